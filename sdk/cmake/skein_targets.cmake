@@ -1,0 +1,102 @@
+# How the project declares its targets. Every folder with targets lists its own files in its own CMakeLists.txt.
+include(GNUInstallDirs)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 99)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+# The build tree has the layout of an installed one, so that libskein finds its plugins the same way in both.
+set(SKEIN_PLUGIN_FOLDER skein/plugins-1)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
+set(SKEIN_PLUGIN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/${SKEIN_PLUGIN_FOLDER})
+
+find_program(SKEIN_CCACHE ccache)
+if(SKEIN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${SKEIN_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SKEIN_CCACHE})
+endif()
+
+add_library(skein_build_flags INTERFACE)
+target_compile_options(skein_build_flags INTERFACE -Wall -Wextra -Wshadow
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+  $<$<BOOL:${SKEIN_WERROR}>:-Werror>)
+if(SKEIN_SANITIZE)
+  target_compile_options(skein_build_flags INTERFACE -fsanitize=${SKEIN_SANITIZE} -fno-omit-frame-pointer
+                                                     -fno-sanitize-recover=all)
+  target_link_options(skein_build_flags INTERFACE -fsanitize=${SKEIN_SANITIZE})
+endif()
+
+# The public headers alone: what plugins and hosts compile against.
+add_library(skein_headers INTERFACE)
+add_library(skein::headers ALIAS skein_headers)
+target_include_directories(skein_headers INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/sdk/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+# skein_library(NAME SOURCES ... [PUBLIC ...] [PRIVATE ...]): one folder of sdk/src, linked into libskein and its tests.
+function(skein_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/sdk/src)
+  target_link_libraries(${name} PUBLIC skein_headers ${ARG_PUBLIC} PRIVATE skein_build_flags ${ARG_PRIVATE})
+endfunction()
+
+# skein_plugin(KIND-ID SOURCES ... [PRIVATE ...]): a plugin, KIND-ID.so in the plugin folder. It exports
+# skein_plugin_entry alone.
+function(skein_plugin name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PRIVATE" ${ARGN})
+  add_library(${name} MODULE ${ARG_SOURCES})
+  target_compile_definitions(${name} PRIVATE SKEIN_BUILDING_PLUGIN=1 SKEIN_PLUGIN_VERSION="${PROJECT_VERSION}")
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/plugins ${PROJECT_SOURCE_DIR}/backends)
+  target_link_libraries(${name} PRIVATE skein_headers skein_build_flags ${ARG_PRIVATE})
+  target_link_options(${name} PRIVATE -Wl,--no-undefined -Wl,--exclude-libs,ALL
+    -Wl,--version-script=${PROJECT_SOURCE_DIR}/sdk/cmake/plugin.map)
+  if(SKEIN_SANITIZE)
+    set_property(TARGET ${name} APPEND PROPERTY LINK_OPTIONS -Wl,-z,undefs)
+  endif()
+  set_target_properties(${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${SKEIN_PLUGIN_OUTPUT_DIRECTORY}
+    LINK_DEPENDS ${PROJECT_SOURCE_DIR}/sdk/cmake/plugin.map)
+  install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/${SKEIN_PLUGIN_FOLDER})
+  set_property(GLOBAL APPEND PROPERTY SKEIN_PLUGIN_TARGETS ${name})
+endfunction()
+
+# skein_test(NAME SOURCES ... [LIBS ...] [LABELS ...]): a GoogleTest program, one ctest entry per test case. Tests that need the
+# shared models find them through the environment variable SKEIN_TEST_DATA at run time.
+function(skein_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;LABELS" ${ARGN})
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+  add_executable(${name} ${ARG_SOURCES})
+  target_compile_definitions(${name} PRIVATE
+    SKEIN_TESTS_DIR="${PROJECT_SOURCE_DIR}/tests" SKEIN_PLUGIN_DIR="${SKEIN_PLUGIN_OUTPUT_DIRECTORY}")
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/sdk/src
+    ${PROJECT_SOURCE_DIR}/backends ${PROJECT_SOURCE_DIR}/plugins)
+  target_link_libraries(${name} PRIVATE skein_headers skein_build_flags ${ARG_LIBS} GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  get_property(plugins GLOBAL PROPERTY SKEIN_PLUGIN_TARGETS)
+  if(plugins)
+    add_dependencies(${name} ${plugins})
+  endif()
+  gtest_discover_tests(${name} PROPERTIES LABELS "${ARG_LABELS}" DISCOVERY_TIMEOUT 60)
+endfunction()
+
+# skein_benchmark(NAME SOURCES ... [LIBS ...]): a Google Benchmark program; built with SKEIN_BUILD_BENCHMARKS.
+function(skein_benchmark name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  find_package(benchmark REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/sdk/src ${PROJECT_SOURCE_DIR}/backends
+    ${PROJECT_SOURCE_DIR}/plugins)
+  target_link_libraries(${name} PRIVATE skein_headers skein_build_flags ${ARG_LIBS} benchmark::benchmark_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+endfunction()

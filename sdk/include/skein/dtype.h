@@ -1,0 +1,29 @@
+// Element types of tensors: in checkpoints, in packages and at the plugin boundary. The numbers are for ever.
+#ifndef SKEIN_DTYPE_H_
+#define SKEIN_DTYPE_H_
+
+#include "skein/base.h"
+
+#define SKEIN_DTYPE_NONE 0
+#define SKEIN_DTYPE_F32 1   // IEEE binary32
+#define SKEIN_DTYPE_F16 2   // IEEE binary16
+#define SKEIN_DTYPE_BF16 3  // upper half of a binary32
+#define SKEIN_DTYPE_F64 4   // in checkpoints only
+#define SKEIN_DTYPE_U8 5    // in checkpoints only
+
+// Quantised matrices as the SDK hands them to backends: each row of K elements in groups, a group's scale before its
+// codes. K is padded with zero codes to whole groups; rows follow each other without gaps.
+//   Q8: groups of 128: one binary16 scale d, then 128 signed bytes c; x = d * c
+//   Q4: groups of 64: one binary16 scale d, then 32 bytes, byte j holding code 2j in its low and 2j+1 in its high
+//       nibble, codes 0 to 15; x = d * (c - 8)
+#define SKEIN_DTYPE_Q8 16
+#define SKEIN_DTYPE_Q4 17
+
+// Block types of GGML files, in checkpoints only; blocks of 32 along the input dimension.
+#define SKEIN_DTYPE_GGML_Q4_0 32
+#define SKEIN_DTYPE_GGML_Q4_1 33
+#define SKEIN_DTYPE_GGML_Q5_0 34
+#define SKEIN_DTYPE_GGML_Q5_1 35
+#define SKEIN_DTYPE_GGML_Q8_0 36
+
+#endif  // SKEIN_DTYPE_H_

@@ -1,0 +1,69 @@
+// Models: load, describe, convert. A loaded model is immutable and shared by all its streams.
+#ifndef SKEIN_MODEL_H_
+#define SKEIN_MODEL_H_
+
+#include "skein/base.h"
+#include "skein/options.h"
+#include "skein/status.h"
+
+SKEIN_EXTERN_C_BEGIN
+
+// Loads a model file: a .skein package, or a checkpoint that a format plugin reads (.pth, .safetensors, rwkv.cpp .bin).
+// `options` (kind SKEIN_OPTIONS_MODEL) may be NULL.
+//   device     str  device name, or a split by layers "cpu=0-11,reference=12-23"; "": the best device
+//   type       str  "auto" (the file's values, float32 arithmetic), "f32", "bf16" (weights and activations of the
+//                   matrix products rounded to bf16), ...; what a device does not offer is refused
+//   tokenizer  str  vocabulary file, or "bytes"; "": the one in the package, else none
+//   mmap       i64  1: map the file; 0: read it (a mapped file that someone truncates kills its readers)
+//   max_streams i64 streams with a state on the device at a time
+//   max_batch_tokens i64  tokens in one step
+// NOT_FOUND: no such file or device. DATA_LOSS: truncated or corrupt. INVALID_ARGUMENT: no format plugin knows it, or its
+// tensors do not make a model. UNIMPLEMENTED: known, but not supported (generation, type). RESOURCE_EXHAUSTED: memory.
+SKEIN_API skein_status skein_model_load(skein_runtime runtime, const char* path, skein_options options,
+                                        skein_model* model, skein_error* error);
+
+SKEIN_API skein_status skein_model_release(skein_model model, skein_error* error);
+
+// Dimensions of a model. Letters as in the RWKV papers.
+typedef struct skein_model_info {
+  uint32_t struct_size;
+  uint32_t generation;          // 7 for RWKV-7
+  uint32_t num_layers;          // L
+  uint32_t d_model;             // C
+  uint32_t d_ffn;               // F
+  uint32_t vocab_size;          // V, rows of logits
+  uint32_t num_heads;           // H
+  uint32_t head_size;           // N
+  uint64_t num_parameters;
+  uint64_t weights_bytes;       // on the devices, as packed
+  uint64_t num_state_floats;    // of one stream in canonical layout
+  uint32_t has_tokenizer;       // 1 if skein_model_tokenizer gives one
+  skein_token end_token;        // end of text
+  char device[128];             // where the layers run, in the form of the option `device`
+  char type[16];                // type of the matrices as computed
+  char name[128];
+} skein_model_info;
+
+// INVALID_ARGUMENT: `info->struct_size` is 0.
+SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info* info, skein_error* error);
+
+// Converts any readable model file to a .skein package. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL.
+//   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16"
+//   tokenizer  str  vocabulary file to embed, or "bytes"
+//   name, licence, provenance  str  recorded in the manifest
+//   prompt     str  an example prompt, recorded in the manifest
+//   overwrite  i64  1: replace `out_path` if it exists; 0: ALREADY_EXISTS
+// The package appears whole or not at all: it is written beside `out_path` and renamed.
+SKEIN_API skein_status skein_model_convert(skein_runtime runtime, const char* in_path, const char* out_path,
+                                           skein_options options, skein_error* error);
+
+// Describes a model file without loading it on a device. `options` (kind SKEIN_OPTIONS_DESCRIBE) may be NULL.
+//   format  str  "text" or "json"
+//   verify  i64  1: read all data and compare the checksums; DATA_LOSS names the first tensor that differs
+// The text goes to (buffer, capacity, size) by the rules of base.h.
+SKEIN_API skein_status skein_model_describe(skein_runtime runtime, const char* path, skein_options options,
+                                            char* buffer, uint64_t capacity, uint64_t* size, skein_error* error);
+
+SKEIN_EXTERN_C_END
+
+#endif  // SKEIN_MODEL_H_

@@ -1,0 +1,192 @@
+// The plugin boundary: entry point, version handshake, host services, and the tables of format and tokenizer plugins. The table of a
+// backend is in backend.h. Plain C; a plugin needs these headers and nothing of libskein.
+//
+// A plugin is one shared object that exports one symbol, skein_plugin_entry. The host offers a range of ABI versions; the
+// plugin answers with the highest that it knows in that range, and a table. A plugin that does not fit is refused with a
+// reason. The host loads it with RTLD_NOW | RTLD_LOCAL and never unloads it.
+//
+// Rules for plugins
+//   Start no threads beyond the number declared in the answer, and no arena; parallel work goes through skein_host.
+//   Do not print, exit, abort, install signal handlers, or let an exception cross the boundary.
+//   Files are hostile: check bounds before use, and never allocate from an unchecked size.
+//   Messages name what was expected, what was found and where.
+// Sizes: every table and struct starts with `struct_size`. Members are only added at the end. A reader compares with >=;
+// SKEIN_HAS does it. A NULL member means "not offered".
+// Codes: the functions return the codes of status.h (0 is OK).
+#ifndef SKEIN_PLUGIN_H_
+#define SKEIN_PLUGIN_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "skein/base.h"
+#include "skein/dtype.h"
+#include "skein/status.h"
+
+SKEIN_EXTERN_C_BEGIN
+
+// The plugin ABI described by this header. It changes only when old plugins cannot work any more.
+#define SKEIN_PLUGIN_ABI 1
+
+// True if `object`, a pointer to `type`, is long enough to hold `member`.
+#define SKEIN_HAS_FIELD(type, object, member) \
+  ((object)->struct_size >= offsetof(type, member) + sizeof((object)->member))
+// True if the table also offers the function `member`.
+#define SKEIN_HAS(type, object, member) (SKEIN_HAS_FIELD(type, object, member) && (object)->member != NULL)
+
+// Where a plugin writes why it failed: caller's memory, NUL-terminated, cut if longer.
+typedef struct skein_message {
+  char text[1024];
+} skein_message;
+
+// --- host services ---
+
+// What the host does for a plugin. The pointers stay valid as long as the object (device, checkpoint, tokenizer) that they were
+// given to; pass `context` back as the first argument. A plugin keeps them per object and not in a global: one process may
+// have several runtimes.
+typedef struct skein_host {
+  uint32_t struct_size;
+  uint32_t reserved;
+  void* context;
+
+  // Threads that parallel work can have, the calling one included. At least 1. Constant.
+  uint32_t (*concurrency)(void* context);
+
+  // Calls fn(argument, i) once for every i in [0, num_items), on any of the arena's threads, in any order; returns when all
+  // returned. `fn` may not wait for another item.
+  void (*parallel_for)(void* context, uint64_t num_items, void (*fn)(void* argument, uint64_t item), void* argument);
+
+  // Calls fn(argument, index, count) once per participant that has really arrived: it waits at most 50 us for `wanted`, then
+  // seals `count`, 1 <= count <= wanted; index is in [0, count). All participants run until they return, so they may use
+  // barriers among themselves. The caller is one of them.
+  void (*parallel_region)(void* context, uint32_t wanted, void (*fn)(void* argument, uint32_t index, uint32_t count),
+                          void* argument);
+
+  // Memory aligned to `alignment`, a power of two; NULL if there is none. free(NULL) is allowed.
+  void* (*alloc)(void* context, uint64_t bytes, uint64_t alignment);
+  void (*free)(void* context, void* memory);
+
+  // Adds a line to the runtime's log. `severity` is a SKEIN_LOG_* of runtime.h: 0 debug, 1 info, 2 warning, 3 error.
+  void (*log)(void* context, uint32_t severity, const char* text, uint64_t text_bytes);
+} skein_host;
+
+// --- entry ---
+
+typedef struct skein_plugin_offer {
+  uint32_t struct_size;
+  uint32_t abi_min;  // the host speaks plugin ABIs abi_min to abi_max
+  uint32_t abi_max;
+  uint32_t reserved;
+  const char* host_version;  // such as "1.0.0"
+} skein_plugin_offer;
+
+#define SKEIN_PLUGIN_BACKEND 1    // table: skein_backend_table of backend.h
+#define SKEIN_PLUGIN_FORMAT 2     // table: skein_format_table
+#define SKEIN_PLUGIN_TOKENIZER 3  // table: skein_tokenizer_table
+
+// Zeroed by the host but for `struct_size`. Strings and table live for ever.
+typedef struct skein_plugin_answer {
+  uint32_t struct_size;
+  uint32_t abi;          // the version chosen
+  uint32_t kind;         // SKEIN_PLUGIN_*
+  uint32_t num_threads;  // threads that the plugin owns; 0 for most
+  const char* id;        // lower case, unique per kind: "onednn", "safetensors", "world"
+  const char* version;
+  const char* description;
+  const void* table;  // its first word is struct_size
+} skein_plugin_answer;
+
+// The one exported symbol. May be called several times, once per runtime, from any thread. OK, or a code with a message:
+// FAILED_PRECONDITION if no offered ABI is known, or the machine lacks what the plugin needs.
+typedef int32_t (*skein_plugin_entry_fn)(const skein_plugin_offer* offer, skein_plugin_answer* answer,
+                                         skein_message* message);
+#if defined(SKEIN_BUILDING_PLUGIN)
+SKEIN_API int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer,
+                                     skein_message* message);
+#endif
+
+// --- formats: a checkpoint file to raw tensors and metadata, nothing else ---
+
+// A file as the host hands it to a format plugin. Valid until the checkpoint opened from it is closed.
+typedef struct skein_source {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const char* path;     // for messages and for looking at the extension; not to be opened
+  uint64_t size_bytes;  // of the whole file
+  const uint8_t* data;  // the whole file, mapped or read; never NULL unless size_bytes is 0
+  void* context;
+  // Opens another file of the same folder, such as a shard or config.json. `name` is a plain file name: one with a path
+  // separator, "..", or a leading dot is refused (INVALID_ARGUMENT). NOT_FOUND: no such file. `sibling` lives as long as this source.
+  int32_t (*open_sibling)(void* context, const char* name, const struct skein_source** sibling, skein_message* message);
+} skein_source;
+
+#define SKEIN_MAX_DIMS 8
+
+// One tensor of a checkpoint, as stored. Dimensions in PyTorch order (slowest first) whatever the container does.
+typedef struct skein_tensor_info {
+  uint32_t struct_size;
+  uint32_t dtype;     // SKEIN_DTYPE_*
+  const char* name;   // as in the file; lives as long as the checkpoint
+  uint32_t num_dims;  // 0 for a scalar
+  uint32_t reserved;
+  uint64_t shape[SKEIN_MAX_DIMS];    // in elements
+  uint64_t strides[SKEIN_MAX_DIMS];  // in elements; meaningless for block types, which are always contiguous
+  const void* data;  // element [0, ..., 0], inside the source, perhaps unaligned; every element reachable by shape and strides
+                     // was checked to lie inside the file. NULL: use tensor_read
+} skein_tensor_info;
+
+typedef struct skein_format_table {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const char* extensions;  // for messages, such as ".pth .pt"
+
+  // How surely this is a file of the format, from its first bytes, size and path: 0 no, 100 certain. Never fails, never
+  // allocates, looks at no more than the first 4096 bytes and the last 65536.
+  uint32_t (*probe)(const skein_source* source);
+
+  // Reads the directory of the file and checks it. DATA_LOSS: truncated or corrupt; UNIMPLEMENTED: a variant that is not
+  // supported. Reads no tensor data.
+  int32_t (*open)(const skein_host* host, const skein_source* source, void** checkpoint, skein_message* message);
+  void (*close)(void* checkpoint);
+
+  uint64_t (*tensor_count)(void* checkpoint);
+  // Fills *info; index < tensor_count. Threads: any, as for all that follows.
+  int32_t (*tensor_info)(void* checkpoint, uint64_t index, skein_tensor_info* info, skein_message* message);
+  // Copies a tensor, packed row-major in its own dtype. `size_bytes` is exactly what it takes. NULL if all tensors have `data`.
+  int32_t (*tensor_read)(void* checkpoint, uint64_t index, void* destination, uint64_t size_bytes,
+                         skein_message* message);
+
+  // Key/value metadata of the container, values as text (such as "__metadata__" of safetensors, or header fields under
+  // "rwkvcpp.version"). NULL if the format has none. Strings live as long as the checkpoint.
+  uint64_t (*metadata_count)(void* checkpoint);
+  int32_t (*metadata)(void* checkpoint, uint64_t index, const char** key, const char** value, uint64_t* value_bytes,
+                      skein_message* message);
+} skein_format_table;
+
+// --- tokenizers: bytes to token ids and back ---
+
+typedef struct skein_tokenizer_table {
+  uint32_t struct_size;
+  uint32_t reserved;
+
+  // How surely `vocabulary` is of this kind: 0 no, 100 certain. Looks at the first 4096 bytes at most.
+  uint32_t (*probe)(const uint8_t* vocabulary, uint64_t vocabulary_bytes);
+
+  // Builds a tokenizer; the vocabulary is not needed afterwards. DATA_LOSS with line number if it is damaged.
+  int32_t (*create)(const skein_host* host, const uint8_t* vocabulary, uint64_t vocabulary_bytes, void** tokenizer,
+                    skein_message* message);
+  void (*destroy)(void* tokenizer);
+
+  uint32_t (*vocab_size)(void* tokenizer);  // ids are below this
+
+  // Threads: any. `*count` (`*size_bytes`) is what was written, or, with OUT_OF_RANGE and nothing written, what is needed.
+  int32_t (*encode)(void* tokenizer, const uint8_t* text, uint64_t text_bytes, uint32_t* tokens, uint64_t capacity,
+                    uint64_t* count, skein_message* message);
+  // INVALID_ARGUMENT: an id that is not below vocab_size. Ids without text, such as the end of text, give nothing.
+  int32_t (*decode)(void* tokenizer, const uint32_t* tokens, uint64_t num_tokens, uint8_t* text, uint64_t capacity,
+                    uint64_t* size_bytes, skein_message* message);
+} skein_tokenizer_table;
+
+SKEIN_EXTERN_C_END
+
+#endif  // SKEIN_PLUGIN_H_

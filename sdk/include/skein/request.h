@@ -1,0 +1,128 @@
+// Requests: a prompt, sampling and stops, run by the scheduler in a batch with all others; and the queue that their events
+// come out of.
+//
+// Order: create a queue and a request on a stream; set prompt, options, stops; submit; drain events until the request's terminal
+// event (DONE, ERROR or CANCELLED: each request gets exactly one); release. Nothing requires a callback.
+#ifndef SKEIN_REQUEST_H_
+#define SKEIN_REQUEST_H_
+
+#include "skein/base.h"
+#include "skein/options.h"
+#include "skein/status.h"
+
+SKEIN_EXTERN_C_BEGIN
+
+// --- queues ---
+
+// Makes a completion queue. `options` (kind SKEIN_OPTIONS_QUEUE, none yet) may be NULL. One queue serves any number of
+// requests and models of its runtime.
+SKEIN_API skein_status skein_queue_create(skein_runtime runtime, skein_options options, skein_queue* queue,
+                                          skein_error* error);
+
+// Releases the queue and cancels its requests, whose events are lost with it. Never waits for inference.
+SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error);
+
+#define SKEIN_EVENT_TOKEN 1      // one generated token; its text may be empty (held back) or cover earlier tokens
+#define SKEIN_EVENT_DONE 2       // terminal; see `reason`; its text is what was held back
+#define SKEIN_EVENT_ERROR 3      // terminal; see `status`; its text is the message
+#define SKEIN_EVENT_CANCELLED 4  // terminal
+
+#define SKEIN_REASON_NONE 0
+#define SKEIN_REASON_STOP_TOKEN 1  // a stop token or the end of text was sampled; it is not part of the output
+#define SKEIN_REASON_STOP_TEXT 2   // a stop string appeared; it and what follows are not part of the text
+#define SKEIN_REASON_LENGTH 3      // max_tokens reached
+
+typedef struct skein_event {
+  uint32_t kind;               // SKEIN_EVENT_*
+  uint32_t reason;             // SKEIN_REASON_*, with DONE
+  skein_request request;       // its handle, also after it was released
+  uint64_t user_data;          // as set on the request
+  skein_token token;           // with TOKEN
+  skein_status status;         // with ERROR
+  uint64_t text_offset;        // where the event's text starts in the caller's text buffer
+  uint64_t text_bytes;         // complete UTF-8 sequences as far as the model writes UTF-8; not NUL-terminated
+  uint64_t num_prompt_tokens;  // read so far
+  uint64_t num_tokens;         // generated so far, this one included
+  uint64_t position;           // of the stream: tokens committed
+} skein_event;
+
+// Takes the events that are there, oldest first, without waiting: at most `capacity` of them, as structs of `event_size` bytes,
+// with their text packed into `text`. Only whole events are taken. `*count` is the number taken, `*text_bytes` the text
+// written. If the first event's text does not fit, it stays, `*text_bytes` is what it needs, `*count` is 0 and the call returns
+// OUT_OF_RANGE. No events: OK with `*count` 0. `text` may be NULL if `text_capacity` is 0.
+SKEIN_API skein_status skein_queue_poll(skein_queue queue, void* events, uint32_t event_size, uint32_t capacity,
+                                        char* text, uint64_t text_capacity, uint32_t* count, uint64_t* text_bytes,
+                                        skein_error* error);
+
+// Waits until an event is there (`*ready` 1) or `timeout_ms` have passed (`*ready` 0); a negative timeout waits for ever.
+// If another thread releases the queue, the wait ends with INVALID_HANDLE.
+SKEIN_API skein_status skein_queue_wait(skein_queue queue, int64_t timeout_ms, uint32_t* ready, skein_error* error);
+
+// Gives a descriptor that is readable while events are there (level-triggered: for epoll, asyncio, libuv). It belongs to the
+// queue: do not read, write or close it.
+SKEIN_API skein_status skein_queue_fd(skein_queue queue, int32_t* fd, skein_error* error);
+
+// Called on a thread of the library when the queue turns from empty to not empty. It may call skein only to poll or
+// submit. `wakeup` NULL takes it back; after the call returned the old one is not entered any more.
+typedef void (*skein_wakeup_fn)(void* argument);
+SKEIN_API skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn wakeup, void* argument,
+                                              skein_error* error);
+
+// --- requests ---
+
+// Makes a request on a stream; it starts with the model's defaults and an empty prompt.
+SKEIN_API skein_status skein_request_create(skein_stream stream, skein_request* request, skein_error* error);
+
+// Releases the handle and takes no effect on the request: one that runs goes on and delivers its events. Use cancel to end it.
+SKEIN_API skein_status skein_request_release(skein_request request, skein_error* error);
+
+// Sets the prompt, as text (needs the model's tokenizer, else FAILED_PRECONDITION) or as tokens; the later call wins.
+// An empty prompt continues from the stream's last token, which needs one: FAILED_PRECONDITION at submit if there is none.
+SKEIN_API skein_status skein_request_set_prompt(skein_request request, const char* text, uint64_t text_bytes,
+                                                skein_error* error);
+SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, const skein_token* tokens,
+                                                       uint64_t num_tokens, skein_error* error);
+
+// Sets sampling and limits from options of kind SKEIN_OPTIONS_REQUEST. What is not set is as the model's manifest says,
+// else as below. Order of the sampler: penalties and bias; top-k, top-p and min-p on the untempered distribution;
+// temperature; draw.
+//   max_tokens         i64  tokens to generate at most                                        256
+//   temperature        f64  0: greedy                                                          1.0
+//   top_k              i64  keep the k most probable; 0: off                                    0
+//   top_p              f64  keep the smallest set with at least this mass; >= 1: off             0.85
+//   min_p              f64  keep what has this share of the most probable; 0: off                0
+//   presence_penalty   f64  subtracted once from every token generated before                   0
+//   frequency_penalty  f64  subtracted per (decayed) occurrence                                 0
+//   penalty_decay      f64  factor on all occurrences, per token                                0.996
+//   seed               i64  of the random numbers: same seed, same tokens                        0
+//   sample_index       i64  i for the i-th of several samples with one seed                     0
+//   stop_at_end        i64  1: the end-of-text token stops; 0: it is never sampled               1
+//   window             i64  tokens delivered and not acknowledged at which the request waits; 0: polling acknowledges   0
+SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);
+
+// Adds a stop string (found across token borders) or a stop token. INVALID_ARGUMENT: empty text, or no such token.
+SKEIN_API skein_status skein_request_add_stop(skein_request request, const char* text, uint64_t text_bytes,
+                                              skein_error* error);
+SKEIN_API skein_status skein_request_add_stop_token(skein_request request, skein_token token, skein_error* error);
+
+// Adds `bias` to the logit of `token` before filtering; minus infinity bans it. NaN is INVALID_ARGUMENT.
+SKEIN_API skein_status skein_request_set_logit_bias(skein_request request, skein_token token, float bias,
+                                                    skein_error* error);
+
+// A number of the host's that comes back in every event.
+SKEIN_API skein_status skein_request_set_user_data(skein_request request, uint64_t user_data, skein_error* error);
+
+// Submits `count` requests whose events go to `queue`: all of them, or none. A request is submitted once.
+// FAILED_PRECONDITION: submitted before, or its stream is busy. RESOURCE_EXHAUSTED: no room; see retry_after_ms.
+SKEIN_API skein_status skein_queue_submit(skein_queue queue, const skein_request* requests, uint32_t count,
+                                          skein_error* error);
+
+// Asks a request to end at the next step; its CANCELLED event follows, unless it ended before. Never waits.
+SKEIN_API skein_status skein_request_cancel(skein_request request, skein_error* error);
+
+// Acknowledges `num_tokens` delivered tokens of a request with a window.
+SKEIN_API skein_status skein_request_acknowledge(skein_request request, uint64_t num_tokens, skein_error* error);
+
+SKEIN_EXTERN_C_END
+
+#endif  // SKEIN_REQUEST_H_

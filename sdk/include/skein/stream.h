@@ -1,0 +1,74 @@
+// Streams: one sequence of tokens and the recurrent state behind it. And skein_eval, the synchronous level of the ABI, for
+// hosts that do their own sampling.
+//
+// One writer per stream: while a request or an eval runs on it, eval, reset, restore and submit return FAILED_PRECONDITION; fork,
+// snapshot, state and position are always allowed and see the last committed token.
+// Threads: any; calls on one stream are serialised, different streams are independent.
+#ifndef SKEIN_STREAM_H_
+#define SKEIN_STREAM_H_
+
+#include "skein/base.h"
+#include "skein/options.h"
+#include "skein/status.h"
+
+SKEIN_EXTERN_C_BEGIN
+
+// Makes a stream in the initial state of the model. `options` (kind SKEIN_OPTIONS_STREAM, none yet) may be NULL.
+// RESOURCE_EXHAUSTED: no state is free (option max_streams of the model).
+SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,
+                                           skein_error* error);
+
+// Releases the stream. A request that runs on it is cancelled. Never waits for inference.
+SKEIN_API skein_status skein_stream_release(skein_stream stream, skein_error* error);
+
+// Puts the stream back into the initial state at position 0.
+SKEIN_API skein_status skein_stream_reset(skein_stream stream, skein_error* error);
+
+// Gives `*copy` a stream that continues from the last committed token. Costs no copy of the state and never waits.
+// RESOURCE_EXHAUSTED: no state is free. On failure `*copy` is NULL.
+SKEIN_API skein_status skein_stream_fork(skein_stream stream, skein_stream* copy, skein_error* error);
+
+// The number of tokens committed since the initial state.
+SKEIN_API skein_status skein_stream_position(skein_stream stream, uint64_t* position, skein_error* error);
+
+// Writes the stream as versioned bytes: header, fingerprint of the source weights, canonical state, checksum. Restores on
+// another backend, layer split, weight type or process. May wait for one step. Buffer rules of base.h.
+SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, uint64_t capacity, uint64_t* size,
+                                             skein_error* error);
+
+// Replaces the stream's state by a snapshot, which is checked as hostile input. DATA_LOSS: truncated or corrupt.
+// FAILED_PRECONDITION: of a model with other source weights, or a request runs. On failure the stream is what it was.
+SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
+                                            skein_error* error);
+
+// Writes the canonical state: float32, for each layer att_shift[C] ffn_shift[C] wkv[H][N][N] (for RWKV-7
+// indexed [value][key]). Sizes by the rules of base.h, counted in floats. May wait for one step.
+SKEIN_API skein_status skein_stream_state(skein_stream stream, float* state, uint64_t capacity, uint64_t* count,
+                                          skein_error* error);
+
+#define SKEIN_OUTPUT_NONE 0         // advance the state only
+#define SKEIN_OUTPUT_LAST_LOGITS 1  // [vocab_size], after the last token
+#define SKEIN_OUTPUT_ALL_LOGITS 2   // [num_tokens, vocab_size], after every token
+#define SKEIN_OUTPUT_LAST_HIDDEN 3  // [d_model], after the last norm, for the last token
+#define SKEIN_OUTPUT_ALL_HIDDEN 4   // [num_tokens, d_model]
+
+// One stream's part of an eval.
+typedef struct skein_eval_item {
+  skein_stream stream;
+  const skein_token* tokens;
+  uint64_t num_tokens;       // at least 1
+  float* output;             // row-major float32, written by the call; may be NULL with SKEIN_OUTPUT_NONE
+  uint64_t output_capacity;  // in floats
+  uint32_t output_kind;      // SKEIN_OUTPUT_*
+  skein_status status;       // written by the call: how this item ended
+} skein_eval_item;
+
+// Feeds tokens to streams of one model, each stream at most once, as one ragged batch; waits until all are done.
+// Each item ends on its own: the call returns the first status that is not OK, and `error` says which item it was. An item
+// that failed leaves its stream where it was. `items` is an array of `count` structs of `item_size` bytes each.
+SKEIN_API skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint32_t count,
+                                  skein_error* error);
+
+SKEIN_EXTERN_C_END
+
+#endif  // SKEIN_STREAM_H_

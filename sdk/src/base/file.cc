@@ -1,0 +1,75 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace skein {
+namespace {
+
+absl::Status ErrnoStatus(int error, const std::string& path, const char* what) {
+  const std::string text = absl::StrCat(path, ": cannot ", what, ": ", std::strerror(error));
+  if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(text);
+  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(text);
+  if (error == ENOMEM) return absl::ResourceExhaustedError(text);
+  return absl::InvalidArgumentError(text);
+}
+
+// Closes the descriptor on every way out.
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<File>> File::Open(const std::string& path, FileAccess access) {
+  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (file.fd < 0) return ErrnoStatus(errno, path, "open");
+  struct stat info;
+  if (fstat(file.fd, &info) != 0) return ErrnoStatus(errno, path, "stat");
+  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": not a regular file"));
+  const uint64_t size = static_cast<uint64_t>(info.st_size);
+  if (size == 0) return std::unique_ptr<File>(new File(path, access, nullptr, 0));
+
+  if (access == FileAccess::kMap) {
+    void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
+    if (address == MAP_FAILED) return ErrnoStatus(errno, path, "map");
+    return std::unique_ptr<File>(new File(path, access, static_cast<const uint8_t*>(address), size));
+  }
+  std::unique_ptr<uint8_t[]> copy(new (std::nothrow) uint8_t[size]);
+  if (copy == nullptr) return ErrnoStatus(ENOMEM, path, "read");
+  uint64_t done = 0;
+  while (done < size) {
+    const ssize_t got = pread(file.fd, copy.get() + done, size - done, static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoStatus(errno, path, "read");
+    if (got == 0) {
+      return absl::DataLossError(
+          absl::StrCat(path, ": expected ", size, " bytes, found the end of the file at ", done));
+    }
+    done += static_cast<uint64_t>(got);
+  }
+  return std::unique_ptr<File>(new File(path, access, copy.release(), size));
+}
+
+File::~File() {
+  if (data_ == nullptr) return;
+  if (access_ == FileAccess::kMap) {
+    munmap(const_cast<uint8_t*>(data_), size_);
+  } else {
+    delete[] data_;
+  }
+}
+
+}  // namespace skein

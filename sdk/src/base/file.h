@@ -1,0 +1,44 @@
+// A whole file in memory, mapped or read.
+#ifndef SKEIN_BASE_FILE_H_
+#define SKEIN_BASE_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace skein {
+
+enum class FileAccess {
+  kMap,   // pages come from the file; SIGBUS if someone truncates it meanwhile
+  kRead,  // a copy in anonymous memory
+};
+
+// Immutable; any thread.
+class File {
+ public:
+  // NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (a folder, a device), RESOURCE_EXHAUSTED: each names the path.
+  static absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, FileAccess access);
+  ~File();
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  const std::string& path() const { return path_; }
+  FileAccess access() const { return access_; }
+  absl::Span<const uint8_t> bytes() const { return {data_, size_}; }
+
+ private:
+  File(std::string path, FileAccess access, const uint8_t* data, uint64_t size)
+      : path_(std::move(path)), access_(access), data_(data), size_(size) {}
+
+  const std::string path_;
+  const FileAccess access_;
+  const uint8_t* const data_;
+  const uint64_t size_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_BASE_FILE_H_

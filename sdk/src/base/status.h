@@ -1,0 +1,47 @@
+// absl::Status at the edges of libskein: early return, and the codes of the plugin boundary (they are the same numbers).
+#ifndef SKEIN_BASE_STATUS_H_
+#define SKEIN_BASE_STATUS_H_
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "skein/plugin.h"
+
+#define SKEIN_RETURN_IF_ERROR(expression)             \
+  do {                                                \
+    absl::Status skein_status_ = (expression);        \
+    if (!skein_status_.ok()) return skein_status_;    \
+  } while (false)
+
+#define SKEIN_CONCAT_INNER(a, b) a##b
+#define SKEIN_CONCAT(a, b) SKEIN_CONCAT_INNER(a, b)
+#define SKEIN_ASSIGN_OR_RETURN(declaration, expression) \
+  SKEIN_ASSIGN_OR_RETURN_INNER(SKEIN_CONCAT(skein_statusor_, __LINE__), declaration, expression)
+#define SKEIN_ASSIGN_OR_RETURN_INNER(statusor, declaration, expression) \
+  auto statusor = (expression);                                         \
+  if (!statusor.ok()) return statusor.status();                         \
+  declaration = *std::move(statusor)
+
+namespace skein {
+
+// What a plugin's function returned. A code outside the canonical ones is INTERNAL.
+inline absl::Status FromPlugin(int32_t code, const skein_message& message, absl::string_view plugin_id) {
+  if (code == SKEIN_OK) return absl::OkStatus();
+  if (code < 0 || code > 16) {
+    return absl::InternalError(absl::StrCat(plugin_id, ": returned unknown code ", code, ": ", message.text));
+  }
+  return absl::Status(static_cast<absl::StatusCode>(code), absl::StrCat(plugin_id, ": ", message.text));
+}
+
+// The same status with `where` in front of its message.
+inline absl::Status Annotate(const absl::Status& status, absl::string_view where) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
+}
+
+}  // namespace skein
+
+#endif  // SKEIN_BASE_STATUS_H_

@@ -1,0 +1,60 @@
+// The plugins of one runtime: found, asked, loaded or refused with a reason.
+#ifndef SKEIN_PLUGIN_REGISTRY_H_
+#define SKEIN_PLUGIN_REGISTRY_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "skein/backend.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+// One file that was looked at. A loaded one stays loaded, and its table valid, until the process ends.
+struct PluginRecord {
+  std::string path;
+  std::string id;       // "" if refused before it said
+  std::string version;
+  std::string description;
+  std::string reason;   // why it was refused; "" if loaded
+  uint32_t kind = 0;    // SKEIN_PLUGIN_*
+  uint32_t abi = 0;
+  const void* table = nullptr;  // nullptr if refused
+};
+
+// A loaded plugin of one kind. `Table` is the C table of that kind.
+template <typename Table>
+struct Plugin {
+  std::string id;
+  const Table* table;
+};
+
+// Threads: any.
+class PluginRegistry {
+ public:
+  // Looks at every *.so of `folder` in order of name. A missing folder is no plugins.
+  void LoadFolder(const std::string& folder);
+  // Loads one file. The record is kept in either case; the codes are those of skein_runtime_load_plugin.
+  absl::Status LoadFile(const std::string& path);
+
+  std::vector<PluginRecord> records() const;
+
+  std::vector<Plugin<skein_backend_table>> backends() const;
+  std::vector<Plugin<skein_format_table>> formats() const;
+  std::vector<Plugin<skein_tokenizer_table>> tokenizers() const;
+
+ private:
+  template <typename Table>
+  std::vector<Plugin<Table>> OfKind(uint32_t kind) const;
+
+  mutable Mutex mutex_;
+  std::vector<PluginRecord> records_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_PLUGIN_REGISTRY_H_
