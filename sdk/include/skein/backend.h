@@ -1,11 +1,11 @@
 // The table a backend fills: how one device runs a segment of an RWKV model.
 //
-// A segment is a contiguous range of layers on one device, optionally with the embedding in front and the head behind (a segment
-// of no layers with a head runs the head alone). It is stepped over a ragged batch: one call per device and step.
-// Order: device_open; query; segment_create, put_tensor for every tensor of the segment, seal; then any number of state_* and
-// step; segment_destroy; device_close.
-// Threads: calls on one segment come one at a time, except fence_*, which any thread may call. Different segments may be used at the
-// same time. `step` and `seal` are called on a thread inside the runtime's arena.
+// A segment is a contiguous range of layers on one device, optionally with the embedding in front and the head behind
+// (a segment of no layers with a head runs the head alone). It is stepped over a ragged batch: one call per device and
+// step. Order: device_open; query; segment_create, put_tensor for every tensor of the segment, seal; then any number of
+// state_* and step; segment_destroy; device_close. Threads: calls on one segment come one at a time, except fence_*,
+// which any thread may call. Different segments may be used at the same time. `step` and `seal` are called on a thread
+// inside the runtime's arena.
 #ifndef SKEIN_BACKEND_H_
 #define SKEIN_BACKEND_H_
 
@@ -13,18 +13,19 @@
 
 SKEIN_EXTERN_C_BEGIN
 
-// --- roles: what a tensor is for. Names in comments are BlinkDL's. The numbers are for ever (they are also in manifests) ---
+// --- roles: what a tensor is for. Names in comments are BlinkDL's. The numbers are for ever (they are also in
+// manifests) ---
 //
 // One shape and orientation per role. Letters: C d_model, V vocab_size, F d_ffn, H num_heads, N head_size, R a rank.
 // Every matrix is [out, in], row-major, and acts as y = W x: the low-rank factors too, which checkpoints store the
 // other way round. Vectors are [C] (or as said). `layer` is the index in the whole model, 0 for tensors without one.
 #define SKEIN_ROLE_NONE 0
-#define SKEIN_ROLE_EMBEDDING 1          // emb.weight [V, C]
-#define SKEIN_ROLE_EMBEDDING_NORM_W 2   // blocks.0.ln0.weight [C]; layer 0
-#define SKEIN_ROLE_EMBEDDING_NORM_B 3   // blocks.0.ln0.bias
-#define SKEIN_ROLE_OUTPUT_NORM_W 4      // ln_out.weight [C]
-#define SKEIN_ROLE_OUTPUT_NORM_B 5      // ln_out.bias
-#define SKEIN_ROLE_HEAD 6               // head.weight [V, C]
+#define SKEIN_ROLE_EMBEDDING 1         // emb.weight [V, C]
+#define SKEIN_ROLE_EMBEDDING_NORM_W 2  // blocks.0.ln0.weight [C]; layer 0
+#define SKEIN_ROLE_EMBEDDING_NORM_B 3  // blocks.0.ln0.bias
+#define SKEIN_ROLE_OUTPUT_NORM_W 4     // ln_out.weight [C]
+#define SKEIN_ROLE_OUTPUT_NORM_B 5     // ln_out.bias
+#define SKEIN_ROLE_HEAD 6              // head.weight [V, C]
 
 #define SKEIN_ROLE_TIME_NORM_W 16        // ln1.weight [C]
 #define SKEIN_ROLE_TIME_NORM_B 17        // ln1.bias
@@ -40,27 +41,27 @@ SKEIN_EXTERN_C_BEGIN
 #define SKEIN_ROLE_CHANNEL_VALUE 27      // ffn.value.weight [C, F]
 
 // RWKV-7
-#define SKEIN_ROLE_V7_MIX_R 64       // att.x_r [C]
-#define SKEIN_ROLE_V7_MIX_W 65       // att.x_w
-#define SKEIN_ROLE_V7_MIX_K 66       // att.x_k
-#define SKEIN_ROLE_V7_MIX_V 67       // att.x_v
-#define SKEIN_ROLE_V7_MIX_A 68       // att.x_a
-#define SKEIN_ROLE_V7_MIX_G 69       // att.x_g
-#define SKEIN_ROLE_V7_DECAY_BIAS 70  // att.w0 [C]
-#define SKEIN_ROLE_V7_DECAY_DOWN 71  // att.w1, transposed: [R_w, C]
-#define SKEIN_ROLE_V7_DECAY_UP 72    // att.w2, transposed: [C, R_w]
-#define SKEIN_ROLE_V7_ICLR_BIAS 73   // att.a0 [C]: in-context learning rate
-#define SKEIN_ROLE_V7_ICLR_DOWN 74   // att.a1, transposed: [R_a, C]
-#define SKEIN_ROLE_V7_ICLR_UP 75     // att.a2, transposed: [C, R_a]
-#define SKEIN_ROLE_V7_VALUE_BIAS 76  // att.v0 [C]: value residual; these three are never sent for layer 0
-#define SKEIN_ROLE_V7_VALUE_DOWN 77  // att.v1, transposed: [R_v, C]
-#define SKEIN_ROLE_V7_VALUE_UP 78    // att.v2, transposed: [C, R_v]
-#define SKEIN_ROLE_V7_GATE_DOWN 79   // att.g1, transposed: [R_g, C]
-#define SKEIN_ROLE_V7_GATE_UP 80     // att.g2, transposed: [C, R_g]
-#define SKEIN_ROLE_V7_KEY_K 81       // att.k_k [C]: scale of the removal key
-#define SKEIN_ROLE_V7_KEY_A 82       // att.k_a [C]: in-context rate in the key
-#define SKEIN_ROLE_V7_BONUS 83       // att.r_k [H, N]
-#define SKEIN_ROLE_V7_CHANNEL_MIX 84 // ffn.x_k [C]
+#define SKEIN_ROLE_V7_MIX_R 64        // att.x_r [C]
+#define SKEIN_ROLE_V7_MIX_W 65        // att.x_w
+#define SKEIN_ROLE_V7_MIX_K 66        // att.x_k
+#define SKEIN_ROLE_V7_MIX_V 67        // att.x_v
+#define SKEIN_ROLE_V7_MIX_A 68        // att.x_a
+#define SKEIN_ROLE_V7_MIX_G 69        // att.x_g
+#define SKEIN_ROLE_V7_DECAY_BIAS 70   // att.w0 [C]
+#define SKEIN_ROLE_V7_DECAY_DOWN 71   // att.w1, transposed: [R_w, C]
+#define SKEIN_ROLE_V7_DECAY_UP 72     // att.w2, transposed: [C, R_w]
+#define SKEIN_ROLE_V7_ICLR_BIAS 73    // att.a0 [C]: in-context learning rate
+#define SKEIN_ROLE_V7_ICLR_DOWN 74    // att.a1, transposed: [R_a, C]
+#define SKEIN_ROLE_V7_ICLR_UP 75      // att.a2, transposed: [C, R_a]
+#define SKEIN_ROLE_V7_VALUE_BIAS 76   // att.v0 [C]: value residual; these three are never sent for layer 0
+#define SKEIN_ROLE_V7_VALUE_DOWN 77   // att.v1, transposed: [R_v, C]
+#define SKEIN_ROLE_V7_VALUE_UP 78     // att.v2, transposed: [C, R_v]
+#define SKEIN_ROLE_V7_GATE_DOWN 79    // att.g1, transposed: [R_g, C]
+#define SKEIN_ROLE_V7_GATE_UP 80      // att.g2, transposed: [C, R_g]
+#define SKEIN_ROLE_V7_KEY_K 81        // att.k_k [C]: scale of the removal key
+#define SKEIN_ROLE_V7_KEY_A 82        // att.k_a [C]: in-context rate in the key
+#define SKEIN_ROLE_V7_BONUS 83        // att.r_k [H, N]
+#define SKEIN_ROLE_V7_CHANNEL_MIX 84  // ffn.x_k [C]
 
 // --- device ---
 
@@ -78,8 +79,8 @@ typedef struct skein_backend_device {
   uint32_t features;             // SKEIN_FEATURE_*
   uint32_t rank;                 // the host prefers higher: reference 0, CPU 100, GPU 200
   uint32_t reserved;
-  uint64_t memory_bytes;         // 0 where unknown
-  char name[64];                 // "cpu", "reference", "cuda:0"
+  uint64_t memory_bytes;  // 0 where unknown
+  char name[64];          // "cpu", "reference", "cuda:0"
   char description[256];
 } skein_backend_device;
 
@@ -87,19 +88,19 @@ typedef struct skein_backend_device {
 
 typedef struct skein_backend_model {
   uint32_t struct_size;
-  uint32_t generation;  // 4 to 7
-  uint32_t variant;     // 0; within generation 5: 0, 1, 2
-  uint32_t num_layers;  // of the whole model
-  uint32_t d_model;     // C
-  uint32_t d_att;       // A; equals C in generation 7
-  uint32_t d_ffn;       // F
-  uint32_t vocab_size;  // V
-  uint32_t num_heads;   // H
-  uint32_t head_size;   // N
-  uint32_t rank_decay;  // R_w
-  uint32_t rank_iclr;   // R_a
-  uint32_t rank_value;  // R_v
-  uint32_t rank_gate;   // R_g
+  uint32_t generation;       // 4 to 7
+  uint32_t variant;          // 0; within generation 5: 0, 1, 2
+  uint32_t num_layers;       // of the whole model
+  uint32_t d_model;          // C
+  uint32_t d_att;            // A; equals C in generation 7
+  uint32_t d_ffn;            // F
+  uint32_t vocab_size;       // V
+  uint32_t num_heads;        // H
+  uint32_t head_size;        // N
+  uint32_t rank_decay;       // R_w
+  uint32_t rank_iclr;        // R_a
+  uint32_t rank_value;       // R_v
+  uint32_t rank_gate;        // R_g
   float norm_epsilon;        // LayerNorm, 1e-5
   float group_norm_epsilon;  // 64e-5
 } skein_backend_model;
@@ -160,24 +161,25 @@ typedef struct skein_bias {
   float bias;
 } skein_bias;
 
-// One stream's part of a step. A stream is in a step at most once; no two entries write one slot; a slot that one entry reads is written by
-// no other entry; many may read one. Reading and writing the same slot is the usual case.
+// One stream's part of a step. A stream is in a step at most once; no two entries write one slot; a slot that one entry
+// reads is written by no other entry; many may read one. Reading and writing the same slot is the usual case.
 typedef struct skein_step_entry {
-  uint32_t read_slot;     // or SKEIN_SLOT_INITIAL
-  uint32_t write_slot;    // or SKEIN_SLOT_NONE
-  uint32_t first_token;   // its tokens are [first_token, first_token + num_tokens) of the step; at least one
+  uint32_t read_slot;    // or SKEIN_SLOT_INITIAL
+  uint32_t write_slot;   // or SKEIN_SLOT_NONE
+  uint32_t first_token;  // its tokens are [first_token, first_token + num_tokens) of the step; at least one
   uint32_t num_tokens;
   uint32_t adapter;       // 0: none
   uint32_t output;        // SKEIN_STEP_*; only in a segment with a head
   uint32_t output_start;  // rows are wanted for its own tokens [output_start, num_tokens)
   uint32_t top_k;
-  float* output_rows;      // row-major; as many rows as wanted
-  uint32_t* output_tokens; // [rows, top_k] with SKEIN_STEP_TOP_K, else NULL
-  const uint32_t* mask;    // a bit per token id, 0 = banned; [(V + 31) / 32], or NULL
-  const skein_bias* bias;  // or NULL
+  float* output_rows;       // row-major; as many rows as wanted
+  uint32_t* output_tokens;  // [rows, top_k] with SKEIN_STEP_TOP_K, else NULL
+  const uint32_t* mask;     // a bit per token id, 0 = banned; [(V + 31) / 32], or NULL
+  const skein_bias* bias;   // or NULL
   uint32_t num_bias;
-  int32_t status;  // written by the step: 0, or why this entry failed: INVALID_ARGUMENT a bad token id, DATA_LOSS non-finite
-                   // output, UNIMPLEMENTED a feature that the device lacks. A failed entry's write slot is undefined.
+  int32_t status;  // written by the step: 0, or why this entry failed: INVALID_ARGUMENT a bad token id, DATA_LOSS
+                   // non-finite output, UNIMPLEMENTED a feature that the device lacks. A failed entry's write slot is
+                   // undefined.
 } skein_step_entry;
 
 // Carries: what crosses a cut between segments. All float32 [num_tokens, C], host memory.
@@ -187,11 +189,11 @@ typedef struct skein_step_entry {
 
 typedef struct skein_step {
   uint32_t struct_size;
-  uint32_t num_tokens;   // of all entries together
+  uint32_t num_tokens;  // of all entries together
   uint32_t num_entries;
-  uint32_t entry_size;   // bytes from one entry to the next
-  const uint32_t* tokens;  // [num_tokens] ids, given to every segment
-  void* entries;           // skein_step_entry structs
+  uint32_t entry_size;                         // bytes from one entry to the next
+  const uint32_t* tokens;                      // [num_tokens] ids, given to every segment
+  void* entries;                               // skein_step_entry structs
   const float* carries_in[SKEIN_MAX_CARRIES];  // by SKEIN_CARRY_*; set unless the segment has the embedding
   float* carries_out[SKEIN_MAX_CARRIES];       // set unless the segment has the head
 } skein_step;
@@ -214,21 +216,24 @@ typedef struct skein_backend_table {
   // Takes one tensor. INVALID_ARGUMENT: a role, layer, type or shape that the segment does not expect, or put twice;
   // the message names it.
   int32_t (*put_tensor)(void* segment, const skein_tensor* tensor, skein_message* message);
-  // After the last tensor: checks that none is missing (FAILED_PRECONDITION names the first), packs weights, allocates states.
+  // After the last tensor: checks that none is missing (FAILED_PRECONDITION names the first), packs weights, allocates
+  // states.
   int32_t (*seal)(void* segment, skein_message* message);
   void (*segment_destroy)(void* segment);
 
-  // States by slot. Export and import use the canonical layout (float32; per layer of this segment: att_shift[C], ffn_shift[C],
-  // wkv[H][N][N]); `num_floats` is exactly that. OUT_OF_RANGE: no such slot.
+  // States by slot. Export and import use the canonical layout (float32; per layer of this segment: att_shift[C],
+  // ffn_shift[C], wkv[H][N][N]); `num_floats` is exactly that. OUT_OF_RANGE: no such slot.
   int32_t (*state_init)(void* segment, uint32_t slot, skein_message* message);
   int32_t (*state_copy)(void* segment, uint32_t from_slot, uint32_t to_slot, skein_message* message);
   int32_t (*state_export)(void* segment, uint32_t slot, float* state, uint64_t num_floats, skein_message* message);
   int32_t (*state_import)(void* segment, uint32_t slot, const float* state, uint64_t num_floats,
                           skein_message* message);
 
-  // Runs a step. Its own code is for the step as a whole (the written slots are undefined then); each entry has its own status.
+  // Runs a step. Its own code is for the step as a whole (the written slots are undefined then); each entry has its own
+  // status.
   // `*fence` NULL: done. Else inputs and outputs stay valid and untouched, and read slots unwritten, until the fence is
-  // done; steps of a segment complete in order and may be enqueued behind an unfinished one. `fence` itself may not be NULL.
+  // done; steps of a segment complete in order and may be enqueued behind an unfinished one. `fence` itself may not be
+  // NULL.
   int32_t (*step)(void* segment, const skein_step* step, void** fence, skein_message* message);
 
   // Members below may be NULL in a backend whose steps are done when they return.

@@ -17,8 +17,9 @@ SKEIN_EXTERN_C_BEGIN
 //   mmap       i64  1: map the file; 0: read it (a mapped file that someone truncates kills its readers)
 //   max_streams i64 streams with a state on the device at a time
 //   max_batch_tokens i64  tokens in one step
-// NOT_FOUND: no such file or device. DATA_LOSS: truncated or corrupt. INVALID_ARGUMENT: no format plugin knows it, or its
-// tensors do not make a model. UNIMPLEMENTED: known, but not supported (generation, type). RESOURCE_EXHAUSTED: memory.
+// NOT_FOUND: no such file or device. DATA_LOSS: truncated or corrupt. INVALID_ARGUMENT: no format plugin knows it, or
+// its tensors do not make a model. UNIMPLEMENTED: known, but not supported (generation, type). RESOURCE_EXHAUSTED:
+// memory.
 SKEIN_API skein_status skein_model_load(skein_runtime runtime, const char* path, skein_options options,
                                         skein_model* model, skein_error* error);
 
@@ -27,20 +28,20 @@ SKEIN_API skein_status skein_model_release(skein_model model, skein_error* error
 // Dimensions of a model. Letters as in the RWKV papers.
 typedef struct skein_model_info {
   uint32_t struct_size;
-  uint32_t generation;          // 7 for RWKV-7
-  uint32_t num_layers;          // L
-  uint32_t d_model;             // C
-  uint32_t d_ffn;               // F
-  uint32_t vocab_size;          // V, rows of logits
-  uint32_t num_heads;           // H
-  uint32_t head_size;           // N
+  uint32_t generation;  // 7 for RWKV-7
+  uint32_t num_layers;  // L
+  uint32_t d_model;     // C
+  uint32_t d_ffn;       // F
+  uint32_t vocab_size;  // V, rows of logits
+  uint32_t num_heads;   // H
+  uint32_t head_size;   // N
   uint64_t num_parameters;
-  uint64_t weights_bytes;       // on the devices, as packed
-  uint64_t num_state_floats;    // of one stream in canonical layout
-  uint32_t has_tokenizer;       // 1 if skein_model_tokenizer gives one
-  skein_token end_token;        // end of text
-  char device[128];             // where the layers run, in the form of the option `device`
-  char type[16];                // type of the matrices as computed
+  uint64_t weights_bytes;     // on the devices, as packed
+  uint64_t num_state_floats;  // of one stream in canonical layout
+  uint32_t has_tokenizer;     // 1 if skein_model_tokenizer gives one
+  skein_token end_token;      // end of text
+  char device[128];           // where the layers run, in the form of the option `device`
+  char type[16];              // type of the matrices as computed
   char name[128];
 } skein_model_info;
 

@@ -1,18 +1,18 @@
-// The plugin boundary: entry point, version handshake, host services, and the tables of format and tokenizer plugins. The table of a
-// backend is in backend.h. Plain C; a plugin needs these headers and nothing of libskein.
+// The plugin boundary: entry point, version handshake, host services, and the tables of format and tokenizer plugins.
+// The table of a backend is in backend.h. Plain C; a plugin needs these headers and nothing of libskein.
 //
-// A plugin is one shared object that exports one symbol, skein_plugin_entry. The host offers a range of ABI versions; the
-// plugin answers with the highest that it knows in that range, and a table. A plugin that does not fit is refused with a
-// reason. The host loads it with RTLD_NOW | RTLD_LOCAL and never unloads it.
+// A plugin is one shared object that exports one symbol, skein_plugin_entry. The host offers a range of ABI versions;
+// the plugin answers with the highest that it knows in that range, and a table. A plugin that does not fit is refused
+// with a reason. The host loads it with RTLD_NOW | RTLD_LOCAL and never unloads it.
 //
 // Rules for plugins
 //   Start no threads beyond the number declared in the answer, and no arena; parallel work goes through skein_host.
 //   Do not print, exit, abort, install signal handlers, or let an exception cross the boundary.
 //   Files are hostile: check bounds before use, and never allocate from an unchecked size.
 //   Messages name what was expected, what was found and where.
-// Sizes: every table and struct starts with `struct_size`. Members are only added at the end. A reader compares with >=;
-// SKEIN_HAS does it. A NULL member means "not offered".
-// Codes: the functions return the codes of status.h (0 is OK).
+// Sizes: every table and struct starts with `struct_size`. Members are only added at the end. A reader compares with
+// >=; SKEIN_HAS does it. A NULL member means "not offered". Codes: the functions return the codes of status.h (0 is
+// OK).
 #ifndef SKEIN_PLUGIN_H_
 #define SKEIN_PLUGIN_H_
 
@@ -41,9 +41,9 @@ typedef struct skein_message {
 
 // --- host services ---
 
-// What the host does for a plugin. The pointers stay valid as long as the object (device, checkpoint, tokenizer) that they were
-// given to; pass `context` back as the first argument. A plugin keeps them per object and not in a global: one process may
-// have several runtimes.
+// What the host does for a plugin. The pointers stay valid as long as the object (device, checkpoint, tokenizer) that
+// they were given to; pass `context` back as the first argument. A plugin keeps them per object and not in a global:
+// one process may have several runtimes.
 typedef struct skein_host {
   uint32_t struct_size;
   uint32_t reserved;
@@ -52,13 +52,13 @@ typedef struct skein_host {
   // Threads that parallel work can have, the calling one included. At least 1. Constant.
   uint32_t (*concurrency)(void* context);
 
-  // Calls fn(argument, i) once for every i in [0, num_items), on any of the arena's threads, in any order; returns when all
-  // returned. `fn` may not wait for another item.
+  // Calls fn(argument, i) once for every i in [0, num_items), on any of the arena's threads, in any order; returns when
+  // all returned. `fn` may not wait for another item.
   void (*parallel_for)(void* context, uint64_t num_items, void (*fn)(void* argument, uint64_t item), void* argument);
 
-  // Calls fn(argument, index, count) once per participant that has really arrived: it waits at most 50 us for `wanted`, then
-  // seals `count`, 1 <= count <= wanted; index is in [0, count). All participants run until they return, so they may use
-  // barriers among themselves. The caller is one of them.
+  // Calls fn(argument, index, count) once per participant that has really arrived: it waits at most 50 us for `wanted`,
+  // then seals `count`, 1 <= count <= wanted; index is in [0, count). All participants run until they return, so they
+  // may use barriers among themselves. The caller is one of them.
   void (*parallel_region)(void* context, uint32_t wanted, void (*fn)(void* argument, uint32_t index, uint32_t count),
                           void* argument);
 
@@ -96,8 +96,8 @@ typedef struct skein_plugin_answer {
   const void* table;  // its first word is struct_size
 } skein_plugin_answer;
 
-// The one exported symbol. May be called several times, once per runtime, from any thread. OK, or a code with a message:
-// FAILED_PRECONDITION if no offered ABI is known, or the machine lacks what the plugin needs.
+// The one exported symbol. May be called several times, once per runtime, from any thread. OK, or a code with a
+// message: FAILED_PRECONDITION if no offered ABI is known, or the machine lacks what the plugin needs.
 typedef int32_t (*skein_plugin_entry_fn)(const skein_plugin_offer* offer, skein_plugin_answer* answer,
                                          skein_message* message);
 #if defined(SKEIN_BUILDING_PLUGIN)
@@ -116,7 +116,8 @@ typedef struct skein_source {
   const uint8_t* data;  // the whole file, mapped or read; never NULL unless size_bytes is 0
   void* context;
   // Opens another file of the same folder, such as a shard or config.json. `name` is a plain file name: one with a path
-  // separator, "..", or a leading dot is refused (INVALID_ARGUMENT). NOT_FOUND: no such file. `sibling` lives as long as this source.
+  // separator, "..", or a leading dot is refused (INVALID_ARGUMENT). NOT_FOUND: no such file. `sibling` lives as long
+  // as this source.
   int32_t (*open_sibling)(void* context, const char* name, const struct skein_source** sibling, skein_message* message);
 } skein_source;
 
@@ -131,8 +132,8 @@ typedef struct skein_tensor_info {
   uint32_t reserved;
   uint64_t shape[SKEIN_MAX_DIMS];    // in elements
   uint64_t strides[SKEIN_MAX_DIMS];  // in elements; meaningless for block types, which are always contiguous
-  const void* data;  // element [0, ..., 0], inside the source, perhaps unaligned; every element reachable by shape and strides
-                     // was checked to lie inside the file. NULL: use tensor_read
+  const void* data;  // element [0, ..., 0], inside the source, perhaps unaligned; every element reachable by shape and
+                     // strides was checked to lie inside the file. NULL: use tensor_read
 } skein_tensor_info;
 
 typedef struct skein_format_table {
@@ -144,15 +145,16 @@ typedef struct skein_format_table {
   // allocates, looks at no more than the first 4096 bytes and the last 65536.
   uint32_t (*probe)(const skein_source* source);
 
-  // Reads the directory of the file and checks it. DATA_LOSS: truncated or corrupt; UNIMPLEMENTED: a variant that is not
-  // supported. Reads no tensor data.
+  // Reads the directory of the file and checks it. DATA_LOSS: truncated or corrupt; UNIMPLEMENTED: a variant that is
+  // not supported. Reads no tensor data.
   int32_t (*open)(const skein_host* host, const skein_source* source, void** checkpoint, skein_message* message);
   void (*close)(void* checkpoint);
 
   uint64_t (*tensor_count)(void* checkpoint);
   // Fills *info; index < tensor_count. Threads: any, as for all that follows.
   int32_t (*tensor_info)(void* checkpoint, uint64_t index, skein_tensor_info* info, skein_message* message);
-  // Copies a tensor, packed row-major in its own dtype. `size_bytes` is exactly what it takes. NULL if all tensors have `data`.
+  // Copies a tensor, packed row-major in its own dtype. `size_bytes` is exactly what it takes. NULL if all tensors have
+  // `data`.
   int32_t (*tensor_read)(void* checkpoint, uint64_t index, void* destination, uint64_t size_bytes,
                          skein_message* message);
 
@@ -179,7 +181,8 @@ typedef struct skein_tokenizer_table {
 
   uint32_t (*vocab_size)(void* tokenizer);  // ids are below this
 
-  // Threads: any. `*count` (`*size_bytes`) is what was written, or, with OUT_OF_RANGE and nothing written, what is needed.
+  // Threads: any. `*count` (`*size_bytes`) is what was written, or, with OUT_OF_RANGE and nothing written, what is
+  // needed.
   int32_t (*encode)(void* tokenizer, const uint8_t* text, uint64_t text_bytes, uint32_t* tokens, uint64_t capacity,
                     uint64_t* count, skein_message* message);
   // INVALID_ARGUMENT: an id that is not below vocab_size. Ids without text, such as the end of text, give nothing.

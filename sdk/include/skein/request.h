@@ -1,8 +1,8 @@
-// Requests: a prompt, sampling and stops, run by the scheduler in a batch with all others; and the queue that their events
-// come out of.
+// Requests: a prompt, sampling and stops, run by the scheduler in a batch with all others; and the queue that their
+// events come out of.
 //
-// Order: create a queue and a request on a stream; set prompt, options, stops; submit; drain events until the request's terminal
-// event (DONE, ERROR or CANCELLED: each request gets exactly one); release. Nothing requires a callback.
+// Order: create a queue and a request on a stream; set prompt, options, stops; submit; drain events until the request's
+// terminal event (DONE, ERROR or CANCELLED: each request gets exactly one); release. Nothing requires a callback.
 #ifndef SKEIN_REQUEST_H_
 #define SKEIN_REQUEST_H_
 
@@ -46,20 +46,21 @@ typedef struct skein_event {
   uint64_t position;           // of the stream: tokens committed
 } skein_event;
 
-// Takes the events that are there, oldest first, without waiting: at most `capacity` of them, as structs of `event_size` bytes,
-// with their text packed into `text`. Only whole events are taken. `*count` is the number taken, `*text_bytes` the text
-// written. If the first event's text does not fit, it stays, `*text_bytes` is what it needs, `*count` is 0 and the call returns
-// OUT_OF_RANGE. No events: OK with `*count` 0. `text` may be NULL if `text_capacity` is 0.
+// Takes the events that are there, oldest first, without waiting: at most `capacity` of them, as structs of
+// `event_size` bytes, with their text packed into `text`. Only whole events are taken. `*count` is the number taken,
+// `*text_bytes` the text written. If the first event's text does not fit, it stays, `*text_bytes` is what it needs,
+// `*count` is 0 and the call returns OUT_OF_RANGE. No events: OK with `*count` 0. `text` may be NULL if `text_capacity`
+// is 0.
 SKEIN_API skein_status skein_queue_poll(skein_queue queue, void* events, uint32_t event_size, uint32_t capacity,
                                         char* text, uint64_t text_capacity, uint32_t* count, uint64_t* text_bytes,
                                         skein_error* error);
 
-// Waits until an event is there (`*ready` 1) or `timeout_ms` have passed (`*ready` 0); a negative timeout waits for ever.
-// If another thread releases the queue, the wait ends with INVALID_HANDLE.
+// Waits until an event is there (`*ready` 1) or `timeout_ms` have passed (`*ready` 0); a negative timeout waits for
+// ever. If another thread releases the queue, the wait ends with INVALID_HANDLE.
 SKEIN_API skein_status skein_queue_wait(skein_queue queue, int64_t timeout_ms, uint32_t* ready, skein_error* error);
 
-// Gives a descriptor that is readable while events are there (level-triggered: for epoll, asyncio, libuv). It belongs to the
-// queue: do not read, write or close it.
+// Gives a descriptor that is readable while events are there (level-triggered: for epoll, asyncio, libuv). It belongs
+// to the queue: do not read, write or close it.
 SKEIN_API skein_status skein_queue_fd(skein_queue queue, int32_t* fd, skein_error* error);
 
 // Called on a thread of the library when the queue turns from empty to not empty. It may call skein only to poll or
@@ -70,14 +71,19 @@ SKEIN_API skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn
 
 // --- requests ---
 
+// Tokens and the stream: what was sampled and delivered belongs to the stream, stop strings included, and the next request or eval
+// continues after it; a stop token does not.
+//
 // Makes a request on a stream; it starts with the model's defaults and an empty prompt.
 SKEIN_API skein_status skein_request_create(skein_stream stream, skein_request* request, skein_error* error);
 
-// Releases the handle and takes no effect on the request: one that runs goes on and delivers its events. Use cancel to end it.
+// Releases the handle and takes no effect on the request: one that runs goes on and delivers its events. Use cancel to
+// end it.
 SKEIN_API skein_status skein_request_release(skein_request request, skein_error* error);
 
 // Sets the prompt, as text (needs the model's tokenizer, else FAILED_PRECONDITION) or as tokens; the later call wins.
-// An empty prompt continues from the stream's last token, which needs one: FAILED_PRECONDITION at submit if there is none.
+// An empty prompt continues from the stream's last token, which needs one: FAILED_PRECONDITION at submit if there is
+// none.
 SKEIN_API skein_status skein_request_set_prompt(skein_request request, const char* text, uint64_t text_bytes,
                                                 skein_error* error);
 SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, const skein_token* tokens,
@@ -96,8 +102,8 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 //   penalty_decay      f64  factor on all occurrences, per token                                0.996
 //   seed               i64  of the random numbers: same seed, same tokens                        0
 //   sample_index       i64  i for the i-th of several samples with one seed                     0
-//   stop_at_end        i64  1: the end-of-text token stops; 0: it is never sampled               1
-//   window             i64  tokens delivered and not acknowledged at which the request waits; 0: polling acknowledges   0
+//   stop_at_end        i64  1: the end-of-text token stops; 0: it is a token like any other      1
+//   window             i64  tokens delivered and not acknowledged at which the request waits; 0: polling acknowledges 0
 SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);
 
 // Adds a stop string (found across token borders) or a stop token. INVALID_ARGUMENT: empty text, or no such token.

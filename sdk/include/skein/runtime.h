@@ -1,5 +1,5 @@
-// The runtime: plugins, devices, worker threads, log and metrics. A process may have several; they share nothing but the
-// code of the plugins.
+// The runtime: plugins, devices, worker threads, log and metrics. A process may have several; they share nothing but
+// the code of the plugins.
 #ifndef SKEIN_RUNTIME_H_
 #define SKEIN_RUNTIME_H_
 
@@ -21,8 +21,8 @@ SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime
 // Releases the runtime; it ends when the last model, stream, queue, request and tokenizer made from it is released.
 SKEIN_API skein_status skein_runtime_release(skein_runtime runtime, skein_error* error);
 
-// Loads one plugin from a file. NOT_FOUND: no such file. FAILED_PRECONDITION: not a skein plugin, of another ABI version, or with
-// a table that is too short. ALREADY_EXISTS: a plugin with its id is loaded.
+// Loads one plugin from a file. NOT_FOUND: no such file. FAILED_PRECONDITION: not a skein plugin, of another ABI
+// version, or with a table that is too short. ALREADY_EXISTS: a plugin with its id is loaded.
 SKEIN_API skein_status skein_runtime_load_plugin(skein_runtime runtime, const char* path, skein_error* error);
 
 #define SKEIN_PLUGIN_KIND_BACKEND 1
@@ -32,10 +32,10 @@ SKEIN_API skein_status skein_runtime_load_plugin(skein_runtime runtime, const ch
 // One file that was looked at, loaded or refused.
 typedef struct skein_plugin_info {
   uint32_t struct_size;
-  uint32_t kind;     // SKEIN_PLUGIN_KIND_*; 0 if refused before it said
-  uint32_t loaded;   // 1 loaded, 0 refused
-  uint32_t abi;      // the plugin ABI agreed on; 0 if refused
-  char id[64];       // such as "onednn"; "" if refused before it said
+  uint32_t kind;    // SKEIN_PLUGIN_KIND_*; 0 if refused before it said
+  uint32_t loaded;  // 1 loaded, 0 refused
+  uint32_t abi;     // the plugin ABI agreed on; 0 if refused
+  char id[64];      // such as "onednn"; "" if refused before it said
   char version[32];
   char path[512];
   char reason[512];  // why it was refused; "" if loaded
@@ -48,13 +48,13 @@ SKEIN_API skein_status skein_runtime_plugin_info(skein_runtime runtime, uint32_t
 // One device of a loaded backend. The best comes first; it is the default.
 typedef struct skein_device_info {
   uint32_t struct_size;
-  uint32_t threads;           // threads the device computes with
-  char name[64];              // what `device` options take: "cpu", "reference", "cuda:0"
+  uint32_t threads;  // threads the device computes with
+  char name[64];     // what `device` options take: "cpu", "reference", "cuda:0"
   char plugin_id[64];
-  char description[256];      // such as the processor's name and instruction tier
-  uint64_t memory_bytes;      // of the device; 0 where unknown
-  uint32_t weight_types;      // bit (1 << SKEIN_DTYPE_*) for each type of matrix it computes with
-  uint32_t generations;       // bit (1 << 7) for RWKV-7, and so on
+  char description[256];  // such as the processor's name and instruction tier
+  uint64_t memory_bytes;  // of the device; 0 where unknown
+  uint32_t weight_types;  // bit (1 << SKEIN_DTYPE_*) for each type of matrix it computes with
+  uint32_t generations;   // bit (1 << 7) for RWKV-7, and so on
 } skein_device_info;
 
 SKEIN_API skein_status skein_runtime_device_count(skein_runtime runtime, uint32_t* count, skein_error* error);
@@ -67,7 +67,8 @@ SKEIN_API skein_status skein_runtime_device_info(skein_runtime runtime, uint32_t
 #define SKEIN_LOG_ERROR 3
 
 // Takes the oldest log line (UTF-8, no newline, NUL-terminated if there is room) and its severity. The library never
-// prints; it keeps the last 1024 lines. NOT_FOUND: no line is waiting. Buffer rules of base.h; a line that does not fit stays.
+// prints; it keeps the last 1024 lines. NOT_FOUND: no line is waiting. Buffer rules of base.h; a line that does not fit
+// stays.
 SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
                                               uint32_t* severity, skein_error* error);
 
@@ -81,7 +82,7 @@ typedef struct skein_progress {
   uint32_t active;      // 1 while such work runs
   uint64_t done_bytes;  // of the work that runs, or ran last
   uint64_t total_bytes;
-  char what[64];        // such as "loading"
+  char what[64];  // such as "loading"
 } skein_progress;
 
 SKEIN_API skein_status skein_runtime_progress(skein_runtime runtime, skein_progress* progress, skein_error* error);

@@ -1,9 +1,9 @@
-// Streams: one sequence of tokens and the recurrent state behind it. And skein_eval, the synchronous level of the ABI, for
-// hosts that do their own sampling.
+// Streams: one sequence of tokens and the recurrent state behind it. And skein_eval, the synchronous level of the ABI,
+// for hosts that do their own sampling.
 //
-// One writer per stream: while a request or an eval runs on it, eval, reset, restore and submit return FAILED_PRECONDITION; fork,
-// snapshot, state and position are always allowed and see the last committed token.
-// Threads: any; calls on one stream are serialised, different streams are independent.
+// One writer per stream: while a request or an eval runs on it, eval, reset, restore and submit return
+// FAILED_PRECONDITION; fork, snapshot, state and position are always allowed and see the last committed token. Threads:
+// any; calls on one stream are serialised, different streams are independent.
 #ifndef SKEIN_STREAM_H_
 #define SKEIN_STREAM_H_
 
@@ -31,8 +31,8 @@ SKEIN_API skein_status skein_stream_fork(skein_stream stream, skein_stream* copy
 // The number of tokens committed since the initial state.
 SKEIN_API skein_status skein_stream_position(skein_stream stream, uint64_t* position, skein_error* error);
 
-// Writes the stream as versioned bytes: header, fingerprint of the source weights, canonical state, checksum. Restores on
-// another backend, layer split, weight type or process. May wait for one step. Buffer rules of base.h.
+// Writes the stream as versioned bytes: header, fingerprint of the source weights, canonical state, checksum. Restores
+// on another backend, layer split, weight type or process. May wait for one step. Buffer rules of base.h.
 SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, uint64_t capacity, uint64_t* size,
                                              skein_error* error);
 
@@ -64,8 +64,8 @@ typedef struct skein_eval_item {
 } skein_eval_item;
 
 // Feeds tokens to streams of one model, each stream at most once, as one ragged batch; waits until all are done.
-// Each item ends on its own: the call returns the first status that is not OK, and `error` says which item it was. An item
-// that failed leaves its stream where it was. `items` is an array of `count` structs of `item_size` bytes each.
+// Each item ends on its own: the call returns the first status that is not OK, and `error` says which item it was. An
+// item that failed leaves its stream where it was. `items` is an array of `count` structs of `item_size` bytes each.
 SKEIN_API skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint32_t count,
                                   skein_error* error);
 

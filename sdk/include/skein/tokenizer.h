@@ -11,7 +11,8 @@ SKEIN_EXTERN_C_BEGIN
 // Loads a vocabulary file with the tokenizer plugin that recognises it; `path` "bytes" needs no file (id = byte value).
 // `options` (kind SKEIN_OPTIONS_TOKENIZER) may be NULL.
 //   kind  str  plugin to use: "world", "bytes"; "": by content
-// NOT_FOUND: no such file. INVALID_ARGUMENT: no tokenizer plugin recognises it. DATA_LOSS: it is damaged; says the line.
+// NOT_FOUND: no such file. INVALID_ARGUMENT: no tokenizer plugin recognises it. DATA_LOSS: it is damaged; says the
+// line.
 SKEIN_API skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein_options options,
                                             skein_tokenizer* tokenizer, skein_error* error);
 
@@ -29,14 +30,14 @@ typedef struct skein_tokenizer_info {
 SKEIN_API skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein_tokenizer_info* info,
                                                 skein_error* error);
 
-// Encodes any bytes (valid UTF-8 or not) to ids. `text` may be NULL if `text_bytes` is 0. Sizes by the rules of base.h, counted
-// in tokens; there are never more tokens than bytes.
+// Encodes any bytes (valid UTF-8 or not) to ids. `text` may be NULL if `text_bytes` is 0. Sizes by the rules of base.h,
+// counted in tokens; there are never more tokens than bytes.
 SKEIN_API skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const char* text, uint64_t text_bytes,
                                               skein_token* tokens, uint64_t capacity, uint64_t* count,
                                               skein_error* error);
 
-// Decodes ids to bytes, which may end inside a UTF-8 sequence. INVALID_ARGUMENT: an id outside the vocabulary. Id 0, the end
-// of text, decodes to nothing in vocabularies where it is no text.
+// Decodes ids to bytes, which may end inside a UTF-8 sequence. INVALID_ARGUMENT: an id outside the vocabulary. Id 0,
+// the end of text, decodes to nothing in vocabularies where it is no text.
 SKEIN_API skein_status skein_tokenizer_decode(skein_tokenizer tokenizer, const skein_token* tokens, uint64_t num_tokens,
                                               char* buffer, uint64_t capacity, uint64_t* size, skein_error* error);
 

@@ -1,4 +1,5 @@
-// absl::Status at the edges of libskein: early return, and the codes of the plugin boundary (they are the same numbers).
+// absl::Status at the edges of libskein: early return, and the codes of the plugin boundary (they are the same
+// numbers).
 #ifndef SKEIN_BASE_STATUS_H_
 #define SKEIN_BASE_STATUS_H_
 
@@ -10,10 +11,10 @@
 #include "absl/strings/string_view.h"
 #include "skein/plugin.h"
 
-#define SKEIN_RETURN_IF_ERROR(expression)             \
-  do {                                                \
-    absl::Status skein_status_ = (expression);        \
-    if (!skein_status_.ok()) return skein_status_;    \
+#define SKEIN_RETURN_IF_ERROR(expression)          \
+  do {                                             \
+    absl::Status skein_status_ = (expression);     \
+    if (!skein_status_.ok()) return skein_status_; \
   } while (false)
 
 #define SKEIN_CONCAT_INNER(a, b) a##b

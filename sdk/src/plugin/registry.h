@@ -17,11 +17,11 @@ namespace skein {
 // One file that was looked at. A loaded one stays loaded, and its table valid, until the process ends.
 struct PluginRecord {
   std::string path;
-  std::string id;       // "" if refused before it said
+  std::string id;  // "" if refused before it said
   std::string version;
   std::string description;
-  std::string reason;   // why it was refused; "" if loaded
-  uint32_t kind = 0;    // SKEIN_PLUGIN_*
+  std::string reason;  // why it was refused; "" if loaded
+  uint32_t kind = 0;   // SKEIN_PLUGIN_*
   uint32_t abi = 0;
   const void* table = nullptr;  // nullptr if refused
 };

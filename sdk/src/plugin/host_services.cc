@@ -1,0 +1,195 @@
+#include "plugin/host_services.h"
+
+#include <tbb/info.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+#include <tbb/task_group.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <utility>
+
+#if defined(__SANITIZE_THREAD__)
+#define SKEIN_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SKEIN_TSAN 1
+#endif
+#endif
+#if defined(SKEIN_TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+namespace skein {
+namespace {
+
+// oneTBB orders what happens before a fork with what happens in its tasks, and those with what follows the join; the
+// thread sanitizer cannot see it, because the distribution's library is not instrumented. These say so.
+class ForkJoinMark {
+ public:
+#if defined(SKEIN_TSAN)
+  void Release() { __tsan_release(this); }
+  void Acquire() { __tsan_acquire(this); }
+#else
+  void Release() {}
+  void Acquire() {}
+#endif
+
+ private:
+  [[maybe_unused]] char place_ = 0;
+};
+
+void CpuPause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Who takes part in a region: a count that grows until it is sealed.
+class Arrivals {
+ public:
+  // The index of the one who arrives, or -1 if the count is sealed.
+  int64_t Arrive() {
+    uint32_t count = state_.load(std::memory_order_relaxed);
+    while ((count & kSealed) == 0) {
+      if (state_.compare_exchange_weak(count, count + 1, std::memory_order_acq_rel)) return count;
+    }
+    return -1;
+  }
+  void Seal() { state_.fetch_or(kSealed, std::memory_order_acq_rel); }
+  uint32_t count() const { return state_.load(std::memory_order_acquire) & ~kSealed; }
+  // Waits for the seal, which comes within kArrivalTime, and gives the final count.
+  uint32_t WaitForSeal() const {
+    uint32_t state = state_.load(std::memory_order_acquire);
+    while ((state & kSealed) == 0) {
+      CpuPause();
+      state = state_.load(std::memory_order_acquire);
+    }
+    return state & ~kSealed;
+  }
+
+ private:
+  static constexpr uint32_t kSealed = 1u << 31;
+  std::atomic<uint32_t> state_{0};
+};
+
+constexpr std::chrono::microseconds kArrivalTime(50);
+
+}  // namespace
+
+class HostServices::Arena {
+ public:
+  explicit Arena(uint32_t num_threads)
+      : arena_(num_threads == 0 ? tbb::info::default_concurrency() : static_cast<int>(num_threads)) {
+    arena_.initialize();
+  }
+
+  uint32_t num_threads() const { return static_cast<uint32_t>(arena_.max_concurrency()); }
+
+  template <typename Work>
+  void Execute(const Work& work) {
+    ForkJoinMark mark;
+    mark.Release();
+    arena_.execute([&] {
+      mark.Acquire();
+      work();
+      mark.Release();
+    });
+    mark.Acquire();
+  }
+
+  template <typename Work>
+  void ParallelFor(uint64_t num_items, const Work& work) {
+    if (num_items == 0) return;
+    if (num_items == 1 || num_threads() == 1) {
+      for (uint64_t i = 0; i < num_items; ++i) work(i);
+      return;
+    }
+    Execute([&] {
+      ForkJoinMark mark;
+      mark.Release();
+      tbb::parallel_for(tbb::blocked_range<uint64_t>(0, num_items, 1), [&](const tbb::blocked_range<uint64_t>& range) {
+        mark.Acquire();
+        for (uint64_t i = range.begin(); i != range.end(); ++i) work(i);
+        mark.Release();
+      });
+      mark.Acquire();
+    });
+  }
+
+  void ParallelRegion(uint32_t wanted, void (*fn)(void*, uint32_t, uint32_t), void* argument) {
+    wanted = std::clamp<uint32_t>(wanted, 1, num_threads());
+    if (wanted == 1) {
+      fn(argument, 0, 1);
+      return;
+    }
+    Execute([&] {
+      Arrivals arrivals;
+      ForkJoinMark mark;
+      mark.Release();
+      arrivals.Arrive();  // the caller is participant 0
+      tbb::task_group others;
+      for (uint32_t i = 1; i < wanted; ++i) {
+        others.run([&arrivals, &mark, fn, argument] {
+          const int64_t index = arrivals.Arrive();
+          if (index < 0) return;  // too late; the region runs without this thread
+          mark.Acquire();
+          fn(argument, static_cast<uint32_t>(index), arrivals.WaitForSeal());
+          mark.Release();
+        });
+      }
+      const auto deadline = std::chrono::steady_clock::now() + kArrivalTime;
+      while (arrivals.count() < wanted && std::chrono::steady_clock::now() < deadline) CpuPause();
+      arrivals.Seal();
+      fn(argument, 0, arrivals.count());
+      others.wait();
+      mark.Acquire();
+    });
+  }
+
+ private:
+  tbb::task_arena arena_;
+};
+
+HostServices::HostServices(uint32_t num_threads, LogFunction log)
+    : arena_(std::make_unique<Arena>(num_threads)), log_(std::move(log)), host_() {
+  host_.struct_size = sizeof(host_);
+  host_.context = this;
+  host_.concurrency = [](void* context) { return static_cast<HostServices*>(context)->num_threads(); };
+  host_.parallel_for = [](void* context, uint64_t num_items, void (*fn)(void*, uint64_t), void* argument) {
+    static_cast<HostServices*>(context)->arena_->ParallelFor(num_items, [=](uint64_t i) { fn(argument, i); });
+  };
+  host_.parallel_region = [](void* context, uint32_t wanted, void (*fn)(void*, uint32_t, uint32_t), void* argument) {
+    static_cast<HostServices*>(context)->arena_->ParallelRegion(wanted, fn, argument);
+  };
+  host_.alloc = [](void*, uint64_t bytes, uint64_t alignment) -> void* {
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0 || bytes > UINT64_MAX - alignment) return nullptr;
+    // aligned_alloc wants whole multiples of the alignment.
+    return std::aligned_alloc(alignment, (std::max<uint64_t>(bytes, 1) + alignment - 1) & ~(alignment - 1));
+  };
+  host_.free = [](void*, void* memory) { std::free(memory); };
+  host_.log = [](void* context, uint32_t severity, const char* text, uint64_t text_bytes) {
+    // Called from C: nothing may be thrown through the plugin. A line that cannot be kept is lost.
+    try {
+      static_cast<HostServices*>(context)->log_(severity, std::string(text, text_bytes));
+    } catch (const std::exception&) {
+    }
+  };
+}
+
+HostServices::~HostServices() = default;
+
+uint32_t HostServices::num_threads() const { return arena_->num_threads(); }
+
+void HostServices::Execute(const std::function<void()>& work) { arena_->Execute(work); }
+
+void HostServices::ParallelFor(uint64_t num_items, const std::function<void(uint64_t)>& work) {
+  arena_->ParallelFor(num_items, work);
+}
+
+}  // namespace skein

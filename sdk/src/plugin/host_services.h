@@ -1,0 +1,45 @@
+// What the host does for plugins: parallel work on the runtime's oneTBB arena, memory, log. The only door to oneTBB for
+// plugins, and the only file that marks fork and join for the thread sanitizer.
+#ifndef SKEIN_PLUGIN_HOST_SERVICES_H_
+#define SKEIN_PLUGIN_HOST_SERVICES_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "skein/plugin.h"
+
+namespace skein {
+
+// Threads: any. Outlives every object that a plugin made with its `host()`.
+class HostServices {
+ public:
+  using LogFunction = std::function<void(uint32_t severity, std::string line)>;
+
+  // An arena of `num_threads` threads, callers included; 0: one per core this process may use. `log` is called from any
+  // thread.
+  HostServices(uint32_t num_threads, LogFunction log);
+  ~HostServices();
+  HostServices(const HostServices&) = delete;
+  HostServices& operator=(const HostServices&) = delete;
+
+  const skein_host& host() const { return host_; }
+  uint32_t num_threads() const;
+
+  // Runs `work` on a thread inside the arena (this one, if there is room) and waits for it.
+  void Execute(const std::function<void()>& work);
+
+  // Calls work(i) for every i in [0, num_items), in parallel.
+  void ParallelFor(uint64_t num_items, const std::function<void(uint64_t)>& work);
+
+ private:
+  class Arena;
+  const std::unique_ptr<Arena> arena_;
+  const LogFunction log_;
+  skein_host host_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_PLUGIN_HOST_SERVICES_H_
