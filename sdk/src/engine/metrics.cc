@@ -1,0 +1,28 @@
+#include "engine/metrics.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace skein {
+
+std::string Metrics::Text() const {
+  std::string text;
+  const auto add = [&text](const char* name, const char* type, const char* help, auto value) {
+    absl::StrAppend(&text, "# HELP skein_", name, " ", help, "\n# TYPE skein_", name, " ", type, "\nskein_", name, " ",
+                    value, "\n");
+  };
+  add("steps_total", "counter", "Steps run on the devices.", steps.load());
+  add("step_errors_total", "counter", "Steps that failed as a whole.", step_errors.load());
+  add("step_seconds_total", "counter", "Time spent in steps.", static_cast<double>(step_microseconds.load()) * 1e-6);
+  add("prefill_tokens_total", "counter", "Known tokens fed.", prefill_tokens.load());
+  add("decode_tokens_total", "counter", "Sampled tokens fed.", decode_tokens.load());
+  add("requests_submitted_total", "counter", "Requests submitted.", requests_submitted.load());
+  add("requests_done_total", "counter", "Requests that ended well.", requests_done.load());
+  add("requests_failed_total", "counter", "Requests that ended with an error.", requests_failed.load());
+  add("requests_cancelled_total", "counter", "Requests cancelled.", requests_cancelled.load());
+  add("evals_total", "counter", "Items of synchronous evals.", evals.load());
+  add("streams", "gauge", "Streams alive.", streams.load());
+  add("models", "gauge", "Models loaded.", models.load());
+  return text;
+}
+
+}  // namespace skein

@@ -1,0 +1,32 @@
+// Counters of one runtime.
+#ifndef SKEIN_ENGINE_METRICS_H_
+#define SKEIN_ENGINE_METRICS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace skein {
+
+// Threads: any.
+struct Metrics {
+  std::atomic<uint64_t> steps{0};
+  std::atomic<uint64_t> step_errors{0};  // steps that failed as a whole
+  std::atomic<uint64_t> step_microseconds{0};
+  std::atomic<uint64_t> prefill_tokens{0};  // known tokens fed
+  std::atomic<uint64_t> decode_tokens{0};   // sampled tokens fed
+  std::atomic<uint64_t> requests_submitted{0};
+  std::atomic<uint64_t> requests_done{0};
+  std::atomic<uint64_t> requests_failed{0};
+  std::atomic<uint64_t> requests_cancelled{0};
+  std::atomic<uint64_t> evals{0};
+  std::atomic<int64_t> streams{0};  // alive
+  std::atomic<int64_t> models{0};   // loaded
+
+  // In the Prometheus text exposition format.
+  std::string Text() const;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_ENGINE_METRICS_H_
