@@ -1,0 +1,78 @@
+#include "abi/guard.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+
+namespace skein::abi {
+namespace {
+
+std::atomic<bool> forked_child{false};
+
+// Registered when the library is loaded, so that a fork before the first call counts as well as a fork after it.
+[[maybe_unused]] const int fork_handler =
+    pthread_atfork(nullptr, nullptr, [] { forked_child.store(true, std::memory_order_relaxed); });
+
+// The largest length up to `length` that does not cut a UTF-8 sequence of `text`.
+size_t WholeCharacters(absl::string_view text, size_t length) {
+  if (length >= text.size()) return text.size();
+  while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
+  return length;
+}
+
+}  // namespace
+
+absl::Status CheckProcess() {
+  if (!forked_child.load(std::memory_order_relaxed)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "this is a forked child of the process that loaded libskein; expected that process");
+}
+
+skein_status Report(const absl::Status& status, skein_error* error) {
+  const skein_status code = status.raw_code();
+  if (error == nullptr) return code;
+  error->code = code;
+  error->retry_after_ms = 0;
+  error->reserved = 0;
+  CopyText(absl::string_view(status.message()), absl::MakeSpan(error->message));
+  error->message_bytes = static_cast<uint32_t>(std::strlen(error->message));
+  return code;
+}
+
+absl::Status CheckPointer(const void* pointer, const char* name) {
+  if (pointer != nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, " is NULL"));
+}
+
+absl::StatusOr<BufferUse> CheckBuffer(const void* buffer, uint64_t capacity, uint64_t needed, uint64_t* size,
+                                      const char* unit) {
+  absl::Status status = CheckPointer(size, "the output size");
+  if (!status.ok()) return status;
+  *size = needed;
+  if (buffer == nullptr) {
+    if (capacity == 0) return BufferUse::kSizeOnly;
+    return absl::InvalidArgumentError(absl::StrCat("the buffer is NULL with a capacity of ", capacity));
+  }
+  if (capacity < needed) {
+    return absl::OutOfRangeError(absl::StrCat("the buffer holds ", capacity, " ", unit, "; expected ", needed));
+  }
+  return BufferUse::kWrite;
+}
+
+absl::Status CopyToBuffer(absl::string_view bytes, char* buffer, uint64_t capacity, uint64_t* size) {
+  const absl::StatusOr<BufferUse> use = CheckBuffer(buffer, capacity, bytes.size(), size, "bytes");
+  if (use.ok() && *use == BufferUse::kWrite) std::memcpy(buffer, bytes.data(), bytes.size());
+  return use.status();
+}
+
+void CopyText(absl::string_view from, absl::Span<char> to) {
+  const size_t length = WholeCharacters(from, std::min(from.size(), to.size() - 1));
+  std::memcpy(to.data(), from.data(), length);
+  to[length] = '\0';
+}
+
+}  // namespace skein::abi

@@ -1,0 +1,73 @@
+// The border itself: nothing thrown crosses it, every failure becomes a code and a message, and a forked child gets no
+// further.
+#ifndef SKEIN_ABI_GUARD_H_
+#define SKEIN_ABI_GUARD_H_
+
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "skein/status.h"
+
+namespace skein::abi {
+
+// FAILED_PRECONDITION in a forked child: its copy of the library has none of the threads.
+absl::Status CheckProcess();
+
+// Fills `error`, which may be NULL, and gives the code.
+skein_status Report(const absl::Status& status, skein_error* error);
+
+// Runs the body of an entry point, which returns absl::Status.
+template <typename Body>
+skein_status Guard(skein_error* error, Body&& body) noexcept {
+  try {
+    absl::Status status = CheckProcess();
+    if (status.ok()) status = std::forward<Body>(body)();
+    return Report(status, error);
+  } catch (const std::bad_alloc&) {
+    return Report(absl::ResourceExhaustedError("out of memory"), error);
+  } catch (const std::exception& failure) {
+    return Report(absl::InternalError(failure.what()), error);
+  } catch (...) {
+    return Report(absl::InternalError("unknown exception"), error);
+  }
+}
+
+// INVALID_ARGUMENT if a pointer that must not be NULL is.
+absl::Status CheckPointer(const void* pointer, const char* name);
+
+// The caller's buffer rule of base.h: says what is needed in `*size`, and whether to write.
+enum class BufferUse { kWrite, kSizeOnly };
+absl::StatusOr<BufferUse> CheckBuffer(const void* buffer, uint64_t capacity, uint64_t needed, uint64_t* size,
+                                      const char* unit);
+
+// Both steps of the rule for bytes that are there already.
+absl::Status CopyToBuffer(absl::string_view bytes, char* buffer, uint64_t capacity, uint64_t* size);
+
+// Fills an output struct up to the caller's struct_size, which it keeps. INVALID_ARGUMENT: NULL or struct_size below 4.
+template <typename Struct>
+absl::Status FillStruct(const Struct& from, Struct* to) {
+  absl::Status status = CheckPointer(to, "the output struct");
+  if (!status.ok()) return status;
+  const uint32_t struct_size = to->struct_size;
+  if (struct_size < sizeof(uint32_t)) {
+    return absl::InvalidArgumentError("struct_size of the output struct is 0; expected sizeof the struct");
+  }
+  std::memcpy(to, &from, struct_size < sizeof(Struct) ? struct_size : sizeof(Struct));
+  to->struct_size = struct_size;
+  return status;
+}
+
+// Copies a text to a fixed array, cut at a character's border if it is too long; NUL-terminated.
+void CopyText(absl::string_view from, absl::Span<char> to);
+
+}  // namespace skein::abi
+
+#endif  // SKEIN_ABI_GUARD_H_

@@ -1,0 +1,143 @@
+// skein/stream.h.
+#include "skein/stream.h"
+
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+#include "abi/guard.h"
+#include "abi/handle.h"
+#include "abi/option_argument.h"
+#include "engine/eval.h"
+
+using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
+using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+
+skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_RETURN_IF_ERROR(CheckPointer(stream, "stream"));
+    *stream = nullptr;
+    SKEIN_ASSIGN_OR_RETURN(auto object, Unwrap(model));
+    SKEIN_RETURN_IF_ERROR(UnwrapOptions(options, SKEIN_OPTIONS_STREAM).status());
+    SKEIN_ASSIGN_OR_RETURN(auto created, Stream::Create(std::move(object)));
+    SKEIN_ASSIGN_OR_RETURN(*stream, Wrap<skein_stream>(std::move(created)));
+    return absl::OkStatus();
+  });
+}
+
+skein_status skein_stream_release(skein_stream stream, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Release(stream));
+    if (object != nullptr) object->CancelRequest();
+    return absl::OkStatus();
+  });
+}
+
+skein_status skein_stream_reset(skein_stream stream, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
+    return object->Reset();
+  });
+}
+
+skein_status skein_stream_fork(skein_stream stream, skein_stream* copy, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_RETURN_IF_ERROR(CheckPointer(copy, "copy"));
+    *copy = nullptr;
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
+    SKEIN_ASSIGN_OR_RETURN(auto fork, object->Fork());
+    SKEIN_ASSIGN_OR_RETURN(*copy, Wrap<skein_stream>(std::move(fork)));
+    return absl::OkStatus();
+  });
+}
+
+skein_status skein_stream_position(skein_stream stream, uint64_t* position, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
+    SKEIN_RETURN_IF_ERROR(CheckPointer(position, "position"));
+    *position = object->Committed().position;
+    return absl::OkStatus();
+  });
+}
+
+skein_status skein_stream_snapshot(skein_stream stream, void* buffer, uint64_t capacity, uint64_t* size,
+                                   skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
+    const uint64_t needed = object->SnapshotBytes();
+    SKEIN_ASSIGN_OR_RETURN(const BufferUse use, CheckBuffer(buffer, capacity, needed, size, "bytes"));
+    if (use == BufferUse::kSizeOnly) return absl::OkStatus();
+    return object->Snapshot({static_cast<uint8_t*>(buffer), needed});
+  });
+}
+
+skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
+                                  skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
+    SKEIN_RETURN_IF_ERROR(CheckPointer(snapshot, "snapshot"));
+    return object->Restore({static_cast<const uint8_t*>(snapshot), snapshot_bytes});
+  });
+}
+
+skein_status skein_stream_state(skein_stream stream, float* state, uint64_t capacity, uint64_t* count,
+                                skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
+    const uint64_t needed = object->model()->config().StateFloats();
+    SKEIN_ASSIGN_OR_RETURN(const BufferUse use, CheckBuffer(state, capacity, needed, count, "floats"));
+    if (use == BufferUse::kSizeOnly) return absl::OkStatus();
+    return object->ExportState({state, needed});
+  });
+}
+
+namespace {
+
+// Through `status`, the last field of the first version of the struct.
+constexpr uint32_t kMinItemBytes = offsetof(skein_eval_item, status) + sizeof(skein_status);
+
+absl::StatusOr<EvalItem> UnwrapItem(const Model& model, const skein_eval_item& item) {
+  EvalItem unwrapped;
+  SKEIN_ASSIGN_OR_RETURN(unwrapped.stream, Unwrap(item.stream));
+  if (item.num_tokens > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(item.tokens, "tokens"));
+  if (item.output_kind != SKEIN_OUTPUT_NONE) SKEIN_RETURN_IF_ERROR(CheckPointer(item.output, "output"));
+  unwrapped.tokens = {item.tokens, item.num_tokens};
+  unwrapped.output_kind = item.output_kind;
+  unwrapped.output = {item.output, item.output_capacity};
+  SKEIN_RETURN_IF_ERROR(CheckEvalItem(model, unwrapped));
+  return unwrapped;
+}
+
+}  // namespace
+
+skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint32_t count, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(model));
+    SKEIN_RETURN_IF_ERROR(CheckPointer(items, "items"));
+    if (item_size < kMinItemBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("item_size ", item_size, "; expected at least ", kMinItemBytes, ", sizeof(skein_eval_item)"));
+    }
+    const auto item_at = [&](uint32_t i) {
+      return reinterpret_cast<skein_eval_item*>(static_cast<char*>(items) + uint64_t{i} * item_size);
+    };
+    std::vector<absl::Status> statuses(count);
+    std::vector<EvalItem> runnable;
+    std::vector<uint32_t> indices;
+    for (uint32_t i = 0; i < count; ++i) {
+      absl::StatusOr<EvalItem> item = UnwrapItem(*object, *item_at(i));
+      statuses[i] = item.status();
+      if (!item.ok()) continue;
+      runnable.push_back(*std::move(item));
+      indices.push_back(i);
+    }
+    const std::vector<absl::Status> ended = Eval(*object, runnable);
+    for (size_t i = 0; i < ended.size(); ++i) statuses[indices[i]] = ended[i];
+    absl::Status first;
+    for (uint32_t i = 0; i < count; ++i) {
+      item_at(i)->status = statuses[i].raw_code();
+      if (first.ok()) first = Annotate(statuses[i], absl::StrCat("item ", i));
+    }
+    return first;
+  });
+}
