@@ -1,0 +1,79 @@
+// The C table of a tokenizer plugin, made from a C++ class. What the boundary demands of every tokenizer (messages,
+// sizes, nothing thrown) is here; what a tokenizer is, is in the class. Knows no vocabulary format.
+//
+// The class `T` offers
+//   static uint32_t Probe(std::span<const uint8_t> vocabulary)            0 to 100; looks at the first 4096 bytes at
+//   most explicit T(std::span<const uint8_t> vocabulary)                       throws plugin::Error; keeps no reference
+//   uint32_t vocab_size() const
+//   uint64_t Encode(std::span<const uint8_t> text, std::span<uint32_t> tokens) const
+//   uint64_t Decode(std::span<const uint32_t> tokens, std::span<uint8_t> text) const
+//     both return how many elements the result has and write them only if all fit; throw plugin::Error
+// and is immutable once constructed.
+#ifndef SKEIN_PLUGINS_TOKENIZERS_TABLE_H_
+#define SKEIN_PLUGINS_TOKENIZERS_TABLE_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "kit/plugin_kit.h"
+#include "skein/plugin.h"
+
+namespace skein::plugin {
+
+template <typename T>
+struct TokenizerTable {
+  static uint32_t Probe(const uint8_t* vocabulary, uint64_t vocabulary_bytes) {
+    return T::Probe({vocabulary, vocabulary_bytes});
+  }
+
+  static int32_t Create(const skein_host* /*host*/, const uint8_t* vocabulary, uint64_t vocabulary_bytes,
+                        void** tokenizer, skein_message* message) {
+    *tokenizer = nullptr;
+    return Guard(message, [&] { *tokenizer = new T(std::span<const uint8_t>(vocabulary, vocabulary_bytes)); });
+  }
+
+  static void Destroy(void* tokenizer) { delete static_cast<T*>(tokenizer); }
+
+  static uint32_t VocabSize(void* tokenizer) { return static_cast<const T*>(tokenizer)->vocab_size(); }
+
+  static int32_t Encode(void* tokenizer, const uint8_t* text, uint64_t text_bytes, uint32_t* tokens, uint64_t capacity,
+                        uint64_t* count, skein_message* message) {
+    *count = 0;
+    return Guard(message, [&] {
+      *count = static_cast<const T*>(tokenizer)->Encode({text, text_bytes}, {tokens, capacity});
+      RequireRoom(*count, capacity, "tokens");
+    });
+  }
+
+  static int32_t Decode(void* tokenizer, const uint32_t* tokens, uint64_t num_tokens, uint8_t* text, uint64_t capacity,
+                        uint64_t* size_bytes, skein_message* message) {
+    *size_bytes = 0;
+    return Guard(message, [&] {
+      *size_bytes = static_cast<const T*>(tokenizer)->Decode({tokens, num_tokens}, {text, capacity});
+      RequireRoom(*size_bytes, capacity, "bytes");
+    });
+  }
+
+  static constexpr skein_tokenizer_table kTable = {
+      .struct_size = sizeof(skein_tokenizer_table),
+      .reserved = 0,
+      .probe = Probe,
+      .create = Create,
+      .destroy = Destroy,
+      .vocab_size = VocabSize,
+      .encode = Encode,
+      .decode = Decode,
+  };
+
+ private:
+  static void RequireRoom(uint64_t needed, uint64_t capacity, const char* what) {
+    if (needed <= capacity) return;
+    throw Error(SKEIN_OUT_OF_RANGE, "expected room for " + std::to_string(needed) + " " + what + ", found room for " +
+                                        std::to_string(capacity));
+  }
+};
+
+}  // namespace skein::plugin
+
+#endif  // SKEIN_PLUGINS_TOKENIZERS_TABLE_H_
