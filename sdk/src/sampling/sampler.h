@@ -1,0 +1,78 @@
+// From a row of logits to a token. The steps are in filters.h, the random numbers in random.h; this is their order and
+// what one run of generation remembers for the penalties. Knows no text, no stops and no model.
+#ifndef SKEIN_SAMPLING_SAMPLER_H_
+#define SKEIN_SAMPLING_SAMPLER_H_
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "sampling/filters.h"
+#include "sampling/logit_blocks.h"
+
+namespace skein {
+
+// The ranges are those that ValidateSamplingParams accepts.
+struct SamplingParams {
+  double temperature = 1.0;        // 0 to 100; 0: greedy
+  uint64_t top_k = 0;              // 0: off
+  double top_p = 0.85;             // 0 or more; 1 and above: off
+  double min_p = 0.0;              // 0 to 1; 0: off
+  double presence_penalty = 0.0;   // -100 to 100
+  double frequency_penalty = 0.0;  // -100 to 100
+  double penalty_decay = 0.996;    // 0 to 1
+  uint64_t seed = 0;
+  uint64_t sample_index = 0;      // i for the i-th of several samples with one seed
+  std::vector<LogitBias> biases;  // finite or minus infinity, which bans; those of one token add up
+};
+
+// INVALID_ARGUMENT that names the parameter, its range and what was found. A bias must be on a token below
+// `vocab_size`.
+absl::Status ValidateSamplingParams(const SamplingParams& params, uint64_t vocab_size);
+
+// The working memory of Sample: some 16 bytes per token of the vocabulary, reused by any number of samplers. One thread
+// at a time.
+struct SamplingScratch {
+  LogitBlocks logits;
+  Candidates candidates;
+  std::vector<float> values;
+};
+
+// The sampler of one request. Order: for every token, Sample, then Accept if the token becomes part of the output (a
+// stop token does not). Threads: Sample from any number of threads while no other call runs. A copy is an independent
+// sampler that continues from here.
+class Sampler {
+ public:
+  // `params` have passed ValidateSamplingParams.
+  explicit Sampler(SamplingParams params) : params_(std::move(params)) {}
+
+  // Draws the token that follows `position` tokens of the stream. The same parameters, accepted tokens, logits and
+  // position give the same token. It allocates nothing once `scratch` and the tokens accepted have reached their sizes.
+  // `logits`: [vocab_size]; minus infinity is a token that cannot be drawn. INTERNAL: a NaN or plus infinity, names the
+  // token. FAILED_PRECONDITION: no token is above minus infinity after the biases.
+  absl::StatusOr<uint32_t> Sample(absl::Span<const float> logits, uint64_t position, SamplingScratch& scratch) const;
+
+  // Counts `token` for the penalties of what follows: all earlier occurrences decay by penalty_decay, then this one is
+  // added with weight 1. Without penalties nothing is counted. Tokens of the prompt are not for Accept.
+  void Accept(uint32_t token);
+
+  const SamplingParams& params() const { return params_; }
+
+  // What was accepted, in order of first occurrence: together with the parameters, all there is to save. One entry a
+  // token.
+  const std::vector<Occurrence>& occurrences() const { return occurrences_; }
+  void set_occurrences(std::vector<Occurrence> occurrences) { occurrences_ = std::move(occurrences); }
+
+ private:
+  bool has_penalties() const { return params_.presence_penalty != 0 || params_.frequency_penalty != 0; }
+
+  SamplingParams params_;
+  std::vector<Occurrence> occurrences_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_SAMPLING_SAMPLER_H_
