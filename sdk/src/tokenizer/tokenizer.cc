@@ -1,0 +1,122 @@
+#include "tokenizer/tokenizer.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status.h"
+
+namespace skein {
+namespace {
+
+std::string IdsOf(absl::Span<const TokenizerPlugin> plugins) {
+  if (plugins.empty()) return "none";
+  return absl::StrJoin(plugins, ", ", [](std::string* out, const TokenizerPlugin& plugin) { out->append(plugin.id); });
+}
+
+absl::StatusOr<TokenizerPlugin> FindByKind(absl::Span<const TokenizerPlugin> plugins, const std::string& kind) {
+  for (const TokenizerPlugin& plugin : plugins) {
+    if (plugin.id == kind) return plugin;
+  }
+  return absl::NotFoundError(absl::StrCat("expected tokenizer plugin \"", kind, "\", found plugins: ", IdsOf(plugins)));
+}
+
+absl::StatusOr<TokenizerPlugin> FindByContent(absl::Span<const TokenizerPlugin> plugins,
+                                              absl::Span<const uint8_t> vocabulary) {
+  const TokenizerPlugin* best = nullptr;
+  uint32_t best_score = 0;
+  for (const TokenizerPlugin& plugin : plugins) {
+    if (!SKEIN_HAS(skein_tokenizer_table, plugin.table, probe)) continue;
+    const uint32_t score = plugin.table->probe(vocabulary.data(), vocabulary.size());
+    if (score <= best_score) continue;
+    best = &plugin;
+    best_score = score;
+  }
+  if (best != nullptr) return *best;
+  return absl::InvalidArgumentError(absl::StrCat("expected a vocabulary that a tokenizer plugin recognises, found ",
+                                                 vocabulary.size(),
+                                                 " bytes that none does; plugins: ", IdsOf(plugins)));
+}
+
+absl::Status CheckTable(const TokenizerPlugin& plugin) {
+  const skein_tokenizer_table* table = plugin.table;
+  const char* missing = !SKEIN_HAS(skein_tokenizer_table, table, create)       ? "create"
+                        : !SKEIN_HAS(skein_tokenizer_table, table, destroy)    ? "destroy"
+                        : !SKEIN_HAS(skein_tokenizer_table, table, vocab_size) ? "vocab_size"
+                        : !SKEIN_HAS(skein_tokenizer_table, table, encode)     ? "encode"
+                        : !SKEIN_HAS(skein_tokenizer_table, table, decode)     ? "decode"
+                                                                               : nullptr;
+  if (missing == nullptr) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("tokenizer plugin \"", plugin.id, "\": its table offers no function ", missing));
+}
+
+// What the plugin returned. Its message may lack the NUL.
+absl::Status ToStatus(int32_t code, skein_message& message, const std::string& plugin_id) {
+  message.text[sizeof(message.text) - 1] = '\0';
+  return FromPlugin(code, message, plugin_id);
+}
+
+absl::Status SizeError(const std::string& plugin_id, const char* function, uint64_t size, uint64_t capacity) {
+  return absl::InternalError(
+      absl::StrCat(plugin_id, ": ", function, ": expected a size of at most ", capacity, ", found ", size));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Create(absl::Span<const TokenizerPlugin> plugins,
+                                                                   const skein_host& host, const std::string& kind,
+                                                                   absl::Span<const uint8_t> vocabulary,
+                                                                   const std::string& where) {
+  absl::StatusOr<TokenizerPlugin> plugin =
+      kind.empty() ? FindByContent(plugins, vocabulary) : FindByKind(plugins, kind);
+  if (!plugin.ok()) return Annotate(plugin.status(), where);
+  SKEIN_RETURN_IF_ERROR(Annotate(CheckTable(*plugin), where));
+
+  void* object = nullptr;
+  skein_message message = {};
+  const int32_t code = plugin->table->create(&host, vocabulary.data(), vocabulary.size(), &object, &message);
+  SKEIN_RETURN_IF_ERROR(Annotate(ToStatus(code, message, plugin->id), where));
+  const uint32_t vocab_size = plugin->table->vocab_size(object);
+  return std::shared_ptr<const Tokenizer>(new Tokenizer(*std::move(plugin), object, vocab_size));
+}
+
+Tokenizer::~Tokenizer() { plugin_.table->destroy(object_); }
+
+absl::StatusOr<std::vector<uint32_t>> Tokenizer::Encode(absl::string_view text) const {
+  // With room for a token per byte one call always does.
+  std::vector<uint32_t> tokens(text.size());
+  uint64_t count = 0;
+  skein_message message = {};
+  const int32_t code = plugin_.table->encode(object_, reinterpret_cast<const uint8_t*>(text.data()), text.size(),
+                                             tokens.data(), tokens.size(), &count, &message);
+  SKEIN_RETURN_IF_ERROR(ToStatus(code, message, plugin_.id));
+  if (count > tokens.size()) return SizeError(plugin_.id, "encode", count, tokens.size());
+  tokens.resize(count);
+  tokens.shrink_to_fit();
+  return tokens;
+}
+
+absl::StatusOr<std::string> Tokenizer::Decode(absl::Span<const uint32_t> tokens) const {
+  // Most tokens are short: one call does for most texts, a second with the exact size for all.
+  constexpr uint64_t kLikelyTokenBytes = 16;
+  std::string text(tokens.size() * kLikelyTokenBytes, '\0');
+  uint64_t size_bytes = 0;
+  skein_message message = {};
+  const auto decode = [&] {
+    return plugin_.table->decode(object_, tokens.data(), tokens.size(), reinterpret_cast<uint8_t*>(text.data()),
+                                 text.size(), &size_bytes, &message);
+  };
+  int32_t code = decode();
+  if (code == SKEIN_OUT_OF_RANGE && size_bytes > text.size()) {
+    if (size_bytes > text.max_size()) return SizeError(plugin_.id, "decode", size_bytes, text.max_size());
+    text.resize(size_bytes);
+    code = decode();
+  }
+  SKEIN_RETURN_IF_ERROR(ToStatus(code, message, plugin_.id));
+  if (size_bytes > text.size()) return SizeError(plugin_.id, "decode", size_bytes, text.size());
+  text.resize(size_bytes);
+  return text;
+}
+
+}  // namespace skein

@@ -1,0 +1,60 @@
+// A tokenizer of some plugin, seen from C++: checked table, owned object, absl::Status. What tokens are is the plugin's
+// affair.
+#ifndef SKEIN_TOKENIZER_TOKENIZER_H_
+#define SKEIN_TOKENIZER_TOKENIZER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "plugin/registry.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+using TokenizerPlugin = Plugin<skein_tokenizer_table>;
+
+// Immutable; any thread.
+class Tokenizer {
+ public:
+  // Makes the tokenizer of `vocabulary` with the plugin whose id is `kind`, or, if `kind` is "", with the one that
+  // recognises it most surely, the first of `plugins` among equals. `where`, such as the path, begins each message.
+  // `host` must outlive the tokenizer; the vocabulary and `plugins` need not. NOT_FOUND: no plugin `kind`.
+  // INVALID_ARGUMENT: no plugin recognises the vocabulary; lists those that were asked. UNIMPLEMENTED: the plugin's
+  // table lacks a function. DATA_LOSS: the vocabulary is damaged; says the line.
+  static absl::StatusOr<std::shared_ptr<const Tokenizer>> Create(absl::Span<const TokenizerPlugin> plugins,
+                                                                 const skein_host& host, const std::string& kind,
+                                                                 absl::Span<const uint8_t> vocabulary,
+                                                                 const std::string& where);
+  ~Tokenizer();
+  Tokenizer(const Tokenizer&) = delete;
+  Tokenizer& operator=(const Tokenizer&) = delete;
+
+  const std::string& kind() const { return plugin_.id; }  // the plugin's id: "world", "bytes"
+  uint32_t vocab_size() const { return vocab_size_; }     // ids are below this; it may be less than a model's rows
+
+  // Any bytes, UTF-8 or not; there are never more tokens than bytes. INVALID_ARGUMENT: the vocabulary has no token for
+  // a byte; says where.
+  absl::StatusOr<std::vector<uint32_t>> Encode(absl::string_view text) const;
+
+  // The bytes of the tokens, which may end inside a UTF-8 sequence. Ids without text, such as the end of text, give
+  // nothing. INVALID_ARGUMENT: an id that is not below vocab_size.
+  absl::StatusOr<std::string> Decode(absl::Span<const uint32_t> tokens) const;
+
+ private:
+  Tokenizer(TokenizerPlugin plugin, void* object, uint32_t vocab_size)
+      : plugin_(std::move(plugin)), object_(object), vocab_size_(vocab_size) {}
+
+  const TokenizerPlugin plugin_;
+  void* const object_;  // the plugin's; destroyed by its table
+  const uint32_t vocab_size_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_TOKENIZER_TOKENIZER_H_
