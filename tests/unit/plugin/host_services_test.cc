@@ -1,0 +1,112 @@
+#include "plugin/host_services.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace skein {
+namespace {
+
+void IgnoreLog(uint32_t, std::string) {}
+
+TEST(HostServicesTest, ParallelForVisitsEveryItemOnce) {
+  HostServices services(2, IgnoreLog);
+  const skein_host& host = services.host();
+  std::vector<std::atomic<int>> visits(1000);
+  host.parallel_for(
+      host.context, visits.size(),
+      [](void* argument, uint64_t item) { ++(*static_cast<std::vector<std::atomic<int>>*>(argument))[item]; }, &visits);
+  for (const auto& count : visits) EXPECT_EQ(count, 1);
+}
+
+TEST(HostServicesTest, ResultsOfParallelWorkAreSeenAfterIt) {
+  HostServices services(2, IgnoreLog);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<int> values(64, 0);
+    services.ParallelFor(values.size(), [&](uint64_t i) { values[i] = static_cast<int>(i); });
+    for (size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], static_cast<int>(i));
+  }
+}
+
+struct Region {
+  std::atomic<uint32_t> calls{0};
+  std::atomic<uint32_t> count{0};
+  std::atomic<uint32_t> indices{0};
+  std::atomic<uint32_t> barrier{0};
+};
+
+TEST(HostServicesTest, RegionRunsEachParticipantOnceAndTheyMayWaitForEachOther) {
+  HostServices services(2, IgnoreLog);
+  const skein_host& host = services.host();
+  for (int round = 0; round < 200; ++round) {
+    Region region;
+    host.parallel_region(
+        host.context, 8,
+        [](void* argument, uint32_t index, uint32_t count) {
+          Region& shared = *static_cast<Region*>(argument);
+          ++shared.calls;
+          shared.count = count;
+          shared.indices.fetch_or(1u << index);
+          ++shared.barrier;
+          while (shared.barrier < count) std::this_thread::yield();
+        },
+        &region);
+    EXPECT_GE(region.count, 1u);
+    EXPECT_LE(region.count, services.num_threads());
+    EXPECT_EQ(region.calls, region.count);
+    EXPECT_EQ(region.indices, (1u << region.count) - 1);
+  }
+}
+
+TEST(HostServicesTest, RegionsOfSeveralThreadsDoNotLockEachOther) {
+  HostServices services(2, IgnoreLog);
+  std::vector<std::thread> threads;
+  std::atomic<uint32_t> calls{0};
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      const skein_host& host = services.host();
+      for (int round = 0; round < 100; ++round) {
+        services.Execute([&] {
+          host.parallel_region(
+              host.context, 2,
+              [](void* argument, uint32_t index, uint32_t) {
+                if (index == 0) ++*static_cast<std::atomic<uint32_t>*>(argument);
+              },
+              &calls);
+        });
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(calls, 300u);
+}
+
+TEST(HostServicesTest, MemoryIsAlignedAndAbsurdSizesGiveNull) {
+  HostServices services(1, IgnoreLog);
+  const skein_host& host = services.host();
+  for (const uint64_t alignment : {8, 64, 4096, 2 << 20}) {
+    void* memory = host.alloc(host.context, 100, alignment);
+    ASSERT_NE(memory, nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % alignment, 0u);
+    host.free(host.context, memory);
+  }
+  EXPECT_EQ(host.alloc(host.context, UINT64_MAX, 64), nullptr);
+  EXPECT_EQ(host.alloc(host.context, uint64_t{1} << 62, 64), nullptr);
+  EXPECT_EQ(host.alloc(host.context, 100, 48), nullptr);
+  host.free(host.context, nullptr);
+}
+
+TEST(HostServicesTest, LogLinesArrive) {
+  std::vector<std::string> lines;
+  HostServices services(
+      1, [&lines](uint32_t severity, std::string line) { lines.push_back(std::to_string(severity) + line); });
+  services.host().log(services.host().context, 2, "hello, cut here", 5);
+  EXPECT_EQ(lines, std::vector<std::string>{"2hello"});
+}
+
+}  // namespace
+}  // namespace skein

@@ -1,0 +1,83 @@
+#include "plugin/registry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace skein {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string Misfit(int number) { return std::string(SKEIN_MISFITS) + "/misfit-" + std::to_string(number) + ".so"; }
+
+class RefusalTest : public ::testing::TestWithParam<std::pair<int, const char*>> {};
+
+TEST_P(RefusalTest, NamesTheReasonAndKeepsARecord) {
+  PluginRegistry registry;
+  const absl::Status status = registry.LoadFile(Misfit(GetParam().first));
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(GetParam().second));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(Misfit(GetParam().first)));
+  ASSERT_EQ(registry.records().size(), 1u);
+  EXPECT_EQ(registry.records()[0].table, nullptr);
+  EXPECT_EQ(registry.records()[0].reason, status.message());
+  EXPECT_TRUE(registry.backends().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Misfits, RefusalTest,
+                         ::testing::Values(std::pair(1, "speaks plugin ABI 8; expected 1 to 1"),
+                                           std::pair(2, "table has 40 bytes; expected at least"),
+                                           std::pair(3, "does not offer device_count"),
+                                           std::pair(4, "needs a machine with two moons"),
+                                           std::pair(5, "its id is missing or not made of"),
+                                           std::pair(6, "without skein_plugin_entry"), std::pair(7, "its kind is 99")));
+
+TEST(PluginRegistryTest, MissingFileIsNotFound) {
+  PluginRegistry registry;
+  const absl::Status status = registry.LoadFile("/no/such/plugin.so");
+  EXPECT_TRUE(absl::IsNotFound(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("/no/such/plugin.so"));
+}
+
+TEST(PluginRegistryTest, TextFileIsRefused) {
+  const std::string path = ::testing::TempDir() + "/text.so";
+  std::ofstream(path) << "This is no shared object.\n";
+  PluginRegistry registry;
+  const absl::Status status = registry.LoadFile(path);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path));
+  std::filesystem::remove(path);
+}
+
+TEST(PluginRegistryTest, MissingFolderIsNoPlugins) {
+  PluginRegistry registry;
+  registry.LoadFolder("/no/such/folder");
+  EXPECT_TRUE(registry.records().empty());
+}
+
+TEST(PluginRegistryTest, FolderOfTheBuildHasTheReferenceBackendAndARefusalHarmsNobody) {
+  PluginRegistry registry;
+  registry.LoadFolder(SKEIN_MISFITS);
+  registry.LoadFolder(SKEIN_PLUGIN_DIR);
+  std::vector<std::string> ids;
+  for (const auto& backend : registry.backends()) ids.push_back(backend.id);
+  EXPECT_THAT(ids, ::testing::Contains("reference"));
+  EXPECT_FALSE(registry.formats().empty());
+  EXPECT_FALSE(registry.tokenizers().empty());
+}
+
+TEST(PluginRegistryTest, SecondPluginOfAnIdIsRefused) {
+  PluginRegistry registry;
+  const std::string path = std::string(SKEIN_PLUGIN_DIR) + "/backend-reference.so";
+  ASSERT_TRUE(registry.LoadFile(path).ok());
+  const absl::Status again = registry.LoadFile(path);
+  EXPECT_TRUE(absl::IsAlreadyExists(again)) << again;
+  EXPECT_EQ(registry.backends().size(), 1u);
+}
+
+}  // namespace
+}  // namespace skein
