@@ -1,5 +1,5 @@
-// What every C++ plugin of the tree uses at the boundary: errors as exceptions inside the plugin, as code and message outside. Header
-// only; needs the C++20 standard library and the plugin headers.
+// What every C++ plugin of the tree uses at the boundary: errors as exceptions inside the plugin, as code and message
+// outside. Header only; needs the C++20 standard library and the plugin headers.
 #ifndef SKEIN_PLUGINS_KIT_PLUGIN_KIT_H_
 #define SKEIN_PLUGINS_KIT_PLUGIN_KIT_H_
 
@@ -54,8 +54,8 @@ int32_t Guard(skein_message* message, Body&& body) noexcept {
 }
 
 // The version handshake of skein_plugin_entry: answers with ABI 1, or says why not.
-inline int32_t Answer(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message, uint32_t kind,
-                      const char* id, const char* version, const char* description, const void* table) {
+inline int32_t Answer(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message,
+                      uint32_t kind, const char* id, const char* version, const char* description, const void* table) {
   if (offer->abi_min > SKEIN_PLUGIN_ABI || offer->abi_max < SKEIN_PLUGIN_ABI) {
     WriteMessage(message, ("plugin speaks ABI " + std::to_string(SKEIN_PLUGIN_ABI) + "; the host offers " +
                            std::to_string(offer->abi_min) + " to " + std::to_string(offer->abi_max))
