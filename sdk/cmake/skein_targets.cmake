@@ -100,3 +100,9 @@ function(skein_benchmark name)
   target_link_libraries(${name} PRIVATE skein_headers skein_build_flags ${ARG_LIBS} benchmark::benchmark_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
 endfunction()
+
+# skein-plugins: every plugin of the tree, for those who run the tool without building everything.
+function(skein_plugins_target)
+  get_property(plugins GLOBAL PROPERTY SKEIN_PLUGIN_TARGETS)
+  add_custom_target(skein-plugins DEPENDS ${plugins})
+endfunction()

@@ -94,9 +94,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(::testing::Values(Oracle{"v7-odd", "v7-odd.safetensors", 2}, Oracle{"v7-n16", "v7-n16.pth", 1},
                                          Oracle{"v7-mixed", "v7-mixed.pth", 3}),
                        ::testing::Values("reference", "cpu", "split"), ::testing::Values(1, 7, 48)),
-    [](const auto& info) {
-      std::string name = std::string(std::get<0>(info.param).name) + "_" + std::get<1>(info.param) + "_" +
-                         std::to_string(std::get<2>(info.param));
+    [](const auto& parameter) {
+      std::string name = std::string(std::get<0>(parameter.param).name) + "_" + std::get<1>(parameter.param) + "_" +
+                         std::to_string(std::get<2>(parameter.param));
       std::replace_if(
           name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
       return name;

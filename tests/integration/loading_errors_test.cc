@@ -74,8 +74,8 @@ TEST_P(LoadingErrorsTest, FlippedBitsNeverCrash) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, LoadingErrorsTest, ::testing::Values("v7-odd.safetensors", "v7-n16.pth", "package"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& parameter) {
+                           std::string name = parameter.param;
                            std::replace_if(
                                name.begin(), name.end(),
                                [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');

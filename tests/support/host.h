@@ -31,7 +31,8 @@ class Owned {
   Handle get() const { return handle_; }
   Handle* out() { return &handle_; }
   void Reset() {
-    if (handle_ != nullptr) EXPECT_EQ(Release(std::exchange(handle_, nullptr), nullptr), SKEIN_OK);
+    if (handle_ == nullptr) return;
+    EXPECT_EQ(Release(std::exchange(handle_, nullptr), nullptr), SKEIN_OK);
   }
 
  private:

@@ -40,7 +40,11 @@ class EvalJob : public Job {
  public:
   // `status` and what `item` points to outlive the job's end, which `latch` is told of.
   EvalJob(StreamState at, const EvalItem& item, absl::Status& status, std::shared_ptr<Latch> latch)
-      : Job(item.stream, std::move(at)), item_(item), status_(status), latch_(std::move(latch)) {
+      : Job(item.stream, std::move(at)),
+        output_kind_(item.output_kind),
+        output_(item.output),
+        status_(status),
+        latch_(std::move(latch)) {
     tokens_ = std::move(at_.pending);
     at_.pending.clear();
     num_before_ = tokens_.size();
@@ -56,16 +60,16 @@ class EvalJob : public Job {
   void RequestOutput(uint32_t num_tokens, skein_step_entry& entry) override {
     // Rows are wanted for the item's own tokens from `first` on; what was pending is not among them.
     uint64_t first = num_before_;
-    if (item_.output_kind == SKEIN_OUTPUT_NONE) return;
-    if (item_.output_kind == SKEIN_OUTPUT_LAST_LOGITS || item_.output_kind == SKEIN_OUTPUT_LAST_HIDDEN) {
+    if (output_kind_ == SKEIN_OUTPUT_NONE) return;
+    if (output_kind_ == SKEIN_OUTPUT_LAST_LOGITS || output_kind_ == SKEIN_OUTPUT_LAST_HIDDEN) {
       first = tokens_.size() - 1;
     }
     const uint64_t begin = std::max(first, num_fed_);
     const uint64_t end = num_fed_ + num_tokens;
     if (begin >= end) return;
-    entry.output = WantsHidden(item_.output_kind) ? SKEIN_STEP_HIDDEN : SKEIN_STEP_LOGITS;
+    entry.output = WantsHidden(output_kind_) ? SKEIN_STEP_HIDDEN : SKEIN_STEP_LOGITS;
     entry.output_start = static_cast<uint32_t>(begin - num_fed_);
-    entry.output_rows = item_.output.data() + (begin - first) * row_floats_;
+    entry.output_rows = output_.data() + (begin - first) * row_floats_;
   }
 
   void AfterStep() override {
@@ -77,13 +81,13 @@ class EvalJob : public Job {
  private:
   void End(const absl::Status& status) {
     ended_ = true;
-    at_.state = StateRef();
-    stream_->EndWrite();
+    LeaveStream();
     status_ = status;
     latch_->CountDown();  // the caller may be gone from here on
   }
 
-  const EvalItem item_;
+  const uint32_t output_kind_;
+  const absl::Span<float> output_;
   absl::Status& status_;
   const std::shared_ptr<Latch> latch_;
   uint64_t num_before_ = 0;  // pending tokens in front of the item's own

@@ -179,9 +179,8 @@ QueuedEvent Generation::NewEvent(uint32_t kind) const {
 
 void Generation::End(QueuedEvent terminal, std::string text, std::vector<QueuedEvent> before) {
   ended_ = true;
-  at_.state = StateRef();
-  // The stream is free before its host can know that the request ended.
-  stream_->EndWrite();
+  LeaveStream();
+  request_.reset();
   terminal.text = std::move(text);
   before.push_back(std::move(terminal));
   queue_->Push(std::move(before));

@@ -43,7 +43,7 @@ class Generation : public Job {
   // Ends with a terminal event whose text is `text`.
   void End(QueuedEvent terminal, std::string text, std::vector<QueuedEvent> before = {});
 
-  const std::shared_ptr<Request> request_;
+  std::shared_ptr<Request> request_;  // empty once it has ended
   const std::shared_ptr<CompletionQueue> queue_;
   const uint64_t user_data_;
   const uint64_t max_tokens_;

@@ -54,9 +54,17 @@ class Job {
   // Takes the right to write to `stream`, which the caller has acquired (Stream::BeginWrite).
   Job(std::shared_ptr<Stream> stream, StreamState at) : stream_(std::move(stream)), at_(std::move(at)) {}
 
-  const std::shared_ptr<Stream> stream_;
-  StreamState at_;                // where the job is; the stream's own lags behind
-  std::vector<uint32_t> tokens_;  // to feed, fed ones included
+  // Lets go of the stream, free for the next writer. To be done before anyone can learn that the job ended: a host that
+  // releases its stream then finds it gone, though the engine may hold the job for a while.
+  void LeaveStream() {
+    at_.state = StateRef();
+    stream_->EndWrite();
+    stream_.reset();
+  }
+
+  std::shared_ptr<Stream> stream_;  // empty once the job has ended
+  StreamState at_;                  // where the job is; the stream's own lags behind
+  std::vector<uint32_t> tokens_;    // to feed, fed ones included
   uint64_t num_fed_ = 0;
   bool decodes_ = false;
 };

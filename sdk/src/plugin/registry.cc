@@ -10,13 +10,14 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "base/status.h"
 #include "plugin/dynamic_library.h"
 
 namespace skein {
 namespace {
 
-// A member of a table that a plugin must offer.
+// A member of a table that a plugin must offer; listed in the order of the table.
 struct RequiredMember {
   const char* name;
   size_t offset;
@@ -65,13 +66,14 @@ absl::Status CheckTable(uint32_t kind, const void* table) {
   for (const TableRule& rule : kTableRules) {
     if (rule.kind != kind) continue;
     const uint32_t struct_size = *static_cast<const uint32_t*>(table);
-    for (size_t i = 0; i < rule.num_members; ++i) {
-      const RequiredMember& member = rule.members[i];
-      if (struct_size < member.offset + sizeof(void*)) {
-        return absl::FailedPreconditionError(absl::StrCat("its ", rule.name, " table has ", struct_size,
-                                                          " bytes; expected at least ", member.offset + sizeof(void*),
-                                                          ", up to ", member.name));
-      }
+    const absl::Span<const RequiredMember> members(rule.members, rule.num_members);
+    const size_t needed_bytes = members.back().offset + sizeof(void*);
+    if (struct_size < needed_bytes) {
+      return absl::FailedPreconditionError(absl::StrCat("its ", rule.name, " table has ", struct_size,
+                                                        " bytes; expected at least ", needed_bytes, ", up to ",
+                                                        members.back().name));
+    }
+    for (const RequiredMember& member : members) {
       const void* value = *reinterpret_cast<const void* const*>(static_cast<const char*>(table) + member.offset);
       if (value == nullptr) {
         return absl::FailedPreconditionError(
