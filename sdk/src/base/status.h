@@ -21,10 +21,12 @@
 #define SKEIN_CONCAT(a, b) SKEIN_CONCAT_INNER(a, b)
 #define SKEIN_ASSIGN_OR_RETURN(declaration, expression) \
   SKEIN_ASSIGN_OR_RETURN_INNER(SKEIN_CONCAT(skein_statusor_, __LINE__), declaration, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration cannot stand in parentheses
 #define SKEIN_ASSIGN_OR_RETURN_INNER(statusor, declaration, expression) \
   auto statusor = (expression);                                         \
   if (!statusor.ok()) return statusor.status();                         \
   declaration = *std::move(statusor)
+// NOLINTEND(bugprone-macro-parentheses)
 
 namespace skein {
 

@@ -91,7 +91,7 @@ absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
                                                          const Precision& precision, const SegmentLimits& limits,
                                                          Progress* progress) {
   const ModelConfig& config = file.config();
-  std::unique_ptr<Segments> segments(new Segments(config.d_model, config.StateFloats() / config.num_layers));
+  std::unique_ptr<Segments> segments(new Segments(config.StateFloats() / config.num_layers));
   uint64_t total_bytes = 0;
   for (const TensorSpec& tensor : file.tensors()) total_bytes += tensor.size_bytes;
   const ProgressScope scope(progress, "loading", total_bytes);

@@ -61,10 +61,8 @@ class Segments {
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
 
  private:
-  Segments(uint32_t d_model, uint64_t state_floats_per_layer)
-      : d_model_(d_model), state_floats_per_layer_(state_floats_per_layer) {}
+  explicit Segments(uint64_t state_floats_per_layer) : state_floats_per_layer_(state_floats_per_layer) {}
 
-  const uint64_t d_model_;
   const uint64_t state_floats_per_layer_;
   uint64_t weights_bytes_ = 0;
   std::vector<std::unique_ptr<Segment>> segments_;

@@ -1,0 +1,101 @@
+#include "model/convert.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "model/manifest.h"
+#include "model/package.h"
+#include "model/roles.h"
+#include "skein/base.h"
+#include "skein/dtype.h"
+
+namespace skein {
+namespace {
+
+// The type of the matrices; NONE: that of their values.
+absl::StatusOr<uint32_t> ParseType(const std::string& type) {
+  if (type == "auto") return uint32_t{SKEIN_DTYPE_NONE};
+  for (const uint32_t dtype : {SKEIN_DTYPE_F32, SKEIN_DTYPE_F16, SKEIN_DTYPE_BF16}) {
+    if (type == DtypeName(dtype)) return dtype;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("type \"", type, "\"; expected auto, f32, f16 or bf16"));
+}
+
+uint32_t TargetType(const TensorSpec& spec, uint32_t matrix_dtype) {
+  if (matrix_dtype == SKEIN_DTYPE_NONE) return spec.dtype;
+  return IsMatrixRole(spec.role) ? matrix_dtype : SKEIN_DTYPE_F32;
+}
+
+// All but the places of the tensors.
+absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOptions& options) {
+  SKEIN_ASSIGN_OR_RETURN(const uint32_t matrix_dtype, ParseType(options.type));
+  Manifest manifest;
+  manifest.config = in.config();
+  manifest.metadata = in.metadata();
+  manifest.creator = absl::StrCat("skein ", SKEIN_VERSION_MAJOR, ".", SKEIN_VERSION_MINOR, ".", SKEIN_VERSION_PATCH);
+  manifest.vocabulary.assign(in.vocabulary().begin(), in.vocabulary().end());
+  if (options.tokenizer) {
+    manifest.metadata.tokenizer_kind = options.tokenizer->kind;
+    manifest.vocabulary = options.tokenizer->vocabulary;
+  }
+  if (options.name) manifest.metadata.name = *options.name;
+  if (options.licence) manifest.metadata.licence = *options.licence;
+  if (options.provenance) manifest.metadata.provenance = *options.provenance;
+  if (options.example_prompt) manifest.metadata.example_prompt = *options.example_prompt;
+  if (options.end_token) {
+    if (*options.end_token >= in.config().vocab_size) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "end_token ", *options.end_token, "; expected an id below the vocabulary's size ", in.config().vocab_size));
+    }
+    manifest.metadata.end_token = *options.end_token;
+  }
+  if (options.type != "auto") {
+    manifest.metadata.compute_dtype = matrix_dtype == SKEIN_DTYPE_F32 ? uint32_t{SKEIN_DTYPE_NONE} : matrix_dtype;
+  }
+  for (const TensorSpec& spec : in.tensors()) {
+    PackedTensor tensor;
+    tensor.role = spec.role;
+    tensor.layer = spec.layer;
+    tensor.dtype = TargetType(spec, matrix_dtype);
+    tensor.shape = spec.shape;
+    manifest.tensors.push_back(std::move(tensor));
+  }
+  SKEIN_ASSIGN_OR_RETURN(manifest.fingerprint, in.Fingerprint());
+  return manifest;
+}
+
+}  // namespace
+
+absl::Status Convert(const PluginRegistry& plugins, const skein_host& host, const std::string& in_path,
+                     const std::string& out_path, const ConvertOptions& options, Progress* progress) {
+  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFile> in,
+                         ModelFile::Open(plugins, host, in_path, FileAccess::kMap));
+  return Convert(*in, out_path, options, progress);
+}
+
+absl::Status Convert(const ModelFile& in, const std::string& out_path, const ConvertOptions& options,
+                     Progress* progress) {
+  uint64_t total_bytes = 0;
+  for (const TensorSpec& spec : in.tensors()) total_bytes += spec.size_bytes;
+  const ProgressScope scope(progress, "converting", total_bytes);
+
+  SKEIN_ASSIGN_OR_RETURN(Manifest manifest, DescribeOutput(in, options));
+  std::vector<uint32_t> dtypes;
+  for (const PackedTensor& tensor : manifest.tensors) dtypes.push_back(tensor.dtype);
+  absl::StatusOr<std::unique_ptr<PackageWriter>> writer =
+      PackageWriter::Create(out_path, std::move(manifest), options.overwrite ? IfExists::kReplace : IfExists::kFail);
+  if (!writer.ok()) return writer.status();
+
+  std::vector<uint8_t> buffer;
+  for (size_t i = 0; i < dtypes.size(); ++i) {
+    SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, in.ReadTensor(i, dtypes[i], buffer));
+    SKEIN_RETURN_IF_ERROR((*writer)->WriteTensor({static_cast<const uint8_t*>(data.data), data.size_bytes}));
+    scope.Advance(in.tensors()[i].size_bytes);
+  }
+  return (*writer)->Finish();
+}
+
+}  // namespace skein

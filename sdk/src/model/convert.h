@@ -1,0 +1,50 @@
+// Any readable model file to a .skein package.
+#ifndef SKEIN_MODEL_CONVERT_H_
+#define SKEIN_MODEL_CONVERT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "model/model_file.h"
+#include "model/progress.h"
+#include "plugin/registry.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+// A tokenizer to embed: the id of its plugin and the vocabulary, which may be empty ("bytes" needs none).
+struct TokenizerSource {
+  std::string kind;
+  std::string vocabulary;
+};
+
+// What is not set is taken from the input.
+struct ConvertOptions {
+  // "auto": every tensor keeps the type of its values. "f32", "f16", "bf16": matrices (embedding, head, projections,
+  // low-rank factors) get this type and vectors float32. A 16-bit type that is
+  // named is also the arithmetic that the package is made for (ModelMetadata::compute_dtype).
+  std::string type = "auto";
+  std::optional<TokenizerSource> tokenizer;
+  std::optional<std::string> name;
+  std::optional<std::string> licence;
+  std::optional<std::string> provenance;
+  std::optional<std::string> example_prompt;
+  std::optional<uint32_t> end_token;
+  bool overwrite = false;  // replace the output if it exists
+};
+
+// Converts `in_path` to a package at `out_path`, which appears whole or not at all. `progress` may be nullptr.
+// INVALID_ARGUMENT: no such type, text that is not UTF-8. ALREADY_EXISTS: `out_path`, without `overwrite`.
+// OUT_OF_RANGE: a value is too large for the type; names the tensor. And the codes of ModelFile::Open and ReadTensor.
+absl::Status Convert(const PluginRegistry& plugins, const skein_host& host, const std::string& in_path,
+                     const std::string& out_path, const ConvertOptions& options, Progress* progress);
+
+// The same for a file that is open.
+absl::Status Convert(const ModelFile& in, const std::string& out_path, const ConvertOptions& options,
+                     Progress* progress);
+
+}  // namespace skein
+
+#endif  // SKEIN_MODEL_CONVERT_H_

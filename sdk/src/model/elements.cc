@@ -1,0 +1,169 @@
+#include "model/elements.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "model/convert_dtype.h"
+
+namespace skein {
+namespace {
+
+constexpr size_t kRunElements = 4096;  // a multiple of every block
+
+std::string ElementText(const TensorView& view, uint64_t element) {
+  std::vector<uint64_t> index(view.shape.size());
+  for (size_t i = index.size(); i-- > 0;) {
+    index[i] = element % view.shape[i];
+    element /= view.shape[i];
+  }
+  return absl::StrCat("element ", ShapeText(index), " of ", ShapeText(view.shape));
+}
+
+absl::Status NotFinite(const TensorView& view, const std::string& name, uint64_t element, float value) {
+  return absl::DataLossError(absl::StrCat("tensor \"", name, "\": ", ElementText(view, element),
+                                          ": expected a finite number, found ",
+                                          std::isnan(value) ? "NaN" : "infinity"));
+}
+
+bool AllFinite(const float* values, size_t count) {
+  uint32_t num_bad = 0;
+  for (size_t i = 0; i < count; ++i) {
+    num_bad += (std::bit_cast<uint32_t>(values[i]) & 0x7f800000u) == 0x7f800000u ? 1 : 0;
+  }
+  return num_bad == 0;
+}
+
+// Whether a packed run of a plain type has an exponent of all ones, which NaN and infinity have.
+template <typename Word>
+bool HasExponent(const uint8_t* data, size_t count, Word mask) {
+  Word found = 0;
+  for (size_t i = 0; i < count; ++i) {
+    Word word;
+    std::memcpy(&word, data + i * sizeof(Word), sizeof(Word));
+    found = static_cast<Word>(found | static_cast<Word>((word & mask) == mask));
+  }
+  return found != 0;
+}
+
+// Elements [first, first + count) of a packed view.
+bool MayBeNotFinite(const TensorView& view, uint64_t first, size_t count) {
+  switch (view.dtype) {
+    case SKEIN_DTYPE_F32:
+      return HasExponent<uint32_t>(view.data + first * 4, count, 0x7f800000u);
+    case SKEIN_DTYPE_F16:
+      return HasExponent<uint16_t>(view.data + first * 2, count, 0x7c00u);
+    case SKEIN_DTYPE_BF16:
+      return HasExponent<uint16_t>(view.data + first * 2, count, 0x7f80u);
+    default:
+      return true;
+  }
+}
+
+// Copies `count` elements that lie `stride` elements apart into `out`, packed.
+void Gather(const uint8_t* data, uint64_t stride, uint32_t element_bytes, size_t count, uint8_t* out) {
+  const auto copy = [&](auto size) {
+    for (size_t i = 0; i < count; ++i) {
+      std::memcpy(out + i * decltype(size)::value, data + i * stride * decltype(size)::value, decltype(size)::value);
+    }
+  };
+  if (element_bytes == 2) return copy(std::integral_constant<size_t, 2>());
+  if (element_bytes == 4) return copy(std::integral_constant<size_t, 4>());
+  return copy(std::integral_constant<size_t, 8>());
+}
+
+using Visitor = absl::FunctionRef<absl::Status(const float* values, uint64_t first, size_t count)>;
+
+absl::Status VisitRun(const TensorView& view, const std::string& name, const float* values, uint64_t first,
+                      size_t count, Visitor visit) {
+  if (!AllFinite(values, count)) {
+    const float* bad = std::find_if(values, values + count, [](float value) { return !std::isfinite(value); });
+    return NotFinite(view, name, first + static_cast<uint64_t>(bad - values), *bad);
+  }
+  return visit(values, first, count);
+}
+
+absl::Status VisitPacked(const TensorView& view, const std::string& name, uint64_t num_elements, Visitor visit) {
+  float values[kRunElements];
+  for (uint64_t first = 0; first < num_elements; first += kRunElements) {
+    const size_t count = static_cast<size_t>(std::min<uint64_t>(kRunElements, num_elements - first));
+    ToF32(view.dtype, view.data, first, count, values);
+    SKEIN_RETURN_IF_ERROR(VisitRun(view, name, values, first, count, visit));
+  }
+  return absl::OkStatus();
+}
+
+// One or two dimensions of a plain type with any strides.
+absl::Status VisitStrided(const TensorView& view, const std::string& name, uint32_t element_bytes, Visitor visit) {
+  const bool is_vector = view.shape.size() == 1;
+  const uint64_t num_rows = is_vector ? 1 : view.shape[0];
+  const uint64_t num_columns = view.shape.back();
+  const uint64_t row_stride = is_vector ? 0 : view.strides[0];
+  const uint64_t column_stride = view.strides.back();
+  uint8_t gathered[kRunElements * sizeof(double)];
+  float values[kRunElements];
+  for (uint64_t row = 0; row < num_rows; ++row) {
+    for (uint64_t column = 0; column < num_columns; column += kRunElements) {
+      const size_t count = static_cast<size_t>(std::min<uint64_t>(kRunElements, num_columns - column));
+      const uint64_t start = row * row_stride + column * column_stride;
+      Gather(view.data + start * element_bytes, column_stride, element_bytes, count, gathered);
+      ToF32(view.dtype, gathered, 0, count, values);
+      SKEIN_RETURN_IF_ERROR(VisitRun(view, name, values, row * num_columns + column, count, visit));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status VisitElements(const TensorView& view, const std::string& name, Visitor visit) {
+  const DtypeInfo* info = FindDtype(view.dtype);
+  uint64_t num_elements;
+  if (info == nullptr || view.shape.empty() || view.shape.size() > 2 || !NumElements(view.shape, &num_elements)) {
+    return absl::InternalError(
+        absl::StrCat("tensor \"", name, "\": view of ", DtypeName(view.dtype), " ", ShapeText(view.shape)));
+  }
+  if (view.IsPacked()) return VisitPacked(view, name, num_elements, visit);
+  if (info->block_elements > 1) {
+    return absl::UnimplementedError(
+        absl::StrCat("tensor \"", name, "\": ", info->name, " in an order other than row-major is not supported"));
+  }
+  return VisitStrided(view, name, info->block_bytes, visit);
+}
+
+absl::Status CopyElements(const TensorView& view, const std::string& name, uint32_t dtype, uint8_t* out) {
+  const size_t element_bytes = FindDtype(dtype)->block_bytes;
+  return VisitElements(view, name, [&](const float* values, uint64_t first, size_t count) -> absl::Status {
+    uint8_t* const run = out + first * element_bytes;
+    FromF32(values, count, dtype, run);
+    const TensorView written = {dtype, {count}, {1}, run};
+    if (MayBeNotFinite(written, 0, count)) {
+      // The values were finite, so an infinity in the run comes from rounding.
+      const float* largest =
+          std::max_element(values, values + count, [](float a, float b) { return std::abs(a) < std::abs(b); });
+      return absl::OutOfRangeError(
+          absl::StrCat("tensor \"", name, "\": ", ElementText(view, first + static_cast<uint64_t>(largest - values)),
+                       ": ", *largest, " is too large for ", DtypeName(dtype)));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status CheckFinite(const TensorView& view, const std::string& name) {
+  const auto accept = [](const float*, uint64_t, size_t) { return absl::OkStatus(); };
+  uint64_t num_elements;
+  if (view.IsPacked() && NumElements(view.shape, &num_elements)) {
+    bool suspect = false;
+    for (uint64_t first = 0; first < num_elements && !suspect; first += kRunElements) {
+      suspect =
+          MayBeNotFinite(view, first, static_cast<size_t>(std::min<uint64_t>(kRunElements, num_elements - first)));
+    }
+    if (!suspect) return absl::OkStatus();
+  }
+  return VisitElements(view, name, accept);
+}
+
+}  // namespace skein

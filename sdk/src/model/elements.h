@@ -1,0 +1,32 @@
+// The elements of a tensor in order: looked at, checked and copied to another type.
+//
+// Every function takes the `name` of the tensor for its messages and returns DATA_LOSS for the first element that is
+// NaN or infinite, with its index.
+#ifndef SKEIN_MODEL_ELEMENTS_H_
+#define SKEIN_MODEL_ELEMENTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "model/tensor.h"
+
+namespace skein {
+
+// Calls `visit(values, first, count)` for consecutive runs of a few thousand elements as float32, in row-major order.
+// Ends with the first error of `visit`. UNIMPLEMENTED: a block type that is not packed.
+absl::Status VisitElements(const TensorView& view, const std::string& name,
+                           absl::FunctionRef<absl::Status(const float* values, uint64_t first, size_t count)> visit);
+
+// Writes the elements as `dtype` (F32, F16 or BF16), packed, rounded to nearest even. `out` has room for them and may
+// be unaligned. OUT_OF_RANGE: a finite element is too large for `dtype`.
+absl::Status CopyElements(const TensorView& view, const std::string& name, uint32_t dtype, uint8_t* out);
+
+// OK if every element is finite. Packed plain types are scanned as they lie, without conversion.
+absl::Status CheckFinite(const TensorView& view, const std::string& name);
+
+}  // namespace skein
+
+#endif  // SKEIN_MODEL_ELEMENTS_H_

@@ -1,0 +1,31 @@
+#include "model/fingerprint.h"
+
+#include "base/status.h"
+#include "model/checksum.h"
+#include "model/elements.h"
+
+namespace skein {
+
+absl::StatusOr<uint64_t> HashValues(const TensorView& view, const std::string& name) {
+  ChecksumStream stream;
+  SKEIN_RETURN_IF_ERROR(VisitElements(view, name, [&](const float* values, uint64_t, size_t count) {
+    stream.Add(values, count * sizeof(float));
+    return absl::OkStatus();
+  }));
+  return stream.Finish();
+}
+
+void FingerprintBuilder::AddTensor(uint32_t role, uint32_t layer, absl::Span<const uint64_t> shape,
+                                   uint64_t values_hash) {
+  words_.push_back(role);
+  words_.push_back(layer);
+  words_.push_back(shape.size());
+  words_.insert(words_.end(), shape.begin(), shape.end());
+  words_.push_back(values_hash);
+}
+
+std::string FingerprintBuilder::Finish() const {
+  return ChecksumHex128(words_.data(), words_.size() * sizeof(words_[0]));
+}
+
+}  // namespace skein

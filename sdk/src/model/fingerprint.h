@@ -1,0 +1,41 @@
+// The fingerprint of a model's source weights: what a snapshot of a stream carries to be restored only under the same
+// model.
+//
+// The same weights give the same fingerprint whatever the container, the naming scheme and the order of tensors: it is
+// taken in role orientation, over values as float32. A package keeps the fingerprint of the file that it was converted
+// from, so weights rounded to another type keep it too.
+//
+// Definition, for ever: XXH3-128 (seed 0), written as 32 hex digits from its canonical big-endian form, over this
+// sequence of little-endian uint64: generation, variant, then for each tensor in the order of ModelFile::tensors():
+// role, layer, number of dimensions, the dimensions, XXH3-64 (seed 0) of its values as packed little-endian float32.
+#ifndef SKEIN_MODEL_FINGERPRINT_H_
+#define SKEIN_MODEL_FINGERPRINT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "model/tensor.h"
+
+namespace skein {
+
+// XXH3-64 of the values of a tensor as packed float32. The codes of VisitElements; `name` is for its messages.
+absl::StatusOr<uint64_t> HashValues(const TensorView& view, const std::string& name);
+
+// Puts the hashes of tensors together.
+class FingerprintBuilder {
+ public:
+  FingerprintBuilder(uint32_t generation, uint32_t variant) : words_{generation, variant} {}
+
+  void AddTensor(uint32_t role, uint32_t layer, absl::Span<const uint64_t> shape, uint64_t values_hash);
+  std::string Finish() const;
+
+ private:
+  std::vector<uint64_t> words_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_MODEL_FINGERPRINT_H_

@@ -1,0 +1,110 @@
+// A model file as the engine sees it: dimensions, metadata, and every tensor under its role, whatever the container.
+// Opens .skein packages itself and everything else through the format plugins. Puts nothing on a device.
+#ifndef SKEIN_MODEL_MODEL_FILE_H_
+#define SKEIN_MODEL_MODEL_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "base/file.h"
+#include "base/mutex.h"
+#include "model/config.h"
+#include "model/metadata.h"
+#include "model/progress.h"
+#include "model/tensor.h"
+#include "plugin/registry.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+// One tensor of a model, in the shape and orientation of its role (backend.h).
+struct TensorSpec {
+  uint32_t role = 0;
+  uint32_t layer = 0;
+  // The type that holds the file's values as they are: F32, F16 or BF16. What is stored in blocks or in float64 counts
+  // as F32 (float64 values are rounded to float32).
+  uint32_t dtype = 0;
+  uint32_t stored_dtype = 0;  // as in the file, for descriptions
+  std::vector<uint64_t> shape;
+  std::string source_name;  // as in the file; in a package, the name of its role
+  uint64_t size_bytes = 0;  // as stored
+};
+
+// Immutable. Threads: any. Keeps its file open (mapped) while it lives.
+class ModelFile {
+ public:
+  // Opens and checks everything but the weights' values. `host` must outlive the ModelFile.
+  // NOT_FOUND: no such file. INVALID_ARGUMENT: no format plugin recognises it, or its tensors do not make a model.
+  // UNIMPLEMENTED: recognised, but of a generation, naming scheme or type that this version does not run.
+  // DATA_LOSS: truncated or corrupt.
+  static absl::StatusOr<std::unique_ptr<ModelFile>> Open(const PluginRegistry& plugins, const skein_host& host,
+                                                         const std::string& path, FileAccess access);
+  // The same with the format plugins given one by one.
+  static absl::StatusOr<std::unique_ptr<ModelFile>> Open(absl::Span<const Plugin<skein_format_table>> formats,
+                                                         const skein_host& host, const std::string& path,
+                                                         FileAccess access);
+  virtual ~ModelFile() = default;
+  ModelFile(const ModelFile&) = delete;
+  ModelFile& operator=(const ModelFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  const ModelConfig& config() const { return config_; }
+  const ModelMetadata& metadata() const { return metadata_; }
+
+  // The embedded vocabulary of the tokenizer metadata().tokenizer_kind; empty if there is none. Lives as long as the
+  // ModelFile.
+  absl::Span<const uint8_t> vocabulary() const { return vocabulary_; }
+
+  // Every tensor that a model of these dimensions has, once: embedding, embedding norm, the layers in order (roles in
+  // order of number), output norm, head.
+  absl::Span<const TensorSpec> tensors() const { return specs_; }
+
+  struct TensorData {
+    const void* data;  // row-major, contiguous, perhaps unaligned
+    uint64_t size_bytes;
+    bool mapped;  // true: lives as long as the ModelFile; false: it is in the caller's buffer
+  };
+  // Reads tensor `index` in its role's shape and orientation as `dtype`: F32, F16 or BF16, rounded to nearest even.
+  // Points into the file when nothing has to change, else into `buffer`, which is resized. DATA_LOSS: a value is NaN or
+  // infinite; the message names tensor and index. OUT_OF_RANGE: a finite value is too large for `dtype`.
+  absl::StatusOr<TensorData> ReadTensor(size_t index, uint32_t dtype, std::vector<uint8_t>& buffer) const;
+
+  // Identifies the source weights: 32 hex digits over role, layer, shape and float32 values of every tensor, before any
+  // rounding to a smaller type (see fingerprint.h). A package knows its own; for other files the first call reads
+  // everything.
+  absl::StatusOr<std::string> Fingerprint() const ABSL_LOCKS_EXCLUDED(fingerprint_mutex_);
+
+  // Reads all data: in a package compares the checksums (DATA_LOSS names the first tensor that differs), and in any
+  // file checks that every value is finite. `progress` may be nullptr.
+  absl::Status Verify(Progress* progress) const;
+
+ protected:
+  ModelFile(const skein_host& host, std::string path) : host_(host), path_(std::move(path)) {}
+
+  // Tensor `index` as it lies in the file, in its role's shape and orientation. A container that cannot point into its
+  // file reads into `scratch`.
+  virtual absl::StatusOr<TensorView> View(size_t index, std::vector<uint8_t>& scratch) const = 0;
+  // Compares the checksum of tensor `index`; OK where the container has none.
+  virtual absl::Status CheckStoredBytes(size_t index) const = 0;
+
+  // Constant once the file is open; filled by the container's class.
+  const skein_host& host_;
+  const std::string path_;
+  ModelConfig config_;
+  ModelMetadata metadata_;
+  absl::Span<const uint8_t> vocabulary_;
+  std::vector<TensorSpec> specs_;
+
+  mutable Mutex fingerprint_mutex_;
+  mutable std::string fingerprint_ ABSL_GUARDED_BY(fingerprint_mutex_);  // "" until known
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_MODEL_MODEL_FILE_H_

@@ -1,0 +1,47 @@
+// A file that appears whole or not at all: written beside its place under another name, and renamed when done.
+#ifndef SKEIN_MODEL_OUTPUT_FILE_H_
+#define SKEIN_MODEL_OUTPUT_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace skein {
+
+enum class IfExists { kFail, kReplace };
+
+// Threads: one at a time.
+class OutputFile {
+ public:
+  // ALREADY_EXISTS: `path`, with kFail. NOT_FOUND: no such folder. PERMISSION_DENIED.
+  static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path, IfExists if_exists);
+  // Removes what was written unless Commit succeeded.
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  // Writes at `offset`, in any order; gaps are zeros. RESOURCE_EXHAUSTED: the disk is full.
+  absl::Status WriteAt(uint64_t offset, const void* data, uint64_t size_bytes);
+
+  // Cuts or extends the file to `size_bytes`.
+  absl::Status SetSize(uint64_t size_bytes);
+
+  // Makes the file durable and puts it in its place. ALREADY_EXISTS: somebody else has put a file there meanwhile, with
+  // kFail.
+  absl::Status Commit();
+
+ private:
+  OutputFile(std::string path, std::string temporary_path, int fd, IfExists if_exists);
+
+  const std::string path_;
+  const std::string temporary_path_;
+  const IfExists if_exists_;
+  int fd_;  // -1 once committed
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_MODEL_OUTPUT_FILE_H_

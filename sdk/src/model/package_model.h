@@ -1,0 +1,34 @@
+// A .skein package as a ModelFile.
+#ifndef SKEIN_MODEL_PACKAGE_MODEL_H_
+#define SKEIN_MODEL_PACKAGE_MODEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/file.h"
+#include "model/model_file.h"
+#include "model/package.h"
+
+namespace skein {
+
+class PackageModel final : public ModelFile {
+ public:
+  // The codes of Package::Open.
+  static absl::StatusOr<std::unique_ptr<ModelFile>> Open(const skein_host& host, std::unique_ptr<File> file);
+
+ private:
+  PackageModel(const skein_host& host, std::string path, std::unique_ptr<Package> package);
+
+  absl::StatusOr<TensorView> View(size_t index, std::vector<uint8_t>& scratch) const override;
+  absl::Status CheckStoredBytes(size_t index) const override;
+
+  const std::unique_ptr<Package> package_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_MODEL_PACKAGE_MODEL_H_

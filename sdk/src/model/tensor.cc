@@ -1,0 +1,79 @@
+#include "model/tensor.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace skein {
+namespace {
+
+constexpr DtypeInfo kDtypes[] = {
+    {"f32", SKEIN_DTYPE_F32, 1, 4, SKEIN_DTYPE_F32},
+    {"f16", SKEIN_DTYPE_F16, 1, 2, SKEIN_DTYPE_F16},
+    {"bf16", SKEIN_DTYPE_BF16, 1, 2, SKEIN_DTYPE_BF16},
+    {"f64", SKEIN_DTYPE_F64, 1, 8, SKEIN_DTYPE_F32},
+    {"ggml_q4_0", SKEIN_DTYPE_GGML_Q4_0, 32, 18, SKEIN_DTYPE_F32},
+    {"ggml_q4_1", SKEIN_DTYPE_GGML_Q4_1, 32, 20, SKEIN_DTYPE_F32},
+    {"ggml_q5_0", SKEIN_DTYPE_GGML_Q5_0, 32, 22, SKEIN_DTYPE_F32},
+    {"ggml_q5_1", SKEIN_DTYPE_GGML_Q5_1, 32, 24, SKEIN_DTYPE_F32},
+    {"ggml_q8_0", SKEIN_DTYPE_GGML_Q8_0, 32, 34, SKEIN_DTYPE_F32},
+};
+
+}  // namespace
+
+const DtypeInfo* FindDtype(uint32_t dtype) {
+  for (const DtypeInfo& info : kDtypes) {
+    if (info.dtype == dtype) return &info;
+  }
+  return nullptr;
+}
+
+std::string DtypeName(uint32_t dtype) {
+  const DtypeInfo* info = FindDtype(dtype);
+  return info != nullptr ? info->name : absl::StrCat("type ", dtype);
+}
+
+bool NumElements(absl::Span<const uint64_t> shape, uint64_t* num_elements) {
+  // A zero anywhere makes the product fit, but only if the others are looked at too does the order not matter.
+  uint64_t product = 1;
+  bool empty = false;
+  for (const uint64_t dim : shape) {
+    if (dim == 0) {
+      empty = true;
+    } else if (__builtin_mul_overflow(product, dim, &product)) {
+      return false;
+    }
+  }
+  *num_elements = empty ? 0 : product;
+  return true;
+}
+
+bool PackedBytes(const DtypeInfo& dtype, absl::Span<const uint64_t> shape, uint64_t* size_bytes) {
+  uint64_t num_elements;
+  if (!NumElements(shape, &num_elements)) return false;
+  if (dtype.block_elements > 1 && (shape.empty() || shape.back() % dtype.block_elements != 0)) return false;
+  return !__builtin_mul_overflow(num_elements / dtype.block_elements, uint64_t{dtype.block_bytes}, size_bytes);
+}
+
+std::string ShapeText(absl::Span<const uint64_t> shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
+
+std::vector<uint64_t> PackedStrides(absl::Span<const uint64_t> shape) {
+  std::vector<uint64_t> strides(shape.size());
+  uint64_t stride = 1;
+  for (size_t i = shape.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride *= shape[i];
+  }
+  return strides;
+}
+
+bool TensorView::IsPacked() const {
+  uint64_t stride = 1;
+  for (size_t i = shape.size(); i-- > 0;) {
+    // The stride of a dimension of one element is never used.
+    if (shape[i] != 1 && strides[i] != stride) return false;
+    stride *= shape[i];
+  }
+  return true;
+}
+
+}  // namespace skein

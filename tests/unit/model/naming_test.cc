@@ -1,0 +1,266 @@
+#include "model/naming/naming.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "model/roles.h"
+#include "skein/backend.h"
+#include "tests/unit/model/tiny_model.h"
+
+namespace skein {
+namespace {
+
+using ::skein::testing::FakeTensor;
+using ::skein::testing::Find;
+using ::skein::testing::NamesOf;
+using ::skein::testing::Remove;
+using ::skein::testing::TinyBlinkDl;
+using ::skein::testing::TinyConfig;
+using ::skein::testing::TinyRwkvCpp;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+absl::Status Refusal(const std::vector<FakeTensor>& tensors) { return NameTensors(NamesOf(tensors)).status(); }
+std::string MessageOf(const std::vector<FakeTensor>& tensors) { return absl::StrCat(Refusal(tensors).message()); }
+
+const TensorLocation& At(const NamedModel& model, uint32_t role, uint32_t layer) {
+  return *std::find_if(model.tensors.begin(), model.tensors.end(), [&](const TensorLocation& location) {
+    return location.role == role && location.layer == layer;
+  });
+}
+
+void ExpectTinyDims(const ModelConfig& config) {
+  const ModelConfig expected = TinyConfig();
+  EXPECT_EQ(config.generation, 7u);
+  EXPECT_EQ(config.num_layers, expected.num_layers);
+  EXPECT_EQ(config.d_model, expected.d_model);
+  EXPECT_EQ(config.d_att, expected.d_att);
+  EXPECT_EQ(config.d_ffn, expected.d_ffn);
+  EXPECT_EQ(config.vocab_size, expected.vocab_size);
+  EXPECT_EQ(config.num_heads, expected.num_heads);
+  EXPECT_EQ(config.head_size, expected.head_size);
+  EXPECT_EQ(config.rank_decay, expected.rank_decay);
+  EXPECT_EQ(config.rank_iclr, expected.rank_iclr);
+  EXPECT_EQ(config.rank_value, expected.rank_value);
+  EXPECT_EQ(config.rank_gate, expected.rank_gate);
+}
+
+TEST(NamingTest, ReadsTheDimensionsOfABlinkDlModelFromItsShapes) {
+  const auto model = NameTensors(NamesOf(TinyBlinkDl()));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_STREQ(model->scheme, "BlinkDL");
+  ExpectTinyDims(model->config);
+  EXPECT_EQ(model->tensors.size(), TinyBlinkDl().size());
+}
+
+TEST(NamingTest, ReadsTheDimensionsOfAnRwkvCppModelFromItsShapes) {
+  const auto model = NameTensors(NamesOf(TinyRwkvCpp()));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_STREQ(model->scheme, "rwkv.cpp");
+  ExpectTinyDims(model->config);
+}
+
+TEST(NamingTest, EveryRoleHasItsShapeFromTheDimensions) {
+  for (const auto& tensors : {TinyBlinkDl(), TinyRwkvCpp()}) {
+    const auto model = NameTensors(NamesOf(tensors));
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_THAT(At(*model, SKEIN_ROLE_EMBEDDING, 0).shape, ElementsAre(5, 8));
+    EXPECT_THAT(At(*model, SKEIN_ROLE_V7_DECAY_DOWN, 1).shape, ElementsAre(3, 8));
+    EXPECT_THAT(At(*model, SKEIN_ROLE_V7_DECAY_UP, 1).shape, ElementsAre(8, 3));
+    EXPECT_THAT(At(*model, SKEIN_ROLE_V7_GATE_DOWN, 0).shape, ElementsAre(6, 8));
+    EXPECT_THAT(At(*model, SKEIN_ROLE_V7_BONUS, 0).shape, ElementsAre(2, 4));
+    EXPECT_THAT(At(*model, SKEIN_ROLE_V7_MIX_A, 0).shape, ElementsAre(8));
+    EXPECT_THAT(At(*model, SKEIN_ROLE_CHANNEL_KEY, 1).shape, ElementsAre(12, 8));
+    EXPECT_THAT(At(*model, SKEIN_ROLE_CHANNEL_VALUE, 1).shape, ElementsAre(8, 12));
+  }
+}
+
+TEST(NamingTest, TensorsComeInTheOrderOfTheModel) {
+  const auto model = NameTensors(NamesOf(TinyBlinkDl()));
+  ASSERT_TRUE(model.ok());
+  const std::vector<ExpectedTensor> expected = ExpectedTensors(model->config);
+  ASSERT_EQ(model->tensors.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(model->tensors[i].role, expected[i].role->role) << i;
+    EXPECT_EQ(model->tensors[i].layer, expected[i].layer) << i;
+  }
+  EXPECT_EQ(model->tensors.front().role, uint32_t{SKEIN_ROLE_EMBEDDING});
+  EXPECT_EQ(model->tensors.back().role, uint32_t{SKEIN_ROLE_HEAD});
+}
+
+TEST(NamingTest, AWrapperInFrontOfAllNamesIsIgnored) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  for (FakeTensor& tensor : tensors) tensor.name = "_forward_module." + tensor.name;
+  const auto model = NameTensors(NamesOf(tensors));
+  ASSERT_TRUE(model.ok()) << model.status();
+  ExpectTinyDims(model->config);
+}
+
+TEST(NamingTest, VectorsMayHaveAnyNumberOfDimensionsOfSizeOne) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  Find(tensors, "blocks.0.att.x_r").shape = {8};
+  Find(tensors, "blocks.1.att.w0").shape = {1, 8};
+  Find(tensors, "blocks.1.ln1.weight").shape = {8, 1, 1};
+  EXPECT_TRUE(Refusal(tensors).ok()) << Refusal(tensors);
+}
+
+TEST(NamingTest, OneHeadKeepsItsBonusTwoDimensional) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  Find(tensors, "blocks.0.att.r_k").shape = {1, 8};
+  Find(tensors, "blocks.1.att.r_k").shape = {1, 8};
+  const auto model = NameTensors(NamesOf(tensors));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->config.num_heads, 1u);
+  EXPECT_EQ(model->config.head_size, 8u);
+  EXPECT_THAT(At(*model, SKEIN_ROLE_V7_BONUS, 1).shape, ElementsAre(1, 8));
+}
+
+TEST(NamingTest, TheValueResidualOfLayerZeroIsIgnoredWhateverItsShape) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  for (const char* name : {"blocks.0.att.v0", "blocks.0.att.v1", "blocks.0.att.v2"}) {
+    tensors.push_back({name, SKEIN_DTYPE_F32, {77}, {}, {}, false});
+  }
+  const auto model = NameTensors(NamesOf(tensors));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->config.rank_value, 1u);
+  EXPECT_EQ(model->tensors.size(), TinyBlinkDl().size());
+}
+
+TEST(NamingTest, AModelOfOneLayerNeedsNoValueResidual) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  tensors.erase(std::remove_if(tensors.begin(), tensors.end(),
+                               [](const FakeTensor& t) { return t.name.rfind("blocks.1.", 0) == 0; }),
+                tensors.end());
+  const auto model = NameTensors(NamesOf(tensors));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->config.num_layers, 1u);
+  EXPECT_EQ(model->config.rank_value, 0u);
+}
+
+TEST(NamingTest, NamesTheFirstTensorThatIsMissing) {
+  for (const FakeTensor& tensor : TinyBlinkDl()) {
+    std::vector<FakeTensor> tensors = TinyBlinkDl();
+    Remove(tensors, tensor.name);
+    EXPECT_EQ(Refusal(tensors).code(), absl::StatusCode::kInvalidArgument) << tensor.name;
+    if (tensor.name != "blocks.0.att.r_k") {  // by which the generation is told
+      EXPECT_THAT(MessageOf(tensors), HasSubstr("tensor \"" + tensor.name + "\" is missing"));
+    }
+  }
+}
+
+TEST(NamingTest, NamesATensorThatNoModelHas) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  tensors.push_back({"blocks.1.att.mystery", SKEIN_DTYPE_F32, {8}, {}, {}, false});
+  EXPECT_EQ(Refusal(tensors).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(MessageOf(tensors), HasSubstr("\"blocks.1.att.mystery\" [8]"));
+}
+
+TEST(NamingTest, ATunedStateInsideAModelIsNotSilentlyDropped) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  tensors.push_back({"blocks.0.att.time_state", SKEIN_DTYPE_F32, {2, 4, 4}, {}, {}, false});
+  EXPECT_EQ(Refusal(tensors).code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST(NamingTest, AShapeThatContradictsAnotherNamesBothTensors) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  Find(tensors, "blocks.1.att.w1").shape = {8, 4};
+  EXPECT_THAT(MessageOf(tensors),
+              AllOf(HasSubstr("\"blocks.1.att.w1\": expected [8, 3]"), HasSubstr("\"blocks.0.att.w1\" [8, 3] (R_w)"),
+                    HasSubstr("\"emb.weight\" [5, 8] (C)"), HasSubstr("found [8, 4]")));
+}
+
+TEST(NamingTest, HeadsThatDoNotFillTheWidthNameBothTensors) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  Find(tensors, "blocks.0.att.r_k").shape = {2, 5};
+  EXPECT_THAT(MessageOf(tensors), AllOf(HasSubstr("\"blocks.0.att.r_k\" [2, 5]"), HasSubstr("\"emb.weight\" [5, 8]"),
+                                        HasSubstr("found 10")));
+}
+
+TEST(NamingTest, EveryWrongShapeIsRefused) {
+  for (const FakeTensor& tensor : TinyBlinkDl()) {
+    for (size_t d = 0; d < tensor.shape.size(); ++d) {
+      for (const uint64_t size : {uint64_t{0}, tensor.shape[d] + 1, uint64_t{1} << 40, ~uint64_t{0}}) {
+        std::vector<FakeTensor> tensors = TinyBlinkDl();
+        Find(tensors, tensor.name).shape[d] = size;
+        EXPECT_FALSE(Refusal(tensors).ok()) << tensor.name << " " << d << " " << size;
+      }
+    }
+    std::vector<FakeTensor> tensors = TinyBlinkDl();
+    Find(tensors, tensor.name).shape = {};
+    EXPECT_FALSE(Refusal(tensors).ok()) << tensor.name;
+  }
+}
+
+TEST(NamingTest, ANameThatIsThereTwiceIsRefused) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  tensors.push_back(tensors[3]);
+  EXPECT_THAT(MessageOf(tensors), HasSubstr("is there twice"));
+}
+
+TEST(NamingTest, TheFusedMixOfRwkvCppMustHaveSixRows) {
+  std::vector<FakeTensor> tensors = TinyRwkvCpp();
+  Find(tensors, "blocks.1.att.x_rwkvag").shape = {5, 1, 8};
+  EXPECT_THAT(MessageOf(tensors), AllOf(HasSubstr("\"blocks.1.att.x_rwkvag\""), HasSubstr("expected [6, 8]")));
+}
+
+TEST(NamingTest, LayerNumbersThatNoModelHasAreRefused) {
+  for (const char* name : {"blocks.5000.ln1.weight", "blocks.4294967295.ln1.weight",
+                           "blocks.99999999999999999999.ln1.weight", "blocks.-1.ln1.weight", "blocks..ln1.weight"}) {
+    std::vector<FakeTensor> tensors = TinyBlinkDl();
+    tensors.push_back({name, SKEIN_DTYPE_F32, {8}, {}, {}, false});
+    EXPECT_FALSE(Refusal(tensors).ok()) << name;
+  }
+}
+
+TEST(NamingTest, NothingIsNoModel) {
+  EXPECT_EQ(Refusal({}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(MessageOf({{"weight", SKEIN_DTYPE_F32, {8}, {}, {}, false}}), HasSubstr("\"weight\""));
+}
+
+// The telltale tensors of generations that are recognised and not run.
+struct OtherModel {
+  const char* expected;
+  std::vector<NamedShape> tensors;
+};
+
+NamedShape Block(const char* name, std::vector<uint64_t> shape = {8}) {
+  return {std::string("blocks.0.") + name, std::move(shape)};
+}
+
+class OtherGenerationsTest : public ::testing::TestWithParam<OtherModel> {};
+
+TEST_P(OtherGenerationsTest, IsRefusedByName) {
+  std::vector<NamedShape> tensors = GetParam().tensors;
+  const absl::Status status = NameTensors(tensors).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(GetParam().expected));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("this version runs RWKV-7"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, OtherGenerationsTest,
+    ::testing::Values(
+        OtherModel{"RWKV-4:", {Block("att.time_decay"), Block("att.time_first")}},
+        OtherModel{"RWKV-5.0", {Block("att.ln_x.weight"), Block("att.time_decay", {4}), Block("att.time_first", {4})}},
+        OtherModel{"RWKV-5.1", {Block("att.ln_x.weight"), Block("att.gate.weight"), Block("att.time_decay", {4})}},
+        OtherModel{"RWKV-5.1", {Block("att.ln_x.weight"), Block("att.gate.weight"), Block("att.time_decay", {4, 1})}},
+        OtherModel{"RWKV-5.2", {Block("att.ln_x.weight"), Block("att.gate.weight"), Block("att.time_decay", {4, 8})}},
+        OtherModel{"RWKV-5.2",
+                   {Block("att.ln_x.weight"), Block("att.gate.weight"), Block("att.time_decay", {4, 8, 1})}},
+        OtherModel{"RWKV-6 (x060)",
+                   {Block("att.time_maa_x"), Block("att.time_maa_w1"), Block("att.ln_x.weight"),
+                    Block("att.gate.weight"), Block("att.time_decay")}},
+        OtherModel{"RWKV-6a", {Block("att.time_maa_x"), Block("att.time_maa_w1"), Block("att.gate_w1")}},
+        OtherModel{"RWKV-6b", {Block("att.time_maa_x"), Block("att.time_maa_rkvw_w1")}},
+        OtherModel{"RWKV-7a", {Block("att.r_k"), Block("ffn.s_emb.weight")}},
+        OtherModel{"RWKV-7b", {Block("att.r_k"), Block("ffn.s_emb.weight"), Block("qkv.qq.weight"), Block("qkv.k1")}},
+        OtherModel{"RWKV-8 rc00:", {Block("att.r_k"), Block("ffn.enn.weight")}},
+        OtherModel{"RWKV-8 rc00 hybrid", {Block("att.r_k"), Block("ffn.enn.weight"), Block("qkv.ennk.weight")}},
+        OtherModel{"GGUF", {{"token_embd.weight", {8, 8}}}},
+        OtherModel{"Hugging Face", {{"model.embeddings.weight", {8, 8}}}}));
+
+}  // namespace
+}  // namespace skein
