@@ -49,10 +49,12 @@ typedef struct skein_model_info {
 SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info* info, skein_error* error);
 
 // Converts any readable model file to a .skein package. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL.
-//   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16"
+//   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16"; a package converted to a 16-bit type by name
+//                   is also computed with it where the device can (see `type` of skein_model_load)
 //   tokenizer  str  vocabulary file to embed, or "bytes"
 //   name, licence, provenance  str  recorded in the manifest
 //   prompt     str  an example prompt, recorded in the manifest
+//   end_token  i64  the token that ends a text, recorded in the manifest
 //   overwrite  i64  1: replace `out_path` if it exists; 0: ALREADY_EXISTS
 // The package appears whole or not at all: it is written beside `out_path` and renamed.
 SKEIN_API skein_status skein_model_convert(skein_runtime runtime, const char* in_path, const char* out_path,

@@ -21,6 +21,16 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> FindTokenizer(Runtime& runtime,
   return Tokenizer::Create(runtime.plugins().tokenizers(), runtime.host(), kind, file.vocabulary(), file.path());
 }
 
+// "auto" is the arithmetic that the file was made for, where every device offers it: a package that was converted to
+// bf16 by name is computed with it.
+std::string DefaultType(const ModelFile& file, absl::Span<const std::shared_ptr<Device>> devices) {
+  const uint32_t made_for = file.metadata().compute_dtype;
+  const bool offered = std::all_of(devices.begin(), devices.end(), [made_for](const std::shared_ptr<Device>& device) {
+    return (device->description().info.compute_types >> made_for & 1u) != 0;
+  });
+  return made_for != SKEIN_DTYPE_NONE && offered ? DtypeName(made_for) : "auto";
+}
+
 // Id 0 ends a text in every published vocabulary. Byte-level and smaller vocabularies may use it for a text.
 std::optional<uint32_t> FindEndToken(const ModelFile& file, const Tokenizer* tokenizer) {
   if (file.metadata().end_token.has_value()) return file.metadata().end_token;
@@ -47,7 +57,7 @@ absl::StatusOr<std::shared_ptr<Model>> Model::Load(std::shared_ptr<Runtime> runt
   const Options defaults(SKEIN_OPTIONS_MODEL);
   if (options == nullptr) options = &defaults;
   const FileAccess access = options->Int("mmap").value_or(1) == 0 ? FileAccess::kRead : FileAccess::kMap;
-  SKEIN_ASSIGN_OR_RETURN(const Precision precision, ParsePrecision(options->Text("type").value_or("auto")));
+  SKEIN_ASSIGN_OR_RETURN(Precision precision, ParsePrecision(options->Text("type").value_or("auto")));
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelFile> file,
                          ModelFile::Open(runtime->plugins(), runtime->host(), path, access));
   std::shared_ptr<Model> model(new Model(runtime, file));
@@ -74,6 +84,9 @@ absl::StatusOr<std::shared_ptr<Model>> Model::Load(std::shared_ptr<Runtime> runt
     devices.push_back(std::move(device));
   }
 
+  if (precision.name == "auto") {
+    SKEIN_ASSIGN_OR_RETURN(precision, ParsePrecision(DefaultType(*file, devices)));
+  }
   model->placement_ = FormatPlacement(placement, names);
   model->type_ = precision.name;
   model->max_streams_ = static_cast<uint32_t>(options->Int("max_streams").value_or(64));

@@ -22,6 +22,7 @@ absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const st
   convert.licence = options->Text("licence");
   convert.provenance = options->Text("provenance");
   convert.example_prompt = options->Text("prompt");
+  if (const auto end_token = options->Int("end_token")) convert.end_token = static_cast<uint32_t>(*end_token);
   convert.overwrite = options->Int("overwrite").value_or(0) != 0;
   const std::string tokenizer_path = options->Text("tokenizer").value_or("");
   if (!tokenizer_path.empty()) {

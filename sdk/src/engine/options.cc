@@ -34,6 +34,7 @@ constexpr OptionKey kConvertKeys[] = {
     {"licence", kStr, "", "licence recorded in the manifest", 0, 0},
     {"provenance", kStr, "", "where the weights come from, recorded in the manifest", 0, 0},
     {"prompt", kStr, "", "example prompt recorded in the manifest", 0, 0},
+    {"end_token", kI64, "", "token that ends a text, recorded in the manifest", 0, 4294967294.0},
     {"overwrite", kI64, "0", "1: replace the output if it exists", 0, 1},
 };
 constexpr OptionKey kDescribeKeys[] = {
