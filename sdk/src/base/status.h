@@ -39,10 +39,11 @@ inline absl::Status FromPlugin(int32_t code, const skein_message& message, absl:
   return absl::Status(static_cast<absl::StatusCode>(code), absl::StrCat(plugin_id, ": ", message.text));
 }
 
-// The same status with `where` in front of its message.
+// The same status with `where` in front of its message. A code outside Abseil's, such as that of an invalid handle,
+// stays.
 inline absl::Status Annotate(const absl::Status& status, absl::string_view where) {
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
+  return absl::Status(static_cast<absl::StatusCode>(status.raw_code()), absl::StrCat(where, ": ", status.message()));
 }
 
 }  // namespace skein
