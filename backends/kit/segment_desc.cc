@@ -1,0 +1,80 @@
+#include "kit/segment_desc.h"
+
+#include <string>
+
+#include "kit/plugin_kit.h"
+
+namespace skein::kit {
+namespace {
+
+// Far above every model, and low enough that the size of any one tensor fits 64 bits.
+constexpr uint32_t kMaxWidth = 1u << 20;
+constexpr uint32_t kMaxVocabulary = 1u << 24;
+constexpr uint32_t kMaxLayers = 1u << 12;
+constexpr uint32_t kMaxStepTokens = 1u << 20;
+
+void CheckRange(const char* what, uint32_t found, uint32_t low, uint32_t high) {
+  if (found >= low && found <= high) return;
+  throw plugin::Error(SKEIN_INVALID_ARGUMENT, std::string("segment: expected ") + what + " from " +
+                                                  std::to_string(low) + " to " + std::to_string(high) + ", found " +
+                                                  std::to_string(found));
+}
+
+void CheckEqual(const char* what, uint64_t found, uint64_t expected) {
+  if (found == expected) return;
+  throw plugin::Error(SKEIN_INVALID_ARGUMENT, std::string("segment: expected ") + what + " " +
+                                                  std::to_string(expected) + ", found " + std::to_string(found));
+}
+
+// `type` 0 stands for no type in particular.
+void CheckType(const char* what, uint32_t type, uint32_t offered) {
+  if (type == SKEIN_DTYPE_NONE || (type < 32 && (offered >> type & 1) != 0)) return;
+  throw plugin::Error(SKEIN_UNIMPLEMENTED,
+                      std::string("segment: the device has no ") + what + " type " + std::to_string(type));
+}
+
+}  // namespace
+
+void CheckSegmentDesc(const skein_segment_desc& desc, const skein_backend_device& device) {
+  const skein_backend_model& model = desc.model;
+  if (model.generation >= 32 || (device.generations >> model.generation & 1) == 0 || model.variant != 0) {
+    throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: the device does not run RWKV generation " +
+                                                 std::to_string(model.generation) + ", variant " +
+                                                 std::to_string(model.variant));
+  }
+  CheckType("compute", desc.compute_type, device.compute_types);
+  CheckType("weight", desc.weight_type, device.weight_types);
+
+  CheckRange("num_layers of the model", model.num_layers, 1, kMaxLayers);
+  CheckRange("d_model", model.d_model, 1, kMaxWidth);
+  CheckRange("d_ffn", model.d_ffn, 1, kMaxWidth);
+  CheckRange("vocab_size", model.vocab_size, 1, kMaxVocabulary);
+  CheckRange("head_size", model.head_size, 1, model.d_model);
+  CheckEqual("num_heads * head_size = d_model", uint64_t{model.num_heads} * model.head_size, model.d_model);
+  CheckEqual("d_att = d_model", model.d_att, model.d_model);
+
+  CheckRange("first_layer", desc.first_layer, 0, model.num_layers);
+  CheckRange("num_layers", desc.num_layers, 0, model.num_layers - desc.first_layer);
+  if (desc.num_layers > 0) {
+    CheckRange("rank_decay", model.rank_decay, 1, kMaxWidth);
+    CheckRange("rank_iclr", model.rank_iclr, 1, kMaxWidth);
+    CheckRange("rank_gate", model.rank_gate, 1, kMaxWidth);
+  }
+  // The first layer has no value residual, so a segment of it alone does without the rank.
+  if (desc.first_layer + desc.num_layers > 1) CheckRange("rank_value", model.rank_value, 1, kMaxWidth);
+
+  constexpr uint32_t kKnownFlags = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
+  CheckEqual("no flags but EMBEDDING and HEAD:", desc.flags & ~kKnownFlags, 0);
+  if (desc.flags & SKEIN_SEGMENT_EMBEDDING) CheckEqual("with the embedding, first_layer", desc.first_layer, 0);
+  if (desc.flags & SKEIN_SEGMENT_HEAD) {
+    CheckEqual("with the head, layers up to", desc.first_layer + desc.num_layers, model.num_layers);
+  }
+  if (desc.flags == 0) CheckRange("num_layers without embedding and head", desc.num_layers, 1, model.num_layers);
+
+  CheckRange("max_tokens", desc.max_tokens, 1, kMaxStepTokens);
+  CheckRange("max_entries", desc.max_entries, 1, kMaxStepTokens);
+  CheckRange("num_slots", desc.num_slots, 0, SKEIN_SLOT_NONE - 1);
+  if (desc.num_adapters != 0) throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: the device has no adapters");
+}
+
+}  // namespace skein::kit

@@ -1,0 +1,52 @@
+// The states of a segment, one per slot, and their way in and out in the canonical layout of backend.h. One more state,
+// not a slot, is what every stream starts from.
+#ifndef SKEIN_BACKENDS_KIT_STATE_SLOTS_H_
+#define SKEIN_BACKENDS_KIT_STATE_SLOTS_H_
+
+#include <cstdint>
+
+#include "kit/host_memory.h"
+#include "skein/backend.h"
+
+namespace skein::kit {
+
+// How a backend keeps the wkv matrix of a head. Canonical is [value][key].
+enum class WkvOrder { kValueKey, kKeyValue };
+
+class StateSlots {
+ public:
+  // States of `desc.num_layers` layers, each of time_shift [C], channel_shift [C], wkv [H][N][N], all zero.
+  StateSlots(const skein_host& host, const skein_segment_desc& desc, WkvOrder order);
+
+  // Floats of one state; the same in every layout.
+  static uint64_t StateFloats(const skein_segment_desc& desc);
+
+  uint32_t num_slots() const { return num_slots_; }
+  // The state of a slot, or of SKEIN_SLOT_INITIAL. The slot was checked.
+  const float* Read(uint32_t slot) const { return At(slot == SKEIN_SLOT_INITIAL ? num_slots_ : slot); }
+  // Where the state of a slot lies; NULL for SKEIN_SLOT_NONE.
+  float* Write(uint32_t slot) { return slot == SKEIN_SLOT_NONE ? nullptr : const_cast<float*>(At(slot)); }
+
+  // All throw OUT_OF_RANGE for a slot that does not exist, and INVALID_ARGUMENT for a wrong number of floats.
+  void Init(uint32_t slot);
+  void Copy(uint32_t from_slot, uint32_t to_slot);
+  void Export(uint32_t slot, float* state, uint64_t num_floats) const;
+  void Import(uint32_t slot, const float* state, uint64_t num_floats);
+
+ private:
+  const float* At(uint32_t index) const { return states_.data() + index * state_floats_; }
+  void CheckSlot(uint32_t slot) const;
+  void CheckFloats(const float* state, uint64_t num_floats) const;
+  // Copies a state and, unless the order is canonical, turns each wkv matrix over; its own inverse.
+  void Convert(const float* from, float* to) const;
+
+  const uint32_t num_slots_;
+  const uint32_t num_layers_, d_model_, num_heads_, head_size_;
+  const WkvOrder order_;
+  const uint64_t state_floats_;
+  HostArray<float> states_;  // [num_slots + 1][state_floats]
+};
+
+}  // namespace skein::kit
+
+#endif  // SKEIN_BACKENDS_KIT_STATE_SLOTS_H_

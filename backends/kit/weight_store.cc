@@ -1,0 +1,51 @@
+#include "kit/weight_store.h"
+
+#include <algorithm>
+#include <span>
+
+namespace skein::kit {
+namespace {
+
+std::string ShapeText(std::span<const uint64_t> shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+}  // namespace
+
+std::string TensorName(uint32_t role, uint32_t layer) {
+  return std::string(RoleName(role)) + " (role " + std::to_string(role) + ") of layer " + std::to_string(layer);
+}
+
+TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expected) {
+  const auto refuse = [&tensor](const std::string& why) -> plugin::Error {
+    return {SKEIN_INVALID_ARGUMENT, TensorName(tensor.role, tensor.layer) + ": " + why};
+  };
+  if (tensor.num_dims > SKEIN_MAX_DIMS) {
+    throw refuse("expected shape " + ShapeText(expected.shape) + ", found " + std::to_string(tensor.num_dims) +
+                 " dimensions");
+  }
+  const std::span<const uint64_t> shape(tensor.shape, tensor.num_dims);
+  if (!std::equal(shape.begin(), shape.end(), expected.shape.begin(), expected.shape.end())) {
+    throw refuse("expected shape " + ShapeText(expected.shape) + ", found " + ShapeText(shape));
+  }
+  const uint64_t element_bytes = FloatBytes(tensor.dtype);
+  if (element_bytes == 0) {
+    throw refuse("expected type F32, F16 or BF16, found type " + std::to_string(tensor.dtype));
+  }
+  uint64_t size = 1;
+  for (const uint64_t dim : shape) size = CheckedProduct(size, dim);
+  const uint64_t bytes = CheckedProduct(size, element_bytes);
+  if (tensor.size_bytes != bytes || tensor.data == nullptr) {
+    throw refuse("expected " + std::to_string(bytes) + " bytes of data, found " +
+                 std::to_string(tensor.data == nullptr ? 0 : tensor.size_bytes));
+  }
+  const bool is_vector = expected.use == Use::kVector;
+  return {.dtype = tensor.dtype,
+          .num_rows = is_vector ? 1 : shape[0],
+          .num_columns = is_vector ? size : shape[1],
+          .data = static_cast<const unsigned char*>(tensor.data)};
+}
+
+}  // namespace skein::kit

@@ -1,0 +1,155 @@
+// Collects the tensors of a segment: which are expected, of which role, layer and shape; takes each once; says what is
+// missing; has the backend pack them. The list of expected tensors is the generation's (rwkv7_weights.h); the packed
+// forms are the backend's.
+#ifndef SKEIN_BACKENDS_KIT_WEIGHT_STORE_H_
+#define SKEIN_BACKENDS_KIT_WEIGHT_STORE_H_
+
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kit/roles.h"
+#include "kit/tensor.h"
+#include "kit/weight_arena.h"
+#include "skein/backend.h"
+
+namespace skein::kit {
+
+// What a tensor is used as, which decides its form in memory.
+enum class Use {
+  kVector,  // float32
+  kMatrix,  // what the backend multiplies by
+  kTable,   // rows looked up by token id, in the type in which they came
+};
+
+struct ExpectedTensor {
+  uint32_t role;
+  uint32_t layer;
+  Use use;
+  std::vector<uint64_t> shape;
+};
+
+// "TIME_KEY (role 21) of layer 3": how messages speak of a tensor.
+std::string TensorName(uint32_t role, uint32_t layer);
+
+// Checks a tensor's dtype, shape and size against what is expected of it. Throws INVALID_ARGUMENT.
+TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expected);
+
+// Rows that are looked up by token id: the tensor itself while it stays mapped, else a copy.
+class Table {
+ public:
+  Table(WeightArena& arena, const TensorView& tensor, bool is_mapped) : view_(tensor) {
+    if (is_mapped) return;
+    const uint64_t bytes = tensor.num_rows * tensor.row_bytes();
+    auto* copy = arena.Take<unsigned char>(bytes);
+    std::memcpy(copy, tensor.data, bytes);
+    view_.data = copy;
+  }
+
+  // Row `index` as float32, [num_columns].
+  void ExpandRow(uint32_t index, float* out) const { view_.Expand(index, 0, view_.num_columns, out); }
+
+ private:
+  TensorView view_;
+};
+
+// Matrix: constructed as Matrix(arena, num_rows, num_columns, dtype, compute_type), which allocates, and filled by
+// Pack(view), which does not throw; static PackedBytes(num_rows, num_columns, dtype, compute_type).
+template <typename Matrix>
+class WeightStore {
+ public:
+  // `expected_bytes`: what the packed weights will take, as far as it is known.
+  WeightStore(const skein_host& host, uint32_t compute_type, std::vector<ExpectedTensor> expected,
+              uint64_t expected_bytes)
+      : host_(host), compute_type_(compute_type), arena_(host, expected_bytes) {
+    entries_.reserve(expected.size());
+    for (ExpectedTensor& tensor : expected) {
+      index_[{tensor.role, tensor.layer}] = entries_.size();
+      entries_.emplace_back().expected = std::move(tensor);
+    }
+  }
+
+  // Takes a tensor; what is mapped is packed by Seal, anything else now. INVALID_ARGUMENT: not expected, of another
+  // shape or type, or put twice.
+  void Put(const skein_tensor& tensor) {
+    const auto found = index_.find({tensor.role, tensor.layer});
+    if (found == index_.end()) {
+      throw plugin::Error(SKEIN_INVALID_ARGUMENT,
+                          TensorName(tensor.role, tensor.layer) + ": the segment expects no such tensor");
+    }
+    Entry& entry = entries_[found->second];
+    if (entry.is_put) {
+      throw plugin::Error(SKEIN_INVALID_ARGUMENT, TensorName(tensor.role, tensor.layer) + ": put twice");
+    }
+    const TensorView view = CheckTensor(tensor, entry.expected);
+    const bool is_mapped = (tensor.flags & SKEIN_TENSOR_MAPPED) != 0;
+    switch (entry.expected.use) {
+      case Use::kVector:
+        entry.vector = arena_.Take<float>(view.size());
+        ExpandFloats(view.dtype, view.data, view.size(), entry.vector);
+        break;
+      case Use::kTable:
+        entry.table.emplace(arena_, view, is_mapped);
+        break;
+      case Use::kMatrix:
+        entry.matrix.emplace(arena_, view.num_rows, view.num_columns, view.dtype, compute_type_);
+        entry.to_pack = view;
+        if (!is_mapped) PackNow(entry);
+        break;
+    }
+    entry.is_put = true;
+  }
+
+  // Packs what is left to pack, on the host's threads. FAILED_PRECONDITION names the first tensor that is missing.
+  void Seal() {
+    for (const Entry& entry : entries_) {
+      if (entry.is_put) continue;
+      throw plugin::Error(SKEIN_FAILED_PRECONDITION,
+                          TensorName(entry.expected.role, entry.expected.layer) + ": missing, was never put");
+    }
+    std::vector<Entry*> waiting;
+    for (Entry& entry : entries_) {
+      if (entry.to_pack.data != nullptr) waiting.push_back(&entry);
+    }
+    host_.parallel_for(
+        host_.context, waiting.size(),
+        [](void* argument, uint64_t item) { PackNow(*(*static_cast<std::vector<Entry*>*>(argument))[item]); },
+        &waiting);
+  }
+
+  // The packed tensor, for the visitor of a generation's list; the store owns it. Only after Seal.
+  void Bind(uint32_t role, uint32_t layer, const float*& vector) const { vector = Find(role, layer).vector; }
+  void Bind(uint32_t role, uint32_t layer, const Matrix*& matrix) const { matrix = &*Find(role, layer).matrix; }
+  void Bind(uint32_t role, uint32_t layer, const Table*& table) const { table = &*Find(role, layer).table; }
+
+ private:
+  struct Entry {
+    ExpectedTensor expected;
+    bool is_put = false;
+    float* vector = nullptr;
+    std::optional<Table> table;
+    std::optional<Matrix> matrix;
+    TensorView to_pack;  // `data` NULL: packed
+  };
+
+  static void PackNow(Entry& entry) {
+    entry.matrix->Pack(entry.to_pack);
+    entry.to_pack.data = nullptr;
+  }
+
+  const Entry& Find(uint32_t role, uint32_t layer) const { return entries_[index_.at({role, layer})]; }
+
+  const skein_host& host_;
+  const uint32_t compute_type_;
+  WeightArena arena_;
+  std::vector<Entry> entries_;
+  std::map<std::pair<uint32_t, uint32_t>, size_t> index_;
+};
+
+}  // namespace skein::kit
+
+#endif  // SKEIN_BACKENDS_KIT_WEIGHT_STORE_H_

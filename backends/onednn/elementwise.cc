@@ -1,0 +1,147 @@
+#include "onednn/elementwise.h"
+
+#include <algorithm>
+#include <cmath>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "onednn/elementwise.cc"
+#include <hwy/foreach_target.h>
+//
+#include "onednn/vector_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace skein::onednn::HWY_NAMESPACE {
+
+Moments MomentsOf(const float* x, size_t width, float epsilon) {
+  const float sum = Sum(width, [&](auto d, size_t i) HWY_ATTR { return hn::LoadU(d, x + i); });
+  const float mean = sum / static_cast<float>(width);
+  const float squares = Sum(width, [&](auto d, size_t i) HWY_ATTR {
+    const auto difference = hn::Sub(hn::LoadU(d, x + i), hn::Set(d, mean));
+    return hn::Mul(difference, difference);
+  });
+  return {mean, 1.0f / std::sqrt(squares / static_cast<float>(width) + epsilon)};
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> Normalized(D d, const float* x, const Moments& moments, const kit::Norm& norm, size_t i) {
+  const auto centred = hn::Sub(hn::LoadU(d, x + i), hn::Set(d, moments.mean));
+  const auto weight = hn::Mul(hn::LoadU(d, norm.weight + i), hn::Set(d, moments.scale));
+  return hn::MulAdd(centred, weight, hn::LoadU(d, norm.bias + i));
+}
+
+void Normalize(const float* x, const Moments& moments, const kit::Norm& norm, size_t begin, size_t end, float* out) {
+  ForEachVector(begin, end,
+                [&](auto d, size_t i) HWY_ATTR { hn::StoreU(Normalized(d, x, moments, norm, i), d, out + i); });
+}
+
+void NormShiftRow(const float* x, const Moments& moments, const PreviousRow& previous, const kit::Norm& norm,
+                  std::span<const RowBlend> blends, size_t begin, size_t end) {
+  ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
+    const auto now = Normalized(d, x, moments, norm, i);
+    const auto before = previous.is_normalized ? hn::LoadU(d, previous.row + i)
+                                               : Normalized(d, previous.row, previous.moments, norm, i);
+    const auto change = hn::Sub(before, now);
+    for (const RowBlend& blend : blends) {
+      hn::StoreU(hn::MulAdd(change, hn::LoadU(d, blend.mix + i), now), d, blend.out + i);
+    }
+  });
+}
+
+void DecayRow(float* w, const float* w0, size_t begin, size_t end) {
+  ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
+    const auto rate = Sigmoid(d, hn::Add(hn::LoadU(d, w + i), hn::LoadU(d, w0 + i)));
+    const auto decay = hn::Exp(d, hn::Mul(rate, hn::Set(d, -0.60653066f)));  // -e^(-1/2)
+    hn::StoreU(hn::IfThenElse(hn::IsNaN(rate), rate, decay), d, w + i);
+  });
+}
+
+void KeysRow(float* k, float* a, float* kk, const float* a0, const float* k_k, const float* k_a, size_t head_size,
+             size_t begin, size_t end) {
+  for (size_t head = begin; head < end; head += head_size) {
+    const float squares = Sum(head_size, [&](auto d, size_t i) HWY_ATTR {
+      const auto scaled = hn::Mul(hn::LoadU(d, k + head + i), hn::LoadU(d, k_k + head + i));
+      return hn::Mul(scaled, scaled);
+    });
+    const float scale = 1.0f / std::max(std::sqrt(squares), 1e-12f);
+    ForEachVector(head, head + head_size, [&](auto d, size_t i) HWY_ATTR {
+      const auto key = hn::LoadU(d, k + i);
+      const auto removal = hn::Mul(hn::Mul(key, hn::LoadU(d, k_k + i)), hn::Set(d, scale));
+      const auto one = hn::Set(d, 1.0f);
+      const auto rate = Sigmoid(d, hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, a0 + i)));
+      hn::StoreU(removal, d, kk + i);
+      hn::StoreU(hn::Mul(key, hn::MulAdd(hn::Sub(rate, one), hn::LoadU(d, k_a + i), one)), d, k + i);
+      hn::StoreU(hn::Mul(removal, rate), d, a + i);
+    });
+  }
+}
+
+void ValueResidualRow(float* v, const float* v_first, const float* gate, const float* v0, size_t begin, size_t end) {
+  ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
+    const auto value = hn::LoadU(d, v + i);
+    const auto share = Sigmoid(d, hn::Add(hn::LoadU(d, gate + i), hn::LoadU(d, v0 + i)));
+    hn::StoreU(hn::MulAdd(hn::Sub(hn::LoadU(d, v_first + i), value), share, value), d, v + i);
+  });
+}
+
+void NormBonusGateRow(float* y, const kit::Norm& norm, const NormBonusGateInputs& in, size_t head_size, size_t begin,
+                      size_t end) {
+  for (size_t head = begin; head < end; head += head_size) {
+    const Moments moments = MomentsOf(y + head, head_size, norm.epsilon);
+    const float bonus = Sum(head_size, [&](auto d, size_t i) HWY_ATTR {
+      const auto match = hn::Mul(hn::LoadU(d, in.r + head + i), hn::LoadU(d, in.k + head + i));
+      return hn::Mul(match, hn::LoadU(d, in.bonus + head + i));
+    });
+    ForEachVector(head, head + head_size, [&](auto d, size_t i) HWY_ATTR {
+      const auto sum = hn::MulAdd(hn::Set(d, bonus), hn::LoadU(d, in.v + i), Normalized(d, y, moments, norm, i));
+      hn::StoreU(hn::Mul(sum, hn::LoadU(d, in.g + i)), d, y + i);
+    });
+  }
+}
+
+}  // namespace skein::onednn::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace skein::onednn {
+
+HWY_EXPORT(MomentsOf);
+HWY_EXPORT(Normalize);
+HWY_EXPORT(NormShiftRow);
+HWY_EXPORT(DecayRow);
+HWY_EXPORT(KeysRow);
+HWY_EXPORT(ValueResidualRow);
+HWY_EXPORT(NormBonusGateRow);
+
+Moments MomentsOf(const float* x, size_t width, float epsilon) {
+  return HWY_DYNAMIC_DISPATCH(MomentsOf)(x, width, epsilon);
+}
+
+void Normalize(const float* x, const Moments& moments, const kit::Norm& norm, size_t begin, size_t end, float* out) {
+  HWY_DYNAMIC_DISPATCH(Normalize)(x, moments, norm, begin, end, out);
+}
+
+void NormShiftRow(const float* x, const Moments& moments, const PreviousRow& previous, const kit::Norm& norm,
+                  std::span<const RowBlend> blends, size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(NormShiftRow)(x, moments, previous, norm, blends, begin, end);
+}
+
+void DecayRow(float* w, const float* w0, size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(DecayRow)(w, w0, begin, end);
+}
+
+void KeysRow(float* k, float* a, float* kk, const float* a0, const float* k_k, const float* k_a, size_t head_size,
+             size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(KeysRow)(k, a, kk, a0, k_k, k_a, head_size, begin, end);
+}
+
+void ValueResidualRow(float* v, const float* v_first, const float* gate, const float* v0, size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(ValueResidualRow)(v, v_first, gate, v0, begin, end);
+}
+
+void NormBonusGateRow(float* y, const kit::Norm& norm, const NormBonusGateInputs& inputs, size_t head_size,
+                      size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(NormBonusGateRow)(y, norm, inputs, head_size, begin, end);
+}
+
+}  // namespace skein::onednn
+#endif  // HWY_ONCE

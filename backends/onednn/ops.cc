@@ -1,0 +1,240 @@
+#include "onednn/ops.h"
+
+#include <algorithm>
+#include <array>
+
+#include "onednn/elementwise.h"
+#include "onednn/panel_kernels.h"
+#include "onednn/time_mix.h"
+
+namespace skein::onednn {
+namespace {
+
+using kit::Norm;
+using kit::Rows;
+
+// More than any op of the kit has.
+constexpr size_t kMaxProducts = 8;
+constexpr size_t kMaxBlends = 8;
+
+// Channels that make up a cache line: shares of a row are cut here, so that no two threads write one line.
+constexpr uint64_t kLineFloats = 16;
+
+}  // namespace
+
+Ops::Share Ops::ShareOf(uint64_t total, uint64_t step) const {
+  const uint64_t steps = (total + step - 1) / step;
+  return {std::min(total, steps * index_ / count_ * step), std::min(total, steps * (index_ + 1) / count_ * step)};
+}
+
+template <typename Body>
+void Ops::ForMyHeads(uint32_t num_rows, uint32_t width, const Body& body) const {
+  const uint64_t heads = width / shared_.head_size;
+  const Share share = ShareOf(num_rows * heads);
+  for (uint64_t item = share.begin; item < share.end;) {
+    const uint64_t row = item / heads;
+    const uint64_t end = std::min(share.end, (row + 1) * heads);
+    body(static_cast<uint32_t>(row), (item - row * heads) * shared_.head_size, (end - row * heads) * shared_.head_size);
+    item = end;
+  }
+}
+
+void Ops::Embed(const Table& table, const Norm& norm, Rows x) {
+  const Share share = ShareOf(x.count);
+  for (uint64_t t = share.begin; t < share.end; ++t) {
+    table.ExpandRow(shared_.batch.tokens[t], x[t]);
+    Normalize(x[t], MomentsOf(x[t], x.width, norm.epsilon), norm, 0, x.width, x[t]);
+  }
+  Synchronize();
+}
+
+void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_list<kit::Blend> blends) {
+  // Few rows are cut into channels, at the price of everyone's taking the moments.
+  const Share all_rows = {0, x.count}, all_channels = {0, x.width};
+  const std::span<const kit::Blend> all_blends(blends.begin(), blends.size());
+  if (x.count >= 2 * count_) {
+    NormShiftMyRows(x, norm, state, all_blends, ShareOf(x.count), all_channels);
+  } else {
+    NormShiftMyRows(x, norm, state, all_blends, all_rows, ShareOf(x.width, kLineFloats));
+  }
+  Synchronize();
+}
+
+void Ops::NormShiftMyRows(Rows x, const Norm& norm, size_t state, std::span<const kit::Blend> blends, Share rows,
+                          Share channels) {
+  for (const kit::Sequence& sequence : shared_.batch.sequences) {
+    const uint64_t first = sequence.first_row, last = first + sequence.num_rows - 1;
+    const uint64_t begin = std::max(first, rows.begin), end = std::min(last + 1, rows.end);
+    if (begin >= end) continue;
+    PreviousRow previous = {.row = sequence.read_state + state, .is_normalized = true, .moments = {}};
+    if (begin > first) previous = {x[begin - 1], false, MomentsOf(x[begin - 1], x.width, norm.epsilon)};
+    for (uint64_t t = begin; t < end; ++t) {
+      std::array<RowBlend, kMaxBlends> row_blends;
+      for (size_t i = 0; i < blends.size(); ++i) row_blends[i] = {blends[i].mix, blends[i].out[t]};
+      const Moments moments = MomentsOf(x[t], x.width, norm.epsilon);
+      NormShiftRow(x[t], moments, previous, norm, {row_blends.data(), blends.size()}, channels.begin, channels.end);
+      previous = {x[t], false, moments};
+    }
+    // Whoever reads the old shift row writes the new one, after it: they may lie in one place.
+    if (begin != first || sequence.write_state == nullptr) continue;
+    Normalize(x[last], MomentsOf(x[last], x.width, norm.epsilon), norm, channels.begin, channels.end,
+              sequence.write_state + state);
+  }
+}
+
+void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
+  std::array<Operand, kMaxProducts> operands;
+  size_t count = 0;
+  for (const kit::Product<Matrix>& product : products) {
+    if (product.weight == nullptr) continue;
+    operands[count++] = {.weight = product.weight,
+                         .in = product.in,
+                         .then = product.then,
+                         .out = &product.out,
+                         .out_addresses = nullptr,
+                         .num_rows = product.in.count,
+                         .x_bf16 = nullptr};
+  }
+  const std::span<Operand> used(operands.data(), count);
+  if (shared_.arithmetic == Arithmetic::kBf16) RoundInputs(used);
+  RunMyPanels(used);
+  Synchronize();
+}
+
+void Ops::Head(const Matrix& weight, Rows in, std::span<float* const> out) {
+  Operand operand = {.weight = &weight,
+                     .in = in,
+                     .then = kit::Then::kStore,
+                     .out = nullptr,
+                     .out_addresses = out.data(),
+                     .num_rows = static_cast<uint32_t>(out.size()),
+                     .x_bf16 = nullptr};
+  if (shared_.arithmetic == Arithmetic::kBf16) RoundInputs({&operand, 1});
+  RunMyPanels({&operand, 1});
+  Synchronize();
+}
+
+void Ops::RoundInputs(std::span<Operand> operands) {
+  uint16_t* place = shared_.x_bf16;
+  for (Operand& operand : operands) {
+    const auto same = std::find_if(operands.begin(), operands.end(),
+                                   [&operand](const Operand& other) { return other.in.data == operand.in.data; });
+    if (&*same != &operand) {
+      operand.x_bf16 = same->x_bf16;
+      continue;
+    }
+    operand.x_bf16 = place;
+    const uint64_t size = uint64_t{operand.num_rows} * operand.in.width;
+    const Share share = ShareOf(size, 2 * kLineFloats);
+    RoundToBf16(operand.in.data + share.begin, share.end - share.begin, place + share.begin);
+    place += RoundUp(size, 2 * kLineFloats);
+  }
+  Synchronize();
+}
+
+void Ops::RunMyPanels(std::span<const Operand> operands) {
+  // Shares of equal work: a tile costs its rows times its inputs.
+  const auto panel_cost = [](const Operand& operand) { return uint64_t{operand.num_rows} * operand.in.width; };
+  uint64_t total = 0;
+  for (const Operand& operand : operands) total += operand.weight->num_panels() * panel_cost(operand);
+  const Share share = ShareOf(total);
+
+  uint64_t cost = 0;
+  for (const Operand& operand : operands) {
+    for (uint32_t panel = 0; panel < operand.weight->num_panels(); ++panel) {
+      for (uint32_t row = 0; row < operand.num_rows; row += kMaxTileRows) {
+        const uint32_t rows = std::min(kMaxTileRows, operand.num_rows - row);
+        if (cost >= share.begin && cost < share.end) RunTile(operand, panel, row, rows);
+        cost += uint64_t{rows} * operand.in.width;
+      }
+    }
+  }
+}
+
+void Ops::RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows) {
+  const Matrix& weight = *operand.weight;
+  const PanelProduct product = {
+      .type = weight.type(),
+      .panel = weight.panel(panel),
+      .num_inputs = weight.num_inputs(),
+      .num_rows = num_rows,
+      .x = operand.in[first_row],
+      .x_bf16 = operand.x_bf16 == nullptr ? nullptr : operand.x_bf16 + size_t{first_row} * operand.in.width,
+      .tile = scratch_.tile,
+      .expanded = scratch_.expanded,
+      .primitives = scratch_.primitives};
+  if (!ChooseMatMul(product, shared_.arithmetic).run(product)) shared_.has_failed = true;
+
+  const uint32_t column = panel * kPanelWidth;
+  std::array<float*, kMaxTileRows> out;
+  for (uint32_t r = 0; r < num_rows; ++r) {
+    float* row = operand.out != nullptr ? (*operand.out)[first_row + r] : operand.out_addresses[first_row + r];
+    out[r] = row + column;
+  }
+  FinishTile(scratch_.tile, num_rows, std::min(kPanelWidth, weight.num_outputs() - column), operand.then, out.data());
+}
+
+void Ops::Decay(Rows w, const float* w0) {
+  ForMyHeads(w.count, w.width, [&](uint32_t t, size_t begin, size_t end) { DecayRow(w[t], w0, begin, end); });
+  Synchronize();
+}
+
+void Ops::Keys(Rows k, Rows a, Rows kk, const float* a0, const float* k_k, const float* k_a) {
+  ForMyHeads(k.count, k.width, [&](uint32_t t, size_t begin, size_t end) {
+    KeysRow(k[t], a[t], kk[t], a0, k_k, k_a, shared_.head_size, begin, end);
+  });
+  Synchronize();
+}
+
+void Ops::ValueResidual(Rows v, Rows v_first, Rows gate, const float* v0) {
+  ForMyHeads(v.count, v.width, [&](uint32_t t, size_t begin, size_t end) {
+    ValueResidualRow(v[t], v_first[t], gate[t], v0, begin, end);
+  });
+  Synchronize();
+}
+
+void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
+  const uint32_t n = shared_.head_size;
+  const uint32_t heads = y.width / n;
+  const Share share = ShareOf(uint64_t{y.count} * heads);  // of heads of rows, given to the head's first row
+  for (const kit::Sequence& sequence : shared_.batch.sequences) {
+    for (uint32_t head = 0; head < heads; ++head) {
+      const uint64_t item = uint64_t{sequence.first_row} * heads + uint64_t{head} * sequence.num_rows;
+      if (item < share.begin || item >= share.end) continue;
+      const uint32_t row = sequence.first_row;
+      const size_t channel = size_t{head} * n, head_state = state + channel * n;
+      Wkv7Head({.r = in.r[row] + channel,
+                .w = in.w[row] + channel,
+                .k = in.k[row] + channel,
+                .v = in.v[row] + channel,
+                .kk = in.kk[row] + channel,
+                .b = in.b[row] + channel,
+                .y = y[row] + channel,
+                .row_stride = y.width,
+                .num_tokens = sequence.num_rows,
+                .head_size = n},
+               sequence.read_state + head_state,
+               sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
+    }
+  }
+  Synchronize();
+}
+
+void Ops::NormBonusGate(Rows y, const Norm& norm, const kit::Wkv7Inputs& in, const float* bonus, Rows g) {
+  ForMyHeads(y.count, y.width, [&](uint32_t t, size_t begin, size_t end) {
+    NormBonusGateRow(y[t], norm, {.r = in.r[t], .k = in.k[t], .v = in.v[t], .g = g[t], .bonus = bonus},
+                     shared_.head_size, begin, end);
+  });
+  Synchronize();
+}
+
+void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Rows out) {
+  const Share share = ShareOf(out.count);
+  for (uint64_t i = share.begin; i < share.end; ++i) {
+    const float* row = x[rows[i]];
+    Normalize(row, MomentsOf(row, x.width, norm.epsilon), norm, 0, x.width, out[i]);
+  }
+  Synchronize();
+}
+
+}  // namespace skein::onednn

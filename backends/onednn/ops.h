@@ -1,0 +1,104 @@
+// The ops of kit/ops.h on several threads: every participant of a step has an Ops of its own, runs the whole page of
+// equations with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous and depend
+// only on shapes and the number of participants, so that a thread meets the same weights in every step.
+#ifndef SKEIN_BACKENDS_ONEDNN_OPS_H_
+#define SKEIN_BACKENDS_ONEDNN_OPS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+
+#include "kit/batch.h"
+#include "kit/ops.h"
+#include "kit/weight_store.h"
+#include "onednn/matmul.h"
+#include "onednn/packed_matrix.h"
+#include "onednn/panel_primitives.h"
+#include "onednn/spin_barrier.h"
+
+namespace skein::onednn {
+
+// What the participants of a step share.
+struct SharedStep {
+  const kit::Batch& batch;
+  Arithmetic arithmetic;
+  uint32_t head_size;
+  uint16_t* x_bf16;  // scratch for the inputs of one Multiply, if arithmetic is kBf16
+
+  SpinBarrier barrier = {};
+  std::atomic<bool> has_failed = false;  // oneDNN reported an error; the results are worth nothing
+};
+
+// What each has to itself.
+struct Scratch {
+  PanelPrimitives* primitives;
+  float* tile;      // [kMaxTileRows][64]
+  float* expanded;  // a kF32 panel of the widest matrix
+  float* state;     // a wkv matrix, for states that are not kept
+};
+
+class Ops {
+ public:
+  using Matrix = PackedMatrix;
+  using Table = kit::Table;
+
+  // For participant `index` of `count`. `shared` outlives the ops.
+  Ops(SharedStep& shared, const Scratch& scratch, uint32_t index, uint32_t count)
+      : shared_(shared), scratch_(scratch), index_(index), count_(count) {}
+
+  void Embed(const Table& table, const kit::Norm& norm, kit::Rows x);
+  void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
+  void Multiply(std::initializer_list<kit::Product<Matrix>> products);
+  void Decay(kit::Rows w, const float* w0);
+  void Keys(kit::Rows k, kit::Rows a, kit::Rows kk, const float* a0, const float* k_k, const float* k_a);
+  void ValueResidual(kit::Rows v, kit::Rows v_first, kit::Rows gate, const float* v0);
+  void Wkv7(const kit::Wkv7Inputs& inputs, size_t state, kit::Rows y);
+  void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus,
+                     kit::Rows g);
+  void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
+  void Head(const Matrix& weight, kit::Rows in, std::span<float* const> out);
+
+ private:
+  // A range of items.
+  struct Share {
+    uint64_t begin, end;
+  };
+
+  // This participant's part of `total`, in multiples of `step`; the parts of all participants are the whole.
+  Share ShareOf(uint64_t total, uint64_t step = 1) const;
+
+  // Calls body(row, begin, end) for this participant's part of `num_rows` rows of `width` channels, cut at heads.
+  template <typename Body>
+  void ForMyHeads(uint32_t num_rows, uint32_t width, const Body& body) const;
+
+  // One product's place in a Multiply.
+  struct Operand {
+    const Matrix* weight;
+    kit::Rows in;
+    kit::Then then;
+    const kit::Rows* out;         // or NULL:
+    float* const* out_addresses;  // one per row
+    uint32_t num_rows;
+    const uint16_t* x_bf16;
+  };
+  void RoundInputs(std::span<Operand> operands);
+  void RunMyPanels(std::span<const Operand> operands);
+  void RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows);
+  void NormShiftMyRows(kit::Rows x, const kit::Norm& norm, size_t state, std::span<const kit::Blend> blends, Share rows,
+                       Share channels);
+
+  void Synchronize() { shared_.barrier.Wait(count_); }
+
+  SharedStep& shared_;
+  const Scratch scratch_;
+  const uint32_t index_;
+  const uint32_t count_;
+};
+
+static_assert(kit::Rwkv7Ops<Ops>);
+
+}  // namespace skein::onednn
+
+#endif  // SKEIN_BACKENDS_ONEDNN_OPS_H_

@@ -1,0 +1,93 @@
+#include "onednn/packed_matrix.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kit/float_formats.h"
+#include "skein/dtype.h"
+
+namespace skein::onednn {
+namespace {
+
+PanelType TypeFor(uint32_t dtype, uint32_t compute_type) {
+  if (compute_type == SKEIN_DTYPE_BF16 || dtype == SKEIN_DTYPE_BF16) return PanelType::kBf16;
+  return dtype == SKEIN_DTYPE_F16 ? PanelType::kF16 : PanelType::kF32;
+}
+
+uint64_t PanelBytes(PanelType type, uint64_t num_inputs) {
+  switch (type) {
+    case PanelType::kF32:
+      return RoundUp(num_inputs, 16) * kPanelWidth * sizeof(float);
+    case PanelType::kF16:
+      return num_inputs * kPanelWidth * sizeof(uint16_t);
+    case PanelType::kBf16:
+      return RoundUp(num_inputs, 32) * kPanelWidth * sizeof(uint16_t);
+  }
+  return 0;
+}
+
+// Inputs that are moved at a time: a block of 64 outputs by these stays in the first-level cache.
+constexpr uint64_t kBlock = 32;
+
+// Element (output, input) of a panel goes to [input / pair][output][input % pair].
+template <typename Element, typename ReadRow>
+void FillPanel(uint64_t num_outputs, uint64_t num_inputs, uint64_t pair, const ReadRow& read_row, Element* panel) {
+  Element row[kBlock];
+  for (uint64_t first = 0; first < num_inputs; first += kBlock) {
+    const uint64_t count = std::min(kBlock, num_inputs - first);
+    for (uint64_t output = 0; output < num_outputs; ++output) {
+      read_row(output, first, count, row);
+      for (uint64_t i = 0; i < count; ++i) {
+        const uint64_t input = first + i;
+        panel[(input / pair * kPanelWidth + output) * pair + input % pair] = row[i];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+PackedMatrix::PackedMatrix(kit::WeightArena& arena, uint64_t num_outputs, uint64_t num_inputs, uint32_t dtype,
+                           uint32_t compute_type)
+    : type_(TypeFor(dtype, compute_type)),
+      num_outputs_(static_cast<uint32_t>(num_outputs)),
+      num_inputs_(static_cast<uint32_t>(num_inputs)),
+      panel_bytes_(PanelBytes(type_, num_inputs)),
+      data_(arena.Take<std::byte>(num_panels() * panel_bytes_)) {}
+
+uint64_t PackedMatrix::PackedBytes(uint64_t num_outputs, uint64_t num_inputs, uint32_t dtype, uint32_t compute_type) {
+  return RoundUp(num_outputs, kPanelWidth) / kPanelWidth * PanelBytes(TypeFor(dtype, compute_type), num_inputs);
+}
+
+void PackedMatrix::Pack(const kit::TensorView& tensor) noexcept {
+  for (uint32_t index = 0; index < num_panels(); ++index) {
+    const uint64_t first_output = uint64_t{index} * kPanelWidth;
+    const uint64_t count = std::min<uint64_t>(kPanelWidth, num_outputs_ - first_output);
+    std::byte* panel = data_ + index * panel_bytes_;
+    const bool is_full = count == kPanelWidth && num_inputs_ % kBlock == 0;
+    if (!is_full) std::memset(panel, 0, panel_bytes_);
+    const auto read_floats = [&](uint64_t output, uint64_t input, uint64_t n, float* row) {
+      tensor.Expand(first_output + output, input, n, row);
+    };
+    const auto read_bits = [&](uint64_t output, uint64_t input, uint64_t n, uint16_t* row) {
+      std::memcpy(row, tensor.data + (first_output + output) * tensor.row_bytes() + input * sizeof(uint16_t),
+                  n * sizeof(uint16_t));
+    };
+    const auto read_rounded = [&](uint64_t output, uint64_t input, uint64_t n, uint16_t* row) {
+      float floats[kBlock];
+      tensor.Expand(first_output + output, input, n, floats);
+      std::transform(floats, floats + n, row, kit::FloatToBfloat16);
+    };
+    if (type_ == PanelType::kF32) {
+      FillPanel(count, num_inputs_, 1, read_floats, reinterpret_cast<float*>(panel));
+    } else if (type_ == PanelType::kF16) {
+      FillPanel(count, num_inputs_, 1, read_bits, reinterpret_cast<uint16_t*>(panel));
+    } else if (tensor.dtype == SKEIN_DTYPE_BF16) {
+      FillPanel(count, num_inputs_, 2, read_bits, reinterpret_cast<uint16_t*>(panel));
+    } else {
+      FillPanel(count, num_inputs_, 2, read_rounded, reinterpret_cast<uint16_t*>(panel));
+    }
+  }
+}
+
+}  // namespace skein::onednn

@@ -1,0 +1,50 @@
+// A barrier for the participants of one parallel region, which are all known to run. A token's step has a dozen
+// barriers per layer, so one has to cost nanoseconds.
+#ifndef SKEIN_BACKENDS_ONEDNN_SPIN_BARRIER_H_
+#define SKEIN_BACKENDS_ONEDNN_SPIN_BARRIER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace skein::onednn {
+
+class SpinBarrier {
+ public:
+  // Returns when `count` participants have arrived; each passes the same count. What one wrote before, all see after.
+  void Wait(uint32_t count) {
+    if (count == 1) return;
+    const uint32_t round = round_.load(std::memory_order_relaxed);
+    if (num_arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
+      num_arrived_.store(0, std::memory_order_relaxed);
+      round_.store(round + 1, std::memory_order_release);
+      return;
+    }
+    for (uint32_t spin = 0; round_.load(std::memory_order_acquire) == round; ++spin) {
+      // After about 50 us a participant is off its processor: leave it ours.
+      if (spin < 1000) {
+        Pause();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+ private:
+  static void Pause() {
+#if defined(__x86_64__)
+    _mm_pause();
+#endif
+  }
+
+  alignas(64) std::atomic<uint32_t> num_arrived_ = 0;
+  alignas(64) std::atomic<uint32_t> round_ = 0;
+};
+
+}  // namespace skein::onednn
+
+#endif  // SKEIN_BACKENDS_ONEDNN_SPIN_BARRIER_H_

@@ -1,0 +1,187 @@
+#include "reference/ops.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace skein::reference {
+namespace {
+
+using kit::Norm;
+using kit::Rows;
+
+float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
+
+struct Moments {
+  float mean;
+  float scale;  // 1 / sqrt(variance + epsilon)
+};
+
+// Mean and biased variance.
+Moments MomentsOf(const float* x, uint32_t count, float epsilon) {
+  float sum = 0;
+  for (uint32_t i = 0; i < count; ++i) sum += x[i];
+  const float mean = sum / static_cast<float>(count);
+  float squares = 0;
+  for (uint32_t i = 0; i < count; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  return {mean, 1.0f / std::sqrt(squares / static_cast<float>(count) + epsilon)};
+}
+
+float Normalized(float x, const Moments& moments, const Norm& norm, uint32_t channel) {
+  return (x - moments.mean) * moments.scale * norm.weight[channel] + norm.bias[channel];
+}
+
+void LayerNorm(const float* x, uint32_t width, const Norm& norm, float* out) {
+  const Moments moments = MomentsOf(x, width, norm.epsilon);
+  for (uint32_t c = 0; c < width; ++c) out[c] = Normalized(x[c], moments, norm, c);
+}
+
+float Dot(const float* a, const float* b, uint64_t count) {
+  float sum = 0;
+  for (uint64_t i = 0; i < count; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+void Put(kit::Then then, float value, float& out) {
+  switch (then) {
+    case kit::Then::kStore:
+      out = value;
+      break;
+    case kit::Then::kTanh:
+      out = std::tanh(value);
+      break;
+    case kit::Then::kSigmoid:
+      out = Sigmoid(value);
+      break;
+    case kit::Then::kReluSquare:
+      out = value < 0 ? 0 : value * value;
+      break;
+    case kit::Then::kAdd:
+      out += value;
+      break;
+  }
+}
+
+}  // namespace
+
+void Ops::Embed(const Table& table, const Norm& norm, Rows x) {
+  for (uint32_t t = 0; t < x.count; ++t) {
+    table.ExpandRow(batch_.tokens[t], x[t]);
+    LayerNorm(x[t], x.width, norm, x[t]);
+  }
+}
+
+void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_list<kit::Blend> blends) {
+  for (const kit::Sequence& sequence : batch_.sequences) {
+    for (uint32_t i = 0; i < sequence.num_rows; ++i) {
+      const uint32_t t = sequence.first_row + i;
+      const Moments now = MomentsOf(x[t], x.width, norm.epsilon);
+      const Moments before = i == 0 ? Moments{} : MomentsOf(x[t - 1], x.width, norm.epsilon);
+      for (uint32_t c = 0; c < x.width; ++c) {
+        const float n = Normalized(x[t][c], now, norm, c);
+        const float previous = i == 0 ? sequence.read_state[state + c] : Normalized(x[t - 1][c], before, norm, c);
+        for (const kit::Blend& blend : blends) blend.out[t][c] = n + (previous - n) * blend.mix[c];
+      }
+    }
+    if (sequence.write_state == nullptr) continue;
+    LayerNorm(x[sequence.first_row + sequence.num_rows - 1], x.width, norm, sequence.write_state + state);
+  }
+}
+
+void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
+  for (const kit::Product<Matrix>& product : products) {
+    if (product.weight == nullptr) continue;
+    for (uint32_t t = 0; t < product.in.count; ++t) {
+      for (uint32_t o = 0; o < product.out.width; ++o) {
+        Put(product.then, Dot((*product.weight)[o], product.in[t], product.in.width), product.out[t][o]);
+      }
+    }
+  }
+}
+
+void Ops::Decay(Rows w, const float* w0) {
+  constexpr float kRate = 0.60653066f;  // e^(-1/2)
+  for (uint32_t t = 0; t < w.count; ++t) {
+    for (uint32_t c = 0; c < w.width; ++c) w[t][c] = std::exp(-kRate * Sigmoid(w0[c] + w[t][c]));
+  }
+}
+
+void Ops::Keys(Rows k, Rows a, Rows kk, const float* a0, const float* k_k, const float* k_a) {
+  for (uint32_t t = 0; t < k.count; ++t) {
+    for (uint32_t head = 0; head < k.width; head += head_size_) {
+      float squares = 0;
+      for (uint32_t c = head; c < head + head_size_; ++c) {
+        kk[t][c] = k[t][c] * k_k[c];
+        squares += kk[t][c] * kk[t][c];
+      }
+      const float length = std::max(std::sqrt(squares), 1e-12f);
+      for (uint32_t c = head; c < head + head_size_; ++c) {
+        const float rate = Sigmoid(a0[c] + a[t][c]);
+        kk[t][c] /= length;
+        k[t][c] *= 1.0f + (rate - 1.0f) * k_a[c];
+        a[t][c] = kk[t][c] * rate;
+      }
+    }
+  }
+}
+
+void Ops::ValueResidual(Rows v, Rows v_first, Rows gate, const float* v0) {
+  for (uint32_t t = 0; t < v.count; ++t) {
+    for (uint32_t c = 0; c < v.width; ++c) {
+      v[t][c] += (v_first[t][c] - v[t][c]) * Sigmoid(v0[c] + gate[t][c]);
+    }
+  }
+}
+
+void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
+  const uint32_t n = head_size_;
+  for (const kit::Sequence& sequence : batch_.sequences) {
+    for (uint32_t head = 0; head < y.width; head += n) {
+      const size_t head_state = state + size_t{head} * n;
+      const float* before = sequence.read_state + head_state;
+      float* s = sequence.write_state == nullptr ? scratch_state_ : sequence.write_state + head_state;
+      if (s != before) std::copy_n(before, size_t{n} * n, s);
+
+      for (uint32_t t = sequence.first_row; t < sequence.first_row + sequence.num_rows; ++t) {
+        const float *r = in.r[t] + head, *w = in.w[t] + head, *k = in.k[t] + head, *v = in.v[t] + head;
+        const float *kk = in.kk[t] + head, *b = in.b[t] + head;
+        for (uint32_t i = 0; i < n; ++i) {  // value
+          float* row = s + size_t{i} * n;
+          const float removed = Dot(row, kk, n);
+          float out = 0;
+          for (uint32_t j = 0; j < n; ++j) {  // key
+            row[j] = row[j] * w[j] - removed * b[j] + v[i] * k[j];
+            out += row[j] * r[j];
+          }
+          y[t][head + i] = out;
+        }
+      }
+    }
+  }
+}
+
+void Ops::NormBonusGate(Rows y, const Norm& norm, const kit::Wkv7Inputs& in, const float* bonus, Rows g) {
+  for (uint32_t t = 0; t < y.count; ++t) {
+    for (uint32_t head = 0; head < y.width; head += head_size_) {
+      const Moments moments = MomentsOf(y[t] + head, head_size_, norm.epsilon);
+      float weight = 0;
+      for (uint32_t c = head; c < head + head_size_; ++c) weight += in.r[t][c] * in.k[t][c] * bonus[c];
+      for (uint32_t c = head; c < head + head_size_; ++c) {
+        y[t][c] = (Normalized(y[t][c], moments, norm, c) + weight * in.v[t][c]) * g[t][c];
+      }
+    }
+  }
+}
+
+void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Rows out) {
+  for (uint32_t i = 0; i < out.count; ++i) LayerNorm(x[rows[i]], x.width, norm, out[i]);
+}
+
+void Ops::Head(const Matrix& weight, Rows in, std::span<float* const> out) {
+  for (size_t i = 0; i < out.size(); ++i) {
+    for (uint64_t token = 0; token < weight.num_rows(); ++token) {
+      out[i][token] = Dot(weight[token], in[i], in.width);
+    }
+  }
+}
+
+}  // namespace skein::reference

@@ -1,0 +1,49 @@
+// The definition of every op of kit/ops.h, in the plainest float32 loops: one thread, any shape, no blocking. Another
+// backend is right if it agrees with this one within rounding.
+#ifndef SKEIN_BACKENDS_REFERENCE_OPS_H_
+#define SKEIN_BACKENDS_REFERENCE_OPS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+
+#include "kit/batch.h"
+#include "kit/ops.h"
+#include "kit/weight_store.h"
+#include "reference/dense_matrix.h"
+
+namespace skein::reference {
+
+class Ops {
+ public:
+  using Matrix = DenseMatrix;
+  using Table = kit::Table;
+
+  // `scratch_state`: a wkv matrix [head_size][head_size], for states that are not kept. All arguments outlive the ops.
+  Ops(const kit::Batch& batch, uint32_t head_size, float* scratch_state)
+      : batch_(batch), head_size_(head_size), scratch_state_(scratch_state) {}
+
+  void Embed(const Table& table, const kit::Norm& norm, kit::Rows x);
+  void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
+  void Multiply(std::initializer_list<kit::Product<Matrix>> products);
+  void Decay(kit::Rows w, const float* w0);
+  void Keys(kit::Rows k, kit::Rows a, kit::Rows kk, const float* a0, const float* k_k, const float* k_a);
+  void ValueResidual(kit::Rows v, kit::Rows v_first, kit::Rows gate, const float* v0);
+  void Wkv7(const kit::Wkv7Inputs& inputs, size_t state, kit::Rows y);
+  void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus,
+                     kit::Rows g);
+  void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
+  void Head(const Matrix& weight, kit::Rows in, std::span<float* const> out);
+
+ private:
+  const kit::Batch& batch_;
+  const uint32_t head_size_;
+  float* const scratch_state_;
+};
+
+static_assert(kit::Rwkv7Ops<Ops>);
+
+}  // namespace skein::reference
+
+#endif  // SKEIN_BACKENDS_REFERENCE_OPS_H_

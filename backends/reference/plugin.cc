@@ -1,0 +1,60 @@
+// The reference backend: device "reference", one thread, float32. It defines what the other backends compute.
+#include "kit/plugin.h"
+
+#include "reference/ops.h"
+
+namespace skein::reference {
+namespace {
+
+class Engine {
+ public:
+  using Matrix = DenseMatrix;
+  static constexpr kit::WkvOrder kWkvOrder = kit::WkvOrder::kValueKey;
+
+  Engine(const skein_host& host, const skein_segment_desc& desc)
+      : head_size_(desc.model.head_size), scratch_state_(host, uint64_t{head_size_} * head_size_, "a scratch state") {}
+
+  static uint64_t ScratchBytes(const skein_host& /*host*/, const skein_segment_desc& desc) {
+    return uint64_t{desc.model.head_size} * desc.model.head_size * sizeof(float);
+  }
+
+  template <typename Page>
+  void Run(const kit::Batch& batch, uint32_t /*num_rows*/, const Page& page) {
+    Ops ops(batch, head_size_, scratch_state_.data());
+    page(ops);
+  }
+
+ private:
+  const uint32_t head_size_;
+  kit::HostArray<float> scratch_state_;
+};
+
+struct Backend {
+  using Engine = reference::Engine;
+  static constexpr const char* kId = "reference";
+  static constexpr const char* kDescription = "plain float32 loops on one thread: the definition of every op";
+
+  static skein_backend_device Device() {
+    constexpr uint32_t kAutoAndF32 = 1u << SKEIN_DTYPE_NONE | 1u << SKEIN_DTYPE_F32;
+    return {
+        .struct_size = sizeof(skein_backend_device),
+        .weight_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_F16 | 1u << SKEIN_DTYPE_BF16,
+        .compute_types = 1u << SKEIN_DTYPE_F32,
+        .deterministic_types = kAutoAndF32,
+        .generations = 1u << 7,
+        .features = SKEIN_FEATURE_HIDDEN,
+        .rank = 0,
+        .reserved = 0,
+        .memory_bytes = 0,
+        .name = "reference",
+        .description = "reference loops, one thread",
+    };
+  }
+};
+
+}  // namespace
+}  // namespace skein::reference
+
+int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
+  return skein::kit::AnswerForBackend<skein::reference::Backend>(offer, answer, message);
+}

@@ -1,0 +1,150 @@
+// Whole steps of the onednn backend on models of published shapes with made-up weights: one token per stream (decode)
+// and many (prefill). "weights" is how fast the weights went by; compare with BM_Read of matmul_bench, times the
+// threads.
+//   step_bench --benchmark_filter=decode
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "kit/segment.h"
+#include "onednn/engine.h"
+#include "tests/conformance/test_host.h"
+
+namespace skein::onednn {
+namespace {
+
+struct Shape {
+  const char* name;
+  uint32_t num_layers, d_model, rank_decay, rank_iclr, rank_value, rank_gate;
+};
+constexpr Shape kShapes[] = {{"0.1B", 12, 768, 64, 64, 32, 128}, {"0.4B", 24, 1024, 64, 64, 32, 128}};
+
+skein_segment_desc Describe(const Shape& shape, uint32_t weight_type, uint32_t compute_type) {
+  skein_segment_desc desc = {};
+  desc.flags = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
+  desc.num_layers = shape.num_layers;
+  desc.num_slots = 64;
+  desc.max_tokens = 512;
+  desc.max_entries = 64;
+  desc.compute_type = compute_type;
+  desc.weight_type = weight_type;
+  desc.model = {.struct_size = sizeof(skein_backend_model),
+                .generation = 7,
+                .variant = 0,
+                .num_layers = shape.num_layers,
+                .d_model = shape.d_model,
+                .d_att = shape.d_model,
+                .d_ffn = 4 * shape.d_model,
+                .vocab_size = 65536,
+                .num_heads = shape.d_model / 64,
+                .head_size = 64,
+                .rank_decay = shape.rank_decay,
+                .rank_iclr = shape.rank_iclr,
+                .rank_value = shape.rank_value,
+                .rank_gate = shape.rank_gate,
+                .norm_epsilon = 1e-5f,
+                .group_norm_epsilon = 64e-5f};
+  return desc;
+}
+
+// A segment whose matrices all hold the same number: arithmetic takes as long as on any other.
+std::unique_ptr<kit::Segment<Engine>> MakeSegment(const skein_host& host, const skein_segment_desc& desc) {
+  auto segment = std::make_unique<kit::Segment<Engine>>(host, desc);
+  const uint64_t largest = uint64_t{desc.model.vocab_size} * desc.model.d_model;
+  const std::vector<float> f32(desc.weight_type == SKEIN_DTYPE_F32 ? largest : desc.model.d_model, 0.001f);
+  const std::vector<uint16_t> b16(desc.weight_type == SKEIN_DTYPE_F32 ? 0 : largest, 0x1400);
+  for (const kit::ExpectedTensor& expected : kit::ExpectedRwkv7<PackedMatrix>(desc)) {
+    const bool is_f32 = expected.use == kit::Use::kVector || desc.weight_type == SKEIN_DTYPE_F32;
+    skein_tensor tensor = {};
+    tensor.role = expected.role;
+    tensor.layer = expected.layer;
+    tensor.dtype = is_f32 ? SKEIN_DTYPE_F32 : desc.weight_type;
+    tensor.num_dims = static_cast<uint32_t>(expected.shape.size());
+    tensor.size_bytes = is_f32 ? 4 : 2;
+    for (size_t i = 0; i < expected.shape.size(); ++i) {
+      tensor.shape[i] = expected.shape[i];
+      tensor.size_bytes *= expected.shape[i];
+    }
+    tensor.data = is_f32 ? static_cast<const void*>(f32.data()) : b16.data();
+    segment->Put(tensor);
+  }
+  segment->Seal();
+  return segment;
+}
+
+// `num_streams` entries of `num_tokens` each, with logits of the last token if `num_tokens` is 1.
+void BM_Step(benchmark::State& state, Shape shape, uint32_t weight_type, uint32_t compute_type, uint32_t num_streams,
+             uint32_t num_tokens, uint32_t num_threads) {
+  conformance::TestHost host(num_threads);
+  const skein_segment_desc desc = Describe(shape, weight_type, compute_type);
+  const auto segment = MakeSegment(*host.table(), desc);
+  const std::vector<uint32_t> tokens(size_t{num_streams} * num_tokens, 5);
+  std::vector<float> logits(size_t{num_streams} * desc.model.vocab_size);
+  std::vector<skein_step_entry> entries(num_streams);
+  for (uint32_t i = 0; i < num_streams; ++i) {
+    entries[i] = {};
+    entries[i].read_slot = entries[i].write_slot = i;
+    entries[i].first_token = i * num_tokens;
+    entries[i].num_tokens = num_tokens;
+    if (num_tokens == 1) entries[i].output = SKEIN_STEP_LOGITS;
+    entries[i].output_rows = logits.data() + size_t{i} * desc.model.vocab_size;
+  }
+  skein_step step = {};
+  step.num_tokens = static_cast<uint32_t>(tokens.size());
+  step.num_entries = num_streams;
+  step.entry_size = sizeof(skein_step_entry);
+  step.tokens = tokens.data();
+  step.entries = entries.data();
+  for (auto _ : state) segment->Step(step);
+
+  const skein_backend_model& m = desc.model;
+  const double ranks = m.rank_decay + m.rank_iclr + m.rank_value + m.rank_gate;
+  const double layer_weights = desc.num_layers * (12.0 * m.d_model * m.d_model + 2.0 * m.d_model * ranks);
+  const double head_weights = num_tokens == 1 ? 1.0 * m.d_model * m.vocab_size : 0;
+  const double bytes = (layer_weights + head_weights) * (weight_type == SKEIN_DTYPE_F32 ? 4 : 2);
+  using benchmark::Counter;
+  state.counters["tok/s"] = Counter(static_cast<double>(tokens.size()), Counter::kIsIterationInvariantRate);
+  state.counters["weights"] = Counter(bytes, Counter::kIsIterationInvariantRate);
+  state.counters["FLOP/s"] = Counter(2.0 * static_cast<double>(tokens.size()) * (layer_weights + head_weights),
+                                     Counter::kIsIterationInvariantRate);
+}
+
+const bool kIsRegistered = [] {
+  struct Types {
+    const char* name;
+    uint32_t weight, compute;
+  };
+  constexpr Types kTypes[] = {{"f32", SKEIN_DTYPE_F32, SKEIN_DTYPE_NONE},
+                              {"f16", SKEIN_DTYPE_F16, SKEIN_DTYPE_NONE},
+                              {"bf16", SKEIN_DTYPE_BF16, SKEIN_DTYPE_NONE},
+                              {"bf16_compute", SKEIN_DTYPE_BF16, SKEIN_DTYPE_BF16}};
+  const uint32_t all_threads = std::max(1u, std::thread::hardware_concurrency());
+  for (const Shape& shape : kShapes) {
+    for (const Types& types : kTypes) {
+      const auto add = [&](const char* what, uint32_t num_streams, uint32_t num_tokens, uint32_t num_threads) {
+        const std::string title = std::string(what) + "/" + shape.name + "/" + types.name +
+                                  "/streams:" + std::to_string(num_streams) + "/threads:" + std::to_string(num_threads);
+        benchmark::RegisterBenchmark(title.c_str(), BM_Step, shape, types.weight, types.compute, num_streams,
+                                     num_tokens, num_threads)
+            ->UseRealTime()
+            ->MeasureProcessCPUTime()
+            ->Unit(benchmark::kMillisecond);
+      };
+      for (const uint32_t num_threads : {1u, all_threads}) {
+        add("decode", 1, 1, num_threads);
+        add("decode", 8, 1, num_threads);
+        add("decode", 32, 1, num_threads);
+        add("prefill", 1, 256, num_threads);
+      }
+    }
+  }
+  return true;
+}();
+
+}  // namespace
+}  // namespace skein::onednn

@@ -1,0 +1,42 @@
+// The recurrence of RWKV-7, per head of 64: one token as in decoding, with states that do or do not fit a cache, and
+// chunks as in prefill.
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "onednn/time_mix.h"
+
+namespace skein::onednn {
+namespace {
+
+void BM_Wkv7Head(benchmark::State& state) {
+  constexpr uint32_t kHeadSize = 64;
+  const auto num_heads = static_cast<size_t>(state.range(0));
+  const auto num_tokens = static_cast<uint32_t>(state.range(1));
+  const size_t floats = size_t{num_tokens} * kHeadSize;
+  const std::vector<float> in(floats, 0.1f), decay(floats, 0.9f);
+  std::vector<float> y(floats);
+  std::vector<float> states(num_heads * kHeadSize * kHeadSize);
+  const WkvHead head = {.r = in.data(),
+                        .w = decay.data(),
+                        .k = in.data(),
+                        .v = in.data(),
+                        .kk = in.data(),
+                        .b = in.data(),
+                        .y = y.data(),
+                        .row_stride = kHeadSize,
+                        .num_tokens = num_tokens,
+                        .head_size = kHeadSize};
+  size_t index = 0;
+  for (auto _ : state) {
+    float* wkv = states.data() + index * kHeadSize * kHeadSize;
+    Wkv7Head(head, wkv, wkv);
+    index = (index + 1) % num_heads;
+  }
+  state.SetItemsProcessed(state.iterations() * num_tokens);
+}
+BENCHMARK(BM_Wkv7Head)->ArgNames({"heads", "tokens"})->ArgsProduct({{1, 16384}, {1, 16, 256}});
+
+}  // namespace
+}  // namespace skein::onednn

@@ -1,0 +1,268 @@
+#include "tests/conformance/backend_conformance.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+
+namespace skein::conformance {
+namespace {
+
+[[noreturn]] void Fail(const std::string& what, const std::string& message) {
+  throw std::runtime_error(what + ": " + message);
+}
+
+}  // namespace
+
+std::vector<std::string> PluginPaths() {
+  if (const char* path = std::getenv("SKEIN_CONFORMANCE_PLUGIN"); path != nullptr) return {path};
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(SKEIN_PLUGIN_DIR, error)) {
+    if (file.path().filename().string().starts_with("backend-")) paths.push_back(file.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+BackendPlugin::BackendPlugin(const std::string& path) {
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) Fail(path, dlerror());
+  const auto entry = reinterpret_cast<skein_plugin_entry_fn>(dlsym(library, "skein_plugin_entry"));
+  if (entry == nullptr) Fail(path, "no skein_plugin_entry");
+  const skein_plugin_offer offer = {.struct_size = sizeof(offer),
+                                    .abi_min = SKEIN_PLUGIN_ABI,
+                                    .abi_max = SKEIN_PLUGIN_ABI,
+                                    .reserved = 0,
+                                    .host_version = "1.0.0"};
+  answer_.struct_size = sizeof(answer_);
+  skein_message message = {};
+  if (entry(&offer, &answer_, &message) != SKEIN_OK) Fail(path, message.text);
+  if (answer_.kind != SKEIN_PLUGIN_BACKEND) Fail(path, "is no backend");
+}
+
+skein_backend_device BackendPlugin::DeviceInfo() const {
+  skein_backend_device info = {};
+  info.struct_size = sizeof(info);
+  skein_message message = {};
+  if (table().device_info(0, &info, &message) != SKEIN_OK) Fail("device_info", message.text);
+  return info;
+}
+
+Device::Device(const BackendPlugin& plugin, const TestHost& host) : plugin_(plugin) {
+  skein_message message = {};
+  if (table().device_open(host.table(), 0, &device_, &message) != SKEIN_OK) Fail("device_open", message.text);
+}
+
+skein_segment_desc DescribeSegment(const SyntheticRwkv7& model, uint32_t first_layer, uint32_t num_layers,
+                                   uint32_t flags) {
+  skein_segment_desc desc = {};
+  desc.struct_size = sizeof(desc);
+  desc.flags = flags;
+  desc.first_layer = first_layer;
+  desc.num_layers = num_layers;
+  desc.num_slots = 8;
+  desc.max_tokens = 256;
+  desc.max_entries = 16;
+  desc.model = model.model();
+  return desc;
+}
+
+std::vector<skein_tensor> TensorsOf(const SyntheticRwkv7& model, const skein_segment_desc& desc) {
+  std::vector<skein_tensor> tensors;
+  for (const SyntheticTensor& tensor : model.tensors()) {
+    bool belongs = tensor.layer >= desc.first_layer && tensor.layer < desc.first_layer + desc.num_layers;
+    if (tensor.role <= SKEIN_ROLE_EMBEDDING_NORM_B)
+      belongs = (desc.flags & SKEIN_SEGMENT_EMBEDDING) != 0;
+    else if (tensor.role <= SKEIN_ROLE_HEAD)
+      belongs = (desc.flags & SKEIN_SEGMENT_HEAD) != 0;
+    if (belongs) tensors.push_back(tensor.Describe());
+  }
+  return tensors;
+}
+
+SegmentHandle::SegmentHandle(const Device& device, const skein_segment_desc& desc) : device_(device), desc_(desc) {
+  skein_message message = {};
+  Finish(device_.table().segment_create(device_.handle(), &desc_, &segment_, &message), message);
+}
+
+SegmentHandle::~SegmentHandle() {
+  if (segment_ != nullptr) device_.table().segment_destroy(segment_);
+}
+
+bool SegmentHandle::Finish(int32_t status, const skein_message& message) {
+  status_ = status;
+  message_ = message.text;
+  return status == SKEIN_OK;
+}
+
+bool SegmentHandle::Put(const skein_tensor& tensor) {
+  skein_message message = {};
+  return Finish(device_.table().put_tensor(segment_, &tensor, &message), message);
+}
+
+bool SegmentHandle::Load(const std::vector<skein_tensor>& tensors) {
+  for (const skein_tensor& tensor : tensors) {
+    if (!Put(tensor)) return false;
+  }
+  return Seal();
+}
+
+bool SegmentHandle::Seal() {
+  skein_message message = {};
+  return Finish(device_.table().seal(segment_, &message), message);
+}
+
+bool SegmentHandle::Init(uint32_t slot) {
+  skein_message message = {};
+  return Finish(device_.table().state_init(segment_, slot, &message), message);
+}
+
+bool SegmentHandle::Copy(uint32_t from_slot, uint32_t to_slot) {
+  skein_message message = {};
+  return Finish(device_.table().state_copy(segment_, from_slot, to_slot, &message), message);
+}
+
+bool SegmentHandle::Export(uint32_t slot, std::vector<float>& state) {
+  skein_message message = {};
+  return Finish(device_.table().state_export(segment_, slot, state.data(), state.size(), &message), message);
+}
+
+bool SegmentHandle::Import(uint32_t slot, const std::vector<float>& state) {
+  skein_message message = {};
+  return Finish(device_.table().state_import(segment_, slot, state.data(), state.size(), &message), message);
+}
+
+bool SegmentHandle::Step(const skein_step& step) {
+  const skein_backend_table& table = device_.table();
+  skein_message message = {};
+  void* fence = nullptr;
+  int32_t status = table.step(segment_, &step, &fence, &message);
+  if (status == SKEIN_OK && fence != nullptr) {
+    status = table.fence_wait(fence, -1, &message);
+    table.fence_release(fence);
+  }
+  return Finish(status, message);
+}
+
+uint64_t SegmentHandle::StateFloats() const {
+  return uint64_t{desc_.num_layers} * (2 + desc_.model.head_size) * desc_.model.d_model;
+}
+
+Pipeline::Pipeline(const Device& device, const SyntheticRwkv7& model, const PipelineOptions& options) : model_(model) {
+  std::vector<uint32_t> borders = options.cuts;
+  borders.insert(borders.begin(), 0);
+  const uint32_t num_layers = model.model().num_layers;
+  for (size_t i = 0; i < borders.size(); ++i) {
+    const bool is_last = i + 1 == borders.size();
+    const uint32_t end = is_last ? num_layers : borders[i + 1];
+    const uint32_t flags = (i == 0 ? SKEIN_SEGMENT_EMBEDDING : 0) | (is_last ? SKEIN_SEGMENT_HEAD : 0);
+    skein_segment_desc desc = DescribeSegment(model, borders[i], end - borders[i], flags);
+    desc.compute_type = options.compute_type;
+    desc.num_slots = options.num_slots;
+    desc.max_tokens = options.max_tokens;
+    desc.max_entries = options.max_entries;
+    segments_.push_back(std::make_unique<SegmentHandle>(device, desc));
+    SegmentHandle& segment = *segments_.back();
+    if (segment.status() != SKEIN_OK || !segment.Load(TensorsOf(model, desc))) Fail("segment", segment.message());
+  }
+}
+
+int32_t Pipeline::Step(std::vector<Entry>& entries) {
+  const skein_backend_model& m = model_.model();
+  std::vector<uint32_t> tokens;
+  std::vector<skein_step_entry> raw(entries.size());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    Entry& entry = entries[i];
+    const uint32_t num_tokens = static_cast<uint32_t>(entry.tokens.size());
+    const uint32_t width = entry.output == SKEIN_STEP_HIDDEN ? m.d_model : m.vocab_size;
+    entry.rows.assign(entry.output == SKEIN_STEP_NO_OUTPUT ? 0 : size_t{num_tokens - entry.output_start} * width, -1);
+    raw[i].read_slot = entry.read_slot;
+    raw[i].write_slot = entry.write_slot;
+    raw[i].first_token = static_cast<uint32_t>(tokens.size());
+    raw[i].num_tokens = num_tokens;
+    raw[i].output_start = entry.output_start;
+    tokens.insert(tokens.end(), entry.tokens.begin(), entry.tokens.end());
+  }
+  std::vector<float> carries[2][2];  // before and after a segment
+  for (auto& sides : carries) {
+    for (auto& carry : sides) carry.assign(tokens.size() * m.d_model, 0);
+  }
+
+  for (size_t s = 0; s < segments_.size(); ++s) {
+    const bool is_last = s + 1 == segments_.size();
+    for (size_t i = 0; i < entries.size(); ++i) {
+      raw[i].status = -1;
+      raw[i].output = is_last ? entries[i].output : SKEIN_STEP_NO_OUTPUT;
+      raw[i].output_rows = is_last && !entries[i].rows.empty() ? entries[i].rows.data() : nullptr;
+    }
+    skein_step step = {};
+    step.struct_size = sizeof(step);
+    step.num_tokens = static_cast<uint32_t>(tokens.size());
+    step.num_entries = static_cast<uint32_t>(raw.size());
+    step.entry_size = sizeof(skein_step_entry);
+    step.tokens = tokens.data();
+    step.entries = raw.data();
+    for (uint32_t carry : {SKEIN_CARRY_X, SKEIN_CARRY_V_FIRST}) {
+      if (s > 0) step.carries_in[carry] = carries[s % 2][carry].data();
+      if (!is_last) step.carries_out[carry] = carries[(s + 1) % 2][carry].data();
+    }
+    const bool is_done = segments_[s]->Step(step);
+    message_ = segments_[s]->message();
+    if (!is_done) return segments_[s]->status();
+  }
+  for (size_t i = 0; i < entries.size(); ++i) entries[i].status = raw[i].status;
+  return SKEIN_OK;
+}
+
+std::vector<float> Pipeline::Feed(uint32_t slot, const std::vector<uint32_t>& tokens, size_t chunk, uint32_t from,
+                                  uint32_t output) {
+  std::vector<float> rows;
+  for (size_t first = 0; first < tokens.size(); first += chunk) {
+    const size_t count = std::min(chunk, tokens.size() - first);
+    std::vector<Entry> entries = {{.read_slot = first == 0 ? from : slot,
+                                   .write_slot = slot,
+                                   .tokens = {tokens.begin() + static_cast<ptrdiff_t>(first),
+                                              tokens.begin() + static_cast<ptrdiff_t>(first + count)},
+                                   .output = output}};
+    const int32_t status = Step(entries);
+    if (status != SKEIN_OK || entries[0].status != SKEIN_OK) Fail("step", message_);
+    rows.insert(rows.end(), entries[0].rows.begin(), entries[0].rows.end());
+  }
+  return rows;
+}
+
+std::vector<float> Pipeline::Export(uint32_t slot) {
+  std::vector<float> state;
+  for (const auto& segment : segments_) {
+    std::vector<float> part(segment->StateFloats());
+    if (!segment->Export(slot, part)) Fail("state_export", segment->message());
+    state.insert(state.end(), part.begin(), part.end());
+  }
+  return state;
+}
+
+void Pipeline::Import(uint32_t slot, const std::vector<float>& state) {
+  auto part = state.begin();
+  for (const auto& segment : segments_) {
+    const auto end = part + static_cast<ptrdiff_t>(segment->StateFloats());
+    if (!segment->Import(slot, {part, end})) Fail("state_import", segment->message());
+    part = end;
+  }
+}
+
+void Pipeline::Init(uint32_t slot) {
+  for (const auto& segment : segments_) {
+    if (!segment->Init(slot)) Fail("state_init", segment->message());
+  }
+}
+
+void Pipeline::Copy(uint32_t from_slot, uint32_t to_slot) {
+  for (const auto& segment : segments_) {
+    if (!segment->Copy(from_slot, to_slot)) Fail("state_copy", segment->message());
+  }
+}
+
+}  // namespace skein::conformance

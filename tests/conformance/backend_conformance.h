@@ -1,0 +1,142 @@
+// Drives any backend plugin through skein/backend.h alone: loads it, builds the segments of a synthetic model, and runs
+// steps through them as libskein would. For tests: what cannot fail for a good backend throws std::runtime_error with
+// the plugin's message.
+#ifndef SKEIN_TESTS_CONFORMANCE_BACKEND_CONFORMANCE_H_
+#define SKEIN_TESTS_CONFORMANCE_BACKEND_CONFORMANCE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "skein/backend.h"
+#include "tests/conformance/synthetic_rwkv7.h"
+#include "tests/conformance/test_host.h"
+
+namespace skein::conformance {
+
+// The backend plugins to test: the one named by the environment variable SKEIN_CONFORMANCE_PLUGIN, or all that were
+// built.
+std::vector<std::string> PluginPaths();
+
+// A loaded plugin; never unloaded.
+class BackendPlugin {
+ public:
+  explicit BackendPlugin(const std::string& path);
+
+  const skein_plugin_answer& answer() const { return answer_; }
+  const skein_backend_table& table() const { return *static_cast<const skein_backend_table*>(answer_.table); }
+  skein_backend_device DeviceInfo() const;
+
+ private:
+  skein_plugin_answer answer_{};
+};
+
+// Device 0 of a plugin, on a host. Both outlive it.
+class Device {
+ public:
+  Device(const BackendPlugin& plugin, const TestHost& host);
+  ~Device() { plugin_.table().device_close(device_); }
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  const skein_backend_table& table() const { return plugin_.table(); }
+  void* handle() const { return device_; }
+
+ private:
+  const BackendPlugin& plugin_;
+  void* device_ = nullptr;
+};
+
+// What a whole model needs, or one part of it.
+skein_segment_desc DescribeSegment(const SyntheticRwkv7& model, uint32_t first_layer, uint32_t num_layers,
+                                   uint32_t flags);
+// The tensors of the model that belong to the segment.
+std::vector<skein_tensor> TensorsOf(const SyntheticRwkv7& model, const skein_segment_desc& desc);
+
+// A segment handle; sealed by Seal or not at all. The device outlives it.
+class SegmentHandle {
+ public:
+  // Status and message of the last call below.
+  int32_t status() const { return status_; }
+  const std::string& message() const { return message_; }
+
+  SegmentHandle(const Device& device, const skein_segment_desc& desc);
+  ~SegmentHandle();
+  SegmentHandle(const SegmentHandle&) = delete;
+  SegmentHandle& operator=(const SegmentHandle&) = delete;
+
+  bool Put(const skein_tensor& tensor);
+  // Puts all tensors and seals; stops at the first failure.
+  bool Load(const std::vector<skein_tensor>& tensors);
+  bool Seal();
+  bool Init(uint32_t slot);
+  bool Copy(uint32_t from_slot, uint32_t to_slot);
+  bool Export(uint32_t slot, std::vector<float>& state);  // to as many floats as `state` has
+  bool Import(uint32_t slot, const std::vector<float>& state);
+  // Runs a step and waits for its fence.
+  bool Step(const skein_step& step);
+
+  const skein_segment_desc& desc() const { return desc_; }
+  uint64_t StateFloats() const;
+
+ private:
+  bool Finish(int32_t status, const skein_message& message);
+
+  const Device& device_;
+  const skein_segment_desc desc_;
+  void* segment_ = nullptr;
+  int32_t status_ = 0;
+  std::string message_;
+};
+
+// One stream's part of a step, and what came of it.
+struct Entry {
+  uint32_t read_slot;
+  uint32_t write_slot;
+  std::vector<uint32_t> tokens;
+  uint32_t output = SKEIN_STEP_LOGITS;
+  uint32_t output_start = 0;
+
+  int32_t status = -1;
+  std::vector<float> rows = {};  // outputs, row after row
+};
+
+// How a model is run.
+struct PipelineOptions {
+  std::vector<uint32_t> cuts;  // layers before which a new segment begins; num_layers: the head alone
+  uint32_t compute_type = SKEIN_DTYPE_NONE;
+  uint32_t num_slots = 8;
+  uint32_t max_tokens = 256;
+  uint32_t max_entries = 16;
+};
+
+// A whole model on one device, in one segment or several.
+class Pipeline {
+ public:
+  Pipeline(const Device& device, const SyntheticRwkv7& model, const PipelineOptions& options = {});
+
+  // Runs one step and fills the entries. The code of the step, whose message is message().
+  int32_t Step(std::vector<Entry>& entries);
+  const std::string& message() const { return message_; }
+
+  // A stream alone: feeds `tokens` to `slot` in chunks, and gives the outputs of all. Throws if an entry fails. `from`
+  // is where the first chunk starts.
+  std::vector<float> Feed(uint32_t slot, const std::vector<uint32_t>& tokens, size_t chunk,
+                          uint32_t from = SKEIN_SLOT_INITIAL, uint32_t output = SKEIN_STEP_LOGITS);
+
+  std::vector<float> Export(uint32_t slot);
+  void Import(uint32_t slot, const std::vector<float>& state);
+  void Init(uint32_t slot);
+  void Copy(uint32_t from_slot, uint32_t to_slot);
+
+ private:
+  const SyntheticRwkv7& model_;
+  std::vector<std::unique_ptr<SegmentHandle>> segments_;
+  std::string message_;
+};
+
+}  // namespace skein::conformance
+
+#endif  // SKEIN_TESTS_CONFORMANCE_BACKEND_CONFORMANCE_H_

@@ -1,0 +1,64 @@
+// Small RWKV-7 models with seeded weights, of any shape and element type, in the form in which a backend receives them.
+#ifndef SKEIN_TESTS_CONFORMANCE_SYNTHETIC_RWKV7_H_
+#define SKEIN_TESTS_CONFORMANCE_SYNTHETIC_RWKV7_H_
+
+#include <cstdint>
+#include <map>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "skein/backend.h"
+
+namespace skein::conformance {
+
+struct SyntheticTensor {
+  uint32_t role;
+  uint32_t layer;
+  uint32_t dtype;
+  std::vector<uint64_t> shape;
+  std::vector<uint8_t> data;   // as put
+  std::vector<double> values;  // exactly what `data` says
+
+  // As the boundary takes it; points into this object.
+  skein_tensor Describe() const;
+};
+
+// What distinguishes one test model from another. `matrix_types` are given to the matrices in turn; vectors are
+// float32.
+struct SyntheticShape {
+  std::string name;
+  uint32_t num_layers, d_model, head_size, d_ffn, vocab_size;
+  uint32_t rank_decay, rank_iclr, rank_value, rank_gate;
+  std::vector<uint32_t> matrix_types;
+
+  friend void PrintTo(const SyntheticShape& shape, std::ostream* out) { *out << shape.name; }
+};
+
+class SyntheticRwkv7 {
+ public:
+  explicit SyntheticRwkv7(const SyntheticShape& shape, uint64_t seed = 1);
+
+  const skein_backend_model& model() const { return model_; }
+  // All tensors of the model, each role as shaped in backend.h.
+  const std::vector<SyntheticTensor>& tensors() const { return tensors_; }
+  std::vector<SyntheticTensor>& tensors() { return tensors_; }
+  // Sets elements [begin, end) of a float32 tensor.
+  void Overwrite(uint32_t role, uint32_t layer, size_t begin, size_t end, float value);
+  // Throws std::out_of_range for a tensor that the model does not have.
+  const SyntheticTensor& tensor(uint32_t role, uint32_t layer) const { return tensors_[index_.at({role, layer})]; }
+  const std::vector<double>& values(uint32_t role, uint32_t layer = 0) const { return tensor(role, layer).values; }
+
+ private:
+  skein_backend_model model_;
+  std::vector<SyntheticTensor> tensors_;
+  std::map<std::pair<uint32_t, uint32_t>, size_t> index_;
+};
+
+// Seeded token ids below `vocab_size`.
+std::vector<uint32_t> SyntheticTokens(uint32_t count, uint32_t vocab_size, uint64_t seed);
+
+}  // namespace skein::conformance
+
+#endif  // SKEIN_TESTS_CONFORMANCE_SYNTHETIC_RWKV7_H_
