@@ -1,0 +1,34 @@
+// Options of one call of the library, filled from the command line.
+#ifndef SKEIN_CLI_CALL_OPTIONS_H_
+#define SKEIN_CLI_CALL_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "arguments.h"
+#include "handles.h"
+
+namespace skein::cli {
+
+class CallOptions {
+ public:
+  // `kind` is one of SKEIN_OPTIONS_*.
+  explicit CallOptions(uint32_t kind) : options_(Make<Options>(skein_options_create, kind)) {}
+
+  // Sets `key` to the value of --`option` if that was given; a flag sets 1. Throws UsageError if the library refuses
+  // the value: what is wrong is the command line.
+  void Pass(const Arguments& arguments, const char* option, const char* key);
+
+  // Throws Failure.
+  void Set(const char* key, int64_t value) { Call(skein_options_set_i64, get(), key, value); }
+  void Set(const char* key, const std::string& value) { Call(skein_options_set_str, get(), key, value.c_str()); }
+
+  skein_options get() const { return options_.get(); }
+
+ private:
+  Options options_;
+};
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_CALL_OPTIONS_H_

@@ -1,0 +1,22 @@
+// The commands of the tool; each is in the file of its name.
+#ifndef SKEIN_CLI_COMMANDS_H_
+#define SKEIN_CLI_COMMANDS_H_
+
+#include "arguments.h"
+
+namespace skein::cli {
+
+Command RunCommand();
+Command LogitsCommand();
+Command TokenizeCommand();
+Command DetokenizeCommand();  // in tokenize.cc
+Command ConvertCommand();
+Command InspectCommand();
+Command DevicesCommand();
+Command PluginsCommand();
+Command ProbePluginCommand();  // in plugins.cc; what `plugins --probe` starts as a helper process
+Command BenchCommand();
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_COMMANDS_H_

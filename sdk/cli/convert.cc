@@ -1,0 +1,60 @@
+// skein convert: any readable model file to a .skein package.
+#include <algorithm>
+#include <string>
+
+#include "call_options.h"
+#include "commands.h"
+#include "output.h"
+#include "session.h"
+
+namespace skein::cli {
+namespace {
+
+int Convert(const Arguments& arguments) {
+  const auto out = arguments.Text("out");
+  if (arguments.operands().empty() || !out) throw UsageError("convert: expected IN -o OUT.skein");
+  CallOptions options(SKEIN_OPTIONS_CONVERT);
+  for (const char* key : {"type", "tokenizer", "name", "licence", "provenance", "prompt", "end-token", "overwrite"}) {
+    std::string option_key = key;
+    std::replace(option_key.begin(), option_key.end(), '-', '_');
+    options.Pass(arguments, key, option_key.c_str());
+  }
+  const Session session(arguments);
+  Call(skein_model_convert, session.runtime(), arguments.operands()[0].c_str(), out->c_str(), options.get());
+  Note("skein: wrote " + *out);
+  return 0;
+}
+
+}  // namespace
+
+Command ConvertCommand() {
+  return {
+      .name = "convert",
+      .synopsis = "IN -o OUT.skein [options]",
+      .summary = "turn a model file into a .skein package",
+      .max_operands = 1,
+      .options = WithRuntimeOptions({
+          {.name = "out", .letter = 'o', .takes = Takes::kText, .value = "FILE", .help = "the package to write"},
+          {.name = "type",
+           .takes = Takes::kText,
+           .value = "TYPE",
+           .help = "of the matrices: auto (as they are), f32, f16, bf16 (default: auto)"},
+          {.name = "tokenizer",
+           .takes = Takes::kText,
+           .value = "FILE",
+           .help = "vocabulary file to embed, or \"bytes\""},
+          {.name = "name", .takes = Takes::kText, .value = "TEXT", .help = "recorded in the package"},
+          {.name = "licence", .takes = Takes::kText, .value = "TEXT", .help = "recorded in the package"},
+          {.name = "provenance", .takes = Takes::kText, .value = "TEXT", .help = "recorded in the package"},
+          {.name = "prompt", .takes = Takes::kText, .value = "TEXT", .help = "example prompt, recorded in the package"},
+          {.name = "end-token",
+           .takes = Takes::kInteger,
+           .value = "ID",
+           .help = "token that ends a text, recorded in the package"},
+          {.name = "overwrite", .help = "replace the package if it exists"},
+      }),
+      .run = Convert,
+  };
+}
+
+}  // namespace skein::cli

@@ -1,0 +1,83 @@
+// skein devices: what can run a model here.
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "commands.h"
+#include "output.h"
+#include "session.h"
+#include "table.h"
+
+namespace skein::cli {
+namespace {
+
+constexpr std::pair<uint32_t, const char*> kTypeNames[] = {
+    {SKEIN_DTYPE_F32, "f32"}, {SKEIN_DTYPE_F16, "f16"}, {SKEIN_DTYPE_BF16, "bf16"},
+    {SKEIN_DTYPE_Q8, "q8"},   {SKEIN_DTYPE_Q4, "q4"},
+};
+
+std::vector<std::string> WeightTypes(const skein_device_info& device) {
+  std::vector<std::string> names;
+  for (const auto& [dtype, name] : kTypeNames) {
+    if ((device.weight_types >> dtype & 1) != 0) names.emplace_back(name);
+  }
+  return names;
+}
+
+std::vector<uint32_t> Generations(const skein_device_info& device) {
+  std::vector<uint32_t> generations;
+  for (uint32_t g = 1; g < 32; ++g) {
+    if ((device.generations >> g & 1) != 0) generations.push_back(g);
+  }
+  return generations;
+}
+
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
+int ListDevices(const Arguments& arguments) {
+  const Session session(arguments);
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  std::vector<std::vector<std::string>> rows = {
+      {"DEVICE", "PLUGIN", "RWKV", "WEIGHTS", "THREADS", "MEMORY", "DESCRIPTION"}};
+  for (const skein_device_info& device : Devices(session.runtime())) {
+    list.push_back({{"name", device.name},
+                    {"plugin", device.plugin_id},
+                    {"description", device.description},
+                    {"threads", device.threads},
+                    {"memory_bytes", device.memory_bytes},
+                    {"weight_types", WeightTypes(device)},
+                    {"generations", Generations(device)}});
+    std::vector<std::string> generations;
+    for (const uint32_t generation : Generations(device)) generations.push_back(std::to_string(generation));
+    rows.push_back({device.name, device.plugin_id, Joined(generations), Joined(WeightTypes(device)),
+                    std::to_string(device.threads), device.memory_bytes == 0 ? "-" : FormatBytes(device.memory_bytes),
+                    device.description});
+  }
+  const bool none = list.empty();
+  DataWriter().Write(arguments.Has("json") ? list.dump(2) + "\n" : none ? "" : FormatTable(rows));
+  if (none) {
+    Note("skein: no device was found; `skein plugins` shows what was looked at");
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command DevicesCommand() {
+  return {
+      .name = "devices",
+      .synopsis = "[options]",
+      .summary = "list the devices that models can run on, the default first",
+      .options = WithRuntimeOptions({{.name = "json", .help = "as a JSON array"}}),
+      .run = ListDevices,
+  };
+}
+
+}  // namespace skein::cli

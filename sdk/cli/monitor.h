@@ -1,0 +1,42 @@
+// What the tool tells on stderr while the library works: log lines, and a progress bar if stderr is a terminal.
+#ifndef SKEIN_CLI_MONITOR_H_
+#define SKEIN_CLI_MONITOR_H_
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "skein/skein.h"
+
+namespace skein::cli {
+
+enum class LogLines { kWarnings, kAll };
+
+// Watches a runtime from a thread of its own until it is destroyed; the last log lines are printed then. The runtime
+// must outlive it.
+class Monitor {
+ public:
+  Monitor(skein_runtime runtime, LogLines lines);
+  ~Monitor();
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+
+ private:
+  void Watch();
+  void PrintLog();
+  void DrawProgress();
+  void EraseProgress();
+
+  const skein_runtime runtime_;
+  const LogLines lines_;
+  const bool terminal_;
+  bool drawn_ = false;  // of the watching thread
+  std::mutex mutex_;
+  std::condition_variable stopping_changed_;
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread thread_;     // last: it uses all the others
+};
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_MONITOR_H_

@@ -1,0 +1,96 @@
+#include "session.h"
+
+#include <utility>
+
+namespace skein::cli {
+namespace {
+
+Runtime MakeRuntime(const Arguments& arguments) {
+  CallOptions options(SKEIN_OPTIONS_RUNTIME);
+  options.Pass(arguments, "threads", "threads");
+  options.Pass(arguments, "plugin-path", "plugin_path");
+  return Make<Runtime>(skein_runtime_create, options.get());
+}
+
+}  // namespace
+
+std::vector<Option> WithRuntimeOptions(std::vector<Option> own) {
+  own.push_back({.name = "threads",
+                 .letter = 't',
+                 .takes = Takes::kCount,
+                 .value = "N",
+                 .help = "threads that compute (default: one per core)"});
+  own.push_back({.name = "plugin-path",
+                 .takes = Takes::kText,
+                 .value = "FOLDERS",
+                 .help = "folders searched for plugins before all others, separated by ':'"});
+  own.push_back({.name = "log", .help = "print every line of the library's log; warnings are always printed"});
+  return own;
+}
+
+std::vector<Option> WithModelOptions(std::vector<Option> own) {
+  own.insert(own.begin(), {.name = "model",
+                           .letter = 'm',
+                           .takes = Takes::kText,
+                           .value = "FILE",
+                           .help = "model: a .skein package, or a checkpoint"});
+  own.push_back({.name = "device",
+                 .takes = Takes::kText,
+                 .value = "NAME",
+                 .help = "device, as `skein devices` names it, or a split such as cpu=0-11,reference=12-23"});
+  own.push_back({.name = "type",
+                 .takes = Takes::kText,
+                 .value = "TYPE",
+                 .help = "arithmetic: auto (as the file has it), f32, bf16, ... (default: auto)"});
+  own.push_back({.name = "tokenizer",
+                 .takes = Takes::kText,
+                 .value = "FILE",
+                 .help = "vocabulary file, or \"bytes\" (default: the one in the model)"});
+  return WithRuntimeOptions(std::move(own));
+}
+
+Session::Session(const Arguments& arguments)
+    : runtime_(MakeRuntime(arguments)),
+      monitor_(runtime_.get(), arguments.Has("log") ? LogLines::kAll : LogLines::kWarnings) {}
+
+Model Session::LoadModel(const Arguments& arguments) const {
+  return LoadModel(arguments, CallOptions(SKEIN_OPTIONS_MODEL));
+}
+
+Model Session::LoadModel(const Arguments& arguments, CallOptions options) const {
+  const std::string path = ModelPath(arguments);
+  options.Pass(arguments, "device", "device");
+  options.Pass(arguments, "type", "type");
+  options.Pass(arguments, "tokenizer", "tokenizer");
+  return Make<Model>(skein_model_load, runtime(), path.c_str(), options.get());
+}
+
+Tokenizer Session::LoadTokenizer(const Arguments& arguments) const {
+  if (const auto path = arguments.Text("tokenizer")) {
+    return Make<Tokenizer>(skein_tokenizer_load, runtime(), path->c_str(), nullptr);
+  }
+  const Model model = LoadModel(arguments);
+  return Make<Tokenizer>(skein_model_tokenizer, model.get());
+}
+
+std::string ModelPath(const Arguments& arguments) {
+  const auto path = arguments.Text("model");
+  if (!path) throw UsageError(std::string(arguments.command().name) + ": a model is needed: -m FILE");
+  return *path;
+}
+
+skein_model_info ModelInfo(skein_model model) {
+  auto info = Sized<skein_model_info>();
+  Call(skein_model_get_info, model, &info);
+  return info;
+}
+
+std::vector<skein_device_info> Devices(skein_runtime runtime) {
+  uint32_t count = 0;
+  Call(skein_runtime_device_count, runtime, &count);
+  std::vector<skein_device_info> devices(count, Sized<skein_device_info>());
+  for (uint32_t i = 0; i < count; ++i) Call(skein_runtime_device_info, runtime, i, &devices[i]);
+  return devices;
+}
+
+}  // namespace skein::cli

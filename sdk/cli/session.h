@@ -1,0 +1,50 @@
+// What the commands share: the options that most of them take, and a runtime, model or tokenizer made from them.
+#ifndef SKEIN_CLI_SESSION_H_
+#define SKEIN_CLI_SESSION_H_
+
+#include <string>
+#include <vector>
+
+#include "arguments.h"
+#include "call_options.h"
+#include "handles.h"
+#include "monitor.h"
+
+namespace skein::cli {
+
+// `own` followed by --threads, --plugin-path and --log: for commands that make a Session.
+std::vector<Option> WithRuntimeOptions(std::vector<Option> own);
+// -m, `own`, --device, --type, --tokenizer, and those of WithRuntimeOptions: for commands that load a model.
+std::vector<Option> WithModelOptions(std::vector<Option> own);
+
+// A runtime made from the command line, watched by a Monitor. Everything below throws Failure or UsageError.
+class Session {
+ public:
+  explicit Session(const Arguments& arguments);
+
+  skein_runtime runtime() const { return runtime_.get(); }
+
+  // The model that -m names, with the options of WithModelOptions. `options`, of kind SKEIN_OPTIONS_MODEL, may hold
+  // more.
+  Model LoadModel(const Arguments& arguments) const;
+  Model LoadModel(const Arguments& arguments, CallOptions options) const;
+
+  // The tokenizer that --tokenizer names, else that of the model that -m names.
+  Tokenizer LoadTokenizer(const Arguments& arguments) const;
+
+ private:
+  Runtime runtime_;
+  Monitor monitor_;
+};
+
+// The value of -m. Throws UsageError if it is missing.
+std::string ModelPath(const Arguments& arguments);
+
+skein_model_info ModelInfo(skein_model model);
+
+// All devices of the runtime, the best first.
+std::vector<skein_device_info> Devices(skein_runtime runtime);
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_SESSION_H_

@@ -1,0 +1,484 @@
+// The `skein` tool as its users meet it: exit codes, what goes to stdout and what to stderr, and messages.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/cli/tool_process.h"
+
+namespace skein {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+std::string DemoModel() {
+  const char* from_environment = std::getenv("SKEIN_DEMO_MODEL");
+  return from_environment != nullptr ? from_environment : SKEIN_DEMO_MODEL;
+}
+
+// Tests of this fixture need a model, a small one with a tokenizer.
+class CliModelTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(model_)) GTEST_SKIP() << "no model " << model_;
+  }
+
+  const std::string model_ = DemoModel();
+};
+
+std::vector<float> Floats(const std::string& bytes) {
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  return values;
+}
+
+float LargestDifference(const std::vector<float>& a, const std::vector<float>& b) {
+  float largest = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+  return largest;
+}
+
+void ExpectUsageError(const ToolResult& result, const std::string& message) {
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, StartsWith("skein: "));
+  EXPECT_THAT(result.err, HasSubstr(message));
+}
+
+void ExpectFailure(const ToolResult& result, const std::string& message) {
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, StartsWith("skein: "));
+  EXPECT_THAT(result.err, HasSubstr(message));
+}
+
+// --- usage ---
+
+TEST(CliUsageTest, WithoutACommandTheOverviewGoesToStderr) {
+  const ToolResult result = RunTool({});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("tokenize"));
+}
+
+TEST(CliUsageTest, OverviewListsEveryCommandAndNoOther) {
+  const ToolResult result = RunTool({"--help"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err, IsEmpty());
+  for (const char* command :
+       {"run", "logits", "tokenize", "detokenize", "convert", "inspect", "devices", "plugins", "bench"}) {
+    EXPECT_THAT(result.out, HasSubstr(std::string("\n  ") + command + " "));
+  }
+  EXPECT_THAT(result.out, Not(HasSubstr("probe-plugin")));
+}
+
+TEST(CliUsageTest, EveryCommandDescribesItsOptions) {
+  for (const char* command :
+       {"run", "logits", "tokenize", "detokenize", "convert", "inspect", "devices", "plugins", "bench"}) {
+    const ToolResult result = RunTool({command, "--help"});
+    EXPECT_EQ(result.exit_code, 0) << command;
+    EXPECT_THAT(result.out, StartsWith(std::string("usage: skein ") + command));
+    EXPECT_THAT(result.out, HasSubstr("--threads N"));
+  }
+}
+
+TEST(CliUsageTest, VersionIsTheLibrarys) {
+  const ToolResult result = RunTool({"--version"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, StartsWith("skein 1."));
+  EXPECT_EQ(RunTool({"run", "--version"}).out, result.out);
+}
+
+TEST(CliUsageTest, UnknownCommandHintsAtTheNearest) { ExpectUsageError(RunTool({"devcies"}), "did you mean devices?"); }
+
+TEST(CliUsageTest, UnknownOptionHintsAtTheNearest) {
+  ExpectUsageError(RunTool({"run", "--tmep", "1"}), "unknown option --tmep; did you mean --temp?");
+}
+
+TEST(CliUsageTest, MissingValueIsNamed) { ExpectUsageError(RunTool({"run", "-m"}), "--model needs a value FILE"); }
+
+TEST(CliUsageTest, MalformedNumberIsShown) {
+  ExpectUsageError(RunTool({"run", "--temp=warm"}), "--temp: expected a number, found \"warm\"");
+  ExpectUsageError(RunTool({"run", "-n0"}), "--tokens: expected an integer of at least 1, found \"0\"");
+}
+
+TEST(CliUsageTest, NumberOutOfRangeIsRefusedWithTheOptionsName) {
+  ExpectUsageError(RunTool({"run", "-m", "/nonexistent", "-p", "a", "--temp", "-1"}), "--temp: ");
+}
+
+TEST(CliUsageTest, OptionGivenTwiceIsRefused) {
+  ExpectUsageError(RunTool({"run", "-n", "1", "--tokens", "2"}), "--tokens is given twice");
+}
+
+TEST(CliUsageTest, UnexpectedArgumentIsShown) {
+  ExpectUsageError(RunTool({"devices", "cpu"}), "unexpected argument \"cpu\"");
+}
+
+TEST(CliUsageTest, CommandsSayWhatTheyLack) {
+  ExpectUsageError(RunTool({"run", "-p", "a"}), "-m FILE");
+  ExpectUsageError(RunTool({"logits", "-m", "x"}), "--tokens");
+  ExpectUsageError(RunTool({"logits", "-m", "x", "--tokens", "1,x"}), "byte 2: expected a token id, found \"x\"");
+  ExpectUsageError(RunTool({"tokenize", "text"}), "--tokenizer");
+  ExpectUsageError(RunTool({"tokenize", "--tokenizer", "bytes"}), "--stdin");
+  ExpectUsageError(RunTool({"convert", "x"}), "-o OUT.skein");
+  ExpectUsageError(RunTool({"inspect"}), "model file");
+}
+
+// --- failures ---
+
+TEST(CliFailureTest, MissingModelIsNamed) {
+  const std::string path = "/nonexistent/model.skein";
+  ExpectFailure(RunTool({"run", "-m", path, "-p", "a"}), path);
+  ExpectFailure(RunTool({"logits", "-m", path, "--tokens", "1"}), path);
+  ExpectFailure(RunTool({"inspect", path}), path);
+  ExpectFailure(RunTool({"convert", path, "-o", "/nonexistent/out.skein"}), path);
+  ExpectFailure(RunTool({"tokenize", "--tokenizer", path, "a"}), path);
+}
+
+TEST(CliFailureTest, FileThatIsNoModelIsNamed) {
+  const TestFolder folder;
+  const std::string path = folder.Write("letter.skein", "Dear reader,\n");
+  ExpectFailure(RunTool({"run", "-m", path, "-p", "a"}), path);
+  ExpectFailure(RunTool({"inspect", path}), path);
+}
+
+TEST(CliFailureTest, MissingTokensFileIsNamed) {
+  ExpectFailure(RunTool({"logits", "-m", "x", "--tokens-file", "/nonexistent/ids"}), "/nonexistent/ids");
+}
+
+// --- tokenize, detokenize ---
+
+TEST(CliTokenizeTest, StdinIsOneArrayOfAllItsBytes) {
+  const ToolResult result = RunTool({"tokenize", "--tokenizer", "bytes", "--stdin"}, std::string("a\n\xff\0z", 5));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "[97,10,255,0,122]\n");
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST(CliTokenizeTest, EmptyStdinIsAnEmptyArray) {
+  EXPECT_EQ(RunTool({"tokenize", "--tokenizer=bytes", "--stdin"}).out, "[]\n");
+}
+
+TEST(CliTokenizeTest, EachArgumentIsALine) {
+  EXPECT_EQ(RunTool({"tokenize", "--tokenizer", "bytes", "ab", "", "--", "-c"}).out, "[97,98]\n[]\n[45,99]\n");
+}
+
+TEST(CliTokenizeTest, DetokenizeGivesTheBytesBack) {
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) bytes += static_cast<char>(i * 37 % 256);
+  const ToolResult ids = RunTool({"tokenize", "--tokenizer", "bytes", "--stdin"}, bytes);
+  const ToolResult text = RunTool({"detokenize", "--tokenizer", "bytes", "--stdin"}, ids.out);
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_EQ(text.out, bytes);
+}
+
+TEST(CliTokenizeTest, DetokenizeJoinsArraysOfSeveralLines) {
+  EXPECT_EQ(RunTool({"detokenize", "--tokenizer", "bytes", "--stdin"}, "[97, 98]\n[]\n[99]\n").out, "abc");
+  EXPECT_EQ(RunTool({"detokenize", "--tokenizer", "bytes", "97,98", "[99]"}).out, "abc");
+}
+
+TEST(CliTokenizeTest, DetokenizeSaysWhereTheListIsWrong) {
+  for (const char* list : {"[97, 9x]", "[97,,98]", "[97", "97]", "[97,]", "[[97]]", "[-1]", "[97.5]", "[\"a\"]"}) {
+    ExpectFailure(RunTool({"detokenize", "--tokenizer", "bytes", "--stdin"}, list), "standard input: byte ");
+  }
+  ExpectFailure(RunTool({"detokenize", "--tokenizer", "bytes", "--stdin"}, "[99999999999]"), "4294967295");
+}
+
+TEST(CliTokenizeTest, IdOutsideTheVocabularyFails) {
+  ExpectFailure(RunTool({"detokenize", "--tokenizer", "bytes", "256"}), "256");
+}
+
+// --- plugins, devices ---
+
+TEST(CliPluginsTest, ListsWhatWasLoaded) {
+  const ToolResult result = RunTool({"plugins", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::vector<std::string> ids;
+  for (const json& plugin : json::parse(result.out)) {
+    EXPECT_TRUE(plugin.at("loaded").get<bool>()) << plugin;
+    ids.push_back(plugin.at("id"));
+  }
+  EXPECT_THAT(ids, testing::IsSupersetOf({"reference", "bytes", "world", "safetensors", "pth", "rwkvcpp"}));
+  EXPECT_THAT(RunTool({"plugins"}).out, HasSubstr("safetensors"));
+}
+
+TEST(CliPluginsTest, TextFileRenamedIsRefusedWithItsName) {
+  const TestFolder folder;
+  const std::string path = folder.Write("letter.so", "Dear reader,\n");
+  ExpectFailure(RunTool({"plugins", "--probe", path}), path);
+  const ToolResult listed = RunTool({"plugins", "--json", "--plugin-path", folder.Path("")});
+  ASSERT_EQ(listed.exit_code, 0) << listed.err;
+  const json first = json::parse(listed.out).at(0);
+  EXPECT_FALSE(first.at("loaded").get<bool>());
+  EXPECT_THAT(first.at("path").get<std::string>(), HasSubstr("letter.so"));
+  EXPECT_THAT(first.at("reason").get<std::string>(), Not(IsEmpty()));
+}
+
+TEST(CliPluginsTest, ProbeOfAMissingFileFails) {
+  ExpectFailure(RunTool({"plugins", "--probe", "/nonexistent/plugin.so"}), "/nonexistent/plugin.so");
+}
+
+TEST(CliPluginsTest, ProbeSurvivesACrash) {
+  const ToolResult result = RunTool({"plugins", "--probe", SKEIN_CRASHING_PLUGIN});
+  ExpectFailure(result, "ended by signal 11");
+  EXPECT_THAT(result.err, HasSubstr(SKEIN_CRASHING_PLUGIN));
+}
+
+TEST(CliPluginsTest, ProbeIsNotDeceivedByAPluginThatPrintsAndExits) {
+  const ToolResult result = RunTool({"plugins", "--probe", SKEIN_EXITING_PLUGIN});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("exit code 0 before it answered"));
+}
+
+TEST(CliPluginsTest, ProbeOfABackendNamesItsDevices) {
+  const ToolResult result =
+      RunTool({"plugins", "--json", "--probe", std::string(SKEIN_PLUGIN_DIR) + "/backend-reference.so"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json record = json::parse(result.out);
+  EXPECT_EQ(record.at("id"), "reference");
+  EXPECT_EQ(record.at("devices"), json::array({"reference"}));
+}
+
+TEST(CliDevicesTest, ListsTheReferenceDevice) {
+  const ToolResult result = RunTool({"devices", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json devices = json::parse(result.out);
+  const auto reference =
+      std::find_if(devices.begin(), devices.end(), [](const json& device) { return device.at("name") == "reference"; });
+  ASSERT_NE(reference, devices.end());
+  EXPECT_THAT(reference->at("generations").get<std::vector<int>>(), testing::Contains(7));
+  EXPECT_THAT(RunTool({"devices"}).out, HasSubstr("reference"));
+}
+
+// The tool, the library and the plugins find each other wherever the tree is copied to, and one backend is enough.
+TEST(CliDevicesTest, CopiedTreeWorksWithEitherBackendAlone) {
+  namespace fs = std::filesystem;
+  if (!fs::exists(std::string(SKEIN_PLUGIN_DIR) + "/backend-onednn.so")) GTEST_SKIP() << "only one backend is built";
+  for (const auto& [removed, left] :
+       {std::pair("backend-onednn.so", "reference"), std::pair("backend-reference.so", "cpu")}) {
+    const TestFolder folder;
+    const fs::path plugins =
+        fs::path(folder.Path("lib")) / fs::relative(SKEIN_PLUGIN_DIR, fs::path(SKEIN_LIBRARY).parent_path());
+    fs::create_directories(plugins);
+    fs::create_directory(folder.Path("bin"));
+    fs::copy(SKEIN_TOOL, folder.Path("bin"));
+    fs::copy(SKEIN_LIBRARY, folder.Path("lib"));
+    for (const auto& plugin : fs::directory_iterator(SKEIN_PLUGIN_DIR)) {
+      if (plugin.path().extension() == ".so" && plugin.path().filename() != removed) fs::copy(plugin, plugins);
+    }
+    const ToolResult result = ToolProcess(folder.Path("bin/skein"), {"devices", "--json"}).Wait();
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const json devices = json::parse(result.out);
+    ASSERT_EQ(devices.size(), 1u) << result.out;
+    EXPECT_EQ(devices[0].at("name"), left);
+  }
+}
+
+// --- run ---
+
+TEST_F(CliModelTest, RunWritesTheTextToStdoutAndFiguresToStderr) {
+  const ToolResult result = RunTool({"run", "-m", model_, "-p", "In the beginning", "-n", "40", "--ignore-end"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_GE(result.out.size(), 30u);
+  EXPECT_THAT(result.out, Not(StartsWith("In the beginning")));
+  EXPECT_THAT(result.err, HasSubstr("generated 40 tokens"));
+  EXPECT_THAT(result.err, HasSubstr("ended by length"));
+}
+
+TEST_F(CliModelTest, SameSeedGivesTheSameText) {
+  const std::vector<std::string> run = {"run", "-m", model_, "-p", "In the beginning", "-n", "80", "--seed"};
+  const auto with_seed = [&](const char* seed) {
+    std::vector<std::string> arguments = run;
+    arguments.emplace_back(seed);
+    return RunTool(arguments).out;
+  };
+  const std::string first = with_seed("7");
+  EXPECT_THAT(first, Not(IsEmpty()));
+  EXPECT_EQ(with_seed("7"), first);
+  EXPECT_NE(with_seed("8"), first);
+}
+
+TEST_F(CliModelTest, PromptComesFromArgumentFileOrStdinAlike) {
+  const TestFolder folder;
+  const std::string prompt = "And he said\n";
+  const std::vector<std::string> run = {"run", "-m", model_, "-n", "20", "--temp", "0"};
+  const auto with = [&](const std::string& option, const std::string& value, const std::string& input) {
+    std::vector<std::string> arguments = run;
+    arguments.insert(arguments.end(), {option, value});
+    return RunTool(arguments, input).out;
+  };
+  const std::string text = with("-p", prompt, "");
+  EXPECT_THAT(text, Not(IsEmpty()));
+  EXPECT_EQ(with("--prompt-file", folder.Write("prompt", prompt), ""), text);
+  EXPECT_EQ(with("-p", "-", prompt), text);
+}
+
+TEST_F(CliModelTest, EchoPutsThePromptInFront) {
+  const std::vector<std::string> run = {"run", "-m", model_, "-n", "10", "--temp", "0", "-p", "And "};
+  std::vector<std::string> echoing = run;
+  echoing.emplace_back("--echo");
+  EXPECT_EQ(RunTool(echoing).out, "And " + RunTool(run).out);
+}
+
+TEST_F(CliModelTest, RunAsJsonIsOneObject) {
+  const std::vector<std::string> run = {"run", "-m", model_, "-p", "And ", "-n", "12", "--temp", "0", "--ignore-end"};
+  std::vector<std::string> as_json = run;
+  as_json.emplace_back("--json");
+  const ToolResult result = RunTool(as_json);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json object = json::parse(result.out);
+  EXPECT_EQ(object.at("tokens").size(), 12u);
+  EXPECT_EQ(object.at("reason"), "length");
+  EXPECT_EQ(object.at("text"), RunTool(run).out);
+  EXPECT_GT(object.at("timings").at("prefill_tokens_per_second"), 0);
+}
+
+TEST_F(CliModelTest, StopTextEndsTheTextBeforeIt) {
+  const std::vector<std::string> run = {"run", "-m", model_, "-p", "And ", "-n", "40", "--temp", "0", "--ignore-end"};
+  const std::string whole = RunTool(run).out;
+  ASSERT_GT(whole.size(), 10u);
+  const std::string stop = whole.substr(7, 3);
+  std::vector<std::string> stopping = run;
+  stopping.insert(stopping.end(), {"--stop", "no such text", "--stop", stop});
+  const ToolResult result = RunTool(stopping);
+  EXPECT_EQ(result.out, whole.substr(0, whole.find(stop)));
+  EXPECT_THAT(result.err, HasSubstr("ended by stop_text"));
+}
+
+TEST_F(CliModelTest, UnknownDeviceIsNamed) {
+  ExpectFailure(RunTool({"run", "-m", model_, "-p", "a", "--device", "abacus"}), "abacus");
+}
+
+TEST_F(CliModelTest, InterruptEndsTheTextInGoodOrder) {
+  ToolProcess tool(SKEIN_TOOL, {"run", "-m", model_, "-p", "And ", "-n", "100000000", "--ignore-end"});
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (tool.OutputSoFar().empty() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  kill(tool.id(), SIGINT);
+  const ToolResult result = tool.Wait();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("ended by cancelled"));
+}
+
+TEST_F(CliModelTest, ClosedStdoutEndsTheToolQuietly) {
+  // A shell makes the pipe; its reader takes one byte and leaves.
+  const TestFolder folder;
+  const std::string script = std::string("{ '") + SKEIN_TOOL + "' run -m '" + model_ +
+                             "' -p a -n 100000000 --ignore-end 2>'" + folder.Path("err") + "'; echo $? >'" +
+                             folder.Path("code") + "'; } | head -c 1";
+  const ToolResult result = ToolProcess("/bin/sh", {"-c", script}).Wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(folder.Read("code"), "1\n");
+  EXPECT_EQ(folder.Read("err"), "");
+}
+
+// --- logits ---
+
+TEST_F(CliModelTest, LogitsAreTheSameWholeAndInChunks) {
+  const TestFolder folder;
+  const std::string ids = "[72, 101, 108, 108, 111, 32, 119, 111, 114, 108, 100]";
+  const ToolResult whole = RunTool({"logits", "-m", model_, "--tokens-file", folder.Write("ids", ids)});
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  ASSERT_EQ(whole.out.size() % (11 * sizeof(float)), 0u);
+  const std::vector<float> expected = Floats(whole.out);
+  ASSERT_GE(expected.size(), 11u * 2);
+  for (const char* chunk : {"1", "7", "11", "1000"}) {
+    const ToolResult result = RunTool({"logits", "-m", model_, "--tokens", "72,101,108,108,111,32,119,111,114,108,100",
+                                       "--chunk", chunk, "--out", folder.Path("logits")});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.out, IsEmpty());
+    const std::vector<float> logits = Floats(folder.Read("logits"));
+    ASSERT_EQ(logits.size(), expected.size());
+    EXPECT_LE(LargestDifference(logits, expected), 3e-4f) << "chunks of " << chunk;
+  }
+}
+
+TEST_F(CliModelTest, DevicesAgreeOnLogitsAndState) {
+  const TestFolder folder;
+  std::vector<std::vector<float>> logits;
+  std::vector<std::vector<float>> states;
+  for (const json& device : json::parse(RunTool({"devices", "--json"}).out)) {
+    const ToolResult result = RunTool({"logits", "-m", model_, "--tokens", "72,101,108,108,111", "--device",
+                                       device.at("name"), "--state-out", folder.Path("state")});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    logits.push_back(Floats(result.out));
+    states.push_back(Floats(folder.Read("state")));
+    EXPECT_FALSE(states.back().empty());
+  }
+  for (size_t i = 1; i < logits.size(); ++i) {
+    ASSERT_EQ(logits[i].size(), logits[0].size());
+    ASSERT_EQ(states[i].size(), states[0].size());
+    EXPECT_LE(LargestDifference(logits[i], logits[0]), 3e-4f);
+    EXPECT_LE(LargestDifference(states[i], states[0]), 3e-4f);
+  }
+}
+
+TEST_F(CliModelTest, TokenOutsideTheVocabularyFails) {
+  ExpectFailure(RunTool({"logits", "-m", model_, "--tokens", "72,4000000000"}), "4000000000");
+}
+
+TEST_F(CliModelTest, UnwritableOutputIsNamed) {
+  ExpectFailure(RunTool({"logits", "-m", model_, "--tokens", "72", "--out", "/nonexistent/logits"}),
+                "/nonexistent/logits");
+}
+
+// --- convert, inspect, bench ---
+
+TEST_F(CliModelTest, ConvertedPackageGivesTheSameLogits) {
+  const TestFolder folder;
+  const std::string out = folder.Path("copy.skein");
+  const ToolResult converted = RunTool({"convert", model_, "-o", out, "--name", "copy of the demo"});
+  ASSERT_EQ(converted.exit_code, 0) << converted.err;
+  EXPECT_THAT(RunTool({"inspect", out}).out, HasSubstr("copy of the demo"));
+  EXPECT_EQ(RunTool({"inspect", out, "--verify"}).exit_code, 0);
+  EXPECT_EQ(RunTool({"logits", "-m", out, "--tokens", "72,101"}).out,
+            RunTool({"logits", "-m", model_, "--tokens", "72,101"}).out);
+  ExpectFailure(RunTool({"convert", model_, "-o", out}), out);
+  EXPECT_EQ(RunTool({"convert", model_, "-o", out, "--overwrite"}).exit_code, 0);
+}
+
+TEST_F(CliModelTest, VerifyFindsAFlippedBit) {
+  const TestFolder folder;
+  const std::string path = folder.Path("flipped.skein");
+  std::filesystem::copy(model_, path);
+  std::string bytes = folder.Read("flipped.skein");
+  bytes[bytes.size() / 2] ^= 1;
+  folder.Write("flipped.skein", bytes);
+  ExpectFailure(RunTool({"inspect", path, "--verify"}), path);
+}
+
+TEST_F(CliModelTest, InspectAsJsonIsOneObject) {
+  const ToolResult result = RunTool({"inspect", model_, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(json::parse(result.out).is_object());
+}
+
+TEST_F(CliModelTest, BenchGivesFiguresForEachTest) {
+  const ToolResult result =
+      RunTool({"bench", "-m", model_, "--decode", "4", "--prefill", "8", "--streams", "2", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report.at("results").size(), 3u);
+  for (const json& entry : report.at("results")) EXPECT_GT(entry.at("tokens_per_second"), 0) << entry;
+  EXPECT_GT(report.at("read_bandwidth_bytes_per_second"), 0);
+}
+
+}  // namespace
+}  // namespace skein
