@@ -65,13 +65,13 @@ absl::StatusOr<BufferUse> CheckBuffer(const void* buffer, uint64_t capacity, uin
 
 absl::Status CopyToBuffer(absl::string_view bytes, char* buffer, uint64_t capacity, uint64_t* size) {
   const absl::StatusOr<BufferUse> use = CheckBuffer(buffer, capacity, bytes.size(), size, "bytes");
-  if (use.ok() && *use == BufferUse::kWrite) std::memcpy(buffer, bytes.data(), bytes.size());
+  if (use.ok() && *use == BufferUse::kWrite) std::copy(bytes.begin(), bytes.end(), buffer);
   return use.status();
 }
 
 void CopyText(absl::string_view from, absl::Span<char> to) {
   const size_t length = WholeCharacters(from, std::min(from.size(), to.size() - 1));
-  std::memcpy(to.data(), from.data(), length);
+  std::copy_n(from.data(), length, to.data());  // an empty text may have no address, which memcpy minds
   to[length] = '\0';
 }
 
