@@ -49,8 +49,8 @@ typedef struct skein_model_info {
 SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info* info, skein_error* error);
 
 // Converts any readable model file to a .skein package. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL.
-//   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16"; a package converted to a 16-bit type by name
-//                   is also computed with it where the device can (see `type` of skein_model_load)
+//   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16"; a 16-bit type that is named is also what
+//                   the package is computed with, where the device can
 //   tokenizer  str  vocabulary file to embed, or "bytes"
 //   name, licence, provenance  str  recorded in the manifest
 //   prompt     str  an example prompt, recorded in the manifest

@@ -151,7 +151,10 @@ typedef struct skein_format_table {
   void (*close)(void* checkpoint);
 
   uint64_t (*tensor_count)(void* checkpoint);
-  // Fills *info; index < tensor_count. Threads: any, as for all that follows.
+  // Fills *info; index < tensor_count. Threads: any, as for all that follows. A tensor of a type that has no
+  // SKEIN_DTYPE_* is listed with dtype NONE and without data; tensor_read then names tensor and type (UNIMPLEMENTED),
+  // so that a host that needs it can say so. Where the container has checksums, the first look at a tensor compares
+  // them (DATA_LOSS).
   int32_t (*tensor_info)(void* checkpoint, uint64_t index, skein_tensor_info* info, skein_message* message);
   // Copies a tensor, packed row-major in its own dtype. `size_bytes` is exactly what it takes. NULL if all tensors have
   // `data`.

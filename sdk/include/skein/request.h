@@ -71,8 +71,8 @@ SKEIN_API skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn
 
 // --- requests ---
 
-// Tokens and the stream: what was sampled and delivered belongs to the stream, stop strings included, and the next request or eval
-// continues after it; a stop token does not.
+// Tokens and the stream: what was sampled and delivered belongs to the stream, stop strings included, and the next
+// request or eval continues after it; a stop token does not.
 //
 // Makes a request on a stream; it starts with the model's defaults and an empty prompt.
 SKEIN_API skein_status skein_request_create(skein_stream stream, skein_request* request, skein_error* error);
@@ -92,18 +92,18 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 // Sets sampling and limits from options of kind SKEIN_OPTIONS_REQUEST. What is not set is as the model's manifest says,
 // else as below. Order of the sampler: penalties and bias; top-k, top-p and min-p on the untempered distribution;
 // temperature; draw.
-//   max_tokens         i64  tokens to generate at most                                        256
-//   temperature        f64  0: greedy                                                          1.0
-//   top_k              i64  keep the k most probable; 0: off                                    0
-//   top_p              f64  keep the smallest set with at least this mass; >= 1: off             0.85
+//   max_tokens         i64  tokens to generate at most                                           256
+//   temperature        f64  0: greedy                                                            1.0
+//   top_k              i64  keep the k most probable; 0: off                                     0
+//   top_p              f64  keep the smallest set with at least this mass; 1: off                0.85
 //   min_p              f64  keep what has this share of the most probable; 0: off                0
-//   presence_penalty   f64  subtracted once from every token generated before                   0
-//   frequency_penalty  f64  subtracted per (decayed) occurrence                                 0
-//   penalty_decay      f64  factor on all occurrences, per token                                0.996
+//   presence_penalty   f64  subtracted once from every token generated before                    0
+//   frequency_penalty  f64  subtracted per (decayed) occurrence                                  0
+//   penalty_decay      f64  factor on all occurrences, per token                                 0.996
 //   seed               i64  of the random numbers: same seed, same tokens                        0
-//   sample_index       i64  i for the i-th of several samples with one seed                     0
-//   stop_at_end        i64  1: the end-of-text token stops; 0: it is a token like any other      1
-//   window             i64  tokens delivered and not acknowledged at which the request waits; 0: polling acknowledges 0
+//   sample_index       i64  i for the i-th of several samples with one seed                      0
+//   stop_at_end        i64  1: the end-of-text token stops; 0: a token like any other            1
+//   window             i64  tokens not acknowledged at which the request waits; 0: polling does  0
 SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);
 
 // Adds a stop string (found across token borders) or a stop token. INVALID_ARGUMENT: empty text, or no such token.
