@@ -9,7 +9,6 @@
 #include <fstream>
 #include <iostream>
 #include <map>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -193,13 +192,15 @@ TEST(AbiLayoutTest, EveryStructOfTheHeadersIsListed) {
   std::set<std::string> listed;
   for (const Layout& layout : Layouts()) listed.insert(layout.name);
   std::set<std::string> declared;
-  const std::regex declaration("typedef struct (\\w+) \\{");
+  const std::string start = "typedef struct ";
   for (const auto& entry :
        std::filesystem::directory_iterator(std::string(SKEIN_TESTS_DIR) + "/../sdk/include/skein")) {
     std::ifstream file(entry.path());
     const std::string text(std::istreambuf_iterator<char>(file), {});
-    for (std::sregex_iterator match(text.begin(), text.end(), declaration), end; match != end; ++match) {
-      declared.insert((*match)[1]);
+    for (size_t at = text.find(start); at != std::string::npos; at = text.find(start, at + 1)) {
+      const size_t name = at + start.size();
+      const size_t end = text.find_first_of(" *;", name);
+      if (text.compare(end, 2, " {") == 0) declared.insert(text.substr(name, end - name));
     }
   }
   EXPECT_EQ(declared, listed);

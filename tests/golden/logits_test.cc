@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <ostream>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -34,6 +35,7 @@ struct Oracle {
   const char* name;
   const char* file;
   int last_layer;
+  friend void PrintTo(const Oracle& oracle, std::ostream* out) { *out << oracle.name; }
 };
 
 class OracleTest : public ::testing::TestWithParam<std::tuple<Oracle, std::string, size_t>> {

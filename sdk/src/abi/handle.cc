@@ -22,6 +22,10 @@ HandleTable& HandleTable::Get() {
   return table;
 }
 
+HandleTable::~HandleTable() {
+  for (std::atomic<Entry*>& chunk : chunks_) delete[] chunk.load(std::memory_order_relaxed);
+}
+
 uint64_t HandleTable::Insert(uint32_t kind, std::shared_ptr<void> object) {
   uint32_t index;
   {

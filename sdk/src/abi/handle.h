@@ -31,6 +31,11 @@ class HandleTable {
   // The table of this process. Never destroyed: a handle may be used until the last instruction.
   static HandleTable& Get();
 
+  HandleTable() = default;
+  ~HandleTable();
+  HandleTable(const HandleTable&) = delete;
+  HandleTable& operator=(const HandleTable&) = delete;
+
   // A new value for `object`; 0 if 2^24 handles are alive.
   uint64_t Insert(uint32_t kind, std::shared_ptr<void> object);
   // The object of a live value of `kind`; nullptr for anything else.

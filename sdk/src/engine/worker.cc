@@ -19,31 +19,58 @@ constexpr std::chrono::seconds kExitTime(10);
 // The workers of this process. Process-wide because the end of a process is.
 class Workers {
  public:
-  using Position = std::list<std::function<void()>>::iterator;
+  struct Worker {
+    std::function<void()> stop;
+    std::thread thread;
+    bool ended = false;  // its thread has nothing left to do but to end
+  };
+  using Position = std::list<Worker>::iterator;
 
-  Position Add(std::function<void()> stop) {
+  // Starts `run` with the position of its worker, which it gives to End as its last act.
+  bool Start(std::function<void(Position)> run, std::function<void()> stop) {
     const MutexLock lock(mutex_);
-    return stops_.insert(stops_.end(), std::move(stop));
+    JoinEnded();
+    const Position position = workers_.insert(workers_.end(), Worker());
+    position->stop = std::move(stop);
+    try {
+      position->thread = std::thread(std::move(run), position);
+    } catch (const std::system_error&) {
+      workers_.erase(position);
+      return false;
+    }
+    return true;
   }
-  void Remove(Position position) {
+  void End(Position position) {
     const MutexLock lock(mutex_);
-    stops_.erase(position);
+    position->ended = true;
     ended_.NotifyAll();
   }
   void StopAndWait() {
     if (getpid() != process_) return;  // a forked child has none of these threads
     const auto deadline = std::chrono::steady_clock::now() + kExitTime;
     const MutexLock lock(mutex_);
-    for (const auto& stop : stops_) stop();
-    while (!stops_.empty() && ended_.WaitUntil(mutex_, deadline)) {
-    }
+    for (const Worker& worker : workers_) worker.stop();
+    do {
+      JoinEnded();
+    } while (!workers_.empty() && ended_.WaitUntil(mutex_, deadline));
   }
 
  private:
+  void JoinEnded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (Position worker = workers_.begin(); worker != workers_.end();) {
+      if (worker->ended) {
+        worker->thread.join();
+        worker = workers_.erase(worker);
+      } else {
+        ++worker;
+      }
+    }
+  }
+
   const pid_t process_ = getpid();
   Mutex mutex_;
   CondVar ended_;
-  std::list<std::function<void()>> stops_ ABSL_GUARDED_BY(mutex_);
+  std::list<Worker> workers_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Never destroyed: a worker that outlasts the wait still uses it.
@@ -61,18 +88,13 @@ void RenewExitWait() {
 bool StartWorker(std::function<void()> body, std::function<void()> stop) {
   Workers& workers = ProcessWorkers();
   RenewExitWait();
-  const Workers::Position position = workers.Add(std::move(stop));
-  try {
-    std::thread([&workers, position, body = std::move(body)]() mutable {
-      body();
-      body = nullptr;  // what the worker owns goes before it counts as ended
-      workers.Remove(position);
-    }).detach();
-  } catch (const std::system_error&) {
-    workers.Remove(position);
-    return false;
-  }
-  return true;
+  return workers.Start(
+      [&workers, body = std::move(body)](Workers::Position position) mutable {
+        body();
+        body = nullptr;  // what the worker owns goes before it counts as ended
+        workers.End(position);
+      },
+      std::move(stop));
 }
 
 }  // namespace skein

@@ -1,4 +1,4 @@
-// A thread of the library that nobody joins: releasing a handle never waits for inference, so a worker owns what it
+// A thread of the library that no release joins: releasing a handle never waits for inference, so a worker owns what it
 // uses, and the last one out frees it. Only the end of the process waits, for a bounded time, so that no step runs
 // while the libraries below are torn down.
 #ifndef SKEIN_ENGINE_WORKER_H_
