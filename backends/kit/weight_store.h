@@ -63,13 +63,13 @@ template <typename Matrix>
 class WeightStore {
  public:
   // `expected_bytes`: what the packed weights will take, as far as it is known.
-  WeightStore(const skein_host& host, uint32_t compute_type, std::vector<ExpectedTensor> expected,
+  WeightStore(const skein_host& host, uint32_t compute_type, const std::vector<ExpectedTensor>& expected,
               uint64_t expected_bytes)
       : host_(host), compute_type_(compute_type), arena_(host, expected_bytes) {
     entries_.reserve(expected.size());
-    for (ExpectedTensor& tensor : expected) {
+    for (const ExpectedTensor& tensor : expected) {
       index_[{tensor.role, tensor.layer}] = entries_.size();
-      entries_.emplace_back().expected = std::move(tensor);
+      entries_.emplace_back().expected = tensor;
     }
   }
 

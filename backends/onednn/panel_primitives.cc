@@ -25,9 +25,9 @@ dnnl::matmul::primitive_desc Plan(const dnnl::engine& engine, Type type, uint32_
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
 #if DNNL_VERSION_MAJOR >= 3
-  const dnnl::matmul::primitive_desc plan(engine, x, panel, tile, attributes);
+  dnnl::matmul::primitive_desc plan(engine, x, panel, tile, attributes);
 #else
-  const dnnl::matmul::primitive_desc plan(dnnl::matmul::desc(x, panel, tile), attributes, engine);
+  dnnl::matmul::primitive_desc plan(dnnl::matmul::desc(x, panel, tile), attributes, engine);
 #endif
   if (std::string_view(plan.impl_info_str()).starts_with("ref")) {
     throw dnnl::error(dnnl_unimplemented, "only the reference implementation");

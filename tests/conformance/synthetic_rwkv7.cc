@@ -91,7 +91,7 @@ SyntheticRwkv7::SyntheticRwkv7(const SyntheticShape& shape, uint64_t seed)
   const uint64_t C = shape.d_model, F = shape.d_ffn, V = shape.vocab_size, N = shape.head_size;
   size_t num_matrices = 0;
 
-  const auto add = [&](uint32_t role, uint32_t layer, uint32_t dtype, std::vector<uint64_t> dims, double mean,
+  const auto add = [&](uint32_t role, uint32_t layer, uint32_t dtype, const std::vector<uint64_t>& dims, double mean,
                        double deviation) {
     SyntheticTensor tensor = {.role = role, .layer = layer, .dtype = dtype, .shape = dims, .data = {}, .values = {}};
     uint64_t size = 1;

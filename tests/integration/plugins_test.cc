@@ -11,10 +11,8 @@
 namespace skein::test {
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 OwnedRuntime EmptyRuntime() {
   OwnedRuntime runtime;

@@ -58,7 +58,7 @@ skein_status skein_queue_poll(skein_queue queue, void* events, uint32_t event_si
       skein_event event = queued.event;
       event.text_offset = *text_bytes;
       event.text_bytes = queued.text.size();
-      if (!queued.text.empty()) std::memcpy(text + *text_bytes, queued.text.data(), queued.text.size());
+      if (!queued.text.empty()) std::copy(queued.text.begin(), queued.text.end(), text + *text_bytes);
       *text_bytes += queued.text.size();
       std::memcpy(static_cast<char*>(events) + uint64_t{*count} * event_size, &event,
                   std::min<size_t>(event_size, sizeof(event)));

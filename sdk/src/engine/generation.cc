@@ -33,8 +33,8 @@ SamplingParams ResolveSampling(const RequestSpec& spec, const SamplingDefaults& 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Generation>> Generation::Create(std::shared_ptr<Request> request,
-                                                               std::shared_ptr<CompletionQueue> queue, RequestSpec spec,
-                                                               StreamState at) {
+                                                               std::shared_ptr<CompletionQueue> queue,
+                                                               const RequestSpec& spec, StreamState at) {
   const Model& model = *request->stream()->model();
   if (spec.prompt.empty() && at.pending.empty()) {
     return absl::FailedPreconditionError(

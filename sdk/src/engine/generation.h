@@ -23,8 +23,8 @@ class Generation : public Job {
   // INVALID_ARGUMENT: the options do not make sampling parameters. FAILED_PRECONDITION: no token to start from. `at` is
   // where the stream stands; the caller has the right to write to it, and keeps it if this fails.
   static absl::StatusOr<std::shared_ptr<Generation>> Create(std::shared_ptr<Request> request,
-                                                            std::shared_ptr<CompletionQueue> queue, RequestSpec spec,
-                                                            StreamState at);
+                                                            std::shared_ptr<CompletionQueue> queue,
+                                                            const RequestSpec& spec, StreamState at);
 
   Readiness Poll() override;
   void Fail(const absl::Status& status) override;

@@ -128,8 +128,7 @@ absl::Status Request::Submit(absl::Span<const std::shared_ptr<Request>> requests
     status = request.BeginSubmit(&spec, &at);
     if (status.ok()) {
       ++num_begun;
-      absl::StatusOr<std::shared_ptr<Generation>> job =
-          Generation::Create(requests[i], queue, std::move(spec), std::move(at));
+      absl::StatusOr<std::shared_ptr<Generation>> job = Generation::Create(requests[i], queue, spec, std::move(at));
       status = job.status();
       if (job.ok()) jobs.push_back(*std::move(job));
     }

@@ -41,7 +41,7 @@ class Runtime {
   absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& path, const std::string& kind);
 
  private:
-  Runtime(uint32_t num_threads);
+  explicit Runtime(uint32_t num_threads);
 
   Log log_;
   Metrics metrics_;

@@ -67,10 +67,8 @@ absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
                                             model_->config().vocab_size));
   }
   SKEIN_RETURN_IF_ERROR(BeginWrite().status());
-  absl::StatusOr<StateRef> state = model_->engine().ImportState(snapshot.state);
-  if (state.ok()) {
-    Commit({*std::move(state), snapshot.position, std::move(snapshot.pending), snapshot.sample_index});
-  }
+  const absl::StatusOr<StateRef> state = model_->engine().ImportState(snapshot.state);
+  if (state.ok()) Commit({*state, snapshot.position, std::move(snapshot.pending), snapshot.sample_index});
   EndWrite();
   return state.status();
 }

@@ -103,7 +103,7 @@ absl::Status Segment::Step(const skein_step& step) {
     return absl::InternalError(absl::StrCat(
         device_->description().plugin.id, ": step gave a fence, but the table offers no fence_wait or fence_release"));
   }
-  const absl::Status status = Check(table().fence_wait(fence, -1, &message), message);
+  absl::Status status = Check(table().fence_wait(fence, -1, &message), message);
   table().fence_release(fence);
   return status;
 }
