@@ -11,7 +11,7 @@
 namespace skein {
 namespace {
 
-void IgnoreLog(uint32_t, std::string) {}
+void IgnoreLog(uint32_t, const std::string&) {}
 
 TEST(HostServicesTest, ParallelForVisitsEveryItemOnce) {
   HostServices services(2, IgnoreLog);
@@ -103,7 +103,7 @@ TEST(HostServicesTest, MemoryIsAlignedAndAbsurdSizesGiveNull) {
 TEST(HostServicesTest, LogLinesArrive) {
   std::vector<std::string> lines;
   HostServices services(
-      1, [&lines](uint32_t severity, std::string line) { lines.push_back(std::to_string(severity) + line); });
+      1, [&lines](uint32_t severity, const std::string& line) { lines.push_back(std::to_string(severity) + line); });
   services.host().log(services.host().context, 2, "hello, cut here", 5);
   EXPECT_EQ(lines, std::vector<std::string>{"2hello"});
 }
