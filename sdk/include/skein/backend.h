@@ -16,9 +16,11 @@ SKEIN_EXTERN_C_BEGIN
 // --- roles: what a tensor is for. Names in comments are BlinkDL's. The numbers are for ever (they are also in
 // manifests) ---
 //
-// One shape and orientation per role. Letters: C d_model, V vocab_size, F d_ffn, H num_heads, N head_size, R a rank.
-// Every matrix is [out, in], row-major, and acts as y = W x: the low-rank factors too, which checkpoints store the
-// other way round. Vectors are [C] (or as said). `layer` is the index in the whole model, 0 for tensors without one.
+// One shape and orientation per role. Letters: C d_model, A d_att, V vocab_size, F d_ffn, H num_heads, N head_size
+// (A = H N), R a rank. A equals C in every published model, and always in RWKV-7. Every matrix is [out, in], row-major,
+// and acts as y = W x: the low-rank factors too, which checkpoints store the other way round. Vectors are [C] (or as
+// said). Parameters are those of the models' author, before any exp: a decay is not a factor yet. `layer` is the index
+// in the whole model, 0 for tensors without one.
 #define SKEIN_ROLE_NONE 0
 #define SKEIN_ROLE_EMBEDDING 1         // emb.weight [V, C]
 #define SKEIN_ROLE_EMBEDDING_NORM_W 2  // blocks.0.ln0.weight [C]; layer 0
@@ -27,18 +29,57 @@ SKEIN_EXTERN_C_BEGIN
 #define SKEIN_ROLE_OUTPUT_NORM_B 5     // ln_out.bias
 #define SKEIN_ROLE_HEAD 6              // head.weight [V, C]
 
-#define SKEIN_ROLE_TIME_NORM_W 16        // ln1.weight [C]
-#define SKEIN_ROLE_TIME_NORM_B 17        // ln1.bias
-#define SKEIN_ROLE_CHANNEL_NORM_W 18     // ln2.weight
-#define SKEIN_ROLE_CHANNEL_NORM_B 19     // ln2.bias
-#define SKEIN_ROLE_TIME_RECEPTANCE 20    // att.receptance.weight [C, C]
-#define SKEIN_ROLE_TIME_KEY 21           // att.key.weight [C, C]
-#define SKEIN_ROLE_TIME_VALUE 22         // att.value.weight [C, C]
-#define SKEIN_ROLE_TIME_OUTPUT 23        // att.output.weight [C, C]
-#define SKEIN_ROLE_TIME_GROUP_NORM_W 24  // att.ln_x.weight [C]
-#define SKEIN_ROLE_TIME_GROUP_NORM_B 25  // att.ln_x.bias
-#define SKEIN_ROLE_CHANNEL_KEY 26        // ffn.key.weight [F, C]
-#define SKEIN_ROLE_CHANNEL_VALUE 27      // ffn.value.weight [C, F]
+#define SKEIN_ROLE_TIME_NORM_W 16         // ln1.weight [C]
+#define SKEIN_ROLE_TIME_NORM_B 17         // ln1.bias
+#define SKEIN_ROLE_CHANNEL_NORM_W 18      // ln2.weight
+#define SKEIN_ROLE_CHANNEL_NORM_B 19      // ln2.bias
+#define SKEIN_ROLE_TIME_RECEPTANCE 20     // att.receptance.weight [A, C]
+#define SKEIN_ROLE_TIME_KEY 21            // att.key.weight [A, C]
+#define SKEIN_ROLE_TIME_VALUE 22          // att.value.weight [A, C]
+#define SKEIN_ROLE_TIME_OUTPUT 23         // att.output.weight [C, A]
+#define SKEIN_ROLE_TIME_GROUP_NORM_W 24   // att.ln_x.weight [A]; not in RWKV-4
+#define SKEIN_ROLE_TIME_GROUP_NORM_B 25   // att.ln_x.bias
+#define SKEIN_ROLE_CHANNEL_KEY 26         // ffn.key.weight [F, C]
+#define SKEIN_ROLE_CHANNEL_VALUE 27       // ffn.value.weight [C, F]
+#define SKEIN_ROLE_TIME_GATE 28           // att.gate.weight [A, C]; RWKV-5.1, 5.2 and 6
+#define SKEIN_ROLE_CHANNEL_RECEPTANCE 29  // ffn.receptance.weight [C, C]; RWKV-4, 5 and 6
+
+// RWKV-4 and 5. Mixes are the share of the current token: x * mix + x' * (1 - mix).
+#define SKEIN_ROLE_V4_MIX_K 32          // att.time_mix_k [C]
+#define SKEIN_ROLE_V4_MIX_V 33          // att.time_mix_v
+#define SKEIN_ROLE_V4_MIX_R 34          // att.time_mix_r
+#define SKEIN_ROLE_V5_MIX_G 35          // att.time_mix_g; RWKV-5.1 and 5.2
+#define SKEIN_ROLE_V4_CHANNEL_MIX_K 36  // ffn.time_mix_k [C]
+#define SKEIN_ROLE_V4_CHANNEL_MIX_R 37  // ffn.time_mix_r
+#define SKEIN_ROLE_V4_DECAY 38          // att.time_decay [A]: a token multiplies by exp(-exp(d)); RWKV-4
+#define SKEIN_ROLE_V4_BONUS 39          // att.time_first [A]; RWKV-4
+// RWKV-5, and the bonus of RWKV-6
+#define SKEIN_ROLE_V5_DECAY 40  // att.time_decay, [H] in 5.0 and 5.1, [H, N] in 5.2: factor exp(-exp(d)) on key i
+#define SKEIN_ROLE_V5_BONUS \
+  41  // 5.0: att.time_first [H], whose exp is the bonus; 5.1: att.time_faaaa [H], the bonus
+      // itself; 5.2 and RWKV-6: att.time_faaaa [H, N]
+// RWKV-6. Mixes are the share of the token before, as in RWKV-7: x + (x' - x) * mix.
+#define SKEIN_ROLE_V6_MIX_X 42          // att.time_maa_x [C]
+#define SKEIN_ROLE_V6_MIX_W 43          // att.time_maa_w
+#define SKEIN_ROLE_V6_MIX_K 44          // att.time_maa_k
+#define SKEIN_ROLE_V6_MIX_V 45          // att.time_maa_v
+#define SKEIN_ROLE_V6_MIX_R 46          // att.time_maa_r
+#define SKEIN_ROLE_V6_MIX_G 47          // att.time_maa_g
+#define SKEIN_ROLE_V6_MIX_DOWN_W 48     // att.time_maa_w1 [C, 5 R_m]: its columns [0, R_m), transposed: [R_m, C]
+#define SKEIN_ROLE_V6_MIX_DOWN_K 49     // the same, columns from R_m
+#define SKEIN_ROLE_V6_MIX_DOWN_V 50     // 2 R_m
+#define SKEIN_ROLE_V6_MIX_DOWN_R 51     // 3 R_m
+#define SKEIN_ROLE_V6_MIX_DOWN_G 52     // 4 R_m
+#define SKEIN_ROLE_V6_MIX_UP_W 53       // att.time_maa_w2 [5, R_m, C]: its block 0, transposed: [C, R_m]
+#define SKEIN_ROLE_V6_MIX_UP_K 54       // block 1
+#define SKEIN_ROLE_V6_MIX_UP_V 55       // block 2
+#define SKEIN_ROLE_V6_MIX_UP_R 56       // block 3
+#define SKEIN_ROLE_V6_MIX_UP_G 57       // block 4
+#define SKEIN_ROLE_V6_DECAY_BIAS 58     // att.time_decay [A]
+#define SKEIN_ROLE_V6_DECAY_DOWN 59     // att.time_decay_w1, transposed: [R_w, C]
+#define SKEIN_ROLE_V6_DECAY_UP 60       // att.time_decay_w2, transposed: [A, R_w]
+#define SKEIN_ROLE_V6_CHANNEL_MIX_K 61  // ffn.time_maa_k [C]
+#define SKEIN_ROLE_V6_CHANNEL_MIX_R 62  // ffn.time_maa_r
 
 // RWKV-7
 #define SKEIN_ROLE_V7_MIX_R 64        // att.x_r [C]
@@ -89,20 +130,21 @@ typedef struct skein_backend_device {
 typedef struct skein_backend_model {
   uint32_t struct_size;
   uint32_t generation;       // 4 to 7
-  uint32_t variant;          // 0; within generation 5: 0, 1, 2
+  uint32_t variant;          // 0; within generation 5: 0, 1 or 2 for RWKV-5.0, 5.1, 5.2
   uint32_t num_layers;       // of the whole model
   uint32_t d_model;          // C
   uint32_t d_att;            // A; equals C in generation 7
   uint32_t d_ffn;            // F
   uint32_t vocab_size;       // V
-  uint32_t num_heads;        // H
-  uint32_t head_size;        // N
-  uint32_t rank_decay;       // R_w
-  uint32_t rank_iclr;        // R_a
+  uint32_t num_heads;        // H; 0 in generation 4, which has no heads
+  uint32_t head_size;        // N; 0 in generation 4
+  uint32_t rank_decay;       // R_w; generations 6 and 7
+  uint32_t rank_iclr;        // R_a; generation 7, as the next two
   uint32_t rank_value;       // R_v
   uint32_t rank_gate;        // R_g
   float norm_epsilon;        // LayerNorm, 1e-5
-  float group_norm_epsilon;  // 64e-5
+  float group_norm_epsilon;  // 64e-5; generations 5 to 7
+  uint32_t rank_mix;         // R_m; generation 6
 } skein_backend_model;
 
 #define SKEIN_SEGMENT_EMBEDDING 1u  // starts from token ids; else from the carries
@@ -221,8 +263,11 @@ typedef struct skein_backend_table {
   int32_t (*seal)(void* segment, skein_message* message);
   void (*segment_destroy)(void* segment);
 
-  // States by slot. Export and import use the canonical layout (float32; per layer of this segment: att_shift[C],
-  // ffn_shift[C], wkv[H][N][N]); `num_floats` is exactly that. OUT_OF_RANGE: no such slot.
+  // States by slot. Export and import use the canonical layout, float32; per layer of this segment:
+  //   generation 4: att_shift[C], ffn_shift[C], aa[A], bb[A], pp[A]
+  //   5 and 6:      att_shift[C], ffn_shift[C], wkv[H][N keys][N values]
+  //   7:            att_shift[C], ffn_shift[C], wkv[H][N values][N keys]
+  // The initial state is zero, but for pp, which is -1e30. `num_floats` is exactly that. OUT_OF_RANGE: no such slot.
   int32_t (*state_init)(void* segment, uint32_t slot, skein_message* message);
   int32_t (*state_copy)(void* segment, uint32_t from_slot, uint32_t to_slot, skein_message* message);
   int32_t (*state_export)(void* segment, uint32_t slot, float* state, uint64_t num_floats, skein_message* message);

@@ -19,11 +19,15 @@
 #define SKEIN_DTYPE_Q8 16
 #define SKEIN_DTYPE_Q4 17
 
-// Block types of GGML files, in checkpoints only; blocks of 32 along the input dimension.
+// Block types of GGML files, in checkpoints only; blocks along the input dimension, of 32 elements and, in those with
+// K, of 256.
 #define SKEIN_DTYPE_GGML_Q4_0 32
 #define SKEIN_DTYPE_GGML_Q4_1 33
 #define SKEIN_DTYPE_GGML_Q5_0 34
 #define SKEIN_DTYPE_GGML_Q5_1 35
 #define SKEIN_DTYPE_GGML_Q8_0 36
+#define SKEIN_DTYPE_GGML_Q4_K 37
+#define SKEIN_DTYPE_GGML_Q5_K 38
+#define SKEIN_DTYPE_GGML_Q6_K 39
 
 #endif  // SKEIN_DTYPE_H_

@@ -8,13 +8,19 @@
 
 SKEIN_EXTERN_C_BEGIN
 
-// Loads a model file: a .skein package, or a checkpoint that a format plugin reads (.pth, .safetensors, rwkv.cpp .bin).
+// Loads a model file: a .skein package, or a checkpoint that a format plugin reads (.pth, .safetensors, .gguf, rwkv.cpp
+// .bin; the .index.json of a checkpoint in shards; or a folder that holds one of them under its usual name).
 // `options` (kind SKEIN_OPTIONS_MODEL) may be NULL.
 //   device     str  device name, or a split by layers "cpu=0-11,reference=12-23"; "": the best device
 //   type       str  "auto" (the file's values, float32 arithmetic), "f32", "bf16" (weights and activations of the
 //                   matrix products rounded to bf16), ...; what a device does not offer is refused
 //   tokenizer  str  vocabulary file, or "bytes"; "": the one in the package, else none
 //   mmap       i64  1: map the file; 0: read it (a mapped file that someone truncates kills its readers)
+//   lora       str  adapters to merge into the weights: FILE or FILE:SCALE, one a line. The low-rank product B A is
+//                   added times SCALE (alpha / rank of the training; 1 if none is given); a file with init_lora_A and
+//                   init_lora_B subtracts instead (PiSSA); any other tensor replaces the model's own
+//   state      str  file with a tuned initial state (`time_state` tensors) that streams start from; "": the one in the
+//                   file, else zero
 //   max_streams i64 streams with a state on the device at a time
 //   max_batch_tokens i64  tokens in one step
 // NOT_FOUND: no such file or device. DATA_LOSS: truncated or corrupt. INVALID_ARGUMENT: no format plugin knows it, or
@@ -43,17 +49,23 @@ typedef struct skein_model_info {
   char device[128];           // where the layers run, in the form of the option `device`
   char type[16];              // type of the matrices as computed
   char name[128];
+  uint32_t variant;        // within generation 5: 0, 1 or 2 for RWKV-5.0, 5.1, 5.2
+  uint32_t d_att;          // A, width of the time-mix
+  char chat_template[32];  // name of the template of its conversations (chat.h); "" if none is known
 } skein_model_info;
 
 // INVALID_ARGUMENT: `info->struct_size` is 0.
 SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info* info, skein_error* error);
 
-// Converts any readable model file to a .skein package. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL.
+// Converts any readable model file to a .skein package, or, where `out_path` ends in .safetensors, to a checkpoint with
+// the names and shapes of the models' author. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL.
 //   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16"; a 16-bit type that is named is also what
 //                   the package is computed with, where the device can
 //   tokenizer  str  vocabulary file to embed, or "bytes"
 //   name, licence, provenance  str  recorded in the manifest
 //   prompt     str  an example prompt, recorded in the manifest
+//   chat_template  str  name of the chat template (chat.h), recorded in the manifest
+//   lora, state  str  as in skein_model_load: merged, and embedded
 //   end_token  i64  the token that ends a text, recorded in the manifest
 //   overwrite  i64  1: replace `out_path` if it exists; 0: ALREADY_EXISTS
 // The package appears whole or not at all: it is written beside `out_path` and renamed.

@@ -162,7 +162,15 @@ typedef struct skein_format_table {
                          skein_message* message);
 
   // Key/value metadata of the container, values as text (such as "__metadata__" of safetensors, or header fields under
-  // "rwkvcpp.version"). NULL if the format has none. Strings live as long as the checkpoint.
+  // "rwkvcpp.version"). NULL if the format has none. Strings live as long as the checkpoint. Under keys that begin with
+  // "skein." a plugin tells what the host understands, whatever the container calls it:
+  //   skein.name, skein.licence          of the model
+  //   skein.tokenizer.kind               id of the tokenizer plugin for the embedded vocabulary: "world", "bpe"
+  //   skein.tokenizer.vocabulary         the vocabulary, in the form that the plugin reads
+  //   skein.end_token                    a token id, decimal
+  //   skein.chat_template                the container's own template: a name such as "rwkv-world", or a text
+  //   skein.norm_epsilon                 of the LayerNorms, decimal
+  //   skein.rescale_every                n > 0: the outputs of layer i are stored divided by 2^(i / n)
   uint64_t (*metadata_count)(void* checkpoint);
   int32_t (*metadata)(void* checkpoint, uint64_t index, const char** key, const char** value, uint64_t* value_bytes,
                       skein_message* message);

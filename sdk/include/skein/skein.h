@@ -6,6 +6,7 @@
 #define SKEIN_SKEIN_H_
 
 #include "skein/base.h"
+#include "skein/chat.h"
 #include "skein/dtype.h"
 #include "skein/model.h"
 #include "skein/options.h"

@@ -13,15 +13,20 @@
 
 SKEIN_EXTERN_C_BEGIN
 
-// Makes a stream in the initial state of the model. `options` (kind SKEIN_OPTIONS_STREAM, none yet) may be NULL.
-// RESOURCE_EXHAUSTED: no state is free (option max_streams of the model).
+// Makes a stream in the initial state of the model. `options` (kind SKEIN_OPTIONS_STREAM) may be NULL.
+//   state  str  file with a tuned initial state (`time_state` tensors of a .pth or .safetensors, RWKV-5.2, 6 and 7)
+//   that
+//               the stream starts from, and goes back to with reset; "": the model's own. Streams with different states
+//               run in one batch. The file is read by each call; forks of a stream share what was read
+// RESOURCE_EXHAUSTED: no state is free (option max_streams of the model). NOT_FOUND, DATA_LOSS, INVALID_ARGUMENT: no
+// such file, a damaged one, or one that does not fit the model.
 SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,
                                            skein_error* error);
 
 // Releases the stream. A request that runs on it is cancelled. Never waits for inference.
 SKEIN_API skein_status skein_stream_release(skein_stream stream, skein_error* error);
 
-// Puts the stream back into the initial state at position 0.
+// Puts the stream back into its initial state at position 0.
 SKEIN_API skein_status skein_stream_reset(skein_stream stream, skein_error* error);
 
 // Gives `*copy` a stream that continues from the last committed token. Costs no copy of the state and never waits.
@@ -41,8 +46,9 @@ SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, 
 SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
                                             skein_error* error);
 
-// Writes the canonical state: float32, for each layer att_shift[C] ffn_shift[C] wkv[H][N][N] (for RWKV-7
-// indexed [value][key]). Sizes by the rules of base.h, counted in floats. May wait for one step.
+// Writes the canonical state: float32, for each layer att_shift[C] ffn_shift[C], then wkv[H][N][N] (indexed
+// [value][key] in RWKV-7, [key][value] in 5 and 6) or, in RWKV-4, aa[A] bb[A] pp[A]. Sizes by the rules of base.h,
+// counted in floats. May wait for one step.
 SKEIN_API skein_status skein_stream_state(skein_stream stream, float* state, uint64_t capacity, uint64_t* count,
                                           skein_error* error);
 

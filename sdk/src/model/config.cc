@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 
 namespace skein {
 namespace {
@@ -26,53 +27,75 @@ absl::Status CheckEpsilon(const char* field, float value) {
 
 }  // namespace
 
-absl::Status ModelConfig::Validate() const {
-  if (generation != 7 || variant != 0) {
-    return absl::UnimplementedError(
-        absl::StrCat("generation ", generation, " variant ", variant, "; this version runs generation 7 variant 0"));
+absl::Status ModelConfig::CheckVersion() const {
+  const uint32_t last_variant = generation == 5 ? 2 : 0;
+  if (generation >= 4 && generation <= 7 && variant <= last_variant) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("generation ", generation, " variant ", variant,
+                                               "; this version runs generations 4, 5 (variants 0 to 2), 6 and 7"));
+}
+
+absl::Status ModelConfig::CheckHeads() const {
+  if (generation == 4) {
+    if (num_heads == 0 && head_size == 0) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("num_heads ", num_heads, ", head_size ", head_size, "; expected none of them in generation 4"));
   }
+  if (head_size == 0 || head_size > kMaxHeadSize || d_att % head_size != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("head_size ", head_size, "; expected a divisor of d_att ", d_att, " up to ", kMaxHeadSize));
+  }
+  if (num_heads != d_att / head_size) {
+    return absl::InvalidArgumentError(absl::StrCat("num_heads ", num_heads, "; expected d_att ", d_att, " / head_size ",
+                                                   head_size, " = ", d_att / head_size));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ModelConfig::CheckRanks() const {
   const struct {
     const char* field;
     uint32_t value;
-    uint32_t max;
-  } ranges[] = {
-      {"num_layers", num_layers, kMaxLayers},
-      {"d_model", d_model, kMaxWidth},
-      {"d_ffn", d_ffn, kMaxFfn},
-      {"vocab_size", vocab_size, kMaxVocab},
-      {"rank_decay", rank_decay, kMaxWidth},
-      {"rank_iclr", rank_iclr, kMaxWidth},
-      {"rank_gate", rank_gate, kMaxWidth},
+    bool wanted;
+  } ranks[] = {
+      {"rank_mix", rank_mix, generation == 6},   {"rank_decay", rank_decay, generation >= 6},
+      {"rank_iclr", rank_iclr, generation == 7}, {"rank_value", rank_value, generation == 7 && num_layers > 1},
+      {"rank_gate", rank_gate, generation == 7},
   };
-  for (const auto& range : ranges) {
-    absl::Status status = CheckRange(range.field, range.value, range.max);
-    if (!status.ok()) return status;
+  for (const auto& rank : ranks) {
+    if (rank.wanted) {
+      SKEIN_RETURN_IF_ERROR(CheckRange(rank.field, rank.value, kMaxWidth));
+    } else if (rank.value != 0) {
+      return absl::InvalidArgumentError(absl::StrCat(rank.field, " ", rank.value, "; expected 0 in ", VersionName(),
+                                                     " with ", num_layers, num_layers == 1 ? " layer" : " layers"));
+    }
   }
-  if (d_att != d_model) {
+  return absl::OkStatus();
+}
+
+absl::Status ModelConfig::Validate() const {
+  SKEIN_RETURN_IF_ERROR(CheckVersion());
+  SKEIN_RETURN_IF_ERROR(CheckRange("num_layers", num_layers, kMaxLayers));
+  SKEIN_RETURN_IF_ERROR(CheckRange("d_model", d_model, kMaxWidth));
+  SKEIN_RETURN_IF_ERROR(CheckRange("d_att", d_att, kMaxWidth));
+  SKEIN_RETURN_IF_ERROR(CheckRange("d_ffn", d_ffn, kMaxFfn));
+  SKEIN_RETURN_IF_ERROR(CheckRange("vocab_size", vocab_size, kMaxVocab));
+  if (generation == 7 && d_att != d_model) {
     return absl::InvalidArgumentError(absl::StrCat("d_att ", d_att, "; expected d_model ", d_model));
   }
-  if (head_size == 0 || head_size > kMaxHeadSize || d_model % head_size != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("head_size ", head_size, "; expected a divisor of d_model ", d_model, " up to ", kMaxHeadSize));
-  }
-  if (num_heads != d_model / head_size) {
-    return absl::InvalidArgumentError(absl::StrCat("num_heads ", num_heads, "; expected d_model ", d_model,
-                                                   " / head_size ", head_size, " = ", d_model / head_size));
-  }
-  const bool has_value_residual = num_layers > 1;
-  if (rank_value > kMaxWidth || (rank_value == 0) == has_value_residual) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("rank_value ", rank_value, "; expected ",
-                     has_value_residual ? absl::StrCat("1 to ", kMaxWidth) : "0 in a model of one layer"));
-  }
-  absl::Status status = CheckEpsilon("norm_epsilon", norm_epsilon);
-  if (!status.ok()) return status;
+  SKEIN_RETURN_IF_ERROR(CheckHeads());
+  SKEIN_RETURN_IF_ERROR(CheckRanks());
+  SKEIN_RETURN_IF_ERROR(CheckEpsilon("norm_epsilon", norm_epsilon));
+  if (generation == 4) return absl::OkStatus();
   return CheckEpsilon("group_norm_epsilon", group_norm_epsilon);
 }
 
+std::string ModelConfig::VersionName() const {
+  return generation == 5 ? absl::StrCat("RWKV-5.", variant) : absl::StrCat("RWKV-", generation);
+}
+
 uint64_t ModelConfig::StateFloats() const {
-  const uint64_t wkv = uint64_t{num_heads} * head_size * head_size;
-  return num_layers * (2 * uint64_t{d_model} + wkv);
+  const uint64_t time_mix = generation == 4 ? 3 * uint64_t{d_att} : uint64_t{d_att} * head_size;
+  return num_layers * (2 * uint64_t{d_model} + time_mix);
 }
 
 skein_backend_model ModelConfig::ToBackend() const {
@@ -93,6 +116,7 @@ skein_backend_model ModelConfig::ToBackend() const {
   model.rank_gate = rank_gate;
   model.norm_epsilon = norm_epsilon;
   model.group_norm_epsilon = group_norm_epsilon;
+  model.rank_mix = rank_mix;
   return model;
 }
 

@@ -1,0 +1,45 @@
+// Conversations: messages as the text that a model was trained on, and where its turn ends.
+//
+// A template is known by name: "world" (RWKV World models), "g1" (the same with a think block; G0 and G1 models),
+// "raven" (RWKV-4 Raven), "instruct" (one instruction, one response). A package names its own; for other files it is
+// told from the template in the file (GGUF), or else from vocabulary and name: skein_model_info.chat_template says
+// which.
+//
+// A conversation continues on a stream: render only the messages that are new, with the stream behind the last answer
+// and the end of its turn. Messages are cleaned as in training: "\r\n" becomes "\n", runs of newlines one, ends are
+// stripped.
+#ifndef SKEIN_CHAT_H_
+#define SKEIN_CHAT_H_
+
+#include "skein/base.h"
+#include "skein/options.h"
+#include "skein/status.h"
+
+SKEIN_EXTERN_C_BEGIN
+
+typedef struct skein_chat_message {
+  const char* role;  // "system", "user" or "assistant"; NUL-terminated
+  const char* text;  // UTF-8; may be NULL if text_bytes is 0
+  uint64_t text_bytes;
+} skein_chat_message;
+
+// Renders messages with the model's template: each a turn with its end, and then, unless the last is the assistant's,
+// the opening of the assistant's turn. `messages` is an array of `count` structs of `message_size` bytes each.
+// `options` (kind SKEIN_OPTIONS_CHAT) may be NULL.
+//   template  str  name of the template; "": the model's
+//   think     str  "on": the answer begins with a think block; "off": with an empty one, so that the model answers at
+//                  once; "none": no block is opened; "": as the template has it
+// The text goes to (buffer, capacity, size) by the rules of base.h. FAILED_PRECONDITION: the model has no template and
+// none is named. INVALID_ARGUMENT: no such template or role, or a text that is not UTF-8.
+SKEIN_API skein_status skein_model_chat_prompt(skein_model model, const void* messages, uint32_t message_size,
+                                               uint32_t count, skein_options options, char* buffer, uint64_t capacity,
+                                               uint64_t* size, skein_error* error);
+
+// Sets a request's prompt to that text, and adds the strings that end the assistant's turn to its stops, so that the
+// answer ends where the model hands over. The same codes.
+SKEIN_API skein_status skein_request_set_chat(skein_request request, const void* messages, uint32_t message_size,
+                                              uint32_t count, skein_options options, skein_error* error);
+
+SKEIN_EXTERN_C_END
+
+#endif  // SKEIN_CHAT_H_
