@@ -24,8 +24,8 @@ bool IsFinite(const float* values, size_t count) {
 
 }  // namespace
 
-BatchPlan::BatchPlan(const skein_segment_desc& desc, StateSlots& slots)
-    : desc_(desc), slots_(slots), slot_writer_(slots.num_slots(), kNoEntry) {}
+BatchPlan::BatchPlan(const skein_segment_desc& desc, StateSlots& slots, uint32_t num_carries)
+    : desc_(desc), slots_(slots), num_carries_(num_carries), slot_writer_(slots.num_slots(), kNoEntry) {}
 
 skein_step_entry& BatchPlan::EntryAt(uint32_t index) const {
   return *reinterpret_cast<skein_step_entry*>(static_cast<unsigned char*>(step_.entries) +
@@ -69,7 +69,7 @@ void BatchPlan::CheckStep(const skein_step& step) const {
             std::to_string(step.entry_size));
   }
   if (step.entries == nullptr || step.tokens == nullptr) Refused("entries or tokens are NULL");
-  for (uint32_t carry : {SKEIN_CARRY_X, SKEIN_CARRY_V_FIRST}) {
+  for (uint32_t carry = 0; carry < num_carries_; ++carry) {
     if (!(desc_.flags & SKEIN_SEGMENT_EMBEDDING) && step.carries_in[carry] == nullptr) {
       Refused("carry " + std::to_string(carry) + " is not given to a segment without the embedding");
     }

@@ -17,8 +17,8 @@ namespace skein::kit {
 
 class BatchPlan {
  public:
-  // `slots` outlives the plan.
-  BatchPlan(const skein_segment_desc& desc, StateSlots& slots);
+  // `desc` and `slots` outlive the plan. Carries [0, num_carries) cross the segment's cuts.
+  BatchPlan(const skein_segment_desc& desc, StateSlots& slots, uint32_t num_carries);
 
   // Checks a step. Throws INVALID_ARGUMENT or OUT_OF_RANGE if it breaks a rule of the boundary, in a message that names
   // the entry; no state has been touched then. An entry with a bad token id or a feature that is not offered only gets
@@ -60,6 +60,7 @@ class BatchPlan {
 
   const skein_segment_desc& desc_;
   StateSlots& slots_;
+  const uint32_t num_carries_;
   skein_step step_{};
   Batch batch_;
   std::vector<LiveEntry> live_;

@@ -68,7 +68,7 @@ class BackendTable {
   }
 
  private:
-  using BackendSegment = Segment<typename Backend::Engine>;
+  using Engine = typename Backend::Engine;
 
   struct Device {
     skein_host host;
@@ -108,7 +108,7 @@ class BackendTable {
       const skein_segment_desc wanted = ReadStruct(desc);
       try {
         CheckSegmentDesc(wanted, opened.info);
-        WriteStruct(BackendSegment::Cost(opened.host, wanted), cost);
+        WriteStruct(SegmentCost<Engine>(opened.host, wanted), cost);
       } catch (const plugin::Error& error) {
         WriteStruct(skein_segment_cost{}, cost);
         plugin::WriteMessage(message, error.what());
@@ -122,7 +122,7 @@ class BackendTable {
       const Device& opened = *static_cast<Device*>(device);
       const skein_segment_desc wanted = ReadStruct(desc);
       CheckSegmentDesc(wanted, opened.info);
-      *segment = std::make_unique<BackendSegment>(opened.host, wanted).release();
+      *segment = MakeSegment<Engine>(opened.host, wanted).release();
     });
   }
 
@@ -134,7 +134,7 @@ class BackendTable {
     return plugin::Guard(message, [&] { Of(segment).Seal(); });
   }
 
-  static void SegmentDestroy(void* segment) { delete static_cast<BackendSegment*>(segment); }
+  static void SegmentDestroy(void* segment) { delete static_cast<kit::Segment*>(segment); }
 
   static int32_t StateInit(void* segment, uint32_t slot, skein_message* message) {
     return plugin::Guard(message, [&] { Of(segment).slots().Init(slot); });
@@ -161,7 +161,7 @@ class BackendTable {
     });
   }
 
-  static BackendSegment& Of(void* segment) { return *static_cast<BackendSegment*>(segment); }
+  static kit::Segment& Of(void* segment) { return *static_cast<kit::Segment*>(segment); }
 
   static void CheckIndex(uint32_t index) {
     if (index != 0) {

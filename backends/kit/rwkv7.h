@@ -5,6 +5,7 @@
 #define SKEIN_BACKENDS_KIT_RWKV7_H_
 
 #include "kit/batch.h"
+#include "kit/model_ends.h"
 #include "kit/ops.h"
 #include "kit/rwkv7_activations.h"
 #include "kit/rwkv7_weights.h"
@@ -36,7 +37,7 @@ void TimeMix(Ops& ops, const Rwkv7Layer<typename Ops::Matrix>& layer, const Rwkv
                 {layer.value_up, act.value_rank, act.value_gate},
                 {layer.gate_up, act.gate_rank, act.g}});
 
-  ops.Decay(act.w, layer.decay_bias);
+  ops.Decay7(act.w, layer.decay_bias);
   ops.Keys(act.k, act.a, act.kk, layer.iclr_bias, layer.key_k, layer.key_a);
   if (!layer.is_first) ops.ValueResidual(act.v, act.v_first, act.value_gate, layer.value_bias);
 
@@ -54,20 +55,25 @@ void ChannelMix(Ops& ops, const Rwkv7Layer<typename Ops::Matrix>& layer, const R
   ops.Multiply({{layer.channel_value, act.channel, act.x, Then::kAdd}});
 }
 
-// One step of a segment: from the embedding, or from the rows already in `act.x` and `act.v_first`, through its layers,
-// and to the outputs of `batch` if it has the head.
-template <Rwkv7Ops Ops>
-void RunRwkv7(Ops& ops, const Rwkv7Weights<typename Ops::Matrix, typename Ops::Table>& weights, const Batch& batch,
-              const Rwkv7Activations& act) {
-  if (weights.embedding != nullptr) ops.Embed(*weights.embedding, weights.embedding_norm, act.x);
-  for (const auto& layer : weights.layers) {
-    TimeMix(ops, layer, act);
-    ChannelMix(ops, layer, act);
+// The generation, as segment.h takes it.
+struct Rwkv7 {
+  template <typename Matrix, typename Table>
+  using Weights = Rwkv7Weights<Matrix, Table>;
+  using Activations = Rwkv7Activations;
+
+  // One step of a segment: from the embedding, or from the rows already in `act.x` and `act.v_first`, through its
+  // layers, and to the outputs of `batch` if it has the head.
+  template <Rwkv7Ops Ops>
+  static void Run(Ops& ops, const Weights<typename Ops::Matrix, typename Ops::Table>& weights, const Batch& batch,
+                  const Activations& act) {
+    Enter(ops, weights.ends, act.x);
+    for (const auto& layer : weights.layers) {
+      TimeMix(ops, layer, act);
+      ChannelMix(ops, layer, act);
+    }
+    Leave(ops, weights.ends, batch, act.x, act.hidden);
   }
-  if (weights.head == nullptr) return;
-  ops.NormRows(act.x, weights.output_norm, batch.output_rows, act.hidden);
-  ops.Head(*weights.head, act.hidden, batch.logits);
-}
+};
 
 }  // namespace skein::kit
 

@@ -2,8 +2,10 @@
 #ifndef SKEIN_BACKENDS_KIT_RWKV7_ACTIVATIONS_H_
 #define SKEIN_BACKENDS_KIT_RWKV7_ACTIVATIONS_H_
 
+#include <array>
 #include <cstdint>
 
+#include "kit/activations.h"
 #include "kit/ops.h"
 #include "skein/backend.h"
 
@@ -19,41 +21,28 @@ struct Rwkv7Activations {
   // What comes after the first products takes the place of what only they read.
   Rows y, w, kk, value_gate, a, g;  // of xr, xw, xk, xv, xa, xg
   Rows hidden;                      // of xr: the output rows after the last norm, as many as are wanted
-};
 
-// Floats of memory that the activations take per row.
-inline uint64_t Rwkv7ActivationFloats(const skein_backend_model& m) {
-  return 11 * uint64_t{m.d_model} + m.rank_decay + m.rank_iclr + m.rank_value + m.rank_gate + m.d_ffn;
-}
-
-// Lays the activations of a step of `num_rows` rows out in `memory` of num_rows * Rwkv7ActivationFloats.
-inline Rwkv7Activations LayOutRwkv7(const skein_backend_model& m, uint32_t num_rows, uint32_t num_output_rows,
-                                    float* memory) {
-  const auto take = [&memory, num_rows](uint32_t width) {
-    const Rows rows = {memory, num_rows, width};
-    memory += size_t{num_rows} * width;
-    return rows;
-  };
-  const uint32_t C = m.d_model;
-  Rwkv7Activations act;
-  for (Rows* rows :
-       {&act.x, &act.v_first, &act.xr, &act.xw, &act.xk, &act.xv, &act.xa, &act.xg, &act.r, &act.k, &act.v}) {
-    *rows = take(C);
+  Rwkv7Activations(const skein_backend_model& m, uint32_t num_output_rows, RowDealer& dealer) {
+    const uint32_t C = m.d_model;
+    for (Rows* rows : {&x, &v_first, &xr, &xw, &xk, &xv, &xa, &xg, &r, &k, &v}) *rows = dealer.Take(C);
+    channel = dealer.Take(m.d_ffn);
+    decay_rank = dealer.Take(m.rank_decay);
+    iclr_rank = dealer.Take(m.rank_iclr);
+    value_rank = dealer.Take(m.rank_value);
+    gate_rank = dealer.Take(m.rank_gate);
+    y = xr;
+    w = xw;
+    kk = xk;
+    value_gate = xv;
+    a = xa;
+    g = xg;
+    hidden = FirstRows(xr, num_output_rows);
   }
-  act.channel = take(m.d_ffn);
-  act.decay_rank = take(m.rank_decay);
-  act.iclr_rank = take(m.rank_iclr);
-  act.value_rank = take(m.rank_value);
-  act.gate_rank = take(m.rank_gate);
-  act.y = act.xr;
-  act.w = act.xw;
-  act.kk = act.xk;
-  act.value_gate = act.xv;
-  act.a = act.xa;
-  act.g = act.xg;
-  act.hidden = {act.xr.data, num_output_rows, C};
-  return act;
-}
+
+  // What crosses a cut between segments, by SKEIN_CARRY_*.
+  static constexpr uint32_t kNumCarries = 2;
+  std::array<Rows, kNumCarries> Carries() const { return {x, v_first}; }
+};
 
 }  // namespace skein::kit
 

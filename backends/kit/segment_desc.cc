@@ -33,15 +33,51 @@ void CheckType(const char* what, uint32_t type, uint32_t offered) {
                       std::string("segment: the device has no ") + what + " type " + std::to_string(type));
 }
 
+void CheckGeneration(const skein_backend_model& model, const skein_backend_device& device) {
+  const uint32_t last_variant = model.generation == 5 ? 2 : 0;
+  if (model.generation < 32 && (device.generations >> model.generation & 1) != 0 && model.variant <= last_variant) {
+    return;
+  }
+  throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: the device does not run RWKV generation " +
+                                               std::to_string(model.generation) + ", variant " +
+                                               std::to_string(model.variant));
+}
+
+void CheckHeads(const skein_backend_model& model) {
+  if (model.generation == 4) {
+    CheckEqual("in generation 4 num_heads", model.num_heads, 0);
+    CheckEqual("in generation 4 head_size", model.head_size, 0);
+    return;
+  }
+  CheckRange("head_size", model.head_size, 1, model.d_att);
+  CheckEqual("num_heads * head_size = d_att", uint64_t{model.num_heads} * model.head_size, model.d_att);
+}
+
+// Of a segment with layers. The first layer has no value residual, so a segment of it alone does without that rank.
+void CheckRanks(const skein_segment_desc& desc) {
+  const skein_backend_model& model = desc.model;
+  const bool has_value_residual = desc.first_layer + desc.num_layers > 1;
+  const struct {
+    const char* what;
+    uint32_t rank;
+    uint32_t first_generation, last_generation;
+    uint32_t low;
+  } ranks[] = {
+      {"rank_mix", model.rank_mix, 6, 6, 1},   {"rank_decay", model.rank_decay, 6, 7, 1},
+      {"rank_iclr", model.rank_iclr, 7, 7, 1}, {"rank_value", model.rank_value, 7, 7, has_value_residual ? 1u : 0u},
+      {"rank_gate", model.rank_gate, 7, 7, 1},
+  };
+  for (const auto& rank : ranks) {
+    const bool is_used = model.generation >= rank.first_generation && model.generation <= rank.last_generation;
+    CheckRange(rank.what, rank.rank, is_used ? rank.low : 0, is_used ? kMaxWidth : 0);
+  }
+}
+
 }  // namespace
 
 void CheckSegmentDesc(const skein_segment_desc& desc, const skein_backend_device& device) {
   const skein_backend_model& model = desc.model;
-  if (model.generation >= 32 || (device.generations >> model.generation & 1) == 0 || model.variant != 0) {
-    throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: the device does not run RWKV generation " +
-                                                 std::to_string(model.generation) + ", variant " +
-                                                 std::to_string(model.variant));
-  }
+  CheckGeneration(model, device);
   CheckType("compute", desc.compute_type, device.compute_types);
   CheckType("weight", desc.weight_type, device.weight_types);
 
@@ -49,19 +85,13 @@ void CheckSegmentDesc(const skein_segment_desc& desc, const skein_backend_device
   CheckRange("d_model", model.d_model, 1, kMaxWidth);
   CheckRange("d_ffn", model.d_ffn, 1, kMaxWidth);
   CheckRange("vocab_size", model.vocab_size, 1, kMaxVocabulary);
-  CheckRange("head_size", model.head_size, 1, model.d_model);
-  CheckEqual("num_heads * head_size = d_model", uint64_t{model.num_heads} * model.head_size, model.d_model);
-  CheckEqual("d_att = d_model", model.d_att, model.d_model);
+  CheckRange("d_att", model.d_att, 1, kMaxWidth);
+  if (model.generation == 7) CheckEqual("in generation 7 d_att = d_model", model.d_att, model.d_model);
+  CheckHeads(model);
 
   CheckRange("first_layer", desc.first_layer, 0, model.num_layers);
   CheckRange("num_layers", desc.num_layers, 0, model.num_layers - desc.first_layer);
-  if (desc.num_layers > 0) {
-    CheckRange("rank_decay", model.rank_decay, 1, kMaxWidth);
-    CheckRange("rank_iclr", model.rank_iclr, 1, kMaxWidth);
-    CheckRange("rank_gate", model.rank_gate, 1, kMaxWidth);
-  }
-  // The first layer has no value residual, so a segment of it alone does without the rank.
-  if (desc.first_layer + desc.num_layers > 1) CheckRange("rank_value", model.rank_value, 1, kMaxWidth);
+  if (desc.num_layers > 0) CheckRanks(desc);
 
   constexpr uint32_t kKnownFlags = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
   CheckEqual("no flags but EMBEDDING and HEAD:", desc.flags & ~kKnownFlags, 0);

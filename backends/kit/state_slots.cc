@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <string>
 
-#include "kit/rwkv7_weights.h"
+#include "kit/layer_state.h"
 
 namespace skein::kit {
 
 uint64_t StateSlots::StateFloats(const skein_segment_desc& desc) {
-  return CheckedProduct(desc.num_layers, Rwkv7LayerStateFloats(desc.model));
+  return CheckedProduct(desc.num_layers, LayerStateFloats(desc.model));
 }
 
 StateSlots::StateSlots(const skein_host& host, const skein_segment_desc& desc, WkvOrder order)
@@ -17,9 +17,15 @@ StateSlots::StateSlots(const skein_host& host, const skein_segment_desc& desc, W
       d_model_(desc.model.d_model),
       num_heads_(desc.model.num_heads),
       head_size_(desc.model.head_size),
-      order_(order),
+      is_turned_(desc.model.generation == 7 && order != WkvOrder::kValueKey),
       state_floats_(StateFloats(desc)),
-      states_(host, CheckedProduct(uint64_t{num_slots_} + 1, state_floats_), "states") {}
+      states_(host, CheckedProduct(uint64_t{num_slots_} + 1, state_floats_), "states") {
+  if (desc.model.generation != 4) return;
+  float* initial = states_.data() + num_slots_ * state_floats_;
+  for (uint32_t layer = 1; layer <= num_layers_; ++layer) {
+    std::fill_n(initial + layer * LayerStateFloats(desc.model) - desc.model.d_att, desc.model.d_att, kInitialExponent);
+  }
+}
 
 void StateSlots::CheckSlot(uint32_t slot) const {
   if (slot < num_slots_) return;
@@ -59,7 +65,7 @@ void StateSlots::Import(uint32_t slot, const float* state, uint64_t num_floats) 
 }
 
 void StateSlots::Convert(const float* from, float* to) const {
-  if (order_ == WkvOrder::kValueKey) {
+  if (!is_turned_) {
     std::copy_n(from, state_floats_, to);
     return;
   }

@@ -10,12 +10,14 @@
 
 namespace skein::kit {
 
-// How a backend keeps the wkv matrix of a head. Canonical is [value][key].
+// How a backend keeps the wkv matrix of a head of RWKV-7. Canonical is [value][key]. Those of RWKV-5 and 6 are kept as
+// they are canonical: [key][value].
 enum class WkvOrder { kValueKey, kKeyValue };
 
 class StateSlots {
  public:
-  // States of `desc.num_layers` layers, each of time_shift [C], channel_shift [C], wkv [H][N][N], all zero.
+  // States of `desc.num_layers` layers, as layer_state.h lays them out. The initial state is set, and the slots are
+  // zero.
   StateSlots(const skein_host& host, const skein_segment_desc& desc, WkvOrder order);
 
   // Floats of one state; the same in every layout.
@@ -37,12 +39,12 @@ class StateSlots {
   const float* At(uint32_t index) const { return states_.data() + index * state_floats_; }
   void CheckSlot(uint32_t slot) const;
   void CheckFloats(const float* state, uint64_t num_floats) const;
-  // Copies a state and, unless the order is canonical, turns each wkv matrix over; its own inverse.
+  // Copies a state and, if it is kept in another order, turns each wkv matrix over; its own inverse.
   void Convert(const float* from, float* to) const;
 
   const uint32_t num_slots_;
   const uint32_t num_layers_, d_model_, num_heads_, head_size_;
-  const WkvOrder order_;
+  const bool is_turned_;  // wkv is kept in another order than the canonical one
   const uint64_t state_floats_;
   HostArray<float> states_;  // [num_slots + 1][state_floats]
 };

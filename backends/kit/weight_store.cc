@@ -48,4 +48,11 @@ TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expecte
           .data = static_cast<const unsigned char*>(tensor.data)};
 }
 
+void FormVector(const TensorView& view, const VectorForm& form, float* out) {
+  ExpandFloats(view.dtype, view.data, view.size(), out);
+  for (uint64_t i = view.size(); i-- > 0;) {  // from the end, so that no element is overwritten before its turn
+    std::fill_n(out + i * form.repeat, form.repeat, Apply(form.formula, out[i]));
+  }
+}
+
 }  // namespace skein::kit

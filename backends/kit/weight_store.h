@@ -1,6 +1,6 @@
 // Collects the tensors of a segment: which are expected, of which role, layer and shape; takes each once; says what is
-// missing; has the backend pack them. The list of expected tensors is the generation's (rwkv7_weights.h); the packed
-// forms are the backend's.
+// missing; has the backend pack them. The list of expected tensors is the generation's (rwkv4_weights.h and the
+// others); the packed forms are the backend's.
 #ifndef SKEIN_BACKENDS_KIT_WEIGHT_STORE_H_
 #define SKEIN_BACKENDS_KIT_WEIGHT_STORE_H_
 
@@ -14,6 +14,7 @@
 
 #include "kit/roles.h"
 #include "kit/tensor.h"
+#include "kit/vector_form.h"
 #include "kit/weight_arena.h"
 #include "skein/backend.h"
 
@@ -31,6 +32,7 @@ struct ExpectedTensor {
   uint32_t layer;
   Use use;
   std::vector<uint64_t> shape;
+  VectorForm form;  // of a kVector
 };
 
 // "TIME_KEY (role 21) of layer 3": how messages speak of a tensor.
@@ -38,6 +40,9 @@ std::string TensorName(uint32_t role, uint32_t layer);
 
 // Checks a tensor's dtype, shape and size against what is expected of it. Throws INVALID_ARGUMENT.
 TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expected);
+
+// Writes the vector in its form: view.size() * form.repeat values.
+void FormVector(const TensorView& view, const VectorForm& form, float* out);
 
 // Rows that are looked up by token id: the tensor itself while it stays mapped, else a copy.
 class Table {
@@ -89,8 +94,8 @@ class WeightStore {
     const bool is_mapped = (tensor.flags & SKEIN_TENSOR_MAPPED) != 0;
     switch (entry.expected.use) {
       case Use::kVector:
-        entry.vector = arena_.Take<float>(view.size());
-        ExpandFloats(view.dtype, view.data, view.size(), entry.vector);
+        entry.vector = arena_.Take<float>(CheckedProduct(view.size(), entry.expected.form.repeat));
+        FormVector(view, entry.expected.form, entry.vector);
         break;
       case Use::kTable:
         entry.table.emplace(arena_, view, is_mapped);

@@ -47,7 +47,43 @@ void NormShiftRow(const float* x, const Moments& moments, const PreviousRow& pre
   });
 }
 
-void DecayRow(float* w, const float* w0, size_t begin, size_t end) {
+void GatedAddRow(float* x, const float* gate, const float* value, size_t begin, size_t end) {
+  ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
+    hn::StoreU(hn::MulAdd(hn::LoadU(d, gate + i), hn::LoadU(d, value + i), hn::LoadU(d, x + i)), d, x + i);
+  });
+}
+
+void NormGateRow(float* y, const kit::Norm& norm, const float* g, size_t head_size, size_t begin, size_t end) {
+  for (size_t head = begin; head < end; head += head_size) {
+    const Moments moments = MomentsOf(y + head, head_size, norm.epsilon);
+    ForEachVector(head, head + head_size, [&](auto d, size_t i) HWY_ATTR {
+      const auto normalized = Normalized(d, y, moments, norm, i);
+      hn::StoreU(g == nullptr ? normalized : hn::Mul(normalized, hn::LoadU(d, g + i)), d, y + i);
+    });
+  }
+}
+
+void DataShiftRow(const float* n, const float* n_before, std::span<const RowBlend> blends, size_t begin, size_t end) {
+  ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
+    const auto now = hn::LoadU(d, n + i);
+    const auto change = hn::Sub(hn::LoadU(d, n_before + i), now);
+    for (const RowBlend& blend : blends) {
+      const auto mix = hn::Add(hn::LoadU(d, blend.mix + i), hn::LoadU(d, blend.out + i));
+      hn::StoreU(hn::MulAdd(change, mix, now), d, blend.out + i);
+    }
+  });
+}
+
+void Decay6Row(float* w, const float* bias, size_t begin, size_t end) {
+  ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
+    const auto x = hn::Add(hn::LoadU(d, w + i), hn::LoadU(d, bias + i));
+    const auto highest = hn::Set(d, 88.0f);  // above, e^x is beyond Exp, and w is 0 long before
+    const auto bounded = hn::IfThenElse(hn::Lt(highest, x), highest, x);
+    hn::StoreU(ExpOrNaN(d, hn::Neg(ExpOrNaN(d, bounded))), d, w + i);
+  });
+}
+
+void Decay7Row(float* w, const float* w0, size_t begin, size_t end) {
   ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
     const auto rate = Sigmoid(d, hn::Add(hn::LoadU(d, w + i), hn::LoadU(d, w0 + i)));
     const auto decay = hn::Exp(d, hn::Mul(rate, hn::Set(d, -0.60653066f)));  // -e^(-1/2)
@@ -107,7 +143,11 @@ namespace skein::onednn {
 HWY_EXPORT(MomentsOf);
 HWY_EXPORT(Normalize);
 HWY_EXPORT(NormShiftRow);
-HWY_EXPORT(DecayRow);
+HWY_EXPORT(GatedAddRow);
+HWY_EXPORT(NormGateRow);
+HWY_EXPORT(DataShiftRow);
+HWY_EXPORT(Decay6Row);
+HWY_EXPORT(Decay7Row);
 HWY_EXPORT(KeysRow);
 HWY_EXPORT(ValueResidualRow);
 HWY_EXPORT(NormBonusGateRow);
@@ -125,8 +165,24 @@ void NormShiftRow(const float* x, const Moments& moments, const PreviousRow& pre
   HWY_DYNAMIC_DISPATCH(NormShiftRow)(x, moments, previous, norm, blends, begin, end);
 }
 
-void DecayRow(float* w, const float* w0, size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(DecayRow)(w, w0, begin, end);
+void GatedAddRow(float* x, const float* gate, const float* value, size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(GatedAddRow)(x, gate, value, begin, end);
+}
+
+void NormGateRow(float* y, const kit::Norm& norm, const float* g, size_t head_size, size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(NormGateRow)(y, norm, g, head_size, begin, end);
+}
+
+void DataShiftRow(const float* n, const float* n_before, std::span<const RowBlend> blends, size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(DataShiftRow)(n, n_before, blends, begin, end);
+}
+
+void Decay6Row(float* w, const float* d, size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(Decay6Row)(w, d, begin, end);
+}
+
+void Decay7Row(float* w, const float* w0, size_t begin, size_t end) {
+  HWY_DYNAMIC_DISPATCH(Decay7Row)(w, w0, begin, end);
 }
 
 void KeysRow(float* k, float* a, float* kk, const float* a0, const float* k_k, const float* k_a, size_t head_size,

@@ -1,7 +1,7 @@
-// The ops between the products, row by row: norms with token shift, decay, keys, value residual, the norm after the
-// recurrence. Formulas are in kit/ops.h; here is what one row, or some heads of one row, takes. For every instruction
-// set of Highway, chosen at run time. Pure functions; pointers are to the whole row, and only channels [begin, end) are
-// written.
+// The ops between the products, row by row: norms with token shift, gates, decays, keys, value residual, the norms
+// after the recurrences. Formulas are in kit/ops.h; here is what one row, or some heads of one row, takes. For every
+// instruction set of Highway, chosen at run time. Pure functions; pointers are to the whole row, and only channels
+// [begin, end) are written.
 #ifndef SKEIN_BACKENDS_ONEDNN_ELEMENTWISE_H_
 #define SKEIN_BACKENDS_ONEDNN_ELEMENTWISE_H_
 
@@ -37,7 +37,17 @@ struct RowBlend {
 void NormShiftRow(const float* x, const Moments& moments, const PreviousRow& previous, const kit::Norm& norm,
                   std::span<const RowBlend> blends, size_t begin, size_t end);
 
-void DecayRow(float* w, const float* w0, size_t begin, size_t end);
+void GatedAddRow(float* x, const float* gate, const float* value, size_t begin, size_t end);
+
+// `g` may be NULL. `begin` and `end` are multiples of `head_size`.
+void NormGateRow(float* y, const kit::Norm& norm, const float* g, size_t head_size, size_t begin, size_t end);
+
+// For each blend: out = n + (n' - n) * (mix + out).
+void DataShiftRow(const float* n, const float* n_before, std::span<const RowBlend> blends, size_t begin, size_t end);
+
+void Decay6Row(float* w, const float* d, size_t begin, size_t end);
+
+void Decay7Row(float* w, const float* w0, size_t begin, size_t end);
 
 // `begin` and `end` are multiples of `head_size`.
 void KeysRow(float* k, float* a, float* kk, const float* a0, const float* k_k, const float* k_a, size_t head_size,

@@ -1,9 +1,10 @@
 #include "onednn/engine.h"
 
 #include <algorithm>
-#include <array>
+#include <set>
 #include <vector>
 
+#include "kit/generations.h"
 #include "kit/plugin_kit.h"
 
 namespace skein::onednn {
@@ -18,9 +19,17 @@ Arithmetic ArithmeticOf(const skein_segment_desc& desc) {
   return desc.compute_type == SKEIN_DTYPE_BF16 ? Arithmetic::kBf16 : Arithmetic::kF32;
 }
 
-// The number of inputs of every matrix.
-std::array<uint32_t, 6> Widths(const skein_backend_model& m) {
-  return {m.d_model, m.d_ffn, m.rank_decay, m.rank_iclr, m.rank_value, m.rank_gate};
+std::vector<kit::ExpectedTensor> Matrices(const skein_segment_desc& desc) {
+  std::vector<kit::ExpectedTensor> tensors = kit::ExpectedTensors<PackedMatrix>(desc);
+  std::erase_if(tensors, [](const kit::ExpectedTensor& tensor) { return tensor.use != kit::Use::kMatrix; });
+  return tensors;
+}
+
+// The numbers of inputs that matrices have, each once.
+std::vector<uint32_t> Widths(const skein_segment_desc& desc) {
+  std::set<uint32_t> widths;
+  for (const kit::ExpectedTensor& matrix : Matrices(desc)) widths.insert(static_cast<uint32_t>(matrix.shape[1]));
+  return {widths.begin(), widths.end()};
 }
 
 PanelPrimitives::Type PrimitivesFor(const skein_segment_desc& desc) {
@@ -32,14 +41,15 @@ std::vector<PanelPrimitives> MakePrimitives(const skein_host& host, const skein_
   const CallerEnvironment environment;
   std::vector<PanelPrimitives> primitives;
   primitives.reserve(num_threads);
-  for (uint32_t i = 0; i < num_threads; ++i) primitives.emplace_back(host, PrimitivesFor(desc), Widths(desc.model));
+  const std::vector<uint32_t> widths = Widths(desc);
+  for (uint32_t i = 0; i < num_threads; ++i) primitives.emplace_back(host, PrimitivesFor(desc), widths);
   return primitives;
 }
 
 uint64_t ExpandedFloats(const skein_segment_desc& desc) {
   if (ArithmeticOf(desc) == Arithmetic::kBf16) return 0;
-  const std::array<uint32_t, 6> widths = Widths(desc.model);
-  return RoundUp(*std::max_element(widths.begin(), widths.end()), 16) * kPanelWidth;
+  const std::vector<uint32_t> widths = Widths(desc);
+  return widths.empty() ? 0 : RoundUp(*std::max_element(widths.begin(), widths.end()), 16) * kPanelWidth;
 }
 
 uint64_t ScratchFloats(const skein_segment_desc& desc) {
@@ -51,15 +61,17 @@ uint64_t ScratchFloats(const skein_segment_desc& desc) {
 uint64_t Bf16Elements(const skein_segment_desc& desc) {
   if (ArithmeticOf(desc) != Arithmetic::kBf16) return 0;
   const skein_backend_model& m = desc.model;
-  const uint64_t ranks = uint64_t{m.rank_decay} + m.rank_iclr + m.rank_value + m.rank_gate;
-  const uint64_t width = std::max({6 * uint64_t{m.d_model}, uint64_t{m.d_ffn}, ranks});
+  const uint64_t ranks = 5 * uint64_t{m.rank_mix} + m.rank_decay + m.rank_iclr + m.rank_value + m.rank_gate;
+  const uint64_t width = std::max({6 * uint64_t{m.d_model}, uint64_t{m.d_att}, uint64_t{m.d_ffn}, ranks});
   return kit::CheckedProduct(uint64_t{desc.max_tokens} + 16, width) + 8 * 32;  // each input begins at a cache line
 }
 
 uint64_t RowWork(const skein_segment_desc& desc) {
-  const skein_backend_model& m = desc.model;
-  const uint64_t ranks = uint64_t{m.rank_decay} + m.rank_iclr + m.rank_value + m.rank_gate;
-  return desc.num_layers * uint64_t{m.d_model} * (4 * uint64_t{m.d_model} + 2 * uint64_t{m.d_ffn} + 2 * ranks);
+  uint64_t work = 0;
+  for (const kit::ExpectedTensor& matrix : Matrices(desc)) {
+    if (matrix.role != SKEIN_ROLE_HEAD) work += matrix.shape[0] * matrix.shape[1];
+  }
+  return work;
 }
 
 }  // namespace
@@ -80,7 +92,7 @@ Engine::Engine(const skein_host& host, const skein_segment_desc& desc)
 uint64_t Engine::ScratchBytes(const skein_host& host, const skein_segment_desc& desc) {
   const CallerEnvironment environment;
   const uint64_t thread_bytes =
-      ScratchFloats(desc) * sizeof(float) + PanelPrimitives::ScratchpadBytes(PrimitivesFor(desc), Widths(desc.model));
+      ScratchFloats(desc) * sizeof(float) + PanelPrimitives::ScratchpadBytes(PrimitivesFor(desc), Widths(desc));
   return kit::CheckedProduct(host.concurrency(host.context), thread_bytes) + Bf16Elements(desc) * sizeof(uint16_t);
 }
 

@@ -28,14 +28,33 @@ Ops::Share Ops::ShareOf(uint64_t total, uint64_t step) const {
 }
 
 template <typename Body>
-void Ops::ForMyHeads(uint32_t num_rows, uint32_t width, const Body& body) const {
-  const uint64_t heads = width / shared_.head_size;
-  const Share share = ShareOf(num_rows * heads);
+void Ops::ForMyChannels(uint32_t num_rows, uint32_t width, uint64_t step, const Body& body) const {
+  const uint64_t steps = (width + step - 1) / step;
+  const Share share = ShareOf(num_rows * steps);
   for (uint64_t item = share.begin; item < share.end;) {
-    const uint64_t row = item / heads;
-    const uint64_t end = std::min(share.end, (row + 1) * heads);
-    body(static_cast<uint32_t>(row), (item - row * heads) * shared_.head_size, (end - row * heads) * shared_.head_size);
+    const uint64_t row = item / steps;
+    const uint64_t end = std::min(share.end, (row + 1) * steps);
+    body(static_cast<uint32_t>(row), (item - row * steps) * step,
+         std::min<uint64_t>((end - row * steps) * step, width));
     item = end;
+  }
+}
+
+template <typename Body>
+void Ops::ForMyHeads(uint32_t num_rows, uint32_t width, const Body& body) const {
+  ForMyChannels(num_rows, width, shared_.head_size, body);
+}
+
+template <typename Body>
+void Ops::ForMyRecurrences(uint32_t num_rows, uint32_t width, uint64_t step, const Body& body) const {
+  const uint64_t steps = (width + step - 1) / step;
+  const Share share = ShareOf(num_rows * steps);  // of steps of rows, given to the step's first row
+  for (const kit::Sequence& sequence : shared_.batch.sequences) {
+    for (uint64_t i = 0; i < steps; ++i) {
+      const uint64_t item = sequence.first_row * steps + i * sequence.num_rows;
+      if (item < share.begin || item >= share.end) continue;
+      body(sequence, i * step, std::min<uint64_t>((i + 1) * step, width));
+    }
   }
 }
 
@@ -70,9 +89,12 @@ void Ops::NormShiftMyRows(Rows x, const Norm& norm, size_t state, std::span<cons
     if (begin > first) previous = {x[begin - 1], false, MomentsOf(x[begin - 1], x.width, norm.epsilon)};
     for (uint64_t t = begin; t < end; ++t) {
       std::array<RowBlend, kMaxBlends> row_blends;
-      for (size_t i = 0; i < blends.size(); ++i) row_blends[i] = {blends[i].mix, blends[i].out[t]};
+      size_t num_blends = 0;
+      for (const kit::Blend& blend : blends) {
+        if (blend.mix != nullptr) row_blends[num_blends++] = {blend.mix, blend.out[t]};
+      }
       const Moments moments = MomentsOf(x[t], x.width, norm.epsilon);
-      NormShiftRow(x[t], moments, previous, norm, {row_blends.data(), blends.size()}, channels.begin, channels.end);
+      NormShiftRow(x[t], moments, previous, norm, {row_blends.data(), num_blends}, channels.begin, channels.end);
       previous = {x[t], false, moments};
     }
     // Whoever reads the old shift row writes the new one, after it: they may lie in one place.
@@ -98,6 +120,15 @@ void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
   const std::span<Operand> used(operands.data(), count);
   if (shared_.arithmetic == Arithmetic::kBf16) RoundInputs(used);
   RunMyPanels(used);
+  Synchronize();
+}
+
+void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Rows out) {
+  const Share share = ShareOf(out.count);
+  for (uint64_t i = share.begin; i < share.end; ++i) {
+    const float* row = x[rows[i]];
+    Normalize(row, MomentsOf(row, x.width, norm.epsilon), norm, 0, x.width, out[i]);
+  }
   Synchronize();
 }
 
@@ -174,8 +205,75 @@ void Ops::RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, ui
   FinishTile(scratch_.tile, num_rows, std::min(kPanelWidth, weight.num_outputs() - column), operand.then, out.data());
 }
 
-void Ops::Decay(Rows w, const float* w0) {
-  ForMyHeads(w.count, w.width, [&](uint32_t t, size_t begin, size_t end) { DecayRow(w[t], w0, begin, end); });
+void Ops::GatedAdd(Rows x, Rows gate, Rows value) {
+  ForMyChannels(x.count, x.width, kLineFloats,
+                [&](uint32_t t, size_t begin, size_t end) { GatedAddRow(x[t], gate[t], value[t], begin, end); });
+  Synchronize();
+}
+
+void Ops::Wkv4(const kit::Wkv4Inputs& in, size_t state, Rows y) {
+  const auto run = [&](const kit::Sequence& sequence, size_t begin, size_t end) {
+    const uint32_t row = sequence.first_row;
+    Wkv4Channels({.r = in.r[row],
+                  .k = in.k[row],
+                  .v = in.v[row],
+                  .decay = in.decay,
+                  .bonus = in.bonus,
+                  .y = y[row],
+                  .width = y.width,
+                  .num_tokens = sequence.num_rows},
+                 begin, end, sequence.read_state + state,
+                 sequence.write_state == nullptr ? nullptr : sequence.write_state + state);
+  };
+  ForMyRecurrences(y.count, y.width, kLineFloats, run);
+  Synchronize();
+}
+
+void Ops::Wkv5(const kit::Wkv5Inputs& in, size_t state, Rows y) {
+  const uint32_t n = shared_.head_size;
+  ForMyRecurrences(y.count, y.width, n, [&](const kit::Sequence& sequence, size_t begin, size_t) {
+    const uint32_t row = sequence.first_row;
+    const size_t head_state = state + begin * n;
+    Wkv5Head({.r = in.r[row] + begin,
+              .w = in.w + row * in.w_stride + begin,
+              .k = in.k[row] + begin,
+              .v = in.v[row] + begin,
+              .bonus = in.bonus + begin,
+              .y = y[row] + begin,
+              .row_stride = y.width,
+              .w_stride = in.w_stride,
+              .num_tokens = sequence.num_rows,
+              .head_size = n},
+             sequence.read_state + head_state,
+             sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
+  });
+  Synchronize();
+}
+
+void Ops::NormGate(Rows y, const Norm& norm, Rows g) {
+  ForMyHeads(y.count, y.width, [&](uint32_t t, size_t begin, size_t end) {
+    NormGateRow(y[t], norm, g.data == nullptr ? nullptr : g[t], shared_.head_size, begin, end);
+  });
+  Synchronize();
+}
+
+void Ops::DataShift(Rows n, Rows n_before, std::initializer_list<kit::Blend> blends) {
+  ForMyChannels(n.count, n.width, kLineFloats, [&](uint32_t t, size_t begin, size_t end) {
+    std::array<RowBlend, kMaxBlends> row_blends;
+    size_t num_blends = 0;
+    for (const kit::Blend& blend : blends) row_blends[num_blends++] = {blend.mix, blend.out[t]};
+    DataShiftRow(n[t], n_before[t], {row_blends.data(), num_blends}, begin, end);
+  });
+  Synchronize();
+}
+
+void Ops::Decay6(Rows w, const float* d) {
+  ForMyHeads(w.count, w.width, [&](uint32_t t, size_t begin, size_t end) { Decay6Row(w[t], d, begin, end); });
+  Synchronize();
+}
+
+void Ops::Decay7(Rows w, const float* w0) {
+  ForMyHeads(w.count, w.width, [&](uint32_t t, size_t begin, size_t end) { Decay7Row(w[t], w0, begin, end); });
   Synchronize();
 }
 
@@ -195,28 +293,22 @@ void Ops::ValueResidual(Rows v, Rows v_first, Rows gate, const float* v0) {
 
 void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
   const uint32_t n = shared_.head_size;
-  const uint32_t heads = y.width / n;
-  const Share share = ShareOf(uint64_t{y.count} * heads);  // of heads of rows, given to the head's first row
-  for (const kit::Sequence& sequence : shared_.batch.sequences) {
-    for (uint32_t head = 0; head < heads; ++head) {
-      const uint64_t item = uint64_t{sequence.first_row} * heads + uint64_t{head} * sequence.num_rows;
-      if (item < share.begin || item >= share.end) continue;
-      const uint32_t row = sequence.first_row;
-      const size_t channel = size_t{head} * n, head_state = state + channel * n;
-      Wkv7Head({.r = in.r[row] + channel,
-                .w = in.w[row] + channel,
-                .k = in.k[row] + channel,
-                .v = in.v[row] + channel,
-                .kk = in.kk[row] + channel,
-                .b = in.b[row] + channel,
-                .y = y[row] + channel,
-                .row_stride = y.width,
-                .num_tokens = sequence.num_rows,
-                .head_size = n},
-               sequence.read_state + head_state,
-               sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
-    }
-  }
+  ForMyRecurrences(y.count, y.width, n, [&](const kit::Sequence& sequence, size_t begin, size_t) {
+    const uint32_t row = sequence.first_row;
+    const size_t head_state = state + begin * n;
+    Wkv7Head({.r = in.r[row] + begin,
+              .w = in.w[row] + begin,
+              .k = in.k[row] + begin,
+              .v = in.v[row] + begin,
+              .kk = in.kk[row] + begin,
+              .b = in.b[row] + begin,
+              .y = y[row] + begin,
+              .row_stride = y.width,
+              .num_tokens = sequence.num_rows,
+              .head_size = n},
+             sequence.read_state + head_state,
+             sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
+  });
   Synchronize();
 }
 
@@ -225,15 +317,6 @@ void Ops::NormBonusGate(Rows y, const Norm& norm, const kit::Wkv7Inputs& in, con
     NormBonusGateRow(y[t], norm, {.r = in.r[t], .k = in.k[t], .v = in.v[t], .g = g[t], .bonus = bonus},
                      shared_.head_size, begin, end);
   });
-  Synchronize();
-}
-
-void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Rows out) {
-  const Share share = ShareOf(out.count);
-  for (uint64_t i = share.begin; i < share.end; ++i) {
-    const float* row = x[rows[i]];
-    Normalize(row, MomentsOf(row, x.width, norm.epsilon), norm, 0, x.width, out[i]);
-  }
   Synchronize();
 }
 

@@ -24,8 +24,8 @@ namespace skein::onednn {
 struct SharedStep {
   const kit::Batch& batch;
   Arithmetic arithmetic;
-  uint32_t head_size;
-  uint16_t* x_bf16;  // scratch for the inputs of one Multiply, if arithmetic is kBf16
+  uint32_t head_size;  // 0 in generation 4
+  uint16_t* x_bf16;    // scratch for the inputs of one Multiply, if arithmetic is kBf16
 
   SpinBarrier barrier = {};
   std::atomic<bool> has_failed = false;  // oneDNN reported an error; the results are worth nothing
@@ -51,14 +51,25 @@ class Ops {
   void Embed(const Table& table, const kit::Norm& norm, kit::Rows x);
   void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
   void Multiply(std::initializer_list<kit::Product<Matrix>> products);
-  void Decay(kit::Rows w, const float* w0);
+  void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
+  void Head(const Matrix& weight, kit::Rows in, std::span<float* const> out);
+
+  void GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value);
+
+  void Wkv4(const kit::Wkv4Inputs& inputs, size_t state, kit::Rows y);
+
+  void Wkv5(const kit::Wkv5Inputs& inputs, size_t state, kit::Rows y);
+  void NormGate(kit::Rows y, const kit::Norm& norm, kit::Rows g);
+
+  void DataShift(kit::Rows n, kit::Rows n_before, std::initializer_list<kit::Blend> blends);
+  void Decay6(kit::Rows w, const float* d);
+
+  void Decay7(kit::Rows w, const float* w0);
   void Keys(kit::Rows k, kit::Rows a, kit::Rows kk, const float* a0, const float* k_k, const float* k_a);
   void ValueResidual(kit::Rows v, kit::Rows v_first, kit::Rows gate, const float* v0);
   void Wkv7(const kit::Wkv7Inputs& inputs, size_t state, kit::Rows y);
   void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus,
                      kit::Rows g);
-  void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
-  void Head(const Matrix& weight, kit::Rows in, std::span<float* const> out);
 
  private:
   // A range of items.
@@ -69,9 +80,17 @@ class Ops {
   // This participant's part of `total`, in multiples of `step`; the parts of all participants are the whole.
   Share ShareOf(uint64_t total, uint64_t step = 1) const;
 
-  // Calls body(row, begin, end) for this participant's part of `num_rows` rows of `width` channels, cut at heads.
+  // Calls body(row, begin, end) for this participant's part of `num_rows` rows of `width` channels, cut at multiples of
+  // `step` channels.
+  template <typename Body>
+  void ForMyChannels(uint32_t num_rows, uint32_t width, uint64_t step, const Body& body) const;
+  // The same, cut at heads.
   template <typename Body>
   void ForMyHeads(uint32_t num_rows, uint32_t width, const Body& body) const;
+  // Calls body(sequence, begin, end) for this participant's part of the recurrences over `width` channels, cut at
+  // multiples of `step` channels: all tokens of a sequence, for channels [begin, end).
+  template <typename Body>
+  void ForMyRecurrences(uint32_t num_rows, uint32_t width, uint64_t step, const Body& body) const;
 
   // One product's place in a Multiply.
   struct Operand {
@@ -97,7 +116,7 @@ class Ops {
   const uint32_t count_;
 };
 
-static_assert(kit::Rwkv7Ops<Ops>);
+static_assert(kit::Rwkv4Ops<Ops> && kit::Rwkv5Ops<Ops> && kit::Rwkv6Ops<Ops> && kit::Rwkv7Ops<Ops>);
 
 }  // namespace skein::onednn
 

@@ -216,6 +216,10 @@ void FinishTile(const float* tile, uint32_t num_rows, uint32_t num_columns, kit:
     case kit::Then::kSigmoid:
       FinishRows(tile, num_rows, num_columns, out, [](auto d, auto y, const float*) HWY_ATTR { return Sigmoid(d, y); });
       break;
+    case kit::Then::kSilu:
+      FinishRows(tile, num_rows, num_columns, out,
+                 [](auto d, auto y, const float*) HWY_ATTR { return hn::Mul(y, Sigmoid(d, y)); });
+      break;
     case kit::Then::kReluSquare:
       FinishRows(tile, num_rows, num_columns, out, [](auto d, auto y, const float*) HWY_ATTR {
         const auto zero = hn::Zero(d);

@@ -9,9 +9,98 @@
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {
 
+// All tokens for the vector of channels that begins at `c`.
+template <class D>
+HWY_INLINE void Wkv4Vector(D d, const Wkv4Rows& rows, size_t c, const float* before, float* after) {
+  using V = hn::Vec<D>;
+  const V decay = hn::LoadU(d, rows.decay + c), bonus = hn::LoadU(d, rows.bonus + c);
+  V a = hn::LoadU(d, before + c);
+  V b = hn::LoadU(d, before + rows.width + c);
+  V p = hn::LoadU(d, before + 2 * rows.width + c);
+
+  // With q = max(p, k): e^(p - q) and e^(k - q), of which the one that is e^0 takes no exponential. What is not finite
+  // stays visible: then q - q is not 0.
+  struct Parts {
+    V past, now, q;
+  };
+  const auto compare = [d](V past, V now) HWY_ATTR {
+    const auto is_past_greater = hn::Lt(now, past);
+    const V q = hn::IfThenElse(is_past_greater, past, now);
+    const V greater = hn::Add(hn::Set(d, 1.0f), hn::Sub(q, q));
+    const V less = ExpOrNaN(d, hn::Neg(hn::Abs(hn::Sub(past, now))));
+    return Parts{hn::IfThenElse(is_past_greater, greater, less), hn::IfThenElse(is_past_greater, less, greater), q};
+  };
+
+  for (uint32_t t = 0; t < rows.num_tokens; ++t) {
+    const size_t at = t * rows.width + c;
+    const V k = hn::LoadU(d, rows.k + at), v = hn::LoadU(d, rows.v + at);
+    const Parts out = compare(p, hn::Add(bonus, k));
+    const V values = hn::MulAdd(out.past, a, hn::Mul(out.now, v));
+    const V weights = hn::MulAdd(out.past, b, out.now);
+    hn::StoreU(hn::Div(hn::Mul(hn::LoadU(d, rows.r + at), values), weights), d, rows.y + at);
+
+    const Parts next = compare(hn::Add(p, decay), k);
+    a = hn::MulAdd(next.past, a, hn::Mul(next.now, v));
+    b = hn::MulAdd(next.past, b, next.now);
+    p = next.q;
+  }
+  if (after == nullptr) return;
+  hn::StoreU(a, d, after + c);
+  hn::StoreU(b, d, after + rows.width + c);
+  hn::StoreU(p, d, after + 2 * rows.width + c);
+}
+
+void Wkv4Channels(const Wkv4Rows& rows, size_t begin, size_t end, const float* before, float* after) {
+  ForEachVector(begin, end, [&](auto d, size_t c) HWY_ATTR { Wkv4Vector(d, rows, c, before, after); });
+}
+
+// All tokens for kVectors vectors of values, beginning with value `first`. The state is kept [key][value], so that a
+// vector holds values, which do not depend on each other, and one pass over the state per token does.
+template <size_t kVectors, class D>
+HWY_INLINE void Wkv5Values(D d, const Wkv5Rows& head, size_t first, const float* before, float* after) {
+  using V = hn::Vec<D>;
+  const size_t lanes = hn::Lanes(d);
+  const size_t n = head.head_size;
+  for (uint32_t t = 0; t < head.num_tokens; ++t) {
+    const size_t row = t * head.row_stride;
+    const float *r = head.r + row, *w = head.w + t * head.w_stride, *k = head.k + row;
+    const float* from = t == 0 ? before : after;
+    // The token's own part of y: v times one number, since the bonus weighs keys.
+    const V own = hn::Set(d, Sum(n, [&](auto lane_tag, size_t i) HWY_ATTR {
+                            const auto match = hn::Mul(hn::LoadU(lane_tag, r + i), hn::LoadU(lane_tag, k + i));
+                            return hn::Mul(match, hn::LoadU(lane_tag, head.bonus + i));
+                          }));
+    V v[kVectors], y[kVectors];
+    for (size_t i = 0; i < kVectors; ++i) {
+      v[i] = hn::LoadU(d, head.v + row + first + i * lanes);
+      y[i] = hn::Mul(own, v[i]);
+    }
+    for (size_t key = 0; key < n; ++key) {
+      const V rk = hn::Set(d, r[key]), wk = hn::Set(d, w[key]), kk = hn::Set(d, k[key]);
+      for (size_t i = 0; i < kVectors; ++i) {
+        const size_t at = key * n + first + i * lanes;
+        const V s = hn::LoadU(d, from + at);
+        y[i] = hn::MulAdd(s, rk, y[i]);
+        hn::StoreU(hn::MulAdd(s, wk, hn::Mul(v[i], kk)), d, after + at);
+      }
+    }
+    for (size_t i = 0; i < kVectors; ++i) hn::StoreU(y[i], d, head.y + row + first + i * lanes);
+  }
+}
+
+void Wkv5Head(const Wkv5Rows& head, const float* before, float* after) {
+  const Floats d;
+  const size_t lanes = hn::Lanes(d);
+  const size_t n = head.head_size;
+  size_t value = 0;
+  for (; value + 4 * lanes <= n; value += 4 * lanes) Wkv5Values<4>(d, head, value, before, after);
+  for (; value + lanes <= n; value += lanes) Wkv5Values<1>(d, head, value, before, after);
+  for (; value < n; ++value) Wkv5Values<1>(OneFloat(), head, value, before, after);
+}
+
 // All tokens for kVectors vectors of values, beginning with value `first`.
 template <size_t kVectors, class D>
-HWY_INLINE void WkvValues(D d, const WkvHead& head, size_t first, const float* before, float* after) {
+HWY_INLINE void Wkv7Values(D d, const Wkv7Rows& head, size_t first, const float* before, float* after) {
   using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
   const size_t n = head.head_size;
@@ -57,14 +146,14 @@ HWY_INLINE void WkvValues(D d, const WkvHead& head, size_t first, const float* b
   }
 }
 
-void Wkv7Head(const WkvHead& head, const float* before, float* after) {
+void Wkv7Head(const Wkv7Rows& head, const float* before, float* after) {
   const Floats d;
   const size_t lanes = hn::Lanes(d);
   const size_t n = head.head_size;
   size_t value = 0;
-  for (; value + 4 * lanes <= n; value += 4 * lanes) WkvValues<4>(d, head, value, before, after);
-  for (; value + lanes <= n; value += lanes) WkvValues<1>(d, head, value, before, after);
-  for (; value < n; ++value) WkvValues<1>(OneFloat(), head, value, before, after);
+  for (; value + 4 * lanes <= n; value += 4 * lanes) Wkv7Values<4>(d, head, value, before, after);
+  for (; value + lanes <= n; value += lanes) Wkv7Values<1>(d, head, value, before, after);
+  for (; value < n; ++value) Wkv7Values<1>(OneFloat(), head, value, before, after);
 }
 
 }  // namespace skein::onednn::HWY_NAMESPACE
@@ -73,9 +162,19 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace skein::onednn {
 
+HWY_EXPORT(Wkv4Channels);
+HWY_EXPORT(Wkv5Head);
 HWY_EXPORT(Wkv7Head);
 
-void Wkv7Head(const WkvHead& head, const float* before, float* after) {
+void Wkv4Channels(const Wkv4Rows& rows, size_t begin, size_t end, const float* before, float* after) {
+  HWY_DYNAMIC_DISPATCH(Wkv4Channels)(rows, begin, end, before, after);
+}
+
+void Wkv5Head(const Wkv5Rows& head, const float* before, float* after) {
+  HWY_DYNAMIC_DISPATCH(Wkv5Head)(head, before, after);
+}
+
+void Wkv7Head(const Wkv7Rows& head, const float* before, float* after) {
   HWY_DYNAMIC_DISPATCH(Wkv7Head)(head, before, after);
 }
 

@@ -1,5 +1,5 @@
-// The recurrence of RWKV-7 for one head of one stream. For every instruction set of Highway, chosen at run time. Pure
-// functions.
+// The recurrences: of RWKV-4 for some channels of one stream, of RWKV-5, 6 and 7 for one head of one stream. For every
+// instruction set of Highway, chosen at run time. Pure functions.
 #ifndef SKEIN_BACKENDS_ONEDNN_TIME_MIX_H_
 #define SKEIN_BACKENDS_ONEDNN_TIME_MIX_H_
 
@@ -8,9 +8,38 @@
 
 namespace skein::onednn {
 
+// A stream's consecutive tokens: pointers to the whole row of the first token, `width` floats from one token to the
+// next.
+struct Wkv4Rows {
+  const float *r, *k, *v;      // kit::Wkv4Inputs
+  const float *decay, *bonus;  // [width]
+  float* y;
+  size_t width;
+  uint32_t num_tokens;  // at least 1
+};
+
+// The recurrence of kit::Rwkv4Ops for channels [begin, end). `before` and `after`: a, b, p, each [width]; they may be
+// the same. `after` NULL: the new state is not kept.
+void Wkv4Channels(const Wkv4Rows& rows, size_t begin, size_t end, const float* before, float* after);
+
+// One head's channels of consecutive tokens, as in Wkv7Rows.
+struct Wkv5Rows {
+  const float *r, *w, *k, *v;  // kit::Wkv5Inputs
+  const float* bonus;          // [N]
+  float* y;
+  size_t row_stride;
+  size_t w_stride;      // floats from a token's decay to the next one's, or 0
+  uint32_t num_tokens;  // at least 1
+  uint32_t head_size;
+};
+
+// Per token: y = (S + (bonus * k) v^T)^T r; S = diag(w) S + k v^T. `before` and `after`: [N keys][N values]; they may
+// be the same.
+void Wkv5Head(const Wkv5Rows& head, const float* before, float* after);
+
 // One head's channels of consecutive tokens: pointers to the first token, `row_stride` floats from one token to the
 // next.
-struct WkvHead {
+struct Wkv7Rows {
   const float *r, *w, *k, *v, *kk, *b;  // kit::Wkv7Inputs
   float* y;
   size_t row_stride;
@@ -21,7 +50,7 @@ struct WkvHead {
 // Per token: S = S (diag(w) - kk b^T) + v k^T; y = S r. The state is kept [key][value], so that a vector holds values,
 // which do not depend on each other: no sums across lanes, and one pass over the state per token. `before` and `after`:
 // [N][N]; they may be the same.
-void Wkv7Head(const WkvHead& head, const float* before, float* after);
+void Wkv7Head(const Wkv7Rows& head, const float* before, float* after);
 
 }  // namespace skein::onednn
 

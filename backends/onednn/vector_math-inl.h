@@ -60,6 +60,11 @@ HWY_INLINE V Sigmoid(D d, V x) {
 }
 
 template <class D, class V>
+HWY_INLINE V ExpOrNaN(D d, V x) {
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+}
+
+template <class D, class V>
 HWY_INLINE V TanhOrNaN(D d, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, hn::Tanh(d, x));
 }

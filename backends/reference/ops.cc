@@ -52,6 +52,9 @@ void Put(kit::Then then, float value, float& out) {
     case kit::Then::kSigmoid:
       out = Sigmoid(value);
       break;
+    case kit::Then::kSilu:
+      out = value * Sigmoid(value);
+      break;
     case kit::Then::kReluSquare:
       out = value < 0 ? 0 : value * value;
       break;
@@ -79,7 +82,9 @@ void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_lis
       for (uint32_t c = 0; c < x.width; ++c) {
         const float n = Normalized(x[t][c], now, norm, c);
         const float previous = i == 0 ? sequence.read_state[state + c] : Normalized(x[t - 1][c], before, norm, c);
-        for (const kit::Blend& blend : blends) blend.out[t][c] = n + (previous - n) * blend.mix[c];
+        for (const kit::Blend& blend : blends) {
+          if (blend.mix != nullptr) blend.out[t][c] = n + (previous - n) * blend.mix[c];
+        }
       }
     }
     if (sequence.write_state == nullptr) continue;
@@ -98,7 +103,112 @@ void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
   }
 }
 
-void Ops::Decay(Rows w, const float* w0) {
+void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Rows out) {
+  for (uint32_t i = 0; i < out.count; ++i) LayerNorm(x[rows[i]], x.width, norm, out[i]);
+}
+
+void Ops::Head(const Matrix& weight, Rows in, std::span<float* const> out) {
+  for (size_t i = 0; i < out.size(); ++i) {
+    for (uint64_t token = 0; token < weight.num_rows(); ++token) {
+      out[i][token] = Dot(weight[token], in[i], in.width);
+    }
+  }
+}
+
+void Ops::GatedAdd(Rows x, Rows gate, Rows value) {
+  for (uint32_t t = 0; t < x.count; ++t) {
+    for (uint32_t c = 0; c < x.width; ++c) x[t][c] += gate[t][c] * value[t][c];
+  }
+}
+
+void Ops::Wkv4(const kit::Wkv4Inputs& in, size_t state, Rows y) {
+  const size_t width = y.width;
+  for (const kit::Sequence& sequence : batch_.sequences) {
+    for (size_t c = 0; c < width; ++c) {
+      const float* before = sequence.read_state + state + c;
+      float a = before[0], b = before[width], p = before[2 * width];
+      for (uint32_t t = sequence.first_row; t < sequence.first_row + sequence.num_rows; ++t) {
+        const float k = in.k[t][c], v = in.v[t][c];
+        const float now = in.bonus[c] + k;
+        float q = std::max(p, now);
+        float past_part = std::exp(p - q), now_part = std::exp(now - q);
+        y[t][c] = in.r[t][c] * (past_part * a + now_part * v) / (past_part * b + now_part);
+
+        const float past = p + in.decay[c];
+        q = std::max(past, k);
+        past_part = std::exp(past - q);
+        now_part = std::exp(k - q);
+        a = past_part * a + now_part * v;
+        b = past_part * b + now_part;
+        p = q;
+      }
+      if (sequence.write_state == nullptr) continue;
+      float* after = sequence.write_state + state + c;
+      after[0] = a;
+      after[width] = b;
+      after[2 * width] = p;
+    }
+  }
+}
+
+float* Ops::HeadState(const kit::Sequence& sequence, size_t head_state) const {
+  const float* before = sequence.read_state + head_state;
+  float* after = sequence.write_state == nullptr ? scratch_state_ : sequence.write_state + head_state;
+  if (after != before) std::copy_n(before, size_t{head_size_} * head_size_, after);
+  return after;
+}
+
+void Ops::Wkv5(const kit::Wkv5Inputs& in, size_t state, Rows y) {
+  const uint32_t n = head_size_;
+  for (const kit::Sequence& sequence : batch_.sequences) {
+    for (uint32_t head = 0; head < y.width; head += n) {
+      float* s = HeadState(sequence, state + size_t{head} * n);
+      for (uint32_t t = sequence.first_row; t < sequence.first_row + sequence.num_rows; ++t) {
+        const float *r = in.r[t] + head, *k = in.k[t] + head, *v = in.v[t] + head;
+        const float *w = in.w + t * in.w_stride + head, *bonus = in.bonus + head;
+        for (uint32_t j = 0; j < n; ++j) {  // value
+          float out = 0;
+          for (uint32_t i = 0; i < n; ++i) {  // key
+            float& cell = s[size_t{i} * n + j];
+            const float added = k[i] * v[j];
+            out += r[i] * (cell + bonus[i] * added);
+            cell = w[i] * cell + added;
+          }
+          y[t][head + j] = out;
+        }
+      }
+    }
+  }
+}
+
+void Ops::NormGate(Rows y, const Norm& norm, Rows g) {
+  for (uint32_t t = 0; t < y.count; ++t) {
+    for (uint32_t head = 0; head < y.width; head += head_size_) {
+      const Moments moments = MomentsOf(y[t] + head, head_size_, norm.epsilon);
+      for (uint32_t c = head; c < head + head_size_; ++c) {
+        y[t][c] = Normalized(y[t][c], moments, norm, c) * (g.data == nullptr ? 1.0f : g[t][c]);
+      }
+    }
+  }
+}
+
+void Ops::DataShift(Rows n, Rows n_before, std::initializer_list<kit::Blend> blends) {
+  for (const kit::Blend& blend : blends) {
+    for (uint32_t t = 0; t < n.count; ++t) {
+      for (uint32_t c = 0; c < n.width; ++c) {
+        blend.out[t][c] = n[t][c] + (n_before[t][c] - n[t][c]) * (blend.mix[c] + blend.out[t][c]);
+      }
+    }
+  }
+}
+
+void Ops::Decay6(Rows w, const float* d) {
+  for (uint32_t t = 0; t < w.count; ++t) {
+    for (uint32_t c = 0; c < w.width; ++c) w[t][c] = std::exp(-std::exp(d[c] + w[t][c]));
+  }
+}
+
+void Ops::Decay7(Rows w, const float* w0) {
   constexpr float kRate = 0.60653066f;  // e^(-1/2)
   for (uint32_t t = 0; t < w.count; ++t) {
     for (uint32_t c = 0; c < w.width; ++c) w[t][c] = std::exp(-kRate * Sigmoid(w0[c] + w[t][c]));
@@ -136,11 +246,7 @@ void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
   const uint32_t n = head_size_;
   for (const kit::Sequence& sequence : batch_.sequences) {
     for (uint32_t head = 0; head < y.width; head += n) {
-      const size_t head_state = state + size_t{head} * n;
-      const float* before = sequence.read_state + head_state;
-      float* s = sequence.write_state == nullptr ? scratch_state_ : sequence.write_state + head_state;
-      if (s != before) std::copy_n(before, size_t{n} * n, s);
-
+      float* s = HeadState(sequence, state + size_t{head} * n);
       for (uint32_t t = sequence.first_row; t < sequence.first_row + sequence.num_rows; ++t) {
         const float *r = in.r[t] + head, *w = in.w[t] + head, *k = in.k[t] + head, *v = in.v[t] + head;
         const float *kk = in.kk[t] + head, *b = in.b[t] + head;
@@ -168,18 +274,6 @@ void Ops::NormBonusGate(Rows y, const Norm& norm, const kit::Wkv7Inputs& in, con
       for (uint32_t c = head; c < head + head_size_; ++c) {
         y[t][c] = (Normalized(y[t][c], moments, norm, c) + weight * in.v[t][c]) * g[t][c];
       }
-    }
-  }
-}
-
-void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Rows out) {
-  for (uint32_t i = 0; i < out.count; ++i) LayerNorm(x[rows[i]], x.width, norm, out[i]);
-}
-
-void Ops::Head(const Matrix& weight, Rows in, std::span<float* const> out) {
-  for (size_t i = 0; i < out.size(); ++i) {
-    for (uint64_t token = 0; token < weight.num_rows(); ++token) {
-      out[i][token] = Dot(weight[token], in[i], in.width);
     }
   }
 }

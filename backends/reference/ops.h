@@ -20,29 +20,44 @@ class Ops {
   using Matrix = DenseMatrix;
   using Table = kit::Table;
 
-  // `scratch_state`: a wkv matrix [head_size][head_size], for states that are not kept. All arguments outlive the ops.
+  // `scratch_state`: a wkv matrix [head_size][head_size], for states that are not kept. `head_size` is 0 in
+  // generation 4. All arguments outlive the ops.
   Ops(const kit::Batch& batch, uint32_t head_size, float* scratch_state)
       : batch_(batch), head_size_(head_size), scratch_state_(scratch_state) {}
 
   void Embed(const Table& table, const kit::Norm& norm, kit::Rows x);
   void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
   void Multiply(std::initializer_list<kit::Product<Matrix>> products);
-  void Decay(kit::Rows w, const float* w0);
+  void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
+  void Head(const Matrix& weight, kit::Rows in, std::span<float* const> out);
+
+  void GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value);
+
+  void Wkv4(const kit::Wkv4Inputs& inputs, size_t state, kit::Rows y);
+
+  void Wkv5(const kit::Wkv5Inputs& inputs, size_t state, kit::Rows y);
+  void NormGate(kit::Rows y, const kit::Norm& norm, kit::Rows g);
+
+  void DataShift(kit::Rows n, kit::Rows n_before, std::initializer_list<kit::Blend> blends);
+  void Decay6(kit::Rows w, const float* d);
+
+  void Decay7(kit::Rows w, const float* w0);
   void Keys(kit::Rows k, kit::Rows a, kit::Rows kk, const float* a0, const float* k_k, const float* k_a);
   void ValueResidual(kit::Rows v, kit::Rows v_first, kit::Rows gate, const float* v0);
   void Wkv7(const kit::Wkv7Inputs& inputs, size_t state, kit::Rows y);
   void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus,
                      kit::Rows g);
-  void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
-  void Head(const Matrix& weight, kit::Rows in, std::span<float* const> out);
 
  private:
+  // The wkv matrix of a head, at offset `head_state`, where it is to be written, with the values from before.
+  float* HeadState(const kit::Sequence& sequence, size_t head_state) const;
+
   const kit::Batch& batch_;
   const uint32_t head_size_;
   float* const scratch_state_;
 };
 
-static_assert(kit::Rwkv7Ops<Ops>);
+static_assert(kit::Rwkv4Ops<Ops> && kit::Rwkv5Ops<Ops> && kit::Rwkv6Ops<Ops> && kit::Rwkv7Ops<Ops>);
 
 }  // namespace skein::reference
 

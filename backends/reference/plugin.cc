@@ -41,7 +41,7 @@ struct Backend {
         .weight_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_F16 | 1u << SKEIN_DTYPE_BF16,
         .compute_types = 1u << SKEIN_DTYPE_F32,
         .deterministic_types = kAutoAndF32,
-        .generations = 1u << 7,
+        .generations = kit::kGenerations,
         .features = SKEIN_FEATURE_HIDDEN,
         .rank = 0,
         .reserved = 0,

@@ -20,9 +20,13 @@ namespace {
 
 struct Shape {
   const char* name;
-  uint32_t num_layers, d_model, rank_decay, rank_iclr, rank_value, rank_gate;
+  uint32_t generation, variant, num_layers, d_model, d_ffn, rank_mix, rank_decay, rank_iclr, rank_value, rank_gate;
 };
-constexpr Shape kShapes[] = {{"0.1B", 12, 768, 64, 64, 32, 128}, {"0.4B", 24, 1024, 64, 64, 32, 128}};
+constexpr Shape kShapes[] = {
+    {"0.1B", 7, 0, 12, 768, 3072, 0, 64, 64, 32, 128},  {"0.4B", 7, 0, 24, 1024, 4096, 0, 64, 64, 32, 128},
+    {"v4-0.2B", 4, 0, 12, 768, 3072, 0, 0, 0, 0, 0},    {"v5.2-0.5B", 5, 2, 24, 1024, 3584, 0, 0, 0, 0, 0},
+    {"v6-0.5B", 6, 0, 24, 1024, 3584, 32, 64, 0, 0, 0},
+};
 
 skein_segment_desc Describe(const Shape& shape, uint32_t weight_type, uint32_t compute_type) {
   skein_segment_desc desc = {};
@@ -34,31 +38,32 @@ skein_segment_desc Describe(const Shape& shape, uint32_t weight_type, uint32_t c
   desc.compute_type = compute_type;
   desc.weight_type = weight_type;
   desc.model = {.struct_size = sizeof(skein_backend_model),
-                .generation = 7,
-                .variant = 0,
+                .generation = shape.generation,
+                .variant = shape.variant,
                 .num_layers = shape.num_layers,
                 .d_model = shape.d_model,
                 .d_att = shape.d_model,
-                .d_ffn = 4 * shape.d_model,
+                .d_ffn = shape.d_ffn,
                 .vocab_size = 65536,
-                .num_heads = shape.d_model / 64,
-                .head_size = 64,
+                .num_heads = shape.generation == 4 ? 0 : shape.d_model / 64,
+                .head_size = shape.generation == 4 ? 0u : 64u,
                 .rank_decay = shape.rank_decay,
                 .rank_iclr = shape.rank_iclr,
                 .rank_value = shape.rank_value,
                 .rank_gate = shape.rank_gate,
                 .norm_epsilon = 1e-5f,
-                .group_norm_epsilon = 64e-5f};
+                .group_norm_epsilon = 64e-5f,
+                .rank_mix = shape.rank_mix};
   return desc;
 }
 
 // A segment whose matrices all hold the same number: arithmetic takes as long as on any other.
-std::unique_ptr<kit::Segment<Engine>> MakeSegment(const skein_host& host, const skein_segment_desc& desc) {
-  auto segment = std::make_unique<kit::Segment<Engine>>(host, desc);
+std::unique_ptr<kit::Segment> MakeSegment(const skein_host& host, const skein_segment_desc& desc) {
+  std::unique_ptr<kit::Segment> segment = kit::MakeSegment<Engine>(host, desc);
   const uint64_t largest = uint64_t{desc.model.vocab_size} * desc.model.d_model;
   const std::vector<float> f32(desc.weight_type == SKEIN_DTYPE_F32 ? largest : desc.model.d_model, 0.001f);
   const std::vector<uint16_t> b16(desc.weight_type == SKEIN_DTYPE_F32 ? 0 : largest, 0x1400);
-  for (const kit::ExpectedTensor& expected : kit::ExpectedRwkv7<PackedMatrix>(desc)) {
+  for (const kit::ExpectedTensor& expected : kit::ExpectedTensors<PackedMatrix>(desc)) {
     const bool is_f32 = expected.use == kit::Use::kVector || desc.weight_type == SKEIN_DTYPE_F32;
     skein_tensor tensor = {};
     tensor.role = expected.role;
@@ -103,8 +108,11 @@ void BM_Step(benchmark::State& state, Shape shape, uint32_t weight_type, uint32_
   for (auto _ : state) segment->Step(step);
 
   const skein_backend_model& m = desc.model;
-  const double ranks = m.rank_decay + m.rank_iclr + m.rank_value + m.rank_gate;
-  const double layer_weights = desc.num_layers * (12.0 * m.d_model * m.d_model + 2.0 * m.d_model * ranks);
+  double layer_weights = 0;
+  for (const kit::ExpectedTensor& tensor : kit::ExpectedTensors<PackedMatrix>(desc)) {
+    if (tensor.use != kit::Use::kMatrix || tensor.role == SKEIN_ROLE_HEAD) continue;
+    layer_weights += static_cast<double>(tensor.shape[0] * tensor.shape[1]);
+  }
   const double head_weights = num_tokens == 1 ? 1.0 * m.d_model * m.vocab_size : 0;
   const double bytes = (layer_weights + head_weights) * (weight_type == SKEIN_DTYPE_F32 ? 4 : 2);
   using benchmark::Counter;
