@@ -56,7 +56,12 @@ Device::Device(const BackendPlugin& plugin, const TestHost& host) : plugin_(plug
   if (table().device_open(host.table(), 0, &device_, &message) != SKEIN_OK) Fail("device_open", message.text);
 }
 
-skein_segment_desc DescribeSegment(const SyntheticRwkv7& model, uint32_t first_layer, uint32_t num_layers,
+uint64_t StateFloats(const skein_backend_model& model, uint32_t num_layers) {
+  const uint64_t memory_rows = model.generation == 4 ? 3 : model.head_size;
+  return num_layers * (2 * uint64_t{model.d_model} + memory_rows * model.d_att);
+}
+
+skein_segment_desc DescribeSegment(const SyntheticModel& model, uint32_t first_layer, uint32_t num_layers,
                                    uint32_t flags) {
   skein_segment_desc desc = {};
   desc.struct_size = sizeof(desc);
@@ -70,7 +75,7 @@ skein_segment_desc DescribeSegment(const SyntheticRwkv7& model, uint32_t first_l
   return desc;
 }
 
-std::vector<skein_tensor> TensorsOf(const SyntheticRwkv7& model, const skein_segment_desc& desc) {
+std::vector<skein_tensor> TensorsOf(const SyntheticModel& model, const skein_segment_desc& desc) {
   std::vector<skein_tensor> tensors;
   for (const SyntheticTensor& tensor : model.tensors()) {
     bool belongs = tensor.layer >= desc.first_layer && tensor.layer < desc.first_layer + desc.num_layers;
@@ -147,11 +152,8 @@ bool SegmentHandle::Step(const skein_step& step) {
   return Finish(status, message);
 }
 
-uint64_t SegmentHandle::StateFloats() const {
-  return uint64_t{desc_.num_layers} * (2 + desc_.model.head_size) * desc_.model.d_model;
-}
-
-Pipeline::Pipeline(const Device& device, const SyntheticRwkv7& model, const PipelineOptions& options) : model_(model) {
+Pipeline::Pipeline(const Device& device, const SyntheticModel& model, const PipelineOptions& options)
+    : model_(model), num_carries_(model.model().generation == 7 ? SKEIN_CARRY_V_FIRST + 1 : SKEIN_CARRY_X + 1) {
   std::vector<uint32_t> borders = options.cuts;
   borders.insert(borders.begin(), 0);
   const uint32_t num_layers = model.model().num_layers;
@@ -205,7 +207,7 @@ int32_t Pipeline::Step(std::vector<Entry>& entries) {
     step.entry_size = sizeof(skein_step_entry);
     step.tokens = tokens.data();
     step.entries = raw.data();
-    for (uint32_t carry : {SKEIN_CARRY_X, SKEIN_CARRY_V_FIRST}) {
+    for (uint32_t carry = 0; carry < num_carries_; ++carry) {
       if (s > 0) step.carries_in[carry] = carries[s % 2][carry].data();
       if (!is_last) step.carries_out[carry] = carries[(s + 1) % 2][carry].data();
     }

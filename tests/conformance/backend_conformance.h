@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "skein/backend.h"
-#include "tests/conformance/synthetic_rwkv7.h"
+#include "tests/conformance/synthetic_model.h"
 #include "tests/conformance/test_host.h"
 
 namespace skein::conformance {
@@ -28,6 +28,8 @@ class BackendPlugin {
   const skein_plugin_answer& answer() const { return answer_; }
   const skein_backend_table& table() const { return *static_cast<const skein_backend_table*>(answer_.table); }
   skein_backend_device DeviceInfo() const;
+  // Whether its device says that it runs a generation.
+  bool Runs(uint32_t generation) const { return (DeviceInfo().generations >> generation & 1) != 0; }
 
  private:
   skein_plugin_answer answer_{};
@@ -49,11 +51,14 @@ class Device {
   void* device_ = nullptr;
 };
 
+// Floats in the canonical state of `num_layers` layers.
+uint64_t StateFloats(const skein_backend_model& model, uint32_t num_layers);
+
 // What a whole model needs, or one part of it.
-skein_segment_desc DescribeSegment(const SyntheticRwkv7& model, uint32_t first_layer, uint32_t num_layers,
+skein_segment_desc DescribeSegment(const SyntheticModel& model, uint32_t first_layer, uint32_t num_layers,
                                    uint32_t flags);
 // The tensors of the model that belong to the segment.
-std::vector<skein_tensor> TensorsOf(const SyntheticRwkv7& model, const skein_segment_desc& desc);
+std::vector<skein_tensor> TensorsOf(const SyntheticModel& model, const skein_segment_desc& desc);
 
 // A segment handle; sealed by Seal or not at all. The device outlives it.
 class SegmentHandle {
@@ -79,7 +84,7 @@ class SegmentHandle {
   bool Step(const skein_step& step);
 
   const skein_segment_desc& desc() const { return desc_; }
-  uint64_t StateFloats() const;
+  uint64_t StateFloats() const { return conformance::StateFloats(desc_.model, desc_.num_layers); }
 
  private:
   bool Finish(int32_t status, const skein_message& message);
@@ -115,7 +120,7 @@ struct PipelineOptions {
 // A whole model on one device, in one segment or several.
 class Pipeline {
  public:
-  Pipeline(const Device& device, const SyntheticRwkv7& model, const PipelineOptions& options = {});
+  Pipeline(const Device& device, const SyntheticModel& model, const PipelineOptions& options = {});
 
   // Runs one step and fills the entries. The code of the step, whose message is message().
   int32_t Step(std::vector<Entry>& entries);
@@ -132,7 +137,8 @@ class Pipeline {
   void Copy(uint32_t from_slot, uint32_t to_slot);
 
  private:
-  const SyntheticRwkv7& model_;
+  const SyntheticModel& model_;
+  const uint32_t num_carries_;  // of its generation; the others stay NULL
   std::vector<std::unique_ptr<SegmentHandle>> segments_;
   std::string message_;
 };

@@ -1,16 +1,17 @@
-// The rules of skein/backend.h that are not about numbers: slots, statuses, refusals, and what happens when memory runs
-// out.
+// The rules of skein/backend.h that are not about numbers, with a small model of every generation: slots, statuses,
+// refusals, and what happens when memory runs out.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/conformance/backend_conformance.h"
-#include "tests/conformance/synthetic_rwkv7.h"
+#include "tests/conformance/model_conformance.h"
+#include "tests/conformance/synthetic_model.h"
 
 namespace skein::conformance {
 namespace {
@@ -21,14 +22,26 @@ using testing::HasSubstr;
 constexpr uint32_t kInitial = SKEIN_SLOT_INITIAL;
 constexpr uint32_t kWhole = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
 
-const SyntheticShape kSmall = {"Small", 2, 64, 32, 96, 40, 8, 8, 4, 12, {SKEIN_DTYPE_F32, SKEIN_DTYPE_BF16}};
+// One small model per version: two layers, and before RWKV-7 a time-mix of another width than the model. The first
+// matrix, the embedding, is float32.
+std::vector<SyntheticShape> SmallShapes() {
+  const std::vector<uint32_t> types = {SKEIN_DTYPE_F32, SKEIN_DTYPE_BF16};
+  // clang-format off
+  return {
+      // generation, variant, L, C, A, N, F, V, ranks m w a v g
+      {"Rwkv4", 4, 0, 2, 64, 96, 0, 96, 40, 0, 0, 0, 0, 0, types},
+      {"Rwkv50", 5, 0, 2, 64, 96, 32, 96, 40, 0, 0, 0, 0, 0, types},
+      {"Rwkv51", 5, 1, 2, 64, 96, 32, 96, 40, 0, 0, 0, 0, 0, types},
+      {"Rwkv52", 5, 2, 2, 64, 96, 32, 96, 40, 0, 0, 0, 0, 0, types},
+      {"Rwkv6", 6, 0, 2, 64, 96, 32, 96, 40, 4, 8, 0, 0, 0, types},
+      {"Rwkv7", 7, 0, 2, 64, 64, 32, 96, 40, 0, 8, 8, 4, 12, types},
+  };
+  // clang-format on
+}
 
-class BackendContract : public testing::TestWithParam<std::string> {
+class BackendContract : public ModelConformance {
  protected:
-  std::vector<uint32_t> Tokens(uint32_t count, uint64_t seed = 3) const {
-    return SyntheticTokens(count, kSmall.vocab_size, seed);
-  }
-  skein_segment_desc Desc() const { return DescribeSegment(model_, 0, kSmall.num_layers, kWhole); }
+  skein_segment_desc Desc() const { return DescribeSegment(model_, 0, shape().num_layers, kWhole); }
   skein_segment_cost Query(skein_segment_desc desc, std::string* reason = nullptr) {
     skein_segment_cost cost = {};
     cost.struct_size = sizeof(cost);
@@ -37,11 +50,6 @@ class BackendContract : public testing::TestWithParam<std::string> {
     if (reason != nullptr) *reason = message.text;
     return cost;
   }
-
-  BackendPlugin plugin_{GetParam()};
-  TestHost host_{2};
-  Device device_{plugin_, host_};
-  SyntheticRwkv7 model_{kSmall};
 };
 
 // --- slots ---
@@ -79,7 +87,12 @@ TEST_P(BackendContract, InitialIsWhatStateInitGives) {
   pipeline.Feed(0, Tokens(10), 10);
   pipeline.Init(0);
   const std::vector<float> initial = pipeline.Export(0);
-  for (const float value : initial) ASSERT_EQ(value, 0);  // generation 7 starts from nothing
+  // Nothing, but for RWKV-4's exponents: those of no token yet.
+  const uint64_t layer_floats = StateFloats(model_.model(), 1), d_att = model_.model().d_att;
+  for (size_t i = 0; i < initial.size(); ++i) {
+    const bool is_exponent = shape().generation == 4 && i % layer_floats >= layer_floats - d_att;
+    ASSERT_EQ(initial[i], is_exponent ? -1e30f : 0) << "float " << i;
+  }
   EXPECT_EQ(pipeline.Feed(0, Tokens(6), 6, 0), pipeline.Feed(1, Tokens(6), 6, kInitial));
 }
 
@@ -125,7 +138,7 @@ TEST_P(BackendContract, BadTokenIdFailsItsEntryAlone) {
   Pipeline pipeline(device_, model_);
   const std::vector<float> alone = pipeline.Feed(0, Tokens(5), 5);
   std::vector<uint32_t> bad = Tokens(4);
-  bad[2] = kSmall.vocab_size;
+  bad[2] = shape().vocab_size;
   std::vector<Entry> entries = {
       {.read_slot = kInitial, .write_slot = 1, .tokens = bad},
       {.read_slot = kInitial, .write_slot = 2, .tokens = Tokens(5)},
@@ -144,7 +157,7 @@ TEST_P(BackendContract, BadTokenIdFailsItsEntryAlone) {
 
 TEST_P(BackendContract, NonFiniteResultsFailTheirEntryAlone) {
   // Token 3 is damaged, the others are not.
-  model_.Overwrite(SKEIN_ROLE_EMBEDDING, 0, 3 * kSmall.d_model, 3 * kSmall.d_model + 1,
+  model_.Overwrite(SKEIN_ROLE_EMBEDDING, 0, 3 * shape().d_model, 3 * shape().d_model + 1,
                    std::numeric_limits<float>::quiet_NaN());
   const std::vector<uint32_t> good = {1, 2, 4, 5, 6};
   for (const std::vector<uint32_t>& cuts : {std::vector<uint32_t>{}, {1}}) {
@@ -188,16 +201,16 @@ TEST_P(BackendContract, OutputStartSkipsTheRowsBeforeIt) {
     std::vector<Entry> entries = {{.read_slot = kInitial, .write_slot = 1, .tokens = Tokens(6), .output_start = start}};
     ASSERT_EQ(pipeline.Step(entries), SKEIN_OK) << pipeline.message();
     ASSERT_EQ(entries[0].status, SKEIN_OK);
-    ASSERT_EQ(entries[0].rows.size(), (6 - start) * kSmall.vocab_size);
+    ASSERT_EQ(entries[0].rows.size(), (6 - start) * shape().vocab_size);
     for (size_t i = 0; i < entries[0].rows.size(); ++i) {
-      ASSERT_NEAR(entries[0].rows[i], all[start * kSmall.vocab_size + i], 1e-4);
+      ASSERT_NEAR(entries[0].rows[i], all[start * shape().vocab_size + i], 1e-4);
     }
   }
 }
 
 // A step made by hand, for what Pipeline does not offer.
 struct RawStep {
-  explicit RawStep(uint32_t num_tokens) : tokens(num_tokens, 1), logits(num_tokens * kSmall.vocab_size) {
+  explicit RawStep(uint32_t num_tokens) : tokens(num_tokens, 1) {
     step.struct_size = sizeof(step);
     step.num_tokens = num_tokens;
     step.entry_size = sizeof(skein_step_entry);
@@ -220,7 +233,6 @@ struct RawStep {
   }
 
   std::vector<uint32_t> tokens;
-  std::vector<float> logits;
   std::vector<skein_step_entry> entries;
   skein_step step = {};
 };
@@ -233,10 +245,11 @@ TEST_P(BackendContract, FeaturesThatAreNotOfferedFailTheirEntryAlone) {
   const skein_bias bias = {.token = 1, .bias = 1};
   uint32_t ids[4];
   RawStep raw(5);
+  std::vector<float> logits(5 * shape().vocab_size);
   for (uint32_t i = 0; i < 5; ++i) {
     skein_step_entry& entry = raw.Add(kInitial, i, i, 1);
     entry.output = SKEIN_STEP_LOGITS;
-    entry.output_rows = raw.logits.data() + i * kSmall.vocab_size;
+    entry.output_rows = logits.data() + i * shape().vocab_size;
   }
   raw.entries[1].adapter = 1;
   raw.entries[2].mask = mask.data();
@@ -343,11 +356,18 @@ TEST_P(BackendContract, CutSegmentsRefuseMissingCarries) {
   ASSERT_TRUE(segment.Load(TensorsOf(model_, desc))) << segment.message();
   RawStep raw(1);
   raw.Add(kInitial, 0, 0, 1);
-  std::vector<float> x(kSmall.d_model, 0.5f);
-  raw.step.carries_in[SKEIN_CARRY_X] = x.data();  // and not v_first: the classic mistake
   EXPECT_FALSE(segment.Step(raw.Get()));
   EXPECT_EQ(segment.status(), SKEIN_INVALID_ARGUMENT);
-  EXPECT_THAT(segment.message(), HasSubstr("carry 1"));
+  EXPECT_THAT(segment.message(), HasSubstr("carry 0"));
+  std::vector<float> x(shape().d_model, 0.5f);
+  raw.step.carries_in[SKEIN_CARRY_X] = x.data();
+  // v_first is a carry of RWKV-7 alone, and there it is the one that is forgotten.
+  const bool has_v_first = shape().generation == 7;
+  EXPECT_EQ(segment.Step(raw.Get()), !has_v_first) << segment.message();
+  if (has_v_first) {
+    EXPECT_EQ(segment.status(), SKEIN_INVALID_ARGUMENT);
+    EXPECT_THAT(segment.message(), HasSubstr("carry 1"));
+  }
 }
 
 TEST_P(BackendContract, EmptyStepDoesNothing) {
@@ -375,18 +395,11 @@ TEST_P(BackendContract, TensorsThatAreNotExpectedAreRefusedByName) {
   tensor.layer = 2;
   expect_refused(tensor, "role 21", "layer 2");
   tensor = good;
-  tensor.role = SKEIN_ROLE_V7_VALUE_DOWN;  // layer 0 has none
   tensor.layer = 0;
+  tensor.role = SKEIN_ROLE_V7_VALUE_DOWN;  // layer 0 of RWKV-7 has none, and other generations have none at all
   expect_refused(tensor, "role 77", "layer 0");
-  tensor = good;
-  tensor.shape[1] = 65;
-  expect_refused(tensor, "[64, 64]", "[64, 65]");
-  tensor = good;
-  tensor.num_dims = 1;
-  expect_refused(tensor, "[64, 64]", "[64]");
-  tensor = good;
-  tensor.num_dims = 1000;
-  expect_refused(tensor, "[64, 64]", "1000");
+  tensor.role = shape().generation == 7 ? SKEIN_ROLE_CHANNEL_RECEPTANCE : SKEIN_ROLE_V7_GATE_DOWN;
+  expect_refused(tensor, ("role " + std::to_string(tensor.role)).c_str(), "layer 0");
   tensor = good;
   tensor.dtype = 99;
   expect_refused(tensor, "role 21", "type 99");
@@ -399,6 +412,45 @@ TEST_P(BackendContract, TensorsThatAreNotExpectedAreRefusedByName) {
 
   EXPECT_TRUE(segment.Put(good)) << segment.message();
   expect_refused(good, "role 21", "twice");
+}
+
+// "[64, 96]"
+std::string ShapeText(const skein_tensor& tensor) {
+  std::string text = "[";
+  for (uint32_t i = 0; i < tensor.num_dims; ++i) text += (i > 0 ? ", " : "") + std::to_string(tensor.shape[i]);
+  return text + "]";
+}
+
+TEST_P(BackendContract, EveryRoleRefusesOtherShapes) {
+  SegmentHandle segment(device_, Desc());
+  ASSERT_EQ(segment.status(), SKEIN_OK) << segment.message();
+  for (const skein_tensor& good : TensorsOf(model_, Desc())) {
+    const auto expect_refused = [&](const skein_tensor& tensor, const std::string& found) {
+      EXPECT_FALSE(segment.Put(tensor)) << "role " << good.role;
+      EXPECT_EQ(segment.status(), SKEIN_INVALID_ARGUMENT) << "role " << good.role;
+      EXPECT_THAT(segment.message(),
+                  AllOf(HasSubstr("role " + std::to_string(good.role)), HasSubstr(ShapeText(good)), HasSubstr(found)));
+    };
+    for (uint32_t dim = 0; dim < good.num_dims; ++dim) {
+      skein_tensor tensor = good;
+      tensor.shape[dim] += 1;
+      expect_refused(tensor, ShapeText(tensor));
+    }
+    skein_tensor tensor = good;
+    tensor.shape[tensor.num_dims++] = 1;
+    expect_refused(tensor, ShapeText(tensor));
+    tensor.num_dims = good.num_dims - 1;
+    expect_refused(tensor, ShapeText(tensor));
+    tensor.num_dims = 1000;
+    expect_refused(tensor, "1000");
+    if (good.num_dims == 2 && good.shape[0] != good.shape[1]) {
+      tensor = good;
+      std::swap(tensor.shape[0], tensor.shape[1]);  // a matrix the other way round
+      expect_refused(tensor, ShapeText(tensor));
+    }
+    EXPECT_TRUE(segment.Put(good)) << segment.message();
+  }
+  EXPECT_TRUE(segment.Seal()) << segment.message();
 }
 
 TEST_P(BackendContract, SealNamesTheFirstMissingTensor) {
@@ -437,7 +489,7 @@ TEST_P(BackendContract, QueryCountsWhatASegmentTakes) {
   uint64_t values = 0;
   for (const SyntheticTensor& tensor : model_.tensors()) values += tensor.values.size();
   EXPECT_GE(cost.weights_bytes, values * 2);
-  EXPECT_GE(cost.slot_bytes, 4 * uint64_t{kSmall.num_layers} * (2 + kSmall.head_size) * kSmall.d_model);
+  EXPECT_GE(cost.slot_bytes, 4 * StateFloats(model_.model(), shape().num_layers));
   EXPECT_GT(cost.scratch_bytes, 0u);
   skein_segment_desc half = DescribeSegment(model_, 0, 1, SKEIN_SEGMENT_EMBEDDING);
   EXPECT_EQ(Query(half).slot_bytes * 2, cost.slot_bytes);
@@ -445,50 +497,44 @@ TEST_P(BackendContract, QueryCountsWhatASegmentTakes) {
 }
 
 TEST_P(BackendContract, DescriptionsThatMakeNoSenseAreNotSupported) {
-  const auto expect_refused = [this](skein_segment_desc desc, const char* why) {
-    std::string reason;
-    EXPECT_EQ(Query(desc, &reason).supported, 0u) << why;
-    EXPECT_THAT(reason, HasSubstr(why));
-    SegmentHandle segment(device_, desc);
-    EXPECT_NE(segment.status(), SKEIN_OK) << why;
+  struct Mistake {
+    uint32_t first_generation, last_generation;  // in which it is one
+    void (*make)(skein_segment_desc&);
+    const char* why;
   };
-  skein_segment_desc desc = Desc();
-  desc.model.generation = 3;
-  expect_refused(desc, "generation 3");
-  desc = Desc();
-  desc.model.head_size = 0;
-  expect_refused(desc, "head_size");
-  desc = Desc();
-  desc.model.num_heads = 3;
-  expect_refused(desc, "num_heads");
-  desc = Desc();
-  desc.model.d_model = 0xFFFFFFFFu;
-  expect_refused(desc, "d_model");
-  desc = Desc();
-  desc.model.vocab_size = 0;
-  expect_refused(desc, "vocab_size");
-  desc = Desc();
-  desc.num_layers = 3;
-  expect_refused(desc, "num_layers");
-  desc = Desc();
-  desc.first_layer = 1;
-  desc.num_layers = 1;
-  expect_refused(desc, "first_layer");
-  desc = Desc();
-  desc.num_layers = 1;
-  expect_refused(desc, "head");
-  desc = Desc();
-  desc.model.rank_gate = 0;
-  expect_refused(desc, "rank_gate");
-  desc = Desc();
-  desc.flags = 64;
-  expect_refused(desc, "flags");
-  desc = Desc();
-  desc.max_tokens = 0;
-  expect_refused(desc, "max_tokens");
-  desc = Desc();
-  desc.compute_type = SKEIN_DTYPE_Q4;
-  expect_refused(desc, "compute type 17");
+  const Mistake mistakes[] = {
+      {4, 7, [](skein_segment_desc& desc) { desc.model.generation = 3; }, "generation 3"},
+      {4, 7, [](skein_segment_desc& desc) { desc.model.generation = 40; }, "generation 40"},
+      {4, 7, [](skein_segment_desc& desc) { desc.model.variant = 3; }, "variant 3"},
+      {4, 7, [](skein_segment_desc& desc) { desc.model.d_model = 0xFFFFFFFFu; }, "d_model"},
+      {4, 7, [](skein_segment_desc& desc) { desc.model.d_att = 0; }, "d_att"},
+      {7, 7, [](skein_segment_desc& desc) { desc.model.d_att = 96; }, "d_att"},
+      {5, 7, [](skein_segment_desc& desc) { desc.model.head_size = 0; }, "head_size"},
+      {4, 4, [](skein_segment_desc& desc) { desc.model.head_size = 32; }, "head_size"},
+      {4, 7, [](skein_segment_desc& desc) { desc.model.num_heads = 4; }, "num_heads"},
+      {4, 7, [](skein_segment_desc& desc) { desc.model.vocab_size = 0; }, "vocab_size"},
+      {4, 7, [](skein_segment_desc& desc) { desc.num_layers = 3; }, "num_layers"},
+      {4, 7, [](skein_segment_desc& desc) { desc.first_layer = 1, desc.num_layers = 1; }, "first_layer"},
+      {4, 7, [](skein_segment_desc& desc) { desc.num_layers = 1; }, "head"},
+      {6, 6, [](skein_segment_desc& desc) { desc.model.rank_mix = 0; }, "rank_mix"},
+      {6, 7, [](skein_segment_desc& desc) { desc.model.rank_decay = 0; }, "rank_decay"},
+      {7, 7, [](skein_segment_desc& desc) { desc.model.rank_iclr = 0; }, "rank_iclr"},
+      {7, 7, [](skein_segment_desc& desc) { desc.model.rank_value = 0; }, "rank_value"},
+      {7, 7, [](skein_segment_desc& desc) { desc.model.rank_gate = 0; }, "rank_gate"},
+      {4, 7, [](skein_segment_desc& desc) { desc.flags = 64; }, "flags"},
+      {4, 7, [](skein_segment_desc& desc) { desc.max_tokens = 0; }, "max_tokens"},
+      {4, 7, [](skein_segment_desc& desc) { desc.compute_type = SKEIN_DTYPE_U8; }, "compute type 5"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    if (shape().generation < mistake.first_generation || shape().generation > mistake.last_generation) continue;
+    skein_segment_desc desc = Desc();
+    mistake.make(desc);
+    std::string reason;
+    EXPECT_EQ(Query(desc, &reason).supported, 0u) << mistake.why;
+    EXPECT_THAT(reason, HasSubstr(mistake.why));
+    SegmentHandle segment(device_, desc);
+    EXPECT_NE(segment.status(), SKEIN_OK) << mistake.why;
+  }
 }
 
 // --- memory ---
@@ -535,14 +581,9 @@ TEST_P(BackendContract, DevicesAndSegmentsAreIndependent) {
   EXPECT_EQ(a.Feed(1, Tokens(6), 6), first);
 }
 
-std::string PluginName(const testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param.substr(info.param.find_last_of('/') + 1);
-  name = name.substr(0, name.find('.'));
-  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Backends, BackendContract, testing::ValuesIn(PluginPaths()), PluginName);
+INSTANTIATE_TEST_SUITE_P(Backends, BackendContract,
+                         testing::Combine(testing::ValuesIn(PluginPaths()), testing::ValuesIn(SmallShapes())),
+                         ModelCaseName);
 
 }  // namespace
 }  // namespace skein::conformance

@@ -8,12 +8,26 @@
 
 #include "onednn/caller_environment.h"
 #include "tests/conformance/backend_conformance.h"
-#include "tests/conformance/synthetic_rwkv7.h"
+#include "tests/conformance/synthetic_model.h"
 
 namespace skein::conformance {
 namespace {
 
 std::string OnednnPath() { return std::string(SKEIN_PLUGIN_DIR) + "/backend-onednn.so"; }
+
+SyntheticShape Small(uint32_t matrix_type) {
+  return {.name = "Small",
+          .num_layers = 1,
+          .d_model = 64,
+          .head_size = 64,
+          .d_ffn = 256,
+          .vocab_size = 40,
+          .rank_decay = 8,
+          .rank_iclr = 8,
+          .rank_value = 1,
+          .rank_gate = 8,
+          .matrix_types = {matrix_type}};
+}
 
 TEST(OnednnCaller, KeepsItsOpenMpThreadsAndFloatingPointModes) {
 #if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
@@ -24,7 +38,7 @@ TEST(OnednnCaller, KeepsItsOpenMpThreadsAndFloatingPointModes) {
   std::fesetround(FE_UPWARD);
   std::feclearexcept(FE_ALL_EXCEPT);
 
-  const SyntheticRwkv7 model({"Small", 1, 64, 64, 256, 40, 8, 8, 1, 8, {SKEIN_DTYPE_F32}});
+  const SyntheticModel model(Small(SKEIN_DTYPE_F32));
   BackendPlugin plugin(OnednnPath());
   TestHost host(2);
   Device device(plugin, host);
@@ -44,7 +58,7 @@ TEST(OnednnCaller, KeepsFlushToZeroAsItWas) {
   for (const unsigned mode : {0x0000u, 0x8040u}) {  // flush to zero and denormals are zero: both off, both on
     const unsigned before = __builtin_ia32_stmxcsr();
     __builtin_ia32_ldmxcsr((before & ~0x8040u) | mode);
-    const SyntheticRwkv7 model({"Small", 1, 64, 64, 256, 40, 8, 8, 1, 8, {SKEIN_DTYPE_BF16}});
+    const SyntheticModel model(Small(SKEIN_DTYPE_BF16));
     BackendPlugin plugin(OnednnPath());
     TestHost host(1);
     Device device(plugin, host);

@@ -10,7 +10,7 @@
 #include "onednn/caller_environment.h"
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"
-#include "tests/conformance/synthetic_rwkv7.h"
+#include "tests/conformance/synthetic_model.h"
 #include "tests/conformance/test_host.h"
 
 namespace skein::onednn {
