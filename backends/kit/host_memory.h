@@ -24,8 +24,10 @@ inline uint64_t CheckedProduct(uint64_t a, uint64_t b) {
   return product;
 }
 
-// An array of plain values, aligned to a cache line, all bits zero at first. Movable; frees itself. The host outlives
-// it.
+// What an array holds at first. Pages of a large unset array come into being when they are written.
+enum class Content { kZero, kUnset };
+
+// An array of plain values, aligned to a cache line. Movable; frees itself. The host outlives it.
 template <typename T>
 class HostArray {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -35,7 +37,8 @@ class HostArray {
 
   HostArray() = default;
   // Throws RESOURCE_EXHAUSTED; `purpose` says for what, such as "states".
-  HostArray(const skein_host& host, uint64_t size, const char* purpose) : host_(&host), size_(size) {
+  HostArray(const skein_host& host, uint64_t size, const char* purpose, Content content = Content::kZero)
+      : host_(&host), size_(size) {
     const uint64_t bytes = CheckedProduct(size, sizeof(T));
     if (bytes == 0) return;
     data_ = static_cast<T*>(host.alloc(host.context, bytes, kAlignment));
@@ -43,7 +46,7 @@ class HostArray {
       throw plugin::Error(SKEIN_RESOURCE_EXHAUSTED,
                           "no memory for " + std::to_string(bytes) + " bytes of " + std::string(purpose));
     }
-    std::memset(static_cast<void*>(data_), 0, bytes);
+    if (content == Content::kZero) std::memset(static_cast<void*>(data_), 0, bytes);
   }
   HostArray(HostArray&& other) noexcept
       : host_(other.host_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}

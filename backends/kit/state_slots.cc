@@ -19,9 +19,11 @@ StateSlots::StateSlots(const skein_host& host, const skein_segment_desc& desc, W
       head_size_(desc.model.head_size),
       is_turned_(desc.model.generation == 7 && order != WkvOrder::kValueKey),
       state_floats_(StateFloats(desc)),
-      states_(host, CheckedProduct(uint64_t{num_slots_} + 1, state_floats_), "states") {
-  if (desc.model.generation != 4) return;
+      states_(host, CheckedProduct(uint64_t{num_slots_} + 1, state_floats_), "states", Content::kUnset),
+      is_written_(num_slots_) {
   float* initial = states_.data() + num_slots_ * state_floats_;
+  std::fill_n(initial, state_floats_, 0.0f);
+  if (desc.model.generation != 4) return;
   for (uint32_t layer = 1; layer <= num_layers_; ++layer) {
     std::fill_n(initial + layer * LayerStateFloats(desc.model) - desc.model.d_att, desc.model.d_att, kInitialExponent);
   }

@@ -1,9 +1,11 @@
 // The states of a segment, one per slot, and their way in and out in the canonical layout of backend.h. One more state,
-// not a slot, is what every stream starts from.
+// not a slot, is what every stream starts from, and what a slot reads as that was never written. Slots take memory when
+// they are first written: a host may ask for many more than it uses.
 #ifndef SKEIN_BACKENDS_KIT_STATE_SLOTS_H_
 #define SKEIN_BACKENDS_KIT_STATE_SLOTS_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "kit/host_memory.h"
 #include "skein/backend.h"
@@ -16,8 +18,7 @@ enum class WkvOrder { kValueKey, kKeyValue };
 
 class StateSlots {
  public:
-  // States of `desc.num_layers` layers, as layer_state.h lays them out. The initial state is set, and the slots are
-  // zero.
+  // States of `desc.num_layers` layers, as layer_state.h lays them out.
   StateSlots(const skein_host& host, const skein_segment_desc& desc, WkvOrder order);
 
   // Floats of one state; the same in every layout.
@@ -25,9 +26,16 @@ class StateSlots {
 
   uint32_t num_slots() const { return num_slots_; }
   // The state of a slot, or of SKEIN_SLOT_INITIAL. The slot was checked.
-  const float* Read(uint32_t slot) const { return At(slot == SKEIN_SLOT_INITIAL ? num_slots_ : slot); }
-  // Where the state of a slot lies; NULL for SKEIN_SLOT_NONE.
-  float* Write(uint32_t slot) { return slot == SKEIN_SLOT_NONE ? nullptr : const_cast<float*>(At(slot)); }
+  const float* Read(uint32_t slot) const {
+    return At(slot == SKEIN_SLOT_INITIAL || is_written_[slot] == 0 ? num_slots_ : slot);
+  }
+  // Where the state of a slot is to be written, all of it; NULL for SKEIN_SLOT_NONE. What was to be read has been asked
+  // for before.
+  float* Write(uint32_t slot) {
+    if (slot == SKEIN_SLOT_NONE) return nullptr;
+    is_written_[slot] = 1;
+    return const_cast<float*>(At(slot));
+  }
 
   // All throw OUT_OF_RANGE for a slot that does not exist, and INVALID_ARGUMENT for a wrong number of floats.
   void Init(uint32_t slot);
@@ -46,7 +54,8 @@ class StateSlots {
   const uint32_t num_layers_, d_model_, num_heads_, head_size_;
   const bool is_turned_;  // wkv is kept in another order than the canonical one
   const uint64_t state_floats_;
-  HostArray<float> states_;  // [num_slots + 1][state_floats]
+  HostArray<float> states_;          // [num_slots + 1][state_floats]
+  std::vector<uint8_t> is_written_;  // [num_slots]
 };
 
 }  // namespace skein::kit
