@@ -16,6 +16,8 @@ namespace {
 
 constexpr uint64_t kMaxTensors = 1 << 20;
 constexpr size_t kMaxNameBytes = 4096;
+constexpr uint64_t kMaxTexts = 1 << 16;
+constexpr uint64_t kMaxTextBytes = 256 << 20;  // a vocabulary has a few MiB
 // How much larger than its file a tensor may be: a deflated file grows by at most this when read, and a stride of 0
 // could make any size of a few bytes.
 constexpr uint64_t kMaxExpansion = 1032;
@@ -97,6 +99,7 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(absl::Span<const Pl
     return absl::InternalError(
         absl::StrCat(format.id, ": opened ", checkpoint->folder_->path(), " without a checkpoint"));
   }
+  SKEIN_RETURN_IF_ERROR(checkpoint->ReadTexts());
   SKEIN_RETURN_IF_ERROR(checkpoint->ReadDirectory());
   return checkpoint;
 }
@@ -131,8 +134,15 @@ absl::StatusOr<CheckpointTensor> Checkpoint::ReadInfo(uint64_t index) const {
   tensor.dtype = info.dtype;
   if (info.num_dims > SKEIN_MAX_DIMS) return defect(absl::StrCat("has ", info.num_dims, " dimensions"));
   tensor.shape.assign(info.shape, info.shape + info.num_dims);
+  if (info.dtype == SKEIN_DTYPE_NONE && SKEIN_HAS(skein_format_table, format_.table, tensor_read)) {
+    // A type that only the container has a name for: the plugin's refusal to read it says which.
+    uint8_t nowhere = 0;
+    SKEIN_RETURN_IF_ERROR(
+        FromPlugin(format_.table->tensor_read(handle_, index, &nowhere, 0, &message), message, format_.id));
+  }
   const DtypeInfo* dtype = FindDtype(info.dtype);
-  if (dtype == nullptr) {
+  // What pads its rows is for packages.
+  if (dtype == nullptr || dtype->pads_rows) {
     return absl::UnimplementedError(absl::StrCat(folder_->path(), ": tensor \"", tensor.name, "\": element ",
                                                  DtypeName(info.dtype), " cannot be used as weights"));
   }
@@ -159,6 +169,38 @@ absl::StatusOr<CheckpointTensor> Checkpoint::ReadInfo(uint64_t index) const {
   }
   tensor.data = static_cast<const uint8_t*>(info.data);
   return tensor;
+}
+
+absl::Status Checkpoint::ReadTexts() {
+  if (!SKEIN_HAS(skein_format_table, format_.table, metadata_count) ||
+      !SKEIN_HAS(skein_format_table, format_.table, metadata)) {
+    return absl::OkStatus();
+  }
+  const uint64_t count = format_.table->metadata_count(handle_);
+  if (count > kMaxTexts) {
+    return absl::DataLossError(
+        absl::StrCat(folder_->path(), ": expected at most ", kMaxTexts, " entries of metadata, found ", count));
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    const char* key = nullptr;
+    const char* value = nullptr;
+    uint64_t value_bytes = 0;
+    skein_message message = {};
+    const int32_t code = format_.table->metadata(handle_, i, &key, &value, &value_bytes, &message);
+    if (code != SKEIN_OK) return FromPlugin(code, message, format_.id);
+    if (key == nullptr || strnlen(key, kMaxNameBytes) == kMaxNameBytes || value_bytes > kMaxTextBytes ||
+        (value == nullptr && value_bytes > 0)) {
+      return absl::InternalError(
+          absl::StrCat(format_.id, ": ", folder_->path(), ": metadata ", i, ": has no usable key and value"));
+    }
+    texts_.push_back({key, absl::string_view(value, value_bytes)});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Span<const uint8_t>> Checkpoint::OpenSibling(const std::string& name) const {
+  SKEIN_ASSIGN_OR_RETURN(const skein_source* source, folder_->OpenSibling(name));
+  return absl::Span<const uint8_t>(source->data, source->size_bytes);
 }
 
 absl::Status Checkpoint::Read(size_t index, std::vector<uint8_t>& buffer) const {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/file.h"
+#include "model/metadata.h"
 #include "plugin/registry.h"
 #include "skein/plugin.h"
 
@@ -45,6 +46,13 @@ class Checkpoint {
   const std::string& format() const { return format_.id; }
   absl::Span<const CheckpointTensor> tensors() const { return tensors_; }
 
+  // The container's metadata, in its order.
+  absl::Span<const ContainerText> texts() const { return texts_; }
+
+  // A file beside the checkpoint, such as "config.json". Lives as long as the Checkpoint. NOT_FOUND: there is none. And
+  // the codes of SourceFolder::OpenSibling.
+  absl::StatusOr<absl::Span<const uint8_t>> OpenSibling(const std::string& name) const;
+
   // Reads a tensor without `data`, packed in its own type, into `buffer`, which is resized.
   absl::Status Read(size_t index, std::vector<uint8_t>& buffer) const;
 
@@ -53,11 +61,13 @@ class Checkpoint {
 
   absl::Status ReadDirectory();
   absl::StatusOr<CheckpointTensor> ReadInfo(uint64_t index) const;
+  absl::Status ReadTexts();
 
   const Plugin<skein_format_table> format_;
   const std::unique_ptr<SourceFolder> folder_;
   void* handle_ = nullptr;  // the plugin's
   std::vector<CheckpointTensor> tensors_;
+  std::vector<ContainerText> texts_;
 };
 
 }  // namespace skein

@@ -20,17 +20,22 @@ namespace skein {
 
 class CheckpointModel final : public ModelFile {
  public:
-  // The codes of Checkpoint::Open and NameTensors.
+  // The codes of Checkpoint::Open, NameTensors and ReadSettings.
   static absl::StatusOr<std::unique_ptr<ModelFile>> Open(absl::Span<const Plugin<skein_format_table>> formats,
                                                          const skein_host& host, std::unique_ptr<File> file);
 
  private:
-  CheckpointModel(const skein_host& host, std::string path, std::unique_ptr<Checkpoint> checkpoint, NamedModel named);
+  CheckpointModel(const skein_host& host, std::string path, std::unique_ptr<Checkpoint> checkpoint,
+                  const NamedModel& named);
 
-  // UNIMPLEMENTED: a tensor in blocks that would have to be cut or turned.
-  absl::Status CheckBlockTypes() const;
+  // The metadata, and the epsilons that the file or its neighbours tell.
+  absl::Status ReadMetadata(const NamingScheme& scheme);
+  absl::Status ReadInitialState(const NamedModel& named);
 
-  absl::StatusOr<TensorView> View(size_t index, std::vector<uint8_t>& scratch) const override;
+  // A tensor of the checkpoint as it is stored.
+  absl::StatusOr<TensorView> StoredView(size_t tensor_index, std::vector<uint8_t>& scratch) const;
+
+  absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const override;
   absl::Status CheckStoredBytes(size_t) const override { return absl::OkStatus(); }
 
   const std::unique_ptr<Checkpoint> checkpoint_;

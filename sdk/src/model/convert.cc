@@ -4,8 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "model/checkpoint_writer.h"
 #include "model/manifest.h"
 #include "model/package.h"
 #include "model/roles.h"
@@ -18,18 +20,17 @@ namespace {
 // The type of the matrices; NONE: that of their values.
 absl::StatusOr<uint32_t> ParseType(const std::string& type) {
   if (type == "auto") return uint32_t{SKEIN_DTYPE_NONE};
-  for (const uint32_t dtype : {SKEIN_DTYPE_F32, SKEIN_DTYPE_F16, SKEIN_DTYPE_BF16}) {
+  for (const uint32_t dtype : {SKEIN_DTYPE_F32, SKEIN_DTYPE_F16, SKEIN_DTYPE_BF16, SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
     if (type == DtypeName(dtype)) return dtype;
   }
-  return absl::InvalidArgumentError(absl::StrCat("type \"", type, "\"; expected auto, f32, f16 or bf16"));
+  return absl::InvalidArgumentError(absl::StrCat("type \"", type, "\"; expected auto, f32, f16, bf16, q8 or q4"));
 }
 
 uint32_t TargetType(const TensorSpec& spec, uint32_t matrix_dtype) {
-  if (matrix_dtype == SKEIN_DTYPE_NONE) return spec.dtype;
-  return IsMatrixRole(spec.role) ? matrix_dtype : SKEIN_DTYPE_F32;
+  return matrix_dtype == SKEIN_DTYPE_NONE ? spec.dtype : TypeInModel(spec.role, matrix_dtype, spec.dtype);
 }
 
-// All but the places of the tensors.
+// What the output says of the model: dimensions, metadata, vocabulary, and the type of every tensor.
 absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOptions& options) {
   SKEIN_ASSIGN_OR_RETURN(const uint32_t matrix_dtype, ParseType(options.type));
   Manifest manifest;
@@ -45,6 +46,7 @@ absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOption
   if (options.licence) manifest.metadata.licence = *options.licence;
   if (options.provenance) manifest.metadata.provenance = *options.provenance;
   if (options.example_prompt) manifest.metadata.example_prompt = *options.example_prompt;
+  if (options.chat_template) manifest.metadata.chat_template = *options.chat_template;
   if (options.end_token) {
     if (*options.end_token >= in.config().vocab_size) {
       return absl::InvalidArgumentError(absl::StrCat(
@@ -63,8 +65,25 @@ absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOption
     tensor.shape = spec.shape;
     manifest.tensors.push_back(std::move(tensor));
   }
-  SKEIN_ASSIGN_OR_RETURN(manifest.fingerprint, in.Fingerprint());
+  if (!in.initial_state().empty()) manifest.initial_state.emplace();
   return manifest;
+}
+
+absl::Status WritePackage(const ModelFile& in, Manifest manifest, const std::string& path, IfExists if_exists,
+                          const ProgressScope& scope) {
+  SKEIN_ASSIGN_OR_RETURN(manifest.fingerprint, in.Fingerprint());
+  std::vector<uint32_t> dtypes;
+  for (const PackedTensor& tensor : manifest.tensors) dtypes.push_back(tensor.dtype);
+  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<PackageWriter> writer,
+                         PackageWriter::Create(path, std::move(manifest), if_exists));
+  std::vector<uint8_t> buffer;
+  for (size_t i = 0; i < dtypes.size(); ++i) {
+    SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, in.ReadTensor(i, dtypes[i], buffer));
+    SKEIN_RETURN_IF_ERROR(writer->WriteTensor({static_cast<const uint8_t*>(data.data), data.size_bytes}));
+    scope.Advance(in.tensors()[i].size_bytes);
+  }
+  if (!in.initial_state().empty()) SKEIN_RETURN_IF_ERROR(writer->WriteInitialState(in.initial_state()));
+  return writer->Finish();
 }
 
 }  // namespace
@@ -81,21 +100,15 @@ absl::Status Convert(const ModelFile& in, const std::string& out_path, const Con
   uint64_t total_bytes = 0;
   for (const TensorSpec& spec : in.tensors()) total_bytes += spec.size_bytes;
   const ProgressScope scope(progress, "converting", total_bytes);
-
   SKEIN_ASSIGN_OR_RETURN(Manifest manifest, DescribeOutput(in, options));
-  std::vector<uint32_t> dtypes;
-  for (const PackedTensor& tensor : manifest.tensors) dtypes.push_back(tensor.dtype);
-  absl::StatusOr<std::unique_ptr<PackageWriter>> writer =
-      PackageWriter::Create(out_path, std::move(manifest), options.overwrite ? IfExists::kReplace : IfExists::kFail);
-  if (!writer.ok()) return writer.status();
-
-  std::vector<uint8_t> buffer;
-  for (size_t i = 0; i < dtypes.size(); ++i) {
-    SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, in.ReadTensor(i, dtypes[i], buffer));
-    SKEIN_RETURN_IF_ERROR((*writer)->WriteTensor({static_cast<const uint8_t*>(data.data), data.size_bytes}));
-    scope.Advance(in.tensors()[i].size_bytes);
+  const bool is_checkpoint = absl::EndsWith(out_path, ".safetensors");
+  if (is_checkpoint && (options.type == "q8" || options.type == "q4")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("type ", options.type, ": a .safetensors checkpoint holds f32, f16 and bf16"));
   }
-  return (*writer)->Finish();
+  const IfExists if_exists = options.overwrite ? IfExists::kReplace : IfExists::kFail;
+  if (is_checkpoint) return WriteCheckpoint(in, manifest, out_path, if_exists, scope);
+  return WritePackage(in, std::move(manifest), out_path, if_exists, scope);
 }
 
 }  // namespace skein

@@ -1,4 +1,4 @@
-// Any readable model file to a .skein package.
+// Any readable model file to a .skein package, or to a checkpoint in the names of the models' author.
 #ifndef SKEIN_MODEL_CONVERT_H_
 #define SKEIN_MODEL_CONVERT_H_
 
@@ -22,20 +22,23 @@ struct TokenizerSource {
 
 // What is not set is taken from the input.
 struct ConvertOptions {
-  // "auto": every tensor keeps the type of its values. "f32", "f16", "bf16": matrices (embedding, head, projections,
-  // low-rank factors) get this type and vectors float32. A 16-bit type that is
-  // named is also the arithmetic that the package is made for (ModelMetadata::compute_dtype).
+  // "auto": every tensor keeps the type of its values. "f32", "f16", "bf16", "q8", "q4": what TypeInModel (roles.h)
+  // gives. A type other than f32 that is named is also the arithmetic that the package is made for
+  // (ModelMetadata::compute_dtype). A checkpoint has no q8 and q4: there they cannot be named, and what the input has
+  // in them becomes float32.
   std::string type = "auto";
   std::optional<TokenizerSource> tokenizer;
   std::optional<std::string> name;
   std::optional<std::string> licence;
   std::optional<std::string> provenance;
   std::optional<std::string> example_prompt;
+  std::optional<std::string> chat_template;  // name of a template (chat.h)
   std::optional<uint32_t> end_token;
   bool overwrite = false;  // replace the output if it exists
 };
 
-// Converts `in_path` to a package at `out_path`, which appears whole or not at all. `progress` may be nullptr.
+// Converts `in_path` to a package at `out_path`, or, where `out_path` ends in ".safetensors", to a checkpoint (see
+// checkpoint_writer.h), which appears whole or not at all. `progress` may be nullptr.
 // INVALID_ARGUMENT: no such type, text that is not UTF-8. ALREADY_EXISTS: `out_path`, without `overwrite`.
 // OUT_OF_RANGE: a value is too large for the type; names the tensor. And the codes of ModelFile::Open and ReadTensor.
 absl::Status Convert(const PluginRegistry& plugins, const skein_host& host, const std::string& in_path,

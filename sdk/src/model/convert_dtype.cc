@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "model/ggml_blocks.h"
+#include "model/quantise.h"
 #include "model/tensor.h"
 
 namespace skein {
@@ -85,6 +86,10 @@ void ToF32(uint32_t dtype, const uint8_t* data, uint64_t first, size_t count, fl
     case SKEIN_DTYPE_F64:
       for (size_t i = 0; i < count; ++i) out[i] = static_cast<float>(Load<double>(data, first + i));
       return;
+    case SKEIN_DTYPE_Q8:
+      return DequantiseGroups(dtype, data + first / kQ8GroupElements * kQ8GroupBytes, count, out);
+    case SKEIN_DTYPE_Q4:
+      return DequantiseGroups(dtype, data + first / kQ4GroupElements * kQ4GroupBytes, count, out);
     default: {
       const DtypeInfo* info = FindDtype(dtype);
       const uint8_t* block = data + first / info->block_elements * info->block_bytes;

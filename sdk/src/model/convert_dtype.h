@@ -15,7 +15,8 @@ float Bf16ToF32(uint16_t brain);
 uint16_t F32ToBf16(float value);
 
 // Elements [first, first + count) of a packed array of type `dtype` (FindDtype knows it) as float32. `data` may be
-// unaligned; of block types `first` and `count` are multiples of the block.
+// unaligned; of block types `first` and `count` are multiples of the block, but of Q8 and Q4, of which the array is a
+// row, `count` may end at the row's end.
 void ToF32(uint32_t dtype, const uint8_t* data, uint64_t first, size_t count, float* out);
 
 // `count` numbers as `dtype`: F32, F16 or BF16. `out` may be unaligned.

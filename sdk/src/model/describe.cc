@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -60,8 +61,32 @@ std::vector<NamedNumber> SamplingNumbers(const SamplingDefaults& sampling) {
           {"penalty_decay", sampling.penalty_decay}};
 }
 
+struct NamedSize {
+  const char* name;
+  uint32_t value;
+};
+
+// Those that the model has.
+std::vector<NamedSize> Ranks(const ModelConfig& config) {
+  std::vector<NamedSize> ranks;
+  for (const NamedSize& rank :
+       {NamedSize{"mix", config.rank_mix}, NamedSize{"decay", config.rank_decay}, NamedSize{"iclr", config.rank_iclr},
+        NamedSize{"value", config.rank_value}, NamedSize{"gate", config.rank_gate}}) {
+    if (rank.value != 0) ranks.push_back(rank);
+  }
+  return ranks;
+}
+
 void AppendLine(std::string* text, const char* label, const std::string& value) {
   if (!value.empty()) absl::StrAppendFormat(text, "  %-16s %s\n", label, value);
+}
+
+// A checkpoint may have a whole program for a template; its beginning tells it from others.
+std::string ChatTemplateText(const std::string& chat_template) {
+  constexpr size_t kMaxShown = 60;
+  const std::string shown = EscapeText(chat_template.substr(0, kMaxShown));
+  if (chat_template.size() <= kMaxShown) return shown;
+  return absl::StrCat(shown, "... (", chat_template.size(), " bytes)");
 }
 
 }  // namespace
@@ -78,19 +103,25 @@ std::string DescribeText(const ModelFile& model) {
   std::string text = absl::StrCat(EscapeText(model.path()), "\n");
   AppendLine(&text, "format", EscapeText(metadata.source_format));
   AppendLine(&text, "name", EscapeText(metadata.name));
-  AppendLine(&text, "generation", absl::StrCat("RWKV-", config.generation));
+  AppendLine(&text, "generation", config.VersionName());
   AppendLine(&text, "parameters", absl::StrCat(NumParameters(model)));
   AppendLine(&text, "layers", absl::StrCat(config.num_layers));
   AppendLine(&text, "d_model", absl::StrCat(config.d_model));
+  AppendLine(&text, "d_att", absl::StrCat(config.d_att));
   AppendLine(&text, "d_ffn", absl::StrCat(config.d_ffn));
-  AppendLine(&text, "heads", absl::StrCat(config.num_heads, " of size ", config.head_size));
-  AppendLine(&text, "ranks",
-             absl::StrCat("decay ", config.rank_decay, ", iclr ", config.rank_iclr, ", value ", config.rank_value,
-                          ", gate ", config.rank_gate));
+  if (config.num_heads != 0) {
+    AppendLine(&text, "heads", absl::StrCat(config.num_heads, " of size ", config.head_size));
+  }
+  AppendLine(&text, "ranks", absl::StrJoin(Ranks(config), ", ", [](std::string* out, const NamedSize& rank) {
+    absl::StrAppend(out, rank.name, " ", rank.value);
+  }));
   AppendLine(&text, "epsilons",
-             absl::StrFormat("norm %g, group norm %g", config.norm_epsilon, config.group_norm_epsilon));
+             config.generation == 4
+                 ? absl::StrFormat("norm %g", config.norm_epsilon)
+                 : absl::StrFormat("norm %g, group norm %g", config.norm_epsilon, config.group_norm_epsilon));
   AppendLine(&text, "vocabulary", absl::StrCat(config.vocab_size, " tokens"));
   AppendLine(&text, "state", absl::StrCat(config.StateFloats() * sizeof(float), " bytes per stream"));
+  if (!model.initial_state().empty()) AppendLine(&text, "initial state", "tuned, in the file");
   for (const auto& [name, use] : DtypeUses(model)) {
     AppendLine(&text, "weights",
                absl::StrCat(name, ": ", use.num_tensors, " tensors, ", use.num_parameters, " parameters, ",
@@ -101,6 +132,7 @@ std::string DescribeText(const ModelFile& model) {
         &text, "tokenizer",
         absl::StrCat(EscapeText(metadata.tokenizer_kind), ", vocabulary of ", model.vocabulary().size(), " bytes"));
   }
+  AppendLine(&text, "chat template", ChatTemplateText(metadata.chat_template));
   if (metadata.end_token.has_value()) AppendLine(&text, "end token", absl::StrCat(*metadata.end_token));
   AppendLine(&text, "stop tokens", absl::StrJoin(metadata.stop_tokens, ", "));
   for (const NamedNumber& number : SamplingNumbers(metadata.sampling)) {
@@ -129,21 +161,23 @@ std::string DescribeJson(const ModelFile& model) {
   json["name"] = metadata.name;
   json["generation"] = config.generation;
   json["variant"] = config.variant;
+  json["version"] = config.VersionName();
   json["num_parameters"] = NumParameters(model);
   json["num_layers"] = config.num_layers;
   json["d_model"] = config.d_model;
   json["d_att"] = config.d_att;
   json["d_ffn"] = config.d_ffn;
   json["vocab_size"] = config.vocab_size;
-  json["num_heads"] = config.num_heads;
-  json["head_size"] = config.head_size;
-  json["ranks"] = {{"decay", config.rank_decay},
-                   {"iclr", config.rank_iclr},
-                   {"value", config.rank_value},
-                   {"gate", config.rank_gate}};
+  if (config.num_heads != 0) {
+    json["num_heads"] = config.num_heads;
+    json["head_size"] = config.head_size;
+  }
+  json["ranks"] = nlohmann::ordered_json::object();
+  for (const NamedSize& rank : Ranks(config)) json["ranks"][rank.name] = rank.value;
   json["norm_epsilon"] = config.norm_epsilon;
-  json["group_norm_epsilon"] = config.group_norm_epsilon;
+  if (config.generation != 4) json["group_norm_epsilon"] = config.group_norm_epsilon;
   json["state_bytes_per_stream"] = config.StateFloats() * sizeof(float);
+  json["has_initial_state"] = !model.initial_state().empty();
   json["weights"] = nlohmann::ordered_json::object();
   for (const auto& [name, use] : DtypeUses(model)) {
     json["weights"][name] = {
@@ -153,6 +187,7 @@ std::string DescribeJson(const ModelFile& model) {
   if (!metadata.tokenizer_kind.empty()) {
     json["tokenizer"] = {{"kind", metadata.tokenizer_kind}, {"vocabulary_bytes", model.vocabulary().size()}};
   }
+  json["chat_template"] = metadata.chat_template;
   if (metadata.end_token.has_value()) json["end_token"] = *metadata.end_token;
   json["stop_tokens"] = metadata.stop_tokens;
   json["default_sampling"] = nlohmann::ordered_json::object();

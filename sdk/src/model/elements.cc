@@ -8,23 +8,15 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/convert_dtype.h"
+#include "model/element_writer.h"
 
 namespace skein {
 namespace {
 
 constexpr size_t kRunElements = 4096;  // a multiple of every block
 
-std::string ElementText(const TensorView& view, uint64_t element) {
-  std::vector<uint64_t> index(view.shape.size());
-  for (size_t i = index.size(); i-- > 0;) {
-    index[i] = element % view.shape[i];
-    element /= view.shape[i];
-  }
-  return absl::StrCat("element ", ShapeText(index), " of ", ShapeText(view.shape));
-}
-
 absl::Status NotFinite(const TensorView& view, const std::string& name, uint64_t element, float value) {
-  return absl::DataLossError(absl::StrCat("tensor \"", name, "\": ", ElementText(view, element),
+  return absl::DataLossError(absl::StrCat("tensor \"", name, "\": ", ElementText(view.shape, element),
                                           ": expected a finite number, found ",
                                           std::isnan(value) ? "NaN" : "infinity"));
 }
@@ -63,6 +55,17 @@ bool MayBeNotFinite(const TensorView& view, uint64_t first, size_t count) {
   }
 }
 
+// Whether a scale of a packed view of Q8 or Q4, with which each group begins, is not finite.
+bool HasBadScale(const TensorView& view, const DtypeInfo& info) {
+  uint64_t size_bytes = 0;
+  PackedBytes(info, view.shape, &size_bytes);  // fits: the tensor is there
+  bool found = false;
+  for (uint64_t at = 0; at < size_bytes; at += info.block_bytes) {
+    found |= HasExponent<uint16_t>(view.data + at, 1, 0x7c00u);
+  }
+  return found;
+}
+
 // Copies `count` elements that lie `stride` elements apart into `out`, packed.
 void Gather(const uint8_t* data, uint64_t stride, uint32_t element_bytes, size_t count, uint8_t* out) {
   const auto copy = [&](auto size) {
@@ -86,12 +89,19 @@ absl::Status VisitRun(const TensorView& view, const std::string& name, const flo
   return visit(values, first, count);
 }
 
-absl::Status VisitPacked(const TensorView& view, const std::string& name, uint64_t num_elements, Visitor visit) {
+absl::Status VisitPacked(const TensorView& view, const DtypeInfo& info, const std::string& name, uint64_t num_elements,
+                         Visitor visit) {
+  // Elements without a gap: a row where rows are padded, else everything.
+  const uint64_t stretch = info.pads_rows ? view.shape.back() : num_elements;
+  const uint64_t stretch_bytes = (stretch + info.block_elements - 1) / info.block_elements * info.block_bytes;
   float values[kRunElements];
-  for (uint64_t first = 0; first < num_elements; first += kRunElements) {
-    const size_t count = static_cast<size_t>(std::min<uint64_t>(kRunElements, num_elements - first));
-    ToF32(view.dtype, view.data, first, count, values);
-    SKEIN_RETURN_IF_ERROR(VisitRun(view, name, values, first, count, visit));
+  const uint8_t* data = view.data;
+  for (uint64_t start = 0; start < num_elements; start += stretch, data += stretch_bytes) {
+    for (uint64_t first = 0; first < stretch; first += kRunElements) {
+      const size_t count = static_cast<size_t>(std::min<uint64_t>(kRunElements, stretch - first));
+      ToF32(view.dtype, data, first, count, values);
+      SKEIN_RETURN_IF_ERROR(VisitRun(view, name, values, start + first, count, visit));
+    }
   }
   return absl::OkStatus();
 }
@@ -126,7 +136,7 @@ absl::Status VisitElements(const TensorView& view, const std::string& name, Visi
     return absl::InternalError(
         absl::StrCat("tensor \"", name, "\": view of ", DtypeName(view.dtype), " ", ShapeText(view.shape)));
   }
-  if (view.IsPacked()) return VisitPacked(view, name, num_elements, visit);
+  if (view.IsPacked()) return VisitPacked(view, *info, name, num_elements, visit);
   if (info->block_elements > 1) {
     return absl::UnimplementedError(
         absl::StrCat("tensor \"", name, "\": ", info->name, " in an order other than row-major is not supported"));
@@ -135,27 +145,19 @@ absl::Status VisitElements(const TensorView& view, const std::string& name, Visi
 }
 
 absl::Status CopyElements(const TensorView& view, const std::string& name, uint32_t dtype, uint8_t* out) {
-  const size_t element_bytes = FindDtype(dtype)->block_bytes;
-  return VisitElements(view, name, [&](const float* values, uint64_t first, size_t count) -> absl::Status {
-    uint8_t* const run = out + first * element_bytes;
-    FromF32(values, count, dtype, run);
-    const TensorView written = {dtype, {count}, {1}, run};
-    if (MayBeNotFinite(written, 0, count)) {
-      // The values were finite, so an infinity in the run comes from rounding.
-      const float* largest =
-          std::max_element(values, values + count, [](float a, float b) { return std::abs(a) < std::abs(b); });
-      return absl::OutOfRangeError(
-          absl::StrCat("tensor \"", name, "\": ", ElementText(view, first + static_cast<uint64_t>(largest - values)),
-                       ": ", *largest, " is too large for ", DtypeName(dtype)));
-    }
-    return absl::OkStatus();
+  ElementWriter writer(view.shape, name, dtype, out);
+  return VisitElements(view, name, [&](const float* values, uint64_t, size_t count) {
+    return writer.Add({values, count});
   });
 }
 
 absl::Status CheckFinite(const TensorView& view, const std::string& name) {
   const auto accept = [](const float*, uint64_t, size_t) { return absl::OkStatus(); };
   uint64_t num_elements;
-  if (view.IsPacked() && NumElements(view.shape, &num_elements)) {
+  const DtypeInfo* info = FindDtype(view.dtype);
+  if (view.IsPacked() && info != nullptr && info->pads_rows) {
+    if (!HasBadScale(view, *info)) return absl::OkStatus();
+  } else if (view.IsPacked() && NumElements(view.shape, &num_elements)) {
     bool suspect = false;
     for (uint64_t first = 0; first < num_elements && !suspect; first += kRunElements) {
       suspect =

@@ -20,8 +20,8 @@ namespace skein {
 absl::Status VisitElements(const TensorView& view, const std::string& name,
                            absl::FunctionRef<absl::Status(const float* values, uint64_t first, size_t count)> visit);
 
-// Writes the elements as `dtype` (F32, F16 or BF16), packed, rounded to nearest even. `out` has room for them and may
-// be unaligned. OUT_OF_RANGE: a finite element is too large for `dtype`.
+// Writes the elements as `dtype` (F32, F16, BF16, Q8 or Q4), packed, as ElementWriter does. `out` has room for them and
+// may be unaligned. OUT_OF_RANGE: a finite element is too large for `dtype`.
 absl::Status CopyElements(const TensorView& view, const std::string& name, uint32_t dtype, uint8_t* out);
 
 // OK if every element is finite. Packed plain types are scanned as they lie, without conversion.

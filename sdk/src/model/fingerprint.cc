@@ -2,13 +2,12 @@
 
 #include "base/status.h"
 #include "model/checksum.h"
-#include "model/elements.h"
 
 namespace skein {
 
-absl::StatusOr<uint64_t> HashValues(const TensorView& view, const std::string& name) {
+absl::StatusOr<uint64_t> HashValues(const TensorView& view, const ValueMap& map, const std::string& name) {
   ChecksumStream stream;
-  SKEIN_RETURN_IF_ERROR(VisitElements(view, name, [&](const float* values, uint64_t, size_t count) {
+  SKEIN_RETURN_IF_ERROR(VisitMapped(view, map, name, [&](const float* values, uint64_t, size_t count) {
     stream.Add(values, count * sizeof(float));
     return absl::OkStatus();
   }));

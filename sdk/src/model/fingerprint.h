@@ -18,11 +18,12 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "model/tensor.h"
+#include "model/value_map.h"
 
 namespace skein {
 
-// XXH3-64 of the values of a tensor as packed float32. The codes of VisitElements; `name` is for its messages.
-absl::StatusOr<uint64_t> HashValues(const TensorView& view, const std::string& name);
+// XXH3-64 of the mapped values of a tensor as packed float32. The codes of VisitMapped; `name` is for its messages.
+absl::StatusOr<uint64_t> HashValues(const TensorView& view, const ValueMap& map, const std::string& name);
 
 // Puts the hashes of tensors together.
 class FingerprintBuilder {

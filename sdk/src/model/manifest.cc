@@ -40,6 +40,39 @@ SKEIN_SAME_ROLE(TIME_GROUP_NORM_W);
 SKEIN_SAME_ROLE(TIME_GROUP_NORM_B);
 SKEIN_SAME_ROLE(CHANNEL_KEY);
 SKEIN_SAME_ROLE(CHANNEL_VALUE);
+SKEIN_SAME_ROLE(TIME_GATE);
+SKEIN_SAME_ROLE(CHANNEL_RECEPTANCE);
+SKEIN_SAME_ROLE(V4_MIX_K);
+SKEIN_SAME_ROLE(V4_MIX_V);
+SKEIN_SAME_ROLE(V4_MIX_R);
+SKEIN_SAME_ROLE(V5_MIX_G);
+SKEIN_SAME_ROLE(V4_CHANNEL_MIX_K);
+SKEIN_SAME_ROLE(V4_CHANNEL_MIX_R);
+SKEIN_SAME_ROLE(V4_DECAY);
+SKEIN_SAME_ROLE(V4_BONUS);
+SKEIN_SAME_ROLE(V5_DECAY);
+SKEIN_SAME_ROLE(V5_BONUS);
+SKEIN_SAME_ROLE(V6_MIX_X);
+SKEIN_SAME_ROLE(V6_MIX_W);
+SKEIN_SAME_ROLE(V6_MIX_K);
+SKEIN_SAME_ROLE(V6_MIX_V);
+SKEIN_SAME_ROLE(V6_MIX_R);
+SKEIN_SAME_ROLE(V6_MIX_G);
+SKEIN_SAME_ROLE(V6_MIX_DOWN_W);
+SKEIN_SAME_ROLE(V6_MIX_DOWN_K);
+SKEIN_SAME_ROLE(V6_MIX_DOWN_V);
+SKEIN_SAME_ROLE(V6_MIX_DOWN_R);
+SKEIN_SAME_ROLE(V6_MIX_DOWN_G);
+SKEIN_SAME_ROLE(V6_MIX_UP_W);
+SKEIN_SAME_ROLE(V6_MIX_UP_K);
+SKEIN_SAME_ROLE(V6_MIX_UP_V);
+SKEIN_SAME_ROLE(V6_MIX_UP_R);
+SKEIN_SAME_ROLE(V6_MIX_UP_G);
+SKEIN_SAME_ROLE(V6_DECAY_BIAS);
+SKEIN_SAME_ROLE(V6_DECAY_DOWN);
+SKEIN_SAME_ROLE(V6_DECAY_UP);
+SKEIN_SAME_ROLE(V6_CHANNEL_MIX_K);
+SKEIN_SAME_ROLE(V6_CHANNEL_MIX_R);
 SKEIN_SAME_ROLE(V7_MIX_R);
 SKEIN_SAME_ROLE(V7_MIX_W);
 SKEIN_SAME_ROLE(V7_MIX_K);
@@ -84,6 +117,7 @@ void WriteArchitecture(const ModelConfig& config, v1::Architecture* out) {
   out->set_rank_gate(config.rank_gate);
   out->set_norm_epsilon(config.norm_epsilon);
   out->set_group_norm_epsilon(config.group_norm_epsilon);
+  out->set_rank_mix(config.rank_mix);
 }
 
 ModelConfig ReadArchitecture(const v1::Architecture& in) {
@@ -104,6 +138,7 @@ ModelConfig ReadArchitecture(const v1::Architecture& in) {
   config.rank_gate = in.rank_gate();
   config.norm_epsilon = in.norm_epsilon();
   config.group_norm_epsilon = in.group_norm_epsilon();
+  config.rank_mix = in.rank_mix();
   return config;
 }
 
@@ -154,6 +189,7 @@ absl::Status ReadMetadata(const v1::Manifest& in, const ModelConfig& config, Mod
       {"licence", in.licence(), &metadata->licence},
       {"provenance", in.provenance(), &metadata->provenance},
       {"example_prompt", in.example_prompt(), &metadata->example_prompt},
+      {"chat_template", in.chat_template(), &metadata->chat_template},
       {"tokenizer.kind", in.tokenizer().kind(), &metadata->tokenizer_kind},
   };
   for (const auto& text : texts) {
@@ -174,9 +210,10 @@ absl::Status ReadMetadata(const v1::Manifest& in, const ModelConfig& config, Mod
   }
   metadata->compute_dtype = static_cast<uint32_t>(in.compute_type());
   if (metadata->compute_dtype != SKEIN_DTYPE_NONE && metadata->compute_dtype != SKEIN_DTYPE_F16 &&
-      metadata->compute_dtype != SKEIN_DTYPE_BF16) {
+      metadata->compute_dtype != SKEIN_DTYPE_BF16 && metadata->compute_dtype != SKEIN_DTYPE_Q8 &&
+      metadata->compute_dtype != SKEIN_DTYPE_Q4) {
     return absl::UnimplementedError(
-        absl::StrCat("compute_type ", DtypeName(metadata->compute_dtype), "; this version knows f16 and bf16"));
+        absl::StrCat("compute_type ", DtypeName(metadata->compute_dtype), "; this version knows f16, bf16, q8 and q4"));
   }
   SKEIN_ASSIGN_OR_RETURN(metadata->sampling, ReadSampling(in.default_sampling()));
   return absl::OkStatus();
@@ -190,9 +227,10 @@ absl::StatusOr<PackedTensor> ReadTensor(const v1::Tensor& in, const ExpectedTens
   tensor.layer = expected.layer;
   tensor.dtype = static_cast<uint32_t>(in.dtype());
   const DtypeInfo* dtype = FindDtype(tensor.dtype);
-  if (dtype == nullptr || dtype->dtype != dtype->value_dtype) {
+  const bool is_readable = dtype != nullptr && dtype->dtype == dtype->value_dtype;
+  if (!is_readable || (dtype->block_elements > 1 && !expected.role->is_matrix)) {
     return absl::UnimplementedError(absl::StrCat("tensor \"", name, "\": element ", DtypeName(tensor.dtype),
-                                                 "; this version reads f32, f16 and bf16"));
+                                                 "; this version reads f32, f16, bf16, and in matrices q8 and q4"));
   }
   tensor.shape.assign(in.shape().begin(), in.shape().end());
   const std::vector<uint64_t> shape = RoleShape(*expected.role, config);
@@ -222,7 +260,7 @@ absl::Status ReadTensors(const v1::Manifest& in, const ModelConfig& config, std:
     const v1::Tensor& tensor = in.tensors(i);
     const uint32_t role = static_cast<uint32_t>(tensor.role());
     if (FindRole(role) == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat("tensor ", i, ": expected a role of RWKV-7, found role ", role));
+      return absl::InvalidArgumentError(absl::StrCat("tensor ", i, ": expected a role of a model, found role ", role));
     }
     if (!by_role.emplace(std::make_pair(role, tensor.layer()), &tensor).second) {
       return absl::InvalidArgumentError(
@@ -241,8 +279,18 @@ absl::Status ReadTensors(const v1::Manifest& in, const ModelConfig& config, std:
   }
   if (by_role.empty()) return absl::OkStatus();
   const auto& [role, layer] = by_role.begin()->first;
-  return absl::InvalidArgumentError(absl::StrCat("tensor \"", TensorName(role, layer), "\": a model of ",
-                                                 config.num_layers, " layers has no such tensor"));
+  return absl::InvalidArgumentError(absl::StrCat("tensor \"", TensorName(role, layer), "\" (role ", role, "): an ",
+                                                 config.VersionName(), " model of ", config.num_layers,
+                                                 " layers has no such tensor"));
+}
+
+absl::StatusOr<PackedState> ReadInitialState(const v1::InitialState& in, const ModelConfig& config) {
+  const uint64_t size_bytes = config.StateFloats() * sizeof(float);
+  if (in.size_bytes() != size_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("initial_state: expected ", size_bytes, " bytes by the architecture, found ", in.size_bytes()));
+  }
+  return PackedState{in.offset(), in.size_bytes(), in.checksum()};
 }
 
 bool IsFingerprint(const std::string& text) {
@@ -261,6 +309,9 @@ absl::StatusOr<Manifest> ReadManifest(const v1::Manifest& in) {
   SKEIN_RETURN_IF_ERROR(manifest.config.Validate());
   SKEIN_RETURN_IF_ERROR(ReadMetadata(in, manifest.config, &manifest.metadata));
   SKEIN_RETURN_IF_ERROR(ReadTensors(in, manifest.config, &manifest.tensors));
+  if (in.has_initial_state()) {
+    SKEIN_ASSIGN_OR_RETURN(manifest.initial_state, ReadInitialState(in.initial_state(), manifest.config));
+  }
   if (!IsFingerprint(in.source_fingerprint())) {
     return absl::InvalidArgumentError("source_fingerprint: expected 32 lower-case hex digits");
   }
@@ -291,6 +342,12 @@ std::string SerializeManifest(const Manifest& manifest) {
   if (!metadata.tokenizer_kind.empty()) {
     out.mutable_tokenizer()->set_kind(metadata.tokenizer_kind);
     out.mutable_tokenizer()->set_vocabulary(manifest.vocabulary);
+  }
+  if (!metadata.chat_template.empty()) out.set_chat_template(metadata.chat_template);
+  if (manifest.initial_state.has_value()) {
+    out.mutable_initial_state()->set_offset(manifest.initial_state->offset);
+    out.mutable_initial_state()->set_size_bytes(manifest.initial_state->size_bytes);
+    out.mutable_initial_state()->set_checksum(manifest.initial_state->checksum);
   }
   if (metadata.end_token.has_value()) out.set_end_token(*metadata.end_token);
   for (const uint32_t token : metadata.stop_tokens) out.add_stop_tokens(token);

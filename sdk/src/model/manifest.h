@@ -3,6 +3,7 @@
 #define SKEIN_MODEL_MANIFEST_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,16 @@ namespace skein {
 struct PackedTensor {
   uint32_t role = 0;
   uint32_t layer = 0;
-  uint32_t dtype = 0;           // F32, F16 or BF16
+  uint32_t dtype = 0;           // F32, F16 or BF16; of a matrix also Q8 or Q4
   std::vector<uint64_t> shape;  // of the role
   uint64_t offset = 0;          // from the start of the file
+  uint64_t size_bytes = 0;
+  uint64_t checksum = 0;  // XXH3-64 of the stored bytes
+};
+
+// The initial state of a package: float32, canonical.
+struct PackedState {
+  uint64_t offset = 0;  // from the start of the file
   uint64_t size_bytes = 0;
   uint64_t checksum = 0;  // XXH3-64 of the stored bytes
 };
@@ -31,15 +39,16 @@ struct Manifest {
   std::string fingerprint;  // 32 hex digits
   std::string creator;
   std::vector<PackedTensor> tensors;  // every tensor of the config, in the order of ModelFile::tensors()
+  std::optional<PackedState> initial_state;
 };
 
 // Its length depends on no offset and no checksum, so that a writer can leave room before it knows them.
 std::string SerializeManifest(const Manifest& manifest);
 
 // Reads untrusted bytes. On success the config is valid and each of its tensors there once, with the role's shape, a
-// readable type and the size that these make. Offsets and checksums are the package's business.
-// DATA_LOSS: damaged. INVALID_ARGUMENT: contradicts itself. UNIMPLEMENTED: needs a feature of later versions.
-// Messages start with "manifest: ".
+// readable type and the size that these make, and so is the size of the initial state. Offsets and checksums are the
+// package's business. DATA_LOSS: damaged. INVALID_ARGUMENT: contradicts itself. UNIMPLEMENTED: needs a feature of later
+// versions. Messages start with "manifest: ".
 absl::StatusOr<Manifest> ParseManifest(absl::Span<const uint8_t> bytes);
 
 }  // namespace skein

@@ -1,53 +1,72 @@
 #include "model/model_file.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/checkpoint_model.h"
+#include "model/element_writer.h"
 #include "model/elements.h"
 #include "model/fingerprint.h"
+#include "model/model_folder.h"
 #include "model/package.h"
 #include "model/package_model.h"
+#include "model/parallel_for.h"
+#include "model/roles.h"
+#include "model/synthetic_model.h"
 
 namespace skein {
 namespace {
 
-// Runs `work` for every index below `count` on the host's threads. On failure gives the error of the lowest index that
-// fails, whatever the order of execution.
-absl::Status ParallelFor(const skein_host& host, size_t count, absl::FunctionRef<absl::Status(size_t)> work) {
-  struct Shared {
-    absl::FunctionRef<absl::Status(size_t)> work;
-    Mutex mutex;
-    size_t failed_index ABSL_GUARDED_BY(mutex);
-    absl::Status status ABSL_GUARDED_BY(mutex);
-  };
-  Shared shared = {work, {}, count, absl::OkStatus()};
-  host.parallel_for(
-      host.context, count,
-      [](void* argument, uint64_t index) {
-        Shared& s = *static_cast<Shared*>(argument);
-        {
-          const MutexLock lock(s.mutex);
-          if (index > s.failed_index) return;
-        }
-        absl::Status status;
-        try {
-          status = s.work(index);
-        } catch (const std::exception& error) {  // the host's loop is C
-          status = absl::ResourceExhaustedError(error.what());
-        }
-        const MutexLock lock(s.mutex);
-        if (!status.ok() && index < s.failed_index) {
-          s.failed_index = index;
-          s.status = std::move(status);
-        }
-      },
-      &shared);
-  const MutexLock lock(shared.mutex);
-  return shared.status;
+// CopyElements of the mapped values.
+absl::Status CopyMapped(const TensorView& view, const ValueMap& map, const std::string& name, uint32_t dtype,
+                        uint8_t* out) {
+  ElementWriter writer(view.shape, name, dtype, out);
+  return VisitMapped(view, map, name, [&](const float* values, uint64_t, size_t count) {
+    return writer.Add({values, count});
+  });
+}
+
+// Rows [first_row, first_row + num_rows) of a matrix, whose rows are whole blocks if it has such.
+TensorView RowsOf(const TensorView& view, uint64_t first_row, uint64_t num_rows) {
+  const DtypeInfo& info = *FindDtype(view.dtype);
+  TensorView rows = view;
+  rows.shape[0] = num_rows;
+  const std::vector<uint64_t> before = {first_row, view.shape[1]};
+  uint64_t offset_bytes = first_row * view.strides[0] * info.block_bytes;
+  if (info.block_elements > 1) PackedBytes(info, before, &offset_bytes);  // fits: the tensor is there
+  rows.data += offset_bytes;
+  return rows;
+}
+
+// CopyMapped by rows on the host's threads.
+absl::Status CopyInParallel(const skein_host& host, const TensorView& view, const ValueMap& map,
+                            const std::string& name, uint32_t dtype, uint8_t* out) {
+  constexpr uint64_t kElementsPerTurn = 1 << 18;
+  const bool is_plain_or_packed = FindDtype(view.dtype)->block_elements == 1 || view.IsPacked();
+  const uint64_t num_rows = view.shape[0];
+  const uint64_t num_columns = view.shape.size() == 2 ? std::max<uint64_t>(view.shape[1], 1) : 1;
+  const uint64_t rows_per_turn = std::max<uint64_t>(1, kElementsPerTurn / num_columns);
+  if (view.shape.size() == 2 && is_plain_or_packed && num_rows > rows_per_turn) {
+    uint64_t row_bytes = 0;
+    PackedBytes(*FindDtype(dtype), {num_columns}, &row_bytes);  // fits: the whole does
+    const absl::Status status = ParallelFor(host, (num_rows + rows_per_turn - 1) / rows_per_turn, [&](size_t turn) {
+      const uint64_t first_row = turn * rows_per_turn;
+      const TensorView rows = RowsOf(view, first_row, std::min(rows_per_turn, num_rows - first_row));
+      return CopyMapped(rows, map, name, dtype, out + first_row * row_bytes);
+    });
+    if (status.ok()) return status;
+    // What follows finds the same element, but knows its place in the whole.
+  }
+  return CopyMapped(view, map, name, dtype, out);
+}
+
+// CheckFinite of the mapped values.
+absl::Status CheckValues(const TensorView& view, const ValueMap& map, const std::string& name) {
+  if (map.IsIdentity()) return CheckFinite(view, name);
+  return VisitMapped(view, map, name, [](const float*, uint64_t, size_t) { return absl::OkStatus(); });
 }
 
 }  // namespace
@@ -60,40 +79,61 @@ absl::StatusOr<std::unique_ptr<ModelFile>> ModelFile::Open(const PluginRegistry&
 absl::StatusOr<std::unique_ptr<ModelFile>> ModelFile::Open(absl::Span<const Plugin<skein_format_table>> formats,
                                                            const skein_host& host, const std::string& path,
                                                            FileAccess access) {
-  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(path, access));
+  if (SyntheticModel::IsPath(path)) return SyntheticModel::Open(host, path);
+  SKEIN_ASSIGN_OR_RETURN(const std::string file_path, ResolveModelPath(path, formats));
+  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(file_path, access));
   // The name decides only where the magic is gone, so that a damaged package is called one.
-  if (Package::HasMagic(file->bytes()) || absl::EndsWith(path, ".skein")) {
+  if (Package::HasMagic(file->bytes()) || absl::EndsWith(file_path, ".skein")) {
     return PackageModel::Open(host, std::move(file));
   }
   return CheckpointModel::Open(formats, host, std::move(file));
 }
 
-absl::StatusOr<ModelFile::TensorData> ModelFile::ReadTensor(size_t index, uint32_t dtype,
-                                                            std::vector<uint8_t>& buffer) const {
+void ModelFile::DescribeAs(const ModelFile& base) {
+  config_ = base.config_;
+  metadata_ = base.metadata_;
+  vocabulary_ = base.vocabulary_;
+  initial_state_ = base.initial_state_;
+  specs_ = base.specs_;
+}
+
+absl::Status ModelFile::CheckRequest(size_t index, uint32_t dtype) const {
   if (index >= specs_.size()) {
     return absl::OutOfRangeError(absl::StrCat(path_, ": tensor ", index, "; there are ", specs_.size()));
   }
+  const DtypeInfo* info = FindDtype(dtype);
+  const bool is_matrix = IsMatrixRole(specs_[index].role);
+  if (info != nullptr && info->value_dtype == dtype && (is_matrix || info->block_elements == 1)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("tensor \"", specs_[index].source_name, "\": asked for as ",
+                                                 DtypeName(dtype), "; expected f32, f16",
+                                                 is_matrix ? ", bf16, q8 or q4" : " or bf16"));
+}
+
+absl::StatusOr<ModelFile::TensorData> ModelFile::ReadTensor(size_t index, uint32_t dtype,
+                                                            std::vector<uint8_t>& buffer) const {
+  SKEIN_RETURN_IF_ERROR(CheckRequest(index, dtype));
   const std::string& name = specs_[index].source_name;
-  if (dtype != SKEIN_DTYPE_F32 && dtype != SKEIN_DTYPE_F16 && dtype != SKEIN_DTYPE_BF16) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("tensor \"", name, "\": asked for as ", DtypeName(dtype), "; expected f32, f16 or bf16"));
-  }
   std::vector<uint8_t> scratch;
-  SKEIN_ASSIGN_OR_RETURN(const TensorView view, View(index, scratch));
-  if (view.dtype == dtype && view.IsPacked()) {
-    SKEIN_RETURN_IF_ERROR(Annotate(CheckFinite(view, name), path_));
-    uint64_t size_bytes = 0;
-    PackedBytes(*FindDtype(dtype), view.shape, &size_bytes);  // fits: the tensor is there
-    if (scratch.empty()) return TensorData{view.data, size_bytes, true};
-    buffer.assign(view.data, view.data + size_bytes);
-    return TensorData{buffer.data(), size_bytes, false};
-  }
+  SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, View(index, scratch));
+  const TensorView& view = stored.view;
   uint64_t size_bytes = 0;
   if (!PackedBytes(*FindDtype(dtype), view.shape, &size_bytes)) {
     return absl::InternalError(absl::StrCat("tensor \"", name, "\": ", ShapeText(view.shape), " has no size"));
   }
+  if (stored.map.IsIdentity() && view.dtype == dtype && view.IsPacked()) {
+    SKEIN_RETURN_IF_ERROR(Annotate(CheckFinite(view, name), path_));
+    if (scratch.empty()) return TensorData{view.data, size_bytes, true};
+    if (view.data == scratch.data() && scratch.size() == size_bytes) {
+      buffer.swap(scratch);  // so that a large tensor is not there twice
+    } else {
+      buffer.assign(view.data, view.data + size_bytes);
+    }
+    return TensorData{buffer.data(), size_bytes, false};
+  }
   buffer.resize(size_bytes);
-  SKEIN_RETURN_IF_ERROR(Annotate(CopyElements(view, name, dtype, buffer.data()), path_));
+  SKEIN_RETURN_IF_ERROR(Annotate(CopyInParallel(host_, view, stored.map, name, dtype, buffer.data()), path_));
   return TensorData{buffer.data(), size_bytes, false};
 }
 
@@ -107,8 +147,8 @@ absl::StatusOr<std::string> ModelFile::Fingerprint() const {
   std::vector<uint64_t> hashes(specs_.size());
   SKEIN_RETURN_IF_ERROR(ParallelFor(host_, specs_.size(), [&](size_t index) -> absl::Status {
     std::vector<uint8_t> scratch;
-    SKEIN_ASSIGN_OR_RETURN(const TensorView view, View(index, scratch));
-    absl::StatusOr<uint64_t> hash = HashValues(view, specs_[index].source_name);
+    SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, View(index, scratch));
+    absl::StatusOr<uint64_t> hash = HashValues(stored.view, stored.map, specs_[index].source_name);
     if (!hash.ok()) return Annotate(hash.status(), path_);
     hashes[index] = *hash;
     return absl::OkStatus();
@@ -129,8 +169,8 @@ absl::Status ModelFile::Verify(Progress* progress) const {
   return ParallelFor(host_, specs_.size(), [&](size_t index) -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckStoredBytes(index));
     std::vector<uint8_t> scratch;
-    SKEIN_ASSIGN_OR_RETURN(const TensorView view, View(index, scratch));
-    SKEIN_RETURN_IF_ERROR(Annotate(CheckFinite(view, specs_[index].source_name), path_));
+    SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, View(index, scratch));
+    SKEIN_RETURN_IF_ERROR(Annotate(CheckValues(stored.view, stored.map, specs_[index].source_name), path_));
     scope.Advance(specs_[index].size_bytes);
     return absl::OkStatus();
   });

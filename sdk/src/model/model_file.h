@@ -18,6 +18,7 @@
 #include "model/metadata.h"
 #include "model/progress.h"
 #include "model/tensor.h"
+#include "model/value_map.h"
 #include "plugin/registry.h"
 #include "skein/plugin.h"
 
@@ -27,8 +28,8 @@ namespace skein {
 struct TensorSpec {
   uint32_t role = 0;
   uint32_t layer = 0;
-  // The type that holds the file's values as they are: F32, F16 or BF16. What is stored in blocks or in float64 counts
-  // as F32 (float64 values are rounded to float32).
+  // The type that holds the file's values as they are: F32, F16, BF16, Q8 or Q4. What is stored in blocks of other
+  // types or in float64 counts as F32 (float64 values are rounded to float32).
   uint32_t dtype = 0;
   uint32_t stored_dtype = 0;  // as in the file, for descriptions
   std::vector<uint64_t> shape;
@@ -39,10 +40,11 @@ struct TensorSpec {
 // Immutable. Threads: any. Keeps its file open (mapped) while it lives.
 class ModelFile {
  public:
-  // Opens and checks everything but the weights' values. `host` must outlive the ModelFile.
-  // NOT_FOUND: no such file. INVALID_ARGUMENT: no format plugin recognises it, or its tensors do not make a model.
-  // UNIMPLEMENTED: recognised, but of a generation, naming scheme or type that this version does not run.
-  // DATA_LOSS: truncated or corrupt.
+  // Opens and checks everything but the weights' values. `path` is a file, or a folder that holds one under its usual
+  // name (see model_folder.h), or "synthetic:SHAPE" (synthetic_model.h). `host` must outlive the ModelFile.
+  // NOT_FOUND: no such file, or none in the folder. INVALID_ARGUMENT: no format plugin recognises it, or its tensors do
+  // not make a model. UNIMPLEMENTED: recognised, but of a generation, naming scheme or type that this version does not
+  // run. DATA_LOSS: truncated or corrupt.
   static absl::StatusOr<std::unique_ptr<ModelFile>> Open(const PluginRegistry& plugins, const skein_host& host,
                                                          const std::string& path, FileAccess access);
   // The same with the format plugins given one by one.
@@ -61,6 +63,14 @@ class ModelFile {
   // ModelFile.
   absl::Span<const uint8_t> vocabulary() const { return vocabulary_; }
 
+  // The state that streams start from, in canonical layout (backend.h); empty if the file has none and streams start
+  // from the fresh state. Every value is finite. Lives as long as the ModelFile.
+  absl::Span<const float> initial_state() const { return initial_state_; }
+
+  // Puts another initial state in its place: StateFloats() finite values. By the one who opened the file, before others
+  // see it.
+  void SetInitialState(std::vector<float> state) { initial_state_ = std::move(state); }
+
   // Every tensor that a model of these dimensions has, once: embedding, embedding norm, the layers in order (roles in
   // order of number), output norm, head.
   absl::Span<const TensorSpec> tensors() const { return specs_; }
@@ -70,10 +80,12 @@ class ModelFile {
     uint64_t size_bytes;
     bool mapped;  // true: lives as long as the ModelFile; false: it is in the caller's buffer
   };
-  // Reads tensor `index` in its role's shape and orientation as `dtype`: F32, F16 or BF16, rounded to nearest even.
-  // Points into the file when nothing has to change, else into `buffer`, which is resized. DATA_LOSS: a value is NaN or
+  // Reads tensor `index` in its role's shape and orientation as `dtype`: F32, F16 or BF16, rounded to nearest even, or,
+  // if its role is a matrix, Q8 or Q4 (quantise.h). Points into the file when nothing has to change, else into
+  // `buffer`, which is resized; large tensors are converted on the host's threads. DATA_LOSS: a value is NaN or
   // infinite; the message names tensor and index. OUT_OF_RANGE: a finite value is too large for `dtype`.
-  absl::StatusOr<TensorData> ReadTensor(size_t index, uint32_t dtype, std::vector<uint8_t>& buffer) const;
+  // INVALID_ARGUMENT: another type.
+  virtual absl::StatusOr<TensorData> ReadTensor(size_t index, uint32_t dtype, std::vector<uint8_t>& buffer) const;
 
   // Identifies the source weights: 32 hex digits over role, layer, shape and float32 values of every tensor, before any
   // rounding to a smaller type (see fingerprint.h). A package knows its own; for other files the first call reads
@@ -87,11 +99,30 @@ class ModelFile {
  protected:
   ModelFile(const skein_host& host, std::string path) : host_(host), path_(std::move(path)) {}
 
-  // Tensor `index` as it lies in the file, in its role's shape and orientation. A container that cannot point into its
-  // file reads into `scratch`.
-  virtual absl::StatusOr<TensorView> View(size_t index, std::vector<uint8_t>& scratch) const = 0;
+  // A tensor in its role's shape and orientation, and what its values have to go through.
+  struct StoredTensor {
+    TensorView view;
+    ValueMap map = {};
+  };
+
+  // Tensor `index` as it lies in the file. A container that cannot point into its file reads into `scratch`.
+  virtual absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const = 0;
   // Compares the checksum of tensor `index`; OK where the container has none.
   virtual absl::Status CheckStoredBytes(size_t index) const = 0;
+
+  // OK if ReadTensor may be asked for tensor `index` as `dtype`.
+  absl::Status CheckRequest(size_t index, uint32_t dtype) const;
+
+  // For a ModelFile that changes another: takes over everything that `base` says of itself but the fingerprint, which
+  // is then computed from the values that View gives. `base` must outlive this.
+  void DescribeAs(const ModelFile& base);
+  // What another ModelFile's View gives.
+  static absl::StatusOr<StoredTensor> ViewOf(const ModelFile& file, size_t index, std::vector<uint8_t>& scratch) {
+    return file.View(index, scratch);
+  }
+  static absl::Status CheckStoredBytesOf(const ModelFile& file, size_t index) { return file.CheckStoredBytes(index); }
+  // The host that `file` was opened with.
+  static const skein_host& HostOf(const ModelFile& file) { return file.host_; }
 
   // Constant once the file is open; filled by the container's class.
   const skein_host& host_;
@@ -99,6 +130,7 @@ class ModelFile {
   ModelConfig config_;
   ModelMetadata metadata_;
   absl::Span<const uint8_t> vocabulary_;
+  std::vector<float> initial_state_;
   std::vector<TensorSpec> specs_;
 
   mutable Mutex fingerprint_mutex_;

@@ -1,6 +1,7 @@
 #include "model/package.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -66,32 +67,46 @@ absl::Status CheckHeader(const Header& header, uint64_t actual_bytes) {
   return absl::OkStatus();
 }
 
-// Every tensor aligned, between the start of the data and the end of the file, and clear of the others.
+// A piece of the data, by the name it has in messages.
+struct Piece {
+  std::string name;
+  uint64_t offset;
+  uint64_t size_bytes;
+};
+
+std::string PieceName(const PackedTensor& tensor) {
+  return absl::StrCat("tensor \"", TensorName(tensor.role, tensor.layer), "\"");
+}
+
+constexpr const char* kStateName = "initial_state";
+
+// Every piece aligned, between the start of the data and the end of the file, and clear of the others.
 absl::Status CheckOffsets(const Manifest& manifest, uint64_t data_offset, uint64_t file_bytes) {
-  std::vector<const PackedTensor*> by_offset;
-  for (const PackedTensor& tensor : manifest.tensors) by_offset.push_back(&tensor);
-  std::sort(by_offset.begin(), by_offset.end(),
-            [](const PackedTensor* a, const PackedTensor* b) { return a->offset < b->offset; });
+  std::vector<Piece> pieces;
+  for (const PackedTensor& tensor : manifest.tensors) {
+    pieces.push_back({PieceName(tensor), tensor.offset, tensor.size_bytes});
+  }
+  if (manifest.initial_state) {
+    pieces.push_back({kStateName, manifest.initial_state->offset, manifest.initial_state->size_bytes});
+  }
+  std::sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) { return a.offset < b.offset; });
   uint64_t end = data_offset;
-  const PackedTensor* previous = nullptr;
-  for (const PackedTensor* tensor : by_offset) {
-    const std::string name = TensorName(tensor->role, tensor->layer);
-    if (tensor->offset % kAlignment != 0) {
-      return absl::InvalidArgumentError(absl::StrCat("manifest: tensor \"", name, "\": offset ", tensor->offset,
-                                                     "; expected a multiple of ", kAlignment));
+  std::string previous = "the manifest";
+  for (const Piece& piece : pieces) {
+    if (piece.offset % kAlignment != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("manifest: ", piece.name, ": offset ", piece.offset, "; expected a multiple of ", kAlignment));
     }
-    if (tensor->offset < end) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "manifest: tensor \"", name, "\": offset ", tensor->offset, "; expected at least ", end, ", the end of ",
-          previous == nullptr ? "the manifest"
-                              : absl::StrCat("\"", TensorName(previous->role, previous->layer), "\"")));
+    if (piece.offset < end) {
+      return absl::InvalidArgumentError(absl::StrCat("manifest: ", piece.name, ": offset ", piece.offset,
+                                                     "; expected at least ", end, ", the end of ", previous));
     }
-    if (tensor->offset > file_bytes || tensor->size_bytes > file_bytes - tensor->offset) {
-      return absl::InvalidArgumentError(absl::StrCat("manifest: tensor \"", name, "\": bytes ", tensor->offset, " + ",
-                                                     tensor->size_bytes, "; the file ends at ", file_bytes));
+    if (piece.offset > file_bytes || piece.size_bytes > file_bytes - piece.offset) {
+      return absl::InvalidArgumentError(absl::StrCat("manifest: ", piece.name, ": bytes ", piece.offset, " + ",
+                                                     piece.size_bytes, "; the file ends at ", file_bytes));
     }
-    end = tensor->offset + tensor->size_bytes;
-    previous = tensor;
+    end = piece.offset + piece.size_bytes;
+    previous = piece.name;
   }
   return absl::OkStatus();
 }
@@ -135,18 +150,35 @@ absl::Span<const uint8_t> Package::TensorBytes(size_t index) const {
   return file_->bytes().subspan(tensor.offset, tensor.size_bytes);
 }
 
-absl::Status Package::CheckTensor(size_t index) const {
-  const PackedTensor& tensor = manifest_.tensors[index];
-  const absl::Span<const uint8_t> bytes = TensorBytes(index);
-  const auto damaged = [&](const char* what) {
-    return absl::DataLossError(absl::StrCat(file_->path(), ": tensor \"", TensorName(tensor.role, tensor.layer),
-                                            "\" at bytes ", tensor.offset, " + ", tensor.size_bytes, ": ", what));
+absl::Status Package::CheckData(const std::string& what, uint64_t offset, uint64_t size_bytes,
+                                uint64_t checksum) const {
+  const auto damaged = [&](const char* how) {
+    return absl::DataLossError(
+        absl::StrCat(file_->path(), ": ", what, " at bytes ", offset, " + ", size_bytes, ": ", how));
   };
-  if (Checksum(bytes.data(), bytes.size()) != tensor.checksum) return damaged("checksum differs");
-  const uint64_t end = tensor.offset + tensor.size_bytes;
+  if (Checksum(file_->bytes().data() + offset, size_bytes) != checksum) return damaged("checksum differs");
+  const uint64_t end = offset + size_bytes;
   const uint64_t padded_end = std::min<uint64_t>(AlignUp(end), file_->bytes().size());
   if (!AllZero(file_->bytes().subspan(end, padded_end - end))) return damaged("the bytes behind it are not zero");
   return absl::OkStatus();
+}
+
+absl::Status Package::CheckTensor(size_t index) const {
+  const PackedTensor& tensor = manifest_.tensors[index];
+  return CheckData(PieceName(tensor), tensor.offset, tensor.size_bytes, tensor.checksum);
+}
+
+absl::StatusOr<std::vector<float>> Package::ReadInitialState() const {
+  std::vector<float> values;
+  if (!manifest_.initial_state) return values;
+  const PackedState& state = *manifest_.initial_state;
+  SKEIN_RETURN_IF_ERROR(CheckData(kStateName, state.offset, state.size_bytes, state.checksum));
+  values.resize(state.size_bytes / sizeof(float));
+  std::memcpy(values.data(), file_->bytes().data() + state.offset, state.size_bytes);
+  if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
+    return absl::DataLossError(absl::StrCat(file_->path(), ": ", kStateName, ": a value is not finite"));
+  }
+  return values;
 }
 
 PackageWriter::PackageWriter(std::unique_ptr<OutputFile> file, Manifest manifest, uint64_t manifest_bytes,
@@ -166,6 +198,7 @@ absl::StatusOr<std::unique_ptr<PackageWriter>> PackageWriter::Create(const std::
                                                      " cannot be stored"));
     }
   }
+  if (manifest.initial_state) manifest.initial_state->size_bytes = manifest.config.StateFloats() * sizeof(float);
   const std::string serialized = SerializeManifest(manifest);
   if (serialized.size() > kMaxManifestBytes) {
     return absl::InvalidArgumentError(absl::StrCat("manifest of ", serialized.size(), " bytes (vocabulary ",
@@ -181,6 +214,10 @@ absl::StatusOr<std::unique_ptr<PackageWriter>> PackageWriter::Create(const std::
   for (PackedTensor& tensor : manifest.tensors) {
     tensor.offset = offset;
     offset = AlignUp(offset + tensor.size_bytes);
+  }
+  if (manifest.initial_state) {
+    manifest.initial_state->offset = offset;
+    offset = AlignUp(offset + manifest.initial_state->size_bytes);
   }
   SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<OutputFile> file, OutputFile::Create(path, if_exists));
   return std::unique_ptr<PackageWriter>(
@@ -200,10 +237,26 @@ absl::Status PackageWriter::WriteTensor(absl::Span<const uint8_t> bytes) {
   return absl::OkStatus();
 }
 
+absl::Status PackageWriter::WriteInitialState(absl::Span<const float> state) {
+  const uint64_t size_bytes = state.size() * sizeof(float);
+  if (!manifest_.initial_state || size_bytes != manifest_.initial_state->size_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(kStateName, ": expected ",
+                                                   manifest_.initial_state ? manifest_.initial_state->size_bytes : 0,
+                                                   " bytes, found ", size_bytes));
+  }
+  SKEIN_RETURN_IF_ERROR(file_->WriteAt(manifest_.initial_state->offset, state.data(), size_bytes));
+  manifest_.initial_state->checksum = Checksum(state.data(), size_bytes);
+  has_state_ = true;
+  return absl::OkStatus();
+}
+
 absl::Status PackageWriter::Finish() {
   if (next_tensor_ != manifest_.tensors.size()) {
     return absl::FailedPreconditionError(
         absl::StrCat("expected ", manifest_.tensors.size(), " tensors, found ", next_tensor_));
+  }
+  if (manifest_.initial_state && !has_state_) {
+    return absl::FailedPreconditionError(absl::StrCat(kStateName, ": is not written"));
   }
   const std::string serialized = SerializeManifest(manifest_);
   if (serialized.size() != manifest_bytes_) {

@@ -12,8 +12,10 @@
 //       56   8  XXH3-64 of the header before this field
 //       64      the manifest: a serialised skein.v1.Manifest
 //               zeros up to the data
-//               the tensors in any order, each at a multiple of 64 and without overlap; what lies between them is zero
-// Everything before the data is checked when a package is opened; the data itself by Package::CheckTensor.
+//               the tensors, and the initial state if there is one, in any order, each at a multiple of 64 and without
+//               overlap; what lies between them is zero
+// Everything before the data is checked when a package is opened; the data itself by Package::CheckTensor and
+// ReadInitialState.
 #ifndef SKEIN_MODEL_PACKAGE_H_
 #define SKEIN_MODEL_PACKAGE_H_
 
@@ -21,6 +23,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -50,25 +53,37 @@ class Package {
   // tensor.
   absl::Status CheckTensor(size_t index) const;
 
+  // The initial state; empty if there is none. DATA_LOSS: its checksum differs, the padding behind it is not zero, or a
+  // value is not finite.
+  absl::StatusOr<std::vector<float>> ReadInitialState() const;
+
  private:
+  // Compares the checksum of a piece of data, and the padding behind it with zero. `what` names it.
+  absl::Status CheckData(const std::string& what, uint64_t offset, uint64_t size_bytes, uint64_t checksum) const;
+
   Package(std::unique_ptr<File> file, Manifest manifest) : file_(std::move(file)), manifest_(std::move(manifest)) {}
 
   const std::unique_ptr<File> file_;
   const Manifest manifest_;
 };
 
-// Order: Create, WriteTensor once for each tensor in order, Finish. Threads: one at a time.
+// Order: Create, WriteTensor once for each tensor in order, WriteInitialState if the manifest has one, Finish.
+// Threads: one at a time.
 class PackageWriter {
  public:
-  // `manifest` complete but for offsets, sizes and checksums of its tensors. INVALID_ARGUMENT: it is not one that
-  // Package::Open would take. And the codes of OutputFile::Create.
+  // `manifest` complete but for offsets, sizes and checksums of its tensors and of its initial state. INVALID_ARGUMENT:
+  // it is not one that Package::Open would take. And the codes of OutputFile::Create.
   static absl::StatusOr<std::unique_ptr<PackageWriter>> Create(const std::string& path, Manifest manifest,
                                                                IfExists if_exists);
 
   // `bytes` as the manifest says: packed, in shape and type.
   absl::Status WriteTensor(absl::Span<const uint8_t> bytes);
 
-  // FAILED_PRECONDITION: tensors are missing. After an error nothing is left behind once the writer is destroyed.
+  // Canonical, of the length that the architecture has.
+  absl::Status WriteInitialState(absl::Span<const float> state);
+
+  // FAILED_PRECONDITION: tensors or the initial state are missing. After an error nothing is left behind once the
+  // writer is destroyed.
   absl::Status Finish();
 
  private:
@@ -79,6 +94,7 @@ class PackageWriter {
   const uint64_t file_bytes_;
   Manifest manifest_;
   size_t next_tensor_ = 0;
+  bool has_state_ = false;  // written
 };
 
 }  // namespace skein

@@ -21,9 +21,10 @@ class PackageModel final : public ModelFile {
   static absl::StatusOr<std::unique_ptr<ModelFile>> Open(const skein_host& host, std::unique_ptr<File> file);
 
  private:
-  PackageModel(const skein_host& host, std::string path, std::unique_ptr<Package> package);
+  PackageModel(const skein_host& host, std::string path, std::unique_ptr<Package> package,
+               std::vector<float> initial_state);
 
-  absl::StatusOr<TensorView> View(size_t index, std::vector<uint8_t>& scratch) const override;
+  absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const override;
   absl::Status CheckStoredBytes(size_t index) const override;
 
   const std::unique_ptr<Package> package_;

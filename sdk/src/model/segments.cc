@@ -15,11 +15,11 @@ constexpr struct {
   const char* name;
   uint32_t compute_type;
   uint32_t matrix_dtype;
+  bool is_weight_type;
 } kPrecisions[] = {
-    {"auto", SKEIN_DTYPE_NONE, SKEIN_DTYPE_NONE},
-    {"f32", SKEIN_DTYPE_F32, SKEIN_DTYPE_F32},
-    {"f16", SKEIN_DTYPE_F16, SKEIN_DTYPE_F16},
-    {"bf16", SKEIN_DTYPE_BF16, SKEIN_DTYPE_BF16},
+    {"auto", SKEIN_DTYPE_NONE, SKEIN_DTYPE_NONE, true}, {"f32", SKEIN_DTYPE_F32, SKEIN_DTYPE_F32, false},
+    {"f16", SKEIN_DTYPE_F16, SKEIN_DTYPE_F16, true},    {"bf16", SKEIN_DTYPE_BF16, SKEIN_DTYPE_BF16, false},
+    {"q8", SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q8, true},       {"q4", SKEIN_DTYPE_Q4, SKEIN_DTYPE_Q4, true},
 };
 
 bool BelongsTo(const TensorSpec& tensor, const SegmentPlacement& segment) {
@@ -40,20 +40,27 @@ bool BelongsTo(const TensorSpec& tensor, const SegmentPlacement& segment) {
 // The type in which a device gets a tensor: vectors in float32; matrices as named, or as in the file where the device
 // takes that.
 uint32_t TypeFor(const TensorSpec& tensor, const Precision& precision, const skein_backend_device& device) {
-  if (!IsMatrixRole(tensor.role)) return SKEIN_DTYPE_F32;
-  const uint32_t wanted = precision.matrix_dtype != SKEIN_DTYPE_NONE ? precision.matrix_dtype : tensor.dtype;
+  const uint32_t wanted = TypeInModel(tensor.role, precision.matrix_dtype, tensor.dtype);
   return (device.weight_types >> wanted & 1u) != 0 ? wanted : SKEIN_DTYPE_F32;
 }
 
+// The arithmetic of a device at a precision; NONE: float32 over the weights as they are.
+uint32_t ComputeTypeFor(const Precision& precision, const skein_backend_device& device) {
+  const bool is_offered = (device.compute_types >> precision.compute_type & 1u) != 0;
+  return is_offered ? precision.compute_type : uint32_t{SKEIN_DTYPE_NONE};
+}
+
+bool Offers(const skein_backend_device& device, const Precision& precision) {
+  if (ComputeTypeFor(precision, device) == precision.compute_type) return true;
+  return precision.is_weight_type && (device.weight_types >> precision.matrix_dtype & 1u) != 0;
+}
+
 absl::Status CheckPrecision(const Precision& precision, const skein_backend_device& device) {
-  if (precision.compute_type == SKEIN_DTYPE_NONE || (device.compute_types >> precision.compute_type & 1u) != 0) {
-    return absl::OkStatus();
-  }
-  std::string offered = "auto";
+  if (Offers(device, precision)) return absl::OkStatus();
+  std::string offered;
   for (const auto& known : kPrecisions) {
-    if (known.compute_type != SKEIN_DTYPE_NONE && (device.compute_types >> known.compute_type & 1u) != 0) {
-      absl::StrAppend(&offered, ", ", known.name);
-    }
+    const Precision other = {known.name, known.compute_type, known.matrix_dtype, known.is_weight_type};
+    if (Offers(device, other)) absl::StrAppend(&offered, offered.empty() ? "" : ", ", known.name);
   }
   return absl::UnimplementedError(absl::StrCat("type ", precision.name, ": device ", device.name,
                                                " does not compute with it; it offers ", offered));
@@ -72,18 +79,24 @@ uint32_t DominantType(const ModelFile& file, const SegmentPlacement& segment, co
   return *largest == 0 ? uint32_t{SKEIN_DTYPE_F32} : static_cast<uint32_t>(largest - std::begin(bytes));
 }
 
+// All generations hand on the residual stream; RWKV-7 also what layer 0 makes of each token's value.
+uint32_t NumCarries(uint32_t generation) { return (generation == 7 ? SKEIN_CARRY_V_FIRST : SKEIN_CARRY_X) + 1; }
+
 }  // namespace
 
 absl::StatusOr<Precision> ParsePrecision(absl::string_view type) {
   std::string known_names;
   for (const auto& known : kPrecisions) {
     if (type == known.name || (type.empty() && known.compute_type == SKEIN_DTYPE_NONE)) {
-      return Precision{known.name, known.compute_type, known.matrix_dtype};
+      return Precision{known.name, known.compute_type, known.matrix_dtype, known.is_weight_type};
     }
     absl::StrAppend(&known_names, known_names.empty() ? "" : ", ", known.name);
   }
   return absl::InvalidArgumentError(absl::StrCat("type \"", type, "\": expected one of ", known_names));
 }
+
+Segments::Segments(const ModelConfig& config)
+    : state_floats_per_layer_(config.StateFloats() / config.num_layers), num_carries_(NumCarries(config.generation)) {}
 
 absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
                                                          absl::Span<const SegmentPlacement> placement,
@@ -91,7 +104,7 @@ absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
                                                          const Precision& precision, const SegmentLimits& limits,
                                                          Progress* progress) {
   const ModelConfig& config = file.config();
-  std::unique_ptr<Segments> segments(new Segments(config.StateFloats() / config.num_layers));
+  std::unique_ptr<Segments> segments(new Segments(config));
   uint64_t total_bytes = 0;
   for (const TensorSpec& tensor : file.tensors()) total_bytes += tensor.size_bytes;
   const ProgressScope scope(progress, "loading", total_bytes);
@@ -108,7 +121,7 @@ absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
     desc.num_slots = limits.num_slots;
     desc.max_tokens = limits.max_tokens;
     desc.max_entries = limits.max_entries;
-    desc.compute_type = precision.compute_type;
+    desc.compute_type = ComputeTypeFor(precision, device);
     desc.weight_type = DominantType(file, placement[i], precision, device);
     desc.model = config.ToBackend();
     SKEIN_ASSIGN_OR_RETURN(const skein_segment_cost cost, devices[i]->Query(desc));
@@ -137,7 +150,8 @@ absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
   }
   if (placement.size() > 1) {
     for (auto& side : segments->carries_) {
-      for (auto& carry : side) carry.resize(uint64_t{limits.max_tokens} * config.d_model);
+      for (uint32_t c = 0; c < segments->num_carries_; ++c)
+        side[c].resize(uint64_t{limits.max_tokens} * config.d_model);
     }
   }
   return segments;
@@ -162,7 +176,7 @@ absl::Status Segments::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_
     step.entry_size = sizeof(skein_step_entry);
     step.tokens = tokens.data();
     step.entries = scratch_entries_.data();
-    for (uint32_t carry = SKEIN_CARRY_X; carry <= SKEIN_CARRY_V_FIRST; ++carry) {
+    for (uint32_t carry = 0; carry < num_carries_; ++carry) {
       if (i > 0) step.carries_in[carry] = carries_[(i - 1) % 2][carry].data();
       if (!last) step.carries_out[carry] = carries_[i % 2][carry].data();
     }

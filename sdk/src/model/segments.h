@@ -21,9 +21,11 @@ namespace skein {
 
 // What the option `type` means to a device.
 struct Precision {
-  std::string name;           // "auto", "f32", "f16", "bf16"
-  uint32_t compute_type = 0;  // skein_segment_desc.compute_type
-  uint32_t matrix_dtype = 0;  // type of the matrices; 0: as in the file
+  std::string name;           // "auto", "f32", "f16", "bf16", "q8", "q4"
+  uint32_t compute_type = 0;  // skein_segment_desc.compute_type, where the device offers it
+  uint32_t matrix_dtype = 0;  // type of the matrices (TypeInModel in roles.h); 0: as in the file
+  // It is a type of the weights first: where a device does not offer the arithmetic, it computes in float32 with them.
+  bool is_weight_type = false;
 };
 
 // INVALID_ARGUMENT: no such type; lists those there are.
@@ -54,20 +56,21 @@ class Segments {
   // error of the call means that every slot written is undefined.
   absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries);
 
-  // Puts the initial state of the model into a slot.
+  // Puts the initial state of the architecture into a slot.
   absl::Status InitState(uint32_t slot);
   // The state of a slot in canonical layout, all layers.
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
 
  private:
-  explicit Segments(uint64_t state_floats_per_layer) : state_floats_per_layer_(state_floats_per_layer) {}
+  explicit Segments(const ModelConfig& config);
 
   const uint64_t state_floats_per_layer_;
+  const uint32_t num_carries_;  // SKEIN_CARRY_* below it cross a cut in this generation
   uint64_t weights_bytes_ = 0;
   std::vector<std::unique_ptr<Segment>> segments_;
-  // What crosses a cut: x and v_first, [max_tokens, d_model] each; in and out take turns. Empty with one segment.
-  std::vector<float> carries_[2][2];
+  // What crosses a cut, [max_tokens, d_model] each; in and out take turns. Empty with one segment.
+  std::vector<float> carries_[2][SKEIN_MAX_CARRIES];
   std::vector<skein_step_entry> scratch_entries_;
 };
 

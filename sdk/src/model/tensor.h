@@ -11,13 +11,15 @@
 
 namespace skein {
 
-// A type that checkpoints may store. Elements come in blocks; plain types have blocks of one.
+// A type that checkpoints or packages may store. Elements come in blocks; plain types have blocks of one.
 struct DtypeInfo {
   const char* name;  // "bf16"
   uint32_t dtype;    // SKEIN_DTYPE_*
   uint32_t block_elements;
   uint32_t block_bytes;
-  uint32_t value_dtype;  // F32, F16 or BF16: the type that holds its values (F64 is rounded to F32)
+  // The type in which its values are handed on: itself if packages may hold it, else F32 (to which F64 is rounded).
+  uint32_t value_dtype;
+  bool pads_rows;  // rows are filled up to whole blocks; else they must consist of such
 };
 
 // nullptr for a number that is no type of checkpoints or packages that this version reads.
@@ -29,11 +31,14 @@ std::string DtypeName(uint32_t dtype);
 // Product of `shape`; false if it does not fit.
 bool NumElements(absl::Span<const uint64_t> shape, uint64_t* num_elements);
 
-// Bytes of a packed tensor; false if that does not fit, or the rows do not consist of whole blocks.
+// Bytes of a packed tensor; false if that does not fit, or the rows do not consist of whole blocks and are not padded.
 bool PackedBytes(const DtypeInfo& dtype, absl::Span<const uint64_t> shape, uint64_t* size_bytes);
 
 // "[768, 64]".
 std::string ShapeText(absl::Span<const uint64_t> shape);
+
+// "element [3, 7] of [768, 64]" for the place of an element in row-major order.
+std::string ElementText(absl::Span<const uint64_t> shape, uint64_t element);
 
 // A view of one or two dimensions. Every element reachable by shape and strides is readable while the owner lives.
 struct TensorView {

@@ -142,5 +142,51 @@ TEST(CheckpointTest, APluginMayNotLeaveTheFolder) {
   EXPECT_EQ(Open(format).status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST(CheckpointTest, ShowsTheMetadataOfTheContainer) {
+  const FakeFormat format({Vector("a", {1})}, {{"general.name", "Goose"}, {"empty", ""}});
+  const auto checkpoint = Open(format);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  ASSERT_EQ((*checkpoint)->texts().size(), 2u);
+  EXPECT_EQ(FindText((*checkpoint)->texts(), "general.name"), absl::string_view("Goose"));
+  EXPECT_EQ(FindText((*checkpoint)->texts(), "empty"), absl::string_view(""));
+  EXPECT_FALSE(FindText((*checkpoint)->texts(), "general").has_value());
+}
+
+TEST(CheckpointTest, AFormatWithoutMetadataHasNone) {
+  FakeFormat format({Vector("a", {1})}, {{"key", "value"}});
+  format.table.metadata = nullptr;
+  const auto checkpoint = Open(format);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_TRUE((*checkpoint)->texts().empty());
+}
+
+TEST(CheckpointTest, MetadataThatCannotBeIsAnErrorOfThePlugin) {
+  FakeFormat format({Vector("a", {1})}, {{"key", "value"}});
+  format.table.metadata_count = [](void*) { return ~uint64_t{0}; };
+  EXPECT_EQ(Open(format).status().code(), absl::StatusCode::kDataLoss);
+  format.table.metadata_count = [](void*) { return uint64_t{1}; };
+  format.table.metadata = [](void*, uint64_t, const char** key, const char** value, uint64_t* value_bytes,
+                             skein_message*) {
+    *key = "key";
+    *value = nullptr;
+    *value_bytes = 5;
+    return int32_t{SKEIN_OK};
+  };
+  EXPECT_EQ(Open(format).status().code(), absl::StatusCode::kInternal);
+}
+
+TEST(CheckpointTest, FilesBesideItAreOpenedByPlainNames) {
+  const FakeFormat format({Vector("a", {1})});
+  const auto checkpoint = Open(format);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  const TempFile other("sibling.txt");
+  other.Write("beside");
+  const auto bytes = (*checkpoint)->OpenSibling(other.path().substr(other.path().rfind('/') + 1));
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  EXPECT_EQ(std::string(bytes->begin(), bytes->end()), "beside");
+  EXPECT_EQ((*checkpoint)->OpenSibling("there-is-no-such-file").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ((*checkpoint)->OpenSibling("../x").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace skein

@@ -20,15 +20,15 @@ TEST(ModelConfigTest, AcceptsAConsistentModel) { EXPECT_TRUE(TinyConfig().Valida
 TEST(ModelConfigTest, NamesAHeadSizeThatDoesNotDivideTheWidth) {
   ModelConfig config = TinyConfig();
   config.head_size = 0;
-  EXPECT_THAT(MessageOf(config), HasSubstr("head_size 0; expected a divisor of d_model 8"));
+  EXPECT_THAT(MessageOf(config), HasSubstr("head_size 0; expected a divisor of d_att 8"));
   config.head_size = 3;
-  EXPECT_THAT(MessageOf(config), HasSubstr("head_size 3; expected a divisor of d_model 8"));
+  EXPECT_THAT(MessageOf(config), HasSubstr("head_size 3; expected a divisor of d_att 8"));
 }
 
 TEST(ModelConfigTest, NamesANumberOfHeadsThatDoesNotFillTheWidth) {
   ModelConfig config = TinyConfig();
   config.num_heads = 3;
-  EXPECT_THAT(MessageOf(config), HasSubstr("num_heads 3; expected d_model 8 / head_size 4 = 2"));
+  EXPECT_THAT(MessageOf(config), HasSubstr("num_heads 3; expected d_att 8 / head_size 4 = 2"));
 }
 
 TEST(ModelConfigTest, RefusesZeroOfEveryDimension) {
@@ -51,11 +51,42 @@ TEST(ModelConfigTest, RefusesSizesThatNoModelHas) {
   }
 }
 
+TEST(ModelConfigTest, AcceptsEveryVersion) {
+  for (const VersionSet version : ::skein::testing::kEveryVersion) {
+    EXPECT_TRUE(TinyConfig(version).Validate().ok()) << TinyConfig(version).Validate();
+  }
+}
+
 TEST(ModelConfigTest, RefusesOtherGenerationsAsUnimplemented) {
-  ModelConfig config = TinyConfig();
-  config.generation = 6;
-  EXPECT_EQ(config.Validate().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(MessageOf(config), HasSubstr("generation 6"));
+  const std::pair<uint32_t, uint32_t> others[] = {{3, 0}, {8, 0}, {5, 3}, {4, 1}, {6, 1}, {7, 1}};
+  for (const auto& [generation, variant] : others) {
+    ModelConfig config = TinyConfig();
+    config.generation = generation;
+    config.variant = variant;
+    EXPECT_EQ(config.Validate().code(), absl::StatusCode::kUnimplemented);
+    EXPECT_THAT(MessageOf(config), HasSubstr(absl::StrCat("generation ", generation, " variant ", variant)));
+  }
+}
+
+TEST(ModelConfigTest, RefusesWhatAVersionDoesNotHave) {
+  ModelConfig config = TinyConfig(kV4);
+  config.num_heads = 3;
+  EXPECT_THAT(MessageOf(config), HasSubstr("num_heads 3"));
+  config = TinyConfig(kV52);
+  config.rank_decay = 3;
+  EXPECT_THAT(MessageOf(config), HasSubstr("rank_decay 3; expected 0 in RWKV-5.2"));
+  config = TinyConfig(kV6);
+  config.rank_gate = 3;
+  EXPECT_THAT(MessageOf(config), HasSubstr("rank_gate 3"));
+  config = TinyConfig(kV7);
+  config.rank_mix = 3;
+  EXPECT_THAT(MessageOf(config), HasSubstr("rank_mix 3"));
+}
+
+TEST(ModelConfigTest, HasTheNameThatPeopleSay) {
+  EXPECT_EQ(TinyConfig(kV4).VersionName(), "RWKV-4");
+  EXPECT_EQ(TinyConfig(kV51).VersionName(), "RWKV-5.1");
+  EXPECT_EQ(TinyConfig(kV7).VersionName(), "RWKV-7");
 }
 
 TEST(ModelConfigTest, RefusesAnEpsilonThatIsNoSmallNumber) {
@@ -77,6 +108,13 @@ TEST(ModelConfigTest, AModelOfOneLayerHasNoValueResidual) {
 TEST(ModelConfigTest, StateHoldsTwoShiftRowsAndTheWkvMatrixPerLayer) {
   // Two layers of 8 + 8 + 2 * 4 * 4.
   EXPECT_EQ(TinyConfig().StateFloats(), 96u);
+  // Two layers of 8 + 8 + 3 * 4 * 4.
+  EXPECT_EQ(TinyConfig(kV6).StateFloats(), 128u);
+}
+
+TEST(ModelConfigTest, TheStateOfRwkv4HasThreeRowsOfTheTimeMix) {
+  // Two layers of 8 + 8 + 3 * 12.
+  EXPECT_EQ(TinyConfig(kV4).StateFloats(), 104u);
 }
 
 }  // namespace

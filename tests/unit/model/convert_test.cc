@@ -1,11 +1,15 @@
 #include "model/convert.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
 #include "model/roles.h"
+#include "nlohmann/json.hpp"
+#include "plugin/registry.h"
 #include "skein/backend.h"
 #include "tests/unit/model/tiny_model.h"
 
@@ -17,9 +21,14 @@ using ::skein::testing::FakeTensor;
 using ::skein::testing::Find;
 using ::skein::testing::FloatBytes;
 using ::skein::testing::Floats;
+using ::skein::testing::kEveryVersion;
+using ::skein::testing::RwkvCppTexts;
 using ::skein::testing::SerialHost;
 using ::skein::testing::TempFile;
 using ::skein::testing::TinyBlinkDl;
+using ::skein::testing::TinyRwkvCpp;
+using ::skein::testing::TinyStates;
+using ::skein::testing::VersionText;
 using ::testing::HasSubstr;
 
 std::unique_ptr<ModelFile> Open(const FakeFormat& format, const std::string& path) {
@@ -87,6 +96,66 @@ TEST(ConvertTest, ANamedTypeIsForMatricesAndVectorsBecomeFloat32) {
   }
 }
 
+TEST(ConvertTest, QuantisedPackagesKeepFactorsIn16BitsAndVectorsInFloat32) {
+  for (const VersionSet version : kEveryVersion) {
+    SCOPED_TRACE(VersionText(version));
+    const FakeFormat format(TinyBlinkDl(version));
+    const auto in = Open(format, format.path());
+    for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
+      const TempFile out("out.skein");
+      ConvertOptions options;
+      options.type = DtypeName(dtype);
+      ASSERT_TRUE(Convert(*in, out.path(), options, nullptr).ok());
+      const auto package = Open(format, out.path());
+      ASSERT_NE(package, nullptr);
+      EXPECT_TRUE(package->Verify(nullptr).ok());
+      EXPECT_EQ(*package->Fingerprint(), *in->Fingerprint());
+      for (size_t i = 0; i < package->tensors().size(); ++i) {
+        const TensorSpec& spec = package->tensors()[i];
+        EXPECT_EQ(spec.dtype, !IsMatrixRole(spec.role)  ? SKEIN_DTYPE_F32
+                              : IsFactorRole(spec.role) ? SKEIN_DTYPE_F16
+                                                        : dtype)
+            << spec.source_name;
+        // Mapped as it is stored, and the same values in float32 as the quantised input has.
+        std::vector<uint8_t> buffer;
+        const auto stored = package->ReadTensor(i, spec.dtype, buffer);
+        ASSERT_TRUE(stored.ok());
+        EXPECT_TRUE(stored->mapped);
+        std::vector<uint8_t> expected_buffer;
+        const auto expected = in->ReadTensor(i, spec.dtype, expected_buffer);
+        ASSERT_TRUE(expected.ok());
+        ASSERT_EQ(stored->size_bytes, expected->size_bytes);
+        EXPECT_EQ(std::memcmp(stored->data, expected->data, expected->size_bytes), 0) << spec.source_name;
+        const std::vector<float> values = Read(*package, i);
+        const std::vector<float> source = Read(*in, i);
+        float largest = 0;
+        for (const float value : source) largest = std::max(largest, std::abs(value));
+        for (size_t e = 0; e < values.size(); ++e) {
+          EXPECT_NEAR(values[e], source[e], 0.1f * largest) << spec.source_name;
+        }
+      }
+    }
+  }
+}
+
+TEST(ConvertTest, AQuantisedPackageBecomesACheckpointInFloat32) {
+  const FakeFormat format(TinyBlinkDl());
+  const auto in = Open(format, format.path());
+  const TempFile package("out.skein");
+  ConvertOptions options;
+  options.type = "q8";
+  ASSERT_TRUE(Convert(*in, package.path(), options, nullptr).ok());
+  const TempFile checkpoint("out.safetensors");
+  EXPECT_EQ(Convert(*in, checkpoint.path(), options, nullptr).code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(Convert(*Open(format, package.path()), checkpoint.path(), {}, nullptr).ok());
+  const std::string bytes = checkpoint.Read();
+  uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
+  const auto header = nlohmann::json::parse(bytes.substr(8, header_bytes));
+  EXPECT_EQ(header["head.weight"]["dtype"], "F32");
+  EXPECT_EQ(header["blocks.0.att.w1"]["dtype"], "F16");
+}
+
 TEST(ConvertTest, APackageConvertsToAPackageThatRemembersTheSource) {
   const FakeFormat format(TinyBlinkDl());
   const auto in = Open(format, format.path());
@@ -131,11 +200,12 @@ TEST(ConvertTest, TheEndTokenIsRecordedOnlyWhereItIsKnown) {
   EXPECT_EQ(Convert(*in, with.path(), options, nullptr).code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(ConvertTest, ASixteenBitTypeThatIsNamedIsTheArithmeticToo) {
+TEST(ConvertTest, ATypeOtherThanFloat32ThatIsNamedIsTheArithmeticToo) {
   const FakeFormat format(TinyBlinkDl());
   const auto in = Open(format, format.path());
-  const std::pair<const char*, uint32_t> cases[] = {
-      {"auto", SKEIN_DTYPE_NONE}, {"f32", SKEIN_DTYPE_NONE}, {"f16", SKEIN_DTYPE_F16}, {"bf16", SKEIN_DTYPE_BF16}};
+  const std::pair<const char*, uint32_t> cases[] = {{"auto", SKEIN_DTYPE_NONE}, {"f32", SKEIN_DTYPE_NONE},
+                                                    {"f16", SKEIN_DTYPE_F16},   {"bf16", SKEIN_DTYPE_BF16},
+                                                    {"q8", SKEIN_DTYPE_Q8},     {"q4", SKEIN_DTYPE_Q4}};
   for (const auto& [type, compute_dtype] : cases) {
     const TempFile out("out.skein");
     ConvertOptions options;
@@ -152,7 +222,7 @@ TEST(ConvertTest, AnUnknownTypeIsRefusedBeforeAnythingIsWritten) {
   options.type = "q3";
   const absl::Status status = Convert(*Open(format, format.path()), out.path(), options, nullptr);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("type \"q3\"; expected auto, f32, f16 or bf16"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("type \"q3\"; expected auto, f32, f16, bf16, q8 or q4"));
 }
 
 TEST(ConvertTest, AValueTooLargeForTheTypeNamesTheTensorAndLeavesNoFile) {
@@ -189,6 +259,146 @@ TEST(ConvertTest, AFileMayBeReplacedByItsOwnConversion) {
   ASSERT_TRUE(Convert(*package, out.path(), options, nullptr).ok());
   EXPECT_EQ(Open(format, out.path())->tensors()[0].dtype, uint32_t{SKEIN_DTYPE_BF16});
   EXPECT_EQ(package->tensors()[0].dtype, uint32_t{SKEIN_DTYPE_F32});  // still the old file
+}
+
+TEST(ConvertTest, EveryVersionConvertsToAPackageWithItsInitialState) {
+  for (const VersionSet version : kEveryVersion) {
+    std::vector<FakeTensor> tensors = TinyBlinkDl(version);
+    if (version != kV4) {
+      for (FakeTensor& state : TinyStates(version)) tensors.push_back(std::move(state));
+    }
+    const FakeFormat format(tensors);
+    const TempFile out("out.skein");
+    const auto in = Open(format, format.path());
+    ASSERT_TRUE(Convert(*in, out.path(), {}, nullptr).ok()) << VersionText(version);
+    const auto package = Open(format, out.path());
+    ASSERT_NE(package, nullptr);
+    EXPECT_EQ(package->config().VersionName(), VersionText(version));
+    EXPECT_EQ(*package->Fingerprint(), *in->Fingerprint());
+    EXPECT_TRUE(package->Verify(nullptr).ok());
+    EXPECT_EQ(package->initial_state(), in->initial_state());
+    EXPECT_EQ(package->initial_state().empty(), version == kV4);
+    for (size_t i = 0; i < in->tensors().size(); ++i) EXPECT_EQ(Read(*package, i), Read(*in, i));
+  }
+}
+
+// Through the safetensors plugin of the build.
+class ConvertToSafetensorsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    plugins_.LoadFolder(SKEIN_PLUGIN_DIR);
+    if (plugins_.formats().empty()) GTEST_SKIP() << "this build has no format plugins";
+  }
+
+  std::unique_ptr<ModelFile> OpenWritten() {
+    auto model = ModelFile::Open(plugins_, SerialHost(), out_.path(), FileAccess::kRead);
+    EXPECT_TRUE(model.ok()) << model.status();
+    return model.ok() ? *std::move(model) : nullptr;
+  }
+
+  nlohmann::json Header() const {
+    const std::string bytes = out_.Read();
+    uint64_t header_bytes = 0;
+    std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
+    EXPECT_EQ(header_bytes % 8, 0u);
+    return nlohmann::json::parse(bytes.substr(sizeof(header_bytes), header_bytes));
+  }
+
+  PluginRegistry plugins_;
+  const TempFile out_{"out.safetensors"};
+};
+
+TEST_F(ConvertToSafetensorsTest, HasTheAuthorsNamesShapesAndValues) {
+  for (const VersionSet version : kEveryVersion) {
+    std::vector<FakeTensor> tensors = TinyBlinkDl(version);
+    if (version != kV4) {
+      for (FakeTensor& state : TinyStates(version)) tensors.push_back(std::move(state));
+    }
+    const FakeFormat format(tensors);
+    const auto in = Open(format, format.path());
+    ConvertOptions options;
+    options.overwrite = true;
+    const absl::Status status = Convert(*in, out_.path(), options, nullptr);
+    ASSERT_TRUE(status.ok()) << status;
+    const nlohmann::json header = Header();
+    EXPECT_EQ(header["__metadata__"]["format"], "pt");
+    EXPECT_EQ(header.size(), tensors.size() + 1);
+    const std::string bytes = out_.Read();
+    uint64_t header_bytes = 0;
+    std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
+    for (const FakeTensor& tensor : tensors) {
+      ASSERT_TRUE(header.contains(tensor.name)) << tensor.name;
+      const nlohmann::json& entry = header[tensor.name];
+      EXPECT_EQ(entry["dtype"], "F32");
+      EXPECT_EQ(entry["shape"], nlohmann::json(tensor.shape)) << tensor.name;
+      const uint64_t begin = 8 + header_bytes + entry["data_offsets"][0].get<uint64_t>();
+      const uint64_t end = 8 + header_bytes + entry["data_offsets"][1].get<uint64_t>();
+      EXPECT_EQ(bytes.substr(begin, end - begin), std::string(tensor.bytes.begin(), tensor.bytes.end())) << tensor.name;
+    }
+    const auto written = OpenWritten();
+    ASSERT_NE(written, nullptr);
+    EXPECT_EQ(*written->Fingerprint(), *in->Fingerprint()) << VersionText(version);
+    EXPECT_EQ(written->initial_state(), in->initial_state());
+  }
+}
+
+TEST_F(ConvertToSafetensorsTest, KeepsTypesOrTakesTheOneThatIsNamed) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl(kV6);
+  for (const char* name : {"emb.weight", "blocks.0.ln1.weight", "blocks.1.att.time_maa_w2"}) {
+    FakeTensor& tensor = Find(tensors, name);
+    const std::vector<float> values = Floats(tensor);
+    tensor.bytes.resize(values.size() * 2);
+    FromF32(values.data(), values.size(), SKEIN_DTYPE_F16, tensor.bytes.data());
+    tensor.dtype = SKEIN_DTYPE_F16;
+  }
+  const FakeFormat format(tensors);
+  const auto in = Open(format, format.path());
+  ASSERT_TRUE(Convert(*in, out_.path(), {}, nullptr).ok());
+  for (const FakeTensor& tensor : tensors) {
+    EXPECT_EQ(Header()[tensor.name]["dtype"], tensor.dtype == SKEIN_DTYPE_F16 ? "F16" : "F32") << tensor.name;
+  }
+  EXPECT_EQ(*OpenWritten()->Fingerprint(), *in->Fingerprint());
+  ConvertOptions options;
+  options.type = "bf16";
+  options.overwrite = true;
+  ASSERT_TRUE(Convert(*in, out_.path(), options, nullptr).ok());
+  EXPECT_EQ(Header()["emb.weight"]["dtype"], "BF16");
+  EXPECT_EQ(Header()["blocks.1.att.time_maa_w2"]["dtype"], "BF16");
+  EXPECT_EQ(Header()["blocks.0.ln1.weight"]["dtype"], "F32");
+  options.overwrite = false;
+  EXPECT_EQ(Convert(*in, out_.path(), options, nullptr).code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(ConvertToSafetensorsTest, CarriesWhatIsKnownOfTheModel) {
+  const FakeFormat format(TinyRwkvCpp(kV52), RwkvCppTexts());
+  const auto in = Open(format, format.path());
+  ConvertOptions options;
+  options.name = "Eagle";
+  options.licence = "none";
+  options.end_token = 3;
+  options.chat_template = "world";
+  options.tokenizer = TokenizerSource{"world", "1 'a' 1\n"};
+  ASSERT_TRUE(Convert(*in, out_.path(), options, nullptr).ok());
+  const auto written = OpenWritten();
+  ASSERT_NE(written, nullptr);
+  EXPECT_EQ(*written->Fingerprint(), *in->Fingerprint());
+  EXPECT_EQ(written->config().group_norm_epsilon, 1e-5f);  // rwkv.cpp's own
+  EXPECT_EQ(written->metadata().name, "Eagle");
+  EXPECT_EQ(written->metadata().licence, "none");
+  EXPECT_EQ(written->metadata().end_token, 3u);
+  EXPECT_EQ(written->metadata().chat_template, "world");
+  EXPECT_EQ(written->metadata().tokenizer_kind, "world");
+  EXPECT_EQ(std::string(written->vocabulary().begin(), written->vocabulary().end()), "1 'a' 1\n");
+}
+
+TEST_F(ConvertToSafetensorsTest, LeavesNothingBehindWhenItFails) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  Find(tensors, "head.weight").bytes = FloatBytes(std::vector<float>(40, 1e5f));
+  const FakeFormat format(tensors);
+  ConvertOptions options;
+  options.type = "f16";
+  EXPECT_EQ(Convert(*Open(format, format.path()), out_.path(), options, nullptr).code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(File::Open(out_.path(), FileAccess::kRead).status().code(), absl::StatusCode::kNotFound);
 }
 
 }  // namespace

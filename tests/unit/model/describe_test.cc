@@ -12,9 +12,11 @@ namespace skein {
 namespace {
 
 using ::skein::testing::FakeFormat;
+using ::skein::testing::FakeTensor;
 using ::skein::testing::SerialHost;
 using ::skein::testing::TempFile;
 using ::skein::testing::TinyBlinkDl;
+using ::skein::testing::TinyStates;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -27,6 +29,7 @@ class DescribeTest : public ::testing::Test {
     options.type = "bf16";
     options.name = "tiny \x1b[2J";
     options.licence = "none";
+    options.chat_template = "world";
     options.tokenizer = TokenizerSource{"bytes", ""};
     EXPECT_TRUE(Convert(**in, file_.path(), options, nullptr).ok());
     model_ = *ModelFile::Open(format_.plugins(), SerialHost(), file_.path(), FileAccess::kMap);
@@ -47,6 +50,11 @@ TEST_F(DescribeTest, JsonHoldsDimensionsTypesAndEveryTensor) {
   const nlohmann::json json = nlohmann::json::parse(DescribeJson(*model_));
   EXPECT_EQ(json["format"], "package");
   EXPECT_EQ(json["generation"], 7);
+  EXPECT_EQ(json["version"], "RWKV-7");
+  EXPECT_EQ(json["d_att"], 8);
+  EXPECT_EQ(json["num_heads"], 2);
+  EXPECT_EQ(json["chat_template"], "world");
+  EXPECT_EQ(json["has_initial_state"], false);
   EXPECT_EQ(json["num_layers"], 2);
   EXPECT_EQ(json["vocab_size"], 5);
   EXPECT_EQ(json["ranks"]["gate"], 6);
@@ -73,6 +81,43 @@ TEST_F(DescribeTest, TextNamesTheSameThingsAndObeysNoEscapes) {
   EXPECT_THAT(text, HasSubstr("[3, 8]"));
   EXPECT_THAT(text, HasSubstr("tiny \\x1b[2J"));
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+}
+
+bool HasText(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
+TEST(DescribeVersionsTest, SaysWhatAVersionHasAndNothingElse) {
+  const struct {
+    VersionSet version;
+    const char* generation;
+    const char* state;
+    const char* ranks;  // nullptr: none
+  } cases[] = {
+      {kV4, "RWKV-4", "416 bytes per stream", nullptr},
+      {kV51, "RWKV-5.1", "512 bytes per stream", nullptr},
+      {kV6, "RWKV-6", "512 bytes per stream", "mix 2, decay 3"},
+      {kV7, "RWKV-7", "384 bytes per stream", "decay 3, iclr 2, value 1, gate 6"},
+  };
+  for (const auto& c : cases) {
+    std::vector<FakeTensor> tensors = TinyBlinkDl(c.version);
+    if (c.version == kV6) {
+      for (FakeTensor& state : TinyStates(kV6)) tensors.push_back(std::move(state));
+    }
+    const FakeFormat format(tensors);
+    const auto model = ModelFile::Open(format.plugins(), SerialHost(), format.path(), FileAccess::kMap);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const std::string text = DescribeText(**model);
+    EXPECT_THAT(text, HasSubstr(c.generation));
+    EXPECT_THAT(text, HasSubstr(c.state));
+    EXPECT_EQ(HasText(text, c.ranks != nullptr ? c.ranks : "ranks"), c.ranks != nullptr) << text;
+    EXPECT_EQ(HasText(text, "3 of size 4") || HasText(text, "2 of size 4"), c.version != kV4) << text;
+    EXPECT_EQ(HasText(text, "initial state"), c.version == kV6) << text;
+    const nlohmann::json json = nlohmann::json::parse(DescribeJson(**model));
+    EXPECT_EQ(json["version"], c.generation);
+    EXPECT_EQ(json.contains("num_heads"), c.version != kV4);
+    EXPECT_EQ(json["ranks"].contains("mix"), c.version == kV6);
+    EXPECT_EQ(json["has_initial_state"], c.version == kV6);
+    EXPECT_EQ(json["tensors"].size(), (*model)->tensors().size());
+  }
 }
 
 }  // namespace

@@ -81,6 +81,50 @@ TEST(ElementsTest, ANumberTooLargeForTheTargetIsNamed) {
   EXPECT_TRUE(CopyElements(view, "x", SKEIN_DTYPE_BF16, out).ok());
 }
 
+TEST(ElementsTest, RowsOfLargeBlocksAreReadAcrossRuns) {
+  // 20 rows of two blocks of Q6_K: more than the elements of one run. A block of zeros but for its factor is all -32
+  // times scale 0; the last block has scale 1 in its first part.
+  constexpr size_t kBlockBytes = 210;
+  std::vector<uint8_t> data(40 * kBlockBytes, 0);
+  uint8_t* const last = data.data() + 39 * kBlockBytes;
+  last[192] = 1;     // the first of its scales
+  last[209] = 0x3c;  // 1.0
+  const std::vector<float> values = CopyAsF32({SKEIN_DTYPE_GGML_Q6_K, {20, 512}, {512, 1}, data.data()});
+  EXPECT_EQ(values[19 * 512 + 255], 0.0f);
+  EXPECT_EQ(values[19 * 512 + 256], -32.0f);
+  EXPECT_EQ(values[19 * 512 + 271], -32.0f);
+  EXPECT_EQ(values[19 * 512 + 272], 0.0f);
+}
+
+TEST(ElementsTest, RowsThatArePaddedAreReadWithoutThePadding) {
+  for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
+    constexpr uint64_t kColumns = 5000;  // more than a run, and no whole groups
+    std::vector<float> values(3 * kColumns);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(static_cast<int>(i % 15) - 7);
+    values[0] = values[kColumns] = values[2 * kColumns] = 7;
+    uint64_t size_bytes = 0;
+    ASSERT_TRUE(PackedBytes(*FindDtype(dtype), {3, kColumns}, &size_bytes));
+    std::vector<uint8_t> data(size_bytes);
+    const std::vector<uint8_t> plain = FloatBytes(values);
+    ASSERT_TRUE(
+        CopyElements({SKEIN_DTYPE_F32, {3, kColumns}, {kColumns, 1}, plain.data()}, "x", dtype, data.data()).ok());
+    const TensorView view = {dtype, {3, kColumns}, {kColumns, 1}, data.data()};
+    const std::vector<float> back = CopyAsF32(view);
+    for (size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(back[i], values[i], dtype == SKEIN_DTYPE_Q8 ? 0.03f : 0.4f);
+    EXPECT_TRUE(CheckFinite(view, "x").ok());
+
+    // The scale of the last group.
+    const size_t last_group = size_bytes - FindDtype(dtype)->block_bytes;
+    data[last_group] = 0;
+    data[last_group + 1] = 0x7c;
+    const uint64_t first_bad = kColumns / FindDtype(dtype)->block_elements * FindDtype(dtype)->block_elements;
+    const absl::Status status = CheckFinite(view, "x");
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("element [2, " + std::to_string(first_bad) + "] of [3, 5000]"));
+  }
+}
+
 TEST(ElementsTest, BlocksAreReadPackedOnly) {
   const std::vector<uint8_t> data(4 * 34, 0);
   const TensorView packed = {SKEIN_DTYPE_GGML_Q8_0, {2, 64}, {64, 1}, data.data()};

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -66,7 +67,35 @@ int32_t TensorRead(void*, uint64_t index, void* destination, uint64_t size_bytes
   return SKEIN_OK;
 }
 
+uint64_t MetadataCount(void*) { return current->texts().size(); }
+
+int32_t Metadata(void*, uint64_t index, const char** key, const char** value, uint64_t* value_bytes, skein_message*) {
+  const ContainerText& text = current->texts()[index];
+  *key = text.key.c_str();
+  *value = text.value.data();
+  *value_bytes = text.value.size();
+  return SKEIN_OK;
+}
+
+std::string UniquePath(const std::string& name) {
+  static std::atomic<int> counter{0};
+  return ::testing::TempDir() + "skein-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + "-" + name;
+}
+
 }  // namespace
+
+TempFolder::TempFolder() : path_(UniquePath("folder")) { std::filesystem::create_directory(path_); }
+
+TempFolder::~TempFolder() {
+  std::error_code error;
+  std::filesystem::remove_all(path_, error);
+}
+
+std::string TempFolder::Write(const std::string& name, const std::string& contents) const {
+  std::string path = path_ + "/" + name;
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << contents;
+  return path;
+}
 
 std::vector<uint8_t> FloatBytes(const std::vector<float>& values) {
   std::vector<uint8_t> bytes(values.size() * sizeof(float));
@@ -74,12 +103,7 @@ std::vector<uint8_t> FloatBytes(const std::vector<float>& values) {
   return bytes;
 }
 
-TempFile::TempFile(const std::string& name)
-    : path_([&] {
-        static std::atomic<int> counter{0};
-        return ::testing::TempDir() + "skein-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + "-" +
-               name;
-      }()) {}
+TempFile::TempFile(const std::string& name) : path_(UniquePath(name)) {}
 
 TempFile::~TempFile() { std::remove(path_.c_str()); }
 
@@ -93,7 +117,8 @@ std::string TempFile::Read() const {
   return contents.str();
 }
 
-FakeFormat::FakeFormat(std::vector<FakeTensor> tensors) : tensors_(std::move(tensors)), file_("model.fake") {
+FakeFormat::FakeFormat(std::vector<FakeTensor> tensors, std::vector<ContainerText> texts)
+    : tensors_(std::move(tensors)), texts_(std::move(texts)), file_("model.fake") {
   table = {};
   table.struct_size = sizeof(table);
   table.extensions = ".fake";
@@ -103,6 +128,8 @@ FakeFormat::FakeFormat(std::vector<FakeTensor> tensors) : tensors_(std::move(ten
   table.tensor_count = TensorCount;
   table.tensor_info = TensorInfo;
   table.tensor_read = TensorRead;
+  table.metadata_count = MetadataCount;
+  table.metadata = Metadata;
   // An odd start, so that nothing is aligned.
   std::string contents = "FAKE!";
   for (const FakeTensor& tensor : tensors_) {

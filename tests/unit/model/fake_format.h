@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/metadata.h"
 #include "plugin/registry.h"
 #include "skein/plugin.h"
 
@@ -22,6 +23,21 @@ struct FakeTensor {
 
 // The bytes of float32 values.
 std::vector<uint8_t> FloatBytes(const std::vector<float>& values);
+
+// A folder of its own, removed with what is in it at the end.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const std::string& path() const { return path_; }                               // without a separator at the end
+  std::string Write(const std::string& name, const std::string& contents) const;  // gives the path
+
+ private:
+  const std::string path_;
+};
 
 // A file in the test's folder, removed at the end.
 class TempFile {
@@ -42,7 +58,7 @@ class TempFile {
 // One at a time: the C table has no context to tell two apart.
 class FakeFormat {
  public:
-  explicit FakeFormat(std::vector<FakeTensor> tensors);
+  explicit FakeFormat(std::vector<FakeTensor> tensors, std::vector<ContainerText> texts = {});
   ~FakeFormat();
   FakeFormat(const FakeFormat&) = delete;
   FakeFormat& operator=(const FakeFormat&) = delete;
@@ -58,12 +74,17 @@ class FakeFormat {
   std::string sibling_contents;
   uint64_t num_open = 0;
 
+  // The contents of the file, for another place: whatever starts with "FAKE" is read as this.
+  std::string contents() const { return file_.Read(); }
+
+  const std::vector<ContainerText>& texts() const { return texts_; }
   const std::vector<FakeTensor>& tensors() const { return tensors_; }
   const std::vector<uint64_t>& offsets() const { return offsets_; }
   const skein_source* source = nullptr;  // of the last open
 
  private:
   const std::vector<FakeTensor> tensors_;
+  const std::vector<ContainerText> texts_;
   std::vector<uint64_t> offsets_;
   const TempFile file_;
 };

@@ -1,10 +1,13 @@
 #include "model/ggml_blocks.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
+#include "model/tensor.h"
 #include "skein/dtype.h"
+#include "tests/unit/model/ggml_blocks_expected.h"
 
 namespace skein {
 namespace {
@@ -92,6 +95,33 @@ TEST(GgmlBlocksTest, ARunOfBlocksStartsAtAnyBlock) {
   ToF32(SKEIN_DTYPE_GGML_Q8_0, blocks.data(), 32, 32, out);
   EXPECT_EQ(out[0], 3.0f);
   EXPECT_EQ(out[1], 0.0f);
+}
+
+class GgmlBlockOfEachTypeTest : public ::testing::TestWithParam<testing::ExpectedBlock> {};
+
+TEST_P(GgmlBlockOfEachTypeTest, HasTheSizeOfTheTypeAndTheValuesThatGgmlComputes) {
+  const testing::ExpectedBlock& expected = GetParam();
+  const DtypeInfo* info = FindDtype(expected.dtype);
+  ASSERT_NE(info, nullptr);
+  ASSERT_EQ(info->block_bytes, expected.block.size());
+  ASSERT_EQ(info->block_elements, expected.values.size());
+  std::vector<uint8_t> unaligned(1 + expected.block.size());
+  std::copy(expected.block.begin(), expected.block.end(), unaligned.begin() + 1);
+  std::vector<float> out(expected.values.size());
+  DequantizeGgmlBlock(expected.dtype, unaligned.data() + 1, out.data());
+  EXPECT_EQ(out, expected.values);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, GgmlBlockOfEachTypeTest, ::testing::ValuesIn(testing::kExpectedBlocks),
+                         [](const auto& test) { return test.param.name; });
+
+TEST(GgmlBlocksTest, ARunOfKBlocksStartsAtAnyBlock) {
+  const testing::ExpectedBlock& q6 = testing::kExpectedBlocks[7];
+  std::vector<uint8_t> blocks(q6.block.size(), 0);
+  blocks.insert(blocks.end(), q6.block.begin(), q6.block.end());
+  std::vector<float> out(kGgmlKBlockElements);
+  ToF32(q6.dtype, blocks.data(), kGgmlKBlockElements, kGgmlKBlockElements, out.data());
+  EXPECT_EQ(out, q6.values);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
+#include "model/quantise.h"
 #include "skein/backend.h"
 #include "tests/unit/model/tiny_model.h"
 
@@ -189,10 +190,53 @@ TEST(ModelFileTest, OtherTypesCannotBeAskedFor) {
   const auto model = Open(format);
   ASSERT_TRUE(model.ok());
   std::vector<uint8_t> buffer;
-  for (const uint32_t dtype : {SKEIN_DTYPE_NONE, SKEIN_DTYPE_F64, SKEIN_DTYPE_Q8, 99}) {
+  for (const uint32_t dtype : {SKEIN_DTYPE_NONE, SKEIN_DTYPE_F64, SKEIN_DTYPE_GGML_Q8_0, 99}) {
     EXPECT_EQ((*model)->ReadTensor(0, dtype, buffer).status().code(), absl::StatusCode::kInvalidArgument) << dtype;
   }
+  const size_t vector = IndexOf(**model, SKEIN_ROLE_OUTPUT_NORM_W, 0);
+  EXPECT_EQ((*model)->ReadTensor(vector, SKEIN_DTYPE_Q8, buffer).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ((*model)->ReadTensor(1000, SKEIN_DTYPE_F32, buffer).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+// More than one thread's turn of rows.
+TEST(ModelFileTest, LargeMatricesAreQuantisedRowByRow) {
+  std::vector<FakeTensor> tensors = TinyBlinkDl();
+  FakeTensor& head = Find(tensors, "head.weight");
+  FakeTensor& embedding = Find(tensors, "emb.weight");
+  constexpr uint64_t kRows = 40000;
+  std::vector<float> values(kRows * 8);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i));
+  for (FakeTensor* tensor : {&head, &embedding}) {
+    tensor->shape = {kRows, 8};
+    tensor->bytes = FloatBytes(values);
+  }
+  {
+    const FakeFormat format(tensors);
+    const auto model = Open(format);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const size_t index = IndexOf(**model, SKEIN_ROLE_HEAD, 0);
+    for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
+      std::vector<uint8_t> buffer;
+      const auto data = (*model)->ReadTensor(index, dtype, buffer);
+      ASSERT_TRUE(data.ok()) << data.status();
+      const uint64_t row_bytes = FindDtype(dtype)->block_bytes;
+      ASSERT_EQ(data->size_bytes, kRows * row_bytes);
+      std::vector<uint8_t> expected(kRows * row_bytes);
+      for (uint64_t row = 0; row < kRows; ++row) {
+        ASSERT_TRUE(QuantiseRow(dtype, {&values[row * 8], 8}, &expected[row * row_bytes]));
+      }
+      EXPECT_EQ(buffer, expected);
+    }
+  }
+  values[39999 * 8 + 5] = NAN;
+  head.bytes = FloatBytes(values);
+  const FakeFormat format(tensors);
+  const auto model = Open(format);
+  ASSERT_TRUE(model.ok());
+  std::vector<uint8_t> buffer;
+  const absl::Status status =
+      (*model)->ReadTensor(IndexOf(**model, SKEIN_ROLE_HEAD, 0), SKEIN_DTYPE_Q4, buffer).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\"head.weight\": element [39999, 5] of [40000, 8]"));
 }
 
 TEST(ModelFileTest, TheFingerprintChangesWithAnyValueAndNotWithTheFile) {

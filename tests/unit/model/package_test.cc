@@ -30,14 +30,15 @@ constexpr size_t kDataOffsetAt = 40;
 constexpr size_t kHeaderChecksumAt = 56;
 constexpr size_t kHeaderBytes = 64;
 
-Manifest TinyManifest() {
+Manifest TinyManifest(VersionSet version = kV7) {
   Manifest manifest;
-  manifest.config = TinyConfig();
+  manifest.config = TinyConfig(version);
   manifest.metadata.name = "tiny";
   manifest.metadata.licence = "none";
   manifest.metadata.provenance = "made up";
   manifest.metadata.example_prompt = "In the beginning";
   manifest.metadata.tokenizer_kind = "bytes";
+  manifest.metadata.chat_template = "world";
   manifest.metadata.end_token = 0;
   manifest.metadata.stop_tokens = {3, 4};
   manifest.metadata.sampling.temperature = 0.0;
@@ -65,11 +66,22 @@ std::vector<uint8_t> TinyBytes(const PackedTensor& tensor, size_t index) {
   return bytes;
 }
 
+// Different numbers everywhere.
+std::vector<float> TinyState(const ModelConfig& config) {
+  std::vector<float> state(config.StateFloats());
+  for (size_t i = 0; i < state.size(); ++i) state[i] = static_cast<float>(i) / 8;
+  return state;
+}
+
 absl::Status WriteTiny(const std::string& path, const Manifest& manifest, IfExists if_exists = IfExists::kFail) {
   auto writer = PackageWriter::Create(path, manifest, if_exists);
   if (!writer.ok()) return writer.status();
   for (size_t i = 0; i < manifest.tensors.size(); ++i) {
     absl::Status status = (*writer)->WriteTensor(TinyBytes(manifest.tensors[i], i));
+    if (!status.ok()) return status;
+  }
+  if (manifest.initial_state) {
+    absl::Status status = (*writer)->WriteInitialState(TinyState(manifest.config));
     if (!status.ok()) return status;
   }
   return (*writer)->Finish();
@@ -81,9 +93,12 @@ absl::StatusOr<std::unique_ptr<Package>> Open(const std::string& path) {
   return Package::Open(*std::move(file));
 }
 
+// With an initial state.
 std::string TinyPackage() {
   const TempFile file("tiny.skein");
-  EXPECT_TRUE(WriteTiny(file.path(), TinyManifest()).ok());
+  Manifest manifest = TinyManifest();
+  manifest.initial_state.emplace();
+  EXPECT_TRUE(WriteTiny(file.path(), manifest).ok());
   return file.Read();
 }
 
@@ -110,6 +125,9 @@ absl::Status OpenChanged(const std::function<void(v1::Manifest*)>& change) {
   const uint64_t new_offset = (kHeaderBytes + changed.size() + 63) / 64 * 64;
   const uint64_t moved = new_offset - data_offset;
   for (v1::Tensor& tensor : *manifest.mutable_tensors()) tensor.set_offset(tensor.offset() + moved);
+  if (manifest.has_initial_state()) {
+    manifest.mutable_initial_state()->set_offset(manifest.initial_state().offset() + moved);
+  }
   changed = manifest.SerializePartialAsString();
   std::string out = bytes.substr(0, kHeaderBytes) + changed;
   out.resize(new_offset);
@@ -227,6 +245,7 @@ TEST(PackageTest, EveryByteChangedInTheDataIsFoundWhenItIsChecked) {
         const absl::Status status = (*package)->CheckTensor(i);
         if (status.code() == absl::StatusCode::kDataLoss) ++num_found;
       }
+      if ((*package)->ReadInitialState().status().code() == absl::StatusCode::kDataLoss) ++num_found;
       EXPECT_EQ(num_found, 1u) << at;
     });
   }
@@ -291,21 +310,23 @@ TEST(PackageTest, TensorsThatDoNotMakeAModelAreRefused) {
   ExpectRefused(
       "\"embedding\": element", [](v1::Manifest* m) { m->mutable_tensors(0)->clear_dtype(); },
       absl::StatusCode::kUnimplemented);
+  ExpectRefused("\"embedding\": expected 650 bytes for q8 [5, 8]",
+                [](v1::Manifest* m) { m->mutable_tensors(0)->set_dtype(v1::DTYPE_Q8); });
   ExpectRefused(
-      "\"embedding\": element", [](v1::Manifest* m) { m->mutable_tensors(0)->set_dtype(v1::DTYPE_Q8); },
+      "\"embedding_norm.weight\": element", [](v1::Manifest* m) { m->mutable_tensors(1)->set_dtype(v1::DTYPE_Q8); },
       absl::StatusCode::kUnimplemented);
   ExpectRefused(
       "shard", [](v1::Manifest* m) { m->mutable_tensors(0)->set_shard(1); }, absl::StatusCode::kUnimplemented);
 }
 
 TEST(PackageTest, DimensionsThatLieAreRefused) {
-  ExpectRefused("head_size 0; expected a divisor of d_model 8",
+  ExpectRefused("head_size 0; expected a divisor of d_att 8",
                 [](v1::Manifest* m) { m->mutable_architecture()->set_head_size(0); });
   ExpectRefused("d_model 4294967295", [](v1::Manifest* m) { m->mutable_architecture()->set_d_model(0xFFFFFFFFu); });
   ExpectRefused("num_layers 100000", [](v1::Manifest* m) { m->mutable_architecture()->set_num_layers(100000); });
   ExpectRefused("is missing", [](v1::Manifest* m) { m->mutable_architecture()->set_num_layers(3); });
   ExpectRefused(
-      "generation 6", [](v1::Manifest* m) { m->mutable_architecture()->set_generation(6); },
+      "generation 8", [](v1::Manifest* m) { m->mutable_architecture()->set_generation(8); },
       absl::StatusCode::kUnimplemented);
   ExpectRefused(
       "architecture is missing", [](v1::Manifest* m) { m->clear_architecture(); }, absl::StatusCode::kDataLoss);
@@ -313,6 +334,7 @@ TEST(PackageTest, DimensionsThatLieAreRefused) {
 
 TEST(PackageTest, MetadataThatLiesIsRefused) {
   ExpectRefused("name: expected UTF-8", [](v1::Manifest* m) { m->set_name("\xff"); });
+  ExpectRefused("chat_template: expected UTF-8", [](v1::Manifest* m) { m->set_chat_template("\xff"); });
   ExpectRefused("licence: expected UTF-8", [](v1::Manifest* m) { m->set_licence(std::string("a\0b", 3)); });
   ExpectRefused("end_token 5; expected less than vocab_size 5", [](v1::Manifest* m) { m->set_end_token(5); });
   ExpectRefused("stop_tokens: 9", [](v1::Manifest* m) { m->add_stop_tokens(9); });
@@ -323,6 +345,73 @@ TEST(PackageTest, MetadataThatLiesIsRefused) {
   ExpectRefused(
       "needs the feature \"rosa\"", [](v1::Manifest* m) { m->add_required_features("rosa"); },
       absl::StatusCode::kUnimplemented);
+}
+
+TEST(PackageTest, EveryVersionGivesBackWhatWasWritten) {
+  for (const VersionSet version : ::skein::testing::kEveryVersion) {
+    const TempFile file("tiny.skein");
+    const Manifest written = TinyManifest(version);
+    ASSERT_TRUE(WriteTiny(file.path(), written).ok());
+    const auto package = Open(file.path());
+    ASSERT_TRUE(package.ok()) << package.status();
+    const ModelConfig& config = (*package)->manifest().config;
+    EXPECT_EQ(VersionOf(config), version);
+    EXPECT_EQ(config.rank_mix, written.config.rank_mix);
+    EXPECT_EQ(config.d_att, written.config.d_att);
+    EXPECT_EQ((*package)->manifest().tensors.size(), ExpectedTensors(written.config).size());
+    EXPECT_EQ((*package)->manifest().metadata.chat_template, "world");
+    EXPECT_FALSE((*package)->manifest().initial_state.has_value());
+    EXPECT_TRUE((*package)->ReadInitialState()->empty());
+  }
+}
+
+TEST(PackageTest, TheInitialStateIsStoredAndChecked) {
+  const std::string bytes = TinyPackage();
+  const TempFile file("tiny.skein");
+  file.Write(bytes);
+  const auto package = Open(file.path());
+  ASSERT_TRUE(package.ok()) << package.status();
+  const auto state = (*package)->ReadInitialState();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(*state, TinyState(TinyConfig()));
+  const uint64_t offset = (*package)->manifest().initial_state->offset;
+  EXPECT_EQ(offset % 64, 0u);
+
+  std::string damaged = bytes;
+  damaged[offset + 5] ^= 1;
+  file.Write(damaged);
+  const auto broken = Open(file.path());
+  ASSERT_TRUE(broken.ok()) << broken.status();
+  EXPECT_EQ((*broken)->ReadInitialState().status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string((*broken)->ReadInitialState().status().message()), HasSubstr("initial_state"));
+}
+
+TEST(PackageTest, AnInitialStateThatLiesIsRefused) {
+  ExpectRefused("initial_state: expected 384 bytes by the architecture, found 380",
+                [](v1::Manifest* m) { m->mutable_initial_state()->set_size_bytes(380); });
+  ExpectRefused("initial_state: offset", [](v1::Manifest* m) { m->mutable_initial_state()->set_offset(64); });
+  ExpectRefused("initial_state: bytes",
+                [](v1::Manifest* m) { m->mutable_initial_state()->set_offset(uint64_t{1} << 40); });
+}
+
+TEST(PackageTest, AnInitialStateThatIsAnnouncedMustBeWritten) {
+  const TempFile file("tiny.skein");
+  Manifest manifest = TinyManifest();
+  manifest.initial_state.emplace();
+  auto writer = PackageWriter::Create(file.path(), manifest, IfExists::kFail);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  for (size_t i = 0; i < manifest.tensors.size(); ++i) {
+    ASSERT_TRUE((*writer)->WriteTensor(TinyBytes(manifest.tensors[i], i)).ok());
+  }
+  EXPECT_EQ((*writer)->WriteInitialState(std::vector<float>(95)).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ((*writer)->Finish().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(PackageTest, ATensorOfAnotherVersionIsRefused) {
+  ExpectRefused("an RWKV-7 model of 2 layers has no such tensor", [](v1::Manifest* m) {
+    v1::Tensor* extra = m->add_tensors();
+    extra->set_role(v1::ROLE_V4_DECAY);
+  });
 }
 
 TEST(PackageTest, AnExistingFileIsKeptUnlessItMayBeReplaced) {

@@ -121,20 +121,49 @@ TEST_F(RealFilesTest, ReadsPth) {
   ExpectConversionKeepsEverything(**model);
 }
 
-TEST_F(RealFilesTest, RefusesOtherGenerationsByName) {
-  const struct {
-    const char* file;
-    const char* expected;
-  } cases[] = {
-      {"/tiny-rwkv/tiny-rwkv-4v0-660K-FP32.bin", "RWKV-4: not supported yet"},
-      {"/tiny-rwkv/tiny-rwkv-5v2-730K-FP32.bin", "RWKV-5.2: not supported yet"},
-      {"/reverse-rwkv7/260123_reverse_L2_only_rwkv7.pth", "RWKV-8 (ROSA) experiment: not supported yet"},
-  };
-  for (const auto& c : cases) {
-    const absl::Status status = Open(data_ + c.file).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
-    EXPECT_THAT(std::string(status.message()), HasSubstr(c.expected));
-  }
+TEST_F(RealFilesTest, ReadsRwkv4OfRwkvCpp) {
+  const auto model = Open(data_ + "/tiny-rwkv/tiny-rwkv-4v0-660K-FP32.bin");
+  ASSERT_TRUE(model.ok()) << model.status();
+  const ModelConfig& config = (*model)->config();
+  EXPECT_EQ(config.VersionName(), "RWKV-4");
+  EXPECT_EQ(config.num_layers, 4u);
+  EXPECT_EQ(config.d_model, 128u);
+  EXPECT_EQ(config.d_att, 128u);
+  EXPECT_EQ(config.d_ffn, 256u);
+  EXPECT_EQ(config.vocab_size, 256u);
+  EXPECT_EQ(config.num_heads, 0u);
+  EXPECT_TRUE((*model)->Verify(nullptr).ok()) << (*model)->Verify(nullptr);
+  ExpectConversionKeepsEverything(**model);
+}
+
+TEST_F(RealFilesTest, ReadsRwkv4OfRwkvCppInBlocks) {
+  const auto model = Open(data_ + "/tiny-rwkv/tiny-rwkv-4v0-660K-Q5_1.bin");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->config().VersionName(), "RWKV-4");
+  EXPECT_TRUE(std::any_of((*model)->tensors().begin(), (*model)->tensors().end(),
+                          [](const TensorSpec& spec) { return spec.stored_dtype == SKEIN_DTYPE_GGML_Q5_1; }));
+  EXPECT_TRUE((*model)->Verify(nullptr).ok()) << (*model)->Verify(nullptr);
+  ExpectConversionKeepsEverything(**model);
+}
+
+TEST_F(RealFilesTest, ReadsRwkv5OfRwkvCpp) {
+  const auto model = Open(data_ + "/tiny-rwkv/tiny-rwkv-5v2-730K-FP32.bin");
+  ASSERT_TRUE(model.ok()) << model.status();
+  const ModelConfig& config = (*model)->config();
+  EXPECT_EQ(config.VersionName(), "RWKV-5.2");
+  EXPECT_EQ(config.num_layers, 12u);
+  EXPECT_EQ(config.d_model, 64u);
+  EXPECT_EQ(config.num_heads, 8u);
+  EXPECT_EQ(config.head_size, 8u);
+  EXPECT_EQ(config.group_norm_epsilon, 1e-5f);
+  EXPECT_TRUE((*model)->Verify(nullptr).ok()) << (*model)->Verify(nullptr);
+  ExpectConversionKeepsEverything(**model);
+}
+
+TEST_F(RealFilesTest, RefusesExperimentsByName) {
+  const absl::Status status = Open(data_ + "/reverse-rwkv7/260123_reverse_L2_only_rwkv7.pth").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("RWKV-8 (ROSA) experiment: not supported"));
 }
 
 TEST_F(RealFilesTest, RefusesAFileThatIsNoModel) {
