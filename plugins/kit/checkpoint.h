@@ -75,6 +75,12 @@ constexpr BlockSize BlockSizeOf(uint32_t dtype) {
       return {32, 24};
     case SKEIN_DTYPE_GGML_Q8_0:
       return {32, 34};
+    case SKEIN_DTYPE_GGML_Q4_K:
+      return {256, 144};
+    case SKEIN_DTYPE_GGML_Q5_K:
+      return {256, 176};
+    case SKEIN_DTYPE_GGML_Q6_K:
+      return {256, 210};
     default:
       return {1, 0};
   }
@@ -155,12 +161,16 @@ struct Checkpoint {
 };
 
 // Collects a checkpoint and refuses what no container may hold: names that are empty, very long, unprintable or
-// given twice, too many dimensions, too many tensors. Single thread.
+// given twice, too many dimensions, too many tensors, too much metadata. Single thread.
 class CheckpointBuilder {
  public:
   // Above any RWKV model (61 layers have some 2,000) and low enough that a hostile directory stays small.
   static constexpr size_t kMaxTensors = 65536;
-  static constexpr size_t kMaxNameBytes = 4096;
+  // Of tensors and of metadata keys; hosts may refuse longer ones.
+  static constexpr size_t kMaxNameBytes = 1024;
+  // Above the metadata of any model, a vocabulary of hundreds of thousands of tokens included.
+  static constexpr size_t kMaxMetadataKeys = 65536;
+  static constexpr size_t kMaxMetadataBytes = size_t{64} << 20;
 
   // Throws before a reader spends work on a tensor that `Add` would refuse. Printable ASCII covers every checkpoint
   // known, and keeps what later shows names (messages, listings, JSON) safe.
@@ -190,7 +200,16 @@ class CheckpointBuilder {
 
   // Keys reach the host NUL-terminated, so one may not hold a NUL.
   void AddMetadata(std::string key, std::string value) {
+    if (key.size() > kMaxNameBytes) {
+      FailCorrupt("metadata " + Quote(key) + ": expected a key of at most " + std::to_string(kMaxNameBytes) +
+                  " bytes, found " + std::to_string(key.size()));
+    }
     if (key.find('\0') != std::string::npos) FailCorrupt("metadata " + Quote(key) + ": the key has a NUL character");
+    metadata_bytes_ += key.size() + value.size();
+    if (checkpoint_.metadata.size() == kMaxMetadataKeys || metadata_bytes_ > kMaxMetadataBytes) {
+      throw Error(SKEIN_RESOURCE_EXHAUSTED, "expected at most " + std::to_string(kMaxMetadataKeys) + " keys and " +
+                                                std::to_string(kMaxMetadataBytes) + " bytes of metadata, found more");
+    }
     if (!metadata_keys_.insert(key).second) FailCorrupt("metadata " + Quote(key) + ": given twice");
     checkpoint_.metadata.emplace_back(std::move(key), std::move(value));
   }
@@ -211,6 +230,7 @@ class CheckpointBuilder {
   Checkpoint checkpoint_;
   std::unordered_set<std::string> tensor_names_;
   std::unordered_set<std::string> metadata_keys_;
+  size_t metadata_bytes_ = 0;
 };
 
 }  // namespace skein::plugin

@@ -1,9 +1,10 @@
 // Fills the C table of a format plugin from a reader in C++. Header only. The reader supplies
 //   struct Format {
 //     static constexpr const char* kExtensions = ".a .b";
-//     static uint32_t Probe(std::span<const uint8_t> file, std::string_view path) noexcept;  // as
-//     skein_format_table.probe static Checkpoint Read(std::span<const uint8_t> file);  // throws Error, without the
-//     path
+//     // As skein_format_table.probe.
+//     static uint32_t Probe(std::span<const uint8_t> file, std::string_view path) noexcept;
+//     // Throws Error, without the path.
+//     static Checkpoint Read(const Source& source);
 //   };
 // and its plugin.cc answers with &kFormatTable<Format>. All tensors have `data`; `tensor_read` is offered all the same,
 // and packs strided tensors.
@@ -24,6 +25,7 @@
 #include "kit/checkpoint.h"
 #include "kit/crc32.h"
 #include "kit/plugin_kit.h"
+#include "kit/source.h"
 #include "skein/plugin.h"
 
 namespace skein::plugin {
@@ -131,16 +133,21 @@ class OpenCheckpoint {
 // The functions of the table. Everything thrown stops here.
 template <typename Format>
 struct FormatFunctions {
-  static uint32_t Probe(const skein_source* source) { return Format::Probe(FileOf(source), source->path); }
+  static uint32_t Probe(const skein_source* source) {
+    return Format::Probe(Source(source).bytes(), Source(source).path());
+  }
 
   static int32_t Open(const skein_host* /*host*/, const skein_source* source, void** checkpoint,
                       skein_message* message) {
     return Guard(message, [&] {
       *checkpoint = nullptr;
       try {
-        *checkpoint = new OpenCheckpoint(source->path, Format::Read(FileOf(source)));
+        *checkpoint = new OpenCheckpoint(source->path, Format::Read(Source(source)));
       } catch (const Error& error) {
-        throw Error(error.code(), std::string(source->path) + ": " + error.what());
+        const std::string start = std::string(source->path) + ": ";
+        const std::string text = error.what();
+        // What the host says of a file beside this one already names this one, or that one in its place.
+        throw Error(error.code(), text.starts_with(start) ? text : start + text);
       }
     });
   }
@@ -186,7 +193,6 @@ struct FormatFunctions {
   }
 
  private:
-  static std::span<const uint8_t> FileOf(const skein_source* source) { return {source->data, source->size_bytes}; }
   static const OpenCheckpoint& Opened(void* checkpoint) { return *static_cast<const OpenCheckpoint*>(checkpoint); }
 };
 

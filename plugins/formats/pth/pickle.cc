@@ -18,9 +18,10 @@ using plugin::FailCorrupt;
 using plugin::FailUnsupported;
 using plugin::Quote;
 
-// Limits on what a hostile pickle can make us spend. A large model (2,000 tensors) needs some 120,000 opcodes.
-constexpr uint64_t kMaxOpcodes = uint64_t{1} << 22;
-constexpr uint64_t kMaxStack = uint64_t{1} << 20;
+// Limits on what a hostile pickle can make us spend: some 200 MB at most. A large model (2,000 tensors) needs some
+// 120,000 opcodes.
+constexpr uint64_t kMaxOpcodes = uint64_t{1} << 20;
+constexpr uint64_t kMaxStack = uint64_t{1} << 18;
 constexpr uint64_t kMaxMemo = uint64_t{1} << 20;
 constexpr size_t kMaxMarks = 64;  // nesting of containers under construction
 constexpr size_t kMaxGlobalBytes = 256;
@@ -328,7 +329,9 @@ class Interpreter {
     const std::string_view name = ReadLine("global name");
     if (module == "collections" && name == "OrderedDict") return Push({.kind = Kind::kOrderedDictClass});
     if (module == "torch._utils" && name == "_rebuild_tensor_v2") return Push({.kind = Kind::kRebuildTensor});
-    if (module == "torch._utils" && name == "_rebuild_parameter") return Push({.kind = Kind::kRebuildParameter});
+    if (module == "torch._utils" && (name == "_rebuild_parameter" || name == "_rebuild_parameter_with_state")) {
+      return Push({.kind = Kind::kRebuildParameter});
+    }
     if (module == "torch") {
       for (const StorageClass& storage_class : kStorageClasses) {
         if (name == storage_class.name) return Push({.kind = Kind::kStorageClass, .storage_class = &storage_class});

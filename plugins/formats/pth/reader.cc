@@ -131,7 +131,8 @@ uint32_t Pth::Probe(std::span<const uint8_t> file, std::string_view path) noexce
   return named_so ? 20 : 0;  // so that a damaged file is refused with this format's message
 }
 
-plugin::Checkpoint Pth::Read(std::span<const uint8_t> file) {
+plugin::Checkpoint Pth::Read(const plugin::Source& source) {
+  const std::span<const uint8_t> file = source.bytes();
   if (StartsWith(file, kOldStart)) {
     FailUnsupported(
         "expected a zip, found the format of PyTorch before 1.6; save it again with a newer one: "

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "kit/checkpoint.h"
+#include "kit/source.h"
 
 namespace skein::formats {
 
@@ -18,11 +19,11 @@ struct Pth {
   // How surely `file` is one: 0 to 100. The format before 1.6 counts, so that it is refused by name.
   static uint32_t Probe(std::span<const uint8_t> file, std::string_view path) noexcept;
 
-  // The directory of `file`, whose bytes must outlive it. Tensors may share storages and have any strides; each has at
+  // The directory of the file. Tensors may share storages and have any strides; each has at
   // most as many elements as its storage. Storages come with the checksum of their zip entry. Numbers and strings
   // beside the tensors are metadata. Throws plugin::Error: DATA_LOSS; UNIMPLEMENTED naming the opcode, class or zip
   // feature that is not read.
-  static plugin::Checkpoint Read(std::span<const uint8_t> file);
+  static plugin::Checkpoint Read(const plugin::Source& source);
 };
 
 }  // namespace skein::formats

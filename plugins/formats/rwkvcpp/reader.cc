@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,32 +17,50 @@ using plugin::FailUnsupported;
 using plugin::Quote;
 
 constexpr uint32_t kMagic = 0x67676d66;
-constexpr int32_t kOldestVersion = 100;  // its quantised blocks have a layout that nothing reads any more
+constexpr int32_t kOldestVersion = 100;  // its quantised blocks have a layout that rwkv.cpp itself dropped
 constexpr int32_t kNewestVersion = 101;
 constexpr int32_t kMaxDims = 4;  // of a GGML tensor
 
 struct DataType {
   int32_t number;  // in the file
-  uint32_t dtype;
+  uint32_t dtype;  // NONE: not read
   std::string_view name;
 };
 
+// Everything that rwkv.cpp ever wrote. Types 4 to 6 were dropped by it; the others without a dtype are no weights of
+// RWKV models in practice.
 constexpr DataType kDataTypes[] = {
-    {0, SKEIN_DTYPE_F32, "F32"},        {1, SKEIN_DTYPE_F16, "F16"},        {2, SKEIN_DTYPE_GGML_Q4_0, "Q4_0"},
-    {3, SKEIN_DTYPE_GGML_Q4_1, "Q4_1"}, {7, SKEIN_DTYPE_GGML_Q5_0, "Q5_0"}, {8, SKEIN_DTYPE_GGML_Q5_1, "Q5_1"},
-    {9, SKEIN_DTYPE_GGML_Q8_0, "Q8_0"},
+    {0, SKEIN_DTYPE_F32, "F32"},         {1, SKEIN_DTYPE_F16, "F16"},         {2, SKEIN_DTYPE_GGML_Q4_0, "Q4_0"},
+    {3, SKEIN_DTYPE_GGML_Q4_1, "Q4_1"},  {4, SKEIN_DTYPE_NONE, "Q4_1_O"},     {5, SKEIN_DTYPE_NONE, "Q4_2"},
+    {6, SKEIN_DTYPE_NONE, "Q4_3"},       {7, SKEIN_DTYPE_GGML_Q5_0, "Q5_0"},  {8, SKEIN_DTYPE_GGML_Q5_1, "Q5_1"},
+    {9, SKEIN_DTYPE_GGML_Q8_0, "Q8_0"},  {10, SKEIN_DTYPE_NONE, "Q8_1"},      {11, SKEIN_DTYPE_NONE, "Q2_K"},
+    {12, SKEIN_DTYPE_NONE, "Q3_K"},      {13, SKEIN_DTYPE_GGML_Q4_K, "Q4_K"}, {14, SKEIN_DTYPE_GGML_Q5_K, "Q5_K"},
+    {15, SKEIN_DTYPE_GGML_Q6_K, "Q6_K"}, {16, SKEIN_DTYPE_NONE, "Q8_K"},
 };
+
+std::string ReadableNames() {
+  std::string names;
+  for (const DataType& type : kDataTypes) {
+    if (type.dtype != SKEIN_DTYPE_NONE) names += (names.empty() ? "" : ", ") + std::string(type.name);
+  }
+  return names;
+}
 
 // `where` begins the message.
 const DataType& FindDataType(int32_t number, int32_t version, const std::string& where) {
-  for (const DataType& type : kDataTypes) {
-    if (type.number != number) continue;
-    if (version == kOldestVersion && plugin::BlockSizeOf(type.dtype).elements > 1) {
-      FailUnsupported(where + ": expected F32 or F16 data in a file of version 100, found " + std::string(type.name));
-    }
-    return type;
+  const auto* const end = std::end(kDataTypes);
+  const auto* const type =
+      std::find_if(std::begin(kDataTypes), end, [&](const DataType& each) { return each.number == number; });
+  if (type == end || type->dtype == SKEIN_DTYPE_NONE) {
+    FailUnsupported(where + ": expected data of type " + ReadableNames() + "; found type " + std::to_string(number) +
+                    (type == end ? "" : " (" + std::string(type->name) + ")"));
   }
-  FailUnsupported(where + ": expected data type 0, 1, 2, 3, 7, 8 or 9, found " + std::to_string(number));
+  if (version == kOldestVersion && plugin::BlockSizeOf(type->dtype).elements > 1) {
+    FailUnsupported(
+        where + ": expected F32 or F16 data in a file of version 100, whose quantised blocks have a layout " +
+        "that rwkv.cpp dropped, found " + std::string(type->name) + "; quantise the model again with a newer rwkv.cpp");
+  }
+  return *type;
 }
 
 uint64_t ReadPositive(plugin::ByteReader& reader, const std::string& what) {
@@ -101,8 +120,8 @@ uint32_t RwkvCpp::Probe(std::span<const uint8_t> file, std::string_view path) no
   return path.ends_with(".bin") ? 10 : 0;  // many formats use the name
 }
 
-plugin::Checkpoint RwkvCpp::Read(std::span<const uint8_t> file) {
-  plugin::ByteReader reader(file, "file");
+plugin::Checkpoint RwkvCpp::Read(const plugin::Source& source) {
+  plugin::ByteReader reader(source.bytes(), "file");
   const auto magic = reader.Read<uint32_t>("magic number");
   if (magic != kMagic) {
     FailCorrupt("expected magic number " + std::to_string(kMagic) + " of rwkv.cpp, found " + std::to_string(magic));

@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "formats/safetensors/index.h"
 #include "kit/byte_reader.h"
 
 namespace skein::formats {
@@ -275,31 +277,18 @@ void CheckCoverage(std::span<const HeaderEntry> entries, uint64_t data_bytes) {
   }
 }
 
-bool HasExtension(std::string_view path) { return path.ends_with(".safetensors") || path.ends_with(".st"); }
+bool HasExtension(std::string_view path) {
+  return path.ends_with(".safetensors") || path.ends_with(".st") || path.ends_with(".safetensors.index.json");
+}
 
 constexpr uint64_t kLengthBytes = 8;
 
-}  // namespace
-
-uint32_t Safetensors::Probe(std::span<const uint8_t> file, std::string_view path) noexcept {
-  constexpr uint32_t kByContent = 90;
-  constexpr uint32_t kByName = 20;  // so that a damaged file is refused with this format's message
-  if (file.size() > kLengthBytes) {
-    uint64_t header_bytes = 0;
-    std::memcpy(&header_bytes, file.data(), kLengthBytes);
-    if (header_bytes <= std::min<uint64_t>(file.size() - kLengthBytes, kMaxHeaderBytes) && file[kLengthBytes] == '{') {
-      return kByContent;
-    }
-  }
-  return HasExtension(path) ? kByName : 0;
-}
-
-plugin::Checkpoint Safetensors::Read(std::span<const uint8_t> file) {
+plugin::Checkpoint ReadFile(std::span<const uint8_t> file) {
   plugin::ByteReader reader(file, "file");
   const auto header_bytes = reader.Read<uint64_t>("header length");
-  if (header_bytes > kMaxHeaderBytes) {
-    FailCorrupt("expected a header of at most " + std::to_string(kMaxHeaderBytes) + " bytes, found a length of " +
-                std::to_string(header_bytes));
+  if (header_bytes > Safetensors::kMaxHeaderBytes) {
+    FailCorrupt("expected a header of at most " + std::to_string(Safetensors::kMaxHeaderBytes) +
+                " bytes, found a length of " + std::to_string(header_bytes));
   }
   const std::string_view header = reader.TakeText(header_bytes, "header");
   if (!header.starts_with('{')) FailCorrupt("header: expected '{', found " + Quote(header.substr(0, 1)));
@@ -316,6 +305,66 @@ plugin::Checkpoint Safetensors::Read(std::span<const uint8_t> file) {
   CheckCoverage(entries, data.size());
   for (plugin::Tensor& tensor : tensors) builder.Add(std::move(tensor));
   return builder.Finish();
+}
+
+// What ReadFile gives for one shard, its tensors by name, and the size of the file.
+struct Shard {
+  plugin::Checkpoint content;
+  std::unordered_map<std::string_view, const plugin::Tensor*> by_name;
+  uint64_t file_bytes = 0;
+};
+
+Shard ReadShard(const plugin::Source& source) {
+  Shard shard{.content = ReadFile(source.bytes()), .by_name = {}, .file_bytes = source.bytes().size()};
+  for (const plugin::Tensor& tensor : shard.content.tensors) shard.by_name.emplace(tensor.name, &tensor);
+  return shard;
+}
+
+plugin::Checkpoint ReadShards(const plugin::Source& source) {
+  const ShardIndex index = ReadShardIndex(source.bytes());
+  plugin::CheckpointBuilder builder;
+  std::unordered_map<std::string_view, Shard> shards;
+  uint64_t total_bytes = 0;
+  for (const ShardIndex::Entry& entry : index.entries) {
+    const auto [known, added] = shards.try_emplace(entry.shard);
+    Shard& shard = known->second;
+    if (added) {
+      shard = plugin::ReadSibling(source, entry.shard, ReadShard);
+      total_bytes += shard.file_bytes;
+    }
+    const auto found = shard.by_name.find(entry.tensor);
+    if (found == shard.by_name.end()) {
+      FailCorrupt("tensor " + Quote(entry.tensor) + ": expected it in " + Quote(entry.shard) +
+                  ", found no tensor of that name there");
+    }
+    builder.Add(*found->second);
+  }
+  if (index.total_bytes > total_bytes) {
+    FailCorrupt("index: expected a total_size of at most the " + std::to_string(total_bytes) +
+                " bytes of its shards, found " + std::to_string(index.total_bytes));
+  }
+  return builder.Finish();
+}
+
+}  // namespace
+
+uint32_t Safetensors::Probe(std::span<const uint8_t> file, std::string_view path) noexcept {
+  constexpr uint32_t kByContent = 90;
+  constexpr uint32_t kByName = 20;  // so that a damaged file is refused with this format's message
+  if (LooksLikeShardIndex(file)) return kByContent;
+  if (file.size() > kLengthBytes) {
+    uint64_t header_bytes = 0;
+    std::memcpy(&header_bytes, file.data(), kLengthBytes);
+    if (header_bytes <= std::min<uint64_t>(file.size() - kLengthBytes, kMaxHeaderBytes) && file[kLengthBytes] == '{') {
+      return kByContent;
+    }
+  }
+  return HasExtension(path) ? kByName : 0;
+}
+
+plugin::Checkpoint Safetensors::Read(const plugin::Source& source) {
+  const bool is_index = source.path().ends_with(".json") || LooksLikeShardIndex(source.bytes());
+  return is_index ? ReadShards(source) : ReadFile(source.bytes());
 }
 
 }  // namespace skein::formats

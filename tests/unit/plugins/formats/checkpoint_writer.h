@@ -256,6 +256,102 @@ class RwkvCppWriter {
   Bytes bytes_;
 };
 
+// --- GGUF ---
+
+class GgufWriter {
+ public:
+  explicit GgufWriter(uint32_t version = 3) : version_(version) {}
+
+  GgufWriter& Number(std::string_view key, uint32_t type, const Bytes& value) {
+    Key(key, type);
+    Append(&keys_, value);
+    return *this;
+  }
+  GgufWriter& Uint32(std::string_view key, uint32_t value) {
+    Bytes bytes;
+    Append(&bytes, value);
+    return Number(key, 4, bytes);
+  }
+  GgufWriter& Float32(std::string_view key, float value) { return Number(key, 6, Floats({value})); }
+  GgufWriter& Text(std::string_view key, std::string_view value) {
+    Key(key, 8);
+    AppendString(&keys_, value);
+    return *this;
+  }
+  GgufWriter& Texts(std::string_view key, const std::vector<std::string>& values) {
+    Array(key, 8, values.size(), {});
+    for (const std::string& value : values) AppendString(&keys_, value);
+    return *this;
+  }
+  GgufWriter& Int32s(std::string_view key, const std::vector<int32_t>& values) {
+    Bytes bytes;
+    for (const int32_t value : values) Append(&bytes, value);
+    return Array(key, 5, values.size(), bytes);
+  }
+  // `count` as the file says, whatever the bytes hold.
+  GgufWriter& Array(std::string_view key, uint32_t element_type, uint64_t count, const Bytes& elements) {
+    Key(key, 9);
+    Append(&keys_, element_type);
+    Append(&keys_, count);
+    Append(&keys_, elements);
+    return *this;
+  }
+
+  // `shape` in the order of the file, fastest dimension first. `offset` is where the data is said to be, if not where
+  // it is.
+  GgufWriter& Add(std::string_view name, uint32_t type, const std::vector<uint64_t>& shape, const Bytes& data,
+                  int64_t offset = -1) {
+    AppendString(&tensors_, name);
+    Append(&tensors_, static_cast<uint32_t>(shape.size()));
+    for (const uint64_t dim : shape) Append(&tensors_, dim);
+    Append(&tensors_, type);
+    Append(&tensors_, offset < 0 ? static_cast<uint64_t>(data_.size()) : static_cast<uint64_t>(offset));
+    Append(&data_, data);
+    data_.resize((data_.size() + alignment_ - 1) / alignment_ * alignment_);
+    ++num_tensors_;
+    return *this;
+  }
+
+  // For tensors added afterwards, and for the start of the data.
+  GgufWriter& Alignment(uint32_t alignment) {
+    alignment_ = alignment;
+    return Uint32("general.alignment", alignment);
+  }
+
+  Bytes Finish() const {
+    Bytes file;
+    Append(&file, std::string_view("GGUF"));
+    Append(&file, version_);
+    Append(&file, num_tensors_);
+    Append(&file, num_keys_);
+    Append(&file, keys_);
+    Append(&file, tensors_);
+    if (!data_.empty()) file.resize((file.size() + alignment_ - 1) / alignment_ * alignment_);
+    Append(&file, data_);
+    return file;
+  }
+
+ private:
+  static void AppendString(Bytes* bytes, std::string_view text) {
+    Append(bytes, static_cast<uint64_t>(text.size()));
+    Append(bytes, text);
+  }
+
+  void Key(std::string_view key, uint32_t type) {
+    AppendString(&keys_, key);
+    Append(&keys_, type);
+    ++num_keys_;
+  }
+
+  uint32_t version_;
+  uint32_t alignment_ = 32;
+  uint64_t num_keys_ = 0;
+  uint64_t num_tensors_ = 0;
+  Bytes keys_;
+  Bytes tensors_;
+  Bytes data_;
+};
+
 }  // namespace skein::test
 
 #endif  // SKEIN_TESTS_UNIT_PLUGINS_FORMATS_CHECKPOINT_WRITER_H_

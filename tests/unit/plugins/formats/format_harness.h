@@ -44,15 +44,63 @@ inline std::vector<float> FloatsOf(const ReadBack& tensor) {
   return values;
 }
 
-inline Outcome ReadAll(const skein_format_table& format, const Bytes& file, const std::string& path = "checkpoint") {
-  // A copy of exactly the size of the file: a read past its end is one past the end of the allocation.
-  const std::unique_ptr<uint8_t[]> exact(new uint8_t[file.size()]);
-  std::copy(file.begin(), file.end(), exact.get());
-  skein_source source{};
-  source.struct_size = sizeof(source);
-  source.path = path.c_str();
-  source.data = exact.get();
-  source.size_bytes = file.size();
+// Files in memory, given to plugins as the host gives them.
+class MemoryFolder {
+ public:
+  using Files = std::map<std::string, Bytes>;
+
+  explicit MemoryFolder(const Files& files) {
+    for (const auto& [name, bytes] : files) Add(name, bytes);
+  }
+  MemoryFolder(const MemoryFolder&) = delete;
+  MemoryFolder& operator=(const MemoryFolder&) = delete;
+
+  const skein_source& Add(const std::string& path, const Bytes& bytes) {
+    OpenFile& file = files_[path];
+    // A copy of exactly the size of the file: a read past its end is one past the end of the allocation.
+    file.bytes.reset(new uint8_t[bytes.size()]);
+    std::copy(bytes.begin(), bytes.end(), file.bytes.get());
+    file.source = {};
+    file.source.struct_size = sizeof(skein_source);
+    file.source.path = files_.find(path)->first.c_str();
+    file.source.data = file.bytes.get();
+    file.source.size_bytes = bytes.size();
+    file.source.context = this;
+    file.source.open_sibling = OpenSibling;
+    return file.source;
+  }
+
+  // How often siblings were asked for.
+  int num_opened() const { return num_opened_; }
+
+ private:
+  struct OpenFile {
+    std::unique_ptr<uint8_t[]> bytes;
+    skein_source source;
+  };
+
+  static int32_t OpenSibling(void* context, const char* name, const skein_source** sibling, skein_message* message) {
+    auto& folder = *static_cast<MemoryFolder*>(context);
+    ++folder.num_opened_;
+    const std::string text = name;
+    if (text.empty() || text[0] == '.' || text.find('/') != std::string::npos) {
+      plugin::WriteMessage(message, "host: expected a plain file name");
+      return SKEIN_INVALID_ARGUMENT;
+    }
+    const auto found = folder.files_.find(text);
+    if (found == folder.files_.end()) {
+      plugin::WriteMessage(message, ("host: no file " + text).c_str());
+      return SKEIN_NOT_FOUND;
+    }
+    *sibling = &found->second.source;
+    return SKEIN_OK;
+  }
+
+  std::map<std::string, OpenFile> files_;
+  int num_opened_ = 0;
+};
+
+inline Outcome ReadAll(const skein_format_table& format, const skein_source& source) {
   EXPECT_LE(format.probe(&source), 100u);
 
   Outcome outcome;
@@ -90,9 +138,15 @@ inline Outcome ReadAll(const skein_format_table& format, const Bytes& file, cons
   return outcome;
 }
 
+inline Outcome ReadAll(const skein_format_table& format, const Bytes& file, const std::string& path = "checkpoint",
+                       const MemoryFolder::Files& siblings = {}) {
+  MemoryFolder folder(siblings);
+  return ReadAll(format, folder.Add(path, file));
+}
+
 template <typename Format>
-Outcome ReadAll(const Bytes& file, const std::string& path = "checkpoint") {
-  return ReadAll(plugin::kFormatTable<Format>, file, path);
+Outcome ReadAll(const Bytes& file, const std::string& path = "checkpoint", const MemoryFolder::Files& siblings = {}) {
+  return ReadAll(plugin::kFormatTable<Format>, file, path, siblings);
 }
 
 // Calls `check` with the outcome of every proper prefix of `file`, and its length.

@@ -63,7 +63,7 @@ TEST_P(FormatPluginTest, NamesThePathOfAFileItCannotRead) {
   EXPECT_EQ(ReadAll(*table, Bytes(), "folder/empty").status, SKEIN_DATA_LOSS);
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, FormatPluginTest, ::testing::Values("pth", "rwkvcpp", "safetensors"),
+INSTANTIATE_TEST_SUITE_P(Each, FormatPluginTest, ::testing::Values("gguf", "pth", "rwkvcpp", "safetensors"),
                          [](const ::testing::TestParamInfo<const char*>& test) { return test.param; });
 
 // What the adapter adds to any reader.
@@ -72,7 +72,8 @@ class FormatTableTest : public ::testing::Test {
   struct TwoTensors {
     static constexpr const char* kExtensions = ".two";
     static uint32_t Probe(std::span<const uint8_t> /*file*/, std::string_view /*path*/) noexcept { return 50; }
-    static plugin::Checkpoint Read(std::span<const uint8_t> file) {
+    static plugin::Checkpoint Read(const plugin::Source& source) {
+      const std::span<const uint8_t> file = source.bytes();
       plugin::CheckpointBuilder builder;
       builder.AddMetadata("key", "value");
       const size_t checksum =

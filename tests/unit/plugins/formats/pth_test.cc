@@ -222,8 +222,8 @@ TEST(PthTest, LimitsWhatAPickleCanCost) {
     return ReadPickled(pickle);
   };
   EXPECT_EQ(repeated("", "(", 100).status, SKEIN_RESOURCE_EXHAUSTED) << "nesting";
-  EXPECT_EQ(repeated("Nq\x01", "h\x01", (1 << 20) + 1).status, SKEIN_RESOURCE_EXHAUSTED) << "stack";
-  EXPECT_EQ(repeated("N", "q\x01", (1 << 22) + 1).status, SKEIN_RESOURCE_EXHAUSTED) << "opcodes";
+  EXPECT_EQ(repeated("Nq\x01", "h\x01", (1 << 18) + 1).status, SKEIN_RESOURCE_EXHAUSTED) << "stack";
+  EXPECT_EQ(repeated("N", "q\x01", (1 << 20) + 1).status, SKEIN_RESOURCE_EXHAUSTED) << "opcodes";
   EXPECT_EQ(repeated("", std::string_view("Nr\xff\xff\xff\xff", 6), 1).status, SKEIN_RESOURCE_EXHAUSTED) << "memo";
   EXPECT_EQ(repeated("", std::string_view("X\xff\xff\xff\xff", 5), 1).status, SKEIN_DATA_LOSS) << "string length";
   EXPECT_EQ(repeated("", std::string_view("\x8a\xff", 2), 1).status, SKEIN_UNIMPLEMENTED) << "integer length";

@@ -48,6 +48,34 @@ TEST(RwkvCppTest, BlockTypesTakeTheirSizes) {
     EXPECT_EQ(ReadAll<RwkvCpp>(RwkvCppWriter().Add("w", type, {64, 3}, Bytes(6 * bytes - 1)).Finish()).status,
               SKEIN_DATA_LOSS);
   }
+  constexpr std::pair<int32_t, size_t> kLargeBlockBytes[] = {{13, 144}, {14, 176}, {15, 210}};
+  for (const auto& [type, bytes] : kLargeBlockBytes) {
+    const Outcome outcome = ReadAll<RwkvCpp>(RwkvCppWriter().Add("w", type, {512, 3}, Bytes(6 * bytes)).Finish());
+    EXPECT_EQ(outcome.status, SKEIN_OK) << type << ": " << outcome.message;
+    EXPECT_EQ(ReadAll<RwkvCpp>(RwkvCppWriter().Add("w", type, {128, 3}, Bytes(6 * bytes)).Finish()).status,
+              SKEIN_DATA_LOSS);
+  }
+}
+
+TEST(RwkvCppTest, ReadsPlainDataOfEitherVersion) {
+  for (const int32_t version : {100, 101}) {
+    const Outcome outcome = ReadAll<RwkvCpp>(RwkvCppWriter(version, kF16).Add("w", kF32, {1}, Floats({7})).Finish());
+    ASSERT_EQ(outcome.status, SKEIN_OK) << outcome.message;
+    EXPECT_THAT(FloatsOf(outcome.tensors.at("w")), ElementsAre(7));
+  }
+}
+
+TEST(RwkvCppTest, NamesTheTypesItDoesNotRead) {
+  constexpr std::pair<int32_t, const char*> kUnread[] = {{4, "Q4_1_O"}, {5, "Q4_2"},  {6, "Q4_3"}, {10, "Q8_1"},
+                                                         {11, "Q2_K"},  {12, "Q3_K"}, {16, "Q8_K"}};
+  for (const auto& [type, name] : kUnread) {
+    for (const Bytes& file :
+         {RwkvCppWriter(101, type).Finish(), RwkvCppWriter(100).Add("w", type, {256}, Bytes(300)).Finish()}) {
+      const Outcome outcome = ReadAll<RwkvCpp>(file);
+      EXPECT_EQ(outcome.status, SKEIN_UNIMPLEMENTED) << name;
+      EXPECT_THAT(outcome.message, HasSubstr("found type " + std::to_string(type) + " (" + name + ")"));
+    }
+  }
 }
 
 TEST(RwkvCppTest, ATruncatedFileFailsUnlessCutBetweenTensors) {
@@ -94,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"OldVersion", RwkvCppWriter(99).Finish(), SKEIN_UNIMPLEMENTED, "found 99"},
         BadFile{"NewVersion", RwkvCppWriter(102).Finish(), SKEIN_UNIMPLEMENTED, "found 102"},
         BadFile{"NoLayers", RwkvCppWriter(101, kF32, 0).Finish(), SKEIN_DATA_LOSS, "rwkvcpp.n_layer"},
-        BadFile{"RemovedDataType", RwkvCppWriter(101, 4).Finish(), SKEIN_UNIMPLEMENTED, "found 4"},
+        BadFile{"UnknownDataType", RwkvCppWriter(101, 17).Finish(), SKEIN_UNIMPLEMENTED, "found type 17"},
         BadFile{"OldQuantisedHeader", RwkvCppWriter(100, kQ5_1).Finish(), SKEIN_UNIMPLEMENTED, "version 100"},
         BadFile{"OldQuantisedTensor", RwkvCppWriter(100).Add("w", kQ5_1, {32}, Bytes(24)).Finish(), SKEIN_UNIMPLEMENTED,
                 "found Q5_1"},
@@ -103,7 +131,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "found 5"},
         BadFile{"ZeroDimension", RwkvCppWriter().Add("w", kF32, {0}, {}).Finish(), SKEIN_DATA_LOSS, "found 0"},
         BadFile{"NegativeDimension", RwkvCppWriter().Add("w", kF32, {-4}, {}).Finish(), SKEIN_DATA_LOSS, "found -4"},
-        BadFile{"EmptyName", RwkvCppWriter().Add("", kF32, {1}, Bytes(4)).Finish(), SKEIN_DATA_LOSS, "1 to 4096"},
+        BadFile{"EmptyName", RwkvCppWriter().Add("", kF32, {1}, Bytes(4)).Finish(), SKEIN_DATA_LOSS, "1 to 1024"},
         BadFile{"NameTwice", RwkvCppWriter().Add("w", kF32, {1}, Bytes(4)).Add("w", kF32, {1}, Bytes(4)).Finish(),
                 SKEIN_DATA_LOSS, "named twice"},
         BadFile{"ElementCountOverflows", RwkvCppWriter().Add("w", kF32, {kHuge, kHuge, kHuge}, {}).Finish(),

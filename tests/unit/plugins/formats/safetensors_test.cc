@@ -45,7 +45,8 @@ TEST(SafetensorsTest, GivesTensorsAndMetadata) {
 TEST(SafetensorsTest, ListsATypeItDoesNotReadAndFailsOnlyWhenItIsRead) {
   const Bytes file = SmallFile();
   EXPECT_EQ(ReadAll<Safetensors>(file).tensors.at("ids").dtype, static_cast<uint32_t>(SKEIN_DTYPE_NONE));
-  const plugin::OpenCheckpoint checkpoint("model.st", Safetensors::Read(file));
+  MemoryFolder folder({});
+  const plugin::OpenCheckpoint checkpoint("model.st", Safetensors::Read(plugin::Source(&folder.Add("model.st", file))));
   Bytes destination(8);
   try {
     checkpoint.Read(3, destination.data(), destination.size());
@@ -140,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
             3, "expected data at offset 1"},
         BadHeader{"TrailingBytes", R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2, "expected 1 bytes"},
         BadHeader{"NulInName", R"({"a\u0000b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "printable"},
-        BadHeader{"EmptyName", R"({"":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "1 to 4096"}),
+        BadHeader{"EmptyName", R"({"":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "1 to 1024"}),
     [](const ::testing::TestParamInfo<BadHeader>& test) { return test.param.what; });
 
 TEST(SafetensorsTest, RefusesAHeaderLengthBeyondTheFile) {
@@ -164,6 +165,108 @@ TEST(SafetensorsTest, RefusesMoreTensorsThanAnyModelHas) {
   EXPECT_EQ(ReadAll<Safetensors>(writer.Finish()).status, SKEIN_RESOURCE_EXHAUSTED);
 }
 
+// --- checkpoints in shards ---
+
+Bytes OneTensor(const std::string& name, const std::vector<float>& values) {
+  return SafetensorsWriter().Add(name, "F32", "[" + std::to_string(values.size()) + "]", Floats(values)).Finish();
+}
+
+Outcome ReadIndex(std::string_view index, const MemoryFolder::Files& shards) {
+  Bytes bytes;
+  Append(&bytes, index);
+  return ReadAll<Safetensors>(bytes, "m.safetensors.index.json", shards);
+}
+
+TEST(SafetensorsIndexTest, GivesEachTensorFromItsShard) {
+  const Outcome outcome =
+      ReadIndex(R"({"metadata":{"total_size":16,"other":[{"deep":[null,true,-1,1.5]}]},"else":{"weight_map":3},)"
+                R"("weight_map":{"a":"1.safetensors","b":"2.safetensors"}})",
+                {{"1.safetensors", OneTensor("a", {1, 2})}, {"2.safetensors", OneTensor("b", {3, 4})}});
+  ASSERT_EQ(outcome.status, SKEIN_OK) << outcome.message;
+  EXPECT_EQ(outcome.tensors.size(), 2u);
+  EXPECT_THAT(FloatsOf(outcome.tensors.at("a")), ElementsAre(1, 2));
+  EXPECT_THAT(FloatsOf(outcome.tensors.at("b")), ElementsAre(3, 4));
+}
+
+TEST(SafetensorsIndexTest, OpensEachShardOnce) {
+  SafetensorsWriter writer;
+  std::string map;
+  for (int i = 0; i < 20; ++i) {
+    writer.Add("t" + std::to_string(i), "F32", "[1]", Floats({static_cast<float>(i)}));
+    map += (i == 0 ? "\"t" : ",\"t") + std::to_string(i) + "\":\"1.st\"";
+  }
+  Bytes index;
+  Append(&index, std::string_view("{\"weight_map\":{" + map + "}}"));
+  MemoryFolder folder({{"1.st", writer.Finish()}});
+  const Outcome outcome = ReadAll(plugin::kFormatTable<Safetensors>, folder.Add("model.safetensors.index.json", index));
+  ASSERT_EQ(outcome.status, SKEIN_OK) << outcome.message;
+  EXPECT_EQ(outcome.tensors.size(), 20u);
+  EXPECT_EQ(folder.num_opened(), 1);
+}
+
+struct BadIndex {
+  const char* what;
+  const char* index;
+  int32_t status;
+  const char* message;
+};
+
+class SafetensorsBadIndexTest : public ::testing::TestWithParam<BadIndex> {};
+
+TEST_P(SafetensorsBadIndexTest, IsRefusedWithAReason) {
+  const Outcome outcome = ReadIndex(
+      GetParam().index, {{"1.st", OneTensor("a", {1, 2})}, {"text", {'h', 'e', 'l', 'l', 'o', ' ', 'y', 'o', 'u'}}});
+  EXPECT_EQ(outcome.status, GetParam().status);
+  EXPECT_THAT(outcome.message, HasSubstr("m.safetensors.index.json: "));
+  EXPECT_THAT(outcome.message, HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, SafetensorsBadIndexTest,
+    ::testing::Values(
+        BadIndex{"Empty", "", SKEIN_DATA_LOSS, "expected JSON"},
+        BadIndex{"NotJson", R"({"weight_map":{"a")", SKEIN_DATA_LOSS, "expected JSON"},
+        BadIndex{"AnArray", "[1]", SKEIN_DATA_LOSS, "found an array"},
+        BadIndex{"AString", R"("weight_map")", SKEIN_DATA_LOSS, "found a string"},
+        BadIndex{"NoMap", "{}", SKEIN_DATA_LOSS, "\"weight_map\", found none"},
+        BadIndex{"MapIsAnArray", R"({"weight_map":["1.st"]})", SKEIN_DATA_LOSS, "found an array"},
+        BadIndex{"MapIsANumber", R"({"weight_map":7})", SKEIN_DATA_LOSS, "found a number"},
+        BadIndex{"MapTwice", R"({"weight_map":{},"weight_map":{}})", SKEIN_DATA_LOSS, "given twice"},
+        BadIndex{"ShardIsNull", R"({"weight_map":{"a":null}})", SKEIN_DATA_LOSS, "name of a file, found null"},
+        BadIndex{"ShardIsAnObject", R"({"weight_map":{"a":{"b":"1.st"}}})", SKEIN_DATA_LOSS, "found an object"},
+        BadIndex{"EmptyTensorName", R"({"weight_map":{"":"1.st"}})", SKEIN_DATA_LOSS, "1 to 1024"},
+        BadIndex{"TensorTwice", R"({"weight_map":{"a":"1.st","a":"1.st"}})", SKEIN_DATA_LOSS, "named twice"},
+        BadIndex{"NoSuchShard", R"({"weight_map":{"a":"2.st"}})", SKEIN_NOT_FOUND, "no file 2.st"},
+        BadIndex{"NoSuchTensor", R"({"weight_map":{"b":"1.st"}})", SKEIN_DATA_LOSS, "\"b\": expected it in \"1.st\""},
+        BadIndex{"ShardIsNoSafetensors", R"({"weight_map":{"a":"text"}})", SKEIN_DATA_LOSS,
+                 "\"text\": expected a header"},
+        BadIndex{"ShardIsTheIndex", R"({"weight_map":{"a":"m.safetensors.index.json"}})", SKEIN_DATA_LOSS,
+                 "index.json\": expected a header"},
+        BadIndex{"ParentFolder", R"({"weight_map":{"a":"../1.st"}})", SKEIN_INVALID_ARGUMENT, "plain file name"},
+        BadIndex{"AbsolutePath", R"({"weight_map":{"a":"/etc/passwd"}})", SKEIN_INVALID_ARGUMENT, "plain file name"},
+        BadIndex{"Folder", R"({"weight_map":{"a":"folder/1.st"}})", SKEIN_INVALID_ARGUMENT, "plain file name"},
+        BadIndex{"HiddenFile", R"({"weight_map":{"a":".1.st"}})", SKEIN_INVALID_ARGUMENT, "plain file name"},
+        BadIndex{"EmptyShardName", R"({"weight_map":{"a":""}})", SKEIN_INVALID_ARGUMENT, "plain file name"},
+        BadIndex{"NulInShardName", R"({"weight_map":{"a":"1.st\u0000/../x"}})", SKEIN_INVALID_ARGUMENT,
+                 "plain file name"},
+        BadIndex{"TotalOverTheShards", R"({"metadata":{"total_size":9000},"weight_map":{"a":"1.st"}})", SKEIN_DATA_LOSS,
+                 "total_size"},
+        BadIndex{"TotalOver64Bits", R"({"metadata":{"total_size":99999999999999999999},"weight_map":{"a":"1.st"}})",
+                 SKEIN_DATA_LOSS, "total_size"},
+        BadIndex{"ControlCharacterInShardName", R"({"weight_map":{"a":"\u001b[31m1.st"}})", SKEIN_INVALID_ARGUMENT,
+                 "plain file name"},
+        BadIndex{"TotalNegative", R"({"metadata":{"total_size":-1},"weight_map":{"a":"1.st"}})", SKEIN_DATA_LOSS,
+                 "no negative number"}),
+    [](const ::testing::TestParamInfo<BadIndex>& test) { return test.param.what; });
+
+TEST(SafetensorsIndexTest, DeepNestingInWhatIsIgnoredCostsNoRecursion) {
+  const std::string deep(1'000'000, '[');
+  const std::string closed(1'000'000, ']');
+  const Outcome outcome =
+      ReadIndex("{\"x\":" + deep + closed + ",\"weight_map\":{\"a\":\"1.st\"}}", {{"1.st", OneTensor("a", {1, 2})}});
+  EXPECT_EQ(outcome.status, SKEIN_OK) << outcome.message;
+}
+
 TEST(SafetensorsTest, ProbeGoesByContentFirstAndByNameForDamagedFiles) {
   const Bytes file = SmallFile();
   EXPECT_GE(Safetensors::Probe(file, "model"), 90u);
@@ -171,6 +274,12 @@ TEST(SafetensorsTest, ProbeGoesByContentFirstAndByNameForDamagedFiles) {
   EXPECT_GT(damaged, 0u);
   EXPECT_LT(damaged, 50u);
   EXPECT_EQ(Safetensors::Probe(std::span(file).first(4), "model.bin"), 0u);
+  Bytes index;
+  Append(&index, std::string_view("{\n  \"metadata\": {},\n  \"weight_map\": {}}"));
+  EXPECT_GE(Safetensors::Probe(index, "model.json"), 90u);
+  Bytes config;
+  Append(&config, std::string_view("{\"model_type\": \"rwkv\", \"hidden_size\": 768}"));
+  EXPECT_EQ(Safetensors::Probe(config, "config.json"), 0u);
 }
 
 }  // namespace
