@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "tokenizers/world/trie.h"
+#include "tokenizers/trie.h"
 #include "tokenizers/world/vocabulary.h"
 
 namespace skein::tokenizers {

@@ -1,4 +1,4 @@
-#include "tokenizers/world/trie.h"
+#include "tokenizers/trie.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // A map from byte strings to numbers that finds the longest key at the start of a text.
-#ifndef SKEIN_PLUGINS_TOKENIZERS_WORLD_TRIE_H_
-#define SKEIN_PLUGINS_TOKENIZERS_WORLD_TRIE_H_
+#ifndef SKEIN_PLUGINS_TOKENIZERS_TRIE_H_
+#define SKEIN_PLUGINS_TOKENIZERS_TRIE_H_
 
 #include <cstdint>
 #include <span>
@@ -58,4 +58,4 @@ class Trie {
 
 }  // namespace skein::tokenizers
 
-#endif  // SKEIN_PLUGINS_TOKENIZERS_WORLD_TRIE_H_
+#endif  // SKEIN_PLUGINS_TOKENIZERS_TRIE_H_
