@@ -88,9 +88,11 @@ TEST(ModelFilesTest, MissingFileAndFolderAreNamed) {
   skein_error error = {};
   EXPECT_EQ(skein_model_load(runtime.get(), "/no/such/model.pth", nullptr, &model, &error), SKEIN_NOT_FOUND);
   EXPECT_THAT(error.message, HasSubstr("/no/such/model.pth"));
-  EXPECT_EQ(skein_model_load(runtime.get(), ::testing::TempDir().c_str(), nullptr, &model, &error),
-            SKEIN_INVALID_ARGUMENT);
-  EXPECT_THAT(error.message, HasSubstr("not a regular file"));
+  const std::string folder = ::testing::TempDir() + "/empty." + std::to_string(getpid());
+  std::filesystem::create_directory(folder);
+  EXPECT_EQ(skein_model_load(runtime.get(), folder.c_str(), nullptr, &model, &error), SKEIN_NOT_FOUND);
+  EXPECT_THAT(error.message, HasSubstr(folder + ": a folder without a model"));
+  std::filesystem::remove(folder);
 }
 
 TEST(ModelFilesTest, TextFileIsNoModel) {

@@ -7,19 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "engine/engine.h"
+#include "engine/model_tools.h"
 #include "model/placement.h"
 #include "model/segments.h"
+#include "model/tuned_state.h"
 
 namespace skein {
 namespace {
-
-absl::StatusOr<std::shared_ptr<const Tokenizer>> FindTokenizer(Runtime& runtime, const ModelFile& file,
-                                                               const std::string& path) {
-  if (!path.empty()) return runtime.LoadTokenizer(path, "");
-  const std::string& kind = file.metadata().tokenizer_kind;
-  if (kind.empty()) return std::shared_ptr<const Tokenizer>();
-  return Tokenizer::Create(runtime.plugins().tokenizers(), runtime.host(), kind, file.vocabulary(), file.path());
-}
 
 // "auto" is the arithmetic that the file was made for, where every device offers it: a package that was converted to
 // bf16 by name is computed with it.
@@ -58,10 +52,11 @@ absl::StatusOr<std::shared_ptr<Model>> Model::Load(std::shared_ptr<Runtime> runt
   if (options == nullptr) options = &defaults;
   const FileAccess access = options->Int("mmap").value_or(1) == 0 ? FileAccess::kRead : FileAccess::kMap;
   SKEIN_ASSIGN_OR_RETURN(Precision precision, ParsePrecision(options->Text("type").value_or("auto")));
-  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelFile> file,
-                         ModelFile::Open(runtime->plugins(), runtime->host(), path, access));
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelFile> file, OpenModelFile(*runtime, path, *options, access));
   std::shared_ptr<Model> model(new Model(runtime, file));
-  SKEIN_ASSIGN_OR_RETURN(model->tokenizer_, FindTokenizer(*runtime, *file, options->Text("tokenizer").value_or("")));
+  const std::string tokenizer_path = options->Text("tokenizer").value_or("");
+  SKEIN_ASSIGN_OR_RETURN(model->tokenizer_, tokenizer_path.empty() ? runtime->EmbeddedTokenizer(*file)
+                                                                   : runtime->LoadTokenizer(tokenizer_path, ""));
   if (model->tokenizer_ != nullptr && model->tokenizer_->vocab_size() > model->config().vocab_size) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": its tokenizer gives ids up to ",
                                                    model->tokenizer_->vocab_size() - 1, "; the model's vocabulary has ",
@@ -92,8 +87,8 @@ absl::StatusOr<std::shared_ptr<Model>> Model::Load(std::shared_ptr<Runtime> runt
   model->max_streams_ = static_cast<uint32_t>(options->Int("max_streams").value_or(64));
   SegmentLimits limits;
   // A step reads one slot of a stream and writes another. Two for each stream, and two more so that evals that hold a
-  // third while they are under way can always go on.
-  limits.num_slots = 2 * model->max_streams_ + 2;
+  // third while they are under way can always go on. And one for a tuned state that streams start from.
+  limits.num_slots = 2 * model->max_streams_ + 2 + (file->initial_state().empty() ? 0 : 1);
   limits.max_entries = model->max_streams_;
   // Room for prompts beside every stream that decodes.
   limits.max_tokens =
@@ -108,7 +103,14 @@ absl::StatusOr<std::shared_ptr<Model>> Model::Load(std::shared_ptr<Runtime> runt
   });
   SKEIN_RETURN_IF_ERROR(Annotate(loaded, path));
   SKEIN_ASSIGN_OR_RETURN(model->engine_, Engine::Start(runtime, file, std::move(segments), limits));
+  if (!file->initial_state().empty()) {
+    SKEIN_ASSIGN_OR_RETURN(model->initial_state_, model->engine_->ImportState(file->initial_state()));
+  }
   return model;
+}
+
+absl::StatusOr<std::vector<float>> Model::ReadTunedState(const std::string& path) const {
+  return skein::ReadTunedState(runtime_->plugins().formats(), runtime_->host(), path, config());
 }
 
 absl::Status Model::AddStream() {

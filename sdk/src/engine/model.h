@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,6 +15,7 @@
 #include "engine/options.h"
 #include "engine/runtime.h"
 #include "model/model_file.h"
+#include "state/state_pool.h"
 #include "tokenizer/tokenizer.h"
 
 namespace skein {
@@ -42,6 +44,14 @@ class Model {
   Metrics& metrics() { return runtime_->metrics(); }
   absl::StatusOr<std::string> Fingerprint() const { return file_->Fingerprint(); }
 
+  // Where streams start: empty for the initial state of the architecture, else a slot with the state that the file or
+  // the option `state` gives.
+  const StateRef& initial_state() const { return initial_state_; }
+
+  // The state in a file of `time_state` tensors, in canonical layout. The codes of ReadTunedState
+  // (model/tuned_state.h).
+  absl::StatusOr<std::vector<float>> ReadTunedState(const std::string& path) const;
+
   // Counts the streams that are alive. RESOURCE_EXHAUSTED: there are max_streams.
   absl::Status AddStream();
   void RemoveStream();
@@ -54,6 +64,7 @@ class Model {
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::optional<uint32_t> end_token_;
   std::shared_ptr<Engine> engine_;
+  StateRef initial_state_;
   std::string placement_;
   std::string type_;
   uint32_t max_streams_ = 0;

@@ -1,16 +1,49 @@
 #include "engine/model_tools.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/file.h"
 #include "base/status.h"
+#include "chat/template.h"
+#include "model/adapter.h"
+#include "model/checkpoint.h"
+#include "model/companion.h"
 #include "model/convert.h"
 #include "model/describe.h"
-#include "model/model_file.h"
+#include "model/tuned_state.h"
 
 namespace skein {
+namespace {
+
+// What a file is that changes a model and is none; nullopt for any other.
+std::optional<Companion> FindCompanion(Runtime& runtime, const std::string& path) {
+  absl::StatusOr<std::unique_ptr<File>> file = File::Open(path, FileAccess::kMap);
+  if (!file.ok()) return std::nullopt;
+  const absl::StatusOr<std::unique_ptr<Checkpoint>> checkpoint =
+      Checkpoint::Open(runtime.plugins().formats(), runtime.host(), *std::move(file));
+  return checkpoint.ok() ? DescribeCompanion(**checkpoint, path) : std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const std::string& path,
+                                                         const Options& options, FileAccess access) {
+  SKEIN_ASSIGN_OR_RETURN(const std::vector<AdapterSource> adapters, ParseAdapters(options.Text("lora").value_or("")));
+  const std::vector<Plugin<skein_format_table>> formats = runtime.plugins().formats();
+  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<ModelFile> file, ModelFile::Open(formats, runtime.host(), path, access));
+  if (!adapters.empty()) {
+    SKEIN_ASSIGN_OR_RETURN(file, AdaptedModel::Open(formats, std::move(file), adapters, access));
+  }
+  const std::string state_path = options.Text("state").value_or("");
+  if (!state_path.empty()) {
+    SKEIN_ASSIGN_OR_RETURN(std::vector<float> state,
+                           ReadTunedState(formats, runtime.host(), state_path, file->config()));
+    file->SetInitialState(std::move(state));
+  }
+  return file;
+}
 
 absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const std::string& out_path,
                           const Options* options) {
@@ -22,6 +55,8 @@ absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const st
   convert.licence = options->Text("licence");
   convert.provenance = options->Text("provenance");
   convert.example_prompt = options->Text("prompt");
+  convert.chat_template = options->Text("chat_template");
+  if (convert.chat_template) SKEIN_RETURN_IF_ERROR(FindChatTemplate(*convert.chat_template).status());
   if (const auto end_token = options->Int("end_token")) convert.end_token = static_cast<uint32_t>(*end_token);
   convert.overwrite = options->Int("overwrite").value_or(0) != 0;
   const std::string tokenizer_path = options->Text("tokenizer").value_or("");
@@ -34,7 +69,9 @@ absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const st
       convert.tokenizer->vocabulary.assign(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
     }
   }
-  return Convert(runtime.plugins(), runtime.host(), in_path, out_path, convert, &runtime.progress());
+  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFile> in,
+                         OpenModelFile(runtime, in_path, *options, FileAccess::kMap));
+  return Convert(*in, out_path, convert, &runtime.progress());
 }
 
 absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& path, const Options* options) {
@@ -44,8 +81,15 @@ absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& p
   if (format != "text" && format != "json") {
     return absl::InvalidArgumentError(absl::StrCat("option format: \"", format, "\"; expected text or json"));
   }
-  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFile> file,
-                         ModelFile::Open(runtime.plugins(), runtime.host(), path, FileAccess::kMap));
+  const absl::StatusOr<std::unique_ptr<ModelFile>> opened =
+      ModelFile::Open(runtime.plugins(), runtime.host(), path, FileAccess::kMap);
+  if (absl::IsInvalidArgument(opened.status())) {
+    if (const std::optional<Companion> companion = FindCompanion(runtime, path)) {
+      return format == "json" ? companion->json : companion->text;
+    }
+  }
+  SKEIN_RETURN_IF_ERROR(opened.status());
+  const std::unique_ptr<ModelFile>& file = *opened;
   if (options->Int("verify").value_or(0) != 0) SKEIN_RETURN_IF_ERROR(file->Verify(&runtime.progress()));
   return format == "json" ? DescribeJson(*file) : DescribeText(*file);
 }

@@ -20,20 +20,24 @@ constexpr OptionKey kRuntimeKeys[] = {
 };
 constexpr OptionKey kModelKeys[] = {
     {"device", kStr, "", "device name, or a split by layers such as cpu=0-11,reference=12-23; empty: the best", 0, 0},
-    {"type", kStr, "auto", "auto (the file's values, float32 arithmetic), f32, f16 or bf16, as the device offers", 0,
-     0},
+    {"type", kStr, "auto", "auto (as the file was made for), f32, f16, bf16, q8 or q4, as the device offers", 0, 0},
     {"tokenizer", kStr, "", "vocabulary file, or bytes; empty: the one in the file", 0, 0},
+    {"lora", kStr, "", "adapters to merge: FILE or FILE:SCALE, one a line", 0, 0},
+    {"state", kStr, "", "tuned initial state that streams start from; empty: the one in the file, else zero", 0, 0},
     {"mmap", kI64, "1", "1: map the file; 0: read it into memory", 0, 1},
     {"max_streams", kI64, "64", "streams of the model at a time", 1, 65536},
     {"max_batch_tokens", kI64, "512", "tokens in one step", 1, 65536},
 };
 constexpr OptionKey kConvertKeys[] = {
-    {"type", kStr, "auto", "type of the matrices: auto (as in the file), f32, f16 or bf16", 0, 0},
+    {"type", kStr, "auto", "type of the matrices: auto (as in the file), f32, f16, bf16, q8 or q4", 0, 0},
     {"tokenizer", kStr, "", "vocabulary file to embed, or bytes", 0, 0},
     {"name", kStr, "", "name recorded in the manifest", 0, 0},
     {"licence", kStr, "", "licence recorded in the manifest", 0, 0},
     {"provenance", kStr, "", "where the weights come from, recorded in the manifest", 0, 0},
     {"prompt", kStr, "", "example prompt recorded in the manifest", 0, 0},
+    {"chat_template", kStr, "", "world, g1, raven or instruct, recorded in the manifest", 0, 0},
+    {"lora", kStr, "", "adapters to merge: FILE or FILE:SCALE, one a line", 0, 0},
+    {"state", kStr, "", "tuned initial state to embed", 0, 0},
     {"end_token", kI64, "", "token that ends a text, recorded in the manifest", 0, 4294967294.0},
     {"overwrite", kI64, "0", "1: replace the output if it exists", 0, 1},
 };
@@ -43,6 +47,9 @@ constexpr OptionKey kDescribeKeys[] = {
 };
 constexpr OptionKey kTokenizerKeys[] = {
     {"kind", kStr, "", "tokenizer plugin to use; empty: by content", 0, 0},
+};
+constexpr OptionKey kStreamKeys[] = {
+    {"state", kStr, "", "tuned initial state of the stream; empty: the model's", 0, 0},
 };
 constexpr OptionKey kRequestKeys[] = {
     {"max_tokens", kI64, "256", "tokens to generate at most", 1, kMaxCount},
@@ -60,11 +67,16 @@ constexpr OptionKey kRequestKeys[] = {
      0, kMaxCount},
 };
 
+constexpr OptionKey kChatKeys[] = {
+    {"template", kStr, "", "world, g1, raven or instruct; empty: the model's", 0, 0},
+    {"think", kStr, "", "on, off or none: what think block an answer begins with; empty: as the template has it", 0, 0},
+};
+
 const char* TypeName(uint32_t type) { return type == kI64 ? "an integer" : type == kF64 ? "a real number" : "a text"; }
 
 }  // namespace
 
-bool IsOptionsKind(uint32_t kind) { return kind >= SKEIN_OPTIONS_RUNTIME && kind <= SKEIN_OPTIONS_REQUEST; }
+bool IsOptionsKind(uint32_t kind) { return kind >= SKEIN_OPTIONS_RUNTIME && kind <= SKEIN_OPTIONS_CHAT; }
 
 absl::Span<const OptionKey> OptionKeys(uint32_t kind) {
   switch (kind) {
@@ -78,8 +90,12 @@ absl::Span<const OptionKey> OptionKeys(uint32_t kind) {
       return kDescribeKeys;
     case SKEIN_OPTIONS_TOKENIZER:
       return kTokenizerKeys;
+    case SKEIN_OPTIONS_STREAM:
+      return kStreamKeys;
     case SKEIN_OPTIONS_REQUEST:
       return kRequestKeys;
+    case SKEIN_OPTIONS_CHAT:
+      return kChatKeys;
     default:
       return {};
   }

@@ -68,8 +68,31 @@ absl::StatusOr<std::shared_ptr<Device>> Runtime::OpenDevice(const DeviceDescript
 absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadTokenizer(const std::string& path,
                                                                         const std::string& kind) {
   if (path == "bytes") return Tokenizer::Create(plugins_.tokenizers(), host(), "bytes", {}, path);
-  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, File::Open(path, FileAccess::kRead));
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer = LoadVocabulary(path, kind);
+  // What no tokenizer plugin recognises, or is a folder, may be a model.
+  if (!kind.empty() || !absl::IsInvalidArgument(tokenizer.status())) return tokenizer;
+  const absl::StatusOr<std::unique_ptr<ModelFile>> model = ModelFile::Open(plugins_, host(), path, FileAccess::kMap);
+  if (absl::IsInvalidArgument(model.status())) return tokenizer;
+  SKEIN_RETURN_IF_ERROR(model.status());
+  SKEIN_ASSIGN_OR_RETURN(tokenizer, EmbeddedTokenizer(**model));
+  if (*tokenizer == nullptr) {
+    return absl::NotFoundError(
+        absl::StrCat(path, ": the model has no vocabulary of its own; expected a vocabulary file"));
+  }
+  return tokenizer;
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadVocabulary(const std::string& path,
+                                                                         const std::string& kind) {
+  // Mapped, because it may turn out to be a model of any size; probing and building read it once.
+  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
   return Tokenizer::Create(plugins_.tokenizers(), host(), kind, file->bytes(), path);
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::EmbeddedTokenizer(const ModelFile& file) {
+  const std::string& kind = file.metadata().tokenizer_kind;
+  if (kind.empty()) return std::shared_ptr<const Tokenizer>();
+  return Tokenizer::Create(plugins_.tokenizers(), host(), kind, file.vocabulary(), file.path());
 }
 
 }  // namespace skein

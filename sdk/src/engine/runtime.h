@@ -11,6 +11,7 @@
 #include "engine/log.h"
 #include "engine/metrics.h"
 #include "engine/options.h"
+#include "model/model_file.h"
 #include "model/progress.h"
 #include "plugin/backend.h"
 #include "plugin/host_services.h"
@@ -37,11 +38,16 @@ class Runtime {
   // An open device, shared by the models on it.
   absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const DeviceDescription& description);
 
-  // The tokenizer of a vocabulary file, or of `path` "bytes", which needs none. `kind` "": by content.
+  // The tokenizer of a vocabulary file, of a model file that has one embedded, or of `path` "bytes", which needs none.
+  // `kind` "": by content. INVALID_ARGUMENT: neither a vocabulary that a tokenizer plugin recognises nor a model file.
+  // NOT_FOUND: no such file, or a model without a vocabulary.
   absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& path, const std::string& kind);
+  // The tokenizer of the vocabulary in a model file; nullptr if it has none.
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> EmbeddedTokenizer(const ModelFile& file);
 
  private:
   explicit Runtime(uint32_t num_threads);
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadVocabulary(const std::string& path, const std::string& kind);
 
   Log log_;
   Metrics metrics_;

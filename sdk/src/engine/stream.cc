@@ -11,12 +11,26 @@
 
 namespace skein {
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, StreamState at) {
-  SKEIN_RETURN_IF_ERROR(model->AddStream());
-  return std::shared_ptr<Stream>(new Stream(std::move(model), std::move(at)));
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path) {
+  InitialState initial_state;
+  if (!state_path.empty()) {
+    SKEIN_ASSIGN_OR_RETURN(std::vector<float> values, model->ReadTunedState(state_path));
+    initial_state = std::make_shared<const std::vector<float>>(std::move(values));
+  }
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,
+                         Add(std::move(model), std::move(initial_state), StreamState()));
+  SKEIN_RETURN_IF_ERROR(stream->Reset());
+  return stream;
 }
 
-Stream::Stream(std::shared_ptr<Model> model, StreamState at) : model_(std::move(model)), at_(std::move(at)) {}
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, InitialState initial_state,
+                                                    StreamState at) {
+  SKEIN_RETURN_IF_ERROR(model->AddStream());
+  return std::shared_ptr<Stream>(new Stream(std::move(model), std::move(initial_state), std::move(at)));
+}
+
+Stream::Stream(std::shared_ptr<Model> model, InitialState initial_state, StreamState at)
+    : model_(std::move(model)), initial_state_(std::move(initial_state)), at_(std::move(at)) {}
 
 Stream::~Stream() { model_->RemoveStream(); }
 
@@ -25,13 +39,23 @@ StreamState Stream::Committed() const {
   return at_;
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Create(model_, Committed()); }
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Add(model_, initial_state_, Committed()); }
+
+absl::StatusOr<StateRef> Stream::StartingPoint() const {
+  if (initial_state_ == nullptr) return model_->initial_state();
+  return model_->engine().ImportState(*initial_state_);
+}
 
 absl::Status Stream::Reset() {
   SKEIN_RETURN_IF_ERROR(BeginWrite().status());
-  Commit(StreamState());
+  absl::StatusOr<StateRef> state = StartingPoint();
+  if (state.ok()) {
+    StreamState at;
+    at.state = *state;
+    Commit(std::move(at));
+  }
   EndWrite();
-  return absl::OkStatus();
+  return state.status();
 }
 
 uint64_t Stream::SnapshotBytes() const { return skein::SnapshotBytes(model_->config().StateFloats()); }
@@ -45,6 +69,7 @@ absl::Status Stream::Snapshot(absl::Span<uint8_t> bytes) const {
   skein::Snapshot snapshot;
   SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model_->Fingerprint());
   snapshot.generation = model_->config().generation;
+  snapshot.variant = model_->config().variant;
   snapshot.position = at.position;
   snapshot.sample_index = at.sample_index;
   snapshot.pending = at.pending;
@@ -57,14 +82,19 @@ absl::Status Stream::Snapshot(absl::Span<uint8_t> bytes) const {
 absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
   SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(bytes, model_->config().StateFloats()));
   SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model_->Fingerprint());
-  if (snapshot.fingerprint != fingerprint || snapshot.generation != model_->config().generation) {
+  const ModelConfig& config = model_->config();
+  if (snapshot.fingerprint != fingerprint || snapshot.generation != config.generation ||
+      snapshot.variant != config.variant) {
+    ModelConfig source;
+    source.generation = snapshot.generation;
+    source.variant = snapshot.variant;
     return absl::FailedPreconditionError(absl::StrCat("snapshot: of a model with source weights ", snapshot.fingerprint,
-                                                      " (RWKV-", snapshot.generation, "); this model's are ",
-                                                      fingerprint, " (RWKV-", model_->config().generation, ")"));
+                                                      " (", source.VersionName(), "); this model's are ", fingerprint,
+                                                      " (", config.VersionName(), ")"));
   }
-  if (!snapshot.pending.empty() && snapshot.pending[0] >= model_->config().vocab_size) {
-    return absl::DataLossError(absl::StrCat("snapshot: pending token ", snapshot.pending[0], "; the vocabulary has ",
-                                            model_->config().vocab_size));
+  if (!snapshot.pending.empty() && snapshot.pending[0] >= config.vocab_size) {
+    return absl::DataLossError(
+        absl::StrCat("snapshot: pending token ", snapshot.pending[0], "; the vocabulary has ", config.vocab_size));
   }
   SKEIN_RETURN_IF_ERROR(BeginWrite().status());
   const absl::StatusOr<StateRef> state = model_->engine().ImportState(snapshot.state);

@@ -20,7 +20,7 @@ class Request;
 
 // A place in a sequence. Copying it shares the state.
 struct StreamState {
-  StateRef state;                 // empty: the initial state
+  StateRef state;                 // empty: the initial state of the architecture
   uint64_t position = 0;          // tokens that are in the state
   std::vector<uint32_t> pending;  // sampled and not in the state yet; at most one
   uint64_t sample_index = 0;      // of the request that ran last
@@ -29,8 +29,10 @@ struct StreamState {
 // Threads: any. One writer at a time; see skein/stream.h.
 class Stream {
  public:
-  // RESOURCE_EXHAUSTED: the model has as many streams as it may.
-  static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, StreamState at = {});
+  // A stream at its initial state: the tuned one in the file `state_path`, or the model's if that is "".
+  // RESOURCE_EXHAUSTED: the model has as many streams as it may. And the codes of ReadTunedState. With a file it may
+  // wait for one step.
+  static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -40,9 +42,10 @@ class Stream {
   // The last committed place.
   StreamState Committed() const;
   absl::StatusOr<std::shared_ptr<Stream>> Fork() const;
+  // May wait for one step if the stream has an initial state of its own.
   absl::Status Reset();
 
-  // Both may wait for one step.
+  // All may wait for one step.
   uint64_t SnapshotBytes() const;
   absl::Status Snapshot(absl::Span<uint8_t> bytes) const;
   absl::Status Restore(absl::Span<const uint8_t> bytes);
@@ -59,9 +62,17 @@ class Stream {
   void CancelRequest();
 
  private:
-  Stream(std::shared_ptr<Model> model, StreamState at);
+  // The values of a tuned initial state, shared with the forks. Kept on the host, so that a stream that has moved on
+  // holds no slot for it. nullptr: the stream starts where the model says.
+  using InitialState = std::shared_ptr<const std::vector<float>>;
+
+  static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, InitialState initial_state,
+                                                     StreamState at);
+  Stream(std::shared_ptr<Model> model, InitialState initial_state, StreamState at);
+  absl::StatusOr<StateRef> StartingPoint() const;
 
   const std::shared_ptr<Model> model_;
+  const InitialState initial_state_;
   mutable Mutex mutex_;
   StreamState at_ ABSL_GUARDED_BY(mutex_);
   bool has_writer_ ABSL_GUARDED_BY(mutex_) = false;

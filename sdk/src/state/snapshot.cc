@@ -28,7 +28,7 @@ struct Header {
   uint64_t sample_index;
   char fingerprint[32];
   uint32_t generation;
-  uint32_t reserved;
+  uint32_t variant;
   uint64_t state_checksum;
   uint64_t header_checksum;
 };
@@ -52,6 +52,7 @@ void WriteSnapshot(const Snapshot& snapshot, absl::Span<uint8_t> bytes) {
   std::copy_n(snapshot.fingerprint.begin(), std::min(snapshot.fingerprint.size(), sizeof(header.fingerprint)),
               header.fingerprint);
   header.generation = snapshot.generation;
+  header.variant = snapshot.variant;
   const size_t state_bytes = snapshot.state.size() * sizeof(float);
   header.state_checksum = XXH3_64bits(snapshot.state.data(), state_bytes);
   header.header_checksum = XXH3_64bits(&header, offsetof(Header, header_checksum));
@@ -98,6 +99,7 @@ absl::StatusOr<Snapshot> ReadSnapshot(absl::Span<const uint8_t> bytes, uint64_t 
   Snapshot snapshot;
   snapshot.fingerprint.assign(header.fingerprint, sizeof(header.fingerprint));
   snapshot.generation = header.generation;
+  snapshot.variant = header.variant;
   snapshot.position = header.position;
   snapshot.sample_index = header.sample_index;
   if (header.num_pending == 1) snapshot.pending.push_back(header.pending);

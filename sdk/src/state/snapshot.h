@@ -12,7 +12,7 @@
 //       48    8  sample index
 //       56   32  fingerprint of the source weights, as hex digits
 //       88    4  RWKV generation
-//       92    4  reserved, 0
+//       92    4  variant within the generation; 0 where written before variants ran
 //       96    8  XXH3-64 of the state
 //      104    8  XXH3-64 of the header before this field
 //      112    …  the state: float32 in canonical layout
@@ -34,6 +34,7 @@ namespace skein {
 struct Snapshot {
   std::string fingerprint;  // 32 hex digits
   uint32_t generation = 0;
+  uint32_t variant = 0;
   uint64_t position = 0;
   uint64_t sample_index = 0;
   std::vector<uint32_t> pending;  // at most one token

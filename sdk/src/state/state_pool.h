@@ -17,7 +17,7 @@ namespace skein {
 
 class StatePool;
 
-// A reference to a slot; copying it shares the slot. Empty: the initial state of the model.
+// A reference to a slot; copying it shares the slot. Empty: the initial state of the architecture, which needs none.
 class StateRef {
  public:
   StateRef() = default;

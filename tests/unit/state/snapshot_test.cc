@@ -14,7 +14,8 @@ using ::testing::HasSubstr;
 Snapshot Example() {
   Snapshot snapshot;
   snapshot.fingerprint = "0123456789abcdef0123456789abcdef";
-  snapshot.generation = 7;
+  snapshot.generation = 5;
+  snapshot.variant = 2;
   snapshot.position = 123456789012;
   snapshot.sample_index = 3;
   snapshot.pending = {42};
@@ -33,7 +34,8 @@ TEST(SnapshotTest, ReadsBackWhatWasWritten) {
   const auto read = ReadSnapshot(Write(written), 4);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->fingerprint, written.fingerprint);
-  EXPECT_EQ(read->generation, 7u);
+  EXPECT_EQ(read->generation, 5u);
+  EXPECT_EQ(read->variant, 2u);
   EXPECT_EQ(read->position, written.position);
   EXPECT_EQ(read->sample_index, 3u);
   EXPECT_EQ(read->pending, written.pending);

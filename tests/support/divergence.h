@@ -1,0 +1,70 @@
+// How far the next-token distributions of a model are from those of the same model in float32.
+#ifndef SKEIN_TESTS_SUPPORT_DIVERGENCE_H_
+#define SKEIN_TESTS_SUPPORT_DIVERGENCE_H_
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace skein::test {
+
+// Sums over the places of a text.
+class Divergence {
+ public:
+  // Takes the logits of both models at one place, and the token that comes next there.
+  void Add(std::span<const float> exact, std::span<const float> rounded, uint32_t next) {
+    LogSoftmax(exact, exact_);
+    LogSoftmax(rounded, rounded_);
+    double divergence = 0;
+    for (size_t i = 0; i < exact.size(); ++i) divergence += std::exp(exact_[i]) * (exact_[i] - rounded_[i]);
+    ++num_places_;
+    sum_ += divergence;
+    largest_ = std::max(largest_, divergence);
+    exact_loss_ -= exact_[next];
+    rounded_loss_ -= rounded_[next];
+    num_agreed_ += Greedy(exact) == Greedy(rounded) ? 1 : 0;
+  }
+
+  uint64_t num_places() const { return num_places_; }
+  // Kullback-Leibler divergence of the rounded distribution from the exact one, in nats a token.
+  double Mean() const { return sum_ / Count(); }
+  double Largest() const { return largest_; }
+  double ExactPerplexity() const { return std::exp(exact_loss_ / Count()); }
+  double RoundedPerplexity() const { return std::exp(rounded_loss_ / Count()); }
+  // How much larger the perplexity is, as a share.
+  double PerplexityIncrease() const { return std::exp((rounded_loss_ - exact_loss_) / Count()) - 1; }
+  // The share of places where the most probable token is the same.
+  double Agreement() const { return static_cast<double>(num_agreed_) / Count(); }
+
+ private:
+  double Count() const { return static_cast<double>(num_places_); }
+
+  static size_t Greedy(std::span<const float> logits) {
+    return static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  }
+
+  static void LogSoftmax(std::span<const float> logits, std::vector<double>& out) {
+    const double largest = *std::max_element(logits.begin(), logits.end());
+    double sum = 0;
+    for (const float logit : logits) sum += std::exp(logit - largest);
+    const double log_sum = largest + std::log(sum);
+    out.resize(logits.size());
+    for (size_t i = 0; i < logits.size(); ++i) out[i] = logits[i] - log_sum;
+  }
+
+  uint64_t num_places_ = 0;
+  uint64_t num_agreed_ = 0;
+  double sum_ = 0;
+  double largest_ = 0;
+  double exact_loss_ = 0;
+  double rounded_loss_ = 0;
+  std::vector<double> exact_;
+  std::vector<double> rounded_;
+};
+
+}  // namespace skein::test
+
+#endif  // SKEIN_TESTS_SUPPORT_DIVERGENCE_H_
