@@ -176,6 +176,8 @@ static skein_status call_model_get_info(uintptr_t value, skein_error* error) {
   info.struct_size = sizeof(info);
   return skein_model_get_info((skein_model)value, &info, error);
 }
+CALL(model_chat_prompt, skein_model,
+     skein_model_chat_prompt(h, NULL, sizeof(skein_chat_message), 0, NULL, scratch, sizeof(scratch), &size_out, error))
 CALL(model_convert, skein_runtime, skein_model_convert(h, "/nonexistent", "/nonexistent/too", NULL, error))
 CALL(model_describe, skein_runtime,
      skein_model_describe(h, "/nonexistent", NULL, scratch, sizeof(scratch), &size_out, error))
@@ -215,6 +217,7 @@ static skein_status call_queue_submit(uintptr_t value, skein_error* error) {
 CALL(request_create, skein_stream, skein_request_create(h, (skein_request*)&handle_out, error))
 CALL(request_set_prompt, skein_request, skein_request_set_prompt(h, "a", 1, error))
 CALL(request_set_prompt_tokens, skein_request, skein_request_set_prompt_tokens(h, one_token, 1, error))
+CALL(request_set_chat, skein_request, skein_request_set_chat(h, NULL, sizeof(skein_chat_message), 0, NULL, error))
 CALL(request_set_options, skein_request, skein_request_set_options(h, NULL, error))
 CALL(request_add_stop, skein_request, skein_request_add_stop(h, "a", 1, error))
 CALL(request_add_stop_token, skein_request, skein_request_add_stop_token(h, 1, error))
@@ -245,6 +248,7 @@ static const function functions[] = {
     FUNCTION(runtime_progress, RUNTIME),
     FUNCTION(model_load, RUNTIME),
     FUNCTION(model_get_info, MODEL),
+    FUNCTION(model_chat_prompt, MODEL),
     FUNCTION(model_convert, RUNTIME),
     FUNCTION(model_describe, RUNTIME),
     FUNCTION(model_tokenizer, MODEL),
@@ -269,6 +273,7 @@ static const function functions[] = {
     FUNCTION(request_create, STREAM),
     FUNCTION(request_set_prompt, REQUEST),
     FUNCTION(request_set_prompt_tokens, REQUEST),
+    FUNCTION(request_set_chat, REQUEST),
     FUNCTION(request_set_options, REQUEST),
     FUNCTION(request_add_stop, REQUEST),
     FUNCTION(request_add_stop_token, REQUEST),
@@ -336,6 +341,13 @@ static void test_handles(const char* model_path) {
                   skein_model_describe(runtime_of(&live), "/nonexistent", options, NULL, 0, &size_out, &error));
     EXPECT_STATUS(SKEIN_INVALID_HANDLE, skein_tokenizer_load(runtime_of(&live), "bytes", options, &tokenizer, &error));
     EXPECT_STATUS(SKEIN_INVALID_HANDLE, skein_queue_create(runtime_of(&live), options, &queue, &error));
+    if (model_path != NULL) {
+      EXPECT_STATUS(SKEIN_INVALID_HANDLE,
+                    skein_model_chat_prompt(model_of(&live), NULL, sizeof(skein_chat_message), 0, options, scratch,
+                                            sizeof(scratch), &size_out, &error));
+      EXPECT_STATUS(SKEIN_INVALID_HANDLE,
+                    skein_request_set_chat(request_of(&live), NULL, sizeof(skein_chat_message), 0, options, &error));
+    }
     EXPECT(runtime == NULL && model == NULL && tokenizer == NULL && queue == NULL);
   }
   if (model_path != NULL) {
@@ -369,7 +381,7 @@ static void test_options(void) {
   EXPECT(options == NULL);
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_options_create(SKEIN_OPTIONS_MODEL, NULL, &error));
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_options_key_count(99, &count, &error));
-  for (kind = SKEIN_OPTIONS_RUNTIME; kind <= SKEIN_OPTIONS_REQUEST; ++kind) {
+  for (kind = SKEIN_OPTIONS_RUNTIME; kind <= SKEIN_OPTIONS_CHAT; ++kind) {
     skein_option_info info;
     EXPECT_OK(skein_options_create(kind, &options, &error));
     EXPECT_OK(skein_options_key_count(kind, &count, &error));
@@ -445,6 +457,22 @@ static skein_status write_snapshot(const world* w, void* buffer, uint64_t capaci
                                    skein_error* error) {
   return skein_stream_snapshot(stream_of(w), buffer, capacity, size, error);
 }
+static skein_options world_chat(void) {
+  skein_error error;
+  skein_options options = NULL;
+  NEED(skein_options_create(SKEIN_OPTIONS_CHAT, &options, &error));
+  NEED(skein_options_set_str(options, "template", "world", &error));
+  return options;
+}
+static skein_status write_chat_prompt(const world* w, void* buffer, uint64_t capacity, uint64_t* size,
+                                      skein_error* error) {
+  static const skein_chat_message message = {"user", "Hello", 5};
+  const skein_options options = world_chat();
+  const skein_status status =
+      skein_model_chat_prompt(model_of(w), &message, sizeof(message), 1, options, buffer, capacity, size, error);
+  skein_options_release(options, NULL);
+  return status;
+}
 static const char* described_path;
 static skein_status write_describe(const world* w, void* buffer, uint64_t capacity, uint64_t* size,
                                    skein_error* error) {
@@ -499,6 +527,7 @@ static void test_buffers(const char* model_path) {
     expect_buffer_rules(&w, write_state, sizeof(float), "skein_stream_state");
     expect_buffer_rules(&w, write_snapshot, 1, "skein_stream_snapshot");
     expect_buffer_rules(&w, write_describe, 1, "skein_model_describe");
+    expect_buffer_rules(&w, write_chat_prompt, 1, "skein_model_chat_prompt");
   }
   release_world(&w);
 }
@@ -888,6 +917,87 @@ static void test_requests(const char* model_path) {
   release_world(&w);
 }
 
+/* Messages as a prompt, and as what a request continues. */
+static void test_chat(const char* model_path) {
+  /* Messages of a newer and longer form. */
+  struct {
+    skein_chat_message message;
+    uint64_t newer;
+  } messages[3] = {{{"system", " Be brief.\r\n", 12}, 1}, {{"user", "In\n\n\nthe", 8}, 2}, {{"assistant", NULL, 0}, 3}};
+  static const char expected[] = "System: Be brief.\n\nUser: In\nthe\n\nAssistant:";
+  static const char closed[] = "System: Be brief.\n\nUser: In\nthe\n\nAssistant:\n\n";
+  const world w = make_world(model_path);
+  const skein_model model = model_of(&w);
+  const uint32_t stride = sizeof(messages[0]);
+  const uint32_t exact = sizeof(skein_chat_message);
+  const skein_chat_message stranger = {"tool", "x", 1};
+  const skein_chat_message nameless = {NULL, "x", 1};
+  const skein_chat_message textless = {"user", NULL, 1};
+  const skein_chat_message binary = {"user", "\xff", 1};
+  const skein_options chat = world_chat();
+  const skein_options other = (skein_options)w.handle[OPTIONS];
+  const skein_request request = request_of(&w);
+  skein_request same = NULL;
+  skein_options greedy = NULL;
+  skein_model_info info;
+  skein_error error;
+  outcome outcomes[2];
+
+  EXPECT_OK(skein_model_chat_prompt(model, messages, stride, 2, chat, scratch, sizeof(scratch), &size_out, &error));
+  EXPECT(size_out == strlen(expected) && memcmp(scratch, expected, strlen(expected)) == 0);
+  EXPECT_OK(skein_model_chat_prompt(model, messages, stride, 3, chat, scratch, sizeof(scratch), &size_out, &error));
+  EXPECT(size_out == strlen(closed) && memcmp(scratch, closed, strlen(closed)) == 0);
+
+  /* What is refused. The model in the box is not for conversations: it has no template of its own. */
+  memset(&info, 0, sizeof(info));
+  info.struct_size = sizeof(info);
+  EXPECT_OK(skein_model_get_info(model, &info, &error));
+  EXPECT(info.chat_template[0] == '\0');
+  EXPECT_STATUS(SKEIN_FAILED_PRECONDITION,
+                skein_model_chat_prompt(model, messages, stride, 2, NULL, scratch, sizeof(scratch), &size_out, &error));
+  EXPECT_STATUS(SKEIN_FAILED_PRECONDITION, skein_request_set_chat(request, messages, stride, 2, NULL, &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, messages, stride, 2, other, &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, messages, exact - 1, 2, chat, &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, NULL, exact, 1, chat, &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, &stranger, exact, 1, chat, &error));
+  EXPECT(strstr(error.message, "message 0") != NULL && strstr(error.message, "tool") != NULL);
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, &nameless, exact, 1, chat, &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, &textless, exact, 1, chat, &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, &binary, exact, 1, chat, &error));
+  EXPECT_OK(skein_options_set_str(chat, "think", "maybe", &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, messages, stride, 2, chat, &error));
+  EXPECT_OK(skein_options_set_str(chat, "think", "", &error));
+  EXPECT_OK(skein_options_set_str(chat, "template", "no-such", &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, messages, stride, 2, chat, &error));
+  EXPECT(strstr(error.message, "world") != NULL);
+  EXPECT_OK(skein_options_set_str(chat, "template", "world", &error));
+
+  /* The request continues that text. */
+  EXPECT_OK(skein_stream_fork(stream_of(&w), (skein_stream*)&handle_out, &error));
+  EXPECT_OK(skein_request_create((skein_stream)handle_out, &same, &error));
+  EXPECT_OK(skein_options_create(SKEIN_OPTIONS_REQUEST, &greedy, &error));
+  EXPECT_OK(skein_options_set_f64(greedy, "temperature", 0, &error));
+  EXPECT_OK(skein_options_set_i64(greedy, "max_tokens", 16, &error));
+  EXPECT_OK(skein_request_set_chat(request, messages, stride, 2, chat, &error));
+  EXPECT_OK(skein_request_set_prompt(same, expected, strlen(expected), &error));
+  EXPECT_OK(skein_request_set_options(request, greedy, &error));
+  EXPECT_OK(skein_request_set_options(same, greedy, &error));
+  EXPECT_OK(skein_request_set_user_data(request, 0, &error));
+  EXPECT_OK(skein_request_set_user_data(same, 1, &error));
+  EXPECT_OK(skein_queue_submit(queue_of(&w), &request, 1, &error));
+  EXPECT_OK(skein_queue_submit(queue_of(&w), &same, 1, &error));
+  memset(outcomes, 0, sizeof(outcomes));
+  drain(queue_of(&w), outcomes, 2, sizeof(skein_event));
+  EXPECT(outcomes[0].text_bytes > 0 && outcomes[0].text_bytes == outcomes[1].text_bytes &&
+         memcmp(outcomes[0].text, outcomes[1].text, (size_t)outcomes[0].text_bytes) == 0);
+
+  EXPECT_OK(skein_request_release(same, &error));
+  EXPECT_OK(skein_stream_release((skein_stream)handle_out, &error));
+  EXPECT_OK(skein_options_release(greedy, &error));
+  EXPECT_OK(skein_options_release(chat, &error));
+  release_world(&w);
+}
+
 /* In a forked child every call is refused: the threads of the library are not there. The parent goes on. */
 static void test_fork(const char* model_path) {
   const world w = make_world(model_path);
@@ -969,10 +1079,12 @@ int main(int argc, char** argv) {
     test_stream_limit(model_path);
   } else if (strcmp(part, "requests") == 0) {
     test_requests(model_path);
+  } else if (strcmp(part, "chat") == 0) {
+    test_chat(model_path);
   } else {
-    fprintf(
-        stderr,
-        "usage: abi_c_test handles|options|buffers|structs|release_order|streams|stream_limit|requests|fork [MODEL]\n");
+    fprintf(stderr,
+            "usage: abi_c_test "
+            "handles|options|buffers|structs|release_order|streams|stream_limit|requests|chat|fork [MODEL]\n");
     return 2;
   }
   return num_failures == 0 ? 0 : 1;

@@ -46,6 +46,7 @@ struct Layout {
 std::vector<Layout> Layouts() {
   return {
       STRUCT(skein_error, FIELD(code), FIELD(message_bytes), FIELD(retry_after_ms), FIELD(reserved), FIELD(message)),
+      STRUCT(skein_chat_message, FIELD(role), FIELD(text), FIELD(text_bytes)),
       STRUCT(skein_option_info, FIELD(struct_size), FIELD(type), FIELD(key), FIELD(default_value), FIELD(help),
              FIELD(min_value), FIELD(max_value)),
       STRUCT(skein_plugin_info, FIELD(struct_size), FIELD(kind), FIELD(loaded), FIELD(abi), FIELD(id), FIELD(version),
@@ -55,7 +56,8 @@ std::vector<Layout> Layouts() {
       STRUCT(skein_progress, FIELD(struct_size), FIELD(active), FIELD(done_bytes), FIELD(total_bytes), FIELD(what)),
       STRUCT(skein_model_info, FIELD(struct_size), FIELD(generation), FIELD(num_layers), FIELD(d_model), FIELD(d_ffn),
              FIELD(vocab_size), FIELD(num_heads), FIELD(head_size), FIELD(num_parameters), FIELD(weights_bytes),
-             FIELD(num_state_floats), FIELD(has_tokenizer), FIELD(end_token), FIELD(device), FIELD(type), FIELD(name)),
+             FIELD(num_state_floats), FIELD(has_tokenizer), FIELD(end_token), FIELD(device), FIELD(type), FIELD(name),
+             FIELD(variant), FIELD(d_att), FIELD(chat_template)),
       STRUCT(skein_tokenizer_info, FIELD(struct_size), FIELD(vocab_size), FIELD(kind)),
       STRUCT(skein_eval_item, FIELD(stream), FIELD(tokens), FIELD(num_tokens), FIELD(output), FIELD(output_capacity),
              FIELD(output_kind), FIELD(status)),
@@ -83,7 +85,7 @@ std::vector<Layout> Layouts() {
       STRUCT(skein_backend_model, FIELD(struct_size), FIELD(generation), FIELD(variant), FIELD(num_layers),
              FIELD(d_model), FIELD(d_att), FIELD(d_ffn), FIELD(vocab_size), FIELD(num_heads), FIELD(head_size),
              FIELD(rank_decay), FIELD(rank_iclr), FIELD(rank_value), FIELD(rank_gate), FIELD(norm_epsilon),
-             FIELD(group_norm_epsilon)),
+             FIELD(group_norm_epsilon), FIELD(rank_mix)),
       STRUCT(skein_segment_desc, FIELD(struct_size), FIELD(flags), FIELD(first_layer), FIELD(num_layers),
              FIELD(num_slots), FIELD(max_tokens), FIELD(max_entries), FIELD(num_adapters), FIELD(compute_type),
              FIELD(weight_type), FIELD(model)),
@@ -105,7 +107,8 @@ std::vector<Layout> Layouts() {
 }
 
 // Structs that travel in arrays with the size of an element, and so may grow without a `struct_size` of their own.
-const std::set<std::string> kWithElementSize = {"skein_event", "skein_eval_item", "skein_step_entry"};
+const std::set<std::string> kWithElementSize = {"skein_chat_message", "skein_event", "skein_eval_item",
+                                                "skein_step_entry"};
 
 bool MayGrow(const Layout& layout) {
   return layout.fields.front().name == "struct_size" || kWithElementSize.count(layout.name) != 0;

@@ -4,6 +4,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "engine/chat.h"
 #include "engine/engine.h"
 #include "engine/model_tools.h"
 #include "model/describe.h"
@@ -49,6 +50,10 @@ skein_status skein_model_get_info(skein_model model, skein_model_info* info, ske
     CopyText(object->placement(), absl::MakeSpan(filled.device));
     CopyText(object->type(), absl::MakeSpan(filled.type));
     CopyText(object->metadata().name, absl::MakeSpan(filled.name));
+    filled.variant = config.variant;
+    filled.d_att = config.d_att;
+    const ChatTemplate* chat_template = FindModelChatTemplate(*object);
+    if (chat_template != nullptr) CopyText(chat_template->name, absl::MakeSpan(filled.chat_template));
     return FillStruct(filled, info);
   });
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "abi/guard.h"
@@ -18,8 +19,9 @@ skein_status skein_stream_create(skein_model model, skein_options options, skein
     SKEIN_RETURN_IF_ERROR(CheckPointer(stream, "stream"));
     *stream = nullptr;
     SKEIN_ASSIGN_OR_RETURN(auto object, Unwrap(model));
-    SKEIN_RETURN_IF_ERROR(UnwrapOptions(options, SKEIN_OPTIONS_STREAM).status());
-    SKEIN_ASSIGN_OR_RETURN(auto created, Stream::Create(std::move(object)));
+    SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_STREAM));
+    const std::string state_path = values != nullptr ? values->Text("state").value_or("") : "";
+    SKEIN_ASSIGN_OR_RETURN(auto created, Stream::Create(std::move(object), state_path));
     SKEIN_ASSIGN_OR_RETURN(*stream, Wrap<skein_stream>(std::move(created)));
     return absl::OkStatus();
   });
