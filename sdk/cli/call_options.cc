@@ -2,9 +2,19 @@
 
 namespace skein::cli {
 
+template <typename Action>
+void CallOptions::Try(const Arguments& arguments, const char* option, Action action) {
+  try {
+    action();
+  } catch (const Failure& failure) {
+    if (failure.code() != SKEIN_INVALID_ARGUMENT) throw;
+    throw UsageError(std::string(arguments.command().name) + ": --" + option + ": " + failure.what());
+  }
+}
+
 void CallOptions::Pass(const Arguments& arguments, const char* option, const char* key) {
   if (!arguments.Has(option)) return;
-  try {
+  Try(arguments, option, [&] {
     switch (arguments.TypeOf(option)) {
       case Takes::kNothing:
         Set(key, int64_t{1});
@@ -20,10 +30,13 @@ void CallOptions::Pass(const Arguments& arguments, const char* option, const cha
         Call(skein_options_set_f64, get(), key, *arguments.Real(option));
         break;
     }
-  } catch (const Failure& failure) {
-    if (failure.code() != SKEIN_INVALID_ARGUMENT) throw;
-    throw UsageError(std::string(arguments.command().name) + ": --" + option + ": " + failure.what());
-  }
+  });
+}
+
+void CallOptions::PassLines(const Arguments& arguments, const char* option, const char* key) {
+  std::string lines;
+  for (const std::string& value : arguments.Texts(option)) lines += value + "\n";
+  if (!lines.empty()) Try(arguments, option, [&] { Set(key, lines); });
 }
 
 }  // namespace skein::cli

@@ -19,6 +19,9 @@ class CallOptions {
   // the value: what is wrong is the command line.
   void Pass(const Arguments& arguments, const char* option, const char* key);
 
+  // The same for a repeatable option of text: all its values, one a line.
+  void PassLines(const Arguments& arguments, const char* option, const char* key);
+
   // Throws Failure.
   void Set(const char* key, int64_t value) { Call(skein_options_set_i64, get(), key, value); }
   void Set(const char* key, const std::string& value) { Call(skein_options_set_str, get(), key, value.c_str()); }
@@ -26,6 +29,10 @@ class CallOptions {
   skein_options get() const { return options_.get(); }
 
  private:
+  // Runs `action`; what the library refuses of it is a wrong value of --`option`.
+  template <typename Action>
+  void Try(const Arguments& arguments, const char* option, Action action);
+
   Options options_;
 };
 

@@ -7,7 +7,9 @@
 namespace skein::cli {
 
 Command RunCommand();
+Command ChatCommand();
 Command LogitsCommand();
+Command ScoreCommand();
 Command TokenizeCommand();
 Command DetokenizeCommand();  // in tokenize.cc
 Command ConvertCommand();

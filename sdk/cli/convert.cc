@@ -1,4 +1,4 @@
-// skein convert: any readable model file to a .skein package.
+// skein convert: any readable model file to a .skein package or a .safetensors checkpoint.
 #include <algorithm>
 #include <string>
 
@@ -12,13 +12,15 @@ namespace {
 
 int Convert(const Arguments& arguments) {
   const auto out = arguments.Text("out");
-  if (arguments.operands().empty() || !out) throw UsageError("convert: expected IN -o OUT.skein");
+  if (arguments.operands().empty() || !out) throw UsageError("convert: expected IN -o OUT.skein, or OUT.safetensors");
   CallOptions options(SKEIN_OPTIONS_CONVERT);
-  for (const char* key : {"type", "tokenizer", "name", "licence", "provenance", "prompt", "end-token", "overwrite"}) {
+  for (const char* key : {"type", "tokenizer", "name", "licence", "provenance", "prompt", "chat-template", "state",
+                          "end-token", "overwrite"}) {
     std::string option_key = key;
     std::replace(option_key.begin(), option_key.end(), '-', '_');
     options.Pass(arguments, key, option_key.c_str());
   }
+  options.PassLines(arguments, "lora", "lora");
   const Session session(arguments);
   Call(skein_model_convert, session.runtime(), arguments.operands()[0].c_str(), out->c_str(), options.get());
   Note("skein: wrote " + *out);
@@ -30,15 +32,19 @@ int Convert(const Arguments& arguments) {
 Command ConvertCommand() {
   return {
       .name = "convert",
-      .synopsis = "IN -o OUT.skein [options]",
-      .summary = "turn a model file into a .skein package",
+      .synopsis = "IN -o (OUT.skein | OUT.safetensors) [options]",
+      .summary = "turn a model file into a .skein package, or into a .safetensors with the names of the models' author",
       .max_operands = 1,
       .options = WithRuntimeOptions({
-          {.name = "out", .letter = 'o', .takes = Takes::kText, .value = "FILE", .help = "the package to write"},
+          {.name = "out",
+           .letter = 'o',
+           .takes = Takes::kText,
+           .value = "FILE",
+           .help = "the file to write; what its name ends with says which"},
           {.name = "type",
            .takes = Takes::kText,
            .value = "TYPE",
-           .help = "of the matrices: auto (as they are), f32, f16, bf16 (default: auto)"},
+           .help = "of the matrices: auto (as they are), f32, f16, bf16, q8, q4 (default: auto)"},
           {.name = "tokenizer",
            .takes = Takes::kText,
            .value = "FILE",
@@ -47,11 +53,17 @@ Command ConvertCommand() {
           {.name = "licence", .takes = Takes::kText, .value = "TEXT", .help = "recorded in the package"},
           {.name = "provenance", .takes = Takes::kText, .value = "TEXT", .help = "recorded in the package"},
           {.name = "prompt", .takes = Takes::kText, .value = "TEXT", .help = "example prompt, recorded in the package"},
+          {.name = "chat-template",
+           .takes = Takes::kText,
+           .value = "NAME",
+           .help = "template of its conversations (world, g1, raven, instruct), recorded in the package"},
+          LoraOption(),
+          StateOption(),
           {.name = "end-token",
            .takes = Takes::kInteger,
            .value = "ID",
            .help = "token that ends a text, recorded in the package"},
-          {.name = "overwrite", .help = "replace the package if it exists"},
+          {.name = "overwrite", .help = "replace the file if it exists"},
       }),
       .run = Convert,
   };

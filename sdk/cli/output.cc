@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "handles.h"
@@ -45,6 +46,28 @@ void DataWriter::Close() {
   const int descriptor = descriptor_;
   descriptor_ = -1;
   if (close(descriptor) != 0) throw Failure(where_ + ": " + std::strerror(errno));
+}
+
+void WriteWhole(const std::string& path, std::string_view bytes) {
+  std::string part = path + ".XXXXXX";
+  const int descriptor = mkostemp(part.data(), O_CLOEXEC);
+  if (descriptor < 0) throw Failure(path + ": cannot be written: " + std::strerror(errno));
+  const auto fail = [&] {
+    const std::string reason = std::strerror(errno);
+    close(descriptor);
+    unlink(part.c_str());
+    throw Failure(path + ": cannot be written: " + reason);
+  };
+  while (!bytes.empty()) {
+    const ssize_t written = write(descriptor, bytes.data(), bytes.size());
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<size_t>(written));
+    } else if (errno != EINTR) {
+      fail();
+    }
+  }
+  if (fsync(descriptor) != 0 || rename(part.c_str(), path.c_str()) != 0) fail();
+  close(descriptor);
 }
 
 void Note(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }

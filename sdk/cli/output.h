@@ -38,6 +38,10 @@ class DataWriter {
   int descriptor_;
 };
 
+// Writes a file whole or not at all: under another name beside `path`, which it then replaces. Throws Failure that
+// names the path.
+void WriteWhole(const std::string& path, std::string_view bytes);
+
 // Prints a line to stderr.
 void Note(const std::string& line);
 

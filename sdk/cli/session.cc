@@ -12,7 +12,37 @@ Runtime MakeRuntime(const Arguments& arguments) {
   return Make<Runtime>(skein_runtime_create, options.get());
 }
 
+Option ModelOption() {
+  return {.name = "model",
+          .letter = 'm',
+          .takes = Takes::kText,
+          .value = "FILE",
+          .help = "model: a .skein package, or a checkpoint"};
+}
+
+Option TokenizerOption() {
+  return {.name = "tokenizer",
+          .takes = Takes::kText,
+          .value = "FILE",
+          .help = "vocabulary file, or \"bytes\" (default: the one in the model)"};
+}
+
 }  // namespace
+
+Option LoraOption() {
+  return {.name = "lora",
+          .takes = Takes::kText,
+          .value = "FILE[:SCALE]",
+          .help = "adapter to merge into the weights (LoRA, PiSSA, DiSHA), times SCALE; may be given several times",
+          .repeatable = true};
+}
+
+Option StateOption() {
+  return {.name = "state",
+          .takes = Takes::kText,
+          .value = "FILE",
+          .help = "tuned initial state (time_state tensors) to start from"};
+}
 
 std::vector<Option> WithRuntimeOptions(std::vector<Option> own) {
   own.push_back({.name = "threads",
@@ -28,12 +58,14 @@ std::vector<Option> WithRuntimeOptions(std::vector<Option> own) {
   return own;
 }
 
+std::vector<Option> WithTokenizerOptions(std::vector<Option> own) {
+  own.insert(own.begin(), ModelOption());
+  own.push_back(TokenizerOption());
+  return WithRuntimeOptions(std::move(own));
+}
+
 std::vector<Option> WithModelOptions(std::vector<Option> own) {
-  own.insert(own.begin(), {.name = "model",
-                           .letter = 'm',
-                           .takes = Takes::kText,
-                           .value = "FILE",
-                           .help = "model: a .skein package, or a checkpoint"});
+  own.insert(own.begin(), ModelOption());
   own.push_back({.name = "device",
                  .takes = Takes::kText,
                  .value = "NAME",
@@ -41,11 +73,10 @@ std::vector<Option> WithModelOptions(std::vector<Option> own) {
   own.push_back({.name = "type",
                  .takes = Takes::kText,
                  .value = "TYPE",
-                 .help = "arithmetic: auto (as the file has it), f32, bf16, ... (default: auto)"});
-  own.push_back({.name = "tokenizer",
-                 .takes = Takes::kText,
-                 .value = "FILE",
-                 .help = "vocabulary file, or \"bytes\" (default: the one in the model)"});
+                 .help = "of the weights: auto (as the file has them), f32, f16, bf16, q8, q4 (default: auto)"});
+  own.push_back(TokenizerOption());
+  own.push_back(LoraOption());
+  own.push_back(StateOption());
   return WithRuntimeOptions(std::move(own));
 }
 
@@ -62,15 +93,15 @@ Model Session::LoadModel(const Arguments& arguments, CallOptions options) const 
   options.Pass(arguments, "device", "device");
   options.Pass(arguments, "type", "type");
   options.Pass(arguments, "tokenizer", "tokenizer");
+  options.PassLines(arguments, "lora", "lora");
+  options.Pass(arguments, "state", "state");
   return Make<Model>(skein_model_load, runtime(), path.c_str(), options.get());
 }
 
 Tokenizer Session::LoadTokenizer(const Arguments& arguments) const {
-  if (const auto path = arguments.Text("tokenizer")) {
-    return Make<Tokenizer>(skein_tokenizer_load, runtime(), path->c_str(), nullptr);
-  }
-  const Model model = LoadModel(arguments);
-  return Make<Tokenizer>(skein_model_tokenizer, model.get());
+  const auto given = arguments.Text("tokenizer");
+  const std::string path = given ? *given : ModelPath(arguments);
+  return Make<Tokenizer>(skein_tokenizer_load, runtime(), path.c_str(), nullptr);
 }
 
 std::string ModelPath(const Arguments& arguments) {

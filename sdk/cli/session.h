@@ -14,8 +14,15 @@ namespace skein::cli {
 
 // `own` followed by --threads, --plugin-path and --log: for commands that make a Session.
 std::vector<Option> WithRuntimeOptions(std::vector<Option> own);
-// -m, `own`, --device, --type, --tokenizer, and those of WithRuntimeOptions: for commands that load a model.
+// -m, `own`, --tokenizer, and those of WithRuntimeOptions: for commands that need a tokenizer and no model.
+std::vector<Option> WithTokenizerOptions(std::vector<Option> own);
+// -m, `own`, --device, --type, --tokenizer, --lora, --state, and those of WithRuntimeOptions: for commands that load a
+// model.
 std::vector<Option> WithModelOptions(std::vector<Option> own);
+
+// --lora and --state, for commands that read a model.
+Option LoraOption();
+Option StateOption();
 
 // A runtime made from the command line, watched by a Monitor. Everything below throws Failure or UsageError.
 class Session {
@@ -29,7 +36,7 @@ class Session {
   Model LoadModel(const Arguments& arguments) const;
   Model LoadModel(const Arguments& arguments, CallOptions options) const;
 
-  // The tokenizer that --tokenizer names, else that of the model that -m names.
+  // The tokenizer that --tokenizer names, else that of the model file that -m names. The model is not loaded.
   Tokenizer LoadTokenizer(const Arguments& arguments) const;
 
  private:

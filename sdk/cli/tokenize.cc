@@ -60,7 +60,7 @@ Command TokenizeCommand() {
       .synopsis = "(-m MODEL | --tokenizer FILE) (--stdin | TEXT...) [options]",
       .summary = "turn text into token ids, one JSON array a line for each text",
       .max_operands = SIZE_MAX,
-      .options = WithModelOptions({{.name = "stdin", .help = "read one text from stdin: all its bytes"}}),
+      .options = WithTokenizerOptions({{.name = "stdin", .help = "read one text from stdin: all its bytes"}}),
       .run = Tokenize,
   };
 }
@@ -71,7 +71,7 @@ Command DetokenizeCommand() {
       .synopsis = "(-m MODEL | --tokenizer FILE) (--stdin | IDS...) [options]",
       .summary = "turn token ids (JSON arrays, or separated by commas) into the bytes they stand for",
       .max_operands = SIZE_MAX,
-      .options = WithModelOptions({{.name = "stdin", .help = "read JSON arrays from stdin"}}),
+      .options = WithTokenizerOptions({{.name = "stdin", .help = "read JSON arrays from stdin"}}),
       .run = Detokenize,
   };
 }

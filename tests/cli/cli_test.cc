@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -48,6 +50,24 @@ std::vector<float> Floats(const std::string& bytes) {
   return values;
 }
 
+// A file of tests/data.
+std::string DataPath(const std::string& name) { return std::string(SKEIN_TESTS_DIR) + "/data/" + name; }
+
+std::string ReadData(const std::string& name) {
+  std::ifstream file(DataPath(name), std::ios::binary);
+  EXPECT_TRUE(file.good()) << name;
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// A stored JSON array of ids as the option --tokens takes them.
+std::string ReadIds(const std::string& name) {
+  std::string text;
+  for (const uint32_t id : json::parse(ReadData(name)).get<std::vector<uint32_t>>()) {
+    text.append(text.empty() ? "" : ",").append(std::to_string(id));
+  }
+  return text;
+}
+
 float LargestDifference(const std::vector<float>& a, const std::vector<float>& b) {
   float largest = 0;
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
@@ -81,7 +101,7 @@ TEST(CliUsageTest, OverviewListsEveryCommandAndNoOther) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.err, IsEmpty());
   for (const char* command :
-       {"run", "logits", "tokenize", "detokenize", "convert", "inspect", "devices", "plugins", "bench"}) {
+       {"run", "logits", "score", "tokenize", "detokenize", "convert", "inspect", "devices", "plugins", "bench"}) {
     EXPECT_THAT(result.out, HasSubstr(std::string("\n  ") + command + " "));
   }
   EXPECT_THAT(result.out, Not(HasSubstr("probe-plugin")));
@@ -89,7 +109,7 @@ TEST(CliUsageTest, OverviewListsEveryCommandAndNoOther) {
 
 TEST(CliUsageTest, EveryCommandDescribesItsOptions) {
   for (const char* command :
-       {"run", "logits", "tokenize", "detokenize", "convert", "inspect", "devices", "plugins", "bench"}) {
+       {"run", "logits", "score", "tokenize", "detokenize", "convert", "inspect", "devices", "plugins", "bench"}) {
     const ToolResult result = RunTool({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, StartsWith(std::string("usage: skein ") + command));
@@ -133,6 +153,9 @@ TEST(CliUsageTest, CommandsSayWhatTheyLack) {
   ExpectUsageError(RunTool({"run", "-p", "a"}), "-m FILE");
   ExpectUsageError(RunTool({"logits", "-m", "x"}), "--tokens");
   ExpectUsageError(RunTool({"logits", "-m", "x", "--tokens", "1,x"}), "byte 2: expected a token id, found \"x\"");
+  ExpectUsageError(RunTool({"score", "-m", "x"}), "expected a text file or --tokens-file");
+  ExpectUsageError(RunTool({"score", "-m", "x", "text", "--tokens-file", "ids"}),
+                   "expected a text file or --tokens-file");
   ExpectUsageError(RunTool({"tokenize", "text"}), "--tokenizer");
   ExpectUsageError(RunTool({"tokenize", "--tokenizer", "bytes"}), "--stdin");
   ExpectUsageError(RunTool({"convert", "x"}), "-o OUT.skein");
@@ -439,6 +462,123 @@ TEST_F(CliModelTest, UnwritableOutputIsNamed) {
                 "/nonexistent/logits");
 }
 
+// --- score ---
+
+// The log-likelihood of all `tokens` but the first, from the logits that `skein logits` writes.
+double LogLikelihood(const std::string& model, const std::vector<uint32_t>& tokens) {
+  const TestFolder folder;
+  const ToolResult result = RunTool({"logits", "-m", model, "--tokens-file", folder.Write("ids", json(tokens).dump())});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::vector<float> logits = Floats(result.out);
+  const size_t vocab_size = logits.size() / tokens.size();
+  double total = 0;
+  for (size_t t = 0; t + 1 < tokens.size(); ++t) {
+    const float* row = &logits[t * vocab_size];
+    double sum = 0;
+    for (size_t i = 0; i < vocab_size; ++i) sum += std::exp(double{row[i]} - row[tokens[t + 1]]);
+    total -= std::log(sum);
+  }
+  return total;
+}
+
+TEST_F(CliModelTest, ScoreOfATextIsWhatItsLogitsSay) {
+  const TestFolder folder;
+  const std::string text = "In the beginning God created the heaven and the earth.\n";
+  const std::string path = folder.Write("text", text);
+  const ToolResult scored = RunTool({"score", "-m", model_, path, "--json"});
+  ASSERT_EQ(scored.exit_code, 0) << scored.err;
+  const json report = json::parse(scored.out);
+  auto tokens = json::parse(RunTool({"tokenize", "-m", model_, text}).out).get<std::vector<uint32_t>>();
+  size_t num_bytes = text.size();
+  if (report.at("prefix").is_null()) {
+    num_bytes -= RunTool({"detokenize", "-m", model_, std::to_string(tokens[0])}).out.size();
+  } else {
+    tokens.insert(tokens.begin(), report.at("prefix").get<uint32_t>());
+  }
+  const double expected = LogLikelihood(model_, tokens);
+  const auto count = static_cast<double>(tokens.size() - 1);
+  EXPECT_EQ(report.at("tokens"), tokens.size() - 1);
+  EXPECT_EQ(report.at("bytes"), num_bytes);
+  EXPECT_NEAR(report.at("log_likelihood").get<double>(), expected, 1e-3);
+  EXPECT_NEAR(report.at("mean_log_likelihood").get<double>(), expected / count, 1e-4);
+  EXPECT_NEAR(report.at("perplexity").get<double>(), std::exp(-expected / count), 1e-3);
+  EXPECT_NEAR(report.at("bits_per_byte").get<double>(), -expected / std::log(2.0) / static_cast<double>(num_bytes),
+              1e-4);
+  const ToolResult from_stdin = RunTool({"score", "-m", model_, "-", "--json", "--chunk", "7"}, text);
+  ASSERT_EQ(from_stdin.exit_code, 0) << from_stdin.err;
+  EXPECT_NEAR(json::parse(from_stdin.out).at("log_likelihood").get<double>(), expected, 1e-3);
+}
+
+TEST(CliScoreTest, IdsOfAModelWithoutATokenizerAreScored) {
+  const std::string model = DataPath("v7-n16.pth");
+  const TestFolder folder;
+  const ToolResult scored =
+      RunTool({"score", "-m", model, "--tokens-file", folder.Write("ids", "[1,2,3,4,5,6,7]"), "--json"});
+  ASSERT_EQ(scored.exit_code, 0) << scored.err;
+  const json report = json::parse(scored.out);
+  EXPECT_TRUE(report.at("prefix").is_null());
+  EXPECT_TRUE(report.at("bits_per_byte").is_null());
+  EXPECT_EQ(report.at("tokens"), 6);
+  EXPECT_NEAR(report.at("log_likelihood").get<double>(), LogLikelihood(model, {1, 2, 3, 4, 5, 6, 7}), 1e-3);
+}
+
+TEST(CliScoreTest, ContextStartsAfreshForEachPiece) {
+  const std::string model = DataPath("v7-n16.pth");
+  const TestFolder folder;
+  const ToolResult scored = RunTool(
+      {"score", "-m", model, "--tokens-file", folder.Write("ids", "[1,2,3,4,5,6,7]"), "--context", "4", "--json"});
+  ASSERT_EQ(scored.exit_code, 0) << scored.err;
+  const json report = json::parse(scored.out);
+  EXPECT_EQ(report.at("tokens"), 5);
+  EXPECT_NEAR(report.at("log_likelihood").get<double>(),
+              LogLikelihood(model, {1, 2, 3, 4}) + LogLikelihood(model, {5, 6, 7}), 1e-3);
+}
+
+TEST(CliScoreTest, NothingToScoreAndIdsOutsideTheVocabularyFail) {
+  const TestFolder folder;
+  const std::string model = DataPath("v7-n16.pth");
+  ExpectFailure(RunTool({"score", "-m", model, "--tokens-file", folder.Write("one", "1")}), "at least one token");
+  ExpectFailure(RunTool({"score", "-m", model, "--tokens-file", folder.Write("out", "1,50")}), "50");
+  ExpectFailure(RunTool({"score", "-m", model, folder.Write("text", "a")}), "--tokenizer");
+}
+
+// --- states and adapters ---
+
+TEST(CliCompanionTest, StateAndAdaptersChangeTheLogits) {
+  const std::string model = DataPath("v7-n16.pth");
+  const auto ids = ReadIds("v7-n16.tokens.json");
+  const struct {
+    std::vector<std::string> options;
+    const char* expected;
+  } cases[] = {{{"--state", DataPath("v7-n16.time_state.pth")}, "v7-n16.time_state.logits.f32"},
+               {{"--lora", DataPath("v7-n16.lora.pth") + ":0.5"}, "v7-n16.lora.logits.f32"},
+               {{"--lora", DataPath("v7-n16.pissa.pth"), "--lora", DataPath("v7-n16.pissa_init.pth")},
+                "v7-n16.pissa.logits.f32"}};
+  for (const auto& test : cases) {
+    std::vector<std::string> arguments = {"logits", "-m", model, "--tokens", ids};
+    arguments.insert(arguments.end(), test.options.begin(), test.options.end());
+    const ToolResult result = RunTool(arguments);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const std::vector<float> expected = Floats(ReadData(test.expected));
+    ASSERT_EQ(Floats(result.out).size(), expected.size());
+    EXPECT_LE(LargestDifference(Floats(result.out), expected), 1e-4f) << test.expected;
+  }
+}
+
+TEST(CliCompanionTest, InspectSaysWhatTheyAre) {
+  const ToolResult state = RunTool({"inspect", DataPath("v7-n16.time_state.pth"), "--json"});
+  ASSERT_EQ(state.exit_code, 0) << state.err;
+  EXPECT_EQ(json::parse(state.out).at("kind"), "tuned state");
+  EXPECT_EQ(json::parse(state.out).at("head_size"), 16);
+  const ToolResult adapter = RunTool({"inspect", DataPath("v7-n16.lora.pth")});
+  ASSERT_EQ(adapter.exit_code, 0) << adapter.err;
+  EXPECT_THAT(adapter.out, HasSubstr("kind: adapter"));
+}
+
+TEST(CliCompanionTest, BadScaleIsNamed) {
+  ExpectFailure(RunTool({"logits", "-m", DataPath("v7-n16.pth"), "--tokens", "1", "--lora", "x.pth:1e9"}), "scale");
+}
+
 // --- convert, inspect, bench ---
 
 TEST_F(CliModelTest, ConvertedPackageGivesTheSameLogits) {
@@ -467,7 +607,38 @@ TEST_F(CliModelTest, VerifyFindsAFlippedBit) {
 TEST_F(CliModelTest, InspectAsJsonIsOneObject) {
   const ToolResult result = RunTool({"inspect", model_, "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_TRUE(json::parse(result.out).is_object());
+  const json model = json::parse(result.out);
+  EXPECT_EQ(model.at("generation"), 7);
+  EXPECT_THAT(model.at("devices").get<std::vector<std::string>>(), testing::Contains("reference"));
+}
+
+TEST_F(CliModelTest, InspectSaysWhichDeviceRunsIt) {
+  const ToolResult result = RunTool({"inspect", model_});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("RWKV-7"));
+  EXPECT_THAT(result.out, HasSubstr("\nRuns on "));
+}
+
+// The model file's vocabulary is enough: there is no device here that could load the model.
+TEST_F(CliModelTest, TokenizeNeedsNoDevice) {
+  namespace fs = std::filesystem;
+  const TestFolder folder;
+  const fs::path plugins =
+      fs::path(folder.Path("lib")) / fs::relative(SKEIN_PLUGIN_DIR, fs::path(SKEIN_LIBRARY).parent_path());
+  fs::create_directories(plugins);
+  fs::create_directory(folder.Path("bin"));
+  fs::copy(SKEIN_TOOL, folder.Path("bin"));
+  fs::copy(SKEIN_LIBRARY, folder.Path("lib"));
+  for (const auto& plugin : fs::directory_iterator(SKEIN_PLUGIN_DIR)) {
+    if (plugin.path().filename().string().rfind("tokenizer-", 0) == 0) fs::copy(plugin, plugins);
+  }
+  const ToolResult result = ToolProcess(folder.Path("bin/skein"), {"tokenize", "-m", model_, "and he said"}).Wait();
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, RunTool({"tokenize", "-m", model_, "and he said"}).out);
+}
+
+TEST(CliTokenizeTest, ModelWithoutAVocabularyIsNamed) {
+  ExpectFailure(RunTool({"tokenize", "-m", DataPath("v7-n16.pth"), "a"}), "v7-n16.pth: the model has no vocabulary");
 }
 
 TEST_F(CliModelTest, BenchGivesFiguresForEachTest) {

@@ -1,0 +1,178 @@
+// skein chat: a conversation in the terminal, or with what a pipe says. Answers go to stdout, everything else to
+// stderr.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "commands.h"
+#include "conversation.h"
+#include "interrupt.h"
+#include "line_editor.h"
+#include "output.h"
+#include "session.h"
+#include "table.h"
+
+namespace skein::cli {
+namespace {
+
+// A chat under way: what the commands act on.
+struct Chat {
+  Conversation& conversation;
+  DataWriter& writer;
+  bool interactive;
+  int num_interrupts = 0;  // Ctrl-C since the last line, the one that ended an answer included
+  bool quit = false;
+};
+
+// Runs `answer`, which shows what it says on stdout.
+template <typename Answer>
+void Speak(Chat& chat, Answer answer) {
+  Generation generation;
+  {
+    const InterruptGuard guard(SecondInterrupt::kCounts);
+    generation = answer([&chat](std::string_view piece) { chat.writer.Write(piece); });
+  }
+  chat.writer.Write("\n");
+  if (generation.reason == "cancelled") {
+    ++chat.num_interrupts;
+    if (chat.interactive) Note("(stopped)");
+  } else if (generation.reason == "length") {
+    Note("(cut after " + std::to_string(generation.tokens.size()) + " tokens; -n sets the limit)");
+  }
+}
+
+// --- commands of the chat ---
+
+// A line of the chat that is a command.
+struct InnerCommand {
+  std::string_view name;
+  std::string_view value;  // what the help calls it; "" if there is none
+  std::string_view help;
+  void (*run)(Chat& chat, const std::string& value);
+};
+
+void ShowHelp(Chat& chat, const std::string& value);
+
+constexpr InnerCommand kCommands[] = {
+    {"/help", "", "show this list", ShowHelp},
+    {"/retry", "", "answer the last message again, with another seed",
+     [](Chat& chat, const std::string&) {
+       Speak(chat, [&chat](const Conversation::Show& show) { return chat.conversation.Retry(show); });
+     }},
+    {"/reset", "", "begin anew", [](Chat& chat, const std::string&) { chat.conversation.Reset(); }},
+    {"/system", "TEXT", "tell the model, in front of the next message, how to behave; without TEXT: no more",
+     [](Chat& chat, const std::string& value) { chat.conversation.SetSystem(value); }},
+    {"/think", "on|off|none", "begin answers with a think block, an empty one, or none",
+     [](Chat& chat, const std::string& value) { chat.conversation.SetThinking(value); }},
+    {"/save", "FILE", "write the state of the conversation to a file",
+     [](Chat& chat, const std::string& value) {
+       chat.conversation.Save(value);
+       Note("(saved " + value + ")");
+     }},
+    {"/load", "FILE", "go on from such a file",
+     [](Chat& chat, const std::string& value) {
+       chat.conversation.Load(value);
+       Note("(loaded " + value + ": " + std::to_string(chat.conversation.position()) + " tokens)");
+     }},
+    {"/quit", "", "end, as Ctrl-D does", [](Chat& chat, const std::string&) { chat.quit = true; }},
+};
+
+void ShowHelp(Chat& /*chat*/, const std::string& /*value*/) {
+  std::vector<std::vector<std::string>> rows;
+  for (const InnerCommand& command : kCommands) {
+    std::string usage(command.name);
+    if (!command.value.empty()) usage.append(" ").append(command.value);
+    rows.push_back({usage, std::string(command.help)});
+  }
+  Note(FormatTable(rows) + "A line that ends in \\ goes on in the next. Ctrl-C stops an answer.");
+}
+
+void RunChatCommand(Chat& chat, const std::string& line) {
+  const size_t space = line.find_first_of(" \t");
+  const std::string name = line.substr(0, space);
+  const size_t start = space == std::string::npos ? space : line.find_first_not_of(" \t", space);
+  const std::string value = start == std::string::npos ? "" : line.substr(start);
+  std::vector<std::string> names;
+  for (const InnerCommand& command : kCommands) {
+    names.emplace_back(command.name);
+    if (command.name != name) continue;
+    if (command.value.empty() && !value.empty()) throw Failure(name + " takes nothing, found " + value);
+    // Only the system text may be nothing.
+    if (!command.value.empty() && command.name != "/system" && value.empty()) {
+      throw Failure(name + " needs " + std::string(command.value));
+    }
+    command.run(chat, value);
+    return;
+  }
+  throw Failure("unknown command " + name + Hint(name, names) + " (see /help; a space in front makes it a message)");
+}
+
+// Answers one message or runs one command.
+void Take(Chat& chat, const std::string& message) {
+  if (message.find_first_not_of(" \t\r\n") == std::string::npos) return;
+  if (message.front() == '/') {
+    RunChatCommand(chat, message);
+  } else {
+    Speak(chat, [&](const Conversation::Show& show) { return chat.conversation.Say(message, show); });
+  }
+}
+
+int RunChat(const Arguments& arguments) {
+  const Session session(arguments);
+  const Model model = session.LoadModel(arguments);
+  Conversation conversation(arguments, session.runtime(), model.get());
+  LineEditor editor(HistoryPath());
+  DataWriter writer;
+  Chat chat = {conversation, writer, editor.interactive()};
+  if (chat.interactive) Note("/help lists what can be done beside talking; Ctrl-D ends.");
+
+  // A failure is told and the conversation goes on. A script learns of it by the exit code.
+  int exit_code = 0;
+  std::string message;
+  while (!chat.quit) {
+    switch (editor.Read(&message)) {
+      case LineEditor::Result::kEnd:
+        return exit_code;
+      case LineEditor::Result::kInterrupted:
+        // The one that drops a line is not meant to end the chat.
+        chat.num_interrupts = message.empty() ? chat.num_interrupts + 1 : 1;
+        if (chat.num_interrupts > 1) return exit_code;
+        Note("(Ctrl-C once more, or Ctrl-D, ends)");
+        break;
+      case LineEditor::Result::kMessage:
+        chat.num_interrupts = 0;
+        try {
+          Take(chat, message);
+        } catch (const Failure& failure) {
+          Note(std::string("skein: ") + failure.what());
+          if (!chat.interactive) exit_code = 1;
+        }
+        break;
+    }
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+Command ChatCommand() {
+  return {
+      .name = "chat",
+      .synopsis = "-m MODEL [options]",
+      .summary = "talk with a model",
+      .options = WithModelOptions(WithSamplingOptions({
+          {.name = "system", .takes = Takes::kText, .value = "TEXT", .help = "tell the model how to behave"},
+          {.name = "template",
+           .takes = Takes::kText,
+           .value = "NAME",
+           .help = "form of the conversation: world, g1, raven or instruct (default: the model's)"},
+          {.name = "think",
+           .takes = Takes::kText,
+           .value = "on|off|none",
+           .help = "begin answers with a think block, an empty one, or none (default: as the template has it)"},
+      })),
+      .run = RunChat,
+  };
+}
+
+}  // namespace skein::cli

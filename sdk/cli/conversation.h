@@ -1,0 +1,94 @@
+// A conversation with a model on streams of the C ABI: turns in the text that the model was trained on, whatever was
+// generated on the way.
+//
+// The stream of the conversation always stands behind a whole turn. An answer is generated on a fork of it, and then
+// the exchange is read, as clean text, by the stream itself: of what the model wrote on the fork (stop strings,
+// thoughts, white space) nothing remains that the template does not have.
+#ifndef SKEIN_CLI_CONVERSATION_H_
+#define SKEIN_CLI_CONVERSATION_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arguments.h"
+#include "call_options.h"
+#include "generate.h"
+#include "handles.h"
+
+namespace skein::cli {
+
+// Everything throws Failure, and then the conversation is what it was.
+class Conversation {
+ public:
+  // Takes piece after piece of an answer as it is to be shown: without white space at its ends, and without an empty
+  // think block.
+  using Show = std::function<void(std::string_view)>;
+
+  // With the options --system, --template, --think and those of WithSamplingOptions. `model` and `runtime` must outlive
+  // it. Throws UsageError for what these options cannot mean, Failure if the model has no tokenizer or no template.
+  Conversation(const Arguments& arguments, skein_runtime runtime, skein_model model);
+
+  // Has the model answer `text`; Ctrl-C (an InterruptGuard) ends the answer. What was said until then is the model's
+  // turn. If nothing was said, neither turn counts.
+  Generation Say(const std::string& text, const Show& show);
+
+  // Answers the last message once more, with another seed. Throws Failure if there is none.
+  Generation Retry(const Show& show);
+
+  // Back to the start. What SetSystem said last holds again.
+  void Reset();
+
+  // A system message in front of the next message, and after each Reset; "": none.
+  void SetSystem(const std::string& text);
+
+  // "on", "off", "none".
+  void SetThinking(const std::string& thinking);
+
+  // Writes the state of the conversation to a file, whole or not at all, or goes on from one.
+  void Save(const std::string& path) const;
+  void Load(const std::string& path);
+
+  // Tokens that the conversation has read.
+  uint64_t position() const;
+
+ private:
+  struct Message {
+    std::string role;  // as skein_chat_message has it
+    std::string text;
+  };
+  // An exchange that Retry does again.
+  struct Exchange {
+    Stream before;
+    std::vector<Message> messages;  // the user's, and a system message in front of it
+    int64_t num_retries = 0;
+  };
+
+  // The exchange's messages answered, and read by the stream.
+  Generation Answer(const Exchange& exchange, const Show& show);
+  // `messages` as the C ABI takes them; refers to them.
+  static std::vector<skein_chat_message> View(const std::vector<Message>& messages);
+  std::string Render(const std::vector<Message>& messages, const CallOptions& options) const;
+  // What the template writes at the start of an answer, such as the start of a think block.
+  std::string Opening() const;
+  void Feed(skein_stream stream, const std::string& text) const;
+
+  const Arguments& arguments_;
+  const skein_model model_;
+  const Queue queue_;
+  const Tokenizer tokenizer_;
+  CallOptions chat_;      // template and think
+  CallOptions sampling_;  // the seed is set for every answer
+  const int64_t seed_;
+  std::string system_;
+  bool system_is_due_ = false;  // the next message has a system message in front
+  Stream stream_;
+  std::optional<Exchange> last_;
+};
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_CONVERSATION_H_

@@ -1,0 +1,138 @@
+#include "generate.h"
+
+#include <chrono>
+
+#include "interrupt.h"
+
+namespace skein::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+const char* ReasonName(uint32_t reason) {
+  switch (reason) {
+    case SKEIN_REASON_STOP_TOKEN:
+      return "stop_token";
+    case SKEIN_REASON_STOP_TEXT:
+      return "stop_text";
+    case SKEIN_REASON_LENGTH:
+      return "length";
+    default:
+      return "none";
+  }
+}
+
+double Rate(double tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0; }
+
+}  // namespace
+
+std::vector<Option> WithSamplingOptions(std::vector<Option> own) {
+  const std::vector<Option> sampling = {
+      {.name = "tokens", .letter = 'n', .takes = Takes::kCount, .value = "N", .help = "tokens to generate at most"},
+      {.name = "temp", .takes = Takes::kReal, .value = "T", .help = "temperature; 0: always the most probable token"},
+      {.name = "top-p", .takes = Takes::kReal, .value = "P", .help = "keep the most probable tokens with this share"},
+      {.name = "top-k", .takes = Takes::kInteger, .value = "K", .help = "keep the K most probable tokens; 0: all"},
+      {.name = "min-p",
+       .takes = Takes::kReal,
+       .value = "P",
+       .help = "keep tokens with this share of the most probable one's probability; 0: all"},
+      {.name = "presence", .takes = Takes::kReal, .value = "X", .help = "penalty on every token generated before"},
+      {.name = "frequency", .takes = Takes::kReal, .value = "X", .help = "penalty per earlier occurrence of a token"},
+      {.name = "penalty-decay",
+       .takes = Takes::kReal,
+       .value = "X",
+       .help = "factor on earlier occurrences, per token"},
+      {.name = "seed",
+       .letter = 's',
+       .takes = Takes::kInteger,
+       .value = "S",
+       .help = "of the random numbers: same seed, same text (default: 0)"},
+      {.name = "stop",
+       .takes = Takes::kText,
+       .value = "TEXT",
+       .help = "end before this text; may be repeated",
+       .repeatable = true},
+      {.name = "ignore-end", .help = "go on after the end-of-text token"},
+  };
+  own.insert(own.end(), sampling.begin(), sampling.end());
+  return own;
+}
+
+CallOptions SamplingOptions(const Arguments& arguments) {
+  CallOptions options(SKEIN_OPTIONS_REQUEST);
+  options.Pass(arguments, "tokens", "max_tokens");
+  options.Pass(arguments, "temp", "temperature");
+  options.Pass(arguments, "top-k", "top_k");
+  options.Pass(arguments, "top-p", "top_p");
+  options.Pass(arguments, "min-p", "min_p");
+  options.Pass(arguments, "presence", "presence_penalty");
+  options.Pass(arguments, "frequency", "frequency_penalty");
+  options.Pass(arguments, "penalty-decay", "penalty_decay");
+  options.Pass(arguments, "seed", "seed");
+  if (arguments.Has("ignore-end")) options.Set("stop_at_end", 0);
+  return options;
+}
+
+void AddStops(const Arguments& arguments, skein_request request) {
+  for (const std::string& stop : arguments.Texts("stop")) {
+    Call(skein_request_add_stop, request, stop.data(), stop.size());
+  }
+}
+
+double Generation::PrefillRate() const { return Rate(static_cast<double>(num_prompt_tokens), prefill_seconds); }
+
+double Generation::DecodeRate() const {
+  return tokens.empty() ? 0 : Rate(static_cast<double>(tokens.size() - 1), decode_seconds);
+}
+
+Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show) {
+  constexpr int64_t kWaitMs = 100;  // how long Ctrl-C may go unnoticed
+  Generation generation;
+  std::vector<skein_event> events(64);
+  std::string text(65536, '\0');
+  const Clock::time_point submitted = Clock::now();
+  Call(skein_queue_submit, queue, &request, 1);
+  Clock::time_point first = submitted;
+  Clock::time_point last = submitted;
+  bool cancelled = false;
+  while (generation.reason.empty()) {
+    if (Interrupted() && !cancelled) {
+      Call(skein_request_cancel, request);
+      cancelled = true;
+    }
+    uint32_t ready = 0;
+    Call(skein_queue_wait, queue, kWaitMs, &ready);
+    uint32_t count = 0;
+    uint64_t text_bytes = 0;
+    skein_error error = {};
+    const skein_status status =
+        skein_queue_poll(queue, events.data(), sizeof(skein_event), static_cast<uint32_t>(events.size()), text.data(),
+                         text.size(), &count, &text_bytes, &error);
+    if (status == SKEIN_OUT_OF_RANGE && text_bytes > text.size()) {
+      text.resize(text_bytes);
+      continue;
+    }
+    if (status != SKEIN_OK) throw Failure(error);
+    for (uint32_t i = 0; i < count; ++i) {
+      const skein_event& event = events[i];
+      const std::string_view piece(text.data() + event.text_offset, event.text_bytes);
+      if (event.kind == SKEIN_EVENT_ERROR) throw Failure(std::string(piece));
+      generation.num_prompt_tokens = event.num_prompt_tokens;
+      generation.text += piece;
+      if (show) show(piece);
+      if (event.kind == SKEIN_EVENT_TOKEN) {
+        last = Clock::now();
+        if (generation.tokens.empty()) first = last;
+        generation.tokens.push_back(event.token);
+      } else {
+        generation.reason = event.kind == SKEIN_EVENT_CANCELLED ? "cancelled" : ReasonName(event.reason);
+      }
+    }
+  }
+  if (generation.tokens.empty()) first = last = Clock::now();
+  generation.prefill_seconds = std::chrono::duration<double>(first - submitted).count();
+  generation.decode_seconds = std::chrono::duration<double>(last - first).count();
+  return generation;
+}
+
+}  // namespace skein::cli

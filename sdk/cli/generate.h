@@ -1,0 +1,45 @@
+// What the commands that generate text share: the options of sampling, and a request run to its end.
+#ifndef SKEIN_CLI_GENERATE_H_
+#define SKEIN_CLI_GENERATE_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arguments.h"
+#include "call_options.h"
+#include "handles.h"
+
+namespace skein::cli {
+
+// `own` followed by -n, --temp and the other options of sampling, and --stop.
+std::vector<Option> WithSamplingOptions(std::vector<Option> own);
+
+// What these say, as options of a request. Throws UsageError.
+CallOptions SamplingOptions(const Arguments& arguments);
+
+// Adds the texts of --stop. Throws Failure.
+void AddStops(const Arguments& arguments, skein_request request);
+
+// What came out of a request.
+struct Generation {
+  std::string text;
+  std::vector<skein_token> tokens;
+  std::string reason;  // "stop_token", "stop_text", "length", "cancelled"
+  uint64_t num_prompt_tokens = 0;
+  double prefill_seconds = 0;  // from submitting to the first token
+  double decode_seconds = 0;   // from the first token to the last
+
+  double PrefillRate() const;  // tokens per second
+  double DecodeRate() const;
+};
+
+// Submits `request` and takes its events from `queue`, which has no others, until it has ended. Each piece of text goes
+// to `show`, if there is one, as it comes. When Interrupted(), the request is cancelled. Throws Failure.
+Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show);
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_GENERATE_H_

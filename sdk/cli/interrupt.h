@@ -1,0 +1,32 @@
+// Ctrl-C as a question that the tool asks when it is ready, instead of its end.
+#ifndef SKEIN_CLI_INTERRUPT_H_
+#define SKEIN_CLI_INTERRUPT_H_
+
+#include <csignal>
+
+namespace skein::cli {
+
+enum class SecondInterrupt { kEndsTheProcess, kCounts };
+
+// While it lives, Ctrl-C sets what Interrupted() says; a second one ends the process as usual, or just counts as the
+// first. System calls that wait return with EINTR. One at a time.
+class InterruptGuard {
+ public:
+  // Interrupted() is false to begin with.
+  explicit InterruptGuard(SecondInterrupt second);
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+ private:
+  struct sigaction before_ = {};
+};
+
+// Whether Ctrl-C was pressed since the last guard was made, or since TakeInterrupt said so.
+bool Interrupted();
+// The same, and forgets it.
+bool TakeInterrupt();
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_INTERRUPT_H_

@@ -1,0 +1,46 @@
+// Messages typed by a person, or read from a pipe. With a terminal on stdin and stderr the line can be edited, and
+// earlier ones come back with the arrow keys; the prompt goes to stderr.
+#ifndef SKEIN_CLI_LINE_EDITOR_H_
+#define SKEIN_CLI_LINE_EDITOR_H_
+
+#include <memory>
+#include <string>
+
+namespace skein::cli {
+
+class LineEditor {
+ public:
+  enum class Result {
+    kMessage,
+    kInterrupted,  // Ctrl-C: the message is what was typed until then, to be dropped
+    kEnd,          // Ctrl-D on an empty line, or the end of the input
+  };
+
+  // `history` is the file that lines are kept in from one run to the next; "": none. Its folder is made if need be. A
+  // file that cannot be read or written is no failure: there is no history then.
+  explicit LineEditor(std::string history);
+  ~LineEditor();  // writes the history
+  LineEditor(const LineEditor&) = delete;
+  LineEditor& operator=(const LineEditor&) = delete;
+
+  // Whether a person is there to see prompts.
+  bool interactive() const { return terminal_ != nullptr; }
+
+  // Reads one message: a line, and the next one too where a line ends in a backslash, which becomes a newline.
+  Result Read(std::string* message);
+
+ private:
+  class Terminal;
+
+  // One line without its end.
+  Result ReadLine(const char* prompt, std::string* line);
+
+  std::unique_ptr<Terminal> terminal_;
+};
+
+// $XDG_STATE_HOME/skein/history, else ~/.local/state/skein/history; "" if neither folder is known.
+std::string HistoryPath();
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_LINE_EDITOR_H_

@@ -1,0 +1,220 @@
+// skein score: how well a model predicts a text: log-likelihood, perplexity, bits per byte.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "commands.h"
+#include "input.h"
+#include "output.h"
+#include "session.h"
+#include "table.h"
+#include "token_list.h"
+
+namespace skein::cli {
+namespace {
+
+constexpr uint64_t kDefaultChunk = 256;
+
+// What is to be scored.
+struct Text {
+  std::string where;
+  std::vector<skein_token> tokens;
+  Tokenizer tokenizer;  // empty if the model has none, which is enough for a list of ids
+};
+
+Text ReadText(const Arguments& arguments, const Model& model) {
+  Text text;
+  if (ModelInfo(model.get()).has_tokenizer != 0) text.tokenizer = Make<Tokenizer>(skein_model_tokenizer, model.get());
+  if (const auto path = arguments.Text("tokens-file")) {
+    text.where = *path;
+    text.tokens = ParseTokens(ReadInput(*path), *path);
+    return text;
+  }
+  text.where = arguments.operands()[0];
+  if (text.tokenizer == nullptr) {
+    throw Failure(ModelPath(arguments) + ": the model has no tokenizer; expected --tokenizer FILE, or --tokens-file");
+  }
+  const std::string bytes = ReadInput(text.where);
+  text.tokens =
+      Read<std::vector<skein_token>>(skein_tokenizer_encode, text.tokenizer.get(), bytes.data(), bytes.size());
+  return text;
+}
+
+// The bytes that tokens stand for; none without a tokenizer.
+std::optional<uint64_t> TextBytes(const Text& text, std::span<const skein_token> tokens) {
+  if (text.tokenizer == nullptr) return std::nullopt;
+  return Read<std::string>(skein_tokenizer_decode, text.tokenizer.get(), tokens.data(), tokens.size()).size();
+}
+
+// log softmax(logits)[token], in nats.
+double LogProbability(std::span<const float> logits, skein_token token) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(logit - largest);
+  return logits[token] - largest - std::log(sum);
+}
+
+// Feeds sequences to one stream and adds up what the model thought of them.
+class Scorer {
+ public:
+  Scorer(const Model& model, uint64_t chunk)
+      : model_(model.get()),
+        stream_(Make<Stream>(skein_stream_create, model_, nullptr)),
+        vocab_size_(ModelInfo(model_).vocab_size),
+        chunk_(chunk) {}
+
+  // The log-likelihood of all of `sequence` but its first token, from a fresh state. Only one chunk's logits are held
+  // at a time.
+  double Score(std::span<const skein_token> sequence) {
+    Call(skein_stream_reset, stream_.get());
+    double total = 0;
+    for (size_t first = 0; first + 1 < sequence.size(); first += chunk_) {
+      const size_t count = std::min<size_t>(chunk_, sequence.size() - 1 - first);
+      rows_.resize(count * vocab_size_);
+      skein_eval_item item = {};
+      item.stream = stream_.get();
+      item.tokens = sequence.data() + first;
+      item.num_tokens = count;
+      item.output = rows_.data();
+      item.output_capacity = rows_.size();
+      item.output_kind = SKEIN_OUTPUT_ALL_LOGITS;
+      Call(skein_eval, model_, static_cast<void*>(&item), uint32_t{sizeof(item)}, 1);
+      for (size_t i = 0; i < count; ++i) {
+        const skein_token target = sequence[first + i + 1];
+        CheckToken(target);
+        total += LogProbability({rows_.data() + i * vocab_size_, vocab_size_}, target);
+      }
+    }
+    return total;
+  }
+
+ private:
+  // Those that are fed are checked by the library; the last of a sequence is not fed.
+  void CheckToken(skein_token token) const {
+    if (token < vocab_size_) return;
+    throw Failure("token " + std::to_string(token) + ": expected an id below the vocabulary's size " +
+                  std::to_string(vocab_size_));
+  }
+
+  const skein_model model_;
+  const Stream stream_;
+  const size_t vocab_size_;
+  const uint64_t chunk_;
+  std::vector<float> rows_;
+};
+
+// The token that is fed before the first, which it lets the model predict: the end of text, id 0 in the published
+// vocabularies, as in the evaluations of the models' author. A vocabulary in which id 0 is a text has none.
+std::optional<skein_token> Prefix(const Arguments& arguments, const skein_model_info& info) {
+  if (arguments.Has("no-prefix") || info.end_token == SKEIN_NO_TOKEN) return std::nullopt;
+  return info.end_token;
+}
+
+struct Result {
+  uint64_t num_scored = 0;
+  std::optional<uint64_t> num_bytes = 0;  // of the tokens scored
+  double log_likelihood = 0;              // nats
+};
+
+Result ScoreText(Scorer& scorer, const Text& text, std::optional<skein_token> prefix, uint64_t context) {
+  Result result;
+  for (size_t first = 0; first < text.tokens.size(); first += context) {
+    const size_t count = std::min<size_t>(context, text.tokens.size() - first);
+    const std::span<const skein_token> window(text.tokens.data() + first, count);
+    std::vector<skein_token> sequence(window.begin(), window.end());
+    if (prefix) sequence.insert(sequence.begin(), *prefix);
+    const auto scored = std::span<const skein_token>(sequence).subspan(1);
+    result.num_scored += scored.size();
+    const std::optional<uint64_t> bytes = TextBytes(text, scored);
+    result.num_bytes = bytes ? std::optional<uint64_t>(*result.num_bytes + *bytes) : std::nullopt;
+    result.log_likelihood += scorer.Score(sequence);
+  }
+  return result;
+}
+
+std::string Report(const Arguments& arguments, const Text& text, std::optional<skein_token> prefix,
+                   const Result& result) {
+  const auto count = static_cast<double>(result.num_scored);
+  const double mean = result.log_likelihood / count;
+  std::optional<double> bits_per_byte;
+  if (result.num_bytes.value_or(0) > 0) {
+    bits_per_byte = -result.log_likelihood / std::numbers::ln2 / static_cast<double>(*result.num_bytes);
+  }
+  if (arguments.Has("json")) {
+    nlohmann::ordered_json json = {{"file", text.where},
+                                   {"tokens", result.num_scored},
+                                   {"bytes", nullptr},
+                                   {"prefix", nullptr},
+                                   {"log_likelihood", result.log_likelihood},
+                                   {"mean_log_likelihood", mean},
+                                   {"perplexity", std::exp(-mean)},
+                                   {"bits_per_byte", nullptr}};
+    if (result.num_bytes) json["bytes"] = *result.num_bytes;
+    if (prefix) json["prefix"] = *prefix;
+    if (bits_per_byte) json["bits_per_byte"] = *bits_per_byte;
+    return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  }
+  return FormatTable({{"tokens", std::to_string(result.num_scored)},
+                      {"bytes", result.num_bytes ? std::to_string(*result.num_bytes) : "-"},
+                      {"prefix", prefix ? "token " + std::to_string(*prefix) : "none: the first token is not scored"},
+                      {"log-likelihood", FormatNumber(result.log_likelihood, 4) + " nats"},
+                      {"per token", FormatNumber(mean, 6) + " nats"},
+                      {"perplexity", FormatNumber(std::exp(-mean), 4)},
+                      {"bits per byte", bits_per_byte ? FormatNumber(*bits_per_byte, 4) : "-"}});
+}
+
+int Score(const Arguments& arguments) {
+  if (arguments.Has("tokens-file") == !arguments.operands().empty()) {
+    throw UsageError("score: expected a text file or --tokens-file");
+  }
+  const Session session(arguments);
+  const Model model = session.LoadModel(arguments);
+  const Text text = ReadText(arguments, model);
+  const std::optional<skein_token> prefix = Prefix(arguments, ModelInfo(model.get()));
+  if (text.tokens.size() + (prefix ? 1 : 0) < 2) {
+    throw Failure(text.where + ": expected at least one token to score, found none");
+  }
+  Scorer scorer(model, arguments.Count("chunk").value_or(kDefaultChunk));
+  const uint64_t context = arguments.Count("context").value_or(text.tokens.size());
+  DataWriter().Write(Report(arguments, text, prefix, ScoreText(scorer, text, prefix, context)));
+  return 0;
+}
+
+}  // namespace
+
+Command ScoreCommand() {
+  return {
+      .name = "score",
+      .synopsis = "-m MODEL (FILE | --tokens-file FILE) [options]",
+      .summary = "log-likelihood, perplexity and bits per byte of a text; - is stdin",
+      .max_operands = 1,
+      .options = WithModelOptions({
+          {.name = "tokens-file",
+           .takes = Takes::kText,
+           .value = "FILE",
+           .help = "token ids instead of a text, as in skein logits; - is stdin"},
+          {.name = "chunk",
+           .takes = Takes::kCount,
+           .value = "N",
+           .help = "feed N tokens at a time and hold only their logits (default: 256)"},
+          {.name = "context",
+           .takes = Takes::kCount,
+           .value = "N",
+           .help = "score pieces of N tokens, each from a fresh state (default: the text as one)"},
+          {.name = "no-prefix",
+           .help =
+               "feed no end-of-text token first: the first token is not scored. So it is, too, where the vocabulary "
+               "has no such token"},
+          {.name = "json", .help = "as a JSON object"},
+      }),
+      .run = Score,
+  };
+}
+
+}  // namespace skein::cli

@@ -1,0 +1,24 @@
+// A model that says one sentence and then speaks for the user, so that what stops an answer can be told exactly: each
+// token has one that follows it, whatever was before.
+#ifndef SKEIN_TESTS_CLI_PHRASE_MODEL_H_
+#define SKEIN_TESTS_CLI_PHRASE_MODEL_H_
+
+#include <string>
+
+#include "tests/cli/tool_process.h"
+
+namespace skein {
+
+// After "Assistant:" it says " Peace be with you." or, a little less likely, " Grace be with you.", and then
+// "\n\nUser: Amen." over and over; after a think block is opened, ">\nHm.</think>\n" and the same; after an empty one,
+// ">" and the same.
+struct PhraseModel {
+  std::string path;        // RWKV-7, .safetensors
+  std::string vocabulary;  // of World's form
+};
+
+PhraseModel WritePhraseModel(const TestFolder& folder);
+
+}  // namespace skein
+
+#endif  // SKEIN_TESTS_CLI_PHRASE_MODEL_H_
