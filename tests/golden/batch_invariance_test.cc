@@ -2,22 +2,25 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "tests/golden/oracle.h"
 #include "tests/support/host.h"
 
 namespace skein::test {
 namespace {
 
-class BatchInvarianceTest : public ::testing::TestWithParam<std::string> {
+class BatchInvarianceTest : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
  protected:
+  const Oracle& oracle_ = OracleOf(std::get<0>(GetParam()));
   const OwnedRuntime runtime_ = MakeRuntime();
-  const OwnedModel model_ = LoadModel(runtime_.get(), DataPath("v7-odd.safetensors"), GetParam());
+  const OwnedModel model_ = LoadModel(runtime_.get(), oracle_.Path(), std::get<1>(GetParam()));
 };
 
 // Different lengths in one call, so that the batch is ragged.
 TEST_P(BatchInvarianceTest, RaggedBatchGivesWhatSingleStreamsGive) {
-  const std::vector<uint32_t> tokens = ReadTokens(DataPath("v7-odd.tokens.json"));
+  const std::vector<uint32_t> tokens = ReadTokens(oracle_.Beside("tokens.json"));
   const size_t vocab_size = InfoOf(model_.get()).vocab_size;
   std::vector<OwnedStream> streams;
   std::vector<std::vector<uint32_t>> texts;
@@ -99,7 +102,11 @@ TEST_P(BatchInvarianceTest, SampledTokensAreTheSameAloneAndInABatch) {
   EXPECT_EQ(run(7), alone);
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, BatchInvarianceTest, ::testing::Values("reference", "cpu"));
+INSTANTIATE_TEST_SUITE_P(
+    AllGenerations, BatchInvarianceTest,
+    ::testing::Combine(::testing::Values("v4-odd", "v5.0-n8", "v5.1-n16", "v5.2-mixed", "v6-odd", "v7-odd"),
+                       ::testing::Values("reference", "cpu")),
+    [](const auto& parameter) { return CaseName(std::get<0>(parameter.param) + "_" + std::get<1>(parameter.param)); });
 
 }  // namespace
 }  // namespace skein::test
