@@ -9,11 +9,16 @@
 SKEIN_EXTERN_C_BEGIN
 
 // Loads a model file: a .skein package, or a checkpoint that a format plugin reads (.pth, .safetensors, .gguf, rwkv.cpp
-// .bin; the .index.json of a checkpoint in shards; or a folder that holds one of them under its usual name).
-// `options` (kind SKEIN_OPTIONS_MODEL) may be NULL.
+// .bin; the .index.json of a checkpoint in shards; or a folder that holds one of them under its usual name). Or no
+// file: "synthetic:SHAPE" makes up the weights of an RWKV-7 model, to measure speed and memory; SHAPE is 0.1B,
+// 0.4B, 1.5B, 2.9B or 7.2B, or dimensions such as "C=960,L=4,F=3000,N=64,V=65536". `options` (kind SKEIN_OPTIONS_MODEL)
+// may be NULL.
 //   device     str  device name, or a split by layers "cpu=0-11,reference=12-23"; "": the best device
-//   type       str  "auto" (the file's values, float32 arithmetic), "f32", "bf16" (weights and activations of the
-//                   matrix products rounded to bf16), ...; what a device does not offer is refused
+//   type       str  "auto": the type that a package was converted to by name, else the file's values in float32
+//                   arithmetic; "f32"; "f16": weights rounded to f16, float32 arithmetic; "bf16": weights and
+//                   activations of the matrix products rounded to bf16; "q8", "q4": weights in 8 or 4 bits with a scale
+//                   for every 128 or 64 of a row, activations in 8 bits where the device computes so, else float32;
+//                   low-rank factors in 16 bits. What a device does not offer is refused
 //   tokenizer  str  vocabulary file, or "bytes"; "": the one in the package, else none
 //   mmap       i64  1: map the file; 0: read it (a mapped file that someone truncates kills its readers)
 //   lora       str  adapters to merge into the weights: FILE or FILE:SCALE, one a line. The low-rank product B A is
@@ -59,8 +64,8 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
 
 // Converts any readable model file to a .skein package, or, where `out_path` ends in .safetensors, to a checkpoint with
 // the names and shapes of the models' author. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL.
-//   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16"; a 16-bit type that is named is also what
-//                   the package is computed with, where the device can
+//   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16", "q8", "q4" (as in skein_model_load; the
+//                   last two in packages only); a type that is named is also what the package is computed with
 //   tokenizer  str  vocabulary file to embed, or "bytes"
 //   name, licence, provenance  str  recorded in the manifest
 //   prompt     str  an example prompt, recorded in the manifest

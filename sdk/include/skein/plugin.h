@@ -170,6 +170,7 @@ typedef struct skein_format_table {
   //   skein.end_token                    a token id, decimal
   //   skein.chat_template                the container's own template: a name such as "rwkv-world", or a text
   //   skein.norm_epsilon                 of the LayerNorms, decimal
+  //   skein.group_norm_epsilon           of the time-mix's GroupNorm, where it is not 64e-5
   //   skein.rescale_every                n > 0: the outputs of layer i are stored divided by 2^(i / n)
   uint64_t (*metadata_count)(void* checkpoint);
   int32_t (*metadata)(void* checkpoint, uint64_t index, const char** key, const char** value, uint64_t* value_bytes,
