@@ -1,5 +1,5 @@
-// Speed of the World tokenizer, in bytes of text per second and core. The vocabulary is that of the published models,
-// found through the environment variable SKEIN_TEST_DATA.
+// Speed of the World and BPE tokenizers, in bytes of text per second and core. The vocabularies are those of the
+// published models, found through the environment variable SKEIN_TEST_DATA.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -11,20 +11,28 @@
 #include <string>
 #include <vector>
 
+#include "tokenizers/bpe/tokenizer.h"
 #include "tokenizers/world/tokenizer.h"
 
 namespace skein::tokenizers {
 namespace {
 
-constexpr char kNoVocabulary[] = "SKEIN_TEST_DATA is not set, or has no tokenizers/rwkv_vocab_v20230424.txt";
+constexpr char kNoVocabulary[] =
+    "SKEIN_TEST_DATA is not set, or has no tokenizers/rwkv_vocab_v20230424.txt and 20B_tokenizer.json";
+
+std::string ReadSharedFile(const std::string& name) {
+  const char* folder = std::getenv("SKEIN_TEST_DATA");
+  std::ifstream stream(std::string(folder == nullptr ? "." : folder) + "/tokenizers/" + name, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
 
 const std::string& VocabularyFile() {
-  static const std::string& file = *new std::string([] {
-    const char* folder = std::getenv("SKEIN_TEST_DATA");
-    std::ifstream stream(std::string(folder == nullptr ? "." : folder) + "/tokenizers/rwkv_vocab_v20230424.txt",
-                         std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(stream), {});
-  }());
+  static const std::string& file = *new std::string(ReadSharedFile("rwkv_vocab_v20230424.txt"));
+  return file;
+}
+
+const std::string& DefinitionFile() {
+  static const std::string& file = *new std::string(ReadSharedFile("20B_tokenizer.json"));
   return file;
 }
 
@@ -32,7 +40,8 @@ std::span<const uint8_t> Bytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-void Encode(benchmark::State& state, const WorldTokenizer& tokenizer, const std::string& text) {
+template <typename Tokenizer>
+void Encode(benchmark::State& state, const Tokenizer& tokenizer, const std::string& text) {
   std::vector<uint32_t> tokens(text.size());
   uint64_t num_tokens = 0;
   for (auto _ : state) {
@@ -43,9 +52,8 @@ void Encode(benchmark::State& state, const WorldTokenizer& tokenizer, const std:
   state.counters["bytes_per_token"] = static_cast<double>(text.size()) / static_cast<double>(num_tokens);
 }
 
-// A MiB of words in random order, which defeats the branch predictor more than prose does.
-void BM_WorldEncodeWords(benchmark::State& state) {
-  if (VocabularyFile().empty()) return state.SkipWithError(kNoVocabulary);
+// A MiB of words of the World vocabulary in random order, which defeats the branch predictor more than prose does.
+std::string Words() {
   const WorldTokenizer tokenizer(Bytes(VocabularyFile()));
   std::mt19937 generator(1);
   std::string text;
@@ -57,7 +65,12 @@ void BM_WorldEncodeWords(benchmark::State& state) {
       text.append(word.begin(), word.end()).push_back(' ');
     }
   }
-  Encode(state, tokenizer, text);
+  return text;
+}
+
+void BM_WorldEncodeWords(benchmark::State& state) {
+  if (VocabularyFile().empty()) return state.SkipWithError(kNoVocabulary);
+  Encode(state, WorldTokenizer(Bytes(VocabularyFile())), Words());
 }
 BENCHMARK(BM_WorldEncodeWords);
 
@@ -77,6 +90,36 @@ void BM_WorldCreate(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_WorldCreate)->Unit(benchmark::kMillisecond);
+
+void BM_BpeEncodeWords(benchmark::State& state) {
+  if (VocabularyFile().empty() || DefinitionFile().empty()) return state.SkipWithError(kNoVocabulary);
+  Encode(state, BpeTokenizer(Bytes(DefinitionFile())), Words());
+}
+BENCHMARK(BM_BpeEncodeWords);
+
+void BM_BpeEncodeVocabulary(benchmark::State& state) {
+  if (VocabularyFile().empty() || DefinitionFile().empty()) return state.SkipWithError(kNoVocabulary);
+  Encode(state, BpeTokenizer(Bytes(DefinitionFile())), VocabularyFile());
+}
+BENCHMARK(BM_BpeEncodeVocabulary);
+
+// One word that is the whole text.
+void BM_BpeEncodeLongWord(benchmark::State& state) {
+  if (VocabularyFile().empty() || DefinitionFile().empty()) return state.SkipWithError(kNoVocabulary);
+  std::string text = Words();
+  text.erase(std::remove(text.begin(), text.end(), ' '), text.end());
+  Encode(state, BpeTokenizer(Bytes(DefinitionFile())), text);
+}
+BENCHMARK(BM_BpeEncodeLongWord);
+
+void BM_BpeCreate(benchmark::State& state) {
+  if (DefinitionFile().empty()) return state.SkipWithError(kNoVocabulary);
+  for (auto _ : state) {
+    const BpeTokenizer tokenizer(Bytes(DefinitionFile()));
+    benchmark::DoNotOptimize(tokenizer.vocab_size());
+  }
+}
+BENCHMARK(BM_BpeCreate)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace skein::tokenizers

@@ -84,12 +84,21 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Create(absl::Span<co
 Tokenizer::~Tokenizer() { plugin_.table->destroy(object_); }
 
 absl::StatusOr<std::vector<uint32_t>> Tokenizer::Encode(absl::string_view text) const {
-  // With room for a token per byte one call always does.
+  // A token per byte is room enough for all texts but those that a normalising vocabulary makes longer: these take a
+  // second call with the exact size.
   std::vector<uint32_t> tokens(text.size());
   uint64_t count = 0;
   skein_message message = {};
-  const int32_t code = plugin_.table->encode(object_, reinterpret_cast<const uint8_t*>(text.data()), text.size(),
-                                             tokens.data(), tokens.size(), &count, &message);
+  const auto encode = [&] {
+    return plugin_.table->encode(object_, reinterpret_cast<const uint8_t*>(text.data()), text.size(), tokens.data(),
+                                 tokens.size(), &count, &message);
+  };
+  int32_t code = encode();
+  if (code == SKEIN_OUT_OF_RANGE && count > tokens.size()) {
+    if (count > tokens.max_size()) return SizeError(plugin_.id, "encode", count, tokens.max_size());
+    tokens.resize(count);
+    code = encode();
+  }
   SKEIN_RETURN_IF_ERROR(ToStatus(code, message, plugin_.id));
   if (count > tokens.size()) return SizeError(plugin_.id, "encode", count, tokens.size());
   tokens.resize(count);

@@ -35,11 +35,11 @@ class Tokenizer {
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
-  const std::string& kind() const { return plugin_.id; }  // the plugin's id: "world", "bytes"
+  const std::string& kind() const { return plugin_.id; }  // the plugin's id: "world", "bpe", "bytes"
   uint32_t vocab_size() const { return vocab_size_; }     // ids are below this; it may be less than a model's rows
 
-  // Any bytes, UTF-8 or not; there are never more tokens than bytes. INVALID_ARGUMENT: the vocabulary has no token for
-  // a byte; says where.
+  // Any bytes, UTF-8 or not. There are no more tokens than bytes, unless the vocabulary normalises text and makes it
+  // longer. INVALID_ARGUMENT: the vocabulary has no token for a byte; says where.
   absl::StatusOr<std::vector<uint32_t>> Encode(absl::string_view text) const;
 
   // The bytes of the tokens, which may end inside a UTF-8 sequence. Ids without text, such as the end of text, give

@@ -68,6 +68,23 @@ TEST(TokenizerTest, DecodesTokensThatAreLongerThanItGuesses) {
   EXPECT_EQ(*(*tokenizer)->Decode({1, 1}), token + token);
 }
 
+// As vocabularies do that normalise text.
+TEST(TokenizerTest, EncodesTextThatGivesMoreTokensThanBytes) {
+  skein_tokenizer_table table = plugin::TokenizerTable<tokenizers::BytesTokenizer>::kTable;
+  table.encode = [](void*, const uint8_t* text, uint64_t text_bytes, uint32_t* tokens, uint64_t capacity,
+                    uint64_t* count, skein_message*) {
+    *count = 2 * text_bytes;
+    if (capacity < *count) return int32_t{SKEIN_OUT_OF_RANGE};
+    for (uint64_t i = 0; i < *count; ++i) tokens[i] = text[i / 2];
+    return int32_t{SKEIN_OK};
+  };
+  const auto tokenizer = Create({{"odd", &table}}, "odd", "");
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  const auto tokens = (*tokenizer)->Encode("ab");
+  ASSERT_TRUE(tokens.ok()) << tokens.status();
+  EXPECT_THAT(*tokens, ElementsAre('a', 'a', 'b', 'b'));
+}
+
 TEST(TokenizerTest, AKindThatIsNotLoadedIsNotFound) {
   const absl::Status status = Create(Plugins(), "bpe", kWorldVocabulary).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
