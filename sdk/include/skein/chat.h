@@ -7,7 +7,7 @@
 //
 // A conversation continues on a stream: render only the messages that are new, with the stream behind the last answer
 // and the end of its turn. Messages are cleaned as in training: "\r\n" becomes "\n", runs of newlines one, ends are
-// stripped.
+// stripped, and an assistant's think block is left out.
 #ifndef SKEIN_CHAT_H_
 #define SKEIN_CHAT_H_
 

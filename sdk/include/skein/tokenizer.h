@@ -31,7 +31,7 @@ SKEIN_API skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein
                                                 skein_error* error);
 
 // Encodes any bytes (valid UTF-8 or not) to ids. `text` may be NULL if `text_bytes` is 0. Sizes by the rules of base.h,
-// counted in tokens; there are never more tokens than bytes.
+// counted in tokens; there are no more tokens than bytes, unless the vocabulary normalises text and makes it longer.
 SKEIN_API skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const char* text, uint64_t text_bytes,
                                               skein_token* tokens, uint64_t capacity, uint64_t* count,
                                               skein_error* error);
