@@ -1,21 +1,20 @@
-// skein bench: tokens per second, and how much of the machine's memory bandwidth that is.
-#include <sys/mman.h>
-
+// skein bench: tokens per second, and how much of the machine that is.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "call_options.h"
 #include "commands.h"
+#include "machine_probe.h"
 #include "output.h"
 #include "session.h"
 #include "table.h"
@@ -28,41 +27,28 @@ using Json = nlohmann::ordered_json;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Bytes per second that `num_threads` threads read from memory together: the best of several passes over a buffer that
-// is larger than the usual caches.
-double MeasureReadBandwidth(uint32_t num_threads) {
-  constexpr size_t kWords = (size_t{256} << 20) / sizeof(uint64_t);
-  constexpr int kPasses = 5;
-  // In huge pages where the system has them, as the backends' weights are: smaller ones cost bandwidth.
-  constexpr size_t kHugePage = size_t{2} << 20;
-  const std::unique_ptr<uint64_t, decltype(&std::free)> memory(
-      static_cast<uint64_t*>(std::aligned_alloc(kHugePage, kWords * sizeof(uint64_t))), &std::free);
-  if (memory == nullptr) throw Failure("bench: no memory for the bandwidth probe");
-  madvise(memory.get(), kWords * sizeof(uint64_t), MADV_HUGEPAGE);
-  const std::span<uint64_t> buffer(memory.get(), kWords);
-  std::fill(buffer.begin(), buffer.end(), 1);
-  std::vector<uint64_t> sums(num_threads);
-  double best = 0;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    const Clock::time_point start = Clock::now();
-    std::vector<std::thread> threads;
-    for (uint32_t t = 0; t < num_threads; ++t) {
-      threads.emplace_back([&, t] {
-        uint64_t sum = 0;
-        for (size_t i = kWords * t / num_threads; i < kWords * (t + 1) / num_threads; ++i) sum += buffer[i];
-        sums[t] = sum;
-      });
+// --- memory ---
+
+// Of this process, in bytes; 0 where the system does not say.
+struct Memory {
+  uint64_t peak_bytes = 0;       // resident at most so far, mapped files included
+  uint64_t anonymous_bytes = 0;  // resident now, without mapped files
+};
+
+Memory MeasureMemory() {
+  Memory memory;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    const std::pair<std::string_view, uint64_t*> fields[] = {{"VmHWM:", &memory.peak_bytes},
+                                                             {"RssAnon:", &memory.anonymous_bytes}};
+    for (const auto& [name, bytes] : fields) {
+      if (line.starts_with(name)) *bytes = std::stoull(line.substr(name.size())) * 1024;
     }
-    for (std::thread& thread : threads) thread.join();
-    const double seconds = SecondsSince(start);
-    uint64_t total = 0;
-    for (const uint64_t sum : sums) total += sum;
-    // Using the sum keeps the reads from being optimised away.
-    if (total != kWords) throw Failure("bench: the bandwidth probe read wrong data");
-    best = std::max(best, static_cast<double>(kWords * sizeof(uint64_t)) / seconds);
   }
-  return best;
+  return memory;
 }
+
+// --- what is run ---
 
 // Feeds `num_tokens` tokens to each of `streams` in one call, asking for each one's last logits. What the streams have
 // read before does not matter for the time.
@@ -94,118 +80,288 @@ class Feeder {
   std::vector<skein_eval_item> items_;
 };
 
-struct Result {
-  std::string what;
-  uint64_t num_streams;
-  uint64_t num_tokens;  // per stream
-  double tokens_per_second;
-  // What a step reads and writes at least; none for prefill, which computes more than it reads.
-  std::optional<double> bytes_per_second;
+struct Test {
+  enum class Kind { kPrefill, kDecode };
+  Kind kind;
+  uint64_t num_tokens;   // of each stream
+  uint64_t num_streams;  // 1 in prefill
+
+  const char* Name() const { return kind == Kind::kPrefill ? "prefill" : "decode"; }
+  uint64_t TotalTokens() const { return num_tokens * num_streams; }
 };
 
-Result BenchPrefill(skein_model model, const skein_model_info& info, std::span<const Stream> streams,
-                    uint64_t num_tokens) {
-  constexpr int kRuns = 3;
-  Feeder feeder(model, streams, num_tokens, info.vocab_size);
-  feeder.Step();  // first use of memory and of kernels
-  double best = 0;
-  for (int run = 0; run < kRuns; ++run) {
-    const Clock::time_point start = Clock::now();
-    feeder.Step();
-    best = std::max(best, static_cast<double>(num_tokens) / SecondsSince(start));
-  }
-  return {"prefill", 1, num_tokens, best, std::nullopt};
-}
+// What one token of a test costs at least.
+struct Cost {
+  double bytes;  // read and written
+  double operations;
+};
 
-Result BenchDecode(skein_model model, const skein_model_info& info, std::span<const Stream> streams,
-                   uint64_t num_tokens) {
-  constexpr int kWarmUps = 3;
-  const uint64_t num_streams = streams.size();
-  Feeder feeder(model, streams, 1, info.vocab_size);
-  for (int i = 0; i < kWarmUps; ++i) feeder.Step();
-  const Clock::time_point start = Clock::now();
-  for (uint64_t i = 0; i < num_tokens; ++i) feeder.Step();
-  const double steps_per_second = static_cast<double>(num_tokens) / SecondsSince(start);
-
-  // A step reads all weights once, but of the embedding only its streams' rows: its share of the bytes is taken to be
+Cost CostOf(const Test& test, const skein_model_info& info) {
+  const double embedding = static_cast<double>(info.vocab_size) * info.d_model;  // and as many in the head
+  const auto parameters = static_cast<double>(std::max<uint64_t>(info.num_parameters, 1));
+  // A step reads all weights once, but of the embedding only its tokens' rows: its share of the bytes is taken to be
   // its share of the parameters. And it reads and writes every stream's state.
-  const double embedding_share = static_cast<double>(info.vocab_size) * info.d_model /
-                                 static_cast<double>(std::max<uint64_t>(info.num_parameters, 1));
-  const double weights = static_cast<double>(info.weights_bytes) * (1 - std::min(1.0, embedding_share));
-  const double states = 2.0 * sizeof(float) * static_cast<double>(info.num_state_floats * num_streams);
-  return {"decode", num_streams, num_tokens, steps_per_second * static_cast<double>(num_streams),
-          steps_per_second * (weights + states)};
+  const double weights = static_cast<double>(info.weights_bytes) * (1 - std::min(1.0, embedding / parameters));
+  const double states = 2.0 * sizeof(float) * static_cast<double>(info.num_state_floats * test.num_streams);
+  const bool is_decode = test.kind == Test::Kind::kDecode;
+  const auto tokens_per_step = static_cast<double>(is_decode ? test.num_streams : test.num_tokens);
+  // The products with matrices alone. A prefill asks for one token's logits.
+  const double heads_per_step = is_decode ? tokens_per_step : 1;
+  const double layers = std::max(0.0, parameters - 2 * embedding);
+  return {(weights + states) / tokens_per_step, 2 * (layers + embedding * heads_per_step / tokens_per_step)};
 }
 
-// The bandwidth that the model's device could use at best, if it computes out of the host's memory; else nothing.
-std::optional<double> HostBandwidth(skein_runtime runtime, const skein_model_info& info) {
+// Seconds of one run.
+double Run(const Test& test, Feeder& feeder) {
+  const uint64_t num_steps = test.kind == Test::Kind::kDecode ? test.num_tokens : 1;
+  const Clock::time_point start = Clock::now();
+  for (uint64_t i = 0; i < num_steps; ++i) feeder.Step();
+  return SecondsSince(start);
+}
+
+// --- figures ---
+
+// The middle one, and the two ends.
+struct Spread {
+  double median = 0;
+  double least = 0;
+  double most = 0;
+};
+
+Spread SpreadOf(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  const double median = values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  return {median, values.front(), values.back()};
+}
+
+Json SpreadJson(const Spread& spread) {
+  return {{"median", spread.median}, {"least", spread.least}, {"most", spread.most}};
+}
+
+struct Result {
+  Test test;
+  Spread tokens_per_second;
+  // Of what the machine did in probes before and after each run.
+  std::optional<Spread> bandwidth_share;
+  std::optional<Spread> arithmetic_share;
+};
+
+// What the machine does at best, as probes found it between the runs.
+struct Limits {
+  std::vector<double> bandwidth;  // bytes per second
+  std::vector<double> arithmetic;
+};
+
+class Bench {
+ public:
+  // `probe` may be NULL: the device is not one whose limits can be measured from here.
+  Bench(skein_model model, const skein_model_info& info, MachineProbe* probe, Arithmetic arithmetic, uint64_t num_runs)
+      : model_(model), info_(info), probe_(probe), arithmetic_(arithmetic), num_runs_(num_runs) {}
+
+  Result Measure(const Test& test, std::span<const Stream> streams) {
+    const bool is_decode = test.kind == Test::Kind::kDecode;
+    Feeder feeder(model_, streams.first(test.num_streams), is_decode ? 1 : test.num_tokens, info_.vocab_size);
+    feeder.Step();  // first use of memory and of kernels
+    const Cost cost = CostOf(test, info_);
+    std::vector<double> speeds, bandwidth_shares, arithmetic_shares;
+    Probe before = TakeProbe();
+    for (uint64_t run = 0; run < num_runs_; ++run) {
+      const double speed = static_cast<double>(test.TotalTokens()) / Run(test, feeder);
+      const Probe after = TakeProbe();
+      speeds.push_back(speed);
+      // The better of the two neighbours: a share is not to look large because somebody disturbed a probe.
+      if (after.bandwidth) {
+        bandwidth_shares.push_back(speed * cost.bytes / std::max(*before.bandwidth, *after.bandwidth));
+      }
+      if (after.arithmetic) {
+        arithmetic_shares.push_back(speed * cost.operations / std::max(*before.arithmetic, *after.arithmetic));
+      }
+      before = after;
+    }
+    Result result = {test, SpreadOf(std::move(speeds)), std::nullopt, std::nullopt};
+    if (!bandwidth_shares.empty()) result.bandwidth_share = SpreadOf(std::move(bandwidth_shares));
+    if (!arithmetic_shares.empty()) result.arithmetic_share = SpreadOf(std::move(arithmetic_shares));
+    return result;
+  }
+
+  const Limits& limits() const { return limits_; }
+
+ private:
+  struct Probe {
+    std::optional<double> bandwidth;
+    std::optional<double> arithmetic;
+  };
+
+  Probe TakeProbe() {
+    if (probe_ == nullptr) return {};
+    const Probe probe = {probe_->ReadBandwidth(), probe_->ArithmeticRate(arithmetic_)};
+    limits_.bandwidth.push_back(*probe.bandwidth);
+    if (probe.arithmetic) limits_.arithmetic.push_back(*probe.arithmetic);
+    return probe;
+  }
+
+  const skein_model model_;
+  const skein_model_info& info_;
+  MachineProbe* const probe_;
+  const Arithmetic arithmetic_;
+  const uint64_t num_runs_;
+  Limits limits_;
+};
+
+// In what a type of the option `type` is computed.
+Arithmetic ArithmeticOf(std::string_view type) {
+  if (type == "bf16") return Arithmetic::kBf16;
+  return type == "q8" || type == "q4" ? Arithmetic::kInt8 : Arithmetic::kF32;
+}
+
+// The threads of the model's device, if it computes out of the host's memory; else nothing.
+std::optional<uint32_t> HostThreads(skein_runtime runtime, const skein_model_info& info) {
   for (const skein_device_info& device : Devices(runtime)) {
     const bool in_host_memory =
         device.plugin_id == std::string_view("onednn") || device.plugin_id == std::string_view("reference");
-    if (device.name == std::string_view(info.device) && in_host_memory) {
-      return MeasureReadBandwidth(std::max<uint32_t>(device.threads, 1));
-    }
+    if (device.name == std::string_view(info.device) && in_host_memory) return std::max<uint32_t>(device.threads, 1);
   }
   return std::nullopt;
 }
 
-int Bench(const Arguments& arguments) {
+// --- report ---
+
+struct Report {
+  skein_model_info info;
+  std::optional<uint32_t> threads;
+  double load_seconds;
+  Memory loaded;  // after loading, before anything else was allocated
+  Memory ended;
+  Limits limits;
+  Arithmetic arithmetic;
+  std::vector<Result> results;
+};
+
+std::string JsonText(const Report& report) {
+  Json list = Json::array();
+  for (const Result& result : report.results) {
+    Json entry = {{"test", result.test.Name()},
+                  {"type", report.info.type},
+                  {"streams", result.test.num_streams},
+                  {"tokens", result.test.num_tokens},
+                  {"tokens_per_second", result.tokens_per_second.median},
+                  {"tokens_per_second_spread", SpreadJson(result.tokens_per_second)}};
+    if (result.bandwidth_share) entry["bandwidth_share"] = SpreadJson(*result.bandwidth_share);
+    if (result.arithmetic_share) entry["arithmetic_share"] = SpreadJson(*result.arithmetic_share);
+    list.push_back(std::move(entry));
+  }
+  Json json = {{"model", report.info.name},
+               {"device", report.info.device},
+               {"type", report.info.type},
+               {"num_parameters", report.info.num_parameters},
+               {"weights_bytes", report.info.weights_bytes},
+               {"load_seconds", report.load_seconds},
+               {"loaded_peak_bytes", report.loaded.peak_bytes},
+               {"loaded_anonymous_bytes", report.loaded.anonymous_bytes},
+               {"ended_anonymous_bytes", report.ended.anonymous_bytes}};
+  if (report.threads) json["threads"] = *report.threads;
+  if (!report.limits.bandwidth.empty()) {
+    const Spread bandwidth = SpreadOf(report.limits.bandwidth);
+    json["read_bandwidth_bytes_per_second"] = bandwidth.median;
+    json["read_bandwidth_spread"] = SpreadJson(bandwidth);
+  }
+  if (!report.limits.arithmetic.empty()) {
+    const Spread rate = SpreadOf(report.limits.arithmetic);
+    json["arithmetic"] = ArithmeticName(report.arithmetic);
+    json["arithmetic_operations_per_second"] = rate.median;
+    json["arithmetic_spread"] = SpreadJson(rate);
+  }
+  json["results"] = std::move(list);
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string ShareText(const std::optional<Spread>& share) { return share ? FormatNumber(100 * share->median, 1) : "-"; }
+
+std::string TestText(const Test& test) {
+  const std::string text = std::string(test.Name()) + " " + std::to_string(test.num_tokens);
+  return test.num_streams == 1 ? text : text + " x " + std::to_string(test.num_streams);
+}
+
+std::string TableText(const Report& report) {
+  std::vector<std::vector<std::string>> rows = {{"MODEL", "SIZE", "PARAMS", "TYPE", "DEVICE", "THREADS", "TEST",
+                                                 "TOKENS/S", "+-", "% BANDWIDTH", "% ARITHMETIC"}};
+  for (const Result& result : report.results) {
+    const Spread& speed = result.tokens_per_second;
+    rows.push_back({report.info.name, FormatBytes(report.info.weights_bytes),
+                    FormatNumber(static_cast<double>(report.info.num_parameters) / 1e6, 1) + " M", report.info.type,
+                    report.info.device, report.threads ? std::to_string(*report.threads) : "-", TestText(result.test),
+                    FormatNumber(speed.median, 1), FormatNumber((speed.most - speed.least) / 2, 1),
+                    ShareText(result.bandwidth_share), ShareText(result.arithmetic_share)});
+  }
+  return FormatTable(rows);
+}
+
+std::string LimitsText(const Report& report) {
+  const auto range = [](const std::vector<double>& values, const char* unit) {
+    const Spread spread = SpreadOf(values);
+    return FormatNumber(spread.median / 1e9, 1) + " " + unit + " (" + FormatNumber(spread.least / 1e9, 1) + " to " +
+           FormatNumber(spread.most / 1e9, 1) + ")";
+  };
+  if (report.limits.bandwidth.empty()) return "the limits of this device are not measured";
+  std::string text = "memory is read at " + range(report.limits.bandwidth, "GB/s");
+  text += "; " + std::string(ArithmeticName(report.arithmetic)) + "s: ";
+  text += report.limits.arithmetic.empty() ? "peak unknown" : range(report.limits.arithmetic, "Gop/s");
+  return text + "; measured between the runs. What fits into the caches may exceed the bandwidth";
+}
+
+// -m, or the made-up model of --shape.
+std::string BenchPath(const Arguments& arguments) {
+  const auto shape = arguments.Text("shape");
+  if (shape && arguments.Has("model")) throw UsageError("bench: expected -m or --shape, found both");
+  return shape ? "synthetic:" + *shape : ModelPath(arguments);
+}
+
+std::vector<Test> Tests(const Arguments& arguments, uint64_t num_streams) {
+  std::vector<Test> tests;
+  for (const uint64_t num_tokens : arguments.Has("prefill") ? std::vector<uint64_t>{*arguments.Count("prefill")}
+                                                            : std::vector<uint64_t>{256, 512}) {
+    tests.push_back({Test::Kind::kPrefill, num_tokens, 1});
+  }
   const uint64_t num_decode = arguments.Count("decode").value_or(64);
-  const uint64_t num_prefill = arguments.Count("prefill").value_or(512);
-  const uint64_t num_streams = arguments.Count("streams").value_or(8);
+  tests.push_back({Test::Kind::kDecode, num_decode, 1});
+  if (num_streams > 1) tests.push_back({Test::Kind::kDecode, num_decode, num_streams});
+  return tests;
+}
+
+int RunBench(const Arguments& arguments) {
+  const std::string path = BenchPath(arguments);
+  const uint64_t num_streams = arguments.Count("streams").value_or(32);
   const Session session(arguments);
   CallOptions options(SKEIN_OPTIONS_MODEL);
   options.Set("max_streams", static_cast<int64_t>(num_streams));
-  const Model model = session.LoadModel(arguments, std::move(options));
-  const skein_model_info info = ModelInfo(model.get());
+  Report report = {};
+  const Clock::time_point start = Clock::now();
+  const Model model = session.LoadModel(path, arguments, std::move(options));
+  report.load_seconds = SecondsSince(start);
+  report.loaded = MeasureMemory();
+  report.info = ModelInfo(model.get());
+  report.threads = HostThreads(session.runtime(), report.info);
+  report.arithmetic = ArithmeticOf(report.info.type);
 
-  const std::optional<double> bandwidth = HostBandwidth(session.runtime(), info);
   std::vector<Stream> streams;
   for (uint64_t i = 0; i < num_streams; ++i) {
     streams.push_back(Make<Stream>(skein_stream_create, model.get(), nullptr));
   }
-  const std::span<const Stream> all(streams);
-  std::vector<Result> results = {BenchPrefill(model.get(), info, all.first(1), num_prefill),
-                                 BenchDecode(model.get(), info, all.first(1), num_decode)};
-  if (num_streams > 1) results.push_back(BenchDecode(model.get(), info, all, num_decode));
-
-  Json list = Json::array();
-  std::vector<std::vector<std::string>> rows = {{"TEST", "STREAMS", "TOKENS", "TOKENS/S", "GB/S", "% OF BANDWIDTH"}};
-  for (const Result& result : results) {
-    Json entry = {{"test", result.what},
-                  {"streams", result.num_streams},
-                  {"tokens", result.num_tokens},
-                  {"tokens_per_second", result.tokens_per_second}};
-    std::string gigabytes = "-";
-    std::string percent = "-";
-    if (result.bytes_per_second) {
-      entry["bytes_per_second"] = *result.bytes_per_second;
-      gigabytes = FormatNumber(*result.bytes_per_second / 1e9, 2);
-      if (bandwidth) {
-        entry["bandwidth_percent"] = 100 * *result.bytes_per_second / *bandwidth;
-        percent = FormatNumber(100 * *result.bytes_per_second / *bandwidth, 1);
-      }
-    }
-    list.push_back(std::move(entry));
-    rows.push_back({result.what, std::to_string(result.num_streams), std::to_string(result.num_tokens),
-                    FormatNumber(result.tokens_per_second, 1), gigabytes, percent});
-  }
+  const auto probe = report.threads ? std::make_unique<MachineProbe>(*report.threads) : nullptr;
+  Bench bench(model.get(), report.info, probe.get(), report.arithmetic, arguments.Count("runs").value_or(3));
+  for (const Test& test : Tests(arguments, num_streams)) report.results.push_back(bench.Measure(test, streams));
+  report.limits = bench.limits();
+  report.ended = MeasureMemory();
   if (arguments.Has("json")) {
-    Json report = {{"model", info.name},
-                   {"device", info.device},
-                   {"type", info.type},
-                   {"num_parameters", info.num_parameters},
-                   {"weights_bytes", info.weights_bytes},
-                   {"results", std::move(list)}};
-    if (bandwidth) report["read_bandwidth_bytes_per_second"] = *bandwidth;
-    DataWriter().Write(report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    DataWriter().Write(JsonText(report));
     return 0;
   }
-  DataWriter().Write(FormatTable(rows));
-  Note("skein: " + std::string(info.device) + ", " + info.type + ", weights " + FormatBytes(info.weights_bytes) +
-       (bandwidth ? "; memory is read at " + FormatNumber(*bandwidth / 1e9, 2) +
-                        " GB/s (a model that fits into the caches may exceed that)"
-                  : "; the bandwidth of this device's memory is not measured"));
+  DataWriter().Write(TableText(report));
+  Note("skein: loaded in " + FormatNumber(report.load_seconds, 2) + " s; peak of memory meanwhile " +
+       FormatBytes(report.loaded.peak_bytes) + ", afterwards " + FormatBytes(report.loaded.anonymous_bytes) +
+       " beside mapped files");
+  Note("skein: " + LimitsText(report));
   return 0;
 }
 
@@ -214,18 +370,30 @@ int Bench(const Arguments& arguments) {
 Command BenchCommand() {
   return {
       .name = "bench",
-      .synopsis = "-m MODEL [options]",
-      .summary = "measure tokens per second and the share of the machine's memory bandwidth",
+      .synopsis = "(-m MODEL | --shape SHAPE) [options]",
+      .summary =
+          "measure tokens per second, and their share of the memory's bandwidth and of the processor's arithmetic",
       .options = WithModelOptions({
+          {.name = "shape",
+           .takes = Takes::kText,
+           .value = "SHAPE",
+           .help = "a model with made-up weights instead: 0.1B, 0.4B, 1.5B, 2.9B, 7.2B, or C=960,L=4,F=3000,..."},
           {.name = "decode",
            .takes = Takes::kCount,
            .value = "N",
            .help = "tokens to decode, one at a time (default: 64)"},
-          {.name = "prefill", .takes = Takes::kCount, .value = "N", .help = "tokens to read at once (default: 512)"},
-          {.name = "streams", .takes = Takes::kCount, .value = "N", .help = "streams decoded together (default: 8)"},
+          {.name = "prefill",
+           .takes = Takes::kCount,
+           .value = "N",
+           .help = "tokens to read at once (default: 256, and 512)"},
+          {.name = "streams", .takes = Takes::kCount, .value = "N", .help = "streams decoded together (default: 32)"},
+          {.name = "runs",
+           .takes = Takes::kCount,
+           .value = "N",
+           .help = "runs of each test, of which the median is given, and half the spread (default: 3)"},
           {.name = "json", .help = "as a JSON object"},
       }),
-      .run = Bench,
+      .run = RunBench,
   };
 }
 

@@ -1,4 +1,5 @@
 // skein devices: what can run a model here.
+#include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -40,7 +41,37 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
+// Takes all log lines that wait.
+std::string TakeLog(skein_runtime runtime) {
+  std::string text;
+  while (true) {
+    std::array<char, 64 << 10> line;
+    uint64_t size = 0;
+    uint32_t severity = 0;
+    skein_error error = {};
+    if (skein_runtime_poll_log(runtime, line.data(), line.size(), &size, &severity, &error) != SKEIN_OK) return text;
+    text.append(line.data(), size);
+    if (!text.ends_with('\n')) text += '\n';
+  }
+}
+
+// A device tells of its kernels in the log, when the first model is loaded to it; a made-up one of two heads will do.
+int ListKernels(const Arguments& arguments) {
+  if (arguments.Has("json")) throw UsageError("devices: --kernels is text; it cannot be had with --json");
+  const Runtime runtime = MakeRuntime(arguments);
+  for (const skein_device_info& device : Devices(runtime.get())) {
+    TakeLog(runtime.get());
+    CallOptions options(SKEIN_OPTIONS_MODEL);
+    options.Set("device", std::string(device.name));
+    Make<Model>(skein_model_load, runtime.get(), "synthetic:C=128,L=1,V=16", options.get());
+    const std::string log = TakeLog(runtime.get());
+    DataWriter().Write(log.empty() ? std::string(device.name) + ": has no choice of kernels\n" : log);
+  }
+  return 0;
+}
+
 int ListDevices(const Arguments& arguments) {
+  if (arguments.Has("kernels")) return ListKernels(arguments);
   const Session session(arguments);
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   std::vector<std::vector<std::string>> rows = {
@@ -75,7 +106,10 @@ Command DevicesCommand() {
       .name = "devices",
       .synopsis = "[options]",
       .summary = "list the devices that models can run on, the default first",
-      .options = WithRuntimeOptions({{.name = "json", .help = "as a JSON array"}}),
+      .options = WithRuntimeOptions({{.name = "json", .help = "as a JSON array"},
+                                     {.name = "kernels",
+                                      .help = "what each device says of its kernels: which run, for what, and in what "
+                                              "order they are preferred"}}),
       .run = ListDevices,
   };
 }

@@ -5,13 +5,6 @@
 namespace skein::cli {
 namespace {
 
-Runtime MakeRuntime(const Arguments& arguments) {
-  CallOptions options(SKEIN_OPTIONS_RUNTIME);
-  options.Pass(arguments, "threads", "threads");
-  options.Pass(arguments, "plugin-path", "plugin_path");
-  return Make<Runtime>(skein_runtime_create, options.get());
-}
-
 Option ModelOption() {
   return {.name = "model",
           .letter = 'm',
@@ -28,6 +21,13 @@ Option TokenizerOption() {
 }
 
 }  // namespace
+
+Runtime MakeRuntime(const Arguments& arguments) {
+  CallOptions options(SKEIN_OPTIONS_RUNTIME);
+  options.Pass(arguments, "threads", "threads");
+  options.Pass(arguments, "plugin-path", "plugin_path");
+  return Make<Runtime>(skein_runtime_create, options.get());
+}
 
 Option LoraOption() {
   return {.name = "lora",
@@ -89,7 +89,10 @@ Model Session::LoadModel(const Arguments& arguments) const {
 }
 
 Model Session::LoadModel(const Arguments& arguments, CallOptions options) const {
-  const std::string path = ModelPath(arguments);
+  return LoadModel(ModelPath(arguments), arguments, std::move(options));
+}
+
+Model Session::LoadModel(const std::string& path, const Arguments& arguments, CallOptions options) const {
   options.Pass(arguments, "device", "device");
   options.Pass(arguments, "type", "type");
   options.Pass(arguments, "tokenizer", "tokenizer");

@@ -24,6 +24,9 @@ std::vector<Option> WithModelOptions(std::vector<Option> own);
 Option LoraOption();
 Option StateOption();
 
+// A runtime made from the command line, for commands that read the log themselves. The others make a Session.
+Runtime MakeRuntime(const Arguments& arguments);
+
 // A runtime made from the command line, watched by a Monitor. Everything below throws Failure or UsageError.
 class Session {
  public:
@@ -35,6 +38,8 @@ class Session {
   // more.
   Model LoadModel(const Arguments& arguments) const;
   Model LoadModel(const Arguments& arguments, CallOptions options) const;
+  // The same with another path than that of -m.
+  Model LoadModel(const std::string& path, const Arguments& arguments, CallOptions options) const;
 
   // The tokenizer that --tokenizer names, else that of the model file that -m names. The model is not loaded.
   Tokenizer LoadTokenizer(const Arguments& arguments) const;

@@ -647,8 +647,32 @@ TEST_F(CliModelTest, BenchGivesFiguresForEachTest) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json report = json::parse(result.out);
   ASSERT_EQ(report.at("results").size(), 3u);
-  for (const json& entry : report.at("results")) EXPECT_GT(entry.at("tokens_per_second"), 0) << entry;
+  for (const json& entry : report.at("results")) {
+    EXPECT_GT(entry.at("tokens_per_second"), 0) << entry;
+    EXPECT_GT(entry.at("bandwidth_share").at("median"), 0) << entry;
+  }
   EXPECT_GT(report.at("read_bandwidth_bytes_per_second"), 0);
+  EXPECT_GT(report.at("load_seconds"), 0);
+  EXPECT_GT(report.at("loaded_peak_bytes"), report.at("loaded_anonymous_bytes"));
+}
+
+TEST(CliBenchTest, AShapeNeedsNoFileAndTheTypeIsNamed) {
+  for (const char* type : {"bf16", "q8", "q4"}) {
+    const ToolResult result = RunTool({"bench", "--shape", "C=192,L=2,F=500,V=70", "--type", type, "--decode", "2",
+                                       "--prefill", "8", "--streams", "2", "--runs", "1", "--json"});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const json report = json::parse(result.out);
+    EXPECT_EQ(report.at("type"), type);
+    for (const json& entry : report.at("results")) EXPECT_EQ(entry.at("type"), type);
+  }
+  ExpectFailure(RunTool({"bench", "--shape", "0.3B"}), "shape \"0.3B\": expected 0.1B");
+  ExpectUsageError(RunTool({"bench", "--shape", "0.1B", "-m", "x"}), "expected -m or --shape");
+}
+
+TEST(CliDevicesTest, KernelsAreListedForEveryDevice) {
+  const ToolResult result = RunTool({"devices", "--kernels"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("reference: has no choice of kernels"));
 }
 
 }  // namespace

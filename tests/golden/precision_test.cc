@@ -17,18 +17,20 @@ namespace {
 // The limits are the project's for models of some size: this one, of two million parameters, keeps to them as well.
 struct Gate {
   const char* type;
-  double divergence;  // nats a token
+  double least_divergence;  // nats a token; with less, nothing was rounded
+  double divergence;
   double perplexity_increase;
   double agreement;
 
   friend void PrintTo(const Gate& gate, std::ostream* out) { *out << gate.type; }
 };
 
+// float16 holds nearly every bfloat16 of the file.
 constexpr Gate kGates[] = {
-    {"f16", 1e-4, 1e-4, 0.999},
-    {"bf16", 1e-3, 1e-3, 0.99},
-    {"q8", 1e-3, 1e-3, 0.99},
-    {"q4", 0.02, 0.015, 0.93},
+    {"f16", -1e-9, 1e-4, 1e-4, 0.999},
+    {"bf16", 1e-8, 1e-3, 1e-3, 0.99},
+    {"q8", 1e-6, 1e-3, 1e-3, 0.99},
+    {"q4", 1e-4, 0.02, 0.015, 0.93},
 };
 
 class PrecisionTest : public ::testing::TestWithParam<std::tuple<Gate, std::string>> {};
@@ -56,7 +58,7 @@ TEST_P(PrecisionTest, ATextIsPredictedAlmostAsInFloat32) {
   }
   EXPECT_LT(divergence.ExactPerplexity(), 3.0) << "not a text that the model can read";
   EXPECT_LT(divergence.Mean(), gate.divergence);
-  EXPECT_GT(divergence.Mean(), 0.0) << "nothing was rounded";
+  EXPECT_GT(divergence.Mean(), gate.least_divergence);
   EXPECT_LT(divergence.PerplexityIncrease(), gate.perplexity_increase);
   EXPECT_GT(divergence.Agreement(), gate.agreement);
 }

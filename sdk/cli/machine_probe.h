@@ -1,0 +1,52 @@
+// What the machine could do at best, measured: reads from memory, and arithmetic in registers. Other work on the
+// machine changes both from second to second, so measure beside what is to be compared with them.
+#ifndef SKEIN_CLI_MACHINE_PROBE_H_
+#define SKEIN_CLI_MACHINE_PROBE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace skein::cli {
+
+// A kind of arithmetic in which matrices are multiplied.
+enum class Arithmetic {
+  kF32,   // multiply-add of float32
+  kBf16,  // dot products of bfloat16
+  kInt8,  // dot products of bytes
+};
+
+// "f32 multiply-add".
+std::string_view ArithmeticName(Arithmetic arithmetic);
+
+// Threads: one at a time; each measurement starts its own.
+class MachineProbe {
+ public:
+  // Holds 256 MiB. Throws Failure if there is no room.
+  explicit MachineProbe(uint32_t num_threads);
+
+  // Bytes per second that the threads read together from memory, in huge pages where the system has them, as the
+  // backends' weights are: the best of three passes, about 30 ms.
+  double ReadBandwidth();
+
+  // Operations (a multiplication and an addition are two) per second that the threads do together with the fastest
+  // instruction that this processor has for the purpose, operands in registers: the best of three runs of a few
+  // milliseconds. That may be one of a tile unit (AMX). Nothing where no such instruction is known here.
+  std::optional<double> ArithmeticRate(Arithmetic arithmetic) const;
+
+ private:
+  struct Free {
+    void operator()(uint64_t* memory) const { std::free(memory); }
+  };
+
+  const uint32_t num_threads_;
+  const std::unique_ptr<uint64_t, Free> memory_;
+};
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_MACHINE_PROBE_H_
