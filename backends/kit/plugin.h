@@ -4,6 +4,7 @@
 // A Backend has
 //   using Engine
 //   static skein_backend_device Device()        what device_info says
+//   static void Open(const skein_host&)         called whenever the device is opened; refuses by an exception
 //   static constexpr const char *kId, *kDescription   of the plugin
 #ifndef SKEIN_BACKENDS_KIT_PLUGIN_H_
 #define SKEIN_BACKENDS_KIT_PLUGIN_H_
@@ -96,6 +97,7 @@ class BackendTable {
           opened->host.parallel_region == nullptr || opened->host.alloc == nullptr || opened->host.free == nullptr) {
         throw plugin::Error(SKEIN_FAILED_PRECONDITION, "the host lacks threads or memory services");
       }
+      Backend::Open(opened->host);
       *device = opened.release();
     });
   }

@@ -134,7 +134,7 @@ class GenerationSegment final : public Segment {
           bytes += WeightArena::Footprint(size * tensor.form.repeat * sizeof(float));
           break;
         case Use::kTable:
-          bytes += WeightArena::Footprint(size * FloatBytes(type));
+          bytes += WeightArena::Footprint(tensor.shape[0] * RowBytes(type, tensor.shape[1]));
           break;
         case Use::kMatrix:
           bytes +=

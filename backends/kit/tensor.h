@@ -5,21 +5,39 @@
 #include <cstdint>
 
 #include "kit/float_formats.h"
+#include "kit/quantised_formats.h"
 
 namespace skein::kit {
 
+// What matrices may come in, as skein_backend_device.weight_types says it.
+constexpr uint32_t kWeightTypes = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_F16 | 1u << SKEIN_DTYPE_BF16 |
+                                  1u << SKEIN_DTYPE_Q8 | 1u << SKEIN_DTYPE_Q4;
+
+// Bytes of a row of `num_columns` elements, or 0 if `dtype` is none of F32, F16, BF16, Q8, Q4. `num_columns` is below
+// 2^60.
+constexpr uint64_t RowBytes(uint32_t dtype, uint64_t num_columns) {
+  if (!IsQuantised(dtype)) return num_columns * FloatBytes(dtype);
+  const QuantisedLayout layout = LayoutOf(dtype);
+  return layout.NumGroups(num_columns) * layout.group_bytes;
+}
+
 // A matrix [num_rows, num_columns] or a vector (num_rows 1), row-major without gaps, perhaps unaligned. Owns nothing.
 struct TensorView {
-  uint32_t dtype = 0;  // F32, F16 or BF16
+  uint32_t dtype = 0;  // F32, F16, BF16, Q8 or Q4
   uint64_t num_rows = 0;
   uint64_t num_columns = 0;
   const unsigned char* data = nullptr;
 
   uint64_t size() const { return num_rows * num_columns; }
-  uint64_t row_bytes() const { return num_columns * FloatBytes(dtype); }
+  uint64_t row_bytes() const { return RowBytes(dtype, num_columns); }
+  const unsigned char* row(uint64_t index) const { return data + index * row_bytes(); }
   // Expands elements [column, column + count) of a row.
-  void Expand(uint64_t row, uint64_t column, uint64_t count, float* out) const {
-    ExpandFloats(dtype, data + row * row_bytes() + column * FloatBytes(dtype), count, out);
+  void Expand(uint64_t row_index, uint64_t column, uint64_t count, float* out) const {
+    if (IsQuantised(dtype)) {
+      ExpandQuantised(dtype, row(row_index), column, count, out);
+    } else {
+      ExpandFloats(dtype, row(row_index) + column * FloatBytes(dtype), count, out);
+    }
   }
 };
 

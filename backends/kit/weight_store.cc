@@ -30,21 +30,22 @@ TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expecte
   if (!std::equal(shape.begin(), shape.end(), expected.shape.begin(), expected.shape.end())) {
     throw refuse("expected shape " + ShapeText(expected.shape) + ", found " + ShapeText(shape));
   }
-  const uint64_t element_bytes = FloatBytes(tensor.dtype);
-  if (element_bytes == 0) {
-    throw refuse("expected type F32, F16 or BF16, found type " + std::to_string(tensor.dtype));
+  const bool is_vector = expected.use == Use::kVector;
+  if (FloatBytes(tensor.dtype) == 0 && (is_vector || !IsQuantised(tensor.dtype))) {
+    throw refuse(std::string("expected type ") + (is_vector ? "F32, F16 or BF16" : "F32, F16, BF16, Q8 or Q4") +
+                 ", found type " + std::to_string(tensor.dtype));
   }
   uint64_t size = 1;
   for (const uint64_t dim : shape) size = CheckedProduct(size, dim);
-  const uint64_t bytes = CheckedProduct(size, element_bytes);
+  const uint64_t num_rows = is_vector ? 1 : shape[0], num_columns = is_vector ? size : shape[1];
+  const uint64_t bytes = CheckedProduct(num_rows, RowBytes(tensor.dtype, num_columns));
   if (tensor.size_bytes != bytes || tensor.data == nullptr) {
     throw refuse("expected " + std::to_string(bytes) + " bytes of data, found " +
                  std::to_string(tensor.data == nullptr ? 0 : tensor.size_bytes));
   }
-  const bool is_vector = expected.use == Use::kVector;
   return {.dtype = tensor.dtype,
-          .num_rows = is_vector ? 1 : shape[0],
-          .num_columns = is_vector ? size : shape[1],
+          .num_rows = num_rows,
+          .num_columns = num_columns,
           .data = static_cast<const unsigned char*>(tensor.data)};
 }
 

@@ -16,7 +16,15 @@ constexpr uint64_t kWorkPerThread = 1'000'000;
 constexpr uint64_t kTileFloats = uint64_t{kMaxTileRows} * kPanelWidth;
 
 Arithmetic ArithmeticOf(const skein_segment_desc& desc) {
-  return desc.compute_type == SKEIN_DTYPE_BF16 ? Arithmetic::kBf16 : Arithmetic::kF32;
+  switch (desc.compute_type) {
+    case SKEIN_DTYPE_BF16:
+      return Arithmetic::kBf16;
+    case SKEIN_DTYPE_Q8:
+    case SKEIN_DTYPE_Q4:
+      return Arithmetic::kInt8;
+    default:
+      return Arithmetic::kF32;
+  }
 }
 
 std::vector<kit::ExpectedTensor> Matrices(const skein_segment_desc& desc) {
@@ -32,6 +40,11 @@ std::vector<uint32_t> Widths(const skein_segment_desc& desc) {
   return {widths.begin(), widths.end()};
 }
 
+// Those that oneDNN multiplies. It sums in another order with many rows than with few, which 8-bit arithmetic must not.
+std::vector<uint32_t> PrimitiveWidths(const skein_segment_desc& desc) {
+  return ArithmeticOf(desc) == Arithmetic::kInt8 ? std::vector<uint32_t>() : Widths(desc);
+}
+
 PanelPrimitives::Type PrimitivesFor(const skein_segment_desc& desc) {
   return ArithmeticOf(desc) == Arithmetic::kBf16 ? PanelPrimitives::Type::kBf16 : PanelPrimitives::Type::kF32;
 }
@@ -41,15 +54,22 @@ std::vector<PanelPrimitives> MakePrimitives(const skein_host& host, const skein_
   const CallerEnvironment environment;
   std::vector<PanelPrimitives> primitives;
   primitives.reserve(num_threads);
-  const std::vector<uint32_t> widths = Widths(desc);
+  const std::vector<uint32_t> widths = PrimitiveWidths(desc);
   for (uint32_t i = 0; i < num_threads; ++i) primitives.emplace_back(host, PrimitivesFor(desc), widths);
   return primitives;
 }
 
 uint64_t ExpandedFloats(const skein_segment_desc& desc) {
-  if (ArithmeticOf(desc) == Arithmetic::kBf16) return 0;
+  if (ArithmeticOf(desc) != Arithmetic::kF32) return 0;
   const std::vector<uint32_t> widths = Widths(desc);
   return widths.empty() ? 0 : RoundUp(*std::max_element(widths.begin(), widths.end()), 16) * kPanelWidth;
+}
+
+// Most steps that an input has, and what may be read behind them.
+uint64_t NumSteps(const skein_segment_desc& desc) {
+  const std::vector<uint32_t> widths = Widths(desc);
+  const uint32_t widest = widths.empty() ? 0 : *std::max_element(widths.begin(), widths.end());
+  return RoundUp(uint64_t{widest} + ActiveSteps::kReadAhead, 16);
 }
 
 uint64_t ScratchFloats(const skein_segment_desc& desc) {
@@ -57,13 +77,24 @@ uint64_t ScratchFloats(const skein_segment_desc& desc) {
   return kTileFloats + ExpandedFloats(desc) + state;
 }
 
-// For the inputs of the largest Multiply, and the rows that fill up the last tile.
-uint64_t Bf16Elements(const skein_segment_desc& desc) {
-  if (ArithmeticOf(desc) != Arithmetic::kBf16) return 0;
+// For the inputs of the largest Multiply in every form in which its matrices may want them.
+uint64_t InputBytes(const skein_segment_desc& desc) {
+  const Arithmetic arithmetic = ArithmeticOf(desc);
+  if (arithmetic == Arithmetic::kF32) return 0;
   const skein_backend_model& m = desc.model;
-  const uint64_t ranks = 5 * uint64_t{m.rank_mix} + m.rank_decay + m.rank_iclr + m.rank_value + m.rank_gate;
-  const uint64_t width = std::max({6 * uint64_t{m.d_model}, uint64_t{m.d_att}, uint64_t{m.d_ffn}, ranks});
-  return kit::CheckedProduct(uint64_t{desc.max_tokens} + 16, width) + 8 * 32;  // each input begins at a cache line
+  const uint64_t rows = desc.max_tokens;
+  const auto input_bytes = [&](uint64_t width) {
+    uint64_t bytes = PreparedInput::Bytes(InputForm::kBf16, PanelType::kBf16, rows, width);
+    if (arithmetic == Arithmetic::kInt8) {
+      for (const PanelType type : {PanelType::kQ8, PanelType::kQ4}) {
+        bytes += PreparedInput::Bytes(InputForm::kInt8, type, rows, width);
+      }
+    }
+    return bytes;
+  };
+  uint64_t ranks = 5 * input_bytes(m.rank_mix);
+  for (const uint32_t rank : {m.rank_decay, m.rank_iclr, m.rank_value, m.rank_gate}) ranks += input_bytes(rank);
+  return std::max({6 * input_bytes(m.d_model), input_bytes(m.d_att), input_bytes(m.d_ffn), ranks});
 }
 
 uint64_t RowWork(const skein_segment_desc& desc) {
@@ -78,6 +109,7 @@ uint64_t RowWork(const skein_segment_desc& desc) {
 
 Engine::Engine(const skein_host& host, const skein_segment_desc& desc)
     : host_(host),
+      policy_(MatMulPolicy::FromEnvironment()),
       arithmetic_(ArithmeticOf(desc)),
       head_size_(desc.model.head_size),
       num_threads_(std::max(1u, host.concurrency(host.context))),
@@ -86,18 +118,27 @@ Engine::Engine(const skein_host& host, const skein_segment_desc& desc)
       primitives_(MakePrimitives(host, desc, num_threads_)),
       scratch_floats_(ScratchFloats(desc)),
       expanded_floats_(ExpandedFloats(desc)),
+      num_steps_(NumSteps(desc)),
       scratch_(host, kit::CheckedProduct(num_threads_, scratch_floats_), "scratch"),
-      x_bf16_(host, Bf16Elements(desc), "bf16 activations") {}
+      steps_(host, kit::CheckedProduct(num_threads_, num_steps_), "scratch"),
+      inputs_(host, InputBytes(desc), "inputs of products") {}
 
 uint64_t Engine::ScratchBytes(const skein_host& host, const skein_segment_desc& desc) {
   const CallerEnvironment environment;
-  const uint64_t thread_bytes =
-      ScratchFloats(desc) * sizeof(float) + PanelPrimitives::ScratchpadBytes(PrimitivesFor(desc), Widths(desc));
-  return kit::CheckedProduct(host.concurrency(host.context), thread_bytes) + Bf16Elements(desc) * sizeof(uint16_t);
+  const uint64_t thread_bytes = (ScratchFloats(desc) + NumSteps(desc)) * sizeof(float) +
+                                PanelPrimitives::ScratchpadBytes(PrimitivesFor(desc), PrimitiveWidths(desc));
+  return kit::CheckedProduct(host.concurrency(host.context), thread_bytes) + InputBytes(desc);
 }
 
 SharedStep Engine::Share(const kit::Batch& batch) {
-  return {.batch = batch, .arithmetic = arithmetic_, .head_size = head_size_, .x_bf16 = x_bf16_.data()};
+  const bool is_one_token_each = std::all_of(batch.sequences.begin(), batch.sequences.end(),
+                                             [](const kit::Sequence& sequence) { return sequence.num_rows == 1; });
+  return {.batch = batch,
+          .policy = policy_,
+          .arithmetic = arithmetic_,
+          .head_size = head_size_,
+          .is_one_token_each = is_one_token_each,
+          .inputs = inputs_.data()};
 }
 
 Scratch Engine::ScratchOf(uint32_t index) {
@@ -106,6 +147,7 @@ Scratch Engine::ScratchOf(uint32_t index) {
   scratch.tile = scratch_.data() + index * scratch_floats_;
   scratch.expanded = scratch.tile + kTileFloats;
   scratch.state = scratch.expanded + expanded_floats_;
+  scratch.steps = steps_.data() + index * num_steps_;
   return scratch;
 }
 

@@ -50,6 +50,7 @@ class Engine {
   static void CheckSuccess(const SharedStep& shared);
 
   const skein_host& host_;
+  const MatMulPolicy policy_;
   const Arithmetic arithmetic_;
   const uint32_t head_size_;
   const uint32_t num_threads_;
@@ -58,8 +59,10 @@ class Engine {
   std::vector<PanelPrimitives> primitives_;  // per thread
   const uint64_t scratch_floats_;
   const uint64_t expanded_floats_;
-  kit::HostArray<float> scratch_;  // [num_threads][scratch_floats]
-  kit::HostArray<uint16_t> x_bf16_;
+  const uint64_t num_steps_;
+  kit::HostArray<float> scratch_;   // [num_threads][scratch_floats]
+  kit::HostArray<uint32_t> steps_;  // [num_threads][num_steps]
+  kit::HostArray<std::byte> inputs_;
 };
 
 }  // namespace skein::onednn

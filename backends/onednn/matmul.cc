@@ -1,5 +1,12 @@
 #include "onednn/matmul.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+#include "kit/plugin_kit.h"
+#include "onednn/panel_bf16.h"
+#include "onednn/panel_int8.h"
 #include "onednn/panel_kernels.h"
 
 namespace skein::onednn {
@@ -17,7 +24,7 @@ bool RunF32Panel(const PanelProduct& p, const std::byte* f32_panel) noexcept {
       if (!p.primitives->Run(p.num_inputs, rows, x, f32_panel, tile)) return false;
     }
   }
-  MultiplyPanel(PanelType::kF32, f32_panel, p.num_inputs, x, left, tile);
+  MultiplyPanel(PanelType::kF32, f32_panel, p.num_inputs, x, left, tile, p.ahead);
   return true;
 }
 
@@ -29,7 +36,7 @@ bool RunOnednnExpanded(const PanelProduct& p) noexcept {
 }
 
 bool RunPanel(const PanelProduct& p) noexcept {
-  MultiplyPanel(p.type, p.panel, p.num_inputs, p.x, p.num_rows, p.tile);
+  MultiplyPanel(p.type, p.panel, p.num_inputs, p.x, p.num_rows, p.tile, p.ahead);
   return true;
 }
 
@@ -47,35 +54,139 @@ bool RunOnednnBf16(const PanelProduct& p) noexcept {
 }
 
 bool RunPanelBf16(const PanelProduct& p) noexcept {
-  MultiplyPanelBf16(p.panel, p.num_inputs, p.x_bf16, p.num_rows, p.tile);
+  MultiplyPanelBf16(p.panel, p.num_inputs, p.x_bf16, p.num_rows, p.tile, p.ahead);
   return true;
 }
 
-constexpr uint32_t kAnyPanel = Bit(PanelType::kF32) | Bit(PanelType::kF16) | Bit(PanelType::kBf16);
-constexpr uint32_t k16BitPanels = Bit(PanelType::kF16) | Bit(PanelType::kBf16);
+template <MultiplyInt8* kMultiply>
+bool RunInt8(const PanelProduct& p) noexcept {
+  kMultiply(p.type, p.panel, QuantisedPanelOf(p.type).NumGroups(p.num_inputs), p.x_int8, p.num_rows, p.tile, p.ahead);
+  return true;
+}
 
+bool RunSparsePanel(const PanelProduct& p) noexcept {
+  MultiplySparsePanel(p.type, p.panel, p.num_inputs, p.active, p.x, p.num_rows, p.tile);
+  return true;
+}
+
+#if defined(__x86_64__)
+bool RunSparseInt8(const PanelProduct& p) noexcept {
+  MultiplySparsePanelInt8Vnni(p.type, p.panel, QuantisedPanelOf(p.type).NumGroups(p.num_inputs), p.active, p.x_int8,
+                              p.num_rows, p.tile);
+  return true;
+}
+
+template <auto* kMultiply>
+bool RunBf16(const PanelProduct& p) noexcept {
+  kMultiply(p.panel, p.num_inputs, p.x_bf16, p.num_rows, p.tile, p.ahead);
+  return true;
+}
+#endif
+
+constexpr uint32_t kF32 = Bit(PanelType::kF32);
+constexpr uint32_t kBf16 = Bit(PanelType::kBf16);
+constexpr uint32_t kQuantised = Bit(PanelType::kQ8) | Bit(PanelType::kQ4);
+constexpr uint32_t kNotF32 = Bit(PanelType::kF16) | kBf16 | kQuantised;
+constexpr uint32_t kAnyPanel = kF32 | kNotF32;
+constexpr uint32_t kFloats = kAnyPanel & ~kQuantised;
+
+constexpr uint32_t kInF32 = 1u << static_cast<uint32_t>(Arithmetic::kF32);
+constexpr uint32_t kInBf16 = 1u << static_cast<uint32_t>(Arithmetic::kBf16);
+constexpr uint32_t kInInt8 = 1u << static_cast<uint32_t>(Arithmetic::kInt8);
+
+// In 8-bit arithmetic, whose smaller matrices are bf16, the matrix unit takes those at any number of rows: its sums are
+// its own. oneDNN's kernels differ from each other, so they are not for it.
 constexpr MatMulChoice kChoices[] = {
-    // name, arithmetic, panels, min_row_inputs, needs_primitives, run
-    {"onednn_f32", Arithmetic::kF32, Bit(PanelType::kF32), 65536, true, RunOnednnF32},
-    {"onednn_expanded", Arithmetic::kF32, k16BitPanels, 131072, true, RunOnednnExpanded},
-    {"panel", Arithmetic::kF32, kAnyPanel, 0, false, RunPanel},
-    {"onednn_bf16", Arithmetic::kBf16, Bit(PanelType::kBf16), 4096, true, RunOnednnBf16},
-    {"panel_bf16", Arithmetic::kBf16, Bit(PanelType::kBf16), 0, false, RunPanelBf16},
+    // name, arithmetics, form of inputs, panels, tier, min_rows, min_row_inputs, input_step, needs_primitives,
+    // needs_zeros, run
+    {"onednn_f32", kInF32, InputForm::kF32, kF32, Tier::kGeneric, 16, 65536, 1, true, false, RunOnednnF32},
+    {"onednn_expanded", kInF32, InputForm::kF32, kNotF32, Tier::kGeneric, 16, 131072, 1, true, false,
+     RunOnednnExpanded},
+    {"panel_sparse", kInF32 | kInInt8, InputForm::kF32, kFloats, Tier::kGeneric, 1, 0, 1, false, true, RunSparsePanel},
+    {"panel", kInF32 | kInInt8, InputForm::kF32, kAnyPanel, Tier::kGeneric, 1, 0, 1, false, false, RunPanel},
+    {"onednn_bf16", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 5, 4096, 1, true, false, RunOnednnBf16},
+#if defined(__x86_64__)
+    {"amx_bf16", kInInt8, InputForm::kBf16, kBf16, Tier::kAmx, 1, 0, 32, false, false, RunBf16<MultiplyPanelBf16Amx>},
+    {"avx512_bf16", kInBf16 | kInInt8, InputForm::kBf16, kBf16, Tier::kAvx512Bf16, 1, 0, 1, false, false,
+     RunBf16<MultiplyPanelBf16Avx512>},
+#endif
+    {"panel_bf16", kInBf16 | kInInt8, InputForm::kBf16, kBf16, Tier::kGeneric, 1, 0, 1, false, false, RunPanelBf16},
+#if defined(__x86_64__)
+    {"amx_int8", kInInt8, InputForm::kInt8, kQuantised, Tier::kAmx, 8, 0, 1, false, false,
+     RunInt8<MultiplyPanelInt8Amx>},
+    {"avx512_vnni_sparse", kInInt8, InputForm::kInt8, kQuantised, Tier::kAvx512Vnni, 1, 0, 1, false, true,
+     RunSparseInt8},
+    {"avx512_vnni", kInInt8, InputForm::kInt8, kQuantised, Tier::kAvx512Vnni, 1, 0, 1, false, false,
+     RunInt8<MultiplyPanelInt8Vnni>},
+#endif
+    {"panel_int8", kInInt8, InputForm::kInt8, kQuantised, Tier::kGeneric, 1, 0, 1, false, false,
+     RunInt8<MultiplyPanelInt8>},
 };
+
+struct PanelName {
+  PanelType type;
+  const char* name;
+};
+constexpr PanelName kPanelNames[] = {{PanelType::kF32, "f32"},
+                                     {PanelType::kF16, "f16"},
+                                     {PanelType::kBf16, "bf16"},
+                                     {PanelType::kQ8, "q8"},
+                                     {PanelType::kQ4, "q4"}};
+
+constexpr const char* FormName(InputForm form) {
+  if (form == InputForm::kInt8) return "int8";
+  return form == InputForm::kBf16 ? "bf16" : "f32";
+}
+
+bool CanRun(const MatMulChoice& choice, Tier tier, Arithmetic arithmetic, const PanelProduct& product) {
+  return (choice.arithmetics >> static_cast<uint32_t>(arithmetic) & 1) != 0 &&
+         choice.form == InputFormOf(arithmetic, product.type) && choice.Takes(product.type) && choice.tier <= tier &&
+         product.num_inputs % choice.input_step == 0 && (!choice.needs_zeros || product.active.steps != nullptr) &&
+         (!choice.needs_primitives || product.primitives->Has(product.num_inputs));
+}
 
 }  // namespace
 
-bool MatMulChoice::AppliesTo(const PanelProduct& product, Arithmetic wanted) const {
-  return arithmetic == wanted && (panel_types & Bit(product.type)) != 0 &&
-         uint64_t{product.num_rows} * product.num_inputs >= min_row_inputs &&
-         (!needs_primitives || product.primitives->Has(product.num_inputs));
-}
-
 std::span<const MatMulChoice> MatMulChoices() { return kChoices; }
 
-const MatMulChoice& ChooseMatMul(const PanelProduct& product, Arithmetic arithmetic) {
+std::string DescribeMatMulChoices(Tier tier) {
+  std::string lines;
+  for (const MatMulChoice& choice : kChoices) {
+    if (choice.tier > tier) continue;
+    lines += std::string(choice.name) + ": " + FormName(choice.form) + " by";
+    for (const PanelName& panel : kPanelNames) {
+      if (choice.Takes(panel.type)) lines += std::string(" ") + panel.name;
+    }
+    if (choice.min_rows > 1) lines += ", from " + std::to_string(choice.min_rows) + " rows";
+    if (choice.min_row_inputs > 0) lines += ", from " + std::to_string(choice.min_row_inputs) + " rows x inputs";
+    if (choice.needs_zeros) lines += ", of mostly zeros";
+    lines += "\n";
+  }
+  return lines;
+}
+
+MatMulPolicy MatMulPolicy::FromEnvironment() {
+  MatMulPolicy policy = {.tier = UsableTier(), .preferred = nullptr, .ahead = PrefetchDistance()};
+  const char* name = std::getenv("SKEIN_KERNEL");
+  if (name == nullptr || *name == '\0') return policy;
+  policy.preferred = std::find_if(std::begin(kChoices), std::end(kChoices),
+                                  [name](const MatMulChoice& choice) { return std::string_view(name) == choice.name; });
+  if (policy.preferred == std::end(kChoices)) {
+    throw plugin::Error(SKEIN_INVALID_ARGUMENT, std::string("SKEIN_KERNEL: there is no kernel ") + name +
+                                                    "; this processor has\n" + DescribeMatMulChoices(policy.tier));
+  }
+  return policy;
+}
+
+const MatMulChoice& ChooseMatMul(const MatMulPolicy& policy, Arithmetic arithmetic, const PanelProduct& product) {
+  if (policy.preferred != nullptr && CanRun(*policy.preferred, policy.tier, arithmetic, product)) {
+    return *policy.preferred;
+  }
   const MatMulChoice* choice = kChoices;
-  while (!choice->AppliesTo(product, arithmetic)) ++choice;
+  while (!CanRun(*choice, policy.tier, arithmetic, product) || product.num_rows < choice->min_rows ||
+         uint64_t{product.num_rows} * product.num_inputs < choice->min_row_inputs) {
+    ++choice;
+  }
   return *choice;
 }
 

@@ -1,12 +1,16 @@
 // Which kernel multiplies some rows of activations by one panel of weights: a table, from best to plainest, whose last
-// rows always work.
+// row for each form always works.
 #ifndef SKEIN_BACKENDS_ONEDNN_MATMUL_H_
 #define SKEIN_BACKENDS_ONEDNN_MATMUL_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
+#include "onednn/active_steps.h"
+#include "onednn/cpu.h"
+#include "onednn/int8_rows.h"
 #include "onednn/packed_matrix.h"
 #include "onednn/panel_primitives.h"
 
@@ -15,38 +19,74 @@ namespace skein::onednn {
 // Most rows that one call takes.
 constexpr uint32_t kMaxTileRows = PanelPrimitives::kMaxRows;
 
-// In which type activations are multiplied. Sums are float32 in either.
-enum class Arithmetic { kF32, kBf16 };
+// In which form activations are multiplied. Sums of floats are float32 in either.
+enum class InputForm { kF32, kBf16, kInt8 };
 
-// tile = x by a panel. Not all kernels look at all of it.
+// How a segment multiplies.
+enum class Arithmetic {
+  kF32,   // float32 activations over all panels
+  kBf16,  // bf16 activations; all panels are kBf16
+  kInt8,  // 8-bit activations over quantised panels, bf16 over kBf16, float32 over the others; and a row's result does
+          // not depend on how many rows are computed with it
+};
+
+constexpr InputForm InputFormOf(Arithmetic arithmetic, PanelType type) {
+  if (arithmetic == Arithmetic::kF32) return InputForm::kF32;
+  if (type == PanelType::kBf16) return InputForm::kBf16;
+  return IsQuantised(type) ? InputForm::kInt8 : InputForm::kF32;
+}
+
+// tile = x by a panel. Of x, the form that the kernel takes is there.
 struct PanelProduct {
   PanelType type;
   const std::byte* panel;
   uint32_t num_inputs;
   uint32_t num_rows;       // 1 to kMaxTileRows
-  const float* x;          // [num_rows][num_inputs]; for kF32
-  const uint16_t* x_bf16;  // the same in bf16, for kBf16; up to a multiple of 16 rows may be read, and come to nothing
-  float* tile;             // [num_rows, up to a multiple of 16][64]
-  float* expanded;         // scratch for one kF32 panel
-  PanelPrimitives* primitives;  // the calling thread's
+  const float* x;          // [num_rows][num_inputs]
+  const uint16_t* x_bf16;  // the same in bf16; up to a multiple of 16 rows may be read, and come to nothing
+  Int8Rows x_int8;
+  ActiveSteps active;           // of x, with steps of this type of panel
+  float* tile;                  // [num_rows, up to a multiple of 16][64]
+  float* expanded;              // scratch for one kF32 panel
+  uint32_t ahead;               // see prefetch.h
+  PanelPrimitives* primitives;  // the calling thread's; with kInt8 it has none
 };
 
 struct MatMulChoice {
   const char* name;
-  Arithmetic arithmetic;
-  uint32_t panel_types;                               // bit per PanelType
-  uint64_t min_row_inputs;                            // rows times inputs, from where its preparations pay
+  uint32_t arithmetics;  // bit per Arithmetic; with kInt8, a row's result does not depend on the number of rows
+  InputForm form;
+  uint32_t panel_types;  // bit per PanelType
+  Tier tier;             // what it needs of the processor
+  uint32_t min_rows;
+  uint64_t min_row_inputs;                            // rows times inputs; from where its preparations pay
+  uint32_t input_step;                                // inputs are a multiple of it
   bool needs_primitives;                              // of oneDNN, for the width
+  bool needs_zeros;                                   // in the inputs: active steps that are known to be few
   bool (*run)(const PanelProduct& product) noexcept;  // false if oneDNN failed
 
-  bool AppliesTo(const PanelProduct& product, Arithmetic wanted) const;
+  bool Takes(PanelType type) const { return (panel_types >> static_cast<uint32_t>(type) & 1) != 0; }
 };
 
-// From best to plainest, for each arithmetic.
+// From best to plainest, for each form of the inputs.
 std::span<const MatMulChoice> MatMulChoices();
 
-// The first choice that applies.
-const MatMulChoice& ChooseMatMul(const PanelProduct& product, Arithmetic arithmetic);
+// A line per choice that runs on `tier`: name, panels, from how many rows; what `skein devices --kernels` is to show.
+std::string DescribeMatMulChoices(Tier tier);
+
+// How a process chooses.
+struct MatMulPolicy {
+  Tier tier;
+  const MatMulChoice* preferred;  // taken wherever it can run, however few the rows; or NULL
+  uint32_t ahead;                 // bytes by which kernels are to prefetch
+
+  // UsableTier, PrefetchDistance, and the choice that the environment variable SKEIN_KERNEL names. Throws
+  // INVALID_ARGUMENT if there is none of that name.
+  static MatMulPolicy FromEnvironment();
+};
+
+// The first choice that can run the product, and has rows enough.
+const MatMulChoice& ChooseMatMul(const MatMulPolicy& policy, Arithmetic arithmetic, const PanelProduct& product);
 
 }  // namespace skein::onednn
 

@@ -115,10 +115,11 @@ void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
                          .out = &product.out,
                          .out_addresses = nullptr,
                          .num_rows = product.in.count,
-                         .x_bf16 = nullptr};
+                         .prepared = {},
+                         .active = {}};
   }
   const std::span<Operand> used(operands.data(), count);
-  if (shared_.arithmetic == Arithmetic::kBf16) RoundInputs(used);
+  PrepareInputs(used);
   RunMyPanels(used);
   Synchronize();
 }
@@ -139,35 +140,48 @@ void Ops::Head(const Matrix& weight, Rows in, std::span<float* const> out) {
                      .out = nullptr,
                      .out_addresses = out.data(),
                      .num_rows = static_cast<uint32_t>(out.size()),
-                     .x_bf16 = nullptr};
-  if (shared_.arithmetic == Arithmetic::kBf16) RoundInputs({&operand, 1});
+                     .prepared = {},
+                     .active = {}};
+  PrepareInputs({&operand, 1});
   RunMyPanels({&operand, 1});
   Synchronize();
 }
 
-void Ops::RoundInputs(std::span<Operand> operands) {
-  uint16_t* place = shared_.x_bf16;
-  for (Operand& operand : operands) {
-    const auto same = std::find_if(operands.begin(), operands.end(),
-                                   [&operand](const Operand& other) { return other.in.data == operand.in.data; });
-    if (&*same != &operand) {
-      operand.x_bf16 = same->x_bf16;
+void Ops::PrepareInputs(std::span<Operand> operands) {
+  std::byte* place = shared_.inputs;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    Operand& operand = operands[i];
+    const PanelType type = operand.weight->type();
+    const InputForm form = InputFormOf(shared_.arithmetic, type);
+    if (form == InputForm::kF32) continue;
+    const Rows in = {operand.in.data, operand.num_rows, operand.in.width};
+    const auto earlier = operands.first(i);
+    const auto same = std::find_if(earlier.begin(), earlier.end(),
+                                   [&](const Operand& other) { return other.prepared.Is(form, type, in); });
+    if (same != earlier.end()) {
+      operand.prepared = same->prepared;
       continue;
     }
-    operand.x_bf16 = place;
-    const uint64_t size = uint64_t{operand.num_rows} * operand.in.width;
-    const Share share = ShareOf(size, 2 * kLineFloats);
-    RoundToBf16(operand.in.data + share.begin, share.end - share.begin, place + share.begin);
-    place += RoundUp(size, 2 * kLineFloats);
+    operand.prepared = PreparedInput(form, type, in, place);
+    place += PreparedInput::Bytes(form, type, in.count, in.width);
+    const Share share = ShareOf(operand.prepared.num_items());
+    operand.prepared.Fill(share.begin, share.end);
   }
-  Synchronize();
+  if (place != shared_.inputs) Synchronize();
 }
 
-void Ops::RunMyPanels(std::span<const Operand> operands) {
-  // Shares of equal work: a tile costs its rows times its inputs.
-  const auto panel_cost = [](const Operand& operand) { return uint64_t{operand.num_rows} * operand.in.width; };
+void Ops::RunMyPanels(std::span<Operand> operands) {
+  if (operands.size() == 1 && operands[0].num_rows > 0) {  // as the channel-mix's product with its many zeros is
+    Operand& operand = operands[0];
+    operand.active = FindActiveSteps(operand.in.data, operand.in.width, operand.num_rows,
+                                     StepSizeOf(operand.weight->type()), scratch_.steps);
+  }
+  // Shares of equal work: with few rows a tile costs the panel's bytes, and with many the rows times what the bytes
+  // stand for, which grows with them.
   uint64_t total = 0;
-  for (const Operand& operand : operands) total += operand.weight->num_panels() * panel_cost(operand);
+  for (const Operand& operand : operands) {
+    total += operand.weight->num_panels() * operand.weight->panel_bytes() * operand.num_rows;
+  }
   const Share share = ShareOf(total);
 
   uint64_t cost = 0;
@@ -176,7 +190,7 @@ void Ops::RunMyPanels(std::span<const Operand> operands) {
       for (uint32_t row = 0; row < operand.num_rows; row += kMaxTileRows) {
         const uint32_t rows = std::min(kMaxTileRows, operand.num_rows - row);
         if (cost >= share.begin && cost < share.end) RunTile(operand, panel, row, rows);
-        cost += uint64_t{rows} * operand.in.width;
+        cost += operand.weight->panel_bytes() * rows;
       }
     }
   }
@@ -184,17 +198,19 @@ void Ops::RunMyPanels(std::span<const Operand> operands) {
 
 void Ops::RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows) {
   const Matrix& weight = *operand.weight;
-  const PanelProduct product = {
-      .type = weight.type(),
-      .panel = weight.panel(panel),
-      .num_inputs = weight.num_inputs(),
-      .num_rows = num_rows,
-      .x = operand.in[first_row],
-      .x_bf16 = operand.x_bf16 == nullptr ? nullptr : operand.x_bf16 + size_t{first_row} * operand.in.width,
-      .tile = scratch_.tile,
-      .expanded = scratch_.expanded,
-      .primitives = scratch_.primitives};
-  if (!ChooseMatMul(product, shared_.arithmetic).run(product)) shared_.has_failed = true;
+  const PanelProduct product = {.type = weight.type(),
+                                .panel = weight.panel(panel),
+                                .num_inputs = weight.num_inputs(),
+                                .num_rows = num_rows,
+                                .x = operand.in[first_row],
+                                .x_bf16 = operand.prepared.Bf16(first_row),
+                                .x_int8 = operand.prepared.Int8(first_row),
+                                .active = operand.active,
+                                .tile = scratch_.tile,
+                                .expanded = scratch_.expanded,
+                                .ahead = shared_.policy.ahead,
+                                .primitives = scratch_.primitives};
+  if (!ChooseMatMul(shared_.policy, shared_.arithmetic, product).run(product)) shared_.has_failed = true;
 
   const uint32_t column = panel * kPanelWidth;
   std::array<float*, kMaxTileRows> out;
@@ -247,7 +263,7 @@ void Ops::Wkv5(const kit::Wkv5Inputs& in, size_t state, Rows y) {
              sequence.read_state + head_state,
              sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
   });
-  Synchronize();
+  SynchronizeHeads();
 }
 
 void Ops::NormGate(Rows y, const Norm& norm, Rows g) {
@@ -269,26 +285,26 @@ void Ops::DataShift(Rows n, Rows n_before, std::initializer_list<kit::Blend> ble
 
 void Ops::Decay6(Rows w, const float* d) {
   ForMyHeads(w.count, w.width, [&](uint32_t t, size_t begin, size_t end) { Decay6Row(w[t], d, begin, end); });
-  Synchronize();
+  SynchronizeHeads();
 }
 
 void Ops::Decay7(Rows w, const float* w0) {
   ForMyHeads(w.count, w.width, [&](uint32_t t, size_t begin, size_t end) { Decay7Row(w[t], w0, begin, end); });
-  Synchronize();
+  SynchronizeHeads();
 }
 
 void Ops::Keys(Rows k, Rows a, Rows kk, const float* a0, const float* k_k, const float* k_a) {
   ForMyHeads(k.count, k.width, [&](uint32_t t, size_t begin, size_t end) {
     KeysRow(k[t], a[t], kk[t], a0, k_k, k_a, shared_.head_size, begin, end);
   });
-  Synchronize();
+  SynchronizeHeads();
 }
 
 void Ops::ValueResidual(Rows v, Rows v_first, Rows gate, const float* v0) {
   ForMyHeads(v.count, v.width, [&](uint32_t t, size_t begin, size_t end) {
     ValueResidualRow(v[t], v_first[t], gate[t], v0, begin, end);
   });
-  Synchronize();
+  SynchronizeHeads();
 }
 
 void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
@@ -309,7 +325,7 @@ void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
              sequence.read_state + head_state,
              sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
   });
-  Synchronize();
+  SynchronizeHeads();
 }
 
 void Ops::NormBonusGate(Rows y, const Norm& norm, const kit::Wkv7Inputs& in, const float* bonus, Rows g) {

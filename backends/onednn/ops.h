@@ -16,6 +16,7 @@
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"
 #include "onednn/panel_primitives.h"
+#include "onednn/prepared_input.h"
 #include "onednn/spin_barrier.h"
 
 namespace skein::onednn {
@@ -23,9 +24,11 @@ namespace skein::onednn {
 // What the participants of a step share.
 struct SharedStep {
   const kit::Batch& batch;
+  const MatMulPolicy& policy;
   Arithmetic arithmetic;
-  uint32_t head_size;  // 0 in generation 4
-  uint16_t* x_bf16;    // scratch for the inputs of one Multiply, if arithmetic is kBf16
+  uint32_t head_size;      // 0 in generation 4
+  bool is_one_token_each;  // of every sequence
+  std::byte* inputs;       // scratch for the inputs of one Multiply in other forms than float32
 
   SpinBarrier barrier = {};
   std::atomic<bool> has_failed = false;  // oneDNN reported an error; the results are worth nothing
@@ -37,6 +40,7 @@ struct Scratch {
   float* tile;      // [kMaxTileRows][64]
   float* expanded;  // a kF32 panel of the widest matrix
   float* state;     // a wkv matrix, for states that are not kept
+  uint32_t* steps;  // active steps of the widest input (active_steps.h)
 };
 
 class Ops {
@@ -100,15 +104,22 @@ class Ops {
     const kit::Rows* out;         // or NULL:
     float* const* out_addresses;  // one per row
     uint32_t num_rows;
-    const uint16_t* x_bf16;
+    PreparedInput prepared;
+    ActiveSteps active;
   };
-  void RoundInputs(std::span<Operand> operands);
-  void RunMyPanels(std::span<const Operand> operands);
+  // Brings the inputs into the forms in which they will be multiplied, each once, and waits for all participants.
+  void PrepareInputs(std::span<Operand> operands);
+  void RunMyPanels(std::span<Operand> operands);
   void RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows);
   void NormShiftMyRows(kit::Rows x, const kit::Norm& norm, size_t state, std::span<const kit::Blend> blends, Share rows,
                        Share channels);
 
   void Synchronize() { shared_.barrier.Wait(count_); }
+  // Between ops that are cut at heads and read nothing but their own rows and heads. With one token per sequence the
+  // recurrence is cut in the same places, and a participant goes on with what it wrote itself.
+  void SynchronizeHeads() {
+    if (!shared_.is_one_token_each) Synchronize();
+  }
 
   SharedStep& shared_;
   const Scratch scratch_;

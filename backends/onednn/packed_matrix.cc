@@ -11,19 +11,9 @@ namespace {
 
 PanelType TypeFor(uint32_t dtype, uint32_t compute_type) {
   if (compute_type == SKEIN_DTYPE_BF16 || dtype == SKEIN_DTYPE_BF16) return PanelType::kBf16;
+  if (dtype == SKEIN_DTYPE_Q8) return PanelType::kQ8;
+  if (dtype == SKEIN_DTYPE_Q4) return PanelType::kQ4;
   return dtype == SKEIN_DTYPE_F16 ? PanelType::kF16 : PanelType::kF32;
-}
-
-uint64_t PanelBytes(PanelType type, uint64_t num_inputs) {
-  switch (type) {
-    case PanelType::kF32:
-      return RoundUp(num_inputs, 16) * kPanelWidth * sizeof(float);
-    case PanelType::kF16:
-      return num_inputs * kPanelWidth * sizeof(uint16_t);
-    case PanelType::kBf16:
-      return RoundUp(num_inputs, 32) * kPanelWidth * sizeof(uint16_t);
-  }
-  return 0;
 }
 
 // Inputs that are moved at a time: a block of 64 outputs by these stays in the first-level cache.
@@ -45,7 +35,62 @@ void FillPanel(uint64_t num_outputs, uint64_t num_inputs, uint64_t pair, const R
   }
 }
 
+// The four bytes of an output in a step, from the next four bytes of its row.
+uint32_t StepWord(PanelType type, const unsigned char* codes) {
+  uint32_t word;
+  std::memcpy(&word, codes, sizeof(word));
+  if (type == PanelType::kQ8) return word ^ 0x80808080u;
+  // Codes 0 to 7, two in a byte: 0 to 3 go to the low nibbles, 4 to 7 to the high ones.
+  const auto four_codes = [](uint32_t two_bytes) {
+    const uint32_t even = two_bytes & 0x0F0F, odd = two_bytes >> 4 & 0x0F0F;
+    return (even & 0xFF) | (odd & 0xFF) << 8 | (even & 0xFF00) << 8 | (odd & 0xFF00) << 16;
+  };
+  return four_codes(word & 0xFFFF) | four_codes(word >> 16) << 4;
+}
+
+// The codes and scales of `num_outputs` rows from `first_output`, in the order of a quantised panel. Outputs that fill
+// up the panel have scale 0.
+void FillQuantisedPanel(const kit::TensorView& tensor, uint64_t first_output, uint64_t num_outputs, PanelType type,
+                        std::byte* panel) {
+  const QuantisedPanel& layout = QuantisedPanelOf(type);
+  const uint64_t stored_group_bytes = kit::LayoutOf(tensor.dtype).group_bytes;
+  const uint32_t num_groups = layout.NumGroups(static_cast<uint32_t>(tensor.num_columns));
+  for (uint32_t group = 0; group < num_groups; ++group, panel += layout.group_bytes()) {
+    auto* scales = reinterpret_cast<uint16_t*>(panel);
+    auto* words = reinterpret_cast<uint32_t*>(scales + kPanelWidth);
+    for (uint32_t output = 0; output < kPanelWidth; ++output) {
+      if (output >= num_outputs) {
+        scales[output] = 0;
+        for (uint32_t step = 0; step < layout.num_steps(); ++step) words[step * kPanelWidth + output] = 0;
+        continue;
+      }
+      const unsigned char* from = tensor.row(first_output + output) + group * stored_group_bytes;
+      scales[output] = kit::ScaleBits(from);
+      for (uint32_t step = 0; step < layout.num_steps(); ++step) {
+        words[step * kPanelWidth + output] = StepWord(type, from + kit::kScaleBytes + 4 * step);
+      }
+    }
+  }
+}
+
 }  // namespace
+
+uint64_t PackedMatrix::PanelBytes(PanelType type, uint64_t num_inputs) {
+  switch (type) {
+    case PanelType::kF32:
+      return RoundUp(num_inputs, 16) * kPanelWidth * sizeof(float);
+    case PanelType::kF16:
+      return num_inputs * kPanelWidth * sizeof(uint16_t);
+    case PanelType::kBf16:
+      return RoundUp(num_inputs, 32) * kPanelWidth * sizeof(uint16_t);
+    case PanelType::kQ8:
+    case PanelType::kQ4: {
+      const QuantisedPanel& layout = QuantisedPanelOf(type);
+      return layout.NumGroups(static_cast<uint32_t>(num_inputs)) * layout.group_bytes();
+    }
+  }
+  return 0;
+}
 
 PackedMatrix::PackedMatrix(kit::WeightArena& arena, uint64_t num_outputs, uint64_t num_inputs, uint32_t dtype,
                            uint32_t compute_type)
@@ -64,14 +109,17 @@ void PackedMatrix::Pack(const kit::TensorView& tensor) noexcept {
     const uint64_t first_output = uint64_t{index} * kPanelWidth;
     const uint64_t count = std::min<uint64_t>(kPanelWidth, num_outputs_ - first_output);
     std::byte* panel = data_ + index * panel_bytes_;
+    if (IsQuantised(type_)) {
+      FillQuantisedPanel(tensor, first_output, count, type_, panel);
+      continue;
+    }
     const bool is_full = count == kPanelWidth && num_inputs_ % kBlock == 0;
     if (!is_full) std::memset(panel, 0, panel_bytes_);
     const auto read_floats = [&](uint64_t output, uint64_t input, uint64_t n, float* row) {
       tensor.Expand(first_output + output, input, n, row);
     };
     const auto read_bits = [&](uint64_t output, uint64_t input, uint64_t n, uint16_t* row) {
-      std::memcpy(row, tensor.data + (first_output + output) * tensor.row_bytes() + input * sizeof(uint16_t),
-                  n * sizeof(uint16_t));
+      std::memcpy(row, tensor.row(first_output + output) + input * sizeof(uint16_t), n * sizeof(uint16_t));
     };
     const auto read_rounded = [&](uint64_t output, uint64_t input, uint64_t n, uint16_t* row) {
       float floats[kBlock];

@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "onednn/prefetch.h"
+#include "onednn/row_blocks.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "onednn/panel_kernels.cc"
 #include <hwy/foreach_target.h>
@@ -13,38 +16,109 @@ namespace skein::onednn::HWY_NAMESPACE {
 
 // --- how weights and activations are read ---
 
-// Weights: kInputs consecutive inputs of one vector of outputs are read at a time, as float32.
+// Weights: kInputs consecutive inputs of one vector of outputs are read at a time, as float32, and what lies `ahead`
+// bytes behind them is asked for.
 struct F32Weights {
   static constexpr size_t kInputs = 1;
+  static constexpr size_t kInputsPerElement = 1;
   const float* panel;
+  uint32_t ahead = 0;
 
   template <class D, class V>
   HWY_INLINE void Load(D d, size_t input, size_t column, V* weights) const {
-    weights[0] = hn::Load(d, panel + input * kPanelWidth + column);
+    const float* at = panel + input * kPanelWidth + column;
+    PrefetchAhead(at, ahead);
+    weights[0] = hn::Load(d, at);
   }
 };
 
 struct F16Weights {
   static constexpr size_t kInputs = 1;
+  static constexpr size_t kInputsPerElement = 1;
   const hwy::float16_t* panel;
+  uint32_t ahead = 0;
 
   template <class D, class V>
   HWY_INLINE void Load(D d, size_t input, size_t column, V* weights) const {
     const hn::Rebind<hwy::float16_t, D> d16;
-    weights[0] = hn::PromoteTo(d, hn::LoadU(d16, panel + input * kPanelWidth + column));
+    const hwy::float16_t* at = panel + input * kPanelWidth + column;
+    PrefetchAhead(at, ahead);
+    weights[0] = hn::PromoteTo(d, hn::LoadU(d16, at));
   }
 };
 
 struct Bf16Weights {
   static constexpr size_t kInputs = 2;
+  static constexpr size_t kInputsPerElement = 2;
   const uint32_t* panel;
+  uint32_t ahead = 0;
 
   template <class D, class V>
   HWY_INLINE void Load(D d, size_t input, size_t column, V* weights) const {
     const hn::Rebind<uint32_t, D> du;
-    const auto pair = hn::Load(du, panel + input / 2 * kPanelWidth + column);
+    const uint32_t* at = panel + input / 2 * kPanelWidth + column;
+    PrefetchAhead(at, ahead);
+    const auto pair = hn::Load(du, at);
     weights[0] = hn::BitCast(d, hn::ShiftLeft<16>(pair));
     weights[1] = hn::BitCast(d, hn::And(pair, hn::Set(du, 0xFFFF0000u)));
+  }
+};
+
+// The step of a quantised panel that holds an input.
+struct QuantisedStep {
+  const hwy::float16_t* scales;
+  const uint32_t* codes;  // four bytes per output
+  float zero_point;
+
+  HWY_INLINE QuantisedStep(const QuantisedPanel& layout, const std::byte* panel, size_t input)
+      : scales(reinterpret_cast<const hwy::float16_t*>(panel + input / layout.group_size * layout.group_bytes())),
+        codes(reinterpret_cast<const uint32_t*>(scales + kPanelWidth) +
+              input % layout.group_size / layout.step_size * kPanelWidth),
+        zero_point(static_cast<float>(layout.zero_point)) {}
+
+  template <class D>
+  HWY_INLINE hn::Vec<D> Scale(D d, size_t column) const {
+    return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::float16_t, D>(), scales + column));
+  }
+  template <class D, class V>
+  HWY_INLINE hn::Vec<D> Number(D d, V code) const {
+    return hn::Sub(hn::ConvertTo(d, hn::BitCast(hn::Rebind<int32_t, D>(), code)), hn::Set(d, zero_point));
+  }
+};
+
+// Codes as numbers, times their group's scale.
+struct Q8Weights {
+  static constexpr size_t kInputs = 4;
+  const std::byte* panel;
+
+  template <class D, class V>
+  HWY_INLINE void Load(D d, size_t input, size_t column, V* weights) const {
+    const hn::Rebind<uint32_t, D> du;
+    const QuantisedStep step(kQ8Panel, panel, input);
+    const V scale = step.Scale(d, column);
+    auto codes = hn::LoadU(du, step.codes + column);
+    SKEIN_UNROLL
+    for (size_t i = 0; i < 4; ++i, codes = hn::ShiftRight<8>(codes)) {
+      weights[i] = hn::Mul(step.Number(d, hn::And(codes, hn::Set(du, 0xFF))), scale);
+    }
+  }
+};
+
+struct Q4Weights {
+  static constexpr size_t kInputs = 8;
+  const std::byte* panel;
+
+  template <class D, class V>
+  HWY_INLINE void Load(D d, size_t input, size_t column, V* weights) const {
+    const hn::Rebind<uint32_t, D> du;
+    const QuantisedStep step(kQ4Panel, panel, input);
+    const V scale = step.Scale(d, column);
+    auto codes = hn::LoadU(du, step.codes + column);
+    SKEIN_UNROLL
+    for (size_t i = 0; i < 4; ++i, codes = hn::ShiftRight<8>(codes)) {
+      weights[i] = hn::Mul(step.Number(d, hn::And(codes, hn::Set(du, 15))), scale);
+      weights[i + 4] = hn::Mul(step.Number(d, hn::And(hn::ShiftRight<4>(codes), hn::Set(du, 15))), scale);
+    }
   }
 };
 
@@ -58,31 +132,71 @@ HWY_INLINE float ToFloat(uint16_t bf16) {
 
 // --- products ---
 
+// Which inputs are multiplied: add(first input, number) is called for whole steps of the weights, and for what is left
+// of the last one.
+struct AllInputs {
+  template <class Weights, class Add>
+  HWY_INLINE void ForEachStep(const Weights&, size_t num_inputs, const Add& add) const {
+    size_t input = 0;
+    for (; input + Weights::kInputs <= num_inputs; input += Weights::kInputs) add(input, Weights::kInputs);
+    if (input < num_inputs) add(input, num_inputs - input);
+  }
+};
+
+struct ActiveInputs {
+  const ActiveSteps& active;
+
+  template <class Weights, class Add>
+  HWY_INLINE void ForEachStep(const Weights& weights, size_t num_inputs, const Add& add) const {
+    constexpr size_t kStepBytes = Weights::kInputs * kPanelWidth * sizeof(*weights.panel) / Weights::kInputsPerElement;
+    const auto* bytes = reinterpret_cast<const std::byte*>(weights.panel);
+    for (uint32_t i = 0; i < active.count; ++i) {
+      // No stream for the processor to foresee: every line is asked for here.
+      const std::byte* ahead = bytes + active.steps[i + ActiveSteps::kReadAhead] * kStepBytes;
+      for (size_t line = 0; line < kStepBytes; line += 64) PrefetchAhead(ahead + line, 0);
+      const size_t input = size_t{active.steps[i]} * Weights::kInputs;
+      if (input + Weights::kInputs <= num_inputs) {
+        add(input, Weights::kInputs);
+      } else {
+        add(input, num_inputs - input);
+      }
+    }
+  }
+};
+
 // kRows rows by kVectors vectors of outputs, sums in registers.
-template <size_t kRows, size_t kVectors, class D, class Weights, typename X>
-HWY_INLINE void MultiplyBlock(D d, const Weights& weights, size_t num_inputs, const X* HWY_RESTRICT x, size_t column,
-                              float* HWY_RESTRICT tile) {
+template <size_t kRows, size_t kVectors, class D, class Weights, class Inputs, typename X>
+HWY_INLINE void MultiplyBlock(D d, const Weights& weights, const Inputs& inputs, size_t num_inputs,
+                              const X* HWY_RESTRICT x, size_t column, float* HWY_RESTRICT tile) {
   using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
   V sums[kRows][kVectors];
+  SKEIN_UNROLL
   for (size_t r = 0; r < kRows; ++r) {
+    SKEIN_UNROLL
     for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d);
   }
-  const auto add_inputs = [&](size_t input, size_t count) HWY_ATTR {
+  // Inlined at both places, or the sums would lie in memory.
+  const auto add_inputs = [&](size_t input, size_t count) HWY_ATTR __attribute__((always_inline)) {
     V w[kVectors][Weights::kInputs];
+    SKEIN_UNROLL
     for (size_t v = 0; v < kVectors; ++v) weights.Load(d, input, column + v * lanes, w[v]);
-    for (size_t i = 0; i < count; ++i) {
+    SKEIN_UNROLL
+    for (size_t i = 0; i < Weights::kInputs; ++i) {
+      if (i == count) break;
+      SKEIN_UNROLL
       for (size_t r = 0; r < kRows; ++r) {
         const V value = hn::Set(d, ToFloat(x[r * num_inputs + input + i]));
+        SKEIN_UNROLL
         for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(w[v][i], value, sums[r][v]);
       }
     }
   };
-  size_t input = 0;
-  for (; input + Weights::kInputs <= num_inputs; input += Weights::kInputs) add_inputs(input, Weights::kInputs);
-  if (input < num_inputs) add_inputs(input, num_inputs - input);
+  inputs.template ForEachStep<Weights>(weights, num_inputs, add_inputs);
 
+  SKEIN_UNROLL
   for (size_t r = 0; r < kRows; ++r) {
+    SKEIN_UNROLL
     for (size_t v = 0; v < kVectors; ++v) {
       hn::StoreU(sums[r][v], d, tile + r * kPanelWidth + column + v * lanes);
     }
@@ -90,66 +204,71 @@ HWY_INLINE void MultiplyBlock(D d, const Weights& weights, size_t num_inputs, co
 }
 
 // Vectors of outputs per block, so that sums and weights fit the registers: 32 of them with 16 lanes, 16 otherwise.
-template <class D, class Weights, typename X, size_t kRows>
-HWY_INLINE void MultiplyRows(D d, const Weights& weights, size_t num_inputs, const X* x, float* tile) {
+template <size_t kRows, class D, class Weights, class Inputs, typename X>
+HWY_INLINE void MultiplyRows(D d, const Weights& weights, const Inputs& inputs, size_t num_inputs, const X* x,
+                             float* tile) {
   constexpr size_t kLanes = hn::MaxLanes(D());
   constexpr size_t kVectors = kLanes == 16 ? 4 : (kRows == 1 ? 8 : 4);
   for (size_t column = 0; column < kPanelWidth; column += kVectors * kLanes) {
-    MultiplyBlock<kRows, kVectors>(d, weights, num_inputs, x, column, tile);
+    MultiplyBlock<kRows, kVectors>(d, weights, inputs, num_inputs, x, column, tile);
   }
 }
 
 template <class Weights, typename X>
-HWY_INLINE void MultiplyTile(const Weights& weights, size_t num_inputs, const X* x, size_t num_rows, float* tile) {
-  const Floats d;
-  constexpr size_t kMaxRows = hn::MaxLanes(Floats()) == 16 ? 6 : 3;
-  // Even blocks: 8 rows are 4 + 4, not 6 + 2.
-  size_t num_blocks = (num_rows + kMaxRows - 1) / kMaxRows;
-  for (; num_blocks > 0; --num_blocks) {
-    const size_t rows = (num_rows + num_blocks - 1) / num_blocks;
-    switch (rows) {
-      case 1:
-        MultiplyRows<Floats, Weights, X, 1>(d, weights, num_inputs, x, tile);
-        break;
-      case 2:
-        MultiplyRows<Floats, Weights, X, 2>(d, weights, num_inputs, x, tile);
-        break;
-      case 3:
-        MultiplyRows<Floats, Weights, X, 3>(d, weights, num_inputs, x, tile);
-        break;
-      case 4:
-        MultiplyRows<Floats, Weights, X, 4>(d, weights, num_inputs, x, tile);
-        break;
-      case 5:
-        MultiplyRows<Floats, Weights, X, 5>(d, weights, num_inputs, x, tile);
-        break;
-      default:
-        MultiplyRows<Floats, Weights, X, 6>(d, weights, num_inputs, x, tile);
-        break;
-    }
-    x += rows * num_inputs;
-    tile += rows * kPanelWidth;
-    num_rows -= rows;
+HWY_INLINE void MultiplyTile(const Weights& weights, size_t num_inputs, const X* x, uint32_t num_rows, float* tile) {
+  constexpr uint32_t kMaxRows = hn::MaxLanes(Floats()) == 16 ? 6 : 3;
+  ForEachRowBlock<kMaxRows>(num_rows, [&](auto rows, size_t first_row) HWY_ATTR {
+    MultiplyRows<rows()>(Floats(), weights, AllInputs(), num_inputs, x + first_row * num_inputs,
+                         tile + first_row * kPanelWidth);
+  });
+}
+
+template <class Weights>
+HWY_INLINE void MultiplySparseTile(const Weights& weights, size_t num_inputs, const ActiveSteps& active, const float* x,
+                                   uint32_t num_rows, float* tile) {
+  constexpr uint32_t kMaxRows = hn::MaxLanes(Floats()) == 16 ? 4 : 3;
+  ForEachRowBlock<kMaxRows>(num_rows, [&](auto rows, size_t first_row) HWY_ATTR {
+    MultiplyRows<rows()>(Floats(), weights, ActiveInputs{active}, num_inputs, x + first_row * num_inputs,
+                         tile + first_row * kPanelWidth);
+  });
+}
+
+void MultiplySparsePanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active,
+                         const float* x, uint32_t num_rows, float* tile) {
+  if (type == PanelType::kF32) {
+    MultiplySparseTile(F32Weights{reinterpret_cast<const float*>(panel)}, num_inputs, active, x, num_rows, tile);
+  } else if (type == PanelType::kF16) {
+    MultiplySparseTile(F16Weights{reinterpret_cast<const hwy::float16_t*>(panel)}, num_inputs, active, x, num_rows,
+                       tile);
+  } else {
+    MultiplySparseTile(Bf16Weights{reinterpret_cast<const uint32_t*>(panel)}, num_inputs, active, x, num_rows, tile);
   }
 }
 
 void MultiplyPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const float* x, uint32_t num_rows,
-                   float* tile) {
+                   float* tile, uint32_t ahead) {
   switch (type) {
     case PanelType::kF32:
-      MultiplyTile(F32Weights{reinterpret_cast<const float*>(panel)}, num_inputs, x, num_rows, tile);
+      MultiplyTile(F32Weights{reinterpret_cast<const float*>(panel), ahead}, num_inputs, x, num_rows, tile);
       break;
     case PanelType::kF16:
-      MultiplyTile(F16Weights{reinterpret_cast<const hwy::float16_t*>(panel)}, num_inputs, x, num_rows, tile);
+      MultiplyTile(F16Weights{reinterpret_cast<const hwy::float16_t*>(panel), ahead}, num_inputs, x, num_rows, tile);
       break;
     case PanelType::kBf16:
-      MultiplyTile(Bf16Weights{reinterpret_cast<const uint32_t*>(panel)}, num_inputs, x, num_rows, tile);
+      MultiplyTile(Bf16Weights{reinterpret_cast<const uint32_t*>(panel), ahead}, num_inputs, x, num_rows, tile);
+      break;
+    case PanelType::kQ8:
+      MultiplyTile(Q8Weights{panel}, num_inputs, x, num_rows, tile);
+      break;
+    case PanelType::kQ4:
+      MultiplyTile(Q4Weights{panel}, num_inputs, x, num_rows, tile);
       break;
   }
 }
 
-void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows, float* tile) {
-  MultiplyTile(Bf16Weights{reinterpret_cast<const uint32_t*>(panel)}, num_inputs, x, num_rows, tile);
+void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows, float* tile,
+                       uint32_t ahead) {
+  MultiplyTile(Bf16Weights{reinterpret_cast<const uint32_t*>(panel), ahead}, num_inputs, x, num_rows, tile);
 }
 
 // --- around oneDNN's products ---
@@ -168,13 +287,25 @@ HWY_INLINE void Expand(const Weights& weights, size_t num_inputs, float* HWY_RES
 }
 
 void ExpandPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, float* out) {
-  // What follows the last input is multiplied by nothing but must not be NaN. An odd last pair brings its own zeros.
+  // What follows the last input is multiplied by nothing but must not be NaN. Inputs that are read together with the
+  // last one bring their own zeros.
   const size_t written = num_inputs;
   std::memset(out + written * kPanelWidth, 0, (RoundUp(num_inputs, 16) - written) * kPanelWidth * sizeof(float));
-  if (type == PanelType::kF16) {
-    Expand(F16Weights{reinterpret_cast<const hwy::float16_t*>(panel)}, num_inputs, out);
-  } else {
-    Expand(Bf16Weights{reinterpret_cast<const uint32_t*>(panel)}, num_inputs, out);
+  switch (type) {
+    case PanelType::kF32:
+      break;
+    case PanelType::kF16:
+      Expand(F16Weights{reinterpret_cast<const hwy::float16_t*>(panel)}, num_inputs, out);
+      break;
+    case PanelType::kBf16:
+      Expand(Bf16Weights{reinterpret_cast<const uint32_t*>(panel)}, num_inputs, out);
+      break;
+    case PanelType::kQ8:
+      Expand(Q8Weights{panel}, num_inputs, out);
+      break;
+    case PanelType::kQ4:
+      Expand(Q4Weights{panel}, num_inputs, out);
+      break;
   }
 }
 
@@ -242,17 +373,24 @@ namespace skein::onednn {
 
 HWY_EXPORT(MultiplyPanel);
 HWY_EXPORT(MultiplyPanelBf16);
+HWY_EXPORT(MultiplySparsePanel);
 HWY_EXPORT(ExpandPanel);
 HWY_EXPORT(RoundToBf16);
 HWY_EXPORT(FinishTile);
 
 void MultiplyPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const float* x, uint32_t num_rows,
-                   float* tile) {
-  HWY_DYNAMIC_DISPATCH(MultiplyPanel)(type, panel, num_inputs, x, num_rows, tile);
+                   float* tile, uint32_t ahead) {
+  HWY_DYNAMIC_DISPATCH(MultiplyPanel)(type, panel, num_inputs, x, num_rows, tile, ahead);
 }
 
-void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows, float* tile) {
-  HWY_DYNAMIC_DISPATCH(MultiplyPanelBf16)(panel, num_inputs, x, num_rows, tile);
+void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows, float* tile,
+                       uint32_t ahead) {
+  HWY_DYNAMIC_DISPATCH(MultiplyPanelBf16)(panel, num_inputs, x, num_rows, tile, ahead);
+}
+
+void MultiplySparsePanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active,
+                         const float* x, uint32_t num_rows, float* tile) {
+  HWY_DYNAMIC_DISPATCH(MultiplySparsePanel)(type, panel, num_inputs, active, x, num_rows, tile);
 }
 
 void ExpandPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, float* out) {

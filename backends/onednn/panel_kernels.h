@@ -7,19 +7,25 @@
 #include <cstdint>
 
 #include "kit/ops.h"
+#include "onednn/active_steps.h"
 #include "onednn/packed_matrix.h"
 
 namespace skein::onednn {
 
 // tile [num_rows][64] = x [num_rows][num_inputs] by a panel, in float32. Any number of rows; the panel is read once for
-// every six rows or fewer.
+// every six rows or fewer. `ahead`: see prefetch.h.
 void MultiplyPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const float* x, uint32_t num_rows,
-                   float* tile);
+                   float* tile, uint32_t ahead);
 
 // The same with x in bf16; the panel is kBf16.
-void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows, float* tile);
+void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows, float* tile,
+                       uint32_t ahead);
 
-// The panel as a kF32 panel, exactly: out [num_inputs, up to a multiple of 16][64]. `type` is kF16 or kBf16.
+// MultiplyPanel over the active steps alone. `type` is kF32, kF16 or kBf16; up to kMaxSparseRows rows.
+void MultiplySparsePanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active,
+                         const float* x, uint32_t num_rows, float* tile);
+
+// The panel as a kF32 panel, exactly: out [num_inputs, up to a multiple of 16][64]. `type` is any but kF32.
 void ExpandPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, float* out);
 
 // out[i] = x[i] in bf16, to nearest, ties to even.

@@ -61,6 +61,28 @@ PanelPrimitives::Entry PanelPrimitives::MakeEntry(Type type, uint32_t num_inputs
            {DNNL_ARG_SCRATCHPAD, memory(plan.scratchpad_desc(), scratchpad_.data())}}};
 }
 
+void PanelPrimitives::LimitTo(Tier tier) {
+  switch (tier) {
+    case Tier::kGeneric:
+      dnnl::set_max_cpu_isa(dnnl::cpu_isa::sse41);
+      break;
+    case Tier::kAvx2:
+      dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
+      break;
+    case Tier::kAvx512:
+      dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core);
+      break;
+    case Tier::kAvx512Vnni:
+      dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core_vnni);
+      break;
+    case Tier::kAvx512Bf16:
+      dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core_bf16);
+      break;
+    case Tier::kAmx:
+      break;
+  }
+}
+
 uint64_t PanelPrimitives::ScratchpadBytes(Type type, std::span<const uint32_t> num_inputs) {
   const dnnl::engine engine = CpuEngine();
   uint64_t bytes = 0;

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "kit/host_memory.h"
+#include "onednn/cpu.h"
 
 namespace skein::onednn {
 
@@ -27,6 +28,9 @@ class PanelPrimitives {
   // `num_inputs`: the widths. Where oneDNN has nothing better than its reference loops, or fails, there is no
   // primitive.
   PanelPrimitives(const skein_host& host, Type type, std::span<const uint32_t> num_inputs);
+
+  // Keeps oneDNN, in the whole process, from instructions above `tier`. In vain once oneDNN has run anything.
+  static void LimitTo(Tier tier);
 
   // Memory that an object takes from the host, found without making primitives.
   static uint64_t ScratchpadBytes(Type type, std::span<const uint32_t> num_inputs);

@@ -2,7 +2,11 @@
 // kernels.
 #include "kit/plugin.h"
 
+#include <string>
+
+#include "onednn/cpu.h"
 #include "onednn/engine.h"
+#include "onednn/matmul.h"
 
 namespace skein::onednn {
 namespace {
@@ -12,12 +16,23 @@ struct Backend {
   static constexpr const char* kId = "onednn";
   static constexpr const char* kDescription = "CPUs, with oneDNN and Highway";
 
+  // Says in the log what it will run with.
+  static void Open(const skein_host& host) {
+    const MatMulPolicy policy = MatMulPolicy::FromEnvironment();
+    if (host.log == nullptr) return;
+    constexpr uint32_t kDebug = 0;
+    const std::string text =
+        std::string("cpu: tier ") + TierName(policy.tier) + "; kernels:\n" + DescribeMatMulChoices(policy.tier);
+    host.log(host.context, kDebug, text.data(), text.size());
+  }
+
   static skein_backend_device Device() {
+    constexpr uint32_t kInt8Types = 1u << SKEIN_DTYPE_Q8 | 1u << SKEIN_DTYPE_Q4;
     return {
         .struct_size = sizeof(skein_backend_device),
-        .weight_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_F16 | 1u << SKEIN_DTYPE_BF16,
-        .compute_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_BF16,
-        .deterministic_types = 0,
+        .weight_types = kit::kWeightTypes,
+        .compute_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_BF16 | kInt8Types,
+        .deterministic_types = kInt8Types,
         .generations = kit::kGenerations,
         .features = SKEIN_FEATURE_HIDDEN,
         .rank = 100,

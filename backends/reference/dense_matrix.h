@@ -20,7 +20,7 @@ class DenseMatrix {
   }
 
   void Pack(const kit::TensorView& tensor) noexcept {
-    kit::ExpandFloats(tensor.dtype, tensor.data, tensor.size(), values_);
+    for (uint64_t row = 0; row < num_rows_; ++row) tensor.Expand(row, 0, num_columns_, values_ + row * num_columns_);
   }
 
   uint64_t num_rows() const { return num_rows_; }

@@ -34,11 +34,13 @@ struct Backend {
   static constexpr const char* kId = "reference";
   static constexpr const char* kDescription = "plain float32 loops on one thread: the definition of every op";
 
+  static void Open(const skein_host& /*host*/) {}
+
   static skein_backend_device Device() {
     constexpr uint32_t kAutoAndF32 = 1u << SKEIN_DTYPE_NONE | 1u << SKEIN_DTYPE_F32;
     return {
         .struct_size = sizeof(skein_backend_device),
-        .weight_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_F16 | 1u << SKEIN_DTYPE_BF16,
+        .weight_types = kit::kWeightTypes,
         .compute_types = 1u << SKEIN_DTYPE_F32,
         .deterministic_types = kAutoAndF32,
         .generations = kit::kGenerations,

@@ -1,0 +1,118 @@
+#include "onednn/cpu.h"
+
+#include <hwy/highway.h>
+#include <hwy/targets.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "kit/plugin_kit.h"
+#include "onednn/panel_primitives.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace skein::onednn {
+namespace {
+
+constexpr Tier kTiers[] = {Tier::kGeneric,    Tier::kAvx2,       Tier::kAvx512,
+                           Tier::kAvx512Vnni, Tier::kAvx512Bf16, Tier::kAmx};
+
+#if defined(__x86_64__)
+// Whether there is AMX, for 8 bits and bf16, and Linux lets this process have its registers, which must be asked for.
+bool HasAmx() {
+  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25;  // EDX of leaf 7
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || (~edx & (kBf16 | kTile | kInt8)) != 0) return false;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
+
+// Takes from Highway what is above `tier`.
+void LimitHighway(Tier tier) {
+#if defined(__x86_64__)
+  constexpr int64_t kAbove512 = HWY_AVX3 | HWY_AVX3_DL;
+  if (tier < Tier::kAvx512) hwy::DisableTargets(tier < Tier::kAvx2 ? kAbove512 | HWY_AVX2 : kAbove512);
+#else
+  static_cast<void>(tier);
+#endif
+}
+
+Tier LimitTier() {
+  const Tier detected = DetectTier();
+  const char* name = std::getenv("SKEIN_CPU");
+  if (name == nullptr || *name == '\0') return detected;
+  const auto* limit = std::find_if(std::begin(kTiers), std::end(kTiers),
+                                   [name](Tier tier) { return std::string_view(name) == TierName(tier); });
+  if (limit == std::end(kTiers)) {
+    std::string names;
+    for (const Tier tier : kTiers) names += (names.empty() ? "" : ", ") + std::string(TierName(tier));
+    throw plugin::Error(SKEIN_INVALID_ARGUMENT, "SKEIN_CPU: expected one of " + names + ", found " + name);
+  }
+  const Tier usable = std::min(detected, *limit);
+  if (usable < detected) {
+    LimitHighway(usable);
+    PanelPrimitives::LimitTo(usable);
+  }
+  return usable;
+}
+
+}  // namespace
+
+const char* TierName(Tier tier) {
+  switch (tier) {
+    case Tier::kGeneric:
+      break;
+    case Tier::kAvx2:
+      return "avx2";
+    case Tier::kAvx512:
+      return "avx512";
+    case Tier::kAvx512Vnni:
+      return "avx512_vnni";
+    case Tier::kAvx512Bf16:
+      return "avx512_bf16";
+    case Tier::kAmx:
+      return "amx";
+  }
+  return "generic";
+}
+
+std::span<const Tier> Tiers() { return kTiers; }
+
+Tier DetectTier() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Tier::kGeneric;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
+    return Tier::kAvx2;
+  }
+  if (!__builtin_cpu_supports("avx512vnni")) return Tier::kAvx512;
+  if (!__builtin_cpu_supports("avx512bf16")) return Tier::kAvx512Vnni;
+  return HasAmx() ? Tier::kAmx : Tier::kAvx512Bf16;
+#else
+  return Tier::kGeneric;
+#endif
+}
+
+Tier UsableTier() {
+  static const Tier tier = LimitTier();
+  return tier;
+}
+
+uint32_t PrefetchDistance() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_is("intel")) return 1024;
+#endif
+  return 0;
+}
+
+}  // namespace skein::onednn
