@@ -4,7 +4,9 @@
 //   step_bench --benchmark_filter=decode
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -24,8 +26,8 @@ struct Shape {
 };
 constexpr Shape kShapes[] = {
     {"0.1B", 7, 0, 12, 768, 3072, 0, 64, 64, 32, 128},  {"0.4B", 7, 0, 24, 1024, 4096, 0, 64, 64, 32, 128},
-    {"v4-0.2B", 4, 0, 12, 768, 3072, 0, 0, 0, 0, 0},    {"v5.2-0.5B", 5, 2, 24, 1024, 3584, 0, 0, 0, 0, 0},
-    {"v6-0.5B", 6, 0, 24, 1024, 3584, 32, 64, 0, 0, 0},
+    {"1.5B", 7, 0, 24, 2048, 8192, 0, 96, 96, 64, 256}, {"v4-0.2B", 4, 0, 12, 768, 3072, 0, 0, 0, 0, 0},
+    {"v5.2-0.5B", 5, 2, 24, 1024, 3584, 0, 0, 0, 0, 0}, {"v6-0.5B", 6, 0, 24, 1024, 3584, 32, 64, 0, 0, 0},
 };
 
 skein_segment_desc Describe(const Shape& shape, uint32_t weight_type, uint32_t compute_type) {
@@ -57,25 +59,59 @@ skein_segment_desc Describe(const Shape& shape, uint32_t weight_type, uint32_t c
   return desc;
 }
 
-// A segment whose matrices all hold the same number: arithmetic takes as long as on any other.
+// In which type the matrices of a model in `weight_type` are put: of a quantised one the low-rank factors stay in bf16.
+uint32_t TypeOf(const kit::ExpectedTensor& tensor, uint32_t weight_type, uint32_t d_model) {
+  if (tensor.use == kit::Use::kVector) return SKEIN_DTYPE_F32;
+  const bool is_large = std::min(tensor.shape[0], tensor.shape[1]) >= d_model;
+  return kit::IsQuantised(weight_type) && !is_large ? uint32_t{SKEIN_DTYPE_BF16} : weight_type;
+}
+
+// Rows for a tensor of any shape, all of the same small positive number, so that nothing is left out as zero.
+std::vector<uint8_t> Rows(uint32_t dtype, uint64_t bytes) {
+  std::vector<uint8_t> element;
+  switch (dtype) {
+    case SKEIN_DTYPE_F32:
+      element = {0x00, 0x00, 0x80, 0x3A};
+      break;
+    case SKEIN_DTYPE_F16:
+      element = {0x00, 0x14};
+      break;
+    case SKEIN_DTYPE_BF16:
+      element = {0x80, 0x3A};
+      break;
+    default: {
+      const kit::QuantisedLayout layout = kit::LayoutOf(dtype);
+      element.assign(layout.group_bytes, layout.bits == 8 ? 0x01 : 0x99);
+      element[0] = 0x00;
+      element[1] = 0x14;
+      break;
+    }
+  }
+  std::vector<uint8_t> rows(bytes);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = element[i % element.size()];
+  return rows;
+}
+
+// A segment whose matrices are all alike: arithmetic takes as long as on any other.
 std::unique_ptr<kit::Segment> MakeSegment(const skein_host& host, const skein_segment_desc& desc) {
   std::unique_ptr<kit::Segment> segment = kit::MakeSegment<Engine>(host, desc);
-  const uint64_t largest = uint64_t{desc.model.vocab_size} * desc.model.d_model;
-  const std::vector<float> f32(desc.weight_type == SKEIN_DTYPE_F32 ? largest : desc.model.d_model, 0.001f);
-  const std::vector<uint16_t> b16(desc.weight_type == SKEIN_DTYPE_F32 ? 0 : largest, 0x1400);
+  std::map<uint32_t, std::vector<uint8_t>> rows;  // by type
+  for (const uint32_t type : {uint32_t{SKEIN_DTYPE_F32}, uint32_t{SKEIN_DTYPE_BF16}, desc.weight_type}) {
+    const uint64_t columns = std::max(desc.model.d_model, desc.model.d_ffn);
+    const uint64_t largest = type == desc.weight_type ? desc.model.vocab_size : desc.model.d_ffn;
+    rows[type] = Rows(type, largest * kit::RowBytes(type, columns));
+  }
   for (const kit::ExpectedTensor& expected : kit::ExpectedTensors<PackedMatrix>(desc)) {
-    const bool is_f32 = expected.use == kit::Use::kVector || desc.weight_type == SKEIN_DTYPE_F32;
     skein_tensor tensor = {};
     tensor.role = expected.role;
     tensor.layer = expected.layer;
-    tensor.dtype = is_f32 ? SKEIN_DTYPE_F32 : desc.weight_type;
+    tensor.dtype = TypeOf(expected, desc.weight_type, desc.model.d_model);
     tensor.num_dims = static_cast<uint32_t>(expected.shape.size());
-    tensor.size_bytes = is_f32 ? 4 : 2;
-    for (size_t i = 0; i < expected.shape.size(); ++i) {
-      tensor.shape[i] = expected.shape[i];
-      tensor.size_bytes *= expected.shape[i];
-    }
-    tensor.data = is_f32 ? static_cast<const void*>(f32.data()) : b16.data();
+    const bool is_vector = expected.use == kit::Use::kVector;
+    uint64_t size = 1;
+    for (size_t i = 0; i < expected.shape.size(); ++i) size *= tensor.shape[i] = expected.shape[i];
+    tensor.size_bytes = is_vector ? 4 * size : expected.shape[0] * kit::RowBytes(tensor.dtype, expected.shape[1]);
+    tensor.data = rows.at(tensor.dtype).data();
     segment->Put(tensor);
   }
   segment->Seal();
@@ -107,19 +143,18 @@ void BM_Step(benchmark::State& state, Shape shape, uint32_t weight_type, uint32_
   step.entries = entries.data();
   for (auto _ : state) segment->Step(step);
 
-  const skein_backend_model& m = desc.model;
-  double layer_weights = 0;
+  double weights = 0, bytes = 0;
   for (const kit::ExpectedTensor& tensor : kit::ExpectedTensors<PackedMatrix>(desc)) {
-    if (tensor.use != kit::Use::kMatrix || tensor.role == SKEIN_ROLE_HEAD) continue;
-    layer_weights += static_cast<double>(tensor.shape[0] * tensor.shape[1]);
+    if (tensor.use != kit::Use::kMatrix || (tensor.role == SKEIN_ROLE_HEAD && num_tokens > 1)) continue;
+    weights += static_cast<double>(tensor.shape[0] * tensor.shape[1]);
+    const uint32_t type = TypeOf(tensor, weight_type, desc.model.d_model);
+    bytes += static_cast<double>(tensor.shape[0] * kit::RowBytes(type, tensor.shape[1]));
   }
-  const double head_weights = num_tokens == 1 ? 1.0 * m.d_model * m.vocab_size : 0;
-  const double bytes = (layer_weights + head_weights) * (weight_type == SKEIN_DTYPE_F32 ? 4 : 2);
   using benchmark::Counter;
   state.counters["tok/s"] = Counter(static_cast<double>(tokens.size()), Counter::kIsIterationInvariantRate);
   state.counters["weights"] = Counter(bytes, Counter::kIsIterationInvariantRate);
-  state.counters["FLOP/s"] = Counter(2.0 * static_cast<double>(tokens.size()) * (layer_weights + head_weights),
-                                     Counter::kIsIterationInvariantRate);
+  state.counters["FLOP/s"] =
+      Counter(2.0 * static_cast<double>(tokens.size()) * weights, Counter::kIsIterationInvariantRate);
 }
 
 const bool kIsRegistered = [] {
@@ -127,10 +162,10 @@ const bool kIsRegistered = [] {
     const char* name;
     uint32_t weight, compute;
   };
-  constexpr Types kTypes[] = {{"f32", SKEIN_DTYPE_F32, SKEIN_DTYPE_NONE},
-                              {"f16", SKEIN_DTYPE_F16, SKEIN_DTYPE_NONE},
-                              {"bf16", SKEIN_DTYPE_BF16, SKEIN_DTYPE_NONE},
-                              {"bf16_compute", SKEIN_DTYPE_BF16, SKEIN_DTYPE_BF16}};
+  constexpr Types kTypes[] = {
+      {"f32", SKEIN_DTYPE_F32, SKEIN_DTYPE_NONE},   {"f16", SKEIN_DTYPE_F16, SKEIN_DTYPE_NONE},
+      {"bf16", SKEIN_DTYPE_BF16, SKEIN_DTYPE_NONE}, {"bf16_compute", SKEIN_DTYPE_BF16, SKEIN_DTYPE_BF16},
+      {"q8", SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q8},       {"q4", SKEIN_DTYPE_Q4, SKEIN_DTYPE_Q4}};
   const uint32_t all_threads = std::max(1u, std::thread::hardware_concurrency());
   for (const Shape& shape : kShapes) {
     for (const Types& types : kTypes) {
