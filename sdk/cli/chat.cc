@@ -96,7 +96,8 @@ void RunChatCommand(Chat& chat, const std::string& line) {
   for (const InnerCommand& command : kCommands) {
     names.emplace_back(command.name);
     if (command.name != name) continue;
-    if (command.value.empty() && !value.empty()) throw Failure(std::string(name).append(" takes nothing, found ").append(value));
+    if (command.value.empty() && !value.empty())
+      throw Failure(std::string(name).append(" takes nothing, found ").append(value));
     // Only the system text may be nothing.
     if (!command.value.empty() && command.name != "/system" && value.empty()) {
       throw Failure(name + " needs " + std::string(command.value));
