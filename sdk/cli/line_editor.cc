@@ -51,7 +51,8 @@ class LineEditor::Terminal {
     el_set(editor_, EL_EDITOR, "emacs");
     el_set(editor_, EL_HIST, history, history_);
     el_set(editor_, EL_GETCFN, ReadCharacter);
-    el_set(editor_, EL_ADDFN, "skein-interrupt", "drops the line", DropLine);
+    // The wide call keeps these texts; el_set would keep copies for ever.
+    el_wset(editor_, EL_ADDFN, L"skein-interrupt", L"drops the line", DropLine);
     el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     el_source(editor_, nullptr);  // ~/.editrc
     el_set(editor_, EL_BIND, "^C", "skein-interrupt", nullptr);
