@@ -33,14 +33,18 @@ absl::StatusOr<std::string> Render(const ChatTemplate& chat_template, absl::Span
 
 }  // namespace
 
-const ChatTemplate* FindModelChatTemplate(const Model& model) {
-  const ModelMetadata& metadata = model.metadata();
+const ChatTemplate* FindFileChatTemplate(const ModelFile& file, absl::string_view tokenizer_kind) {
   return RecogniseChatTemplate({
-      .template_text = metadata.chat_template,
-      .tokenizer_kind = model.tokenizer() != nullptr ? absl::string_view(model.tokenizer()->kind()) : "",
-      .generation = model.config().generation,
-      .model_name = metadata.name,
+      .template_text = file.metadata().chat_template,
+      .tokenizer_kind = tokenizer_kind,
+      .generation = file.config().generation,
+      .model_name = file.metadata().name,
   });
+}
+
+const ChatTemplate* FindModelChatTemplate(const Model& model) {
+  return FindFileChatTemplate(model.file(),
+                              model.tokenizer() != nullptr ? absl::string_view(model.tokenizer()->kind()) : "");
 }
 
 absl::StatusOr<std::string> ChatPrompt(const Model& model, absl::Span<const ChatMessage> messages,

@@ -7,15 +7,19 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "chat/template.h"
 #include "engine/model.h"
 #include "engine/options.h"
 #include "engine/request.h"
+#include "model/model_file.h"
 
 namespace skein {
 
-// The template that the model's file names, or that fits its vocabulary and name. nullptr if none is known.
+// The template that a model's file names, or that fits its vocabulary and name. nullptr if none is known.
+// `tokenizer_kind`: "" if there is no tokenizer.
+const ChatTemplate* FindFileChatTemplate(const ModelFile& file, absl::string_view tokenizer_kind);
 const ChatTemplate* FindModelChatTemplate(const Model& model);
 
 // `messages` as the text of a prompt, with the template and think block that `options` (kind SKEIN_OPTIONS_CHAT;

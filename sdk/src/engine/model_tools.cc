@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "chat/recognition.h"
 #include "chat/template.h"
+#include "engine/chat.h"
 #include "model/adapter.h"
 #include "model/checkpoint.h"
 #include "model/companion.h"
@@ -72,13 +72,9 @@ absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const st
   }
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFile> in,
                          OpenModelFile(runtime, in_path, *options, FileAccess::kMap));
-  const ModelMetadata& metadata = in->metadata();
-  if (!convert.chat_template && !metadata.chat_template.empty()) {
+  if (!convert.chat_template && !in->metadata().chat_template.empty()) {
     // A manifest names a template; a checkpoint may hold a text in some template language.
-    const ChatTemplate* known = RecogniseChatTemplate({.template_text = metadata.chat_template,
-                                                       .tokenizer_kind = metadata.tokenizer_kind,
-                                                       .generation = in->config().generation,
-                                                       .model_name = metadata.name});
+    const ChatTemplate* known = FindFileChatTemplate(*in, in->metadata().tokenizer_kind);
     convert.chat_template = known != nullptr ? std::string(known->name) : "";
   }
   return Convert(*in, out_path, convert, &runtime.progress());
