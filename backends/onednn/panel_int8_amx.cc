@@ -16,7 +16,7 @@ namespace {
 constexpr uint32_t kTileInputs = 64, kVectors = 4;
 
 void PrefetchGroup(const std::byte* group, uint64_t bytes) {
-  for (uint64_t i = 0; i < bytes; i += 64) PrefetchAhead(group + i, 0);
+  for (uint64_t i = 0; i < bytes; i += 64) Prefetch(group + i);
 }
 
 // sums [16][64] = 16 rows of activations by kTiles * 64 inputs of weights in bytes.

@@ -154,7 +154,7 @@ void MultiplySparse(PanelType type, const std::byte* panel, uint32_t num_groups,
       // No stream for the processor to foresee: every line is asked for here.
       const uint8_t* later = bytes + StepOffset(layout, active.steps[i + ActiveSteps::kReadAhead]);
       SKEIN_UNROLL
-      for (uint32_t v = 0; v < kVectors; ++v) PrefetchAhead(later + 64 * v, 0);
+      for (uint32_t v = 0; v < kVectors; ++v) Prefetch(later + 64 * v);
       const uint8_t* codes = bytes + StepOffset(layout, active.steps[i]);
       const int8_t* inputs = group_x.codes + (active.steps[i] - first_step) * layout.step_size;
       if (type == PanelType::kQ8) {
@@ -164,8 +164,8 @@ void MultiplySparse(PanelType type, const std::byte* panel, uint32_t num_groups,
       }
     }
     const uint8_t* group_bytes = bytes + group * layout.group_bytes();
-    PrefetchAhead(group_bytes + layout.group_bytes(), 0);
-    PrefetchAhead(group_bytes + layout.group_bytes() + 64, 0);
+    Prefetch(group_bytes + layout.group_bytes());
+    Prefetch(group_bytes + layout.group_bytes() + 64);
     AddGroup(sums, reinterpret_cast<const uint16_t*>(group_bytes), group_x, false, tile);
   }
 }

@@ -153,7 +153,7 @@ struct ActiveInputs {
     for (uint32_t i = 0; i < active.count; ++i) {
       // No stream for the processor to foresee: every line is asked for here.
       const std::byte* ahead = bytes + active.steps[i + ActiveSteps::kReadAhead] * kStepBytes;
-      for (size_t line = 0; line < kStepBytes; line += 64) PrefetchAhead(ahead + line, 0);
+      for (size_t line = 0; line < kStepBytes; line += 64) Prefetch(ahead + line);
       const size_t input = size_t{active.steps[i]} * Weights::kInputs;
       if (input + Weights::kInputs <= num_inputs) {
         add(input, Weights::kInputs);
