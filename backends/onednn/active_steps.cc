@@ -12,6 +12,12 @@ constexpr uint32_t kFewestInputs = 256;
 constexpr uint32_t kSample = 64, kFewestZeros = 24;
 // Above this share, reading everything in one stream is as fast (matmul_bench).
 constexpr uint64_t kMostPercent = 45;
+// So many steps from the first are looked at before the others, and may be above it by chance: three standard
+// deviations.
+constexpr uint32_t kSampleSteps = 128;
+constexpr uint64_t kMostPercentOfSample = 58;
+
+bool IsMostly(uint64_t count, uint64_t num_steps, uint64_t percent) { return count * 100 > num_steps * percent; }
 
 }  // namespace
 
@@ -29,8 +35,9 @@ ActiveSteps FindActiveSteps(const float* x, uint32_t num_inputs, uint32_t num_ro
     }
     steps[count] = step;
     count += is_active ? 1 : 0;
+    if (step + 1 == kSampleSteps && IsMostly(count, kSampleSteps, kMostPercentOfSample)) return {};
   }
-  if (uint64_t{count} * 100 > num_steps * kMostPercent) return {};
+  if (IsMostly(count, num_steps, kMostPercent)) return {};
   std::fill_n(steps + count, ActiveSteps::kReadAhead, count == 0 ? 0 : steps[count - 1]);
   return {steps, count};
 }
