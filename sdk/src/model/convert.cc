@@ -27,7 +27,7 @@ absl::StatusOr<uint32_t> ParseType(const std::string& type) {
 }
 
 uint32_t TargetType(const TensorSpec& spec, uint32_t matrix_dtype) {
-  return matrix_dtype == SKEIN_DTYPE_NONE ? spec.dtype : TypeInModel(spec.role, matrix_dtype, spec.dtype);
+  return matrix_dtype == SKEIN_DTYPE_NONE ? spec.dtype : TypeInModel(spec.role, spec.shape, matrix_dtype, spec.dtype);
 }
 
 // What the output says of the model: dimensions, metadata, vocabulary, and the type of every tensor.

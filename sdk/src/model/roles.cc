@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "model/tensor.h"
 #include "skein/backend.h"
 #include "skein/dtype.h"
 
@@ -198,12 +199,17 @@ bool IsFactorRole(uint32_t role) {
   return std::any_of(std::begin(info->dims), std::end(info->dims), [](Dim dim) { return dim >= Dim::kRankMix; });
 }
 
-uint32_t TypeInModel(uint32_t role, uint32_t wanted, uint32_t own) {
+uint32_t TypeInModel(uint32_t role, absl::Span<const uint64_t> shape, uint32_t wanted, uint32_t own) {
   if (!IsMatrixRole(role)) return SKEIN_DTYPE_F32;
   if (wanted == SKEIN_DTYPE_NONE) return own;
   const bool is_quantised = wanted == SKEIN_DTYPE_Q8 || wanted == SKEIN_DTYPE_Q4;
   if (!is_quantised || !IsFactorRole(role)) return wanted;
-  return own == SKEIN_DTYPE_BF16 ? own : uint32_t{SKEIN_DTYPE_F16};
+  const auto row_bytes = [&](uint32_t dtype) {
+    uint64_t bytes = 0;
+    PackedBytes(*FindDtype(dtype), shape.subspan(shape.size() - 1), &bytes);  // fits: ranks and widths have 32 bits
+    return bytes;
+  };
+  return row_bytes(SKEIN_DTYPE_Q8) < row_bytes(SKEIN_DTYPE_BF16) ? SKEIN_DTYPE_Q8 : SKEIN_DTYPE_BF16;
 }
 
 std::string TensorName(uint32_t role, uint32_t layer) {

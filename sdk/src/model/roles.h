@@ -74,10 +74,10 @@ bool IsMatrixRole(uint32_t role);
 // True for a low-rank factor: a matrix with a rank among its dimensions.
 bool IsFactorRole(uint32_t role);
 
-// The type that a tensor gets where the matrices of its model are to be in `wanted` and its own values are in `own`:
-// vectors float32; matrices `wanted`, or, if that is NONE, `own`. Low-rank factors are not quantised: their part of the
-// weights is small and their rounding is not. In a model that is, those that have more than 16 bits get float16's.
-uint32_t TypeInModel(uint32_t role, uint32_t wanted, uint32_t own);
+// The type that a tensor of `shape` gets where the matrices of its model are to be in `wanted` and its own values are in
+// `own`: vectors float32; matrices `wanted`, or, if that is NONE, `own`. Low-rank factors do not go below 8 bits: they
+// become Q8, or, where their rows are so short that whole groups take as much room, bf16.
+uint32_t TypeInModel(uint32_t role, absl::Span<const uint64_t> shape, uint32_t wanted, uint32_t own);
 
 // "embedding", "layers.3.time.key"; "role 99" for a number that is none.
 std::string TensorName(uint32_t role, uint32_t layer);

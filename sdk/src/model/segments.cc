@@ -40,7 +40,7 @@ bool BelongsTo(const TensorSpec& tensor, const SegmentPlacement& segment) {
 // The type in which a device gets a tensor: vectors in float32; matrices as named, or as in the file where the device
 // takes that.
 uint32_t TypeFor(const TensorSpec& tensor, const Precision& precision, const skein_backend_device& device) {
-  const uint32_t wanted = TypeInModel(tensor.role, precision.matrix_dtype, tensor.dtype);
+  const uint32_t wanted = TypeInModel(tensor.role, tensor.shape, precision.matrix_dtype, tensor.dtype);
   return (device.weight_types >> wanted & 1u) != 0 ? wanted : SKEIN_DTYPE_F32;
 }
 

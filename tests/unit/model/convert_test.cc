@@ -96,7 +96,7 @@ TEST(ConvertTest, ANamedTypeIsForMatricesAndVectorsBecomeFloat32) {
   }
 }
 
-TEST(ConvertTest, QuantisedPackagesKeepFactorsIn16BitsAndVectorsInFloat32) {
+TEST(ConvertTest, QuantisedPackagesKeepShortFactorsInBf16AndVectorsInFloat32) {
   for (const VersionSet version : kEveryVersion) {
     SCOPED_TRACE(VersionText(version));
     const FakeFormat format(TinyBlinkDl(version));
@@ -113,7 +113,7 @@ TEST(ConvertTest, QuantisedPackagesKeepFactorsIn16BitsAndVectorsInFloat32) {
       for (size_t i = 0; i < package->tensors().size(); ++i) {
         const TensorSpec& spec = package->tensors()[i];
         EXPECT_EQ(spec.dtype, !IsMatrixRole(spec.role)  ? SKEIN_DTYPE_F32
-                              : IsFactorRole(spec.role) ? SKEIN_DTYPE_F16
+                              : IsFactorRole(spec.role) ? SKEIN_DTYPE_BF16
                                                         : dtype)
             << spec.source_name;
         // Mapped as it is stored, and the same values in float32 as the quantised input has.
@@ -153,7 +153,7 @@ TEST(ConvertTest, AQuantisedPackageBecomesACheckpointInFloat32) {
   std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
   const auto header = nlohmann::json::parse(bytes.substr(8, header_bytes));
   EXPECT_EQ(header["head.weight"]["dtype"], "F32");
-  EXPECT_EQ(header["blocks.0.att.w1"]["dtype"], "F16");
+  EXPECT_EQ(header["blocks.0.att.w1"]["dtype"], "BF16");
 }
 
 TEST(ConvertTest, APackageConvertsToAPackageThatRemembersTheSource) {
