@@ -44,21 +44,23 @@ HWY_INLINE void QuantiseGroup(const float* x, uint32_t group_size, int8_t* codes
 
 void QuantiseItems(const Int8Block& block, uint64_t begin, uint64_t end) {
   HWY_ALIGN float filled[kMaxGroupSize];
-  auto group = static_cast<uint32_t>(begin / block.num_rows);
-  uint64_t row = begin - uint64_t{group} * block.num_rows;
+  const uint64_t num_groups = (block.num_inputs + block.group_size - 1) / block.group_size;
   for (uint64_t item = begin; item < end; ++item) {
+    const auto group = static_cast<uint32_t>(item % num_groups);
+    const auto first_row = static_cast<uint32_t>(item / num_groups * kItemRows);
+    const uint32_t end_row = HWY_MIN(first_row + kItemRows, block.num_rows);
     const uint32_t input = group * block.group_size;
-    const float* x = block.x + row * block.num_inputs + input;
-    if (input + block.group_size > block.num_inputs) {
-      const uint32_t count = block.num_inputs - input;
-      std::memcpy(filled, x, count * sizeof(float));
-      std::memset(filled + count, 0, (block.group_size - count) * sizeof(float));
-      x = filled;
-    }
-    QuantiseGroup(x, block.group_size, block.codes + item * block.group_size, block.scales + item, block.sums + item);
-    if (++row == block.num_rows) {
-      row = 0;
-      ++group;
+    const uint32_t count = HWY_MIN(block.group_size, block.num_inputs - input);
+    for (uint32_t row = first_row; row < end_row; ++row) {
+      const float* x = block.x + size_t{row} * block.num_inputs + input;
+      if (count < block.group_size) {
+        std::memcpy(filled, x, count * sizeof(float));
+        std::memset(filled + count, 0, (block.group_size - count) * sizeof(float));
+        x = filled;
+      }
+      const size_t place = size_t{group} * block.num_rows + row;
+      QuantiseGroup(x, block.group_size, block.codes + place * block.group_size, block.scales + place,
+                    block.sums + place);
     }
   }
 }

@@ -40,9 +40,15 @@ struct Int8Block {
   int32_t* sums;
 };
 
-// Fills items [begin, end) of a block, an item being a group of a row, in the order in which they lie: codes[i] =
-// x[i] / scale, to nearest, ties to even. A group below 2^-100 in magnitude counts as zero. For every instruction set
-// of Highway; all give the same bits.
+// The work on a block is cut into items: a group of up to so many rows. Items go through the groups of their rows, then
+// to the next rows, so that x is read as a few streams.
+constexpr uint32_t kItemRows = 8;
+constexpr uint64_t NumItems(uint32_t num_rows, uint32_t num_inputs, uint32_t group_size) {
+  return uint64_t{(num_rows + kItemRows - 1) / kItemRows} * ((num_inputs + group_size - 1) / group_size);
+}
+
+// Fills items [begin, end) of a block: codes[i] = x[i] / scale, to nearest, ties to even. A group below 2^-100 in
+// magnitude counts as zero. For every instruction set of Highway; all give the same bits.
 void QuantiseItems(const Int8Block& block, uint64_t begin, uint64_t end);
 
 }  // namespace skein::onednn

@@ -62,7 +62,7 @@ uint64_t PreparedInput::num_items() const {
     case InputForm::kBf16:
       return (uint64_t{in_.count} * in_.width + kBf16Item - 1) / kBf16Item;
     case InputForm::kInt8:
-      return uint64_t{in_.count} * ((in_.width + group_size_ - 1) / group_size_);
+      return NumItems(in_.count, in_.width, group_size_);
   }
   return 0;
 }
