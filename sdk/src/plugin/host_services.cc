@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -51,32 +52,55 @@ void CpuPause() {
 #endif
 }
 
-// Who takes part in a region: a count that grows until it is sealed.
+// The place that the calling thread has in the arena it is in.
+uint32_t CurrentSlot() { return static_cast<uint32_t>(tbb::this_task_arena::current_thread_index()); }
+
+// Who takes part in a region: threads by their slot in the arena, until they are sealed. A thread's index is its rank
+// among the slots. A worker that comes back to the arena takes the slot that it had, so from region to region a thread
+// gets the same share of the work, and finds the weights of that share in its own caches and on its own socket.
 class Arrivals {
  public:
-  // The index of the one who arrives, or -1 if the count is sealed.
-  int64_t Arrive() {
+  struct Place {
+    uint32_t index, count;
+  };
+
+  static constexpr uint32_t kMostSlots = 1024;
+
+  // False: too late.
+  bool Arrive(uint32_t slot) {
     uint32_t count = state_.load(std::memory_order_relaxed);
     while ((count & kSealed) == 0) {
-      if (state_.compare_exchange_weak(count, count + 1, std::memory_order_acq_rel)) return count;
+      if (!state_.compare_exchange_weak(count, count + 1, std::memory_order_acq_rel)) continue;
+      slots_[slot / 64].fetch_or(uint64_t{1} << slot % 64, std::memory_order_acq_rel);
+      return true;
     }
-    return -1;
+    return false;
   }
   void Seal() { state_.fetch_or(kSealed, std::memory_order_acq_rel); }
   uint32_t count() const { return state_.load(std::memory_order_acquire) & ~kSealed; }
-  // Waits for the seal, which comes within kArrivalTime, and gives the final count.
-  uint32_t WaitForSeal() const {
-    uint32_t state = state_.load(std::memory_order_acquire);
-    while ((state & kSealed) == 0) {
-      CpuPause();
-      state = state_.load(std::memory_order_acquire);
-    }
-    return state & ~kSealed;
+  // Waits for the seal, which comes within kArrivalTime.
+  Place WaitForPlace(uint32_t slot) const {
+    while ((state_.load(std::memory_order_acquire) & kSealed) == 0) CpuPause();
+    const Place place = {0, count()};
+    while (NumSlotsBelow(kMostSlots) < place.count) CpuPause();  // one is counted before its slot is set
+    return {NumSlotsBelow(slot), place.count};
   }
 
  private:
   static constexpr uint32_t kSealed = 1u << 31;
+
+  uint32_t NumSlotsBelow(uint32_t slot) const {
+    uint32_t num_slots = 0;
+    for (uint32_t word = 0; word * 64 < slot; ++word) {
+      uint64_t bits = slots_[word].load(std::memory_order_acquire);
+      if (slot - word * 64 < 64) bits &= (uint64_t{1} << slot % 64) - 1;
+      num_slots += static_cast<uint32_t>(std::popcount(bits));
+    }
+    return num_slots;
+  }
+
   std::atomic<uint32_t> state_{0};
+  std::atomic<uint64_t> slots_[kMostSlots / 64] = {};
 };
 
 constexpr std::chrono::microseconds kArrivalTime(50);
@@ -102,7 +126,8 @@ void* Allocate(uint64_t bytes, uint64_t alignment) {
 class HostServices::Arena {
  public:
   explicit Arena(uint32_t num_threads)
-      : arena_(num_threads == 0 ? tbb::info::default_concurrency() : static_cast<int>(num_threads)) {
+      : arena_(std::min(num_threads == 0 ? tbb::info::default_concurrency() : static_cast<int>(num_threads),
+                        static_cast<int>(Arrivals::kMostSlots))) {
     arena_.initialize();
   }
 
@@ -148,22 +173,27 @@ class HostServices::Arena {
     Execute([&] {
       Arrivals arrivals;
       ForkJoinMark mark;
+      const auto participate = [&arrivals, fn, argument](uint32_t slot) {
+        const Arrivals::Place place = arrivals.WaitForPlace(slot);
+        fn(argument, place.index, place.count);
+      };
       mark.Release();
-      arrivals.Arrive();  // the caller is participant 0
+      const uint32_t own_slot = CurrentSlot();
+      arrivals.Arrive(own_slot);
       tbb::task_group others;
       for (uint32_t i = 1; i < wanted; ++i) {
-        others.run([&arrivals, &mark, fn, argument] {
-          const int64_t index = arrivals.Arrive();
-          if (index < 0) return;  // too late; the region runs without this thread
+        others.run([&arrivals, &mark, &participate] {
+          const uint32_t slot = CurrentSlot();
+          if (!arrivals.Arrive(slot)) return;  // the region runs without this thread
           mark.Acquire();
-          fn(argument, static_cast<uint32_t>(index), arrivals.WaitForSeal());
+          participate(slot);
           mark.Release();
         });
       }
       const auto deadline = std::chrono::steady_clock::now() + kArrivalTime;
       while (arrivals.count() < wanted && std::chrono::steady_clock::now() < deadline) CpuPause();
       arrivals.Seal();
-      fn(argument, 0, arrivals.count());
+      participate(own_slot);
       others.wait();
       mark.Acquire();
     });
