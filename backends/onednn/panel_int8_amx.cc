@@ -14,10 +14,27 @@ namespace skein::onednn {
 namespace {
 
 constexpr uint32_t kTileInputs = 64, kVectors = 4;
+// How many groups before its turn a group is asked for: those of Q4 are a quarter as long.
+constexpr uint32_t GroupsAhead(PanelType type) { return type == PanelType::kQ8 ? 1 : 2; }
 
-void PrefetchGroup(const std::byte* group, uint64_t bytes) {
-  for (uint64_t i = 0; i < bytes; i += 64) Prefetch(group + i);
-}
+// Asks for a group's bytes a few lines at a time, while the rows of the group before are finished: all at once they
+// would keep the core waiting.
+class GroupFetch {
+ public:
+  GroupFetch(const std::byte* group, uint64_t bytes, uint32_t num_rows)
+      : next_(group), end_(group + bytes), row_bytes_((bytes + num_rows - 1) / num_rows) {}
+
+  // To be called once for each row.
+  void FetchShare() {
+    const std::byte* end = std::min(next_ + row_bytes_, end_);
+    for (; next_ < end; next_ += 64) Prefetch(next_);
+  }
+
+ private:
+  const std::byte* next_;
+  const std::byte* const end_;
+  const uint64_t row_bytes_;
+};
 
 // sums [16][64] = 16 rows of activations by kTiles * 64 inputs of weights in bytes.
 template <uint32_t kTiles>
@@ -47,8 +64,9 @@ inline void MultiplySixteenRows(const uint8_t* codes, const int8_t* x, int32_t* 
 
 // The group's part of some rows of the tile.
 inline void AddGroup(const int32_t* sums, const __m512 (&weight_scales)[kVectors], int32_t zero_point,
-                     const Int8Rows& x, uint32_t num_rows, bool is_first, float* tile) {
+                     const Int8Rows& x, uint32_t num_rows, bool is_first, float* tile, GroupFetch& fetch) {
   for (uint32_t r = 0; r < num_rows; ++r, sums += kPanelWidth, tile += kPanelWidth) {
+    fetch.FetchShare();
     const __m512i correction = _mm512_set1_epi32(zero_point * x.sums[r]);
     const __m512 row_scale = _mm512_set1_ps(x.scales[r]);
     SKEIN_UNROLL
@@ -63,7 +81,7 @@ inline void AddGroup(const int32_t* sums, const __m512 (&weight_scales)[kVectors
 
 template <uint32_t kTiles>
 inline void MultiplyGroup(const uint16_t* scales, const uint8_t* codes, int32_t zero_point, const Int8Rows& x,
-                          uint32_t num_rows, bool is_first, float* tile) {
+                          uint32_t num_rows, bool is_first, float* tile, GroupFetch fetch) {
   alignas(64) int32_t sums[2][kAmxRows * kPanelWidth];
   __m512 weight_scales[kVectors];
   SKEIN_UNROLL
@@ -77,7 +95,7 @@ inline void MultiplyGroup(const uint16_t* scales, const uint8_t* codes, int32_t 
       MultiplySixteenRows<kTiles>(codes, x.From(row + kAmxRows).codes, sums[(block + 1) % 2]);
     }
     AddGroup(sums[block % 2], weight_scales, zero_point, x.From(row), std::min(kAmxRows, num_rows - row), is_first,
-             tile + size_t{row} * kPanelWidth);
+             tile + size_t{row} * kPanelWidth, fetch);
   }
 }
 
@@ -87,20 +105,22 @@ void MultiplyPanelInt8Amx(PanelType type, const std::byte* panel, uint32_t num_g
                           uint32_t num_rows, float* tile, uint32_t ahead) {
   const AmxTiles tiles;
   Int8Rows group_x = x;
+  const QuantisedPanel layout = QuantisedPanelOf(type);
   for (uint32_t group = 0; group < num_groups; ++group, group_x = group_x.NextGroup()) {
     const bool is_first = group == 0;
+    const std::byte* group_bytes = panel + group * layout.group_bytes();
+    const auto* scales = reinterpret_cast<const uint16_t*>(group_bytes);
+    const auto* codes = reinterpret_cast<const uint8_t*>(scales + kPanelWidth);
+    const GroupFetch fetch(group_bytes + GroupsAhead(type) * layout.group_bytes(), ahead > 0 ? layout.group_bytes() : 0,
+                           num_rows);
     if (type == PanelType::kQ8) {
-      const auto* scales = reinterpret_cast<const uint16_t*>(panel + group * kQ8Panel.group_bytes());
-      const auto* codes = reinterpret_cast<const uint8_t*>(scales + kPanelWidth);
-      if (ahead > 0) PrefetchGroup(panel + (group + 1) * kQ8Panel.group_bytes(), kQ8Panel.group_bytes());
       MultiplyGroup<kQ8Panel.group_size / kTileInputs>(scales, codes, kQ8Panel.zero_point, group_x, num_rows, is_first,
-                                                       tile);
+                                                       tile, fetch);
     } else {
-      const auto* scales = reinterpret_cast<const uint16_t*>(panel + group * kQ4Panel.group_bytes());
       alignas(64) uint8_t unpacked[kUnpackedGroupBytes];
-      UnpackQ4Group(reinterpret_cast<const uint8_t*>(scales + kPanelWidth), unpacked, ahead);
+      UnpackQ4Group(codes, unpacked, 0);
       MultiplyGroup<kQ4Panel.group_size / kTileInputs>(scales, unpacked, kQ4Panel.zero_point, group_x, num_rows,
-                                                       is_first, tile);
+                                                       is_first, tile, fetch);
     }
   }
 }
