@@ -123,6 +123,8 @@ typedef struct skein_backend_device {
   uint64_t memory_bytes;  // 0 where unknown
   char name[64];          // "cpu", "reference", "cuda:0"
   char description[256];
+  uint32_t layouts;  // bit (1 << SKEIN_LAYOUT_*) for each layout put_tensor takes for matrices; 0: ROWS alone
+  uint32_t reserved_2;
 } skein_backend_device;
 
 // --- segment ---
@@ -186,8 +188,10 @@ typedef struct skein_tensor {
   uint32_t flags;  // SKEIN_TENSOR_*
   uint32_t num_dims;
   uint64_t shape[SKEIN_MAX_DIMS];
-  const void* data;  // row-major, contiguous; perhaps unaligned
+  const void* data;  // contiguous; in ROWS perhaps unaligned, in PANELS aligned to 64 bytes
   uint64_t size_bytes;
+  uint32_t layout;  // SKEIN_LAYOUT_*; other than ROWS only for matrices other than the embedding
+  uint32_t reserved;
 } skein_tensor;
 
 // --- step ---
@@ -242,6 +246,15 @@ typedef struct skein_step {
   float* carries_out[SKEIN_MAX_CARRIES];       // set unless the segment has the head
 } skein_step;
 
+// What a segment has multiplied, for whoever measures it.
+typedef struct skein_segment_work {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t multiplications;          // in matrix products, since the segment was made: rows * outputs * inputs
+  uint64_t library_multiplications;  // those of them that a library ran which is not the plugin's own
+  char library[32];                  // its name, such as "oneDNN"; "" if there is none
+} skein_segment_work;
+
 // --- the table ---
 
 typedef struct skein_backend_table {
@@ -288,6 +301,9 @@ typedef struct skein_backend_table {
   // OK when done, with the code of the step; DEADLINE_EXCEEDED after `timeout_us`; negative waits for ever.
   int32_t (*fence_wait)(void* fence, int64_t timeout_us, skein_message* message);
   void (*fence_release)(void* fence);
+
+  // May be NULL. Between steps, as every call on a segment.
+  int32_t (*segment_work)(void* segment, skein_segment_work* work, skein_message* message);
 } skein_backend_table;
 
 SKEIN_EXTERN_C_END
