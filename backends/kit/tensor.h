@@ -21,13 +21,28 @@ constexpr uint64_t RowBytes(uint32_t dtype, uint64_t num_columns) {
   return layout.NumGroups(num_columns) * layout.group_bytes;
 }
 
-// A matrix [num_rows, num_columns] or a vector (num_rows 1), row-major without gaps, perhaps unaligned. Owns nothing.
+// Rows in a panel (SKEIN_LAYOUT_PANELS).
+constexpr uint64_t kPanelRows = 64;
+
+// Bytes of a panel of rows of `num_columns` elements, or 0 if `dtype` is none of F32, F16, BF16, Q8, Q4. `num_columns`
+// is below 2^48.
+constexpr uint64_t PanelBytes(uint32_t dtype, uint64_t num_columns) {
+  // Inputs are filled up to a multiple of these; those of quantised types to whole groups.
+  const uint64_t step = dtype == SKEIN_DTYPE_F32 ? 16 : dtype == SKEIN_DTYPE_BF16 ? 32 : 1;
+  return kPanelRows * RowBytes(dtype, (num_columns + step - 1) / step * step);
+}
+
+constexpr uint64_t NumPanels(uint64_t num_rows) { return num_rows / kPanelRows + (num_rows % kPanelRows != 0 ? 1 : 0); }
+
+// A matrix [num_rows, num_columns] or a vector (num_rows 1), without gaps, perhaps unaligned. Owns nothing.
 struct TensorView {
   uint32_t dtype = 0;  // F32, F16, BF16, Q8 or Q4
   uint64_t num_rows = 0;
   uint64_t num_columns = 0;
   const unsigned char* data = nullptr;
+  uint32_t layout = SKEIN_LAYOUT_ROWS;
 
+  // Of rows only:
   uint64_t size() const { return num_rows * num_columns; }
   uint64_t row_bytes() const { return RowBytes(dtype, num_columns); }
   const unsigned char* row(uint64_t index) const { return data + index * row_bytes(); }

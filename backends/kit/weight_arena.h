@@ -19,13 +19,16 @@ namespace skein::kit {
 // Hands out memory that lives as long as the arena. The host outlives it. Threads: one at a time.
 class WeightArena {
  public:
-  // `expected_bytes`: the size of the first block; more is taken from the host if it does not do.
+  // `expected_bytes`: as of Expect.
   WeightArena(const skein_host& host, uint64_t expected_bytes) : host_(host), next_block_bytes_(expected_bytes) {}
   ~WeightArena() {
     for (void* block : blocks_) host_.free(host_.context, block);
   }
   WeightArena(const WeightArena&) = delete;
   WeightArena& operator=(const WeightArena&) = delete;
+
+  // The size of the next block, which is taken from the host when the present one has no room for an array.
+  void Expect(uint64_t bytes) { next_block_bytes_ = bytes; }
 
   // What Take uses up for an array of so many bytes.
   static uint64_t Footprint(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }

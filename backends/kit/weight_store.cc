@@ -38,7 +38,13 @@ TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expecte
   uint64_t size = 1;
   for (const uint64_t dim : shape) size = CheckedProduct(size, dim);
   const uint64_t num_rows = is_vector ? 1 : shape[0], num_columns = is_vector ? size : shape[1];
-  const uint64_t bytes = CheckedProduct(num_rows, RowBytes(tensor.dtype, num_columns));
+  if (tensor.layout != SKEIN_LAYOUT_ROWS && (tensor.layout != SKEIN_LAYOUT_PANELS || expected.use != Use::kMatrix)) {
+    throw refuse(std::string("expected rows") + (expected.use == Use::kMatrix ? " or panels" : "") + ", found layout " +
+                 std::to_string(tensor.layout));
+  }
+  const uint64_t bytes = tensor.layout == SKEIN_LAYOUT_ROWS
+                             ? CheckedProduct(num_rows, RowBytes(tensor.dtype, num_columns))
+                             : CheckedProduct(NumPanels(num_rows), PanelBytes(tensor.dtype, num_columns));
   if (tensor.size_bytes != bytes || tensor.data == nullptr) {
     throw refuse("expected " + std::to_string(bytes) + " bytes of data, found " +
                  std::to_string(tensor.data == nullptr ? 0 : tensor.size_bytes));
@@ -46,7 +52,8 @@ TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expecte
   return {.dtype = tensor.dtype,
           .num_rows = num_rows,
           .num_columns = num_columns,
-          .data = static_cast<const unsigned char*>(tensor.data)};
+          .data = static_cast<const unsigned char*>(tensor.data),
+          .layout = tensor.layout};
 }
 
 void FormVector(const TensorView& view, const VectorForm& form, float* out) {
@@ -54,6 +61,12 @@ void FormVector(const TensorView& view, const VectorForm& form, float* out) {
   for (uint64_t i = view.size(); i-- > 0;) {  // from the end, so that no element is overwritten before its turn
     std::fill_n(out + i * form.repeat, form.repeat, Apply(form.formula, out[i]));
   }
+}
+
+uint64_t VectorFootprint(const ExpectedTensor& vector) {
+  uint64_t size = vector.form.repeat;
+  for (const uint64_t dim : vector.shape) size *= dim;
+  return WeightArena::Footprint(size * sizeof(float));
 }
 
 }  // namespace skein::kit

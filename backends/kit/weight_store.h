@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,11 +39,14 @@ struct ExpectedTensor {
 // "TIME_KEY (role 21) of layer 3": how messages speak of a tensor.
 std::string TensorName(uint32_t role, uint32_t layer);
 
-// Checks a tensor's dtype, shape and size against what is expected of it. Throws INVALID_ARGUMENT.
+// Checks a tensor's dtype, shape, layout and size against what is expected of it. Throws INVALID_ARGUMENT.
 TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expected);
 
 // Writes the vector in its form: view.size() * form.repeat values.
 void FormVector(const TensorView& view, const VectorForm& form, float* out);
+
+// What a kVector takes in the arena.
+uint64_t VectorFootprint(const ExpectedTensor& vector);
 
 // Rows that are looked up by token id: the tensor itself while it stays mapped, else a copy.
 class Table {
@@ -62,20 +66,28 @@ class Table {
   TensorView view_;
 };
 
+// Where the matrices come in panels that stay mapped and the backend multiplies by them, nothing is packed or
+// allocated.
+//
 // Matrix: constructed as Matrix(arena, num_rows, num_columns, dtype, compute_type), which allocates, and filled by
-// Pack(view), which does not throw; static PackedBytes(num_rows, num_columns, dtype, compute_type).
+// Pack(view), which does not throw; static PackedBytes(num_rows, num_columns, dtype, compute_type). Static
+// TakesPanels(dtype, compute_type) says whether the view may be in panels; a Matrix that ever takes them has a static
+// CanStay(view), which says whether panels can be used where they lie, and is then constructed as Matrix(view).
 template <typename Matrix>
 class WeightStore {
  public:
-  // `expected_bytes`: what the packed weights will take, as far as it is known.
+  // `packed_bytes`: what the packed weights would take, as far as it is known, if all of them had to be packed.
   WeightStore(const skein_host& host, uint32_t compute_type, const std::vector<ExpectedTensor>& expected,
-              uint64_t expected_bytes)
-      : host_(host), compute_type_(compute_type), arena_(host, expected_bytes) {
+              uint64_t packed_bytes)
+      : host_(host), compute_type_(compute_type), packed_bytes_(packed_bytes), arena_(host, 0) {
     entries_.reserve(expected.size());
+    uint64_t vector_bytes = 0;
     for (const ExpectedTensor& tensor : expected) {
+      if (tensor.use == Use::kVector) vector_bytes += VectorFootprint(tensor);
       index_[{tensor.role, tensor.layer}] = entries_.size();
       entries_.emplace_back().expected = tensor;
     }
+    arena_.Expect(vector_bytes);
   }
 
   // Takes a tensor; what is mapped is packed by Seal, anything else now. INVALID_ARGUMENT: not expected, of another
@@ -92,6 +104,10 @@ class WeightStore {
     }
     const TensorView view = CheckTensor(tensor, entry.expected);
     const bool is_mapped = (tensor.flags & SKEIN_TENSOR_MAPPED) != 0;
+    if (!is_mapped && entry.expected.use != Use::kVector && !expects_all_) {
+      arena_.Expect(packed_bytes_);  // as this one is not mapped, the others most likely will not be either
+      expects_all_ = true;
+    }
     switch (entry.expected.use) {
       case Use::kVector:
         entry.vector = arena_.Take<float>(CheckedProduct(view.size(), entry.expected.form.repeat));
@@ -101,9 +117,7 @@ class WeightStore {
         entry.table.emplace(arena_, view, is_mapped);
         break;
       case Use::kMatrix:
-        entry.matrix.emplace(arena_, view.num_rows, view.num_columns, view.dtype, compute_type_);
-        entry.to_pack = view;
-        if (!is_mapped) PackNow(entry);
+        PutMatrix(entry, view, is_mapped);
         break;
     }
     entry.is_put = true;
@@ -117,9 +131,16 @@ class WeightStore {
                           TensorName(entry.expected.role, entry.expected.layer) + ": missing, was never put");
     }
     std::vector<Entry*> waiting;
+    uint64_t waiting_bytes = 0;
     for (Entry& entry : entries_) {
-      if (entry.to_pack.data != nullptr) waiting.push_back(&entry);
+      const TensorView& view = entry.to_pack;
+      if (view.data == nullptr) continue;
+      waiting.push_back(&entry);
+      waiting_bytes +=
+          WeightArena::Footprint(Matrix::PackedBytes(view.num_rows, view.num_columns, view.dtype, compute_type_));
     }
+    arena_.Expect(waiting_bytes);
+    for (Entry* entry : waiting) Allocate(*entry);
     host_.parallel_for(
         host_.context, waiting.size(),
         [](void* argument, uint64_t item) { PackNow(*(*static_cast<std::vector<Entry*>*>(argument))[item]); },
@@ -141,6 +162,30 @@ class WeightStore {
     TensorView to_pack;  // `data` NULL: packed
   };
 
+  void PutMatrix(Entry& entry, const TensorView& view, bool is_mapped) {
+    if (view.layout == SKEIN_LAYOUT_PANELS && !Matrix::TakesPanels(view.dtype, compute_type_)) {
+      throw plugin::Error(SKEIN_INVALID_ARGUMENT, TensorName(entry.expected.role, entry.expected.layer) +
+                                                      ": is in panels of type " + std::to_string(view.dtype) +
+                                                      "; with compute type " + std::to_string(compute_type_) +
+                                                      " expected rows of that type");
+    }
+    if constexpr (std::is_constructible_v<Matrix, const TensorView&>) {
+      if (view.layout == SKEIN_LAYOUT_PANELS && is_mapped && Matrix::CanStay(view)) {
+        entry.matrix.emplace(view);
+        return;
+      }
+    }
+    entry.to_pack = view;
+    if (is_mapped) return;
+    Allocate(entry);
+    PackNow(entry);
+  }
+
+  void Allocate(Entry& entry) {
+    const TensorView& view = entry.to_pack;
+    entry.matrix.emplace(arena_, view.num_rows, view.num_columns, view.dtype, compute_type_);
+  }
+
   static void PackNow(Entry& entry) {
     entry.matrix->Pack(entry.to_pack);
     entry.to_pack.data = nullptr;
@@ -150,6 +195,8 @@ class WeightStore {
 
   const skein_host& host_;
   const uint32_t compute_type_;
+  const uint64_t packed_bytes_;
+  bool expects_all_ = false;  // the arena was told of packed_bytes_
   WeightArena arena_;
   std::vector<Entry> entries_;
   std::map<std::pair<uint32_t, uint32_t>, size_t> index_;

@@ -16,6 +16,23 @@ PanelType TypeFor(uint32_t dtype, uint32_t compute_type) {
   return dtype == SKEIN_DTYPE_F16 ? PanelType::kF16 : PanelType::kF32;
 }
 
+// Of the elements or codes that panels are made of.
+uint32_t DtypeOf(PanelType type) {
+  switch (type) {
+    case PanelType::kF32:
+      return SKEIN_DTYPE_F32;
+    case PanelType::kF16:
+      return SKEIN_DTYPE_F16;
+    case PanelType::kBf16:
+      return SKEIN_DTYPE_BF16;
+    case PanelType::kQ8:
+      return SKEIN_DTYPE_Q8;
+    case PanelType::kQ4:
+      return SKEIN_DTYPE_Q4;
+  }
+  return SKEIN_DTYPE_NONE;
+}
+
 // Inputs that are moved at a time: a block of 64 outputs by these stays in the first-level cache.
 constexpr uint64_t kBlock = 32;
 
@@ -76,20 +93,16 @@ void FillQuantisedPanel(const kit::TensorView& tensor, uint64_t first_output, ui
 }  // namespace
 
 uint64_t PackedMatrix::PanelBytes(PanelType type, uint64_t num_inputs) {
-  switch (type) {
-    case PanelType::kF32:
-      return RoundUp(num_inputs, 16) * kPanelWidth * sizeof(float);
-    case PanelType::kF16:
-      return num_inputs * kPanelWidth * sizeof(uint16_t);
-    case PanelType::kBf16:
-      return RoundUp(num_inputs, 32) * kPanelWidth * sizeof(uint16_t);
-    case PanelType::kQ8:
-    case PanelType::kQ4: {
-      const QuantisedPanel& layout = QuantisedPanelOf(type);
-      return layout.NumGroups(static_cast<uint32_t>(num_inputs)) * layout.group_bytes();
-    }
-  }
-  return 0;
+  return kit::PanelBytes(DtypeOf(type), num_inputs);
+}
+
+bool PackedMatrix::TakesPanels(uint32_t dtype, uint32_t compute_type) {
+  return DtypeOf(TypeFor(dtype, compute_type)) == dtype;
+}
+
+bool PackedMatrix::CanStay(const kit::TensorView& panels) {
+  constexpr uintptr_t kLineBytes = 64;
+  return reinterpret_cast<uintptr_t>(panels.data) % kLineBytes == 0;
 }
 
 PackedMatrix::PackedMatrix(kit::WeightArena& arena, uint64_t num_outputs, uint64_t num_inputs, uint32_t dtype,
@@ -98,17 +111,30 @@ PackedMatrix::PackedMatrix(kit::WeightArena& arena, uint64_t num_outputs, uint64
       num_outputs_(static_cast<uint32_t>(num_outputs)),
       num_inputs_(static_cast<uint32_t>(num_inputs)),
       panel_bytes_(PanelBytes(type_, num_inputs)),
-      data_(arena.Take<std::byte>(num_panels() * panel_bytes_)) {}
+      packed_(arena.Take<std::byte>(num_panels() * panel_bytes_)),
+      data_(packed_) {}
+
+PackedMatrix::PackedMatrix(const kit::TensorView& panels)
+    : type_(TypeFor(panels.dtype, SKEIN_DTYPE_NONE)),
+      num_outputs_(static_cast<uint32_t>(panels.num_rows)),
+      num_inputs_(static_cast<uint32_t>(panels.num_columns)),
+      panel_bytes_(PanelBytes(type_, num_inputs_)),
+      packed_(nullptr),
+      data_(reinterpret_cast<const std::byte*>(panels.data)) {}
 
 uint64_t PackedMatrix::PackedBytes(uint64_t num_outputs, uint64_t num_inputs, uint32_t dtype, uint32_t compute_type) {
-  return RoundUp(num_outputs, kPanelWidth) / kPanelWidth * PanelBytes(TypeFor(dtype, compute_type), num_inputs);
+  return kit::NumPanels(num_outputs) * PanelBytes(TypeFor(dtype, compute_type), num_inputs);
 }
 
 void PackedMatrix::Pack(const kit::TensorView& tensor) noexcept {
+  if (tensor.layout == SKEIN_LAYOUT_PANELS) {
+    std::memcpy(packed_, tensor.data, num_panels() * panel_bytes_);
+    return;
+  }
   for (uint32_t index = 0; index < num_panels(); ++index) {
     const uint64_t first_output = uint64_t{index} * kPanelWidth;
     const uint64_t count = std::min<uint64_t>(kPanelWidth, num_outputs_ - first_output);
-    std::byte* panel = data_ + index * panel_bytes_;
+    std::byte* panel = packed_ + index * panel_bytes_;
     if (IsQuantised(type_)) {
       FillQuantisedPanel(tensor, first_output, count, type_, panel);
       continue;

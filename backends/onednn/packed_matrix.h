@@ -1,6 +1,7 @@
-// A weight matrix as this backend keeps it: panels of 64 outputs, in which all inputs follow each other, so that a
-// thread reads its share of a product as one stream. Float32 and bf16 panels are at the same time layouts that oneDNN
-// multiplies by (BA16a64b, BA16a64b2a): there is one copy of the weights for one row and for many.
+// A weight matrix as this backend multiplies by it: panels of 64 outputs, in which all inputs follow each other, so
+// that a thread reads its share of a product as one stream. They are those of SKEIN_LAYOUT_PANELS, so that a matrix in
+// a package may be used where it is mapped. Float32 and bf16 panels are at the same time layouts that oneDNN multiplies
+// by (BA16a64b, BA16a64b2a): there is one copy of the weights for one row and for many.
 #ifndef SKEIN_BACKENDS_ONEDNN_PACKED_MATRIX_H_
 #define SKEIN_BACKENDS_ONEDNN_PACKED_MATRIX_H_
 
@@ -13,7 +14,7 @@
 namespace skein::onednn {
 
 // Outputs in a panel. The last panel of a matrix is filled up with zeros.
-constexpr uint32_t kPanelWidth = 64;
+constexpr uint32_t kPanelWidth = kit::kPanelRows;
 
 // Element types of panels.
 enum class PanelType {
@@ -61,12 +62,20 @@ class PackedMatrix {
   PackedMatrix(kit::WeightArena& arena, uint64_t num_outputs, uint64_t num_inputs, uint32_t dtype,
                uint32_t compute_type);
 
+  // Mapped panels, which the matrix does not own. CanStay(panels).
+  explicit PackedMatrix(const kit::TensorView& panels);
+
+  // Whether panels of `dtype` are what the matrix would be packed to.
+  static bool TakesPanels(uint32_t dtype, uint32_t compute_type);
+  // Whether panels can be used where they lie: kernels want their data at the beginning of a cache line.
+  static bool CanStay(const kit::TensorView& panels);
+
   // Bytes of one panel.
   static uint64_t PanelBytes(PanelType type, uint64_t num_inputs);
 
   static uint64_t PackedBytes(uint64_t num_outputs, uint64_t num_inputs, uint32_t dtype, uint32_t compute_type);
 
-  // Fills the panels from [num_outputs, num_inputs]. Once.
+  // Fills the panels from [num_outputs, num_inputs], in rows or in panels that it takes. Once.
   void Pack(const kit::TensorView& tensor) noexcept;
 
   uint32_t num_outputs() const { return num_outputs_; }
@@ -81,7 +90,8 @@ class PackedMatrix {
   uint32_t num_outputs_;
   uint32_t num_inputs_;
   uint64_t panel_bytes_;
-  std::byte* data_;  // of the arena, which outlives the matrix
+  std::byte* packed_;      // of the arena, which outlives the matrix; nullptr if the panels stay mapped
+  const std::byte* data_;  // the panels
 };
 
 }  // namespace skein::onednn

@@ -40,6 +40,8 @@ struct Backend {
         .memory_bytes = 0,
         .name = "cpu",
         .description = "CPU: oneDNN matrix products, Highway kernels",
+        .layouts = 1u << SKEIN_LAYOUT_ROWS | 1u << SKEIN_LAYOUT_PANELS,
+        .reserved_2 = 0,
     };
   }
 };

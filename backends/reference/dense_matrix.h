@@ -19,6 +19,8 @@ class DenseMatrix {
     return num_rows * num_columns * sizeof(float);
   }
 
+  static bool TakesPanels(uint32_t /*dtype*/, uint32_t /*compute_type*/) { return false; }
+
   void Pack(const kit::TensorView& tensor) noexcept {
     for (uint64_t row = 0; row < num_rows_; ++row) tensor.Expand(row, 0, num_columns_, values_ + row * num_columns_);
   }

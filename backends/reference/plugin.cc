@@ -10,6 +10,7 @@ class Engine {
  public:
   using Matrix = DenseMatrix;
   static constexpr kit::WkvOrder kWkvOrder = kit::WkvOrder::kValueKey;
+  static constexpr const char* kLibrary = "";
 
   Engine(const skein_host& host, const skein_segment_desc& desc)
       : head_size_(desc.model.head_size), scratch_state_(host, uint64_t{head_size_} * head_size_, "a scratch state") {}
@@ -22,11 +23,15 @@ class Engine {
   void Run(const kit::Batch& batch, uint32_t /*num_rows*/, const Page& page) {
     Ops ops(batch, head_size_, scratch_state_.data());
     page(ops);
+    work_ += ops.work();
   }
+
+  kit::Work TotalWork() const { return work_; }
 
  private:
   const uint32_t head_size_;
   kit::HostArray<float> scratch_state_;
+  kit::Work work_;
 };
 
 struct Backend {
@@ -50,6 +55,8 @@ struct Backend {
         .memory_bytes = 0,
         .name = "reference",
         .description = "reference loops, one thread",
+        .layouts = 1u << SKEIN_LAYOUT_ROWS,
+        .reserved_2 = 0,
     };
   }
 };

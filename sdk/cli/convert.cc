@@ -14,8 +14,8 @@ int Convert(const Arguments& arguments) {
   const auto out = arguments.Text("out");
   if (arguments.operands().empty() || !out) throw UsageError("convert: expected IN -o OUT.skein, or OUT.safetensors");
   CallOptions options(SKEIN_OPTIONS_CONVERT);
-  for (const char* key : {"type", "tokenizer", "name", "licence", "provenance", "prompt", "chat-template", "state",
-                          "end-token", "overwrite"}) {
+  for (const char* key : {"type", "layout", "tokenizer", "name", "licence", "provenance", "prompt", "chat-template",
+                          "state", "end-token", "overwrite"}) {
     std::string option_key = key;
     std::replace(option_key.begin(), option_key.end(), '-', '_');
     options.Pass(arguments, key, option_key.c_str());
@@ -45,6 +45,10 @@ Command ConvertCommand() {
            .takes = Takes::kText,
            .value = "TYPE",
            .help = "of the matrices: auto (as they are), f32, f16, bf16, q8, q4 (default: auto)"},
+          {.name = "layout",
+           .takes = Takes::kText,
+           .value = "LAYOUT",
+           .help = "of the matrices in a package: panels (used where they are mapped) or rows (default: panels)"},
           {.name = "tokenizer",
            .takes = Takes::kText,
            .value = "FILE",

@@ -11,6 +11,7 @@
 
 #include "tests/conformance/backend_conformance.h"
 #include "tests/conformance/model_conformance.h"
+#include "tests/conformance/panels.h"
 #include "tests/conformance/synthetic_model.h"
 
 namespace skein::conformance {
@@ -412,6 +413,32 @@ TEST_P(BackendContract, TensorsThatAreNotExpectedAreRefusedByName) {
 
   EXPECT_TRUE(segment.Put(good)) << segment.message();
   expect_refused(good, "role 21", "twice");
+}
+
+TEST_P(BackendContract, LayoutsThatATensorCannotHaveAreRefusedByName) {
+  SegmentHandle segment(device_, Desc());
+  ASSERT_EQ(segment.status(), SKEIN_OK) << segment.message();
+  const auto expect_refused = [&segment](const skein_tensor& tensor, const char* role) {
+    EXPECT_FALSE(segment.Put(tensor));
+    EXPECT_EQ(segment.status(), SKEIN_INVALID_ARGUMENT);
+    EXPECT_THAT(segment.message(), HasSubstr(role));
+  };
+  const skein_tensor good = model_.tensor(SKEIN_ROLE_TIME_KEY, 1).Describe();
+  skein_tensor tensor = good;
+  tensor.layout = 7;
+  expect_refused(tensor, "role 21");
+  tensor.layout = SKEIN_LAYOUT_PANELS;
+  tensor.size_bytes = 64;
+  expect_refused(tensor, "role 21");
+  tensor = model_.tensor(SKEIN_ROLE_EMBEDDING, 0).Describe();
+  tensor.layout = SKEIN_LAYOUT_PANELS;
+  tensor.size_bytes =
+      PanelsOf(tensor.dtype, tensor.shape[0], tensor.shape[1], static_cast<const uint8_t*>(tensor.data)).size();
+  expect_refused(tensor, "role 1");
+  tensor = model_.tensor(SKEIN_ROLE_OUTPUT_NORM_W, 0).Describe();
+  tensor.layout = SKEIN_LAYOUT_PANELS;
+  expect_refused(tensor, "role 4");
+  EXPECT_TRUE(segment.Put(good)) << segment.message();
 }
 
 // "[64, 96]"

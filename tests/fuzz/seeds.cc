@@ -8,6 +8,7 @@
 
 #include "model/config.h"
 #include "model/manifest.h"
+#include "model/panels.h"
 #include "model/roles.h"
 #include "state/snapshot.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
@@ -124,8 +125,9 @@ void AddRwkvCpp(const Corpora& corpora) {
   corpora.Add("rwkvcpp", "small", writer.Finish());
 }
 
-// A manifest of small dimensions, whose tensors follow each other from the start of the data.
-Manifest SmallManifest(ModelConfig config) {
+// A manifest of small dimensions with the matrices that take it in this layout, whose tensors follow each other from
+// the start of the data.
+Manifest SmallManifest(ModelConfig config, uint32_t layout) {
   Manifest manifest;
   config.num_layers = 2;
   config.d_model = config.d_att = 8;
@@ -152,8 +154,8 @@ Manifest SmallManifest(ModelConfig config) {
     tensor.layer = expected.layer;
     tensor.dtype = SKEIN_DTYPE_F32;
     tensor.shape = RoleShape(*expected.role, config);
-    tensor.size_bytes = sizeof(float);
-    for (const uint64_t dim : tensor.shape) tensor.size_bytes *= dim;
+    if (RoleTakesLayout(tensor.role, layout)) tensor.layout = layout;
+    LayoutBytes(tensor.dtype, tensor.layout, tensor.shape, &tensor.size_bytes);
     manifest.tensors.push_back(tensor);
   }
   // The length of the manifest does not depend on the offsets.
@@ -172,7 +174,10 @@ void AddPackages(const Corpora& corpora) {
     ModelConfig config;
     config.generation = generation;
     config.variant = variant;
-    corpora.Add("package", std::to_string(generation), SerializeManifest(SmallManifest(config)));
+    for (const uint32_t layout : {SKEIN_LAYOUT_ROWS, SKEIN_LAYOUT_PANELS}) {
+      corpora.Add("package", std::to_string(generation) + "_" + LayoutName(layout),
+                  SerializeManifest(SmallManifest(config, layout)));
+    }
   }
 }
 

@@ -182,6 +182,48 @@ TEST_P(LoadMemoryTest, LoadingHoldsNoSecondCopy) {
   std::filesystem::remove(path);
 }
 
+// A package whose matrices lie as the device multiplies by them is mapped, and nothing of it copied: whoever loads it
+// once more, in this process or another, adds vectors and activations.
+TEST(MappedPackageTest, EveryLoadTakesTheWeightsFromTheFile) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer keeps memory of its own";
+#endif
+  if (AnonymousBytes() == 0) GTEST_SKIP() << "no /proc/self/status with RssAnon";
+  const std::string base =
+      (std::filesystem::temp_directory_path() / ("skein_mapped_" + std::to_string(getpid()))).string();
+  const std::string checkpoint = base + ".safetensors", package = base + ".skein";
+  WriteSafetensors(checkpoint, kF16);
+  for (const char* type : {"q8", "bf16", "auto"}) {
+    {
+      const OwnedRuntime runtime = MakeRuntime();
+      const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_CONVERT, {{"type", type}}, {{"overwrite", 1}});
+      skein_error error = {};
+      ASSERT_TRUE(
+          Ok(skein_model_convert(runtime.get(), checkpoint.c_str(), package.c_str(), options.get(), &error), error));
+    }
+    // Two at once, each with its own runtime, as two processes have.
+    OwnedRuntime runtimes[2];
+    OwnedModel models[2];
+    for (size_t i = 0; i < 2; ++i) {
+      runtimes[i] = MakeRuntime();
+      const uint64_t before = AnonymousBytes();
+      PeakSampler sampler;
+      const OwnedOptions options =
+          MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", "cpu"}}, {{"max_streams", 1}, {"max_batch_tokens", 16}});
+      skein_error error = {};
+      ASSERT_TRUE(
+          Ok(skein_model_load(runtimes[i].get(), package.c_str(), options.get(), models[i].out(), &error), error));
+      const OwnedStream stream = MakeStream(models[i].get());
+      AllLogits(models[i].get(), stream.get(), {1, 2, 3});
+      const uint64_t peak = sampler.Stop();
+      ASSERT_GE(InfoOf(models[i].get()).weights_bytes, uint64_t{64} << 20);
+      EXPECT_LE(peak, before + (uint64_t{24} << 20)) << type << ", load " << i << "; before " << before;
+    }
+  }
+  std::filesystem::remove(checkpoint);
+  std::filesystem::remove(package);
+}
+
 // A model has room for the states of all the streams that it may have: 69 MB here. What is not used must not be there.
 TEST(StateMemoryTest, StatesTakeNoMemoryBeforeTheyAreUsed) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -283,6 +283,8 @@ TEST_F(RequestsTest, MetricsCountWhatHappened) {
   EXPECT_THAT(text, HasSubstr("skein_prefill_tokens_total 7\n"));
   EXPECT_THAT(text, HasSubstr("skein_decode_tokens_total 3\n"));
   EXPECT_THAT(text, HasSubstr("skein_requests_done_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nskein_multiplications_total "));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("\nskein_multiplications_total 0\n")));
   EXPECT_THAT(text, HasSubstr("skein_models 1\n"));
 }
 

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +21,19 @@ absl::Status ErrnoStatus(int error, const std::string& path, const char* what) {
   if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(text);
   if (error == ENOMEM) return absl::ResourceExhaustedError(text);
   return absl::InvalidArgumentError(text);
+}
+
+constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
+
+// Memory for a copy of a file, to be freed by std::free; nullptr if there is none. Weights may be used where they lie
+// in it, for which a large one asks for huge pages.
+uint8_t* AllocateCopy(uint64_t size) {
+  const uint64_t alignment = size < kHugePageBytes ? File::kAlignment : kHugePageBytes;
+  if (size > UINT64_MAX - alignment) return nullptr;
+  const uint64_t whole = (size + alignment - 1) / alignment * alignment;  // as aligned_alloc wants it
+  void* memory = std::aligned_alloc(alignment, whole);
+  if (memory != nullptr && alignment == kHugePageBytes) madvise(memory, whole, MADV_HUGEPAGE);
+  return static_cast<uint8_t*>(memory);
 }
 
 // Closes the descriptor on every way out.
@@ -45,9 +58,14 @@ absl::StatusOr<std::unique_ptr<File>> File::Open(const std::string& path, FileAc
   if (access == FileAccess::kMap) {
     void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
     if (address == MAP_FAILED) return ErrnoStatus(errno, path, "map");
+    // Advice: what is still to come from the disk then comes in huge pages, where the file system can.
+    if (size >= kHugePageBytes) madvise(address, size, MADV_HUGEPAGE);
     return std::unique_ptr<File>(new File(path, access, static_cast<const uint8_t*>(address), size));
   }
-  std::unique_ptr<uint8_t[]> copy(new (std::nothrow) uint8_t[size]);
+  struct Free {
+    void operator()(uint8_t* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<uint8_t, Free> copy(AllocateCopy(size));
   if (copy == nullptr) return ErrnoStatus(ENOMEM, path, "read");
   uint64_t done = 0;
   while (done < size) {
@@ -68,7 +86,7 @@ File::~File() {
   if (access_ == FileAccess::kMap) {
     munmap(const_cast<uint8_t*>(data_), size_);
   } else {
-    delete[] data_;
+    std::free(const_cast<uint8_t*>(data_));
   }
 }
 

@@ -12,7 +12,7 @@
 namespace skein {
 
 enum class FileAccess {
-  kMap,   // pages come from the file; SIGBUS if someone truncates it meanwhile
+  kMap,   // pages come from the file and are shared with whoever maps it; SIGBUS if someone truncates it meanwhile
   kRead,  // a copy in anonymous memory
 };
 
@@ -27,7 +27,10 @@ class File {
 
   const std::string& path() const { return path_; }
   FileAccess access() const { return access_; }
+  // Begins at a multiple of kAlignment.
   absl::Span<const uint8_t> bytes() const { return {data_, size_}; }
+
+  static constexpr uint64_t kAlignment = 64;
 
  private:
   File(std::string path, FileAccess access, const uint8_t* data, uint64_t size)

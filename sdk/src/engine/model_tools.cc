@@ -52,6 +52,7 @@ absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const st
   if (options == nullptr) options = &defaults;
   ConvertOptions convert;
   convert.type = options->Text("type").value_or("auto");
+  convert.layout = options->Text("layout");
   convert.name = options->Text("name");
   convert.licence = options->Text("licence");
   convert.provenance = options->Text("provenance");

@@ -30,6 +30,7 @@ constexpr OptionKey kModelKeys[] = {
 };
 constexpr OptionKey kConvertKeys[] = {
     {"type", kStr, "auto", "type of the matrices: auto (as in the file), f32, f16, bf16, q8 or q4", 0, 0},
+    {"layout", kStr, "panels", "of the matrices in a package: panels (mapped as they lie) or rows", 0, 0},
     {"tokenizer", kStr, "", "vocabulary file to embed, or bytes", 0, 0},
     {"name", kStr, "", "name recorded in the manifest", 0, 0},
     {"licence", kStr, "", "licence recorded in the manifest", 0, 0},

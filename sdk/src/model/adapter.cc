@@ -232,6 +232,7 @@ absl::Status AdaptedModel::Add(const Adapter& adapter) {
     if (changes_[i].empty() || changes_[i].back().adapter != &adapter) continue;
     SKEIN_RETURN_IF_ERROR(CheckChange(i, changes_[i].back()));
     specs_[i].dtype = SKEIN_DTYPE_F32;
+    specs_[i].layout = SKEIN_LAYOUT_ROWS;
   }
   return absl::OkStatus();
 }

@@ -99,6 +99,7 @@ class AdaptedModel final : public ModelFile {
   absl::Status MergeBlocks(size_t index, const Adapter& adapter, size_t tensor, float* weights) const;
 
   absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const override;
+  absl::Span<const uint8_t> StoredPanels(size_t index) const override { return StoredPanelsOf(*base_, index); }
   absl::Status CheckStoredBytes(size_t index) const override { return CheckStoredBytesOf(*base_, index); }
 
   const std::unique_ptr<ModelFile> base_;

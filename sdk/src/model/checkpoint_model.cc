@@ -54,8 +54,8 @@ CheckpointModel::CheckpointModel(const skein_host& host, std::string path, std::
     const DtypeInfo& dtype = *FindDtype(tensor.dtype);
     uint64_t num_elements = 0;
     NumElements(location.shape, &num_elements);  // fits: the tensor is there
-    specs_.push_back({location.role, location.layer, ParameterType(dtype, location.map), dtype.dtype, location.shape,
-                      tensor.name, num_elements / dtype.block_elements * dtype.block_bytes});
+    specs_.push_back({location.role, location.layer, ParameterType(dtype, location.map), dtype.dtype, SKEIN_LAYOUT_ROWS,
+                      location.shape, tensor.name, num_elements / dtype.block_elements * dtype.block_bytes});
   }
 }
 

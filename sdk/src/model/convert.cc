@@ -10,6 +10,7 @@
 #include "model/checkpoint_writer.h"
 #include "model/manifest.h"
 #include "model/package.h"
+#include "model/panels.h"
 #include "model/roles.h"
 #include "skein/base.h"
 #include "skein/dtype.h"
@@ -26,13 +27,22 @@ absl::StatusOr<uint32_t> ParseType(const std::string& type) {
   return absl::InvalidArgumentError(absl::StrCat("type \"", type, "\"; expected auto, f32, f16, bf16, q8 or q4"));
 }
 
+absl::StatusOr<uint32_t> ParseLayout(const std::optional<std::string>& layout) {
+  if (!layout) return uint32_t{SKEIN_LAYOUT_PANELS};
+  for (const uint32_t known : {SKEIN_LAYOUT_ROWS, SKEIN_LAYOUT_PANELS}) {
+    if (*layout == LayoutName(known)) return known;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("layout \"", *layout, "\"; expected panels or rows"));
+}
+
 uint32_t TargetType(const TensorSpec& spec, uint32_t matrix_dtype) {
   return matrix_dtype == SKEIN_DTYPE_NONE ? spec.dtype : TypeInModel(spec.role, spec.shape, matrix_dtype, spec.dtype);
 }
 
-// What the output says of the model: dimensions, metadata, vocabulary, and the type of every tensor.
+// What the output says of the model: dimensions, metadata, vocabulary, and type and layout of every tensor.
 absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOptions& options) {
   SKEIN_ASSIGN_OR_RETURN(const uint32_t matrix_dtype, ParseType(options.type));
+  SKEIN_ASSIGN_OR_RETURN(const uint32_t layout, ParseLayout(options.layout));
   Manifest manifest;
   manifest.config = in.config();
   manifest.metadata = in.metadata();
@@ -62,6 +72,7 @@ absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOption
     tensor.role = spec.role;
     tensor.layer = spec.layer;
     tensor.dtype = TargetType(spec, matrix_dtype);
+    tensor.layout = RoleTakesLayout(spec.role, layout) ? layout : uint32_t{SKEIN_LAYOUT_ROWS};
     tensor.shape = spec.shape;
     manifest.tensors.push_back(std::move(tensor));
   }
@@ -72,13 +83,14 @@ absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOption
 absl::Status WritePackage(const ModelFile& in, Manifest manifest, const std::string& path, IfExists if_exists,
                           const ProgressScope& scope) {
   SKEIN_ASSIGN_OR_RETURN(manifest.fingerprint, in.Fingerprint());
-  std::vector<uint32_t> dtypes;
-  for (const PackedTensor& tensor : manifest.tensors) dtypes.push_back(tensor.dtype);
+  const std::vector<PackedTensor> tensors = manifest.tensors;
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<PackageWriter> writer,
                          PackageWriter::Create(path, std::move(manifest), if_exists));
   std::vector<uint8_t> buffer;
-  for (size_t i = 0; i < dtypes.size(); ++i) {
-    SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, in.ReadTensor(i, dtypes[i], buffer));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, tensors[i].layout == SKEIN_LAYOUT_PANELS
+                                                                 ? in.ReadPanels(i, tensors[i].dtype, buffer)
+                                                                 : in.ReadTensor(i, tensors[i].dtype, buffer));
     SKEIN_RETURN_IF_ERROR(writer->WriteTensor({static_cast<const uint8_t*>(data.data), data.size_bytes}));
     scope.Advance(in.tensors()[i].size_bytes);
   }
@@ -105,6 +117,9 @@ absl::Status Convert(const ModelFile& in, const std::string& out_path, const Con
   if (is_checkpoint && (options.type == "q8" || options.type == "q4")) {
     return absl::InvalidArgumentError(
         absl::StrCat("type ", options.type, ": a .safetensors checkpoint holds f32, f16 and bf16"));
+  }
+  if (is_checkpoint && options.layout.has_value() && *options.layout != LayoutName(SKEIN_LAYOUT_ROWS)) {
+    return absl::InvalidArgumentError(absl::StrCat("layout ", *options.layout, ": a .safetensors checkpoint has rows"));
   }
   const IfExists if_exists = options.overwrite ? IfExists::kReplace : IfExists::kFail;
   if (is_checkpoint) return WriteCheckpoint(in, manifest, out_path, if_exists, scope);

@@ -27,6 +27,9 @@ struct ConvertOptions {
   // (ModelMetadata::compute_dtype). A checkpoint has no q8 and q4: there they cannot be named, and what the input has
   // in them becomes float32.
   std::string type = "auto";
+  // How the matrices of a package lie in it, but for the embedding: "panels" or "rows" (skein/dtype.h). Not set:
+  // panels. A checkpoint has rows.
+  std::optional<std::string> layout;
   std::optional<TokenizerSource> tokenizer;
   std::optional<std::string> name;
   std::optional<std::string> licence;
@@ -39,7 +42,7 @@ struct ConvertOptions {
 
 // Converts `in_path` to a package at `out_path`, or, where `out_path` ends in ".safetensors", to a checkpoint (see
 // checkpoint_writer.h), which appears whole or not at all. `progress` may be nullptr.
-// INVALID_ARGUMENT: no such type, text that is not UTF-8. ALREADY_EXISTS: `out_path`, without `overwrite`.
+// INVALID_ARGUMENT: no such type or layout, text that is not UTF-8. ALREADY_EXISTS: `out_path`, without `overwrite`.
 // OUT_OF_RANGE: a value is too large for the type; names the tensor. And the codes of ModelFile::Open and ReadTensor.
 absl::Status Convert(const PluginRegistry& plugins, const skein_host& host, const std::string& in_path,
                      const std::string& out_path, const ConvertOptions& options, Progress* progress);

@@ -1,5 +1,6 @@
 #include "model/describe.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "model/panels.h"
 #include "model/roles.h"
 #include "model/utf8.h"
 #include "nlohmann/json.hpp"
@@ -42,6 +44,12 @@ std::map<std::string, DtypeUse> DtypeUses(const ModelFile& model) {
 std::string KnownFingerprint(const ModelFile& model) {
   if (model.metadata().source_format != "package") return "";
   return model.Fingerprint().value_or("");
+}
+
+uint64_t NumPanelTensors(const ModelFile& model) {
+  const absl::Span<const TensorSpec> tensors = model.tensors();
+  return static_cast<uint64_t>(std::count_if(
+      tensors.begin(), tensors.end(), [](const TensorSpec& spec) { return spec.layout == SKEIN_LAYOUT_PANELS; }));
 }
 
 struct NamedNumber {
@@ -127,6 +135,9 @@ std::string DescribeText(const ModelFile& model) {
                absl::StrCat(name, ": ", use.num_tensors, " tensors, ", use.num_parameters, " parameters, ",
                             use.size_bytes, " bytes"));
   }
+  if (const uint64_t num_panels = NumPanelTensors(model); num_panels > 0) {
+    AppendLine(&text, "layout", absl::StrCat("panels in ", num_panels, " matrices, rows in the other tensors"));
+  }
   if (!metadata.tokenizer_kind.empty()) {
     AppendLine(
         &text, "tokenizer",
@@ -145,9 +156,10 @@ std::string DescribeText(const ModelFile& model) {
   absl::StrAppend(&text, "\n");
   for (const TensorSpec& spec : model.tensors()) {
     const std::string name = TensorName(spec.role, spec.layer);
+    const char* layout = spec.layout == SKEIN_LAYOUT_PANELS ? "  in panels" : "";
     const std::string source = spec.source_name == name ? "" : absl::StrCat("  ", EscapeText(spec.source_name));
-    absl::StrAppendFormat(&text, "  %-40s %-9s %-16s%s\n", name, DtypeName(spec.stored_dtype), ShapeText(spec.shape),
-                          source);
+    absl::StrAppendFormat(&text, "  %-40s %-9s %-16s%s%s\n", name, DtypeName(spec.stored_dtype), ShapeText(spec.shape),
+                          layout, source);
   }
   return text;
 }
@@ -206,6 +218,7 @@ std::string DescribeJson(const ModelFile& model) {
                                {"role", spec.role},
                                {"layer", spec.layer},
                                {"dtype", DtypeName(spec.stored_dtype)},
+                               {"layout", LayoutName(spec.layout)},
                                {"shape", spec.shape},
                                {"size_bytes", spec.size_bytes},
                                {"source_name", spec.source_name}});

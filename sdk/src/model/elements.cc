@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "model/convert_dtype.h"
 #include "model/element_writer.h"
+#include "model/finite.h"
 
 namespace skein {
 namespace {
@@ -27,43 +28,6 @@ bool AllFinite(const float* values, size_t count) {
     num_bad += (std::bit_cast<uint32_t>(values[i]) & 0x7f800000u) == 0x7f800000u ? 1 : 0;
   }
   return num_bad == 0;
-}
-
-// Whether a packed run of a plain type has an exponent of all ones, which NaN and infinity have.
-template <typename Word>
-bool HasExponent(const uint8_t* data, size_t count, Word mask) {
-  Word found = 0;
-  for (size_t i = 0; i < count; ++i) {
-    Word word;
-    std::memcpy(&word, data + i * sizeof(Word), sizeof(Word));
-    found = static_cast<Word>(found | static_cast<Word>((word & mask) == mask));
-  }
-  return found != 0;
-}
-
-// Elements [first, first + count) of a packed view.
-bool MayBeNotFinite(const TensorView& view, uint64_t first, size_t count) {
-  switch (view.dtype) {
-    case SKEIN_DTYPE_F32:
-      return HasExponent<uint32_t>(view.data + first * 4, count, 0x7f800000u);
-    case SKEIN_DTYPE_F16:
-      return HasExponent<uint16_t>(view.data + first * 2, count, 0x7c00u);
-    case SKEIN_DTYPE_BF16:
-      return HasExponent<uint16_t>(view.data + first * 2, count, 0x7f80u);
-    default:
-      return true;
-  }
-}
-
-// Whether a scale of a packed view of Q8 or Q4, with which each group begins, is not finite.
-bool HasBadScale(const TensorView& view, const DtypeInfo& info) {
-  uint64_t size_bytes = 0;
-  PackedBytes(info, view.shape, &size_bytes);  // fits: the tensor is there
-  bool found = false;
-  for (uint64_t at = 0; at < size_bytes; at += info.block_bytes) {
-    found |= HasExponent<uint16_t>(view.data + at, 1, 0x7c00u);
-  }
-  return found;
 }
 
 // Copies `count` elements that lie `stride` elements apart into `out`, packed.
@@ -151,21 +115,14 @@ absl::Status CopyElements(const TensorView& view, const std::string& name, uint3
   });
 }
 
-absl::Status CheckFinite(const TensorView& view, const std::string& name) {
-  const auto accept = [](const float*, uint64_t, size_t) { return absl::OkStatus(); };
-  uint64_t num_elements;
+absl::Status CheckFinite(const skein_host& host, const TensorView& view, const std::string& name) {
   const DtypeInfo* info = FindDtype(view.dtype);
-  if (view.IsPacked() && info != nullptr && info->pads_rows) {
-    if (!HasBadScale(view, *info)) return absl::OkStatus();
-  } else if (view.IsPacked() && NumElements(view.shape, &num_elements)) {
-    bool suspect = false;
-    for (uint64_t first = 0; first < num_elements && !suspect; first += kRunElements) {
-      suspect =
-          MayBeNotFinite(view, first, static_cast<size_t>(std::min<uint64_t>(kRunElements, num_elements - first)));
-    }
-    if (!suspect) return absl::OkStatus();
-  }
-  return VisitElements(view, name, accept);
+  uint64_t size_bytes;
+  // Of other block types and strided views every element is converted.
+  const bool can_scan = view.IsPacked() && info != nullptr && info->value_dtype == info->dtype &&
+                        PackedBytes(*info, view.shape, &size_bytes);
+  if (can_scan && AllFinite(host, view.dtype, SKEIN_LAYOUT_ROWS, {view.data, size_bytes})) return absl::OkStatus();
+  return VisitElements(view, name, [](const float*, uint64_t, size_t) { return absl::OkStatus(); });
 }
 
 }  // namespace skein

@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "model/tensor.h"
+#include "skein/plugin.h"
 
 namespace skein {
 
@@ -24,8 +25,8 @@ absl::Status VisitElements(const TensorView& view, const std::string& name,
 // may be unaligned. OUT_OF_RANGE: a finite element is too large for `dtype`.
 absl::Status CopyElements(const TensorView& view, const std::string& name, uint32_t dtype, uint8_t* out);
 
-// OK if every element is finite. Packed plain types are scanned as they lie, without conversion.
-absl::Status CheckFinite(const TensorView& view, const std::string& name);
+// OK if every element is finite. What packages hold is scanned as it lies (finite.h) if it is packed.
+absl::Status CheckFinite(const skein_host& host, const TensorView& view, const std::string& name);
 
 }  // namespace skein
 

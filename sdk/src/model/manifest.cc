@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "base/status.h"
+#include "model/panels.h"
 #include "model/roles.h"
 #include "model/tensor.h"
 #include "model/utf8.h"
@@ -100,6 +102,17 @@ static_assert(static_cast<int>(v1::DTYPE_F16) == SKEIN_DTYPE_F16);
 static_assert(static_cast<int>(v1::DTYPE_BF16) == SKEIN_DTYPE_BF16);
 static_assert(static_cast<int>(v1::DTYPE_Q8) == SKEIN_DTYPE_Q8);
 static_assert(static_cast<int>(v1::DTYPE_Q4) == SKEIN_DTYPE_Q4);
+static_assert(static_cast<int>(v1::LAYOUT_ROWS) == SKEIN_LAYOUT_ROWS);
+static_assert(static_cast<int>(v1::LAYOUT_PANELS) == SKEIN_LAYOUT_PANELS);
+
+// In `required_features` where a tensor is in panels: who does not know of them would read such a tensor as rows.
+constexpr char kPanelsFeature[] = "panels";
+
+std::vector<std::string> FeaturesOf(absl::Span<const PackedTensor> tensors) {
+  const bool has_panels = std::any_of(tensors.begin(), tensors.end(),
+                                      [](const PackedTensor& tensor) { return tensor.layout == SKEIN_LAYOUT_PANELS; });
+  return has_panels ? std::vector<std::string>{kPanelsFeature} : std::vector<std::string>();
+}
 
 void WriteArchitecture(const ModelConfig& config, v1::Architecture* out) {
   out->set_generation(config.generation);
@@ -238,14 +251,24 @@ absl::StatusOr<PackedTensor> ReadTensor(const v1::Tensor& in, const ExpectedTens
     return absl::InvalidArgumentError(absl::StrCat("tensor \"", name, "\": expected ", ShapeText(shape),
                                                    " by the architecture, found ", ShapeText(tensor.shape)));
   }
+  tensor.layout = static_cast<uint32_t>(in.layout());
+  if (!RoleTakesLayout(tensor.role, tensor.layout)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor \"", name, "\": found ", LayoutName(tensor.layout),
+                     "; expected rows in a tensor that is no matrix or is the embedding"));
+  }
   uint64_t size_bytes = 0;
-  PackedBytes(*dtype, shape, &size_bytes);  // fits: the config is valid
+  if (!LayoutBytes(tensor.dtype, tensor.layout, shape, &size_bytes)) {
+    return absl::InvalidArgumentError(absl::StrCat("tensor \"", name, "\": ", dtype->name, " ", ShapeText(shape),
+                                                   " in ", LayoutName(tensor.layout), " has no size"));
+  }
   tensor.offset = in.offset();
   tensor.size_bytes = in.size_bytes();
   tensor.checksum = in.checksum();
   if (tensor.size_bytes != size_bytes) {
     return absl::InvalidArgumentError(absl::StrCat("tensor \"", name, "\": expected ", size_bytes, " bytes for ",
-                                                   dtype->name, " ", ShapeText(shape), ", found ", tensor.size_bytes));
+                                                   dtype->name, " ", ShapeText(shape), " in ",
+                                                   LayoutName(tensor.layout), ", found ", tensor.size_bytes));
   }
   if (in.shard() != 0) {
     return absl::UnimplementedError(absl::StrCat("tensor \"", name, "\": lies in a shard file; not supported yet"));
@@ -299,9 +322,10 @@ bool IsFingerprint(const std::string& text) {
 }
 
 absl::StatusOr<Manifest> ReadManifest(const v1::Manifest& in) {
-  if (in.required_features_size() > 0) {
-    return absl::UnimplementedError(absl::StrCat("needs the feature \"", EscapeText(in.required_features(0)),
-                                                 "\", which this version does not have"));
+  for (const std::string& feature : in.required_features()) {
+    if (feature == kPanelsFeature) continue;
+    return absl::UnimplementedError(
+        absl::StrCat("needs the feature \"", EscapeText(feature), "\", which this version does not have"));
   }
   Manifest manifest;
   if (!in.has_architecture()) return absl::DataLossError("architecture is missing");
@@ -309,6 +333,12 @@ absl::StatusOr<Manifest> ReadManifest(const v1::Manifest& in) {
   SKEIN_RETURN_IF_ERROR(manifest.config.Validate());
   SKEIN_RETURN_IF_ERROR(ReadMetadata(in, manifest.config, &manifest.metadata));
   SKEIN_RETURN_IF_ERROR(ReadTensors(in, manifest.config, &manifest.tensors));
+  const std::vector<std::string> features = FeaturesOf(manifest.tensors);
+  if (!std::equal(features.begin(), features.end(), in.required_features().begin(), in.required_features().end())) {
+    return absl::InvalidArgumentError(absl::StrCat("required_features: expected [", absl::StrJoin(features, ", "),
+                                                   "] by the layouts of the tensors, found [",
+                                                   absl::StrJoin(in.required_features(), ", "), "]"));
+  }
   if (in.has_initial_state()) {
     SKEIN_ASSIGN_OR_RETURN(manifest.initial_state, ReadInitialState(in.initial_state(), manifest.config));
   }
@@ -325,6 +355,7 @@ absl::StatusOr<Manifest> ReadManifest(const v1::Manifest& in) {
 
 std::string SerializeManifest(const Manifest& manifest) {
   v1::Manifest out;
+  for (const std::string& feature : FeaturesOf(manifest.tensors)) out.add_required_features(feature);
   out.set_creator(manifest.creator);
   WriteArchitecture(manifest.config, out.mutable_architecture());
   for (const PackedTensor& tensor : manifest.tensors) {
@@ -332,6 +363,7 @@ std::string SerializeManifest(const Manifest& manifest) {
     packed->set_role(static_cast<v1::Role>(tensor.role));
     packed->set_layer(tensor.layer);
     packed->set_dtype(static_cast<v1::Dtype>(tensor.dtype));
+    if (tensor.layout != SKEIN_LAYOUT_ROWS) packed->set_layout(static_cast<v1::Layout>(tensor.layout));
     for (const uint64_t dim : tensor.shape) packed->add_shape(dim);
     packed->set_offset(tensor.offset);
     packed->set_size_bytes(tensor.size_bytes);

@@ -19,6 +19,7 @@ struct PackedTensor {
   uint32_t role = 0;
   uint32_t layer = 0;
   uint32_t dtype = 0;           // F32, F16 or BF16; of a matrix also Q8 or Q4
+  uint32_t layout = 0;          // SKEIN_LAYOUT_*; PANELS only of a matrix other than the embedding
   std::vector<uint64_t> shape;  // of the role
   uint64_t offset = 0;          // from the start of the file
   uint64_t size_bytes = 0;
@@ -46,9 +47,9 @@ struct Manifest {
 std::string SerializeManifest(const Manifest& manifest);
 
 // Reads untrusted bytes. On success the config is valid and each of its tensors there once, with the role's shape, a
-// readable type and the size that these make, and so is the size of the initial state. Offsets and checksums are the
-// package's business. DATA_LOSS: damaged. INVALID_ARGUMENT: contradicts itself. UNIMPLEMENTED: needs a feature of later
-// versions. Messages start with "manifest: ".
+// readable type and layout, and the size that these make; and so is the size of the initial state. Offsets and
+// checksums are the package's business. DATA_LOSS: damaged. INVALID_ARGUMENT: contradicts itself. UNIMPLEMENTED: needs
+// a feature of later versions. Messages start with "manifest: ".
 absl::StatusOr<Manifest> ParseManifest(absl::Span<const uint8_t> bytes);
 
 }  // namespace skein

@@ -10,9 +10,11 @@
 #include "model/element_writer.h"
 #include "model/elements.h"
 #include "model/fingerprint.h"
+#include "model/finite.h"
 #include "model/model_folder.h"
 #include "model/package.h"
 #include "model/package_model.h"
+#include "model/panels.h"
 #include "model/parallel_for.h"
 #include "model/roles.h"
 #include "model/synthetic_model.h"
@@ -64,8 +66,8 @@ absl::Status CopyInParallel(const skein_host& host, const TensorView& view, cons
 }
 
 // CheckFinite of the mapped values.
-absl::Status CheckValues(const TensorView& view, const ValueMap& map, const std::string& name) {
-  if (map.IsIdentity()) return CheckFinite(view, name);
+absl::Status CheckValues(const skein_host& host, const TensorView& view, const ValueMap& map, const std::string& name) {
+  if (map.IsIdentity()) return CheckFinite(host, view, name);
   return VisitMapped(view, map, name, [](const float*, uint64_t, size_t) { return absl::OkStatus(); });
 }
 
@@ -123,7 +125,7 @@ absl::StatusOr<ModelFile::TensorData> ModelFile::ReadTensor(size_t index, uint32
     return absl::InternalError(absl::StrCat("tensor \"", name, "\": ", ShapeText(view.shape), " has no size"));
   }
   if (stored.map.IsIdentity() && view.dtype == dtype && view.IsPacked()) {
-    SKEIN_RETURN_IF_ERROR(Annotate(CheckFinite(view, name), path_));
+    SKEIN_RETURN_IF_ERROR(Annotate(CheckFinite(host_, view, name), path_));
     if (scratch.empty()) return TensorData{view.data, size_bytes, true};
     if (view.data == scratch.data() && scratch.size() == size_bytes) {
       buffer.swap(scratch);  // so that a large tensor is not there twice
@@ -135,6 +137,42 @@ absl::StatusOr<ModelFile::TensorData> ModelFile::ReadTensor(size_t index, uint32
   buffer.resize(size_bytes);
   SKEIN_RETURN_IF_ERROR(Annotate(CopyInParallel(host_, view, stored.map, name, dtype, buffer.data()), path_));
   return TensorData{buffer.data(), size_bytes, false};
+}
+
+absl::StatusOr<ModelFile::TensorData> ModelFile::ReadPanels(size_t index, uint32_t dtype,
+                                                            std::vector<uint8_t>& buffer) const {
+  SKEIN_RETURN_IF_ERROR(CheckRequest(index, dtype));
+  const TensorSpec& spec = specs_[index];
+  if (!RoleTakesLayout(spec.role, SKEIN_LAYOUT_PANELS)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tensor \"", spec.source_name, "\": asked for in panels; expected a matrix, and not the embedding"));
+  }
+  if (spec.layout == SKEIN_LAYOUT_PANELS && spec.dtype == dtype) {
+    SKEIN_RETURN_IF_ERROR(CheckStoredPanels(index));
+    const absl::Span<const uint8_t> panels = StoredPanels(index);
+    return TensorData{panels.data(), panels.size(), true};
+  }
+  std::vector<uint8_t> row_buffer;
+  SKEIN_ASSIGN_OR_RETURN(const TensorData rows, ReadTensor(index, dtype, row_buffer));
+  uint64_t size_bytes = 0;
+  if (!LayoutBytes(dtype, SKEIN_LAYOUT_PANELS, spec.shape, &size_bytes)) {
+    return absl::InternalError(
+        absl::StrCat("tensor \"", spec.source_name, "\": ", ShapeText(spec.shape), " has no size in panels"));
+  }
+  buffer.resize(size_bytes);
+  RowsToPanels(host_, dtype, spec.shape, static_cast<const uint8_t*>(rows.data), buffer.data());
+  return TensorData{buffer.data(), size_bytes, false};
+}
+
+absl::Status ModelFile::CheckStoredPanels(size_t index) const {
+  const TensorSpec& spec = specs_[index];
+  if (AllFinite(host_, spec.dtype, SKEIN_LAYOUT_PANELS, StoredPanels(index))) return absl::OkStatus();
+  // By rows, to say which element it is.
+  std::vector<uint8_t> scratch;
+  SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, View(index, scratch));
+  SKEIN_RETURN_IF_ERROR(Annotate(CheckFinite(host_, stored.view, spec.source_name), path_));
+  return absl::DataLossError(absl::StrCat(path_, ": tensor \"", spec.source_name,
+                                          "\": expected zeros to fill up its panels, found NaN or infinity"));
 }
 
 absl::StatusOr<std::string> ModelFile::Fingerprint() const {
@@ -168,9 +206,13 @@ absl::Status ModelFile::Verify(Progress* progress) const {
   const ProgressScope scope(progress, "verifying", total_bytes);
   return ParallelFor(host_, specs_.size(), [&](size_t index) -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckStoredBytes(index));
-    std::vector<uint8_t> scratch;
-    SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, View(index, scratch));
-    SKEIN_RETURN_IF_ERROR(Annotate(CheckValues(stored.view, stored.map, specs_[index].source_name), path_));
+    if (specs_[index].layout == SKEIN_LAYOUT_PANELS) {
+      SKEIN_RETURN_IF_ERROR(CheckStoredPanels(index));
+    } else {
+      std::vector<uint8_t> scratch;
+      SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, View(index, scratch));
+      SKEIN_RETURN_IF_ERROR(Annotate(CheckValues(host_, stored.view, stored.map, specs_[index].source_name), path_));
+    }
     scope.Advance(specs_[index].size_bytes);
     return absl::OkStatus();
   });

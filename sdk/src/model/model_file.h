@@ -32,6 +32,7 @@ struct TensorSpec {
   // types or in float64 counts as F32 (float64 values are rounded to float32).
   uint32_t dtype = 0;
   uint32_t stored_dtype = 0;  // as in the file, for descriptions
+  uint32_t layout = 0;        // SKEIN_LAYOUT_* in the file; PANELS only of matrices other than the embedding
   std::vector<uint64_t> shape;
   std::string source_name;  // as in the file; in a package, the name of its role
   uint64_t size_bytes = 0;  // as stored
@@ -76,16 +77,20 @@ class ModelFile {
   absl::Span<const TensorSpec> tensors() const { return specs_; }
 
   struct TensorData {
-    const void* data;  // row-major, contiguous, perhaps unaligned
+    const void* data;  // contiguous, perhaps unaligned
     uint64_t size_bytes;
     bool mapped;  // true: lives as long as the ModelFile; false: it is in the caller's buffer
   };
-  // Reads tensor `index` in its role's shape and orientation as `dtype`: F32, F16 or BF16, rounded to nearest even, or,
-  // if its role is a matrix, Q8 or Q4 (quantise.h). Points into the file when nothing has to change, else into
-  // `buffer`, which is resized; large tensors are converted on the host's threads. DATA_LOSS: a value is NaN or
-  // infinite; the message names tensor and index. OUT_OF_RANGE: a finite value is too large for `dtype`.
+  // Reads tensor `index` in its role's shape and orientation, row-major, as `dtype`: F32, F16 or BF16, rounded to
+  // nearest even, or, if its role is a matrix, Q8 or Q4 (quantise.h). Points into the file when nothing has to change,
+  // else into `buffer`, which is resized; large tensors are converted on the host's threads. DATA_LOSS: a value is NaN
+  // or infinite; the message names tensor and index. OUT_OF_RANGE: a finite value is too large for `dtype`.
   // INVALID_ARGUMENT: another type.
   virtual absl::StatusOr<TensorData> ReadTensor(size_t index, uint32_t dtype, std::vector<uint8_t>& buffer) const;
+
+  // The same in panels, of a matrix other than the embedding. Panels of this type in the file are pointed into, and are
+  // aligned to 64 bytes. And INVALID_ARGUMENT: of another tensor.
+  absl::StatusOr<TensorData> ReadPanels(size_t index, uint32_t dtype, std::vector<uint8_t>& buffer) const;
 
   // Identifies the source weights: 32 hex digits over role, layer, shape and float32 values of every tensor, before any
   // rounding to a smaller type (see fingerprint.h). A package knows its own; for other files the first call reads
@@ -105,10 +110,16 @@ class ModelFile {
     ValueMap map = {};
   };
 
-  // Tensor `index` as it lies in the file. A container that cannot point into its file reads into `scratch`.
+  // Tensor `index` as it lies in the file, or its rows, where it lies there in panels. What the container cannot point
+  // to it puts into `scratch`.
   virtual absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const = 0;
+  // The bytes in the file of a tensor whose layout there is panels.
+  virtual absl::Span<const uint8_t> StoredPanels(size_t /*index*/) const { return {}; }
   // Compares the checksum of tensor `index`; OK where the container has none.
   virtual absl::Status CheckStoredBytes(size_t index) const = 0;
+
+  // OK if every value is finite of tensor `index`, whose layout in the file is panels, and what fills up its panels.
+  absl::Status CheckStoredPanels(size_t index) const;
 
   // OK if ReadTensor may be asked for tensor `index` as `dtype`.
   absl::Status CheckRequest(size_t index, uint32_t dtype) const;
@@ -119,6 +130,9 @@ class ModelFile {
   // What another ModelFile's View gives.
   static absl::StatusOr<StoredTensor> ViewOf(const ModelFile& file, size_t index, std::vector<uint8_t>& scratch) {
     return file.View(index, scratch);
+  }
+  static absl::Span<const uint8_t> StoredPanelsOf(const ModelFile& file, size_t index) {
+    return file.StoredPanels(index);
   }
   static absl::Status CheckStoredBytesOf(const ModelFile& file, size_t index) { return file.CheckStoredBytes(index); }
   // The host that `file` was opened with.

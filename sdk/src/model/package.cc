@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/checksum.h"
+#include "model/panels.h"
 #include "model/roles.h"
 #include "model/tensor.h"
 
@@ -191,11 +192,10 @@ PackageWriter::PackageWriter(std::unique_ptr<OutputFile> file, Manifest manifest
 absl::StatusOr<std::unique_ptr<PackageWriter>> PackageWriter::Create(const std::string& path, Manifest manifest,
                                                                      IfExists if_exists) {
   for (PackedTensor& tensor : manifest.tensors) {
-    const DtypeInfo* dtype = FindDtype(tensor.dtype);
-    if (dtype == nullptr || !PackedBytes(*dtype, tensor.shape, &tensor.size_bytes)) {
+    if (!LayoutBytes(tensor.dtype, tensor.layout, tensor.shape, &tensor.size_bytes)) {
       return absl::InvalidArgumentError(absl::StrCat("tensor \"", TensorName(tensor.role, tensor.layer),
                                                      "\": ", DtypeName(tensor.dtype), " ", ShapeText(tensor.shape),
-                                                     " cannot be stored"));
+                                                     " in ", LayoutName(tensor.layout), " cannot be stored"));
     }
   }
   if (manifest.initial_state) manifest.initial_state->size_bytes = manifest.config.StateFloats() * sizeof(float);

@@ -16,6 +16,14 @@
 //               overlap; what lies between them is zero
 // Everything before the data is checked when a package is opened; the data itself by Package::CheckTensor and
 // ReadInitialState.
+//
+// A matrix lies there in rows or, by default, in panels (skein/dtype.h): backends that multiply by panels use those
+// where they are mapped. Nothing is packed or copied then, and processes that map one package share the memory that it
+// takes. The embedding, of which rows are looked up, and everything that is no matrix are in rows.
+//
+// Who truncates a package, or any file, that somebody has mapped takes the pages away from under the reader, whose next
+// access ends its process (SIGBUS). To replace a package, write another file and rename it, as PackageWriter does;
+// where that cannot be relied on, read instead of mapping (FileAccess::kRead, the option mmap=0).
 #ifndef SKEIN_MODEL_PACKAGE_H_
 #define SKEIN_MODEL_PACKAGE_H_
 
@@ -76,7 +84,7 @@ class PackageWriter {
   static absl::StatusOr<std::unique_ptr<PackageWriter>> Create(const std::string& path, Manifest manifest,
                                                                IfExists if_exists);
 
-  // `bytes` as the manifest says: packed, in shape and type.
+  // `bytes` as the manifest says: without gaps, in shape, type and layout.
   absl::Status WriteTensor(absl::Span<const uint8_t> bytes);
 
   // Canonical, of the length that the architecture has.

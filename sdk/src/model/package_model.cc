@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "model/panels.h"
 #include "model/roles.h"
 
 namespace skein {
@@ -25,16 +26,24 @@ PackageModel::PackageModel(const skein_host& host, std::string path, std::unique
   initial_state_ = std::move(initial_state);
   vocabulary_ = {reinterpret_cast<const uint8_t*>(manifest.vocabulary.data()), manifest.vocabulary.size()};
   for (const PackedTensor& tensor : manifest.tensors) {
-    specs_.push_back({tensor.role, tensor.layer, tensor.dtype, tensor.dtype, tensor.shape,
+    specs_.push_back({tensor.role, tensor.layer, tensor.dtype, tensor.dtype, tensor.layout, tensor.shape,
                       TensorName(tensor.role, tensor.layer), tensor.size_bytes});
   }
   const MutexLock lock(fingerprint_mutex_);
   fingerprint_ = manifest.fingerprint;
 }
 
-absl::StatusOr<ModelFile::StoredTensor> PackageModel::View(size_t index, std::vector<uint8_t>&) const {
+absl::StatusOr<ModelFile::StoredTensor> PackageModel::View(size_t index, std::vector<uint8_t>& scratch) const {
   const PackedTensor& tensor = package_->manifest().tensors[index];
-  return StoredTensor{{tensor.dtype, tensor.shape, PackedStrides(tensor.shape), package_->TensorBytes(index).data()}};
+  const uint8_t* rows = package_->TensorBytes(index).data();
+  if (tensor.layout == SKEIN_LAYOUT_PANELS) {
+    uint64_t size_bytes = 0;
+    LayoutBytes(tensor.dtype, SKEIN_LAYOUT_ROWS, tensor.shape, &size_bytes);  // fits: its panels do
+    scratch.resize(size_bytes);
+    PanelsToRows(host_, tensor.dtype, tensor.shape, rows, scratch.data());
+    rows = scratch.data();
+  }
+  return StoredTensor{{tensor.dtype, tensor.shape, PackedStrides(tensor.shape), rows}};
 }
 
 absl::Status PackageModel::CheckStoredBytes(size_t index) const { return package_->CheckTensor(index); }

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "base/file.h"
 #include "model/model_file.h"
 #include "model/package.h"
@@ -25,6 +26,7 @@ class PackageModel final : public ModelFile {
                std::vector<float> initial_state);
 
   absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const override;
+  absl::Span<const uint8_t> StoredPanels(size_t index) const override { return package_->TensorBytes(index); }
   absl::Status CheckStoredBytes(size_t index) const override;
 
   const std::unique_ptr<Package> package_;

@@ -50,6 +50,16 @@ uint32_t ComputeTypeFor(const Precision& precision, const skein_backend_device& 
   return is_offered ? precision.compute_type : uint32_t{SKEIN_DTYPE_NONE};
 }
 
+// Panels go to a device as they lie in the file where it takes such and the type is the one wanted; arithmetic in
+// bfloat16 wants bfloat16. Everything else is handed over in rows.
+uint32_t LayoutFor(const TensorSpec& tensor, uint32_t dtype, uint32_t compute_type,
+                   const skein_backend_device& device) {
+  const bool takes_layout = (device.layouts >> tensor.layout & 1u) != 0;
+  const bool suits_arithmetic = compute_type != SKEIN_DTYPE_BF16 || dtype == SKEIN_DTYPE_BF16;
+  const bool is_as_stored = tensor.dtype == dtype;
+  return takes_layout && suits_arithmetic && is_as_stored ? tensor.layout : uint32_t{SKEIN_LAYOUT_ROWS};
+}
+
 bool Offers(const skein_backend_device& device, const Precision& precision) {
   if (ComputeTypeFor(precision, device) == precision.compute_type) return true;
   return precision.is_weight_type && (device.weight_types >> precision.matrix_dtype & 1u) != 0;
@@ -131,7 +141,10 @@ absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
       const TensorSpec& spec = file.tensors()[t];
       if (!BelongsTo(spec, placement[i])) continue;
       const uint32_t dtype = TypeFor(spec, precision, device);
-      SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, file.ReadTensor(t, dtype, buffer));
+      const uint32_t layout = LayoutFor(spec, dtype, desc.compute_type, device);
+      SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, layout == SKEIN_LAYOUT_PANELS
+                                                                   ? file.ReadPanels(t, dtype, buffer)
+                                                                   : file.ReadTensor(t, dtype, buffer));
       skein_tensor tensor = {};
       tensor.struct_size = sizeof(tensor);
       tensor.role = spec.role;
@@ -142,6 +155,7 @@ absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
       std::copy(spec.shape.begin(), spec.shape.end(), tensor.shape);
       tensor.data = data.data;
       tensor.size_bytes = data.size_bytes;
+      tensor.layout = layout;
       SKEIN_RETURN_IF_ERROR(Annotate(segment->Put(tensor), absl::StrCat("tensor \"", spec.source_name, "\"")));
       scope.Advance(spec.size_bytes);
     }
@@ -186,6 +200,15 @@ absl::Status Segments::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_
     }
   }
   return absl::OkStatus();
+}
+
+std::vector<skein_segment_work> Segments::Work() const {
+  std::vector<skein_segment_work> work;
+  for (const auto& segment : segments_) {
+    absl::StatusOr<skein_segment_work> counted = segment->Work();
+    work.push_back(counted.ok() ? *counted : skein_segment_work{});
+  }
+  return work;
 }
 
 absl::Status Segments::InitState(uint32_t slot) {

@@ -56,6 +56,9 @@ class Segments {
   // error of the call means that every slot written is undefined.
   absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries);
 
+  // What each segment has multiplied so far; zeros where its backend does not say.
+  std::vector<skein_segment_work> Work() const;
+
   // Puts the initial state of the architecture into a slot.
   absl::Status InitState(uint32_t slot);
   // The state of a slot in canonical layout, all layers.

@@ -40,6 +40,19 @@ class DescribeTest : public ::testing::Test {
   std::unique_ptr<ModelFile> model_;
 };
 
+TEST_F(DescribeTest, NamesTheLayoutOfEveryTensor) {
+  const nlohmann::json json = nlohmann::json::parse(DescribeJson(*model_));
+  for (const nlohmann::json& tensor : json["tensors"]) {
+    const bool is_panels = tensor["dtype"] == "bf16" && tensor["name"] != "embedding";
+    EXPECT_EQ(tensor["layout"], is_panels ? "panels" : "rows") << tensor["name"];
+  }
+  const std::string text = DescribeText(*model_);
+  EXPECT_THAT(text, HasSubstr("  layout           panels in "));
+  EXPECT_THAT(text, HasSubstr("[5, 8]            in panels"));
+  const auto checkpoint = ModelFile::Open(format_.plugins(), SerialHost(), format_.path(), FileAccess::kMap);
+  EXPECT_THAT(DescribeText(**checkpoint), Not(HasSubstr("panels")));
+}
+
 TEST_F(DescribeTest, CountsTheParameters) {
   uint64_t expected = 0;
   for (const auto& tensor : TinyBlinkDl()) expected += tensor.bytes.size() / sizeof(float);

@@ -13,6 +13,7 @@ namespace skein {
 namespace {
 
 using ::skein::testing::FloatBytes;
+using ::skein::testing::SerialHost;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -53,11 +54,12 @@ TEST(ElementsTest, NamesTheElementThatIsNotFiniteInTheOrderOfTheView) {
       std::vector<uint8_t> data(values.size() * 4);
       FromF32(values.data(), values.size(), dtype, data.data());
       const TensorView view = {dtype, {6, 1000}, {1000, 1}, data.data()};
-      const absl::Status status = CheckFinite(view, "x");
+      const absl::Status status = CheckFinite(SerialHost(), view, "x");
       EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
       EXPECT_THAT(std::string(status.message()), HasSubstr("tensor \"x\": element [5, 7] of [6, 1000]"));
       const TensorView turned = {dtype, {1000, 6}, {1, 1000}, data.data()};
-      EXPECT_THAT(std::string(CheckFinite(turned, "x").message()), HasSubstr("element [7, 5] of [1000, 6]"));
+      EXPECT_THAT(std::string(CheckFinite(SerialHost(), turned, "x").message()),
+                  HasSubstr("element [7, 5] of [1000, 6]"));
       std::vector<uint8_t> out(values.size() * 4);
       EXPECT_EQ(CopyElements(view, "x", SKEIN_DTYPE_F32, out.data()).code(), absl::StatusCode::kDataLoss);
     }
@@ -67,7 +69,7 @@ TEST(ElementsTest, NamesTheElementThatIsNotFiniteInTheOrderOfTheView) {
 TEST(ElementsTest, LargeAndDenormalNumbersAreFinite) {
   const std::vector<uint8_t> data =
       FloatBytes({std::numeric_limits<float>::max(), -std::numeric_limits<float>::max(), 1e-42f, -0.0f});
-  EXPECT_TRUE(CheckFinite({SKEIN_DTYPE_F32, {4}, {1}, data.data()}, "x").ok());
+  EXPECT_TRUE(CheckFinite(SerialHost(), {SKEIN_DTYPE_F32, {4}, {1}, data.data()}, "x").ok());
 }
 
 TEST(ElementsTest, ANumberTooLargeForTheTargetIsNamed) {
@@ -111,14 +113,14 @@ TEST(ElementsTest, RowsThatArePaddedAreReadWithoutThePadding) {
     const TensorView view = {dtype, {3, kColumns}, {kColumns, 1}, data.data()};
     const std::vector<float> back = CopyAsF32(view);
     for (size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(back[i], values[i], dtype == SKEIN_DTYPE_Q8 ? 0.03f : 0.4f);
-    EXPECT_TRUE(CheckFinite(view, "x").ok());
+    EXPECT_TRUE(CheckFinite(SerialHost(), view, "x").ok());
 
     // The scale of the last group.
     const size_t last_group = size_bytes - FindDtype(dtype)->block_bytes;
     data[last_group] = 0;
     data[last_group + 1] = 0x7c;
     const uint64_t first_bad = kColumns / FindDtype(dtype)->block_elements * FindDtype(dtype)->block_elements;
-    const absl::Status status = CheckFinite(view, "x");
+    const absl::Status status = CheckFinite(SerialHost(), view, "x");
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(std::string(status.message()),
                 HasSubstr("element [2, " + std::to_string(first_bad) + "] of [3, 5000]"));
@@ -130,7 +132,7 @@ TEST(ElementsTest, BlocksAreReadPackedOnly) {
   const TensorView packed = {SKEIN_DTYPE_GGML_Q8_0, {2, 64}, {64, 1}, data.data()};
   EXPECT_EQ(CopyAsF32(packed), std::vector<float>(128, 0.0f));
   const TensorView turned = {SKEIN_DTYPE_GGML_Q8_0, {64, 2}, {1, 64}, data.data()};
-  EXPECT_EQ(CheckFinite(turned, "x").code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(CheckFinite(SerialHost(), turned, "x").code(), absl::StatusCode::kUnimplemented);
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/convert.h"
 #include "model/convert_dtype.h"
+#include "model/package.h"
 #include "model/quantise.h"
 #include "skein/backend.h"
 #include "tests/unit/model/tiny_model.h"
@@ -169,6 +171,66 @@ TEST(ModelFileTest, AValueThatIsNotFiniteIsDataLossWithTensorAndIndex) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("found NaN"));
   EXPECT_EQ((*model)->Verify(nullptr).code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ((*model)->Fingerprint().status().code(), absl::StatusCode::kDataLoss);
+}
+
+// The head of a package, [5, 8] as bf16 panels, in which the pair (input 3, row `row`) is NaN.
+std::unique_ptr<ModelFile> WithNanInTheHead(const FakeFormat& format, const TempFile& file, uint64_t row) {
+  ConvertOptions options;
+  options.type = "bf16";
+  EXPECT_TRUE(Convert(**Open(format), file.path(), options, nullptr).ok());
+  std::string bytes = file.Read();
+  {
+    const auto package = Package::Open(*File::Open(file.path(), FileAccess::kRead));
+    EXPECT_TRUE(package.ok());
+    for (const PackedTensor& tensor : (*package)->manifest().tensors) {
+      if (tensor.role != SKEIN_ROLE_HEAD) continue;
+      const uint16_t nan = 0x7fc0;
+      std::memcpy(bytes.data() + tensor.offset + ((3 / 2 * 64 + row) * 2 + 3 % 2) * sizeof(nan), &nan, sizeof(nan));
+    }
+  }
+  file.Write(bytes);
+  auto model = ModelFile::Open(format.plugins(), SerialHost(), file.path(), FileAccess::kMap);
+  EXPECT_TRUE(model.ok()) << model.status();
+  return *std::move(model);
+}
+
+TEST(ModelFileTest, AValueInPanelsThatIsNotFiniteIsDataLossWithTensorAndIndex) {
+  const FakeFormat format(TinyBlinkDl());
+  const TempFile file("nan.skein");
+  const auto model = WithNanInTheHead(format, file, 4);
+  std::vector<uint8_t> buffer;
+  const size_t head = IndexOf(*model, SKEIN_ROLE_HEAD, 0);
+  for (const absl::Status& status : {model->ReadPanels(head, SKEIN_DTYPE_BF16, buffer).status(),
+                                     model->ReadTensor(head, SKEIN_DTYPE_BF16, buffer).status(),
+                                     model->ReadTensor(head, SKEIN_DTYPE_F32, buffer).status()}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("tensor \"head\": element [4, 3] of [5, 8]"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("found NaN"));
+  }
+}
+
+TEST(ModelFileTest, NanBetweenTheRowsOfPanelsIsRefusedWhereThePanelsAreUsed) {
+  const FakeFormat format(TinyBlinkDl());
+  const TempFile file("nan.skein");
+  const auto model = WithNanInTheHead(format, file, 63);
+  std::vector<uint8_t> buffer;
+  const size_t head = IndexOf(*model, SKEIN_ROLE_HEAD, 0);
+  const absl::Status status = model->ReadPanels(head, SKEIN_DTYPE_BF16, buffer).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\"head\": expected zeros to fill up its panels"));
+  EXPECT_TRUE(model->ReadTensor(head, SKEIN_DTYPE_BF16, buffer).ok());
+}
+
+TEST(ModelFileTest, OnlyMatricesCanBeAskedForInPanels) {
+  const FakeFormat format(TinyBlinkDl());
+  const auto model = Open(format);
+  ASSERT_TRUE(model.ok());
+  std::vector<uint8_t> buffer;
+  for (const uint32_t role : {SKEIN_ROLE_EMBEDDING, SKEIN_ROLE_OUTPUT_NORM_W}) {
+    const absl::Status status = (*model)->ReadPanels(IndexOf(**model, role, 0), SKEIN_DTYPE_F32, buffer).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("asked for in panels"));
+  }
 }
 
 TEST(ModelFileTest, AValueTooLargeForTheTypeIsOutOfRange) {

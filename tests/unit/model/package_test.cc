@@ -305,7 +305,7 @@ TEST(PackageTest, TensorsThatDoNotMakeAModelAreRefused) {
   ExpectRefused("expected a role", [](v1::Manifest* m) { m->mutable_tensors(0)->clear_role(); });
   ExpectRefused("expected [5, 8] by the architecture, found [5, 9]",
                 [](v1::Manifest* m) { m->mutable_tensors(0)->set_shape(1, 9); });
-  ExpectRefused("expected 80 bytes for bf16 [5, 8], found 81",
+  ExpectRefused("expected 80 bytes for bf16 [5, 8] in rows, found 81",
                 [](v1::Manifest* m) { m->mutable_tensors(0)->set_size_bytes(81); });
   ExpectRefused(
       "\"embedding\": element", [](v1::Manifest* m) { m->mutable_tensors(0)->clear_dtype(); },
@@ -345,6 +345,68 @@ TEST(PackageTest, MetadataThatLiesIsRefused) {
   ExpectRefused(
       "needs the feature \"rosa\"", [](v1::Manifest* m) { m->add_required_features("rosa"); },
       absl::StatusCode::kUnimplemented);
+}
+
+TEST(PackageTest, PanelsAreStoredAndAnnounced) {
+  const TempFile file("panels.skein");
+  Manifest written = TinyManifest();
+  for (PackedTensor& tensor : written.tensors) {
+    if (tensor.role == SKEIN_ROLE_HEAD) tensor.layout = SKEIN_LAYOUT_PANELS;
+  }
+  auto writer = PackageWriter::Create(file.path(), written, IfExists::kFail);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  constexpr size_t kHeadBytes = 64 * 32 * 2;  // a panel of [5, 8] as bf16
+  for (size_t i = 0; i < written.tensors.size(); ++i) {
+    const bool is_head = written.tensors[i].role == SKEIN_ROLE_HEAD;
+    if (is_head) {
+      EXPECT_FALSE((*writer)->WriteTensor(TinyBytes(written.tensors[i], i)).ok()) << "these are rows";
+    }
+    ASSERT_TRUE(
+        (*writer)->WriteTensor(is_head ? std::vector<uint8_t>(kHeadBytes) : TinyBytes(written.tensors[i], i)).ok());
+  }
+  ASSERT_TRUE((*writer)->Finish().ok());
+  const auto package = Open(file.path());
+  ASSERT_TRUE(package.ok()) << package.status();
+  for (const PackedTensor& tensor : (*package)->manifest().tensors) {
+    EXPECT_EQ(tensor.layout, tensor.role == SKEIN_ROLE_HEAD ? SKEIN_LAYOUT_PANELS : SKEIN_LAYOUT_ROWS);
+  }
+  const std::string bytes = file.Read();
+  v1::Manifest manifest;
+  ASSERT_TRUE(manifest.ParseFromString(bytes.substr(kHeaderBytes, LoadU64(bytes, kManifestBytesAt))));
+  // What makes an older reader refuse it.
+  ASSERT_EQ(manifest.required_features_size(), 1);
+  EXPECT_EQ(manifest.required_features(0), "panels");
+}
+
+// The first tensor of a role.
+v1::Tensor* TensorOf(v1::Manifest* manifest, v1::Role role) {
+  for (v1::Tensor& tensor : *manifest->mutable_tensors()) {
+    if (tensor.role() == role) return &tensor;
+  }
+  return nullptr;
+}
+
+TEST(PackageTest, LayoutsThatLieAreRefused) {
+  ExpectRefused("\"head\": expected 4096 bytes for bf16 [5, 8] in panels, found 80", [](v1::Manifest* m) {
+    m->add_required_features("panels");
+    TensorOf(m, v1::ROLE_HEAD)->set_layout(v1::LAYOUT_PANELS);
+  });
+  for (const v1::Role role : {v1::ROLE_EMBEDDING, v1::ROLE_OUTPUT_NORM_W}) {
+    ExpectRefused("found panels; expected rows", [role](v1::Manifest* m) {
+      m->add_required_features("panels");
+      TensorOf(m, role)->set_layout(v1::LAYOUT_PANELS);
+    });
+  }
+}
+
+TEST(PackageTest, TheFeatureOfPanelsIsThereExactlyWhereATensorHasThem) {
+  ExpectRefused("required_features: expected [] by the layouts of the tensors, found [panels]",
+                [](v1::Manifest* m) { m->add_required_features("panels"); });
+  ExpectRefused("required_features: expected [panels] by the layouts of the tensors, found []", [](v1::Manifest* m) {
+    v1::Tensor* head = TensorOf(m, v1::ROLE_HEAD);
+    head->set_layout(v1::LAYOUT_PANELS);
+    head->set_size_bytes(64 * 32 * 2);
+  });
 }
 
 TEST(PackageTest, EveryVersionGivesBackWhatWasWritten) {
