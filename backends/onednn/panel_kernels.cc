@@ -223,8 +223,8 @@ HWY_INLINE void MultiplyTile(const Weights& weights, size_t num_inputs, const X*
   });
 }
 
-template <class Weights>
-HWY_INLINE void MultiplySparseTile(const Weights& weights, size_t num_inputs, const ActiveSteps& active, const float* x,
+template <class Weights, typename X>
+HWY_INLINE void MultiplySparseTile(const Weights& weights, size_t num_inputs, const ActiveSteps& active, const X* x,
                                    uint32_t num_rows, float* tile) {
   constexpr uint32_t kMaxRows = hn::MaxLanes(Floats()) == 16 ? 4 : 3;
   ForEachRowBlock<kMaxRows>(num_rows, [&](auto rows, size_t first_row) HWY_ATTR {
@@ -269,6 +269,11 @@ void MultiplyPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, 
 void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows, float* tile,
                        uint32_t ahead) {
   MultiplyTile(Bf16Weights{reinterpret_cast<const uint32_t*>(panel), ahead}, num_inputs, x, num_rows, tile);
+}
+
+void MultiplySparsePanelBf16(const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active, const uint16_t* x,
+                             uint32_t num_rows, float* tile) {
+  MultiplySparseTile(Bf16Weights{reinterpret_cast<const uint32_t*>(panel)}, num_inputs, active, x, num_rows, tile);
 }
 
 // --- around oneDNN's products ---
@@ -374,6 +379,7 @@ namespace skein::onednn {
 HWY_EXPORT(MultiplyPanel);
 HWY_EXPORT(MultiplyPanelBf16);
 HWY_EXPORT(MultiplySparsePanel);
+HWY_EXPORT(MultiplySparsePanelBf16);
 HWY_EXPORT(ExpandPanel);
 HWY_EXPORT(RoundToBf16);
 HWY_EXPORT(FinishTile);
@@ -391,6 +397,11 @@ void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16
 void MultiplySparsePanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active,
                          const float* x, uint32_t num_rows, float* tile) {
   HWY_DYNAMIC_DISPATCH(MultiplySparsePanel)(type, panel, num_inputs, active, x, num_rows, tile);
+}
+
+void MultiplySparsePanelBf16(const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active, const uint16_t* x,
+                             uint32_t num_rows, float* tile) {
+  HWY_DYNAMIC_DISPATCH(MultiplySparsePanelBf16)(panel, num_inputs, active, x, num_rows, tile);
 }
 
 void ExpandPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, float* out) {

@@ -24,6 +24,9 @@ void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16
 // MultiplyPanel over the active steps alone. `type` is kF32, kF16 or kBf16; up to kMaxSparseRows rows.
 void MultiplySparsePanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active,
                          const float* x, uint32_t num_rows, float* tile);
+// MultiplyPanelBf16 over the active steps alone.
+void MultiplySparsePanelBf16(const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active, const uint16_t* x,
+                             uint32_t num_rows, float* tile);
 
 // The panel as a kF32 panel, exactly: out [num_inputs, up to a multiple of 16][64]. `type` is any but kF32.
 void ExpandPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, float* out);

@@ -16,7 +16,9 @@ namespace skein::onednn {
 class SpinBarrier {
  public:
   // Returns when `count` participants have arrived; each passes the same count. What one wrote before, all see after.
-  void Wait(uint32_t count) {
+  // Who has to wait calls `meanwhile` again and again, as long as it says that there was something to do.
+  template <typename Meanwhile>
+  void Wait(uint32_t count, Meanwhile&& meanwhile) {
     if (count == 1) return;
     const uint32_t round = round_.load(std::memory_order_relaxed);
     if (num_arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
@@ -26,6 +28,7 @@ class SpinBarrier {
     }
     for (uint32_t spin = 0; round_.load(std::memory_order_acquire) == round; ++spin) {
       // After about 50 us a participant is off its processor: leave it ours.
+      if (meanwhile()) continue;
       if (spin < 1000) {
         Pause();
       } else {

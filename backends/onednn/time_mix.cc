@@ -1,13 +1,41 @@
 #include "onednn/time_mix.h"
 
+#include <cstdint>
+
+#include "onednn/prefetch.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "onednn/time_mix.cc"
 #include <hwy/foreach_target.h>
 //
+#include <hwy/cache_control.h>
+
 #include "onednn/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {
+
+// How a head's new state is written.
+enum class Write { kThroughCaches, kPastCaches };
+
+// kPastCaches needs whole, aligned vectors, and a state that is written once.
+template <class Head>
+Write WriteFor(const Head& head, const float* before, const float* after) {
+  const Floats d;
+  const bool is_possible = head.states_pass_caches && head.num_tokens == 1 && before != after &&
+                           head.head_size % (4 * hn::Lanes(d)) == 0 &&
+                           reinterpret_cast<uintptr_t>(after) % (hn::Lanes(d) * sizeof(float)) == 0;
+  return is_possible ? Write::kPastCaches : Write::kThroughCaches;
+}
+
+template <Write kWrite, class D, class V>
+HWY_INLINE void WriteState(V state, D d, float* after) {
+  if constexpr (kWrite == Write::kPastCaches) {
+    hn::Stream(state, d, after);
+  } else {
+    hn::StoreU(state, d, after);
+  }
+}
 
 // All tokens for the vector of channels that begins at `c`.
 template <class D>
@@ -56,7 +84,7 @@ void Wkv4Channels(const Wkv4Rows& rows, size_t begin, size_t end, const float* b
 
 // All tokens for kVectors vectors of values, beginning with value `first`. The state is kept [key][value], so that a
 // vector holds values, which do not depend on each other, and one pass over the state per token does.
-template <size_t kVectors, class D>
+template <size_t kVectors, Write kWrite, class D>
 HWY_INLINE void Wkv5Values(D d, const Wkv5Rows& head, size_t first, const float* before, float* after) {
   using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
@@ -79,9 +107,10 @@ HWY_INLINE void Wkv5Values(D d, const Wkv5Rows& head, size_t first, const float*
       const V rk = hn::Set(d, r[key]), wk = hn::Set(d, w[key]), kk = hn::Set(d, k[key]);
       for (size_t i = 0; i < kVectors; ++i) {
         const size_t at = key * n + first + i * lanes;
+        PrefetchAhead(from + at, head.ahead);
         const V s = hn::LoadU(d, from + at);
         y[i] = hn::MulAdd(s, rk, y[i]);
-        hn::StoreU(hn::MulAdd(s, wk, hn::Mul(v[i], kk)), d, after + at);
+        WriteState<kWrite>(hn::MulAdd(s, wk, hn::Mul(v[i], kk)), d, after + at);
       }
     }
     for (size_t i = 0; i < kVectors; ++i) hn::StoreU(y[i], d, head.y + row + first + i * lanes);
@@ -93,13 +122,19 @@ void Wkv5Head(const Wkv5Rows& head, const float* before, float* after) {
   const size_t lanes = hn::Lanes(d);
   const size_t n = head.head_size;
   size_t value = 0;
-  for (; value + 4 * lanes <= n; value += 4 * lanes) Wkv5Values<4>(d, head, value, before, after);
-  for (; value + lanes <= n; value += lanes) Wkv5Values<1>(d, head, value, before, after);
-  for (; value < n; ++value) Wkv5Values<1>(OneFloat(), head, value, before, after);
+  if (WriteFor(head, before, after) == Write::kPastCaches) {
+    for (; value < n; value += 4 * lanes) Wkv5Values<4, Write::kPastCaches>(d, head, value, before, after);
+    hwy::FlushStream();  // before anyone is told that the state is there
+    return;
+  }
+  constexpr Write kWrite = Write::kThroughCaches;
+  for (; value + 4 * lanes <= n; value += 4 * lanes) Wkv5Values<4, kWrite>(d, head, value, before, after);
+  for (; value + lanes <= n; value += lanes) Wkv5Values<1, kWrite>(d, head, value, before, after);
+  for (; value < n; ++value) Wkv5Values<1, kWrite>(OneFloat(), head, value, before, after);
 }
 
 // All tokens for kVectors vectors of values, beginning with value `first`.
-template <size_t kVectors, class D>
+template <size_t kVectors, Write kWrite, class D>
 HWY_INLINE void Wkv7Values(D d, const Wkv7Rows& head, size_t first, const float* before, float* after) {
   using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
@@ -112,7 +147,9 @@ HWY_INLINE void Wkv7Values(D d, const Wkv7Rows& head, size_t first, const float*
   for (size_t j = 0; j < n; ++j) {
     const V kk = hn::Set(d, head.kk[j]);
     for (size_t i = 0; i < kVectors; ++i) {
-      removed[i] = hn::MulAdd(hn::LoadU(d, before + j * n + first + i * lanes), kk, removed[i]);
+      const float* at = before + j * n + first + i * lanes;
+      PrefetchAhead(at, head.ahead);
+      removed[i] = hn::MulAdd(hn::LoadU(d, at), kk, removed[i]);
     }
   }
 
@@ -134,7 +171,7 @@ HWY_INLINE void Wkv7Values(D d, const Wkv7Rows& head, size_t first, const float*
         const size_t at = j * n + first + i * lanes;
         const V added = hn::NegMulAdd(removed[i], bj, hn::Mul(v[i], kj));
         const V s = hn::MulAdd(hn::LoadU(d, from + at), wj, added);
-        hn::StoreU(s, d, after + at);
+        WriteState<kWrite>(s, d, after + at);
         y[i] = hn::MulAdd(s, rj, y[i]);
         next_removed[i] = hn::MulAdd(s, next, next_removed[i]);
       }
@@ -151,9 +188,15 @@ void Wkv7Head(const Wkv7Rows& head, const float* before, float* after) {
   const size_t lanes = hn::Lanes(d);
   const size_t n = head.head_size;
   size_t value = 0;
-  for (; value + 4 * lanes <= n; value += 4 * lanes) Wkv7Values<4>(d, head, value, before, after);
-  for (; value + lanes <= n; value += lanes) Wkv7Values<1>(d, head, value, before, after);
-  for (; value < n; ++value) Wkv7Values<1>(OneFloat(), head, value, before, after);
+  if (WriteFor(head, before, after) == Write::kPastCaches) {
+    for (; value < n; value += 4 * lanes) Wkv7Values<4, Write::kPastCaches>(d, head, value, before, after);
+    hwy::FlushStream();  // before anyone is told that the state is there
+    return;
+  }
+  constexpr Write kWrite = Write::kThroughCaches;
+  for (; value + 4 * lanes <= n; value += 4 * lanes) Wkv7Values<4, kWrite>(d, head, value, before, after);
+  for (; value + lanes <= n; value += lanes) Wkv7Values<1, kWrite>(d, head, value, before, after);
+  for (; value < n; ++value) Wkv7Values<1, kWrite>(OneFloat(), head, value, before, after);
 }
 
 }  // namespace skein::onednn::HWY_NAMESPACE

@@ -1,5 +1,9 @@
 // The recurrences: of RWKV-4 for some channels of one stream, of RWKV-5, 6 and 7 for one head of one stream. For every
 // instruction set of Highway, chosen at run time. Pure functions.
+//
+// `states_pass_caches`, where a struct has it: the new state will not be read before everything else has gone through
+// the caches, as in decoding with a large model. A single token's state is then written past them, so that the memory
+// that it overwrites is not read first: two passes over the bus instead of three.
 #ifndef SKEIN_BACKENDS_ONEDNN_TIME_MIX_H_
 #define SKEIN_BACKENDS_ONEDNN_TIME_MIX_H_
 
@@ -31,6 +35,8 @@ struct Wkv5Rows {
   size_t w_stride;      // floats from a token's decay to the next one's, or 0
   uint32_t num_tokens;  // at least 1
   uint32_t head_size;
+  bool states_pass_caches;
+  uint32_t ahead;  // see prefetch.h
 };
 
 // Per token: y = (S + (bonus * k) v^T)^T r; S = diag(w) S + k v^T. `before` and `after`: [N keys][N values]; they may
@@ -45,6 +51,8 @@ struct Wkv7Rows {
   size_t row_stride;
   uint32_t num_tokens;  // at least 1
   uint32_t head_size;
+  bool states_pass_caches;
+  uint32_t ahead;  // see prefetch.h
 };
 
 // Per token: S = S (diag(w) - kk b^T) + v k^T; y = S r. The state is kept [key][value], so that a vector holds values,

@@ -18,6 +18,7 @@
 #include "onednn/caller_environment.h"
 #include "onednn/matmul.h"
 #include "onednn/panel_primitives.h"
+#include "onednn/prefetch.h"
 #include "onednn/prepared_input.h"
 #include "tests/conformance/test_host.h"
 
@@ -92,8 +93,13 @@ void BM_MatMul(benchmark::State& state, const MatMulChoice& choice, PanelType pa
     }
   };
   const auto read = [&] {
-    const auto* words = reinterpret_cast<const uint64_t*>(weights);
-    benchmark::DoNotOptimize(std::accumulate(words, words + weight_bytes / sizeof(uint64_t), uint64_t{0}));
+    uint64_t sum = 0;
+    for (const std::byte* line = weights; line < weights + weight_bytes / 64 * 64; line += 64) {
+      PrefetchAhead(line, ahead);
+      const auto* words = reinterpret_cast<const uint64_t*>(line);
+      sum = std::accumulate(words, words + 64 / sizeof(uint64_t), sum);
+    }
+    benchmark::DoNotOptimize(sum);
   };
   double multiply_seconds = 0, read_seconds = 0;
   for (auto _ : state) {

@@ -28,7 +28,9 @@ void BM_Wkv7Head(benchmark::State& state) {
                          .y = y.data(),
                          .row_stride = kHeadSize,
                          .num_tokens = num_tokens,
-                         .head_size = kHeadSize};
+                         .head_size = kHeadSize,
+                         .states_pass_caches = false,
+                         .ahead = 0};
   size_t index = 0;
   for (auto _ : state) {
     float* wkv = states.data() + index * kHeadSize * kHeadSize;
@@ -55,7 +57,9 @@ void BM_Wkv5Head(benchmark::State& state) {
                          .row_stride = kHeadSize,
                          .w_stride = kHeadSize,
                          .num_tokens = num_tokens,
-                         .head_size = kHeadSize};
+                         .head_size = kHeadSize,
+                         .states_pass_caches = false,
+                         .ahead = 0};
   size_t index = 0;
   for (auto _ : state) {
     float* wkv = states.data() + index * kHeadSize * kHeadSize;
