@@ -14,6 +14,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "kit/plugin_kit.h"
 #include "kit/segment.h"
@@ -64,6 +65,7 @@ class BackendTable {
         .fence_done = nullptr,
         .fence_wait = nullptr,
         .fence_release = nullptr,
+        .segment_work = SegmentWork,
     };
     return &kTable;
   }
@@ -160,6 +162,18 @@ class BackendTable {
       *fence = nullptr;
       const std::string first_failure = Of(segment).Step(ReadStruct(step));
       if (!first_failure.empty()) plugin::WriteMessage(message, first_failure.c_str());
+    });
+  }
+
+  static int32_t SegmentWork(void* segment, skein_segment_work* work, skein_message* message) {
+    return plugin::Guard(message, [&] {
+      const Work total = Of(segment).TotalWork();
+      skein_segment_work value = {};
+      value.multiplications = total.multiplications;
+      value.library_multiplications = total.library_multiplications;
+      static_assert(sizeof(value.library) > std::string_view(Engine::kLibrary).size());
+      std::string_view(Engine::kLibrary).copy(value.library, sizeof(value.library));
+      WriteStruct(value, work);
     });
   }
 

@@ -4,10 +4,12 @@
 // An Engine is what a backend adds:
 //   Matrix                                   a packed matrix; see weight_store.h
 //   kWkvOrder                                how its recurrence wants the wkv state of RWKV-7
+//   kLibrary                                 whose products Work counts apart, such as "oneDNN"; "" if there is none
 //   Engine(host, desc)                       allocates what a step needs beside activations; throws plugin::Error
 //   static ScratchBytes(host, desc)          how much that is
 //   Run(batch, num_rows, page)               calls page(ops) once on every thread that takes part, with ops for this
 //                                            batch; throws INTERNAL if an op failed
+//   Work TotalWork() const                   of all runs
 // Ops, the type that `page` gets, has the Matrix of the engine and the Table of the kit.
 #ifndef SKEIN_BACKENDS_KIT_SEGMENT_H_
 #define SKEIN_BACKENDS_KIT_SEGMENT_H_
@@ -25,6 +27,7 @@
 #include "kit/host_memory.h"
 #include "kit/state_slots.h"
 #include "kit/weight_store.h"
+#include "kit/work.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -42,6 +45,8 @@ class Segment {
   virtual StateSlots& slots() = 0;
   // Runs a step to its end. Returns what there is to say about the first entry that failed, or "".
   virtual std::string Step(const skein_step& step) = 0;
+  // Of all steps so far; none before Seal.
+  virtual Work TotalWork() const = 0;
 };
 
 // A segment of one generation on one kind of engine.
@@ -108,13 +113,16 @@ class GenerationSegment final : public Segment {
     return plan.Finish(act.x, act.hidden);
   }
 
+  Work TotalWork() const override { return running_ ? running_->engine.TotalWork() : Work(); }
+
  private:
   // What exists once the segment is sealed.
   struct RunningParts {
     RunningParts(const skein_host& host, const skein_segment_desc& desc)
         : engine(host, desc),
           slots(host, desc, Engine::kWkvOrder),
-          activations(host, ActivationFloats(desc), "activations"),
+          // Room for the longest step; what shorter ones do not write never is in memory.
+          activations(host, ActivationFloats(desc), "activations", Content::kUnset),
           plan(desc, slots, Activations::kNumCarries) {}
 
     Engine engine;
@@ -127,11 +135,9 @@ class GenerationSegment final : public Segment {
     const uint32_t type = desc.weight_type == SKEIN_DTYPE_NONE ? uint32_t{SKEIN_DTYPE_F32} : desc.weight_type;
     uint64_t bytes = 0;
     for (const ExpectedTensor& tensor : ExpectedTensors<Matrix>(desc)) {
-      uint64_t size = 1;
-      for (const uint64_t dim : tensor.shape) size *= dim;
       switch (tensor.use) {
         case Use::kVector:
-          bytes += WeightArena::Footprint(size * tensor.form.repeat * sizeof(float));
+          bytes += VectorFootprint(tensor);
           break;
         case Use::kTable:
           bytes += WeightArena::Footprint(tensor.shape[0] * RowBytes(type, tensor.shape[1]));

@@ -13,6 +13,9 @@ namespace {
 // A thread more for so many multiplications: about 50 us of work, what assembling a region may cost.
 constexpr uint64_t kWorkPerThread = 1'000'000;
 
+// A segment with more weights than this comes from memory in every step, and so does what one step leaves to the next.
+constexpr uint64_t kMostCachedWeights = 50'000'000;
+
 constexpr uint64_t kTileFloats = uint64_t{kMaxTileRows} * kPanelWidth;
 
 Arithmetic ArithmeticOf(const skein_segment_desc& desc) {
@@ -121,13 +124,21 @@ Engine::Engine(const skein_host& host, const skein_segment_desc& desc)
       num_steps_(NumSteps(desc)),
       scratch_(host, kit::CheckedProduct(num_threads_, scratch_floats_), "scratch"),
       steps_(host, kit::CheckedProduct(num_threads_, num_steps_), "scratch"),
-      inputs_(host, InputBytes(desc), "inputs of products") {}
+      inputs_(host, InputBytes(desc), "inputs of products"),
+      trails_(num_threads_),
+      work_(num_threads_) {}
 
 uint64_t Engine::ScratchBytes(const skein_host& host, const skein_segment_desc& desc) {
   const CallerEnvironment environment;
   const uint64_t thread_bytes = (ScratchFloats(desc) + NumSteps(desc)) * sizeof(float) +
                                 PanelPrimitives::ScratchpadBytes(PrimitivesFor(desc), PrimitiveWidths(desc));
   return kit::CheckedProduct(host.concurrency(host.context), thread_bytes) + InputBytes(desc);
+}
+
+kit::Work Engine::TotalWork() const {
+  kit::Work total;
+  for (const kit::Work& work : work_) total += work;
+  return total;
 }
 
 SharedStep Engine::Share(const kit::Batch& batch) {
@@ -138,6 +149,7 @@ SharedStep Engine::Share(const kit::Batch& batch) {
           .arithmetic = arithmetic_,
           .head_size = head_size_,
           .is_one_token_each = is_one_token_each,
+          .states_pass_caches = row_work_ > kMostCachedWeights,
           .inputs = inputs_.data()};
 }
 
@@ -148,6 +160,7 @@ Scratch Engine::ScratchOf(uint32_t index) {
   scratch.expanded = scratch.tile + kTileFloats;
   scratch.state = scratch.expanded + expanded_floats_;
   scratch.steps = steps_.data() + index * num_steps_;
+  scratch.trail = &trails_[index];
   return scratch;
 }
 

@@ -9,6 +9,7 @@
 #include "kit/batch.h"
 #include "kit/host_memory.h"
 #include "kit/state_slots.h"
+#include "kit/work.h"
 #include "onednn/caller_environment.h"
 #include "onednn/ops.h"
 #include "skein/backend.h"
@@ -20,6 +21,7 @@ class Engine {
  public:
   using Matrix = PackedMatrix;
   static constexpr kit::WkvOrder kWkvOrder = kit::WkvOrder::kKeyValue;
+  static constexpr const char* kLibrary = "oneDNN";
 
   Engine(const skein_host& host, const skein_segment_desc& desc);
 
@@ -37,10 +39,13 @@ class Engine {
       Call& mine = *static_cast<Call*>(argument);
       Ops ops(mine.shared, mine.engine.ScratchOf(index), index, count);
       mine.page(ops);
+      mine.engine.work_[index] += ops.work();
     };
     host_.parallel_region(host_.context, NumParticipants(num_rows, batch.logits.size()), participate, &call);
     CheckSuccess(call.shared);
   }
+
+  kit::Work TotalWork() const;
 
  private:
   SharedStep Share(const kit::Batch& batch);
@@ -63,6 +68,8 @@ class Engine {
   kit::HostArray<float> scratch_;   // [num_threads][scratch_floats]
   kit::HostArray<uint32_t> steps_;  // [num_threads][num_steps]
   kit::HostArray<std::byte> inputs_;
+  std::vector<WeightsTrail> trails_;  // per thread
+  std::vector<kit::Work> work_;       // per thread, of all runs; written once a run
 };
 
 }  // namespace skein::onednn

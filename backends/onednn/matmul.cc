@@ -58,6 +58,11 @@ bool RunPanelBf16(const PanelProduct& p) noexcept {
   return true;
 }
 
+bool RunSparsePanelBf16(const PanelProduct& p) noexcept {
+  MultiplySparsePanelBf16(p.panel, p.num_inputs, p.active, p.x_bf16, p.num_rows, p.tile);
+  return true;
+}
+
 template <MultiplyInt8* kMultiply>
 bool RunInt8(const PanelProduct& p) noexcept {
   kMultiply(p.type, p.panel, QuantisedPanelOf(p.type).NumGroups(p.num_inputs), p.x_int8, p.num_rows, p.tile, p.ahead);
@@ -73,6 +78,11 @@ bool RunSparsePanel(const PanelProduct& p) noexcept {
 bool RunSparseInt8(const PanelProduct& p) noexcept {
   MultiplySparsePanelInt8Vnni(p.type, p.panel, QuantisedPanelOf(p.type).NumGroups(p.num_inputs), p.active, p.x_int8,
                               p.num_rows, p.tile);
+  return true;
+}
+
+bool RunSparseBf16(const PanelProduct& p) noexcept {
+  MultiplySparsePanelBf16Avx512(p.panel, p.num_inputs, p.active, p.x_bf16, p.num_rows, p.tile);
   return true;
 }
 
@@ -107,9 +117,11 @@ constexpr MatMulChoice kChoices[] = {
     {"onednn_bf16", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 5, 4096, 1, true, false, RunOnednnBf16},
 #if defined(__x86_64__)
     {"amx_bf16", kInInt8, InputForm::kBf16, kBf16, Tier::kAmx, 1, 0, 32, false, false, RunBf16<MultiplyPanelBf16Amx>},
+    {"avx512_bf16_sparse", kInBf16, InputForm::kBf16, kBf16, Tier::kAvx512Bf16, 1, 0, 1, false, true, RunSparseBf16},
     {"avx512_bf16", kInBf16 | kInInt8, InputForm::kBf16, kBf16, Tier::kAvx512Bf16, 1, 0, 1, false, false,
      RunBf16<MultiplyPanelBf16Avx512>},
 #endif
+    {"panel_bf16_sparse", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 1, 0, 1, false, true, RunSparsePanelBf16},
     {"panel_bf16", kInBf16 | kInInt8, InputForm::kBf16, kBf16, Tier::kGeneric, 1, 0, 1, false, false, RunPanelBf16},
 #if defined(__x86_64__)
     {"amx_int8", kInInt8, InputForm::kInt8, kQuantised, Tier::kAmx, 8, 0, 1, false, false,

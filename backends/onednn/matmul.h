@@ -66,6 +66,11 @@ struct MatMulChoice {
   bool (*run)(const PanelProduct& product) noexcept;  // false if oneDNN failed
 
   bool Takes(PanelType type) const { return (panel_types >> static_cast<uint32_t>(type) & 1) != 0; }
+  // How many of the rows of a product oneDNN multiplies; an own kernel takes the others.
+  uint32_t LibraryRows(uint32_t num_rows) const {
+    if (!needs_primitives) return 0;
+    return form == InputForm::kBf16 ? num_rows : num_rows - num_rows % PanelPrimitives::kRowCounts.back();
+  }
 };
 
 // From best to plainest, for each form of the inputs.

@@ -185,11 +185,19 @@ void Ops::RunMyPanels(std::span<Operand> operands) {
   const Share share = ShareOf(total);
 
   uint64_t cost = 0;
+  bool has_begun = false;
   for (const Operand& operand : operands) {
     for (uint32_t panel = 0; panel < operand.weight->num_panels(); ++panel) {
       for (uint32_t row = 0; row < operand.num_rows; row += kMaxTileRows) {
         const uint32_t rows = std::min(kMaxTileRows, operand.num_rows - row);
-        if (cost >= share.begin && cost < share.end) RunTile(operand, panel, row, rows);
+        if (cost >= share.begin && cost < share.end) {
+          if (!has_begun) {
+            const Matrix& weight = *operand.weight;
+            scratch_.trail->Pass(weight.panel(panel), (weight.num_panels() - panel) * weight.panel_bytes());
+            has_begun = true;
+          }
+          RunTile(operand, panel, row, rows);
+        }
         cost += operand.weight->panel_bytes() * rows;
       }
     }
@@ -210,15 +218,19 @@ void Ops::RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, ui
                                 .expanded = scratch_.expanded,
                                 .ahead = shared_.policy.ahead,
                                 .primitives = scratch_.primitives};
-  if (!ChooseMatMul(shared_.policy, shared_.arithmetic, product).run(product)) shared_.has_failed = true;
+  const MatMulChoice& choice = ChooseMatMul(shared_.policy, shared_.arithmetic, product);
+  if (!choice.run(product)) shared_.has_failed = true;
 
   const uint32_t column = panel * kPanelWidth;
+  const uint32_t num_outputs = std::min(kPanelWidth, weight.num_outputs() - column);
+  const uint64_t row_work = uint64_t{num_outputs} * product.num_inputs;
+  work_ += {num_rows * row_work, choice.LibraryRows(num_rows) * row_work};
   std::array<float*, kMaxTileRows> out;
   for (uint32_t r = 0; r < num_rows; ++r) {
     float* row = operand.out != nullptr ? (*operand.out)[first_row + r] : operand.out_addresses[first_row + r];
     out[r] = row + column;
   }
-  FinishTile(scratch_.tile, num_rows, std::min(kPanelWidth, weight.num_outputs() - column), operand.then, out.data());
+  FinishTile(scratch_.tile, num_rows, num_outputs, operand.then, out.data());
 }
 
 void Ops::GatedAdd(Rows x, Rows gate, Rows value) {
@@ -259,7 +271,9 @@ void Ops::Wkv5(const kit::Wkv5Inputs& in, size_t state, Rows y) {
               .row_stride = y.width,
               .w_stride = in.w_stride,
               .num_tokens = sequence.num_rows,
-              .head_size = n},
+              .head_size = n,
+              .states_pass_caches = shared_.states_pass_caches,
+              .ahead = shared_.policy.ahead},
              sequence.read_state + head_state,
              sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
   });
@@ -321,7 +335,9 @@ void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
               .y = y[row] + begin,
               .row_stride = y.width,
               .num_tokens = sequence.num_rows,
-              .head_size = n},
+              .head_size = n,
+              .states_pass_caches = shared_.states_pass_caches,
+              .ahead = shared_.policy.ahead},
              sequence.read_state + head_state,
              sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
   });

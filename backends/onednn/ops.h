@@ -13,11 +13,13 @@
 #include "kit/batch.h"
 #include "kit/ops.h"
 #include "kit/weight_store.h"
+#include "kit/work.h"
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"
 #include "onednn/panel_primitives.h"
 #include "onednn/prepared_input.h"
 #include "onednn/spin_barrier.h"
+#include "onednn/weights_trail.h"
 
 namespace skein::onednn {
 
@@ -26,9 +28,10 @@ struct SharedStep {
   const kit::Batch& batch;
   const MatMulPolicy& policy;
   Arithmetic arithmetic;
-  uint32_t head_size;      // 0 in generation 4
-  bool is_one_token_each;  // of every sequence
-  std::byte* inputs;       // scratch for the inputs of one Multiply in other forms than float32
+  uint32_t head_size;       // 0 in generation 4
+  bool is_one_token_each;   // of every sequence
+  bool states_pass_caches;  // time_mix.h
+  std::byte* inputs;        // scratch for the inputs of one Multiply in other forms than float32
 
   SpinBarrier barrier = {};
   std::atomic<bool> has_failed = false;  // oneDNN reported an error; the results are worth nothing
@@ -41,6 +44,7 @@ struct Scratch {
   float* expanded;  // a kF32 panel of the widest matrix
   float* state;     // a wkv matrix, for states that are not kept
   uint32_t* steps;  // active steps of the widest input (active_steps.h)
+  WeightsTrail* trail;
 };
 
 class Ops {
@@ -50,7 +54,12 @@ class Ops {
 
   // For participant `index` of `count`. `shared` outlives the ops.
   Ops(SharedStep& shared, const Scratch& scratch, uint32_t index, uint32_t count)
-      : shared_(shared), scratch_(scratch), index_(index), count_(count) {}
+      : shared_(shared), scratch_(scratch), index_(index), count_(count) {
+    scratch_.trail->Restart();
+  }
+
+  // What this participant has multiplied.
+  const kit::Work& work() const { return work_; }
 
   void Embed(const Table& table, const kit::Norm& norm, kit::Rows x);
   void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
@@ -114,7 +123,9 @@ class Ops {
   void NormShiftMyRows(kit::Rows x, const kit::Norm& norm, size_t state, std::span<const kit::Blend> blends, Share rows,
                        Share channels);
 
-  void Synchronize() { shared_.barrier.Wait(count_); }
+  void Synchronize() {
+    shared_.barrier.Wait(count_, [this] { return scratch_.trail->FetchLine(); });
+  }
   // Between ops that are cut at heads and read nothing but their own rows and heads. With one token per sequence the
   // recurrence is cut in the same places, and a participant goes on with what it wrote itself.
   void SynchronizeHeads() {
@@ -125,6 +136,7 @@ class Ops {
   const Scratch scratch_;
   const uint32_t index_;
   const uint32_t count_;
+  kit::Work work_;
 };
 
 static_assert(kit::Rwkv4Ops<Ops> && kit::Rwkv5Ops<Ops> && kit::Rwkv6Ops<Ops> && kit::Rwkv7Ops<Ops>);

@@ -95,6 +95,7 @@ void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_lis
 void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
   for (const kit::Product<Matrix>& product : products) {
     if (product.weight == nullptr) continue;
+    work_.multiplications += uint64_t{product.in.count} * product.out.width * product.in.width;
     for (uint32_t t = 0; t < product.in.count; ++t) {
       for (uint32_t o = 0; o < product.out.width; ++o) {
         Put(product.then, Dot((*product.weight)[o], product.in[t], product.in.width), product.out[t][o]);
@@ -113,6 +114,7 @@ void Ops::Head(const Matrix& weight, Rows in, std::span<float* const> out) {
       out[i][token] = Dot(weight[token], in[i], in.width);
     }
   }
+  work_.multiplications += out.size() * weight.num_rows() * in.width;
 }
 
 void Ops::GatedAdd(Rows x, Rows gate, Rows value) {

@@ -11,6 +11,7 @@
 #include "kit/batch.h"
 #include "kit/ops.h"
 #include "kit/weight_store.h"
+#include "kit/work.h"
 #include "reference/dense_matrix.h"
 
 namespace skein::reference {
@@ -24,6 +25,8 @@ class Ops {
   // generation 4. All arguments outlive the ops.
   Ops(const kit::Batch& batch, uint32_t head_size, float* scratch_state)
       : batch_(batch), head_size_(head_size), scratch_state_(scratch_state) {}
+
+  const kit::Work& work() const { return work_; }
 
   void Embed(const Table& table, const kit::Norm& norm, kit::Rows x);
   void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
@@ -55,6 +58,7 @@ class Ops {
   const kit::Batch& batch_;
   const uint32_t head_size_;
   float* const scratch_state_;
+  kit::Work work_;
 };
 
 static_assert(kit::Rwkv4Ops<Ops> && kit::Rwkv5Ops<Ops> && kit::Rwkv6Ops<Ops> && kit::Rwkv7Ops<Ops>);

@@ -3,10 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +49,40 @@ Memory MeasureMemory() {
     }
   }
   return memory;
+}
+
+// --- arithmetic ---
+
+// Multiplications in matrix products since the runtime was made, as its metrics say.
+struct Multiplications {
+  uint64_t all = 0;
+  std::map<std::string, uint64_t> by_library;  // those that libraries ran
+};
+
+Multiplications ReadMultiplications(skein_runtime runtime) {
+  constexpr std::string_view kAll = "skein_multiplications_total ";
+  constexpr std::string_view kByLibrary = "skein_library_multiplications_total{library=\"";
+  Multiplications read;
+  std::istringstream metrics(Read<std::string>(skein_runtime_metrics, runtime));
+  for (std::string line; std::getline(metrics, line);) {
+    if (line.starts_with(kAll)) read.all = std::stoull(line.substr(kAll.size()));
+    const size_t end = line.rfind("\"} ");
+    if (!line.starts_with(kByLibrary) || end == std::string::npos) continue;
+    read.by_library[line.substr(kByLibrary.size(), end - kByLibrary.size())] = std::stoull(line.substr(end + 3));
+  }
+  return read;
+}
+
+// The part of the multiplications between two readings that each library ran. Empty where no device says.
+std::map<std::string, double> LibraryShares(const Multiplications& before, const Multiplications& after) {
+  std::map<std::string, double> shares;
+  if (after.all == before.all) return shares;
+  for (const auto& [library, count] : after.by_library) {
+    const auto earlier = before.by_library.find(library);
+    const uint64_t counted = count - (earlier == before.by_library.end() ? 0 : earlier->second);
+    shares[library] = static_cast<double>(counted) / static_cast<double>(after.all - before.all);
+  }
+  return shares;
 }
 
 // --- what is run ---
@@ -145,6 +182,7 @@ struct Result {
   // Of what the machine did in probes before and after each run.
   std::optional<Spread> bandwidth_share;
   std::optional<Spread> arithmetic_share;
+  std::map<std::string, double> library_shares;  // of the multiplications, by library
 };
 
 // What the machine does at best, as probes found it between the runs.
@@ -156,8 +194,9 @@ struct Limits {
 class Bench {
  public:
   // `probe` may be NULL: the device is not one whose limits can be measured from here.
-  Bench(skein_model model, const skein_model_info& info, MachineProbe* probe, Arithmetic arithmetic, uint64_t num_runs)
-      : model_(model), info_(info), probe_(probe), arithmetic_(arithmetic), num_runs_(num_runs) {}
+  Bench(skein_runtime runtime, skein_model model, const skein_model_info& info, MachineProbe* probe,
+        Arithmetic arithmetic, uint64_t num_runs)
+      : runtime_(runtime), model_(model), info_(info), probe_(probe), arithmetic_(arithmetic), num_runs_(num_runs) {}
 
   Result Measure(const Test& test, std::span<const Stream> streams) {
     const bool is_decode = test.kind == Test::Kind::kDecode;
@@ -165,6 +204,7 @@ class Bench {
     feeder.Step();  // first use of memory and of kernels
     const Cost cost = CostOf(test, info_);
     std::vector<double> speeds, bandwidth_shares, arithmetic_shares;
+    const Multiplications multiplications_before = ReadMultiplications(runtime_);
     Probe before = TakeProbe();
     for (uint64_t run = 0; run < num_runs_; ++run) {
       const double speed = static_cast<double>(test.TotalTokens()) / Run(test, feeder);
@@ -179,7 +219,8 @@ class Bench {
       }
       before = after;
     }
-    Result result = {test, SpreadOf(std::move(speeds)), std::nullopt, std::nullopt};
+    Result result = {test, SpreadOf(std::move(speeds)), std::nullopt, std::nullopt,
+                     LibraryShares(multiplications_before, ReadMultiplications(runtime_))};
     if (!bandwidth_shares.empty()) result.bandwidth_share = SpreadOf(std::move(bandwidth_shares));
     if (!arithmetic_shares.empty()) result.arithmetic_share = SpreadOf(std::move(arithmetic_shares));
     return result;
@@ -201,6 +242,7 @@ class Bench {
     return probe;
   }
 
+  const skein_runtime runtime_;
   const skein_model model_;
   const skein_model_info& info_;
   MachineProbe* const probe_;
@@ -249,6 +291,7 @@ std::string JsonText(const Report& report) {
                   {"tokens_per_second_spread", SpreadJson(result.tokens_per_second)}};
     if (result.bandwidth_share) entry["bandwidth_share"] = SpreadJson(*result.bandwidth_share);
     if (result.arithmetic_share) entry["arithmetic_share"] = SpreadJson(*result.arithmetic_share);
+    if (!result.library_shares.empty()) entry["library_shares"] = result.library_shares;
     list.push_back(std::move(entry));
   }
   Json json = {{"model", report.info.name},
@@ -283,9 +326,20 @@ std::string TestText(const Test& test) {
   return test.num_streams == 1 ? text : text + " x " + std::to_string(test.num_streams);
 }
 
+// Of all tests.
+std::set<std::string> Libraries(const Report& report) {
+  std::set<std::string> libraries;
+  for (const Result& result : report.results) {
+    for (const auto& [library, share] : result.library_shares) libraries.insert(library);
+  }
+  return libraries;
+}
+
 std::string TableText(const Report& report) {
   std::vector<std::vector<std::string>> rows = {{"MODEL", "SIZE", "PARAMS", "TYPE", "DEVICE", "THREADS", "TEST",
                                                  "TOKENS/S", "+-", "% BANDWIDTH", "% ARITHMETIC"}};
+  const std::set<std::string> libraries = Libraries(report);
+  for (const std::string& library : libraries) rows[0].push_back("% IN " + library);
   for (const Result& result : report.results) {
     const Spread& speed = result.tokens_per_second;
     rows.push_back({report.info.name, FormatBytes(report.info.weights_bytes),
@@ -293,6 +347,10 @@ std::string TableText(const Report& report) {
                     report.info.device, report.threads ? std::to_string(*report.threads) : "-", TestText(result.test),
                     FormatNumber(speed.median, 1), FormatNumber((speed.most - speed.least) / 2, 1),
                     ShareText(result.bandwidth_share), ShareText(result.arithmetic_share)});
+    for (const std::string& library : libraries) {
+      const auto share = result.library_shares.find(library);
+      rows.back().push_back(share == result.library_shares.end() ? "-" : FormatNumber(100 * share->second, 1));
+    }
   }
   return FormatTable(rows);
 }
@@ -349,7 +407,8 @@ int RunBench(const Arguments& arguments) {
     streams.push_back(Make<Stream>(skein_stream_create, model.get(), nullptr));
   }
   const auto probe = report.threads ? std::make_unique<MachineProbe>(*report.threads) : nullptr;
-  Bench bench(model.get(), report.info, probe.get(), report.arithmetic, arguments.Count("runs").value_or(3));
+  Bench bench(session.runtime(), model.get(), report.info, probe.get(), report.arithmetic,
+              arguments.Count("runs").value_or(3));
   for (const Test& test : Tests(arguments, num_streams)) report.results.push_back(bench.Measure(test, streams));
   report.limits = bench.limits();
   report.ended = MeasureMemory();
@@ -372,7 +431,9 @@ Command BenchCommand() {
       .name = "bench",
       .synopsis = "(-m MODEL | --shape SHAPE) [options]",
       .summary =
-          "measure tokens per second, and their share of the memory's bandwidth and of the processor's arithmetic",
+          "measure tokens per second, their share of the memory's bandwidth and of the processor's arithmetic, and "
+          "what "
+          "part of the products a library such as oneDNN computes",
       .options = WithModelOptions({
           {.name = "shape",
            .takes = Takes::kText,

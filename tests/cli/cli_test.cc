@@ -594,6 +594,21 @@ TEST_F(CliModelTest, ConvertedPackageGivesTheSameLogits) {
   EXPECT_EQ(RunTool({"convert", model_, "-o", out, "--overwrite"}).exit_code, 0);
 }
 
+TEST_F(CliModelTest, ConvertWritesTheLayoutThatIsNamedAndPanelsIfNoneIs) {
+  const TestFolder folder;
+  const auto layout_of_the_head = [](const std::string& path) {
+    const json model = json::parse(RunTool({"inspect", path, "--json"}).out);
+    return model.at("tensors").back().at("layout").get<std::string>();
+  };
+  const std::string unnamed = folder.Path("unnamed.skein"), rows = folder.Path("rows.skein");
+  ASSERT_EQ(RunTool({"convert", model_, "-o", unnamed}).exit_code, 0);
+  EXPECT_EQ(layout_of_the_head(unnamed), "panels");
+  ASSERT_EQ(RunTool({"convert", unnamed, "-o", rows, "--layout", "rows"}).exit_code, 0);
+  EXPECT_EQ(layout_of_the_head(rows), "rows");
+  ExpectFailure(RunTool({"convert", model_, "-o", folder.Path("tiles.skein"), "--layout", "tiles"}),
+                "expected panels or rows");
+}
+
 TEST_F(CliModelTest, VerifyFindsAFlippedBit) {
   const TestFolder folder;
   const std::string path = folder.Path("flipped.skein");
@@ -667,6 +682,34 @@ TEST(CliBenchTest, AShapeNeedsNoFileAndTheTypeIsNamed) {
   }
   ExpectFailure(RunTool({"bench", "--shape", "0.3B"}), "shape \"0.3B\": expected 0.1B");
   ExpectUsageError(RunTool({"bench", "--shape", "0.1B", "-m", "x"}), "expected -m or --shape");
+}
+
+TEST(CliBenchTest, SharesOfLibrariesAreShownWhereTheDeviceUsesOne) {
+  if (!std::filesystem::exists(std::string(SKEIN_PLUGIN_DIR) + "/backend-onednn.so")) {
+    GTEST_SKIP() << "only one backend is built";
+  }
+  const std::vector<std::string> arguments = {
+      "bench", "--shape", "C=192,L=2,F=500,V=70", "--decode", "2", "--prefill", "64", "--streams", "1", "--runs",
+      "1",     "--device"};
+  const auto run = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), arguments.begin(), arguments.end());
+    const ToolResult result = RunTool(more);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.out;
+  };
+  EXPECT_THAT(run({"cpu"}), HasSubstr("% IN oneDNN"));
+  EXPECT_THAT(run({"reference"}), Not(HasSubstr("% IN")));
+  for (const json& entry : json::parse(run({"cpu", "--json"})).at("results")) {
+    const double share = entry.at("library_shares").at("oneDNN");
+    EXPECT_GE(share, 0) << entry;
+    EXPECT_LE(share, 1) << entry;
+    if (entry.at("test") == "decode") {
+      EXPECT_EQ(share, 0) << entry;
+    }
+  }
+  for (const json& entry : json::parse(run({"reference", "--json"})).at("results")) {
+    EXPECT_FALSE(entry.contains("library_shares")) << entry;
+  }
 }
 
 TEST(CliDevicesTest, KernelsAreListedForEveryDevice) {

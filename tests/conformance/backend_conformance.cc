@@ -152,6 +152,13 @@ bool SegmentHandle::Step(const skein_step& step) {
   return Finish(status, message);
 }
 
+bool SegmentHandle::Work(skein_segment_work& work) {
+  work = {};
+  work.struct_size = sizeof(work);
+  skein_message message = {};
+  return Finish(device_.table().segment_work(segment_, &work, &message), message);
+}
+
 Pipeline::Pipeline(const Device& device, const SyntheticModel& model, const PipelineOptions& options)
     : model_(model), num_carries_(model.model().generation == 7 ? SKEIN_CARRY_V_FIRST + 1 : SKEIN_CARRY_X + 1) {
   std::vector<uint32_t> borders = options.cuts;
@@ -253,6 +260,18 @@ void Pipeline::Import(uint32_t slot, const std::vector<float>& state) {
     if (!segment->Import(slot, {part, end})) Fail("state_import", segment->message());
     part = end;
   }
+}
+
+skein_segment_work Pipeline::Work() {
+  skein_segment_work total = {};
+  for (const auto& segment : segments_) {
+    skein_segment_work work;
+    if (!segment->Work(work)) Fail("segment_work", segment->message());
+    total.multiplications += work.multiplications;
+    total.library_multiplications += work.library_multiplications;
+    std::copy(std::begin(work.library), std::end(work.library), total.library);
+  }
+  return total;
 }
 
 void Pipeline::Init(uint32_t slot) {

@@ -82,6 +82,7 @@ class SegmentHandle {
   bool Import(uint32_t slot, const std::vector<float>& state);
   // Runs a step and waits for its fence.
   bool Step(const skein_step& step);
+  bool Work(skein_segment_work& work);  // to be called only where the table has segment_work
 
   const skein_segment_desc& desc() const { return desc_; }
   uint64_t StateFloats() const { return conformance::StateFloats(desc_.model, desc_.num_layers); }
@@ -135,6 +136,8 @@ class Pipeline {
   void Import(uint32_t slot, const std::vector<float>& state);
   void Init(uint32_t slot);
   void Copy(uint32_t from_slot, uint32_t to_slot);
+  // What its segments have multiplied together. As SegmentHandle::Work.
+  skein_segment_work Work();
 
  private:
   const SyntheticModel& model_;

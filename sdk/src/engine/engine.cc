@@ -35,7 +35,8 @@ Engine::Engine(std::shared_ptr<Runtime> runtime, std::shared_ptr<ModelFile> file
       file_(std::move(file)),
       segments_(std::move(segments)),
       pool_(StatePool::Create(limits.num_slots)),
-      scheduler_({limits.max_tokens, limits.max_entries}) {}
+      scheduler_({limits.max_tokens, limits.max_entries}),
+      counted_(segments_->Work()) {}
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime, std::shared_ptr<ModelFile> file,
                                                       std::unique_ptr<Segments> segments, const SegmentLimits& limits) {
@@ -185,6 +186,18 @@ absl::Status Engine::StepOnArena(absl::Span<Part> parts, std::vector<absl::Statu
   return status;
 }
 
+void Engine::CountWork() {
+  Metrics& metrics = runtime_->metrics();
+  std::vector<skein_segment_work> work = segments_->Work();
+  for (size_t i = 0; i < work.size(); ++i) {
+    metrics.multiplications += work[i].multiplications - counted_[i].multiplications;
+    if (work[i].library[0] == '\0') continue;
+    metrics.library_multiplications.Add(work[i].library,
+                                        work[i].library_multiplications - counted_[i].library_multiplications);
+  }
+  counted_ = std::move(work);
+}
+
 void Engine::RunStep(std::vector<Part> parts) {
   if (parts.empty()) return;
   Metrics& metrics = runtime_->metrics();
@@ -207,6 +220,7 @@ void Engine::RunStep(std::vector<Part> parts) {
   }
   metrics.step_microseconds += static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count());
+  CountWork();
 
   std::vector<Job*> advanced;
   for (size_t i = 0; i < parts.size(); ++i) {

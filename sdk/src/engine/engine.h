@@ -64,6 +64,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void RunStep(std::vector<Part> parts);
   // Runs parts as one step on the arena; each entry's status ends in `statuses`.
   absl::Status StepOnArena(absl::Span<Part> parts, std::vector<absl::Status>& statuses);
+  // Adds to the metrics what the segments multiplied since the last call.
+  void CountWork();
 
   const std::shared_ptr<Runtime> runtime_;
   const std::shared_ptr<ModelFile> file_;  // weights may be mapped from it
@@ -72,6 +74,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Scheduler scheduler_;  // the engine's thread only, as what follows
   std::vector<uint32_t> tokens_;
   std::vector<skein_step_entry> entries_;
+  std::vector<skein_segment_work> counted_;  // by segment; in the metrics already
 
   struct Call {
     std::function<absl::Status()> work;

@@ -108,4 +108,16 @@ absl::Status Segment::Step(const skein_step& step) {
   return status;
 }
 
+absl::StatusOr<skein_segment_work> Segment::Work() const {
+  if (!SKEIN_HAS(skein_backend_table, &table(), segment_work)) {
+    return absl::UnimplementedError(absl::StrCat(device_->description().plugin.id, ": does not count multiplications"));
+  }
+  skein_message message = {};
+  skein_segment_work work = {};
+  work.struct_size = sizeof(work);
+  SKEIN_RETURN_IF_ERROR(Check(table().segment_work(handle_, &work, &message), message));
+  work.library[sizeof(work.library) - 1] = '\0';
+  return work;
+}
+
 }  // namespace skein

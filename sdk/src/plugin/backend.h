@@ -66,6 +66,8 @@ class Segment {
   absl::Status InitState(uint32_t slot);
   // Runs a step and waits for it. Entries carry their own statuses.
   absl::Status Step(const skein_step& step);
+  // What it has multiplied so far. UNIMPLEMENTED: its backend does not count.
+  absl::StatusOr<skein_segment_work> Work() const;
 
  private:
   Segment(std::shared_ptr<Device> device, const skein_segment_desc& desc, void* handle)
