@@ -20,6 +20,9 @@ namespace {
 
 constexpr size_t kWords = (size_t{256} << 20) / sizeof(uint64_t);  // more than a share of the usual caches
 constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kLineWords = 64 / sizeof(uint64_t);
+// Some processors read faster where lines are asked for this far ahead, and three times as far.
+constexpr size_t kAheadWords = 1024 / sizeof(uint64_t);
 constexpr int kPasses = 3;
 
 uint64_t* AllocateHugePages(size_t size_bytes) {
@@ -170,12 +173,19 @@ MachineProbe::MachineProbe(uint32_t num_threads)
   std::fill_n(memory_.get(), kWords, 1);
 }
 
-double MachineProbe::ReadBandwidth() {
+double MachineProbe::ReadBandwidth() { return std::max(ReadBandwidth(0), ReadBandwidth(kAheadWords)); }
+
+double MachineProbe::ReadBandwidth(size_t ahead) {
   std::vector<uint64_t> sums(num_threads_);
   const double seconds = BestSeconds(num_threads_, [&](uint32_t thread) {
     uint64_t sum = 0;
+    const uint64_t* words = memory_.get();
     const size_t end = kWords * (thread + 1) / num_threads_;
-    for (size_t i = kWords * thread / num_threads_; i < end; ++i) sum += memory_.get()[i];
+    for (size_t i = kWords * thread / num_threads_; i < end; i += kLineWords) {
+      __builtin_prefetch(words + i + ahead, 0, 3);
+      __builtin_prefetch(words + i + 3 * ahead, 0, 2);
+      for (size_t word = i; word < i + kLineWords; ++word) sum += words[word];
+    }
     sums[thread] = sum;
   });
   // Using the sums keeps the reads from being optimised away.
