@@ -23,6 +23,8 @@ class Divergence {
     ++num_places_;
     sum_ += divergence;
     largest_ = std::max(largest_, divergence);
+    if ((num_places_ - 1) % kBlock == 0) block_increases_.push_back(0);
+    block_increases_.back() += exact_[next] - rounded_[next];
     exact_loss_ -= exact_[next];
     rounded_loss_ -= rounded_[next];
     num_agreed_ += Greedy(exact) == Greedy(rounded) ? 1 : 0;
@@ -36,10 +38,22 @@ class Divergence {
   double RoundedPerplexity() const { return std::exp(rounded_loss_ / Count()); }
   // How much larger the perplexity is, as a share.
   double PerplexityIncrease() const { return std::exp((rounded_loss_ - exact_loss_) / Count()) - 1; }
+  // The standard error of PerplexityIncrease(), from how much it differs between stretches of kBlock places; 0 if there
+  // is one stretch.
+  double PerplexityIncreaseError() const {
+    const auto num_blocks = static_cast<double>(block_increases_.size());
+    if (num_blocks < 2) return 0;
+    const double mean = (rounded_loss_ - exact_loss_) / num_blocks;
+    double squares = 0;
+    for (const double increase : block_increases_) squares += (increase - mean) * (increase - mean);
+    return std::sqrt(squares * num_blocks / (num_blocks - 1)) / Count();
+  }
   // The share of places where the most probable token is the same.
   double Agreement() const { return static_cast<double>(num_agreed_) / Count(); }
 
  private:
+  static constexpr uint64_t kBlock = 512;
+
   double Count() const { return static_cast<double>(num_places_); }
 
   static size_t Greedy(std::span<const float> logits) {
@@ -61,6 +75,7 @@ class Divergence {
   double largest_ = 0;
   double exact_loss_ = 0;
   double rounded_loss_ = 0;
+  std::vector<double> block_increases_;  // of the loss, summed over a stretch
   std::vector<double> exact_;
   std::vector<double> rounded_;
 };

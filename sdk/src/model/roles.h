@@ -74,9 +74,12 @@ bool IsMatrixRole(uint32_t role);
 // True for a low-rank factor: a matrix with a rank among its dimensions.
 bool IsFactorRole(uint32_t role);
 
-// The type that a tensor of `shape` gets where the matrices of its model are to be in `wanted` and its own values are in
-// `own`: vectors float32; matrices `wanted`, or, if that is NONE, `own`. Low-rank factors do not go below 8 bits: they
-// become Q8, or, where their rows are so short that whole groups take as much room, bf16.
+// The type that a tensor of `shape` gets where the matrices of its model are to be in `wanted` and its own values are
+// in `own`: vectors float32; matrices `wanted`, or, if that is NONE, `own`. Two kinds do not go below 8 bits and become
+// Q8 where `wanted` is Q4: low-rank factors, and the embedding, whose 4 bits would cost a sixth to a third of all that
+// Q4 loses and save no time, since a token reads one row of it. Where rows are so short that whole groups take as much
+// room as 16 bits (up to 65 inputs in Q8, 17 in Q4), a matrix gets 16: factors bf16, whose arithmetic is the faster
+// one, others bf16 if that is what they come in, or float16, which is the closer one.
 uint32_t TypeInModel(uint32_t role, absl::Span<const uint64_t> shape, uint32_t wanted, uint32_t own);
 
 // "embedding", "layers.3.time.key"; "role 99" for a number that is none.

@@ -31,6 +31,9 @@ using ::skein::testing::TinyStates;
 using ::skein::testing::VersionText;
 using ::testing::HasSubstr;
 
+// Rows of its matrices are long enough to be quantised, but for the factors that expand a rank.
+constexpr const char* kWide = "synthetic:C=96,L=2,F=200,N=32,V=70,R_w=5,R_a=5,R_v=5,R_g=5";
+
 std::unique_ptr<ModelFile> Open(const FakeFormat& format, const std::string& path) {
   auto model = ModelFile::Open(format.plugins(), SerialHost(), path, FileAccess::kMap);
   EXPECT_TRUE(model.ok()) << model.status();
@@ -96,51 +99,75 @@ TEST(ConvertTest, ANamedTypeIsForMatricesAndVectorsBecomeFloat32) {
   }
 }
 
-TEST(ConvertTest, QuantisedPackagesKeepShortFactorsInBf16AndVectorsInFloat32) {
+// Converts to a package of `dtype` and expects of every tensor the type that `type_of(spec)` says, the bytes that the
+// input gives in that type, and values near its own.
+template <typename TypeOf>
+void ExpectPackageOf(uint32_t dtype, const FakeFormat& format, const ModelFile& in, const TypeOf& type_of) {
+  SCOPED_TRACE(DtypeName(dtype));
+  const TempFile out("out.skein");
+  ConvertOptions options;
+  options.type = DtypeName(dtype);
+  options.layout = "rows";
+  ASSERT_TRUE(Convert(in, out.path(), options, nullptr).ok());
+  const auto package = Open(format, out.path());
+  ASSERT_NE(package, nullptr);
+  EXPECT_TRUE(package->Verify(nullptr).ok());
+  EXPECT_EQ(*package->Fingerprint(), *in.Fingerprint());
+  for (size_t i = 0; i < package->tensors().size(); ++i) {
+    const TensorSpec& spec = package->tensors()[i];
+    EXPECT_EQ(DtypeName(spec.dtype), DtypeName(type_of(spec))) << spec.source_name;
+    // Mapped as it is stored, and the same values in float32 as the quantised input has.
+    std::vector<uint8_t> buffer;
+    const auto stored = package->ReadTensor(i, spec.dtype, buffer);
+    ASSERT_TRUE(stored.ok());
+    EXPECT_TRUE(stored->mapped);
+    std::vector<uint8_t> expected_buffer;
+    const auto expected = in.ReadTensor(i, spec.dtype, expected_buffer);
+    ASSERT_TRUE(expected.ok());
+    ASSERT_EQ(stored->size_bytes, expected->size_bytes);
+    EXPECT_EQ(std::memcmp(stored->data, expected->data, expected->size_bytes), 0) << spec.source_name;
+    const std::vector<float> values = Read(*package, i);
+    const std::vector<float> source = Read(in, i);
+    float largest = 0;
+    for (const float value : source) largest = std::max(largest, std::abs(value));
+    for (size_t e = 0; e < values.size(); ++e) {
+      EXPECT_NEAR(values[e], source[e], 0.1f * largest) << spec.source_name;
+    }
+  }
+}
+
+TEST(ConvertTest, QuantisedPackagesKeepShortRowsInSixteenBitsAndVectorsInFloat32) {
   for (const VersionSet version : kEveryVersion) {
     SCOPED_TRACE(VersionText(version));
     const FakeFormat format(TinyBlinkDl(version));
     const auto in = Open(format, format.path());
     for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
-      const TempFile out("out.skein");
-      ConvertOptions options;
-      options.type = DtypeName(dtype);
-      ASSERT_TRUE(Convert(*in, out.path(), options, nullptr).ok());
-      const auto package = Open(format, out.path());
-      ASSERT_NE(package, nullptr);
-      EXPECT_TRUE(package->Verify(nullptr).ok());
-      EXPECT_EQ(*package->Fingerprint(), *in->Fingerprint());
-      for (size_t i = 0; i < package->tensors().size(); ++i) {
-        const TensorSpec& spec = package->tensors()[i];
-        EXPECT_EQ(spec.dtype, !IsMatrixRole(spec.role)  ? SKEIN_DTYPE_F32
-                              : IsFactorRole(spec.role) ? SKEIN_DTYPE_BF16
-                                                        : dtype)
-            << spec.source_name;
-        // Mapped as it is stored, and the same values in float32 as the quantised input has.
-        std::vector<uint8_t> buffer;
-        const auto stored = package->ReadTensor(i, spec.dtype, buffer);
-        ASSERT_TRUE(stored.ok());
-        EXPECT_TRUE(stored->mapped);
-        std::vector<uint8_t> expected_buffer;
-        const auto expected = in->ReadTensor(i, spec.dtype, expected_buffer);
-        ASSERT_TRUE(expected.ok());
-        ASSERT_EQ(stored->size_bytes, expected->size_bytes);
-        EXPECT_EQ(std::memcmp(stored->data, expected->data, expected->size_bytes), 0) << spec.source_name;
-        const std::vector<float> values = Read(*package, i);
-        const std::vector<float> source = Read(*in, i);
-        float largest = 0;
-        for (const float value : source) largest = std::max(largest, std::abs(value));
-        for (size_t e = 0; e < values.size(); ++e) {
-          EXPECT_NEAR(values[e], source[e], 0.1f * largest) << spec.source_name;
-        }
-      }
+      ExpectPackageOf(dtype, format, *in, [&](const TensorSpec& spec) -> uint32_t {
+        if (!IsMatrixRole(spec.role)) return SKEIN_DTYPE_F32;
+        if (IsFactorRole(spec.role)) return SKEIN_DTYPE_BF16;
+        // The longest rows have 20 values: 40 bytes in float16, a group's 130 in Q8 and 34 in Q4.
+        return dtype == SKEIN_DTYPE_Q4 && spec.shape.back() == 20 ? SKEIN_DTYPE_Q4 : SKEIN_DTYPE_F16;
+      });
     }
+  }
+}
+
+TEST(ConvertTest, QuantisedPackagesHaveEmbeddingAndFactorsInEightBits) {
+  const FakeFormat format(TinyBlinkDl());
+  const auto in = Open(format, kWide);
+  ASSERT_NE(in, nullptr);
+  for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
+    ExpectPackageOf(dtype, format, *in, [&](const TensorSpec& spec) -> uint32_t {
+      if (!IsMatrixRole(spec.role)) return SKEIN_DTYPE_F32;
+      if (spec.shape.back() < 96) return SKEIN_DTYPE_BF16;  // from a rank
+      return spec.role == SKEIN_ROLE_EMBEDDING || IsFactorRole(spec.role) ? SKEIN_DTYPE_Q8 : dtype;
+    });
   }
 }
 
 TEST(ConvertTest, AQuantisedPackageBecomesACheckpointInFloat32) {
   const FakeFormat format(TinyBlinkDl());
-  const auto in = Open(format, format.path());
+  const auto in = Open(format, kWide);
   const TempFile package("out.skein");
   ConvertOptions options;
   options.type = "q8";
@@ -153,7 +180,99 @@ TEST(ConvertTest, AQuantisedPackageBecomesACheckpointInFloat32) {
   std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
   const auto header = nlohmann::json::parse(bytes.substr(8, header_bytes));
   EXPECT_EQ(header["head.weight"]["dtype"], "F32");
-  EXPECT_EQ(header["blocks.0.att.w1"]["dtype"], "BF16");
+  EXPECT_EQ(header["blocks.0.att.w1"]["dtype"], "F32");
+  EXPECT_EQ(header["blocks.0.att.w2"]["dtype"], "BF16");
+}
+
+TEST(ConvertTest, MatricesLieInPanelsUnlessRowsAreAskedForAndHoldTheSameValues) {
+  for (const VersionSet version : kEveryVersion) {
+    SCOPED_TRACE(VersionText(version));
+    const FakeFormat format(TinyBlinkDl(version));
+    const auto in = Open(format, format.path());
+    for (const char* type : {"auto", "f32", "f16", "bf16", "q8", "q4"}) {
+      SCOPED_TRACE(type);
+      const TempFile panels_file("panels.skein");
+      const TempFile rows_file("rows.skein");
+      ConvertOptions options;
+      options.type = type;
+      ASSERT_TRUE(Convert(*in, panels_file.path(), options, nullptr).ok());
+      options.layout = "rows";
+      ASSERT_TRUE(Convert(*in, rows_file.path(), options, nullptr).ok());
+      const auto panels = Open(format, panels_file.path());
+      const auto rows = Open(format, rows_file.path());
+      ASSERT_TRUE(panels != nullptr && rows != nullptr);
+      EXPECT_TRUE(panels->Verify(nullptr).ok());
+      EXPECT_EQ(*panels->Fingerprint(), *in->Fingerprint());
+      EXPECT_EQ(*rows->Fingerprint(), *in->Fingerprint());
+      for (size_t i = 0; i < in->tensors().size(); ++i) {
+        const TensorSpec& spec = panels->tensors()[i];
+        const bool is_panels = IsMatrixRole(spec.role) && spec.role != SKEIN_ROLE_EMBEDDING;
+        EXPECT_EQ(spec.layout, is_panels ? SKEIN_LAYOUT_PANELS : SKEIN_LAYOUT_ROWS) << spec.source_name;
+        EXPECT_EQ(rows->tensors()[i].layout, SKEIN_LAYOUT_ROWS) << spec.source_name;
+        EXPECT_EQ(Read(*panels, i), Read(*rows, i)) << spec.source_name;
+        if (!is_panels) continue;
+        // Mapped as they lie, aligned, and what the rows of the other package make.
+        std::vector<uint8_t> mapped_buffer, made_buffer;
+        const auto mapped = panels->ReadPanels(i, spec.dtype, mapped_buffer);
+        const auto made = rows->ReadPanels(i, spec.dtype, made_buffer);
+        ASSERT_TRUE(mapped.ok() && made.ok());
+        EXPECT_TRUE(mapped->mapped);
+        EXPECT_FALSE(made->mapped);
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(mapped->data) % 64, 0u);
+        ASSERT_EQ(mapped->size_bytes, made->size_bytes);
+        EXPECT_EQ(std::memcmp(mapped->data, made->data, made->size_bytes), 0) << spec.source_name;
+      }
+    }
+  }
+}
+
+TEST(ConvertTest, APackageInPanelsConvertsToEverythingThatOneInRowsDoes) {
+  const FakeFormat format(TinyBlinkDl());
+  const auto in = Open(format, format.path());
+  const TempFile panels_file("panels.skein");
+  const TempFile rows_file("rows.skein");
+  ConvertOptions options;
+  ASSERT_TRUE(Convert(*in, panels_file.path(), options, nullptr).ok());
+  options.layout = "rows";
+  ASSERT_TRUE(Convert(*in, rows_file.path(), options, nullptr).ok());
+  const auto panels = Open(format, panels_file.path());
+  const auto rows = Open(format, rows_file.path());
+  ASSERT_TRUE(panels != nullptr && rows != nullptr);
+  for (const char* name : {"again.skein", "again.safetensors"}) {
+    for (const char* type : {"auto", "f32", "f16", "bf16", "q8", "q4"}) {
+      for (const char* layout : {"rows", "panels"}) {
+        const bool is_package = std::string(name) == "again.skein";
+        const bool is_quantised = type[0] == 'q';
+        if (!is_package && (is_quantised || layout[0] == 'p')) continue;
+        ConvertOptions again;
+        again.type = type;
+        again.layout = layout;
+        const TempFile of_panels(std::string("1") + name);
+        const TempFile of_rows(std::string("2") + name);
+        ASSERT_TRUE(Convert(*panels, of_panels.path(), again, nullptr).ok());
+        ASSERT_TRUE(Convert(*rows, of_rows.path(), again, nullptr).ok());
+        EXPECT_EQ(of_panels.Read(), of_rows.Read()) << name << " " << type << " " << layout;
+      }
+    }
+  }
+}
+
+TEST(ConvertTest, ALayoutThatTheOutputCannotHaveIsRefusedBeforeAnythingIsWritten) {
+  const FakeFormat format(TinyBlinkDl());
+  const auto in = Open(format, format.path());
+  const TempFile package("out.skein");
+  ConvertOptions options;
+  options.layout = "tiles";
+  const absl::Status unknown = Convert(*in, package.path(), options, nullptr);
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(unknown.message()), HasSubstr("layout \"tiles\"; expected panels or rows"));
+  const TempFile checkpoint("out.safetensors");
+  options.layout = "panels";
+  const absl::Status panels = Convert(*in, checkpoint.path(), options, nullptr);
+  EXPECT_EQ(panels.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(panels.message()), HasSubstr("a .safetensors checkpoint has rows"));
+  EXPECT_FALSE(File::Open(package.path(), FileAccess::kRead).ok());
+  EXPECT_FALSE(File::Open(checkpoint.path(), FileAccess::kRead).ok());
 }
 
 TEST(ConvertTest, APackageConvertsToAPackageThatRemembersTheSource) {
