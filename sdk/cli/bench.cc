@@ -136,9 +136,9 @@ struct Cost {
 Cost CostOf(const Test& test, const skein_model_info& info) {
   const double embedding = static_cast<double>(info.vocab_size) * info.d_model;  // and as many in the head
   const auto parameters = static_cast<double>(std::max<uint64_t>(info.num_parameters, 1));
-  // A step reads all weights once, but of the embedding only its tokens' rows: its share of the bytes is taken to be
-  // its share of the parameters. And it reads and writes every stream's state.
-  const double weights = static_cast<double>(info.weights_bytes) * (1 - std::min(1.0, embedding / parameters));
+  // A step reads all weights once, but of the embedding only its tokens' rows. And it reads and writes every stream's
+  // state.
+  const auto weights = static_cast<double>(info.weights_bytes - info.embedding_bytes);
   const double states = 2.0 * sizeof(float) * static_cast<double>(info.num_state_floats * test.num_streams);
   const bool is_decode = test.kind == Test::Kind::kDecode;
   const auto tokens_per_step = static_cast<double>(is_decode ? test.num_streams : test.num_tokens);

@@ -47,16 +47,17 @@ typedef struct skein_model_info {
   uint32_t num_heads;   // H
   uint32_t head_size;   // N
   uint64_t num_parameters;
-  uint64_t weights_bytes;     // on the devices, as packed
+  uint64_t weights_bytes;     // in the types in which the devices got them
   uint64_t num_state_floats;  // of one stream in canonical layout
   uint32_t has_tokenizer;     // 1 if skein_model_tokenizer gives one
   skein_token end_token;      // end of text
   char device[128];           // where the layers run, in the form of the option `device`
   char type[16];              // type of the matrices as computed
   char name[128];
-  uint32_t variant;        // within generation 5: 0, 1 or 2 for RWKV-5.0, 5.1, 5.2
-  uint32_t d_att;          // A, width of the time-mix
-  char chat_template[32];  // name of the template of its conversations (chat.h); "" if none is known
+  uint32_t variant;          // within generation 5: 0, 1 or 2 for RWKV-5.0, 5.1, 5.2
+  uint32_t d_att;            // A, width of the time-mix
+  char chat_template[32];    // name of the template of its conversations (chat.h); "" if none is known
+  uint64_t embedding_bytes;  // of weights_bytes: the embedding, of which a step reads its tokens' rows
 } skein_model_info;
 
 // INVALID_ARGUMENT: `info->struct_size` is 0.

@@ -44,6 +44,7 @@ skein_status skein_model_get_info(skein_model model, skein_model_info* info, ske
     filled.head_size = config.head_size;
     filled.num_parameters = NumParameters(object->file());
     filled.weights_bytes = object->engine().weights_bytes();
+    filled.embedding_bytes = object->engine().embedding_bytes();
     filled.num_state_floats = config.StateFloats();
     filled.has_tokenizer = object->tokenizer() != nullptr ? 1 : 0;
     filled.end_token = object->end_token().value_or(SKEIN_NO_TOKEN);

@@ -30,6 +30,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
                                                        std::unique_ptr<Segments> segments, const SegmentLimits& limits);
 
   uint64_t weights_bytes() const { return segments_->weights_bytes(); }
+  uint64_t embedding_bytes() const { return segments_->embedding_bytes(); }
 
   // Hands over jobs; they take part from the next step on.
   void Add(std::vector<std::shared_ptr<Job>> jobs);

@@ -134,8 +134,7 @@ absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
     desc.compute_type = ComputeTypeFor(precision, device);
     desc.weight_type = DominantType(file, placement[i], precision, device);
     desc.model = config.ToBackend();
-    SKEIN_ASSIGN_OR_RETURN(const skein_segment_cost cost, devices[i]->Query(desc));
-    segments->weights_bytes_ += cost.weights_bytes;
+    SKEIN_RETURN_IF_ERROR(devices[i]->Query(desc).status());
     SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Segment> segment, Segment::Create(devices[i], desc));
     for (size_t t = 0; t < file.tensors().size(); ++t) {
       const TensorSpec& spec = file.tensors()[t];
@@ -157,6 +156,8 @@ absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
       tensor.size_bytes = data.size_bytes;
       tensor.layout = layout;
       SKEIN_RETURN_IF_ERROR(Annotate(segment->Put(tensor), absl::StrCat("tensor \"", spec.source_name, "\"")));
+      segments->weights_bytes_ += data.size_bytes;
+      if (spec.role == SKEIN_ROLE_EMBEDDING) segments->embedding_bytes_ += data.size_bytes;
       scope.Advance(spec.size_bytes);
     }
     SKEIN_RETURN_IF_ERROR(segment->Seal());

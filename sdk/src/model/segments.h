@@ -50,7 +50,9 @@ class Segments {
                                                         const Precision& precision, const SegmentLimits& limits,
                                                         Progress* progress);
 
+  // Of all tensors, as the devices got them; and of the embedding alone.
   uint64_t weights_bytes() const { return weights_bytes_; }
+  uint64_t embedding_bytes() const { return embedding_bytes_; }
 
   // Runs `tokens` through all segments. An entry that fails in one segment keeps that status and touches no other. An
   // error of the call means that every slot written is undefined.
@@ -71,6 +73,7 @@ class Segments {
   const uint64_t state_floats_per_layer_;
   const uint32_t num_carries_;  // SKEIN_CARRY_* below it cross a cut in this generation
   uint64_t weights_bytes_ = 0;
+  uint64_t embedding_bytes_ = 0;
   std::vector<std::unique_ptr<Segment>> segments_;
   // What crosses a cut, [max_tokens, d_model] each; in and out take turns. Empty with one segment.
   std::vector<float> carries_[2][SKEIN_MAX_CARRIES];
