@@ -15,21 +15,42 @@ namespace skein::onednn::HWY_NAMESPACE {
 using Sums = hn::RebindToSigned<Floats>;  // a lane is an output
 using V = hn::Vec<Sums>;
 
-// Lanes here also hold pairs: two 16-bit factors, the first in the lower half. Highway's instruction for those pairs
-// other lanes on some processors, and is lacking where vectors have one lane.
-// Returns sums + a.first * b.first + a.second * b.second.
-HWY_INLINE V AddPairs(V a, V b, V sums) {
+// Lanes here also hold pairs: two 16-bit factors, the first in the lower half. Products of pairs are summed in kParts
+// vectors, of which Total makes one lane per output: Highway's instruction for pairs leaves open which lanes a product
+// goes to, it is another with every processor, and is lacking where vectors have one lane.
+#if HWY_TARGET == HWY_NEON
+// Widening multiplications, of the lower and of the upper half of the lanes: products lie as their factors do.
+constexpr size_t kParts = 2;
+
+HWY_INLINE void AddPairs(V a, V b, V* sums) {
+  const Sums d;
+  const hn::RepartitionToNarrow<Sums> d16;
+  sums[0] = hn::ReorderWidenMulAccumulate(d, hn::BitCast(d16, a), hn::BitCast(d16, b), sums[0], sums[1]);
+}
+
+HWY_INLINE V Total(const V* sums) {
+  const Sums d;
+  return hn::Add(hn::ConcatEven(d, sums[1], sums[0]), hn::ConcatOdd(d, sums[1], sums[0]));
+}
+#else
+constexpr size_t kParts = 1;
+
+// sums[0] += a.first * b.first + a.second * b.second.
+HWY_INLINE void AddPairs(V a, V b, V* sums) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
   const Sums d;
   const hn::RepartitionToNarrow<Sums> d16;
   auto unused = hn::Zero(d);
-  return hn::ReorderWidenMulAccumulate(d, hn::BitCast(d16, a), hn::BitCast(d16, b), sums, unused);
+  sums[0] = hn::ReorderWidenMulAccumulate(d, hn::BitCast(d16, a), hn::BitCast(d16, b), sums[0], unused);
 #else
   const V first = hn::Mul(hn::ShiftRight<16>(hn::ShiftLeft<16>(a)), hn::ShiftRight<16>(hn::ShiftLeft<16>(b)));
   const V second = hn::Mul(hn::ShiftRight<16>(a), hn::ShiftRight<16>(b));
-  return hn::Add(sums, hn::Add(first, second));
+  sums[0] = hn::Add(sums[0], hn::Add(first, second));
 #endif
 }
+
+HWY_INLINE V Total(const V* sums) { return sums[0]; }
+#endif
 
 // A step's weights as pairs: of each 4 inputs those of bytes 0 and 2, then those of bytes 1 and 3.
 struct Q8Step {
@@ -80,11 +101,14 @@ HWY_INLINE void MultiplyBlock(const std::byte* HWY_RESTRICT group, size_t column
   const auto* scales = reinterpret_cast<const hwy::float16_t*>(group);
   const auto* codes = reinterpret_cast<const int32_t*>(scales + kPanelWidth);
 
-  V sums[kRows][kVectors];
+  V sums[kRows][kVectors][kParts];
   SKEIN_UNROLL
   for (size_t r = 0; r < kRows; ++r) {
     SKEIN_UNROLL
-    for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Set(di, -Step::kPanel.zero_point * x.sums[r]);
+    for (size_t v = 0; v < kVectors; ++v) {
+      SKEIN_UNROLL
+      for (size_t part = 0; part < kParts; ++part) sums[r][v][part] = hn::Zero(di);
+    }
   }
   for (size_t step = 0; step < Step::kPanel.num_steps(); ++step) {
     V w[kVectors][Step::kPairs];
@@ -100,7 +124,7 @@ HWY_INLINE void MultiplyBlock(const std::byte* HWY_RESTRICT group, size_t column
       for (size_t p = 0; p < Step::kPairs; ++p) {
         const V activations = hn::Set(di, pairs[r][step * Step::kPairs + p]);
         SKEIN_UNROLL
-        for (size_t v = 0; v < kVectors; ++v) sums[r][v] = AddPairs(w[v][p], activations, sums[r][v]);
+        for (size_t v = 0; v < kVectors; ++v) AddPairs(w[v][p], activations, sums[r][v]);
       }
     }
   }
@@ -114,7 +138,8 @@ HWY_INLINE void MultiplyBlock(const std::byte* HWY_RESTRICT group, size_t column
       float* out = tile + r * kPanelWidth + at;
       const auto before = is_first_group ? hn::Zero(d) : hn::LoadU(d, out);
       const auto scale = hn::Mul(weight_scale, hn::Set(d, x.scales[r]));
-      hn::StoreU(hn::MulAdd(hn::ConvertTo(d, sums[r][v]), scale, before), d, out);
+      const V integer = hn::Sub(Total(sums[r][v]), hn::Set(di, Step::kPanel.zero_point * x.sums[r]));
+      hn::StoreU(hn::MulAdd(hn::ConvertTo(d, integer), scale, before), d, out);
     }
   }
 }
