@@ -124,7 +124,7 @@ Engine::Engine(const skein_host& host, const skein_segment_desc& desc)
       num_steps_(NumSteps(desc)),
       scratch_(host, kit::CheckedProduct(num_threads_, scratch_floats_), "scratch"),
       steps_(host, kit::CheckedProduct(num_threads_, num_steps_), "scratch"),
-      inputs_(host, InputBytes(desc), "inputs of products"),
+      inputs_(host, InputBytes(desc), "inputs of products", kit::Content::kUnset),
       trails_(num_threads_),
       work_(num_threads_) {}
 

@@ -67,6 +67,7 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
 // the names and shapes of the models' author. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL.
 //   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16", "q8", "q4" (as in skein_model_load; the
 //                   last two in packages only); a type that is named is also what the package is computed with
+//   layout     str  how the matrices of a package lie: "panels" (default), which loading maps, or "rows"
 //   tokenizer  str  vocabulary file to embed, or "bytes"
 //   name, licence, provenance  str  recorded in the manifest
 //   prompt     str  an example prompt, recorded in the manifest

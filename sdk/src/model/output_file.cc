@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -11,11 +12,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 
 namespace skein {
 namespace {
 
 constexpr int kMaxNameAttempts = 100;
+
+// Of the file, beginning at multiples of it.
+constexpr uint64_t kPieceBytes = uint64_t{2} << 20;
 
 absl::Status ErrnoStatus(int error, const std::string& path, const char* what) {
   const std::string text = absl::StrCat(path, ": cannot ", what, ": ", std::strerror(error));
@@ -97,12 +102,37 @@ OutputFile::~OutputFile() {
 }
 
 absl::Status OutputFile::WriteAt(uint64_t offset, const void* data, uint64_t size_bytes) {
-  const char* next = static_cast<const char*>(data);
+  const auto* next = static_cast<const uint8_t*>(data);
+  if (offset != gathered_offset_ + gathered_.size()) SKEIN_RETURN_IF_ERROR(Flush());
   while (size_bytes > 0) {
-    const ssize_t written = pwrite(fd_, next, size_bytes, static_cast<off_t>(offset));
+    const uint64_t room = kPieceBytes - offset % kPieceBytes;
+    const uint64_t count = std::min(room, size_bytes);
+    if (gathered_.empty() && count == room) {
+      SKEIN_RETURN_IF_ERROR(WriteNow(offset, next, count));
+    } else {
+      if (gathered_.empty()) gathered_offset_ = offset;
+      gathered_.insert(gathered_.end(), next, next + count);
+      if (count == room) SKEIN_RETURN_IF_ERROR(Flush());
+    }
+    next += count;
+    offset += count;
+    size_bytes -= count;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OutputFile::Flush() {
+  const absl::Status status = WriteNow(gathered_offset_, gathered_.data(), gathered_.size());
+  gathered_.clear();
+  return status;
+}
+
+absl::Status OutputFile::WriteNow(uint64_t offset, const uint8_t* data, uint64_t size_bytes) {
+  while (size_bytes > 0) {
+    const ssize_t written = pwrite(fd_, data, size_bytes, static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return ErrnoStatus(errno, temporary_path_, "write");
-    next += written;
+    data += written;
     offset += static_cast<uint64_t>(written);
     size_bytes -= static_cast<uint64_t>(written);
   }
@@ -110,11 +140,13 @@ absl::Status OutputFile::WriteAt(uint64_t offset, const void* data, uint64_t siz
 }
 
 absl::Status OutputFile::SetSize(uint64_t size_bytes) {
+  SKEIN_RETURN_IF_ERROR(Flush());
   if (ftruncate(fd_, static_cast<off_t>(size_bytes)) != 0) return ErrnoStatus(errno, temporary_path_, "extend");
   return absl::OkStatus();
 }
 
 absl::Status OutputFile::Commit() {
+  SKEIN_RETURN_IF_ERROR(Flush());
   if (fsync(fd_) != 0) return ErrnoStatus(errno, temporary_path_, "write");
   const int renamed = if_exists_ == IfExists::kReplace ? rename(temporary_path_.c_str(), path_.c_str())
                                                        : RenameToNew(temporary_path_.c_str(), path_);
