@@ -18,7 +18,8 @@ SKEIN_EXTERN_C_BEGIN
 //                   arithmetic; "f32"; "f16": weights rounded to f16, float32 arithmetic; "bf16": weights and
 //                   activations of the matrix products rounded to bf16; "q8", "q4": weights in 8 or 4 bits with a scale
 //                   for every 128 or 64 of a row, activations in 8 bits where the device computes so, else float32;
-//                   low-rank factors in 16 bits. What a device does not offer is refused
+//                   low-rank factors and, under q4, the embedding in 8 bits; rows too short for groups in 16. What a
+//                   device does not offer is refused
 //   tokenizer  str  vocabulary file, or "bytes"; "": the one in the package, else none
 //   mmap       i64  1: map the file; 0: read it (a mapped file that someone truncates kills its readers)
 //   lora       str  adapters to merge into the weights: FILE or FILE:SCALE, one a line. The low-rank product B A is
