@@ -26,9 +26,11 @@ class SpinBarrier {
       round_.store(round + 1, std::memory_order_release);
       return;
     }
-    for (uint32_t spin = 0; round_.load(std::memory_order_acquire) == round; ++spin) {
+    const auto has_to_wait = [&] { return round_.load(std::memory_order_acquire) == round; };
+    while (has_to_wait() && meanwhile()) {
+    }
+    for (uint32_t spin = 0; has_to_wait(); ++spin) {
       // After about 50 us a participant is off its processor: leave it ours.
-      if (meanwhile()) continue;
       if (spin < 1000) {
         Pause();
       } else {
