@@ -1,6 +1,7 @@
 #include "onednn/time_mix.h"
 
 #include <cstdint>
+#include <type_traits>
 
 #include "onednn/prefetch.h"
 
@@ -35,6 +36,27 @@ HWY_INLINE void WriteState(V state, D d, float* after) {
   } else {
     hn::StoreU(state, d, after);
   }
+}
+
+// Calls values(number of vectors, how to write, tag, first value) for all values of a head, in as few passes as its
+// size allows; the first two are std::integral_constants.
+template <class Head, typename Values>
+HWY_INLINE void ForAllValues(const Head& head, const float* before, const float* after, const Values& values) {
+  const Floats d;
+  const size_t lanes = hn::Lanes(d), n = head.head_size;
+  constexpr std::integral_constant<size_t, 4> kFour;
+  constexpr std::integral_constant<size_t, 1> kOne;
+  size_t value = 0;
+  if (WriteFor(head, before, after) == Write::kPastCaches) {
+    constexpr std::integral_constant<Write, Write::kPastCaches> kWrite;
+    for (; value < n; value += 4 * lanes) values(kFour, kWrite, d, value);
+    hwy::FlushStream();  // before anyone is told that the state is there
+    return;
+  }
+  constexpr std::integral_constant<Write, Write::kThroughCaches> kWrite;
+  for (; value + 4 * lanes <= n; value += 4 * lanes) values(kFour, kWrite, d, value);
+  for (; value + lanes <= n; value += lanes) values(kOne, kWrite, d, value);
+  for (; value < n; ++value) values(kOne, kWrite, OneFloat(), value);
 }
 
 // All tokens for the vector of channels that begins at `c`.
@@ -118,19 +140,9 @@ HWY_INLINE void Wkv5Values(D d, const Wkv5Rows& head, size_t first, const float*
 }
 
 void Wkv5Head(const Wkv5Rows& head, const float* before, float* after) {
-  const Floats d;
-  const size_t lanes = hn::Lanes(d);
-  const size_t n = head.head_size;
-  size_t value = 0;
-  if (WriteFor(head, before, after) == Write::kPastCaches) {
-    for (; value < n; value += 4 * lanes) Wkv5Values<4, Write::kPastCaches>(d, head, value, before, after);
-    hwy::FlushStream();  // before anyone is told that the state is there
-    return;
-  }
-  constexpr Write kWrite = Write::kThroughCaches;
-  for (; value + 4 * lanes <= n; value += 4 * lanes) Wkv5Values<4, kWrite>(d, head, value, before, after);
-  for (; value + lanes <= n; value += lanes) Wkv5Values<1, kWrite>(d, head, value, before, after);
-  for (; value < n; ++value) Wkv5Values<1, kWrite>(OneFloat(), head, value, before, after);
+  ForAllValues(head, before, after, [&](auto vectors, auto write, auto d, size_t value) HWY_ATTR {
+    Wkv5Values<vectors(), write()>(d, head, value, before, after);
+  });
 }
 
 // All tokens for kVectors vectors of values, beginning with value `first`.
@@ -184,19 +196,9 @@ HWY_INLINE void Wkv7Values(D d, const Wkv7Rows& head, size_t first, const float*
 }
 
 void Wkv7Head(const Wkv7Rows& head, const float* before, float* after) {
-  const Floats d;
-  const size_t lanes = hn::Lanes(d);
-  const size_t n = head.head_size;
-  size_t value = 0;
-  if (WriteFor(head, before, after) == Write::kPastCaches) {
-    for (; value < n; value += 4 * lanes) Wkv7Values<4, Write::kPastCaches>(d, head, value, before, after);
-    hwy::FlushStream();  // before anyone is told that the state is there
-    return;
-  }
-  constexpr Write kWrite = Write::kThroughCaches;
-  for (; value + 4 * lanes <= n; value += 4 * lanes) Wkv7Values<4, kWrite>(d, head, value, before, after);
-  for (; value + lanes <= n; value += lanes) Wkv7Values<1, kWrite>(d, head, value, before, after);
-  for (; value < n; ++value) Wkv7Values<1, kWrite>(OneFloat(), head, value, before, after);
+  ForAllValues(head, before, after, [&](auto vectors, auto write, auto d, size_t value) HWY_ATTR {
+    Wkv7Values<vectors(), write()>(d, head, value, before, after);
+  });
 }
 
 }  // namespace skein::onednn::HWY_NAMESPACE

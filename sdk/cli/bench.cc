@@ -432,8 +432,7 @@ Command BenchCommand() {
       .synopsis = "(-m MODEL | --shape SHAPE) [options]",
       .summary =
           "measure tokens per second, their share of the memory's bandwidth and of the processor's arithmetic, and "
-          "what "
-          "part of the products a library such as oneDNN computes",
+          "the part of the products that a library such as oneDNN computes",
       .options = WithModelOptions({
           {.name = "shape",
            .takes = Takes::kText,
