@@ -119,7 +119,17 @@ class Ops {
   // Brings the inputs into the forms in which they will be multiplied, each once, and waits for all participants.
   void PrepareInputs(std::span<Operand> operands);
   void RunMyPanels(std::span<Operand> operands);
-  void RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows);
+  // What lies in the scratch tile: some rows by one panel, or one row by panels that follow each other.
+  struct FinishedPanels {
+    const Operand* operand = nullptr;
+    uint32_t first_panel = 0;
+    uint32_t num_panels = 0;
+    uint32_t first_row = 0;
+    uint32_t num_rows = 0;
+  };
+  // Adds a panel to `finished`, whose results are put in their place before if it does not belong to them.
+  void RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows, FinishedPanels& finished);
+  void PutInPlace(const FinishedPanels& finished);
   void NormShiftMyRows(kit::Rows x, const kit::Norm& norm, size_t state, std::span<const kit::Blend> blends, Share rows,
                        Share channels);
 
