@@ -62,6 +62,13 @@ std::vector<PanelPrimitives> MakePrimitives(const skein_host& host, const skein_
   return primitives;
 }
 
+std::vector<WeightsTrail> MakeTrails(const skein_segment_desc& desc, uint32_t num_threads) {
+  std::vector<WeightsTrail> trails;
+  trails.reserve(num_threads);
+  for (uint32_t i = 0; i < num_threads; ++i) trails.emplace_back(Matrices(desc).size());
+  return trails;
+}
+
 uint64_t ExpandedFloats(const skein_segment_desc& desc) {
   if (ArithmeticOf(desc) != Arithmetic::kF32) return 0;
   const std::vector<uint32_t> widths = Widths(desc);
@@ -125,7 +132,7 @@ Engine::Engine(const skein_host& host, const skein_segment_desc& desc)
       scratch_(host, kit::CheckedProduct(num_threads_, scratch_floats_), "scratch"),
       steps_(host, kit::CheckedProduct(num_threads_, num_steps_), "scratch"),
       inputs_(host, InputBytes(desc), "inputs of products", kit::Content::kUnset),
-      trails_(num_threads_),
+      trails_(MakeTrails(desc, num_threads_)),
       work_(num_threads_) {}
 
 uint64_t Engine::ScratchBytes(const skein_host& host, const skein_segment_desc& desc) {

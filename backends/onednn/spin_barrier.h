@@ -43,6 +43,8 @@ class SpinBarrier {
   static void Pause() {
 #if defined(__x86_64__)
     _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
 #endif
   }
 

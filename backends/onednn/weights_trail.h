@@ -18,6 +18,9 @@ class alignas(64) WeightsTrail {
   // Most that is fetched before a product: a part of any second-level cache.
   static constexpr uint64_t kMostBytes = 128 << 10;
 
+  // For steps of so many products, of which later ones are not followed: what a step does must not fail.
+  explicit WeightsTrail(size_t num_products) { ranges_.reserve(num_products); }
+
   // A step begins.
   void Restart() {
     product_ = 0;
@@ -27,10 +30,10 @@ class alignas(64) WeightsTrail {
   // The participant begins its share of the next product, at `weights`, of which `bytes` follow each other.
   void Pass(const std::byte* weights, uint64_t bytes) {
     const Range range = {weights, weights + (bytes < kMostBytes ? bytes : kMostBytes)};
-    if (product_ == ranges_.size()) {
-      ranges_.push_back(range);
-    } else {
+    if (product_ < ranges_.size()) {
       ranges_[product_] = range;
+    } else if (product_ < ranges_.capacity()) {
+      ranges_.push_back(range);
     }
     ++product_;
     Aim();

@@ -15,14 +15,14 @@ uint64_t FetchAll(WeightsTrail& trail) {
 }
 
 TEST(OnednnWeightsTrail, FetchesNothingBeforeItHasSeenAStep) {
-  WeightsTrail trail;
+  WeightsTrail trail(3);
   trail.Restart();
   EXPECT_EQ(FetchAll(trail), 0u);
 }
 
 TEST(OnednnWeightsTrail, FetchesTheNextProductOfTheStepBeforeAndNoMoreThanItsShare) {
   std::vector<std::byte> first(10 * 64), second(3 * 64), large(2 * WeightsTrail::kMostBytes);
-  WeightsTrail trail;
+  WeightsTrail trail(3);
   trail.Restart();
   trail.Pass(first.data(), first.size());
   trail.Pass(second.data(), second.size());
@@ -39,12 +39,26 @@ TEST(OnednnWeightsTrail, FetchesTheNextProductOfTheStepBeforeAndNoMoreThanItsSha
 
 TEST(OnednnWeightsTrail, FollowsAStepThatIsCutOtherwise) {
   std::vector<std::byte> whole(8 * 64);
-  WeightsTrail trail;
+  WeightsTrail trail(3);
   for (const uint64_t lines : {8, 2, 5}) {
     trail.Restart();
     trail.Pass(whole.data(), lines * 64);
     EXPECT_EQ(FetchAll(trail), lines);
   }
+}
+
+TEST(OnednnWeightsTrail, FollowsNoMoreProductsThanItWasMadeFor) {
+  std::vector<std::byte> first(4 * 64), second(6 * 64), third(8 * 64);
+  WeightsTrail trail(2);
+  for (int step = 0; step < 2; ++step) {
+    trail.Restart();
+    trail.Pass(first.data(), first.size());
+    trail.Pass(second.data(), second.size());
+    trail.Pass(third.data(), third.size());
+  }
+  trail.Restart();
+  trail.Pass(first.data(), first.size());
+  EXPECT_EQ(FetchAll(trail), 6u);
 }
 
 }  // namespace
