@@ -188,6 +188,7 @@ struct Result {
 // What the machine does at best, as probes found it between the runs.
 struct Limits {
   std::vector<double> bandwidth;  // bytes per second
+  std::vector<double> plain_bandwidth;
   std::vector<double> arithmetic;
 };
 
@@ -236,8 +237,10 @@ class Bench {
 
   Probe TakeProbe() {
     if (probe_ == nullptr) return {};
-    const Probe probe = {probe_->ReadBandwidth(), probe_->ArithmeticRate(arithmetic_)};
-    limits_.bandwidth.push_back(*probe.bandwidth);
+    const MachineProbe::Bandwidth bandwidth = probe_->ReadBandwidth();
+    const Probe probe = {bandwidth.best, probe_->ArithmeticRate(arithmetic_)};
+    limits_.bandwidth.push_back(bandwidth.best);
+    limits_.plain_bandwidth.push_back(bandwidth.plain);
     if (probe.arithmetic) limits_.arithmetic.push_back(*probe.arithmetic);
     return probe;
   }
@@ -308,6 +311,7 @@ std::string JsonText(const Report& report) {
     const Spread bandwidth = SpreadOf(report.limits.bandwidth);
     json["read_bandwidth_bytes_per_second"] = bandwidth.median;
     json["read_bandwidth_spread"] = SpreadJson(bandwidth);
+    json["plain_read_bandwidth_bytes_per_second"] = SpreadOf(report.limits.plain_bandwidth).median;
   }
   if (!report.limits.arithmetic.empty()) {
     const Spread rate = SpreadOf(report.limits.arithmetic);
@@ -362,7 +366,9 @@ std::string LimitsText(const Report& report) {
            FormatNumber(spread.most / 1e9, 1) + ")";
   };
   if (report.limits.bandwidth.empty()) return "the limits of this device are not measured";
-  std::string text = "memory is read at " + range(report.limits.bandwidth, "GB/s");
+  std::string text = "memory is read at " + range(report.limits.bandwidth, "GB/s") + ", " +
+                     FormatNumber(SpreadOf(report.limits.plain_bandwidth).median / 1e9, 1) +
+                     " by loads that do not ask for lines ahead";
   text += "; " + std::string(ArithmeticName(report.arithmetic)) + "s: ";
   text += report.limits.arithmetic.empty() ? "peak unknown" : range(report.limits.arithmetic, "Gop/s");
   return text + "; measured between the runs. What fits into the caches may exceed the bandwidth";

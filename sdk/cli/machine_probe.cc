@@ -173,7 +173,10 @@ MachineProbe::MachineProbe(uint32_t num_threads)
   std::fill_n(memory_.get(), kWords, 1);
 }
 
-double MachineProbe::ReadBandwidth() { return std::max(ReadBandwidth(0), ReadBandwidth(kAheadWords)); }
+MachineProbe::Bandwidth MachineProbe::ReadBandwidth() {
+  const double plain = ReadBandwidth(0);
+  return {plain, std::max(plain, ReadBandwidth(kAheadWords))};
+}
 
 double MachineProbe::ReadBandwidth(size_t ahead) {
   std::vector<uint64_t> sums(num_threads_);

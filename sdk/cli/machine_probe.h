@@ -30,9 +30,12 @@ class MachineProbe {
   explicit MachineProbe(uint32_t num_threads);
 
   // Bytes per second that the threads read together from memory, in huge pages where the system has them, as the
-  // backends' weights are: the best of three passes that leave fetching ahead to the processor, and of three that ask
-  // for it; about 60 ms.
-  double ReadBandwidth();
+  // backends' weights are: the best of three passes each; about 60 ms.
+  struct Bandwidth {
+    double plain;  // fetching ahead is left to the processor, as most measurements of bandwidth do
+    double best;   // or asked for, if that is faster: a twentieth to a sixth on some processors
+  };
+  Bandwidth ReadBandwidth();
 
   // Operations (a multiplication and an addition are two) per second that the threads do together with the fastest
   // instruction that this processor has for the purpose, operands in registers: the best of three runs of a few

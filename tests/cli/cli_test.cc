@@ -666,6 +666,7 @@ TEST_F(CliModelTest, BenchGivesFiguresForEachTest) {
     EXPECT_GT(entry.at("tokens_per_second"), 0) << entry;
     EXPECT_GT(entry.at("bandwidth_share").at("median"), 0) << entry;
   }
+  EXPECT_GT(report.at("plain_read_bandwidth_bytes_per_second"), 0);
   EXPECT_GT(report.at("read_bandwidth_bytes_per_second"), 0);
   EXPECT_GT(report.at("load_seconds"), 0);
   EXPECT_GT(report.at("loaded_peak_bytes"), report.at("loaded_anonymous_bytes"));
