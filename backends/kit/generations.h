@@ -4,7 +4,7 @@
 //   Weights<Matrix, Table>   what the page reads; Visit(desc, visit) lists every tensor (model_ends.h)
 //   Activations              what the page works in; Activations(model, num_output_rows, dealer) lays it out, Carries()
 //                            are the rows that cross a cut, kNumCarries how many
-//   Run(ops, weights, batch, activations)   the page: a step of a segment
+//   RunLayer(ops, layer, activations)       the page: one layer of a step
 #ifndef SKEIN_BACKENDS_KIT_GENERATIONS_H_
 #define SKEIN_BACKENDS_KIT_GENERATIONS_H_
 

@@ -4,9 +4,7 @@
 #ifndef SKEIN_BACKENDS_KIT_RWKV4_H_
 #define SKEIN_BACKENDS_KIT_RWKV4_H_
 
-#include "kit/batch.h"
 #include "kit/gated_channel_mix.h"
-#include "kit/model_ends.h"
 #include "kit/ops.h"
 #include "kit/rwkv4_activations.h"
 #include "kit/rwkv4_weights.h"
@@ -32,17 +30,10 @@ struct Rwkv4 {
   using Weights = Rwkv4Weights<Matrix, Table>;
   using Activations = Rwkv4Activations;
 
-  // One step of a segment: from the embedding, or from the rows already in `act.x`, through its layers, and to the
-  // outputs of `batch` if it has the head.
   template <Rwkv4Ops Ops>
-  static void Run(Ops& ops, const Weights<typename Ops::Matrix, typename Ops::Table>& weights, const Batch& batch,
-                  const Activations& act) {
-    Enter(ops, weights.ends, act.x);
-    for (const auto& layer : weights.layers) {
-      TimeMix(ops, layer, act);
-      ChannelMix(ops, layer.channel_mix, layer.state.channel_shift, act.x, act.channel_mix);
-    }
-    Leave(ops, weights.ends, batch, act.x, act.hidden);
+  static void RunLayer(Ops& ops, const Rwkv4Layer<typename Ops::Matrix>& layer, const Rwkv4Activations& act) {
+    TimeMix(ops, layer, act);
+    ChannelMix(ops, layer.channel_mix, layer.state.channel_shift, act.x, act.channel_mix);
   }
 };
 

@@ -7,9 +7,7 @@
 #ifndef SKEIN_BACKENDS_KIT_RWKV5_H_
 #define SKEIN_BACKENDS_KIT_RWKV5_H_
 
-#include "kit/batch.h"
 #include "kit/gated_channel_mix.h"
-#include "kit/model_ends.h"
 #include "kit/ops.h"
 #include "kit/rwkv5_activations.h"
 #include "kit/rwkv5_weights.h"
@@ -39,17 +37,10 @@ struct Rwkv5 {
   using Weights = Rwkv5Weights<Matrix, Table>;
   using Activations = Rwkv5Activations;
 
-  // One step of a segment: from the embedding, or from the rows already in `act.x`, through its layers, and to the
-  // outputs of `batch` if it has the head.
   template <Rwkv5Ops Ops>
-  static void Run(Ops& ops, const Weights<typename Ops::Matrix, typename Ops::Table>& weights, const Batch& batch,
-                  const Activations& act) {
-    Enter(ops, weights.ends, act.x);
-    for (const auto& layer : weights.layers) {
-      TimeMix(ops, layer, act);
-      ChannelMix(ops, layer.channel_mix, layer.state.channel_shift, act.x, act.channel_mix);
-    }
-    Leave(ops, weights.ends, batch, act.x, act.hidden);
+  static void RunLayer(Ops& ops, const Rwkv5Layer<typename Ops::Matrix>& layer, const Rwkv5Activations& act) {
+    TimeMix(ops, layer, act);
+    ChannelMix(ops, layer.channel_mix, layer.state.channel_shift, act.x, act.channel_mix);
   }
 };
 

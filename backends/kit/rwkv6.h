@@ -5,9 +5,7 @@
 #ifndef SKEIN_BACKENDS_KIT_RWKV6_H_
 #define SKEIN_BACKENDS_KIT_RWKV6_H_
 
-#include "kit/batch.h"
 #include "kit/gated_channel_mix.h"
-#include "kit/model_ends.h"
 #include "kit/ops.h"
 #include "kit/rwkv6_activations.h"
 #include "kit/rwkv6_weights.h"
@@ -57,17 +55,10 @@ struct Rwkv6 {
   using Weights = Rwkv6Weights<Matrix, Table>;
   using Activations = Rwkv6Activations;
 
-  // One step of a segment: from the embedding, or from the rows already in `act.x`, through its layers, and to the
-  // outputs of `batch` if it has the head.
   template <Rwkv6Ops Ops>
-  static void Run(Ops& ops, const Weights<typename Ops::Matrix, typename Ops::Table>& weights, const Batch& batch,
-                  const Activations& act) {
-    Enter(ops, weights.ends, act.x);
-    for (const auto& layer : weights.layers) {
-      TimeMix(ops, layer, act);
-      ChannelMix(ops, layer.channel_mix, layer.state.channel_shift, act.x, act.channel_mix);
-    }
-    Leave(ops, weights.ends, batch, act.x, act.hidden);
+  static void RunLayer(Ops& ops, const Rwkv6Layer<typename Ops::Matrix>& layer, const Rwkv6Activations& act) {
+    TimeMix(ops, layer, act);
+    ChannelMix(ops, layer.channel_mix, layer.state.channel_shift, act.x, act.channel_mix);
   }
 };
 

@@ -4,8 +4,6 @@
 #ifndef SKEIN_BACKENDS_KIT_RWKV7_H_
 #define SKEIN_BACKENDS_KIT_RWKV7_H_
 
-#include "kit/batch.h"
-#include "kit/model_ends.h"
 #include "kit/ops.h"
 #include "kit/rwkv7_activations.h"
 #include "kit/rwkv7_weights.h"
@@ -61,17 +59,10 @@ struct Rwkv7 {
   using Weights = Rwkv7Weights<Matrix, Table>;
   using Activations = Rwkv7Activations;
 
-  // One step of a segment: from the embedding, or from the rows already in `act.x` and `act.v_first`, through its
-  // layers, and to the outputs of `batch` if it has the head.
   template <Rwkv7Ops Ops>
-  static void Run(Ops& ops, const Weights<typename Ops::Matrix, typename Ops::Table>& weights, const Batch& batch,
-                  const Activations& act) {
-    Enter(ops, weights.ends, act.x);
-    for (const auto& layer : weights.layers) {
-      TimeMix(ops, layer, act);
-      ChannelMix(ops, layer, act);
-    }
-    Leave(ops, weights.ends, batch, act.x, act.hidden);
+  static void RunLayer(Ops& ops, const Rwkv7Layer<typename Ops::Matrix>& layer, const Rwkv7Activations& act) {
+    TimeMix(ops, layer, act);
+    ChannelMix(ops, layer, act);
   }
 };
 

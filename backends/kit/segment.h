@@ -25,6 +25,7 @@
 #include "kit/batch_plan.h"
 #include "kit/generations.h"
 #include "kit/host_memory.h"
+#include "kit/model_ends.h"
 #include "kit/state_slots.h"
 #include "kit/weight_store.h"
 #include "kit/work.h"
@@ -105,7 +106,7 @@ class GenerationSegment final : public Segment {
       }
     }
     if (num_rows > 0) {
-      running.engine.Run(batch, num_rows, [&](auto& ops) { Generation::Run(ops, weights_, batch, act); });
+      running.engine.Run(batch, num_rows, [&](auto& ops) { RunPage(ops, batch, act); });
     }
     if (!(desc_.flags & SKEIN_SEGMENT_HEAD)) {
       for (size_t i = 0; has_entries && i < carries.size(); ++i) plan.ScatterCarry(carries[i], step.carries_out[i]);
@@ -116,6 +117,15 @@ class GenerationSegment final : public Segment {
   Work TotalWork() const override { return running_ ? running_->engine.TotalWork() : Work(); }
 
  private:
+  // What every thread does in a step: from the embedding, or from the rows already in `act`, through the layers, and to
+  // the outputs of `batch` if the segment has the head.
+  template <typename Ops>
+  void RunPage(Ops& ops, const Batch& batch, const Activations& act) const {
+    Enter(ops, weights_.ends, act.x);
+    for (const auto& layer : weights_.layers) Generation::RunLayer(ops, layer, act);
+    Leave(ops, weights_.ends, batch, act.x, act.hidden);
+  }
+
   // What exists once the segment is sealed.
   struct RunningParts {
     RunningParts(const skein_host& host, const skein_segment_desc& desc)
