@@ -12,61 +12,65 @@ namespace {
 
 constexpr uint32_t kHeadSize = 64;
 
+// Rows of `tokens` tokens, and the states of `heads` heads, which take turns.
+struct Heads {
+  explicit Heads(const benchmark::State& state)
+      : num_heads(static_cast<size_t>(state.range(0))),
+        num_tokens(static_cast<uint32_t>(state.range(1))),
+        in(size_t{num_tokens} * kHeadSize, 0.1f),
+        decay(in.size(), 0.9f),
+        y(in.size()),
+        states(num_heads * kHeadSize * kHeadSize) {}
+
+  template <class Rows>
+  void Measure(benchmark::State& state, const Rows& rows, void (*recurrence)(const Rows&, const float*, float*)) {
+    size_t head = 0;
+    for (auto _ : state) {
+      float* wkv = states.data() + head * kHeadSize * kHeadSize;
+      recurrence(rows, wkv, wkv);
+      head = (head + 1) % num_heads;
+    }
+    state.SetItemsProcessed(state.iterations() * num_tokens);
+  }
+
+  size_t num_heads;
+  uint32_t num_tokens;
+  std::vector<float> in, decay, y, states;
+};
+
 void BM_Wkv7Head(benchmark::State& state) {
-  const auto num_heads = static_cast<size_t>(state.range(0));
-  const auto num_tokens = static_cast<uint32_t>(state.range(1));
-  const size_t floats = size_t{num_tokens} * kHeadSize;
-  const std::vector<float> in(floats, 0.1f), decay(floats, 0.9f);
-  std::vector<float> y(floats);
-  std::vector<float> states(num_heads * kHeadSize * kHeadSize);
-  const Wkv7Rows head = {.r = in.data(),
-                         .w = decay.data(),
-                         .k = in.data(),
-                         .v = in.data(),
-                         .kk = in.data(),
-                         .b = in.data(),
-                         .y = y.data(),
+  Heads heads(state);
+  const Wkv7Rows rows = {.r = heads.in.data(),
+                         .w = heads.decay.data(),
+                         .k = heads.in.data(),
+                         .v = heads.in.data(),
+                         .kk = heads.in.data(),
+                         .b = heads.in.data(),
+                         .y = heads.y.data(),
                          .row_stride = kHeadSize,
-                         .num_tokens = num_tokens,
+                         .num_tokens = heads.num_tokens,
                          .head_size = kHeadSize,
                          .states_pass_caches = false,
                          .ahead = 0};
-  size_t index = 0;
-  for (auto _ : state) {
-    float* wkv = states.data() + index * kHeadSize * kHeadSize;
-    Wkv7Head(head, wkv, wkv);
-    index = (index + 1) % num_heads;
-  }
-  state.SetItemsProcessed(state.iterations() * num_tokens);
+  heads.Measure(state, rows, Wkv7Head);
 }
 BENCHMARK(BM_Wkv7Head)->ArgNames({"heads", "tokens"})->ArgsProduct({{1, 16384}, {1, 16, 256}});
 
 void BM_Wkv5Head(benchmark::State& state) {
-  const auto num_heads = static_cast<size_t>(state.range(0));
-  const auto num_tokens = static_cast<uint32_t>(state.range(1));
-  const size_t floats = size_t{num_tokens} * kHeadSize;
-  const std::vector<float> in(floats, 0.1f), decay(floats, 0.9f);
-  std::vector<float> y(floats);
-  std::vector<float> states(num_heads * kHeadSize * kHeadSize);
-  const Wkv5Rows head = {.r = in.data(),
-                         .w = decay.data(),
-                         .k = in.data(),
-                         .v = in.data(),
-                         .bonus = in.data(),
-                         .y = y.data(),
+  Heads heads(state);
+  const Wkv5Rows rows = {.r = heads.in.data(),
+                         .w = heads.decay.data(),
+                         .k = heads.in.data(),
+                         .v = heads.in.data(),
+                         .bonus = heads.in.data(),
+                         .y = heads.y.data(),
                          .row_stride = kHeadSize,
                          .w_stride = kHeadSize,
-                         .num_tokens = num_tokens,
+                         .num_tokens = heads.num_tokens,
                          .head_size = kHeadSize,
                          .states_pass_caches = false,
                          .ahead = 0};
-  size_t index = 0;
-  for (auto _ : state) {
-    float* wkv = states.data() + index * kHeadSize * kHeadSize;
-    Wkv5Head(head, wkv, wkv);
-    index = (index + 1) % num_heads;
-  }
-  state.SetItemsProcessed(state.iterations() * num_tokens);
+  heads.Measure(state, rows, Wkv5Head);
 }
 BENCHMARK(BM_Wkv5Head)->ArgNames({"heads", "tokens"})->ArgsProduct({{1, 16384}, {1, 16, 256}});
 

@@ -700,7 +700,8 @@ TEST(CliBenchTest, SharesOfLibrariesAreShownWhereTheDeviceUsesOne) {
   };
   EXPECT_THAT(run({"cpu"}), HasSubstr("% IN oneDNN"));
   EXPECT_THAT(run({"reference"}), Not(HasSubstr("% IN")));
-  for (const json& entry : json::parse(run({"cpu", "--json"})).at("results")) {
+  const auto results = [&](const char* device) -> json { return json::parse(run({device, "--json"})).at("results"); };
+  for (const json& entry : results("cpu")) {
     const double share = entry.at("library_shares").at("oneDNN");
     EXPECT_GE(share, 0) << entry;
     EXPECT_LE(share, 1) << entry;
@@ -708,7 +709,7 @@ TEST(CliBenchTest, SharesOfLibrariesAreShownWhereTheDeviceUsesOne) {
       EXPECT_EQ(share, 0) << entry;
     }
   }
-  for (const json& entry : json::parse(run({"reference", "--json"})).at("results")) {
+  for (const json& entry : results("reference")) {
     EXPECT_FALSE(entry.contains("library_shares")) << entry;
   }
 }
