@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "reference/row.h"
+
 namespace skein::reference {
 namespace {
 
@@ -33,12 +35,6 @@ float Normalized(float x, const Moments& moments, const Norm& norm, uint32_t cha
 void LayerNorm(const float* x, uint32_t width, const Norm& norm, float* out) {
   const Moments moments = MomentsOf(x, width, norm.epsilon);
   for (uint32_t c = 0; c < width; ++c) out[c] = Normalized(x[c], moments, norm, c);
-}
-
-float Dot(const float* a, const float* b, uint64_t count) {
-  float sum = 0;
-  for (uint64_t i = 0; i < count; ++i) sum += a[i] * b[i];
-  return sum;
 }
 
 void Put(kit::Then then, float value, float& out) {
@@ -95,13 +91,16 @@ void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_lis
 void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
   for (const kit::Product<Matrix>& product : products) {
     if (product.weight == nullptr) continue;
-    work_.multiplications += uint64_t{product.in.count} * product.out.width * product.in.width;
     for (uint32_t t = 0; t < product.in.count; ++t) {
-      for (uint32_t o = 0; o < product.out.width; ++o) {
-        Put(product.then, Dot((*product.weight)[o], product.in[t], product.in.width), product.out[t][o]);
-      }
+      MultiplyRow(*product.weight, product.in[t], product.then, product.out[t]);
     }
   }
+}
+
+void Ops::MultiplyRow(const Matrix& weight, const float* x, kit::Then then, float* out) {
+  row_product_.Set(weight, x);
+  for (uint64_t o = 0; o < weight.num_rows(); ++o) Put(then, row_product_.Output(o), out[o]);
+  work_.multiplications += weight.num_rows() * weight.num_columns();
 }
 
 void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Rows out) {
@@ -109,12 +108,7 @@ void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Row
 }
 
 void Ops::Head(const Matrix& weight, Rows in, std::span<float* const> out) {
-  for (size_t i = 0; i < out.size(); ++i) {
-    for (uint64_t token = 0; token < weight.num_rows(); ++token) {
-      out[i][token] = Dot(weight[token], in[i], in.width);
-    }
-  }
-  work_.multiplications += out.size() * weight.num_rows() * in.width;
+  for (size_t i = 0; i < out.size(); ++i) MultiplyRow(weight, in[i], kit::Then::kStore, out[i]);
 }
 
 void Ops::GatedAdd(Rows x, Rows gate, Rows value) {
@@ -254,7 +248,7 @@ void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
         const float *kk = in.kk[t] + head, *b = in.b[t] + head;
         for (uint32_t i = 0; i < n; ++i) {  // value
           float* row = s + size_t{i} * n;
-          const float removed = Dot(row, kk, n);
+          const float removed = Dot({row, n}, {kk, n});
           float out = 0;
           for (uint32_t j = 0; j < n; ++j) {  // key
             row[j] = row[j] * w[j] - removed * b[j] + v[i] * k[j];

@@ -1,5 +1,6 @@
-// The definition of every op of kit/ops.h, in the plainest float32 loops: one thread, any shape, no blocking. Another
-// backend is right if it agrees with this one within rounding.
+// The definition of every op of kit/ops.h, in the plainest loops: one thread, any shape, no blocking. Another backend
+// is right if it gives, for the same inputs and the same arithmetic of products (arithmetic.h), the same within the
+// rounding of float32.
 #ifndef SKEIN_BACKENDS_REFERENCE_OPS_H_
 #define SKEIN_BACKENDS_REFERENCE_OPS_H_
 
@@ -12,19 +13,20 @@
 #include "kit/ops.h"
 #include "kit/weight_store.h"
 #include "kit/work.h"
-#include "reference/dense_matrix.h"
+#include "reference/matrix.h"
+#include "reference/row_product.h"
 
 namespace skein::reference {
 
 class Ops {
  public:
-  using Matrix = DenseMatrix;
+  using Matrix = reference::Matrix;
   using Table = kit::Table;
 
   // `scratch_state`: a wkv matrix [head_size][head_size], for states that are not kept. `head_size` is 0 in
-  // generation 4. All arguments outlive the ops.
-  Ops(const kit::Batch& batch, uint32_t head_size, float* scratch_state)
-      : batch_(batch), head_size_(head_size), scratch_state_(scratch_state) {}
+  // generation 4. `row_product`: with room for the inputs of every matrix. All arguments outlive the ops.
+  Ops(const kit::Batch& batch, uint32_t head_size, float* scratch_state, RowProduct& row_product)
+      : batch_(batch), head_size_(head_size), scratch_state_(scratch_state), row_product_(row_product) {}
 
   const kit::Work& work() const { return work_; }
 
@@ -52,12 +54,16 @@ class Ops {
                      kit::Rows g);
 
  private:
+  // out = then(W x), for a row of a Multiply or of a Head.
+  void MultiplyRow(const Matrix& weight, const float* x, kit::Then then, float* out);
+
   // The wkv matrix of a head, at offset `head_state`, where it is to be written, with the values from before.
   float* HeadState(const kit::Sequence& sequence, size_t head_state) const;
 
   const kit::Batch& batch_;
   const uint32_t head_size_;
   float* const scratch_state_;
+  RowProduct& row_product_;
   kit::Work work_;
 };
 

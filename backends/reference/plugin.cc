@@ -1,27 +1,42 @@
-// The reference backend: device "reference", one thread, float32. It defines what the other backends compute.
+// The reference backend: device "reference", one thread. It defines what the other backends compute, in every type.
 #include "kit/plugin.h"
 
+#include <algorithm>
+#include <cstdint>
+
+#include "kit/generations.h"
 #include "reference/ops.h"
 
 namespace skein::reference {
 namespace {
 
+// Of any matrix of the segment.
+uint64_t MostInputs(const skein_segment_desc& desc) {
+  uint64_t most = 0;
+  for (const kit::ExpectedTensor& tensor : kit::ExpectedTensors<Matrix>(desc)) {
+    if (tensor.use == kit::Use::kMatrix) most = std::max(most, tensor.shape[1]);
+  }
+  return most;
+}
+
 class Engine {
  public:
-  using Matrix = DenseMatrix;
+  using Matrix = reference::Matrix;
   static constexpr kit::WkvOrder kWkvOrder = kit::WkvOrder::kValueKey;
   static constexpr const char* kLibrary = "";
 
   Engine(const skein_host& host, const skein_segment_desc& desc)
-      : head_size_(desc.model.head_size), scratch_state_(host, uint64_t{head_size_} * head_size_, "a scratch state") {}
+      : head_size_(desc.model.head_size),
+        scratch_state_(host, uint64_t{head_size_} * head_size_, "a scratch state"),
+        row_product_(host, MostInputs(desc)) {}
 
   static uint64_t ScratchBytes(const skein_host& /*host*/, const skein_segment_desc& desc) {
-    return uint64_t{desc.model.head_size} * desc.model.head_size * sizeof(float);
+    return uint64_t{desc.model.head_size} * desc.model.head_size * sizeof(float) + RowProduct::Bytes(MostInputs(desc));
   }
 
   template <typename Page>
   void Run(const kit::Batch& batch, uint32_t /*num_rows*/, const Page& page) {
-    Ops ops(batch, head_size_, scratch_state_.data());
+    Ops ops(batch, head_size_, scratch_state_.data(), row_product_);
     page(ops);
     work_ += ops.work();
   }
@@ -31,23 +46,25 @@ class Engine {
  private:
   const uint32_t head_size_;
   kit::HostArray<float> scratch_state_;
+  RowProduct row_product_;
   kit::Work work_;
 };
 
 struct Backend {
   using Engine = reference::Engine;
   static constexpr const char* kId = "reference";
-  static constexpr const char* kDescription = "plain float32 loops on one thread: the definition of every op";
+  static constexpr const char* kDescription = "plain loops on one thread: the definition of every op in every type";
 
   static void Open(const skein_host& /*host*/) {}
 
   static skein_backend_device Device() {
-    constexpr uint32_t kAutoAndF32 = 1u << SKEIN_DTYPE_NONE | 1u << SKEIN_DTYPE_F32;
+    constexpr uint32_t kComputeTypes =
+        1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_BF16 | 1u << SKEIN_DTYPE_Q8 | 1u << SKEIN_DTYPE_Q4;
     return {
         .struct_size = sizeof(skein_backend_device),
         .weight_types = kit::kWeightTypes,
-        .compute_types = 1u << SKEIN_DTYPE_F32,
-        .deterministic_types = kAutoAndF32,
+        .compute_types = kComputeTypes,
+        .deterministic_types = kComputeTypes | 1u << SKEIN_DTYPE_NONE,
         .generations = kit::kGenerations,
         .features = SKEIN_FEATURE_HIDDEN,
         .rank = 0,

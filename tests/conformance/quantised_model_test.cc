@@ -83,7 +83,7 @@ TEST_P(QuantisedModel, InEightBitsEveryCutGivesTheSameBits) {
       for (uint32_t i = 0; i < 7; ++i) {
         entries.push_back({.read_slot = SKEIN_SLOT_INITIAL,
                            .write_slot = i,
-                           .tokens = {tokens.begin(), tokens.begin() + 1 + static_cast<ptrdiff_t>(3 * i)}});
+                           .tokens = {tokens.begin(), tokens.begin() + 1 + 3 * static_cast<ptrdiff_t>(i)}});
       }
       ASSERT_EQ(pipeline.Step(entries), SKEIN_OK) << pipeline.message();
       for (const Entry& entry : entries) {

@@ -144,7 +144,8 @@ TEST_P(OraclePrecisionTest, TheReferenceImplementationIsFollowed) {
 INSTANTIATE_TEST_SUITE_P(Cpu, PrecisionTest, ::testing::Combine(::testing::ValuesIn(kGates), ::testing::Values("cpu")),
                          CaseNameOf);
 INSTANTIATE_TEST_SUITE_P(Reference, PrecisionTest,
-                         ::testing::Combine(::testing::Values(kGates[2], kGates[3]), ::testing::Values("reference")),
+                         ::testing::Combine(::testing::Values(kGates[1], kGates[2], kGates[3]),
+                                            ::testing::Values("reference")),
                          CaseNameOf);
 
 INSTANTIATE_TEST_SUITE_P(EveryGeneration, OraclePrecisionTest,

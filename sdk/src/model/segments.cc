@@ -65,17 +65,6 @@ bool Offers(const skein_backend_device& device, const Precision& precision) {
   return precision.is_weight_type && (device.weight_types >> precision.matrix_dtype & 1u) != 0;
 }
 
-absl::Status CheckPrecision(const Precision& precision, const skein_backend_device& device) {
-  if (Offers(device, precision)) return absl::OkStatus();
-  std::string offered;
-  for (const auto& known : kPrecisions) {
-    const Precision other = {known.name, known.compute_type, known.matrix_dtype, known.is_weight_type};
-    if (Offers(device, other)) absl::StrAppend(&offered, offered.empty() ? "" : ", ", known.name);
-  }
-  return absl::UnimplementedError(absl::StrCat("type ", precision.name, ": device ", device.name,
-                                               " does not compute with it; it offers ", offered));
-}
-
 // The type that most of a segment's matrices will have, by bytes.
 uint32_t DominantType(const ModelFile& file, const SegmentPlacement& segment, const Precision& precision,
                       const skein_backend_device& device) {
@@ -93,6 +82,17 @@ uint32_t DominantType(const ModelFile& file, const SegmentPlacement& segment, co
 uint32_t NumCarries(uint32_t generation) { return (generation == 7 ? SKEIN_CARRY_V_FIRST : SKEIN_CARRY_X) + 1; }
 
 }  // namespace
+
+absl::Status CheckPrecision(const Precision& precision, const skein_backend_device& device) {
+  if (Offers(device, precision)) return absl::OkStatus();
+  std::string offered;
+  for (const auto& known : kPrecisions) {
+    const Precision other = {known.name, known.compute_type, known.matrix_dtype, known.is_weight_type};
+    if (Offers(device, other)) absl::StrAppend(&offered, offered.empty() ? "" : ", ", known.name);
+  }
+  return absl::UnimplementedError(absl::StrCat("type ", precision.name, ": device ", device.name,
+                                               " does not compute with it; it offers ", offered));
+}
 
 absl::StatusOr<Precision> ParsePrecision(absl::string_view type) {
   std::string known_names;

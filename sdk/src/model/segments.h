@@ -31,6 +31,10 @@ struct Precision {
 // INVALID_ARGUMENT: no such type; lists those there are.
 absl::StatusOr<Precision> ParsePrecision(absl::string_view type);
 
+// UNIMPLEMENTED: the device neither computes with the type nor, where that is enough, takes weights in it; lists the
+// types that it offers.
+absl::Status CheckPrecision(const Precision& precision, const skein_backend_device& device);
+
 // Room on every device.
 struct SegmentLimits {
   uint32_t num_slots = 0;
