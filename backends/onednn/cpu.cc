@@ -25,11 +25,11 @@ constexpr Tier kTiers[] = {Tier::kGeneric,    Tier::kAvx2,       Tier::kAvx512,
                            Tier::kAvx512Vnni, Tier::kAvx512Bf16, Tier::kAmx};
 
 #if defined(__x86_64__)
-// Whether there is AMX, for 8 bits and bf16, and Linux lets this process have its registers, which must be asked for.
+// Whether there is AMX for 8 bits, and Linux lets this process have its registers, which must be asked for.
 bool HasAmx() {
-  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25;  // EDX of leaf 7
+  constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25;  // EDX of leaf 7
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || (~edx & (kBf16 | kTile | kInt8)) != 0) return false;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || (~edx & (kTile | kInt8)) != 0) return false;
   constexpr int64_t kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }

@@ -13,11 +13,12 @@ HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {
 
 Moments MomentsOf(const float* x, size_t width, float epsilon) {
-  const float sum = Sum(width, [&](auto d, size_t i) HWY_ATTR { return hn::LoadU(d, x + i); });
+  const float sum =
+      Sum(width, [&](auto d, size_t i, auto partial) HWY_ATTR { return hn::Add(partial, hn::LoadU(d, x + i)); });
   const float mean = sum / static_cast<float>(width);
-  const float squares = Sum(width, [&](auto d, size_t i) HWY_ATTR {
+  const float squares = Sum(width, [&](auto d, size_t i, auto partial) HWY_ATTR {
     const auto difference = hn::Sub(hn::LoadU(d, x + i), hn::Set(d, mean));
-    return hn::Mul(difference, difference);
+    return hn::MulAdd(difference, difference, partial);
   });
   return {mean, 1.0f / std::sqrt(squares / static_cast<float>(width) + epsilon)};
 }
@@ -94,9 +95,9 @@ void Decay7Row(float* w, const float* w0, size_t begin, size_t end) {
 void KeysRow(float* k, float* a, float* kk, const float* a0, const float* k_k, const float* k_a, size_t head_size,
              size_t begin, size_t end) {
   for (size_t head = begin; head < end; head += head_size) {
-    const float squares = Sum(head_size, [&](auto d, size_t i) HWY_ATTR {
+    const float squares = Sum(head_size, [&](auto d, size_t i, auto partial) HWY_ATTR {
       const auto scaled = hn::Mul(hn::LoadU(d, k + head + i), hn::LoadU(d, k_k + head + i));
-      return hn::Mul(scaled, scaled);
+      return hn::MulAdd(scaled, scaled, partial);
     });
     const float scale = 1.0f / std::max(std::sqrt(squares), 1e-12f);
     ForEachVector(head, head + head_size, [&](auto d, size_t i) HWY_ATTR {
@@ -123,9 +124,9 @@ void NormBonusGateRow(float* y, const kit::Norm& norm, const NormBonusGateInputs
                       size_t end) {
   for (size_t head = begin; head < end; head += head_size) {
     const Moments moments = MomentsOf(y + head, head_size, norm.epsilon);
-    const float bonus = Sum(head_size, [&](auto d, size_t i) HWY_ATTR {
+    const float bonus = Sum(head_size, [&](auto d, size_t i, auto partial) HWY_ATTR {
       const auto match = hn::Mul(hn::LoadU(d, in.r + head + i), hn::LoadU(d, in.k + head + i));
-      return hn::Mul(match, hn::LoadU(d, in.bonus + head + i));
+      return hn::MulAdd(match, hn::LoadU(d, in.bonus + head + i), partial);
     });
     ForEachVector(head, head + head_size, [&](auto d, size_t i) HWY_ATTR {
       const auto sum = hn::MulAdd(hn::Set(d, bonus), hn::LoadU(d, in.v + i), Normalized(d, y, moments, norm, i));

@@ -86,9 +86,8 @@ bool RunSparseBf16(const PanelProduct& p) noexcept {
   return true;
 }
 
-template <auto* kMultiply>
 bool RunBf16(const PanelProduct& p) noexcept {
-  kMultiply(p.panel, p.num_inputs, p.x_bf16, p.num_rows, p.tile, p.ahead);
+  MultiplyPanelBf16Avx512(p.panel, p.num_inputs, p.x_bf16, p.num_rows, p.tile, p.ahead);
   return true;
 }
 #endif
@@ -104,34 +103,28 @@ constexpr uint32_t kInF32 = 1u << static_cast<uint32_t>(Arithmetic::kF32);
 constexpr uint32_t kInBf16 = 1u << static_cast<uint32_t>(Arithmetic::kBf16);
 constexpr uint32_t kInInt8 = 1u << static_cast<uint32_t>(Arithmetic::kInt8);
 
-// In 8-bit arithmetic, whose smaller matrices are bf16, the matrix unit takes those at any number of rows: its sums are
-// its own. oneDNN's kernels differ from each other, so they are not for it.
+// In 8-bit arithmetic kernels must give the same bits: those over floats add input by input, in float32. oneDNN's and
+// the processor's own instructions for bf16 add in orders of their own.
 constexpr MatMulChoice kChoices[] = {
-    // name, arithmetics, form of inputs, panels, tier, min_rows, min_row_inputs, input_step, needs_primitives,
-    // needs_zeros, run
-    {"onednn_f32", kInF32, InputForm::kF32, kF32, Tier::kGeneric, 16, 65536, 1, true, false, RunOnednnF32},
-    {"onednn_expanded", kInF32, InputForm::kF32, kNotF32, Tier::kGeneric, 16, 131072, 1, true, false,
-     RunOnednnExpanded},
-    {"panel_sparse", kInF32 | kInInt8, InputForm::kF32, kFloats, Tier::kGeneric, 1, 0, 1, false, true, RunSparsePanel},
-    {"panel", kInF32 | kInInt8, InputForm::kF32, kAnyPanel, Tier::kGeneric, 1, 0, 1, false, false, RunPanel},
-    {"onednn_bf16", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 5, 4096, 1, true, false, RunOnednnBf16},
+    // name, arithmetics, form of inputs, panels, tier, min_rows, min_row_inputs, needs_primitives, needs_zeros, run
+    {"onednn_f32", kInF32, InputForm::kF32, kF32, Tier::kGeneric, 16, 65536, true, false, RunOnednnF32},
+    {"onednn_expanded", kInF32, InputForm::kF32, kNotF32, Tier::kGeneric, 16, 131072, true, false, RunOnednnExpanded},
+    {"panel_sparse", kInF32 | kInInt8, InputForm::kF32, kFloats, Tier::kGeneric, 1, 0, false, true, RunSparsePanel},
+    {"panel", kInF32 | kInInt8, InputForm::kF32, kAnyPanel, Tier::kGeneric, 1, 0, false, false, RunPanel},
+    {"onednn_bf16", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 5, 4096, true, false, RunOnednnBf16},
 #if defined(__x86_64__)
-    {"amx_bf16", kInInt8, InputForm::kBf16, kBf16, Tier::kAmx, 1, 0, 32, false, false, RunBf16<MultiplyPanelBf16Amx>},
-    {"avx512_bf16_sparse", kInBf16, InputForm::kBf16, kBf16, Tier::kAvx512Bf16, 1, 0, 1, false, true, RunSparseBf16},
-    {"avx512_bf16", kInBf16 | kInInt8, InputForm::kBf16, kBf16, Tier::kAvx512Bf16, 1, 0, 1, false, false,
-     RunBf16<MultiplyPanelBf16Avx512>},
+    {"avx512_bf16_sparse", kInBf16, InputForm::kBf16, kBf16, Tier::kAvx512Bf16, 1, 0, false, true, RunSparseBf16},
+    {"avx512_bf16", kInBf16, InputForm::kBf16, kBf16, Tier::kAvx512Bf16, 1, 0, false, false, RunBf16},
 #endif
-    {"panel_bf16_sparse", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 1, 0, 1, false, true, RunSparsePanelBf16},
-    {"panel_bf16", kInBf16 | kInInt8, InputForm::kBf16, kBf16, Tier::kGeneric, 1, 0, 1, false, false, RunPanelBf16},
+    {"panel_bf16_sparse", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 1, 0, false, true, RunSparsePanelBf16},
+    {"panel_bf16", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 1, 0, false, false, RunPanelBf16},
 #if defined(__x86_64__)
-    {"amx_int8", kInInt8, InputForm::kInt8, kQuantised, Tier::kAmx, 8, 0, 1, false, false,
-     RunInt8<MultiplyPanelInt8Amx>},
-    {"avx512_vnni_sparse", kInInt8, InputForm::kInt8, kQuantised, Tier::kAvx512Vnni, 1, 0, 1, false, true,
-     RunSparseInt8},
-    {"avx512_vnni", kInInt8, InputForm::kInt8, kQuantised, Tier::kAvx512Vnni, 1, 0, 1, false, false,
+    {"amx_int8", kInInt8, InputForm::kInt8, kQuantised, Tier::kAmx, 8, 0, false, false, RunInt8<MultiplyPanelInt8Amx>},
+    {"avx512_vnni_sparse", kInInt8, InputForm::kInt8, kQuantised, Tier::kAvx512Vnni, 1, 0, false, true, RunSparseInt8},
+    {"avx512_vnni", kInInt8, InputForm::kInt8, kQuantised, Tier::kAvx512Vnni, 1, 0, false, false,
      RunInt8<MultiplyPanelInt8Vnni>},
 #endif
-    {"panel_int8", kInInt8, InputForm::kInt8, kQuantised, Tier::kGeneric, 1, 0, 1, false, false,
+    {"panel_int8", kInInt8, InputForm::kInt8, kQuantised, Tier::kGeneric, 1, 0, false, false,
      RunInt8<MultiplyPanelInt8>},
 };
 
@@ -153,7 +146,7 @@ constexpr const char* FormName(InputForm form) {
 bool CanRun(const MatMulChoice& choice, Tier tier, Arithmetic arithmetic, const PanelProduct& product) {
   return (choice.arithmetics >> static_cast<uint32_t>(arithmetic) & 1) != 0 &&
          choice.form == InputFormOf(arithmetic, product.type) && choice.Takes(product.type) && choice.tier <= tier &&
-         product.num_inputs % choice.input_step == 0 && (!choice.needs_zeros || product.active.steps != nullptr) &&
+         (!choice.needs_zeros || product.active.steps != nullptr) &&
          (!choice.needs_primitives || product.primitives->Has(product.num_inputs));
 }
 

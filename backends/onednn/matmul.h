@@ -26,14 +26,13 @@ enum class InputForm { kF32, kBf16, kInt8 };
 enum class Arithmetic {
   kF32,   // float32 activations over all panels
   kBf16,  // bf16 activations; all panels are kBf16
-  kInt8,  // 8-bit activations over quantised panels, bf16 over kBf16, float32 over the others; and a row's result does
-          // not depend on how many rows are computed with it
+  kInt8,  // 8-bit activations over quantised panels, float32 over the others; and a row's result depends neither on how
+          // many rows are computed with it nor, where there are fused multiplications, on the processor
 };
 
 constexpr InputForm InputFormOf(Arithmetic arithmetic, PanelType type) {
-  if (arithmetic == Arithmetic::kF32) return InputForm::kF32;
-  if (type == PanelType::kBf16) return InputForm::kBf16;
-  return IsQuantised(type) ? InputForm::kInt8 : InputForm::kF32;
+  if (arithmetic == Arithmetic::kBf16) return InputForm::kBf16;
+  return arithmetic == Arithmetic::kInt8 && IsQuantised(type) ? InputForm::kInt8 : InputForm::kF32;
 }
 
 // tile = x by a panel. Of x, the form that the kernel takes is there.
@@ -54,13 +53,12 @@ struct PanelProduct {
 
 struct MatMulChoice {
   const char* name;
-  uint32_t arithmetics;  // bit per Arithmetic; with kInt8, a row's result does not depend on the number of rows
+  uint32_t arithmetics;  // bit per Arithmetic; with kInt8, what that promises of a row's result
   InputForm form;
   uint32_t panel_types;  // bit per PanelType
   Tier tier;             // what it needs of the processor
   uint32_t min_rows;
   uint64_t min_row_inputs;                            // rows times inputs; from where its preparations pay
-  uint32_t input_step;                                // inputs are a multiple of it
   bool needs_primitives;                              // of oneDNN, for the width
   bool needs_zeros;                                   // in the inputs: active steps that are known to be few
   bool (*run)(const PanelProduct& product) noexcept;  // false if oneDNN failed

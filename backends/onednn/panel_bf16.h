@@ -18,10 +18,6 @@ void MultiplyPanelBf16Avx512(const std::byte* panel, uint32_t num_inputs, const 
 // The same over the active steps alone, which changes no bit; up to kMaxSparseRows rows.
 void MultiplySparsePanelBf16Avx512(const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active,
                                    const uint16_t* x, uint32_t num_rows, float* tile);
-// The dense product by the matrix unit, which adds in another order; needs Tier::kAmx. `num_inputs` is a multiple
-// of 32. x is read, and tile written, up to a multiple of 16 rows.
-void MultiplyPanelBf16Amx(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows,
-                          float* tile, uint32_t ahead);
 #endif
 
 }  // namespace skein::onednn

@@ -116,9 +116,9 @@ HWY_INLINE void Wkv5Values(D d, const Wkv5Rows& head, size_t first, const float*
     const float *r = head.r + row, *w = head.w + t * head.w_stride, *k = head.k + row;
     const float* from = t == 0 ? before : after;
     // The token's own part of y: v times one number, since the bonus weighs keys.
-    const V own = hn::Set(d, Sum(n, [&](auto lane_tag, size_t i) HWY_ATTR {
+    const V own = hn::Set(d, Sum(n, [&](auto lane_tag, size_t i, auto partial) HWY_ATTR {
                             const auto match = hn::Mul(hn::LoadU(lane_tag, r + i), hn::LoadU(lane_tag, k + i));
-                            return hn::Mul(match, hn::LoadU(lane_tag, head.bonus + i));
+                            return hn::MulAdd(match, hn::LoadU(lane_tag, head.bonus + i), partial);
                           }));
     V v[kVectors], y[kVectors];
     for (size_t i = 0; i < kVectors; ++i) {

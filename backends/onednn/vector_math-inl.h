@@ -14,6 +14,8 @@
 
 #include <cstddef>
 
+#include "onednn/row_blocks.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {
 
@@ -32,20 +34,57 @@ HWY_INLINE void ForEachVector(size_t begin, size_t end, const Body& body) {
   for (; i < end; ++i) body(OneFloat(), i);
 }
 
-// Sum over i in [0, count) of term(tag, i).
-template <typename Term>
-HWY_INLINE float Sum(size_t count, const Term& term) {
-  const Floats d;
-  const size_t lanes = hn::Lanes(d);
-  auto even = hn::Zero(d), odd = hn::Zero(d);  // two, for the latency of the addition
-  size_t i = 0;
-  for (; i + 2 * lanes <= count; i += 2 * lanes) {
-    even = hn::Add(even, term(d, i));
-    odd = hn::Add(odd, term(d, i + lanes));
+// The sum of a vector's lanes: the upper half onto the lower one, down to one lane.
+#if HWY_TARGET == HWY_SCALAR
+template <class D, class V>
+HWY_INLINE float FoldLanes(D, V v) {
+  return hn::GetLane(v);
+}
+#else
+template <class D, class V>
+HWY_INLINE float FoldLanes(D, V v) {
+  if constexpr (hn::MaxLanes(D()) > 4) {
+    const hn::Half<D> half;
+    return FoldLanes(half, hn::Add(hn::UpperHalf(half, v), hn::LowerHalf(half, v)));
+  } else {
+    const V two = hn::Add(v, hn::Shuffle1032(v));
+    return hn::GetLane(hn::Add(two, hn::Shuffle2301(two)));
   }
-  for (; i + lanes <= count; i += lanes) even = hn::Add(even, term(d, i));
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
-  for (; i < count; ++i) sum += hn::GetLane(term(OneFloat(), i));
+}
+#endif
+
+// Sum over i in [0, count), where add(tag, i, sum) is `sum` plus the terms from i on. In one order whatever the length
+// of a vector, so that every processor with fused multiplications gets the same bits: 32 partial sums, of which blocks
+// of 16 terms take the first half and the second in turns, folded in halves; then the terms behind the last whole
+// block.
+template <typename Add>
+HWY_INLINE float Sum(size_t count, const Add& add) {
+  const Floats d;
+  constexpr size_t kBlock = 16, kLanes = hn::MaxLanes(Floats()), kVectors = kBlock / kLanes;
+  hn::Vec<Floats> first[kVectors], second[kVectors];  // two halves, for the latency of the addition
+  SKEIN_UNROLL
+  for (size_t v = 0; v < kVectors; ++v) first[v] = second[v] = hn::Zero(d);
+  size_t i = 0;
+  for (; i + 2 * kBlock <= count; i += 2 * kBlock) {
+    SKEIN_UNROLL
+    for (size_t v = 0; v < kVectors; ++v) first[v] = add(d, i + v * kLanes, first[v]);
+    SKEIN_UNROLL
+    for (size_t v = 0; v < kVectors; ++v) second[v] = add(d, i + kBlock + v * kLanes, second[v]);
+  }
+  if (i + kBlock <= count) {
+    SKEIN_UNROLL
+    for (size_t v = 0; v < kVectors; ++v) first[v] = add(d, i + v * kLanes, first[v]);
+    i += kBlock;
+  }
+  SKEIN_UNROLL
+  for (size_t v = 0; v < kVectors; ++v) first[v] = hn::Add(first[v], second[v]);
+  SKEIN_UNROLL
+  for (size_t half = kVectors / 2; half > 0; half /= 2) {
+    SKEIN_UNROLL
+    for (size_t v = 0; v < half; ++v) first[v] = hn::Add(first[v], first[v + half]);
+  }
+  float sum = FoldLanes(d, first[0]);
+  for (; i < count; ++i) sum = hn::GetLane(add(OneFloat(), i, hn::Set(OneFloat(), sum)));
   return sum;
 }
 

@@ -52,7 +52,6 @@ TEST_P(OnednnMatMul, AgreesWithFloat64) {
   const Case& c = GetParam();
   const bool is_bf16 = c.choice.form == InputForm::kBf16;
   if (c.choice.tier > UsableTier()) GTEST_SKIP() << "needs a processor with " << TierName(c.choice.tier);
-  if (c.num_inputs % c.choice.input_step != 0) GTEST_SKIP() << "takes multiples of " << c.choice.input_step;
   const CallerEnvironment environment;
   const uint32_t widths[] = {c.num_inputs};
   const auto type = is_bf16 ? PanelPrimitives::Type::kBf16 : PanelPrimitives::Type::kF32;
@@ -128,57 +127,6 @@ TEST_P(OnednnMatMul, AgreesWithFloat64) {
           ASSERT_NEAR(tile[row * kPanelWidth + column], sum, 1e-6 * magnitude + 1e-30)
               << "type " << dtype << ", row " << row << ", output " << output;
         }
-      }
-    }
-  }
-}
-
-// What 8-bit arithmetic promises of its smaller matrices, which stay bf16: values from the largest to the subnormal.
-TEST(OnednnMatMul, RowsInInt8ArithmeticDoNotDependOnTheirNumber) {
-  constexpr uint32_t kInputs = 192;
-  constexpr uint32_t kNumRows[] = {128, 1, 2, 3, 4, 7, 16};
-  const CallerEnvironment environment;
-  const std::vector<float> values = Random(size_t{kMaxTileRows} * kInputs, 3), weights = Random(64 * kInputs, 4);
-  std::vector<uint16_t> x, stored;
-  for (size_t i = 0; i < values.size(); ++i) {
-    x.push_back(kit::FloatToBfloat16(std::ldexp(values[i], -static_cast<int>(i * 7 % 97))));
-  }
-  for (size_t i = 0; i < weights.size(); ++i) {
-    stored.push_back(kit::FloatToBfloat16(std::ldexp(weights[i], -static_cast<int>(i * 5 % 89))));
-  }
-  conformance::TestHost host;
-  kit::WeightArena arena(*host.table(), 0);
-  PackedMatrix matrix(arena, kPanelWidth, kInputs, SKEIN_DTYPE_BF16, SKEIN_DTYPE_Q8);
-  matrix.Pack({.dtype = SKEIN_DTYPE_BF16,
-               .num_rows = kPanelWidth,
-               .num_columns = kInputs,
-               .data = reinterpret_cast<const unsigned char*>(stored.data())});
-
-  for (const MatMulChoice& choice : MatMulChoices()) {
-    const bool is_for_int8 = (choice.arithmetics >> static_cast<uint32_t>(Arithmetic::kInt8) & 1) != 0;
-    if (!is_for_int8 || choice.form != InputForm::kBf16 || choice.tier > UsableTier()) continue;
-    std::vector<float> many, tile(size_t{kMaxTileRows} * kPanelWidth);
-    for (const uint32_t num_rows : kNumRows) {
-      for (uint32_t first = 0; first < kMaxTileRows; first += num_rows) {
-        const uint32_t rows = std::min(num_rows, kMaxTileRows - first);
-        std::vector<uint16_t> some(x.begin() + first * kInputs, x.begin() + (first + rows) * kInputs);
-        some.resize(RoundUp(rows, 16) * kInputs, 0x7FFF);
-        const PanelProduct product = {.type = matrix.type(),
-                                      .panel = matrix.panel(0),
-                                      .num_inputs = kInputs,
-                                      .num_rows = rows,
-                                      .x = nullptr,
-                                      .x_bf16 = some.data(),
-                                      .x_int8 = {},
-                                      .active = {},
-                                      .tile = tile.data(),
-                                      .expanded = nullptr,
-                                      .ahead = 64,
-                                      .primitives = nullptr};
-        ASSERT_TRUE(choice.run(product));
-        if (many.empty()) many = tile;
-        ASSERT_EQ(std::memcmp(tile.data(), &many[first * kPanelWidth], rows * kPanelWidth * sizeof(float)), 0)
-            << choice.name << ", rows " << first << " to " << first + rows - 1;
       }
     }
   }

@@ -1,7 +1,6 @@
 // Products with quantised weights, in every kernel of the onednn backend's table and every instruction set of Highway:
 // exact integers, float32 sums in one order, whatever the number of rows.
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <bit>
 #include <cmath>
@@ -16,6 +15,7 @@
 #include "onednn/packed_matrix.h"
 #include "onednn/prepared_input.h"
 #include "skein/dtype.h"
+#include "tests/conformance/onednn_highway_targets.h"
 #include "tests/conformance/quantise.h"
 #include "tests/conformance/synthetic_model.h"
 #include "tests/conformance/test_host.h"
@@ -44,15 +44,6 @@ std::vector<Kernel> Kernels() {
   }
   return kernels;
 }
-
-// While it lives, Highway runs this instruction set.
-class HighwayTarget {
- public:
-  explicit HighwayTarget(int64_t target) { hwy::SetSupportedTargetsForTest(target); }
-  ~HighwayTarget() { hwy::SetSupportedTargetsForTest(0); }
-  HighwayTarget(const HighwayTarget&) = delete;
-  HighwayTarget& operator=(const HighwayTarget&) = delete;
-};
 
 std::vector<float> Random(size_t count, uint64_t seed) {
   std::vector<float> values;
@@ -176,11 +167,7 @@ std::vector<float> Expected(const Weights& weights, const std::vector<float>& x,
 }
 
 bool IsFused(const Kernel& kernel) {
-#if defined(__x86_64__)
-  return kernel.highway_target == 0 || kernel.highway_target <= HWY_AVX2;
-#else
-  return kernel.highway_target != HWY_SCALAR;
-#endif
+  return kernel.highway_target == 0 || HasFusedMultiplications(kernel.highway_target);
 }
 
 std::vector<uint32_t> Bits(const std::vector<float>& values) {

@@ -163,8 +163,8 @@ typedef struct skein_segment_desc {
   uint32_t num_adapters;  // 0
   // Arithmetic of the matrix products: SKEIN_DTYPE_NONE: float32 activations and sums over the weights as they are put;
   // F32 the same over float32 weights; BF16: activations rounded to bf16, float32 sums. Q8 and Q4 (the same to a
-  // backend): activations may be rounded to 8 bits per row and group of inputs for matrices that were put in Q8 or Q4,
-  // and to bf16 for those that were put in BF16; float32 for all others.
+  // backend): activations may be rounded to 8 bits per row and group of inputs for matrices that were put in Q8 or Q4;
+  // float32 for all others.
   uint32_t compute_type;
   uint32_t weight_type;  // of the large matrices as they will be put, for `query`
   skein_backend_model model;

@@ -203,14 +203,14 @@ uint32_t TypeInModel(uint32_t role, absl::Span<const uint64_t> shape, uint32_t w
   if (!IsMatrixRole(role)) return SKEIN_DTYPE_F32;
   if (wanted == SKEIN_DTYPE_NONE) return own;
   if (wanted != SKEIN_DTYPE_Q8 && wanted != SKEIN_DTYPE_Q4) return wanted;
-  const bool is_factor = IsFactorRole(role);
-  const uint32_t quantised = is_factor || role == SKEIN_ROLE_EMBEDDING ? uint32_t{SKEIN_DTYPE_Q8} : wanted;
+  const bool needs_8_bits = IsFactorRole(role) || role == SKEIN_ROLE_EMBEDDING;
+  const uint32_t quantised = needs_8_bits ? uint32_t{SKEIN_DTYPE_Q8} : wanted;
   const auto row_bytes = [&](uint32_t dtype) {
     uint64_t bytes = 0;
     PackedBytes(*FindDtype(dtype), shape.subspan(shape.size() - 1), &bytes);  // fits: ranks and widths have 32 bits
     return bytes;
   };
-  const uint32_t rounded = is_factor || own == SKEIN_DTYPE_BF16 ? SKEIN_DTYPE_BF16 : SKEIN_DTYPE_F16;
+  const uint32_t rounded = own == SKEIN_DTYPE_BF16 ? SKEIN_DTYPE_BF16 : SKEIN_DTYPE_F16;
   return row_bytes(quantised) < row_bytes(rounded) ? quantised : rounded;
 }
 

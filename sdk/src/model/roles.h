@@ -78,8 +78,8 @@ bool IsFactorRole(uint32_t role);
 // in `own`: vectors float32; matrices `wanted`, or, if that is NONE, `own`. Two kinds do not go below 8 bits and become
 // Q8 where `wanted` is Q4: low-rank factors, and the embedding, whose 4 bits would cost a sixth to a third of all that
 // Q4 loses and save no time, since a token reads one row of it. Where rows are so short that whole groups take as much
-// room as 16 bits (up to 65 inputs in Q8, 17 in Q4), a matrix gets 16: factors bf16, whose arithmetic is the faster
-// one, others bf16 if that is what they come in, or float16, which is the closer one.
+// room as 16 bits (up to 65 inputs in Q8, 17 in Q4), a matrix gets 16: bf16 if that is what it comes in, or float16,
+// which is the closer one.
 uint32_t TypeInModel(uint32_t role, absl::Span<const uint64_t> shape, uint32_t wanted, uint32_t own);
 
 // "embedding", "layers.3.time.key"; "role 99" for a number that is none.

@@ -144,9 +144,9 @@ TEST(ConvertTest, QuantisedPackagesKeepShortRowsInSixteenBitsAndVectorsInFloat32
     for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
       ExpectPackageOf(dtype, format, *in, [&](const TensorSpec& spec) -> uint32_t {
         if (!IsMatrixRole(spec.role)) return SKEIN_DTYPE_F32;
-        if (IsFactorRole(spec.role)) return SKEIN_DTYPE_BF16;
         // The longest rows have 20 values: 40 bytes in float16, a group's 130 in Q8 and 34 in Q4.
-        return dtype == SKEIN_DTYPE_Q4 && spec.shape.back() == 20 ? SKEIN_DTYPE_Q4 : SKEIN_DTYPE_F16;
+        const bool takes_4_bits = dtype == SKEIN_DTYPE_Q4 && !IsFactorRole(spec.role);
+        return takes_4_bits && spec.shape.back() == 20 ? SKEIN_DTYPE_Q4 : SKEIN_DTYPE_F16;
       });
     }
   }
@@ -159,7 +159,7 @@ TEST(ConvertTest, QuantisedPackagesHaveEmbeddingAndFactorsInEightBits) {
   for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
     ExpectPackageOf(dtype, format, *in, [&](const TensorSpec& spec) -> uint32_t {
       if (!IsMatrixRole(spec.role)) return SKEIN_DTYPE_F32;
-      if (spec.shape.back() < 96) return SKEIN_DTYPE_BF16;  // from a rank
+      if (spec.shape.back() < 96) return SKEIN_DTYPE_BF16;  // from a rank; the model comes in bf16
       return spec.role == SKEIN_ROLE_EMBEDDING || IsFactorRole(spec.role) ? SKEIN_DTYPE_Q8 : dtype;
     });
   }
