@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   if (skein_model_get_info(model, &info, &error) != SKEIN_OK) return Fail(error);
   std::printf("type %s: packed %llu MiB, peak %llu MiB, packed and 200 MiB %llu MiB, %.1f s\n", info.type,
               static_cast<unsigned long long>(info.weights_bytes / kMiB), static_cast<unsigned long long>(peak / kMiB),
-              static_cast<unsigned long long>(info.weights_bytes / kMiB + 200), seconds.count());
+              static_cast<unsigned long long>(info.weights_bytes / kMiB) + 200, seconds.count());
   skein_model_release(model, nullptr);
   skein_options_release(options, nullptr);
   skein_runtime_release(runtime, nullptr);

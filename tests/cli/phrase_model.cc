@@ -135,8 +135,9 @@ std::string Model() {
       tensors.AddZeros(block + "att.v0", {1, 1, kWidth});
     }
     for (const std::string& factor : factors) {
-      tensors.AddZeros(block + "att." + factor + "1", {kWidth, kRank});
-      tensors.AddZeros(block + "att." + factor + "2", {kRank, kWidth});
+      const std::string name = "att." + factor;
+      tensors.AddZeros(block + name + "1", {kWidth, kRank});
+      tensors.AddZeros(block + name + "2", {kRank, kWidth});
     }
     for (const char* matrix : {"receptance", "key", "value", "output"}) {
       tensors.AddZeros(block + "att." + matrix + ".weight", {kWidth, kWidth});

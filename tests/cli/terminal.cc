@@ -69,7 +69,7 @@ std::string Terminal::Expect(const std::string& text) {
     ADD_FAILURE() << "expected on the screen: " << text << "; found: " << screen_;
     return "";
   }
-  const std::string came = screen_.substr(0, at + text.size());
+  std::string came = screen_.substr(0, at + text.size());
   screen_.erase(0, came.size());
   return came;
 }

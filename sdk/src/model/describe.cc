@@ -92,7 +92,7 @@ void AppendLine(std::string* text, const char* label, const std::string& value) 
 // A checkpoint may have a whole program for a template; its beginning tells it from others.
 std::string ChatTemplateText(const std::string& chat_template) {
   constexpr size_t kMaxShown = 60;
-  const std::string shown = EscapeText(chat_template.substr(0, kMaxShown));
+  std::string shown = EscapeText(chat_template.substr(0, kMaxShown));
   if (chat_template.size() <= kMaxShown) return shown;
   return absl::StrCat(shown, "... (", chat_template.size(), " bytes)");
 }

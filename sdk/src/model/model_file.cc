@@ -54,7 +54,7 @@ absl::Status CopyInParallel(const skein_host& host, const TensorView& view, cons
   if (view.shape.size() == 2 && is_plain_or_packed && num_rows > rows_per_turn) {
     uint64_t row_bytes = 0;
     PackedBytes(*FindDtype(dtype), {num_columns}, &row_bytes);  // fits: the whole does
-    const absl::Status status = ParallelFor(host, (num_rows + rows_per_turn - 1) / rows_per_turn, [&](size_t turn) {
+    absl::Status status = ParallelFor(host, (num_rows + rows_per_turn - 1) / rows_per_turn, [&](size_t turn) {
       const uint64_t first_row = turn * rows_per_turn;
       const TensorView rows = RowsOf(view, first_row, std::min(rows_per_turn, num_rows - first_row));
       return CopyMapped(rows, map, name, dtype, out + first_row * row_bytes);

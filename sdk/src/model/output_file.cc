@@ -122,7 +122,7 @@ absl::Status OutputFile::WriteAt(uint64_t offset, const void* data, uint64_t siz
 }
 
 absl::Status OutputFile::Flush() {
-  const absl::Status status = WriteNow(gathered_offset_, gathered_.data(), gathered_.size());
+  absl::Status status = WriteNow(gathered_offset_, gathered_.data(), gathered_.size());
   gathered_.clear();
   return status;
 }

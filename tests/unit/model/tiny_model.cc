@@ -302,9 +302,9 @@ std::vector<FakeTensor> TinyGguf(VersionSet version, Mixes mixes) {
     if (EndsWith(tensor.name, "r_k")) tensor.shape = {kC};
   }
   for (uint64_t layer = 0; layer < kLayers && mixes == Mixes::kFused; ++layer) {
-    const std::string att = Block(layer) + "att.";
+    const std::string att = Block(layer) + "att.", att_mix = att + mix;
     std::vector<std::string> names;
-    for (const std::string& letter : letters) names.push_back(att + mix + letter);
+    for (const std::string& letter : letters) names.push_back(att_mix + letter);
     Fuse(tensors, names, att + "lerp_fused", {letters.size(), 1, 1, kC});
   }
   for (const char* letter : {"x", "w", "k", "v", "r", "g"}) {

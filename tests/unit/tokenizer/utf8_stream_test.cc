@@ -33,13 +33,12 @@ TEST(Utf8StreamTest, PassesBytesThatNothingCanComplete) {
       "\xC0",
       "\xC1",  // leads of overlong forms
       "\xF5",
-      "\xFF",      // leads above U+10FFFF
-      "\xE0\x9F",  // overlong
-      "\xED\xA0",  // a surrogate
-      "\xF0\x8F",  // overlong
-      "\xF4\x90",  // above U+10FFFF
-      "\xE2"
-      "a",                 // a lead that something else follows
+      "\xFF",              // leads above U+10FFFF
+      "\xE0\x9F",          // overlong
+      "\xED\xA0",          // a surrogate
+      "\xF0\x8F",          // overlong
+      "\xF4\x90",          // above U+10FFFF
+      "\xE2\x61",          // a lead that something else follows
       "\xC3\xA9\xA9\xA9",  // more continuations than the lead has
       "\x80\x80\x80\x80\x80",
   };

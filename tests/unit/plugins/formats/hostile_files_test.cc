@@ -51,7 +51,7 @@ struct SoundFile {
   std::string path() const { return std::string("model.") + name; }
 
   std::string Read(const Bytes& file, bool must_fail, const std::string& change) const {
-    const std::string complaint = Complaint(ReadAll(*format, file, path(), siblings), must_fail);
+    std::string complaint = Complaint(ReadAll(*format, file, path(), siblings), must_fail);
     return complaint.empty() ? "" : change + ": " + complaint;
   }
 
@@ -119,7 +119,7 @@ TEST_P(NearlySoundFileTest, FailsWhereverItIsCut) {
                 const bool is_cut_here = length % 4096 == 0 || sound_.IsChanged(length, file_);
                 if (!is_cut_here || sound_.sound_prefixes.count(length) > 0) continue;
                 const Bytes cut(file_.begin(), file_.begin() + static_cast<ptrdiff_t>(length));
-                const std::string complaint = sound_.Read(cut, true, "cut to " + std::to_string(length));
+                std::string complaint = sound_.Read(cut, true, "cut to " + std::to_string(length));
                 if (!complaint.empty()) return complaint;
               }
               return "";
@@ -134,7 +134,7 @@ TEST_P(NearlySoundFileTest, SurvivesEveryFlippedBit) {
                 if (!sound_.IsChanged(byte, file)) continue;
                 for (int bit = 0; bit < 8; ++bit) {
                   file[byte] ^= static_cast<uint8_t>(1 << bit);
-                  const std::string complaint = sound_.Read(file, false, "bit of byte " + std::to_string(byte));
+                  std::string complaint = sound_.Read(file, false, "bit of byte " + std::to_string(byte));
                   if (!complaint.empty()) return complaint;
                   file[byte] ^= static_cast<uint8_t>(1 << bit);
                 }
@@ -154,7 +154,7 @@ TEST_P(NearlySoundFileTest, SurvivesAbsurdNumbersAnywhere) {
                   for (const size_t width : {size_t{4}, size_t{8}}) {
                     Bytes file = file_;
                     std::memcpy(file.data() + byte, &number, std::min(width, file.size() - byte));
-                    const std::string complaint =
+                    std::string complaint =
                         sound_.Read(file, false, std::to_string(number) + " at byte " + std::to_string(byte));
                     if (!complaint.empty()) return complaint;
                   }
@@ -207,7 +207,7 @@ std::string Repeated(std::string_view text, size_t count) {
 // What takes much memory is made when its test runs.
 using Text = std::function<std::string()>;
 
-HostileFile HostilePickle(const char* what, Text opcodes) {
+HostileFile HostilePickle(const char* what, const Text& opcodes) {
   return {what, &plugin::kFormatTable<Pth>,
           [opcodes] { return PthFile(PickleWriter().Raw(opcodes()).Finish(), {ManyFloats()}); }};
 }
@@ -225,11 +225,11 @@ HostileFile HostileZip(const char* what, std::function<Bytes()> make) {
   return {what, &plugin::kFormatTable<Pth>, std::move(make)};
 }
 
-HostileFile HostileHeader(const char* what, Text header) {
+HostileFile HostileHeader(const char* what, const Text& header) {
   return {what, &plugin::kFormatTable<Safetensors>, [header] { return SafetensorsFile(header(), Bytes(16)); }};
 }
 
-HostileFile HostileIndex(const char* what, Text json) {
+HostileFile HostileIndex(const char* what, const Text& json) {
   return {what,
           &plugin::kFormatTable<Safetensors>,
           [json] {
@@ -240,7 +240,7 @@ HostileFile HostileIndex(const char* what, Text json) {
           {{"1.st", SoundSafetensors()}}};
 }
 
-HostileFile HostileGguf(const char* what, std::function<GgufWriter()> make) {
+HostileFile HostileGguf(const char* what, const std::function<GgufWriter()>& make) {
   return {what, &plugin::kFormatTable<Gguf>, [make] { return make().Finish(); }};
 }
 

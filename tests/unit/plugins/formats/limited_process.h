@@ -20,7 +20,7 @@ inline constexpr unsigned kMaxSeconds = 120;  // of a loaded machine, under a sa
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)  // gcc
 inline constexpr bool kLimitAddressSpace = false;
 #elif defined(__has_feature)  // clang
-inline constexpr bool kLimitAddressSpace = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
+inline constexpr bool kLimitAddressSpace = !(__has_feature(address_sanitizer) || __has_feature(thread_sanitizer));
 #else
 inline constexpr bool kLimitAddressSpace = true;
 #endif

@@ -22,7 +22,8 @@ inline nlohmann::json SmallBpe() {
   nlohmann::json merges;
   int id = 256;
   for (const auto& [left, right] : pairs) {
-    merges.push_back(left + " " + right);
+    std::string merge = left;
+    merges.push_back(merge.append(" ").append(right));
     vocab[left + right] = id++;
   }
   vocab["<|end|>"] = id++;
