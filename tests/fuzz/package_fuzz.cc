@@ -12,9 +12,9 @@
 
 #include "absl/types/span.h"
 #include "base/file.h"
-#include "model/manifest.h"
-#include "model/package.h"
-#include "model/package_model.h"
+#include "files/package/manifest.h"
+#include "files/package/package.h"
+#include "files/package/package_model.h"
 #include "model/panels.h"
 #include "tests/fuzz/format_fuzzer.h"
 

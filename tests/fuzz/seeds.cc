@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "files/package/manifest.h"
 #include "model/config.h"
-#include "model/manifest.h"
 #include "model/panels.h"
 #include "model/roles.h"
 #include "state/snapshot.h"

@@ -4,10 +4,10 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
-#include "engine/chat.h"
 #include "engine/engine.h"
-#include "engine/model_tools.h"
-#include "model/describe.h"
+#include "files/describe.h"
+#include "runtime/model_tools.h"
+#include "serving/conversation.h"
 
 using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
 using namespace skein::abi;  // NOLINT(google-build-using-namespace)

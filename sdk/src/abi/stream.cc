@@ -9,7 +9,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
-#include "engine/eval.h"
+#include "serving/eval.h"
 
 using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
 using namespace skein::abi;  // NOLINT(google-build-using-namespace)

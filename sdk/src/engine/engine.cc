@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "engine/worker.h"
+#include "runtime/worker.h"
 #include "skein/runtime.h"
 
 namespace skein {

@@ -11,10 +11,10 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
+#include "devices/device_model.h"
 #include "engine/job.h"
-#include "engine/runtime.h"
 #include "model/model_file.h"
-#include "model/segments.h"
+#include "runtime/runtime.h"
 #include "scheduler/scheduler.h"
 #include "state/state_pool.h"
 

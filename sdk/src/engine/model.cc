@@ -6,11 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "devices/device_model.h"
+#include "devices/placement.h"
 #include "engine/engine.h"
-#include "engine/model_tools.h"
-#include "model/placement.h"
-#include "model/segments.h"
-#include "model/tuned_state.h"
+#include "files/tuned_state.h"
+#include "runtime/model_tools.h"
 
 namespace skein {
 namespace {

@@ -11,10 +11,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/metrics.h"
-#include "engine/options.h"
-#include "engine/runtime.h"
 #include "model/model_file.h"
+#include "runtime/metrics.h"
+#include "runtime/options.h"
+#include "runtime/runtime.h"
 #include "state/state_pool.h"
 #include "tokenizer/tokenizer.h"
 
@@ -49,7 +49,7 @@ class Model {
   const StateRef& initial_state() const { return initial_state_; }
 
   // The state in a file of `time_state` tensors, in canonical layout. The codes of ReadTunedState
-  // (model/tuned_state.h).
+  // (files/tuned_state.h).
   absl::StatusOr<std::vector<float>> ReadTunedState(const std::string& path) const;
 
   // Counts the streams that are alive. RESOURCE_EXHAUSTED: there are max_streams.

@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/model.h"
-#include "engine/request.h"
+#include "serving/request.h"
 #include "state/snapshot.h"
 
 namespace skein {

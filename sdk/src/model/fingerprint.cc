@@ -1,7 +1,7 @@
 #include "model/fingerprint.h"
 
+#include "base/checksum.h"
 #include "base/status.h"
-#include "model/checksum.h"
 
 namespace skein {
 

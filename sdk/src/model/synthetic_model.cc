@@ -9,9 +9,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/parallel.h"
 #include "base/status.h"
 #include "model/convert_dtype.h"
-#include "model/parallel_for.h"
 #include "model/quantise.h"
 #include "model/roles.h"
 

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/unit/model/tiny_model.h"
+#include "tests/support/tiny_model.h"
 
 namespace skein {
 namespace {

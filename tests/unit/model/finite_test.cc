@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "model/panels.h"
 #include "model/tensor.h"
-#include "tests/unit/model/fake_format.h"
+#include "tests/support/fake_format.h"
 
 namespace skein {
 namespace {

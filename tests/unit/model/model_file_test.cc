@@ -4,14 +4,14 @@
 #include <cmath>
 #include <cstring>
 
+#include "files/convert.h"
+#include "files/package/package.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/convert.h"
 #include "model/convert_dtype.h"
-#include "model/package.h"
 #include "model/quantise.h"
 #include "skein/backend.h"
-#include "tests/unit/model/tiny_model.h"
+#include "tests/support/tiny_model.h"
 
 namespace skein {
 namespace {

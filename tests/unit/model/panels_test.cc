@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "model/tensor.h"
 #include "skein/backend.h"
-#include "tests/unit/model/fake_format.h"
+#include "tests/support/fake_format.h"
 
 namespace skein {
 namespace {

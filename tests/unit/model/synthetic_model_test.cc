@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "files/describe.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
-#include "model/describe.h"
 #include "model/roles.h"
-#include "tests/unit/model/fake_format.h"
+#include "tests/support/fake_format.h"
 
 namespace skein {
 namespace {

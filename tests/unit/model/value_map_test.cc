@@ -4,7 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/unit/model/fake_format.h"
+#include "tests/support/fake_format.h"
 
 namespace skein {
 namespace {

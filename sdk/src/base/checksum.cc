@@ -1,0 +1,34 @@
+#include "base/checksum.h"
+
+#include <xxhash.h>
+
+#include <new>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
+
+namespace skein {
+
+uint64_t Checksum(const void* data, size_t size_bytes) { return XXH3_64bits(data, size_bytes); }
+
+ChecksumStream::ChecksumStream() : state_(XXH3_createState()) {
+  if (state_ == nullptr) throw std::bad_alloc();
+  XXH3_64bits_reset(state_.get());
+}
+
+ChecksumStream::~ChecksumStream() = default;
+
+void ChecksumStream::Free::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }
+
+void ChecksumStream::Add(const void* data, size_t size_bytes) { XXH3_64bits_update(state_.get(), data, size_bytes); }
+
+uint64_t ChecksumStream::Finish() const { return XXH3_64bits_digest(state_.get()); }
+
+std::string ChecksumHex128(const void* data, size_t size_bytes) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, size_bytes));
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(canonical.digest), sizeof(canonical.digest)));
+}
+
+}  // namespace skein

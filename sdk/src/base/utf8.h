@@ -1,0 +1,19 @@
+// Text that comes from or goes into files.
+#ifndef SKEIN_BASE_UTF8_H_
+#define SKEIN_BASE_UTF8_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace skein {
+
+// Whether `text` is UTF-8 (no surrogates, nothing overlong) without NUL.
+bool IsUtf8Text(absl::string_view text);
+
+// `text` with everything but printable ASCII and UTF-8 written as escapes, for one line of a message or description.
+std::string EscapeText(absl::string_view text);
+
+}  // namespace skein
+
+#endif  // SKEIN_BASE_UTF8_H_

@@ -1,0 +1,214 @@
+#include "files/checkpoint/checkpoint.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status.h"
+#include "files/checkpoint/source_folder.h"
+#include "model/tensor.h"
+
+namespace skein {
+namespace {
+
+constexpr uint64_t kMaxTensors = 1 << 20;
+constexpr size_t kMaxNameBytes = 4096;
+constexpr uint64_t kMaxTexts = 1 << 16;
+constexpr uint64_t kMaxTextBytes = 256 << 20;  // a vocabulary has a few MiB
+// How much larger than its file a tensor may be: a deflated file grows by at most this when read, and a stride of 0
+// could make any size of a few bytes.
+constexpr uint64_t kMaxExpansion = 1032;
+
+// The functions without which a table is of no use.
+bool CanOpen(const skein_format_table* table) {
+  return SKEIN_HAS(skein_format_table, table, probe) && SKEIN_HAS(skein_format_table, table, open) &&
+         SKEIN_HAS(skein_format_table, table, close) && SKEIN_HAS(skein_format_table, table, tensor_count) &&
+         SKEIN_HAS(skein_format_table, table, tensor_info);
+}
+
+absl::StatusOr<Plugin<skein_format_table>> ChooseFormat(absl::Span<const Plugin<skein_format_table>> formats,
+                                                        const skein_source& source) {
+  const Plugin<skein_format_table>* best = nullptr;
+  uint32_t best_score = 0;
+  for (const Plugin<skein_format_table>& format : formats) {
+    if (!CanOpen(format.table)) continue;
+    const uint32_t score = format.table->probe(&source);
+    if (score > best_score) {
+      best = &format;
+      best_score = score;
+    }
+  }
+  if (best != nullptr) return *best;
+  if (source.size_bytes == 0) return absl::InvalidArgumentError(absl::StrCat(source.path, ": is empty"));
+  const absl::string_view first_bytes(reinterpret_cast<const char*>(source.data),
+                                      std::min<uint64_t>(8, source.size_bytes));
+  const std::string known =
+      absl::StrJoin(formats, ", ", [](std::string* out, const Plugin<skein_format_table>& format) {
+        absl::StrAppend(out, absl::string_view(format.id));
+      });
+  return absl::InvalidArgumentError(absl::StrCat(
+      source.path, ": not a model file: expected a .skein package",
+      formats.empty() ? " (no format plugin is loaded)" : absl::StrCat(" or one of: ", known), "; its first bytes are ",
+      absl::BytesToHexString(first_bytes), " (\"", absl::CHexEscape(first_bytes), "\")"));
+}
+
+// Bytes from the first element to behind the last; false if that does not fit.
+bool ReachBytes(const DtypeInfo& dtype, const CheckpointTensor& tensor, uint64_t* reach_bytes) {
+  if (dtype.block_elements > 1) return PackedBytes(dtype, tensor.shape, reach_bytes);
+  uint64_t last = 0;
+  for (size_t i = 0; i < tensor.shape.size(); ++i) {
+    uint64_t step;
+    if (tensor.shape[i] == 0) {
+      *reach_bytes = 0;
+      return true;
+    }
+    if (__builtin_mul_overflow(tensor.shape[i] - 1, tensor.strides[i], &step) ||
+        __builtin_add_overflow(last, step, &last)) {
+      return false;
+    }
+  }
+  uint64_t count;
+  return !__builtin_add_overflow(last, 1, &count) &&
+         !__builtin_mul_overflow(count, uint64_t{dtype.block_bytes}, reach_bytes);
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(const Plugin<skein_format_table>& format, std::unique_ptr<SourceFolder> folder)
+    : format_(format), folder_(std::move(folder)) {}
+
+Checkpoint::~Checkpoint() {
+  if (handle_ != nullptr) format_.table->close(handle_);
+}
+
+absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(absl::Span<const Plugin<skein_format_table>> formats,
+                                                             const skein_host& host, std::unique_ptr<File> file) {
+  auto folder = std::make_unique<SourceFolder>(std::move(file));
+  SKEIN_ASSIGN_OR_RETURN(const Plugin<skein_format_table> format, ChooseFormat(formats, folder->main()));
+  std::unique_ptr<Checkpoint> checkpoint(new Checkpoint(format, std::move(folder)));
+  skein_message message = {};
+  const int32_t code = format.table->open(&host, &checkpoint->folder_->main(), &checkpoint->handle_, &message);
+  if (code != SKEIN_OK) {
+    checkpoint->handle_ = nullptr;
+    return FromPlugin(code, message, format.id);
+  }
+  if (checkpoint->handle_ == nullptr) {
+    return absl::InternalError(
+        absl::StrCat(format.id, ": opened ", checkpoint->folder_->path(), " without a checkpoint"));
+  }
+  SKEIN_RETURN_IF_ERROR(checkpoint->ReadTexts());
+  SKEIN_RETURN_IF_ERROR(checkpoint->ReadDirectory());
+  return checkpoint;
+}
+
+absl::Status Checkpoint::ReadDirectory() {
+  const uint64_t count = format_.table->tensor_count(handle_);
+  if (count > kMaxTensors) {
+    return absl::DataLossError(
+        absl::StrCat(folder_->path(), ": expected at most ", kMaxTensors, " tensors, found ", count));
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    SKEIN_ASSIGN_OR_RETURN(CheckpointTensor tensor, ReadInfo(i));
+    tensors_.push_back(std::move(tensor));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CheckpointTensor> Checkpoint::ReadInfo(uint64_t index) const {
+  skein_tensor_info info = {};
+  info.struct_size = sizeof(info);
+  skein_message message = {};
+  const int32_t code = format_.table->tensor_info(handle_, index, &info, &message);
+  if (code != SKEIN_OK) return FromPlugin(code, message, format_.id);
+
+  // The plugin has checked all this. It is checked again because everything that follows reads memory by it.
+  const auto defect = [&](const std::string& what) {
+    return absl::InternalError(absl::StrCat(format_.id, ": ", folder_->path(), ": tensor ", index, ": ", what));
+  };
+  if (info.name == nullptr || strnlen(info.name, kMaxNameBytes) == kMaxNameBytes) return defect("has no usable name");
+  CheckpointTensor tensor;
+  tensor.name = info.name;
+  tensor.dtype = info.dtype;
+  if (info.num_dims > SKEIN_MAX_DIMS) return defect(absl::StrCat("has ", info.num_dims, " dimensions"));
+  tensor.shape.assign(info.shape, info.shape + info.num_dims);
+  if (info.dtype == SKEIN_DTYPE_NONE && SKEIN_HAS(skein_format_table, format_.table, tensor_read)) {
+    // A type that only the container has a name for: the plugin's refusal to read it says which.
+    uint8_t nowhere = 0;
+    SKEIN_RETURN_IF_ERROR(
+        FromPlugin(format_.table->tensor_read(handle_, index, &nowhere, 0, &message), message, format_.id));
+  }
+  const DtypeInfo* dtype = FindDtype(info.dtype);
+  // What pads its rows is for packages.
+  if (dtype == nullptr || dtype->pads_rows) {
+    return absl::UnimplementedError(absl::StrCat(folder_->path(), ": tensor \"", tensor.name, "\": element ",
+                                                 DtypeName(info.dtype), " cannot be used as weights"));
+  }
+  if (!PackedBytes(*dtype, tensor.shape, &tensor.size_bytes)) {
+    return defect(absl::StrCat("\"", tensor.name, "\" ", dtype->name, " ", ShapeText(tensor.shape), " has no size"));
+  }
+  if (tensor.size_bytes / kMaxExpansion > folder_->TotalBytes()) {
+    return absl::DataLossError(absl::StrCat(folder_->path(), ": tensor \"", tensor.name, "\": claims ",
+                                            tensor.size_bytes, " bytes in a file of ", folder_->TotalBytes()));
+  }
+  if (info.data == nullptr) {
+    if (!SKEIN_HAS(skein_format_table, format_.table, tensor_read)) return defect("has neither data nor a reader");
+    tensor.strides = PackedStrides(tensor.shape);
+    return tensor;
+  }
+  if (dtype->block_elements > 1) {
+    tensor.strides = PackedStrides(tensor.shape);
+  } else {
+    tensor.strides.assign(info.strides, info.strides + info.num_dims);
+  }
+  uint64_t reach_bytes;
+  if (!ReachBytes(*dtype, tensor, &reach_bytes) || !folder_->Contains(info.data, reach_bytes)) {
+    return defect(absl::StrCat("\"", tensor.name, "\" reaches outside its file"));
+  }
+  tensor.data = static_cast<const uint8_t*>(info.data);
+  return tensor;
+}
+
+absl::Status Checkpoint::ReadTexts() {
+  if (!SKEIN_HAS(skein_format_table, format_.table, metadata_count) ||
+      !SKEIN_HAS(skein_format_table, format_.table, metadata)) {
+    return absl::OkStatus();
+  }
+  const uint64_t count = format_.table->metadata_count(handle_);
+  if (count > kMaxTexts) {
+    return absl::DataLossError(
+        absl::StrCat(folder_->path(), ": expected at most ", kMaxTexts, " entries of metadata, found ", count));
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    const char* key = nullptr;
+    const char* value = nullptr;
+    uint64_t value_bytes = 0;
+    skein_message message = {};
+    const int32_t code = format_.table->metadata(handle_, i, &key, &value, &value_bytes, &message);
+    if (code != SKEIN_OK) return FromPlugin(code, message, format_.id);
+    if (key == nullptr || strnlen(key, kMaxNameBytes) == kMaxNameBytes || value_bytes > kMaxTextBytes ||
+        (value == nullptr && value_bytes > 0)) {
+      return absl::InternalError(
+          absl::StrCat(format_.id, ": ", folder_->path(), ": metadata ", i, ": has no usable key and value"));
+    }
+    texts_.push_back({key, absl::string_view(value, value_bytes)});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Span<const uint8_t>> Checkpoint::OpenSibling(const std::string& name) const {
+  SKEIN_ASSIGN_OR_RETURN(const skein_source* source, folder_->OpenSibling(name));
+  return absl::Span<const uint8_t>(source->data, source->size_bytes);
+}
+
+absl::Status Checkpoint::Read(size_t index, std::vector<uint8_t>& buffer) const {
+  const CheckpointTensor& tensor = tensors_[index];
+  buffer.resize(tensor.size_bytes);
+  skein_message message = {};
+  return FromPlugin(format_.table->tensor_read(handle_, index, buffer.data(), buffer.size(), &message), message,
+                    format_.id);
+}
+
+}  // namespace skein

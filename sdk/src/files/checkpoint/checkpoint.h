@@ -1,0 +1,75 @@
+// A checkpoint opened by a format plugin: raw tensors and metadata, checked again on this side of the boundary. What
+// the names mean is naming's business.
+#ifndef SKEIN_FILES_CHECKPOINT_CHECKPOINT_H_
+#define SKEIN_FILES_CHECKPOINT_CHECKPOINT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "base/file.h"
+#include "model/metadata.h"
+#include "plugin/registry.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+class SourceFolder;
+
+// A tensor of a checkpoint as stored. A type that FindDtype knows, at most SKEIN_MAX_DIMS dimensions, a size that fits.
+struct CheckpointTensor {
+  std::string name;
+  uint32_t dtype = 0;
+  std::vector<uint64_t> shape;
+  std::vector<uint64_t> strides;  // in elements; packed ones for block types and where `data` is nullptr
+  const uint8_t* data = nullptr;  // inside the file, as are all elements reachable; nullptr: read with Checkpoint::Read
+  uint64_t size_bytes = 0;        // packed
+};
+
+// Immutable. Threads: any.
+class Checkpoint {
+ public:
+  // Asks every format plugin about `file`, and opens it with the surest. Files beside it are opened in the same way as
+  // it was. `host` must outlive the Checkpoint. INVALID_ARGUMENT: no plugin recognises it; names the formats asked and
+  // the first bytes. INTERNAL: the plugin told something impossible. And the codes of File::Open and of the plugin.
+  static absl::StatusOr<std::unique_ptr<Checkpoint>> Open(absl::Span<const Plugin<skein_format_table>> formats,
+                                                          const skein_host& host, std::unique_ptr<File> file);
+  ~Checkpoint();
+  Checkpoint(const Checkpoint&) = delete;
+  Checkpoint& operator=(const Checkpoint&) = delete;
+
+  // Id of the plugin, such as "pth".
+  const std::string& format() const { return format_.id; }
+  absl::Span<const CheckpointTensor> tensors() const { return tensors_; }
+
+  // The container's metadata, in its order.
+  absl::Span<const ContainerText> texts() const { return texts_; }
+
+  // A file beside the checkpoint, such as "config.json". Lives as long as the Checkpoint. NOT_FOUND: there is none. And
+  // the codes of SourceFolder::OpenSibling.
+  absl::StatusOr<absl::Span<const uint8_t>> OpenSibling(const std::string& name) const;
+
+  // Reads a tensor without `data`, packed in its own type, into `buffer`, which is resized.
+  absl::Status Read(size_t index, std::vector<uint8_t>& buffer) const;
+
+ private:
+  Checkpoint(const Plugin<skein_format_table>& format, std::unique_ptr<SourceFolder> folder);
+
+  absl::Status ReadDirectory();
+  absl::StatusOr<CheckpointTensor> ReadInfo(uint64_t index) const;
+  absl::Status ReadTexts();
+
+  const Plugin<skein_format_table> format_;
+  const std::unique_ptr<SourceFolder> folder_;
+  void* handle_ = nullptr;  // the plugin's
+  std::vector<CheckpointTensor> tensors_;
+  std::vector<ContainerText> texts_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_FILES_CHECKPOINT_CHECKPOINT_H_

@@ -1,0 +1,32 @@
+// What a checkpoint says of its model beside the tensors: in the metadata of its container, and, for Hugging Face's
+// files, in config.json and the vocabulary beside it. All of it is optional; dimensions are read off shapes alone.
+#ifndef SKEIN_FILES_CHECKPOINT_CHECKPOINT_SETTINGS_H_
+#define SKEIN_FILES_CHECKPOINT_CHECKPOINT_SETTINGS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "files/checkpoint/checkpoint.h"
+#include "files/naming/scheme.h"
+#include "model/config.h"
+#include "model/metadata.h"
+
+namespace skein {
+
+struct CheckpointSettings {
+  float norm_epsilon = 0;
+  float group_norm_epsilon = 0;
+  ModelMetadata metadata;                // without a name if the file has none
+  absl::Span<const uint8_t> vocabulary;  // of metadata.tokenizer_kind; lives as long as the checkpoint
+};
+
+// `config` as NameTensors gave it; `path` is that of the checkpoint. INVALID_ARGUMENT: a value that makes no sense, or
+// a config.json that contradicts the shapes; names file, key and both values.
+absl::StatusOr<CheckpointSettings> ReadSettings(const Checkpoint& checkpoint, const std::string& path,
+                                                const NamingScheme& scheme, const ModelConfig& config);
+
+}  // namespace skein
+
+#endif  // SKEIN_FILES_CHECKPOINT_CHECKPOINT_SETTINGS_H_

@@ -1,0 +1,57 @@
+// The file that a format plugin is given, and the files beside it that it may ask for.
+#ifndef SKEIN_FILES_CHECKPOINT_SOURCE_FOLDER_H_
+#define SKEIN_FILES_CHECKPOINT_SOURCE_FOLDER_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/file.h"
+#include "base/mutex.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+// Threads: any.
+class SourceFolder {
+ public:
+  explicit SourceFolder(std::unique_ptr<File> main);
+  SourceFolder(const SourceFolder&) = delete;
+  SourceFolder& operator=(const SourceFolder&) = delete;
+
+  // The file given at first. Lives as long as the folder, as do its siblings.
+  const skein_source& main() const { return main_->source; }
+  const std::string& path() const { return main_->file->path(); }
+
+  // Another file of the same folder, opened once however often it is asked for. INVALID_ARGUMENT: not a plain file
+  // name. And the codes of File::Open.
+  absl::StatusOr<const skein_source*> OpenSibling(const std::string& name);
+
+  // Whether [data, data + size_bytes) lies inside one of the files opened so far.
+  bool Contains(const void* data, uint64_t size_bytes) const;
+
+  // Of all files opened so far.
+  uint64_t TotalBytes() const;
+
+ private:
+  struct OpenFile {
+    std::string name;
+    std::unique_ptr<File> file;
+    skein_source source;
+  };
+
+  OpenFile* Add(std::string name, std::unique_ptr<File> file) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const FileAccess access_;
+  const std::string folder_;        // with the separator at the end
+  const OpenFile* main_ = nullptr;  // constant once constructed
+
+  mutable Mutex mutex_;
+  std::deque<OpenFile> files_ ABSL_GUARDED_BY(mutex_);  // a deque, because sources are handed out by address
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_FILES_CHECKPOINT_SOURCE_FOLDER_H_

@@ -1,0 +1,56 @@
+// Any readable model file to a .skein package, or to a checkpoint in the names of the models' author.
+#ifndef SKEIN_FILES_CONVERT_H_
+#define SKEIN_FILES_CONVERT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/progress.h"
+#include "model/model_file.h"
+#include "plugin/registry.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+// A tokenizer to embed: the id of its plugin and the vocabulary, which may be empty ("bytes" needs none).
+struct TokenizerSource {
+  std::string kind;
+  std::string vocabulary;
+};
+
+// What is not set is taken from the input.
+struct ConvertOptions {
+  // "auto": every tensor keeps the type of its values. "f32", "f16", "bf16", "q8", "q4": what TypeInModel (roles.h)
+  // gives. A type other than f32 that is named is also the arithmetic that the package is made for
+  // (ModelMetadata::compute_dtype). A checkpoint has no q8 and q4: there they cannot be named, and what the input has
+  // in them becomes float32.
+  std::string type = "auto";
+  // How the matrices of a package lie in it, but for the embedding: "panels" or "rows" (skein/dtype.h). Not set:
+  // panels. A checkpoint has rows.
+  std::optional<std::string> layout;
+  std::optional<TokenizerSource> tokenizer;
+  std::optional<std::string> name;
+  std::optional<std::string> licence;
+  std::optional<std::string> provenance;
+  std::optional<std::string> example_prompt;
+  std::optional<std::string> chat_template;  // name of a template (chat.h)
+  std::optional<uint32_t> end_token;
+  bool overwrite = false;  // replace the output if it exists
+};
+
+// Converts `in_path` to a package at `out_path`, or, where `out_path` ends in ".safetensors", to a checkpoint (see
+// checkpoint_writer.h), which appears whole or not at all. `progress` may be nullptr.
+// INVALID_ARGUMENT: no such type or layout, text that is not UTF-8. ALREADY_EXISTS: `out_path`, without `overwrite`.
+// OUT_OF_RANGE: a value is too large for the type; names the tensor. And the codes of ModelFile::Open and ReadTensor.
+absl::Status Convert(const PluginRegistry& plugins, const skein_host& host, const std::string& in_path,
+                     const std::string& out_path, const ConvertOptions& options, Progress* progress);
+
+// The same for a file that is open.
+absl::Status Convert(const ModelFile& in, const std::string& out_path, const ConvertOptions& options,
+                     Progress* progress);
+
+}  // namespace skein
+
+#endif  // SKEIN_FILES_CONVERT_H_

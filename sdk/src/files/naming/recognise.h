@@ -1,0 +1,31 @@
+// Which version of RWKV a checkpoint holds and in whose names, told from its names, its shapes and its metadata.
+#ifndef SKEIN_FILES_NAMING_RECOGNISE_H_
+#define SKEIN_FILES_NAMING_RECOGNISE_H_
+
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "files/naming/naming.h"
+#include "files/naming/scheme.h"
+#include "model/metadata.h"
+#include "model/roles.h"
+
+namespace skein {
+
+// The tensors of a checkpoint by name.
+using NameIndex = absl::flat_hash_map<std::string, const NamedShape*>;
+
+struct Recognised {
+  const NamingScheme* scheme;
+  VersionSet version;  // one bit
+};
+
+// UNIMPLEMENTED: a variant, experiment or kind of file that is known and not run; names it. INVALID_ARGUMENT: nothing
+// that is known.
+absl::StatusOr<Recognised> Recognise(const NameIndex& names, absl::Span<const ContainerText> texts);
+
+}  // namespace skein
+
+#endif  // SKEIN_FILES_NAMING_RECOGNISE_H_

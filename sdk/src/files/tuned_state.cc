@@ -1,0 +1,130 @@
+#include "files/tuned_state.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "files/naming/naming.h"
+#include "model/elements.h"
+#include "model/initial_state.h"
+#include "model/tensor.h"
+#include "skein/dtype.h"
+
+namespace skein {
+namespace {
+
+absl::Status CheckVersion(const ModelConfig& config) {
+  const bool has_states = config.generation >= 6 || (config.generation == 5 && config.variant == 2);
+  if (has_states) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("a tuned state: ", config.VersionName(), " models have none; RWKV-5.2, 6 and 7 do"));
+}
+
+absl::Status CheckFit(const TunedStateShape& shape, const ModelConfig& config) {
+  if (shape.num_layers == config.num_layers && shape.num_heads == config.num_heads &&
+      shape.head_size == config.head_size) {
+    return absl::OkStatus();
+  }
+  const auto text = [](uint64_t layers, uint64_t heads, uint64_t head_size) {
+    return absl::StrCat(layers, " layers with ", heads, " heads of size ", head_size);
+  };
+  return absl::InvalidArgumentError(
+      absl::StrCat("a tuned state of ", text(shape.num_layers, shape.num_heads, shape.head_size), "; expected ",
+                   text(config.num_layers, config.num_heads, config.head_size), " as the model has"));
+}
+
+// The values of a tensor [H, N, N] in its order; `data` is where it begins.
+absl::StatusOr<std::vector<float>> ReadHeads(const CheckpointTensor& tensor, const uint8_t* data) {
+  const uint64_t head_floats = tensor.shape[1] * tensor.shape[2];
+  std::vector<float> values(tensor.shape[0] * head_floats);
+  for (uint64_t head = 0; head < tensor.shape[0]; ++head) {
+    TensorView view;
+    view.dtype = tensor.dtype;
+    view.shape = {tensor.shape[1], tensor.shape[2]};
+    view.strides = {tensor.strides[1], tensor.strides[2]};
+    view.data = data + head * tensor.strides[0] * FindDtype(tensor.dtype)->block_bytes;
+    SKEIN_RETURN_IF_ERROR(CopyElements(view, absl::StrCat(tensor.name, "[", head, "]"), SKEIN_DTYPE_F32,
+                                       reinterpret_cast<uint8_t*>(&values[head * head_floats])));
+  }
+  return values;
+}
+
+absl::StatusOr<std::vector<float>> ReadState(const Checkpoint& checkpoint, const ModelConfig& config) {
+  SKEIN_ASSIGN_OR_RETURN(const TunedStateShape shape, FindTunedState(checkpoint.tensors()));
+  SKEIN_RETURN_IF_ERROR(CheckFit(shape, config));
+  std::vector<float> state = FreshState(config);
+  std::vector<uint8_t> buffer;
+  for (size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+    const CheckpointTensor& tensor = checkpoint.tensors()[i];
+    uint32_t layer = 0;
+    ParseAuthorStateName(tensor.name, &layer);  // it is one: FindTunedState has looked
+    const uint8_t* data = tensor.data;
+    if (data == nullptr) {
+      SKEIN_RETURN_IF_ERROR(checkpoint.Read(i, buffer));
+      data = buffer.data();
+    }
+    SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, ReadHeads(tensor, data));
+    PlaceWkv(config, layer, WkvOrder::kValueKey, values.data(), absl::MakeSpan(state));
+  }
+  return state;
+}
+
+}  // namespace
+
+absl::StatusOr<TunedStateShape> FindTunedState(absl::Span<const CheckpointTensor> tensors) {
+  TunedStateShape shape;
+  std::vector<bool> seen(tensors.size());
+  for (const CheckpointTensor& tensor : tensors) {
+    const auto defect = [&](const std::string& what) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor \"", tensor.name, "\" ", ShapeText(tensor.shape), ": ", what));
+    };
+    uint32_t layer = 0;
+    if (!ParseAuthorStateName(tensor.name, &layer)) {
+      return defect("not part of a tuned state: expected tensors \"blocks.<layer>.att.time_state\" and no others");
+    }
+    if (layer >= tensors.size() || seen[layer]) {
+      return defect(absl::StrCat("expected each layer once, from 0 to ", tensors.size() - 1));
+    }
+    seen[layer] = true;
+    if (FindDtype(tensor.dtype)->block_elements != 1) {
+      return defect(absl::StrCat("expected float numbers, found blocks of type ", DtypeName(tensor.dtype)));
+    }
+    if (tensor.shape.size() != 3 || tensor.shape[1] != tensor.shape[2] || tensor.shape[0] == 0 ||
+        tensor.shape[0] > UINT32_MAX || tensor.shape[1] == 0 || tensor.shape[1] > UINT32_MAX) {
+      return defect("expected [heads, head_size, head_size]");
+    }
+    if (shape.num_layers == 0) {
+      shape = {static_cast<uint32_t>(tensors.size()), static_cast<uint32_t>(tensor.shape[0]),
+               static_cast<uint32_t>(tensor.shape[1])};
+    } else if (tensor.shape[0] != shape.num_heads || tensor.shape[1] != shape.head_size) {
+      return defect(absl::StrCat("expected [", shape.num_heads, ", ", shape.head_size, ", ", shape.head_size,
+                                 "] as in the other layers"));
+    }
+  }
+  if (tensors.empty()) return absl::InvalidArgumentError("holds no tensors; expected a tuned state");
+  return shape;
+}
+
+absl::StatusOr<std::vector<float>> ReadTunedState(absl::Span<const Plugin<skein_format_table>> formats,
+                                                  const skein_host& host, const std::string& path,
+                                                  const ModelConfig& config) {
+  SKEIN_RETURN_IF_ERROR(Annotate(CheckVersion(config), path));
+  if (absl::EndsWith(path, ".st")) {
+    return absl::UnimplementedError(
+        absl::StrCat(path,
+                     ": tuned states in .st files are transposed by their converter, and the file does not say; "
+                     "expected the .pth or .safetensors that training wrote"));
+  }
+  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
+  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint,
+                         Checkpoint::Open(formats, host, std::move(file)));
+  absl::StatusOr<std::vector<float>> state = ReadState(*checkpoint, config);
+  if (!state.ok()) return Annotate(state.status(), path);
+  return state;
+}
+
+}  // namespace skein

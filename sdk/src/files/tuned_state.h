@@ -1,0 +1,43 @@
+// Tuned initial states: files with one tensor `blocks.<i>.att.time_state` per layer, as state tuning writes them, in
+// any container that a format plugin reads. They replace the wkv matrices of the initial state; the token shifts stay
+// zero.
+//
+// The tensors are [H, N, N], indexed [head][value][key] in every version. The variant that web-rwkv writes to `.st` is
+// transposed, and nothing in the file says so: a file of that name is refused.
+#ifndef SKEIN_FILES_TUNED_STATE_H_
+#define SKEIN_FILES_TUNED_STATE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "files/checkpoint/checkpoint.h"
+#include "model/config.h"
+#include "plugin/registry.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+struct TunedStateShape {
+  uint32_t num_layers = 0;
+  uint32_t num_heads = 0;
+  uint32_t head_size = 0;
+};
+
+// The shape of the state in a checkpoint that holds one and nothing else. INVALID_ARGUMENT: it does not; names the
+// tensor at fault.
+absl::StatusOr<TunedStateShape> FindTunedState(absl::Span<const CheckpointTensor> tensors);
+
+// Reads the state in the file at `path` for a model of `config`, in canonical layout (backend.h), all layers.
+// INVALID_ARGUMENT: the model's version has no tuned states (only RWKV-5.2, 6 and 7 do), the file holds something else,
+// or its layers, heads or head size are not the model's. UNIMPLEMENTED: a `.st`. DATA_LOSS: a value is NaN or infinite.
+// And the codes of Checkpoint::Open. Messages start with the path.
+absl::StatusOr<std::vector<float>> ReadTunedState(absl::Span<const Plugin<skein_format_table>> formats,
+                                                  const skein_host& host, const std::string& path,
+                                                  const ModelConfig& config);
+
+}  // namespace skein
+
+#endif  // SKEIN_FILES_TUNED_STATE_H_

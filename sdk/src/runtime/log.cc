@@ -1,0 +1,25 @@
+#include "runtime/log.h"
+
+#include <utility>
+
+namespace skein {
+
+void Log::Add(uint32_t severity, std::string text) {
+  const MutexLock lock(mutex_);
+  if (lines_.size() == kMaxLines) lines_.pop_front();
+  lines_.push_back({severity, std::move(text)});
+}
+
+std::optional<LogLine> Log::Take(size_t max_bytes, bool* taken) {
+  const MutexLock lock(mutex_);
+  *taken = false;
+  if (lines_.empty()) return std::nullopt;
+  LogLine line = lines_.front();
+  if (line.text.size() <= max_bytes) {
+    lines_.pop_front();
+    *taken = true;
+  }
+  return line;
+}
+
+}  // namespace skein

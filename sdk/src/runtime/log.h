@@ -1,0 +1,37 @@
+// The runtime's log: the last lines, kept until the host takes them. The library prints nothing itself.
+#ifndef SKEIN_RUNTIME_LOG_H_
+#define SKEIN_RUNTIME_LOG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "base/mutex.h"
+
+namespace skein {
+
+struct LogLine {
+  uint32_t severity;  // SKEIN_LOG_*
+  std::string text;
+};
+
+// Threads: any.
+class Log {
+ public:
+  // Keeps a line; the oldest goes when there are kMaxLines.
+  void Add(uint32_t severity, std::string text);
+
+  // The oldest line, taken out if it has at most `max_bytes`; nullopt if there is none. `*taken` says whether it was.
+  std::optional<LogLine> Take(size_t max_bytes, bool* taken);
+
+ private:
+  static constexpr size_t kMaxLines = 1024;
+  Mutex mutex_;
+  std::deque<LogLine> lines_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_RUNTIME_LOG_H_

@@ -1,0 +1,50 @@
+// Counters of one runtime.
+#ifndef SKEIN_RUNTIME_METRICS_H_
+#define SKEIN_RUNTIME_METRICS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "base/mutex.h"
+
+namespace skein {
+
+// A counter for each library that a backend multiplies with. Threads: any.
+class LibraryCounters {
+ public:
+  // A library appears with its first call, also with `count` 0.
+  void Add(absl::string_view library, uint64_t count);
+  std::map<std::string, uint64_t> Values() const;
+
+ private:
+  mutable Mutex mutex_;
+  std::map<std::string, uint64_t> values_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Threads: any.
+struct Metrics {
+  std::atomic<uint64_t> steps{0};
+  std::atomic<uint64_t> step_errors{0};  // steps that failed as a whole
+  std::atomic<uint64_t> step_microseconds{0};
+  std::atomic<uint64_t> prefill_tokens{0};   // known tokens fed
+  std::atomic<uint64_t> decode_tokens{0};    // sampled tokens fed
+  std::atomic<uint64_t> multiplications{0};  // in matrix products, on devices that count them
+  LibraryCounters library_multiplications;   // those of them that were not the backends' own
+  std::atomic<uint64_t> requests_submitted{0};
+  std::atomic<uint64_t> requests_done{0};
+  std::atomic<uint64_t> requests_failed{0};
+  std::atomic<uint64_t> requests_cancelled{0};
+  std::atomic<uint64_t> evals{0};
+  std::atomic<int64_t> streams{0};  // alive
+  std::atomic<int64_t> models{0};   // loaded
+
+  // In the Prometheus text exposition format.
+  std::string Text() const;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_RUNTIME_METRICS_H_

@@ -1,0 +1,98 @@
+#include "runtime/runtime.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "skein/runtime.h"
+
+namespace skein {
+
+Runtime::Runtime(uint32_t num_threads)
+    : services_(num_threads, [this](uint32_t severity, std::string line) { log_.Add(severity, std::move(line)); }) {}
+
+absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options* options, const std::string& library_folder) {
+  const Options defaults(SKEIN_OPTIONS_RUNTIME);
+  if (options == nullptr) options = &defaults;
+  std::shared_ptr<Runtime> runtime(new Runtime(static_cast<uint32_t>(options->Int("threads").value_or(0))));
+  if (options->Int("search").value_or(1) == 0) return runtime;
+
+  std::string folders = options->Text("plugin_path").value_or("");
+  if (const char* environment = std::getenv("SKEIN_PLUGIN_PATH")) absl::StrAppend(&folders, ":", environment);
+  for (const absl::string_view folder : absl::StrSplit(folders, ':', absl::SkipEmpty())) {
+    // A relative folder would mean the current directory, from which nothing is ever loaded.
+    if (folder[0] != '/') {
+      runtime->log_.Add(SKEIN_LOG_WARNING,
+                        absl::StrCat("plugin folder \"", folder, "\" is skipped: expected an absolute path"));
+      continue;
+    }
+    runtime->plugins_.LoadFolder(std::string(folder));
+  }
+  if (!library_folder.empty()) runtime->plugins_.LoadFolder(library_folder + "/skein/plugins-1");
+  for (const PluginRecord& record : runtime->plugins_.records()) {
+    // Of two plugins with one id the first is used: that the second is not is no news.
+    if (record.table == nullptr) {
+      runtime->log_.Add(record.id.empty() ? SKEIN_LOG_WARNING : SKEIN_LOG_INFO,
+                        absl::StrCat("plugin refused: ", record.reason));
+    }
+  }
+  return runtime;
+}
+
+std::vector<DeviceDescription> Runtime::devices() const {
+  std::vector<std::string> problems;
+  return ListDevices(plugins_, problems);
+}
+
+absl::StatusOr<std::shared_ptr<Device>> Runtime::OpenDevice(const DeviceDescription& description) {
+  const MutexLock lock(devices_mutex_);
+  open_devices_.erase(std::remove_if(open_devices_.begin(), open_devices_.end(),
+                                     [](const std::weak_ptr<Device>& device) { return device.expired(); }),
+                      open_devices_.end());
+  for (const std::weak_ptr<Device>& weak : open_devices_) {
+    std::shared_ptr<Device> device = weak.lock();
+    if (device != nullptr && device->description().plugin.table == description.plugin.table &&
+        device->description().index == description.index) {
+      return device;
+    }
+  }
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Device> device, Device::Open(host(), description));
+  open_devices_.push_back(device);
+  return device;
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadTokenizer(const std::string& path,
+                                                                        const std::string& kind) {
+  if (path == "bytes") return Tokenizer::Create(plugins_.tokenizers(), host(), "bytes", {}, path);
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer = LoadVocabulary(path, kind);
+  // What no tokenizer plugin recognises, or is a folder, may be a model.
+  if (!kind.empty() || !absl::IsInvalidArgument(tokenizer.status())) return tokenizer;
+  const absl::StatusOr<std::unique_ptr<ModelFile>> model = ModelFile::Open(plugins_, host(), path, FileAccess::kMap);
+  if (absl::IsInvalidArgument(model.status())) return tokenizer;
+  SKEIN_RETURN_IF_ERROR(model.status());
+  SKEIN_ASSIGN_OR_RETURN(tokenizer, EmbeddedTokenizer(**model));
+  if (*tokenizer == nullptr) {
+    return absl::NotFoundError(
+        absl::StrCat(path, ": the model has no vocabulary of its own; expected a vocabulary file"));
+  }
+  return tokenizer;
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadVocabulary(const std::string& path,
+                                                                         const std::string& kind) {
+  // Mapped, because it may turn out to be a model of any size; probing and building read it once.
+  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
+  return Tokenizer::Create(plugins_.tokenizers(), host(), kind, file->bytes(), path);
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::EmbeddedTokenizer(const ModelFile& file) {
+  const std::string& kind = file.metadata().tokenizer_kind;
+  if (kind.empty()) return std::shared_ptr<const Tokenizer>();
+  return Tokenizer::Create(plugins_.tokenizers(), host(), kind, file.vocabulary(), file.path());
+}
+
+}  // namespace skein

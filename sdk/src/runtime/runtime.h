@@ -1,0 +1,63 @@
+// The runtime: what all models of it share. Plugins, devices, the oneTBB arena, log, metrics.
+#ifndef SKEIN_RUNTIME_RUNTIME_H_
+#define SKEIN_RUNTIME_RUNTIME_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "base/progress.h"
+#include "model/model_file.h"
+#include "plugin/backend.h"
+#include "plugin/host_services.h"
+#include "plugin/registry.h"
+#include "runtime/log.h"
+#include "runtime/metrics.h"
+#include "runtime/options.h"
+#include "tokenizer/tokenizer.h"
+
+namespace skein {
+
+// Threads: any. Everything made from a runtime holds a reference to it.
+class Runtime {
+ public:
+  // `library_folder` is where libskein lies: the folder skein/plugins-1 beside it is searched last.
+  static absl::StatusOr<std::shared_ptr<Runtime>> Create(const Options* options, const std::string& library_folder);
+
+  const skein_host& host() const { return services_.host(); }
+  HostServices& services() { return services_; }
+  PluginRegistry& plugins() { return plugins_; }
+  Log& log() { return log_; }
+  Metrics& metrics() { return metrics_; }
+  Progress& progress() { return progress_; }
+
+  // What the loaded backends offer, the preferred first.
+  std::vector<DeviceDescription> devices() const;
+  // An open device, shared by the models on it.
+  absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const DeviceDescription& description);
+
+  // The tokenizer of a vocabulary file, of a model file that has one embedded, or of `path` "bytes", which needs none.
+  // `kind` "": by content. INVALID_ARGUMENT: neither a vocabulary that a tokenizer plugin recognises nor a model file.
+  // NOT_FOUND: no such file, or a model without a vocabulary.
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& path, const std::string& kind);
+  // The tokenizer of the vocabulary in a model file; nullptr if it has none.
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> EmbeddedTokenizer(const ModelFile& file);
+
+ private:
+  explicit Runtime(uint32_t num_threads);
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadVocabulary(const std::string& path, const std::string& kind);
+
+  Log log_;
+  Metrics metrics_;
+  Progress progress_;
+  HostServices services_;
+  PluginRegistry plugins_;
+  mutable Mutex devices_mutex_;
+  std::vector<std::weak_ptr<Device>> open_devices_ ABSL_GUARDED_BY(devices_mutex_);
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_RUNTIME_RUNTIME_H_

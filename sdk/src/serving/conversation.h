@@ -1,0 +1,34 @@
+// Conversations of a model: its template, messages as a prompt, and what ends an answer. What templates are is in
+// chat/template.h.
+#ifndef SKEIN_SERVING_CONVERSATION_H_
+#define SKEIN_SERVING_CONVERSATION_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "chat/template.h"
+#include "engine/model.h"
+#include "runtime/options.h"
+#include "serving/request.h"
+
+namespace skein {
+
+// The template that a loaded model's file names, or that fits its vocabulary and name. nullptr if none is known.
+const ChatTemplate* FindModelChatTemplate(const Model& model);
+
+// `messages` as the text of a prompt, with the template and think block that `options` (kind SKEIN_OPTIONS_CHAT;
+// nullptr: none set) name, or else the model's. FAILED_PRECONDITION: the model has no template and none is named.
+// INVALID_ARGUMENT: no such template or think block, or a text that is not UTF-8.
+absl::StatusOr<std::string> ChatPrompt(const Model& model, absl::Span<const ChatMessage> messages,
+                                       const Options* options);
+
+// Sets that text as the request's prompt, and adds the template's stops to the request's. The same codes, and those of
+// Request::SetPrompt.
+absl::Status SetChat(Request& request, absl::Span<const ChatMessage> messages, const Options* options);
+
+}  // namespace skein
+
+#endif  // SKEIN_SERVING_CONVERSATION_H_

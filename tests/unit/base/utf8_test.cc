@@ -1,0 +1,33 @@
+#include "base/utf8.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace skein {
+namespace {
+
+TEST(Utf8Test, AcceptsSequencesOfEveryLength) {
+  EXPECT_TRUE(IsUtf8Text(""));
+  EXPECT_TRUE(IsUtf8Text("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\xA6\xA2\n"));
+  EXPECT_TRUE(IsUtf8Text("\xF4\x8F\xBF\xBF"));
+}
+
+TEST(Utf8Test, RefusesWhatIsNoUtf8) {
+  for (const std::string text :
+       {"\x80", "\xC3", "\xC3(", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80",
+        "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xE2\x82"}) {
+    EXPECT_FALSE(IsUtf8Text(text)) << EscapeText(text);
+  }
+}
+
+TEST(Utf8Test, RefusesNul) { EXPECT_FALSE(IsUtf8Text(std::string(1, '\0'))); }
+
+TEST(Utf8Test, EscapesWhatATerminalWouldObey) {
+  EXPECT_EQ(EscapeText("a\x1b[2J\n"), "a\\x1b[2J\\n");
+  EXPECT_EQ(EscapeText("\xC3\xA9"), "\xC3\xA9");
+  EXPECT_EQ(EscapeText("\xC3"), "\\xc3");
+}
+
+}  // namespace
+}  // namespace skein

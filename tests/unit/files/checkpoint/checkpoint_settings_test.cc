@@ -1,0 +1,170 @@
+#include "files/checkpoint/checkpoint_settings.h"
+
+#include <memory>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "model/model_file.h"
+#include "tests/support/tiny_model.h"
+
+namespace skein {
+namespace {
+
+using ::skein::testing::FakeFormat;
+using ::skein::testing::FakeTensor;
+using ::skein::testing::Mixes;
+using ::skein::testing::SerialHost;
+using ::skein::testing::TempFolder;
+using ::skein::testing::TinyBlinkDl;
+using ::skein::testing::TinyFla;
+using ::skein::testing::TinyHuggingFace;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// A checkpoint in a folder of its own, for files beside it.
+class SettingsTest : public ::testing::Test {
+ protected:
+  // The model lives until the next one is opened.
+  absl::StatusOr<const ModelFile*> Open(const std::vector<FakeTensor>& tensors,
+                                        const std::vector<ContainerText>& texts = {}) {
+    model_ = nullptr;
+    format_ = nullptr;
+    format_ = std::make_unique<FakeFormat>(tensors, texts);
+    path_ = folder_.Write("model.fake", format_->contents());
+    auto model = ModelFile::Open(format_->plugins(), SerialHost(), path_, FileAccess::kRead);
+    if (!model.ok()) return model.status();
+    model_ = *std::move(model);
+    return model_.get();
+  }
+  absl::StatusOr<const ModelFile*> OpenFla() { return Open(TinyFla(Mixes::kSplit)); }
+
+  void WriteConfig(const std::string& json) const { folder_.Write("config.json", json); }
+
+  const TempFolder folder_;
+  std::unique_ptr<FakeFormat> format_;
+  std::string path_;
+  std::unique_ptr<ModelFile> model_;
+};
+
+std::string Text(absl::Span<const uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
+
+TEST_F(SettingsTest, WithoutAnythingBesideTheEpsilonsAreTheAuthors) {
+  const auto model = Open(TinyHuggingFace(kV6));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->config().norm_epsilon, 1e-5f);
+  EXPECT_EQ((*model)->config().group_norm_epsilon, 64e-5f);
+  EXPECT_EQ((*model)->metadata().tokenizer_kind, "");
+  EXPECT_EQ((*model)->metadata().name, "model");
+}
+
+TEST_F(SettingsTest, FlaNormalisesHeadsWithTheirSizeTimesTheEpsilon) {
+  const auto without = OpenFla();
+  ASSERT_TRUE(without.ok()) << without.status();
+  EXPECT_FLOAT_EQ((*without)->config().group_norm_epsilon, 4e-5f);
+  WriteConfig(R"({"norm_eps": 1e-6, "hidden_size": 8, "head_dim": 4})");
+  const auto with = OpenFla();
+  ASSERT_TRUE(with.ok()) << with.status();
+  EXPECT_EQ((*with)->config().norm_epsilon, 1e-6f);
+  EXPECT_FLOAT_EQ((*with)->config().group_norm_epsilon, 4e-6f);
+}
+
+TEST_F(SettingsTest, TheEpsilonOfHuggingFaceIsTheLayerNorms) {
+  WriteConfig(R"({"layer_norm_epsilon": 1e-4, "intermediate_size": null, "attention_hidden_size": 12})");
+  const auto model = Open(TinyHuggingFace(kV4));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->config().norm_epsilon, 1e-4f);
+}
+
+TEST_F(SettingsTest, AConfigThatContradictsTheShapesIsRefusedWithBoth) {
+  for (const char* json : {R"({"hidden_size": 16})", R"({"hidden_size": -8})", R"({"hidden_size": 8.5})"}) {
+    WriteConfig(json);
+    const absl::Status status = OpenFla().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << json;
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr("config.json: \"hidden_size\""), HasSubstr("but 8"), HasSubstr("model.fake")));
+  }
+  for (const char* json : {R"({"num_hidden_layers": 3})", R"({"vocab_size": 6})", R"({"intermediate_size": 13})",
+                           R"({"head_dim": 8})", R"({"decay_low_rank_dim": 4})", R"({"v_low_rank_dim": 2})"}) {
+    WriteConfig(json);
+    EXPECT_EQ(OpenFla().status().code(), absl::StatusCode::kInvalidArgument) << json;
+  }
+}
+
+TEST_F(SettingsTest, AnAbsurdEpsilonIsRefused) {
+  for (const char* json :
+       {R"({"norm_eps": 0})", R"({"norm_eps": -1e-5})", R"({"norm_eps": 1})", R"({"norm_eps": 5e30})"}) {
+    WriteConfig(json);
+    const absl::Status status = OpenFla().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << json;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("config.json: \"norm_eps\""));
+  }
+}
+
+TEST_F(SettingsTest, AConfigThatIsNoJsonObjectIsRefused) {
+  for (const char* json : {"", "[1, 2]", "{\"hidden_size\": ", "\xff\xfe"}) {
+    WriteConfig(json);
+    const absl::Status status = OpenFla().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << json;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("config.json: expected a JSON object"));
+  }
+  WriteConfig(std::string(2 << 20, ' '));
+  EXPECT_THAT(std::string(OpenFla().status().message()), HasSubstr("expected at most"));
+}
+
+TEST_F(SettingsTest, OnlyHuggingFacesFilesHaveAConfig) {
+  WriteConfig(R"({"hidden_size": 16})");
+  EXPECT_TRUE(Open(TinyBlinkDl()).ok());
+}
+
+TEST_F(SettingsTest, AVocabularyBesideIsTheModels) {
+  folder_.Write("rwkv_vocab_v20230424.txt", "1 'a' 1\n");
+  const auto world = OpenFla();
+  ASSERT_TRUE(world.ok()) << world.status();
+  EXPECT_EQ((*world)->metadata().tokenizer_kind, "world");
+  EXPECT_EQ(Text((*world)->vocabulary()), "1 'a' 1\n");
+  folder_.Write("tokenizer.json", "{}");
+  const auto bpe = OpenFla();
+  ASSERT_TRUE(bpe.ok()) << bpe.status();
+  EXPECT_EQ((*bpe)->metadata().tokenizer_kind, "bpe");
+  EXPECT_EQ(Text((*bpe)->vocabulary()), "{}");
+  const auto other = Open(TinyBlinkDl());
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ((*other)->metadata().tokenizer_kind, "");
+}
+
+TEST_F(SettingsTest, TheContainerTellsNameVocabularyAndMore) {
+  folder_.Write("tokenizer.json", "{}");
+  const auto model = Open(TinyFla(Mixes::kSplit), {{"skein.name", "Goose"},
+                                                   {"skein.licence", "Apache-2.0"},
+                                                   {"skein.tokenizer.kind", "world"},
+                                                   {"skein.tokenizer.vocabulary", "1 'b' 1\n"},
+                                                   {"skein.end_token", "4"},
+                                                   {"skein.chat_template", "rwkv-world"},
+                                                   {"skein.norm_epsilon", "1e-6"},
+                                                   {"skein.group_norm_epsilon", "0.001"}});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->metadata().name, "Goose");
+  EXPECT_EQ((*model)->metadata().licence, "Apache-2.0");
+  EXPECT_EQ((*model)->metadata().tokenizer_kind, "world");
+  EXPECT_EQ(Text((*model)->vocabulary()), "1 'b' 1\n");
+  EXPECT_EQ((*model)->metadata().end_token, 4u);
+  EXPECT_EQ((*model)->metadata().chat_template, "rwkv-world");
+  EXPECT_EQ((*model)->config().norm_epsilon, 1e-6f);
+  EXPECT_EQ((*model)->config().group_norm_epsilon, 0.001f);
+}
+
+TEST_F(SettingsTest, MetadataThatMakesNoSenseIsRefusedByKey) {
+  const ContainerText cases[] = {
+      {"skein.end_token", "5"},      {"skein.end_token", "-1"},      {"skein.end_token", "x"},
+      {"skein.norm_epsilon", "nan"}, {"skein.norm_epsilon", "0"},    {"skein.norm_epsilon", "small"},
+      {"skein.name", "\xff"},        {"skein.rescale_every", "two"}, {"skein.rescale_every", "-1"},
+  };
+  for (const ContainerText& text : cases) {
+    const absl::Status status = Open(TinyBlinkDl(), {text}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text.key << " " << text.value;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(text.key));
+  }
+}
+
+}  // namespace
+}  // namespace skein

@@ -1,0 +1,39 @@
+#include "runtime/log.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace skein {
+namespace {
+
+TEST(LogTest, GivesLinesInOrder) {
+  Log log;
+  log.Add(1, "first");
+  log.Add(2, "second");
+  bool taken = false;
+  EXPECT_EQ(log.Take(100, &taken)->text, "first");
+  EXPECT_TRUE(taken);
+  EXPECT_EQ(log.Take(100, &taken)->severity, 2u);
+  EXPECT_FALSE(log.Take(100, &taken).has_value());
+}
+
+TEST(LogTest, LineThatDoesNotFitStays) {
+  Log log;
+  log.Add(1, "twelve bytes");
+  bool taken = true;
+  EXPECT_EQ(log.Take(11, &taken)->text, "twelve bytes");
+  EXPECT_FALSE(taken);
+  EXPECT_EQ(log.Take(12, &taken)->text, "twelve bytes");
+  EXPECT_TRUE(taken);
+}
+
+TEST(LogTest, OldestLineGoesWhenFull) {
+  Log log;
+  for (int i = 0; i < 1025; ++i) log.Add(0, std::to_string(i));
+  bool taken;
+  EXPECT_EQ(log.Take(100, &taken)->text, "1");
+}
+
+}  // namespace
+}  // namespace skein
