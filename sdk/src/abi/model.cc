@@ -4,7 +4,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
-#include "engine/engine.h"
+#include "engine/load_model.h"
 #include "files/describe.h"
 #include "runtime/model_tools.h"
 #include "serving/conversation.h"
@@ -20,7 +20,7 @@ skein_status skein_model_load(skein_runtime runtime, const char* path, skein_opt
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_MODEL));
-    SKEIN_ASSIGN_OR_RETURN(auto loaded, Model::Load(object, path, values.get()));
+    SKEIN_ASSIGN_OR_RETURN(auto loaded, LoadModel(object, path, values.get()));
     SKEIN_ASSIGN_OR_RETURN(*model, Wrap<skein_model>(std::move(loaded)));
     return absl::OkStatus();
   });
@@ -43,8 +43,8 @@ skein_status skein_model_get_info(skein_model model, skein_model_info* info, ske
     filled.num_heads = config.num_heads;
     filled.head_size = config.head_size;
     filled.num_parameters = NumParameters(object->file());
-    filled.weights_bytes = object->engine().weights_bytes();
-    filled.embedding_bytes = object->engine().embedding_bytes();
+    filled.weights_bytes = object->weights_bytes();
+    filled.embedding_bytes = object->embedding_bytes();
     filled.num_state_floats = config.StateFloats();
     filled.has_tokenizer = object->tokenizer() != nullptr ? 1 : 0;
     filled.end_token = object->end_token().value_or(SKEIN_NO_TOKEN);

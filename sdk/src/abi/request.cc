@@ -10,6 +10,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "serving/submit.h"
 
 using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
 using namespace skein::abi;  // NOLINT(google-build-using-namespace)
@@ -48,7 +49,7 @@ skein_status skein_queue_poll(skein_queue queue, void* events, uint32_t event_si
       return absl::InvalidArgumentError(absl::StrCat("event_size ", event_size, "; expected sizeof(skein_event)"));
     }
     uint64_t needed_bytes;
-    const std::vector<QueuedEvent> taken = object->Take(capacity, text_capacity, &needed_bytes);
+    const EventList taken = object->Take(capacity, text_capacity, &needed_bytes);
     if (taken.empty() && needed_bytes > 0) {
       *text_bytes = needed_bytes;
       return absl::OutOfRangeError(
@@ -98,7 +99,7 @@ skein_status skein_queue_fd(skein_queue queue, int32_t* fd, skein_error* error) 
 skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn wakeup, void* argument, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(queue));
-    object->SetWakeup(wakeup, argument);
+    object->wakeup().Set(wakeup, argument);
     return absl::OkStatus();
   });
 }
@@ -113,7 +114,7 @@ skein_status skein_queue_submit(skein_queue queue, const skein_request* requests
       if (!request.ok()) return Annotate(request.status(), absl::StrCat("request ", i));
       unwrapped.push_back(*std::move(request));
     }
-    return Request::Submit(unwrapped, object);
+    return Submit(unwrapped, object);
   });
 }
 

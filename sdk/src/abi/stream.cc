@@ -30,7 +30,7 @@ skein_status skein_stream_create(skein_model model, skein_options options, skein
 skein_status skein_stream_release(skein_stream stream, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Release(stream));
-    if (object != nullptr) object->CancelRequest();
+    if (object != nullptr) object->CancelWriter();
     return absl::OkStatus();
   });
 }
@@ -98,7 +98,7 @@ namespace {
 // Through `status`, the last field of the first version of the struct.
 constexpr uint32_t kMinItemBytes = offsetof(skein_eval_item, status) + sizeof(skein_status);
 
-absl::StatusOr<EvalItem> UnwrapItem(const Model& model, const skein_eval_item& item) {
+absl::StatusOr<EvalItem> UnwrapItem(const skein_eval_item& item) {
   EvalItem unwrapped;
   SKEIN_ASSIGN_OR_RETURN(unwrapped.stream, Unwrap(item.stream));
   if (item.num_tokens > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(item.tokens, "tokens"));
@@ -106,7 +106,6 @@ absl::StatusOr<EvalItem> UnwrapItem(const Model& model, const skein_eval_item& i
   unwrapped.tokens = {item.tokens, item.num_tokens};
   unwrapped.output_kind = item.output_kind;
   unwrapped.output = {item.output, item.output_capacity};
-  SKEIN_RETURN_IF_ERROR(CheckEvalItem(model, unwrapped));
   return unwrapped;
 }
 
@@ -123,18 +122,9 @@ skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint
     const auto item_at = [&](uint32_t i) {
       return reinterpret_cast<skein_eval_item*>(static_cast<char*>(items) + uint64_t{i} * item_size);
     };
-    std::vector<absl::Status> statuses(count);
-    std::vector<EvalItem> runnable;
-    std::vector<uint32_t> indices;
-    for (uint32_t i = 0; i < count; ++i) {
-      absl::StatusOr<EvalItem> item = UnwrapItem(*object, *item_at(i));
-      statuses[i] = item.status();
-      if (!item.ok()) continue;
-      runnable.push_back(*std::move(item));
-      indices.push_back(i);
-    }
-    const std::vector<absl::Status> ended = Eval(*object, runnable);
-    for (size_t i = 0; i < ended.size(); ++i) statuses[indices[i]] = ended[i];
+    std::vector<absl::StatusOr<EvalItem>> unwrapped;
+    for (uint32_t i = 0; i < count; ++i) unwrapped.push_back(UnwrapItem(*item_at(i)));
+    const std::vector<absl::Status> statuses = Eval(*object, unwrapped);
     absl::Status first;
     for (uint32_t i = 0; i < count; ++i) {
       item_at(i)->status = statuses[i].raw_code();

@@ -3,6 +3,7 @@
 #ifndef SKEIN_BASE_STATUS_H_
 #define SKEIN_BASE_STATUS_H_
 
+#include <new>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -29,6 +30,15 @@
 // NOLINTEND(bugprone-macro-parentheses)
 
 namespace skein {
+
+// A status with a message, or, if there is no memory for it, without one.
+inline absl::Status MakeStatus(absl::StatusCode code, absl::string_view message) noexcept {
+  try {
+    return absl::Status(code, message);
+  } catch (const std::bad_alloc&) {
+    return absl::Status(code, "");  // needs no memory
+  }
+}
 
 // What a plugin's function returned. A code outside the canonical ones is INTERNAL.
 inline absl::Status FromPlugin(int32_t code, const skein_message& message, absl::string_view plugin_id) {

@@ -105,16 +105,16 @@ absl::StatusOr<Precision> ParsePrecision(absl::string_view type) {
   return absl::InvalidArgumentError(absl::StrCat("type \"", type, "\": expected one of ", known_names));
 }
 
-Segments::Segments(const ModelConfig& config)
+DeviceModel::DeviceModel(const ModelConfig& config)
     : state_floats_per_layer_(config.StateFloats() / config.num_layers), num_carries_(NumCarries(config.generation)) {}
 
-absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
-                                                         absl::Span<const SegmentPlacement> placement,
-                                                         absl::Span<const std::shared_ptr<Device>> devices,
-                                                         const Precision& precision, const SegmentLimits& limits,
-                                                         Progress* progress) {
+absl::StatusOr<std::unique_ptr<DeviceModel>> DeviceModel::Load(const ModelFile& file,
+                                                               absl::Span<const SegmentPlacement> placement,
+                                                               absl::Span<const std::shared_ptr<Device>> devices,
+                                                               const Precision& precision, const SegmentLimits& limits,
+                                                               Progress* progress) {
   const ModelConfig& config = file.config();
-  std::unique_ptr<Segments> segments(new Segments(config));
+  std::unique_ptr<DeviceModel> model(new DeviceModel(config));
   uint64_t total_bytes = 0;
   for (const TensorSpec& tensor : file.tensors()) total_bytes += tensor.size_bytes;
   const ProgressScope scope(progress, "loading", total_bytes);
@@ -156,23 +156,22 @@ absl::StatusOr<std::unique_ptr<Segments>> Segments::Load(const ModelFile& file,
       tensor.size_bytes = data.size_bytes;
       tensor.layout = layout;
       SKEIN_RETURN_IF_ERROR(Annotate(segment->Put(tensor), absl::StrCat("tensor \"", spec.source_name, "\"")));
-      segments->weights_bytes_ += data.size_bytes;
-      if (spec.role == SKEIN_ROLE_EMBEDDING) segments->embedding_bytes_ += data.size_bytes;
+      model->weights_bytes_ += data.size_bytes;
+      if (spec.role == SKEIN_ROLE_EMBEDDING) model->embedding_bytes_ += data.size_bytes;
       scope.Advance(spec.size_bytes);
     }
     SKEIN_RETURN_IF_ERROR(segment->Seal());
-    segments->segments_.push_back(std::move(segment));
+    model->segments_.push_back(std::move(segment));
   }
   if (placement.size() > 1) {
-    for (auto& side : segments->carries_) {
-      for (uint32_t c = 0; c < segments->num_carries_; ++c)
-        side[c].resize(uint64_t{limits.max_tokens} * config.d_model);
+    for (auto& side : model->carries_) {
+      for (uint32_t c = 0; c < model->num_carries_; ++c) side[c].resize(uint64_t{limits.max_tokens} * config.d_model);
     }
   }
-  return segments;
+  return model;
 }
 
-absl::Status Segments::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
+absl::Status DeviceModel::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
   for (skein_step_entry& entry : entries) entry.status = SKEIN_OK;
   for (size_t i = 0; i < segments_.size(); ++i) {
     Segment& segment = *segments_[i];
@@ -203,7 +202,7 @@ absl::Status Segments::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_
   return absl::OkStatus();
 }
 
-std::vector<skein_segment_work> Segments::Work() const {
+std::vector<skein_segment_work> DeviceModel::Work() const {
   std::vector<skein_segment_work> work;
   for (const auto& segment : segments_) {
     absl::StatusOr<skein_segment_work> counted = segment->Work();
@@ -212,12 +211,7 @@ std::vector<skein_segment_work> Segments::Work() const {
   return work;
 }
 
-absl::Status Segments::InitState(uint32_t slot) {
-  for (const auto& segment : segments_) SKEIN_RETURN_IF_ERROR(segment->InitState(slot));
-  return absl::OkStatus();
-}
-
-absl::Status Segments::ExportState(uint32_t slot, absl::Span<float> state) const {
+absl::Status DeviceModel::ExportState(uint32_t slot, absl::Span<float> state) const {
   for (const auto& segment : segments_) {
     const uint64_t first = segment->desc().first_layer * state_floats_per_layer_;
     const uint64_t count = segment->desc().num_layers * state_floats_per_layer_;
@@ -226,7 +220,7 @@ absl::Status Segments::ExportState(uint32_t slot, absl::Span<float> state) const
   return absl::OkStatus();
 }
 
-absl::Status Segments::ImportState(uint32_t slot, absl::Span<const float> state) {
+absl::Status DeviceModel::ImportState(uint32_t slot, absl::Span<const float> state) {
   for (const auto& segment : segments_) {
     const uint64_t first = segment->desc().first_layer * state_floats_per_layer_;
     const uint64_t count = segment->desc().num_layers * state_floats_per_layer_;

@@ -43,16 +43,16 @@ struct SegmentLimits {
 };
 
 // Threads: one at a time.
-class Segments {
+class DeviceModel {
  public:
   // Loads the tensors of `file` to `devices`, which match `placement` one to one. `file` must outlive the result.
   // UNIMPLEMENTED: a device does not run the model or the type. And the codes of ModelFile::ReadTensor and the
   // backends.
-  static absl::StatusOr<std::unique_ptr<Segments>> Load(const ModelFile& file,
-                                                        absl::Span<const SegmentPlacement> placement,
-                                                        absl::Span<const std::shared_ptr<Device>> devices,
-                                                        const Precision& precision, const SegmentLimits& limits,
-                                                        Progress* progress);
+  static absl::StatusOr<std::unique_ptr<DeviceModel>> Load(const ModelFile& file,
+                                                           absl::Span<const SegmentPlacement> placement,
+                                                           absl::Span<const std::shared_ptr<Device>> devices,
+                                                           const Precision& precision, const SegmentLimits& limits,
+                                                           Progress* progress);
 
   // Of all tensors, as the devices got them; and of the embedding alone.
   uint64_t weights_bytes() const { return weights_bytes_; }
@@ -65,14 +65,12 @@ class Segments {
   // What each segment has multiplied so far; zeros where its backend does not say.
   std::vector<skein_segment_work> Work() const;
 
-  // Puts the initial state of the architecture into a slot.
-  absl::Status InitState(uint32_t slot);
   // The state of a slot in canonical layout, all layers.
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
 
  private:
-  explicit Segments(const ModelConfig& config);
+  explicit DeviceModel(const ModelConfig& config);
 
   const uint64_t state_floats_per_layer_;
   const uint32_t num_carries_;  // SKEIN_CARRY_* below it cross a cut in this generation

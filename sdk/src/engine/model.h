@@ -1,4 +1,4 @@
-// A loaded model: its file, its tokenizer, and the engine that runs its streams.
+// A loaded model: its file, its tokenizer, and the engine that runs its streams. How it is loaded is in load_model.h.
 #ifndef SKEIN_ENGINE_MODEL_H_
 #define SKEIN_ENGINE_MODEL_H_
 
@@ -7,68 +7,83 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/engine.h"
 #include "model/model_file.h"
 #include "runtime/metrics.h"
-#include "runtime/options.h"
 #include "runtime/runtime.h"
 #include "state/state_pool.h"
 #include "tokenizer/tokenizer.h"
 
 namespace skein {
 
-class Engine;
+// What a loaded model consists of.
+struct ModelParts {
+  std::shared_ptr<Runtime> runtime;
+  std::shared_ptr<const ModelFile> file;
+  std::shared_ptr<const Tokenizer> tokenizer;  // nullptr if the model has none
+  std::optional<uint32_t> end_token;           // the end of text
+  std::shared_ptr<Engine> engine;
+  StateRef initial_state;        // where streams start; empty: the initial state of the architecture
+  std::string placement;         // as skein_model_info.device
+  std::string type;              // as skein_model_info.type
+  uint64_t weights_bytes = 0;    // as the devices got them
+  uint64_t embedding_bytes = 0;  // of those, the embedding
+  uint32_t max_streams = 0;
+};
 
-// Threads: any. Immutable but for its streams.
+// Threads: any. Immutable but for the number of its streams.
 class Model {
  public:
-  static absl::StatusOr<std::shared_ptr<Model>> Load(std::shared_ptr<Runtime> runtime, const std::string& path,
-                                                     const Options* options);
+  explicit Model(ModelParts parts);
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  const ModelConfig& config() const { return file_->config(); }
-  const ModelMetadata& metadata() const { return file_->metadata(); }
-  const ModelFile& file() const { return *file_; }
-  const std::string& placement() const { return placement_; }
-  const std::string& type() const { return type_; }
-  // nullptr if the model has none.
-  const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
-  // The end of text: as the file says, else 0 where that id has no text of its own.
-  std::optional<uint32_t> end_token() const { return end_token_; }
-  Engine& engine() { return *engine_; }
-  Metrics& metrics() { return runtime_->metrics(); }
-  absl::StatusOr<std::string> Fingerprint() const { return file_->Fingerprint(); }
+  const ModelConfig& config() const { return parts_.file->config(); }
+  const ModelMetadata& metadata() const { return parts_.file->metadata(); }
+  const ModelFile& file() const { return *parts_.file; }
+  const std::string& placement() const { return parts_.placement; }
+  const std::string& type() const { return parts_.type; }
+  uint64_t weights_bytes() const { return parts_.weights_bytes; }
+  uint64_t embedding_bytes() const { return parts_.embedding_bytes; }
+  const std::shared_ptr<const Tokenizer>& tokenizer() const { return parts_.tokenizer; }
+  std::optional<uint32_t> end_token() const { return parts_.end_token; }
+  const StateRef& initial_state() const { return parts_.initial_state; }
+  const std::shared_ptr<Engine>& engine() const { return parts_.engine; }
+  Metrics& metrics() const { return parts_.runtime->metrics(); }
+  absl::StatusOr<std::string> Fingerprint() const { return parts_.file->Fingerprint(); }
 
-  // Where streams start: empty for the initial state of the architecture, else a slot with the state that the file or
-  // the option `state` gives.
-  const StateRef& initial_state() const { return initial_state_; }
-
-  // The state in a file of `time_state` tensors, in canonical layout. The codes of ReadTunedState
-  // (files/tuned_state.h).
+  // The state in a file of `time_state` tensors, in canonical layout. The codes of ReadTunedState (tuned_state.h).
   absl::StatusOr<std::vector<float>> ReadTunedState(const std::string& path) const;
 
-  // Counts the streams that are alive. RESOURCE_EXHAUSTED: there are max_streams.
+ private:
+  friend class StreamSeat;
   absl::Status AddStream();
   void RemoveStream();
 
- private:
-  Model(std::shared_ptr<Runtime> runtime, std::shared_ptr<ModelFile> file);
-
-  const std::shared_ptr<Runtime> runtime_;
-  const std::shared_ptr<ModelFile> file_;
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  std::optional<uint32_t> end_token_;
-  std::shared_ptr<Engine> engine_;
-  StateRef initial_state_;
-  std::string placement_;
-  std::string type_;
-  uint32_t max_streams_ = 0;
+  const ModelParts parts_;
   std::atomic<uint32_t> num_streams_{0};
+};
+
+// A stream's place among the streams that the model may have, and its reference to the model.
+class StreamSeat {
+ public:
+  // RESOURCE_EXHAUSTED: there are max_streams.
+  static absl::StatusOr<StreamSeat> Take(std::shared_ptr<Model> model);
+  StreamSeat(StreamSeat&& other) noexcept = default;
+  StreamSeat& operator=(StreamSeat&&) = delete;
+  ~StreamSeat();
+
+  const std::shared_ptr<Model>& model() const { return model_; }
+
+ private:
+  explicit StreamSeat(std::shared_ptr<Model> model) : model_(std::move(model)) {}
+  std::shared_ptr<Model> model_;
 };
 
 }  // namespace skein

@@ -1,15 +1,24 @@
 #include "engine/stream.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/model.h"
-#include "serving/request.h"
+#include "model/initial_state.h"
 #include "state/snapshot.h"
 
 namespace skein {
+namespace {
+
+std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
+  return snapshot.pending.empty() ? std::nullopt : std::optional(snapshot.pending[0]);
+}
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path) {
   InitialState initial_state;
@@ -25,64 +34,63 @@ absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> mo
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, InitialState initial_state,
                                                     StreamState at) {
-  SKEIN_RETURN_IF_ERROR(model->AddStream());
-  return std::shared_ptr<Stream>(new Stream(std::move(model), std::move(initial_state), std::move(at)));
+  SKEIN_ASSIGN_OR_RETURN(StreamSeat seat, StreamSeat::Take(std::move(model)));
+  return std::shared_ptr<Stream>(new Stream(std::move(seat), std::move(initial_state), std::move(at)));
 }
 
-Stream::Stream(std::shared_ptr<Model> model, InitialState initial_state, StreamState at)
-    : model_(std::move(model)), initial_state_(std::move(initial_state)), at_(std::move(at)) {}
-
-Stream::~Stream() { model_->RemoveStream(); }
+Stream::Stream(StreamSeat seat, InitialState initial_state, StreamState at)
+    : seat_(std::move(seat)), initial_state_(std::move(initial_state)), at_(std::move(at)) {}
 
 StreamState Stream::Committed() const {
   const MutexLock lock(mutex_);
   return at_;
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Add(model_, initial_state_, Committed()); }
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Add(model(), initial_state_, Committed()); }
 
 absl::StatusOr<StateRef> Stream::StartingPoint() const {
-  if (initial_state_ == nullptr) return model_->initial_state();
-  return model_->engine().ImportState(*initial_state_);
+  if (initial_state_ == nullptr) return model()->initial_state();
+  return model()->engine()->ImportState(*initial_state_);
 }
 
 absl::Status Stream::Reset() {
-  SKEIN_RETURN_IF_ERROR(BeginWrite().status());
-  absl::StatusOr<StateRef> state = StartingPoint();
-  if (state.ok()) {
-    StreamState at;
-    at.state = *state;
-    Commit(std::move(at));
-  }
-  EndWrite();
-  return state.status();
+  SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
+  StreamState at;
+  SKEIN_ASSIGN_OR_RETURN(at.state, StartingPoint());
+  right.Commit(std::move(at));
+  return absl::OkStatus();
 }
 
-uint64_t Stream::SnapshotBytes() const { return skein::SnapshotBytes(model_->config().StateFloats()); }
+uint64_t Stream::SnapshotBytes() const { return skein::SnapshotBytes(model()->config().StateFloats()); }
 
-absl::Status Stream::ExportState(absl::Span<float> state) const {
-  return model_->engine().ExportState(Committed().state, state);
+absl::Status Stream::ExportState(absl::Span<float> values) const { return ExportState(Committed().state, values); }
+
+absl::Status Stream::ExportState(const StateRef& state, absl::Span<float> values) const {
+  if (!state.empty()) return model()->engine()->ExportState(state, values);
+  const std::vector<float> fresh = FreshState(model()->config());
+  std::copy(fresh.begin(), fresh.end(), values.begin());
+  return absl::OkStatus();
 }
 
 absl::Status Stream::Snapshot(absl::Span<uint8_t> bytes) const {
   const StreamState at = Committed();
   skein::Snapshot snapshot;
-  SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model_->Fingerprint());
-  snapshot.generation = model_->config().generation;
-  snapshot.variant = model_->config().variant;
+  SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model()->Fingerprint());
+  snapshot.generation = model()->config().generation;
+  snapshot.variant = model()->config().variant;
   snapshot.position = at.position;
   snapshot.sample_index = at.sample_index;
-  snapshot.pending = at.pending;
-  snapshot.state.resize(model_->config().StateFloats());
-  SKEIN_RETURN_IF_ERROR(model_->engine().ExportState(at.state, absl::MakeSpan(snapshot.state)));
+  if (at.pending.has_value()) snapshot.pending.push_back(*at.pending);
+  snapshot.state.resize(model()->config().StateFloats());
+  SKEIN_RETURN_IF_ERROR(ExportState(at.state, absl::MakeSpan(snapshot.state)));
   WriteSnapshot(snapshot, bytes);
   return absl::OkStatus();
 }
 
 absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(bytes, model_->config().StateFloats()));
-  SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model_->Fingerprint());
-  const ModelConfig& config = model_->config();
+  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(bytes, model()->config().StateFloats()));
+  SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model()->Fingerprint());
+  const ModelConfig& config = model()->config();
   if (snapshot.fingerprint != fingerprint || snapshot.generation != config.generation ||
       snapshot.variant != config.variant) {
     ModelConfig source;
@@ -96,46 +104,53 @@ absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
     return absl::DataLossError(
         absl::StrCat("snapshot: pending token ", snapshot.pending[0], "; the vocabulary has ", config.vocab_size));
   }
-  SKEIN_RETURN_IF_ERROR(BeginWrite().status());
-  const absl::StatusOr<StateRef> state = model_->engine().ImportState(snapshot.state);
-  if (state.ok()) Commit({*state, snapshot.position, std::move(snapshot.pending), snapshot.sample_index});
-  EndWrite();
-  return state.status();
+  SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
+  SKEIN_ASSIGN_OR_RETURN(const StateRef state, model()->engine()->ImportState(snapshot.state));
+  right.Commit({state, snapshot.position, PendingToken(snapshot), snapshot.sample_index});
+  return absl::OkStatus();
 }
 
-absl::StatusOr<StreamState> Stream::BeginWrite() {
+absl::StatusOr<WriteRight> Stream::BeginWrite() {
   const MutexLock lock(mutex_);
   if (has_writer_) {
     return absl::FailedPreconditionError("stream: a request or an eval runs on it; expected an idle stream");
   }
   has_writer_ = true;
-  return at_;
+  return WriteRight(shared_from_this());
 }
 
-void Stream::Commit(StreamState at) {
+void Stream::Commit(StreamState at) noexcept {
   // The old place is let go outside the lock: it may hold the last reference to a slot.
   const MutexLock lock(mutex_);
   std::swap(at_, at);
 }
 
-void Stream::EndWrite() {
+void Stream::EndWrite() noexcept {
   const MutexLock lock(mutex_);
   has_writer_ = false;
-  request_.reset();
+  writer_.reset();
 }
 
-void Stream::SetRequest(std::weak_ptr<Request> request) {
+void Stream::SetWriter(std::weak_ptr<Writer> writer) noexcept {
   const MutexLock lock(mutex_);
-  request_ = std::move(request);
+  writer_ = std::move(writer);
 }
 
-void Stream::CancelRequest() {
-  std::shared_ptr<Request> request;
+void Stream::CancelWriter() {
+  std::shared_ptr<Writer> writer;
   {
     const MutexLock lock(mutex_);
-    request = request_.lock();
+    writer = writer_.lock();
   }
-  if (request != nullptr) request->Cancel();
+  if (writer != nullptr) writer->Cancel();
+}
+
+void WriteRight::Commit(StreamState at) noexcept { stream_->Commit(std::move(at)); }
+
+void WriteRight::Release() noexcept {
+  const std::shared_ptr<Stream> stream = std::move(stream_);
+  stream_ = nullptr;
+  if (stream != nullptr) stream->EndWrite();
 }
 
 }  // namespace skein

@@ -5,39 +5,60 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
+#include "engine/model.h"
+#include "engine/stream_state.h"
+#include "engine/writer.h"
 #include "state/state_pool.h"
 
 namespace skein {
 
-class Model;
-class Request;
+class Stream;
 
-// A place in a sequence. Copying it shares the state.
-struct StreamState {
-  StateRef state;                 // empty: the initial state of the architecture
-  uint64_t position = 0;          // tokens that are in the state
-  std::vector<uint32_t> pending;  // sampled and not in the state yet; at most one
-  uint64_t sample_index = 0;      // of the request that ran last
+// The one right to write to a stream. Let go by Release or when it is destroyed.
+class WriteRight {
+ public:
+  WriteRight() = default;
+  WriteRight(WriteRight&& other) noexcept = default;
+  WriteRight& operator=(WriteRight&& other) noexcept {
+    std::swap(stream_, other.stream_);
+    return *this;
+  }
+  ~WriteRight() { Release(); }
+
+  // The stream; nullptr once the right was let go.
+  const std::shared_ptr<Stream>& stream() const { return stream_; }
+
+  // Moves the stream on.
+  void Commit(StreamState at) noexcept;
+
+  // Lets go of the right and of the stream.
+  void Release() noexcept;
+
+ private:
+  friend class Stream;
+  explicit WriteRight(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
+
+  std::shared_ptr<Stream> stream_;
 };
 
 // Threads: any. One writer at a time; see skein/stream.h.
-class Stream {
+class Stream : public std::enable_shared_from_this<Stream> {
  public:
   // A stream at its initial state: the tuned one in the file `state_path`, or the model's if that is "".
   // RESOURCE_EXHAUSTED: the model has as many streams as it may. And the codes of ReadTunedState. With a file it may
   // wait for one step.
   static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path);
-  ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  const std::shared_ptr<Model>& model() const { return model_; }
+  const std::shared_ptr<Model>& model() const { return seat_.model(); }
 
   // The last committed place.
   StreamState Committed() const;
@@ -49,34 +70,37 @@ class Stream {
   uint64_t SnapshotBytes() const;
   absl::Status Snapshot(absl::Span<uint8_t> bytes) const;
   absl::Status Restore(absl::Span<const uint8_t> bytes);
-  absl::Status ExportState(absl::Span<float> state) const;
+  absl::Status ExportState(absl::Span<float> values) const;
 
-  // Makes the caller the one writer and gives where the stream stands. FAILED_PRECONDITION: there is one.
-  absl::StatusOr<StreamState> BeginWrite();
-  // By the writer: moves the stream on.
-  void Commit(StreamState at);
-  void EndWrite();
+  // Makes the caller the one writer. FAILED_PRECONDITION: there is one.
+  absl::StatusOr<WriteRight> BeginWrite();
 
-  // The request that runs on the stream, to be cancelled with it.
-  void SetRequest(std::weak_ptr<Request> request);
-  void CancelRequest();
+  // Names the writer, which is cancelled with the stream. By the holder of the right.
+  void SetWriter(std::weak_ptr<Writer> writer) noexcept;
+  // Asks the writer to end, if there is one with a name.
+  void CancelWriter();
 
  private:
+  friend class WriteRight;
+
   // The values of a tuned initial state, shared with the forks. Kept on the host, so that a stream that has moved on
   // holds no slot for it. nullptr: the stream starts where the model says.
   using InitialState = std::shared_ptr<const std::vector<float>>;
 
   static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, InitialState initial_state,
                                                      StreamState at);
-  Stream(std::shared_ptr<Model> model, InitialState initial_state, StreamState at);
+  Stream(StreamSeat seat, InitialState initial_state, StreamState at);
   absl::StatusOr<StateRef> StartingPoint() const;
+  absl::Status ExportState(const StateRef& state, absl::Span<float> values) const;
+  void Commit(StreamState at) noexcept;
+  void EndWrite() noexcept;
 
-  const std::shared_ptr<Model> model_;
+  const StreamSeat seat_;
   const InitialState initial_state_;
   mutable Mutex mutex_;
   StreamState at_ ABSL_GUARDED_BY(mutex_);
   bool has_writer_ ABSL_GUARDED_BY(mutex_) = false;
-  std::weak_ptr<Request> request_ ABSL_GUARDED_BY(mutex_);
+  std::weak_ptr<Writer> writer_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace skein

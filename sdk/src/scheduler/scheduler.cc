@@ -1,43 +1,81 @@
 #include "scheduler/scheduler.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace skein {
+namespace {
 
-std::vector<Share> Scheduler::Plan(absl::Span<const Candidate> candidates) {
-  std::vector<Share> shares;
-  const uint32_t num_candidates = static_cast<uint32_t>(candidates.size());
-  if (num_candidates == 0) return shares;
-  const uint32_t start = turn_ % num_candidates;
-  uint32_t tokens_left = limits_.max_tokens;
-  const auto room = [&] { return tokens_left > 0 && shares.size() < limits_.max_entries; };
+// Tokens of a crowded step that prompts get, if the step has twice as many.
+constexpr uint64_t kPromptTokens = 16;
 
-  std::vector<uint32_t> prefills;
-  for (uint32_t i = 0; i < num_candidates; ++i) {
-    const uint32_t candidate = (start + i) % num_candidates;
-    if (!candidates[candidate].decodes) {
-      prefills.push_back(candidate);
-    } else if (room()) {
-      shares.push_back({candidate, 1});
-      --tokens_left;
-    }
+}  // namespace
+
+Scheduler::Scheduler(StepLimits limits, uint32_t max_candidates) : limits_(limits) {
+  decodes_.reserve(max_candidates);
+  prompts_.reserve(max_candidates);
+  shares_.reserve(max_candidates);
+}
+
+absl::Span<const Share> Scheduler::Plan(absl::Span<const Candidate> candidates, uint32_t max_shares) {
+  Room room = {std::min<uint64_t>(limits_.max_entries, max_shares), limits_.max_tokens};
+  SortByTurn(candidates, room);
+  shares_.clear();
+  ShareAmongDecodes(KeptForPrompts(candidates, room), room);
+  ShareAmongPrompts(candidates, room);
+  FillUp(candidates, room);
+  return shares_;
+}
+
+void Scheduler::SortByTurn(absl::Span<const Candidate> candidates, Room room) {
+  decodes_.clear();
+  prompts_.clear();
+  for (uint32_t i = 0; i < candidates.size(); ++i) (candidates[i].decodes ? decodes_ : prompts_).push_back(i);
+  const auto comes_first = [candidates](uint32_t a, uint32_t b) {
+    return std::tie(candidates[a].last_step, candidates[a].id) < std::tie(candidates[b].last_step, candidates[b].id);
+  };
+  std::sort(decodes_.begin(), decodes_.end(), comes_first);
+  std::sort(prompts_.begin(), prompts_.end(), comes_first);
+  // A step of one stream cannot be divided among the two kinds: the turn decides.
+  if (!decodes_.empty() && !prompts_.empty() && std::min(room.entries, room.tokens) == 1) {
+    (comes_first(decodes_[0], prompts_[0]) ? prompts_ : decodes_).clear();
   }
-  // Equal shares of what is left; who needs less leaves the rest to those after.
-  for (size_t i = 0; i < prefills.size() && room(); ++i) {
-    const uint64_t waiting = std::min<uint64_t>(prefills.size() - i, limits_.max_entries - shares.size());
-    const uint64_t fair = std::max<uint64_t>(1, tokens_left / waiting);
-    const uint64_t take = std::min(candidates[prefills[i]].num_tokens, fair);
-    shares.push_back({prefills[i], static_cast<uint32_t>(take)});
-    tokens_left -= static_cast<uint32_t>(take);
+}
+
+Scheduler::Room Scheduler::KeptForPrompts(absl::Span<const Candidate> candidates, Room room) const {
+  if (prompts_.empty()) return {};
+  uint64_t wanted = 0;
+  for (const uint32_t prompt : prompts_) wanted += std::min(candidates[prompt].num_tokens, kPromptTokens);
+  return {std::min<uint64_t>(room.entries / 2, 1), std::min({room.tokens / 2, kPromptTokens, wanted})};
+}
+
+void Scheduler::ShareAmongDecodes(Room kept, Room& room) {
+  for (const uint32_t candidate : decodes_) {
+    if (room.entries == kept.entries || room.tokens == kept.tokens) return;
+    shares_.push_back({candidate, 1});
+    --room.entries;
+    --room.tokens;
   }
-  // A prompt that was cut short while room remained takes the rest, first come first served.
-  for (Share& share : shares) {
-    const uint64_t more = std::min<uint64_t>(candidates[share.candidate].num_tokens - share.num_tokens, tokens_left);
+}
+
+void Scheduler::ShareAmongPrompts(absl::Span<const Candidate> candidates, Room& room) {
+  for (size_t i = 0; i < prompts_.size() && room.entries > 0 && room.tokens > 0; ++i) {
+    // A prompt that needs less than its share leaves the rest to those after it.
+    const uint64_t num_waiting = std::min<uint64_t>(prompts_.size() - i, room.entries);
+    const uint64_t fair = std::max<uint64_t>(1, room.tokens / num_waiting);
+    const uint64_t take = std::min(candidates[prompts_[i]].num_tokens, fair);
+    shares_.push_back({prompts_[i], static_cast<uint32_t>(take)});
+    --room.entries;
+    room.tokens -= take;
+  }
+}
+
+void Scheduler::FillUp(absl::Span<const Candidate> candidates, Room& room) {
+  for (Share& share : shares_) {
+    const uint64_t more = std::min<uint64_t>(candidates[share.candidate].num_tokens - share.num_tokens, room.tokens);
     share.num_tokens += static_cast<uint32_t>(more);
-    tokens_left -= static_cast<uint32_t>(more);
+    room.tokens -= more;
   }
-  turn_ = shares.size() < num_candidates ? start + static_cast<uint32_t>(shares.size()) : 0;
-  return shares;
 }
 
 }  // namespace skein

@@ -1,7 +1,10 @@
-// Which tokens of which streams make up the next step. Policy over counts: knows neither text nor tensors.
+// Which tokens of which streams make up the next step. Policy over counts: it knows neither text nor tensors.
 //
-// The policy of this version: every stream that decodes is in the step; what is left of the token budget goes to
-// streams that read a prompt, in turn, in equal shares.
+// The policy of this version:
+// - Every stream that decodes is in the step, if the step has room for all of them. What is left of the tokens goes to
+//   streams that read a prompt, in equal shares.
+// - If the step has no room for all, the streams take turns: the one whose last step is longest ago comes first. A part
+//   of the step is kept for prompts, so that neither kind of stream waits for ever.
 #ifndef SKEIN_SCHEDULER_SCHEDULER_H_
 #define SKEIN_SCHEDULER_SCHEDULER_H_
 
@@ -20,6 +23,8 @@ struct StepLimits {
 
 // A stream that has tokens to feed.
 struct Candidate {
+  uint64_t id = 0;          // of the job: earlier jobs have smaller ids
+  uint64_t last_step = 0;   // number of the last step that it was in; 0 if it was in none
   uint64_t num_tokens = 0;  // known and not fed yet; at least 1
   bool decodes = false;     // its one token was sampled: someone reads along
 };
@@ -30,18 +35,34 @@ struct Share {
   uint32_t num_tokens = 0;  // at least 1
 };
 
-// Threads: one at a time.
+// Plans depend on the candidates alone, not on earlier calls. Threads: one at a time.
 class Scheduler {
  public:
-  explicit Scheduler(StepLimits limits) : limits_(limits) {}
+  // Plans for at most `max_candidates` candidates allocate nothing.
+  Scheduler(StepLimits limits, uint32_t max_candidates);
 
-  // Plans the next step over `candidates`, which keep their order from call to call. At least one share unless there is
-  // no candidate; no candidate twice. Streams that did not get in come first the next time.
-  std::vector<Share> Plan(absl::Span<const Candidate> candidates);
+  // Plans the next step over `candidates`, of which at most `max_shares` get in: as many as there are slots to write.
+  // At least one share unless there is no candidate or `max_shares` is 0; no candidate twice. The result is valid until
+  // the next call.
+  absl::Span<const Share> Plan(absl::Span<const Candidate> candidates, uint32_t max_shares);
 
  private:
+  // What is left of the step that is being planned.
+  struct Room {
+    uint64_t entries = 0;
+    uint64_t tokens = 0;
+  };
+
+  void SortByTurn(absl::Span<const Candidate> candidates, Room room);
+  Room KeptForPrompts(absl::Span<const Candidate> candidates, Room room) const;
+  void ShareAmongDecodes(Room kept, Room& room);
+  void ShareAmongPrompts(absl::Span<const Candidate> candidates, Room& room);
+  void FillUp(absl::Span<const Candidate> candidates, Room& room);
+
   const StepLimits limits_;
-  uint32_t turn_ = 0;  // where the next step starts, so that all get in when there are more streams than entries
+  std::vector<uint32_t> decodes_;  // indices of candidates, the one whose turn it is first
+  std::vector<uint32_t> prompts_;
+  std::vector<Share> shares_;
 };
 
 }  // namespace skein

@@ -1,11 +1,11 @@
 #include "serving/completion.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "engine/model.h"
 
 namespace skein {
 namespace {
@@ -30,160 +30,164 @@ SamplingParams ResolveSampling(const RequestSpec& spec, const SamplingDefaults& 
   return params;
 }
 
+// The tokens at which an answer ends, but for those that the request names.
+std::vector<uint32_t> StopTokensOf(const Model& model, bool stop_at_end) {
+  std::vector<uint32_t> tokens = model.metadata().stop_tokens;
+  if (stop_at_end && model.end_token().has_value()) tokens.push_back(*model.end_token());
+  return tokens;
+}
+
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Generation>> Generation::Create(std::shared_ptr<Request> request,
+absl::StatusOr<std::shared_ptr<Completion>> Completion::Create(std::shared_ptr<Request> request,
                                                                std::shared_ptr<CompletionQueue> queue,
-                                                               const RequestSpec& spec, StreamState at) {
+                                                               const RequestSpec& spec, WriteRight right) {
   const Model& model = *request->stream()->model();
-  if (spec.prompt.empty() && at.pending.empty()) {
-    return absl::FailedPreconditionError(
-        "request: the prompt is empty and the stream has no sampled token to continue from; expected at least one "
-        "token");
-  }
+  StreamState at = right.stream()->Committed();
   SamplingParams params = ResolveSampling(spec, model.metadata().sampling, at.sample_index);
   SKEIN_RETURN_IF_ERROR(ValidateSamplingParams(params, model.config().vocab_size));
   SKEIN_ASSIGN_OR_RETURN(StopMatcher stops, StopMatcher::Create(spec.stop_texts));
   at.sample_index = params.sample_index;
-  return std::shared_ptr<Generation>(
-      new Generation(std::move(request), std::move(queue), spec, std::move(params), std::move(stops), std::move(at)));
+  Feed feed = Feed::Start(std::move(at), spec.prompt);
+  if (feed.tokens.empty()) {
+    return absl::FailedPreconditionError(
+        "request: the prompt is empty and the stream has no sampled token to continue from; expected at least one "
+        "token");
+  }
+  return std::shared_ptr<Completion>(new Completion(std::move(request), std::move(queue), spec, std::move(params),
+                                                    std::move(stops), std::move(right), std::move(feed)));
 }
 
-Generation::Generation(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
-                       const RequestSpec& spec, SamplingParams params, StopMatcher stops, StreamState at)
-    : Job(request->stream(), std::move(at)),
-      request_(std::move(request)),
+Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
+                       const RequestSpec& spec, SamplingParams params, StopMatcher stops, WriteRight right, Feed feed)
+    : request_(std::move(request)),
       queue_(std::move(queue)),
+      right_(std::move(right)),
+      feed_(std::move(feed)),
       user_data_(spec.user_data),
       max_tokens_(static_cast<uint64_t>(spec.options.Int("max_tokens").value_or(256))),
-      stop_tokens_(spec.stop_tokens),
+      stop_tokens_(StopTokensOf(model(), spec.options.Int("stop_at_end").value_or(1) != 0)),
       sampler_(std::move(params)),
-      stops_(std::move(stops)),
-      logits_(stream_->model()->config().vocab_size) {
-  const Model& model = *stream_->model();
-  if (spec.options.Int("stop_at_end").value_or(1) != 0 && model.end_token().has_value()) {
-    stop_tokens_.push_back(*model.end_token());
-  }
-  const std::vector<uint32_t>& more = model.metadata().stop_tokens;
-  stop_tokens_.insert(stop_tokens_.end(), more.begin(), more.end());
-  tokens_ = std::move(at_.pending);
-  at_.pending.clear();
-  tokens_.insert(tokens_.end(), spec.prompt.begin(), spec.prompt.end());
+      tail_(std::move(stops)),
+      logits_(model().config().vocab_size),
+      terminal_(1) {
+  stop_tokens_.insert(stop_tokens_.end(), spec.stop_tokens.begin(), spec.stop_tokens.end());
 }
 
-Job::Readiness Generation::Poll() {
-  if (ended_) return Readiness::kEnded;
-  if (request_->cancelled()) {
-    ++stream_->model()->metrics().requests_cancelled;
-    End(NewEvent(SKEIN_EVENT_CANCELLED), "");
+Job::Readiness Completion::Poll() noexcept {
+  if (terminal_.empty()) return Readiness::kEnded;
+  if (request_->is_cancelled() || queue_->is_closed()) {
+    EndCancelled();
     return Readiness::kEnded;
   }
-  return request_->AtWindow() ? Readiness::kWaiting : Readiness::kReady;
+  return request_->window().IsFull() ? Readiness::kWaiting : Readiness::kReady;
 }
 
-void Generation::Fail(const absl::Status& status) {
-  if (ended_) return;
-  Metrics& metrics = stream_->model()->metrics();
-  if (absl::IsCancelled(status)) {
-    ++metrics.requests_cancelled;
-    End(NewEvent(SKEIN_EVENT_CANCELLED), "");
-    return;
-  }
-  ++metrics.requests_failed;
-  QueuedEvent event = NewEvent(SKEIN_EVENT_ERROR);
-  event.event.status = status.raw_code();
-  End(std::move(event), std::string(status.message()));
-}
-
-void Generation::RequestOutput(uint32_t num_tokens, skein_step_entry& entry) {
-  if (num_tokens < num_waiting()) return;
+void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
+  if (num_tokens < feed_.num_waiting()) return;
   entry.output = SKEIN_STEP_LOGITS;
   entry.output_start = num_tokens - 1;
   entry.output_rows = logits_.data();
 }
 
-void Generation::Advance(uint32_t num_tokens, StateRef written) {
-  if (!decodes_) num_prompt_tokens_ += num_tokens;
-  Job::Advance(num_tokens, std::move(written));
+void Completion::Advance(uint32_t num_tokens, StateRef written) {
+  if (!feed_.decodes) num_prompt_tokens_ += num_tokens;
+  feed_.Advance(num_tokens, std::move(written));
+  right_.Commit(feed_.at);
+  if (feed_.num_waiting() > 0) return;
+  const absl::StatusOr<uint32_t> token = sampler_.Sample(logits_, feed_.at.position, scratch_);
+  if (!token.ok()) {
+    Fail(token.status());
+  } else if (IsStopToken(*token)) {
+    EndDone(SKEIN_REASON_STOP_TOKEN);
+  } else {
+    Accept(*token);
+    if (tail_.is_stopped()) {
+      EndDone(SKEIN_REASON_STOP_TEXT);
+    } else if (num_generated_ == max_tokens_) {
+      EndDone(SKEIN_REASON_LENGTH);
+    }
+  }
 }
 
-void Generation::AfterStep() {
-  if (num_waiting() > 0) {
-    stream_->Commit(at_);
-    return;
-  }
-  const absl::StatusOr<uint32_t> sampled = sampler_.Sample(logits_, at_.position, scratch_);
-  if (!sampled.ok()) {
-    stream_->Commit(at_);
-    Fail(sampled.status());
-    return;
-  }
-  const uint32_t token = *sampled;
-  if (IsStopToken(token)) {
-    stream_->Commit(at_);
-    ++stream_->model()->metrics().requests_done;
-    QueuedEvent done = NewEvent(SKEIN_EVENT_DONE);
-    done.event.reason = SKEIN_REASON_STOP_TOKEN;
-    std::string rest = utf8_.Push(stops_.Flush());
-    rest += utf8_.Flush();
-    End(std::move(done), std::move(rest));
-    return;
-  }
+void Completion::Accept(uint32_t token) {
+  // What may run out of memory comes first: the stream then stands in front of this token, which nobody has seen.
   sampler_.Accept(token);
-  ++num_generated_;
-  tokens_.assign(1, token);
-  num_fed_ = 0;
-  decodes_ = true;
-  StreamState committed = at_;
-  committed.pending.assign(1, token);
-  stream_->Commit(std::move(committed));
+  EventList events(1);
+  events.front().text = TextOf(token);
+  StreamState committed = feed_.at;
+  committed.pending = token;
 
-  std::vector<QueuedEvent> events(1, NewEvent(SKEIN_EVENT_TOKEN));
-  events[0].event.token = token;
-  events[0].text = TextOf(token);
-  request_->OnPushed();
-  if (stops_.matched() || num_generated_ == max_tokens_) {
-    ++stream_->model()->metrics().requests_done;
-    QueuedEvent done = NewEvent(SKEIN_EVENT_DONE);
-    done.event.reason = stops_.matched() ? SKEIN_REASON_STOP_TEXT : SKEIN_REASON_LENGTH;
-    std::string rest = utf8_.Push(stops_.Flush());
-    rest += utf8_.Flush();
-    End(std::move(done), std::move(rest), std::move(events));
-    return;
-  }
-  queue_->Push(std::move(events));
+  ++num_generated_;
+  feed_.GoOnWith(token);
+  right_.Commit(std::move(committed));
+  events.front().event = NewEvent(SKEIN_EVENT_TOKEN);
+  events.front().event.token = token;
+  events.front().delivery = request_;
+  request_->window().OnPushed();
+  queue_->Push(events);
 }
 
-bool Generation::IsStopToken(uint32_t token) const {
+bool Completion::IsStopToken(uint32_t token) const {
   return std::find(stop_tokens_.begin(), stop_tokens_.end(), token) != stop_tokens_.end();
 }
 
-std::string Generation::TextOf(uint32_t token) {
-  const std::shared_ptr<const Tokenizer>& tokenizer = stream_->model()->tokenizer();
+std::string Completion::TextOf(uint32_t token) {
+  const std::shared_ptr<const Tokenizer>& tokenizer = model().tokenizer();
   // A model may have more rows than its vocabulary has words.
   if (tokenizer == nullptr || token >= tokenizer->vocab_size()) return "";
   const absl::StatusOr<std::string> bytes = tokenizer->Decode({&token, 1});
-  return bytes.ok() ? utf8_.Push(stops_.Push(*bytes)) : "";
+  return bytes.ok() ? tail_.Push(*bytes) : "";
 }
 
-QueuedEvent Generation::NewEvent(uint32_t kind) const {
-  QueuedEvent event = {{}, "", request_};
-  event.event.kind = kind;
-  event.event.request = request_->handle();
-  event.event.user_data = user_data_;
-  event.event.num_prompt_tokens = num_prompt_tokens_;
-  event.event.num_tokens = num_generated_;
-  event.event.position = at_.position;
+skein_event Completion::NewEvent(uint32_t kind) const {
+  skein_event event = {};
+  event.kind = kind;
+  event.request = request_->handle();
+  event.user_data = user_data_;
+  event.num_prompt_tokens = num_prompt_tokens_;
+  event.num_tokens = num_generated_;
+  event.position = feed_.at.position;
   return event;
 }
 
-void Generation::End(QueuedEvent terminal, std::string text, std::vector<QueuedEvent> before) {
-  ended_ = true;
-  LeaveStream();
+void Completion::Fail(const absl::Status& status) noexcept {
+  if (terminal_.empty()) return;
+  if (absl::IsCancelled(status)) {
+    EndCancelled();
+    return;
+  }
+  ++model().metrics().requests_failed;
+  skein_event event = NewEvent(SKEIN_EVENT_ERROR);
+  event.status = status.raw_code();
+  try {
+    terminal_.front().text = std::string(status.message());
+  } catch (const std::bad_alloc&) {  // the code has to do
+  }
+  End(event);
+}
+
+void Completion::EndDone(uint32_t reason) {
+  terminal_.front().text = tail_.Flush();
+  ++model().metrics().requests_done;
+  skein_event event = NewEvent(SKEIN_EVENT_DONE);
+  event.reason = reason;
+  End(event);
+}
+
+void Completion::EndCancelled() noexcept {
+  ++model().metrics().requests_cancelled;
+  End(NewEvent(SKEIN_EVENT_CANCELLED));
+}
+
+void Completion::End(skein_event terminal) noexcept {
+  EventList events;
+  events.swap(terminal_);
+  events.front().event = terminal;
+  // The stream is free for its next writer before anyone can learn that this one ended.
+  right_.Release();
   request_.reset();
-  terminal.text = std::move(text);
-  before.push_back(std::move(terminal));
-  queue_->Push(std::move(before));
+  queue_->Push(events);
 }
 
 }  // namespace skein

@@ -9,53 +9,63 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/feed.h"
 #include "engine/job.h"
+#include "engine/model.h"
+#include "engine/stream.h"
 #include "sampling/sampler.h"
 #include "serving/completion_queue.h"
 #include "serving/request.h"
-#include "tokenizer/stop_matcher.h"
-#include "tokenizer/utf8_stream.h"
+#include "tokenizer/text_tail.h"
 
 namespace skein {
 
-class Generation : public Job {
+class Completion final : public Job {
  public:
-  // INVALID_ARGUMENT: the options do not make sampling parameters. FAILED_PRECONDITION: no token to start from. `at` is
-  // where the stream stands; the caller has the right to write to it, and keeps it if this fails.
-  static absl::StatusOr<std::shared_ptr<Generation>> Create(std::shared_ptr<Request> request,
+  // INVALID_ARGUMENT: the options do not make sampling parameters. FAILED_PRECONDITION: no token to start from. `right`
+  // is that to write to the request's stream.
+  static absl::StatusOr<std::shared_ptr<Completion>> Create(std::shared_ptr<Request> request,
                                                             std::shared_ptr<CompletionQueue> queue,
-                                                            const RequestSpec& spec, StreamState at);
+                                                            const RequestSpec& spec, WriteRight right);
 
-  Readiness Poll() override;
-  void Fail(const absl::Status& status) override;
-  void RequestOutput(uint32_t num_tokens, skein_step_entry& entry) override;
+  Readiness Poll() noexcept override;
+  const Feed& feed() const override { return feed_; }
+  void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;
-  void AfterStep() override;
+  void Fail(const absl::Status& status) noexcept override;
 
  private:
-  Generation(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
-             SamplingParams params, StopMatcher stops, StreamState at);
+  Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
+             SamplingParams params, StopMatcher stops, WriteRight right, Feed feed);
 
+  const Model& model() const { return *right_.stream()->model(); }
   bool IsStopToken(uint32_t token) const;
+  // Makes `token` part of the output: what follows is told in this order.
+  void Accept(uint32_t token);
   // What can be shown now that `token` was sampled.
   std::string TextOf(uint32_t token);
-  QueuedEvent NewEvent(uint32_t kind) const;
-  // Ends with a terminal event whose text is `text`.
-  void End(QueuedEvent terminal, std::string text, std::vector<QueuedEvent> before = {});
+  skein_event NewEvent(uint32_t kind) const;
+
+  // Ends, with the text that was held back.
+  void EndDone(uint32_t reason);
+  void EndCancelled() noexcept;
+  // Ends with the terminal event, for which there is room from the start.
+  void End(skein_event terminal) noexcept;
 
   std::shared_ptr<Request> request_;  // empty once it has ended
   const std::shared_ptr<CompletionQueue> queue_;
+  WriteRight right_;
+  Feed feed_;
   const uint64_t user_data_;
   const uint64_t max_tokens_;
   std::vector<uint32_t> stop_tokens_;
   Sampler sampler_;
   SamplingScratch scratch_;
-  StopMatcher stops_;
-  Utf8Stream utf8_;
+  TextTail tail_;
   std::vector<float> logits_;
   uint64_t num_prompt_tokens_ = 0;  // fed so far
   uint64_t num_generated_ = 0;
-  bool ended_ = false;
+  EventList terminal_;  // one event; empty once it has ended
 };
 
 }  // namespace skein

@@ -10,7 +10,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "serving/request.h"
 
 namespace skein {
 
@@ -24,42 +23,42 @@ absl::StatusOr<std::shared_ptr<CompletionQueue>> CompletionQueue::Create() {
 
 CompletionQueue::~CompletionQueue() { close(fd_); }
 
-bool CompletionQueue::Attach(const std::shared_ptr<Request>& request) {
+void CompletionQueue::Attach(const std::shared_ptr<Engine>& engine) {
   const MutexLock lock(mutex_);
-  if (closed_) return false;
-  requests_.erase(std::remove_if(requests_.begin(), requests_.end(),
-                                 [](const std::weak_ptr<Request>& weak) { return weak.expired(); }),
-                  requests_.end());
-  requests_.push_back(request);
-  return true;
+  const auto is_gone = [](const std::weak_ptr<Engine>& known) { return known.expired(); };
+  engines_.erase(std::remove_if(engines_.begin(), engines_.end(), is_gone), engines_.end());
+  const auto is_it = [&engine](const std::weak_ptr<Engine>& known) { return known.lock() == engine; };
+  if (std::none_of(engines_.begin(), engines_.end(), is_it)) engines_.push_back(engine);
 }
 
 void CompletionQueue::SetReadable(bool readable) {
-  if (readable == readable_) return;
-  readable_ = readable;
+  if (readable == is_readable_) return;
+  is_readable_ = readable;
   // Neither can fail: the counter is 0 before a write of 1, and 1 before a read.
   uint64_t one = 1;
   [[maybe_unused]] const ssize_t done = readable ? write(fd_, &one, sizeof(one)) : read(fd_, &one, sizeof(one));
 }
 
-void CompletionQueue::Push(std::vector<QueuedEvent> events) {
+void CompletionQueue::Push(EventList& events) noexcept {
   if (events.empty()) return;
-  bool was_empty;
+  EventList dropped;  // destroyed outside the lock: events hold requests
   {
     const MutexLock lock(mutex_);
-    if (closed_) return;
-    was_empty = events_.empty();
-    for (QueuedEvent& event : events) events_.push_back(std::move(event));
+    if (is_closed()) {
+      dropped.swap(events);
+      return;
+    }
+    const bool was_empty = events_.empty();
+    events_.splice(events_.end(), events);
     SetReadable(true);
     changed_.NotifyAll();
+    if (!was_empty) return;
   }
-  if (!was_empty) return;
-  const MutexLock lock(wakeup_mutex_);
-  if (wakeup_ != nullptr) wakeup_(wakeup_argument_);
+  wakeup_.Call();
 }
 
-std::vector<QueuedEvent> CompletionQueue::Take(uint32_t max_events, uint64_t max_text_bytes, uint64_t* needed_bytes) {
-  std::vector<QueuedEvent> taken;
+EventList CompletionQueue::Take(uint32_t max_events, uint64_t max_text_bytes, uint64_t* needed_bytes) noexcept {
+  EventList taken;
   *needed_bytes = 0;
   {
     const MutexLock lock(mutex_);
@@ -71,48 +70,42 @@ std::vector<QueuedEvent> CompletionQueue::Take(uint32_t max_events, uint64_t max
         break;
       }
       text_bytes += size;
-      taken.push_back(std::move(events_.front()));
-      events_.pop_front();
+      taken.splice(taken.end(), events_, events_.begin());
     }
     SetReadable(!events_.empty());
   }
   for (const QueuedEvent& event : taken) {
-    if (event.event.kind == SKEIN_EVENT_TOKEN) event.request->OnDelivered();
+    if (event.event.kind == SKEIN_EVENT_TOKEN && event.delivery != nullptr) event.delivery->OnDelivered();
   }
   return taken;
 }
 
 std::optional<bool> CompletionQueue::Wait(std::optional<std::chrono::steady_clock::time_point> deadline) {
   const MutexLock lock(mutex_);
-  while (events_.empty() && !closed_) {
+  while (events_.empty() && !is_closed()) {
     if (!deadline.has_value()) {
       changed_.Wait(mutex_);
     } else if (!changed_.WaitUntil(mutex_, *deadline)) {
       break;
     }
   }
-  if (closed_) return std::nullopt;
+  if (is_closed()) return std::nullopt;
   return !events_.empty();
 }
 
-void CompletionQueue::SetWakeup(skein_wakeup_fn wakeup, void* argument) {
-  const MutexLock lock(wakeup_mutex_);
-  wakeup_ = wakeup;
-  wakeup_argument_ = argument;
-}
-
-void CompletionQueue::Close() {
-  std::vector<std::weak_ptr<Request>> requests;
-  std::deque<QueuedEvent> events;  // destroyed outside the lock: they hold requests
+void CompletionQueue::Close() noexcept {
+  EventList dropped;  // destroyed outside the lock, as below
+  std::vector<std::weak_ptr<Engine>> engines;
   {
     const MutexLock lock(mutex_);
-    closed_ = true;
-    requests.swap(requests_);
-    events.swap(events_);
+    is_closed_.store(true, std::memory_order_release);
+    dropped.swap(events_);
+    engines.swap(engines_);
     changed_.NotifyAll();
   }
-  for (const auto& weak : requests) {
-    if (const std::shared_ptr<Request> request = weak.lock()) request->Cancel();
+  wakeup_.Set(nullptr, nullptr);
+  for (const std::weak_ptr<Engine>& weak : engines) {
+    if (const std::shared_ptr<Engine> engine = weak.lock()) engine->Notify();
   }
 }
 

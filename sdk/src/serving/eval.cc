@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/mutex.h"
 #include "engine/engine.h"
+#include "engine/feed.h"
 #include "engine/job.h"
 #include "skein/stream.h"
 
@@ -15,7 +16,11 @@ namespace {
 // Counts the items that run, for the caller to wait on.
 class Latch {
  public:
-  explicit Latch(size_t count) : count_(count) {}
+  // Not while another thread may count.
+  void Add() {
+    const MutexLock lock(mutex_);
+    ++count_;
+  }
   void CountDown() {
     const MutexLock lock(mutex_);
     --count_;
@@ -29,75 +34,81 @@ class Latch {
  private:
   Mutex mutex_;
   CondVar done_;
-  size_t count_ ABSL_GUARDED_BY(mutex_);
+  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 bool WantsHidden(uint32_t output_kind) {
   return output_kind == SKEIN_OUTPUT_LAST_HIDDEN || output_kind == SKEIN_OUTPUT_ALL_HIDDEN;
 }
 
-class EvalJob : public Job {
+// How many floats a row of the output has.
+uint64_t RowFloats(const Model& model, uint32_t output_kind) {
+  return WantsHidden(output_kind) ? model.config().d_model : model.config().vocab_size;
+}
+
+class EvalJob final : public Job {
  public:
-  // `status` and what `item` points to outlive the job's end, which `latch` is told of.
-  EvalJob(StreamState at, const EvalItem& item, absl::Status& status, std::shared_ptr<Latch> latch)
-      : Job(item.stream, std::move(at)),
-        output_kind_(item.output_kind),
+  // `status`, `latch` and what `item` points to outlive the job's end, of which `latch` is told.
+  EvalJob(const EvalItem& item, WriteRight right, absl::Status& status, std::shared_ptr<Latch> latch)
+      : output_kind_(item.output_kind),
         output_(item.output),
+        row_floats_(RowFloats(*item.stream->model(), item.output_kind)),
+        right_(std::move(right)),
+        feed_(Feed::Start(right_.stream()->Committed(), item.tokens)),
+        num_before_(feed_.tokens.size() - item.tokens.size()),
         status_(status),
-        latch_(std::move(latch)) {
-    tokens_ = std::move(at_.pending);
-    at_.pending.clear();
-    num_before_ = tokens_.size();
-    tokens_.insert(tokens_.end(), item.tokens.begin(), item.tokens.end());
-    const ModelConfig& config = item.stream->model()->config();
-    row_floats_ = WantsHidden(item.output_kind) ? config.d_model : config.vocab_size;
-  }
+        latch_(std::move(latch)) {}
 
-  Readiness Poll() override { return ended_ ? Readiness::kEnded : Readiness::kReady; }
+  Readiness Poll() noexcept override { return is_ended() ? Readiness::kEnded : Readiness::kReady; }
 
-  void Fail(const absl::Status& status) override { End(status); }
+  const Feed& feed() const override { return feed_; }
 
-  void RequestOutput(uint32_t num_tokens, skein_step_entry& entry) override {
-    // Rows are wanted for the item's own tokens from `first` on; what was pending is not among them.
-    uint64_t first = num_before_;
+  void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
     if (output_kind_ == SKEIN_OUTPUT_NONE) return;
-    if (output_kind_ == SKEIN_OUTPUT_LAST_LOGITS || output_kind_ == SKEIN_OUTPUT_LAST_HIDDEN) {
-      first = tokens_.size() - 1;
-    }
-    const uint64_t begin = std::max(first, num_fed_);
-    const uint64_t end = num_fed_ + num_tokens;
+    const bool wants_last = output_kind_ == SKEIN_OUTPUT_LAST_LOGITS || output_kind_ == SKEIN_OUTPUT_LAST_HIDDEN;
+    // Rows are wanted for the item's own tokens from `first` on. A token that was pending is not among them.
+    const uint64_t first = wants_last ? feed_.tokens.size() - 1 : num_before_;
+    const uint64_t begin = std::max(first, feed_.num_fed);
+    const uint64_t end = feed_.num_fed + num_tokens;
     if (begin >= end) return;
     entry.output = WantsHidden(output_kind_) ? SKEIN_STEP_HIDDEN : SKEIN_STEP_LOGITS;
-    entry.output_start = static_cast<uint32_t>(begin - num_fed_);
+    entry.output_start = static_cast<uint32_t>(begin - feed_.num_fed);
     entry.output_rows = output_.data() + (begin - first) * row_floats_;
   }
 
-  void AfterStep() override {
-    if (num_waiting() > 0) return;
-    stream_->Commit(at_);
+  void Advance(uint32_t num_tokens, StateRef written) override {
+    feed_.Advance(num_tokens, std::move(written));
+    if (feed_.num_waiting() > 0) return;
+    right_.Commit(feed_.at);
     End(absl::OkStatus());
   }
 
+  void Fail(const absl::Status& status) noexcept override {
+    if (!is_ended()) End(status);
+  }
+
  private:
-  void End(const absl::Status& status) {
-    ended_ = true;
-    LeaveStream();
+  bool is_ended() const { return right_.stream() == nullptr; }
+
+  void End(const absl::Status& status) noexcept {
+    feed_.at = StreamState();
+    right_.Release();
     status_ = status;
     latch_->CountDown();  // the caller may be gone from here on
   }
 
   const uint32_t output_kind_;
   const absl::Span<float> output_;
+  const uint64_t row_floats_;
+  WriteRight right_;
+  Feed feed_;
+  const uint64_t num_before_;  // pending tokens in front of the item's own
   absl::Status& status_;
   const std::shared_ptr<Latch> latch_;
-  uint64_t num_before_ = 0;  // pending tokens in front of the item's own
-  uint64_t row_floats_ = 0;
-  bool ended_ = false;
 };
 
-}  // namespace
-
-absl::Status CheckEvalItem(const Model& model, const EvalItem& item) {
+// OK if the item can run on `model`.
+absl::Status CheckItem(const Model& model, const EvalItem& item) {
   const ModelConfig& config = model.config();
   if (item.stream->model().get() != &model) {
     return absl::InvalidArgumentError("the stream is of another model than the one given");
@@ -124,7 +135,7 @@ absl::Status CheckEvalItem(const Model& model, const EvalItem& item) {
     default:
       return absl::InvalidArgumentError(absl::StrCat("output_kind ", item.output_kind, "; expected 0 to 4"));
   }
-  const uint64_t row_floats = WantsHidden(item.output_kind) ? config.d_model : config.vocab_size;
+  const uint64_t row_floats = RowFloats(model, item.output_kind);
   if (item.output.size() < rows * row_floats) {
     return absl::OutOfRangeError(
         absl::StrCat("output_capacity ", item.output.size(), " floats; expected ", rows, " rows of ", row_floats));
@@ -132,21 +143,23 @@ absl::Status CheckEvalItem(const Model& model, const EvalItem& item) {
   return absl::OkStatus();
 }
 
-std::vector<absl::Status> Eval(Model& model, absl::Span<const EvalItem> items) {
+}  // namespace
+
+std::vector<absl::Status> Eval(const Model& model, absl::Span<const absl::StatusOr<EvalItem>> items) {
   std::vector<absl::Status> statuses(items.size());
-  const auto latch = std::make_shared<Latch>(items.size());
-  std::vector<std::shared_ptr<Job>> jobs;
+  const auto latch = std::make_shared<Latch>();
+  JobList jobs;
   for (size_t i = 0; i < items.size(); ++i) {
-    absl::StatusOr<StreamState> at = items[i].stream->BeginWrite();
-    if (at.ok()) {
-      jobs.push_back(std::make_shared<EvalJob>(*std::move(at), items[i], statuses[i], latch));
-    } else {
-      statuses[i] = at.status();
-      latch->CountDown();
-    }
+    statuses[i] = items[i].ok() ? CheckItem(model, *items[i]) : items[i].status();
+    if (!statuses[i].ok()) continue;
+    absl::StatusOr<WriteRight> right = items[i]->stream->BeginWrite();
+    statuses[i] = right.status();
+    if (!right.ok()) continue;
+    jobs.push_back({std::make_shared<EvalJob>(*items[i], *std::move(right), statuses[i], latch)});
+    latch->Add();
+    ++model.metrics().evals;
   }
-  model.metrics().evals += jobs.size();
-  model.engine().Add(std::move(jobs));
+  model.engine()->Add(jobs);
   latch->Wait();
   return statuses;
 }

@@ -1,4 +1,4 @@
-// The synchronous level: one item of skein_eval as a job of the engine.
+// The synchronous level: the items of a skein_eval as jobs of the engine.
 #ifndef SKEIN_SERVING_EVAL_H_
 #define SKEIN_SERVING_EVAL_H_
 
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/model.h"
 #include "engine/stream.h"
@@ -18,15 +19,12 @@ struct EvalItem {
   std::shared_ptr<Stream> stream;
   absl::Span<const uint32_t> tokens;
   uint32_t output_kind = 0;  // SKEIN_OUTPUT_*
-  absl::Span<float> output;  // large enough: see CheckEvalItem
+  absl::Span<float> output;
 };
 
-// OK if the item can run on `model`. The message names what is wrong, not the item.
-absl::Status CheckEvalItem(const Model& model, const EvalItem& item);
-
-// Runs checked items as one ragged batch and waits for them. Gives a status for each; a stream whose item failed is
-// where it was.
-std::vector<absl::Status> Eval(Model& model, absl::Span<const EvalItem> items);
+// Runs the items as one ragged batch and waits for them. Gives a status for each: an error that stands in its place, or
+// what is wrong with it, or how it ended. A stream whose item failed is where it was.
+std::vector<absl::Status> Eval(const Model& model, absl::Span<const absl::StatusOr<EvalItem>> items);
 
 }  // namespace skein
 

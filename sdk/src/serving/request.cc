@@ -1,5 +1,6 @@
 #include "serving/request.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -7,18 +8,20 @@
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/model.h"
-#include "serving/completion.h"
 
 namespace skein {
 namespace {
 
-// Without a window of its own, a request that nobody polls waits after so many tokens.
-constexpr uint64_t kDefaultWindow = 4096;
+absl::Status WasSubmitted() {
+  return absl::FailedPreconditionError("request: it was submitted; expected one that was not");
+}
 
 }  // namespace
 
-absl::Status Request::CheckNotSubmitted() const {
-  if (submitted_) return absl::FailedPreconditionError("request: it was submitted; expected one that was not");
+absl::Status Request::Change(absl::FunctionRef<void(RequestSpec&)> change) {
+  const MutexLock lock(mutex_);
+  if (is_submitted_) return WasSubmitted();
+  change(spec_);
   return absl::OkStatus();
 }
 
@@ -43,17 +46,11 @@ absl::Status Request::SetPromptTokens(absl::Span<const uint32_t> tokens) {
   for (size_t i = 0; i < tokens.size(); ++i) {
     SKEIN_RETURN_IF_ERROR(Annotate(CheckToken(tokens[i]), absl::StrCat("prompt: position ", i)));
   }
-  const MutexLock lock(mutex_);
-  SKEIN_RETURN_IF_ERROR(CheckNotSubmitted());
-  spec_.prompt.assign(tokens.begin(), tokens.end());
-  return absl::OkStatus();
+  return Change([tokens](RequestSpec& spec) { spec.prompt.assign(tokens.begin(), tokens.end()); });
 }
 
 absl::Status Request::SetOptions(const Options& options) {
-  const MutexLock lock(mutex_);
-  SKEIN_RETURN_IF_ERROR(CheckNotSubmitted());
-  spec_.options.Assign(options);
-  return absl::OkStatus();
+  return Change([&options](RequestSpec& spec) { spec.options.Assign(options); });
 }
 
 absl::Status Request::AddStop(absl::string_view text) {
@@ -61,18 +58,12 @@ absl::Status Request::AddStop(absl::string_view text) {
   if (stream_->model()->tokenizer() == nullptr) {
     return absl::FailedPreconditionError("stop string: it needs a tokenizer, and the model has none");
   }
-  const MutexLock lock(mutex_);
-  SKEIN_RETURN_IF_ERROR(CheckNotSubmitted());
-  spec_.stop_texts.emplace_back(text);
-  return absl::OkStatus();
+  return Change([text](RequestSpec& spec) { spec.stop_texts.emplace_back(text); });
 }
 
 absl::Status Request::AddStopToken(uint32_t token) {
   SKEIN_RETURN_IF_ERROR(Annotate(CheckToken(token), "stop token"));
-  const MutexLock lock(mutex_);
-  SKEIN_RETURN_IF_ERROR(CheckNotSubmitted());
-  spec_.stop_tokens.push_back(token);
-  return absl::OkStatus();
+  return Change([token](RequestSpec& spec) { spec.stop_tokens.push_back(token); });
 }
 
 absl::Status Request::SetLogitBias(uint32_t token, float bias) {
@@ -81,115 +72,50 @@ absl::Status Request::SetLogitBias(uint32_t token, float bias) {
     return absl::InvalidArgumentError(
         absl::StrCat("logit bias: ", bias, " for token ", token, "; expected a finite number or minus infinity"));
   }
-  const MutexLock lock(mutex_);
-  SKEIN_RETURN_IF_ERROR(CheckNotSubmitted());
-  for (LogitBias& known : spec_.biases) {
-    if (known.token == token) {
-      known.bias = bias;
-      return absl::OkStatus();
+  return Change([token, bias](RequestSpec& spec) {
+    const auto known = std::find_if(spec.biases.begin(), spec.biases.end(),
+                                    [token](const LogitBias& set) { return set.token == token; });
+    if (known != spec.biases.end()) {
+      known->bias = bias;
+    } else {
+      spec.biases.push_back({token, bias});
     }
-  }
-  spec_.biases.push_back({token, bias});
-  return absl::OkStatus();
+  });
 }
 
 absl::Status Request::SetUserData(uint64_t user_data) {
-  const MutexLock lock(mutex_);
-  SKEIN_RETURN_IF_ERROR(CheckNotSubmitted());
-  spec_.user_data = user_data;
-  return absl::OkStatus();
+  return Change([user_data](RequestSpec& spec) { spec.user_data = user_data; });
 }
 
-absl::Status Request::BeginSubmit(RequestSpec* spec, StreamState* at) {
+absl::StatusOr<RequestSpec> Request::BeginSubmit() {
   const MutexLock lock(mutex_);
-  SKEIN_RETURN_IF_ERROR(CheckNotSubmitted());
-  SKEIN_ASSIGN_OR_RETURN(*at, stream_->BeginWrite());
-  submitted_ = true;
-  *spec = spec_;
-  window_ = static_cast<uint64_t>(spec_.options.Int("window").value_or(0));
-  return absl::OkStatus();
+  if (is_submitted_) return WasSubmitted();
+  RequestSpec spec = spec_;
+  window_.SetSize(static_cast<uint64_t>(spec.options.Int("window").value_or(0)));
+  is_submitted_ = true;
+  return spec;
 }
 
-void Request::AbandonSubmit() {
+void Request::AbandonSubmit() noexcept {
   const MutexLock lock(mutex_);
-  submitted_ = false;
-  stream_->EndWrite();
-}
-
-absl::Status Request::Submit(absl::Span<const std::shared_ptr<Request>> requests,
-                             const std::shared_ptr<CompletionQueue>& queue) {
-  std::vector<std::shared_ptr<Job>> jobs;
-  absl::Status status;
-  size_t num_begun = 0;
-  for (size_t i = 0; i < requests.size() && status.ok(); ++i) {
-    Request& request = *requests[i];
-    RequestSpec spec;
-    StreamState at;
-    status = request.BeginSubmit(&spec, &at);
-    if (status.ok()) {
-      ++num_begun;
-      absl::StatusOr<std::shared_ptr<Generation>> job = Generation::Create(requests[i], queue, spec, std::move(at));
-      status = job.status();
-      if (job.ok()) jobs.push_back(*std::move(job));
-    }
-    if (status.ok() && !queue->Attach(requests[i])) status = absl::CancelledError("queue: it is being released");
-    if (!status.ok() && requests.size() > 1) status = Annotate(status, absl::StrCat("request ", i));
-  }
-  if (!status.ok()) {
-    for (size_t i = 0; i < num_begun; ++i) requests[i]->AbandonSubmit();
-    return status;
-  }
-  for (size_t i = 0; i < requests.size(); ++i) {
-    const std::shared_ptr<Stream>& stream = requests[i]->stream_;
-    stream->SetRequest(requests[i]);
-    ++stream->model()->metrics().requests_submitted;
-  }
-  // Requests of one model enter its engine together, so that they share their first step.
-  for (size_t i = 0; i < requests.size(); ++i) {
-    if (jobs[i] == nullptr) continue;
-    const std::shared_ptr<Model>& model = requests[i]->stream_->model();
-    std::vector<std::shared_ptr<Job>> together;
-    for (size_t j = i; j < requests.size(); ++j) {
-      if (jobs[j] != nullptr && requests[j]->stream_->model() == model) together.push_back(std::move(jobs[j]));
-    }
-    model->engine().Add(std::move(together));
-  }
-  return absl::OkStatus();
+  is_submitted_ = false;
 }
 
 void Request::Cancel() {
-  cancelled_.store(true, std::memory_order_release);
+  is_cancelled_.store(true, std::memory_order_release);
   NotifyEngine();
 }
 
+void Request::OnDelivered() noexcept {
+  if (window_.OnDelivered()) NotifyEngine();
+}
+
 absl::Status Request::Acknowledge(uint64_t num_tokens) {
-  uint64_t acknowledged = num_acknowledged_.load();
-  do {
-    const uint64_t delivered = num_delivered_.load();
-    if (num_tokens > delivered - acknowledged) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "acknowledge: ", num_tokens, " tokens; delivered and not acknowledged are ", delivered - acknowledged));
-    }
-  } while (!num_acknowledged_.compare_exchange_weak(acknowledged, acknowledged + num_tokens));
+  SKEIN_RETURN_IF_ERROR(window_.Acknowledge(num_tokens));
   NotifyEngine();
   return absl::OkStatus();
 }
 
-void Request::OnDelivered() {
-  const bool waited = AtWindow();
-  ++num_delivered_;
-  // Without a window, to be delivered is to be acknowledged.
-  if (window_.load() == 0) {
-    ++num_acknowledged_;
-    if (waited) NotifyEngine();
-  }
-}
-
-bool Request::AtWindow() const {
-  const uint64_t window = window_.load();
-  return num_pushed_.load() - num_acknowledged_.load() >= (window == 0 ? kDefaultWindow : window);
-}
-
-void Request::NotifyEngine() { stream_->model()->engine().Notify(); }
+void Request::NotifyEngine() noexcept { stream_->model()->engine()->Notify(); }
 
 }  // namespace skein

@@ -1,23 +1,27 @@
-// A request as its host sees it: what is to be generated, and the ways to steer it while it runs. What runs is in
-// generation.h.
+// A request as its host sees it: what is to be generated, and the ways to steer it while it runs. How it is handed over
+// is in submit.h, and what runs in completion.h.
 #ifndef SKEIN_SERVING_REQUEST_H_
 #define SKEIN_SERVING_REQUEST_H_
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "engine/stream.h"
+#include "engine/writer.h"
 #include "runtime/options.h"
 #include "sampling/sampler.h"
-#include "serving/completion_queue.h"
+#include "serving/delivery.h"
+#include "serving/token_window.h"
 #include "skein/request.h"
 
 namespace skein {
@@ -33,7 +37,7 @@ struct RequestSpec {
 };
 
 // Threads: any. The setters are refused with FAILED_PRECONDITION once it was submitted.
-class Request : public std::enable_shared_from_this<Request> {
+class Request final : public Writer, public Delivery {
  public:
   explicit Request(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
   Request(const Request&) = delete;
@@ -53,41 +57,34 @@ class Request : public std::enable_shared_from_this<Request> {
   absl::Status SetLogitBias(uint32_t token, float bias);
   absl::Status SetUserData(uint64_t user_data);
 
-  // Submits all or none; see skein_queue_submit.
-  static absl::Status Submit(absl::Span<const std::shared_ptr<Request>> requests,
-                             const std::shared_ptr<CompletionQueue>& queue);
+  // Marks the request as submitted and gives what it asks for. FAILED_PRECONDITION: it was submitted before.
+  absl::StatusOr<RequestSpec> BeginSubmit();
+  // Takes that back, for a submission that failed.
+  void AbandonSubmit() noexcept;
 
-  void Cancel();
-  bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
+  void Cancel() override;
+  bool is_cancelled() const { return is_cancelled_.load(std::memory_order_acquire); }
 
-  // --- flow control: tokens pushed to the queue and not acknowledged ---
-
-  // INVALID_ARGUMENT: more than were delivered.
+  // Flow control: tokens that were pushed to the queue and not acknowledged.
+  TokenWindow& window() { return window_; }
+  void OnDelivered() noexcept override;
+  // The codes of TokenWindow::Acknowledge.
   absl::Status Acknowledge(uint64_t num_tokens);
-  void OnPushed() { num_pushed_.fetch_add(1, std::memory_order_acq_rel); }
-  void OnDelivered();
-  // True if the reader is so far behind that the request waits for it.
-  bool AtWindow() const;
 
  private:
-  absl::Status CheckNotSubmitted() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Changes the spec. FAILED_PRECONDITION: it was submitted.
+  absl::Status Change(absl::FunctionRef<void(RequestSpec&)> change);
   absl::Status CheckToken(uint32_t token) const;
-  // Takes the spec and the right to write to the stream. FAILED_PRECONDITION: submitted before, or the stream is busy.
-  absl::Status BeginSubmit(RequestSpec* spec, StreamState* at);
-  void AbandonSubmit();
-  void NotifyEngine();
+  void NotifyEngine() noexcept;
 
   const std::shared_ptr<Stream> stream_;
   skein_request handle_ = nullptr;
-  mutable Mutex mutex_;
+  Mutex mutex_;
   RequestSpec spec_ ABSL_GUARDED_BY(mutex_);
-  bool submitted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_submitted_ ABSL_GUARDED_BY(mutex_) = false;
 
-  std::atomic<bool> cancelled_{false};
-  std::atomic<uint64_t> window_{0};
-  std::atomic<uint64_t> num_pushed_{0};
-  std::atomic<uint64_t> num_delivered_{0};
-  std::atomic<uint64_t> num_acknowledged_{0};
+  std::atomic<bool> is_cancelled_{false};
+  TokenWindow window_;
 };
 
 }  // namespace skein

@@ -7,8 +7,11 @@
 #ifndef SKEIN_STATE_STATE_POOL_H_
 #define SKEIN_STATE_STATE_POOL_H_
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -17,28 +20,38 @@ namespace skein {
 
 class StatePool;
 
-// A reference to a slot; copying it shares the slot. Empty: the initial state of the architecture, which needs none.
+// A reference to a slot; copying it shares the slot and allocates nothing. Empty: the initial state of the
+// architecture, which needs no slot.
 class StateRef {
  public:
   StateRef() = default;
-  bool empty() const { return held_ == nullptr; }
-  uint32_t slot() const { return held_->slot; }  // not if empty
+  StateRef(const StateRef& other) noexcept;
+  StateRef(StateRef&& other) noexcept : pool_(std::move(other.pool_)), slot_(other.slot_) {}
+  StateRef& operator=(StateRef other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(slot_, other.slot_);
+    return *this;
+  }
+  ~StateRef();
+
+  bool empty() const { return pool_ == nullptr; }
+  uint32_t slot() const { return slot_; }  // not if empty
 
  private:
   friend class StatePool;
-  struct Held {
-    ~Held();
-    std::shared_ptr<StatePool> pool;
-    uint32_t slot;
-  };
-  explicit StateRef(std::shared_ptr<const Held> held) : held_(std::move(held)) {}
-  std::shared_ptr<const Held> held_;
+  // Takes over a reference that is counted already.
+  StateRef(std::shared_ptr<StatePool> pool, uint32_t slot) : pool_(std::move(pool)), slot_(slot) {}
+
+  std::shared_ptr<StatePool> pool_;
+  uint32_t slot_ = 0;
 };
 
-// Threads: any.
+// Threads: any. Allocates nothing once it is made.
 class StatePool : public std::enable_shared_from_this<StatePool> {
  public:
-  static std::shared_ptr<StatePool> Create(uint32_t num_slots);
+  // `on_free` is called, without a lock, when a slot becomes free after Acquire found none: on the thread that let go
+  // of it. It may be empty, and must not throw.
+  static std::shared_ptr<StatePool> Create(uint32_t num_slots, std::function<void()> on_free = {});
 
   // A free slot, the one released last first (its memory is warm). Empty if every slot is held.
   StateRef Acquire();
@@ -47,13 +60,17 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   uint32_t num_free() const;
 
  private:
-  friend struct StateRef::Held;
-  explicit StatePool(uint32_t num_slots);
-  void Release(uint32_t slot);
+  friend class StateRef;
+  StatePool(uint32_t num_slots, std::function<void()> on_free);
+  void AddReference(uint32_t slot) noexcept;
+  void RemoveReference(uint32_t slot) noexcept;
 
   const uint32_t num_slots_;
+  const std::function<void()> on_free_;
+  std::vector<std::atomic<uint32_t>> num_references_;  // by slot
   mutable Mutex mutex_;
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(mutex_);
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;  // Acquire found no slot since the last call of on_free_
 };
 
 }  // namespace skein

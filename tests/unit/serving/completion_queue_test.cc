@@ -11,14 +11,14 @@
 namespace skein {
 namespace {
 
-std::vector<QueuedEvent> Events(std::initializer_list<const char*> texts) {
-  std::vector<QueuedEvent> events;
+void Push(CompletionQueue& queue, std::initializer_list<const char*> texts) {
+  EventList events;
   for (const char* text : texts) {
-    QueuedEvent event = {{}, text, nullptr};
-    event.event.kind = SKEIN_EVENT_DONE;
-    events.push_back(std::move(event));
+    events.emplace_back().text = text;
+    events.back().event.kind = SKEIN_EVENT_DONE;
   }
-  return events;
+  queue.Push(events);
+  EXPECT_TRUE(events.empty());
 }
 
 bool Readable(int fd) {
@@ -34,8 +34,8 @@ class CompletionQueueTest : public ::testing::Test {
 
 TEST_F(CompletionQueueTest, DescriptorIsReadableExactlyWhileEventsAreThere) {
   EXPECT_FALSE(Readable(queue_->fd()));
-  queue_->Push(Events({"a", "b"}));
-  queue_->Push(Events({"c"}));
+  Push(*queue_, {"a", "b"});
+  Push(*queue_, {"c"});
   EXPECT_TRUE(Readable(queue_->fd()));
   EXPECT_EQ(queue_->Take(2, 100, &needed_).size(), 2u);
   EXPECT_TRUE(Readable(queue_->fd()));
@@ -44,15 +44,15 @@ TEST_F(CompletionQueueTest, DescriptorIsReadableExactlyWhileEventsAreThere) {
 }
 
 TEST_F(CompletionQueueTest, OnlyWholeEventsAreTaken) {
-  queue_->Push(Events({"123", "45", "6789"}));
+  Push(*queue_, {"123", "45", "6789"});
   const auto taken = queue_->Take(10, 6, &needed_);
   ASSERT_EQ(taken.size(), 2u);
-  EXPECT_EQ(taken[1].text, "45");
+  EXPECT_EQ(taken.back().text, "45");
   EXPECT_EQ(needed_, 0u);
 }
 
 TEST_F(CompletionQueueTest, FirstEventThatDoesNotFitStaysAndSaysWhatItNeeds) {
-  queue_->Push(Events({"12345", ""}));
+  Push(*queue_, {"12345", ""});
   EXPECT_TRUE(queue_->Take(10, 4, &needed_).empty());
   EXPECT_EQ(needed_, 5u);
   EXPECT_EQ(queue_->Take(10, 5, &needed_).size(), 2u);
@@ -60,22 +60,22 @@ TEST_F(CompletionQueueTest, FirstEventThatDoesNotFitStaysAndSaysWhatItNeeds) {
 
 TEST_F(CompletionQueueTest, WakeupIsCalledWhenTheQueueTurnsNonEmpty) {
   std::atomic<int> calls{0};
-  queue_->SetWakeup([](void* argument) { ++*static_cast<std::atomic<int>*>(argument); }, &calls);
-  queue_->Push(Events({"a"}));
-  queue_->Push(Events({"b"}));
+  queue_->wakeup().Set([](void* argument) { ++*static_cast<std::atomic<int>*>(argument); }, &calls);
+  Push(*queue_, {"a"});
+  Push(*queue_, {"b"});
   EXPECT_EQ(calls, 1);
   queue_->Take(10, 100, &needed_);
-  queue_->Push(Events({"c"}));
+  Push(*queue_, {"c"});
   EXPECT_EQ(calls, 2);
-  queue_->SetWakeup(nullptr, nullptr);
+  queue_->wakeup().Set(nullptr, nullptr);
   queue_->Take(10, 100, &needed_);
-  queue_->Push(Events({"d"}));
+  Push(*queue_, {"d"});
   EXPECT_EQ(calls, 2);
 }
 
 TEST_F(CompletionQueueTest, WaitEndsWithAnEventADeadlineOrTheClosing) {
   EXPECT_EQ(queue_->Wait(std::chrono::steady_clock::now()), false);
-  queue_->Push(Events({"a"}));
+  Push(*queue_, {"a"});
   EXPECT_EQ(queue_->Wait(std::nullopt), true);
   queue_->Take(10, 100, &needed_);
   std::thread closer([this] { queue_->Close(); });
@@ -85,9 +85,9 @@ TEST_F(CompletionQueueTest, WaitEndsWithAnEventADeadlineOrTheClosing) {
 
 TEST_F(CompletionQueueTest, ClosedQueueDropsWhatIsPushed) {
   queue_->Close();
-  queue_->Push(Events({"a"}));
+  Push(*queue_, {"a"});
   EXPECT_TRUE(queue_->Take(10, 100, &needed_).empty());
-  EXPECT_FALSE(queue_->Attach(nullptr));
+  EXPECT_TRUE(queue_->is_closed());
 }
 
 }  // namespace

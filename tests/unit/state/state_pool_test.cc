@@ -55,6 +55,37 @@ TEST(StatePoolTest, ReferenceOutlivesThePoolsOwner) {
   EXPECT_EQ(held.slot(), 0u);
 }
 
+TEST(StatePoolTest, ReferencesMoveAndAreAssigned) {
+  const auto pool = StatePool::Create(2);
+  StateRef a = pool->Acquire();
+  StateRef b = pool->Acquire();
+  const uint32_t slot = b.slot();
+  a = std::move(b);
+  EXPECT_TRUE(b.empty());  // NOLINT(bugprone-use-after-move): a moved reference is empty
+  EXPECT_EQ(a.slot(), slot);
+  EXPECT_EQ(pool->num_free(), 1u);
+  const StateRef& same = a;
+  a = same;
+  EXPECT_EQ(pool->num_free(), 1u);
+  a = StateRef();
+  EXPECT_EQ(pool->num_free(), 2u);
+}
+
+TEST(StatePoolTest, WhoFoundNoSlotHearsOfTheFirstThatIsFree) {
+  int calls = 0;
+  const auto pool = StatePool::Create(1, [&calls] { ++calls; });
+  StateRef held = pool->Acquire();
+  held = StateRef();
+  EXPECT_EQ(calls, 0) << "nobody had asked";
+  held = pool->Acquire();
+  EXPECT_TRUE(pool->Acquire().empty());
+  held = StateRef();
+  EXPECT_EQ(calls, 1);
+  held = pool->Acquire();
+  held = StateRef();
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(StatePoolTest, ThreadsNeverHoldOneSlotTwice) {
   constexpr uint32_t kSlots = 4;
   const auto pool = StatePool::Create(kSlots);

@@ -1,0 +1,43 @@
+#include "engine/device_step_runner.h"
+
+#include <new>
+#include <utility>
+
+namespace skein {
+
+DeviceStepRunner::DeviceStepRunner(std::shared_ptr<Runtime> runtime, std::shared_ptr<const ModelFile> file,
+                                   std::unique_ptr<DeviceModel> model)
+    : runtime_(std::move(runtime)), file_(std::move(file)), model_(std::move(model)), counted_(model_->Work()) {}
+
+absl::Status DeviceStepRunner::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
+  absl::Status status;
+  runtime_->services().Execute([&] { status = model_->Step(tokens, entries); });
+  try {
+    CountWork();
+  } catch (const std::bad_alloc&) {  // what is not counted now is counted after the next step
+  }
+  return status;
+}
+
+absl::Status DeviceStepRunner::ExportState(uint32_t slot, absl::Span<float> values) {
+  return model_->ExportState(slot, values);
+}
+
+absl::Status DeviceStepRunner::ImportState(uint32_t slot, absl::Span<const float> values) {
+  return model_->ImportState(slot, values);
+}
+
+void DeviceStepRunner::CountWork() {
+  Metrics& metrics = runtime_->metrics();
+  const std::vector<skein_segment_work> work = model_->Work();
+  for (size_t i = 0; i < work.size(); ++i) {
+    if (work[i].library[0] != '\0') {
+      metrics.library_multiplications.Add(work[i].library,
+                                          work[i].library_multiplications - counted_[i].library_multiplications);
+    }
+    metrics.multiplications += work[i].multiplications - counted_[i].multiplications;
+    counted_[i] = work[i];
+  }
+}
+
+}  // namespace skein

@@ -1,0 +1,37 @@
+// Steps of a model on its devices, on the runtime's threads.
+#ifndef SKEIN_ENGINE_DEVICE_STEP_RUNNER_H_
+#define SKEIN_ENGINE_DEVICE_STEP_RUNNER_H_
+
+#include <memory>
+#include <vector>
+
+#include "devices/device_model.h"
+#include "engine/step_runner.h"
+#include "model/model_file.h"
+#include "runtime/runtime.h"
+
+namespace skein {
+
+class DeviceStepRunner final : public StepRunner {
+ public:
+  // Keeps `file`, from which weights may be mapped, and the runtime.
+  DeviceStepRunner(std::shared_ptr<Runtime> runtime, std::shared_ptr<const ModelFile> file,
+                   std::unique_ptr<DeviceModel> model);
+
+  absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
+  absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
+  absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
+
+ private:
+  // Adds to the runtime's metrics what the segments multiplied since the last call.
+  void CountWork();
+
+  const std::shared_ptr<Runtime> runtime_;
+  const std::shared_ptr<const ModelFile> file_;
+  const std::unique_ptr<DeviceModel> model_;
+  std::vector<skein_segment_work> counted_;  // by segment; in the metrics already
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_ENGINE_DEVICE_STEP_RUNNER_H_

@@ -1,0 +1,136 @@
+#include "engine/load_model.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "base/status.h"
+#include "devices/device_model.h"
+#include "devices/placement.h"
+#include "engine/device_step_runner.h"
+#include "runtime/model_tools.h"
+
+namespace skein {
+namespace {
+
+// Where a model is to run, and how.
+struct Placed {
+  std::vector<SegmentPlacement> segments;
+  std::vector<std::shared_ptr<Device>> devices;  // one to one with `segments`
+  std::string text;                              // as the option `device`
+  Precision precision;
+};
+
+// "auto" is the arithmetic that the file was made for, where every device offers it: a package that was converted to
+// bf16 by name is computed with it.
+std::string DefaultType(const ModelFile& file, absl::Span<const std::shared_ptr<Device>> devices) {
+  const uint32_t made_for = file.metadata().compute_dtype;
+  const bool is_offered =
+      std::all_of(devices.begin(), devices.end(), [made_for](const std::shared_ptr<Device>& device) {
+        return (device->description().info.compute_types >> made_for & 1u) != 0;
+      });
+  return made_for != SKEIN_DTYPE_NONE && is_offered ? DtypeName(made_for) : "auto";
+}
+
+// Id 0 ends a text in every published vocabulary. Byte-level and smaller vocabularies may use it for a text.
+std::optional<uint32_t> FindEndToken(const ModelFile& file, const Tokenizer* tokenizer) {
+  if (file.metadata().end_token.has_value()) return file.metadata().end_token;
+  if (tokenizer == nullptr) return file.config().vocab_size > 256 ? std::optional<uint32_t>(0) : std::nullopt;
+  const uint32_t zero = 0;
+  const absl::StatusOr<std::string> text = tokenizer->Decode({&zero, 1});
+  return text.ok() && text->empty() ? std::optional<uint32_t>(0) : std::nullopt;
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> FindTokenizer(Runtime& runtime, const ModelFile& file,
+                                                               const std::string& path) {
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<const Tokenizer> tokenizer,
+                         path.empty() ? runtime.EmbeddedTokenizer(file) : runtime.LoadTokenizer(path, ""));
+  if (tokenizer != nullptr && tokenizer->vocab_size() > file.config().vocab_size) {
+    return absl::InvalidArgumentError(absl::StrCat(file.path(), ": its tokenizer gives ids up to ",
+                                                   tokenizer->vocab_size() - 1, "; the model's vocabulary has ",
+                                                   file.config().vocab_size));
+  }
+  return tokenizer;
+}
+
+absl::StatusOr<Placed> Place(Runtime& runtime, const ModelFile& file, const std::string& device, Precision precision) {
+  const std::vector<DeviceDescription> available = runtime.devices();
+  if (available.empty()) {
+    return absl::NotFoundError("no device: no backend plugin is loaded; see the list of plugins for what was refused");
+  }
+  std::vector<std::string> names;
+  for (const DeviceDescription& description : available) names.push_back(description.info.name);
+  Placed placed;
+  SKEIN_ASSIGN_OR_RETURN(placed.segments, ParsePlacement(device, names, file.config().num_layers));
+  for (const SegmentPlacement& segment : placed.segments) {
+    SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Device> opened, runtime.OpenDevice(available[segment.device_index]));
+    placed.devices.push_back(std::move(opened));
+  }
+  placed.text = FormatPlacement(placed.segments, names);
+  if (precision.name == "auto") {
+    SKEIN_ASSIGN_OR_RETURN(precision, ParsePrecision(DefaultType(file, placed.devices)));
+  }
+  placed.precision = std::move(precision);
+  return placed;
+}
+
+// A step reads one slot of a stream and writes another. That makes two slots for each stream, and two more so that
+// evals, which hold a third while they are under way, can always go on. One more is for a tuned state that streams
+// start from.
+SegmentLimits LimitsFor(const ModelFile& file, const Options& options) {
+  SegmentLimits limits;
+  limits.max_entries = static_cast<uint32_t>(options.Int("max_streams").value_or(64));
+  limits.num_slots = 2 * limits.max_entries + 2 + (file.initial_state().empty() ? 0 : 1);
+  // Unless the host says otherwise, there is room for prompts beside every stream that decodes.
+  limits.max_tokens = static_cast<uint32_t>(
+      options.Int("max_batch_tokens").value_or(std::max<int64_t>(512, int64_t{limits.max_entries} + 16)));
+  return limits;
+}
+
+absl::StatusOr<std::unique_ptr<DeviceModel>> LoadOnDevices(Runtime& runtime, const ModelFile& file,
+                                                           const Placed& placed, const SegmentLimits& limits) {
+  absl::StatusOr<std::unique_ptr<DeviceModel>> loaded = absl::UnknownError("");
+  runtime.services().Execute([&] {
+    loaded = DeviceModel::Load(file, placed.segments, placed.devices, placed.precision, limits, &runtime.progress());
+  });
+  if (!loaded.ok()) return Annotate(loaded.status(), file.path());
+  return loaded;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtime, const std::string& path,
+                                                 const Options* options) {
+  const Options defaults(SKEIN_OPTIONS_MODEL);
+  if (options == nullptr) options = &defaults;
+  const FileAccess access = options->Int("mmap").value_or(1) == 0 ? FileAccess::kRead : FileAccess::kMap;
+  SKEIN_ASSIGN_OR_RETURN(Precision precision, ParsePrecision(options->Text("type").value_or("auto")));
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<const ModelFile> file, OpenModelFile(*runtime, path, *options, access));
+
+  ModelParts parts;
+  SKEIN_ASSIGN_OR_RETURN(parts.tokenizer, FindTokenizer(*runtime, *file, options->Text("tokenizer").value_or("")));
+  parts.end_token = FindEndToken(*file, parts.tokenizer.get());
+  SKEIN_ASSIGN_OR_RETURN(Placed placed,
+                         Place(*runtime, *file, options->Text("device").value_or(""), std::move(precision)));
+  const SegmentLimits limits = LimitsFor(*file, *options);
+  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<DeviceModel> on_devices, LoadOnDevices(*runtime, *file, placed, limits));
+  parts.weights_bytes = on_devices->weights_bytes();
+  parts.embedding_bytes = on_devices->embedding_bytes();
+  SKEIN_ASSIGN_OR_RETURN(
+      parts.engine, Engine::Start(runtime, std::make_unique<DeviceStepRunner>(runtime, file, std::move(on_devices)),
+                                  {{limits.max_tokens, limits.max_entries}, limits.num_slots, limits.max_entries}));
+  if (!file->initial_state().empty()) {
+    SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
+  }
+  parts.placement = std::move(placed.text);
+  parts.type = std::move(placed.precision.name);
+  parts.max_streams = limits.max_entries;
+  parts.file = std::move(file);
+  parts.runtime = std::move(runtime);
+  return std::make_shared<Model>(std::move(parts));
+}
+
+}  // namespace skein

@@ -1,0 +1,195 @@
+#include "engine/step_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "skein/runtime.h"
+
+namespace skein {
+namespace {
+
+absl::Status EntryStatus(int32_t code) {
+  switch (code) {
+    case SKEIN_OK:
+      return absl::OkStatus();
+    case SKEIN_INVALID_ARGUMENT:
+      return absl::InvalidArgumentError("the device refused a token id or an argument of this stream");
+    case SKEIN_DATA_LOSS:
+      return absl::DataLossError("the model's output for this stream is not finite; expected finite logits and state");
+    case SKEIN_UNIMPLEMENTED:
+      return absl::UnimplementedError("the device does not offer an output that this stream asks for");
+    case SKEIN_RESOURCE_EXHAUSTED:
+      return absl::ResourceExhaustedError("the device had no memory for this stream");
+    default:
+      return absl::InternalError(absl::StrCat("the device failed this stream with code ", code));
+  }
+}
+
+// Calls `work`, and makes a status of what it throws.
+absl::Status Guarded(absl::FunctionRef<absl::Status()> work) noexcept {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return MakeStatus(absl::StatusCode::kResourceExhausted, "out of memory");
+  } catch (const std::exception& failure) {
+    return MakeStatus(absl::StatusCode::kInternal, failure.what());
+  }
+}
+
+}  // namespace
+
+StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, StepLimits limits, uint32_t max_jobs,
+                   StepObservers observers, ParallelFor parallel_for)
+    : runner_(runner),
+      pool_(std::move(pool)),
+      observers_(observers),
+      parallel_for_(std::move(parallel_for)),
+      max_parts_(std::min(limits.max_entries, max_jobs)),
+      scheduler_(limits, max_jobs) {
+  ready_.reserve(max_jobs);
+  candidates_.reserve(max_jobs);
+  free_slots_.reserve(max_parts_);
+  parts_.reserve(max_parts_);
+  entries_.reserve(max_parts_);
+  tokens_.reserve(limits.max_tokens);
+}
+
+void StepLoop::Add(JobList& jobs) noexcept {
+  for (RunningJob& running : jobs) running.id = ++num_jobs_added_;
+  jobs_.splice(jobs_.end(), jobs);
+}
+
+void StepLoop::EndAll(const absl::Status& status) noexcept {
+  for (const RunningJob& running : jobs_) {
+    if (running.job->Poll() != Job::Readiness::kEnded) running.job->Fail(status);
+  }
+  jobs_.clear();
+}
+
+bool StepLoop::RunStep() noexcept {
+  PollJobs();
+  PlanParts();
+  if (parts_.empty()) return false;
+  ++num_steps_;
+  const auto start = std::chrono::steady_clock::now();
+  const absl::Status whole = RunParts(absl::MakeSpan(parts_));
+  if (!whole.ok()) RunPartsAlone(whole);
+  observers_.metrics.step_microseconds += static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count());
+  CountTokens();
+  ConcludeAll();
+  parts_.clear();
+  return true;
+}
+
+void StepLoop::PollJobs() noexcept {
+  ready_.clear();
+  candidates_.clear();
+  for (auto running = jobs_.begin(); running != jobs_.end();) {
+    const Job::Readiness readiness = running->job->Poll();
+    if (readiness == Job::Readiness::kEnded) {
+      running = jobs_.erase(running);
+      continue;
+    }
+    if (readiness == Job::Readiness::kReady) {
+      const Feed& feed = running->job->feed();
+      ready_.push_back(&*running);
+      candidates_.push_back({running->id, running->last_step, feed.num_waiting(), feed.decodes});
+    }
+    ++running;
+  }
+}
+
+void StepLoop::PlanParts() noexcept {
+  // A stream that gets no slot waits: slots become free with the states that others leave, and the pool says when.
+  while (free_slots_.size() < std::min<size_t>(ready_.size(), max_parts_)) {
+    StateRef slot = pool_->Acquire();
+    if (slot.empty()) break;
+    free_slots_.push_back(std::move(slot));
+  }
+  for (const Share& share : scheduler_.Plan(candidates_, static_cast<uint32_t>(free_slots_.size()))) {
+    RunningJob& running = *ready_[share.candidate];
+    running.last_step = num_steps_ + 1;
+    parts_.push_back({&running, share.num_tokens, running.job->feed().at.state, std::move(free_slots_.back()), {}});
+    free_slots_.pop_back();
+  }
+  free_slots_.clear();
+}
+
+void StepLoop::DescribeStep(absl::Span<Part> parts) {
+  tokens_.clear();
+  entries_.clear();
+  for (const Part& part : parts) {
+    skein_step_entry entry = {};
+    entry.read_slot = part.read.empty() ? SKEIN_SLOT_INITIAL : part.read.slot();
+    entry.write_slot = part.written.slot();
+    entry.first_token = static_cast<uint32_t>(tokens_.size());
+    entry.num_tokens = part.num_tokens;
+    part.job().WantOutputs(part.num_tokens, entry);
+    const absl::Span<const uint32_t> next = part.job().feed().Next(part.num_tokens);
+    tokens_.insert(tokens_.end(), next.begin(), next.end());
+    entries_.push_back(entry);
+  }
+}
+
+absl::Status StepLoop::RunParts(absl::Span<Part> parts) noexcept {
+  ++observers_.metrics.steps;
+  const absl::Status whole = Guarded([&] {
+    DescribeStep(parts);
+    return runner_.Step(tokens_, absl::MakeSpan(entries_));
+  });
+  for (size_t i = 0; i < parts.size(); ++i) {
+    parts[i].status = whole.ok() ? Guarded([&] { return EntryStatus(entries_[i].status); }) : whole;
+  }
+  return whole;
+}
+
+void StepLoop::RunPartsAlone(const absl::Status& whole) noexcept {
+  ++observers_.metrics.step_errors;
+  Guarded([&] {
+    observers_.log.Add(SKEIN_LOG_ERROR,
+                       absl::StrCat("a step of ", parts_.size(),
+                                    " streams failed, trying them one by one: ", absl::string_view(whole.message())));
+    return absl::OkStatus();
+  }).IgnoreError();                                                            // a line that cannot be kept is lost
+  for (Part& part : parts_) RunParts(absl::MakeSpan(&part, 1)).IgnoreError();  // the part has the status
+}
+
+void StepLoop::CountTokens() noexcept {
+  Metrics& metrics = observers_.metrics;
+  for (const Part& part : parts_) {
+    if (!part.status.ok()) continue;
+    (part.job().feed().decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
+  }
+}
+
+void StepLoop::ConcludeAll() noexcept {
+  // Sampling over a large vocabulary is worth a thread for each stream.
+  Guarded([&] {
+    parallel_for_(parts_.size(), [this](uint64_t i) { Conclude(parts_[i]); });
+    return absl::OkStatus();
+  }).IgnoreError();
+  // If threads could not be asked for want of memory, this one does the rest.
+  for (Part& part : parts_) {
+    if (!part.is_concluded) Conclude(part);
+  }
+}
+
+void StepLoop::Conclude(Part& part) noexcept {
+  part.is_concluded = true;
+  part.read = StateRef();
+  if (part.status.ok()) {
+    part.status = Guarded([&] {
+      part.job().Advance(part.num_tokens, std::move(part.written));
+      return absl::OkStatus();
+    });
+  }
+  if (!part.status.ok()) part.job().Fail(part.status);
+}
+
+}  // namespace skein

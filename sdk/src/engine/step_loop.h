@@ -1,0 +1,112 @@
+// One model's steps: which jobs there are, what makes the next step, and how each job's part of it ended. It has no
+// thread of its own and knows neither plugins nor texts.
+//
+// Memory that runs out ends the jobs that it concerns, and no others. So everything that every step needs is allocated
+// beforehand, and what may throw is called where a job can be told of it.
+#ifndef SKEIN_ENGINE_STEP_LOOP_H_
+#define SKEIN_ENGINE_STEP_LOOP_H_
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "engine/job.h"
+#include "engine/step_runner.h"
+#include "runtime/log.h"
+#include "runtime/metrics.h"
+#include "scheduler/scheduler.h"
+#include "state/state_pool.h"
+
+namespace skein {
+
+// A job in the loop. Lists of them are handed on without allocating.
+struct RunningJob {
+  std::shared_ptr<Job> job;
+  uint64_t id = 0;         // given when it enters the loop
+  uint64_t last_step = 0;  // the number of the last step that it was in; 0: none
+};
+using JobList = std::list<RunningJob>;
+
+// Calls work(i) for every i below the number of items, in parallel if that is worth it.
+using ParallelFor = std::function<void(uint64_t num_items, const std::function<void(uint64_t)>& work)>;
+
+// Where a loop counts and logs.
+struct StepObservers {
+  Metrics& metrics;
+  Log& log;
+};
+
+// Threads: one at a time.
+class StepLoop {
+ public:
+  // `runner` and `observers` outlive the loop. `max_jobs`: as many as there are streams.
+  StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, StepLimits limits, uint32_t max_jobs,
+           StepObservers observers, ParallelFor parallel_for);
+
+  // Takes all of `jobs`; they take part from the next step on.
+  void Add(JobList& jobs) noexcept;
+
+  // Polls the jobs, and runs a step over those that are ready. False: no step was run, because no job is ready or no
+  // slot is free to write to.
+  bool RunStep() noexcept;
+
+  // Ends all jobs: those that were asked to end as they do, the others with `status`.
+  void EndAll(const absl::Status& status) noexcept;
+
+  bool empty() const { return jobs_.empty(); }
+  uint64_t num_steps() const { return num_steps_; }
+
+ private:
+  // One part of a step.
+  struct Part {
+    RunningJob* running = nullptr;
+    uint32_t num_tokens = 0;
+    StateRef read;
+    StateRef written;
+    absl::Status status;
+    bool is_concluded = false;
+
+    Job& job() const { return *running->job; }
+  };
+
+  void PollJobs() noexcept;
+  void PlanParts() noexcept;
+  // Runs parts as one step, and gives each its status.
+  absl::Status RunParts(absl::Span<Part> parts) noexcept;
+  void DescribeStep(absl::Span<Part> parts);
+  // After a step that failed as a whole. No state was overwritten, so each stream can be tried alone: only one that
+  // fails alone ends with an error.
+  void RunPartsAlone(const absl::Status& whole) noexcept;
+  void CountTokens() noexcept;
+  // Tells every job how its part ended.
+  void ConcludeAll() noexcept;
+  static void Conclude(Part& part) noexcept;
+
+  StepRunner& runner_;
+  const std::shared_ptr<StatePool> pool_;
+  const StepObservers observers_;
+  const ParallelFor parallel_for_;
+  const uint32_t max_parts_;
+  Scheduler scheduler_;
+
+  JobList jobs_;
+  uint64_t num_jobs_added_ = 0;
+  uint64_t num_steps_ = 0;
+
+  // Of the step that is being planned or run.
+  std::vector<RunningJob*> ready_;
+  std::vector<Candidate> candidates_;
+  std::vector<StateRef> free_slots_;
+  std::vector<Part> parts_;
+  std::vector<uint32_t> tokens_;
+  std::vector<skein_step_entry> entries_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_ENGINE_STEP_LOOP_H_

@@ -1,0 +1,22 @@
+// A place in the sequence of a stream.
+#ifndef SKEIN_ENGINE_STREAM_STATE_H_
+#define SKEIN_ENGINE_STREAM_STATE_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "state/state_pool.h"
+
+namespace skein {
+
+// A value: copying it shares the state and allocates nothing.
+struct StreamState {
+  StateRef state;                   // empty: the initial state of the architecture
+  uint64_t position = 0;            // tokens that are in the state
+  std::optional<uint32_t> pending;  // the token that was sampled and is not in the state yet
+  uint64_t sample_index = 0;        // of the request that ran last
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_ENGINE_STREAM_STATE_H_

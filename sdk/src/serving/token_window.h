@@ -1,0 +1,46 @@
+// Flow control of one request: how many of its tokens its reader has not acknowledged, and how many it may be behind.
+#ifndef SKEIN_SERVING_TOKEN_WINDOW_H_
+#define SKEIN_SERVING_TOKEN_WINDOW_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace skein {
+
+// Threads: any; tokens are pushed by one.
+class TokenWindow {
+ public:
+  // 0: no window. To be delivered is then to be acknowledged, and kDefaultSize holds.
+  void SetSize(uint64_t size) { size_.store(size); }
+
+  // A request whose events nobody takes waits after this number of tokens.
+  static constexpr uint64_t kDefaultSize = 4096;
+
+  // True if the reader is so far behind that the request waits for it.
+  bool IsFull() const { return num_pushed_.load() - num_acknowledged_.load() >= limit(); }
+
+  void OnPushed() noexcept { ++num_pushed_; }
+
+  // One token was delivered. True: the window may have been full before.
+  bool OnDelivered() noexcept;
+
+  // FAILED_PRECONDITION: there is no window. INVALID_ARGUMENT: more than were delivered.
+  absl::Status Acknowledge(uint64_t num_tokens);
+
+ private:
+  uint64_t limit() const {
+    const uint64_t size = size_.load();
+    return size == 0 ? kDefaultSize : size;
+  }
+
+  std::atomic<uint64_t> size_{0};
+  std::atomic<uint64_t> num_pushed_{0};
+  std::atomic<uint64_t> num_delivered_{0};
+  std::atomic<uint64_t> num_acknowledged_{0};
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_SERVING_TOKEN_WINDOW_H_
