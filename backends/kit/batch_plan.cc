@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#include "kit/plugin_kit.h"
+#include "support/plugin_kit.h"
 
 namespace skein::kit {
 namespace {

@@ -15,13 +15,13 @@
 #include <utility>
 #include <vector>
 
-#include "kit/plugin_kit.h"
 #include "kit/rwkv4.h"
 #include "kit/rwkv5.h"
 #include "kit/rwkv6.h"
 #include "kit/rwkv7.h"
 #include "kit/weight_store.h"
 #include "skein/backend.h"
+#include "support/plugin_kit.h"
 
 namespace skein::kit {
 

@@ -10,8 +10,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "kit/plugin_kit.h"
 #include "skein/plugin.h"
+#include "support/plugin_kit.h"
 
 namespace skein::kit {
 

@@ -16,10 +16,10 @@
 #include <string>
 #include <string_view>
 
-#include "kit/plugin_kit.h"
 #include "kit/segment.h"
 #include "kit/segment_desc.h"
 #include "skein/backend.h"
+#include "support/plugin_kit.h"
 
 namespace skein::kit {
 

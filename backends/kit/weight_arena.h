@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "kit/host_memory.h"
-#include "kit/plugin_kit.h"
 #include "skein/plugin.h"
+#include "support/plugin_kit.h"
 
 namespace skein::kit {
 

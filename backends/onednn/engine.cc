@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kit/generations.h"
-#include "kit/plugin_kit.h"
+#include "support/plugin_kit.h"
 
 namespace skein::onednn {
 namespace {

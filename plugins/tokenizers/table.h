@@ -16,8 +16,8 @@
 #include <span>
 #include <string>
 
-#include "kit/plugin_kit.h"
 #include "skein/plugin.h"
+#include "support/plugin_kit.h"
 
 namespace skein::plugin {
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "kit/plugin_kit.h"
+#include "support/plugin_kit.h"
 
 namespace skein::tokenizers {
 namespace {

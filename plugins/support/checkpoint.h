@@ -1,8 +1,8 @@
 // What a checkpoint reader gives: named tensors and metadata that point into the file, and the checks that every
 // container needs. Header only. Leaves out the C table (format_plugin.h) and what any name means (libskein's naming
 // tables).
-#ifndef SKEIN_PLUGINS_KIT_CHECKPOINT_H_
-#define SKEIN_PLUGINS_KIT_CHECKPOINT_H_
+#ifndef SKEIN_PLUGINS_SUPPORT_CHECKPOINT_H_
+#define SKEIN_PLUGINS_SUPPORT_CHECKPOINT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -15,10 +15,10 @@
 #include <utility>
 #include <vector>
 
-#include "kit/plugin_kit.h"
 #include "skein/dtype.h"
 #include "skein/plugin.h"
 #include "skein/status.h"
+#include "support/plugin_kit.h"
 
 namespace skein::plugin {
 
@@ -235,4 +235,4 @@ class CheckpointBuilder {
 
 }  // namespace skein::plugin
 
-#endif  // SKEIN_PLUGINS_KIT_CHECKPOINT_H_
+#endif  // SKEIN_PLUGINS_SUPPORT_CHECKPOINT_H_

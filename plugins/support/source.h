@@ -1,6 +1,6 @@
 // A file as the host hands it to a format plugin, and the files beside it. Header only.
-#ifndef SKEIN_PLUGINS_KIT_SOURCE_H_
-#define SKEIN_PLUGINS_KIT_SOURCE_H_
+#ifndef SKEIN_PLUGINS_SUPPORT_SOURCE_H_
+#define SKEIN_PLUGINS_SUPPORT_SOURCE_H_
 
 #include <algorithm>
 #include <cstdint>
@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "kit/checkpoint.h"
-#include "kit/plugin_kit.h"
 #include "skein/plugin.h"
+#include "support/checkpoint.h"
+#include "support/plugin_kit.h"
 
 namespace skein::plugin {
 
@@ -59,4 +59,4 @@ auto ReadSibling(const Source& source, const std::string& name, ReadFile read) {
 
 }  // namespace skein::plugin
 
-#endif  // SKEIN_PLUGINS_KIT_SOURCE_H_
+#endif  // SKEIN_PLUGINS_SUPPORT_SOURCE_H_

@@ -8,8 +8,8 @@
 //   };
 // and its plugin.cc answers with &kFormatTable<Format>. All tensors have `data`; `tensor_read` is offered all the same,
 // and packs strided tensors.
-#ifndef SKEIN_PLUGINS_KIT_FORMAT_PLUGIN_H_
-#define SKEIN_PLUGINS_KIT_FORMAT_PLUGIN_H_
+#ifndef SKEIN_PLUGINS_SUPPORT_FORMAT_PLUGIN_H_
+#define SKEIN_PLUGINS_SUPPORT_FORMAT_PLUGIN_H_
 
 #include <algorithm>
 #include <atomic>
@@ -22,11 +22,11 @@
 #include <utility>
 #include <vector>
 
-#include "kit/checkpoint.h"
-#include "kit/crc32.h"
-#include "kit/plugin_kit.h"
-#include "kit/source.h"
 #include "skein/plugin.h"
+#include "support/checkpoint.h"
+#include "support/crc32.h"
+#include "support/plugin_kit.h"
+#include "support/source.h"
 
 namespace skein::plugin {
 
@@ -213,4 +213,4 @@ inline constexpr skein_format_table kFormatTable = {
 
 }  // namespace skein::plugin
 
-#endif  // SKEIN_PLUGINS_KIT_FORMAT_PLUGIN_H_
+#endif  // SKEIN_PLUGINS_SUPPORT_FORMAT_PLUGIN_H_

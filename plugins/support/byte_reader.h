@@ -1,7 +1,7 @@
 // Reads little-endian fields from hostile bytes: every read is checked against what is left. Header only. Knows nothing
 // of any format.
-#ifndef SKEIN_PLUGINS_KIT_BYTE_READER_H_
-#define SKEIN_PLUGINS_KIT_BYTE_READER_H_
+#ifndef SKEIN_PLUGINS_SUPPORT_BYTE_READER_H_
+#define SKEIN_PLUGINS_SUPPORT_BYTE_READER_H_
 
 #include <cstdint>
 #include <cstring>
@@ -10,8 +10,8 @@
 #include <string_view>
 #include <type_traits>
 
-#include "kit/plugin_kit.h"
 #include "skein/status.h"
+#include "support/plugin_kit.h"
 
 namespace skein::plugin {
 
@@ -60,4 +60,4 @@ class ByteReader {
 
 }  // namespace skein::plugin
 
-#endif  // SKEIN_PLUGINS_KIT_BYTE_READER_H_
+#endif  // SKEIN_PLUGINS_SUPPORT_BYTE_READER_H_

@@ -1,6 +1,6 @@
 // The CRC-32 of zip files (polynomial 0x04c11db7, reflected). Header only.
-#ifndef SKEIN_PLUGINS_KIT_CRC32_H_
-#define SKEIN_PLUGINS_KIT_CRC32_H_
+#ifndef SKEIN_PLUGINS_SUPPORT_CRC32_H_
+#define SKEIN_PLUGINS_SUPPORT_CRC32_H_
 
 #include <array>
 #include <cstdint>
@@ -55,4 +55,4 @@ inline uint32_t Crc32(std::span<const uint8_t> bytes) {
 
 }  // namespace skein::plugin
 
-#endif  // SKEIN_PLUGINS_KIT_CRC32_H_
+#endif  // SKEIN_PLUGINS_SUPPORT_CRC32_H_
