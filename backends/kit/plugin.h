@@ -16,7 +16,7 @@
 #include <string>
 #include <string_view>
 
-#include "kit/segment.h"
+#include "host/segment.h"
 #include "kit/segment_desc.h"
 #include "skein/backend.h"
 #include "support/plugin_kit.h"

@@ -1,7 +1,7 @@
 // The ops between the products, row by row: norms with token shift, gates, decays, keys, value residual, the norms
-// after the recurrences. Formulas are in kit/ops.h; here is what one row, or some heads of one row, takes. For every
-// instruction set of Highway, chosen at run time. Pure functions; pointers are to the whole row, and only channels
-// [begin, end) are written.
+// after the recurrences. Formulas are in equations/ops.h; here is what one row, or some heads of one row, takes. For
+// every instruction set of Highway, chosen at run time. Pure functions; pointers are to the whole row, and only
+// channels [begin, end) are written.
 #ifndef SKEIN_BACKENDS_ONEDNN_ELEMENTWISE_H_
 #define SKEIN_BACKENDS_ONEDNN_ELEMENTWISE_H_
 
@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kit/ops.h"
+#include "equations/ops.h"
 
 namespace skein::onednn {
 

@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "kit/generations.h"
+#include "equations/generations.h"
 #include "support/plugin_kit.h"
 
 namespace skein::onednn {

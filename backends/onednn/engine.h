@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "kit/batch.h"
-#include "kit/host_memory.h"
-#include "kit/state_slots.h"
+#include "host/batch.h"
+#include "host/host_memory.h"
+#include "host/state_slots.h"
 #include "kit/work.h"
 #include "onednn/caller_environment.h"
 #include "onednn/ops.h"
@@ -16,7 +16,7 @@
 
 namespace skein::onednn {
 
-// An Engine as kit/segment.h describes it.
+// An Engine as host/segment.h describes it.
 class Engine {
  public:
   using Matrix = PackedMatrix;

@@ -1,6 +1,6 @@
-// The ops of kit/ops.h on several threads: every participant of a step has an Ops of its own, runs the whole page of
-// equations with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous and depend
-// only on shapes and the number of participants, so that a thread meets the same weights in every step.
+// The ops of equations/ops.h on several threads: every participant of a step has an Ops of its own, runs the whole page
+// of equations with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous and
+// depend only on shapes and the number of participants, so that a thread meets the same weights in every step.
 #ifndef SKEIN_BACKENDS_ONEDNN_OPS_H_
 #define SKEIN_BACKENDS_ONEDNN_OPS_H_
 
@@ -10,9 +10,9 @@
 #include <initializer_list>
 #include <span>
 
-#include "kit/batch.h"
-#include "kit/ops.h"
-#include "kit/weight_store.h"
+#include "equations/ops.h"
+#include "host/batch.h"
+#include "host/weight_store.h"
 #include "kit/work.h"
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kit/ops.h"
+#include "equations/ops.h"
 #include "onednn/active_steps.h"
 #include "onednn/packed_matrix.h"
 

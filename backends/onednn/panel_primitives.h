@@ -10,7 +10,7 @@
 #include <span>
 #include <unordered_map>
 
-#include "kit/host_memory.h"
+#include "host/host_memory.h"
 #include "onednn/cpu.h"
 
 namespace skein::onednn {

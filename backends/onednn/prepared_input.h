@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kit/ops.h"
+#include "equations/ops.h"
 #include "onednn/int8_rows.h"
 #include "onednn/matmul.h"
 

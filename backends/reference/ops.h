@@ -1,6 +1,6 @@
-// The definition of every op of kit/ops.h, in the plainest loops: one thread, any shape, no blocking. Another backend
-// is right if it gives, for the same inputs and the same arithmetic of products (arithmetic.h), the same within the
-// rounding of float32.
+// The definition of every op of equations/ops.h, in the plainest loops: one thread, any shape, no blocking. Another
+// backend is right if it gives, for the same inputs and the same arithmetic of products (arithmetic.h), the same within
+// the rounding of float32.
 #ifndef SKEIN_BACKENDS_REFERENCE_OPS_H_
 #define SKEIN_BACKENDS_REFERENCE_OPS_H_
 
@@ -9,9 +9,9 @@
 #include <initializer_list>
 #include <span>
 
-#include "kit/batch.h"
-#include "kit/ops.h"
-#include "kit/weight_store.h"
+#include "equations/ops.h"
+#include "host/batch.h"
+#include "host/weight_store.h"
 #include "kit/work.h"
 #include "reference/matrix.h"
 #include "reference/row_product.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kit/generations.h"
+#include "equations/generations.h"
 #include "reference/ops.h"
 
 namespace skein::reference {

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "kit/host_memory.h"
-#include "kit/weight_arena.h"
+#include "host/host_memory.h"
+#include "host/weight_arena.h"
 #include "onednn/caller_environment.h"
 #include "onednn/matmul.h"
 #include "onednn/panel_primitives.h"

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "kit/segment.h"
+#include "host/segment.h"
 #include "onednn/engine.h"
 #include "tests/conformance/test_host.h"
 

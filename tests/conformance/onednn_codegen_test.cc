@@ -8,7 +8,7 @@
 #include <ctime>
 #include <vector>
 
-#include "kit/weight_arena.h"
+#include "host/weight_arena.h"
 #include "onednn/cpu.h"
 #include "onednn/packed_matrix.h"
 #include "onednn/panel_bf16.h"

@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "kit/weight_store.h"
+#include "host/weight_store.h"
 #include "onednn/packed_matrix.h"
 #include "skein/dtype.h"
 #include "support/plugin_kit.h"

@@ -1,14 +1,14 @@
 // The weights of an RWKV-7 segment as rwkv7.h reads them, and one list (model_ends.h) that says for each its role and
 // shape.
-#ifndef SKEIN_BACKENDS_KIT_RWKV7_WEIGHTS_H_
-#define SKEIN_BACKENDS_KIT_RWKV7_WEIGHTS_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV7_WEIGHTS_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV7_WEIGHTS_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "kit/layer_state.h"
-#include "kit/model_ends.h"
-#include "kit/ops.h"
+#include "equations/layer_state.h"
+#include "equations/model_ends.h"
+#include "equations/ops.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -95,4 +95,4 @@ void Rwkv7Weights<Matrix, Table>::Visit(const skein_segment_desc& desc, Visitor&
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_RWKV7_WEIGHTS_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV7_WEIGHTS_H_

@@ -1,12 +1,12 @@
 // A step as the ops see it: which rows belong to which stream, where each stream's state is, and what is wanted of
 // which row.
-#ifndef SKEIN_BACKENDS_KIT_BATCH_H_
-#define SKEIN_BACKENDS_KIT_BATCH_H_
+#ifndef SKEIN_BACKENDS_HOST_BATCH_H_
+#define SKEIN_BACKENDS_HOST_BATCH_H_
 
 #include <cstdint>
 #include <span>
 
-#include "kit/ops.h"
+#include "equations/ops.h"
 
 namespace skein::kit {
 
@@ -29,4 +29,4 @@ struct Batch {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_BATCH_H_
+#endif  // SKEIN_BACKENDS_HOST_BATCH_H_

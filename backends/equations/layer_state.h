@@ -1,6 +1,6 @@
 // Where each layer's part of a state lies, for every generation: the canonical layout of backend.h.
-#ifndef SKEIN_BACKENDS_KIT_LAYER_STATE_H_
-#define SKEIN_BACKENDS_KIT_LAYER_STATE_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_LAYER_STATE_H_
+#define SKEIN_BACKENDS_EQUATIONS_LAYER_STATE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -33,4 +33,4 @@ constexpr float kInitialExponent = -1e30f;
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_LAYER_STATE_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_LAYER_STATE_H_

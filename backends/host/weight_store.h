@@ -1,8 +1,8 @@
 // Collects the tensors of a segment: which are expected, of which role, layer and shape; takes each once; says what is
 // missing; has the backend pack them. The list of expected tensors is the generation's (rwkv4_weights.h and the
 // others); the packed forms are the backend's.
-#ifndef SKEIN_BACKENDS_KIT_WEIGHT_STORE_H_
-#define SKEIN_BACKENDS_KIT_WEIGHT_STORE_H_
+#ifndef SKEIN_BACKENDS_HOST_WEIGHT_STORE_H_
+#define SKEIN_BACKENDS_HOST_WEIGHT_STORE_H_
 
 #include <cstdint>
 #include <cstring>
@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "equations/vector_form.h"
+#include "host/weight_arena.h"
 #include "kit/roles.h"
 #include "kit/tensor.h"
-#include "kit/vector_form.h"
-#include "kit/weight_arena.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -204,4 +204,4 @@ class WeightStore {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_WEIGHT_STORE_H_
+#endif  // SKEIN_BACKENDS_HOST_WEIGHT_STORE_H_

@@ -13,8 +13,8 @@
 // (A = H N; in RWKV-7 A = C), F d_ffn, V vocabulary, R a rank. Everything is float32 and row-major. Sources: the papers
 // of RWKV-4, arXiv:2305.13048, of RWKV-5 and 6, arXiv:2404.05892, and of RWKV-7, arXiv:2503.14456, and for the
 // constants that they leave open, the models' reference implementation.
-#ifndef SKEIN_BACKENDS_KIT_OPS_H_
-#define SKEIN_BACKENDS_KIT_OPS_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_OPS_H_
+#define SKEIN_BACKENDS_EQUATIONS_OPS_H_
 
 #include <concepts>
 #include <cstddef>
@@ -199,4 +199,4 @@ concept Rwkv7Ops = CommonOps<Ops> && requires(Ops& ops, const Wkv7Inputs& inputs
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_OPS_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_OPS_H_

@@ -1,13 +1,13 @@
 // The states of a segment, one per slot, and their way in and out in the canonical layout of backend.h. One more state,
 // not a slot, is what every stream starts from, and what a slot reads as that was never written. Slots take memory when
 // they are first written: a host may ask for many more than it uses.
-#ifndef SKEIN_BACKENDS_KIT_STATE_SLOTS_H_
-#define SKEIN_BACKENDS_KIT_STATE_SLOTS_H_
+#ifndef SKEIN_BACKENDS_HOST_STATE_SLOTS_H_
+#define SKEIN_BACKENDS_HOST_STATE_SLOTS_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "kit/host_memory.h"
+#include "host/host_memory.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -60,4 +60,4 @@ class StateSlots {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_STATE_SLOTS_H_
+#endif  // SKEIN_BACKENDS_HOST_STATE_SLOTS_H_

@@ -1,4 +1,4 @@
-#include "kit/weight_store.h"
+#include "host/weight_store.h"
 
 #include <algorithm>
 #include <span>

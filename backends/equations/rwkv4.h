@@ -1,13 +1,13 @@
 // RWKV-4 "Dove": the equations of the paper, arXiv:2305.13048, over the ops of ops.h. One line a step; what each op
 // computes is said there, names and shapes of the weights in rwkv4_weights.h, the channel-mix in gated_channel_mix.h.
 // All rows of a step go through together; only Wkv4 walks from token to token.
-#ifndef SKEIN_BACKENDS_KIT_RWKV4_H_
-#define SKEIN_BACKENDS_KIT_RWKV4_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV4_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV4_H_
 
-#include "kit/gated_channel_mix.h"
-#include "kit/ops.h"
-#include "kit/rwkv4_activations.h"
-#include "kit/rwkv4_weights.h"
+#include "equations/gated_channel_mix.h"
+#include "equations/ops.h"
+#include "equations/rwkv4_activations.h"
+#include "equations/rwkv4_weights.h"
 
 namespace skein::kit {
 
@@ -39,4 +39,4 @@ struct Rwkv4 {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_RWKV4_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV4_H_

@@ -1,12 +1,12 @@
 // RWKV-7 "Goose" (x070): the equations of the paper, arXiv:2503.14456, over the ops of ops.h. One line a step; what
 // each op computes is said there, names and shapes of the weights in rwkv7_weights.h. All rows of a step go through
 // together; only Wkv7 walks from token to token.
-#ifndef SKEIN_BACKENDS_KIT_RWKV7_H_
-#define SKEIN_BACKENDS_KIT_RWKV7_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV7_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV7_H_
 
-#include "kit/ops.h"
-#include "kit/rwkv7_activations.h"
-#include "kit/rwkv7_weights.h"
+#include "equations/ops.h"
+#include "equations/rwkv7_activations.h"
+#include "equations/rwkv7_weights.h"
 
 namespace skein::kit {
 
@@ -68,4 +68,4 @@ struct Rwkv7 {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_RWKV7_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV7_H_

@@ -4,13 +4,13 @@
 //   5.0  no gate; decay and bonus are one number per head
 //   5.1  a gate behind the norm of the heads
 //   5.2  decay and bonus per channel of the key
-#ifndef SKEIN_BACKENDS_KIT_RWKV5_H_
-#define SKEIN_BACKENDS_KIT_RWKV5_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV5_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV5_H_
 
-#include "kit/gated_channel_mix.h"
-#include "kit/ops.h"
-#include "kit/rwkv5_activations.h"
-#include "kit/rwkv5_weights.h"
+#include "equations/gated_channel_mix.h"
+#include "equations/ops.h"
+#include "equations/rwkv5_activations.h"
+#include "equations/rwkv5_weights.h"
 
 namespace skein::kit {
 
@@ -46,4 +46,4 @@ struct Rwkv5 {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_RWKV5_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV5_H_

@@ -1,8 +1,8 @@
 // Where the weights of a segment lie: a few large blocks of the host's memory instead of one per tensor. A token's step
 // reads all of them once, and is up to 1.7 times as fast when the host can back a block by huge pages, which a matrix
 // alone is too small for.
-#ifndef SKEIN_BACKENDS_KIT_WEIGHT_ARENA_H_
-#define SKEIN_BACKENDS_KIT_WEIGHT_ARENA_H_
+#ifndef SKEIN_BACKENDS_HOST_WEIGHT_ARENA_H_
+#define SKEIN_BACKENDS_HOST_WEIGHT_ARENA_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "kit/host_memory.h"
+#include "host/host_memory.h"
 #include "skein/plugin.h"
 #include "support/plugin_kit.h"
 
@@ -70,4 +70,4 @@ class WeightArena {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_WEIGHT_ARENA_H_
+#endif  // SKEIN_BACKENDS_HOST_WEIGHT_ARENA_H_

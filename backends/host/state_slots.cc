@@ -1,9 +1,9 @@
-#include "kit/state_slots.h"
+#include "host/state_slots.h"
 
 #include <algorithm>
 #include <string>
 
-#include "kit/layer_state.h"
+#include "equations/layer_state.h"
 
 namespace skein::kit {
 

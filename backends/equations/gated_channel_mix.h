@@ -1,15 +1,15 @@
 // The channel-mix that RWKV-4, 5 and 6 share: its weights, its activations and its equations. The generations differ in
 // the roles and the sense of the two mixes only.
-#ifndef SKEIN_BACKENDS_KIT_GATED_CHANNEL_MIX_H_
-#define SKEIN_BACKENDS_KIT_GATED_CHANNEL_MIX_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_GATED_CHANNEL_MIX_H_
+#define SKEIN_BACKENDS_EQUATIONS_GATED_CHANNEL_MIX_H_
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kit/activations.h"
-#include "kit/model_ends.h"
-#include "kit/ops.h"
-#include "kit/vector_form.h"
+#include "equations/activations.h"
+#include "equations/model_ends.h"
+#include "equations/ops.h"
+#include "equations/vector_form.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -66,4 +66,4 @@ void ChannelMix(Ops& ops, const GatedChannelMix<typename Ops::Matrix>& mix, size
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_GATED_CHANNEL_MIX_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_GATED_CHANNEL_MIX_H_

@@ -1,7 +1,7 @@
 // Arrays in the host's memory. Everything large that a backend holds is allocated here; it leaves small bookkeeping to
 // the standard library.
-#ifndef SKEIN_BACKENDS_KIT_HOST_MEMORY_H_
-#define SKEIN_BACKENDS_KIT_HOST_MEMORY_H_
+#ifndef SKEIN_BACKENDS_HOST_HOST_MEMORY_H_
+#define SKEIN_BACKENDS_HOST_HOST_MEMORY_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -74,4 +74,4 @@ class HostArray {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_HOST_MEMORY_H_
+#endif  // SKEIN_BACKENDS_HOST_HOST_MEMORY_H_

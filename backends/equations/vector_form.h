@@ -1,7 +1,7 @@
 // What becomes of a vector of parameters when it is loaded: the models' authors store the arguments of some functions,
 // and some vectors with one number per head; the pages want the values, one per channel.
-#ifndef SKEIN_BACKENDS_KIT_VECTOR_FORM_H_
-#define SKEIN_BACKENDS_KIT_VECTOR_FORM_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_VECTOR_FORM_H_
+#define SKEIN_BACKENDS_EQUATIONS_VECTOR_FORM_H_
 
 #include <cmath>
 #include <cstdint>
@@ -41,4 +41,4 @@ inline float Apply(Formula formula, float parameter) {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_VECTOR_FORM_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_VECTOR_FORM_H_

@@ -1,12 +1,12 @@
 // The blocks of activations that one step of an RWKV-7 segment works in. Names are the paper's.
-#ifndef SKEIN_BACKENDS_KIT_RWKV7_ACTIVATIONS_H_
-#define SKEIN_BACKENDS_KIT_RWKV7_ACTIVATIONS_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV7_ACTIVATIONS_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV7_ACTIVATIONS_H_
 
 #include <array>
 #include <cstdint>
 
-#include "kit/activations.h"
-#include "kit/ops.h"
+#include "equations/activations.h"
+#include "equations/ops.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -46,4 +46,4 @@ struct Rwkv7Activations {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_RWKV7_ACTIVATIONS_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV7_ACTIVATIONS_H_

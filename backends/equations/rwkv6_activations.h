@@ -1,13 +1,13 @@
 // The blocks of activations that one step of an RWKV-6 segment works in. Names are the paper's.
-#ifndef SKEIN_BACKENDS_KIT_RWKV6_ACTIVATIONS_H_
-#define SKEIN_BACKENDS_KIT_RWKV6_ACTIVATIONS_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV6_ACTIVATIONS_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV6_ACTIVATIONS_H_
 
 #include <array>
 #include <cstdint>
 
-#include "kit/activations.h"
-#include "kit/gated_channel_mix.h"
-#include "kit/ops.h"
+#include "equations/activations.h"
+#include "equations/gated_channel_mix.h"
+#include "equations/ops.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -44,4 +44,4 @@ struct Rwkv6Activations {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_RWKV6_ACTIVATIONS_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV6_ACTIVATIONS_H_

@@ -2,13 +2,13 @@
 // each op computes is said there, names and shapes of the weights in rwkv6_weights.h, the channel-mix in
 // gated_channel_mix.h. All rows of a step go through together; only Wkv5 walks from token to token. It is RWKV-5.2 with
 // token shift and decay that depend on the data.
-#ifndef SKEIN_BACKENDS_KIT_RWKV6_H_
-#define SKEIN_BACKENDS_KIT_RWKV6_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV6_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV6_H_
 
-#include "kit/gated_channel_mix.h"
-#include "kit/ops.h"
-#include "kit/rwkv6_activations.h"
-#include "kit/rwkv6_weights.h"
+#include "equations/gated_channel_mix.h"
+#include "equations/ops.h"
+#include "equations/rwkv6_activations.h"
+#include "equations/rwkv6_weights.h"
 
 namespace skein::kit {
 
@@ -64,4 +64,4 @@ struct Rwkv6 {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_RWKV6_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV6_H_

@@ -1,16 +1,16 @@
 // The weights of an RWKV-6 segment as rwkv6.h reads them, and one list (model_ends.h) that says for each its role
 // and shape, and what the page reads in place of the parameter (vector_form.h).
-#ifndef SKEIN_BACKENDS_KIT_RWKV6_WEIGHTS_H_
-#define SKEIN_BACKENDS_KIT_RWKV6_WEIGHTS_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV6_WEIGHTS_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV6_WEIGHTS_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "kit/gated_channel_mix.h"
-#include "kit/layer_state.h"
-#include "kit/model_ends.h"
-#include "kit/ops.h"
-#include "kit/vector_form.h"
+#include "equations/gated_channel_mix.h"
+#include "equations/layer_state.h"
+#include "equations/model_ends.h"
+#include "equations/ops.h"
+#include "equations/vector_form.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -97,4 +97,4 @@ void Rwkv6Weights<Matrix, Table>::Visit(const skein_segment_desc& desc, Visitor&
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_RWKV6_WEIGHTS_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV6_WEIGHTS_H_

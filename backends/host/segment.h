@@ -11,8 +11,8 @@
 //                                            batch; throws INTERNAL if an op failed
 //   Work TotalWork() const                   of all runs
 // Ops, the type that `page` gets, has the Matrix of the engine and the Table of the kit.
-#ifndef SKEIN_BACKENDS_KIT_SEGMENT_H_
-#define SKEIN_BACKENDS_KIT_SEGMENT_H_
+#ifndef SKEIN_BACKENDS_HOST_SEGMENT_H_
+#define SKEIN_BACKENDS_HOST_SEGMENT_H_
 
 #include <algorithm>
 #include <array>
@@ -21,13 +21,13 @@
 #include <optional>
 #include <string>
 
-#include "kit/activations.h"
-#include "kit/batch_plan.h"
-#include "kit/generations.h"
-#include "kit/host_memory.h"
-#include "kit/model_ends.h"
-#include "kit/state_slots.h"
-#include "kit/weight_store.h"
+#include "equations/activations.h"
+#include "equations/generations.h"
+#include "equations/model_ends.h"
+#include "host/batch_plan.h"
+#include "host/host_memory.h"
+#include "host/state_slots.h"
+#include "host/weight_store.h"
 #include "kit/work.h"
 #include "skein/backend.h"
 
@@ -197,4 +197,4 @@ skein_segment_cost SegmentCost(const skein_host& host, const skein_segment_desc&
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_SEGMENT_H_
+#endif  // SKEIN_BACKENDS_HOST_SEGMENT_H_

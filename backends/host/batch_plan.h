@@ -2,15 +2,15 @@
 //
 // Order: Read; GatherCarry for each carry; run the ops over batch(); ScatterCarry; Finish.
 // An entry that fails Read is not part of the batch. No entry's failure touches another.
-#ifndef SKEIN_BACKENDS_KIT_BATCH_PLAN_H_
-#define SKEIN_BACKENDS_KIT_BATCH_PLAN_H_
+#ifndef SKEIN_BACKENDS_HOST_BATCH_PLAN_H_
+#define SKEIN_BACKENDS_HOST_BATCH_PLAN_H_
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "kit/batch.h"
-#include "kit/state_slots.h"
+#include "host/batch.h"
+#include "host/state_slots.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -76,4 +76,4 @@ class BatchPlan {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_BATCH_PLAN_H_
+#endif  // SKEIN_BACKENDS_HOST_BATCH_PLAN_H_

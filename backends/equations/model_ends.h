@@ -5,13 +5,13 @@
 // A generation's list calls visit(role, layer index in the model, pointer to fill, shape, form) for each tensor of a
 // segment. A pointer to float is a vector, whatever its shape; `form` (vector_form.h) is for vectors and may be left
 // out. Shapes and the names in checkpoints are in skein/backend.h.
-#ifndef SKEIN_BACKENDS_KIT_MODEL_ENDS_H_
-#define SKEIN_BACKENDS_KIT_MODEL_ENDS_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_MODEL_ENDS_H_
+#define SKEIN_BACKENDS_EQUATIONS_MODEL_ENDS_H_
 
 #include <cstdint>
 
-#include "kit/batch.h"
-#include "kit/ops.h"
+#include "equations/ops.h"
+#include "host/batch.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -68,4 +68,4 @@ void Leave(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::Table>&
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_MODEL_ENDS_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_MODEL_ENDS_H_

@@ -1,11 +1,11 @@
 // How the activations of a step are laid out in one block of memory.
-#ifndef SKEIN_BACKENDS_KIT_ACTIVATIONS_H_
-#define SKEIN_BACKENDS_KIT_ACTIVATIONS_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_ACTIVATIONS_H_
+#define SKEIN_BACKENDS_EQUATIONS_ACTIVATIONS_H_
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kit/ops.h"
+#include "equations/ops.h"
 
 namespace skein::kit {
 
@@ -36,4 +36,4 @@ inline Rows FirstRows(const Rows& rows, uint32_t count) { return {rows.data, cou
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_ACTIVATIONS_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_ACTIVATIONS_H_

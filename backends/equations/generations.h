@@ -5,8 +5,8 @@
 //   Activations              what the page works in; Activations(model, num_output_rows, dealer) lays it out, Carries()
 //                            are the rows that cross a cut, kNumCarries how many
 //   RunLayer(ops, layer, activations)       the page: one layer of a step
-#ifndef SKEIN_BACKENDS_KIT_GENERATIONS_H_
-#define SKEIN_BACKENDS_KIT_GENERATIONS_H_
+#ifndef SKEIN_BACKENDS_EQUATIONS_GENERATIONS_H_
+#define SKEIN_BACKENDS_EQUATIONS_GENERATIONS_H_
 
 #include <cstdint>
 #include <initializer_list>
@@ -15,11 +15,11 @@
 #include <utility>
 #include <vector>
 
-#include "kit/rwkv4.h"
-#include "kit/rwkv5.h"
-#include "kit/rwkv6.h"
-#include "kit/rwkv7.h"
-#include "kit/weight_store.h"
+#include "equations/rwkv4.h"
+#include "equations/rwkv5.h"
+#include "equations/rwkv6.h"
+#include "equations/rwkv7.h"
+#include "host/weight_store.h"
 #include "skein/backend.h"
 #include "support/plugin_kit.h"
 
@@ -65,4 +65,4 @@ std::vector<ExpectedTensor> ExpectedTensors(const skein_segment_desc& desc) {
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_GENERATIONS_H_
+#endif  // SKEIN_BACKENDS_EQUATIONS_GENERATIONS_H_

@@ -1,4 +1,4 @@
-#include "kit/batch_plan.h"
+#include "host/batch_plan.h"
 
 #include <algorithm>
 #include <bit>
