@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "onednn/panel_bf16.h"
-#include "onednn/panel_int8.h"
-#include "onednn/panel_kernels.h"
+#include "onednn/kernels/panel_bf16.h"
+#include "onednn/kernels/panel_int8.h"
+#include "onednn/kernels/panel_kernels.h"
 #include "support/plugin_kit.h"
 
 namespace skein::onednn {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "onednn/elementwise.h"
-#include "onednn/panel_kernels.h"
-#include "onednn/time_mix.h"
+#include "onednn/kernels/elementwise.h"
+#include "onednn/kernels/panel_kernels.h"
+#include "onednn/kernels/time_mix.h"
 
 namespace skein::onednn {
 namespace {

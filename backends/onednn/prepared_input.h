@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "equations/ops.h"
-#include "onednn/int8_rows.h"
+#include "onednn/kernels/int8_rows.h"
 #include "onednn/matmul.h"
 
 namespace skein::onednn {

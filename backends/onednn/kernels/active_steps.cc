@@ -1,4 +1,4 @@
-#include "onednn/active_steps.h"
+#include "onednn/kernels/active_steps.h"
 
 #include <algorithm>
 #include <cstddef>

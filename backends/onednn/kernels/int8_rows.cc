@@ -1,13 +1,13 @@
-#include "onednn/int8_rows.h"
+#include "onednn/kernels/int8_rows.h"
 
 #include <cstring>
 #include <limits>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "onednn/int8_rows.cc"
+#define HWY_TARGET_INCLUDE "onednn/kernels/int8_rows.cc"
 #include <hwy/foreach_target.h>
 //
-#include "onednn/vector_math-inl.h"
+#include "onednn/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {

@@ -1,7 +1,7 @@
 // Zeros among activations: the squared ReLU of the channel-mix leaves most of its outputs at exactly 0, and the weights
 // of an input that is 0 for every row of a product need not be read.
-#ifndef SKEIN_BACKENDS_ONEDNN_ACTIVE_STEPS_H_
-#define SKEIN_BACKENDS_ONEDNN_ACTIVE_STEPS_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_ACTIVE_STEPS_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_ACTIVE_STEPS_H_
 
 #include <cstdint>
 
@@ -28,4 +28,4 @@ ActiveSteps FindActiveSteps(const float* x, uint32_t num_inputs, uint32_t num_ro
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_ACTIVE_STEPS_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_ACTIVE_STEPS_H_

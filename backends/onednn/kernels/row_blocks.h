@@ -1,6 +1,6 @@
 // How kernels that keep their sums in registers go through many rows.
-#ifndef SKEIN_BACKENDS_ONEDNN_ROW_BLOCKS_H_
-#define SKEIN_BACKENDS_ONEDNN_ROW_BLOCKS_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_ROW_BLOCKS_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_ROW_BLOCKS_H_
 
 #include <cstdint>
 #include <type_traits>
@@ -45,4 +45,4 @@ inline __attribute__((always_inline)) void ForEachRowBlock(uint32_t num_rows, co
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_ROW_BLOCKS_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_ROW_BLOCKS_H_

@@ -4,8 +4,8 @@
 // `states_pass_caches`, where a struct has it: the new state will not be read before everything else has gone through
 // the caches, as in decoding with a large model. A single token's state is then written past them, so that the memory
 // that it overwrites is not read first: two passes over the bus instead of three.
-#ifndef SKEIN_BACKENDS_ONEDNN_TIME_MIX_H_
-#define SKEIN_BACKENDS_ONEDNN_TIME_MIX_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_TIME_MIX_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_TIME_MIX_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -62,4 +62,4 @@ void Wkv7Head(const Wkv7Rows& head, const float* before, float* after);
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_TIME_MIX_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_TIME_MIX_H_

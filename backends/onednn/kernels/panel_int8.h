@@ -5,14 +5,14 @@
 // So a row's result depends neither on the rows beside it nor on the kernel, but for processors without fused
 // multiplications, which round twice. Pure functions; any number of rows. The weights go by once, as one stream: all
 // rows are done with a group before the next.
-#ifndef SKEIN_BACKENDS_ONEDNN_PANEL_INT8_H_
-#define SKEIN_BACKENDS_ONEDNN_PANEL_INT8_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_INT8_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_INT8_H_
 
 #include <cstddef>
 #include <cstdint>
 
-#include "onednn/active_steps.h"
-#include "onednn/int8_rows.h"
+#include "onednn/kernels/active_steps.h"
+#include "onednn/kernels/int8_rows.h"
 #include "onednn/packed_matrix.h"
 
 namespace skein::onednn {
@@ -34,4 +34,4 @@ void MultiplySparsePanelInt8Vnni(PanelType type, const std::byte* panel, uint32_
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_PANEL_INT8_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_INT8_H_

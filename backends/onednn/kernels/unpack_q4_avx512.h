@@ -1,14 +1,14 @@
 // A group of a Q4 panel in bytes, for kernels with many rows: unpacked once, it stays in the first-level cache. For
 // files that are compiled for AVX-512.
-#ifndef SKEIN_BACKENDS_ONEDNN_UNPACK_Q4_AVX512_H_
-#define SKEIN_BACKENDS_ONEDNN_UNPACK_Q4_AVX512_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_UNPACK_Q4_AVX512_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_UNPACK_Q4_AVX512_H_
 
 #include <immintrin.h>
 
 #include <cstdint>
 
+#include "onednn/kernels/prefetch.h"
 #include "onednn/packed_matrix.h"
-#include "onednn/prefetch.h"
 
 namespace skein::onednn {
 
@@ -34,4 +34,4 @@ static inline void UnpackQ4Group(const uint8_t* codes, uint8_t* bytes, uint32_t 
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_UNPACK_Q4_AVX512_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_UNPACK_Q4_AVX512_H_

@@ -1,15 +1,15 @@
-#include "onednn/panel_kernels.h"
+#include "onednn/kernels/panel_kernels.h"
 
 #include <cstring>
 
-#include "onednn/prefetch.h"
-#include "onednn/row_blocks.h"
+#include "onednn/kernels/prefetch.h"
+#include "onednn/kernels/row_blocks.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "onednn/panel_kernels.cc"
+#define HWY_TARGET_INCLUDE "onednn/kernels/panel_kernels.cc"
 #include <hwy/foreach_target.h>
 //
-#include "onednn/vector_math-inl.h"
+#include "onednn/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {

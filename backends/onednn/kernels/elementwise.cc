@@ -1,13 +1,13 @@
-#include "onednn/elementwise.h"
+#include "onednn/kernels/elementwise.h"
 
 #include <algorithm>
 #include <cmath>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "onednn/elementwise.cc"
+#define HWY_TARGET_INCLUDE "onednn/kernels/elementwise.cc"
 #include <hwy/foreach_target.h>
 //
-#include "onednn/vector_math-inl.h"
+#include "onednn/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {

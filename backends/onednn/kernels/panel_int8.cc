@@ -1,13 +1,13 @@
-#include "onednn/panel_int8.h"
+#include "onednn/kernels/panel_int8.h"
 
-#include "onednn/prefetch.h"
-#include "onednn/row_blocks.h"
+#include "onednn/kernels/prefetch.h"
+#include "onednn/kernels/row_blocks.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "onednn/panel_int8.cc"
+#define HWY_TARGET_INCLUDE "onednn/kernels/panel_int8.cc"
 #include <hwy/foreach_target.h>
 //
-#include "onednn/vector_math-inl.h"
+#include "onednn/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {

@@ -1,6 +1,6 @@
 // The matrix registers of AMX. For files that are compiled for it.
-#ifndef SKEIN_BACKENDS_ONEDNN_AMX_TILES_H_
-#define SKEIN_BACKENDS_ONEDNN_AMX_TILES_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_AMX_TILES_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_AMX_TILES_H_
 
 #include <immintrin.h>
 
@@ -33,4 +33,4 @@ class AmxTiles {
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_AMX_TILES_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_AMX_TILES_H_

@@ -1,8 +1,8 @@
 // Activations in 8 bits, as products with quantised weights take them: per row and group of inputs a scale, which is
 // the largest magnitude over 127. Exact integers from here on: whoever multiplies them, and with how many rows at once,
 // gets the same sums.
-#ifndef SKEIN_BACKENDS_ONEDNN_INT8_ROWS_H_
-#define SKEIN_BACKENDS_ONEDNN_INT8_ROWS_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_INT8_ROWS_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_INT8_ROWS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -53,4 +53,4 @@ void QuantiseItems(const Int8Block& block, uint64_t begin, uint64_t end);
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_INT8_ROWS_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_INT8_ROWS_H_

@@ -1,12 +1,12 @@
 // Products of bf16 panels with activations in bf16 by the processor's own instructions for them, which need no
 // expansion. Sums are float32; a row's result does not depend on the others.
-#ifndef SKEIN_BACKENDS_ONEDNN_PANEL_BF16_H_
-#define SKEIN_BACKENDS_ONEDNN_PANEL_BF16_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_BF16_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_BF16_H_
 
 #include <cstddef>
 #include <cstdint>
 
-#include "onednn/active_steps.h"
+#include "onednn/kernels/active_steps.h"
 
 namespace skein::onednn {
 
@@ -22,4 +22,4 @@ void MultiplySparsePanelBf16Avx512(const std::byte* panel, uint32_t num_inputs, 
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_PANEL_BF16_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_BF16_H_

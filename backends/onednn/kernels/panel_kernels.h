@@ -1,13 +1,13 @@
 // Own kernels over one panel of weights (packed_matrix.h): products with few rows, where reading the weights is all the
 // work, and what surrounds oneDNN's products. For every instruction set of Highway, chosen at run time. Pure functions.
-#ifndef SKEIN_BACKENDS_ONEDNN_PANEL_KERNELS_H_
-#define SKEIN_BACKENDS_ONEDNN_PANEL_KERNELS_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_KERNELS_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_KERNELS_H_
 
 #include <cstddef>
 #include <cstdint>
 
 #include "equations/ops.h"
-#include "onednn/active_steps.h"
+#include "onednn/kernels/active_steps.h"
 #include "onednn/packed_matrix.h"
 
 namespace skein::onednn {
@@ -39,4 +39,4 @@ void FinishTile(const float* tile, uint32_t num_rows, uint32_t num_columns, kit:
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_PANEL_KERNELS_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_KERNELS_H_

@@ -1,7 +1,7 @@
 // Asking for weights ahead of time. A stream through memory is what a product with few rows is made of; on some
 // processors their own prefetching keeps up with it, on others it leaves a quarter of the bandwidth unused.
-#ifndef SKEIN_BACKENDS_ONEDNN_PREFETCH_H_
-#define SKEIN_BACKENDS_ONEDNN_PREFETCH_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_PREFETCH_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_PREFETCH_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -22,4 +22,4 @@ inline __attribute__((always_inline)) void PrefetchAhead(const void* weights, ui
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_PREFETCH_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_PREFETCH_H_

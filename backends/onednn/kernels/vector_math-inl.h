@@ -2,11 +2,11 @@
 //
 // Loops run over whole vectors and then over single lanes, with the same generic body, so that any width works. A body
 // is a lambda, and needs HWY_ATTR to be compiled for the instruction set.
-#if defined(SKEIN_BACKENDS_ONEDNN_VECTOR_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef SKEIN_BACKENDS_ONEDNN_VECTOR_MATH_INL_H_
-#undef SKEIN_BACKENDS_ONEDNN_VECTOR_MATH_INL_H_
+#if defined(SKEIN_BACKENDS_ONEDNN_KERNELS_VECTOR_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SKEIN_BACKENDS_ONEDNN_KERNELS_VECTOR_MATH_INL_H_
+#undef SKEIN_BACKENDS_ONEDNN_KERNELS_VECTOR_MATH_INL_H_
 #else
-#define SKEIN_BACKENDS_ONEDNN_VECTOR_MATH_INL_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_VECTOR_MATH_INL_H_
 #endif
 
 #include <hwy/contrib/math/math-inl.h>
@@ -14,7 +14,7 @@
 
 #include <cstddef>
 
-#include "onednn/row_blocks.h"
+#include "onednn/kernels/row_blocks.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {

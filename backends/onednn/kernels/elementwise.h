@@ -2,8 +2,8 @@
 // after the recurrences. Formulas are in equations/ops.h; here is what one row, or some heads of one row, takes. For
 // every instruction set of Highway, chosen at run time. Pure functions; pointers are to the whole row, and only
 // channels [begin, end) are written.
-#ifndef SKEIN_BACKENDS_ONEDNN_ELEMENTWISE_H_
-#define SKEIN_BACKENDS_ONEDNN_ELEMENTWISE_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_ELEMENTWISE_H_
+#define SKEIN_BACKENDS_ONEDNN_KERNELS_ELEMENTWISE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -65,4 +65,4 @@ void NormBonusGateRow(float* y, const kit::Norm& norm, const NormBonusGateInputs
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_ELEMENTWISE_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_KERNELS_ELEMENTWISE_H_

@@ -3,10 +3,10 @@
 
 #include <cstring>
 
-#include "onednn/panel_int8.h"
-#include "onednn/prefetch.h"
-#include "onednn/row_blocks.h"
-#include "onednn/unpack_q4_avx512.h"
+#include "onednn/kernels/panel_int8.h"
+#include "onednn/kernels/prefetch.h"
+#include "onednn/kernels/row_blocks.h"
+#include "onednn/kernels/unpack_q4_avx512.h"
 
 namespace skein::onednn {
 namespace {

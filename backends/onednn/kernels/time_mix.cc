@@ -1,17 +1,17 @@
-#include "onednn/time_mix.h"
+#include "onednn/kernels/time_mix.h"
 
 #include <cstdint>
 #include <type_traits>
 
-#include "onednn/prefetch.h"
+#include "onednn/kernels/prefetch.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "onednn/time_mix.cc"
+#define HWY_TARGET_INCLUDE "onednn/kernels/time_mix.cc"
 #include <hwy/foreach_target.h>
 //
 #include <hwy/cache_control.h>
 
-#include "onednn/vector_math-inl.h"
+#include "onednn/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {
