@@ -1,7 +1,7 @@
 // The generations that the in-tree backends run, and what follows from each one's list of weights.
 //
 // A Generation is
-//   Weights<Matrix, Table>   what the page reads; Visit(desc, visit) lists every tensor (model_ends.h)
+//   Weights<Matrix, EmbeddingRows>   what the page reads; Visit(desc, visit) lists every tensor (model_ends.h)
 //   Activations              what the page works in; Activations(model, num_output_rows, dealer) lays it out, Carries()
 //                            are the rows that cross a cut, kNumCarries how many
 //   RunLayer(ops, layer, activations)       the page: one layer of a step
@@ -21,7 +21,7 @@
 #include "equations/rwkv7.h"
 #include "host/weight_store.h"
 #include "skein/backend.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::kit {
 
@@ -52,12 +52,13 @@ std::vector<ExpectedTensor> ExpectedTensors(const skein_segment_desc& desc) {
   const auto add = [&expected](uint32_t role, uint32_t layer, auto*& tensor, std::initializer_list<uint64_t> shape,
                                const VectorForm& form = {}) {
     using Tensor = std::remove_cvref_t<decltype(*tensor)>;
-    const Use use =
-        std::is_same_v<Tensor, float> ? Use::kVector : (std::is_same_v<Tensor, Table> ? Use::kTable : Use::kMatrix);
+    const Use use = std::is_same_v<Tensor, float>
+                        ? Use::kVector
+                        : (std::is_same_v<Tensor, EmbeddingRows> ? Use::kEmbedding : Use::kMatrix);
     expected.push_back({.role = role, .layer = layer, .use = use, .shape = shape, .form = form});
   };
   WithGeneration(desc.model.generation, [&](auto generation) {
-    typename decltype(generation)::template Weights<Matrix, Table> unbound;
+    typename decltype(generation)::template Weights<Matrix, EmbeddingRows> unbound;
     unbound.Visit(desc, add);
   });
   return expected;

@@ -16,14 +16,14 @@
 
 namespace skein::kit {
 
-// Matrix: what an ops set multiplies by. Table: rows that are looked up by token id. All pointers here and in the
-// layers stay those of the segment's weight store.
-template <typename Matrix, typename Table>
+// Matrix: what an ops set multiplies by. EmbeddingRows: rows that are looked up by token id. All pointers here and in
+// the layers stay those of the segment's weight store.
+template <typename Matrix, typename EmbeddingRows>
 struct ModelEnds {
-  const Table* embedding = nullptr;  // NULL: the segment starts from the carries
+  const EmbeddingRows* embedding = nullptr;  // NULL: the segment starts from the carries
   Norm embedding_norm;
   Norm output_norm;
-  const Matrix* head = nullptr;  // NULL: the segment ends with the carries
+  const Matrix* output_head = nullptr;  // NULL: the segment ends with the carries
 };
 
 // Lists a norm over `width` channels.
@@ -36,8 +36,8 @@ void VisitNorm(Visitor& visit, uint32_t weight_role, uint32_t bias_role, uint32_
 }
 
 // Lists what `desc` says the segment has of the ends.
-template <typename Matrix, typename Table, typename Visitor>
-void VisitEnds(const skein_segment_desc& desc, ModelEnds<Matrix, Table>& ends, Visitor& visit) {
+template <typename Matrix, typename EmbeddingRows, typename Visitor>
+void VisitEnds(const skein_segment_desc& desc, ModelEnds<Matrix, EmbeddingRows>& ends, Visitor& visit) {
   const skein_backend_model& m = desc.model;
   if (desc.flags & SKEIN_SEGMENT_EMBEDDING) {
     visit(SKEIN_ROLE_EMBEDDING, 0, ends.embedding, {m.vocab_size, m.d_model});
@@ -47,23 +47,23 @@ void VisitEnds(const skein_segment_desc& desc, ModelEnds<Matrix, Table>& ends, V
   if (desc.flags & SKEIN_SEGMENT_HEAD) {
     VisitNorm(visit, SKEIN_ROLE_OUTPUT_NORM_W, SKEIN_ROLE_OUTPUT_NORM_B, 0, m.d_model, m.norm_epsilon,
               ends.output_norm);
-    visit(SKEIN_ROLE_HEAD, 0, ends.head, {m.vocab_size, m.d_model});
+    visit(SKEIN_ROLE_HEAD, 0, ends.output_head, {m.vocab_size, m.d_model});
   }
 }
 
 // x = LayerNorm(embedding) of the tokens; in a segment that starts from the carries, x is there already.
 template <CommonOps Ops>
-void Enter(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::Table>& ends, Rows x) {
+void Enter(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::EmbeddingRows>& ends, Rows x) {
   if (ends.embedding != nullptr) ops.Embed(*ends.embedding, ends.embedding_norm, x);
 }
 
 // The outputs of `batch`, if the segment has the head. `hidden`: as many rows as the batch wants.
 template <CommonOps Ops>
-void Leave(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::Table>& ends, const Batch& batch, Rows x,
-           Rows hidden) {
-  if (ends.head == nullptr) return;
+void Leave(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::EmbeddingRows>& ends, const Batch& batch,
+           Rows x, Rows hidden) {
+  if (ends.output_head == nullptr) return;
   ops.NormRows(x, ends.output_norm, batch.output_rows, hidden);
-  ops.Head(*ends.head, hidden, batch.logits);
+  ops.Logits(*ends.output_head, hidden, batch.logits);
 }
 
 }  // namespace skein::kit

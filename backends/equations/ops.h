@@ -101,14 +101,14 @@ struct Wkv7Inputs {
 
 // The ops of every generation.
 template <typename Ops>
-concept CommonOps = requires(Ops& ops, const typename Ops::Matrix& matrix, const typename Ops::Table& table, Rows rows,
+concept CommonOps = requires(Ops& ops, const typename Ops::Matrix& matrix, const typename Ops::EmbeddingRows& embedding, Rows rows,
                              const Norm& norm, size_t state, std::initializer_list<Blend> blends,
                              std::initializer_list<Product<typename Ops::Matrix>> products,
                              std::span<const uint32_t> row_indices, std::span<float* const> addresses) {
   // x[t] = LayerNorm(E[token of row t]), E [V, C]. LayerNorm(x) = (x - mean) / sqrt(variance + epsilon) * weight +
   // bias, with the biased variance.
-  // (table, norm, x)
-  { ops.Embed(table, norm, rows) };
+  // (embedding, norm, x)
+  { ops.Embed(embedding, norm, rows) };
 
   // n[t] = LayerNorm(x[t]); n'[t] = n[t - 1], or for the first token of a sequence the shift row [C] of its state, which
   // becomes n of its last token. For each blend: out[t] = n[t] + (n'[t] - n[t]) * mix.
@@ -124,7 +124,7 @@ concept CommonOps = requires(Ops& ops, const typename Ops::Matrix& matrix, const
 
   // out[i] = W in[i] for the first out.size() rows of `in`. The addresses are apart, as each stream's logits are.
   // (weight, in, out)
-  { ops.Head(matrix, rows, addresses) };
+  { ops.Logits(matrix, rows, addresses) };
 };
 
 // The channel-mix of RWKV-4, 5 and 6.

@@ -26,8 +26,8 @@ void TimeMix(Ops& ops, const Rwkv4Layer<typename Ops::Matrix>& layer, const Rwkv
 
 // The generation, as segment.h takes it.
 struct Rwkv4 {
-  template <typename Matrix, typename Table>
-  using Weights = Rwkv4Weights<Matrix, Table>;
+  template <typename Matrix, typename EmbeddingRows>
+  using Weights = Rwkv4Weights<Matrix, EmbeddingRows>;
   using Activations = Rwkv4Activations;
 
   template <Rwkv4Ops Ops>

@@ -29,9 +29,9 @@ struct Rwkv4Layer {
   GatedChannelMix<Matrix> channel_mix;
 };
 
-template <typename Matrix, typename Table>
+template <typename Matrix, typename EmbeddingRows>
 struct Rwkv4Weights {
-  ModelEnds<Matrix, Table> ends;
+  ModelEnds<Matrix, EmbeddingRows> ends;
   std::vector<Rwkv4Layer<Matrix>> layers;
 
   // Lists every tensor of the segment, and sets the rest.
@@ -39,9 +39,9 @@ struct Rwkv4Weights {
   void Visit(const skein_segment_desc& desc, Visitor&& visit);
 };
 
-template <typename Matrix, typename Table>
+template <typename Matrix, typename EmbeddingRows>
 template <typename Visitor>
-void Rwkv4Weights<Matrix, Table>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
+void Rwkv4Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
   const skein_backend_model& m = desc.model;
   const uint32_t C = m.d_model, A = m.d_att;
 

@@ -33,8 +33,8 @@ void TimeMix(Ops& ops, const Rwkv5Layer<typename Ops::Matrix>& layer, const Rwkv
 
 // The generation, as segment.h takes it.
 struct Rwkv5 {
-  template <typename Matrix, typename Table>
-  using Weights = Rwkv5Weights<Matrix, Table>;
+  template <typename Matrix, typename EmbeddingRows>
+  using Weights = Rwkv5Weights<Matrix, EmbeddingRows>;
   using Activations = Rwkv5Activations;
 
   template <Rwkv5Ops Ops>

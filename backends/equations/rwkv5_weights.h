@@ -31,9 +31,9 @@ struct Rwkv5Layer {
   GatedChannelMix<Matrix> channel_mix;
 };
 
-template <typename Matrix, typename Table>
+template <typename Matrix, typename EmbeddingRows>
 struct Rwkv5Weights {
-  ModelEnds<Matrix, Table> ends;
+  ModelEnds<Matrix, EmbeddingRows> ends;
   std::vector<Rwkv5Layer<Matrix>> layers;
 
   // Lists every tensor of the segment, and sets the rest.
@@ -41,9 +41,9 @@ struct Rwkv5Weights {
   void Visit(const skein_segment_desc& desc, Visitor&& visit);
 };
 
-template <typename Matrix, typename Table>
+template <typename Matrix, typename EmbeddingRows>
 template <typename Visitor>
-void Rwkv5Weights<Matrix, Table>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
+void Rwkv5Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
   const skein_backend_model& m = desc.model;
   const uint32_t C = m.d_model, A = m.d_att;
   const uint32_t H = m.num_heads, N = m.head_size;

@@ -51,8 +51,8 @@ void TimeMix(Ops& ops, const Rwkv6Layer<typename Ops::Matrix>& layer, const Rwkv
 
 // The generation, as segment.h takes it.
 struct Rwkv6 {
-  template <typename Matrix, typename Table>
-  using Weights = Rwkv6Weights<Matrix, Table>;
+  template <typename Matrix, typename EmbeddingRows>
+  using Weights = Rwkv6Weights<Matrix, EmbeddingRows>;
   using Activations = Rwkv6Activations;
 
   template <Rwkv6Ops Ops>

@@ -34,9 +34,9 @@ struct Rwkv6Layer {
   GatedChannelMix<Matrix> channel_mix;
 };
 
-template <typename Matrix, typename Table>
+template <typename Matrix, typename EmbeddingRows>
 struct Rwkv6Weights {
-  ModelEnds<Matrix, Table> ends;
+  ModelEnds<Matrix, EmbeddingRows> ends;
   std::vector<Rwkv6Layer<Matrix>> layers;
   std::vector<float> zeros, ones;  // [C]
 
@@ -45,9 +45,9 @@ struct Rwkv6Weights {
   void Visit(const skein_segment_desc& desc, Visitor&& visit);
 };
 
-template <typename Matrix, typename Table>
+template <typename Matrix, typename EmbeddingRows>
 template <typename Visitor>
-void Rwkv6Weights<Matrix, Table>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
+void Rwkv6Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
   const skein_backend_model& m = desc.model;
   const uint32_t C = m.d_model, A = m.d_att;
   zeros.assign(C, 0.0f);

@@ -55,8 +55,8 @@ void ChannelMix(Ops& ops, const Rwkv7Layer<typename Ops::Matrix>& layer, const R
 
 // The generation, as segment.h takes it.
 struct Rwkv7 {
-  template <typename Matrix, typename Table>
-  using Weights = Rwkv7Weights<Matrix, Table>;
+  template <typename Matrix, typename EmbeddingRows>
+  using Weights = Rwkv7Weights<Matrix, EmbeddingRows>;
   using Activations = Rwkv7Activations;
 
   template <Rwkv7Ops Ops>

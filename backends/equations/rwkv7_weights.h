@@ -32,9 +32,9 @@ struct Rwkv7Layer {
   const Matrix *channel_key, *channel_value;
 };
 
-template <typename Matrix, typename Table>
+template <typename Matrix, typename EmbeddingRows>
 struct Rwkv7Weights {
-  ModelEnds<Matrix, Table> ends;
+  ModelEnds<Matrix, EmbeddingRows> ends;
   std::vector<Rwkv7Layer<Matrix>> layers;
 
   // Lists every tensor of the segment, and sets the rest.
@@ -42,9 +42,9 @@ struct Rwkv7Weights {
   void Visit(const skein_segment_desc& desc, Visitor&& visit);
 };
 
-template <typename Matrix, typename Table>
+template <typename Matrix, typename EmbeddingRows>
 template <typename Visitor>
-void Rwkv7Weights<Matrix, Table>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
+void Rwkv7Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
   const skein_backend_model& m = desc.model;
   const uint32_t C = m.d_model, F = m.d_ffn;
   VisitEnds(desc, ends, visit);

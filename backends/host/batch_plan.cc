@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::kit {
 namespace {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "skein/plugin.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::kit {
 

@@ -12,7 +12,7 @@
 
 #include "host/host_memory.h"
 #include "skein/plugin.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::kit {
 

@@ -23,9 +23,9 @@ namespace skein::kit {
 
 // What a tensor is used as, which decides its form in memory.
 enum class Use {
-  kVector,  // float32
-  kMatrix,  // what the backend multiplies by
-  kTable,   // rows looked up by token id, in the type in which they came
+  kVector,     // float32
+  kMatrix,     // what the backend multiplies by
+  kEmbedding,  // rows looked up by token id, in the type in which they came
 };
 
 struct ExpectedTensor {
@@ -49,9 +49,9 @@ void FormVector(const TensorView& view, const VectorForm& form, float* out);
 uint64_t VectorFootprint(const ExpectedTensor& vector);
 
 // Rows that are looked up by token id: the tensor itself while it stays mapped, else a copy.
-class Table {
+class EmbeddingRows {
  public:
-  Table(WeightArena& arena, const TensorView& tensor, bool is_mapped) : view_(tensor) {
+  EmbeddingRows(WeightArena& arena, const TensorView& tensor, bool is_mapped) : view_(tensor) {
     if (is_mapped) return;
     const uint64_t bytes = tensor.num_rows * tensor.row_bytes();
     auto* copy = arena.Take<unsigned char>(bytes);
@@ -98,7 +98,7 @@ class WeightStore {
       throw plugin::Error(SKEIN_INVALID_ARGUMENT,
                           TensorName(tensor.role, tensor.layer) + ": the segment expects no such tensor");
     }
-    Entry& entry = entries_[found->second];
+    StoredTensor& entry = entries_[found->second];
     if (entry.is_put) {
       throw plugin::Error(SKEIN_INVALID_ARGUMENT, TensorName(tensor.role, tensor.layer) + ": put twice");
     }
@@ -113,8 +113,8 @@ class WeightStore {
         entry.vector = arena_.Take<float>(CheckedProduct(view.size(), entry.expected.form.repeat));
         FormVector(view, entry.expected.form, entry.vector);
         break;
-      case Use::kTable:
-        entry.table.emplace(arena_, view, is_mapped);
+      case Use::kEmbedding:
+        entry.embedding.emplace(arena_, view, is_mapped);
         break;
       case Use::kMatrix:
         PutMatrix(entry, view, is_mapped);
@@ -125,14 +125,14 @@ class WeightStore {
 
   // Packs what is left to pack, on the host's threads. FAILED_PRECONDITION names the first tensor that is missing.
   void Seal() {
-    for (const Entry& entry : entries_) {
+    for (const StoredTensor& entry : entries_) {
       if (entry.is_put) continue;
       throw plugin::Error(SKEIN_FAILED_PRECONDITION,
                           TensorName(entry.expected.role, entry.expected.layer) + ": missing, was never put");
     }
-    std::vector<Entry*> waiting;
+    std::vector<StoredTensor*> waiting;
     uint64_t waiting_bytes = 0;
-    for (Entry& entry : entries_) {
+    for (StoredTensor& entry : entries_) {
       const TensorView& view = entry.to_pack;
       if (view.data == nullptr) continue;
       waiting.push_back(&entry);
@@ -140,29 +140,29 @@ class WeightStore {
           WeightArena::Footprint(Matrix::PackedBytes(view.num_rows, view.num_columns, view.dtype, compute_type_));
     }
     arena_.Expect(waiting_bytes);
-    for (Entry* entry : waiting) Allocate(*entry);
+    for (StoredTensor* entry : waiting) Allocate(*entry);
     host_.parallel_for(
         host_.context, waiting.size(),
-        [](void* argument, uint64_t item) { PackNow(*(*static_cast<std::vector<Entry*>*>(argument))[item]); },
+        [](void* argument, uint64_t item) { PackNow(*(*static_cast<std::vector<StoredTensor*>*>(argument))[item]); },
         &waiting);
   }
 
   // The packed tensor, for the visitor of a generation's list; the store owns it. Only after Seal.
   void Bind(uint32_t role, uint32_t layer, const float*& vector) const { vector = Find(role, layer).vector; }
   void Bind(uint32_t role, uint32_t layer, const Matrix*& matrix) const { matrix = &*Find(role, layer).matrix; }
-  void Bind(uint32_t role, uint32_t layer, const Table*& table) const { table = &*Find(role, layer).table; }
+  void Bind(uint32_t role, uint32_t layer, const EmbeddingRows*& rows) const { rows = &*Find(role, layer).embedding; }
 
  private:
-  struct Entry {
+  struct StoredTensor {
     ExpectedTensor expected;
     bool is_put = false;
     float* vector = nullptr;
-    std::optional<Table> table;
+    std::optional<EmbeddingRows> embedding;
     std::optional<Matrix> matrix;
     TensorView to_pack;  // `data` NULL: packed
   };
 
-  void PutMatrix(Entry& entry, const TensorView& view, bool is_mapped) {
+  void PutMatrix(StoredTensor& entry, const TensorView& view, bool is_mapped) {
     if (view.layout == SKEIN_LAYOUT_PANELS && !Matrix::TakesPanels(view.dtype, compute_type_)) {
       throw plugin::Error(SKEIN_INVALID_ARGUMENT, TensorName(entry.expected.role, entry.expected.layer) +
                                                       ": is in panels of type " + std::to_string(view.dtype) +
@@ -181,24 +181,24 @@ class WeightStore {
     PackNow(entry);
   }
 
-  void Allocate(Entry& entry) {
+  void Allocate(StoredTensor& entry) {
     const TensorView& view = entry.to_pack;
     entry.matrix.emplace(arena_, view.num_rows, view.num_columns, view.dtype, compute_type_);
   }
 
-  static void PackNow(Entry& entry) {
+  static void PackNow(StoredTensor& entry) {
     entry.matrix->Pack(entry.to_pack);
     entry.to_pack.data = nullptr;
   }
 
-  const Entry& Find(uint32_t role, uint32_t layer) const { return entries_[index_.at({role, layer})]; }
+  const StoredTensor& Find(uint32_t role, uint32_t layer) const { return entries_[index_.at({role, layer})]; }
 
   const skein_host& host_;
   const uint32_t compute_type_;
   const uint64_t packed_bytes_;
   bool expects_all_ = false;  // the arena was told of packed_bytes_
   WeightArena arena_;
-  std::vector<Entry> entries_;
+  std::vector<StoredTensor> entries_;
   std::map<std::pair<uint32_t, uint32_t>, size_t> index_;
 };
 

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "onednn/panel_primitives.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -7,7 +7,7 @@
 #include "onednn/kernels/panel_bf16.h"
 #include "onednn/kernels/panel_int8.h"
 #include "onednn/kernels/panel_kernels.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::onednn {
 namespace {

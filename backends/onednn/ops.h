@@ -50,7 +50,7 @@ struct Scratch {
 class Ops {
  public:
   using Matrix = PackedMatrix;
-  using Table = kit::Table;
+  using EmbeddingRows = kit::EmbeddingRows;
 
   // For participant `index` of `count`. `shared` outlives the ops.
   Ops(SharedStep& shared, const Scratch& scratch, uint32_t index, uint32_t count)
@@ -61,11 +61,11 @@ class Ops {
   // What this participant has multiplied.
   const kit::Work& work() const { return work_; }
 
-  void Embed(const Table& table, const kit::Norm& norm, kit::Rows x);
+  void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
   void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
   void Multiply(std::initializer_list<kit::Product<Matrix>> products);
   void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
-  void Head(const Matrix& weight, kit::Rows in, std::span<float* const> out);
+  void Logits(const Matrix& weight, kit::Rows in, std::span<float* const> out);
 
   void GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value);
 

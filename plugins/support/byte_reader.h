@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "skein/status.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::plugin {
 

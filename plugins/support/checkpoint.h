@@ -18,7 +18,7 @@
 #include "skein/dtype.h"
 #include "skein/plugin.h"
 #include "skein/status.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::plugin {
 

@@ -23,9 +23,9 @@
 #include <vector>
 
 #include "skein/plugin.h"
+#include "support/boundary.h"
 #include "support/checkpoint.h"
 #include "support/crc32.h"
-#include "support/plugin_kit.h"
 #include "support/source.h"
 
 namespace skein::plugin {

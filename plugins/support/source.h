@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "skein/plugin.h"
+#include "support/boundary.h"
 #include "support/checkpoint.h"
-#include "support/plugin_kit.h"
 
 namespace skein::plugin {
 

@@ -17,7 +17,7 @@
 #include <string>
 
 #include "skein/plugin.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::plugin {
 

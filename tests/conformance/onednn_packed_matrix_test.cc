@@ -8,7 +8,7 @@
 #include "host/weight_store.h"
 #include "onednn/packed_matrix.h"
 #include "skein/dtype.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 #include "tests/conformance/panels.h"
 #include "tests/conformance/test_host.h"
 

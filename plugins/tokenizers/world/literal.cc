@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::tokenizers {
 namespace {

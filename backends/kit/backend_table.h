@@ -1,13 +1,13 @@
-// The table of backend.h over a C++ engine (segment.h): one device, steps that are done when they return. Exceptions
-// end here.
+// The table of backend.h over a C++ segment (host_segment.h): one device, steps that are done when they return.
+// Exceptions end here.
 //
 // A Backend has
-//   using Engine
+//   using SegmentRunner
 //   static skein_backend_device Device()        what device_info says
 //   static void Open(const skein_host&)         called whenever the device is opened; refuses by an exception
 //   static constexpr const char *kId, *kDescription   of the plugin
-#ifndef SKEIN_BACKENDS_KIT_PLUGIN_H_
-#define SKEIN_BACKENDS_KIT_PLUGIN_H_
+#ifndef SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_
+#define SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_
 
 #include <algorithm>
 #include <cstdint>
@@ -16,10 +16,10 @@
 #include <string>
 #include <string_view>
 
-#include "host/segment.h"
+#include "host/host_segment.h"
 #include "kit/segment_desc.h"
 #include "skein/backend.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::kit {
 
@@ -71,7 +71,7 @@ class BackendTable {
   }
 
  private:
-  using Engine = typename Backend::Engine;
+  using SegmentRunner = typename Backend::SegmentRunner;
 
   struct Device {
     skein_host host;
@@ -112,7 +112,7 @@ class BackendTable {
       const skein_segment_desc wanted = ReadStruct(desc);
       try {
         CheckSegmentDesc(wanted, opened.info);
-        WriteStruct(SegmentCost<Engine>(opened.host, wanted), cost);
+        WriteStruct(SegmentCost<SegmentRunner>(opened.host, wanted), cost);
       } catch (const plugin::Error& error) {
         WriteStruct(skein_segment_cost{}, cost);
         plugin::WriteMessage(message, error.what());
@@ -126,7 +126,7 @@ class BackendTable {
       const Device& opened = *static_cast<Device*>(device);
       const skein_segment_desc wanted = ReadStruct(desc);
       CheckSegmentDesc(wanted, opened.info);
-      *segment = MakeSegment<Engine>(opened.host, wanted).release();
+      *segment = MakeSegment<SegmentRunner>(opened.host, wanted).release();
     });
   }
 
@@ -138,7 +138,7 @@ class BackendTable {
     return plugin::Guard(message, [&] { Of(segment).Seal(); });
   }
 
-  static void SegmentDestroy(void* segment) { delete static_cast<kit::Segment*>(segment); }
+  static void SegmentDestroy(void* segment) { delete static_cast<kit::HostSegment*>(segment); }
 
   static int32_t StateInit(void* segment, uint32_t slot, skein_message* message) {
     return plugin::Guard(message, [&] { Of(segment).slots().Init(slot); });
@@ -171,13 +171,13 @@ class BackendTable {
       skein_segment_work value = {};
       value.multiplications = total.multiplications;
       value.library_multiplications = total.library_multiplications;
-      static_assert(sizeof(value.library) > std::string_view(Engine::kLibrary).size());
-      std::string_view(Engine::kLibrary).copy(value.library, sizeof(value.library));
+      static_assert(sizeof(value.library) > std::string_view(SegmentRunner::kLibrary).size());
+      std::string_view(SegmentRunner::kLibrary).copy(value.library, sizeof(value.library));
       WriteStruct(value, work);
     });
   }
 
-  static kit::Segment& Of(void* segment) { return *static_cast<kit::Segment*>(segment); }
+  static kit::HostSegment& Of(void* segment) { return *static_cast<kit::HostSegment*>(segment); }
 
   static void CheckIndex(uint32_t index) {
     if (index != 0) {
@@ -195,4 +195,4 @@ int32_t AnswerForBackend(const skein_plugin_offer* offer, skein_plugin_answer* a
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_KIT_PLUGIN_H_
+#endif  // SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_

@@ -1,7 +1,7 @@
 // What every C++ plugin of the tree uses at the boundary: errors as exceptions inside the plugin, as code and message
 // outside. Header only; needs the C++20 standard library and the plugin headers.
-#ifndef SKEIN_PLUGINS_SUPPORT_PLUGIN_KIT_H_
-#define SKEIN_PLUGINS_SUPPORT_PLUGIN_KIT_H_
+#ifndef SKEIN_PLUGINS_SUPPORT_BOUNDARY_H_
+#define SKEIN_PLUGINS_SUPPORT_BOUNDARY_H_
 
 #include <cstdint>
 #include <cstring>
@@ -73,4 +73,4 @@ inline int32_t Answer(const skein_plugin_offer* offer, skein_plugin_answer* answ
 
 }  // namespace skein::plugin
 
-#endif  // SKEIN_PLUGINS_SUPPORT_PLUGIN_KIT_H_
+#endif  // SKEIN_PLUGINS_SUPPORT_BOUNDARY_H_

@@ -1,7 +1,7 @@
 // Runs steps of one segment on the host's threads: one parallel region per step, in which every participant runs the
 // whole page of equations with its own Ops.
-#ifndef SKEIN_BACKENDS_ONEDNN_ENGINE_H_
-#define SKEIN_BACKENDS_ONEDNN_ENGINE_H_
+#ifndef SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_
+#define SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_
 
 #include <cstdint>
 #include <vector>
@@ -16,30 +16,30 @@
 
 namespace skein::onednn {
 
-// An Engine as host/segment.h describes it.
-class Engine {
+// A SegmentRunner as host/segment.h describes it.
+class SegmentRunner {
  public:
   using Matrix = PackedMatrix;
   static constexpr kit::WkvOrder kWkvOrder = kit::WkvOrder::kKeyValue;
   static constexpr const char* kLibrary = "oneDNN";
 
-  Engine(const skein_host& host, const skein_segment_desc& desc);
+  SegmentRunner(const skein_host& host, const skein_segment_desc& desc);
 
   static uint64_t ScratchBytes(const skein_host& host, const skein_segment_desc& desc);
 
-  template <typename Page>
-  void Run(const kit::Batch& batch, uint32_t num_rows, const Page& page) {
+  template <typename Equations>
+  void Run(const kit::Batch& batch, uint32_t num_rows, const Equations& equations) {
     struct Call {
-      const Page& page;
-      Engine& engine;
+      const Equations& equations;
+      SegmentRunner& runner;
       SharedStep shared;
-    } call{page, *this, Share(batch)};
+    } call{equations, *this, Share(batch)};
     const auto participate = [](void* argument, uint32_t index, uint32_t count) {
       const CallerEnvironment environment;
       Call& mine = *static_cast<Call*>(argument);
-      Ops ops(mine.shared, mine.engine.ScratchOf(index), index, count);
-      mine.page(ops);
-      mine.engine.work_[index] += ops.work();
+      Ops ops(mine.shared, mine.runner.ScratchOf(index), index, count);
+      mine.equations(ops);
+      mine.runner.work_[index] += ops.work();
     };
     host_.parallel_region(host_.context, NumParticipants(num_rows, batch.logits.size()), participate, &call);
     CheckSuccess(call.shared);
@@ -74,4 +74,4 @@ class Engine {
 
 }  // namespace skein::onednn
 
-#endif  // SKEIN_BACKENDS_ONEDNN_ENGINE_H_
+#endif  // SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_

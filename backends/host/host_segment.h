@@ -1,18 +1,18 @@
 // A segment as every in-tree CPU backend runs it: collects and checks the tensors, keeps the states, turns steps into
-// batches, and runs the equations of its generation (generations.h) on the backend's engine.
+// batches, and runs the equations of its generation (generations.h) on the backend's runner.
 //
-// An Engine is what a backend adds:
-//   Matrix                                   a packed matrix; see weight_store.h
-//   kWkvOrder                                how its recurrence wants the wkv state of RWKV-7
-//   kLibrary                                 whose products Work counts apart, such as "oneDNN"; "" if there is none
-//   Engine(host, desc)                       allocates what a step needs beside activations; throws plugin::Error
-//   static ScratchBytes(host, desc)          how much that is
-//   Run(batch, num_rows, page)               calls page(ops) once on every thread that takes part, with ops for this
-//                                            batch; throws INTERNAL if an op failed
-//   Work TotalWork() const                   of all runs
-// Ops, the type that `page` gets, has the Matrix of the engine and the Table of the kit.
-#ifndef SKEIN_BACKENDS_HOST_SEGMENT_H_
-#define SKEIN_BACKENDS_HOST_SEGMENT_H_
+// A SegmentRunner is what a backend adds:
+//   Matrix                           a packed matrix; see weight_store.h
+//   kWkvOrder                        how its recurrence wants the wkv state of RWKV-7
+//   kLibrary                         whose products Work counts apart, such as "oneDNN"; "" if there is none
+//   SegmentRunner(host, desc)        allocates what a step needs beside activations; throws plugin::Error
+//   static ScratchBytes(host, desc)  how much that is
+//   Run(batch, num_rows, equations)  calls equations(ops) once on every thread that takes part, with ops for this
+//                                    batch; throws INTERNAL if an op failed
+//   Work TotalWork() const           of all runs
+// Ops, the type that `equations` gets, has the Matrix of the runner and the EmbeddingRows of weight_store.h.
+#ifndef SKEIN_BACKENDS_HOST_HOST_SEGMENT_H_
+#define SKEIN_BACKENDS_HOST_HOST_SEGMENT_H_
 
 #include <algorithm>
 #include <array>
@@ -34,12 +34,12 @@
 namespace skein::kit {
 
 // Order: Put for every tensor, Seal, then anything. Threads: one call at a time.
-class Segment {
+class HostSegment {
  public:
-  Segment() = default;
-  Segment(const Segment&) = delete;
-  Segment& operator=(const Segment&) = delete;
-  virtual ~Segment() = default;
+  HostSegment() = default;
+  HostSegment(const HostSegment&) = delete;
+  HostSegment& operator=(const HostSegment&) = delete;
+  virtual ~HostSegment() = default;
 
   virtual void Put(const skein_tensor& tensor) = 0;
   virtual void Seal() = 0;
@@ -50,11 +50,11 @@ class Segment {
   virtual Work TotalWork() const = 0;
 };
 
-// A segment of one generation on one kind of engine.
-template <typename Engine, typename Generation>
-class GenerationSegment final : public Segment {
+// A segment of one generation on one kind of runner.
+template <typename SegmentRunner, typename Generation>
+class GenerationSegment final : public HostSegment {
  public:
-  using Matrix = typename Engine::Matrix;
+  using Matrix = typename SegmentRunner::Matrix;
   using Activations = typename Generation::Activations;
 
   // `desc` was checked (segment_desc.h); `host` outlives the segment.
@@ -68,7 +68,7 @@ class GenerationSegment final : public Segment {
     cost.weights_bytes = WeightBytes(desc);
     cost.slot_bytes = CheckedProduct(StateSlots::StateFloats(desc), sizeof(float));
     cost.scratch_bytes = CheckedProduct(ActivationFloats(desc), sizeof(float)) + cost.slot_bytes  // the initial state
-                         + Engine::ScratchBytes(host, desc);
+                         + SegmentRunner::ScratchBytes(host, desc);
     return cost;
   }
 
@@ -85,10 +85,10 @@ class GenerationSegment final : public Segment {
     running_.emplace(host_, desc_);
   }
 
-  StateSlots& slots() override { return Running().slots; }
+  StateSlots& slots() override { return RequireSealed().slots; }
 
   std::string Step(const skein_step& step) override {
-    RunningParts& running = Running();
+    Running& running = RequireSealed();
     BatchPlan& plan = running.plan;
     plan.Read(step);
     const Batch& batch = plan.batch();
@@ -106,7 +106,7 @@ class GenerationSegment final : public Segment {
       }
     }
     if (num_rows > 0) {
-      running.engine.Run(batch, num_rows, [&](auto& ops) { RunPage(ops, batch, act); });
+      running.runner.Run(batch, num_rows, [&](auto& ops) { RunEquations(ops, batch, act); });
     }
     if (!(desc_.flags & SKEIN_SEGMENT_HEAD)) {
       for (size_t i = 0; has_entries && i < carries.size(); ++i) plan.ScatterCarry(carries[i], step.carries_out[i]);
@@ -114,28 +114,28 @@ class GenerationSegment final : public Segment {
     return plan.Finish(act.x, act.hidden);
   }
 
-  Work TotalWork() const override { return running_ ? running_->engine.TotalWork() : Work(); }
+  Work TotalWork() const override { return running_ ? running_->runner.TotalWork() : Work(); }
 
  private:
   // What every thread does in a step: from the embedding, or from the rows already in `act`, through the layers, and to
   // the outputs of `batch` if the segment has the head.
   template <typename Ops>
-  void RunPage(Ops& ops, const Batch& batch, const Activations& act) const {
+  void RunEquations(Ops& ops, const Batch& batch, const Activations& act) const {
     Enter(ops, weights_.ends, act.x);
     for (const auto& layer : weights_.layers) Generation::RunLayer(ops, layer, act);
     Leave(ops, weights_.ends, batch, act.x, act.hidden);
   }
 
   // What exists once the segment is sealed.
-  struct RunningParts {
-    RunningParts(const skein_host& host, const skein_segment_desc& desc)
-        : engine(host, desc),
-          slots(host, desc, Engine::kWkvOrder),
+  struct Running {
+    Running(const skein_host& host, const skein_segment_desc& desc)
+        : runner(host, desc),
+          slots(host, desc, SegmentRunner::kWkvOrder),
           // Room for the longest step; what shorter ones do not write never is in memory.
           activations(host, ActivationFloats(desc), "activations", Content::kUnset),
           plan(desc, slots, Activations::kNumCarries) {}
 
-    Engine engine;
+    SegmentRunner runner;
     StateSlots slots;
     HostArray<float> activations;
     BatchPlan plan;
@@ -149,7 +149,7 @@ class GenerationSegment final : public Segment {
         case Use::kVector:
           bytes += VectorFootprint(tensor);
           break;
-        case Use::kTable:
+        case Use::kEmbedding:
           bytes += WeightArena::Footprint(tensor.shape[0] * RowBytes(type, tensor.shape[1]));
           break;
         case Use::kMatrix:
@@ -167,7 +167,7 @@ class GenerationSegment final : public Segment {
     return CheckedProduct(desc.max_tokens, counter.floats_per_row());
   }
 
-  RunningParts& Running() {
+  Running& RequireSealed() {
     if (!running_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "the segment is not sealed");
     return *running_;
   }
@@ -175,26 +175,26 @@ class GenerationSegment final : public Segment {
   const skein_host& host_;
   const skein_segment_desc desc_;
   WeightStore<Matrix> store_;
-  typename Generation::template Weights<Matrix, Table> weights_;
-  std::optional<RunningParts> running_;
+  typename Generation::template Weights<Matrix, EmbeddingRows> weights_;
+  std::optional<Running> running_;
 };
 
 // A segment as `desc` describes it, which was checked. `host` outlives it. Throws RESOURCE_EXHAUSTED.
-template <typename Engine>
-std::unique_ptr<Segment> MakeSegment(const skein_host& host, const skein_segment_desc& desc) {
-  return WithGeneration(desc.model.generation, [&](auto generation) -> std::unique_ptr<Segment> {
-    return std::make_unique<GenerationSegment<Engine, decltype(generation)>>(host, desc);
+template <typename SegmentRunner>
+std::unique_ptr<HostSegment> MakeSegment(const skein_host& host, const skein_segment_desc& desc) {
+  return WithGeneration(desc.model.generation, [&](auto generation) -> std::unique_ptr<HostSegment> {
+    return std::make_unique<GenerationSegment<SegmentRunner, decltype(generation)>>(host, desc);
   });
 }
 
 // What MakeSegment's segment would take, once it is sealed.
-template <typename Engine>
+template <typename SegmentRunner>
 skein_segment_cost SegmentCost(const skein_host& host, const skein_segment_desc& desc) {
   return WithGeneration(desc.model.generation, [&](auto generation) {
-    return GenerationSegment<Engine, decltype(generation)>::Cost(host, desc);
+    return GenerationSegment<SegmentRunner, decltype(generation)>::Cost(host, desc);
   });
 }
 
 }  // namespace skein::kit
 
-#endif  // SKEIN_BACKENDS_HOST_SEGMENT_H_
+#endif  // SKEIN_BACKENDS_HOST_HOST_SEGMENT_H_

@@ -1,11 +1,11 @@
-#include "onednn/engine.h"
+#include "onednn/segment_runner.h"
 
 #include <algorithm>
 #include <set>
 #include <vector>
 
 #include "equations/generations.h"
-#include "support/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::onednn {
 namespace {
@@ -117,7 +117,7 @@ uint64_t RowWork(const skein_segment_desc& desc) {
 
 }  // namespace
 
-Engine::Engine(const skein_host& host, const skein_segment_desc& desc)
+SegmentRunner::SegmentRunner(const skein_host& host, const skein_segment_desc& desc)
     : host_(host),
       policy_(MatMulPolicy::FromEnvironment()),
       arithmetic_(ArithmeticOf(desc)),
@@ -135,20 +135,20 @@ Engine::Engine(const skein_host& host, const skein_segment_desc& desc)
       trails_(MakeTrails(desc, num_threads_)),
       work_(num_threads_) {}
 
-uint64_t Engine::ScratchBytes(const skein_host& host, const skein_segment_desc& desc) {
+uint64_t SegmentRunner::ScratchBytes(const skein_host& host, const skein_segment_desc& desc) {
   const CallerEnvironment environment;
   const uint64_t thread_bytes = (ScratchFloats(desc) + NumSteps(desc)) * sizeof(float) +
                                 PanelPrimitives::ScratchpadBytes(PrimitivesFor(desc), PrimitiveWidths(desc));
   return kit::CheckedProduct(host.concurrency(host.context), thread_bytes) + InputBytes(desc);
 }
 
-kit::Work Engine::TotalWork() const {
+kit::Work SegmentRunner::TotalWork() const {
   kit::Work total;
   for (const kit::Work& work : work_) total += work;
   return total;
 }
 
-SharedStep Engine::Share(const kit::Batch& batch) {
+SharedStep SegmentRunner::Share(const kit::Batch& batch) {
   const bool is_one_token_each = std::all_of(batch.sequences.begin(), batch.sequences.end(),
                                              [](const kit::Sequence& sequence) { return sequence.num_rows == 1; });
   return {.batch = batch,
@@ -160,7 +160,7 @@ SharedStep Engine::Share(const kit::Batch& batch) {
           .inputs = inputs_.data()};
 }
 
-Scratch Engine::ScratchOf(uint32_t index) {
+Scratch SegmentRunner::ScratchOf(uint32_t index) {
   Scratch scratch;
   scratch.primitives = &primitives_[index];
   scratch.tile = scratch_.data() + index * scratch_floats_;
@@ -171,12 +171,12 @@ Scratch Engine::ScratchOf(uint32_t index) {
   return scratch;
 }
 
-uint32_t Engine::NumParticipants(uint64_t num_rows, uint64_t num_logits) const {
+uint32_t SegmentRunner::NumParticipants(uint64_t num_rows, uint64_t num_logits) const {
   const uint64_t work = num_rows * row_work_ + num_logits * logits_work_;
   return static_cast<uint32_t>(std::clamp<uint64_t>(work / kWorkPerThread, 1, num_threads_));
 }
 
-void Engine::CheckSuccess(const SharedStep& shared) {
+void SegmentRunner::CheckSuccess(const SharedStep& shared) {
   if (shared.has_failed) throw plugin::Error(SKEIN_INTERNAL, "oneDNN failed to run a matrix product");
 }
 
