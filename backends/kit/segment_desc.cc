@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::kit {
 namespace {

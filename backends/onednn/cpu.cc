@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "kit/plugin_kit.h"
 #include "onednn/panel_primitives.h"
+#include "support/boundary.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

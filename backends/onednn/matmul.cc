@@ -4,10 +4,10 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "kit/plugin_kit.h"
-#include "onednn/panel_bf16.h"
-#include "onednn/panel_int8.h"
-#include "onednn/panel_kernels.h"
+#include "onednn/kernels/panel_bf16.h"
+#include "onednn/kernels/panel_int8.h"
+#include "onednn/kernels/panel_kernels.h"
+#include "support/boundary.h"
 
 namespace skein::onednn {
 namespace {

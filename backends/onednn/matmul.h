@@ -8,9 +8,9 @@
 #include <span>
 #include <string>
 
-#include "onednn/active_steps.h"
 #include "onednn/cpu.h"
-#include "onednn/int8_rows.h"
+#include "onednn/kernels/active_steps.h"
+#include "onednn/kernels/int8_rows.h"
 #include "onednn/packed_matrix.h"
 #include "onednn/panel_primitives.h"
 

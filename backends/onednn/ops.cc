@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "onednn/elementwise.h"
-#include "onednn/panel_kernels.h"
-#include "onednn/time_mix.h"
+#include "onednn/kernels/elementwise.h"
+#include "onednn/kernels/panel_kernels.h"
+#include "onednn/kernels/time_mix.h"
 
 namespace skein::onednn {
 namespace {
@@ -63,10 +63,10 @@ void Ops::ForMyRecurrences(uint32_t num_rows, uint32_t width, uint64_t step, con
   }
 }
 
-void Ops::Embed(const Table& table, const Norm& norm, Rows x) {
+void Ops::Embed(const EmbeddingRows& embedding, const Norm& norm, Rows x) {
   const Share share = ShareOf(x.count);
   for (uint64_t t = share.begin; t < share.end; ++t) {
-    table.ExpandRow(shared_.batch.tokens[t], x[t]);
+    embedding.ExpandRow(shared_.batch.tokens[t], x[t]);
     Normalize(x[t], MomentsOf(x[t], x.width, norm.epsilon), norm, 0, x.width, x[t]);
   }
   Synchronize();
@@ -138,7 +138,7 @@ void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Row
   Synchronize();
 }
 
-void Ops::Head(const Matrix& weight, Rows in, std::span<float* const> out) {
+void Ops::Logits(const Matrix& weight, Rows in, std::span<float* const> out) {
   Operand operand = {.weight = &weight,
                      .in = in,
                      .then = kit::Then::kStore,

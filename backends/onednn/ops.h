@@ -1,6 +1,6 @@
-// The ops of kit/ops.h on several threads: every participant of a step has an Ops of its own, runs the whole page of
-// equations with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous and depend
-// only on shapes and the number of participants, so that a thread meets the same weights in every step.
+// The ops of equations/ops.h on several threads: every participant of a step has an Ops of its own, runs the whole page
+// of equations with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous and
+// depend only on shapes and the number of participants, so that a thread meets the same weights in every step.
 #ifndef SKEIN_BACKENDS_ONEDNN_OPS_H_
 #define SKEIN_BACKENDS_ONEDNN_OPS_H_
 
@@ -10,9 +10,9 @@
 #include <initializer_list>
 #include <span>
 
-#include "kit/batch.h"
-#include "kit/ops.h"
-#include "kit/weight_store.h"
+#include "equations/ops.h"
+#include "host/batch.h"
+#include "host/weight_store.h"
 #include "kit/work.h"
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"
@@ -50,7 +50,7 @@ struct Scratch {
 class Ops {
  public:
   using Matrix = PackedMatrix;
-  using Table = kit::Table;
+  using EmbeddingRows = kit::EmbeddingRows;
 
   // For participant `index` of `count`. `shared` outlives the ops.
   Ops(SharedStep& shared, const Scratch& scratch, uint32_t index, uint32_t count)
@@ -61,11 +61,11 @@ class Ops {
   // What this participant has multiplied.
   const kit::Work& work() const { return work_; }
 
-  void Embed(const Table& table, const kit::Norm& norm, kit::Rows x);
+  void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
   void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
   void Multiply(std::initializer_list<kit::Product<Matrix>> products);
   void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
-  void Head(const Matrix& weight, kit::Rows in, std::span<float* const> out);
+  void Logits(const Matrix& weight, kit::Rows in, std::span<float* const> out);
 
   void GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value);
 

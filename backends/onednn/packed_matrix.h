@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "host/weight_arena.h"
 #include "kit/tensor.h"
-#include "kit/weight_arena.h"
 
 namespace skein::onednn {
 

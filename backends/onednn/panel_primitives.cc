@@ -41,9 +41,9 @@ PanelPrimitives::PanelPrimitives(const skein_host& host, Type type, std::span<co
     : engine_(CpuEngine()), stream_(engine_), scratchpad_(host, ScratchpadBytes(type, num_inputs), "a scratchpad") {
   for (const uint32_t inputs : num_inputs) {
     try {
-      std::array<Entry, kRowCounts.size()> entries;
+      std::array<BoundPrimitive, kRowCounts.size()> entries;
       std::transform(kRowCounts.begin(), kRowCounts.end(), entries.begin(),
-                     [&](uint32_t rows) { return MakeEntry(type, inputs, rows); });
+                     [&](uint32_t rows) { return MakePrimitive(type, inputs, rows); });
       primitives_.insert_or_assign(inputs, std::move(entries));
     } catch (const dnnl::error&) {
       // Not on this processor: products of this width run without oneDNN.
@@ -51,7 +51,7 @@ PanelPrimitives::PanelPrimitives(const skein_host& host, Type type, std::span<co
   }
 }
 
-PanelPrimitives::Entry PanelPrimitives::MakeEntry(Type type, uint32_t num_inputs, uint32_t rows) {
+PanelPrimitives::BoundPrimitive PanelPrimitives::MakePrimitive(Type type, uint32_t num_inputs, uint32_t rows) {
   const dnnl::matmul::primitive_desc plan = Plan(engine_, type, num_inputs, rows);
   const auto memory = [this](const dnnl::memory::desc& desc, void* data) { return dnnl::memory(desc, engine_, data); };
   return {dnnl::matmul(plan),
@@ -102,7 +102,7 @@ bool PanelPrimitives::Run(uint32_t num_inputs, uint32_t rows, const void* x, con
                           float* tile) noexcept {
   try {
     const auto row_count = std::find(kRowCounts.begin(), kRowCounts.end(), rows);
-    Entry& entry = primitives_.at(num_inputs)[static_cast<size_t>(row_count - kRowCounts.begin())];
+    BoundPrimitive& entry = primitives_.at(num_inputs)[static_cast<size_t>(row_count - kRowCounts.begin())];
     // oneDNN takes its inputs without const, and does not write to them.
     entry.arguments[DNNL_ARG_SRC].set_data_handle(const_cast<void*>(x));
     entry.arguments[DNNL_ARG_WEIGHTS].set_data_handle(const_cast<std::byte*>(panel));

@@ -10,7 +10,7 @@
 #include <span>
 #include <unordered_map>
 
-#include "kit/host_memory.h"
+#include "host/host_memory.h"
 #include "onednn/cpu.h"
 
 namespace skein::onednn {
@@ -44,17 +44,17 @@ class PanelPrimitives {
 
  private:
   // A primitive with its arguments, whose addresses change from run to run.
-  struct Entry {
+  struct BoundPrimitive {
     dnnl::matmul primitive;
     std::unordered_map<int, dnnl::memory> arguments;
   };
 
-  Entry MakeEntry(Type type, uint32_t num_inputs, uint32_t rows);
+  BoundPrimitive MakePrimitive(Type type, uint32_t num_inputs, uint32_t rows);
 
   dnnl::engine engine_;
   dnnl::stream stream_;
   kit::HostArray<std::byte> scratchpad_;
-  std::map<uint32_t, std::array<Entry, kRowCounts.size()>> primitives_;  // by num_inputs
+  std::map<uint32_t, std::array<BoundPrimitive, kRowCounts.size()>> primitives_;  // by num_inputs
 };
 
 }  // namespace skein::onednn

@@ -1,18 +1,17 @@
 // The onednn backend: device "cpu". Matrix products by oneDNN where there are many rows, everything else by Highway
 // kernels.
-#include "kit/plugin.h"
-
 #include <string>
 
+#include "kit/backend_table.h"
 #include "onednn/cpu.h"
-#include "onednn/engine.h"
 #include "onednn/matmul.h"
+#include "onednn/segment_runner.h"
 
 namespace skein::onednn {
 namespace {
 
 struct Backend {
-  using Engine = onednn::Engine;
+  using SegmentRunner = onednn::SegmentRunner;
   static constexpr const char* kId = "onednn";
   static constexpr const char* kDescription = "CPUs, with oneDNN and Highway";
 

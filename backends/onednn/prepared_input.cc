@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "onednn/panel_kernels.h"
+#include "onednn/kernels/panel_kernels.h"
 
 namespace skein::onednn {
 namespace {

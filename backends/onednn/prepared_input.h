@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kit/ops.h"
-#include "onednn/int8_rows.h"
+#include "equations/ops.h"
+#include "onednn/kernels/int8_rows.h"
 #include "onednn/matmul.h"
 
 namespace skein::onednn {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "host/weight_arena.h"
 #include "kit/tensor.h"
-#include "kit/weight_arena.h"
 #include "reference/arithmetic.h"
 #include "reference/row.h"
 

@@ -62,9 +62,9 @@ void Put(kit::Then then, float value, float& out) {
 
 }  // namespace
 
-void Ops::Embed(const Table& table, const Norm& norm, Rows x) {
+void Ops::Embed(const EmbeddingRows& embedding, const Norm& norm, Rows x) {
   for (uint32_t t = 0; t < x.count; ++t) {
-    table.ExpandRow(batch_.tokens[t], x[t]);
+    embedding.ExpandRow(batch_.tokens[t], x[t]);
     LayerNorm(x[t], x.width, norm, x[t]);
   }
 }
@@ -107,7 +107,7 @@ void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Row
   for (uint32_t i = 0; i < out.count; ++i) LayerNorm(x[rows[i]], x.width, norm, out[i]);
 }
 
-void Ops::Head(const Matrix& weight, Rows in, std::span<float* const> out) {
+void Ops::Logits(const Matrix& weight, Rows in, std::span<float* const> out) {
   for (size_t i = 0; i < out.size(); ++i) MultiplyRow(weight, in[i], kit::Then::kStore, out[i]);
 }
 

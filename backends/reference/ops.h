@@ -1,6 +1,6 @@
-// The definition of every op of kit/ops.h, in the plainest loops: one thread, any shape, no blocking. Another backend
-// is right if it gives, for the same inputs and the same arithmetic of products (arithmetic.h), the same within the
-// rounding of float32.
+// The definition of every op of equations/ops.h, in the plainest loops: one thread, any shape, no blocking. Another
+// backend is right if it gives, for the same inputs and the same arithmetic of products (arithmetic.h), the same within
+// the rounding of float32.
 #ifndef SKEIN_BACKENDS_REFERENCE_OPS_H_
 #define SKEIN_BACKENDS_REFERENCE_OPS_H_
 
@@ -9,9 +9,9 @@
 #include <initializer_list>
 #include <span>
 
-#include "kit/batch.h"
-#include "kit/ops.h"
-#include "kit/weight_store.h"
+#include "equations/ops.h"
+#include "host/batch.h"
+#include "host/weight_store.h"
 #include "kit/work.h"
 #include "reference/matrix.h"
 #include "reference/row_product.h"
@@ -21,7 +21,7 @@ namespace skein::reference {
 class Ops {
  public:
   using Matrix = reference::Matrix;
-  using Table = kit::Table;
+  using EmbeddingRows = kit::EmbeddingRows;
 
   // `scratch_state`: a wkv matrix [head_size][head_size], for states that are not kept. `head_size` is 0 in
   // generation 4. `row_product`: with room for the inputs of every matrix. All arguments outlive the ops.
@@ -30,11 +30,11 @@ class Ops {
 
   const kit::Work& work() const { return work_; }
 
-  void Embed(const Table& table, const kit::Norm& norm, kit::Rows x);
+  void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
   void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
   void Multiply(std::initializer_list<kit::Product<Matrix>> products);
   void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
-  void Head(const Matrix& weight, kit::Rows in, std::span<float* const> out);
+  void Logits(const Matrix& weight, kit::Rows in, std::span<float* const> out);
 
   void GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value);
 
@@ -54,7 +54,7 @@ class Ops {
                      kit::Rows g);
 
  private:
-  // out = then(W x), for a row of a Multiply or of a Head.
+  // out = then(W x), for a row of a Multiply or of Logits.
   void MultiplyRow(const Matrix& weight, const float* x, kit::Then then, float* out);
 
   // The wkv matrix of a head, at offset `head_state`, where it is to be written, with the values from before.

@@ -1,10 +1,9 @@
 // The reference backend: device "reference", one thread. It defines what the other backends compute, in every type.
-#include "kit/plugin.h"
-
 #include <algorithm>
 #include <cstdint>
 
-#include "kit/generations.h"
+#include "equations/generations.h"
+#include "kit/backend_table.h"
 #include "reference/ops.h"
 
 namespace skein::reference {
@@ -19,13 +18,13 @@ uint64_t MostInputs(const skein_segment_desc& desc) {
   return most;
 }
 
-class Engine {
+class SegmentRunner {
  public:
   using Matrix = reference::Matrix;
   static constexpr kit::WkvOrder kWkvOrder = kit::WkvOrder::kValueKey;
   static constexpr const char* kLibrary = "";
 
-  Engine(const skein_host& host, const skein_segment_desc& desc)
+  SegmentRunner(const skein_host& host, const skein_segment_desc& desc)
       : head_size_(desc.model.head_size),
         scratch_state_(host, uint64_t{head_size_} * head_size_, "a scratch state"),
         row_product_(host, MostInputs(desc)) {}
@@ -34,10 +33,10 @@ class Engine {
     return uint64_t{desc.model.head_size} * desc.model.head_size * sizeof(float) + RowProduct::Bytes(MostInputs(desc));
   }
 
-  template <typename Page>
-  void Run(const kit::Batch& batch, uint32_t /*num_rows*/, const Page& page) {
+  template <typename Equations>
+  void Run(const kit::Batch& batch, uint32_t /*num_rows*/, const Equations& equations) {
     Ops ops(batch, head_size_, scratch_state_.data(), row_product_);
-    page(ops);
+    equations(ops);
     work_ += ops.work();
   }
 
@@ -51,7 +50,7 @@ class Engine {
 };
 
 struct Backend {
-  using Engine = reference::Engine;
+  using SegmentRunner = reference::SegmentRunner;
   static constexpr const char* kId = "reference";
   static constexpr const char* kDescription = "plain loops on one thread: the definition of every op in every type";
 

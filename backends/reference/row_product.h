@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "kit/host_memory.h"
+#include "host/host_memory.h"
 #include "reference/matrix.h"
 
 namespace skein::reference {

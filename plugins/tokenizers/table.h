@@ -16,8 +16,8 @@
 #include <span>
 #include <string>
 
-#include "kit/plugin_kit.h"
 #include "skein/plugin.h"
+#include "support/boundary.h"
 
 namespace skein::plugin {
 

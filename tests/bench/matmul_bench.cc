@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "kit/host_memory.h"
-#include "kit/weight_arena.h"
+#include "host/host_memory.h"
+#include "host/weight_arena.h"
 #include "onednn/caller_environment.h"
+#include "onednn/kernels/prefetch.h"
 #include "onednn/matmul.h"
 #include "onednn/panel_primitives.h"
-#include "onednn/prefetch.h"
 #include "onednn/prepared_input.h"
 #include "tests/conformance/test_host.h"
 

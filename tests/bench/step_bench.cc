@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "kit/segment.h"
-#include "onednn/engine.h"
+#include "host/host_segment.h"
+#include "onednn/segment_runner.h"
 #include "tests/conformance/test_host.h"
 
 namespace skein::onednn {
@@ -93,8 +93,8 @@ std::vector<uint8_t> Rows(uint32_t dtype, uint64_t bytes) {
 }
 
 // A segment whose matrices are all alike: arithmetic takes as long as on any other.
-std::unique_ptr<kit::Segment> MakeSegment(const skein_host& host, const skein_segment_desc& desc) {
-  std::unique_ptr<kit::Segment> segment = kit::MakeSegment<Engine>(host, desc);
+std::unique_ptr<kit::HostSegment> MakeSegment(const skein_host& host, const skein_segment_desc& desc) {
+  std::unique_ptr<kit::HostSegment> segment = kit::MakeSegment<SegmentRunner>(host, desc);
   std::map<uint32_t, std::vector<uint8_t>> rows;  // by type
   for (const uint32_t type : {uint32_t{SKEIN_DTYPE_F32}, uint32_t{SKEIN_DTYPE_BF16}, desc.weight_type}) {
     const uint64_t columns = std::max(desc.model.d_model, desc.model.d_ffn);

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "onednn/time_mix.h"
+#include "onednn/kernels/time_mix.h"
 
 namespace skein::onednn {
 namespace {

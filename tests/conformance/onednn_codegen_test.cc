@@ -8,12 +8,12 @@
 #include <ctime>
 #include <vector>
 
-#include "kit/weight_arena.h"
+#include "host/weight_arena.h"
 #include "onednn/cpu.h"
+#include "onednn/kernels/panel_bf16.h"
+#include "onednn/kernels/panel_int8.h"
+#include "onednn/kernels/panel_kernels.h"
 #include "onednn/packed_matrix.h"
-#include "onednn/panel_bf16.h"
-#include "onednn/panel_int8.h"
-#include "onednn/panel_kernels.h"
 #include "onednn/prepared_input.h"
 #include "tests/conformance/test_host.h"
 

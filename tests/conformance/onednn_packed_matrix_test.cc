@@ -5,10 +5,10 @@
 #include <random>
 #include <vector>
 
-#include "kit/plugin_kit.h"
-#include "kit/weight_store.h"
+#include "host/weight_store.h"
 #include "onednn/packed_matrix.h"
 #include "skein/dtype.h"
+#include "support/boundary.h"
 #include "tests/conformance/panels.h"
 #include "tests/conformance/test_host.h"
 

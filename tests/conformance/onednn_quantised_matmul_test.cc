@@ -10,7 +10,7 @@
 
 #include "kit/quantised_formats.h"
 #include "onednn/cpu.h"
-#include "onednn/int8_rows.h"
+#include "onednn/kernels/int8_rows.h"
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"
 #include "onednn/prepared_input.h"

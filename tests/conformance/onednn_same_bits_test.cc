@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "kit/float_formats.h"
-#include "onednn/elementwise.h"
+#include "onednn/kernels/elementwise.h"
+#include "onednn/kernels/panel_kernels.h"
+#include "onednn/kernels/time_mix.h"
 #include "onednn/packed_matrix.h"
-#include "onednn/panel_kernels.h"
-#include "onednn/time_mix.h"
 #include "skein/dtype.h"
 #include "tests/conformance/onednn_highway_targets.h"
 #include "tests/conformance/synthetic_model.h"

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "kit/float_formats.h"
-#include "onednn/active_steps.h"
 #include "onednn/cpu.h"
+#include "onednn/kernels/active_steps.h"
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"
 #include "onednn/prepared_input.h"

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "kit/checkpoint.h"
-#include "kit/format_plugin.h"
 #include "skein/plugin.h"
+#include "support/checkpoint.h"
+#include "support/format_plugin.h"
 
 namespace skein::fuzz {
 

@@ -1,6 +1,6 @@
 // The pickle interpreter alone: in a `.pth` the checksum of the zip entry would stop most changes before it.
 #include "formats/pth/pickle.h"
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 #include "tests/fuzz/format_fuzzer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstring>
 
-#include "kit/checkpoint.h"
+#include "support/checkpoint.h"
 
 namespace skein::formats {
 namespace {

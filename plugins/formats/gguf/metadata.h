@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "kit/byte_reader.h"
+#include "support/byte_reader.h"
 
 namespace skein::formats {
 

@@ -12,7 +12,7 @@
 
 #include "formats/gguf/metadata.h"
 #include "formats/gguf/vocabulary.h"
-#include "kit/byte_reader.h"
+#include "support/byte_reader.h"
 
 namespace skein::formats {
 namespace {

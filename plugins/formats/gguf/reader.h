@@ -9,8 +9,8 @@
 #include <span>
 #include <string_view>
 
-#include "kit/checkpoint.h"
-#include "kit/source.h"
+#include "support/checkpoint.h"
+#include "support/source.h"
 
 namespace skein::formats {
 

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "kit/checkpoint.h"
+#include "support/checkpoint.h"
 
 namespace skein::formats {
 namespace {

@@ -7,8 +7,8 @@
 #include <limits>
 #include <optional>
 
-#include "kit/byte_reader.h"
-#include "kit/checkpoint.h"
+#include "support/byte_reader.h"
+#include "support/checkpoint.h"
 
 namespace skein::formats {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "formats/pth/pickle.h"
 #include "formats/pth/zip_directory.h"
-#include "kit/crc32.h"
+#include "support/crc32.h"
 
 namespace skein::formats {
 namespace {

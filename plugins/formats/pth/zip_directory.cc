@@ -5,8 +5,8 @@
 #include <string>
 #include <unordered_set>
 
-#include "kit/byte_reader.h"
-#include "kit/checkpoint.h"
+#include "support/byte_reader.h"
+#include "support/checkpoint.h"
 
 // Names and layouts follow PKWARE's APPNOTE.TXT, section 4.3.
 namespace skein::formats {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kit/byte_reader.h"
+#include "support/byte_reader.h"
 
 namespace skein::formats {
 namespace {

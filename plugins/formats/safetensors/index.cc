@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "kit/checkpoint.h"
+#include "support/checkpoint.h"
 
 namespace skein::formats {
 namespace {

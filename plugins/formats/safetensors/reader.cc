@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "formats/safetensors/index.h"
-#include "kit/byte_reader.h"
+#include "support/byte_reader.h"
 
 namespace skein::formats {
 namespace {

@@ -6,7 +6,7 @@
 #include <array>
 #include <vector>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 #include "tokenizers/bpe/characters.h"
 
 namespace skein::tokenizers {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 #include "tokenizers/bpe/byte_alphabet.h"
 
 namespace skein::tokenizers {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 #include "tokenizers/bpe/composition.h"
 #include "tokenizers/bpe/words.h"
 

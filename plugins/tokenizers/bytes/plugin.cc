@@ -1,4 +1,4 @@
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 #include "tokenizers/bytes/tokenizer.h"
 #include "tokenizers/table.h"
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::tokenizers {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::tokenizers {
 namespace {

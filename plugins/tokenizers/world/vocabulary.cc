@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 #include "tokenizers/world/literal.h"
 
 namespace skein::tokenizers {

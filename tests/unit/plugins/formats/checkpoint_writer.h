@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "kit/crc32.h"
+#include "support/crc32.h"
 
 namespace skein::test {
 

@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "kit/checkpoint.h"
-#include "kit/format_plugin.h"
 #include "skein/plugin.h"
+#include "support/checkpoint.h"
+#include "support/format_plugin.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
 
 namespace skein::test {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kit/checkpoint.h"
+#include "support/checkpoint.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
 
 namespace skein::test {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 #include "tests/unit/plugins/tokenizers/small_bpe.h"
 #include "tokenizers/bpe/tokenizer.h"
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 #include "tokenizers/bytes/tokenizer.h"
 
 namespace skein::tokenizers {

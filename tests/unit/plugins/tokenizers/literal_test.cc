@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 
 namespace skein::tokenizers {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "kit/plugin_kit.h"
+#include "support/boundary.h"
 #include "tokenizers/world/tokenizer.h"
 
 namespace skein::tokenizers {

@@ -1,0 +1,71 @@
+// What every generation has before its first layer and after its last: embedding, output norm and head. Also how the
+// generations list their weights: one visit per tensor, from which all that a segment expects, checks and binds
+// follows.
+//
+// A generation's list calls visit(role, layer index in the model, pointer to fill, shape, form) for each tensor of a
+// segment. A pointer to float is a vector, whatever its shape; `form` (vector_form.h) is for vectors and may be left
+// out. Shapes and the names in checkpoints are in skein/backend.h.
+#ifndef SKEIN_BACKENDS_EQUATIONS_MODEL_ENDS_H_
+#define SKEIN_BACKENDS_EQUATIONS_MODEL_ENDS_H_
+
+#include <cstdint>
+
+#include "equations/ops.h"
+#include "host/batch.h"
+#include "skein/backend.h"
+
+namespace skein::kit {
+
+// Matrix: what an ops set multiplies by. EmbeddingRows: rows that are looked up by token id. All pointers here and in
+// the layers stay those of the segment's weight store.
+template <typename Matrix, typename EmbeddingRows>
+struct ModelEnds {
+  const EmbeddingRows* embedding = nullptr;  // NULL: the segment starts from the carries
+  Norm embedding_norm;
+  Norm output_norm;
+  const Matrix* output_head = nullptr;  // NULL: the segment ends with the carries
+};
+
+// Lists a norm over `width` channels.
+template <typename Visitor>
+void VisitNorm(Visitor& visit, uint32_t weight_role, uint32_t bias_role, uint32_t layer, uint32_t width, float epsilon,
+               Norm& norm) {
+  norm.epsilon = epsilon;
+  visit(weight_role, layer, norm.weight, {width});
+  visit(bias_role, layer, norm.bias, {width});
+}
+
+// Lists what `desc` says the segment has of the ends.
+template <typename Matrix, typename EmbeddingRows, typename Visitor>
+void VisitEnds(const skein_segment_desc& desc, ModelEnds<Matrix, EmbeddingRows>& ends, Visitor& visit) {
+  const skein_backend_model& m = desc.model;
+  if (desc.flags & SKEIN_SEGMENT_EMBEDDING) {
+    visit(SKEIN_ROLE_EMBEDDING, 0, ends.embedding, {m.vocab_size, m.d_model});
+    VisitNorm(visit, SKEIN_ROLE_EMBEDDING_NORM_W, SKEIN_ROLE_EMBEDDING_NORM_B, 0, m.d_model, m.norm_epsilon,
+              ends.embedding_norm);
+  }
+  if (desc.flags & SKEIN_SEGMENT_HEAD) {
+    VisitNorm(visit, SKEIN_ROLE_OUTPUT_NORM_W, SKEIN_ROLE_OUTPUT_NORM_B, 0, m.d_model, m.norm_epsilon,
+              ends.output_norm);
+    visit(SKEIN_ROLE_HEAD, 0, ends.output_head, {m.vocab_size, m.d_model});
+  }
+}
+
+// x = LayerNorm(embedding) of the tokens; in a segment that starts from the carries, x is there already.
+template <CommonOps Ops>
+void Enter(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::EmbeddingRows>& ends, Rows x) {
+  if (ends.embedding != nullptr) ops.Embed(*ends.embedding, ends.embedding_norm, x);
+}
+
+// The outputs of `batch`, if the segment has the head. `hidden`: as many rows as the batch wants.
+template <CommonOps Ops>
+void Leave(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::EmbeddingRows>& ends, const Batch& batch,
+           Rows x, Rows hidden) {
+  if (ends.output_head == nullptr) return;
+  ops.NormRows(x, ends.output_norm, batch.output_rows, hidden);
+  ops.Logits(*ends.output_head, hidden, batch.logits);
+}
+
+}  // namespace skein::kit
+
+#endif  // SKEIN_BACKENDS_EQUATIONS_MODEL_ENDS_H_

@@ -1,0 +1,40 @@
+// The blocks of activations that one step of an RWKV-4 segment works in. Names are the paper's.
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV4_ACTIVATIONS_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV4_ACTIVATIONS_H_
+
+#include <array>
+#include <cstdint>
+
+#include "equations/activations.h"
+#include "equations/gated_channel_mix.h"
+#include "equations/ops.h"
+#include "skein/backend.h"
+
+namespace skein::kit {
+
+struct Rwkv4Activations {
+  Rows x;           // the residual stream
+  Rows r, k, v, y;  // [T, A]
+  GatedChannelMixActivations channel_mix;
+  // In the memory of the channel-mix, which comes after the time-mix:
+  Rows xr, xk, xv;
+  Rows hidden;  // of xr: the output rows after the last norm, as many as are wanted
+
+  Rwkv4Activations(const skein_backend_model& m, uint32_t num_output_rows, RowDealer& dealer) {
+    x = dealer.Take(m.d_model);
+    for (Rows* rows : {&r, &k, &v, &y}) *rows = dealer.Take(m.d_att);
+    channel_mix = LayOutChannelMix(m, dealer);
+    xr = channel_mix.xr;
+    xk = channel_mix.xk;
+    xv = channel_mix.gate;
+    hidden = FirstRows(xr, num_output_rows);
+  }
+
+  // What crosses a cut between segments, by SKEIN_CARRY_*.
+  static constexpr uint32_t kNumCarries = 1;
+  std::array<Rows, kNumCarries> Carries() const { return {x}; }
+};
+
+}  // namespace skein::kit
+
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV4_ACTIVATIONS_H_

@@ -1,0 +1,72 @@
+// The weights of an RWKV-4 segment as rwkv4.h reads them, and one list (model_ends.h) that says for each its role
+// and shape, and what the page reads in place of the parameter (vector_form.h).
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV4_WEIGHTS_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV4_WEIGHTS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "equations/gated_channel_mix.h"
+#include "equations/layer_state.h"
+#include "equations/model_ends.h"
+#include "equations/ops.h"
+#include "equations/vector_form.h"
+#include "skein/backend.h"
+
+namespace skein::kit {
+
+// Matrix: what an ops set multiplies by. All pointers stay those of the segment's weight store.
+template <typename Matrix>
+struct Rwkv4Layer {
+  LayerState state;
+
+  Norm time_norm;
+  const float *mix_k, *mix_v, *mix_r;  // shares of the token before
+  const Matrix *receptance, *key, *value, *output;
+  const float* decay;  // logarithm of the factor
+  const float* bonus;
+
+  GatedChannelMix<Matrix> channel_mix;
+};
+
+template <typename Matrix, typename EmbeddingRows>
+struct Rwkv4Weights {
+  ModelEnds<Matrix, EmbeddingRows> ends;
+  std::vector<Rwkv4Layer<Matrix>> layers;
+
+  // Lists every tensor of the segment, and sets the rest.
+  template <typename Visitor>
+  void Visit(const skein_segment_desc& desc, Visitor&& visit);
+};
+
+template <typename Matrix, typename EmbeddingRows>
+template <typename Visitor>
+void Rwkv4Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
+  const skein_backend_model& m = desc.model;
+  const uint32_t C = m.d_model, A = m.d_att;
+
+  VisitEnds(desc, ends, visit);
+  layers.resize(desc.num_layers);
+  for (uint32_t i = 0; i < desc.num_layers; ++i) {
+    Rwkv4Layer<Matrix>& layer = layers[i];
+    const uint32_t index = desc.first_layer + i;
+    layer.state = LayerStateAt(m, i);
+
+    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, C, m.norm_epsilon, layer.time_norm);
+    visit(SKEIN_ROLE_V4_MIX_K, index, layer.mix_k, {C}, {Formula::kOneMinus});
+    visit(SKEIN_ROLE_V4_MIX_V, index, layer.mix_v, {C}, {Formula::kOneMinus});
+    visit(SKEIN_ROLE_V4_MIX_R, index, layer.mix_r, {C}, {Formula::kOneMinus});
+    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance, {A, C});
+    visit(SKEIN_ROLE_TIME_KEY, index, layer.key, {A, C});
+    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value, {A, C});
+    visit(SKEIN_ROLE_V4_DECAY, index, layer.decay, {A}, {Formula::kMinusExp});
+    visit(SKEIN_ROLE_V4_BONUS, index, layer.bonus, {A});
+    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output, {C, A});
+
+    VisitChannelMix(m, kChannelMix4, index, layer.channel_mix, visit);
+  }
+}
+
+}  // namespace skein::kit
+
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV4_WEIGHTS_H_

@@ -1,0 +1,100 @@
+// The weights of an RWKV-6 segment as rwkv6.h reads them, and one list (model_ends.h) that says for each its role
+// and shape, and what the page reads in place of the parameter (vector_form.h).
+#ifndef SKEIN_BACKENDS_EQUATIONS_RWKV6_WEIGHTS_H_
+#define SKEIN_BACKENDS_EQUATIONS_RWKV6_WEIGHTS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "equations/gated_channel_mix.h"
+#include "equations/layer_state.h"
+#include "equations/model_ends.h"
+#include "equations/ops.h"
+#include "equations/vector_form.h"
+#include "skein/backend.h"
+
+namespace skein::kit {
+
+// Matrix: what an ops set multiplies by. All pointers stay those of the segment's weight store, or, of `mix_none` and
+// `mix_all`, the weights'.
+template <typename Matrix>
+struct Rwkv6Layer {
+  LayerState state;
+
+  Norm time_norm;
+  const float *mix_none, *mix_all;  // [C] zeros and ones, which leave n and n' themselves
+  const float *mix_x, *mix_w, *mix_k, *mix_v, *mix_r, *mix_g;
+  const Matrix *mix_down_w, *mix_down_k, *mix_down_v, *mix_down_r, *mix_down_g;
+  const Matrix *mix_up_w, *mix_up_k, *mix_up_v, *mix_up_r, *mix_up_g;
+  const Matrix *receptance, *key, *value, *gate, *output;
+  const Matrix *decay_down, *decay_up;
+  const float *decay_bias, *bonus;
+  Norm group_norm;
+
+  GatedChannelMix<Matrix> channel_mix;
+};
+
+template <typename Matrix, typename EmbeddingRows>
+struct Rwkv6Weights {
+  ModelEnds<Matrix, EmbeddingRows> ends;
+  std::vector<Rwkv6Layer<Matrix>> layers;
+  std::vector<float> zeros, ones;  // [C]
+
+  // Lists every tensor of the segment, and sets the rest.
+  template <typename Visitor>
+  void Visit(const skein_segment_desc& desc, Visitor&& visit);
+};
+
+template <typename Matrix, typename EmbeddingRows>
+template <typename Visitor>
+void Rwkv6Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
+  const skein_backend_model& m = desc.model;
+  const uint32_t C = m.d_model, A = m.d_att;
+  zeros.assign(C, 0.0f);
+  ones.assign(C, 1.0f);
+
+  VisitEnds(desc, ends, visit);
+  layers.resize(desc.num_layers);
+  for (uint32_t i = 0; i < desc.num_layers; ++i) {
+    Rwkv6Layer<Matrix>& layer = layers[i];
+    const uint32_t index = desc.first_layer + i;
+    layer.state = LayerStateAt(m, i);
+    layer.mix_none = zeros.data();
+    layer.mix_all = ones.data();
+
+    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, C, m.norm_epsilon, layer.time_norm);
+    visit(SKEIN_ROLE_V6_MIX_X, index, layer.mix_x, {C});
+    visit(SKEIN_ROLE_V6_MIX_W, index, layer.mix_w, {C});
+    visit(SKEIN_ROLE_V6_MIX_K, index, layer.mix_k, {C});
+    visit(SKEIN_ROLE_V6_MIX_V, index, layer.mix_v, {C});
+    visit(SKEIN_ROLE_V6_MIX_R, index, layer.mix_r, {C});
+    visit(SKEIN_ROLE_V6_MIX_G, index, layer.mix_g, {C});
+    visit(SKEIN_ROLE_V6_MIX_DOWN_W, index, layer.mix_down_w, {m.rank_mix, C});
+    visit(SKEIN_ROLE_V6_MIX_UP_W, index, layer.mix_up_w, {C, m.rank_mix});
+    visit(SKEIN_ROLE_V6_MIX_DOWN_K, index, layer.mix_down_k, {m.rank_mix, C});
+    visit(SKEIN_ROLE_V6_MIX_UP_K, index, layer.mix_up_k, {C, m.rank_mix});
+    visit(SKEIN_ROLE_V6_MIX_DOWN_V, index, layer.mix_down_v, {m.rank_mix, C});
+    visit(SKEIN_ROLE_V6_MIX_UP_V, index, layer.mix_up_v, {C, m.rank_mix});
+    visit(SKEIN_ROLE_V6_MIX_DOWN_R, index, layer.mix_down_r, {m.rank_mix, C});
+    visit(SKEIN_ROLE_V6_MIX_UP_R, index, layer.mix_up_r, {C, m.rank_mix});
+    visit(SKEIN_ROLE_V6_MIX_DOWN_G, index, layer.mix_down_g, {m.rank_mix, C});
+    visit(SKEIN_ROLE_V6_MIX_UP_G, index, layer.mix_up_g, {C, m.rank_mix});
+    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance, {A, C});
+    visit(SKEIN_ROLE_TIME_KEY, index, layer.key, {A, C});
+    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value, {A, C});
+    visit(SKEIN_ROLE_TIME_GATE, index, layer.gate, {A, C});
+    visit(SKEIN_ROLE_V6_DECAY_BIAS, index, layer.decay_bias, {A});
+    visit(SKEIN_ROLE_V6_DECAY_DOWN, index, layer.decay_down, {m.rank_decay, C});
+    visit(SKEIN_ROLE_V6_DECAY_UP, index, layer.decay_up, {A, m.rank_decay});
+    visit(SKEIN_ROLE_V5_BONUS, index, layer.bonus, {m.num_heads, m.head_size});
+    VisitNorm(visit, SKEIN_ROLE_TIME_GROUP_NORM_W, SKEIN_ROLE_TIME_GROUP_NORM_B, index, A, m.group_norm_epsilon,
+              layer.group_norm);
+    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output, {C, A});
+
+    VisitChannelMix(m, kChannelMix6, index, layer.channel_mix, visit);
+  }
+}
+
+}  // namespace skein::kit
+
+#endif  // SKEIN_BACKENDS_EQUATIONS_RWKV6_WEIGHTS_H_

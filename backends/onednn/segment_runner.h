@@ -1,0 +1,77 @@
+// Runs steps of one segment on the host's threads: one parallel region per step, in which every participant runs the
+// whole page of equations with its own Ops.
+#ifndef SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_
+#define SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "host/batch.h"
+#include "host/host_memory.h"
+#include "host/state_slots.h"
+#include "kit/work.h"
+#include "onednn/caller_environment.h"
+#include "onednn/ops.h"
+#include "skein/backend.h"
+
+namespace skein::onednn {
+
+// A SegmentRunner as host/segment.h describes it.
+class SegmentRunner {
+ public:
+  using Matrix = PackedMatrix;
+  static constexpr kit::WkvOrder kWkvOrder = kit::WkvOrder::kKeyValue;
+  static constexpr const char* kLibrary = "oneDNN";
+
+  SegmentRunner(const skein_host& host, const skein_segment_desc& desc);
+
+  static uint64_t ScratchBytes(const skein_host& host, const skein_segment_desc& desc);
+
+  template <typename Equations>
+  void Run(const kit::Batch& batch, uint32_t num_rows, const Equations& equations) {
+    struct Call {
+      const Equations& equations;
+      SegmentRunner& runner;
+      SharedStep shared;
+    } call{equations, *this, Share(batch)};
+    const auto participate = [](void* argument, uint32_t index, uint32_t count) {
+      const CallerEnvironment environment;
+      Call& mine = *static_cast<Call*>(argument);
+      Ops ops(mine.shared, mine.runner.ScratchOf(index), index, count);
+      mine.equations(ops);
+      mine.runner.work_[index] += ops.work();
+    };
+    host_.parallel_region(host_.context, NumParticipants(num_rows, batch.logits.size()), participate, &call);
+    CheckSuccess(call.shared);
+  }
+
+  kit::Work TotalWork() const;
+
+ private:
+  SharedStep Share(const kit::Batch& batch);
+  Scratch ScratchOf(uint32_t index);
+  // How many threads a step is worth.
+  uint32_t NumParticipants(uint64_t num_rows, uint64_t num_logits) const;
+  static void CheckSuccess(const SharedStep& shared);
+
+  const skein_host& host_;
+  const MatMulPolicy policy_;
+  const Arithmetic arithmetic_;
+  const uint32_t head_size_;
+  const uint32_t num_threads_;
+  const uint64_t row_work_;                  // multiplications per row in all layers
+  const uint64_t logits_work_;               // and per row of logits
+  std::vector<PanelPrimitives> primitives_;  // per thread
+  const uint64_t scratch_floats_;
+  const uint64_t expanded_floats_;
+  const uint64_t num_steps_;
+  kit::HostArray<float> scratch_;   // [num_threads][scratch_floats]
+  kit::HostArray<uint32_t> steps_;  // [num_threads][num_steps]
+  kit::HostArray<std::byte> inputs_;
+  std::vector<WeightsTrail> trails_;  // per thread
+  std::vector<kit::Work> work_;       // per thread, of all runs; written once a run
+};
+
+}  // namespace skein::onednn
+
+#endif  // SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_
