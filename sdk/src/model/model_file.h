@@ -12,14 +12,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "base/file.h"
 #include "base/mutex.h"
 #include "base/progress.h"
 #include "model/config.h"
 #include "model/metadata.h"
 #include "model/tensor.h"
 #include "model/value_map.h"
-#include "plugin/registry.h"
 #include "skein/plugin.h"
 
 namespace skein {
@@ -41,17 +39,6 @@ struct TensorSpec {
 // Immutable. Threads: any. Keeps its file open (mapped) while it lives.
 class ModelFile {
  public:
-  // Opens and checks everything but the weights' values. `path` is a file, or a folder that holds one under its usual
-  // name (see model_folder.h), or "synthetic:SHAPE" (synthetic_model.h). `host` must outlive the ModelFile.
-  // NOT_FOUND: no such file, or none in the folder. INVALID_ARGUMENT: no format plugin recognises it, or its tensors do
-  // not make a model. UNIMPLEMENTED: recognised, but of a generation, naming scheme or type that this version does not
-  // run. DATA_LOSS: truncated or corrupt.
-  static absl::StatusOr<std::unique_ptr<ModelFile>> Open(const PluginRegistry& plugins, const skein_host& host,
-                                                         const std::string& path, FileAccess access);
-  // The same with the format plugins given one by one.
-  static absl::StatusOr<std::unique_ptr<ModelFile>> Open(absl::Span<const Plugin<skein_format_table>> formats,
-                                                         const skein_host& host, const std::string& path,
-                                                         FileAccess access);
   virtual ~ModelFile() = default;
   ModelFile(const ModelFile&) = delete;
   ModelFile& operator=(const ModelFile&) = delete;

@@ -13,6 +13,7 @@
 #include "files/companion.h"
 #include "files/convert.h"
 #include "files/describe.h"
+#include "files/open.h"
 #include "files/tuned_state.h"
 
 namespace skein {
@@ -33,7 +34,7 @@ absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const
                                                          const Options& options, FileAccess access) {
   SKEIN_ASSIGN_OR_RETURN(const std::vector<AdapterSource> adapters, ParseAdapters(options.Text("lora").value_or("")));
   const std::vector<Plugin<skein_format_table>> formats = runtime.plugins().formats();
-  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<ModelFile> file, ModelFile::Open(formats, runtime.host(), path, access));
+  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<ModelFile> file, OpenModelFile(formats, runtime.host(), path, access));
   if (!adapters.empty()) {
     SKEIN_ASSIGN_OR_RETURN(file, AdaptedModel::Open(formats, std::move(file), adapters, access));
   }
@@ -89,7 +90,7 @@ absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& p
     return absl::InvalidArgumentError(absl::StrCat("option format: \"", format, "\"; expected text or json"));
   }
   const absl::StatusOr<std::unique_ptr<ModelFile>> opened =
-      ModelFile::Open(runtime.plugins(), runtime.host(), path, FileAccess::kMap);
+      OpenModelFile(runtime.plugins().formats(), runtime.host(), path, FileAccess::kMap);
   if (absl::IsInvalidArgument(opened.status())) {
     if (const std::optional<Companion> companion = FindCompanion(runtime, path)) {
       return format == "json" ? companion->json : companion->text;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "files/convert.h"
+#include "files/open.h"
 #include "skein/backend.h"
 #include "tests/support/fake_format.h"
 #include "tests/support/tiny_model.h"
@@ -51,7 +52,7 @@ class AdapterTest : public ::testing::Test {
   // A package, because only one file at a time can be of the fake format.
   AdapterTest() {
     const FakeFormat checkpoint(TinyBlinkDl());
-    const auto model = ModelFile::Open(checkpoint.plugins(), SerialHost(), checkpoint.path(), FileAccess::kMap);
+    const auto model = OpenModelFile(checkpoint.plugins(), SerialHost(), checkpoint.path(), FileAccess::kMap);
     EXPECT_TRUE(model.ok()) << model.status();
     ConvertOptions options;
     options.overwrite = true;
@@ -59,8 +60,8 @@ class AdapterTest : public ::testing::Test {
   }
 
   std::unique_ptr<ModelFile> OpenBase() const {
-    auto base = ModelFile::Open(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), package_.path(),
-                                FileAccess::kMap);
+    auto base =
+        OpenModelFile(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), package_.path(), FileAccess::kMap);
     EXPECT_TRUE(base.ok()) << base.status();
     return *std::move(base);
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "files/describe.h"
+#include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
@@ -20,7 +21,7 @@ using ::skein::testing::SerialHost;
 using ::testing::HasSubstr;
 
 absl::StatusOr<std::unique_ptr<ModelFile>> Open(const std::string& path) {
-  return ModelFile::Open(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), path, FileAccess::kMap);
+  return OpenModelFile(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), path, FileAccess::kMap);
 }
 
 std::unique_ptr<ModelFile> Small() { return *Open("synthetic:C=96,L=2,F=200,N=32,V=70,R_w=5"); }

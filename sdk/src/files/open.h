@@ -1,0 +1,30 @@
+// From a path to a model: which container, which naming scheme.
+#ifndef SKEIN_FILES_OPEN_H_
+#define SKEIN_FILES_OPEN_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "base/file.h"
+#include "model/model_file.h"
+#include "plugin/registry.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+// Opens a model and checks everything but the values of its weights. Puts nothing on a device.
+//
+// `path` is a file, or a folder that holds one under its usual name (model_folder.h), or "synthetic:SHAPE"
+// (synthetic_model.h). Packages are read here, all other files by `formats`. `host` must outlive the ModelFile.
+// NOT_FOUND: no such file, or no model in the folder. INVALID_ARGUMENT: no format plugin recognises the file, or its
+// tensors do not make a model. UNIMPLEMENTED: the file is recognised, but this version does not run its generation,
+// naming scheme or type. DATA_LOSS: truncated or corrupt.
+absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(absl::Span<const Plugin<skein_format_table>> formats,
+                                                         const skein_host& host, const std::string& path,
+                                                         FileAccess access);
+
+}  // namespace skein
+
+#endif  // SKEIN_FILES_OPEN_H_
