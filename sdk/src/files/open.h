@@ -17,7 +17,7 @@ namespace skein {
 // Opens a model and checks everything but the values of its weights. Puts nothing on a device.
 //
 // `path` is a file, or a folder that holds one under its usual name (model_folder.h), or "synthetic:SHAPE"
-// (synthetic_model.h). Packages are read here, all other files by `formats`. `host` must outlive the ModelFile.
+// (synthetic_weights.h). Packages are read here, all other files by `formats`. `host` must outlive the ModelFile.
 // NOT_FOUND: no such file, or no model in the folder. INVALID_ARGUMENT: no format plugin recognises the file, or its
 // tensors do not make a model. UNIMPLEMENTED: the file is recognised, but this version does not run its generation,
 // naming scheme or type. DATA_LOSS: truncated or corrupt.

@@ -1,6 +1,6 @@
 // A checkpoint of any format and naming scheme as a ModelFile.
-#ifndef SKEIN_FILES_CHECKPOINT_CHECKPOINT_MODEL_H_
-#define SKEIN_FILES_CHECKPOINT_CHECKPOINT_MODEL_H_
+#ifndef SKEIN_FILES_CHECKPOINT_CHECKPOINT_WEIGHTS_H_
+#define SKEIN_FILES_CHECKPOINT_CHECKPOINT_WEIGHTS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -18,15 +18,15 @@
 
 namespace skein {
 
-class CheckpointModel final : public ModelFile {
+class CheckpointWeights final : public ModelFile {
  public:
   // The codes of Checkpoint::Open, NameTensors and ReadSettings.
   static absl::StatusOr<std::unique_ptr<ModelFile>> Open(absl::Span<const Plugin<skein_format_table>> formats,
                                                          const skein_host& host, std::unique_ptr<File> file);
 
  private:
-  CheckpointModel(const skein_host& host, std::string path, std::unique_ptr<Checkpoint> checkpoint,
-                  const NamedModel& named);
+  CheckpointWeights(const skein_host& host, std::string path, std::unique_ptr<Checkpoint> checkpoint,
+                    const NamedModel& named);
 
   // The metadata, and the epsilons that the file or its neighbours tell.
   absl::Status ReadMetadata(const NamingScheme& scheme);
@@ -44,4 +44,4 @@ class CheckpointModel final : public ModelFile {
 
 }  // namespace skein
 
-#endif  // SKEIN_FILES_CHECKPOINT_CHECKPOINT_MODEL_H_
+#endif  // SKEIN_FILES_CHECKPOINT_CHECKPOINT_WEIGHTS_H_

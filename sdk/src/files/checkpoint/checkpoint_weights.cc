@@ -1,4 +1,4 @@
-#include "files/checkpoint/checkpoint_model.h"
+#include "files/checkpoint/checkpoint_weights.h"
 
 #include <cstring>
 #include <string>
@@ -31,22 +31,22 @@ uint32_t ParameterType(const DtypeInfo& stored, const ValueMap& map) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ModelFile>> CheckpointModel::Open(absl::Span<const Plugin<skein_format_table>> formats,
-                                                                 const skein_host& host, std::unique_ptr<File> file) {
+absl::StatusOr<std::unique_ptr<ModelFile>> CheckpointWeights::Open(absl::Span<const Plugin<skein_format_table>> formats,
+                                                                   const skein_host& host, std::unique_ptr<File> file) {
   std::string path = file->path();
   SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Checkpoint> checkpoint, Checkpoint::Open(formats, host, std::move(file)));
   std::vector<NamedShape> names;
   for (const CheckpointTensor& tensor : checkpoint->tensors()) names.push_back({tensor.name, tensor.shape});
   const absl::StatusOr<NamedModel> named = NameTensors(names, checkpoint->texts());
   if (!named.ok()) return Annotate(named.status(), path);
-  std::unique_ptr<CheckpointModel> model(new CheckpointModel(host, std::move(path), std::move(checkpoint), *named));
+  std::unique_ptr<CheckpointWeights> model(new CheckpointWeights(host, std::move(path), std::move(checkpoint), *named));
   SKEIN_RETURN_IF_ERROR(model->ReadMetadata(*named->scheme));
   SKEIN_RETURN_IF_ERROR(model->ReadInitialState(*named));
   return std::unique_ptr<ModelFile>(std::move(model));
 }
 
-CheckpointModel::CheckpointModel(const skein_host& host, std::string path, std::unique_ptr<Checkpoint> checkpoint,
-                                 const NamedModel& named)
+CheckpointWeights::CheckpointWeights(const skein_host& host, std::string path, std::unique_ptr<Checkpoint> checkpoint,
+                                     const NamedModel& named)
     : ModelFile(host, std::move(path)), checkpoint_(std::move(checkpoint)), locations_(named.tensors) {
   config_ = named.config;
   for (const TensorLocation& location : locations_) {
@@ -59,7 +59,7 @@ CheckpointModel::CheckpointModel(const skein_host& host, std::string path, std::
   }
 }
 
-absl::Status CheckpointModel::ReadMetadata(const NamingScheme& scheme) {
+absl::Status CheckpointWeights::ReadMetadata(const NamingScheme& scheme) {
   SKEIN_ASSIGN_OR_RETURN(CheckpointSettings settings, ReadSettings(*checkpoint_, path(), scheme, config_));
   config_.norm_epsilon = settings.norm_epsilon;
   config_.group_norm_epsilon = settings.group_norm_epsilon;
@@ -69,7 +69,7 @@ absl::Status CheckpointModel::ReadMetadata(const NamingScheme& scheme) {
   return absl::OkStatus();
 }
 
-absl::Status CheckpointModel::ReadInitialState(const NamedModel& named) {
+absl::Status CheckpointWeights::ReadInitialState(const NamedModel& named) {
   if (named.state_tensors.empty()) return absl::OkStatus();
   initial_state_ = FreshState(config_);
   const std::vector<uint64_t> rows = {uint64_t{config_.num_heads} * config_.head_size, config_.head_size};
@@ -88,7 +88,7 @@ absl::Status CheckpointModel::ReadInitialState(const NamedModel& named) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<TensorView> CheckpointModel::StoredView(size_t tensor_index, std::vector<uint8_t>& scratch) const {
+absl::StatusOr<TensorView> CheckpointWeights::StoredView(size_t tensor_index, std::vector<uint8_t>& scratch) const {
   const CheckpointTensor& tensor = checkpoint_->tensors()[tensor_index];
   TensorView view = {tensor.dtype, tensor.shape, tensor.strides, tensor.data};
   if (view.data == nullptr) {
@@ -98,7 +98,7 @@ absl::StatusOr<TensorView> CheckpointModel::StoredView(size_t tensor_index, std:
   return view;
 }
 
-absl::StatusOr<ModelFile::StoredTensor> CheckpointModel::View(size_t index, std::vector<uint8_t>& scratch) const {
+absl::StatusOr<ModelFile::StoredTensor> CheckpointWeights::View(size_t index, std::vector<uint8_t>& scratch) const {
   const TensorLocation& location = locations_[index];
   SKEIN_ASSIGN_OR_RETURN(const TensorView stored, StoredView(location.index, scratch));
   absl::StatusOr<TensorView> view =

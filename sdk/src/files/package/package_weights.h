@@ -1,6 +1,6 @@
 // A .skein package as a ModelFile.
-#ifndef SKEIN_FILES_PACKAGE_PACKAGE_MODEL_H_
-#define SKEIN_FILES_PACKAGE_PACKAGE_MODEL_H_
+#ifndef SKEIN_FILES_PACKAGE_PACKAGE_WEIGHTS_H_
+#define SKEIN_FILES_PACKAGE_PACKAGE_WEIGHTS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -16,14 +16,14 @@
 
 namespace skein {
 
-class PackageModel final : public ModelFile {
+class PackageWeights final : public ModelFile {
  public:
   // The codes of Package::Open.
   static absl::StatusOr<std::unique_ptr<ModelFile>> Open(const skein_host& host, std::unique_ptr<File> file);
 
  private:
-  PackageModel(const skein_host& host, std::string path, std::unique_ptr<Package> package,
-               std::vector<float> initial_state);
+  PackageWeights(const skein_host& host, std::string path, std::unique_ptr<Package> package,
+                 std::vector<float> initial_state);
 
   absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const override;
   absl::Span<const uint8_t> StoredPanels(size_t index) const override { return package_->TensorBytes(index); }
@@ -34,4 +34,4 @@ class PackageModel final : public ModelFile {
 
 }  // namespace skein
 
-#endif  // SKEIN_FILES_PACKAGE_PACKAGE_MODEL_H_
+#endif  // SKEIN_FILES_PACKAGE_PACKAGE_WEIGHTS_H_

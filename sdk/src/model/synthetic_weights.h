@@ -1,7 +1,7 @@
 // Models that are in no file: the dimensions are in the path, the weights are made up. For measuring speed and memory
 // at the shapes of real models.
-#ifndef SKEIN_MODEL_SYNTHETIC_MODEL_H_
-#define SKEIN_MODEL_SYNTHETIC_MODEL_H_
+#ifndef SKEIN_MODEL_SYNTHETIC_WEIGHTS_H_
+#define SKEIN_MODEL_SYNTHETIC_WEIGHTS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace skein {
 // from -8 to 7 times a power of two, which every type holds exactly, Q4 included: the model is the same in all of them,
 // no type has to be rounded, and a tensor is written in the type that is asked for, straight into the caller's buffer.
 // Activations stay of ordinary size, about half of those in the channel-mix are zero, and the text is noise.
-class SyntheticModel final : public ModelFile {
+class SyntheticWeights final : public ModelFile {
  public:
   // Whether `path` asks for such a model: it starts with "synthetic:".
   static bool IsPath(absl::string_view path);
@@ -34,7 +34,7 @@ class SyntheticModel final : public ModelFile {
   absl::StatusOr<TensorData> ReadTensor(size_t index, uint32_t dtype, std::vector<uint8_t>& buffer) const override;
 
  private:
-  SyntheticModel(const skein_host& host, std::string path, const ModelConfig& config);
+  SyntheticWeights(const skein_host& host, std::string path, const ModelConfig& config);
 
   absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const override;
   absl::Status CheckStoredBytes(size_t) const override { return absl::OkStatus(); }
@@ -42,4 +42,4 @@ class SyntheticModel final : public ModelFile {
 
 }  // namespace skein
 
-#endif  // SKEIN_MODEL_SYNTHETIC_MODEL_H_
+#endif  // SKEIN_MODEL_SYNTHETIC_WEIGHTS_H_

@@ -1,4 +1,4 @@
-#include "files/package/package_model.h"
+#include "files/package/package_weights.h"
 
 #include <utility>
 
@@ -8,16 +8,16 @@
 
 namespace skein {
 
-absl::StatusOr<std::unique_ptr<ModelFile>> PackageModel::Open(const skein_host& host, std::unique_ptr<File> file) {
+absl::StatusOr<std::unique_ptr<ModelFile>> PackageWeights::Open(const skein_host& host, std::unique_ptr<File> file) {
   std::string path = file->path();
   SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, Package::Open(std::move(file)));
   SKEIN_ASSIGN_OR_RETURN(std::vector<float> initial_state, package->ReadInitialState());
   return std::unique_ptr<ModelFile>(
-      new PackageModel(host, std::move(path), std::move(package), std::move(initial_state)));
+      new PackageWeights(host, std::move(path), std::move(package), std::move(initial_state)));
 }
 
-PackageModel::PackageModel(const skein_host& host, std::string path, std::unique_ptr<Package> package,
-                           std::vector<float> initial_state)
+PackageWeights::PackageWeights(const skein_host& host, std::string path, std::unique_ptr<Package> package,
+                               std::vector<float> initial_state)
     : ModelFile(host, std::move(path)), package_(std::move(package)) {
   const Manifest& manifest = package_->manifest();
   config_ = manifest.config;
@@ -33,7 +33,7 @@ PackageModel::PackageModel(const skein_host& host, std::string path, std::unique
   fingerprint_ = manifest.fingerprint;
 }
 
-absl::StatusOr<ModelFile::StoredTensor> PackageModel::View(size_t index, std::vector<uint8_t>& scratch) const {
+absl::StatusOr<ModelFile::StoredTensor> PackageWeights::View(size_t index, std::vector<uint8_t>& scratch) const {
   const PackedTensor& tensor = package_->manifest().tensors[index];
   const uint8_t* rows = package_->TensorBytes(index).data();
   if (tensor.layout == SKEIN_LAYOUT_PANELS) {
@@ -46,6 +46,6 @@ absl::StatusOr<ModelFile::StoredTensor> PackageModel::View(size_t index, std::ve
   return StoredTensor{{tensor.dtype, tensor.shape, PackedStrides(tensor.shape), rows}};
 }
 
-absl::Status PackageModel::CheckStoredBytes(size_t index) const { return package_->CheckTensor(index); }
+absl::Status PackageWeights::CheckStoredBytes(size_t index) const { return package_->CheckTensor(index); }
 
 }  // namespace skein

@@ -1,4 +1,4 @@
-#include "model/synthetic_model.h"
+#include "model/synthetic_weights.h"
 
 #include <algorithm>
 #include <cmath>
@@ -242,14 +242,14 @@ void WriteRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_row, ui
 
 }  // namespace
 
-bool SyntheticModel::IsPath(absl::string_view path) { return absl::StartsWith(path, kPrefix); }
+bool SyntheticWeights::IsPath(absl::string_view path) { return absl::StartsWith(path, kPrefix); }
 
-absl::StatusOr<std::unique_ptr<ModelFile>> SyntheticModel::Open(const skein_host& host, const std::string& path) {
+absl::StatusOr<std::unique_ptr<ModelFile>> SyntheticWeights::Open(const skein_host& host, const std::string& path) {
   SKEIN_ASSIGN_OR_RETURN(const ModelConfig config, ParseShape(absl::string_view(path).substr(kPrefix.size())));
-  return std::unique_ptr<ModelFile>(new SyntheticModel(host, path, config));
+  return std::unique_ptr<ModelFile>(new SyntheticWeights(host, path, config));
 }
 
-SyntheticModel::SyntheticModel(const skein_host& host, std::string path, const ModelConfig& config)
+SyntheticWeights::SyntheticWeights(const skein_host& host, std::string path, const ModelConfig& config)
     : ModelFile(host, std::move(path)) {
   config_ = config;
   metadata_.name = this->path();
@@ -266,8 +266,8 @@ SyntheticModel::SyntheticModel(const skein_host& host, std::string path, const M
   }
 }
 
-absl::StatusOr<ModelFile::TensorData> SyntheticModel::ReadTensor(size_t index, uint32_t dtype,
-                                                                 std::vector<uint8_t>& buffer) const {
+absl::StatusOr<ModelFile::TensorData> SyntheticWeights::ReadTensor(size_t index, uint32_t dtype,
+                                                                   std::vector<uint8_t>& buffer) const {
   SKEIN_RETURN_IF_ERROR(CheckRequest(index, dtype));
   const TensorSpec& spec = specs_[index];
   uint64_t size_bytes = 0;
@@ -284,7 +284,7 @@ absl::StatusOr<ModelFile::TensorData> SyntheticModel::ReadTensor(size_t index, u
   return TensorData{buffer.data(), size_bytes, false};
 }
 
-absl::StatusOr<ModelFile::StoredTensor> SyntheticModel::View(size_t index, std::vector<uint8_t>& scratch) const {
+absl::StatusOr<ModelFile::StoredTensor> SyntheticWeights::View(size_t index, std::vector<uint8_t>& scratch) const {
   const TensorSpec& spec = specs_[index];
   scratch.resize(spec.size_bytes);
   WriteRows(spec, 0, NumRows(spec), spec.dtype, scratch.data());
