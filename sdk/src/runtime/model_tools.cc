@@ -14,7 +14,6 @@
 #include "files/convert.h"
 #include "files/describe.h"
 #include "files/open.h"
-#include "files/tuned_state.h"
 
 namespace skein {
 namespace {
@@ -32,19 +31,10 @@ std::optional<Companion> FindCompanion(Runtime& runtime, const std::string& path
 
 absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const std::string& path,
                                                          const Options& options, FileAccess access) {
-  SKEIN_ASSIGN_OR_RETURN(const std::vector<AdapterSource> adapters, ParseAdapters(options.Text("lora").value_or("")));
-  const std::vector<Plugin<skein_format_table>> formats = runtime.plugins().formats();
-  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<ModelFile> file, OpenModelFile(formats, runtime.host(), path, access));
-  if (!adapters.empty()) {
-    SKEIN_ASSIGN_OR_RETURN(file, AdaptedModel::Open(formats, std::move(file), adapters, access));
-  }
-  const std::string state_path = options.Text("state").value_or("");
-  if (!state_path.empty()) {
-    SKEIN_ASSIGN_OR_RETURN(std::vector<float> state,
-                           ReadTunedState(formats, runtime.host(), state_path, file->config()));
-    file->SetInitialState(std::move(state));
-  }
-  return file;
+  ModelChanges changes;
+  SKEIN_ASSIGN_OR_RETURN(changes.adapters, ParseAdapters(options.Text("lora").value_or("")));
+  changes.state_path = options.Text("state").value_or("");
+  return OpenModelFile(runtime.plugins().formats(), runtime.host(), path, access, changes);
 }
 
 absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const std::string& out_path,

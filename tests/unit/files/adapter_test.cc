@@ -70,7 +70,13 @@ class AdapterTest : public ::testing::Test {
     adapter_.reset();
     adapter_ = std::make_unique<FakeFormat>(std::move(tensors));
     const AdapterSource source = {adapter_->path(), scale};
-    return AdaptedModel::Open(adapter_->plugins(), OpenBase(), {&source, 1}, FileAccess::kMap);
+    return Merge({source});
+  }
+
+  absl::StatusOr<std::unique_ptr<ModelFile>> Merge(const std::vector<AdapterSource>& adapters) const {
+    ModelChanges changes;
+    changes.adapters = adapters;
+    return OpenModelFile(adapter_->plugins(), SerialHost(), package_.path(), FileAccess::kMap, changes);
   }
 
   // Expects a refusal and gives its message.
@@ -205,8 +211,8 @@ TEST_F(AdapterTest, SeveralAdaptersAreMergedInTheirOrder) {
   adapter_ = std::make_unique<FakeFormat>(
       std::vector<FakeTensor>{Tensor("blocks.0.att.key.lora_A", {1, kC}, std::vector<float>(kC, 1)),
                               Tensor("blocks.0.att.key.lora_B", {kC, 1}, std::vector<float>(kC, 1))});
-  const AdapterSource sources[] = {{adapter_->path(), 1}, {adapter_->path(), 2}};
-  const auto model = AdaptedModel::Open(adapter_->plugins(), OpenBase(), sources, FileAccess::kMap);
+  const std::vector<AdapterSource> sources = {{adapter_->path(), 1}, {adapter_->path(), 2}};
+  const auto model = Merge(sources);
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_FLOAT_EQ(Values(**model, SKEIN_ROLE_TIME_KEY, 0)[5], Original("blocks.0.att.key.weight")[5] + 3);
 }
