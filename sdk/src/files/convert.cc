@@ -100,13 +100,6 @@ absl::Status WritePackage(const ModelFile& in, Manifest manifest, const std::str
 
 }  // namespace
 
-absl::Status Convert(const PluginRegistry& plugins, const skein_host& host, const std::string& in_path,
-                     const std::string& out_path, const ConvertOptions& options, Progress* progress) {
-  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFile> in,
-                         ModelFile::Open(plugins, host, in_path, FileAccess::kMap));
-  return Convert(*in, out_path, options, progress);
-}
-
 absl::Status Convert(const ModelFile& in, const std::string& out_path, const ConvertOptions& options,
                      Progress* progress) {
   uint64_t total_bytes = 0;

@@ -9,8 +9,6 @@
 #include "absl/status/status.h"
 #include "base/progress.h"
 #include "model/model_file.h"
-#include "plugin/registry.h"
-#include "skein/plugin.h"
 
 namespace skein {
 
@@ -40,14 +38,10 @@ struct ConvertOptions {
   bool overwrite = false;  // replace the output if it exists
 };
 
-// Converts `in_path` to a package at `out_path`, or, where `out_path` ends in ".safetensors", to a checkpoint (see
-// checkpoint_writer.h), which appears whole or not at all. `progress` may be nullptr.
+// Converts `in` to a package at `out_path`, or, where `out_path` ends in ".safetensors", to a checkpoint (see
+// checkpoint_writer.h). The output appears whole or not at all. `progress` may be nullptr.
 // INVALID_ARGUMENT: no such type or layout, text that is not UTF-8. ALREADY_EXISTS: `out_path`, without `overwrite`.
-// OUT_OF_RANGE: a value is too large for the type; names the tensor. And the codes of ModelFile::Open and ReadTensor.
-absl::Status Convert(const PluginRegistry& plugins, const skein_host& host, const std::string& in_path,
-                     const std::string& out_path, const ConvertOptions& options, Progress* progress);
-
-// The same for a file that is open.
+// OUT_OF_RANGE: a value is too large for the type; names the tensor. And the codes of ModelFile::ReadTensor.
 absl::Status Convert(const ModelFile& in, const std::string& out_path, const ConvertOptions& options,
                      Progress* progress);
 

@@ -16,26 +16,6 @@
 namespace skein {
 namespace {
 
-absl::Status CheckVersion(const ModelConfig& config) {
-  const bool has_states = config.generation >= 6 || (config.generation == 5 && config.variant == 2);
-  if (has_states) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("a tuned state: ", config.VersionName(), " models have none; RWKV-5.2, 6 and 7 do"));
-}
-
-absl::Status CheckFit(const TunedStateShape& shape, const ModelConfig& config) {
-  if (shape.num_layers == config.num_layers && shape.num_heads == config.num_heads &&
-      shape.head_size == config.head_size) {
-    return absl::OkStatus();
-  }
-  const auto text = [](uint64_t layers, uint64_t heads, uint64_t head_size) {
-    return absl::StrCat(layers, " layers with ", heads, " heads of size ", head_size);
-  };
-  return absl::InvalidArgumentError(
-      absl::StrCat("a tuned state of ", text(shape.num_layers, shape.num_heads, shape.head_size), "; expected ",
-                   text(config.num_layers, config.num_heads, config.head_size), " as the model has"));
-}
-
 // The values of a tensor [H, N, N] in its order; `data` is where it begins.
 absl::StatusOr<std::vector<float>> ReadHeads(const CheckpointTensor& tensor, const uint8_t* data) {
   const uint64_t head_floats = tensor.shape[1] * tensor.shape[2];
@@ -54,7 +34,7 @@ absl::StatusOr<std::vector<float>> ReadHeads(const CheckpointTensor& tensor, con
 
 absl::StatusOr<std::vector<float>> ReadState(const Checkpoint& checkpoint, const ModelConfig& config) {
   SKEIN_ASSIGN_OR_RETURN(const TunedStateShape shape, FindTunedState(checkpoint.tensors()));
-  SKEIN_RETURN_IF_ERROR(CheckFit(shape, config));
+  SKEIN_RETURN_IF_ERROR(CheckTunedStateFits(shape, config));
   std::vector<float> state = FreshState(config);
   std::vector<uint8_t> buffer;
   for (size_t i = 0; i < checkpoint.tensors().size(); ++i) {
@@ -112,7 +92,7 @@ absl::StatusOr<TunedStateShape> FindTunedState(absl::Span<const CheckpointTensor
 absl::StatusOr<std::vector<float>> ReadTunedState(absl::Span<const Plugin<skein_format_table>> formats,
                                                   const skein_host& host, const std::string& path,
                                                   const ModelConfig& config) {
-  SKEIN_RETURN_IF_ERROR(Annotate(CheckVersion(config), path));
+  SKEIN_RETURN_IF_ERROR(Annotate(CheckHasTunedStates(config), path));
   if (absl::EndsWith(path, ".st")) {
     return absl::UnimplementedError(
         absl::StrCat(path,

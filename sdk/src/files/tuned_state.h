@@ -1,8 +1,7 @@
-// Tuned initial states: files with one tensor `blocks.<i>.att.time_state` per layer, as state tuning writes them, in
-// any container that a format plugin reads. They replace the wkv matrices of the initial state; the token shifts stay
-// zero.
+// Files of tuned initial states (model/tuned_state.h): one tensor `blocks.<i>.att.time_state` per layer, as state
+// tuning writes them, in any container that a format plugin reads.
 //
-// The tensors are [H, N, N], indexed [head][value][key] in every version. The variant that web-rwkv writes to `.st` is
+// The tensors are [H, N, N], indexed [head][value][key] in every version. web-rwkv's variant in `.st` files is
 // transposed, and nothing in the file says so: a file of that name is refused.
 #ifndef SKEIN_FILES_TUNED_STATE_H_
 #define SKEIN_FILES_TUNED_STATE_H_
@@ -15,16 +14,11 @@
 #include "absl/types/span.h"
 #include "files/checkpoint/checkpoint.h"
 #include "model/config.h"
+#include "model/tuned_state.h"
 #include "plugin/registry.h"
 #include "skein/plugin.h"
 
 namespace skein {
-
-struct TunedStateShape {
-  uint32_t num_layers = 0;
-  uint32_t num_heads = 0;
-  uint32_t head_size = 0;
-};
 
 // The shape of the state in a checkpoint that holds one and nothing else. INVALID_ARGUMENT: it does not; names the
 // tensor at fault.

@@ -13,7 +13,7 @@
 #include "files/companion.h"
 #include "files/convert.h"
 #include "files/describe.h"
-#include "files/tuned_state.h"
+#include "files/open.h"
 
 namespace skein {
 namespace {
@@ -31,19 +31,10 @@ std::optional<Companion> FindCompanion(Runtime& runtime, const std::string& path
 
 absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const std::string& path,
                                                          const Options& options, FileAccess access) {
-  SKEIN_ASSIGN_OR_RETURN(const std::vector<AdapterSource> adapters, ParseAdapters(options.Text("lora").value_or("")));
-  const std::vector<Plugin<skein_format_table>> formats = runtime.plugins().formats();
-  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<ModelFile> file, ModelFile::Open(formats, runtime.host(), path, access));
-  if (!adapters.empty()) {
-    SKEIN_ASSIGN_OR_RETURN(file, AdaptedModel::Open(formats, std::move(file), adapters, access));
-  }
-  const std::string state_path = options.Text("state").value_or("");
-  if (!state_path.empty()) {
-    SKEIN_ASSIGN_OR_RETURN(std::vector<float> state,
-                           ReadTunedState(formats, runtime.host(), state_path, file->config()));
-    file->SetInitialState(std::move(state));
-  }
-  return file;
+  ModelChanges changes;
+  SKEIN_ASSIGN_OR_RETURN(changes.adapters, ParseAdapters(options.Text("lora").value_or("")));
+  changes.state_path = options.Text("state").value_or("");
+  return OpenModelFile(runtime.plugins().formats(), runtime.host(), path, access, changes);
 }
 
 absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const std::string& out_path,
@@ -89,7 +80,7 @@ absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& p
     return absl::InvalidArgumentError(absl::StrCat("option format: \"", format, "\"; expected text or json"));
   }
   const absl::StatusOr<std::unique_ptr<ModelFile>> opened =
-      ModelFile::Open(runtime.plugins(), runtime.host(), path, FileAccess::kMap);
+      OpenModelFile(runtime.plugins().formats(), runtime.host(), path, FileAccess::kMap);
   if (absl::IsInvalidArgument(opened.status())) {
     if (const std::optional<Companion> companion = FindCompanion(runtime, path)) {
       return format == "json" ? companion->json : companion->text;

@@ -15,7 +15,7 @@
 namespace skein {
 
 // Opens a model file with what the options `lora` and `state` of `options`, of kind MODEL or CONVERT, add: adapters
-// merged, and a tuned state as the initial one. The codes of ModelFile::Open, AdaptedModel::Open and ReadTunedState.
+// merged, and a tuned state as the initial one. The codes of ParseAdapters and of OpenModelFile (files/open.h).
 absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const std::string& path,
                                                          const Options& options, FileAccess access);
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "files/open.h"
 #include "skein/runtime.h"
 
 namespace skein {
@@ -71,7 +72,8 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadTokenizer(const st
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer = LoadVocabulary(path, kind);
   // What no tokenizer plugin recognises, or is a folder, may be a model.
   if (!kind.empty() || !absl::IsInvalidArgument(tokenizer.status())) return tokenizer;
-  const absl::StatusOr<std::unique_ptr<ModelFile>> model = ModelFile::Open(plugins_, host(), path, FileAccess::kMap);
+  const absl::StatusOr<std::unique_ptr<ModelFile>> model =
+      OpenModelFile(plugins_.formats(), host(), path, FileAccess::kMap);
   if (absl::IsInvalidArgument(model.status())) return tokenizer;
   SKEIN_RETURN_IF_ERROR(model.status());
   SKEIN_ASSIGN_OR_RETURN(tokenizer, EmbeddedTokenizer(**model));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "files/convert.h"
+#include "files/open.h"
 #include "skein/backend.h"
 #include "tests/support/fake_format.h"
 #include "tests/support/tiny_model.h"
@@ -51,7 +52,7 @@ class AdapterTest : public ::testing::Test {
   // A package, because only one file at a time can be of the fake format.
   AdapterTest() {
     const FakeFormat checkpoint(TinyBlinkDl());
-    const auto model = ModelFile::Open(checkpoint.plugins(), SerialHost(), checkpoint.path(), FileAccess::kMap);
+    const auto model = OpenModelFile(checkpoint.plugins(), SerialHost(), checkpoint.path(), FileAccess::kMap);
     EXPECT_TRUE(model.ok()) << model.status();
     ConvertOptions options;
     options.overwrite = true;
@@ -59,8 +60,8 @@ class AdapterTest : public ::testing::Test {
   }
 
   std::unique_ptr<ModelFile> OpenBase() const {
-    auto base = ModelFile::Open(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), package_.path(),
-                                FileAccess::kMap);
+    auto base =
+        OpenModelFile(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), package_.path(), FileAccess::kMap);
     EXPECT_TRUE(base.ok()) << base.status();
     return *std::move(base);
   }
@@ -69,7 +70,13 @@ class AdapterTest : public ::testing::Test {
     adapter_.reset();
     adapter_ = std::make_unique<FakeFormat>(std::move(tensors));
     const AdapterSource source = {adapter_->path(), scale};
-    return AdaptedModel::Open(adapter_->plugins(), OpenBase(), {&source, 1}, FileAccess::kMap);
+    return Merge({source});
+  }
+
+  absl::StatusOr<std::unique_ptr<ModelFile>> Merge(const std::vector<AdapterSource>& adapters) const {
+    ModelChanges changes;
+    changes.adapters = adapters;
+    return OpenModelFile(adapter_->plugins(), SerialHost(), package_.path(), FileAccess::kMap, changes);
   }
 
   // Expects a refusal and gives its message.
@@ -204,8 +211,8 @@ TEST_F(AdapterTest, SeveralAdaptersAreMergedInTheirOrder) {
   adapter_ = std::make_unique<FakeFormat>(
       std::vector<FakeTensor>{Tensor("blocks.0.att.key.lora_A", {1, kC}, std::vector<float>(kC, 1)),
                               Tensor("blocks.0.att.key.lora_B", {kC, 1}, std::vector<float>(kC, 1))});
-  const AdapterSource sources[] = {{adapter_->path(), 1}, {adapter_->path(), 2}};
-  const auto model = AdaptedModel::Open(adapter_->plugins(), OpenBase(), sources, FileAccess::kMap);
+  const std::vector<AdapterSource> sources = {{adapter_->path(), 1}, {adapter_->path(), 2}};
+  const auto model = Merge(sources);
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_FLOAT_EQ(Values(**model, SKEIN_ROLE_TIME_KEY, 0)[5], Original("blocks.0.att.key.weight")[5] + 3);
 }

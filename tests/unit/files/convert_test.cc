@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
@@ -35,7 +36,7 @@ using ::testing::HasSubstr;
 constexpr const char* kWide = "synthetic:C=96,L=2,F=200,N=32,V=70,R_w=5,R_a=5,R_v=5,R_g=5";
 
 std::unique_ptr<ModelFile> Open(const FakeFormat& format, const std::string& path) {
-  auto model = ModelFile::Open(format.plugins(), SerialHost(), path, FileAccess::kMap);
+  auto model = OpenModelFile(format.plugins(), SerialHost(), path, FileAccess::kMap);
   EXPECT_TRUE(model.ok()) << model.status();
   return model.ok() ? *std::move(model) : nullptr;
 }
@@ -410,7 +411,7 @@ class ConvertToSafetensorsTest : public ::testing::Test {
   }
 
   std::unique_ptr<ModelFile> OpenWritten() {
-    auto model = ModelFile::Open(plugins_, SerialHost(), out_.path(), FileAccess::kRead);
+    auto model = OpenModelFile(plugins_.formats(), SerialHost(), out_.path(), FileAccess::kRead);
     EXPECT_TRUE(model.ok()) << model.status();
     return model.ok() ? *std::move(model) : nullptr;
   }

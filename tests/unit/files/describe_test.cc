@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "files/convert.h"
+#include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -24,7 +25,7 @@ using ::testing::Not;
 class DescribeTest : public ::testing::Test {
  protected:
   DescribeTest() : format_(TinyBlinkDl()), file_("tiny.skein") {
-    auto in = ModelFile::Open(format_.plugins(), SerialHost(), format_.path(), FileAccess::kMap);
+    auto in = OpenModelFile(format_.plugins(), SerialHost(), format_.path(), FileAccess::kMap);
     ConvertOptions options;
     options.type = "bf16";
     options.name = "tiny \x1b[2J";
@@ -32,7 +33,7 @@ class DescribeTest : public ::testing::Test {
     options.chat_template = "world";
     options.tokenizer = TokenizerSource{"bytes", ""};
     EXPECT_TRUE(Convert(**in, file_.path(), options, nullptr).ok());
-    model_ = *ModelFile::Open(format_.plugins(), SerialHost(), file_.path(), FileAccess::kMap);
+    model_ = *OpenModelFile(format_.plugins(), SerialHost(), file_.path(), FileAccess::kMap);
   }
 
   FakeFormat format_;
@@ -49,7 +50,7 @@ TEST_F(DescribeTest, NamesTheLayoutOfEveryTensor) {
   const std::string text = DescribeText(*model_);
   EXPECT_THAT(text, HasSubstr("  layout           panels in "));
   EXPECT_THAT(text, HasSubstr("[5, 8]            in panels"));
-  const auto checkpoint = ModelFile::Open(format_.plugins(), SerialHost(), format_.path(), FileAccess::kMap);
+  const auto checkpoint = OpenModelFile(format_.plugins(), SerialHost(), format_.path(), FileAccess::kMap);
   EXPECT_THAT(DescribeText(**checkpoint), Not(HasSubstr("panels")));
 }
 
@@ -116,7 +117,7 @@ TEST(DescribeVersionsTest, SaysWhatAVersionHasAndNothingElse) {
       for (FakeTensor& state : TinyStates(kV6)) tensors.push_back(std::move(state));
     }
     const FakeFormat format(tensors);
-    const auto model = ModelFile::Open(format.plugins(), SerialHost(), format.path(), FileAccess::kMap);
+    const auto model = OpenModelFile(format.plugins(), SerialHost(), format.path(), FileAccess::kMap);
     ASSERT_TRUE(model.ok()) << model.status();
     const std::string text = DescribeText(**model);
     EXPECT_THAT(text, HasSubstr(c.generation));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "files/convert.h"
+#include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/model_file.h"
@@ -31,7 +32,7 @@ class RealFilesTest : public ::testing::Test {
   }
 
   absl::StatusOr<std::unique_ptr<ModelFile>> Open(const std::string& path) {
-    return ModelFile::Open(plugins_, SerialHost(), path, FileAccess::kMap);
+    return OpenModelFile(plugins_.formats(), SerialHost(), path, FileAccess::kMap);
   }
 
   // The file converted as it is reads the same, tensor by tensor.

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "files/convert.h"
+#include "files/open.h"
 #include "files/package/package.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -28,7 +29,7 @@ using ::skein::testing::TinyRwkvCpp;
 using ::testing::HasSubstr;
 
 absl::StatusOr<std::unique_ptr<ModelFile>> Open(const FakeFormat& format) {
-  return ModelFile::Open(format.plugins(), SerialHost(), format.path(), FileAccess::kMap);
+  return OpenModelFile(format.plugins(), SerialHost(), format.path(), FileAccess::kMap);
 }
 
 size_t IndexOf(const ModelFile& model, uint32_t role, uint32_t layer) {
@@ -189,7 +190,7 @@ std::unique_ptr<ModelFile> WithNanInTheHead(const FakeFormat& format, const Temp
     }
   }
   file.Write(bytes);
-  auto model = ModelFile::Open(format.plugins(), SerialHost(), file.path(), FileAccess::kMap);
+  auto model = OpenModelFile(format.plugins(), SerialHost(), file.path(), FileAccess::kMap);
   EXPECT_TRUE(model.ok()) << model.status();
   return *std::move(model);
 }
@@ -320,33 +321,6 @@ TEST(ModelFileTest, TheFingerprintChangesWithAnyValueAndNotWithTheFile) {
     const FakeFormat format(tensors);
     EXPECT_NE(*(*Open(format))->Fingerprint(), original) << name;
   }
-}
-
-TEST(ModelFileTest, AModelIsCalledAfterItsFile) {
-  const FakeFormat format(TinyBlinkDl());
-  const auto model = Open(format);
-  ASSERT_TRUE(model.ok());
-  EXPECT_THAT((*model)->metadata().name, ::testing::EndsWith("-model"));
-  EXPECT_EQ((*model)->metadata().source_format, "fake");
-  EXPECT_TRUE((*model)->vocabulary().empty());
-}
-
-TEST(ModelFileTest, AMissingFileIsNotFound) {
-  EXPECT_EQ(ModelFile::Open(absl::Span<const Plugin<skein_format_table>>(), SerialHost(),
-                            ::testing::TempDir() + "no-such-model.skein", FileAccess::kMap)
-                .status()
-                .code(),
-            absl::StatusCode::kNotFound);
-}
-
-TEST(ModelFileTest, AFileNamedLikeAPackageIsJudgedAsOne) {
-  const TempFile file("broken.skein");
-  file.Write("something else, long enough to have held a header of sixty-four bytes");
-  const absl::Status status =
-      ModelFile::Open(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), file.path(), FileAccess::kRead)
-          .status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("magic"));
 }
 
 TEST(ModelFileTest, VerifyReportsItsProgress) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/model_file.h"
@@ -31,7 +32,7 @@ class SettingsTest : public ::testing::Test {
     format_ = nullptr;
     format_ = std::make_unique<FakeFormat>(tensors, texts);
     path_ = folder_.Write("model.fake", format_->contents());
-    auto model = ModelFile::Open(format_->plugins(), SerialHost(), path_, FileAccess::kRead);
+    auto model = OpenModelFile(format_->plugins(), SerialHost(), path_, FileAccess::kRead);
     if (!model.ok()) return model.status();
     model_ = *std::move(model);
     return model_.get();

@@ -1,5 +1,6 @@
 #include "files/checkpoint/model_folder.h"
 
+#include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/model_file.h"
@@ -45,7 +46,7 @@ TEST_F(ModelFolderTest, TheOnlyModelOfAFolderIsMeant) {
   folder_.Write(".hidden.fake", "");
   const std::string path = folder_.Write("goose.fake", format_.contents());
   EXPECT_EQ(*Resolve(folder_.path()), path);
-  const auto model = ModelFile::Open(format_.plugins(), SerialHost(), folder_.path(), FileAccess::kMap);
+  const auto model = OpenModelFile(format_.plugins(), SerialHost(), folder_.path(), FileAccess::kMap);
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ((*model)->path(), path);
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
@@ -37,7 +38,7 @@ std::map<RoleKey, std::vector<float>> ReadAll(const ModelFile& model) {
 }
 
 absl::StatusOr<std::unique_ptr<ModelFile>> Open(const FakeFormat& format) {
-  return ModelFile::Open(format.plugins(), SerialHost(), format.path(), FileAccess::kMap);
+  return OpenModelFile(format.plugins(), SerialHost(), format.path(), FileAccess::kMap);
 }
 
 std::map<RoleKey, std::vector<float>> ReadBlinkDl(VersionSet version) {

@@ -1,9 +1,11 @@
-#include "model/synthetic_model.h"
+#include "model/synthetic_weights.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -240,22 +242,10 @@ void WriteRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_row, ui
   }
 }
 
-}  // namespace
-
-bool SyntheticModel::IsPath(absl::string_view path) { return absl::StartsWith(path, kPrefix); }
-
-absl::StatusOr<std::unique_ptr<ModelFile>> SyntheticModel::Open(const skein_host& host, const std::string& path) {
-  SKEIN_ASSIGN_OR_RETURN(const ModelConfig config, ParseShape(absl::string_view(path).substr(kPrefix.size())));
-  return std::unique_ptr<ModelFile>(new SyntheticModel(host, path, config));
-}
-
-SyntheticModel::SyntheticModel(const skein_host& host, std::string path, const ModelConfig& config)
-    : ModelFile(host, std::move(path)) {
-  config_ = config;
-  metadata_.name = this->path();
-  metadata_.source_format = "synthetic";
+std::vector<TensorSpec> SpecsOf(const ModelConfig& config) {
+  std::vector<TensorSpec> specs;
   for (const ExpectedTensor& expected : ExpectedTensors(config)) {
-    TensorSpec& spec = specs_.emplace_back();
+    TensorSpec& spec = specs.emplace_back();
     spec.role = expected.role->role;
     spec.layer = expected.layer;
     spec.dtype = IsMatrixRole(spec.role) ? SKEIN_DTYPE_BF16 : SKEIN_DTYPE_F32;
@@ -264,31 +254,55 @@ SyntheticModel::SyntheticModel(const skein_host& host, std::string path, const M
     spec.source_name = TensorName(spec.role, spec.layer);
     PackedBytes(*FindDtype(spec.dtype), spec.shape, &spec.size_bytes);  // fits: the config is valid
   }
+  return specs;
 }
 
-absl::StatusOr<ModelFile::TensorData> SyntheticModel::ReadTensor(size_t index, uint32_t dtype,
-                                                                 std::vector<uint8_t>& buffer) const {
-  SKEIN_RETURN_IF_ERROR(CheckRequest(index, dtype));
-  const TensorSpec& spec = specs_[index];
-  uint64_t size_bytes = 0;
-  PackedBytes(*FindDtype(dtype), spec.shape, &size_bytes);  // fits: the config is valid
-  buffer.resize(size_bytes);
-  constexpr uint64_t kElementsPerTurn = 1 << 18;
-  const uint64_t num_rows = NumRows(spec);
-  const uint64_t rows_per_turn = std::max<uint64_t>(1, kElementsPerTurn / spec.shape.back());
-  SKEIN_RETURN_IF_ERROR(ParallelFor(host_, (num_rows + rows_per_turn - 1) / rows_per_turn, [&](size_t turn) {
-    const uint64_t first_row = turn * rows_per_turn;
-    WriteRows(spec, first_row, std::min(num_rows, first_row + rows_per_turn), dtype, buffer.data());
-    return absl::OkStatus();
-  }));
-  return TensorData{buffer.data(), size_bytes, false};
-}
+class SyntheticWeights final : public WeightSource {
+ public:
+  SyntheticWeights(const skein_host& host, const ModelConfig& config) : host_(host), specs_(SpecsOf(config)) {}
 
-absl::StatusOr<ModelFile::StoredTensor> SyntheticModel::View(size_t index, std::vector<uint8_t>& scratch) const {
-  const TensorSpec& spec = specs_[index];
-  scratch.resize(spec.size_bytes);
-  WriteRows(spec, 0, NumRows(spec), spec.dtype, scratch.data());
-  return StoredTensor{{spec.dtype, spec.shape, PackedStrides(spec.shape), scratch.data()}};
+  absl::Span<const TensorSpec> tensors() const override { return specs_; }
+
+  absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const override {
+    const TensorSpec& spec = specs_[index];
+    scratch.resize(spec.size_bytes);
+    WriteRows(spec, 0, NumRows(spec), spec.dtype, scratch.data());
+    return StoredTensor{{spec.dtype, spec.shape, PackedStrides(spec.shape), scratch.data()}};
+  }
+
+  bool Generate(size_t index, uint32_t dtype, std::vector<uint8_t>& buffer) const override {
+    const TensorSpec& spec = specs_[index];
+    uint64_t size_bytes = 0;
+    PackedBytes(*FindDtype(dtype), spec.shape, &size_bytes);  // fits: the config is valid
+    buffer.resize(size_bytes);
+    constexpr uint64_t kElementsPerTurn = 1 << 18;
+    const uint64_t num_rows = NumRows(spec);
+    const uint64_t rows_per_turn = std::max<uint64_t>(1, kElementsPerTurn / spec.shape.back());
+    const absl::Status written = ParallelFor(host_, (num_rows + rows_per_turn - 1) / rows_per_turn, [&](size_t turn) {
+      const uint64_t first_row = turn * rows_per_turn;
+      WriteRows(spec, first_row, std::min(num_rows, first_row + rows_per_turn), dtype, buffer.data());
+      return absl::OkStatus();
+    });
+    return written.ok();
+  }
+
+ private:
+  const skein_host& host_;
+  const std::vector<TensorSpec> specs_;
+};
+
+}  // namespace
+
+bool IsSyntheticPath(absl::string_view path) { return absl::StartsWith(path, kPrefix); }
+
+absl::StatusOr<ModelContents> OpenSynthetic(const skein_host& host, const std::string& path) {
+  ModelContents contents;
+  SKEIN_ASSIGN_OR_RETURN(contents.config, ParseShape(absl::string_view(path).substr(kPrefix.size())));
+  contents.path = path;
+  contents.metadata.name = path;
+  contents.metadata.source_format = "synthetic";
+  contents.weights = std::make_unique<SyntheticWeights>(host, contents.config);
+  return contents;
 }
 
 }  // namespace skein

@@ -1,4 +1,4 @@
-#include "model/synthetic_model.h"
+#include "model/synthetic_weights.h"
 
 #include <cmath>
 #include <cstring>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "files/describe.h"
+#include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
@@ -20,7 +21,7 @@ using ::skein::testing::SerialHost;
 using ::testing::HasSubstr;
 
 absl::StatusOr<std::unique_ptr<ModelFile>> Open(const std::string& path) {
-  return ModelFile::Open(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), path, FileAccess::kMap);
+  return OpenModelFile(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), path, FileAccess::kMap);
 }
 
 std::unique_ptr<ModelFile> Small() { return *Open("synthetic:C=96,L=2,F=200,N=32,V=70,R_w=5"); }
@@ -43,7 +44,7 @@ std::vector<float> Values(const ModelFile& model, size_t index, uint32_t dtype) 
   return values;
 }
 
-TEST(SyntheticModelTest, NamedShapesHaveTheParametersOfThePublishedModels) {
+TEST(SyntheticWeightsTest, NamedShapesHaveTheParametersOfThePublishedModels) {
   const struct {
     const char* path;
     uint64_t num_parameters;
@@ -60,7 +61,7 @@ TEST(SyntheticModelTest, NamedShapesHaveTheParametersOfThePublishedModels) {
   EXPECT_NEAR(static_cast<double>(NumParameters(**Open("synthetic:7.2B"))), 7.2e9, 0.01e9);
 }
 
-TEST(SyntheticModelTest, DimensionsCanBeGivenByLetter) {
+TEST(SyntheticWeightsTest, DimensionsCanBeGivenByLetter) {
   const ModelConfig config = Small()->config();
   EXPECT_EQ(config.d_model, 96u);
   EXPECT_EQ(config.num_layers, 2u);
@@ -70,7 +71,7 @@ TEST(SyntheticModelTest, DimensionsCanBeGivenByLetter) {
   EXPECT_EQ(config.rank_decay, 5u);
 }
 
-TEST(SyntheticModelTest, DimensionsThatAreLeftOutHaveThePublishedProportions) {
+TEST(SyntheticWeightsTest, DimensionsThatAreLeftOutHaveThePublishedProportions) {
   const ModelConfig config = (*Open("synthetic:C=2048,L=3"))->config();
   EXPECT_EQ(config.d_ffn, 8192u);
   EXPECT_EQ(config.head_size, 64u);
@@ -82,7 +83,7 @@ TEST(SyntheticModelTest, DimensionsThatAreLeftOutHaveThePublishedProportions) {
   EXPECT_EQ((*Open("synthetic:C=64,L=1"))->config().rank_value, 0u);
 }
 
-TEST(SyntheticModelTest, ShapesThatAreNoneAreRefused) {
+TEST(SyntheticWeightsTest, ShapesThatAreNoneAreRefused) {
   for (const char* shape : {"", "0.3B", "C=64", "L=2", "C=64,L=0", "C=64,L=2,", "C=64,L=2,X=3", "C=64,L=-2", "C,L=2",
                             "C=100,L=2", "C=99999999999,L=2", "C=64,L=2000"}) {
     const absl::Status status = Open(std::string("synthetic:") + shape).status();
@@ -91,7 +92,7 @@ TEST(SyntheticModelTest, ShapesThatAreNoneAreRefused) {
   }
 }
 
-TEST(SyntheticModelTest, EveryTypeHoldsTheSameValues) {
+TEST(SyntheticWeightsTest, EveryTypeHoldsTheSameValues) {
   const auto model = Small();
   for (size_t i = 0; i < model->tensors().size(); ++i) {
     const TensorSpec& spec = model->tensors()[i];
@@ -104,7 +105,7 @@ TEST(SyntheticModelTest, EveryTypeHoldsTheSameValues) {
   }
 }
 
-TEST(SyntheticModelTest, ProductsKeepTheSizeOfTheirInputs) {
+TEST(SyntheticWeightsTest, ProductsKeepTheSizeOfTheirInputs) {
   const auto model = Small();
   for (size_t i = 0; i < model->tensors().size(); ++i) {
     const TensorSpec& spec = model->tensors()[i];
@@ -117,7 +118,7 @@ TEST(SyntheticModelTest, ProductsKeepTheSizeOfTheirInputs) {
   }
 }
 
-TEST(SyntheticModelTest, NoTwoMatricesAreAlike) {
+TEST(SyntheticWeightsTest, NoTwoMatricesAreAlike) {
   const auto model = Small();
   std::vector<std::vector<float>> rows;
   for (size_t i = 0; i < model->tensors().size(); ++i) {
@@ -130,7 +131,7 @@ TEST(SyntheticModelTest, NoTwoMatricesAreAlike) {
   }
 }
 
-TEST(SyntheticModelTest, ChecksAndFingerprintReadTheSameValues) {
+TEST(SyntheticWeightsTest, ChecksAndFingerprintReadTheSameValues) {
   const auto model = Small();
   EXPECT_TRUE(model->Verify(nullptr).ok());
   EXPECT_EQ(*model->Fingerprint(), *Small()->Fingerprint());
