@@ -99,7 +99,7 @@ void StepLoop::PollJobs() noexcept {
     if (readiness == Job::Readiness::kReady) {
       const Feed& feed = running->job->feed();
       ready_.push_back(&*running);
-      candidates_.push_back({running->id, running->last_step, feed.num_waiting(), feed.decodes});
+      candidates_.push_back({running->id, running->last_turn, feed.num_waiting(), feed.decodes});
     }
     ++running;
   }
@@ -114,7 +114,7 @@ void StepLoop::PlanParts() noexcept {
   }
   for (const Share& share : scheduler_.Plan(candidates_, static_cast<uint32_t>(free_slots_.size()))) {
     RunningJob& running = *ready_[share.candidate];
-    running.last_step = num_steps_ + 1;
+    running.last_turn = ++num_turns_;
     parts_.push_back({&running, share.num_tokens, running.job->feed().at.state, std::move(free_slots_.back()), {}});
     free_slots_.pop_back();
   }

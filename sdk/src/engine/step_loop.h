@@ -28,7 +28,7 @@ namespace skein {
 struct RunningJob {
   std::shared_ptr<Job> job;
   uint64_t id = 0;         // given when it enters the loop
-  uint64_t last_step = 0;  // the number of the last step that it was in; 0: none
+  uint64_t last_turn = 0;  // the number of its last share of a step; 0: it had none
 };
 using JobList = std::list<RunningJob>;
 
@@ -97,6 +97,7 @@ class StepLoop {
   JobList jobs_;
   uint64_t num_jobs_added_ = 0;
   uint64_t num_steps_ = 0;
+  uint64_t num_turns_ = 0;  // shares of steps given out
 
   // Of the step that is being planned or run.
   std::vector<RunningJob*> ready_;

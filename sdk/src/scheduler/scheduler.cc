@@ -32,7 +32,7 @@ void Scheduler::SortByTurn(absl::Span<const Candidate> candidates, Room room) {
   prompts_.clear();
   for (uint32_t i = 0; i < candidates.size(); ++i) (candidates[i].decodes ? decodes_ : prompts_).push_back(i);
   const auto comes_first = [candidates](uint32_t a, uint32_t b) {
-    return std::tie(candidates[a].last_step, candidates[a].id) < std::tie(candidates[b].last_step, candidates[b].id);
+    return std::tie(candidates[a].last_turn, candidates[a].id) < std::tie(candidates[b].last_turn, candidates[b].id);
   };
   std::sort(decodes_.begin(), decodes_.end(), comes_first);
   std::sort(prompts_.begin(), prompts_.end(), comes_first);

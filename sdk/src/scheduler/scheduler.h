@@ -3,7 +3,7 @@
 // The policy of this version:
 // - Every stream that decodes is in the step, if the step has room for all of them. What is left of the tokens goes to
 //   streams that read a prompt, in equal shares.
-// - If the step has no room for all, the streams take turns: the one whose last step is longest ago comes first. A part
+// - If the step has no room for all, the streams take turns: the one whose last share is longest ago comes first. A part
 //   of the step is kept for prompts, so that neither kind of stream waits for ever.
 #ifndef SKEIN_SCHEDULER_SCHEDULER_H_
 #define SKEIN_SCHEDULER_SCHEDULER_H_
@@ -24,7 +24,7 @@ struct StepLimits {
 // A stream that has tokens to feed.
 struct Candidate {
   uint64_t id = 0;          // of the job: earlier jobs have smaller ids
-  uint64_t last_step = 0;   // number of the last step that it was in; 0 if it was in none
+  uint64_t last_turn = 0;   // number of its last share, of all that were given out; 0 if it had none
   uint64_t num_tokens = 0;  // known and not fed yet; at least 1
   bool decodes = false;     // its one token was sampled: someone reads along
 };

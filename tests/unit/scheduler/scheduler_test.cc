@@ -11,11 +11,11 @@ namespace {
 
 constexpr uint32_t kAnySlots = 1000;
 
-Candidate Decode(uint64_t id, uint64_t last_step = 0) {
-  return {.id = id, .last_step = last_step, .num_tokens = 1, .decodes = true};
+Candidate Decode(uint64_t id, uint64_t last_turn = 0) {
+  return {.id = id, .last_turn = last_turn, .num_tokens = 1, .decodes = true};
 }
-Candidate Prompt(uint64_t id, uint64_t num_tokens, uint64_t last_step = 0) {
-  return {.id = id, .last_step = last_step, .num_tokens = num_tokens, .decodes = false};
+Candidate Prompt(uint64_t id, uint64_t num_tokens, uint64_t last_turn = 0) {
+  return {.id = id, .last_turn = last_turn, .num_tokens = num_tokens, .decodes = false};
 }
 
 uint64_t Total(absl::Span<const Share> shares) {
@@ -41,9 +41,10 @@ std::map<uint64_t, int> CountTurns(StepLimits limits, std::vector<Candidate> can
                                    uint32_t max_shares = kAnySlots) {
   Scheduler scheduler(limits, 100);
   std::map<uint64_t, int> turns;
+  uint64_t turn = 0;
   for (int step = 1; step <= num_steps; ++step) {
     for (const Share& share : scheduler.Plan(candidates, max_shares)) {
-      candidates[share.candidate].last_step = static_cast<uint64_t>(step);
+      candidates[share.candidate].last_turn = ++turn;
       ++turns[candidates[share.candidate].id];
     }
   }
@@ -103,7 +104,7 @@ TEST(SchedulerTest, MoreStreamsThanSlotsTakeTurns) {
 }
 
 TEST(SchedulerTest, TurnFollowsTheStreamWhenOthersCome) {
-  // Stream 7 was left out of step 5, and comes first although newer streams stand before it in the list.
+  // Stream 7 had its turn before the others, and comes first although newer streams stand before it in the list.
   EXPECT_EQ(Plan({8, 1}, {Decode(8, 5), Decode(9, 5), Decode(7, 4)}), (std::map<uint32_t, uint32_t>{{2, 1}}));
 }
 
