@@ -30,6 +30,12 @@ absl::Status EntryStatus(int32_t code) {
   }
 }
 
+// CANCELLED means that the host cancelled. A device that says so has failed.
+absl::Status DeviceFailure(const absl::Status& status) {
+  if (!absl::IsCancelled(status)) return status;
+  return absl::InternalError(absl::StrCat("the device cancelled a step: ", absl::string_view(status.message())));
+}
+
 // Calls `work`, and makes a status of what it throws.
 absl::Status Guarded(absl::FunctionRef<absl::Status()> work) noexcept {
   try {
@@ -141,7 +147,7 @@ absl::Status StepLoop::RunParts(absl::Span<Part> parts) noexcept {
   ++observers_.metrics.steps;
   const absl::Status whole = Guarded([&] {
     DescribeStep(parts);
-    return runner_.Step(tokens_, absl::MakeSpan(entries_));
+    return DeviceFailure(runner_.Step(tokens_, absl::MakeSpan(entries_)));
   });
   for (size_t i = 0; i < parts.size(); ++i) {
     parts[i].status = whole.ok() ? Guarded([&] { return EntryStatus(entries_[i].status); }) : whole;

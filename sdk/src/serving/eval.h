@@ -19,7 +19,7 @@ struct EvalItem {
   std::shared_ptr<Stream> stream;
   absl::Span<const uint32_t> tokens;
   uint32_t output_kind = 0;  // SKEIN_OUTPUT_*
-  absl::Span<float> output;
+  absl::Span<float> output = {};
 };
 
 // Runs the items as one ragged batch and waits for them. Gives a status for each: an error that stands in its place, or

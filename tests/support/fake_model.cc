@@ -1,0 +1,31 @@
+#include "tests/support/fake_model.h"
+
+#include <utility>
+
+#include "files/open.h"
+#include "tokenizers/bytes/tokenizer.h"
+#include "tokenizers/table.h"
+
+namespace skein::test {
+
+std::shared_ptr<Runtime> EmptyRuntime() {
+  Options options(SKEIN_OPTIONS_RUNTIME);
+  options.SetInt("search", 0).IgnoreError();
+  options.SetInt("threads", 2).IgnoreError();
+  return *Runtime::Create(&options, "");
+}
+
+std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::unique_ptr<FakeStepRunner> runner,
+                                     const FakeModelLimits& limits) {
+  ModelParts parts;
+  parts.file = *OpenModelFile({}, runtime->host(), "synthetic:C=64,L=1,F=64,N=64,V=300", FileAccess::kMap);
+  const TokenizerPlugin bytes = {"bytes", &plugin::TokenizerTable<tokenizers::BytesTokenizer>::kTable};
+  parts.tokenizer = *Tokenizer::Create({&bytes, 1}, runtime->host(), "bytes", {}, "bytes");
+  parts.engine = *Engine::Start(runtime, std::move(runner),
+                                {{limits.max_tokens, limits.max_streams}, limits.num_slots, limits.max_streams});
+  parts.max_streams = limits.max_streams;
+  parts.runtime = std::move(runtime);
+  return std::make_shared<Model>(std::move(parts));
+}
+
+}  // namespace skein::test

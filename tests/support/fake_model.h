@@ -1,0 +1,30 @@
+// A model of the engine over a fake step runner: streams, requests and evals run on it without a plugin.
+#ifndef SKEIN_TESTS_SUPPORT_FAKE_MODEL_H_
+#define SKEIN_TESTS_SUPPORT_FAKE_MODEL_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "engine/model.h"
+#include "runtime/runtime.h"
+#include "tests/support/fake_step_runner.h"
+
+namespace skein::test {
+
+struct FakeModelLimits {
+  uint32_t max_streams = 8;
+  uint32_t max_tokens = 64;  // of a step
+  uint32_t num_slots = 18;
+};
+
+// A runtime that has no plugins.
+std::shared_ptr<Runtime> EmptyRuntime();
+
+// A model of kVocabSize rows with the tokenizer of bytes, whose steps `runner` runs. The runner is the model's; a test
+// may set its hooks before the first request.
+std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::unique_ptr<FakeStepRunner> runner,
+                                     const FakeModelLimits& limits = {});
+
+}  // namespace skein::test
+
+#endif  // SKEIN_TESTS_SUPPORT_FAKE_MODEL_H_

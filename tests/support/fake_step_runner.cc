@@ -1,0 +1,77 @@
+#include "tests/support/fake_step_runner.h"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+namespace skein::test {
+namespace {
+
+constexpr uint32_t kSpoiltToken = 299;
+
+// The rules of backend.h for the slots of a step.
+absl::Status CheckSlots(absl::Span<const skein_step_entry> entries) {
+  std::set<uint32_t> written;
+  for (const skein_step_entry& entry : entries) {
+    if (!written.insert(entry.write_slot).second) return absl::InternalError("two entries write one slot");
+  }
+  for (const skein_step_entry& entry : entries) {
+    if (written.count(entry.read_slot) != 0) return absl::InternalError("a slot is read and written in one step");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+uint32_t FakeStepRunner::Next(const std::vector<uint32_t>& history) {
+  return (std::accumulate(history.begin(), history.end(), 7u) * 31u + static_cast<uint32_t>(history.size())) % 250u +
+         1u;
+}
+
+absl::Status FakeStepRunner::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
+  FakeStep step = {{tokens.begin(), tokens.end()}, {entries.begin(), entries.end()}};
+  absl::Status status = CheckSlots(entries);
+  if (status.ok() && hook_) status = hook_(step);
+  std::copy(step.entries.begin(), step.entries.end(), entries.begin());
+  steps_.push_back(step);
+  for (skein_step_entry& entry : entries) {
+    if (!status.ok() || entry.status != SKEIN_OK) {
+      states_[entry.write_slot] = {kSpoiltToken};
+      continue;
+    }
+    std::vector<uint32_t> history;
+    if (entry.read_slot != SKEIN_SLOT_INITIAL) history = states_[entry.read_slot];
+    const auto own = tokens.subspan(entry.first_token, entry.num_tokens);
+    history.insert(history.end(), own.begin(), own.end());
+    RunEntry(history, entry);
+    states_[entry.write_slot] = std::move(history);
+  }
+  return status;
+}
+
+void FakeStepRunner::RunEntry(const std::vector<uint32_t>& history, skein_step_entry& entry) {
+  if (entry.output != SKEIN_STEP_LOGITS) return;
+  float* row = entry.output_rows;
+  for (uint32_t token = entry.output_start; token < entry.num_tokens; ++token, row += kVocabSize) {
+    const std::vector<uint32_t> so_far(history.begin(), history.end() - (entry.num_tokens - 1 - token));
+    std::fill(row, row + kVocabSize, 0.0f);
+    row[script_(so_far)] = 10.0f;
+  }
+}
+
+absl::Status FakeStepRunner::ExportState(uint32_t slot, absl::Span<float> values) {
+  const std::vector<uint32_t>& history = states_[slot];
+  std::fill(values.begin(), values.end(), 0.0f);
+  values[0] = static_cast<float>(history.size());
+  std::copy(history.begin(), history.end(), values.begin() + 1);
+  return absl::OkStatus();
+}
+
+absl::Status FakeStepRunner::ImportState(uint32_t slot, absl::Span<const float> values) {
+  std::vector<uint32_t> history(static_cast<size_t>(values[0]));
+  for (size_t i = 0; i < history.size(); ++i) history[i] = static_cast<uint32_t>(values[i + 1]);
+  states_[slot] = std::move(history);
+  return absl::OkStatus();
+}
+
+}  // namespace skein::test

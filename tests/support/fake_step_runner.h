@@ -1,0 +1,56 @@
+// A model without weights for the tests of what runs on one: its state is the list of the tokens that it has read, and
+// its next token a function of them. It fails, stalls and throws on command.
+#ifndef SKEIN_TESTS_SUPPORT_FAKE_STEP_RUNNER_H_
+#define SKEIN_TESTS_SUPPORT_FAKE_STEP_RUNNER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "engine/step_runner.h"
+
+namespace skein::test {
+
+// What one step was asked to do.
+struct FakeStep {
+  std::vector<uint32_t> tokens;
+  std::vector<skein_step_entry> entries;
+};
+
+// Threads: one at a time, as every step runner.
+class FakeStepRunner final : public StepRunner {
+ public:
+  static constexpr uint32_t kVocabSize = 300;
+
+  // The token that follows a history: the script's, whose default is this function.
+  static uint32_t Next(const std::vector<uint32_t>& history);
+  using Script = std::function<uint32_t(const std::vector<uint32_t>& history)>;
+  void set_script(Script script) { script_ = std::move(script); }
+
+  // Called before every step; an error fails the step as a whole, whose slots are then spoilt. It may set the status of
+  // entries, which fails them alone, and it may throw.
+  using Hook = std::function<absl::Status(FakeStep& step)>;
+  void set_hook(Hook hook) { hook_ = std::move(hook); }
+
+  const std::vector<FakeStep>& steps() const { return steps_; }
+
+  absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
+
+  // A state as floats: the number of tokens, and they.
+  absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
+  absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
+
+ private:
+  void RunEntry(const std::vector<uint32_t>& history, skein_step_entry& entry);
+
+  Script script_ = Next;
+  Hook hook_;
+  std::map<uint32_t, std::vector<uint32_t>> states_;  // by slot
+  std::vector<FakeStep> steps_;
+};
+
+}  // namespace skein::test
+
+#endif  // SKEIN_TESTS_SUPPORT_FAKE_STEP_RUNNER_H_

@@ -1,0 +1,274 @@
+#include "engine/step_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <new>
+#include <string>
+
+#include "tests/support/fake_step_runner.h"
+
+namespace skein {
+namespace {
+
+using test::FakeStep;
+using test::FakeStepRunner;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+// A job that says what happened to it.
+class FakeJob final : public Job {
+ public:
+  explicit FakeJob(std::vector<uint32_t> tokens) : feed_(Feed::Start({}, tokens)) {}
+
+  Readiness Poll() noexcept override {
+    return ended ? Readiness::kEnded : waits ? Readiness::kWaiting : Readiness::kReady;
+  }
+  const Feed& feed() const override { return feed_; }
+  void WantOutputs(uint32_t num_tokens, skein_step_entry&) override {
+    if (throws_in_want) throw std::bad_alloc();
+    parts.push_back(num_tokens);
+  }
+  void Advance(uint32_t num_tokens, StateRef written) override {
+    if (throws_in_advance) throw std::bad_alloc();
+    feed_.Advance(num_tokens, std::move(written));
+    if (feed_.num_waiting() > 0) return;
+    if (decodes_for_ever) {
+      feed_.GoOnWith(1);
+    } else {
+      feed_.at.state = StateRef();
+      ended = true;
+    }
+  }
+  void Fail(const absl::Status& failure) noexcept override {
+    status = failure;
+    feed_.at.state = StateRef();
+    ended = true;
+  }
+
+  bool waits = false;
+  bool ended = false;
+  bool decodes_for_ever = false;
+  bool throws_in_want = false;
+  bool throws_in_advance = false;
+  std::vector<uint32_t> parts;  // tokens of each, as they were planned
+  absl::Status status;
+
+ private:
+  Feed feed_;
+};
+
+class StepLoopTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens) {
+    auto job = std::make_shared<FakeJob>(std::move(tokens));
+    JobList jobs;
+    jobs.push_back({job});
+    loop_.Add(jobs);
+    EXPECT_TRUE(jobs.empty());
+    return job;
+  }
+  // Runs steps until none is run.
+  void RunAll() {
+    while (loop_.RunStep()) {
+    }
+  }
+
+  static constexpr uint32_t kMaxJobs = 6;
+  static constexpr uint32_t kMaxTokens = 16;
+  FakeStepRunner runner_;
+  const std::shared_ptr<StatePool> pool_ = StatePool::Create(2 * kMaxJobs + 2);
+  Metrics metrics_;
+  Log log_;
+  StepLoop loop_{runner_,
+                 pool_,
+                 {kMaxTokens, kMaxJobs},
+                 kMaxJobs,
+                 {metrics_, log_},
+                 [this](uint64_t num_items, const std::function<void(uint64_t)>& work) {
+                   if (parallel_for_throws_) throw std::bad_alloc();
+                   for (uint64_t i = 0; i < num_items; ++i) work(i);
+                 }};
+  bool parallel_for_throws_ = false;
+};
+
+TEST_F(StepLoopTest, NoJobsNoStep) { EXPECT_FALSE(loop_.RunStep()); }
+
+TEST_F(StepLoopTest, StepIsARaggedBatchOfAllJobs) {
+  const auto a = Add({1, 2, 3});
+  const auto b = Add({4});
+  EXPECT_TRUE(loop_.RunStep());
+  ASSERT_THAT(runner_.steps(), SizeIs(1));
+  EXPECT_THAT(runner_.steps()[0].tokens, ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(runner_.steps()[0].entries[1].first_token, 3u);
+  EXPECT_EQ(runner_.steps()[0].entries[0].read_slot, SKEIN_SLOT_INITIAL);
+  EXPECT_TRUE(a->ended);
+  EXPECT_FALSE(loop_.RunStep());
+  EXPECT_TRUE(loop_.empty());
+}
+
+TEST_F(StepLoopTest, LongPromptsAreReadInParts) {
+  const auto job = Add(std::vector<uint32_t>(40, 7));
+  RunAll();
+  EXPECT_THAT(job->parts, ElementsAre(16, 16, 8));
+  EXPECT_EQ(metrics_.prefill_tokens.load(), 40u);
+  EXPECT_EQ(runner_.steps()[1].entries[0].read_slot, runner_.steps()[0].entries[0].write_slot);
+}
+
+TEST_F(StepLoopTest, JobsThatWaitOrEndedAreLeftOut) {
+  const auto waiting = Add({1});
+  waiting->waits = true;
+  const auto ended = Add({2});
+  ended->ended = true;
+  const auto ready = Add({3});
+  EXPECT_TRUE(loop_.RunStep());
+  EXPECT_THAT(runner_.steps()[0].tokens, ElementsAre(3));
+  EXPECT_FALSE(loop_.RunStep());
+  waiting->waits = false;
+  EXPECT_TRUE(loop_.RunStep());
+}
+
+TEST_F(StepLoopTest, FreedSlotsAreThoseOfEndedJobs) {
+  Add({1});
+  Add({2, 3});
+  RunAll();
+  EXPECT_EQ(pool_->num_free(), pool_->num_slots());
+}
+
+TEST_F(StepLoopTest, EntryThatFailsEndsItsJobAlone) {
+  const struct {
+    int32_t code;
+    absl::StatusCode expected;
+  } kCases[] = {{SKEIN_INVALID_ARGUMENT, absl::StatusCode::kInvalidArgument},
+                {SKEIN_DATA_LOSS, absl::StatusCode::kDataLoss},
+                {SKEIN_UNIMPLEMENTED, absl::StatusCode::kUnimplemented},
+                {SKEIN_RESOURCE_EXHAUSTED, absl::StatusCode::kResourceExhausted},
+                {SKEIN_CANCELLED, absl::StatusCode::kInternal},
+                {4711, absl::StatusCode::kInternal}};
+  for (const auto& failure : kCases) {
+    const auto good = Add({1});
+    const auto bad = Add({2});
+    runner_.set_hook([&failure](FakeStep& step) {
+      step.entries[1].status = failure.code;
+      return absl::OkStatus();
+    });
+    RunAll();
+    EXPECT_TRUE(good->status.ok());
+    EXPECT_EQ(bad->status.code(), failure.expected) << failure.code;
+  }
+  EXPECT_EQ(pool_->num_free(), pool_->num_slots());
+}
+
+TEST_F(StepLoopTest, StepThatFailsAsAWholeIsTriedStreamByStream) {
+  const auto a = Add({1});
+  const auto bad = Add({2});
+  const auto c = Add({3});
+  runner_.set_hook([](FakeStep& step) {
+    const bool has_bad = std::find(step.tokens.begin(), step.tokens.end(), 2u) != step.tokens.end();
+    return has_bad ? absl::InternalError("a broken device") : absl::OkStatus();
+  });
+  RunAll();
+  EXPECT_TRUE(a->status.ok());
+  EXPECT_TRUE(c->status.ok());
+  EXPECT_THAT(bad->status.message(), HasSubstr("a broken device"));
+  EXPECT_THAT(runner_.steps(), SizeIs(4));
+  EXPECT_EQ(metrics_.step_errors.load(), 1u);
+  bool taken;
+  EXPECT_THAT(log_.Take(1000, &taken)->text, HasSubstr("a step of 3 streams failed"));
+}
+
+TEST_F(StepLoopTest, FailureThatPassesHurtsNobody) {
+  const auto a = Add({1});
+  const auto b = Add({2});
+  runner_.set_hook(
+      [](FakeStep& step) { return step.entries.size() > 1 ? absl::InternalError("once") : absl::OkStatus(); });
+  RunAll();
+  EXPECT_TRUE(a->status.ok());
+  EXPECT_TRUE(b->status.ok());
+}
+
+TEST_F(StepLoopTest, StepThatIsCancelledByTheDeviceIsNoCancellation) {
+  const auto job = Add({1});
+  runner_.set_hook([](FakeStep&) { return absl::CancelledError("stopped"); });
+  RunAll();
+  EXPECT_EQ(job->status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(job->status.message(), HasSubstr("stopped"));
+}
+
+TEST_F(StepLoopTest, NoMemoryForAStepEndsWhoHasNoneAlone) {
+  const auto a = Add({1});
+  const auto b = Add({2});
+  runner_.set_hook([](FakeStep& step) -> absl::Status {
+    if (step.entries.size() > 1 || step.tokens[0] == 2) throw std::bad_alloc();
+    return absl::OkStatus();
+  });
+  RunAll();
+  EXPECT_TRUE(a->status.ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(b->status)) << b->status;
+}
+
+TEST_F(StepLoopTest, JobThatThrowsIsToldThatItFailed) {
+  const auto a = Add({1});
+  const auto in_want = Add({2});
+  in_want->throws_in_want = true;
+  const auto in_advance = Add({3});
+  in_advance->throws_in_advance = true;
+  RunAll();
+  EXPECT_TRUE(a->status.ok());
+  EXPECT_TRUE(a->ended);
+  EXPECT_TRUE(absl::IsResourceExhausted(in_want->status));
+  EXPECT_TRUE(absl::IsResourceExhausted(in_advance->status));
+  EXPECT_EQ(pool_->num_free(), pool_->num_slots());
+}
+
+TEST_F(StepLoopTest, JobsAreToldThoughThreadsCannotBeAsked) {
+  parallel_for_throws_ = true;
+  const auto a = Add({1});
+  const auto b = Add({2});
+  RunAll();
+  EXPECT_TRUE(a->ended && a->status.ok());
+  EXPECT_TRUE(b->ended && b->status.ok());
+}
+
+TEST_F(StepLoopTest, WithoutASlotNobodyFailsAndNoStepIsRun) {
+  std::vector<StateRef> others;
+  for (uint32_t i = 0; i < pool_->num_slots(); ++i) others.push_back(pool_->Acquire());
+  const auto job = Add({1});
+  EXPECT_FALSE(loop_.RunStep());
+  EXPECT_TRUE(job->status.ok());
+  EXPECT_FALSE(job->ended);
+  others.pop_back();
+  EXPECT_TRUE(loop_.RunStep());
+  EXPECT_TRUE(job->ended);
+}
+
+TEST_F(StepLoopTest, JobsTakeTurnsAtTooFewSlots) {
+  std::vector<StateRef> others;
+  for (uint32_t i = 0; i < pool_->num_slots() - 4; ++i) others.push_back(pool_->Acquire());
+  std::vector<std::shared_ptr<FakeJob>> jobs;
+  for (uint32_t i = 0; i < 3; ++i) jobs.push_back(Add(std::vector<uint32_t>(500, i)));
+  for (int step = 0; step < 30; ++step) EXPECT_TRUE(loop_.RunStep());
+  for (const auto& job : jobs) EXPECT_GE(job->parts.size(), 8u);
+}
+
+TEST_F(StepLoopTest, DecodedTokensAreCountedApart) {
+  const auto job = Add({1, 2});
+  job->decodes_for_ever = true;
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(loop_.RunStep());
+  EXPECT_EQ(metrics_.prefill_tokens.load(), 2u);
+  EXPECT_EQ(metrics_.decode_tokens.load(), 3u);
+}
+
+TEST_F(StepLoopTest, EndAllFailsWhoIsLeft) {
+  const auto a = Add({1});
+  const auto ended = Add({2});
+  ended->ended = true;
+  loop_.EndAll(absl::CancelledError("gone"));
+  EXPECT_TRUE(absl::IsCancelled(a->status));
+  EXPECT_TRUE(ended->status.ok());
+  EXPECT_TRUE(loop_.empty());
+}
+
+}  // namespace
+}  // namespace skein

@@ -1,0 +1,148 @@
+#include "engine/stream.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_model.h"
+
+namespace skein {
+namespace {
+
+using test::FakeModelLimits;
+using test::FakeStepRunner;
+using testing::HasSubstr;
+
+class CountingWriter final : public Writer {
+ public:
+  void Cancel() override { ++num_cancels; }
+  int num_cancels = 0;
+};
+
+class StreamTest : public ::testing::Test {
+ protected:
+  // A state that has read these tokens, for the fake model.
+  StateRef StateOf(std::vector<float> tokens) {
+    std::vector<float> values(model_->config().StateFloats());
+    values[0] = static_cast<float>(tokens.size());
+    std::copy(tokens.begin(), tokens.end(), values.begin() + 1);
+    return *model_->engine()->ImportState(values);
+  }
+  static StreamState At(StateRef state, uint64_t position) {
+    StreamState at;
+    at.state = std::move(state);
+    at.position = position;
+    return at;
+  }
+
+  const std::shared_ptr<Model> model_ =
+      test::MakeFakeModel(test::EmptyRuntime(), std::make_unique<FakeStepRunner>(), FakeModelLimits{.max_streams = 3});
+};
+
+TEST_F(StreamTest, HasOneWriter) {
+  const auto stream = *Stream::Create(model_, "");
+  absl::StatusOr<WriteRight> right = stream->BeginWrite();
+  ASSERT_TRUE(right.ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(stream->BeginWrite().status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(stream->Reset()));
+  right->Release();
+  EXPECT_TRUE(stream->BeginWrite().ok());
+}
+
+TEST_F(StreamTest, RightIsLetGoWithItsObject) {
+  const auto stream = *Stream::Create(model_, "");
+  { const WriteRight right = *stream->BeginWrite(); }
+  WriteRight moved;
+  {
+    WriteRight right = *stream->BeginWrite();
+    moved = std::move(right);
+  }
+  EXPECT_FALSE(stream->BeginWrite().ok());
+  moved = WriteRight();
+  EXPECT_TRUE(stream->BeginWrite().ok());
+}
+
+TEST_F(StreamTest, ForkStandsWhereItsSourceStoodAndMovesAlone) {
+  const auto stream = *Stream::Create(model_, "");
+  stream->BeginWrite()->Commit(At(StateOf({5, 6}), 2));
+  const auto fork = *stream->Fork();
+  EXPECT_EQ(fork->Committed().position, 2u);
+  EXPECT_EQ(fork->Committed().state.slot(), stream->Committed().state.slot());
+  stream->BeginWrite()->Commit(At(StateOf({5, 6, 7}), 3));
+  EXPECT_EQ(fork->Committed().position, 2u);
+}
+
+TEST_F(StreamTest, ForkIsAllowedWhileThereIsAWriter) {
+  const auto stream = *Stream::Create(model_, "");
+  const WriteRight right = *stream->BeginWrite();
+  EXPECT_TRUE(stream->Fork().ok());
+}
+
+TEST_F(StreamTest, NoMoreStreamsThanTheModelMayHave) {
+  const auto a = *Stream::Create(model_, "");
+  auto b = *a->Fork();
+  const auto c = *a->Fork();
+  const absl::Status status = a->Fork().status();
+  EXPECT_TRUE(absl::IsResourceExhausted(status));
+  EXPECT_THAT(status.message(), HasSubstr("max_streams"));
+  b.reset();
+  EXPECT_TRUE(a->Fork().ok());
+}
+
+TEST_F(StreamTest, FreshStateIsExportedWithoutASlot) {
+  const auto stream = *Stream::Create(model_, "");
+  std::vector<float> values(model_->config().StateFloats(), 1.0f);
+  ASSERT_TRUE(stream->ExportState(absl::MakeSpan(values)).ok());
+  EXPECT_EQ(std::count(values.begin(), values.end(), 0.0f), static_cast<long>(values.size()));
+}
+
+TEST_F(StreamTest, SnapshotRestoresOnAnotherStream) {
+  const auto stream = *Stream::Create(model_, "");
+  StreamState at = At(StateOf({5, 6, 7}), 3);
+  at.pending = 42;
+  at.sample_index = 4;
+  stream->BeginWrite()->Commit(std::move(at));
+  std::vector<uint8_t> bytes(stream->SnapshotBytes());
+  ASSERT_TRUE(stream->Snapshot(absl::MakeSpan(bytes)).ok());
+  const auto other = *Stream::Create(model_, "");
+  ASSERT_TRUE(other->Restore(bytes).ok());
+  EXPECT_EQ(other->Committed().position, 3u);
+  EXPECT_EQ(other->Committed().pending, 42u);
+  EXPECT_EQ(other->Committed().sample_index, 4u);
+  std::vector<float> values(model_->config().StateFloats());
+  ASSERT_TRUE(other->ExportState(absl::MakeSpan(values)).ok());
+  EXPECT_EQ(values[3], 7.0f);
+}
+
+TEST_F(StreamTest, RestoreOfDamagedBytesLeavesTheStream) {
+  const auto stream = *Stream::Create(model_, "");
+  stream->BeginWrite()->Commit(At(StateOf({5}), 1));
+  std::vector<uint8_t> bytes(stream->SnapshotBytes());
+  ASSERT_TRUE(stream->Snapshot(absl::MakeSpan(bytes)).ok());
+  bytes[bytes.size() / 2] ^= 1;
+  EXPECT_FALSE(stream->Restore(bytes).ok());
+  EXPECT_EQ(stream->Committed().position, 1u);
+  EXPECT_TRUE(stream->BeginWrite().ok());
+}
+
+TEST_F(StreamTest, ResetGoesBackToTheStart) {
+  const auto stream = *Stream::Create(model_, "");
+  stream->BeginWrite()->Commit(At(StateOf({5}), 1));
+  ASSERT_TRUE(stream->Reset().ok());
+  EXPECT_EQ(stream->Committed().position, 0u);
+  EXPECT_TRUE(stream->Committed().state.empty());
+}
+
+TEST_F(StreamTest, WriterIsCancelledWithTheStreamUntilItLetsGo) {
+  const auto stream = *Stream::Create(model_, "");
+  const auto writer = std::make_shared<CountingWriter>();
+  WriteRight right = *stream->BeginWrite();
+  stream->SetWriter(writer);
+  stream->CancelWriter();
+  EXPECT_EQ(writer->num_cancels, 1);
+  right.Release();
+  stream->CancelWriter();
+  EXPECT_EQ(writer->num_cancels, 1);
+}
+
+}  // namespace
+}  // namespace skein
