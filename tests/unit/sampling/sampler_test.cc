@@ -206,7 +206,7 @@ TEST(SamplerTest, ContinuesFromSavedOccurrences) {
   Sampler sampler(params);
   sampler.Accept(0);
   Sampler restored(params);
-  restored.set_occurrences(sampler.occurrences());
+  restored.ImportState(sampler.ExportState());
   EXPECT_EQ(SampleOne(restored, {1, 0}), 1u);
 }
 
