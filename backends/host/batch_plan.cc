@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstring>
 
 #include "support/boundary.h"
@@ -10,6 +11,11 @@ namespace skein::kit {
 namespace {
 
 constexpr uint32_t kNoEntry = 0xFFFFFFFFu;
+
+// The struct's first form, through `status`. A host that was compiled with it gives entries of that size, so a field
+// behind it is looked at only where the step's entry_size holds it.
+constexpr uint32_t kFirstEntryBytes = offsetof(skein_step_entry, status) + sizeof(skein_step_entry::status);
+static_assert(kFirstEntryBytes == 72, "skein/backend.h");
 
 std::string EntryName(uint32_t index) { return "entry " + std::to_string(index); }
 
@@ -64,9 +70,9 @@ void BatchPlan::CheckStep(const skein_step& step) const {
             std::to_string(step.num_entries));
   }
   if (step.num_entries == 0) return;
-  if (step.entry_size < sizeof(skein_step_entry) || step.entry_size % alignof(skein_step_entry) != 0) {
-    Refused("expected entries of at least " + std::to_string(sizeof(skein_step_entry)) + " bytes, found " +
-            std::to_string(step.entry_size));
+  if (step.entry_size < kFirstEntryBytes || step.entry_size % alignof(skein_step_entry) != 0) {
+    Refused("expected entries of at least " + std::to_string(kFirstEntryBytes) + " bytes, a multiple of " +
+            std::to_string(alignof(skein_step_entry)) + ", found " + std::to_string(step.entry_size));
   }
   if (step.entries == nullptr || step.tokens == nullptr) Refused("entries or tokens are NULL");
   for (uint32_t carry = 0; carry < num_carries_; ++carry) {

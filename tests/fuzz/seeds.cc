@@ -10,7 +10,6 @@
 #include "model/config.h"
 #include "model/panels.h"
 #include "model/roles.h"
-#include "state/snapshot.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
 #include "tests/unit/plugins/tokenizers/small_bpe.h"
 
@@ -182,15 +181,9 @@ void AddPackages(const Corpora& corpora) {
 }
 
 void AddSnapshots(const Corpora& corpora) {
-  Snapshot snapshot;
-  snapshot.fingerprint = "00112233445566778899aabbccddeeff";
-  snapshot.generation = 7;
-  snapshot.position = 12;
-  snapshot.pending = {5};
-  snapshot.state = {0.0f, 1.0f, -1e30f};
-  Bytes bytes(SnapshotBytes(snapshot.state.size()));
-  WriteSnapshot(snapshot, absl::MakeSpan(bytes));
-  corpora.Add("snapshot", "small", bytes);
+  for (const char* name : {"example.v2.snapshot", "v4-odd.v1.snapshot"}) {
+    corpora.Add("snapshot", name, FileOf(std::string("tests/data/") + name));
+  }
 }
 
 void AddTokenizers(const Corpora& corpora) {

@@ -1,47 +1,75 @@
-// Snapshots of states: as they come, and with their checksums made right, so that what they protect is reached. One
-// that is read and written again is read as the same.
-#include <xxhash.h>
-
+// Snapshots of streams: as they come, and with their checksums and sizes made right, so that what they protect is
+// reached. One that is read and written again is read as the same.
 #include <cstring>
 #include <vector>
 
 #include "state/snapshot.h"
 #include "tests/fuzz/format_fuzzer.h"
+#include "tests/support/snapshot_bytes.h"
 
 namespace {
 
-// The layout is that of sdk/src/state/snapshot.h.
-constexpr size_t kHeaderBytes = 112;
-constexpr uint64_t kModelFloats = 3;  // of the model in the seed
-constexpr size_t kStateChecksumAt = 96;
-constexpr size_t kHeaderChecksumAt = 104;
+using skein::Snapshot;
+using skein::StateShape;
 
-void Read(const std::vector<uint8_t>& bytes, uint64_t num_floats) {
-  const absl::StatusOr<skein::Snapshot> snapshot = skein::ReadSnapshot(bytes, num_floats);
+// The models of the seeds: that of tests/unit/state/snapshot_test.cc, and v4-odd.
+StateShape ShapeOfExample() {
+  StateShape shape;
+  shape.generation = 5;
+  shape.variant = 2;
+  shape.num_layers = 2;
+  shape.d_model = 2;
+  shape.num_heads = 1;
+  shape.head_size = 2;
+  shape.vocab_size = 50;
+  return shape;
+}
+
+StateShape ShapeOfV4Odd() {
+  StateShape shape;
+  shape.generation = 4;
+  shape.num_layers = 3;
+  shape.d_model = 48;
+  shape.d_att = 80;
+  shape.vocab_size = 53;
+  return shape;
+}
+
+void RequirePromises(const StateShape& shape, const Snapshot& snapshot) {
+  skein::fuzz::Require(snapshot.position <= skein::kMaxPosition && snapshot.pending.size() <= 1 &&
+                       snapshot.state.size() == shape.NumFloats() &&
+                       skein::ValidateSamplerState(snapshot.sampler, shape.vocab_size).ok());
+}
+
+void Read(const StateShape& shape, const std::vector<uint8_t>& bytes) {
+  const absl::StatusOr<Snapshot> snapshot = skein::ReadSnapshot(shape, bytes);
   if (!snapshot.ok()) return;
-  std::vector<uint8_t> written(skein::SnapshotBytes(snapshot->state.size()));
-  skein::WriteSnapshot(*snapshot, absl::MakeSpan(written));
-  const absl::StatusOr<skein::Snapshot> again = skein::ReadSnapshot(written, num_floats);
+  RequirePromises(shape, *snapshot);
+  std::vector<uint8_t> written(skein::SnapshotBytes(shape, *snapshot));
+  skein::WriteSnapshot(shape, *snapshot, absl::MakeSpan(written));
+  const absl::StatusOr<Snapshot> again = skein::ReadSnapshot(shape, written);
   skein::fuzz::Require(again.ok());
   skein::fuzz::Require(again->state == snapshot->state && again->position == snapshot->position &&
                        again->pending == snapshot->pending && again->fingerprint == snapshot->fingerprint &&
-                       again->generation == snapshot->generation && again->variant == snapshot->variant &&
-                       again->sample_index == snapshot->sample_index);
+                       again->sampler == snapshot->sampler);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  std::vector<uint8_t> bytes(data, data + size);
-  Read(bytes, kModelFloats);
-  if (size < kHeaderBytes + sizeof(float)) return 0;  // no model has a state of nothing
-  const uint64_t num_floats = (size - kHeaderBytes) / sizeof(float);
-  Read(bytes, num_floats);
-  const uint64_t state_checksum = XXH3_64bits(bytes.data() + kHeaderBytes, size - kHeaderBytes);
-  std::memcpy(bytes.data() + kStateChecksumAt, &state_checksum, sizeof(state_checksum));
-  const uint64_t header_checksum = XXH3_64bits(bytes.data(), kHeaderChecksumAt);
-  std::memcpy(bytes.data() + kHeaderChecksumAt, &header_checksum, sizeof(header_checksum));
-  Read(bytes, num_floats);
-  Read(bytes, kModelFloats);
+  const std::vector<uint8_t> bytes(data, data + size);
+  std::vector<uint8_t> mended_v1 = bytes;
+  skein::test::MendChecksumsV1(mended_v1);
+  skein::test::SnapshotParts parts = skein::test::TakeApart(bytes);
+  const std::vector<uint8_t> mended = skein::test::PutTogether(parts);
+  // The sizes that the header claims for its sections, too.
+  parts.keeps_sizes = true;
+  const std::vector<uint8_t> mended_checksums = skein::test::PutTogether(parts);
+  for (const StateShape& shape : {ShapeOfExample(), ShapeOfV4Odd()}) {
+    Read(shape, bytes);
+    Read(shape, mended_v1);
+    Read(shape, mended);
+    Read(shape, mended_checksums);
+  }
   return 0;
 }

@@ -210,6 +210,49 @@ TEST_P(StreamsTest, ThreadsMayEvalForkAndSnapshotAtOnce) {
   EXPECT_EQ(failures, 0);
 }
 
+// A snapshot that libskein wrote before version 2 of the layout: 48 tokens read and 3 sampled.
+TEST_P(StreamsTest, SnapshotOfVersion1GoesOnAsItsStreamDid) {
+  const OwnedModel model = LoadModel(runtime_.get(), DataPath("v7-n16.pth"), GetParam());
+  const std::string snapshot = ReadFile(DataPath("v7-n16.v1.snapshot"));
+  const OwnedStream restored = MakeStream(model.get());
+  SKEIN_CALL(skein_stream_restore, restored.get(), snapshot.data(), snapshot.size());
+  EXPECT_EQ(PositionOf(restored.get()), 50u);
+
+  // The pending token, 48, is fed before the 5. The logits are compared with those of a stream that read everything.
+  const std::vector<float> logits = AllLogits(model.get(), restored.get(), {5});
+  std::vector<uint32_t> tokens = ReadTokens(DataPath("v7-n16.tokens.json"));
+  for (const uint32_t token : {43u, 6u, 48u, 5u}) tokens.push_back(token);
+  const OwnedStream fresh = MakeStream(model.get());
+  const std::vector<float> expected = AllLogits(model.get(), fresh.get(), tokens);
+  const size_t offset = expected.size() - logits.size();
+  for (size_t i = 0; i < logits.size(); ++i) ASSERT_NEAR(logits[i], expected[offset + i], 3e-4f) << i;
+}
+
+TEST_P(StreamsTest, SnapshotOfASnapshotIsTheSameBytes) {
+  AllLogits(model_.get(), stream_.get(), {1, 2, 3, 4});
+  const std::vector<uint8_t> snapshot = SnapshotOf(stream_.get());
+  const OwnedStream other = MakeStream(model_.get());
+  SKEIN_CALL(skein_stream_restore, other.get(), snapshot.data(), snapshot.size());
+  EXPECT_EQ(SnapshotOf(other.get()), snapshot);
+}
+
+TEST_P(StreamsTest, SnapshotFollowsTheBufferRule) {
+  AllLogits(model_.get(), stream_.get(), {1, 2});
+  uint64_t needed = 0;
+  SKEIN_CALL(skein_stream_snapshot, stream_.get(), nullptr, 0, &needed);
+  std::vector<uint8_t> bytes(needed + 100, 0xAB);
+  uint64_t size = 0;
+  EXPECT_EQ(skein_stream_snapshot(stream_.get(), bytes.data(), needed - 1, &size, nullptr), SKEIN_OUT_OF_RANGE);
+  EXPECT_EQ(size, needed);
+  EXPECT_EQ(bytes[0], 0xAB);
+  // More than enough is as good: `size` says what was written.
+  SKEIN_CALL(skein_stream_snapshot, stream_.get(), bytes.data(), bytes.size(), &size);
+  EXPECT_EQ(size, needed);
+  for (size_t i = needed; i < bytes.size(); ++i) ASSERT_EQ(bytes[i], 0xAB);
+  const OwnedStream other = MakeStream(model_.get());
+  SKEIN_CALL(skein_stream_restore, other.get(), bytes.data(), size);
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, StreamsTest, ::testing::Values("reference", "cpu"));
 
 }  // namespace

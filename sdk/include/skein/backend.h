@@ -210,7 +210,8 @@ typedef struct skein_bias {
 } skein_bias;
 
 // One stream's part of a step. A stream is in a step at most once; no two entries write one slot; a slot that one entry
-// reads is written by no other entry; many may read one. Reading and writing the same slot is the usual case.
+// reads is written by no other entry; many may read one. Reading and writing the same slot is the usual case. It grows
+// at its end only; skein_step.entry_size says which fields the host has.
 typedef struct skein_step_entry {
   uint32_t read_slot;    // or SKEIN_SLOT_INITIAL
   uint32_t write_slot;   // or SKEIN_SLOT_NONE
@@ -228,6 +229,7 @@ typedef struct skein_step_entry {
   int32_t status;  // written by the step: 0, or why this entry failed: INVALID_ARGUMENT a bad token id, DATA_LOSS
                    // non-finite output, UNIMPLEMENTED a feature that the device lacks. A failed entry's write slot is
                    // undefined.
+  // The struct's first form ends here, at 72 bytes.
 } skein_step_entry;
 
 // Carries: what crosses a cut between segments. All float32 [num_tokens, C], host memory.
@@ -239,7 +241,8 @@ typedef struct skein_step {
   uint32_t struct_size;
   uint32_t num_tokens;  // of all entries together
   uint32_t num_entries;
-  uint32_t entry_size;                         // bytes from one entry to the next
+  uint32_t entry_size;                         // bytes from one entry to the next: at least 72, a multiple of 8. The
+                                               // backend steps by it and touches no field that lies beyond it
   const uint32_t* tokens;                      // [num_tokens] ids, given to every segment
   void* entries;                               // skein_step_entry structs
   const float* carries_in[SKEIN_MAX_CARRIES];  // by SKEIN_CARRY_*; set unless the segment has the embedding

@@ -32,6 +32,7 @@ SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error
 #define SKEIN_REASON_STOP_TEXT 2   // a stop string appeared; it and what follows are not part of the text
 #define SKEIN_REASON_LENGTH 3      // max_tokens reached
 
+// Grows at its end only. skein_queue_poll fills as much of it as the host's `event_size` says.
 typedef struct skein_event {
   uint32_t kind;               // SKEIN_EVENT_*
   uint32_t reason;             // SKEIN_REASON_*, with DONE
@@ -44,13 +45,29 @@ typedef struct skein_event {
   uint64_t num_prompt_tokens;  // read so far
   uint64_t num_tokens;         // generated so far, this one included
   uint64_t position;           // of the stream: tokens committed
+  // The struct's first form ends here, at 72 bytes.
+
+  // With TOKEN: the natural logarithm of the token's probability by the model alone, which is the softmax of the logits
+  // before bias, penalties, filters and temperature. NaN where it was not asked for, and in events of other kinds. So
+  // far no option asks for it.
+  float logprob;
+  uint32_t reserved;           // 0
+  uint64_t num_cached_tokens;  // those of num_prompt_tokens that were not computed, since a state that had read them
+                               // was found; 0 as long as no cache is there
+
+  // Times on a steady clock. The part that lasts is counted up to this event, the parts after it are 0, and the sum of
+  // the three is the time since submit.
+  uint64_t queue_us;    // from submit to the start of the first step that feeds a token of the request
+  uint64_t prefill_us;  // from there to the end of the step that feeds the prompt's last token
+  uint64_t decode_us;   // from there on
 } skein_event;
 
 // Takes the events that are there, oldest first, without waiting: at most `capacity` of them, as structs of
-// `event_size` bytes, with their text packed into `text`. Only whole events are taken. `*count` is the number taken,
-// `*text_bytes` the text written. If the first event's text does not fit, it stays, `*text_bytes` is what it needs,
-// `*count` is 0 and the call returns OUT_OF_RANGE. No events: OK with `*count` 0. `text` may be NULL if `text_capacity`
-// is 0.
+// `event_size` bytes, which is sizeof(skein_event) as the host was compiled. Their text is packed into `text`. Only
+// whole events are taken. `*count` is the number of events taken, and `*text_bytes` the number of bytes of text
+// written. If the first event's text does not fit, the event stays, `*text_bytes` is what its text needs, `*count` is
+// 0, and the call returns OUT_OF_RANGE. No events: OK with `*count` 0. `text` may be NULL if `text_capacity` is 0. Of
+// an element that is longer than the library's own struct, the rest is left as it was.
 SKEIN_API skein_status skein_queue_poll(skein_queue queue, void* events, uint32_t event_size, uint32_t capacity,
                                         char* text, uint64_t text_capacity, uint32_t* count, uint64_t* text_bytes,
                                         skein_error* error);

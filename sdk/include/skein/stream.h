@@ -36,13 +36,17 @@ SKEIN_API skein_status skein_stream_fork(skein_stream stream, skein_stream* copy
 // The number of tokens committed since the initial state.
 SKEIN_API skein_status skein_stream_position(skein_stream stream, uint64_t* position, skein_error* error);
 
-// Writes the stream as versioned bytes: header, fingerprint of the source weights, canonical state, checksum. Restores
-// on another backend, layer split, weight type or process. May wait for one step. Buffer rules of base.h.
+// Writes the stream as versioned bytes: fingerprint of the source weights, position, pending token, what the sampler
+// remembers, and the canonical state, with checksums. They restore on another backend, layer split, weight type or
+// process. May wait for one step. Buffer rules of base.h. The size may grow from token to token: if a request runs
+// between the call that asks for the size and the call that writes, the latter may return OUT_OF_RANGE with the new
+// size in `*size`; call again.
 SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, uint64_t capacity, uint64_t* size,
                                              skein_error* error);
 
 // Replaces the stream's state by a snapshot, which is checked as hostile input. DATA_LOSS: truncated or corrupt.
-// FAILED_PRECONDITION: of a model with other source weights, or a request runs. On failure the stream is what it was.
+// FAILED_PRECONDITION: of a model with other source weights, or a request runs. UNIMPLEMENTED: of a later version, or
+// with something in it that this version must know and does not. On failure the stream is what it was.
 SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
                                             skein_error* error);
 

@@ -66,10 +66,11 @@ skein_status skein_stream_snapshot(skein_stream stream, void* buffer, uint64_t c
                                    skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
-    const uint64_t needed = object->SnapshotBytes();
+    const StreamState at = object->Committed();
+    const uint64_t needed = object->SnapshotBytes(at);
     SKEIN_ASSIGN_OR_RETURN(const BufferUse use, CheckBuffer(buffer, capacity, needed, size, "bytes"));
     if (use == BufferUse::kSizeOnly) return absl::OkStatus();
-    return object->Snapshot({static_cast<uint8_t*>(buffer), needed});
+    return object->Snapshot(at, {static_cast<uint8_t*>(buffer), needed});
   });
 }
 

@@ -14,6 +14,28 @@
 namespace skein {
 namespace {
 
+StateShape ShapeOf(const ModelConfig& config) {
+  StateShape shape;
+  shape.generation = config.generation;
+  shape.variant = config.variant;
+  shape.num_layers = config.num_layers;
+  shape.d_model = config.d_model;
+  shape.d_att = config.d_att;
+  shape.num_heads = config.num_heads;
+  shape.head_size = config.head_size;
+  shape.vocab_size = config.vocab_size;
+  return shape;
+}
+
+// All of a snapshot at `at` but the fingerprint and the state.
+Snapshot Describe(const StreamState& at) {
+  Snapshot snapshot;
+  snapshot.position = at.position;
+  if (at.pending.has_value()) snapshot.pending.push_back(*at.pending);
+  snapshot.sampler.sample_index = at.sample_index;
+  return snapshot;
+}
+
 std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
   return snapshot.pending.empty() ? std::nullopt : std::optional(snapshot.pending[0]);
 }
@@ -61,7 +83,9 @@ absl::Status Stream::Reset() {
   return absl::OkStatus();
 }
 
-uint64_t Stream::SnapshotBytes() const { return skein::SnapshotBytes(model()->config().StateFloats()); }
+uint64_t Stream::SnapshotBytes(const StreamState& at) const {
+  return skein::SnapshotBytes(ShapeOf(model()->config()), Describe(at));
+}
 
 absl::Status Stream::ExportState(absl::Span<float> values) const { return ExportState(Committed().state, values); }
 
@@ -72,41 +96,25 @@ absl::Status Stream::ExportState(const StateRef& state, absl::Span<float> values
   return absl::OkStatus();
 }
 
-absl::Status Stream::Snapshot(absl::Span<uint8_t> bytes) const {
-  const StreamState at = Committed();
-  skein::Snapshot snapshot;
+absl::Status Stream::Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) const {
+  skein::Snapshot snapshot = Describe(at);
   SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model()->Fingerprint());
-  snapshot.generation = model()->config().generation;
-  snapshot.variant = model()->config().variant;
-  snapshot.position = at.position;
-  snapshot.sample_index = at.sample_index;
-  if (at.pending.has_value()) snapshot.pending.push_back(*at.pending);
   snapshot.state.resize(model()->config().StateFloats());
   SKEIN_RETURN_IF_ERROR(ExportState(at.state, absl::MakeSpan(snapshot.state)));
-  WriteSnapshot(snapshot, bytes);
+  WriteSnapshot(ShapeOf(model()->config()), snapshot, bytes);
   return absl::OkStatus();
 }
 
 absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(bytes, model()->config().StateFloats()));
+  SKEIN_ASSIGN_OR_RETURN(const skein::Snapshot snapshot, ReadSnapshot(ShapeOf(model()->config()), bytes));
   SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model()->Fingerprint());
-  const ModelConfig& config = model()->config();
-  if (snapshot.fingerprint != fingerprint || snapshot.generation != config.generation ||
-      snapshot.variant != config.variant) {
-    ModelConfig source;
-    source.generation = snapshot.generation;
-    source.variant = snapshot.variant;
+  if (snapshot.fingerprint != fingerprint) {
     return absl::FailedPreconditionError(absl::StrCat("snapshot: of a model with source weights ", snapshot.fingerprint,
-                                                      " (", source.VersionName(), "); this model's are ", fingerprint,
-                                                      " (", config.VersionName(), ")"));
-  }
-  if (!snapshot.pending.empty() && snapshot.pending[0] >= config.vocab_size) {
-    return absl::DataLossError(
-        absl::StrCat("snapshot: pending token ", snapshot.pending[0], "; the vocabulary has ", config.vocab_size));
+                                                      "; this model's are ", fingerprint));
   }
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
   SKEIN_ASSIGN_OR_RETURN(const StateRef state, model()->engine()->ImportState(snapshot.state));
-  right.Commit({state, snapshot.position, PendingToken(snapshot), snapshot.sample_index});
+  right.Commit({state, snapshot.position, PendingToken(snapshot), snapshot.sampler.sample_index});
   return absl::OkStatus();
 }
 

@@ -66,9 +66,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // May wait for one step if the stream has an initial state of its own.
   absl::Status Reset();
 
+  // The bytes of a snapshot at `at`, a place that Committed gave; the snapshot is written from the same place, so that
+  // a request that moves the stream on does not change the size.
+  uint64_t SnapshotBytes(const StreamState& at) const;
+
   // All may wait for one step.
-  uint64_t SnapshotBytes() const;
-  absl::Status Snapshot(absl::Span<uint8_t> bytes) const;
+  absl::Status Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) const;
   absl::Status Restore(absl::Span<const uint8_t> bytes);
   absl::Status ExportState(absl::Span<float> values) const;
 

@@ -13,6 +13,7 @@
 
 #include "absl/types/span.h"
 #include "sampling/logit_blocks.h"
+#include "sampling/sampler_state.h"
 
 namespace skein {
 
@@ -20,12 +21,6 @@ namespace skein {
 struct LogitBias {
   uint32_t token;
   float bias;
-};
-
-// A token that was generated before, and how often: each occurrence decays with every token after it.
-struct Occurrence {
-  uint32_t token;
-  double weight;
 };
 
 // Tokens that are not below logits.size() are passed over.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -75,6 +76,12 @@ void Sampler::Accept(uint32_t token) {
   } else {
     occurrences_.push_back({token, 1.0});
   }
+}
+
+void Sampler::ImportState(SamplerState state) {
+  params_.seed = state.seed;
+  params_.sample_index = state.sample_index;
+  occurrences_ = std::move(state.occurrences);
 }
 
 }  // namespace skein

@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "sampling/filters.h"
 #include "sampling/logit_blocks.h"
+#include "sampling/sampler_state.h"
 
 namespace skein {
 
@@ -61,10 +62,16 @@ class Sampler {
 
   const SamplingParams& params() const { return params_; }
 
-  // What was accepted, in order of first occurrence: together with the parameters, all there is to save. One entry a
-  // token.
+  // What was accepted, in order of first occurrence.
   const std::vector<Occurrence>& occurrences() const { return occurrences_; }
-  void set_occurrences(std::vector<Occurrence> occurrences) { occurrences_ = std::move(occurrences); }
+
+  // What is remembered, seed and sample index included. A sampler with the same other parameters that imports it draws
+  // what this one would draw, bit for bit.
+  SamplerState ExportState() const { return {params_.seed, params_.sample_index, occurrences_}; }
+
+  // Forgets what was accepted, and goes on from `state`, which has passed ValidateSamplerState: seed and sample index
+  // are those of the state from here on. Without penalties the occurrences are kept as they are.
+  void ImportState(SamplerState state);
 
  private:
   bool has_penalties() const { return params_.presence_penalty != 0 || params_.frequency_penalty != 0; }

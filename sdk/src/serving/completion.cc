@@ -1,6 +1,7 @@
 #include "serving/completion.h"
 
 #include <algorithm>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -148,6 +149,7 @@ skein_event Completion::NewEvent(uint32_t kind) const {
   event.num_prompt_tokens = num_prompt_tokens_;
   event.num_tokens = num_generated_;
   event.position = feed_.at.position;
+  event.logprob = std::numeric_limits<float>::quiet_NaN();
   return event;
 }
 

@@ -1,117 +1,357 @@
 #include "state/snapshot.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
-#include <cmath>
+#include <climits>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
-#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/checksum.h"
+#include "base/status.h"
+#include "skein/v1/snapshot.pb.h"
+#include "state/snapshot_checks.h"
+#include "state/snapshot_v1.h"
 
 namespace skein {
 namespace {
 
 constexpr char kMagic[8] = {'S', 'K', 'E', 'I', 'N', 'S', 'N', 'P'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
+constexpr uint64_t kAlignment = 64;
+constexpr size_t kNumFingerprintDigits = 32;
 
-struct Header {
+// The fixed beginning of the bytes.
+struct Preamble {
   char magic[8];
   uint32_t version;
-  uint32_t header_bytes;
+  uint32_t reserved0;
   uint64_t total_bytes;
-  uint64_t position;
-  uint64_t num_state_floats;
-  uint32_t num_pending;
-  uint32_t pending;
-  uint64_t sample_index;
-  char fingerprint[32];
-  uint32_t generation;
-  uint32_t variant;
-  uint64_t state_checksum;
+  uint64_t header_bytes;
   uint64_t header_checksum;
+  uint64_t sections_offset;
+  uint64_t reserved1;
+  uint64_t preamble_checksum;
 };
-static_assert(sizeof(Header) == 112 && offsetof(Header, header_checksum) == 104, "the layout in snapshot.h");
+static_assert(sizeof(Preamble) == 64 && offsetof(Preamble, preamble_checksum) == 56, "the layout in snapshot.h");
+
+constexpr uint64_t AlignUp(uint64_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
+
+// A part of the state as one section: all layers of it.
+struct SectionPlan {
+  StatePart part;
+  uint64_t offset_in_layer;  // in floats, in the canonical layout
+  std::vector<uint64_t> shape;
+  uint64_t size_bytes;
+};
+
+std::vector<SectionPlan> PlanSections(const StateShape& shape) {
+  std::vector<SectionPlan> plans;
+  uint64_t offset = 0;
+  for (StatePart& part : shape.Parts()) {
+    std::vector<uint64_t> dims = {shape.num_layers};
+    dims.insert(dims.end(), part.shape.begin(), part.shape.end());
+    const uint64_t size_bytes = shape.num_layers * part.num_floats * sizeof(float);
+    const uint64_t num_floats = part.num_floats;
+    plans.push_back({std::move(part), offset, std::move(dims), size_bytes});
+    offset += num_floats;
+  }
+  return plans;
+}
+
+v1::WkvLayout WkvLayoutOf(uint32_t generation) {
+  if (generation == 4) return v1::WKV_LAYOUT_NONE;
+  return generation == 7 ? v1::WKV_LAYOUT_VK : v1::WKV_LAYOUT_KV;
+}
+
+// --- writing ---
+
+v1::Sampler ToProto(const SamplerState& state) {
+  v1::Sampler sampler;
+  sampler.set_seed(state.seed);
+  sampler.set_sample_index(state.sample_index);
+  for (const Occurrence& occurrence : state.occurrences) {
+    sampler.add_occurrence_tokens(occurrence.token);
+    sampler.add_occurrence_weights(occurrence.weight);
+  }
+  return sampler;
+}
+
+// The header as it is written, but for the checksums, which are 0: they do not change its size.
+v1::Snapshot DescribeSnapshot(const StateShape& shape, const Snapshot& snapshot) {
+  v1::Snapshot header;
+  header.set_source_fingerprint(snapshot.fingerprint.empty() ? std::string(kNumFingerprintDigits, '0')
+                                                             : snapshot.fingerprint);
+  header.set_generation(shape.generation);
+  header.set_variant(shape.variant);
+  if (shape.generation != 4) header.set_wkv_layout(WkvLayoutOf(shape.generation));
+  header.set_position(snapshot.position);
+  header.mutable_pending()->Add(snapshot.pending.begin(), snapshot.pending.end());
+  *header.mutable_sampler() = ToProto(snapshot.sampler);
+  for (const SectionPlan& plan : PlanSections(shape)) {
+    v1::Section& section = *header.add_sections();
+    section.set_name(plan.part.name);
+    section.set_dtype(v1::DTYPE_F32);
+    section.mutable_shape()->Add(plan.shape.begin(), plan.shape.end());
+    section.set_size_bytes(plan.size_bytes);
+    section.set_checksum(0);
+  }
+  return header;
+}
+
+uint64_t SectionsOffset(uint64_t header_bytes) { return AlignUp(sizeof(Preamble) + header_bytes); }
+
+// Copies the floats of one part out of a canonical state.
+void CopyFromState(const SectionPlan& plan, const StateShape& shape, const std::vector<float>& state, uint8_t* to) {
+  const uint64_t floats_per_layer = state.size() / shape.num_layers;
+  for (uint32_t layer = 0; layer < shape.num_layers; ++layer) {
+    const float* from = state.data() + layer * floats_per_layer + plan.offset_in_layer;
+    std::memcpy(to, from, plan.part.num_floats * sizeof(float));
+    to += plan.part.num_floats * sizeof(float);
+  }
+}
+
+// --- reading ---
+
+absl::StatusOr<Preamble> ReadPreamble(absl::Span<const uint8_t> bytes) {
+  Preamble preamble;
+  if (bytes.size() < sizeof(preamble)) {
+    return absl::DataLossError(
+        absl::StrCat("snapshot: expected at least ", sizeof(preamble), " bytes, found ", bytes.size()));
+  }
+  std::memcpy(&preamble, bytes.data(), sizeof(preamble));
+  if (preamble.preamble_checksum != Checksum(&preamble, offsetof(Preamble, preamble_checksum))) {
+    return absl::DataLossError("snapshot: the first 56 bytes do not match their checksum");
+  }
+  if (preamble.reserved0 != 0 || preamble.reserved1 != 0) {
+    return absl::DataLossError("snapshot: reserved bytes are not zero");
+  }
+  if (preamble.total_bytes != bytes.size()) {
+    return absl::DataLossError(
+        absl::StrCat("snapshot: expected ", preamble.total_bytes, " bytes, found ", bytes.size()));
+  }
+  return preamble;
+}
+
+// The largest header that is read. A parser may need some fifty times this. The occurrences of all tokens fit.
+uint64_t MaxHeaderBytes(const StateShape& shape) {
+  constexpr uint64_t kBesideOccurrences = 64 << 10;
+  constexpr uint64_t kPerToken = 16;
+  return std::min<uint64_t>(kBesideOccurrences + kPerToken * shape.vocab_size, INT_MAX);
+}
+
+absl::Status CheckZero(absl::Span<const uint8_t> bytes, absl::string_view behind) {
+  if (std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; })) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("snapshot: the bytes behind ", behind, " are not zero"));
+}
+
+absl::StatusOr<v1::Snapshot> ReadHeader(const StateShape& shape, const Preamble& preamble,
+                                        absl::Span<const uint8_t> bytes) {
+  const uint64_t size = preamble.header_bytes;
+  const uint64_t max = std::min<uint64_t>(MaxHeaderBytes(shape), bytes.size() - sizeof(preamble));
+  if (size > max) {
+    return absl::DataLossError(absl::StrCat("snapshot: a header of ", size, " bytes; expected at most ", max));
+  }
+  if (preamble.sections_offset != SectionsOffset(size) || preamble.sections_offset > bytes.size()) {
+    return absl::DataLossError(absl::StrCat("snapshot: sections at ", preamble.sections_offset, "; expected ",
+                                            SectionsOffset(size), " of ", bytes.size(), " bytes"));
+  }
+  const absl::Span<const uint8_t> header_bytes = bytes.subspan(sizeof(preamble), size);
+  if (Checksum(header_bytes.data(), size) != preamble.header_checksum) {
+    return absl::DataLossError("snapshot: the header does not match its checksum");
+  }
+  const uint64_t end = sizeof(preamble) + size;
+  SKEIN_RETURN_IF_ERROR(CheckZero(bytes.subspan(end, preamble.sections_offset - end), "the header"));
+  v1::Snapshot header;
+  if (!header.ParseFromArray(header_bytes.data(), static_cast<int>(size))) {
+    return absl::DataLossError("snapshot: the header is not a serialised skein.v1.Snapshot");
+  }
+  return header;
+}
+
+// What a hostile writer named, fit for a message.
+std::string Quoted(const std::string& name) {
+  constexpr size_t kMaxShown = 32;
+  return absl::StrCat("\"", absl::CHexEscape(name.substr(0, kMaxShown)), "\"");
+}
+
+// What this version must understand of the header to go on as the stream would.
+absl::Status CheckUnderstood(const StateShape& shape, const v1::Snapshot& header) {
+  if (header.required_features_size() > 0) {
+    return absl::UnimplementedError(absl::StrCat("snapshot: needs the feature ", Quoted(header.required_features(0)),
+                                                 ", which this version does not know"));
+  }
+  if (header.adapter_ids_size() > 0) {
+    return absl::UnimplementedError("snapshot: of a stream with adapters of its own, which this version has not");
+  }
+  if (header.wkv_layout() == WkvLayoutOf(shape.generation)) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("snapshot: wkv_layout ", static_cast<int>(header.wkv_layout()),
+                                               "; expected ", static_cast<int>(WkvLayoutOf(shape.generation))));
+}
+
+absl::StatusOr<SamplerState> FromProto(const v1::Sampler& sampler) {
+  if (sampler.occurrence_tokens_size() != sampler.occurrence_weights_size()) {
+    return absl::DataLossError(absl::StrCat("snapshot: sampler: ", sampler.occurrence_tokens_size(),
+                                            " tokens occurred, with ", sampler.occurrence_weights_size(), " weights"));
+  }
+  SamplerState state = {sampler.seed(), sampler.sample_index(), {}};
+  for (int i = 0; i < sampler.occurrence_tokens_size(); ++i) {
+    state.occurrences.push_back({sampler.occurrence_tokens(i), sampler.occurrence_weights(i)});
+  }
+  return state;
+}
+
+// The bytes of each section, checked against its checksum.
+absl::StatusOr<std::vector<absl::Span<const uint8_t>>> LocateSections(const v1::Snapshot& header, uint64_t offset,
+                                                                      absl::Span<const uint8_t> bytes) {
+  std::vector<absl::Span<const uint8_t>> located;
+  for (const v1::Section& section : header.sections()) {
+    const std::string name = absl::StrCat("section ", Quoted(section.name()));
+    if (section.size_bytes() > bytes.size() - offset || AlignUp(section.size_bytes()) > bytes.size() - offset) {
+      return absl::DataLossError(absl::StrCat("snapshot: ", name, " of ", section.size_bytes(), " bytes at ", offset,
+                                              "; the snapshot ends at ", bytes.size()));
+    }
+    located.push_back(bytes.subspan(offset, section.size_bytes()));
+    if (Checksum(located.back().data(), section.size_bytes()) != section.checksum()) {
+      return absl::DataLossError(absl::StrCat("snapshot: ", name, " does not match its checksum"));
+    }
+    const uint64_t end = offset + section.size_bytes();
+    offset += AlignUp(section.size_bytes());
+    SKEIN_RETURN_IF_ERROR(CheckZero(bytes.subspan(end, offset - end), name));
+  }
+  if (offset == bytes.size()) return located;
+  return absl::DataLossError(
+      absl::StrCat("snapshot: expected its end at ", offset, ", behind the last section; found ", bytes.size()));
+}
+
+absl::Status CheckSection(const SectionPlan& plan, const v1::Section& section) {
+  if (section.dtype() != v1::DTYPE_F32) {
+    return absl::UnimplementedError(absl::StrCat("snapshot: section ", plan.part.name, ": dtype ",
+                                                 static_cast<int>(section.dtype()), "; this version reads float32"));
+  }
+  if (!std::equal(section.shape().begin(), section.shape().end(), plan.shape.begin(), plan.shape.end())) {
+    // A hostile shape may be long.
+    const std::string found = section.shape_size() > 8 ? absl::StrCat(section.shape_size(), " dimensions")
+                                                       : absl::StrCat("[", absl::StrJoin(section.shape(), ", "), "]");
+    return absl::FailedPreconditionError(absl::StrCat("snapshot: section ", plan.part.name, " is ", found,
+                                                      "; this model's is [", absl::StrJoin(plan.shape, ", "), "]"));
+  }
+  if (section.size_bytes() == plan.size_bytes) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("snapshot: section ", plan.part.name, ": ", section.size_bytes(),
+                                          " bytes; expected ", plan.size_bytes));
+}
+
+void CopyToState(const SectionPlan& plan, const StateShape& shape, const uint8_t* from, std::vector<float>& state) {
+  const uint64_t floats_per_layer = state.size() / shape.num_layers;
+  for (uint32_t layer = 0; layer < shape.num_layers; ++layer) {
+    float* to = state.data() + layer * floats_per_layer + plan.offset_in_layer;
+    std::memcpy(to, from, plan.part.num_floats * sizeof(float));
+    from += plan.part.num_floats * sizeof(float);
+  }
+}
+
+// The section of each plan: its index in the header.
+absl::StatusOr<std::vector<int>> MatchSections(const std::vector<SectionPlan>& plans, const v1::Snapshot& header) {
+  constexpr int kMissing = -1;
+  std::vector<int> matched(plans.size(), kMissing);
+  for (int i = 0; i < header.sections_size(); ++i) {
+    const v1::Section& section = header.sections(i);
+    const auto plan = std::find_if(plans.begin(), plans.end(),
+                                   [&](const SectionPlan& known) { return section.name() == known.part.name; });
+    if (plan == plans.end()) {
+      if (section.may_skip()) continue;
+      return absl::UnimplementedError(
+          absl::StrCat("snapshot: section ", Quoted(section.name()), ", which this version does not know"));
+    }
+    SKEIN_RETURN_IF_ERROR(CheckSection(*plan, section));
+    int& index = matched[static_cast<size_t>(plan - plans.begin())];
+    if (index != kMissing) return absl::DataLossError(absl::StrCat("snapshot: two sections ", plan->part.name));
+    index = i;
+  }
+  const auto missing = std::find(matched.begin(), matched.end(), kMissing);
+  if (missing == matched.end()) return matched;
+  return absl::DataLossError(absl::StrCat("snapshot: expected a section ",
+                                          plans[static_cast<size_t>(missing - matched.begin())].part.name,
+                                          ", found none"));
+}
+
+absl::Status ReadState(const StateShape& shape, const v1::Snapshot& header, uint64_t sections_offset,
+                       absl::Span<const uint8_t> bytes, std::vector<float>& state) {
+  const std::vector<SectionPlan> plans = PlanSections(shape);
+  SKEIN_ASSIGN_OR_RETURN(const std::vector<int> matched, MatchSections(plans, header));
+  SKEIN_ASSIGN_OR_RETURN(const auto located, LocateSections(header, sections_offset, bytes));
+  state.resize(shape.NumFloats());
+  for (size_t i = 0; i < plans.size(); ++i) {
+    CopyToState(plans[i], shape, located[static_cast<size_t>(matched[i])].data(), state);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Snapshot> ReadSnapshotV2(const StateShape& shape, absl::Span<const uint8_t> bytes) {
+  SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
+  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(shape, preamble, bytes));
+  Snapshot snapshot;
+  snapshot.fingerprint = header.source_fingerprint();
+  SKEIN_RETURN_IF_ERROR(CheckSnapshotSource(shape, snapshot.fingerprint, header.generation(), header.variant()));
+  SKEIN_RETURN_IF_ERROR(CheckUnderstood(shape, header));
+  snapshot.position = header.position();
+  snapshot.pending.assign(header.pending().begin(), header.pending().end());
+  SKEIN_ASSIGN_OR_RETURN(snapshot.sampler, FromProto(header.sampler()));
+  SKEIN_RETURN_IF_ERROR(ReadState(shape, header, preamble.sections_offset, bytes, snapshot.state));
+  SKEIN_RETURN_IF_ERROR(CheckSnapshotValues(shape, snapshot));
+  return snapshot;
+}
 
 }  // namespace
 
-uint64_t SnapshotBytes(uint64_t num_state_floats) { return sizeof(Header) + num_state_floats * sizeof(float); }
-
-void WriteSnapshot(const Snapshot& snapshot, absl::Span<uint8_t> bytes) {
-  Header header = {};
-  std::memcpy(header.magic, kMagic, sizeof(kMagic));
-  header.version = kVersion;
-  header.header_bytes = sizeof(Header);
-  header.total_bytes = bytes.size();
-  header.position = snapshot.position;
-  header.num_state_floats = snapshot.state.size();
-  header.num_pending = static_cast<uint32_t>(snapshot.pending.size());
-  header.pending = snapshot.pending.empty() ? 0 : snapshot.pending[0];
-  header.sample_index = snapshot.sample_index;
-  std::copy_n(snapshot.fingerprint.begin(), std::min(snapshot.fingerprint.size(), sizeof(header.fingerprint)),
-              header.fingerprint);
-  header.generation = snapshot.generation;
-  header.variant = snapshot.variant;
-  const size_t state_bytes = snapshot.state.size() * sizeof(float);
-  header.state_checksum = XXH3_64bits(snapshot.state.data(), state_bytes);
-  header.header_checksum = XXH3_64bits(&header, offsetof(Header, header_checksum));
-  std::memcpy(bytes.data(), &header, sizeof(header));
-  std::memcpy(bytes.data() + sizeof(header), snapshot.state.data(), state_bytes);
+uint64_t SnapshotBytes(const StateShape& shape, const Snapshot& snapshot) {
+  uint64_t bytes = SectionsOffset(DescribeSnapshot(shape, snapshot).ByteSizeLong());
+  for (const SectionPlan& plan : PlanSections(shape)) bytes += AlignUp(plan.size_bytes);
+  return bytes;
 }
 
-absl::StatusOr<Snapshot> ReadSnapshot(absl::Span<const uint8_t> bytes, uint64_t num_state_floats) {
-  Header header;
-  if (bytes.size() < sizeof(header)) {
-    return absl::DataLossError(
-        absl::StrCat("snapshot: expected at least ", sizeof(header), " bytes, found ", bytes.size()));
+void WriteSnapshot(const StateShape& shape, const Snapshot& snapshot, absl::Span<uint8_t> bytes) {
+  v1::Snapshot header = DescribeSnapshot(shape, snapshot);
+  Preamble preamble = {};
+  std::memcpy(preamble.magic, kMagic, sizeof(kMagic));
+  preamble.version = kVersion;
+  preamble.total_bytes = bytes.size();
+  preamble.header_bytes = header.ByteSizeLong();
+  preamble.sections_offset = SectionsOffset(preamble.header_bytes);
+
+  uint8_t* at = bytes.data() + preamble.sections_offset;
+  const std::vector<SectionPlan> plans = PlanSections(shape);
+  for (size_t i = 0; i < plans.size(); ++i) {
+    CopyFromState(plans[i], shape, snapshot.state, at);
+    header.mutable_sections(static_cast<int>(i))->set_checksum(Checksum(at, plans[i].size_bytes));
+    const uint64_t padded = AlignUp(plans[i].size_bytes);
+    std::memset(at + plans[i].size_bytes, 0, padded - plans[i].size_bytes);
+    at += padded;
   }
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
+
+  uint8_t* header_at = bytes.data() + sizeof(preamble);
+  uint8_t* header_end = header.SerializeWithCachedSizesToArray(header_at);
+  std::memset(header_end, 0, static_cast<size_t>(bytes.data() + preamble.sections_offset - header_end));
+  preamble.header_checksum = Checksum(header_at, preamble.header_bytes);
+  preamble.preamble_checksum = Checksum(&preamble, offsetof(Preamble, preamble_checksum));
+  std::memcpy(bytes.data(), &preamble, sizeof(preamble));
+}
+
+absl::StatusOr<Snapshot> ReadSnapshot(const StateShape& shape, absl::Span<const uint8_t> bytes) {
+  uint32_t version;
+  if (bytes.size() < sizeof(kMagic) + sizeof(version)) {
+    return absl::DataLossError(
+        absl::StrCat("snapshot: expected a magic and a version, found ", bytes.size(), " bytes"));
+  }
+  if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
     return absl::DataLossError("snapshot: expected the magic SKEINSNP at offset 0, found other bytes");
   }
-  if (header.version != kVersion) {
-    return absl::UnimplementedError(absl::StrCat("snapshot: version ", header.version, "; expected ", kVersion));
-  }
-  const uint64_t header_checksum = XXH3_64bits(&header, offsetof(Header, header_checksum));
-  if (header_checksum != header.header_checksum) {
-    return absl::DataLossError("snapshot: the header does not match its checksum");
-  }
-  if (header.header_bytes != sizeof(header) || header.total_bytes != bytes.size()) {
-    return absl::DataLossError(absl::StrCat("snapshot: expected ", header.total_bytes, " bytes with a header of ",
-                                            sizeof(header), ", found ", bytes.size(), " bytes with a header of ",
-                                            header.header_bytes));
-  }
-  if (header.num_state_floats != num_state_floats) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("snapshot: a state of ", header.num_state_floats, " floats; this model's has ", num_state_floats));
-  }
-  if (bytes.size() != SnapshotBytes(num_state_floats) || header.num_pending > 1) {
-    return absl::DataLossError(absl::StrCat("snapshot: expected ", SnapshotBytes(num_state_floats),
-                                            " bytes and at most one pending token, found ", bytes.size(), " and ",
-                                            header.num_pending));
-  }
-  const uint8_t* state = bytes.data() + sizeof(header);
-  const size_t state_bytes = num_state_floats * sizeof(float);
-  if (XXH3_64bits(state, state_bytes) != header.state_checksum) {
-    return absl::DataLossError("snapshot: the state does not match its checksum");
-  }
-  Snapshot snapshot;
-  snapshot.fingerprint.assign(header.fingerprint, sizeof(header.fingerprint));
-  snapshot.generation = header.generation;
-  snapshot.variant = header.variant;
-  snapshot.position = header.position;
-  snapshot.sample_index = header.sample_index;
-  if (header.num_pending == 1) snapshot.pending.push_back(header.pending);
-  snapshot.state.resize(num_state_floats);
-  std::memcpy(snapshot.state.data(), state, state_bytes);
-  // A checksum proves nothing about a hostile writer: what enters the device is finite.
-  const auto bad =
-      std::find_if_not(snapshot.state.begin(), snapshot.state.end(), [](float x) { return std::isfinite(x); });
-  if (bad != snapshot.state.end()) {
-    return absl::DataLossError(absl::StrCat("snapshot: state float ", bad - snapshot.state.begin(), " is not finite"));
-  }
-  return snapshot;
+  std::memcpy(&version, bytes.data() + sizeof(kMagic), sizeof(version));
+  if (version == 1) return ReadSnapshotV1(shape, bytes);
+  if (version == kVersion) return ReadSnapshotV2(shape, bytes);
+  return absl::UnimplementedError(absl::StrCat("snapshot: version ", version, "; this version reads 1 and ", kVersion));
 }
 
 }  // namespace skein

@@ -2,22 +2,21 @@
 //
 //   offset size
 //        0    8  magic "SKEINSNP"
-//        8    4  version of the layout, 1
-//       12    4  size of the header in bytes, 112
+//        8    4  version of the layout, 2
+//       12    4  0
 //       16    8  size of the whole snapshot in bytes
-//       24    8  position: tokens committed
-//       32    8  number of state floats
-//       40    4  number of pending tokens, 0 or 1: sampled, not committed yet
-//       44    4  the pending token
-//       48    8  sample index
-//       56   32  fingerprint of the source weights, as hex digits
-//       88    4  RWKV generation
-//       92    4  variant within the generation; 0 where written before variants ran
-//       96    8  XXH3-64 of the state
-//      104    8  XXH3-64 of the header before this field
-//      112    …  the state: float32 in canonical layout
+//       24    8  size of the header in bytes
+//       32    8  XXH3-64 of the header
+//       40    8  offset of the sections: the header's end, rounded up to 64
+//       48    8  0
+//       56    8  XXH3-64 of the 56 bytes before
+//       64       the header: a serialised skein.v1.Snapshot (proto/skein/v1/snapshot.proto)
+//                zeros up to the sections
+//                the sections in the order of the header, each at a multiple of 64, with its checksum in the header;
+//                what lies between them, and between the last and the end at a multiple of 64, is zero
 //
-// A reader refuses a version it does not know. The state is canonical, so a snapshot restores on another backend, layer
+// A reader refuses a version of the layout that it does not know, and passes over sections that say they are optional.
+// Version 1 is read too (snapshot_v1.h). The state is canonical, so a snapshot restores on another backend, layer
 // split, weight type or process; the fingerprint binds it to the source weights.
 #ifndef SKEIN_STATE_SNAPSHOT_H_
 #define SKEIN_STATE_SNAPSHOT_H_
@@ -28,29 +27,34 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "sampling/sampler_state.h"
+#include "state/state_shape.h"
 
 namespace skein {
 
+// No stream gets that far, and what is added to a position below it cannot overflow.
+constexpr uint64_t kMaxPosition = uint64_t{1} << 62;
+
 struct Snapshot {
-  std::string fingerprint;  // 32 hex digits
-  uint32_t generation = 0;
-  uint32_t variant = 0;
-  uint64_t position = 0;
-  uint64_t sample_index = 0;
-  std::vector<uint32_t> pending;  // at most one token
-  std::vector<float> state;
+  std::string fingerprint;        // of the source weights: 32 lower-case hex digits
+  uint64_t position = 0;          // tokens in the state; at most kMaxPosition
+  std::vector<uint32_t> pending;  // sampled and not in the state yet; at most one
+  SamplerState sampler;           // of the request that ran last on the stream
+  std::vector<float> state;       // canonical, shape.NumFloats() long
 };
 
-// Bytes of a snapshot with `num_state_floats` floats.
-uint64_t SnapshotBytes(uint64_t num_state_floats);
+// Bytes of a snapshot of a model with states of `shape`. They depend on `pending` and on how many tokens occurred; the
+// fingerprint and the state of `snapshot` may still be missing.
+uint64_t SnapshotBytes(const StateShape& shape, const Snapshot& snapshot);
 
 // Writes a snapshot to `bytes`, which is exactly SnapshotBytes long.
-void WriteSnapshot(const Snapshot& snapshot, absl::Span<uint8_t> bytes);
+void WriteSnapshot(const StateShape& shape, const Snapshot& snapshot, absl::Span<uint8_t> bytes);
 
-// Reads a snapshot, which is untrusted. DATA_LOSS: truncated, corrupt or not a snapshot; UNIMPLEMENTED: a version of
-// the future. `num_state_floats` is what the model expects; another number is FAILED_PRECONDITION. Allocates no more
-// than that.
-absl::StatusOr<Snapshot> ReadSnapshot(absl::Span<const uint8_t> bytes, uint64_t num_state_floats);
+// Reads a snapshot, which is untrusted, for a model with states of `shape`. DATA_LOSS: truncated, corrupt or not a
+// snapshot; UNIMPLEMENTED: of a later version, or with something in it that this version must know and does not;
+// FAILED_PRECONDITION: of a model of another version or with states of another shape. The fingerprint is for the caller
+// to compare. Allocates in proportion to the shape and the vocabulary, whatever the bytes say.
+absl::StatusOr<Snapshot> ReadSnapshot(const StateShape& shape, absl::Span<const uint8_t> bytes);
 
 }  // namespace skein
 

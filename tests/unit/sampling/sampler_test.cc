@@ -199,15 +199,55 @@ TEST(SamplerTest, CountsNothingWithoutPenalties) {
   EXPECT_TRUE(sampler.occurrences().empty());
 }
 
-TEST(SamplerTest, ContinuesFromSavedOccurrences) {
+// What `sampler` draws and accepts at successive positions, from logits that depend on the position.
+std::vector<uint32_t> Draw(Sampler& sampler, uint64_t first_position, size_t num_tokens) {
+  std::vector<uint32_t> tokens;
+  for (uint64_t position = first_position; tokens.size() < num_tokens; ++position) {
+    std::vector<float> logits(200);
+    for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>((i * 37 + position * 11) % 17) / 8;
+    tokens.push_back(SampleOne(sampler, logits, position));
+    sampler.Accept(tokens.back());
+  }
+  return tokens;
+}
+
+SamplingParams Penalised() {
   SamplingParams params;
-  params.temperature = 0;
-  params.presence_penalty = 5;
-  Sampler sampler(params);
-  sampler.Accept(0);
-  Sampler restored(params);
-  restored.set_occurrences(sampler.occurrences());
-  EXPECT_EQ(SampleOne(restored, {1, 0}), 1u);
+  params.presence_penalty = 0.7;
+  params.frequency_penalty = 0.9;
+  params.penalty_decay = 0.93;
+  params.seed = 0xFEDCBA9876543210;
+  params.sample_index = 5;
+  return params;
+}
+
+TEST(SamplerTest, AnImportedStateGoesOnAsIfNeverInterrupted) {
+  Sampler uninterrupted(Penalised());
+  const std::vector<uint32_t> all = Draw(uninterrupted, 100, 400);
+  Sampler first(Penalised());
+  Draw(first, 100, 150);
+  SamplingParams params = Penalised();
+  params.seed = 0;
+  params.sample_index = 0;
+  Sampler second(params);
+  second.ImportState(first.ExportState());
+  EXPECT_EQ(Draw(second, 250, 250), std::vector<uint32_t>(all.begin() + 150, all.end()));
+  EXPECT_EQ(second.ExportState(), uninterrupted.ExportState());  // weights to the bit
+}
+
+TEST(SamplerTest, OccurrencesThatAreLostChangeWhatIsDrawn) {
+  // Or the test above would show nothing.
+  Sampler first(Penalised());
+  Draw(first, 100, 150);
+  Sampler forgetful(Penalised());
+  EXPECT_NE(Draw(forgetful, 250, 250), Draw(first, 250, 250));
+}
+
+TEST(SamplerTest, ImportForgetsWhatWasAccepted) {
+  Sampler sampler(Penalised());
+  Draw(sampler, 0, 20);
+  sampler.ImportState(SamplerState());
+  EXPECT_EQ(sampler.ExportState(), SamplerState());
 }
 
 TEST(SamplerTest, ACopyIsIndependent) {

@@ -4,84 +4,345 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <vector>
+
+#include "skein/v1/snapshot.pb.h"
+#include "tests/support/snapshot_bytes.h"
 
 namespace skein {
 namespace {
 
 using ::testing::HasSubstr;
+using Bytes = std::vector<uint8_t>;
+
+// Two layers of att_shift[2], ffn_shift[2], wkv[1][2][2].
+StateShape SmallShape() {
+  StateShape shape;
+  shape.generation = 5;
+  shape.variant = 2;
+  shape.num_layers = 2;
+  shape.d_model = 2;
+  shape.num_heads = 1;
+  shape.head_size = 2;
+  shape.vocab_size = 50;
+  return shape;
+}
 
 Snapshot Example() {
   Snapshot snapshot;
   snapshot.fingerprint = "0123456789abcdef0123456789abcdef";
-  snapshot.generation = 5;
-  snapshot.variant = 2;
   snapshot.position = 123456789012;
-  snapshot.sample_index = 3;
   snapshot.pending = {42};
-  snapshot.state = {1.5f, -0.0f, 3e-39f, 1e30f};
+  snapshot.sampler = {~uint64_t{0}, 3, {{7, 0.1 + 0.2}, {49, 0x1p-1074}, {0, 3.0}}};
+  snapshot.state = {1.5f, -0.0f, 3e-39f, 1e30f, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return snapshot;
 }
 
-std::vector<uint8_t> Write(const Snapshot& snapshot) {
-  std::vector<uint8_t> bytes(SnapshotBytes(snapshot.state.size()));
-  WriteSnapshot(snapshot, absl::MakeSpan(bytes));
+Bytes Write(const Snapshot& snapshot, const StateShape& shape = SmallShape()) {
+  Bytes bytes(SnapshotBytes(shape, snapshot));
+  WriteSnapshot(shape, snapshot, absl::MakeSpan(bytes));
   return bytes;
 }
 
+// The example with its header changed by `change`, and right checksums.
+template <typename Change>
+Bytes Forge(Change change) {
+  test::SnapshotParts parts = test::TakeApart(Write(Example()));
+  change(parts);
+  return test::PutTogether(parts);
+}
+
+absl::Status Refusal(const Bytes& bytes, const StateShape& shape = SmallShape()) {
+  return ReadSnapshot(shape, bytes).status();
+}
+
+void ExpectSame(const Snapshot& read, const Snapshot& written) {
+  EXPECT_EQ(read.fingerprint, written.fingerprint);
+  EXPECT_EQ(read.position, written.position);
+  EXPECT_EQ(read.pending, written.pending);
+  EXPECT_EQ(read.sampler, written.sampler);
+  ASSERT_EQ(read.state.size(), written.state.size());
+  EXPECT_EQ(std::memcmp(read.state.data(), written.state.data(), read.state.size() * sizeof(float)), 0);
+}
+
 TEST(SnapshotTest, ReadsBackWhatWasWritten) {
-  const Snapshot written = Example();
-  const auto read = ReadSnapshot(Write(written), 4);
+  const auto read = ReadSnapshot(SmallShape(), Write(Example()));
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(read->fingerprint, written.fingerprint);
-  EXPECT_EQ(read->generation, 5u);
-  EXPECT_EQ(read->variant, 2u);
-  EXPECT_EQ(read->position, written.position);
-  EXPECT_EQ(read->sample_index, 3u);
-  EXPECT_EQ(read->pending, written.pending);
-  ASSERT_EQ(read->state.size(), 4u);
-  for (size_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(read->state[i], written.state[i]);
-    EXPECT_EQ(std::signbit(read->state[i]), std::signbit(written.state[i]));
+  ExpectSame(*read, Example());
+}
+
+TEST(SnapshotTest, ReadsBackTheStatesOfAllGenerations) {
+  for (const uint32_t generation : {4u, 5u, 6u, 7u}) {
+    StateShape shape = SmallShape();
+    shape.generation = generation;
+    shape.d_att = 3;
+    Snapshot snapshot = Example();
+    snapshot.state.resize(shape.NumFloats());
+    for (size_t i = 0; i < snapshot.state.size(); ++i) snapshot.state[i] = static_cast<float>(i);
+    const auto read = ReadSnapshot(shape, Write(snapshot, shape));
+    ASSERT_TRUE(read.ok()) << read.status();
+    ExpectSame(*read, snapshot);
   }
 }
 
-TEST(SnapshotTest, EveryTruncationIsDataLoss) {
-  const std::vector<uint8_t> bytes = Write(Example());
+TEST(SnapshotTest, SectionsHoldAllLayersOfOnePart) {
+  const test::SnapshotParts parts = test::TakeApart(Write(Example()));
+  ASSERT_EQ(parts.sections.size(), 3u);
+  EXPECT_EQ(parts.header.sections(2).name(), "wkv");
+  const float expected[] = {4, 5, 6, 7, 12, 13, 14, 15};
+  ASSERT_EQ(parts.sections[2].size(), sizeof(expected));
+  EXPECT_EQ(std::memcmp(parts.sections[2].data(), expected, sizeof(expected)), 0);
+}
+
+TEST(SnapshotTest, SizeIsKnownBeforeTheStateAndTheFingerprint) {
+  Snapshot bare = Example();
+  bare.fingerprint.clear();
+  bare.state.clear();
+  EXPECT_EQ(SnapshotBytes(SmallShape(), bare), Write(Example()).size());
+}
+
+TEST(SnapshotTest, PositionDoesNotChangeTheSize) {
+  Snapshot early = Example();
+  early.position = 0;
+  EXPECT_EQ(SnapshotBytes(SmallShape(), early), SnapshotBytes(SmallShape(), Example()));
+}
+
+TEST(SnapshotTest, EveryTokenMayHaveOccurred) {
+  StateShape shape = SmallShape();
+  shape.vocab_size = 70000;
+  Snapshot snapshot = Example();
+  snapshot.sampler.occurrences.clear();
+  for (uint32_t token = 0; token < shape.vocab_size; ++token) snapshot.sampler.occurrences.push_back({token, 1.5});
+  const auto read = ReadSnapshot(shape, Write(snapshot, shape));
+  ASSERT_TRUE(read.ok()) << read.status();
+  ExpectSame(*read, snapshot);
+}
+
+// --- bytes that must stay ---
+
+Bytes ReadGolden(const std::string& name) {
+  std::ifstream file(std::string(SKEIN_TESTS_DIR) + "/data/" + name, std::ios::binary);
+  EXPECT_TRUE(file.is_open()) << name;
+  return Bytes(std::istreambuf_iterator<char>(file), {});
+}
+
+TEST(SnapshotTest, GoldenBytesOfVersion2AreWrittenAndRead) {
+  const Bytes golden = ReadGolden("example.v2.snapshot");
+  EXPECT_EQ(Write(Example()), golden);
+  const auto read = ReadSnapshot(SmallShape(), golden);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ExpectSame(*read, Example());
+}
+
+StateShape V4OddShape() {
+  StateShape shape;
+  shape.generation = 4;
+  shape.num_layers = 3;
+  shape.d_model = 48;
+  shape.d_att = 80;
+  shape.vocab_size = 53;
+  return shape;
+}
+
+TEST(SnapshotTest, GoldenBytesOfVersion1AreRead) {
+  const Bytes golden = ReadGolden("v4-odd.v1.snapshot");
+  const auto read = ReadSnapshot(V4OddShape(), golden);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->fingerprint, "fffaddbf353ff4c0b8a8bd0e8279351b");
+  EXPECT_EQ(read->position, 50u);
+  EXPECT_EQ(read->pending, std::vector<uint32_t>{50});
+  EXPECT_EQ(read->sampler, (SamplerState{0, 2, {}}));
+  constexpr size_t kStateOffset = 112;
+  ASSERT_EQ(golden.size(), kStateOffset + read->state.size() * sizeof(float));
+  EXPECT_EQ(std::memcmp(read->state.data(), golden.data() + kStateOffset, golden.size() - kStateOffset), 0);
+  // And what was read is written as version 2 without loss.
+  const auto again = ReadSnapshot(V4OddShape(), Write(*read, V4OddShape()));
+  ASSERT_TRUE(again.ok()) << again.status();
+  ExpectSame(*again, *read);
+}
+
+// --- bytes that are damaged ---
+
+void ExpectEveryTruncationIsDataLoss(const Bytes& bytes, const StateShape& shape) {
   for (size_t size = 0; size < bytes.size(); ++size) {
-    const auto read = ReadSnapshot({bytes.data(), size}, 4);
+    const auto read = ReadSnapshot(shape, {bytes.data(), size});
     EXPECT_TRUE(absl::IsDataLoss(read.status())) << size << ": " << read.status();
   }
 }
 
-TEST(SnapshotTest, EveryFlippedBitIsRefused) {
-  std::vector<uint8_t> bytes = Write(Example());
+void ExpectEveryFlippedBitIsRefused(Bytes bytes, const StateShape& shape) {
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     bytes[bit / 8] ^= static_cast<uint8_t>(1u << bit % 8);
-    EXPECT_FALSE(ReadSnapshot(bytes, 4).ok()) << "bit " << bit;
+    EXPECT_FALSE(ReadSnapshot(shape, bytes).ok()) << "bit " << bit;
     bytes[bit / 8] ^= static_cast<uint8_t>(1u << bit % 8);
   }
-  EXPECT_TRUE(ReadSnapshot(bytes, 4).ok());
+  EXPECT_TRUE(ReadSnapshot(shape, bytes).ok());
 }
 
-TEST(SnapshotTest, StateOfAnotherSizeNamesBothSizes) {
-  const auto read = ReadSnapshot(Write(Example()), 5);
-  EXPECT_TRUE(absl::IsFailedPrecondition(read.status()));
-  EXPECT_THAT(std::string(read.status().message()), HasSubstr("4 floats; this model's has 5"));
+TEST(SnapshotTest, EveryTruncationIsDataLoss) {
+  ExpectEveryTruncationIsDataLoss(Write(Example()), SmallShape());
+  ExpectEveryTruncationIsDataLoss(ReadGolden("v4-odd.v1.snapshot"), V4OddShape());
 }
 
-TEST(SnapshotTest, StateThatIsNotFiniteIsRefusedThoughItsChecksumIsRight) {
-  Snapshot snapshot = Example();
-  snapshot.state[2] = NAN;
-  const auto read = ReadSnapshot(Write(snapshot), 4);
-  EXPECT_TRUE(absl::IsDataLoss(read.status()));
-  EXPECT_THAT(std::string(read.status().message()), HasSubstr("float 2"));
+TEST(SnapshotTest, EveryFlippedBitIsRefused) {
+  ExpectEveryFlippedBitIsRefused(Write(Example()), SmallShape());
+  ExpectEveryFlippedBitIsRefused(ReadGolden("v4-odd.v1.snapshot"), V4OddShape());
 }
 
 TEST(SnapshotTest, TrailingBytesAreRefused) {
-  std::vector<uint8_t> bytes = Write(Example());
-  bytes.push_back(0);
-  EXPECT_TRUE(absl::IsDataLoss(ReadSnapshot(bytes, 4).status()));
+  Bytes bytes = Write(Example());
+  bytes.resize(bytes.size() + 64);
+  EXPECT_TRUE(absl::IsDataLoss(Refusal(bytes)));
+}
+
+TEST(SnapshotTest, VersionOfTheFutureIsNamed) {
+  Bytes bytes = Write(Example());
+  bytes[8] = 3;
+  EXPECT_TRUE(absl::IsUnimplemented(Refusal(bytes)));
+  EXPECT_THAT(std::string(Refusal(bytes).message()), HasSubstr("version 3; this version reads 1 and 2"));
+}
+
+// --- bytes of other models ---
+
+TEST(SnapshotTest, StateOfAnotherShapeNamesBothShapes) {
+  StateShape shape = SmallShape();
+  shape.d_model = 3;
+  EXPECT_TRUE(absl::IsFailedPrecondition(Refusal(Write(Example()), shape)));
+  EXPECT_THAT(std::string(Refusal(Write(Example()), shape).message()),
+              HasSubstr("att_shift is [2, 2]; this model's is [2, 3]"));
+}
+
+TEST(SnapshotTest, AnotherVersionOfRwkvNamesBoth) {
+  StateShape shape = SmallShape();
+  shape.variant = 1;
+  EXPECT_TRUE(absl::IsFailedPrecondition(Refusal(Write(Example()), shape)));
+  EXPECT_THAT(std::string(Refusal(Write(Example()), shape).message()),
+              HasSubstr("generation 5, variant 2; this model is of generation 5, variant 1"));
+}
+
+// --- bytes of a hostile writer, all checksums right ---
+
+TEST(SnapshotTest, StateThatIsNotFiniteIsRefused) {
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    Snapshot snapshot = Example();
+    snapshot.state[2] = bad;
+    EXPECT_TRUE(absl::IsDataLoss(Refusal(Write(snapshot))));
+    EXPECT_THAT(std::string(Refusal(Write(snapshot)).message()), HasSubstr("float 2"));
+  }
+}
+
+TEST(SnapshotTest, PositionThatCouldOverflowIsRefused) {
+  Snapshot snapshot = Example();
+  snapshot.position = kMaxPosition;
+  EXPECT_TRUE(Refusal(Write(snapshot)).ok());
+  for (const uint64_t position : {kMaxPosition + 1, ~uint64_t{0}}) {
+    snapshot.position = position;
+    EXPECT_TRUE(absl::IsDataLoss(Refusal(Write(snapshot))));
+    EXPECT_THAT(std::string(Refusal(Write(snapshot)).message()), HasSubstr("expected at most 4611686018427387904"));
+  }
+}
+
+TEST(SnapshotTest, PendingTokensAreAtMostOneAndInTheVocabulary) {
+  for (const std::vector<uint32_t>& pending : {std::vector<uint32_t>{50}, std::vector<uint32_t>{1, 2}}) {
+    Snapshot snapshot = Example();
+    snapshot.pending = pending;
+    EXPECT_TRUE(absl::IsDataLoss(Refusal(Write(snapshot))));
+  }
+}
+
+TEST(SnapshotTest, SamplerIsCheckedAsHostile) {
+  const std::vector<std::vector<Occurrence>> hostile = {
+      {{50, 1.0}}, {{1, 1.0}, {2, 1.0}, {1, 1.0}}, {{1, NAN}}, {{1, -1.0}}, {{1, INFINITY}}, {{1, 1e300}}};
+  for (const std::vector<Occurrence>& occurrences : hostile) {
+    Snapshot snapshot = Example();
+    snapshot.sampler.occurrences = occurrences;
+    EXPECT_TRUE(absl::IsDataLoss(Refusal(Write(snapshot)))) << Refusal(Write(snapshot));
+    EXPECT_THAT(std::string(Refusal(Write(snapshot)).message()), HasSubstr("sampler: occurrence of token"));
+  }
+  EXPECT_TRUE(absl::IsDataLoss(
+      Refusal(Forge([](auto& parts) { parts.header.mutable_sampler()->add_occurrence_weights(1.0); }))));
+}
+
+TEST(SnapshotTest, FingerprintThatIsNotHexNeverReachesAMessage) {
+  for (const std::string& text : {std::string("\x1b[2J"), std::string(32, 'G'), std::string(33, '0'), std::string()}) {
+    const absl::Status refusal = Refusal(Forge([&](auto& parts) { parts.header.set_source_fingerprint(text); }));
+    EXPECT_TRUE(absl::IsDataLoss(refusal));
+    EXPECT_THAT(std::string(refusal.message()), HasSubstr("expected a fingerprint of 32 lower-case hex digits"));
+  }
+  Bytes old = ReadGolden("v4-odd.v1.snapshot");
+  old[56] = 0x1b;
+  test::MendChecksumsV1(old);
+  EXPECT_TRUE(absl::IsDataLoss(Refusal(old, V4OddShape())));
+}
+
+TEST(SnapshotTest, WhatThisVersionMustKnowAndDoesNotIsRefused) {
+  const Bytes hostile[] = {
+      Forge([](auto& parts) { parts.header.add_required_features("mind\n"); }),
+      Forge([](auto& parts) { parts.header.add_adapter_ids("a"); }),
+      Forge([](auto& parts) { parts.header.set_wkv_layout(v1::WKV_LAYOUT_VK); }),
+      Forge([](auto& parts) { parts.header.clear_wkv_layout(); }),
+      Forge([](auto& parts) { parts.header.mutable_sections(1)->set_dtype(v1::DTYPE_F16); }),
+      Forge([](auto& parts) {
+        parts.Add("opaque:rosa", {1, 2, 3});
+      }),
+  };
+  for (const Bytes& bytes : hostile) EXPECT_TRUE(absl::IsUnimplemented(Refusal(bytes))) << Refusal(bytes);
+  EXPECT_THAT(std::string(Refusal(hostile[0]).message()), HasSubstr("\"mind\\n\""));
+}
+
+TEST(SnapshotTest, UnknownSectionThatMayBeSkippedIsSkipped) {
+  const Bytes bytes = Forge([](auto& parts) { parts.Add("opaque:rosa", {1, 2, 3}).set_may_skip(true); });
+  const auto read = ReadSnapshot(SmallShape(), bytes);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ExpectSame(*read, Example());
+}
+
+TEST(SnapshotTest, FieldsOfALaterMinorAreIgnored) {
+  const Bytes bytes = Forge([](auto& parts) { parts.header.mutable_unknown_fields()->append("\xf8\x06\x2a"); });
+  const auto read = ReadSnapshot(SmallShape(), bytes);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ExpectSame(*read, Example());
+}
+
+TEST(SnapshotTest, SectionsMayLieInAnyOrder) {
+  const Bytes bytes = Forge([](auto& parts) {
+    parts.header.mutable_sections()->SwapElements(0, 2);
+    std::swap(parts.sections[0], parts.sections[2]);
+  });
+  const auto read = ReadSnapshot(SmallShape(), bytes);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ExpectSame(*read, Example());
+}
+
+TEST(SnapshotTest, SectionsThatContradictThemselvesAreRefused) {
+  const Bytes hostile[] = {
+      Forge([](auto& parts) {
+        parts.header.mutable_sections()->RemoveLast();
+        parts.sections.pop_back();
+      }),
+      Forge([](auto& parts) {
+        *parts.header.add_sections() = parts.header.sections(0);
+        parts.sections.push_back(parts.sections[0]);
+      }),
+      Forge([](auto& parts) { parts.sections[0].resize(12); }),
+      Forge([](auto& parts) { parts.sections[0].resize(20); }),
+      Forge([](auto& parts) { parts.keeps_sizes = true, parts.header.mutable_sections(2)->set_size_bytes(~0ull); }),
+      Forge([](auto& parts) { parts.keeps_sizes = true, parts.header.mutable_sections(2)->set_size_bytes(1 << 20); }),
+  };
+  for (const Bytes& bytes : hostile) EXPECT_TRUE(absl::IsDataLoss(Refusal(bytes))) << Refusal(bytes);
+}
+
+TEST(SnapshotTest, HeaderLargerThanItsModelCouldNeedIsRefused) {
+  const Bytes bytes = Forge([](auto& parts) {
+    for (int i = 0; i < 40000; ++i) parts.header.add_sections();
+    parts.sections.resize(parts.sections.size() + 40000);
+  });
+  EXPECT_TRUE(absl::IsDataLoss(Refusal(bytes)));
+  EXPECT_THAT(std::string(Refusal(bytes).message()), HasSubstr("a header of"));
 }
 
 }  // namespace

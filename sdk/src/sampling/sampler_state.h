@@ -1,0 +1,36 @@
+// What a sampler remembers: enough, with the same parameters and the same position, to go on drawing as if it had never
+// stopped. A value; a snapshot of a stream carries it.
+#ifndef SKEIN_SAMPLING_SAMPLER_STATE_H_
+#define SKEIN_SAMPLING_SAMPLER_STATE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace skein {
+
+// A token that was generated before, and how often: each occurrence decays with every token after it.
+struct Occurrence {
+  uint32_t token;
+  double weight;
+
+  friend bool operator==(const Occurrence&, const Occurrence&) = default;
+};
+
+// The random numbers need no counter: a draw depends on seed, sample index and position alone (random.h).
+struct SamplerState {
+  uint64_t seed = 0;
+  uint64_t sample_index = 0;
+  std::vector<Occurrence> occurrences;  // in order of first occurrence, each token once
+
+  friend bool operator==(const SamplerState&, const SamplerState&) = default;
+};
+
+// INVALID_ARGUMENT unless every token is below `vocab_size` and there once, with a weight from 0 to 2^62. A state that
+// comes from outside is checked by this before it is used.
+absl::Status ValidateSamplerState(const SamplerState& state, uint64_t vocab_size);
+
+}  // namespace skein
+
+#endif  // SKEIN_SAMPLING_SAMPLER_STATE_H_

@@ -1,0 +1,25 @@
+// What holds of every snapshot, whatever the version of its bytes. For the readers of the versions.
+#ifndef SKEIN_STATE_SNAPSHOT_CHECKS_H_
+#define SKEIN_STATE_SNAPSHOT_CHECKS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "state/snapshot.h"
+#include "state/state_shape.h"
+
+namespace skein {
+
+// Of which model a snapshot says it is. DATA_LOSS: the fingerprint is not 32 lower-case hex digits.
+// FAILED_PRECONDITION: another generation or variant than that of `shape`.
+absl::Status CheckSnapshotSource(const StateShape& shape, const std::string& fingerprint, uint32_t generation,
+                                 uint32_t variant);
+
+// DATA_LOSS: a position above kMaxPosition, more than one pending token, a token that is not in the vocabulary, a
+// sampler's state that no sampler has, or a float of the state that is not finite.
+absl::Status CheckSnapshotValues(const StateShape& shape, const Snapshot& snapshot);
+
+}  // namespace skein
+
+#endif  // SKEIN_STATE_SNAPSHOT_CHECKS_H_
