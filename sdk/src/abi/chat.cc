@@ -47,7 +47,7 @@ skein_status skein_model_chat_prompt(skein_model model, const void* messages, ui
     SKEIN_RETURN_IF_ERROR(CheckPointer(size, "size"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_CHAT));
     SKEIN_ASSIGN_OR_RETURN(const std::vector<ChatMessage> copied, CopyMessages(messages, message_size, count));
-    SKEIN_ASSIGN_OR_RETURN(const std::string text, ChatPrompt(*object, copied, values.get()));
+    SKEIN_ASSIGN_OR_RETURN(const std::string text, ChatPrompt(*object, copied, *values));
     return CopyToBuffer(text, buffer, capacity, size);
   });
 }
@@ -58,6 +58,6 @@ skein_status skein_request_set_chat(skein_request request, const void* messages,
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_CHAT));
     SKEIN_ASSIGN_OR_RETURN(const std::vector<ChatMessage> copied, CopyMessages(messages, message_size, count));
-    return SetChat(*object, copied, values.get());
+    return SetChat(*object, copied, *values);
   });
 }

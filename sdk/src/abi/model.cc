@@ -20,7 +20,7 @@ skein_status skein_model_load(skein_runtime runtime, const char* path, skein_opt
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_MODEL));
-    SKEIN_ASSIGN_OR_RETURN(auto loaded, LoadModel(object, path, values.get()));
+    SKEIN_ASSIGN_OR_RETURN(auto loaded, LoadModel(object, path, *values));
     SKEIN_ASSIGN_OR_RETURN(*model, Wrap<skein_model>(std::move(loaded)));
     return absl::OkStatus();
   });
@@ -66,7 +66,7 @@ skein_status skein_model_convert(skein_runtime runtime, const char* in_path, con
     SKEIN_RETURN_IF_ERROR(CheckPointer(in_path, "in_path"));
     SKEIN_RETURN_IF_ERROR(CheckPointer(out_path, "out_path"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_CONVERT));
-    return ConvertModel(*object, in_path, out_path, values.get());
+    return ConvertModel(*object, in_path, out_path, *values);
   });
 }
 
@@ -77,7 +77,7 @@ skein_status skein_model_describe(skein_runtime runtime, const char* path, skein
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_RETURN_IF_ERROR(CheckPointer(size, "size"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_DESCRIBE));
-    SKEIN_ASSIGN_OR_RETURN(const std::string text, DescribeModel(*object, path, values.get()));
+    SKEIN_ASSIGN_OR_RETURN(const std::string text, DescribeModel(*object, path, *values));
     return CopyToBuffer(text, buffer, capacity, size);
   });
 }

@@ -76,12 +76,12 @@ skein_status skein_options_key_info(uint32_t kind, uint32_t index, skein_option_
       return absl::OutOfRangeError(absl::StrCat("options: key ", index, "; there are ", keys.size()));
     }
     skein_option_info filled = {};
-    filled.type = keys[index].type;
-    CopyText(keys[index].name, absl::MakeSpan(filled.key));
-    CopyText(keys[index].default_value, absl::MakeSpan(filled.default_value));
-    CopyText(keys[index].help, absl::MakeSpan(filled.help));
-    filled.min_value = keys[index].min_value;
-    filled.max_value = keys[index].max_value;
+    filled.type = keys[index].type();
+    CopyText(keys[index].name(), absl::MakeSpan(filled.key));
+    CopyText(keys[index].DefaultText(), absl::MakeSpan(filled.default_value));
+    CopyText(keys[index].help(), absl::MakeSpan(filled.help));
+    filled.min_value = keys[index].low();
+    filled.max_value = keys[index].high();
     return FillStruct(filled, info);
   });
 }

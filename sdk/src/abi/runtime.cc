@@ -39,7 +39,7 @@ skein_status skein_runtime_create(skein_options options, skein_runtime* runtime,
     SKEIN_RETURN_IF_ERROR(CheckPointer(runtime, "runtime"));
     *runtime = nullptr;
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_RUNTIME));
-    SKEIN_ASSIGN_OR_RETURN(auto object, Runtime::Create(values.get(), LibraryFolder()));
+    SKEIN_ASSIGN_OR_RETURN(auto object, Runtime::Create(*values, LibraryFolder()));
     SKEIN_ASSIGN_OR_RETURN(*runtime, Wrap<skein_runtime>(std::move(object)));
     return absl::OkStatus();
   });

@@ -9,6 +9,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "runtime/option_keys.h"
 #include "serving/eval.h"
 
 using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
@@ -20,7 +21,7 @@ skein_status skein_stream_create(skein_model model, skein_options options, skein
     *stream = nullptr;
     SKEIN_ASSIGN_OR_RETURN(auto object, Unwrap(model));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_STREAM));
-    const std::string state_path = values != nullptr ? values->Text("state").value_or("") : "";
+    const std::string state_path = (*values)[stream_options::kState];
     SKEIN_ASSIGN_OR_RETURN(auto created, Stream::Create(std::move(object), state_path));
     SKEIN_ASSIGN_OR_RETURN(*stream, Wrap<skein_stream>(std::move(created)));
     return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "runtime/option_keys.h"
 
 using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
 using namespace skein::abi;  // NOLINT(google-build-using-namespace)
@@ -18,7 +19,7 @@ skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_TOKENIZER));
-    const std::string kind = values != nullptr ? values->Text("kind").value_or("") : "";
+    const std::string kind = (*values)[tokenizer_options::kKind];
     SKEIN_ASSIGN_OR_RETURN(auto loaded, object->LoadTokenizer(path, kind));
     SKEIN_ASSIGN_OR_RETURN(*tokenizer, Wrap<skein_tokenizer>(std::move(loaded)));
     return absl::OkStatus();

@@ -23,8 +23,9 @@ namespace skein {
 // Threads: any. Everything made from a runtime holds a reference to it.
 class Runtime {
  public:
-  // `library_folder` is where libskein lies: the folder skein/plugins-1 beside it is searched last.
-  static absl::StatusOr<std::shared_ptr<Runtime>> Create(const Options* options, const std::string& library_folder);
+  // `options` is of kind RUNTIME. `library_folder` is where libskein lies: the folder skein/plugins-1 beside it is
+  // searched last.
+  static absl::StatusOr<std::shared_ptr<Runtime>> Create(const Options& options, const std::string& library_folder);
 
   const skein_host& host() const { return services_.host(); }
   HostServices& services() { return services_; }
