@@ -9,8 +9,9 @@
 #include "abi/option_argument.h"
 #include "serving/conversation.h"
 
-using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
-using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+namespace skein::abi {
+
+extern "C" {
 
 namespace {
 
@@ -39,9 +40,9 @@ absl::StatusOr<std::vector<ChatMessage>> CopyMessages(const void* messages, uint
 
 }  // namespace
 
-skein_status skein_model_chat_prompt(skein_model model, const void* messages, uint32_t message_size, uint32_t count,
-                                     skein_options options, char* buffer, uint64_t capacity, uint64_t* size,
-                                     skein_error* error) {
+SKEIN_API skein_status skein_model_chat_prompt(skein_model model, const void* messages, uint32_t message_size,
+                                               uint32_t count, skein_options options, char* buffer, uint64_t capacity,
+                                               uint64_t* size, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(model));
     SKEIN_RETURN_IF_ERROR(CheckPointer(size, "size"));
@@ -52,8 +53,8 @@ skein_status skein_model_chat_prompt(skein_model model, const void* messages, ui
   });
 }
 
-skein_status skein_request_set_chat(skein_request request, const void* messages, uint32_t message_size, uint32_t count,
-                                    skein_options options, skein_error* error) {
+SKEIN_API skein_status skein_request_set_chat(skein_request request, const void* messages, uint32_t message_size,
+                                              uint32_t count, skein_options options, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_CHAT));
@@ -61,3 +62,7 @@ skein_status skein_request_set_chat(skein_request request, const void* messages,
     return SetChat(*object, copied, *values);
   });
 }
+
+}  // extern "C"
+
+}  // namespace skein::abi

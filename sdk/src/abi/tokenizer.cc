@@ -8,11 +8,12 @@
 #include "abi/option_argument.h"
 #include "runtime/option_keys.h"
 
-using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
-using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+namespace skein::abi {
 
-skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein_options options,
-                                  skein_tokenizer* tokenizer, skein_error* error) {
+extern "C" {
+
+SKEIN_API skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein_options options,
+                                            skein_tokenizer* tokenizer, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(tokenizer, "tokenizer"));
     *tokenizer = nullptr;
@@ -26,7 +27,7 @@ skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein
   });
 }
 
-skein_status skein_model_tokenizer(skein_model model, skein_tokenizer* tokenizer, skein_error* error) {
+SKEIN_API skein_status skein_model_tokenizer(skein_model model, skein_tokenizer* tokenizer, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(tokenizer, "tokenizer"));
     *tokenizer = nullptr;
@@ -37,11 +38,12 @@ skein_status skein_model_tokenizer(skein_model model, skein_tokenizer* tokenizer
   });
 }
 
-skein_status skein_tokenizer_release(skein_tokenizer tokenizer, skein_error* error) {
+SKEIN_API skein_status skein_tokenizer_release(skein_tokenizer tokenizer, skein_error* error) {
   return Guard(error, [&] { return Release(tokenizer).status(); });
 }
 
-skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein_tokenizer_info* info, skein_error* error) {
+SKEIN_API skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein_tokenizer_info* info,
+                                                skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(tokenizer));
     skein_tokenizer_info filled = {};
@@ -51,8 +53,9 @@ skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein_tokenizer
   });
 }
 
-skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const char* text, uint64_t text_bytes,
-                                    skein_token* tokens, uint64_t capacity, uint64_t* count, skein_error* error) {
+SKEIN_API skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const char* text, uint64_t text_bytes,
+                                              skein_token* tokens, uint64_t capacity, uint64_t* count,
+                                              skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(tokenizer));
     if (text_bytes > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(text, "text"));
@@ -63,8 +66,8 @@ skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const char* text,
   });
 }
 
-skein_status skein_tokenizer_decode(skein_tokenizer tokenizer, const skein_token* tokens, uint64_t num_tokens,
-                                    char* buffer, uint64_t capacity, uint64_t* size, skein_error* error) {
+SKEIN_API skein_status skein_tokenizer_decode(skein_tokenizer tokenizer, const skein_token* tokens, uint64_t num_tokens,
+                                              char* buffer, uint64_t capacity, uint64_t* size, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(tokenizer));
     if (num_tokens > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(tokens, "tokens"));
@@ -72,3 +75,7 @@ skein_status skein_tokenizer_decode(skein_tokenizer tokenizer, const skein_token
     return CopyToBuffer(text, buffer, capacity, size);
   });
 }
+
+}  // extern "C"
+
+}  // namespace skein::abi
