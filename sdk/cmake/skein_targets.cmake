@@ -23,7 +23,7 @@ set(SKEIN_PLUGIN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/${SKEIN_PLUGIN_FOLDE
 
 find_program(SKEIN_CCACHE ccache)
 if(SKEIN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # Paths relative to the checkout, so that another clone finds what this one compiled.
+  # Paths relative to the checkout, so that another clone finds the objects that this one compiled.
   set(CMAKE_CXX_COMPILER_LAUNCHER
     ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${SKEIN_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
@@ -39,7 +39,7 @@ if(SKEIN_SANITIZE)
   target_link_options(skein_build_flags INTERFACE -fsanitize=${SKEIN_SANITIZE})
 endif()
 
-# The public headers alone: what plugins and hosts compile against.
+# The public headers alone, for plugins and hosts to compile against.
 add_library(skein_headers INTERFACE)
 add_library(skein::headers ALIAS skein_headers)
 target_include_directories(skein_headers INTERFACE

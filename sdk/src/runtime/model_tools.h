@@ -1,4 +1,4 @@
-// What can be done with a model file without loading it on a device.
+// Works on a model file that is not loaded on a device.
 #ifndef SKEIN_RUNTIME_MODEL_TOOLS_H_
 #define SKEIN_RUNTIME_MODEL_TOOLS_H_
 

@@ -56,7 +56,7 @@ inline constexpr IntOption kMaxBatchTokens = {
     .name = "max_batch_tokens", .value = 512, .low = 1, .high = 65536, .help = "tokens in one step"};
 }  // namespace model_options
 
-// A key that has no default leaves what the input says.
+// A key without a default leaves the value of the input.
 namespace convert_options {
 inline constexpr TextOption kType = {
     .name = "type", .value = "auto", .help = "type of the matrices: auto (as in the file), f32, f16, bf16, q8 or q4"};
@@ -100,7 +100,7 @@ inline constexpr TextOption kState = {
     .name = "state", .value = "", .help = "tuned initial state of the stream; empty: the model's"};
 }  // namespace stream_options
 
-// What a request does not set is as the model's manifest says, else the default here.
+// A sampling key that a request does not set has the value in the model's manifest, else the default here.
 namespace request_options {
 inline constexpr IntOption kMaxTokens = {
     .name = "max_tokens", .value = 256, .low = 1, .high = kMaxOptionCount, .help = "tokens to generate at most"};

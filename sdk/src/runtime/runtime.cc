@@ -34,7 +34,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options,
   }
   if (!library_folder.empty()) runtime->plugins_.LoadFolder(library_folder + "/skein/plugins-1");
   for (const PluginRecord& record : runtime->plugins_.records()) {
-    // Of two plugins with one id the first is used: that the second is not is no news.
+    // Of two plugins with one id the first is used. It is no warning that the second is not.
     if (record.table == nullptr) {
       runtime->log_.Add(record.id.empty() ? SKEIN_LOG_WARNING : SKEIN_LOG_INFO,
                         absl::StrCat("plugin refused: ", record.reason));
@@ -69,7 +69,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadTokenizer(const st
                                                                         const std::string& kind) {
   if (path == "bytes") return Tokenizer::Create(plugins_.tokenizers(), host(), "bytes", {}, path);
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer = LoadVocabulary(path, kind);
-  // What no tokenizer plugin recognises, or is a folder, may be a model.
+  // A file that no tokenizer plugin recognises, or a folder, may be a model.
   if (!kind.empty() || !absl::IsInvalidArgument(tokenizer.status())) return tokenizer;
   const absl::StatusOr<std::unique_ptr<ModelFile>> model =
       OpenModelFile(plugins_.formats(), host(), path, FileAccess::kMap);
