@@ -46,7 +46,7 @@ void Speak(Chat& chat, Answer answer) {
 // A line of the chat that is a command.
 struct InnerCommand {
   std::string_view name;
-  std::string_view value;  // the name of the value in the help; "" if there is none
+  std::string_view value = {};  // the name of the value in the help; "" if there is none
   std::string_view help;
   void (*run)(Chat& chat, const std::string& value);
 };
@@ -54,27 +54,39 @@ struct InnerCommand {
 void ShowHelp(Chat& chat, const std::string& value);
 
 constexpr InnerCommand kCommands[] = {
-    {"/help", "", "show this list", ShowHelp},
-    {"/retry", "", "answer the last message again, with another seed",
-     [](Chat& chat, const std::string&) {
-       Speak(chat, [&chat](const Conversation::Show& show) { return chat.conversation.Retry(show); });
-     }},
-    {"/reset", "", "begin anew", [](Chat& chat, const std::string&) { chat.conversation.Reset(); }},
-    {"/system", "TEXT", "tell the model, in front of the next message, how to behave; without TEXT: no more",
-     [](Chat& chat, const std::string& value) { chat.conversation.SetSystem(value); }},
-    {"/think", "on|off|none", "begin answers with a think block, an empty one, or none",
-     [](Chat& chat, const std::string& value) { chat.conversation.SetThinking(value); }},
-    {"/save", "FILE", "write the state of the conversation to a file",
-     [](Chat& chat, const std::string& value) {
-       chat.conversation.Save(value);
-       Note("(saved " + value + ")");
-     }},
-    {"/load", "FILE", "go on from such a file",
-     [](Chat& chat, const std::string& value) {
-       chat.conversation.Load(value);
-       Note("(loaded " + value + ": " + std::to_string(chat.conversation.position()) + " tokens)");
-     }},
-    {"/quit", "", "end, as Ctrl-D does", [](Chat& chat, const std::string&) { chat.quit = true; }},
+    {.name = "/help", .help = "show this list", .run = ShowHelp},
+    {.name = "/retry",
+     .help = "answer the last message again, with another seed",
+     .run =
+         [](Chat& chat, const std::string&) {
+           Speak(chat, [&chat](const Conversation::Show& show) { return chat.conversation.Retry(show); });
+         }},
+    {.name = "/reset", .help = "begin anew", .run = [](Chat& chat, const std::string&) { chat.conversation.Reset(); }},
+    {.name = "/system",
+     .value = "TEXT",
+     .help = "tell the model, in front of the next message, how to behave; without TEXT: no more",
+     .run = [](Chat& chat, const std::string& value) { chat.conversation.SetSystem(value); }},
+    {.name = "/think",
+     .value = "on|off|none",
+     .help = "begin answers with a think block, an empty one, or none",
+     .run = [](Chat& chat, const std::string& value) { chat.conversation.SetThinking(value); }},
+    {.name = "/save",
+     .value = "FILE",
+     .help = "write the state of the conversation to a file",
+     .run =
+         [](Chat& chat, const std::string& value) {
+           chat.conversation.Save(value);
+           Note("(saved " + value + ")");
+         }},
+    {.name = "/load",
+     .value = "FILE",
+     .help = "go on from such a file",
+     .run =
+         [](Chat& chat, const std::string& value) {
+           chat.conversation.Load(value);
+           Note("(loaded " + value + ": " + std::to_string(chat.conversation.position()) + " tokens)");
+         }},
+    {.name = "/quit", .help = "end, as Ctrl-D does", .run = [](Chat& chat, const std::string&) { chat.quit = true; }},
 };
 
 void ShowHelp(Chat& /*chat*/, const std::string& /*value*/) {

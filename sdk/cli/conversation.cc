@@ -131,7 +131,13 @@ void Conversation::Feed(skein_stream stream, const std::string& text) const {
   } else {
     tokens = encode(text);
   }
-  skein_eval_item item = {stream, tokens.data(), tokens.size(), nullptr, 0, SKEIN_OUTPUT_NONE, SKEIN_OK};
+  skein_eval_item item = {.stream = stream,
+                          .tokens = tokens.data(),
+                          .num_tokens = tokens.size(),
+                          .output = nullptr,
+                          .output_capacity = 0,
+                          .output_kind = SKEIN_OUTPUT_NONE,
+                          .status = SKEIN_OK};
   Call(skein_eval, model_, static_cast<void*>(&item), static_cast<uint32_t>(sizeof(item)), uint32_t{1});
 }
 
