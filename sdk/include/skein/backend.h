@@ -290,10 +290,9 @@ typedef struct skein_backend_table {
                           skein_message* message);
 
   // Runs a step. Its own code is for the step as a whole (the written slots are undefined then); each entry has its own
-  // status.
-  // `*fence` NULL: done. Else inputs and outputs stay valid and untouched, and read slots unwritten, until the fence is
-  // done; steps of a segment complete in order and may be enqueued behind an unfinished one. `fence` itself may not be
-  // NULL.
+  // status. `*fence` NULL: done. Else inputs and outputs stay valid and untouched, and read slots unwritten, until the
+  // fence is done; steps of a segment complete in order and may be enqueued behind an unfinished one. `fence` itself
+  // may not be NULL.
   int32_t (*step)(void* segment, const skein_step* step, void** fence, skein_message* message);
 
   // Members below may be NULL in a backend whose steps are done when they return.
