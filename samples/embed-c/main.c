@@ -46,7 +46,7 @@ static int make_request(skein_model model, const char* prompt, uint64_t number, 
          failed(skein_request_set_user_data(*request, number, &error), &error);
 }
 
-/* Submits the requests and prints what comes until each had its terminal event. */
+/* Submits the requests and prints their text until each has had its terminal event. */
 static int stream_texts(skein_queue queue, const skein_request* requests) {
   text_line lines[NUM_TEXTS] = {{"", 0}, {"", 0}};
   skein_event events[NUM_EVENTS];

@@ -139,7 +139,7 @@ Takes Arguments::TypeOf(std::string_view option) const {
 }
 
 const std::string* Arguments::Find(std::string_view option) const {
-  TypeOf(option);  // a name that the table lacks is a defect, not an absent option
+  TypeOf(option);  // checks that the table has the name
   const auto found = values_.find(option);
   return found == values_.end() ? nullptr : &found->second.back();
 }

@@ -1,5 +1,5 @@
 // The command line as data. A command is a table of options; parsing, --help and the hints of usage errors come from
-// the table. Leaves out what the values mean: names and ranges are the library's to check.
+// the table. The meaning of the values is left out: the library checks names and ranges.
 #ifndef SKEIN_CLI_ARGUMENTS_H_
 #define SKEIN_CLI_ARGUMENTS_H_
 
@@ -31,7 +31,7 @@ struct Option {
   std::string_view name;  // without the dashes
   char letter = '\0';     // the short form; none if 0
   Takes takes = Takes::kNothing;
-  std::string_view value = {};  // what the help calls the value
+  std::string_view value = {};  // the name of the value in the help
   std::string_view help;
   bool repeatable = false;
 };
@@ -40,16 +40,16 @@ class Arguments;
 
 struct Command {
   std::string_view name;
-  std::string_view synopsis;  // what follows the name in the usage line
+  std::string_view synopsis;  // the text behind the name in the usage line
   std::string_view summary;   // one sentence
   size_t max_operands = 0;    // arguments that belong to no option
   std::vector<Option> options;
   // Does the work and returns the exit code. Throws UsageError, Failure or OutputClosed.
   int (*run)(const Arguments& arguments);
-  bool hidden = false;  // not listed: for the tool's own use
+  bool hidden = false;  // not listed: the tool itself starts it
 };
 
-// The arguments of one command, checked against its table when made. Refers to the command, which must outlive it.
+// The arguments of one command, checked against its table when they are made. The command must outlive them.
 // Asking for an option that the table lacks is a defect of the command and throws std::logic_error.
 class Arguments {
  public:
@@ -87,7 +87,7 @@ class Arguments {
 // The text of `skein COMMAND --help`.
 std::string HelpText(const Command& command);
 
-// The candidate that `word` most likely meant, as `; did you mean X?`, or "" if none is near.
+// The candidate nearest to `word`, as `; did you mean X?`, or "" if none is near.
 std::string Hint(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace skein::cli

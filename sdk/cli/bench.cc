@@ -1,4 +1,4 @@
-// skein bench: tokens per second, and how much of the machine that is.
+// skein bench: tokens per second, and their share of the machine's limits.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -56,7 +56,7 @@ Memory MeasureMemory() {
 // Multiplications in matrix products since the runtime was made, as its metrics say.
 struct Multiplications {
   uint64_t all = 0;
-  std::map<std::string, uint64_t> by_library;  // those that libraries ran
+  std::map<std::string, uint64_t> by_library;  // the multiplications that each library ran
 };
 
 Multiplications ReadMultiplications(skein_runtime runtime) {
@@ -73,7 +73,7 @@ Multiplications ReadMultiplications(skein_runtime runtime) {
   return read;
 }
 
-// The part of the multiplications between two readings that each library ran. Empty where no device says.
+// The share of each library in the multiplications between two readings. Empty where no device counts them.
 std::map<std::string, double> LibraryShares(const Multiplications& before, const Multiplications& after) {
   std::map<std::string, double> shares;
   if (after.all == before.all) return shares;
@@ -87,8 +87,8 @@ std::map<std::string, double> LibraryShares(const Multiplications& before, const
 
 // --- what is run ---
 
-// Feeds `num_tokens` tokens to each of `streams` in one call, asking for each one's last logits. What the streams have
-// read before does not matter for the time.
+// Feeds `num_tokens` tokens to each of `streams` in one call, and asks for the last logits of each. The tokens that a
+// stream has read before do not matter for the time.
 class Feeder {
  public:
   Feeder(skein_model model, std::span<const Stream> streams, uint64_t num_tokens, uint32_t vocab_size)
@@ -127,7 +127,7 @@ struct Test {
   uint64_t TotalTokens() const { return num_tokens * num_streams; }
 };
 
-// What one token of a test costs at least.
+// The least cost of one token of a test.
 struct Cost {
   double bytes;  // read and written
   double operations;
@@ -136,8 +136,8 @@ struct Cost {
 Cost CostOf(const Test& test, const skein_model_info& info) {
   const double embedding = static_cast<double>(info.vocab_size) * info.d_model;  // and as many in the head
   const auto parameters = static_cast<double>(std::max<uint64_t>(info.num_parameters, 1));
-  // A step reads all weights once, but of the embedding only its tokens' rows. And it reads and writes every stream's
-  // state.
+  // A step reads all weights once, but of the embedding only its tokens' rows. It also reads and writes the state of
+  // every stream.
   const auto weights = static_cast<double>(info.weights_bytes - info.embedding_bytes);
   const double states = 2.0 * sizeof(float) * static_cast<double>(info.num_state_floats * test.num_streams);
   const bool is_decode = test.kind == Test::Kind::kDecode;
@@ -185,7 +185,7 @@ struct Result {
   std::map<std::string, double> library_shares;  // of the multiplications, by library
 };
 
-// What the machine does at best, as probes found it between the runs.
+// The best that the machine does, as probes found it between the runs.
 struct Limits {
   std::vector<double> bandwidth;  // bytes per second
   std::vector<double> plain_bandwidth;
@@ -194,7 +194,7 @@ struct Limits {
 
 class Bench {
  public:
-  // `probe` may be NULL: the device is not one whose limits can be measured from here.
+  // `probe` may be NULL, for a device whose limits cannot be measured from here.
   Bench(skein_runtime runtime, skein_model model, const skein_model_info& info, MachineProbe* probe,
         Arithmetic arithmetic, uint64_t num_runs)
       : runtime_(runtime), model_(model), info_(info), probe_(probe), arithmetic_(arithmetic), num_runs_(num_runs) {}
@@ -211,7 +211,7 @@ class Bench {
       const double speed = static_cast<double>(test.TotalTokens()) / Run(test, feeder);
       const Probe after = TakeProbe();
       speeds.push_back(speed);
-      // The better of the two neighbours: a share is not to look large because somebody disturbed a probe.
+      // The better of the two neighbours: a disturbed probe would make a share look large.
       if (after.bandwidth) {
         bandwidth_shares.push_back(speed * cost.bytes / std::max(*before.bandwidth, *after.bandwidth));
       }
@@ -254,7 +254,7 @@ class Bench {
   Limits limits_;
 };
 
-// In what a type of the option `type` is computed.
+// The arithmetic of a type of the option `type`.
 Arithmetic ArithmeticOf(std::string_view type) {
   if (type == "bf16") return Arithmetic::kBf16;
   return type == "q8" || type == "q4" ? Arithmetic::kInt8 : Arithmetic::kF32;

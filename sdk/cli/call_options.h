@@ -16,7 +16,7 @@ class CallOptions {
   explicit CallOptions(uint32_t kind) : options_(Make<Options>(skein_options_create, kind)) {}
 
   // Sets `key` to the value of --`option` if that was given; a flag sets 1. Throws UsageError if the library refuses
-  // the value: what is wrong is the command line.
+  // the value, since the command line is wrong then.
   void Pass(const Arguments& arguments, const char* option, const char* key);
 
   // The same for a repeatable option of text: all its values, one a line.
@@ -29,7 +29,7 @@ class CallOptions {
   skein_options get() const { return options_.get(); }
 
  private:
-  // Runs `action`; what the library refuses of it is a wrong value of --`option`.
+  // Runs `action`. If the library refuses it, the value of --`option` is wrong: throws UsageError.
   template <typename Action>
   void Try(const Arguments& arguments, const char* option, Action action);
 

@@ -1,4 +1,4 @@
-// skein chat: a conversation in the terminal, or with what a pipe says. Answers go to stdout, everything else to
+// skein chat: a conversation in the terminal, or with messages from a pipe. Answers go to stdout, everything else to
 // stderr.
 #include <string>
 #include <string_view>
@@ -15,7 +15,7 @@
 namespace skein::cli {
 namespace {
 
-// A chat under way: what the commands act on.
+// A chat under way, on which the commands act.
 struct Chat {
   Conversation& conversation;
   DataWriter& writer;
@@ -24,7 +24,7 @@ struct Chat {
   bool quit = false;
 };
 
-// Runs `answer`, which shows what it says on stdout.
+// Runs `answer`, which shows its text on stdout.
 template <typename Answer>
 void Speak(Chat& chat, Answer answer) {
   Generation generation;
@@ -46,7 +46,7 @@ void Speak(Chat& chat, Answer answer) {
 // A line of the chat that is a command.
 struct InnerCommand {
   std::string_view name;
-  std::string_view value;  // what the help calls it; "" if there is none
+  std::string_view value = {};  // the name of the value in the help; "" if there is none
   std::string_view help;
   void (*run)(Chat& chat, const std::string& value);
 };
@@ -54,27 +54,39 @@ struct InnerCommand {
 void ShowHelp(Chat& chat, const std::string& value);
 
 constexpr InnerCommand kCommands[] = {
-    {"/help", "", "show this list", ShowHelp},
-    {"/retry", "", "answer the last message again, with another seed",
-     [](Chat& chat, const std::string&) {
-       Speak(chat, [&chat](const Conversation::Show& show) { return chat.conversation.Retry(show); });
-     }},
-    {"/reset", "", "begin anew", [](Chat& chat, const std::string&) { chat.conversation.Reset(); }},
-    {"/system", "TEXT", "tell the model, in front of the next message, how to behave; without TEXT: no more",
-     [](Chat& chat, const std::string& value) { chat.conversation.SetSystem(value); }},
-    {"/think", "on|off|none", "begin answers with a think block, an empty one, or none",
-     [](Chat& chat, const std::string& value) { chat.conversation.SetThinking(value); }},
-    {"/save", "FILE", "write the state of the conversation to a file",
-     [](Chat& chat, const std::string& value) {
-       chat.conversation.Save(value);
-       Note("(saved " + value + ")");
-     }},
-    {"/load", "FILE", "go on from such a file",
-     [](Chat& chat, const std::string& value) {
-       chat.conversation.Load(value);
-       Note("(loaded " + value + ": " + std::to_string(chat.conversation.position()) + " tokens)");
-     }},
-    {"/quit", "", "end, as Ctrl-D does", [](Chat& chat, const std::string&) { chat.quit = true; }},
+    {.name = "/help", .help = "show this list", .run = ShowHelp},
+    {.name = "/retry",
+     .help = "answer the last message again, with another seed",
+     .run =
+         [](Chat& chat, const std::string&) {
+           Speak(chat, [&chat](const Conversation::Show& show) { return chat.conversation.Retry(show); });
+         }},
+    {.name = "/reset", .help = "begin anew", .run = [](Chat& chat, const std::string&) { chat.conversation.Reset(); }},
+    {.name = "/system",
+     .value = "TEXT",
+     .help = "tell the model, in front of the next message, how to behave; without TEXT: no more",
+     .run = [](Chat& chat, const std::string& value) { chat.conversation.SetSystem(value); }},
+    {.name = "/think",
+     .value = "on|off|none",
+     .help = "begin answers with a think block, an empty one, or none",
+     .run = [](Chat& chat, const std::string& value) { chat.conversation.SetThinking(value); }},
+    {.name = "/save",
+     .value = "FILE",
+     .help = "write the state of the conversation to a file",
+     .run =
+         [](Chat& chat, const std::string& value) {
+           chat.conversation.Save(value);
+           Note("(saved " + value + ")");
+         }},
+    {.name = "/load",
+     .value = "FILE",
+     .help = "go on from such a file",
+     .run =
+         [](Chat& chat, const std::string& value) {
+           chat.conversation.Load(value);
+           Note("(loaded " + value + ": " + std::to_string(chat.conversation.position()) + " tokens)");
+         }},
+    {.name = "/quit", .help = "end, as Ctrl-D does", .run = [](Chat& chat, const std::string&) { chat.quit = true; }},
 };
 
 void ShowHelp(Chat& /*chat*/, const std::string& /*value*/) {
@@ -98,7 +110,7 @@ void RunChatCommand(Chat& chat, const std::string& line) {
     if (command.name != name) continue;
     if (command.value.empty() && !value.empty())
       throw Failure(std::string(name).append(" takes nothing, found ").append(value));
-    // Only the system text may be nothing.
+    // Only the system text may be empty.
     if (!command.value.empty() && command.name != "/system" && value.empty()) {
       throw Failure(name + " needs " + std::string(command.value));
     }
@@ -127,7 +139,7 @@ int RunChat(const Arguments& arguments) {
   Chat chat = {conversation, writer, editor.interactive()};
   if (chat.interactive) Note("/help lists what can be done beside talking; Ctrl-D ends.");
 
-  // A failure is told and the conversation goes on. A script learns of it by the exit code.
+  // After a failure the conversation goes on. A script learns of it by the exit code.
   int exit_code = 0;
   std::string message;
   while (!chat.quit) {
@@ -135,7 +147,7 @@ int RunChat(const Arguments& arguments) {
       case LineEditor::Result::kEnd:
         return exit_code;
       case LineEditor::Result::kInterrupted:
-        // The one that drops a line is not meant to end the chat.
+        // The Ctrl-C that drops a line is not meant to end the chat.
         chat.num_interrupts = message.empty() ? chat.num_interrupts + 1 : 1;
         if (chat.num_interrupts > 1) return exit_code;
         Note("(Ctrl-C once more, or Ctrl-D, ends)");

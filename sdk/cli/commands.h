@@ -16,7 +16,7 @@ Command ConvertCommand();
 Command InspectCommand();
 Command DevicesCommand();
 Command PluginsCommand();
-Command ProbePluginCommand();  // in plugins.cc; what `plugins --probe` starts as a helper process
+Command ProbePluginCommand();  // in plugins.cc; `plugins --probe` starts it as a helper process
 Command BenchCommand();
 
 }  // namespace skein::cli

@@ -8,7 +8,7 @@
 namespace skein::cli {
 namespace {
 
-// Long enough for thoughts and an essay, short enough that a model that never ends its turn is noticed.
+// Long enough for thoughts and an essay. Short enough to notice a model that never ends its turn.
 constexpr int64_t kDefaultMaxTokens = 4096;
 
 constexpr char kSystem[] = "system";
@@ -35,9 +35,9 @@ Stream Fork(const Stream& stream) { return Make<Stream>(skein_stream_fork, strea
 // An answer on its way to the screen: see Conversation::Show.
 class AnswerText {
  public:
-  // `opening`: what the template wrote for the model at the start of the answer.
+  // `opening`: the text of the template at the start of the answer.
   AnswerText(std::string_view opening, const Conversation::Show& show) : show_(show) {
-    // A think block that is as good as closed is an empty one. Its last character is the model's.
+    // A block that lacks only its last character, which the model writes, counts as an empty one.
     is_closing_block_ = opening.ends_with("</think");
     if (!is_closing_block_) Add(opening);
   }
@@ -117,8 +117,8 @@ std::string Conversation::Opening() const {
 }
 
 void Conversation::Feed(skein_stream stream, const std::string& text) const {
-  // Some vocabularies write newlines at the very end of a text otherwise than in front of a word, which is where the
-  // next turn will put them. So a letter is encoded with them, and left out.
+  // Some vocabularies encode newlines at the very end of a text in another way than in front of a word, where the next
+  // turn will put them. So a letter is encoded with them, and left out.
   const std::string followed = text + "A";
   const auto encode = [&](const std::string& what) {
     return Read<std::vector<skein_token>>(skein_tokenizer_encode, tokenizer_.get(), what.data(),
@@ -131,7 +131,13 @@ void Conversation::Feed(skein_stream stream, const std::string& text) const {
   } else {
     tokens = encode(text);
   }
-  skein_eval_item item = {stream, tokens.data(), tokens.size(), nullptr, 0, SKEIN_OUTPUT_NONE, SKEIN_OK};
+  skein_eval_item item = {.stream = stream,
+                          .tokens = tokens.data(),
+                          .num_tokens = tokens.size(),
+                          .output = nullptr,
+                          .output_capacity = 0,
+                          .output_kind = SKEIN_OUTPUT_NONE,
+                          .status = SKEIN_OK};
   Call(skein_eval, model_, static_cast<void*>(&item), static_cast<uint32_t>(sizeof(item)), uint32_t{1});
 }
 
@@ -159,7 +165,7 @@ Generation Conversation::Answer(const Exchange& exchange, const Show& show) {
   Stream behind = Fork(exchange.before);
   if (was_said) Feed(behind.get(), spoken);
   stream_ = std::move(behind);
-  // What the exchange did not read is still to be read, also if an earlier try had read it.
+  // A message that the exchange did not read is still to be read, also if an earlier try had read it.
   const Message& first = exchange.messages.front();
   if (first.role == kSystem && first.text == system_) system_is_due_ = !was_said;
   return generation;

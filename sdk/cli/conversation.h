@@ -1,9 +1,8 @@
-// A conversation with a model on streams of the C ABI: turns in the text that the model was trained on, whatever was
-// generated on the way.
+// A conversation with a model on streams of the C ABI. The turns are in the text that the model was trained on.
 //
-// The stream of the conversation always stands behind a whole turn. An answer is generated on a fork of it, and then
-// the exchange is read, as clean text, by the stream itself: of what the model wrote on the fork (stop strings,
-// thoughts, white space) nothing remains that the template does not have.
+// The stream of the conversation always stands behind a whole turn. An answer is generated on a fork of it. Then the
+// stream itself reads the exchange as clean text. So it keeps nothing from the fork that the template does not have: no
+// stop strings, thoughts or white space.
 #ifndef SKEIN_CLI_CONVERSATION_H_
 #define SKEIN_CLI_CONVERSATION_H_
 
@@ -21,25 +20,25 @@
 
 namespace skein::cli {
 
-// Everything throws Failure, and then the conversation is what it was.
+// Every call may throw Failure, and leaves the conversation as it was then.
 class Conversation {
  public:
-  // Takes piece after piece of an answer as it is to be shown: without white space at its ends, and without an empty
-  // think block.
+  // Takes the answer in pieces, as they are to be shown: without white space at the ends of the answer, and without an
+  // empty think block.
   using Show = std::function<void(std::string_view)>;
 
   // With the options --system, --template, --think and those of WithSamplingOptions. `model` and `runtime` must outlive
-  // it. Throws UsageError for what these options cannot mean, Failure if the model has no tokenizer or no template.
+  // it. Throws UsageError if the options contradict each other, Failure if the model has no tokenizer or no template.
   Conversation(const Arguments& arguments, skein_runtime runtime, skein_model model);
 
-  // Has the model answer `text`; Ctrl-C (an InterruptGuard) ends the answer. What was said until then is the model's
-  // turn. If nothing was said, neither turn counts.
+  // Has the model answer `text`. Ctrl-C (an InterruptGuard) ends the answer. The text until then is the model's turn.
+  // If there is none, neither turn counts.
   Generation Say(const std::string& text, const Show& show);
 
   // Answers the last message once more, with another seed. Throws Failure if there is none.
   Generation Retry(const Show& show);
 
-  // Back to the start. What SetSystem said last holds again.
+  // Goes back to the start. The last text of SetSystem holds again.
   void Reset();
 
   // A system message in front of the next message, and after each Reset; "": none.
@@ -48,7 +47,7 @@ class Conversation {
   // "on", "off", "none".
   void SetThinking(const std::string& thinking);
 
-  // Writes the state of the conversation to a file, whole or not at all, or goes on from one.
+  // Writes the state of the conversation to a file, whole or not at all; goes on from such a file.
   void Save(const std::string& path) const;
   void Load(const std::string& path);
 
@@ -67,12 +66,12 @@ class Conversation {
     int64_t num_retries = 0;
   };
 
-  // The exchange's messages answered, and read by the stream.
+  // Answers the messages of the exchange, and has the stream read them with the answer.
   Generation Answer(const Exchange& exchange, const Show& show);
   // `messages` as the C ABI takes them; refers to them.
   static std::vector<skein_chat_message> View(const std::vector<Message>& messages);
   std::string Render(const std::vector<Message>& messages, const CallOptions& options) const;
-  // What the template writes at the start of an answer, such as the start of a think block.
+  // The text that the template writes at the start of an answer, such as the start of a think block.
   std::string Opening() const;
   void Feed(skein_stream stream, const std::string& text) const;
 

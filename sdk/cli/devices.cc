@@ -1,4 +1,4 @@
-// skein devices: what can run a model here.
+// skein devices: the devices that can run a model here.
 #include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -55,7 +55,7 @@ std::string TakeLog(skein_runtime runtime) {
   }
 }
 
-// A device tells of its kernels in the log, when the first model is loaded to it; a made-up one of two heads will do.
+// A device lists its kernels in the log when the first model is loaded to it. A made-up model of two heads will do.
 int ListKernels(const Arguments& arguments) {
   if (arguments.Has("json")) throw UsageError("devices: --kernels is text; it cannot be had with --json");
   const Runtime runtime = MakeRuntime(arguments);

@@ -86,7 +86,7 @@ double Generation::DecodeRate() const {
 }
 
 Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show) {
-  constexpr int64_t kWaitMs = 100;  // how long Ctrl-C may go unnoticed
+  constexpr int64_t kWaitMs = 100;  // Ctrl-C is noticed after this time at the latest
   Generation generation;
   std::vector<skein_event> events(64);
   std::string text(65536, '\0');

@@ -1,4 +1,4 @@
-// What the commands that generate text share: the options of sampling, and a request run to its end.
+// The common part of the commands that generate text: the options of sampling, and a request run to its end.
 #ifndef SKEIN_CLI_GENERATE_H_
 #define SKEIN_CLI_GENERATE_H_
 
@@ -17,13 +17,13 @@ namespace skein::cli {
 // `own` followed by -n, --temp and the other options of sampling, and --stop.
 std::vector<Option> WithSamplingOptions(std::vector<Option> own);
 
-// What these say, as options of a request. Throws UsageError.
+// The values of these, as options of a request. Throws UsageError.
 CallOptions SamplingOptions(const Arguments& arguments);
 
 // Adds the texts of --stop. Throws Failure.
 void AddStops(const Arguments& arguments, skein_request request);
 
-// What came out of a request.
+// The result of a request.
 struct Generation {
   std::string text;
   std::vector<skein_token> tokens;
@@ -36,8 +36,8 @@ struct Generation {
   double DecodeRate() const;
 };
 
-// Submits `request` and takes its events from `queue`, which has no others, until it has ended. Each piece of text goes
-// to `show`, if there is one, as it comes. When Interrupted(), the request is cancelled. Throws Failure.
+// Submits `request`, and takes its events from `queue` until it has ended. The queue has no other requests. `show`, if
+// there is one, gets each piece of text as it comes. When Interrupted(), the request is cancelled. Throws Failure.
 Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show);
 
 }  // namespace skein::cli

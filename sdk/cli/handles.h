@@ -19,14 +19,14 @@ class Failure : public std::runtime_error {
       : std::runtime_error(error.message_bytes > 0 ? error.message : skein_status_name(error.code)),
         code_(error.code) {}
 
-  // What the library returned; SKEIN_UNKNOWN for the tool's own failures.
+  // The code that the library returned; SKEIN_UNKNOWN for the tool's own failures.
   skein_status code() const { return code_; }
 
  private:
   skein_status code_ = SKEIN_UNKNOWN;
 };
 
-// Owns one handle. The deleter's result is of no use: releasing a live handle cannot fail.
+// Owns one handle. The result of the deleter is ignored: releasing a live handle cannot fail.
 template <auto kRelease>
 struct Release {
   template <typename Handle>
@@ -57,8 +57,8 @@ Owner Make(Function* function, Arguments... arguments) {
   return Owner(handle);
 }
 
-// Calls a function whose last arguments are a buffer, its capacity and its size; gives what it wrote.
-// It is called again with more room when the first did not suffice.
+// Calls a function whose last arguments are a buffer, its capacity and its size, and gives the content of the buffer.
+// If the room does not suffice, calls it again with more.
 template <typename Container, typename Function, typename... Arguments>
 Container Read(Function* function, Arguments... arguments) {
   Container content(4096, typename Container::value_type());

@@ -1,4 +1,4 @@
-// skein inspect: what a model file says about itself.
+// skein inspect: describes a model file.
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>

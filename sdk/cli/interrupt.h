@@ -1,4 +1,4 @@
-// Ctrl-C as a question that the tool asks when it is ready, instead of its end.
+// Ctrl-C as a question that the tool asks when it is ready. Otherwise Ctrl-C ends the process.
 #ifndef SKEIN_CLI_INTERRUPT_H_
 #define SKEIN_CLI_INTERRUPT_H_
 
@@ -8,7 +8,7 @@ namespace skein::cli {
 
 enum class SecondInterrupt { kEndsTheProcess, kCounts };
 
-// While it lives, Ctrl-C sets what Interrupted() says; a second one ends the process as usual, or just counts as the
+// While it lives, Ctrl-C makes Interrupted() true. A second Ctrl-C ends the process as usual, or just counts as the
 // first. System calls that wait return with EINTR. One at a time.
 class InterruptGuard {
  public:
@@ -22,7 +22,7 @@ class InterruptGuard {
   struct sigaction before_ = {};
 };
 
-// Whether Ctrl-C was pressed since the last guard was made, or since TakeInterrupt said so.
+// Whether Ctrl-C was pressed since the last guard was made, or since TakeInterrupt returned true.
 bool Interrupted();
 // The same, and forgets it.
 bool TakeInterrupt();

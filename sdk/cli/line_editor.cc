@@ -26,8 +26,8 @@ constexpr char kContinuationPrompt[] = "… ";
 constexpr int kHistoryLines = 1000;
 constexpr wchar_t kControlC = 3;
 
-// The editor needs to know where characters begin and end. Where the user's locale does not say UTF-8, it is so all the
-// same: models read and write nothing else.
+// The editor needs to know where characters begin and end. UTF-8 is set where the user's locale has another encoding:
+// models read and write nothing else.
 void UseUtf8() {
   std::setlocale(LC_CTYPE, "");
   if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
@@ -70,8 +70,7 @@ class LineEditor::Terminal {
     const InterruptGuard guard(SecondInterrupt::kCounts);
     prompt_ = prompt;
     interrupted_ = false;
-    // The editor takes the terminal over after it has shown the prompt; who types as fast as that must not be in
-    // between.
+    // By itself the editor takes the terminal over after it has shown the prompt. Keys typed in between would miss it.
     el_set(editor_, EL_PREP_TERM, 1);
     int size = 0;
     const char* text = el_gets(editor_, &size);
@@ -125,8 +124,8 @@ class LineEditor::Terminal {
     }
   }
 
-  // Waits until there is something to read. False: an interrupt came, before the call or during it. The signal is let
-  // in only while it waits, so that none can come between looking for it and waiting.
+  // Waits until there is something to read. False: an interrupt came, before the call or during it. The signal can come
+  // only during the wait, so that none comes between the look for it and the wait.
   static bool AwaitKey() {
     sigset_t interrupt;
     sigset_t before;
@@ -153,7 +152,7 @@ class LineEditor::Terminal {
   History* history_ = nullptr;
   const char* prompt_ = "";
   bool interrupted_ = false;
-  std::string dropped_;  // what was typed when interrupted_
+  std::string dropped_;  // the text typed until interrupted_
 };
 
 LineEditor::LineEditor(std::string history) {
@@ -181,7 +180,7 @@ LineEditor::Result LineEditor::Read(std::string* message) {
     result = ReadLine(kContinuationPrompt, &line);
   }
   *message += line;
-  // The input may end where a line says that another follows: what is there is a message.
+  // The input may end although a line says that another follows. The text until then is a message.
   return result == Result::kEnd && !message->empty() ? Result::kMessage : result;
 }
 

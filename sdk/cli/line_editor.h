@@ -12,12 +12,12 @@ class LineEditor {
  public:
   enum class Result {
     kMessage,
-    kInterrupted,  // Ctrl-C: the message is what was typed until then, to be dropped
+    kInterrupted,  // Ctrl-C: the message is the text typed until then, to be dropped
     kEnd,          // Ctrl-D on an empty line, or the end of the input
   };
 
-  // `history` is the file that lines are kept in from one run to the next; "": none. Its folder is made if need be. A
-  // file that cannot be read or written is no failure: there is no history then.
+  // `history` is the file that keeps lines from one run to the next; "": none. Its folder is made if it is missing. If
+  // the file cannot be read or written, there is no history, which is no failure.
   explicit LineEditor(std::string history);
   ~LineEditor();  // writes the history
   LineEditor(const LineEditor&) = delete;

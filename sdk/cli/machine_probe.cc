@@ -18,10 +18,10 @@
 namespace skein::cli {
 namespace {
 
-constexpr size_t kWords = (size_t{256} << 20) / sizeof(uint64_t);  // more than a share of the usual caches
+constexpr size_t kWords = (size_t{256} << 20) / sizeof(uint64_t);  // more than the caches hold
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLineWords = 64 / sizeof(uint64_t);
-// Some processors read faster where lines are asked for this far ahead, and three times as far.
+// Some processors read faster if lines are asked for this far ahead, and once more three times as far.
 constexpr size_t kAheadWords = 1024 / sizeof(uint64_t);
 constexpr int kPasses = 3;
 
@@ -47,12 +47,11 @@ double BestSeconds(uint32_t num_threads, Work work) {
   return best;
 }
 
-// A loop that does nothing but one instruction, several times over with an accumulator each, so that none waits for the
-// one before.
+// A loop of one instruction, repeated with an accumulator each, so that none waits for the one before.
 struct Loop {
   Arithmetic arithmetic;
   double operations;  // of one turn
-  bool (*can_run)();  // asks the system for what it needs, too
+  bool (*can_run)();  // also asks the system for the permission that it needs
   void (*run)(uint64_t num_turns);
 };
 

@@ -1,5 +1,5 @@
-// What the machine could do at best, measured: reads from memory, and arithmetic in registers. Other work on the
-// machine changes both from second to second, so measure beside what is to be compared with them.
+// Measures the best that the machine can do: reads from memory, and arithmetic in registers. Other work on the machine
+// changes both from second to second, so take the measurements between those that are to be compared with them.
 #ifndef SKEIN_CLI_MACHINE_PROBE_H_
 #define SKEIN_CLI_MACHINE_PROBE_H_
 
@@ -32,8 +32,8 @@ class MachineProbe {
   // Bytes per second that the threads read together from memory, in huge pages where the system has them, as the
   // backends' weights are: the best of three passes each; about 60 ms.
   struct Bandwidth {
-    double plain;  // fetching ahead is left to the processor, as most measurements of bandwidth do
-    double best;   // or asked for, if that is faster: a twentieth to a sixth on some processors
+    double plain;  // the processor alone fetches ahead; so do most measurements of bandwidth
+    double best;   // the better of that and of lines asked for: a twentieth to a sixth more on some processors
   };
   Bandwidth ReadBandwidth();
 

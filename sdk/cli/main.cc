@@ -1,4 +1,4 @@
-// `skein`: finds the command, runs it, and turns what it throws into messages and exit codes: 0 ok, 1 failed, 2 wrong
+// `skein`: finds the command, runs it, and turns exceptions into messages and exit codes: 0 ok, 1 failed, 2 wrong
 // usage.
 #include <csignal>
 #include <exception>

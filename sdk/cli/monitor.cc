@@ -45,7 +45,7 @@ void Monitor::Watch() {
   bool stopping = false;
   while (!stopping) {
     {
-      // Waiting comes first: short work draws no bar.
+      // The wait comes first, so that short work draws no bar.
       std::unique_lock<std::mutex> lock(mutex_);
       stopping = stopping_changed_.wait_for(lock, kPeriod, [this] { return stopping_; });
     }

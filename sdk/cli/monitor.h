@@ -1,4 +1,4 @@
-// What the tool tells on stderr while the library works: log lines, and a progress bar if stderr is a terminal.
+// Tells on stderr about the work of the library: log lines, and a progress bar if stderr is a terminal.
 #ifndef SKEIN_CLI_MONITOR_H_
 #define SKEIN_CLI_MONITOR_H_
 
@@ -12,8 +12,8 @@ namespace skein::cli {
 
 enum class LogLines { kWarnings, kAll };
 
-// Watches a runtime from a thread of its own until it is destroyed; the last log lines are printed then. The runtime
-// must outlive it.
+// Watches a runtime from a thread of its own until the Monitor is destroyed, and prints the last log lines then. The
+// runtime must outlive the Monitor.
 class Monitor {
  public:
   Monitor(skein_runtime runtime, LogLines lines);

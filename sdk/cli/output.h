@@ -9,7 +9,7 @@
 
 namespace skein::cli {
 
-// Nobody reads stdout any more (`skein run … | head`): the tool ends quietly with exit code 1.
+// Stdout has no reader any more (`skein run … | head`): the tool ends quietly with exit code 1.
 class OutputClosed : public std::exception {
  public:
   const char* what() const noexcept override { return "standard output is closed"; }
@@ -30,7 +30,7 @@ class DataWriter {
   void Write(std::string_view bytes);
   // Raw little-endian float32, as the machine has them.
   void Write(std::span<const float> values);
-  // Reports what the file system found out late. Call it after the last Write; nothing may follow.
+  // Reports failures that the file system found late. Call it after the last Write; nothing may follow.
   void Close();
 
  private:

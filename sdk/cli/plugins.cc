@@ -1,5 +1,5 @@
-// skein plugins: which plugins were found, which were refused and why. --probe loads one in a helper process, so that a
-// plugin that crashes, hangs or ends the process harms nobody.
+// skein plugins: the plugins that were found, and those that were refused, with the reason. --probe loads one in a
+// helper process, so that a plugin that crashes, hangs or ends its process does no harm.
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
@@ -158,7 +158,7 @@ pid_t StartHelper(const std::string& path, const Pipe& pipe) {
   return process;
 }
 
-// What comes out of the pipe until its end; nothing if kProbeTime passes first.
+// The bytes of the pipe until its end; nothing if kProbeTime passes first.
 std::optional<std::string> ReadAnswer(int descriptor) {
   const auto deadline = std::chrono::steady_clock::now() + kProbeTime;
   std::string answer;

@@ -80,7 +80,7 @@ int Run(const Arguments& arguments) {
     if (!json) writer.Write(piece);
   });
 
-  // Stdout gets the text and nothing else, unless somebody looks at it.
+  // Stdout gets the text and nothing else, unless it is a terminal.
   if (json) {
     writer.Write(ToJson(prompt, generation));
   } else if (isatty(STDOUT_FILENO) == 1) {

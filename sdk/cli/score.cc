@@ -1,4 +1,4 @@
-// skein score: how well a model predicts a text: log-likelihood, perplexity, bits per byte.
+// skein score: a model's prediction of a text: log-likelihood, perplexity, bits per byte.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace {
 
 constexpr uint64_t kDefaultChunk = 256;
 
-// What is to be scored.
+// The text to be scored.
 struct Text {
   std::string where;
   std::vector<skein_token> tokens;
@@ -60,7 +60,7 @@ double LogProbability(std::span<const float> logits, skein_token token) {
   return logits[token] - largest - std::log(sum);
 }
 
-// Feeds sequences to one stream and adds up what the model thought of them.
+// Feeds sequences to one stream, and adds up their log-likelihoods.
 class Scorer {
  public:
   Scorer(const Model& model, uint64_t chunk)
@@ -95,7 +95,7 @@ class Scorer {
   }
 
  private:
-  // Those that are fed are checked by the library; the last of a sequence is not fed.
+  // The library checks the tokens that are fed. The last token of a sequence is not fed.
   void CheckToken(skein_token token) const {
     if (token < vocab_size_) return;
     throw Failure("token " + std::to_string(token) + ": expected an id below the vocabulary's size " +
@@ -109,8 +109,8 @@ class Scorer {
   std::vector<float> rows_;
 };
 
-// The token that is fed before the first, which it lets the model predict: the end of text, id 0 in the published
-// vocabularies, as in the evaluations of the models' author. A vocabulary in which id 0 is a text has none.
+// The token that is fed before the first, so that the model predicts the first: the end of text, id 0 in the published
+// vocabularies. The evaluations of the models' author do the same. A vocabulary in which id 0 is a text has none.
 std::optional<skein_token> Prefix(const Arguments& arguments, const skein_model_info& info) {
   if (arguments.Has("no-prefix") || info.end_token == SKEIN_NO_TOKEN) return std::nullopt;
   return info.end_token;

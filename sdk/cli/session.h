@@ -1,4 +1,5 @@
-// What the commands share: the options that most of them take, and a runtime, model or tokenizer made from them.
+// The common part of the commands: the options that most of them take, and a runtime, model or tokenizer made from
+// them.
 #ifndef SKEIN_CLI_SESSION_H_
 #define SKEIN_CLI_SESSION_H_
 

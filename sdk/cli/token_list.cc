@@ -19,7 +19,7 @@ std::string Quoted(char c) {
 }  // namespace
 
 std::vector<skein_token> ParseTokens(std::string_view text, const std::string& where) {
-  enum class After { kNothing, kId, kComma };  // what stands before the next id, white space apart
+  enum class After { kNothing, kId, kComma };  // the last thing before the next id, but for white space
   std::vector<skein_token> tokens;
   After after = After::kNothing;
   bool in_array = false;

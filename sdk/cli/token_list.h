@@ -11,7 +11,7 @@
 namespace skein::cli {
 
 // Reads ids separated by commas or white space, bare or as JSON arrays; several arrays are joined. Throws Failure that
-// says at which byte of `where` something else was found. Whether an id is in a vocabulary is not checked here.
+// names the byte of `where` at which something else was found. Does not check that an id is in a vocabulary.
 std::vector<skein_token> ParseTokens(std::string_view text, const std::string& where);
 
 // One JSON array without spaces, such as [1,2,3].

@@ -1,5 +1,5 @@
 # Toolchain: builds for 64-bit ARM on another machine, with Debian's cross compiler and the libraries that `./dev arm64`
-# unpacks; what is built runs under QEMU.
+# unpacks. The programs run under QEMU.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

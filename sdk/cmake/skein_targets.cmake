@@ -23,7 +23,7 @@ set(SKEIN_PLUGIN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/${SKEIN_PLUGIN_FOLDE
 
 find_program(SKEIN_CCACHE ccache)
 if(SKEIN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # Paths relative to the checkout, so that another clone finds what this one compiled.
+  # Paths relative to the checkout, so that another clone finds the objects that this one compiled.
   set(CMAKE_CXX_COMPILER_LAUNCHER
     ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${SKEIN_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
@@ -39,11 +39,21 @@ if(SKEIN_SANITIZE)
   target_link_options(skein_build_flags INTERFACE -fsanitize=${SKEIN_SANITIZE})
 endif()
 
-# The public headers alone: what plugins and hosts compile against.
+# The public headers alone, for plugins and hosts to compile against.
 add_library(skein_headers INTERFACE)
 add_library(skein::headers ALIAS skein_headers)
 target_include_directories(skein_headers INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/sdk/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+# skein_count_lines(TARGET): with SKEIN_COVERAGE, the lines of the target count how often they run. Not optimised, so that
+# each line has its own count; atomic, since several threads run them.
+option(SKEIN_COVERAGE "Count the lines of sdk/src that run; see ./dev coverage" OFF)
+function(skein_count_lines target)
+  if(SKEIN_COVERAGE)
+    target_compile_options(${target} PRIVATE --coverage -fprofile-update=atomic -O0)
+    target_link_options(${target} PUBLIC --coverage)
+  endif()
+endfunction()
 
 # skein_library(NAME SOURCES ... [PUBLIC ...] [PRIVATE ...]): one folder of sdk/src, linked into libskein and its tests.
 function(skein_library name)
@@ -51,6 +61,7 @@ function(skein_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/sdk/src)
   target_link_libraries(${name} PUBLIC skein_headers ${ARG_PUBLIC} PRIVATE skein_build_flags ${ARG_PRIVATE})
+  skein_count_lines(${name})
 endfunction()
 
 # skein_plugin(KIND-ID SOURCES ... [PRIVATE ...]): a plugin, KIND-ID.so in the plugin folder. It exports
@@ -85,6 +96,7 @@ function(skein_test name)
     ${PROJECT_SOURCE_DIR}/backends ${PROJECT_SOURCE_DIR}/plugins)
   target_link_libraries(${name} PRIVATE skein_headers skein_build_flags ${ARG_LIBS} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  skein_count_lines(${name})
   get_property(plugins GLOBAL PROPERTY SKEIN_PLUGIN_TARGETS)
   if(plugins)
     add_dependencies(${name} ${plugins})

@@ -55,9 +55,9 @@ SKEIN_EXTERN_C_BEGIN
 #define SKEIN_ROLE_V4_BONUS 39          // att.time_first [A]; RWKV-4
 // RWKV-5, and the bonus of RWKV-6
 #define SKEIN_ROLE_V5_DECAY 40  // att.time_decay, [H] in 5.0 and 5.1, [H, N] in 5.2: factor exp(-exp(d)) on key i
-#define SKEIN_ROLE_V5_BONUS \
-  41  // 5.0: att.time_first [H], whose exp is the bonus; 5.1: att.time_faaaa [H], the bonus
-      // itself; 5.2 and RWKV-6: att.time_faaaa [H, N]
+// 5.0: att.time_first [H], whose exp is the bonus; 5.1: att.time_faaaa [H], the bonus itself; 5.2 and RWKV-6:
+// att.time_faaaa [H, N]
+#define SKEIN_ROLE_V5_BONUS 41
 // RWKV-6. Mixes are the share of the token before, as in RWKV-7: x + (x' - x) * mix.
 #define SKEIN_ROLE_V6_MIX_X 42          // att.time_maa_x [C]
 #define SKEIN_ROLE_V6_MIX_W 43          // att.time_maa_w
@@ -293,10 +293,9 @@ typedef struct skein_backend_table {
                           skein_message* message);
 
   // Runs a step. Its own code is for the step as a whole (the written slots are undefined then); each entry has its own
-  // status.
-  // `*fence` NULL: done. Else inputs and outputs stay valid and untouched, and read slots unwritten, until the fence is
-  // done; steps of a segment complete in order and may be enqueued behind an unfinished one. `fence` itself may not be
-  // NULL.
+  // status. `*fence` NULL: done. Else inputs and outputs stay valid and untouched, and read slots unwritten, until the
+  // fence is done; steps of a segment complete in order and may be enqueued behind an unfinished one. `fence` itself
+  // may not be NULL.
   int32_t (*step)(void* segment, const skein_step* step, void** fence, skein_message* message);
 
   // Members below may be NULL in a backend whose steps are done when they return.

@@ -26,9 +26,9 @@ typedef struct skein_chat_message {
 // Renders messages with the model's template: each a turn with its end, and then, unless the last is the assistant's,
 // the opening of the assistant's turn. `messages` is an array of `count` structs of `message_size` bytes each.
 // `options` (kind SKEIN_OPTIONS_CHAT) may be NULL.
-//   template  str  name of the template; "": the model's
-//   think     str  "on": the answer begins with a think block; "off": with an empty one, so that the model answers at
-//                  once; "none": no block is opened; "": as the template has it
+//   template  str  ""  name of the template; "": the model's
+//   think     str  ""  "on": the answer begins with a think block; "off": with an empty one, so that the model answers
+//                      at once; "none": no block is opened; "": as the template has it
 // The text goes to (buffer, capacity, size) by the rules of base.h. FAILED_PRECONDITION: the model has no template and
 // none is named. INVALID_ARGUMENT: no such template or role, or a text that is not UTF-8.
 SKEIN_API skein_status skein_model_chat_prompt(skein_model model, const void* messages, uint32_t message_size,

@@ -13,22 +13,24 @@ SKEIN_EXTERN_C_BEGIN
 // file: "synthetic:SHAPE" makes up the weights of an RWKV-7 model, to measure speed and memory; SHAPE is 0.1B,
 // 0.4B, 1.5B, 2.9B or 7.2B, or dimensions such as "C=960,L=4,F=3000,N=64,V=65536". `options` (kind SKEIN_OPTIONS_MODEL)
 // may be NULL.
-//   device     str  device name, or a split by layers "cpu=0-11,reference=12-23"; "": the best device
-//   type       str  "auto": the type that a package was converted to by name, else the file's values in float32
-//                   arithmetic; "f32"; "f16": weights rounded to f16, float32 arithmetic; "bf16": weights and
-//                   activations of the matrix products rounded to bf16; "q8", "q4": weights in 8 or 4 bits with a scale
-//                   for every 128 or 64 of a row, activations in 8 bits where the device computes so, else float32;
-//                   low-rank factors and, under q4, the embedding in 8 bits; rows too short for groups in 16. What a
-//                   device does not offer is refused
-//   tokenizer  str  vocabulary file, or "bytes"; "": the one in the package, else none
-//   mmap       i64  1: map the file; 0: read it (a mapped file that someone truncates kills its readers)
-//   lora       str  adapters to merge into the weights: FILE or FILE:SCALE, one a line. The low-rank product B A is
-//                   added times SCALE (alpha / rank of the training; 1 if none is given); a file with init_lora_A and
-//                   init_lora_B subtracts instead (PiSSA); any other tensor replaces the model's own
-//   state      str  file with a tuned initial state (`time_state` tensors) that streams start from; "": the one in the
-//                   file, else zero
-//   max_streams i64 streams with a state on the device at a time
-//   max_batch_tokens i64  tokens in one step
+// Each row gives a key, its type, its default and its meaning.
+//   device     str  ""      device name, or a split by layers "cpu=0-11,reference=12-23"; "": the best device
+//   type       str  "auto"  "auto": the type that a package was converted to by name, else the file's values in float32
+//                           arithmetic; "f32"; "f16": weights rounded to f16, float32 arithmetic; "bf16": weights and
+//                           activations of the matrix products rounded to bf16; "q8", "q4": weights in 8 or 4 bits with
+//                           a scale for every 128 or 64 of a row, activations in 8 bits where the device computes so,
+//                           else float32; low-rank factors and, under q4, the embedding in 8 bits; rows too short for
+//                           groups in 16 bits. A type that a device does not offer is refused
+//   tokenizer  str  ""      vocabulary file, or "bytes"; "": the one in the package, else none
+//   mmap       i64  1       1: map the file; 0: read it. If a mapped file is truncated, its readers die with SIGBUS
+//   lora       str  ""      adapters to merge into the weights: FILE or FILE:SCALE, one a line. The low-rank product
+//                           B A is added times SCALE (alpha / rank of the training; 1 if none is given); a file with
+//                           init_lora_A and init_lora_B subtracts instead (PiSSA); any other tensor replaces the
+//                           model's own
+//   state      str  ""      file with a tuned initial state (`time_state` tensors) that streams start from; "": the one
+//                           in the file, else zero
+//   max_streams       i64  64   streams with a state on the device at a time
+//   max_batch_tokens  i64  512  tokens in one step; if it is not set, at least max_streams + 16
 // NOT_FOUND: no such file or device. DATA_LOSS: truncated or corrupt. INVALID_ARGUMENT: no format plugin knows it, or
 // its tensors do not make a model. UNIMPLEMENTED: known, but not supported (generation, type). RESOURCE_EXHAUSTED:
 // memory.
@@ -66,23 +68,28 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
 
 // Converts any readable model file to a .skein package, or, where `out_path` ends in .safetensors, to a checkpoint with
 // the names and shapes of the models' author. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL.
-//   type       str  "auto" (matrices keep their type), "f32", "f16", "bf16", "q8", "q4" (as in skein_model_load; the
-//                   last two in packages only); a type that is named is also what the package is computed with
-//   layout     str  how the matrices of a package lie: "panels" (default), which loading maps, or "rows"
-//   tokenizer  str  vocabulary file to embed, or "bytes"
-//   name, licence, provenance  str  recorded in the manifest
-//   prompt     str  an example prompt, recorded in the manifest
-//   chat_template  str  name of the chat template (chat.h), recorded in the manifest
-//   lora, state  str  as in skein_model_load: merged, and embedded
-//   end_token  i64  the token that ends a text, recorded in the manifest
-//   overwrite  i64  1: replace `out_path` if it exists; 0: ALREADY_EXISTS
+// A key with the default "-" leaves what the input says.
+//   type           str  "auto"    "auto" (matrices keep their type), "f32", "f16", "bf16", "q8", "q4" (as in
+//                                 skein_model_load; the last two in packages only); a type that is named is also what
+//                                 the package is computed with
+//   layout         str  "panels"  how the matrices of a package lie: "panels", which loading maps, or "rows"
+//   tokenizer      str  ""        vocabulary file to embed, or "bytes"; "": the input's
+//   name           str  -         recorded in the manifest
+//   licence        str  -         recorded in the manifest
+//   provenance     str  -         where the weights come from, recorded in the manifest
+//   prompt         str  -         an example prompt, recorded in the manifest
+//   chat_template  str  -         name of the chat template (chat.h), recorded in the manifest
+//   lora           str  ""        as in skein_model_load; merged
+//   state          str  ""        as in skein_model_load; embedded
+//   end_token      i64  -         the token that ends a text, recorded in the manifest
+//   overwrite      i64  0         1: replace `out_path` if it exists; 0: ALREADY_EXISTS
 // The package appears whole or not at all: it is written beside `out_path` and renamed.
 SKEIN_API skein_status skein_model_convert(skein_runtime runtime, const char* in_path, const char* out_path,
                                            skein_options options, skein_error* error);
 
 // Describes a model file without loading it on a device. `options` (kind SKEIN_OPTIONS_DESCRIBE) may be NULL.
-//   format  str  "text" or "json"
-//   verify  i64  1: read all data and compare the checksums; DATA_LOSS names the first tensor that differs
+//   format  str  "text"  "text" or "json"
+//   verify  i64  0       1: read all data and compare the checksums; DATA_LOSS names the first tensor that differs
 // The text goes to (buffer, capacity, size) by the rules of base.h.
 SKEIN_API skein_status skein_model_describe(skein_runtime runtime, const char* path, skein_options options,
                                             char* buffer, uint64_t capacity, uint64_t* size, skein_error* error);

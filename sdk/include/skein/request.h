@@ -106,21 +106,21 @@ SKEIN_API skein_status skein_request_set_prompt(skein_request request, const cha
 SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, const skein_token* tokens,
                                                        uint64_t num_tokens, skein_error* error);
 
-// Sets sampling and limits from options of kind SKEIN_OPTIONS_REQUEST. What is not set is as the model's manifest says,
-// else as below. Order of the sampler: penalties and bias; top-k, top-p and min-p on the untempered distribution;
-// temperature; draw.
-//   max_tokens         i64  tokens to generate at most                                           256
-//   temperature        f64  0: greedy                                                            1.0
-//   top_k              i64  keep the k most probable; 0: off                                     0
-//   top_p              f64  keep the smallest set with at least this mass; 1: off                0.85
-//   min_p              f64  keep what has this share of the most probable; 0: off                0
-//   presence_penalty   f64  subtracted once from every token generated before                    0
-//   frequency_penalty  f64  subtracted per (decayed) occurrence                                  0
-//   penalty_decay      f64  factor on all occurrences, per token                                 0.996
-//   seed               i64  of the random numbers: same seed, same tokens                        0
-//   sample_index       i64  i for the i-th of several samples with one seed                      0
-//   stop_at_end        i64  1: the end-of-text token stops; 0: a token like any other            1
-//   window             i64  tokens not acknowledged at which the request waits; 0: polling does  0
+// Sets sampling and limits from options of kind SKEIN_OPTIONS_REQUEST. A key that is not set has the value in the
+// model's manifest, if there is one, else the default below. Order of the sampler: penalties and bias; top-k, top-p and
+// min-p on the untempered distribution; temperature; draw.
+//   max_tokens         i64  256    tokens to generate at most
+//   temperature        f64  1      0: greedy
+//   top_k              i64  0      keep the k most probable; 0: off
+//   top_p              f64  0.85   keep the smallest set with at least this mass; 1: off
+//   min_p              f64  0      keep tokens with at least this share of the most probable one's probability; 0: off
+//   presence_penalty   f64  0      subtracted once from the logit of every token generated before
+//   frequency_penalty  f64  0      subtracted per (decayed) occurrence
+//   penalty_decay      f64  0.996  factor on all occurrences, per token
+//   seed               i64  0      of the random numbers: same seed, same tokens
+//   sample_index       i64  0      i for the i-th of several samples with one seed; a stream keeps its last request's
+//   stop_at_end        i64  1      1: the end-of-text token stops; 0: a token like any other
+//   window             i64  0      tokens not acknowledged at which the request waits; 0: polling acknowledges
 SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);
 
 // Adds a stop string (found across token borders) or a stop token. INVALID_ARGUMENT: empty text, or no such token.

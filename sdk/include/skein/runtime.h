@@ -10,9 +10,9 @@
 SKEIN_EXTERN_C_BEGIN
 
 // Makes a runtime and loads the plugins it finds. `options` (kind SKEIN_OPTIONS_RUNTIME) may be NULL.
-//   threads      i64  threads that compute, the caller's own included; 0: one per core this process may use
-//   plugin_path  str  folders searched before all others, separated by ':'
-//   search       i64  1: search the folders; 0: load nothing but what skein_runtime_load_plugin names
+//   threads      i64  0   threads that compute, the caller's own included; 0: one per core this process may use
+//   plugin_path  str  ""  folders searched before all others, separated by ':'
+//   search       i64  1   1: search the folders; 0: load nothing but what skein_runtime_load_plugin names
 // Folders, in order: `plugin_path`, the environment's SKEIN_PLUGIN_PATH, `skein/plugins-1` beside the loaded libskein.
 // The current directory is never searched. Of two plugins with one id the first found is used.
 // A plugin that does not fit is refused with a reason (see skein_runtime_plugin_info) and harms nobody.

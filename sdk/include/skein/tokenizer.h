@@ -10,7 +10,7 @@ SKEIN_EXTERN_C_BEGIN
 
 // Loads a vocabulary file with the tokenizer plugin that recognises it; `path` "bytes" needs no file (id = byte value).
 // `options` (kind SKEIN_OPTIONS_TOKENIZER) may be NULL.
-//   kind  str  plugin to use: "world", "bpe", "bytes"; "": by content
+//   kind  str  ""  plugin to use: "world", "bpe", "bytes"; "": by content
 // NOT_FOUND: no such file. INVALID_ARGUMENT: no tokenizer plugin recognises it. DATA_LOSS: it is damaged; says the
 // line.
 SKEIN_API skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein_options options,

@@ -9,8 +9,9 @@
 #include "abi/option_argument.h"
 #include "serving/conversation.h"
 
-using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
-using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+namespace skein::abi {
+
+extern "C" {
 
 namespace {
 
@@ -39,25 +40,29 @@ absl::StatusOr<std::vector<ChatMessage>> CopyMessages(const void* messages, uint
 
 }  // namespace
 
-skein_status skein_model_chat_prompt(skein_model model, const void* messages, uint32_t message_size, uint32_t count,
-                                     skein_options options, char* buffer, uint64_t capacity, uint64_t* size,
-                                     skein_error* error) {
+SKEIN_API skein_status skein_model_chat_prompt(skein_model model, const void* messages, uint32_t message_size,
+                                               uint32_t count, skein_options options, char* buffer, uint64_t capacity,
+                                               uint64_t* size, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(model));
     SKEIN_RETURN_IF_ERROR(CheckPointer(size, "size"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_CHAT));
     SKEIN_ASSIGN_OR_RETURN(const std::vector<ChatMessage> copied, CopyMessages(messages, message_size, count));
-    SKEIN_ASSIGN_OR_RETURN(const std::string text, ChatPrompt(*object, copied, values.get()));
+    SKEIN_ASSIGN_OR_RETURN(const std::string text, ChatPrompt(*object, copied, *values));
     return CopyToBuffer(text, buffer, capacity, size);
   });
 }
 
-skein_status skein_request_set_chat(skein_request request, const void* messages, uint32_t message_size, uint32_t count,
-                                    skein_options options, skein_error* error) {
+SKEIN_API skein_status skein_request_set_chat(skein_request request, const void* messages, uint32_t message_size,
+                                              uint32_t count, skein_options options, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_CHAT));
     SKEIN_ASSIGN_OR_RETURN(const std::vector<ChatMessage> copied, CopyMessages(messages, message_size, count));
-    return SetChat(*object, copied, values.get());
+    return SetChat(*object, copied, *values);
   });
 }
+
+}  // extern "C"
+
+}  // namespace skein::abi

@@ -65,7 +65,7 @@ class HandleTable {
   uint32_t num_entries_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// Which C++ object is behind a handle type, and its kind.
+// The C++ object behind a handle type, and its kind.
 template <typename Handle>
 struct HandleTraits;
 #define SKEIN_HANDLE(handle, object, number, noun) \

@@ -9,28 +9,29 @@
 #include "runtime/model_tools.h"
 #include "serving/conversation.h"
 
-using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
-using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+namespace skein::abi {
 
-skein_status skein_model_load(skein_runtime runtime, const char* path, skein_options options, skein_model* model,
-                              skein_error* error) {
+extern "C" {
+
+SKEIN_API skein_status skein_model_load(skein_runtime runtime, const char* path, skein_options options,
+                                        skein_model* model, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(model, "model"));
     *model = nullptr;
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_MODEL));
-    SKEIN_ASSIGN_OR_RETURN(auto loaded, LoadModel(object, path, values.get()));
+    SKEIN_ASSIGN_OR_RETURN(auto loaded, LoadModel(object, path, *values));
     SKEIN_ASSIGN_OR_RETURN(*model, Wrap<skein_model>(std::move(loaded)));
     return absl::OkStatus();
   });
 }
 
-skein_status skein_model_release(skein_model model, skein_error* error) {
+SKEIN_API skein_status skein_model_release(skein_model model, skein_error* error) {
   return Guard(error, [&] { return Release(model).status(); });
 }
 
-skein_status skein_model_get_info(skein_model model, skein_model_info* info, skein_error* error) {
+SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info* info, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(model));
     const ModelConfig& config = object->config();
@@ -59,25 +60,29 @@ skein_status skein_model_get_info(skein_model model, skein_model_info* info, ske
   });
 }
 
-skein_status skein_model_convert(skein_runtime runtime, const char* in_path, const char* out_path,
-                                 skein_options options, skein_error* error) {
+SKEIN_API skein_status skein_model_convert(skein_runtime runtime, const char* in_path, const char* out_path,
+                                           skein_options options, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(in_path, "in_path"));
     SKEIN_RETURN_IF_ERROR(CheckPointer(out_path, "out_path"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_CONVERT));
-    return ConvertModel(*object, in_path, out_path, values.get());
+    return ConvertModel(*object, in_path, out_path, *values);
   });
 }
 
-skein_status skein_model_describe(skein_runtime runtime, const char* path, skein_options options, char* buffer,
-                                  uint64_t capacity, uint64_t* size, skein_error* error) {
+SKEIN_API skein_status skein_model_describe(skein_runtime runtime, const char* path, skein_options options,
+                                            char* buffer, uint64_t capacity, uint64_t* size, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_RETURN_IF_ERROR(CheckPointer(size, "size"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_DESCRIBE));
-    SKEIN_ASSIGN_OR_RETURN(const std::string text, DescribeModel(*object, path, values.get()));
+    SKEIN_ASSIGN_OR_RETURN(const std::string text, DescribeModel(*object, path, *values));
     return CopyToBuffer(text, buffer, capacity, size);
   });
 }
+
+}  // extern "C"
+
+}  // namespace skein::abi

@@ -8,10 +8,10 @@
 
 namespace skein::abi {
 
-// nullptr for NULL. INVALID_HANDLE; INVALID_ARGUMENT: of another kind than `kind`.
-inline absl::StatusOr<std::shared_ptr<Options>> UnwrapOptions(skein_options options, uint32_t kind) {
-  if (options == nullptr) return std::shared_ptr<Options>();
-  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Options> object, Unwrap(options));
+// Options without values for NULL. INVALID_HANDLE; INVALID_ARGUMENT: of another kind than `kind`.
+inline absl::StatusOr<std::shared_ptr<const Options>> UnwrapOptions(skein_options options, uint32_t kind) {
+  if (options == nullptr) return std::make_shared<const Options>(kind);
+  SKEIN_ASSIGN_OR_RETURN(const std::shared_ptr<const Options> object, Unwrap(options));
   if (object->kind() != kind) {
     return absl::InvalidArgumentError(
         absl::StrCat("options: made for kind ", object->kind(), "; expected kind ", kind));

@@ -15,12 +15,10 @@ absl::Status CheckKind(uint32_t kind) {
 }
 
 }  // namespace
-}  // namespace skein::abi
 
-using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
-using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+extern "C" {
 
-skein_status skein_options_create(uint32_t kind, skein_options* options, skein_error* error) {
+SKEIN_API skein_status skein_options_create(uint32_t kind, skein_options* options, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(options, "options"));
     *options = nullptr;
@@ -30,7 +28,8 @@ skein_status skein_options_create(uint32_t kind, skein_options* options, skein_e
   });
 }
 
-skein_status skein_options_set_i64(skein_options options, const char* key, int64_t value, skein_error* error) {
+SKEIN_API skein_status skein_options_set_i64(skein_options options, const char* key, int64_t value,
+                                             skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(options));
     SKEIN_RETURN_IF_ERROR(CheckPointer(key, "key"));
@@ -38,7 +37,7 @@ skein_status skein_options_set_i64(skein_options options, const char* key, int64
   });
 }
 
-skein_status skein_options_set_f64(skein_options options, const char* key, double value, skein_error* error) {
+SKEIN_API skein_status skein_options_set_f64(skein_options options, const char* key, double value, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(options));
     SKEIN_RETURN_IF_ERROR(CheckPointer(key, "key"));
@@ -46,7 +45,8 @@ skein_status skein_options_set_f64(skein_options options, const char* key, doubl
   });
 }
 
-skein_status skein_options_set_str(skein_options options, const char* key, const char* value, skein_error* error) {
+SKEIN_API skein_status skein_options_set_str(skein_options options, const char* key, const char* value,
+                                             skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(options));
     SKEIN_RETURN_IF_ERROR(CheckPointer(key, "key"));
@@ -55,11 +55,11 @@ skein_status skein_options_set_str(skein_options options, const char* key, const
   });
 }
 
-skein_status skein_options_release(skein_options options, skein_error* error) {
+SKEIN_API skein_status skein_options_release(skein_options options, skein_error* error) {
   return Guard(error, [&] { return Release(options).status(); });
 }
 
-skein_status skein_options_key_count(uint32_t kind, uint32_t* count, skein_error* error) {
+SKEIN_API skein_status skein_options_key_count(uint32_t kind, uint32_t* count, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(count, "count"));
     SKEIN_RETURN_IF_ERROR(CheckKind(kind));
@@ -68,7 +68,8 @@ skein_status skein_options_key_count(uint32_t kind, uint32_t* count, skein_error
   });
 }
 
-skein_status skein_options_key_info(uint32_t kind, uint32_t index, skein_option_info* info, skein_error* error) {
+SKEIN_API skein_status skein_options_key_info(uint32_t kind, uint32_t index, skein_option_info* info,
+                                              skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckKind(kind));
     const absl::Span<const OptionKey> keys = OptionKeys(kind);
@@ -76,12 +77,16 @@ skein_status skein_options_key_info(uint32_t kind, uint32_t index, skein_option_
       return absl::OutOfRangeError(absl::StrCat("options: key ", index, "; there are ", keys.size()));
     }
     skein_option_info filled = {};
-    filled.type = keys[index].type;
-    CopyText(keys[index].name, absl::MakeSpan(filled.key));
-    CopyText(keys[index].default_value, absl::MakeSpan(filled.default_value));
-    CopyText(keys[index].help, absl::MakeSpan(filled.help));
-    filled.min_value = keys[index].min_value;
-    filled.max_value = keys[index].max_value;
+    filled.type = keys[index].type();
+    CopyText(keys[index].name(), absl::MakeSpan(filled.key));
+    CopyText(keys[index].DefaultText(), absl::MakeSpan(filled.default_value));
+    CopyText(keys[index].help(), absl::MakeSpan(filled.help));
+    filled.min_value = keys[index].low();
+    filled.max_value = keys[index].high();
     return FillStruct(filled, info);
   });
 }
+
+}  // extern "C"
+
+}  // namespace skein::abi

@@ -12,10 +12,12 @@
 #include "abi/option_argument.h"
 #include "serving/submit.h"
 
-using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
-using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+namespace skein::abi {
 
-skein_status skein_queue_create(skein_runtime runtime, skein_options options, skein_queue* queue, skein_error* error) {
+extern "C" {
+
+SKEIN_API skein_status skein_queue_create(skein_runtime runtime, skein_options options, skein_queue* queue,
+                                          skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(queue, "queue"));
     *queue = nullptr;
@@ -27,7 +29,7 @@ skein_status skein_queue_create(skein_runtime runtime, skein_options options, sk
   });
 }
 
-skein_status skein_queue_release(skein_queue queue, skein_error* error) {
+SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Release(queue));
     if (object != nullptr) object->Close();
@@ -35,8 +37,9 @@ skein_status skein_queue_release(skein_queue queue, skein_error* error) {
   });
 }
 
-skein_status skein_queue_poll(skein_queue queue, void* events, uint32_t event_size, uint32_t capacity, char* text,
-                              uint64_t text_capacity, uint32_t* count, uint64_t* text_bytes, skein_error* error) {
+SKEIN_API skein_status skein_queue_poll(skein_queue queue, void* events, uint32_t event_size, uint32_t capacity,
+                                        char* text, uint64_t text_capacity, uint32_t* count, uint64_t* text_bytes,
+                                        skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(queue));
     SKEIN_RETURN_IF_ERROR(CheckPointer(count, "count"));
@@ -69,7 +72,7 @@ skein_status skein_queue_poll(skein_queue queue, void* events, uint32_t event_si
   });
 }
 
-skein_status skein_queue_wait(skein_queue queue, int64_t timeout_ms, uint32_t* ready, skein_error* error) {
+SKEIN_API skein_status skein_queue_wait(skein_queue queue, int64_t timeout_ms, uint32_t* ready, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(queue));
     SKEIN_RETURN_IF_ERROR(CheckPointer(ready, "ready"));
@@ -87,7 +90,7 @@ skein_status skein_queue_wait(skein_queue queue, int64_t timeout_ms, uint32_t* r
   });
 }
 
-skein_status skein_queue_fd(skein_queue queue, int32_t* fd, skein_error* error) {
+SKEIN_API skein_status skein_queue_fd(skein_queue queue, int32_t* fd, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(queue));
     SKEIN_RETURN_IF_ERROR(CheckPointer(fd, "fd"));
@@ -96,7 +99,8 @@ skein_status skein_queue_fd(skein_queue queue, int32_t* fd, skein_error* error) 
   });
 }
 
-skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn wakeup, void* argument, skein_error* error) {
+SKEIN_API skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn wakeup, void* argument,
+                                              skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(queue));
     object->wakeup().Set(wakeup, argument);
@@ -104,7 +108,8 @@ skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn wakeup, v
   });
 }
 
-skein_status skein_queue_submit(skein_queue queue, const skein_request* requests, uint32_t count, skein_error* error) {
+SKEIN_API skein_status skein_queue_submit(skein_queue queue, const skein_request* requests, uint32_t count,
+                                          skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(queue));
     if (count > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(requests, "requests"));
@@ -118,7 +123,7 @@ skein_status skein_queue_submit(skein_queue queue, const skein_request* requests
   });
 }
 
-skein_status skein_request_create(skein_stream stream, skein_request* request, skein_error* error) {
+SKEIN_API skein_status skein_request_create(skein_stream stream, skein_request* request, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(request, "request"));
     *request = nullptr;
@@ -130,12 +135,12 @@ skein_status skein_request_create(skein_stream stream, skein_request* request, s
   });
 }
 
-skein_status skein_request_release(skein_request request, skein_error* error) {
+SKEIN_API skein_status skein_request_release(skein_request request, skein_error* error) {
   return Guard(error, [&] { return Release(request).status(); });
 }
 
-skein_status skein_request_set_prompt(skein_request request, const char* text, uint64_t text_bytes,
-                                      skein_error* error) {
+SKEIN_API skein_status skein_request_set_prompt(skein_request request, const char* text, uint64_t text_bytes,
+                                                skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     if (text_bytes > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(text, "text"));
@@ -143,8 +148,8 @@ skein_status skein_request_set_prompt(skein_request request, const char* text, u
   });
 }
 
-skein_status skein_request_set_prompt_tokens(skein_request request, const skein_token* tokens, uint64_t num_tokens,
-                                             skein_error* error) {
+SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, const skein_token* tokens,
+                                                       uint64_t num_tokens, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     if (num_tokens > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(tokens, "tokens"));
@@ -152,7 +157,7 @@ skein_status skein_request_set_prompt_tokens(skein_request request, const skein_
   });
 }
 
-skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error) {
+SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     SKEIN_RETURN_IF_ERROR(Unwrap(options).status());
@@ -161,7 +166,8 @@ skein_status skein_request_set_options(skein_request request, skein_options opti
   });
 }
 
-skein_status skein_request_add_stop(skein_request request, const char* text, uint64_t text_bytes, skein_error* error) {
+SKEIN_API skein_status skein_request_add_stop(skein_request request, const char* text, uint64_t text_bytes,
+                                              skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     SKEIN_RETURN_IF_ERROR(CheckPointer(text, "text"));
@@ -169,28 +175,29 @@ skein_status skein_request_add_stop(skein_request request, const char* text, uin
   });
 }
 
-skein_status skein_request_add_stop_token(skein_request request, skein_token token, skein_error* error) {
+SKEIN_API skein_status skein_request_add_stop_token(skein_request request, skein_token token, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     return object->AddStopToken(token);
   });
 }
 
-skein_status skein_request_set_logit_bias(skein_request request, skein_token token, float bias, skein_error* error) {
+SKEIN_API skein_status skein_request_set_logit_bias(skein_request request, skein_token token, float bias,
+                                                    skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     return object->SetLogitBias(token, bias);
   });
 }
 
-skein_status skein_request_set_user_data(skein_request request, uint64_t user_data, skein_error* error) {
+SKEIN_API skein_status skein_request_set_user_data(skein_request request, uint64_t user_data, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     return object->SetUserData(user_data);
   });
 }
 
-skein_status skein_request_cancel(skein_request request, skein_error* error) {
+SKEIN_API skein_status skein_request_cancel(skein_request request, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     object->Cancel();
@@ -198,9 +205,13 @@ skein_status skein_request_cancel(skein_request request, skein_error* error) {
   });
 }
 
-skein_status skein_request_acknowledge(skein_request request, uint64_t num_tokens, skein_error* error) {
+SKEIN_API skein_status skein_request_acknowledge(skein_request request, uint64_t num_tokens, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
     return object->Acknowledge(num_tokens);
   });
 }
+
+}  // extern "C"
+
+}  // namespace skein::abi

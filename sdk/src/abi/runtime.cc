@@ -29,27 +29,25 @@ absl::Status CheckIndex(uint32_t index, size_t count, const char* noun) {
 }
 
 }  // namespace
-}  // namespace skein::abi
 
-using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
-using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+extern "C" {
 
-skein_status skein_runtime_create(skein_options options, skein_runtime* runtime, skein_error* error) {
+SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime* runtime, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(runtime, "runtime"));
     *runtime = nullptr;
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_RUNTIME));
-    SKEIN_ASSIGN_OR_RETURN(auto object, Runtime::Create(values.get(), LibraryFolder()));
+    SKEIN_ASSIGN_OR_RETURN(auto object, Runtime::Create(*values, LibraryFolder()));
     SKEIN_ASSIGN_OR_RETURN(*runtime, Wrap<skein_runtime>(std::move(object)));
     return absl::OkStatus();
   });
 }
 
-skein_status skein_runtime_release(skein_runtime runtime, skein_error* error) {
+SKEIN_API skein_status skein_runtime_release(skein_runtime runtime, skein_error* error) {
   return Guard(error, [&] { return Release(runtime).status(); });
 }
 
-skein_status skein_runtime_load_plugin(skein_runtime runtime, const char* path, skein_error* error) {
+SKEIN_API skein_status skein_runtime_load_plugin(skein_runtime runtime, const char* path, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
@@ -57,7 +55,7 @@ skein_status skein_runtime_load_plugin(skein_runtime runtime, const char* path, 
   });
 }
 
-skein_status skein_runtime_plugin_count(skein_runtime runtime, uint32_t* count, skein_error* error) {
+SKEIN_API skein_status skein_runtime_plugin_count(skein_runtime runtime, uint32_t* count, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(count, "count"));
@@ -66,8 +64,8 @@ skein_status skein_runtime_plugin_count(skein_runtime runtime, uint32_t* count, 
   });
 }
 
-skein_status skein_runtime_plugin_info(skein_runtime runtime, uint32_t index, skein_plugin_info* info,
-                                       skein_error* error) {
+SKEIN_API skein_status skein_runtime_plugin_info(skein_runtime runtime, uint32_t index, skein_plugin_info* info,
+                                                 skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     const std::vector<PluginRecord> records = object->plugins().records();
@@ -85,7 +83,7 @@ skein_status skein_runtime_plugin_info(skein_runtime runtime, uint32_t index, sk
   });
 }
 
-skein_status skein_runtime_device_count(skein_runtime runtime, uint32_t* count, skein_error* error) {
+SKEIN_API skein_status skein_runtime_device_count(skein_runtime runtime, uint32_t* count, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(count, "count"));
@@ -94,8 +92,8 @@ skein_status skein_runtime_device_count(skein_runtime runtime, uint32_t* count, 
   });
 }
 
-skein_status skein_runtime_device_info(skein_runtime runtime, uint32_t index, skein_device_info* info,
-                                       skein_error* error) {
+SKEIN_API skein_status skein_runtime_device_info(skein_runtime runtime, uint32_t index, skein_device_info* info,
+                                                 skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     const std::vector<DeviceDescription> devices = object->devices();
@@ -113,8 +111,8 @@ skein_status skein_runtime_device_info(skein_runtime runtime, uint32_t index, sk
   });
 }
 
-skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
-                                    uint32_t* severity, skein_error* error) {
+SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
+                                              uint32_t* severity, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(size, "size"));
@@ -131,15 +129,15 @@ skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffer, uint64_
   });
 }
 
-skein_status skein_runtime_metrics(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
-                                   skein_error* error) {
+SKEIN_API skein_status skein_runtime_metrics(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
+                                             skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     return CopyToBuffer(object->metrics().Text(), buffer, capacity, size);
   });
 }
 
-skein_status skein_runtime_progress(skein_runtime runtime, skein_progress* progress, skein_error* error) {
+SKEIN_API skein_status skein_runtime_progress(skein_runtime runtime, skein_progress* progress, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     const Progress::View view = object->progress().view();
@@ -151,3 +149,7 @@ skein_status skein_runtime_progress(skein_runtime runtime, skein_progress* progr
     return FillStruct(filled, progress);
   });
 }
+
+}  // extern "C"
+
+}  // namespace skein::abi

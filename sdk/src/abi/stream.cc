@@ -9,25 +9,28 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "runtime/option_keys.h"
 #include "serving/eval.h"
 
-using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
-using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+namespace skein::abi {
 
-skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream, skein_error* error) {
+extern "C" {
+
+SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,
+                                           skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(stream, "stream"));
     *stream = nullptr;
     SKEIN_ASSIGN_OR_RETURN(auto object, Unwrap(model));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_STREAM));
-    const std::string state_path = values != nullptr ? values->Text("state").value_or("") : "";
+    const std::string state_path = (*values)[stream_options::kState];
     SKEIN_ASSIGN_OR_RETURN(auto created, Stream::Create(std::move(object), state_path));
     SKEIN_ASSIGN_OR_RETURN(*stream, Wrap<skein_stream>(std::move(created)));
     return absl::OkStatus();
   });
 }
 
-skein_status skein_stream_release(skein_stream stream, skein_error* error) {
+SKEIN_API skein_status skein_stream_release(skein_stream stream, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Release(stream));
     if (object != nullptr) object->CancelWriter();
@@ -35,14 +38,14 @@ skein_status skein_stream_release(skein_stream stream, skein_error* error) {
   });
 }
 
-skein_status skein_stream_reset(skein_stream stream, skein_error* error) {
+SKEIN_API skein_status skein_stream_reset(skein_stream stream, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
     return object->Reset();
   });
 }
 
-skein_status skein_stream_fork(skein_stream stream, skein_stream* copy, skein_error* error) {
+SKEIN_API skein_status skein_stream_fork(skein_stream stream, skein_stream* copy, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(copy, "copy"));
     *copy = nullptr;
@@ -53,7 +56,7 @@ skein_status skein_stream_fork(skein_stream stream, skein_stream* copy, skein_er
   });
 }
 
-skein_status skein_stream_position(skein_stream stream, uint64_t* position, skein_error* error) {
+SKEIN_API skein_status skein_stream_position(skein_stream stream, uint64_t* position, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
     SKEIN_RETURN_IF_ERROR(CheckPointer(position, "position"));
@@ -62,8 +65,8 @@ skein_status skein_stream_position(skein_stream stream, uint64_t* position, skei
   });
 }
 
-skein_status skein_stream_snapshot(skein_stream stream, void* buffer, uint64_t capacity, uint64_t* size,
-                                   skein_error* error) {
+SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, uint64_t capacity, uint64_t* size,
+                                             skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
     const StreamState at = object->Committed();
@@ -74,8 +77,8 @@ skein_status skein_stream_snapshot(skein_stream stream, void* buffer, uint64_t c
   });
 }
 
-skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
-                                  skein_error* error) {
+SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
+                                            skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
     SKEIN_RETURN_IF_ERROR(CheckPointer(snapshot, "snapshot"));
@@ -83,8 +86,8 @@ skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uin
   });
 }
 
-skein_status skein_stream_state(skein_stream stream, float* state, uint64_t capacity, uint64_t* count,
-                                skein_error* error) {
+SKEIN_API skein_status skein_stream_state(skein_stream stream, float* state, uint64_t capacity, uint64_t* count,
+                                          skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
     const uint64_t needed = object->model()->config().StateFloats();
@@ -112,7 +115,8 @@ absl::StatusOr<EvalItem> UnwrapItem(const skein_eval_item& item) {
 
 }  // namespace
 
-skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint32_t count, skein_error* error) {
+SKEIN_API skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint32_t count,
+                                  skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(model));
     SKEIN_RETURN_IF_ERROR(CheckPointer(items, "items"));
@@ -134,3 +138,7 @@ skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint
     return first;
   });
 }
+
+}  // extern "C"
+
+}  // namespace skein::abi

@@ -6,26 +6,28 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "runtime/option_keys.h"
 
-using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
-using namespace skein::abi;  // NOLINT(google-build-using-namespace)
+namespace skein::abi {
 
-skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein_options options,
-                                  skein_tokenizer* tokenizer, skein_error* error) {
+extern "C" {
+
+SKEIN_API skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein_options options,
+                                            skein_tokenizer* tokenizer, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(tokenizer, "tokenizer"));
     *tokenizer = nullptr;
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_TOKENIZER));
-    const std::string kind = values != nullptr ? values->Text("kind").value_or("") : "";
+    const std::string kind = (*values)[tokenizer_options::kKind];
     SKEIN_ASSIGN_OR_RETURN(auto loaded, object->LoadTokenizer(path, kind));
     SKEIN_ASSIGN_OR_RETURN(*tokenizer, Wrap<skein_tokenizer>(std::move(loaded)));
     return absl::OkStatus();
   });
 }
 
-skein_status skein_model_tokenizer(skein_model model, skein_tokenizer* tokenizer, skein_error* error) {
+SKEIN_API skein_status skein_model_tokenizer(skein_model model, skein_tokenizer* tokenizer, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(tokenizer, "tokenizer"));
     *tokenizer = nullptr;
@@ -36,11 +38,12 @@ skein_status skein_model_tokenizer(skein_model model, skein_tokenizer* tokenizer
   });
 }
 
-skein_status skein_tokenizer_release(skein_tokenizer tokenizer, skein_error* error) {
+SKEIN_API skein_status skein_tokenizer_release(skein_tokenizer tokenizer, skein_error* error) {
   return Guard(error, [&] { return Release(tokenizer).status(); });
 }
 
-skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein_tokenizer_info* info, skein_error* error) {
+SKEIN_API skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein_tokenizer_info* info,
+                                                skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(tokenizer));
     skein_tokenizer_info filled = {};
@@ -50,8 +53,9 @@ skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein_tokenizer
   });
 }
 
-skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const char* text, uint64_t text_bytes,
-                                    skein_token* tokens, uint64_t capacity, uint64_t* count, skein_error* error) {
+SKEIN_API skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const char* text, uint64_t text_bytes,
+                                              skein_token* tokens, uint64_t capacity, uint64_t* count,
+                                              skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(tokenizer));
     if (text_bytes > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(text, "text"));
@@ -62,8 +66,8 @@ skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const char* text,
   });
 }
 
-skein_status skein_tokenizer_decode(skein_tokenizer tokenizer, const skein_token* tokens, uint64_t num_tokens,
-                                    char* buffer, uint64_t capacity, uint64_t* size, skein_error* error) {
+SKEIN_API skein_status skein_tokenizer_decode(skein_tokenizer tokenizer, const skein_token* tokens, uint64_t num_tokens,
+                                              char* buffer, uint64_t capacity, uint64_t* size, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(tokenizer));
     if (num_tokens > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(tokens, "tokens"));
@@ -71,3 +75,7 @@ skein_status skein_tokenizer_decode(skein_tokenizer tokenizer, const skein_token
     return CopyToBuffer(text, buffer, capacity, size);
   });
 }
+
+}  // extern "C"
+
+}  // namespace skein::abi

@@ -25,8 +25,8 @@ absl::Status ErrnoStatus(int error, const std::string& path, const char* what) {
 
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
-// Memory for a copy of a file, to be freed by std::free; nullptr if there is none. Weights may be used where they lie
-// in it, for which a large one asks for huge pages.
+// Memory for a copy of a file, to be freed by std::free; nullptr if there is none. Weights may be used in place, so a
+// large copy asks for huge pages.
 uint8_t* AllocateCopy(uint64_t size) {
   const uint64_t alignment = size < kHugePageBytes ? File::kAlignment : kHugePageBytes;
   if (size > UINT64_MAX - alignment) return nullptr;
@@ -58,7 +58,7 @@ absl::StatusOr<std::unique_ptr<File>> File::Open(const std::string& path, FileAc
   if (access == FileAccess::kMap) {
     void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
     if (address == MAP_FAILED) return ErrnoStatus(errno, path, "map");
-    // Advice: what is still to come from the disk then comes in huge pages, where the file system can.
+    // Advice: the parts that are still on the disk then come in huge pages, where the file system can.
     if (size >= kHugePageBytes) madvise(address, size, MADV_HUGEPAGE);
     return std::unique_ptr<File>(new File(path, access, static_cast<const uint8_t*>(address), size));
   }

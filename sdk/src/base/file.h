@@ -12,7 +12,7 @@
 namespace skein {
 
 enum class FileAccess {
-  kMap,   // pages come from the file and are shared with whoever maps it; SIGBUS if someone truncates it meanwhile
+  kMap,   // pages come from the file, shared with all that map it; SIGBUS if it is truncated meanwhile
   kRead,  // a copy in anonymous memory
 };
 

@@ -1,5 +1,5 @@
-// The locks of libskein. Over std::mutex and not absl::Mutex, because the thread sanitizer cannot see into the
-// distribution's Abseil; with the attributes that clang checks at compile time.
+// The locks of libskein. They use std::mutex and not absl::Mutex, because the thread sanitizer cannot see into the
+// distribution's Abseil. They carry the attributes that clang checks at compile time.
 #ifndef SKEIN_BASE_MUTEX_H_
 #define SKEIN_BASE_MUTEX_H_
 
@@ -32,7 +32,7 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex& mutex_;
 };
 
-// Waits may wake for no reason: call them in a loop over the condition.
+// A wait may end for no reason: call it in a loop over the condition.
 class CondVar {
  public:
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {

@@ -1,4 +1,4 @@
-// How far a long piece of work (load, convert, verify) has come.
+// The progress of a long piece of work: load, convert, verify.
 #ifndef SKEIN_BASE_PROGRESS_H_
 #define SKEIN_BASE_PROGRESS_H_
 
@@ -7,8 +7,8 @@
 
 namespace skein {
 
-// Threads: any may call anything. Two works that report to one Progress at a time overwrite each other's figures;
-// nothing worse happens.
+// Threads: any may call anything. Two pieces of work that report to one Progress at a time overwrite each other's
+// figures, and do no other harm.
 class Progress {
  public:
   struct View {

@@ -12,6 +12,7 @@
 #include "devices/placement.h"
 #include "engine/device_step_runner.h"
 #include "runtime/model_tools.h"
+#include "runtime/option_keys.h"
 
 namespace skein {
 namespace {
@@ -82,11 +83,11 @@ absl::StatusOr<Placed> Place(Runtime& runtime, const ModelFile& file, const std:
 // start from.
 SegmentLimits LimitsFor(const ModelFile& file, const Options& options) {
   SegmentLimits limits;
-  limits.max_entries = static_cast<uint32_t>(options.Int("max_streams").value_or(64));
+  limits.max_entries = static_cast<uint32_t>(options[model_options::kMaxStreams]);
   limits.num_slots = 2 * limits.max_entries + 2 + (file.initial_state().empty() ? 0 : 1);
   // Unless the host says otherwise, there is room for prompts beside every stream that decodes.
-  limits.max_tokens = static_cast<uint32_t>(
-      options.Int("max_batch_tokens").value_or(std::max<int64_t>(512, int64_t{limits.max_entries} + 16)));
+  const int64_t default_tokens = std::max(*model_options::kMaxBatchTokens.value, int64_t{limits.max_entries} + 16);
+  limits.max_tokens = static_cast<uint32_t>(options.Find(model_options::kMaxBatchTokens).value_or(default_tokens));
   return limits;
 }
 
@@ -103,19 +104,17 @@ absl::StatusOr<std::unique_ptr<DeviceModel>> LoadOnDevices(Runtime& runtime, con
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtime, const std::string& path,
-                                                 const Options* options) {
-  const Options defaults(SKEIN_OPTIONS_MODEL);
-  if (options == nullptr) options = &defaults;
-  const FileAccess access = options->Int("mmap").value_or(1) == 0 ? FileAccess::kRead : FileAccess::kMap;
-  SKEIN_ASSIGN_OR_RETURN(Precision precision, ParsePrecision(options->Text("type").value_or("auto")));
-  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<const ModelFile> file, OpenModelFile(*runtime, path, *options, access));
+                                                 const Options& options) {
+  const FileAccess access = options[model_options::kMmap] == 0 ? FileAccess::kRead : FileAccess::kMap;
+  SKEIN_ASSIGN_OR_RETURN(Precision precision, ParsePrecision(options[model_options::kType]));
+  const ChangeOptions changes = {.lora = options[model_options::kLora], .state = options[model_options::kState]};
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<const ModelFile> file, OpenModelFile(*runtime, path, access, changes));
 
   ModelParts parts;
-  SKEIN_ASSIGN_OR_RETURN(parts.tokenizer, FindTokenizer(*runtime, *file, options->Text("tokenizer").value_or("")));
+  SKEIN_ASSIGN_OR_RETURN(parts.tokenizer, FindTokenizer(*runtime, *file, options[model_options::kTokenizer]));
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
-  SKEIN_ASSIGN_OR_RETURN(Placed placed,
-                         Place(*runtime, *file, options->Text("device").value_or(""), std::move(precision)));
-  const SegmentLimits limits = LimitsFor(*file, *options);
+  SKEIN_ASSIGN_OR_RETURN(Placed placed, Place(*runtime, *file, options[model_options::kDevice], std::move(precision)));
+  const SegmentLimits limits = LimitsFor(*file, options);
   SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<DeviceModel> on_devices, LoadOnDevices(*runtime, *file, placed, limits));
   parts.weights_bytes = on_devices->weights_bytes();
   parts.embedding_bytes = on_devices->embedding_bytes();

@@ -12,9 +12,9 @@
 
 namespace skein {
 
-// skein_model_load. `options` (kind SKEIN_OPTIONS_MODEL) may be nullptr.
+// skein_model_load. `options` is of kind MODEL.
 absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtime, const std::string& path,
-                                                 const Options* options);
+                                                 const Options& options);
 
 }  // namespace skein
 

@@ -14,11 +14,12 @@
 #include "files/convert.h"
 #include "files/describe.h"
 #include "files/open.h"
+#include "runtime/option_keys.h"
 
 namespace skein {
 namespace {
 
-// What a file is that changes a model and is none; nullopt for any other.
+// Describes a file that changes a model without being one; nullopt for any other file.
 std::optional<Companion> FindCompanion(Runtime& runtime, const std::string& path) {
   absl::StatusOr<std::unique_ptr<File>> file = File::Open(path, FileAccess::kMap);
   if (!file.ok()) return std::nullopt;
@@ -27,43 +28,54 @@ std::optional<Companion> FindCompanion(Runtime& runtime, const std::string& path
   return checkpoint.ok() ? DescribeCompanion(**checkpoint, path) : std::nullopt;
 }
 
+// All but the tokenizer, whose file is to be read.
+absl::StatusOr<ConvertOptions> ConvertOptionsOf(const Options& options) {
+  ConvertOptions convert;
+  convert.type = options[convert_options::kType];
+  convert.layout = options.Find(convert_options::kLayout);
+  convert.name = options.Find(convert_options::kName);
+  convert.licence = options.Find(convert_options::kLicence);
+  convert.provenance = options.Find(convert_options::kProvenance);
+  convert.example_prompt = options.Find(convert_options::kPrompt);
+  convert.chat_template = options.Find(convert_options::kChatTemplate);
+  if (convert.chat_template) SKEIN_RETURN_IF_ERROR(FindChatTemplate(*convert.chat_template).status());
+  if (const auto end_token = options.Find(convert_options::kEndToken)) {
+    convert.end_token = static_cast<uint32_t>(*end_token);
+  }
+  convert.overwrite = options[convert_options::kOverwrite] != 0;
+  return convert;
+}
+
+// The option `tokenizer` of converting; nullopt if it is empty.
+absl::StatusOr<std::optional<TokenizerSource>> TokenizerToEmbed(Runtime& runtime, const std::string& path) {
+  if (path.empty()) return std::optional<TokenizerSource>();
+  // The tokenizer is made once here, so that the package gets one that works.
+  SKEIN_ASSIGN_OR_RETURN(const auto tokenizer, runtime.LoadTokenizer(path, ""));
+  TokenizerSource source = {tokenizer->kind(), ""};
+  if (path != "bytes") {
+    SKEIN_ASSIGN_OR_RETURN(const auto file, File::Open(path, FileAccess::kRead));
+    source.vocabulary.assign(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  }
+  return std::optional<TokenizerSource>(std::move(source));
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const std::string& path,
-                                                         const Options& options, FileAccess access) {
+absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const std::string& path, FileAccess access,
+                                                         const ChangeOptions& options) {
   ModelChanges changes;
-  SKEIN_ASSIGN_OR_RETURN(changes.adapters, ParseAdapters(options.Text("lora").value_or("")));
-  changes.state_path = options.Text("state").value_or("");
+  SKEIN_ASSIGN_OR_RETURN(changes.adapters, ParseAdapters(options.lora));
+  changes.state_path = options.state;
   return OpenModelFile(runtime.plugins().formats(), runtime.host(), path, access, changes);
 }
 
 absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const std::string& out_path,
-                          const Options* options) {
-  const Options defaults(SKEIN_OPTIONS_CONVERT);
-  if (options == nullptr) options = &defaults;
-  ConvertOptions convert;
-  convert.type = options->Text("type").value_or("auto");
-  convert.layout = options->Text("layout");
-  convert.name = options->Text("name");
-  convert.licence = options->Text("licence");
-  convert.provenance = options->Text("provenance");
-  convert.example_prompt = options->Text("prompt");
-  convert.chat_template = options->Text("chat_template");
-  if (convert.chat_template) SKEIN_RETURN_IF_ERROR(FindChatTemplate(*convert.chat_template).status());
-  if (const auto end_token = options->Int("end_token")) convert.end_token = static_cast<uint32_t>(*end_token);
-  convert.overwrite = options->Int("overwrite").value_or(0) != 0;
-  const std::string tokenizer_path = options->Text("tokenizer").value_or("");
-  if (!tokenizer_path.empty()) {
-    // Made once here, so that what is embedded is known to work.
-    SKEIN_ASSIGN_OR_RETURN(const auto tokenizer, runtime.LoadTokenizer(tokenizer_path, ""));
-    convert.tokenizer = TokenizerSource{tokenizer->kind(), ""};
-    if (tokenizer_path != "bytes") {
-      SKEIN_ASSIGN_OR_RETURN(const auto file, File::Open(tokenizer_path, FileAccess::kRead));
-      convert.tokenizer->vocabulary.assign(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
-    }
-  }
+                          const Options& options) {
+  SKEIN_ASSIGN_OR_RETURN(ConvertOptions convert, ConvertOptionsOf(options));
+  SKEIN_ASSIGN_OR_RETURN(convert.tokenizer, TokenizerToEmbed(runtime, options[convert_options::kTokenizer]));
+  const ChangeOptions changes = {.lora = options[convert_options::kLora], .state = options[convert_options::kState]};
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFile> in,
-                         OpenModelFile(runtime, in_path, *options, FileAccess::kMap));
+                         OpenModelFile(runtime, in_path, FileAccess::kMap, changes));
   if (!convert.chat_template && !in->metadata().chat_template.empty()) {
     // A manifest names a template; a checkpoint may hold a text in some template language.
     const ChatTemplate* known = FindFileChatTemplate(*in, in->metadata().tokenizer_kind);
@@ -72,10 +84,8 @@ absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const st
   return Convert(*in, out_path, convert, &runtime.progress());
 }
 
-absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& path, const Options* options) {
-  const Options defaults(SKEIN_OPTIONS_DESCRIBE);
-  if (options == nullptr) options = &defaults;
-  const std::string format = options->Text("format").value_or("text");
+absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& path, const Options& options) {
+  const std::string format = options[describe_options::kFormat];
   if (format != "text" && format != "json") {
     return absl::InvalidArgumentError(absl::StrCat("option format: \"", format, "\"; expected text or json"));
   }
@@ -88,7 +98,7 @@ absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& p
   }
   SKEIN_RETURN_IF_ERROR(opened.status());
   const std::unique_ptr<ModelFile>& file = *opened;
-  if (options->Int("verify").value_or(0) != 0) SKEIN_RETURN_IF_ERROR(file->Verify(&runtime.progress()));
+  if (options[describe_options::kVerify] != 0) SKEIN_RETURN_IF_ERROR(file->Verify(&runtime.progress()));
   return format == "json" ? DescribeJson(*file) : DescribeText(*file);
 }
 

@@ -1,4 +1,4 @@
-// What can be done with a model file without loading it on a device.
+// Works on a model file that is not loaded on a device.
 #ifndef SKEIN_RUNTIME_MODEL_TOOLS_H_
 #define SKEIN_RUNTIME_MODEL_TOOLS_H_
 
@@ -14,18 +14,24 @@
 
 namespace skein {
 
-// Opens a model file with what the options `lora` and `state` of `options`, of kind MODEL or CONVERT, add: adapters
-// merged, and a tuned state as the initial one. The codes of ParseAdapters and of OpenModelFile (files/open.h).
-absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const std::string& path,
-                                                         const Options& options, FileAccess access);
+// The options `lora` and `state`, which a model takes when it is loaded or converted.
+struct ChangeOptions {
+  std::string lora;
+  std::string state;
+};
 
-// skein_model_convert. `options` (kind SKEIN_OPTIONS_CONVERT) may be nullptr.
+// Opens a model file with adapters merged, and with a tuned state as the initial one. The codes of ParseAdapters and of
+// OpenModelFile (files/open.h).
+absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const std::string& path, FileAccess access,
+                                                         const ChangeOptions& options);
+
+// skein_model_convert. `options` is of kind CONVERT.
 absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const std::string& out_path,
-                          const Options* options);
+                          const Options& options);
 
-// skein_model_describe. Also says what a file is that holds no model but a tuned state or an adapter. `options` (kind
-// SKEIN_OPTIONS_DESCRIBE) may be nullptr.
-absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& path, const Options* options);
+// skein_model_describe. Also describes a file that holds a tuned state or an adapter in place of a model. `options` is
+// of kind DESCRIBE.
+absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& path, const Options& options);
 
 }  // namespace skein
 

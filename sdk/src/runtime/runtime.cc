@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "files/open.h"
+#include "runtime/option_keys.h"
 #include "skein/runtime.h"
 
 namespace skein {
@@ -16,13 +17,11 @@ namespace skein {
 Runtime::Runtime(uint32_t num_threads)
     : services_(num_threads, [this](uint32_t severity, std::string line) { log_.Add(severity, std::move(line)); }) {}
 
-absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options* options, const std::string& library_folder) {
-  const Options defaults(SKEIN_OPTIONS_RUNTIME);
-  if (options == nullptr) options = &defaults;
-  std::shared_ptr<Runtime> runtime(new Runtime(static_cast<uint32_t>(options->Int("threads").value_or(0))));
-  if (options->Int("search").value_or(1) == 0) return runtime;
+absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options, const std::string& library_folder) {
+  std::shared_ptr<Runtime> runtime(new Runtime(static_cast<uint32_t>(options[runtime_options::kThreads])));
+  if (options[runtime_options::kSearch] == 0) return runtime;
 
-  std::string folders = options->Text("plugin_path").value_or("");
+  std::string folders = options[runtime_options::kPluginPath];
   if (const char* environment = std::getenv("SKEIN_PLUGIN_PATH")) absl::StrAppend(&folders, ":", environment);
   for (const absl::string_view folder : absl::StrSplit(folders, ':', absl::SkipEmpty())) {
     // A relative folder would mean the current directory, from which nothing is ever loaded.
@@ -35,7 +34,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options* options,
   }
   if (!library_folder.empty()) runtime->plugins_.LoadFolder(library_folder + "/skein/plugins-1");
   for (const PluginRecord& record : runtime->plugins_.records()) {
-    // Of two plugins with one id the first is used: that the second is not is no news.
+    // Of two plugins with one id the first is used. It is no warning that the second is not.
     if (record.table == nullptr) {
       runtime->log_.Add(record.id.empty() ? SKEIN_LOG_WARNING : SKEIN_LOG_INFO,
                         absl::StrCat("plugin refused: ", record.reason));
@@ -70,7 +69,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadTokenizer(const st
                                                                         const std::string& kind) {
   if (path == "bytes") return Tokenizer::Create(plugins_.tokenizers(), host(), "bytes", {}, path);
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer = LoadVocabulary(path, kind);
-  // What no tokenizer plugin recognises, or is a folder, may be a model.
+  // A file that no tokenizer plugin recognises, or a folder, may be a model.
   if (!kind.empty() || !absl::IsInvalidArgument(tokenizer.status())) return tokenizer;
   const absl::StatusOr<std::unique_ptr<ModelFile>> model =
       OpenModelFile(plugins_.formats(), host(), path, FileAccess::kMap);

@@ -1,4 +1,4 @@
-// The runtime: what all models of it share. Plugins, devices, the oneTBB arena, log, metrics.
+// The runtime holds the things that all its models share: plugins, devices, the oneTBB arena, log, metrics.
 #ifndef SKEIN_RUNTIME_RUNTIME_H_
 #define SKEIN_RUNTIME_RUNTIME_H_
 
@@ -23,8 +23,9 @@ namespace skein {
 // Threads: any. Everything made from a runtime holds a reference to it.
 class Runtime {
  public:
-  // `library_folder` is where libskein lies: the folder skein/plugins-1 beside it is searched last.
-  static absl::StatusOr<std::shared_ptr<Runtime>> Create(const Options* options, const std::string& library_folder);
+  // `options` is of kind RUNTIME. `library_folder` is where libskein lies: the folder skein/plugins-1 beside it is
+  // searched last.
+  static absl::StatusOr<std::shared_ptr<Runtime>> Create(const Options& options, const std::string& library_folder);
 
   const skein_host& host() const { return services_.host(); }
   HostServices& services() { return services_; }
@@ -33,7 +34,7 @@ class Runtime {
   Metrics& metrics() { return metrics_; }
   Progress& progress() { return progress_; }
 
-  // What the loaded backends offer, the preferred first.
+  // The devices of the loaded backends, the preferred first.
   std::vector<DeviceDescription> devices() const;
   // An open device, shared by the models on it.
   absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const DeviceDescription& description);

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds kExitTime(10);
 
-// The workers of this process. Process-wide because the end of a process is.
+// The workers of this process. One list for all runtimes, since the end of a process is the end of all.
 class Workers {
  public:
   struct Worker {

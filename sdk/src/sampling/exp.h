@@ -27,7 +27,8 @@ inline float ExpNonPositive(float x) {
       r * (1.0f +
            r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
   const uint32_t power = (std::bit_cast<uint32_t>(rounded) << 23) + 0x3F800000u;
-  // Below the range the above is meaningless. A mask and not a choice of floats, which compilers turn into a branch.
+  // Below the range the result so far is meaningless. A mask clears it, since compilers turn a choice of floats into a
+  // branch.
   const uint32_t mask = x < kSmallest ? 0u : ~0u;
   return std::bit_cast<float>(std::bit_cast<uint32_t>(series * std::bit_cast<float>(power)) & mask);
 }

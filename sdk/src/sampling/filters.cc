@@ -57,7 +57,7 @@ void Gather(const LogitBlocks& logits, float floor, std::vector<float>& values) 
 // Gathers the most probable tokens, more and more, until is_enough(values), or all.
 template <typename IsEnough>
 void GatherUntil(const LogitBlocks& logits, IsEnough is_enough, std::vector<float>& values) {
-  // Distances from the maximum. Most distributions of a trained model are settled by the first or second.
+  // Distances from the maximum. For most distributions of a trained model the first or the second is enough.
   for (const float distance : {4.0f, 8.0f, 16.0f}) {
     Gather(logits, logits.max() - distance, values);
     if (is_enough(values)) return;

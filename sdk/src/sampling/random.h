@@ -1,5 +1,5 @@
-// Random numbers that are a function of what they are for: no generator with a state, so that a stream's draws depend
-// on neither its neighbours nor on what the engine numbered.
+// Random numbers as a function of their purpose. There is no generator with a state, so that the draws of a stream
+// depend neither on its neighbours nor on the order of work in the engine.
 #ifndef SKEIN_SAMPLING_RANDOM_H_
 #define SKEIN_SAMPLING_RANDOM_H_
 

@@ -1,48 +1,12 @@
 #include "sampling/sampler.h"
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "base/status.h"
 #include "sampling/random.h"
 
 namespace skein {
-namespace {
-
-absl::Status RequireRange(absl::string_view name, double value, double low, double high) {
-  // Written so that a NaN fails.
-  if (value >= low && value <= high) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, ": expected ", low, " to ", high, ", found ", value));
-}
-
-}  // namespace
-
-absl::Status ValidateSamplingParams(const SamplingParams& params, uint64_t vocab_size) {
-  constexpr double kMaxTemperature = 100;
-  constexpr double kMaxPenalty = 100;
-  SKEIN_RETURN_IF_ERROR(RequireRange("temperature", params.temperature, 0, kMaxTemperature));
-  SKEIN_RETURN_IF_ERROR(RequireRange("top_p", params.top_p, 0, std::numeric_limits<double>::infinity()));
-  SKEIN_RETURN_IF_ERROR(RequireRange("min_p", params.min_p, 0, 1));
-  SKEIN_RETURN_IF_ERROR(RequireRange("presence_penalty", params.presence_penalty, -kMaxPenalty, kMaxPenalty));
-  SKEIN_RETURN_IF_ERROR(RequireRange("frequency_penalty", params.frequency_penalty, -kMaxPenalty, kMaxPenalty));
-  SKEIN_RETURN_IF_ERROR(RequireRange("penalty_decay", params.penalty_decay, 0, 1));
-  for (const LogitBias& bias : params.biases) {
-    if (bias.token >= vocab_size) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("logit bias: expected a token below ", vocab_size, ", found ", bias.token));
-    }
-    if (std::isnan(bias.bias) || bias.bias == std::numeric_limits<float>::infinity()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "logit bias of token ", bias.token, ": expected a finite number or minus infinity, found ", bias.bias));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<uint32_t> Sampler::Sample(absl::Span<const float> logits, uint64_t position,
                                          SamplingScratch& scratch) const {
   LogitBlocks& row = scratch.logits;

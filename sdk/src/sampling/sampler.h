@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "sampling/filters.h"
@@ -16,23 +15,21 @@
 
 namespace skein {
 
-// The ranges are those that ValidateSamplingParams accepts.
+// As they are made here, the parameters change nothing: tokens are drawn from the distribution of the logits. The
+// defaults of a request, and the ranges, which the sampler relies on, are those of its options
+// (runtime/option_keys.h).
 struct SamplingParams {
-  double temperature = 1.0;        // 0 to 100; 0: greedy
-  uint64_t top_k = 0;              // 0: off
-  double top_p = 0.85;             // 0 or more; 1 and above: off
-  double min_p = 0.0;              // 0 to 1; 0: off
-  double presence_penalty = 0.0;   // -100 to 100
-  double frequency_penalty = 0.0;  // -100 to 100
-  double penalty_decay = 0.996;    // 0 to 1
+  double temperature = 1;  // 0: greedy
+  uint64_t top_k = 0;      // 0: off
+  double top_p = 1;        // 1: off
+  double min_p = 0;        // 0: off
+  double presence_penalty = 0;
+  double frequency_penalty = 0;
+  double penalty_decay = 1;
   uint64_t seed = 0;
   uint64_t sample_index = 0;      // i for the i-th of several samples with one seed
-  std::vector<LogitBias> biases;  // finite or minus infinity, which bans; those of one token add up
+  std::vector<LogitBias> biases;  // of tokens of the vocabulary; finite or minus infinity; those of one token add up
 };
-
-// INVALID_ARGUMENT that names the parameter, its range and what was found. A bias must be on a token below
-// `vocab_size`.
-absl::Status ValidateSamplingParams(const SamplingParams& params, uint64_t vocab_size);
 
 // The working memory of Sample: some 16 bytes per token of the vocabulary, reused by any number of samplers. One thread
 // at a time.
@@ -47,7 +44,6 @@ struct SamplingScratch {
 // sampler that continues from here.
 class Sampler {
  public:
-  // `params` have passed ValidateSamplingParams.
   explicit Sampler(SamplingParams params) : params_(std::move(params)) {}
 
   // Draws the token that follows `position` tokens of the stream. The same parameters, accepted tokens, logits and

@@ -15,7 +15,7 @@
 
 namespace skein {
 
-// What a step may hold.
+// The room in a step.
 struct StepLimits {
   uint32_t max_tokens = 0;   // of all streams together; at least 1
   uint32_t max_entries = 0;  // streams; at least 1
@@ -47,7 +47,7 @@ class Scheduler {
   absl::Span<const Share> Plan(absl::Span<const Candidate> candidates, uint32_t max_shares);
 
  private:
-  // What is left of the step that is being planned.
+  // The rest of the step that is being planned.
   struct Room {
     uint64_t entries = 0;
     uint64_t tokens = 0;

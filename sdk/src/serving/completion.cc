@@ -3,30 +3,49 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "runtime/option_keys.h"
 
 namespace skein {
 namespace {
 
-// What the request's options say, else the model's manifest, else the documented defaults.
-SamplingParams ResolveSampling(const RequestSpec& spec, const SamplingDefaults& defaults, uint64_t sample_index) {
-  SamplingParams params;
+// The value of `key` that the request set, else the one in the model's manifest, else the key's default.
+// INVALID_ARGUMENT: the manifest's is out of the key's range; that of the request was checked when it was set.
+absl::StatusOr<double> Resolve(const Options& options, const RealOption& key, std::optional<double> of_manifest) {
+  if (const std::optional<double> found = options.Find(key)) return *found;
+  if (!of_manifest.has_value()) return *key.value;
+  SKEIN_RETURN_IF_ERROR(Annotate(key.Check(*of_manifest), "default_sampling of the model"));
+  return *of_manifest;
+}
+
+// top_p of the manifest. It may say "off" with any number from 1 on.
+std::optional<double> TopPOfManifest(const SamplingDefaults& defaults) {
+  if (!defaults.top_p.has_value()) return std::nullopt;
+  return std::min(*defaults.top_p, request_options::kTopP.high);
+}
+
+absl::StatusOr<SamplingParams> ResolveSampling(const RequestSpec& spec, const SamplingDefaults& defaults,
+                                               uint64_t sample_index) {
+  namespace keys = request_options;
   const Options& options = spec.options;
-  params.temperature = options.Real("temperature").value_or(defaults.temperature.value_or(params.temperature));
-  params.top_k = static_cast<uint64_t>(options.Int("top_k").value_or(
-      static_cast<int64_t>(defaults.top_k.value_or(static_cast<uint32_t>(params.top_k)))));
-  params.top_p = options.Real("top_p").value_or(defaults.top_p.value_or(params.top_p));
-  params.min_p = options.Real("min_p").value_or(defaults.min_p.value_or(params.min_p));
-  params.presence_penalty =
-      options.Real("presence_penalty").value_or(defaults.presence_penalty.value_or(params.presence_penalty));
-  params.frequency_penalty =
-      options.Real("frequency_penalty").value_or(defaults.frequency_penalty.value_or(params.frequency_penalty));
-  params.penalty_decay = options.Real("penalty_decay").value_or(defaults.penalty_decay.value_or(params.penalty_decay));
-  params.seed = static_cast<uint64_t>(options.Int("seed").value_or(0));
-  params.sample_index = static_cast<uint64_t>(options.Int("sample_index").value_or(static_cast<int64_t>(sample_index)));
+  const int64_t top_k = defaults.top_k.has_value() ? int64_t{*defaults.top_k} : *keys::kTopK.value;
+  SamplingParams params;
+  SKEIN_ASSIGN_OR_RETURN(params.temperature, Resolve(options, keys::kTemperature, defaults.temperature));
+  params.top_k = static_cast<uint64_t>(options.Find(keys::kTopK).value_or(top_k));
+  SKEIN_ASSIGN_OR_RETURN(params.top_p, Resolve(options, keys::kTopP, TopPOfManifest(defaults)));
+  SKEIN_ASSIGN_OR_RETURN(params.min_p, Resolve(options, keys::kMinP, defaults.min_p));
+  SKEIN_ASSIGN_OR_RETURN(params.presence_penalty, Resolve(options, keys::kPresencePenalty, defaults.presence_penalty));
+  SKEIN_ASSIGN_OR_RETURN(params.frequency_penalty,
+                         Resolve(options, keys::kFrequencyPenalty, defaults.frequency_penalty));
+  SKEIN_ASSIGN_OR_RETURN(params.penalty_decay, Resolve(options, keys::kPenaltyDecay, defaults.penalty_decay));
+  params.seed = static_cast<uint64_t>(options[keys::kSeed]);
+  // The stream remembers the index that its last request had.
+  params.sample_index =
+      static_cast<uint64_t>(options.Find(keys::kSampleIndex).value_or(static_cast<int64_t>(sample_index)));
   params.biases = spec.biases;
   return params;
 }
@@ -45,8 +64,7 @@ absl::StatusOr<std::shared_ptr<Completion>> Completion::Create(std::shared_ptr<R
                                                                const RequestSpec& spec, WriteRight right) {
   const Model& model = *request->stream()->model();
   StreamState at = right.stream()->Committed();
-  SamplingParams params = ResolveSampling(spec, model.metadata().sampling, at.sample_index);
-  SKEIN_RETURN_IF_ERROR(ValidateSamplingParams(params, model.config().vocab_size));
+  SKEIN_ASSIGN_OR_RETURN(SamplingParams params, ResolveSampling(spec, model.metadata().sampling, at.sample_index));
   SKEIN_ASSIGN_OR_RETURN(StopMatcher stops, StopMatcher::Create(spec.stop_texts));
   at.sample_index = params.sample_index;
   Feed feed = Feed::Start(std::move(at), spec.prompt);
@@ -66,8 +84,8 @@ Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<Complet
       right_(std::move(right)),
       feed_(std::move(feed)),
       user_data_(spec.user_data),
-      max_tokens_(static_cast<uint64_t>(spec.options.Int("max_tokens").value_or(256))),
-      stop_tokens_(StopTokensOf(model(), spec.options.Int("stop_at_end").value_or(1) != 0)),
+      max_tokens_(static_cast<uint64_t>(spec.options[request_options::kMaxTokens])),
+      stop_tokens_(StopTokensOf(model(), spec.options[request_options::kStopAtEnd] != 0)),
       sampler_(std::move(params)),
       tail_(std::move(stops)),
       logits_(model().config().vocab_size),

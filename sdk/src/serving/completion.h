@@ -22,8 +22,8 @@ namespace skein {
 
 class Completion final : public Job {
  public:
-  // INVALID_ARGUMENT: the options do not make sampling parameters. FAILED_PRECONDITION: no token to start from. `right`
-  // is that to write to the request's stream.
+  // INVALID_ARGUMENT: a sampling default of the model's manifest is out of range. FAILED_PRECONDITION: no token to
+  // start from. `right` is that to write to the request's stream.
   static absl::StatusOr<std::shared_ptr<Completion>> Create(std::shared_ptr<Request> request,
                                                             std::shared_ptr<CompletionQueue> queue,
                                                             const RequestSpec& spec, WriteRight right);

@@ -4,12 +4,13 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "chat/model_template.h"
+#include "runtime/option_keys.h"
 
 namespace skein {
 namespace {
 
-absl::StatusOr<const ChatTemplate*> ChooseTemplate(const Model& model, const Options* options) {
-  const std::string name = options != nullptr ? options->Text("template").value_or("") : "";
+absl::StatusOr<const ChatTemplate*> ChooseTemplate(const Model& model, const Options& options) {
+  const std::string name = options[chat_options::kTemplate];
   if (!name.empty()) return FindChatTemplate(name);
   const ChatTemplate* of_model = FindModelChatTemplate(model);
   if (of_model == nullptr) {
@@ -20,9 +21,8 @@ absl::StatusOr<const ChatTemplate*> ChooseTemplate(const Model& model, const Opt
 }
 
 absl::StatusOr<std::string> Render(const ChatTemplate& chat_template, absl::Span<const ChatMessage> messages,
-                                   const Options* options) {
-  SKEIN_ASSIGN_OR_RETURN(const Thinking thinking,
-                         ParseThinking(options != nullptr ? options->Text("think").value_or("") : "", chat_template));
+                                   const Options& options) {
+  SKEIN_ASSIGN_OR_RETURN(const Thinking thinking, ParseThinking(options[chat_options::kThink], chat_template));
   for (size_t i = 0; i < messages.size(); ++i) {
     if (!IsUtf8Text(messages[i].text)) {
       return absl::InvalidArgumentError(absl::StrCat("message ", i, ": expected UTF-8 without NUL, found other bytes"));
@@ -39,12 +39,12 @@ const ChatTemplate* FindModelChatTemplate(const Model& model) {
 }
 
 absl::StatusOr<std::string> ChatPrompt(const Model& model, absl::Span<const ChatMessage> messages,
-                                       const Options* options) {
+                                       const Options& options) {
   SKEIN_ASSIGN_OR_RETURN(const ChatTemplate* chat_template, ChooseTemplate(model, options));
   return Render(*chat_template, messages, options);
 }
 
-absl::Status SetChat(Request& request, absl::Span<const ChatMessage> messages, const Options* options) {
+absl::Status SetChat(Request& request, absl::Span<const ChatMessage> messages, const Options& options) {
   const Model& model = *request.stream()->model();
   SKEIN_ASSIGN_OR_RETURN(const ChatTemplate* chat_template, ChooseTemplate(model, options));
   SKEIN_ASSIGN_OR_RETURN(const std::string prompt, Render(*chat_template, messages, options));

@@ -23,11 +23,11 @@ const ChatTemplate* FindModelChatTemplate(const Model& model);
 // nullptr: none set) name, or else the model's. FAILED_PRECONDITION: the model has no template and none is named.
 // INVALID_ARGUMENT: no such template or think block, or a text that is not UTF-8.
 absl::StatusOr<std::string> ChatPrompt(const Model& model, absl::Span<const ChatMessage> messages,
-                                       const Options* options);
+                                       const Options& options);
 
 // Sets that text as the request's prompt, and adds the template's stops to the request's. The same codes, and those of
 // Request::SetPrompt.
-absl::Status SetChat(Request& request, absl::Span<const ChatMessage> messages, const Options* options);
+absl::Status SetChat(Request& request, absl::Span<const ChatMessage> messages, const Options& options);
 
 }  // namespace skein
 

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/model.h"
+#include "runtime/option_keys.h"
 
 namespace skein {
 namespace {
@@ -91,7 +92,7 @@ absl::StatusOr<RequestSpec> Request::BeginSubmit() {
   const MutexLock lock(mutex_);
   if (is_submitted_) return WasSubmitted();
   RequestSpec spec = spec_;
-  window_.SetSize(static_cast<uint64_t>(spec.options.Int("window").value_or(0)));
+  window_.SetSize(static_cast<uint64_t>(spec.options[request_options::kWindow]));
   is_submitted_ = true;
   return spec;
 }

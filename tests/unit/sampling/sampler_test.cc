@@ -1,6 +1,5 @@
 #include "sampling/sampler.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -11,16 +10,7 @@
 namespace skein {
 namespace {
 
-using testing::HasSubstr;
-
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-SamplingParams Unfiltered() {
-  SamplingParams params;
-  params.top_p = 1.0;
-  return params;
-}
 
 std::vector<float> LogitsOf(const std::vector<double>& probabilities) {
   std::vector<float> logits;
@@ -61,7 +51,7 @@ constexpr double kChance[] = {0, 10.83, 13.82, 16.27};
 
 TEST(SamplerTest, DrawsTheDistributionOfTheLogits) {
   const std::vector<double> p = {0.1, 0.2, 0.3, 0.4};
-  EXPECT_LT(ChiSquare(Unfiltered(), LogitsOf(p), p), kChance[3]);
+  EXPECT_LT(ChiSquare(SamplingParams(), LogitsOf(p), p), kChance[3]);
 }
 
 TEST(SamplerTest, TemperatureActsAfterTopP) {
@@ -77,7 +67,7 @@ TEST(SamplerTest, TemperatureActsAfterTopP) {
 
 TEST(SamplerTest, MinPActsBeforeTemperature) {
   // 0.3 is 3/4 of 0.4, and at temperature 10 so would be 0.1, the root of whose share is 0.87.
-  SamplingParams params = Unfiltered();
+  SamplingParams params;
   params.min_p = 0.7;
   params.temperature = 10.0;
   const double share = std::pow(0.75, 0.1);
@@ -97,7 +87,7 @@ TEST(SamplerTest, TopKAndTopPAreBothOfTheFullDistribution) {
 TEST(SamplerTest, PenaltiesActBeforeTheFilters) {
   // With weight 1, presence and frequency take ln 2 + ln 2 off token 3: 0.1, 0.2, 0.3, 0.1. Top-k 2 keeps tokens 1
   // and 2.
-  SamplingParams params = Unfiltered();
+  SamplingParams params;
   params.top_k = 2;
   params.presence_penalty = std::log(2.0);
   params.frequency_penalty = std::log(2.0);
@@ -113,7 +103,7 @@ TEST(SamplerTest, PenaltiesActBeforeTheFilters) {
 }
 
 TEST(SamplerTest, BiasActsBeforeTheFilters) {
-  SamplingParams params = Unfiltered();
+  SamplingParams params;
   params.top_k = 1;
   params.biases = {{3, -kInfinity}, {0, 5.0f}};
   EXPECT_EQ(SampleOne(Sampler(params), LogitsOf({0.1, 0.2, 0.3, 0.4})), 0u);
@@ -142,7 +132,7 @@ TEST(SamplerTest, GreedyComesAfterBiasAndPenalties) {
 
 TEST(SamplerTest, RepeatsItselfForTheSameSeedIndexAndPosition) {
   const std::vector<float> logits(500, 0.0f);
-  SamplingParams params = Unfiltered();
+  SamplingParams params;
   params.seed = 42;
   params.sample_index = 3;
   const Sampler one(params);
@@ -155,7 +145,7 @@ TEST(SamplerTest, RepeatsItselfForTheSameSeedIndexAndPosition) {
 TEST(SamplerTest, SeedSampleIndexAndPositionEachChangeTheDraws) {
   const std::vector<float> logits(500, 0.0f);
   const auto draws = [&](uint64_t seed, uint64_t sample_index, uint64_t first_position) {
-    SamplingParams params = Unfiltered();
+    SamplingParams params;
     params.seed = seed;
     params.sample_index = sample_index;
     std::vector<uint32_t> tokens;
@@ -169,7 +159,9 @@ TEST(SamplerTest, SeedSampleIndexAndPositionEachChangeTheDraws) {
 
 TEST(SamplerTest, ScratchOfALargerVocabularyDoesNotMatter) {
   SamplingScratch scratch;
-  const Sampler sampler{SamplingParams()};
+  SamplingParams params;
+  params.top_p = 0.85;
+  const Sampler sampler(params);
   ASSERT_TRUE(sampler.Sample(std::vector<float>(5000, 3.0f), 0, scratch).ok());
   const std::vector<float> logits = {0, 1, 0.5f};
   for (uint64_t position = 0; position < 50; ++position) {
@@ -272,53 +264,6 @@ TEST(SamplerTest, RefusesWhenEveryTokenIsBanned) {
   params.biases = {{0, -kInfinity}, {1, -kInfinity}};
   SamplingScratch scratch;
   EXPECT_EQ(Sampler(params).Sample({0.0f, 1.0f}, 0, scratch).status().code(), absl::StatusCode::kFailedPrecondition);
-}
-
-TEST(ValidateSamplingParamsTest, AcceptsTheDefaultsAndTheEnds) {
-  EXPECT_TRUE(ValidateSamplingParams(SamplingParams(), 10).ok());
-  SamplingParams params;
-  params.temperature = 0;
-  params.top_p = 1e9;
-  params.min_p = 1;
-  params.presence_penalty = -100;
-  params.frequency_penalty = 100;
-  params.penalty_decay = 0;
-  params.biases = {{9, -kInfinity}};
-  EXPECT_TRUE(ValidateSamplingParams(params, 10).ok());
-}
-
-TEST(ValidateSamplingParamsTest, NamesWhatIsOutOfRange) {
-  struct Case {
-    const char* name;
-    double SamplingParams::*member;
-    double value;
-  };
-  const Case cases[] = {
-      {"temperature", &SamplingParams::temperature, -0.1},
-      {"temperature", &SamplingParams::temperature, 101},
-      {"temperature", &SamplingParams::temperature, kNaN},
-      {"top_p", &SamplingParams::top_p, -0.1},
-      {"top_p", &SamplingParams::top_p, kNaN},
-      {"min_p", &SamplingParams::min_p, 1.1},
-      {"presence_penalty", &SamplingParams::presence_penalty, -101},
-      {"frequency_penalty", &SamplingParams::frequency_penalty, HUGE_VAL},
-      {"penalty_decay", &SamplingParams::penalty_decay, 1.1},
-  };
-  for (const Case& c : cases) {
-    SamplingParams params;
-    params.*c.member = c.value;
-    const absl::Status status = ValidateSamplingParams(params, 10);
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << c.name << " " << c.value;
-    EXPECT_THAT(std::string(status.message()), HasSubstr(std::string(c.name) + ": expected "));
-  }
-}
-
-TEST(ValidateSamplingParamsTest, RefusesABiasThatIsNoNumberOrOnNoToken) {
-  for (const LogitBias bias : {LogitBias{10, 0.0f}, LogitBias{1, std::nanf("")}, LogitBias{1, kInfinity}}) {
-    SamplingParams params;
-    params.biases = {bias};
-    EXPECT_EQ(ValidateSamplingParams(params, 10).code(), absl::StatusCode::kInvalidArgument) << bias.bias;
-  }
 }
 
 }  // namespace

@@ -15,10 +15,9 @@
 #include "skein/backend.h"
 #include "tests/support/tiny_model.h"
 
-namespace skein {
+namespace skein::testing {  // as the makers of tiny models
 namespace {
 
-using namespace ::skein::testing;  // NOLINT(google-build-using-namespace): every maker of tiny models
 using ::testing::HasSubstr;
 
 using RoleKey = std::pair<uint32_t, uint32_t>;  // role, layer
@@ -408,4 +407,4 @@ TEST(TimeStateTest, RwkvFourHasNone) {
 }
 
 }  // namespace
-}  // namespace skein
+}  // namespace skein::testing

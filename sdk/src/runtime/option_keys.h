@@ -1,0 +1,172 @@
+// The keys of every kind of options, with type, default and range: one namespace for each SKEIN_OPTIONS_*. The C ABI
+// lists them from here (OptionKeys), and what uses an option reads it by its key:
+// `options[model_options::kMaxStreams]`. The comment above the function that takes a kind, in sdk/include/skein,
+// describes the same keys to the host's author; a test compares the two.
+#ifndef SKEIN_RUNTIME_OPTION_KEYS_H_
+#define SKEIN_RUNTIME_OPTION_KEYS_H_
+
+#include <cstdint>
+#include <limits>
+
+#include "runtime/options.h"
+
+namespace skein {
+
+// 2^53, the largest count that a double holds exactly: the listing gives ranges as doubles.
+inline constexpr int64_t kMaxOptionCount = int64_t{1} << 53;
+
+namespace runtime_options {
+inline constexpr IntOption kThreads = {
+    .name = "threads",
+    .value = 0,
+    .low = 0,
+    .high = 1024,
+    .help = "threads that compute, the caller's own included; 0: one per core of this process"};
+inline constexpr TextOption kPluginPath = {
+    .name = "plugin_path", .value = "", .help = "folders searched for plugins before all others, separated by ':'"};
+inline constexpr IntOption kSearch = {.name = "search",
+                                      .value = 1,
+                                      .low = 0,
+                                      .high = 1,
+                                      .help = "1: search the plugin folders; 0: load only what is named"};
+}  // namespace runtime_options
+
+namespace model_options {
+inline constexpr TextOption kDevice = {
+    .name = "device",
+    .value = "",
+    .help = "device name, or a split by layers such as cpu=0-11,reference=12-23; empty: the best"};
+inline constexpr TextOption kType = {
+    .name = "type",
+    .value = "auto",
+    .help = "auto (as the file was made for), f32, f16, bf16, q8 or q4, as the device offers"};
+inline constexpr TextOption kTokenizer = {
+    .name = "tokenizer", .value = "", .help = "vocabulary file, or bytes; empty: the one in the file"};
+inline constexpr TextOption kLora = {
+    .name = "lora", .value = "", .help = "adapters to merge: FILE or FILE:SCALE, one a line"};
+inline constexpr TextOption kState = {
+    .name = "state",
+    .value = "",
+    .help = "tuned initial state that streams start from; empty: the one in the file, else zero"};
+inline constexpr IntOption kMmap = {
+    .name = "mmap", .value = 1, .low = 0, .high = 1, .help = "1: map the file; 0: read it into memory"};
+inline constexpr IntOption kMaxStreams = {
+    .name = "max_streams", .value = 64, .low = 1, .high = 65536, .help = "streams of the model at a time"};
+inline constexpr IntOption kMaxBatchTokens = {
+    .name = "max_batch_tokens", .value = 512, .low = 1, .high = 65536, .help = "tokens in one step"};
+}  // namespace model_options
+
+// A key without a default leaves the value of the input.
+namespace convert_options {
+inline constexpr TextOption kType = {
+    .name = "type", .value = "auto", .help = "type of the matrices: auto (as in the file), f32, f16, bf16, q8 or q4"};
+inline constexpr TextOption kLayout = {
+    .name = "layout", .value = "panels", .help = "of the matrices in a package: panels (mapped as they lie) or rows"};
+inline constexpr TextOption kTokenizer = {
+    .name = "tokenizer", .value = "", .help = "vocabulary file to embed, or bytes"};
+inline constexpr TextOption kName = {.name = "name", .value = std::nullopt, .help = "name recorded in the manifest"};
+inline constexpr TextOption kLicence = {
+    .name = "licence", .value = std::nullopt, .help = "licence recorded in the manifest"};
+inline constexpr TextOption kProvenance = {
+    .name = "provenance", .value = std::nullopt, .help = "where the weights come from, recorded in the manifest"};
+inline constexpr TextOption kPrompt = {
+    .name = "prompt", .value = std::nullopt, .help = "example prompt recorded in the manifest"};
+inline constexpr TextOption kChatTemplate = {
+    .name = "chat_template", .value = std::nullopt, .help = "world, g1, raven or instruct, recorded in the manifest"};
+inline constexpr TextOption kLora = {
+    .name = "lora", .value = "", .help = "adapters to merge: FILE or FILE:SCALE, one a line"};
+inline constexpr TextOption kState = {.name = "state", .value = "", .help = "tuned initial state to embed"};
+inline constexpr IntOption kEndToken = {.name = "end_token",
+                                        .value = std::nullopt,
+                                        .low = 0,
+                                        .high = 4294967294,
+                                        .help = "token that ends a text, recorded in the manifest"};
+inline constexpr IntOption kOverwrite = {
+    .name = "overwrite", .value = 0, .low = 0, .high = 1, .help = "1: replace the output if it exists"};
+}  // namespace convert_options
+
+namespace describe_options {
+inline constexpr TextOption kFormat = {.name = "format", .value = "text", .help = "text or json"};
+inline constexpr IntOption kVerify = {
+    .name = "verify", .value = 0, .low = 0, .high = 1, .help = "1: read all data and compare the checksums"};
+}  // namespace describe_options
+
+namespace tokenizer_options {
+inline constexpr TextOption kKind = {.name = "kind", .value = "", .help = "tokenizer plugin to use; empty: by content"};
+}  // namespace tokenizer_options
+
+namespace stream_options {
+inline constexpr TextOption kState = {
+    .name = "state", .value = "", .help = "tuned initial state of the stream; empty: the model's"};
+}  // namespace stream_options
+
+// A sampling key that a request does not set has the value in the model's manifest, else the default here.
+namespace request_options {
+inline constexpr IntOption kMaxTokens = {
+    .name = "max_tokens", .value = 256, .low = 1, .high = kMaxOptionCount, .help = "tokens to generate at most"};
+inline constexpr RealOption kTemperature = {
+    .name = "temperature", .value = 1, .low = 0, .high = 100, .help = "0: greedy; applied after the filters"};
+inline constexpr IntOption kTopK = {
+    .name = "top_k", .value = 0, .low = 0, .high = 4294967295, .help = "keep the k most probable tokens; 0: off"};
+inline constexpr RealOption kTopP = {.name = "top_p",
+                                     .value = 0.85,
+                                     .low = 0,
+                                     .high = 1,
+                                     .help = "keep the smallest set of tokens with at least this probability; 1: off"};
+inline constexpr RealOption kMinP = {
+    .name = "min_p",
+    .value = 0,
+    .low = 0,
+    .high = 1,
+    .help = "keep tokens with at least this share of the most probable one's probability; 0: off"};
+inline constexpr RealOption kPresencePenalty = {
+    .name = "presence_penalty",
+    .value = 0,
+    .low = -100,
+    .high = 100,
+    .help = "subtracted once from the logit of every token generated before"};
+inline constexpr RealOption kFrequencyPenalty = {.name = "frequency_penalty",
+                                                 .value = 0,
+                                                 .low = -100,
+                                                 .high = 100,
+                                                 .help = "subtracted for every (decayed) occurrence of a token"};
+inline constexpr RealOption kPenaltyDecay = {.name = "penalty_decay",
+                                             .value = 0.996,
+                                             .low = 0,
+                                             .high = 1,
+                                             .help = "factor on all occurrences for every token generated"};
+inline constexpr IntOption kSeed = {.name = "seed",
+                                    .value = 0,
+                                    .low = std::numeric_limits<int64_t>::min(),
+                                    .high = std::numeric_limits<int64_t>::max(),
+                                    .help = "of the random numbers: same seed, same tokens"};
+inline constexpr IntOption kSampleIndex = {.name = "sample_index",
+                                           .value = 0,
+                                           .low = 0,
+                                           .high = kMaxOptionCount,
+                                           .help = "i for the i-th of several samples with one seed"};
+inline constexpr IntOption kStopAtEnd = {.name = "stop_at_end",
+                                         .value = 1,
+                                         .low = 0,
+                                         .high = 1,
+                                         .help = "1: the end-of-text token stops; 0: it is a token like any other"};
+inline constexpr IntOption kWindow = {
+    .name = "window",
+    .value = 0,
+    .low = 0,
+    .high = kMaxOptionCount,
+    .help = "tokens delivered and not acknowledged at which the request waits; 0: polling acknowledges"};
+}  // namespace request_options
+
+namespace chat_options {
+inline constexpr TextOption kTemplate = {
+    .name = "template", .value = "", .help = "world, g1, raven or instruct; empty: the model's"};
+inline constexpr TextOption kThink = {
+    .name = "think",
+    .value = "",
+    .help = "on, off or none: what think block an answer begins with; empty: as the template has it"};
+}  // namespace chat_options
+
+}  // namespace skein
+
+#endif  // SKEIN_RUNTIME_OPTION_KEYS_H_

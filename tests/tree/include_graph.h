@@ -1,0 +1,36 @@
+// The includes of a source tree as a graph, and what the project demands of it.
+#ifndef SKEIN_TESTS_TREE_INCLUDE_GRAPH_H_
+#define SKEIN_TESTS_TREE_INCLUDE_GRAPH_H_
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace skein::tree {
+
+// Names and, for each, the names that it includes.
+using Graph = std::map<std::string, std::set<std::string>>;
+
+// The file pairs under `root`, named by path without extension: x.h and x.cc are one. An include that names no file
+// under `root` is left out.
+Graph ReadIncludes(const std::filesystem::path& root);
+
+// The same graph between the folders directly under the root; files in the root itself are left out.
+Graph BetweenFolders(const Graph& pairs);
+
+// The sets of names that reach each other, of at least two, each sorted.
+std::vector<std::vector<std::string>> Rings(const Graph& graph);
+
+// The lines of code of each folder directly under `root`, its own folders included.
+std::map<std::string, size_t> LinesOfFolders(const std::filesystem::path& root);
+
+// The files under `root` that hold code, generated files and test data left out, with more lines than `limit`, as
+// "path: lines".
+std::vector<std::string> LongFiles(const std::filesystem::path& root, size_t limit);
+
+}  // namespace skein::tree
+
+#endif  // SKEIN_TESTS_TREE_INCLUDE_GRAPH_H_

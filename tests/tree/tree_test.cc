@@ -1,0 +1,66 @@
+// The tree is the architecture (sdk/docs/architecture.md): what includes what, and how large a room or a file may be.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <numeric>
+
+#include "tests/tree/include_graph.h"
+
+namespace skein::tree {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+constexpr size_t kMaxRing = 2;         // file pairs that include each other
+constexpr double kMaxShare = 0.35;     // of the lines of sdk/src in one folder
+constexpr size_t kMaxFileLines = 600;  // tests included
+
+const std::filesystem::path kProject = std::filesystem::path(SKEIN_TESTS_DIR).parent_path();
+const std::filesystem::path kSources = kProject / "sdk" / "src";
+const std::filesystem::path kFixture = std::filesystem::path(SKEIN_TESTS_DIR) / "tree" / "fixture";
+
+TEST(TreeTest, NoMoreThanTwoFilePairsIncludeEachOther) {
+  for (const std::vector<std::string>& ring : Rings(ReadIncludes(kSources))) {
+    EXPECT_LE(ring.size(), kMaxRing) << "a ring: " << testing::PrintToString(ring);
+  }
+}
+
+TEST(TreeTest, NoFoldersIncludeEachOther) { EXPECT_THAT(Rings(BetweenFolders(ReadIncludes(kSources))), IsEmpty()); }
+
+TEST(TreeTest, NoFolderHoldsMoreThanItsShareOfTheLines) {
+  const std::map<std::string, size_t> lines = LinesOfFolders(kSources);
+  const size_t total = std::accumulate(lines.begin(), lines.end(), size_t{0},
+                                       [](size_t sum, const auto& folder) { return sum + folder.second; });
+  for (const auto& [folder, count] : lines) {
+    EXPECT_LE(static_cast<double>(count), kMaxShare * static_cast<double>(total))
+        << "sdk/src/" << folder << ": " << count << " of " << total << " lines";
+  }
+}
+
+TEST(TreeTest, NoFileIsTooLong) { EXPECT_THAT(LongFiles(kProject, kMaxFileLines), IsEmpty()); }
+
+// The fixture: alpha/one → beta/two → gamma/three → alpha/one, and alpha/four ⇄ alpha/five.
+TEST(IncludeGraphTest, FindsARingOfThreeFilePairsAndOneOfTwo) {
+  EXPECT_THAT(Rings(ReadIncludes(kFixture / "src")), ElementsAre(ElementsAre("alpha/five", "alpha/four"),
+                                                                 ElementsAre("alpha/one", "beta/two", "gamma/three")));
+}
+
+TEST(IncludeGraphTest, FindsARingOfFolders) {
+  EXPECT_THAT(Rings(BetweenFolders(ReadIncludes(kFixture / "src"))),
+              ElementsAre(ElementsAre("alpha", "beta", "gamma")));
+}
+
+TEST(IncludeGraphTest, AChainIsNoRing) {
+  EXPECT_THAT(Rings({{"a", {"b", "c"}}, {"b", {"c"}}, {"c", {"d"}}, {"d", {}}}), IsEmpty());
+}
+
+TEST(IncludeGraphTest, CountsLinesByFolderAndFindsLongFiles) {
+  EXPECT_THAT(LinesOfFolders(kFixture / "src"), ElementsAre(Pair("alpha", 10), Pair("beta", 4), Pair("gamma", 3)));
+  EXPECT_THAT(LongFiles(kFixture, 3), ElementsAre("src/alpha/four.h: 5"));
+}
+
+}  // namespace
+}  // namespace skein::tree
