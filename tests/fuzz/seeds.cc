@@ -8,8 +8,8 @@
 
 #include "files/package/manifest.h"
 #include "model/config.h"
-#include "model/panels.h"
-#include "model/roles.h"
+#include "numbers/panels.h"
+#include "numbers/roles.h"
 #include "state/snapshot.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
 #include "tests/unit/plugins/tokenizers/small_bpe.h"

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "model/roles.h"
+#include "numbers/roles.h"
 #include "skein/dtype.h"
 
 namespace skein {

@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/model.h"
-#include "model/initial_state.h"
+#include "numbers/state_layout.h"
 #include "state/snapshot.h"
 
 namespace skein {

@@ -10,8 +10,8 @@
 #include "files/checkpoint/checkpoint_writer.h"
 #include "files/package/manifest.h"
 #include "files/package/package.h"
-#include "model/panels.h"
-#include "model/roles.h"
+#include "numbers/panels.h"
+#include "numbers/roles.h"
 #include "skein/base.h"
 #include "skein/dtype.h"
 

@@ -9,9 +9,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/utf8.h"
-#include "model/panels.h"
-#include "model/roles.h"
 #include "nlohmann/json.hpp"
+#include "numbers/panels.h"
+#include "numbers/roles.h"
 
 namespace skein {
 namespace {

@@ -9,8 +9,8 @@
 #include "base/status.h"
 #include "files/naming/naming.h"
 #include "model/elements.h"
-#include "model/initial_state.h"
 #include "model/tensor.h"
+#include "numbers/state_layout.h"
 #include "skein/dtype.h"
 
 namespace skein {

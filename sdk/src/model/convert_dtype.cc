@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "model/ggml_blocks.h"
-#include "model/quantise.h"
 #include "model/tensor.h"
+#include "numbers/quantised.h"
 
 namespace skein {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "model/quantise.h"
+#include "numbers/quantised.h"
 
 namespace skein {
 

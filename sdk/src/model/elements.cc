@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "model/convert_dtype.h"
 #include "model/element_writer.h"
-#include "model/finite.h"
+#include "numbers/finite.h"
 
 namespace skein {
 namespace {

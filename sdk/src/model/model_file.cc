@@ -7,11 +7,11 @@
 #include "base/status.h"
 #include "model/elements.h"
 #include "model/fingerprint.h"
-#include "model/finite.h"
-#include "model/panels.h"
-#include "model/roles.h"
 #include "model/stored_tensor.h"
 #include "model/tensor.h"
+#include "numbers/finite.h"
+#include "numbers/panels.h"
+#include "numbers/roles.h"
 
 namespace skein {
 

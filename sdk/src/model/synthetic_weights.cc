@@ -14,8 +14,8 @@
 #include "base/parallel.h"
 #include "base/status.h"
 #include "model/convert_dtype.h"
-#include "model/quantise.h"
-#include "model/roles.h"
+#include "numbers/quantised.h"
+#include "numbers/roles.h"
 
 namespace skein {
 namespace {

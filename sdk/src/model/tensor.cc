@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "model/quantise.h"
+#include "numbers/quantised.h"
 
 namespace skein {
 namespace {

@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
-#include "model/quantise.h"
+#include "numbers/quantised.h"
 #include "skein/backend.h"
 #include "tests/support/tiny_model.h"
 

@@ -1,4 +1,4 @@
-#include "model/roles.h"
+#include "numbers/roles.h"
 
 #include <gtest/gtest.h>
 

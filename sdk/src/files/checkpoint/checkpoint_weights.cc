@@ -11,7 +11,7 @@
 #include "files/checkpoint/checkpoint_settings.h"
 #include "files/naming/naming.h"
 #include "model/elements.h"
-#include "model/initial_state.h"
+#include "numbers/state_layout.h"
 
 namespace skein {
 namespace {

@@ -12,9 +12,9 @@
 #include "absl/strings/string_view.h"
 #include "base/status.h"
 #include "base/utf8.h"
-#include "model/panels.h"
-#include "model/roles.h"
 #include "model/tensor.h"
+#include "numbers/panels.h"
+#include "numbers/roles.h"
 #include "skein/backend.h"
 #include "skein/v1/manifest.pb.h"
 

@@ -9,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
 #include "base/status.h"
-#include "model/panels.h"
-#include "model/roles.h"
 #include "model/tensor.h"
+#include "numbers/panels.h"
+#include "numbers/roles.h"
 
 namespace skein {
 namespace {

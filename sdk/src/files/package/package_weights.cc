@@ -6,9 +6,9 @@
 
 #include "base/status.h"
 #include "files/package/package.h"
-#include "model/panels.h"
-#include "model/roles.h"
 #include "model/tensor.h"
+#include "numbers/panels.h"
+#include "numbers/roles.h"
 
 namespace skein {
 namespace {

@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
 #include "model/model_file.h"
-#include "model/roles.h"
+#include "numbers/roles.h"
 #include "skein/backend.h"
 #include "tests/support/tiny_model.h"
 

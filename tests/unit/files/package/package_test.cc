@@ -11,7 +11,7 @@
 #include "base/checksum.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/roles.h"
+#include "numbers/roles.h"
 #include "skein/v1/manifest.pb.h"
 #include "tests/support/tiny_model.h"
 

@@ -1,7 +1,7 @@
 // The layouts of stored tensors (SKEIN_LAYOUT_* of skein/dtype.h, which says what panels are): their names and sizes,
 // and matrices from rows to panels and back.
-#ifndef SKEIN_MODEL_PANELS_H_
-#define SKEIN_MODEL_PANELS_H_
+#ifndef SKEIN_NUMBERS_PANELS_H_
+#define SKEIN_NUMBERS_PANELS_H_
 
 #include <cstdint>
 #include <string>
@@ -42,4 +42,4 @@ void PanelsToRows(const skein_host& host, uint32_t dtype, absl::Span<const uint6
 
 }  // namespace skein
 
-#endif  // SKEIN_MODEL_PANELS_H_
+#endif  // SKEIN_NUMBERS_PANELS_H_

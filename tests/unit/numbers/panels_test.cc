@@ -1,4 +1,4 @@
-#include "model/panels.h"
+#include "numbers/panels.h"
 
 #include <cstring>
 #include <random>

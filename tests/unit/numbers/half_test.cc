@@ -1,11 +1,10 @@
-#include "model/convert_dtype.h"
-
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "model/convert_dtype.h"
 #include "skein/dtype.h"
 
 namespace skein {

@@ -1,7 +1,7 @@
 // The tensors that a model of given dimensions has: which roles, in which layers, of which shape. The one list that
 // naming, packages and descriptions share.
-#ifndef SKEIN_MODEL_ROLES_H_
-#define SKEIN_MODEL_ROLES_H_
+#ifndef SKEIN_NUMBERS_ROLES_H_
+#define SKEIN_NUMBERS_ROLES_H_
 
 #include <cstdint>
 #include <string>
@@ -97,4 +97,4 @@ std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config);
 
 }  // namespace skein
 
-#endif  // SKEIN_MODEL_ROLES_H_
+#endif  // SKEIN_NUMBERS_ROLES_H_

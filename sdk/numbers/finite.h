@@ -1,7 +1,7 @@
 // Looks for NaN and infinity in stored numbers as they lie, without converting them: where a plain type's exponent is
 // all ones, and, in Q8 and Q4, where that of a scale is.
-#ifndef SKEIN_MODEL_FINITE_H_
-#define SKEIN_MODEL_FINITE_H_
+#ifndef SKEIN_NUMBERS_FINITE_H_
+#define SKEIN_NUMBERS_FINITE_H_
 
 #include <cstdint>
 
@@ -17,4 +17,4 @@ bool AllFinite(const skein_host& host, uint32_t dtype, uint32_t layout, absl::Sp
 
 }  // namespace skein
 
-#endif  // SKEIN_MODEL_FINITE_H_
+#endif  // SKEIN_NUMBERS_FINITE_H_

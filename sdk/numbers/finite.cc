@@ -1,12 +1,12 @@
-#include "model/finite.h"
+#include "numbers/finite.h"
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstring>
 
-#include "model/panels.h"
-#include "model/quantise.h"
+#include "numbers/panels.h"
+#include "numbers/quantised.h"
 #include "skein/dtype.h"
 
 namespace skein {

@@ -1,6 +1,6 @@
 // The state that a stream starts from, in canonical layout (backend.h).
-#ifndef SKEIN_MODEL_INITIAL_STATE_H_
-#define SKEIN_MODEL_INITIAL_STATE_H_
+#ifndef SKEIN_NUMBERS_STATE_LAYOUT_H_
+#define SKEIN_NUMBERS_STATE_LAYOUT_H_
 
 #include <cstdint>
 #include <vector>
@@ -32,4 +32,4 @@ bool IsWkvOnly(const ModelConfig& config, absl::Span<const float> state);
 
 }  // namespace skein
 
-#endif  // SKEIN_MODEL_INITIAL_STATE_H_
+#endif  // SKEIN_NUMBERS_STATE_LAYOUT_H_

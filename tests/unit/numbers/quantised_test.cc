@@ -1,4 +1,4 @@
-#include "model/quantise.h"
+#include "numbers/quantised.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "model/initial_state.h"
+#include "numbers/state_layout.h"
 
 #include <algorithm>
 

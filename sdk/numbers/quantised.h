@@ -1,7 +1,7 @@
 // Rows of float32 as groups of small codes with a scale, and back: the types SKEIN_DTYPE_Q8 and Q4, whose layout
 // skein/dtype.h gives. Pure functions: which tensors are quantised, and what is not finite, is the callers' business.
-#ifndef SKEIN_MODEL_QUANTISE_H_
-#define SKEIN_MODEL_QUANTISE_H_
+#ifndef SKEIN_NUMBERS_QUANTISED_H_
+#define SKEIN_NUMBERS_QUANTISED_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -28,4 +28,4 @@ void DequantiseGroups(uint32_t dtype, const uint8_t* groups, size_t count, float
 
 }  // namespace skein
 
-#endif  // SKEIN_MODEL_QUANTISE_H_
+#endif  // SKEIN_NUMBERS_QUANTISED_H_

@@ -1,13 +1,13 @@
-#include "model/panels.h"
+#include "numbers/panels.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "model/quantise.h"
-#include "model/roles.h"
 #include "model/tensor.h"
+#include "numbers/quantised.h"
+#include "numbers/roles.h"
 #include "skein/backend.h"
 
 namespace skein {

@@ -1,11 +1,11 @@
-#include "model/finite.h"
+#include "numbers/finite.h"
 
 #include <cstring>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "model/panels.h"
 #include "model/tensor.h"
+#include "numbers/panels.h"
 #include "tests/support/fake_format.h"
 
 namespace skein {
