@@ -1,14 +1,14 @@
-// The tensors that a model of given dimensions has: which roles, in which layers, of which shape. The one list that
-// naming, packages and descriptions share.
+// The tensors of a model: which roles there are, and which of them a model of given dimensions has, in which layers and
+// of which shape. The list itself is roles.inc.
 #ifndef SKEIN_NUMBERS_ROLES_H_
 #define SKEIN_NUMBERS_ROLES_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "absl/types/span.h"
-#include "model/config.h"
+#include "skein/backend.h"
 
 namespace skein {
 
@@ -23,12 +23,19 @@ inline constexpr VersionSet kV7 = 32;
 inline constexpr VersionSet kV5 = kV50 | kV51 | kV52;
 inline constexpr VersionSet kAllVersions = kV4 | kV5 | kV6 | kV7;
 
-// The bit of a generation and variant; 0 if this version of skein runs none such.
-VersionSet VersionOf(const ModelConfig& config);
-// Sets generation and variant to those of the one bit in `version`.
-void SetVersion(VersionSet version, ModelConfig* config);
+// A version by the two numbers that backend.h has for it.
+struct Version {
+  VersionSet bit;
+  uint32_t generation;
+  uint32_t variant;
+};
+inline constexpr Version kVersions[] = {{kV4, 4, 0},  {kV50, 5, 0}, {kV51, 5, 1},
+                                        {kV52, 5, 2}, {kV6, 6, 0},  {kV7, 7, 0}};
 
-// A dimension of a role's shape, by its letter in backend.h.
+// The bit of the model's generation and variant; 0 if there is no such version.
+VersionSet VersionOf(const skein_backend_model& model);
+
+// A dimension of a role's shape, which backend.h gives as a letter.
 enum class Dim : uint8_t {
   kNone,
   kModel,
@@ -44,29 +51,40 @@ enum class Dim : uint8_t {
   kRankGate
 };
 
+// Those that are ranks of low-rank factors.
+inline constexpr Dim kRanks[] = {Dim::kRankMix, Dim::kRankDecay, Dim::kRankIclr, Dim::kRankValue, Dim::kRankGate};
+
 // The letter: "C", "R_w"; "" for kNone.
 const char* DimName(Dim dim);
-uint32_t DimSize(Dim dim, const ModelConfig& config);
+// The field of a model: "d_model", "rank_decay"; "" for kNone.
+const char* DimField(Dim dim);
+// 1 for kNone.
+uint32_t DimSize(Dim dim, const skein_backend_model& model);
 
 struct RoleInfo {
-  uint32_t role;     // SKEIN_ROLE_*
-  const char* name;  // "time.key"
-  Dim dims[2];       // slowest first; the second is kNone for a vector
-  bool is_matrix;    // may be stored in a smaller type: projections, low-rank factors, embedding, head
+  uint32_t role;       // SKEIN_ROLE_*
+  const char* symbol;  // "TIME_KEY", as in SKEIN_ROLE_TIME_KEY
+  const char* name;    // "time.key"
+  Dim dims[2];         // slowest first; the second is kNone for a vector
+  bool is_matrix;      // may be stored in a smaller type: projections, low-rank factors, embedding, head
   bool per_layer;
   uint32_t first_layer;  // of those that have it, if per_layer
   VersionSet versions;   // that have it in this shape
 };
 
-// In the order of ModelFile::tensors(): what comes before the layers, each layer's, what comes after. A role whose
-// shape depends on the version has a row for each shape; the rows differ in `dims` and `versions` alone.
-absl::Span<const RoleInfo> Roles();
+// Every row of roles.inc, in the order in which models list their tensors: before the layers, each layer's, after
+// them. A role whose shape depends on the version has a row for each shape. The rows differ in `dims` and `versions`
+// alone.
+std::span<const RoleInfo> Roles();
 
 // Any row of the role; nullptr for a number that is no role.
 const RoleInfo* FindRole(uint32_t role);
 
-// The row for the version of `config`; nullptr if it has no such role.
-const RoleInfo* FindRole(uint32_t role, const ModelConfig& config);
+// The row for the model's version; nullptr if that has no such role.
+const RoleInfo* FindRole(uint32_t role, const skein_backend_model& model);
+
+// "TIME_KEY"; "UNKNOWN" for a number that is no role.
+const char* RoleSymbol(uint32_t role);
 
 // True for the roles with is_matrix.
 bool IsMatrixRole(uint32_t role);
@@ -74,26 +92,25 @@ bool IsMatrixRole(uint32_t role);
 // True for a low-rank factor: a matrix with a rank among its dimensions.
 bool IsFactorRole(uint32_t role);
 
-// The type that a tensor of `shape` gets where the matrices of its model are to be in `wanted` and its own values are
-// in `own`: vectors float32; matrices `wanted`, or, if that is NONE, `own`. Two kinds do not go below 8 bits and become
-// Q8 where `wanted` is Q4: low-rank factors, and the embedding, whose 4 bits would cost a sixth to a third of all that
-// Q4 loses and save no time, since a token reads one row of it. Where rows are so short that whole groups take as much
-// room as 16 bits (up to 65 inputs in Q8, 17 in Q4), a matrix gets 16: bf16 if that is what it comes in, or float16,
-// which is the closer one.
-uint32_t TypeInModel(uint32_t role, absl::Span<const uint64_t> shape, uint32_t wanted, uint32_t own);
+// Whether a tensor of this role may lie in this layout: every one in rows, and matrices in panels too, but for the
+// embedding, of which single rows are looked up.
+bool RoleTakesLayout(uint32_t role, uint32_t layout);
+
+// Whether a tensor in one of the first `num_layers` layers of a model of this version has the dimension.
+bool HasDim(VersionSet version, Dim dim, uint32_t num_layers);
 
 // "embedding", "layers.3.time.key"; "role 99" for a number that is none.
 std::string TensorName(uint32_t role, uint32_t layer);
 
-std::vector<uint64_t> RoleShape(const RoleInfo& role, const ModelConfig& config);
+std::vector<uint64_t> RoleShape(const RoleInfo& role, const skein_backend_model& model);
 
 struct ExpectedTensor {
   const RoleInfo* role;
   uint32_t layer;
 };
 
-// Every tensor of a valid config, in the order of ModelFile::tensors().
-std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config);
+// Every tensor of a model, in the order of Roles().
+std::vector<ExpectedTensor> ExpectedTensors(const skein_backend_model& model);
 
 }  // namespace skein
 

@@ -8,7 +8,7 @@
 
 #include "files/package/manifest.h"
 #include "model/config.h"
-#include "numbers/panels.h"
+#include "model/tensor.h"
 #include "numbers/roles.h"
 #include "state/snapshot.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"

@@ -9,6 +9,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "numbers/state_layout.h"
 #include "serving/eval.h"
 
 using namespace skein;       // NOLINT(google-build-using-namespace): a file of entry points outside any namespace
@@ -86,7 +87,7 @@ skein_status skein_stream_state(skein_stream stream, float* state, uint64_t capa
                                 skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
-    const uint64_t needed = object->model()->config().StateFloats();
+    const uint64_t needed = StateFloats(object->model()->config());
     SKEIN_ASSIGN_OR_RETURN(const BufferUse use, CheckBuffer(state, capacity, needed, count, "floats"));
     if (use == BufferUse::kSizeOnly) return absl::OkStatus();
     return object->ExportState({state, needed});

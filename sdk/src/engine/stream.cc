@@ -61,7 +61,7 @@ absl::Status Stream::Reset() {
   return absl::OkStatus();
 }
 
-uint64_t Stream::SnapshotBytes() const { return skein::SnapshotBytes(model()->config().StateFloats()); }
+uint64_t Stream::SnapshotBytes() const { return skein::SnapshotBytes(StateFloats(model()->config())); }
 
 absl::Status Stream::ExportState(absl::Span<float> values) const { return ExportState(Committed().state, values); }
 
@@ -81,14 +81,14 @@ absl::Status Stream::Snapshot(absl::Span<uint8_t> bytes) const {
   snapshot.position = at.position;
   snapshot.sample_index = at.sample_index;
   if (at.pending.has_value()) snapshot.pending.push_back(*at.pending);
-  snapshot.state.resize(model()->config().StateFloats());
+  snapshot.state.resize(StateFloats(model()->config()));
   SKEIN_RETURN_IF_ERROR(ExportState(at.state, absl::MakeSpan(snapshot.state)));
   WriteSnapshot(snapshot, bytes);
   return absl::OkStatus();
 }
 
 absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(bytes, model()->config().StateFloats()));
+  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(bytes, StateFloats(model()->config())));
   SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model()->Fingerprint());
   const ModelConfig& config = model()->config();
   if (snapshot.fingerprint != fingerprint || snapshot.generation != config.generation ||

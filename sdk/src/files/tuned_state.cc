@@ -47,7 +47,7 @@ absl::StatusOr<std::vector<float>> ReadState(const Checkpoint& checkpoint, const
       data = buffer.data();
     }
     SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, ReadHeads(tensor, data));
-    PlaceWkv(config, layer, WkvOrder::kValueKey, values.data(), absl::MakeSpan(state));
+    PlaceWkv(config, layer, WkvOrder::kValueKey, values.data(), state);
   }
   return state;
 }

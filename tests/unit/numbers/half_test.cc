@@ -1,10 +1,11 @@
+#include "numbers/half.h"
+
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "model/convert_dtype.h"
 #include "skein/dtype.h"
 
 namespace skein {
@@ -23,7 +24,7 @@ double HalfByDefinition(uint16_t half) {
 uint32_t Bits(float value) { return std::bit_cast<uint32_t>(value); }
 float FromBits(uint32_t bits) { return std::bit_cast<float>(bits); }
 
-TEST(ConvertDtypeTest, EveryHalfHasTheValueOfItsDefinition) {
+TEST(HalfTest, EveryHalfHasTheValueOfItsDefinition) {
   for (uint32_t half = 0; half < 0x10000; ++half) {
     const float value = F16ToF32(static_cast<uint16_t>(half));
     const double expected = HalfByDefinition(static_cast<uint16_t>(half));
@@ -36,7 +37,7 @@ TEST(ConvertDtypeTest, EveryHalfHasTheValueOfItsDefinition) {
   }
 }
 
-TEST(ConvertDtypeTest, EveryHalfSurvivesTheRoundTrip) {
+TEST(HalfTest, EveryHalfSurvivesTheRoundTrip) {
   for (uint32_t half = 0; half < 0x10000; ++half) {
     const bool is_nan = (half & 0x7fff) > 0x7c00;
     const uint16_t back = F32ToF16(F16ToF32(static_cast<uint16_t>(half)));
@@ -46,7 +47,7 @@ TEST(ConvertDtypeTest, EveryHalfSurvivesTheRoundTrip) {
 
 // Between any two neighbours: what is nearer to one goes there, and the middle to the one with an even mantissa. That
 // covers every float32, because rounding is monotonic.
-TEST(ConvertDtypeTest, RoundsToTheNearestHalfAndTiesToEven) {
+TEST(HalfTest, RoundsToTheNearestHalfAndTiesToEven) {
   for (uint32_t half = 0; half < 0x7bff; ++half) {
     const auto below = static_cast<uint16_t>(half);
     const auto above = static_cast<uint16_t>(half + 1);
@@ -61,14 +62,14 @@ TEST(ConvertDtypeTest, RoundsToTheNearestHalfAndTiesToEven) {
   }
 }
 
-TEST(ConvertDtypeTest, WhatIsTooLargeForAHalfBecomesInfinite) {
+TEST(HalfTest, WhatIsTooLargeForAHalfBecomesInfinite) {
   EXPECT_EQ(F32ToF16(std::nextafter(65520.0f, 0.0f)), 0x7bff);
   EXPECT_EQ(F32ToF16(65520.0f), 0x7c00);
   EXPECT_EQ(F32ToF16(-std::numeric_limits<float>::max()), 0xfc00);
   EXPECT_EQ(F32ToF16(std::numeric_limits<float>::denorm_min()), 0);
 }
 
-TEST(ConvertDtypeTest, EveryBrainFloatIsTheUpperHalfOfItsFloat) {
+TEST(HalfTest, EveryBrainFloatIsTheUpperHalfOfItsFloat) {
   for (uint32_t brain = 0; brain < 0x10000; ++brain) {
     EXPECT_EQ(Bits(Bf16ToF32(static_cast<uint16_t>(brain))), brain << 16) << brain;
     const bool is_nan = (brain & 0x7fff) > 0x7f80;
@@ -76,7 +77,7 @@ TEST(ConvertDtypeTest, EveryBrainFloatIsTheUpperHalfOfItsFloat) {
   }
 }
 
-TEST(ConvertDtypeTest, RoundsToTheNearestBrainFloatAndTiesToEven) {
+TEST(HalfTest, RoundsToTheNearestBrainFloatAndTiesToEven) {
   for (uint32_t brain = 0; brain < 0x7f80; ++brain) {
     for (const uint32_t sign : {0x0000u, 0x8000u}) {
       const uint32_t below = sign | brain;
@@ -87,31 +88,31 @@ TEST(ConvertDtypeTest, RoundsToTheNearestBrainFloatAndTiesToEven) {
   }
 }
 
-TEST(ConvertDtypeTest, ANaNStaysOneEvenIfItsUpperBitsAreThoseOfInfinity) {
+TEST(HalfTest, ANaNStaysOneEvenIfItsUpperBitsAreThoseOfInfinity) {
   EXPECT_EQ(F32ToBf16(FromBits(0x7f800001)), 0x7fc0);
   EXPECT_EQ(F32ToBf16(FromBits(0xffffffff)), 0xffff);
   EXPECT_EQ(F32ToF16(FromBits(0x7f800001)), 0x7e00);
   EXPECT_EQ(F32ToF16(FromBits(0xff802000)), 0xfe01);
 }
 
-TEST(ConvertDtypeTest, ArraysMayStartAnywhere) {
+TEST(HalfTest, ArraysMayStartAnywhere) {
   std::vector<uint8_t> bytes(1 + 3 * 2);
   const float values[3] = {1.5f, -2.0f, 0.25f};
   for (const uint32_t dtype : {SKEIN_DTYPE_F16, SKEIN_DTYPE_BF16}) {
-    FromF32(values, 3, dtype, bytes.data() + 1);
+    RoundFloats(values, 3, dtype, bytes.data() + 1);
     float back[2];
-    ToF32(dtype, bytes.data() + 1, 1, 2, back);
+    ExpandFloats(dtype, bytes.data() + 1 + 2, 2, back);
     EXPECT_EQ(back[0], -2.0f);
     EXPECT_EQ(back[1], 0.25f);
   }
 }
 
-TEST(ConvertDtypeTest, DoublesAreRounded) {
-  const double values[2] = {1.0 + 1e-12, -0.1};
-  float out[2];
-  ToF32(SKEIN_DTYPE_F64, reinterpret_cast<const uint8_t*>(values), 0, 2, out);
-  EXPECT_EQ(out[0], 1.0f);
-  EXPECT_EQ(out[1], -0.1f);
+TEST(HalfTest, PlainTypesHaveASizeAndOthersNone) {
+  EXPECT_EQ(FloatBytes(SKEIN_DTYPE_F32), 4u);
+  EXPECT_EQ(FloatBytes(SKEIN_DTYPE_F16), 2u);
+  EXPECT_EQ(FloatBytes(SKEIN_DTYPE_BF16), 2u);
+  EXPECT_EQ(FloatBytes(SKEIN_DTYPE_F64), 0u);
+  EXPECT_EQ(FloatBytes(SKEIN_DTYPE_Q8), 0u);
 }
 
 }  // namespace
