@@ -16,7 +16,7 @@ struct QuantisedLayout {
   uint32_t group_size;   // inputs
   uint32_t bits;         // of a code: 8 or 4
   int32_t zero_code;     // the code of 0
-  uint32_t group_bytes;  // scale and codes
+  uint64_t group_bytes;  // scale and codes
 
   constexpr uint64_t NumGroups(uint64_t num_inputs) const {
     return num_inputs / group_size + (num_inputs % group_size != 0 ? 1 : 0);
