@@ -33,13 +33,12 @@ constexpr ChannelMixRoles kChannelMix6 = {SKEIN_ROLE_V6_CHANNEL_MIX_K, SKEIN_ROL
 template <typename Matrix, typename Visitor>
 void VisitChannelMix(const skein_backend_model& m, const ChannelMixRoles& roles, uint32_t layer,
                      GatedChannelMix<Matrix>& mix, Visitor& visit) {
-  const uint32_t C = m.d_model, F = m.d_ffn;
-  VisitNorm(visit, SKEIN_ROLE_CHANNEL_NORM_W, SKEIN_ROLE_CHANNEL_NORM_B, layer, C, m.norm_epsilon, mix.norm);
-  visit(roles.mix_k, layer, mix.mix_k, {C}, {roles.formula});
-  visit(roles.mix_r, layer, mix.mix_r, {C}, {roles.formula});
-  visit(SKEIN_ROLE_CHANNEL_KEY, layer, mix.key, {F, C});
-  visit(SKEIN_ROLE_CHANNEL_RECEPTANCE, layer, mix.receptance, {C, C});
-  visit(SKEIN_ROLE_CHANNEL_VALUE, layer, mix.value, {C, F});
+  VisitNorm(visit, SKEIN_ROLE_CHANNEL_NORM_W, SKEIN_ROLE_CHANNEL_NORM_B, layer, m.norm_epsilon, mix.norm);
+  visit(roles.mix_k, layer, mix.mix_k, {roles.formula});
+  visit(roles.mix_r, layer, mix.mix_r, {roles.formula});
+  visit(SKEIN_ROLE_CHANNEL_KEY, layer, mix.key);
+  visit(SKEIN_ROLE_CHANNEL_RECEPTANCE, layer, mix.receptance);
+  visit(SKEIN_ROLE_CHANNEL_VALUE, layer, mix.value);
 }
 
 struct GatedChannelMixActivations {

@@ -9,7 +9,6 @@
 #define SKEIN_BACKENDS_EQUATIONS_GENERATIONS_H_
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -20,6 +19,7 @@
 #include "equations/rwkv6.h"
 #include "equations/rwkv7.h"
 #include "host/weight_store.h"
+#include "numbers/roles.h"
 #include "skein/backend.h"
 #include "support/boundary.h"
 
@@ -49,13 +49,13 @@ decltype(auto) WithGeneration(uint32_t generation, Function&& function) {
 template <typename Matrix>
 std::vector<ExpectedTensor> ExpectedTensors(const skein_segment_desc& desc) {
   std::vector<ExpectedTensor> expected;
-  const auto add = [&expected](uint32_t role, uint32_t layer, auto*& tensor, std::initializer_list<uint64_t> shape,
-                               const VectorForm& form = {}) {
+  const auto add = [&](uint32_t role, uint32_t layer, auto*& tensor, const VectorForm& form = {}) {
     using Tensor = std::remove_cvref_t<decltype(*tensor)>;
     const Use use = std::is_same_v<Tensor, float>
                         ? Use::kVector
                         : (std::is_same_v<Tensor, EmbeddingRows> ? Use::kEmbedding : Use::kMatrix);
-    expected.push_back({.role = role, .layer = layer, .use = use, .shape = shape, .form = form});
+    const RoleInfo& info = *FindRole(role, desc.model);  // there: a list has the roles of its versions alone
+    expected.push_back({.role = role, .layer = layer, .use = use, .shape = RoleShape(info, desc.model), .form = form});
   };
   WithGeneration(desc.model.generation, [&](auto generation) {
     typename decltype(generation)::template Weights<Matrix, EmbeddingRows> unbound;

@@ -2,9 +2,9 @@
 // generations list their weights: one visit per tensor, from which all that a segment expects, checks and binds
 // follows.
 //
-// A generation's list calls visit(role, layer index in the model, pointer to fill, shape, form) for each tensor of a
-// segment. A pointer to float is a vector, whatever its shape; `form` (vector_form.h) is for vectors and may be left
-// out. Shapes and the names in checkpoints are in skein/backend.h.
+// A generation's list calls visit(role, layer index in the model, pointer to fill, form) for each tensor of a segment.
+// A pointer to float is a vector, whatever its shape. `form` (vector_form.h) is for vectors and may be left out. The
+// role gives the shape (numbers/roles.inc).
 #ifndef SKEIN_BACKENDS_EQUATIONS_MODEL_ENDS_H_
 #define SKEIN_BACKENDS_EQUATIONS_MODEL_ENDS_H_
 
@@ -26,13 +26,12 @@ struct ModelEnds {
   const Matrix* output_head = nullptr;  // NULL: the segment ends with the carries
 };
 
-// Lists a norm over `width` channels.
+// Lists a norm.
 template <typename Visitor>
-void VisitNorm(Visitor& visit, uint32_t weight_role, uint32_t bias_role, uint32_t layer, uint32_t width, float epsilon,
-               Norm& norm) {
+void VisitNorm(Visitor& visit, uint32_t weight_role, uint32_t bias_role, uint32_t layer, float epsilon, Norm& norm) {
   norm.epsilon = epsilon;
-  visit(weight_role, layer, norm.weight, {width});
-  visit(bias_role, layer, norm.bias, {width});
+  visit(weight_role, layer, norm.weight);
+  visit(bias_role, layer, norm.bias);
 }
 
 // Lists what `desc` says the segment has of the ends.
@@ -40,14 +39,12 @@ template <typename Matrix, typename EmbeddingRows, typename Visitor>
 void VisitEnds(const skein_segment_desc& desc, ModelEnds<Matrix, EmbeddingRows>& ends, Visitor& visit) {
   const skein_backend_model& m = desc.model;
   if (desc.flags & SKEIN_SEGMENT_EMBEDDING) {
-    visit(SKEIN_ROLE_EMBEDDING, 0, ends.embedding, {m.vocab_size, m.d_model});
-    VisitNorm(visit, SKEIN_ROLE_EMBEDDING_NORM_W, SKEIN_ROLE_EMBEDDING_NORM_B, 0, m.d_model, m.norm_epsilon,
-              ends.embedding_norm);
+    visit(SKEIN_ROLE_EMBEDDING, 0, ends.embedding);
+    VisitNorm(visit, SKEIN_ROLE_EMBEDDING_NORM_W, SKEIN_ROLE_EMBEDDING_NORM_B, 0, m.norm_epsilon, ends.embedding_norm);
   }
   if (desc.flags & SKEIN_SEGMENT_HEAD) {
-    VisitNorm(visit, SKEIN_ROLE_OUTPUT_NORM_W, SKEIN_ROLE_OUTPUT_NORM_B, 0, m.d_model, m.norm_epsilon,
-              ends.output_norm);
-    visit(SKEIN_ROLE_HEAD, 0, ends.output_head, {m.vocab_size, m.d_model});
+    VisitNorm(visit, SKEIN_ROLE_OUTPUT_NORM_W, SKEIN_ROLE_OUTPUT_NORM_B, 0, m.norm_epsilon, ends.output_norm);
+    visit(SKEIN_ROLE_HEAD, 0, ends.output_head);
   }
 }
 

@@ -1,5 +1,5 @@
-// The weights of an RWKV-4 segment as rwkv4.h reads them, and one list (model_ends.h) that says for each its role
-// and shape, and what the page reads in place of the parameter (vector_form.h).
+// The weights of an RWKV-4 segment as rwkv4.h reads them, and one list (model_ends.h) that gives each its
+// role and, for a vector, the values that the page reads in place of the parameters (vector_form.h).
 #ifndef SKEIN_BACKENDS_EQUATIONS_RWKV4_WEIGHTS_H_
 #define SKEIN_BACKENDS_EQUATIONS_RWKV4_WEIGHTS_H_
 
@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "equations/gated_channel_mix.h"
-#include "equations/layer_state.h"
 #include "equations/model_ends.h"
 #include "equations/ops.h"
 #include "equations/vector_form.h"
+#include "numbers/state_layout.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -43,7 +43,6 @@ template <typename Matrix, typename EmbeddingRows>
 template <typename Visitor>
 void Rwkv4Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
   const skein_backend_model& m = desc.model;
-  const uint32_t C = m.d_model, A = m.d_att;
 
   VisitEnds(desc, ends, visit);
   layers.resize(desc.num_layers);
@@ -52,16 +51,16 @@ void Rwkv4Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, 
     const uint32_t index = desc.first_layer + i;
     layer.state = LayerStateAt(m, i);
 
-    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, C, m.norm_epsilon, layer.time_norm);
-    visit(SKEIN_ROLE_V4_MIX_K, index, layer.mix_k, {C}, {Formula::kOneMinus});
-    visit(SKEIN_ROLE_V4_MIX_V, index, layer.mix_v, {C}, {Formula::kOneMinus});
-    visit(SKEIN_ROLE_V4_MIX_R, index, layer.mix_r, {C}, {Formula::kOneMinus});
-    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance, {A, C});
-    visit(SKEIN_ROLE_TIME_KEY, index, layer.key, {A, C});
-    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value, {A, C});
-    visit(SKEIN_ROLE_V4_DECAY, index, layer.decay, {A}, {Formula::kMinusExp});
-    visit(SKEIN_ROLE_V4_BONUS, index, layer.bonus, {A});
-    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output, {C, A});
+    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, m.norm_epsilon, layer.time_norm);
+    visit(SKEIN_ROLE_V4_MIX_K, index, layer.mix_k, {Formula::kOneMinus});
+    visit(SKEIN_ROLE_V4_MIX_V, index, layer.mix_v, {Formula::kOneMinus});
+    visit(SKEIN_ROLE_V4_MIX_R, index, layer.mix_r, {Formula::kOneMinus});
+    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance);
+    visit(SKEIN_ROLE_TIME_KEY, index, layer.key);
+    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value);
+    visit(SKEIN_ROLE_V4_DECAY, index, layer.decay, {Formula::kMinusExp});
+    visit(SKEIN_ROLE_V4_BONUS, index, layer.bonus);
+    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output);
 
     VisitChannelMix(m, kChannelMix4, index, layer.channel_mix, visit);
   }

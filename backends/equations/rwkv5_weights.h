@@ -1,5 +1,5 @@
-// The weights of an RWKV-5.0, 5.1 or 5.2 segment as rwkv5.h reads them, and one list (model_ends.h) that says for each
-// its role and shape, and what the page reads in place of the parameter (vector_form.h).
+// The weights of an RWKV-5.0, 5.1 or 5.2 segment as rwkv5.h reads them, and one list (model_ends.h) that gives each its
+// role and, for a vector, the values that the page reads in place of the parameters (vector_form.h).
 #ifndef SKEIN_BACKENDS_EQUATIONS_RWKV5_WEIGHTS_H_
 #define SKEIN_BACKENDS_EQUATIONS_RWKV5_WEIGHTS_H_
 
@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "equations/gated_channel_mix.h"
-#include "equations/layer_state.h"
 #include "equations/model_ends.h"
 #include "equations/ops.h"
 #include "equations/vector_form.h"
+#include "numbers/state_layout.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -45,8 +45,6 @@ template <typename Matrix, typename EmbeddingRows>
 template <typename Visitor>
 void Rwkv5Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
   const skein_backend_model& m = desc.model;
-  const uint32_t C = m.d_model, A = m.d_att;
-  const uint32_t H = m.num_heads, N = m.head_size;
   const bool has_gate = m.variant >= 1;
   const bool is_per_channel = m.variant >= 2;  // decay and bonus; before, per head
   const Formula bonus_formula = m.variant == 0 ? Formula::kExp : Formula::kAsIs;
@@ -58,25 +56,25 @@ void Rwkv5Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, 
     const uint32_t index = desc.first_layer + i;
     layer.state = LayerStateAt(m, i);
 
-    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, C, m.norm_epsilon, layer.time_norm);
-    visit(SKEIN_ROLE_V4_MIX_K, index, layer.mix_k, {C}, {Formula::kOneMinus});
-    visit(SKEIN_ROLE_V4_MIX_V, index, layer.mix_v, {C}, {Formula::kOneMinus});
-    visit(SKEIN_ROLE_V4_MIX_R, index, layer.mix_r, {C}, {Formula::kOneMinus});
-    if (has_gate) visit(SKEIN_ROLE_V5_MIX_G, index, layer.mix_g, {C}, {Formula::kOneMinus});
-    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance, {A, C});
-    visit(SKEIN_ROLE_TIME_KEY, index, layer.key, {A, C});
-    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value, {A, C});
-    if (has_gate) visit(SKEIN_ROLE_TIME_GATE, index, layer.gate, {A, C});
+    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, m.norm_epsilon, layer.time_norm);
+    visit(SKEIN_ROLE_V4_MIX_K, index, layer.mix_k, {Formula::kOneMinus});
+    visit(SKEIN_ROLE_V4_MIX_V, index, layer.mix_v, {Formula::kOneMinus});
+    visit(SKEIN_ROLE_V4_MIX_R, index, layer.mix_r, {Formula::kOneMinus});
+    if (has_gate) visit(SKEIN_ROLE_V5_MIX_G, index, layer.mix_g, {Formula::kOneMinus});
+    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance);
+    visit(SKEIN_ROLE_TIME_KEY, index, layer.key);
+    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value);
+    if (has_gate) visit(SKEIN_ROLE_TIME_GATE, index, layer.gate);
     if (is_per_channel) {
-      visit(SKEIN_ROLE_V5_DECAY, index, layer.decay, {H, N}, {Formula::kExpMinusExp});
-      visit(SKEIN_ROLE_V5_BONUS, index, layer.bonus, {H, N});
+      visit(SKEIN_ROLE_V5_DECAY, index, layer.decay, {Formula::kExpMinusExp});
+      visit(SKEIN_ROLE_V5_BONUS, index, layer.bonus);
     } else {
-      visit(SKEIN_ROLE_V5_DECAY, index, layer.decay, {H}, {Formula::kExpMinusExp, N});
-      visit(SKEIN_ROLE_V5_BONUS, index, layer.bonus, {H}, {bonus_formula, N});
+      visit(SKEIN_ROLE_V5_DECAY, index, layer.decay, {Formula::kExpMinusExp, m.head_size});
+      visit(SKEIN_ROLE_V5_BONUS, index, layer.bonus, {bonus_formula, m.head_size});
     }
-    VisitNorm(visit, SKEIN_ROLE_TIME_GROUP_NORM_W, SKEIN_ROLE_TIME_GROUP_NORM_B, index, A, m.group_norm_epsilon,
+    VisitNorm(visit, SKEIN_ROLE_TIME_GROUP_NORM_W, SKEIN_ROLE_TIME_GROUP_NORM_B, index, m.group_norm_epsilon,
               layer.group_norm);
-    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output, {C, A});
+    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output);
 
     VisitChannelMix(m, kChannelMix4, index, layer.channel_mix, visit);
   }

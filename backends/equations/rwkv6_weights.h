@@ -1,5 +1,5 @@
-// The weights of an RWKV-6 segment as rwkv6.h reads them, and one list (model_ends.h) that says for each its role
-// and shape, and what the page reads in place of the parameter (vector_form.h).
+// The weights of an RWKV-6 segment as rwkv6.h reads them, and one list (model_ends.h) that gives each its
+// role and, for a vector, the values that the page reads in place of the parameters (vector_form.h).
 #ifndef SKEIN_BACKENDS_EQUATIONS_RWKV6_WEIGHTS_H_
 #define SKEIN_BACKENDS_EQUATIONS_RWKV6_WEIGHTS_H_
 
@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "equations/gated_channel_mix.h"
-#include "equations/layer_state.h"
 #include "equations/model_ends.h"
 #include "equations/ops.h"
 #include "equations/vector_form.h"
+#include "numbers/state_layout.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -49,9 +49,8 @@ template <typename Matrix, typename EmbeddingRows>
 template <typename Visitor>
 void Rwkv6Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
   const skein_backend_model& m = desc.model;
-  const uint32_t C = m.d_model, A = m.d_att;
-  zeros.assign(C, 0.0f);
-  ones.assign(C, 1.0f);
+  zeros.assign(m.d_model, 0.0f);
+  ones.assign(m.d_model, 1.0f);
 
   VisitEnds(desc, ends, visit);
   layers.resize(desc.num_layers);
@@ -62,34 +61,34 @@ void Rwkv6Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, 
     layer.mix_none = zeros.data();
     layer.mix_all = ones.data();
 
-    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, C, m.norm_epsilon, layer.time_norm);
-    visit(SKEIN_ROLE_V6_MIX_X, index, layer.mix_x, {C});
-    visit(SKEIN_ROLE_V6_MIX_W, index, layer.mix_w, {C});
-    visit(SKEIN_ROLE_V6_MIX_K, index, layer.mix_k, {C});
-    visit(SKEIN_ROLE_V6_MIX_V, index, layer.mix_v, {C});
-    visit(SKEIN_ROLE_V6_MIX_R, index, layer.mix_r, {C});
-    visit(SKEIN_ROLE_V6_MIX_G, index, layer.mix_g, {C});
-    visit(SKEIN_ROLE_V6_MIX_DOWN_W, index, layer.mix_down_w, {m.rank_mix, C});
-    visit(SKEIN_ROLE_V6_MIX_UP_W, index, layer.mix_up_w, {C, m.rank_mix});
-    visit(SKEIN_ROLE_V6_MIX_DOWN_K, index, layer.mix_down_k, {m.rank_mix, C});
-    visit(SKEIN_ROLE_V6_MIX_UP_K, index, layer.mix_up_k, {C, m.rank_mix});
-    visit(SKEIN_ROLE_V6_MIX_DOWN_V, index, layer.mix_down_v, {m.rank_mix, C});
-    visit(SKEIN_ROLE_V6_MIX_UP_V, index, layer.mix_up_v, {C, m.rank_mix});
-    visit(SKEIN_ROLE_V6_MIX_DOWN_R, index, layer.mix_down_r, {m.rank_mix, C});
-    visit(SKEIN_ROLE_V6_MIX_UP_R, index, layer.mix_up_r, {C, m.rank_mix});
-    visit(SKEIN_ROLE_V6_MIX_DOWN_G, index, layer.mix_down_g, {m.rank_mix, C});
-    visit(SKEIN_ROLE_V6_MIX_UP_G, index, layer.mix_up_g, {C, m.rank_mix});
-    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance, {A, C});
-    visit(SKEIN_ROLE_TIME_KEY, index, layer.key, {A, C});
-    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value, {A, C});
-    visit(SKEIN_ROLE_TIME_GATE, index, layer.gate, {A, C});
-    visit(SKEIN_ROLE_V6_DECAY_BIAS, index, layer.decay_bias, {A});
-    visit(SKEIN_ROLE_V6_DECAY_DOWN, index, layer.decay_down, {m.rank_decay, C});
-    visit(SKEIN_ROLE_V6_DECAY_UP, index, layer.decay_up, {A, m.rank_decay});
-    visit(SKEIN_ROLE_V5_BONUS, index, layer.bonus, {m.num_heads, m.head_size});
-    VisitNorm(visit, SKEIN_ROLE_TIME_GROUP_NORM_W, SKEIN_ROLE_TIME_GROUP_NORM_B, index, A, m.group_norm_epsilon,
+    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, m.norm_epsilon, layer.time_norm);
+    visit(SKEIN_ROLE_V6_MIX_X, index, layer.mix_x);
+    visit(SKEIN_ROLE_V6_MIX_W, index, layer.mix_w);
+    visit(SKEIN_ROLE_V6_MIX_K, index, layer.mix_k);
+    visit(SKEIN_ROLE_V6_MIX_V, index, layer.mix_v);
+    visit(SKEIN_ROLE_V6_MIX_R, index, layer.mix_r);
+    visit(SKEIN_ROLE_V6_MIX_G, index, layer.mix_g);
+    visit(SKEIN_ROLE_V6_MIX_DOWN_W, index, layer.mix_down_w);
+    visit(SKEIN_ROLE_V6_MIX_UP_W, index, layer.mix_up_w);
+    visit(SKEIN_ROLE_V6_MIX_DOWN_K, index, layer.mix_down_k);
+    visit(SKEIN_ROLE_V6_MIX_UP_K, index, layer.mix_up_k);
+    visit(SKEIN_ROLE_V6_MIX_DOWN_V, index, layer.mix_down_v);
+    visit(SKEIN_ROLE_V6_MIX_UP_V, index, layer.mix_up_v);
+    visit(SKEIN_ROLE_V6_MIX_DOWN_R, index, layer.mix_down_r);
+    visit(SKEIN_ROLE_V6_MIX_UP_R, index, layer.mix_up_r);
+    visit(SKEIN_ROLE_V6_MIX_DOWN_G, index, layer.mix_down_g);
+    visit(SKEIN_ROLE_V6_MIX_UP_G, index, layer.mix_up_g);
+    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance);
+    visit(SKEIN_ROLE_TIME_KEY, index, layer.key);
+    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value);
+    visit(SKEIN_ROLE_TIME_GATE, index, layer.gate);
+    visit(SKEIN_ROLE_V6_DECAY_BIAS, index, layer.decay_bias);
+    visit(SKEIN_ROLE_V6_DECAY_DOWN, index, layer.decay_down);
+    visit(SKEIN_ROLE_V6_DECAY_UP, index, layer.decay_up);
+    visit(SKEIN_ROLE_V5_BONUS, index, layer.bonus);
+    VisitNorm(visit, SKEIN_ROLE_TIME_GROUP_NORM_W, SKEIN_ROLE_TIME_GROUP_NORM_B, index, m.group_norm_epsilon,
               layer.group_norm);
-    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output, {C, A});
+    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output);
 
     VisitChannelMix(m, kChannelMix6, index, layer.channel_mix, visit);
   }

@@ -1,14 +1,13 @@
-// The weights of an RWKV-7 segment as rwkv7.h reads them, and one list (model_ends.h) that says for each its role and
-// shape.
+// The weights of an RWKV-7 segment as rwkv7.h reads them, and one list (model_ends.h) that gives each its role.
 #ifndef SKEIN_BACKENDS_EQUATIONS_RWKV7_WEIGHTS_H_
 #define SKEIN_BACKENDS_EQUATIONS_RWKV7_WEIGHTS_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "equations/layer_state.h"
 #include "equations/model_ends.h"
 #include "equations/ops.h"
+#include "numbers/state_layout.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -46,7 +45,6 @@ template <typename Matrix, typename EmbeddingRows>
 template <typename Visitor>
 void Rwkv7Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
   const skein_backend_model& m = desc.model;
-  const uint32_t C = m.d_model, F = m.d_ffn;
   VisitEnds(desc, ends, visit);
   layers.resize(desc.num_layers);
   for (uint32_t i = 0; i < desc.num_layers; ++i) {
@@ -55,41 +53,40 @@ void Rwkv7Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, 
     layer.is_first = index == 0;
     layer.state = LayerStateAt(m, i);
 
-    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, C, m.norm_epsilon, layer.time_norm);
-    visit(SKEIN_ROLE_V7_MIX_R, index, layer.mix_r, {C});
-    visit(SKEIN_ROLE_V7_MIX_W, index, layer.mix_w, {C});
-    visit(SKEIN_ROLE_V7_MIX_K, index, layer.mix_k, {C});
-    visit(SKEIN_ROLE_V7_MIX_V, index, layer.mix_v, {C});
-    visit(SKEIN_ROLE_V7_MIX_A, index, layer.mix_a, {C});
-    visit(SKEIN_ROLE_V7_MIX_G, index, layer.mix_g, {C});
-    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance, {C, C});
-    visit(SKEIN_ROLE_TIME_KEY, index, layer.key, {C, C});
-    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value, {C, C});
-    visit(SKEIN_ROLE_V7_DECAY_BIAS, index, layer.decay_bias, {C});
-    visit(SKEIN_ROLE_V7_DECAY_DOWN, index, layer.decay_down, {m.rank_decay, C});
-    visit(SKEIN_ROLE_V7_DECAY_UP, index, layer.decay_up, {C, m.rank_decay});
-    visit(SKEIN_ROLE_V7_ICLR_BIAS, index, layer.iclr_bias, {C});
-    visit(SKEIN_ROLE_V7_ICLR_DOWN, index, layer.iclr_down, {m.rank_iclr, C});
-    visit(SKEIN_ROLE_V7_ICLR_UP, index, layer.iclr_up, {C, m.rank_iclr});
+    VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, m.norm_epsilon, layer.time_norm);
+    visit(SKEIN_ROLE_V7_MIX_R, index, layer.mix_r);
+    visit(SKEIN_ROLE_V7_MIX_W, index, layer.mix_w);
+    visit(SKEIN_ROLE_V7_MIX_K, index, layer.mix_k);
+    visit(SKEIN_ROLE_V7_MIX_V, index, layer.mix_v);
+    visit(SKEIN_ROLE_V7_MIX_A, index, layer.mix_a);
+    visit(SKEIN_ROLE_V7_MIX_G, index, layer.mix_g);
+    visit(SKEIN_ROLE_TIME_RECEPTANCE, index, layer.receptance);
+    visit(SKEIN_ROLE_TIME_KEY, index, layer.key);
+    visit(SKEIN_ROLE_TIME_VALUE, index, layer.value);
+    visit(SKEIN_ROLE_V7_DECAY_BIAS, index, layer.decay_bias);
+    visit(SKEIN_ROLE_V7_DECAY_DOWN, index, layer.decay_down);
+    visit(SKEIN_ROLE_V7_DECAY_UP, index, layer.decay_up);
+    visit(SKEIN_ROLE_V7_ICLR_BIAS, index, layer.iclr_bias);
+    visit(SKEIN_ROLE_V7_ICLR_DOWN, index, layer.iclr_down);
+    visit(SKEIN_ROLE_V7_ICLR_UP, index, layer.iclr_up);
     if (!layer.is_first) {
-      visit(SKEIN_ROLE_V7_VALUE_BIAS, index, layer.value_bias, {C});
-      visit(SKEIN_ROLE_V7_VALUE_DOWN, index, layer.value_down, {m.rank_value, C});
-      visit(SKEIN_ROLE_V7_VALUE_UP, index, layer.value_up, {C, m.rank_value});
+      visit(SKEIN_ROLE_V7_VALUE_BIAS, index, layer.value_bias);
+      visit(SKEIN_ROLE_V7_VALUE_DOWN, index, layer.value_down);
+      visit(SKEIN_ROLE_V7_VALUE_UP, index, layer.value_up);
     }
-    visit(SKEIN_ROLE_V7_GATE_DOWN, index, layer.gate_down, {m.rank_gate, C});
-    visit(SKEIN_ROLE_V7_GATE_UP, index, layer.gate_up, {C, m.rank_gate});
-    visit(SKEIN_ROLE_V7_KEY_K, index, layer.key_k, {C});
-    visit(SKEIN_ROLE_V7_KEY_A, index, layer.key_a, {C});
-    visit(SKEIN_ROLE_V7_BONUS, index, layer.bonus, {m.num_heads, m.head_size});
-    VisitNorm(visit, SKEIN_ROLE_TIME_GROUP_NORM_W, SKEIN_ROLE_TIME_GROUP_NORM_B, index, C, m.group_norm_epsilon,
+    visit(SKEIN_ROLE_V7_GATE_DOWN, index, layer.gate_down);
+    visit(SKEIN_ROLE_V7_GATE_UP, index, layer.gate_up);
+    visit(SKEIN_ROLE_V7_KEY_K, index, layer.key_k);
+    visit(SKEIN_ROLE_V7_KEY_A, index, layer.key_a);
+    visit(SKEIN_ROLE_V7_BONUS, index, layer.bonus);
+    VisitNorm(visit, SKEIN_ROLE_TIME_GROUP_NORM_W, SKEIN_ROLE_TIME_GROUP_NORM_B, index, m.group_norm_epsilon,
               layer.group_norm);
-    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output, {C, C});
+    visit(SKEIN_ROLE_TIME_OUTPUT, index, layer.output);
 
-    VisitNorm(visit, SKEIN_ROLE_CHANNEL_NORM_W, SKEIN_ROLE_CHANNEL_NORM_B, index, C, m.norm_epsilon,
-              layer.channel_norm);
-    visit(SKEIN_ROLE_V7_CHANNEL_MIX, index, layer.channel_mix, {C});
-    visit(SKEIN_ROLE_CHANNEL_KEY, index, layer.channel_key, {F, C});
-    visit(SKEIN_ROLE_CHANNEL_VALUE, index, layer.channel_value, {C, F});
+    VisitNorm(visit, SKEIN_ROLE_CHANNEL_NORM_W, SKEIN_ROLE_CHANNEL_NORM_B, index, m.norm_epsilon, layer.channel_norm);
+    visit(SKEIN_ROLE_V7_CHANNEL_MIX, index, layer.channel_mix);
+    visit(SKEIN_ROLE_CHANNEL_KEY, index, layer.channel_key);
+    visit(SKEIN_ROLE_CHANNEL_VALUE, index, layer.channel_value);
   }
 }
 

@@ -1,10 +1,10 @@
 #include "host/batch_plan.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstring>
 
+#include "numbers/finite.h"
 #include "support/boundary.h"
 
 namespace skein::kit {
@@ -20,13 +20,6 @@ static_assert(kFirstEntryBytes == 72, "skein/backend.h");
 std::string EntryName(uint32_t index) { return "entry " + std::to_string(index); }
 
 [[noreturn]] void Refused(const std::string& what) { throw plugin::Error(SKEIN_INVALID_ARGUMENT, "step: " + what); }
-
-bool IsFinite(const float* values, size_t count) {
-  constexpr uint32_t kExponent = 0x7F800000u;
-  uint32_t num_bad = 0;  // a sum, not an early exit, so that the compiler vectorises
-  for (size_t i = 0; i < count; ++i) num_bad += (std::bit_cast<uint32_t>(values[i]) & kExponent) == kExponent ? 1 : 0;
-  return num_bad == 0;
-}
 
 }  // namespace
 
@@ -210,13 +203,13 @@ std::string BatchPlan::Finish(const Rows& x, const Rows& hidden) {
   for (const LiveEntry& live : live_) {
     skein_step_entry& entry = *live.entry;
     const uint32_t last_row = live.first_row + entry.num_tokens - 1;
-    bool is_finite = IsFinite(x[last_row], x.width);
+    bool is_finite = AllFinite({x[last_row], x.width});
     if (entry.output == SKEIN_STEP_HIDDEN) {
       const size_t floats = size_t{live.num_output_rows} * hidden.width;
-      is_finite = is_finite && IsFinite(hidden[live.first_output_row], floats);
+      is_finite = is_finite && AllFinite({hidden[live.first_output_row], floats});
       std::copy_n(hidden[live.first_output_row], floats, entry.output_rows);
     } else if (entry.output == SKEIN_STEP_LOGITS) {
-      is_finite = is_finite && IsFinite(entry.output_rows, size_t{live.num_output_rows} * desc_.model.vocab_size);
+      is_finite = is_finite && AllFinite({entry.output_rows, size_t{live.num_output_rows} * desc_.model.vocab_size});
     }
     if (is_finite) {
       entry.status = SKEIN_OK;

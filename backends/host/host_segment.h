@@ -80,8 +80,9 @@ class GenerationSegment final : public HostSegment {
   void Seal() override {
     if (running_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "seal: the segment is sealed already");
     store_.Seal();
-    weights_.Visit(desc_, [this](uint32_t role, uint32_t layer, auto*& tensor, std::initializer_list<uint64_t>,
-                                 const VectorForm& = {}) { store_.Bind(role, layer, tensor); });
+    weights_.Visit(desc_, [this](uint32_t role, uint32_t layer, auto*& tensor, const VectorForm& = {}) {
+      store_.Bind(role, layer, tensor);
+    });
     running_.emplace(host_, desc_);
   }
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "equations/layer_state.h"
-
 namespace skein::kit {
 
 uint64_t StateSlots::StateFloats(const skein_segment_desc& desc) {
@@ -14,19 +12,12 @@ uint64_t StateSlots::StateFloats(const skein_segment_desc& desc) {
 StateSlots::StateSlots(const skein_host& host, const skein_segment_desc& desc, WkvOrder order)
     : num_slots_(desc.num_slots),
       num_layers_(desc.num_layers),
-      d_model_(desc.model.d_model),
-      num_heads_(desc.model.num_heads),
-      head_size_(desc.model.head_size),
-      is_turned_(desc.model.generation == 7 && order != WkvOrder::kValueKey),
+      model_(desc.model),
+      is_turned_(desc.model.generation == 7 && order != CanonicalWkvOrder(7)),
       state_floats_(StateFloats(desc)),
       states_(host, CheckedProduct(uint64_t{num_slots_} + 1, state_floats_), "states", Content::kUnset),
       is_written_(num_slots_) {
-  float* initial = states_.data() + num_slots_ * state_floats_;
-  std::fill_n(initial, state_floats_, 0.0f);
-  if (desc.model.generation != 4) return;
-  for (uint32_t layer = 1; layer <= num_layers_; ++layer) {
-    std::fill_n(initial + layer * LayerStateFloats(desc.model) - desc.model.d_att, desc.model.d_att, kInitialExponent);
-  }
+  WriteFreshState(model_, num_layers_, states_.data() + num_slots_ * state_floats_);
 }
 
 void StateSlots::CheckSlot(uint32_t slot) const {
@@ -71,16 +62,10 @@ void StateSlots::Convert(const float* from, float* to) const {
     std::copy_n(from, state_floats_, to);
     return;
   }
-  const size_t n = head_size_;
   for (uint32_t layer = 0; layer < num_layers_; ++layer) {
-    std::copy_n(from, 2 * size_t{d_model_}, to);
-    from += 2 * size_t{d_model_};
-    to += 2 * size_t{d_model_};
-    for (uint32_t head = 0; head < num_heads_; ++head, from += n * n, to += n * n) {
-      for (size_t i = 0; i < n; ++i) {
-        for (size_t j = 0; j < n; ++j) to[j * n + i] = from[i * n + j];
-      }
-    }
+    const LayerState at = LayerStateAt(model_, layer);
+    std::copy(from + at.time_shift, from + at.wkv, to + at.time_shift);
+    CopyWkv(model_, WkvOrder::kValueKey, from + at.wkv, WkvOrder::kKeyValue, to + at.wkv);
   }
 }
 

@@ -8,17 +8,15 @@
 #include <vector>
 
 #include "host/host_memory.h"
+#include "numbers/state_layout.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
 
-// How a backend keeps the wkv matrix of a head of RWKV-7. Canonical is [value][key]. Those of RWKV-5 and 6 are kept as
-// they are canonical: [key][value].
-enum class WkvOrder { kValueKey, kKeyValue };
-
 class StateSlots {
  public:
-  // States of `desc.num_layers` layers, as layer_state.h lays them out.
+  // States of `desc.num_layers` layers. `order` is how the backend keeps the wkv matrix of a head of RWKV-7. Those of
+  // RWKV-5 and 6 are kept in the canonical order.
   StateSlots(const skein_host& host, const skein_segment_desc& desc, WkvOrder order);
 
   // Floats of one state; the same in every layout.
@@ -51,7 +49,8 @@ class StateSlots {
   void Convert(const float* from, float* to) const;
 
   const uint32_t num_slots_;
-  const uint32_t num_layers_, d_model_, num_heads_, head_size_;
+  const uint32_t num_layers_;
+  const skein_backend_model model_;
   const bool is_turned_;  // wkv is kept in another order than the canonical one
   const uint64_t state_floats_;
   HostArray<float> states_;          // [num_slots + 1][state_floats]

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <span>
 
+#include "numbers/panels.h"
+#include "numbers/roles.h"
+
 namespace skein::kit {
 namespace {
 
@@ -15,7 +18,7 @@ std::string ShapeText(std::span<const uint64_t> shape) {
 }  // namespace
 
 std::string TensorName(uint32_t role, uint32_t layer) {
-  return std::string(RoleName(role)) + " (role " + std::to_string(role) + ") of layer " + std::to_string(layer);
+  return std::string(RoleSymbol(role)) + " (role " + std::to_string(role) + ") of layer " + std::to_string(layer);
 }
 
 TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expected) {

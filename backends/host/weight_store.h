@@ -15,8 +15,8 @@
 
 #include "equations/vector_form.h"
 #include "host/weight_arena.h"
-#include "kit/roles.h"
 #include "kit/tensor.h"
+#include "numbers/parallel.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -141,10 +141,7 @@ class WeightStore {
     }
     arena_.Expect(waiting_bytes);
     for (StoredTensor* entry : waiting) Allocate(*entry);
-    host_.parallel_for(
-        host_.context, waiting.size(),
-        [](void* argument, uint64_t item) { PackNow(*(*static_cast<std::vector<StoredTensor*>*>(argument))[item]); },
-        &waiting);
+    ParallelEach(host_, waiting.size(), [&](uint64_t item) { PackNow(*waiting[item]); });
   }
 
   // The packed tensor, for the visitor of a generation's list; the store owns it. Only after Seal.

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "numbers/roles.h"
 #include "support/boundary.h"
 
 namespace skein::kit {
@@ -34,10 +35,7 @@ void CheckType(const char* what, uint32_t type, uint32_t offered) {
 }
 
 void CheckGeneration(const skein_backend_model& model, const skein_backend_device& device) {
-  const uint32_t last_variant = model.generation == 5 ? 2 : 0;
-  if (model.generation < 32 && (device.generations >> model.generation & 1) != 0 && model.variant <= last_variant) {
-    return;
-  }
+  if (VersionOf(model) != 0 && (device.generations >> model.generation & 1) != 0) return;
   throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: the device does not run RWKV generation " +
                                                std::to_string(model.generation) + ", variant " +
                                                std::to_string(model.variant));
@@ -55,21 +53,12 @@ void CheckHeads(const skein_backend_model& model) {
 
 // Of a segment with layers. The first layer has no value residual, so a segment of it alone does without that rank.
 void CheckRanks(const skein_segment_desc& desc) {
-  const skein_backend_model& model = desc.model;
-  const bool has_value_residual = desc.first_layer + desc.num_layers > 1;
-  const struct {
-    const char* what;
-    uint32_t rank;
-    uint32_t first_generation, last_generation;
-    uint32_t low;
-  } ranks[] = {
-      {"rank_mix", model.rank_mix, 6, 6, 1},   {"rank_decay", model.rank_decay, 6, 7, 1},
-      {"rank_iclr", model.rank_iclr, 7, 7, 1}, {"rank_value", model.rank_value, 7, 7, has_value_residual ? 1u : 0u},
-      {"rank_gate", model.rank_gate, 7, 7, 1},
-  };
-  for (const auto& rank : ranks) {
-    const bool is_used = model.generation >= rank.first_generation && model.generation <= rank.last_generation;
-    CheckRange(rank.what, rank.rank, is_used ? rank.low : 0, is_used ? kMaxWidth : 0);
+  constexpr uint32_t kAnyLayer = 0xFFFFFFFFu;
+  const VersionSet version = VersionOf(desc.model);
+  for (const Dim rank : kRanks) {
+    const uint32_t low = HasDim(version, rank, desc.first_layer + desc.num_layers) ? 1 : 0;
+    const uint32_t high = HasDim(version, rank, kAnyLayer) ? kMaxWidth : 0;
+    CheckRange(DimField(rank), DimSize(rank, desc.model), low, high);
   }
 }
 

@@ -4,35 +4,16 @@
 
 #include <cstdint>
 
-#include "kit/float_formats.h"
-#include "kit/quantised_formats.h"
+#include "numbers/half.h"
+#include "numbers/panels.h"
+#include "numbers/quantised.h"
+#include "skein/dtype.h"
 
 namespace skein::kit {
 
 // What matrices may come in, as skein_backend_device.weight_types says it.
 constexpr uint32_t kWeightTypes = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_F16 | 1u << SKEIN_DTYPE_BF16 |
                                   1u << SKEIN_DTYPE_Q8 | 1u << SKEIN_DTYPE_Q4;
-
-// Bytes of a row of `num_columns` elements, or 0 if `dtype` is none of F32, F16, BF16, Q8, Q4. `num_columns` is below
-// 2^60.
-constexpr uint64_t RowBytes(uint32_t dtype, uint64_t num_columns) {
-  if (!IsQuantised(dtype)) return num_columns * FloatBytes(dtype);
-  const QuantisedLayout layout = LayoutOf(dtype);
-  return layout.NumGroups(num_columns) * layout.group_bytes;
-}
-
-// Rows in a panel (SKEIN_LAYOUT_PANELS).
-constexpr uint64_t kPanelRows = 64;
-
-// Bytes of a panel of rows of `num_columns` elements, or 0 if `dtype` is none of F32, F16, BF16, Q8, Q4. `num_columns`
-// is below 2^48.
-constexpr uint64_t PanelBytes(uint32_t dtype, uint64_t num_columns) {
-  // Inputs are filled up to a multiple of these; those of quantised types to whole groups.
-  const uint64_t step = dtype == SKEIN_DTYPE_F32 ? 16 : dtype == SKEIN_DTYPE_BF16 ? 32 : 1;
-  return kPanelRows * RowBytes(dtype, (num_columns + step - 1) / step * step);
-}
-
-constexpr uint64_t NumPanels(uint64_t num_rows) { return num_rows / kPanelRows + (num_rows % kPanelRows != 0 ? 1 : 0); }
 
 // A matrix [num_rows, num_columns] or a vector (num_rows 1), without gaps, perhaps unaligned. Owns nothing.
 struct TensorView {

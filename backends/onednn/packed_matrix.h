@@ -10,11 +10,13 @@
 
 #include "host/weight_arena.h"
 #include "kit/tensor.h"
+#include "numbers/panels.h"
+#include "numbers/quantised.h"
 
 namespace skein::onednn {
 
 // Outputs in a panel. The last panel of a matrix is filled up with zeros.
-constexpr uint32_t kPanelWidth = kit::kPanelRows;
+constexpr uint32_t kPanelWidth = kPanelRows;
 
 // Element types of panels.
 enum class PanelType {
@@ -39,8 +41,8 @@ struct QuantisedPanel {
   constexpr uint64_t group_bytes() const { return kPanelWidth * sizeof(uint16_t) + num_steps() * kStepBytes; }
   constexpr uint32_t NumGroups(uint32_t num_inputs) const { return (num_inputs + group_size - 1) / group_size; }
 };
-constexpr QuantisedPanel kQ8Panel = {.group_size = 128, .step_size = 4, .zero_point = 128};
-constexpr QuantisedPanel kQ4Panel = {.group_size = 64, .step_size = 8, .zero_point = 8};
+constexpr QuantisedPanel kQ8Panel = {.group_size = kQ8.group_size, .step_size = 4, .zero_point = 128};
+constexpr QuantisedPanel kQ4Panel = {.group_size = kQ4.group_size, .step_size = 8, .zero_point = kQ4.zero_code};
 
 constexpr bool IsQuantised(PanelType type) { return type == PanelType::kQ8 || type == PanelType::kQ4; }
 constexpr const QuantisedPanel& QuantisedPanelOf(PanelType type) {

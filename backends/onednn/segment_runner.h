@@ -20,7 +20,7 @@ namespace skein::onednn {
 class SegmentRunner {
  public:
   using Matrix = PackedMatrix;
-  static constexpr kit::WkvOrder kWkvOrder = kit::WkvOrder::kKeyValue;
+  static constexpr WkvOrder kWkvOrder = WkvOrder::kKeyValue;
   static constexpr const char* kLibrary = "oneDNN";
 
   SegmentRunner(const skein_host& host, const skein_segment_desc& desc);

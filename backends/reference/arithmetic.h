@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "kit/quantised_formats.h"
+#include "numbers/quantised.h"
 
 namespace skein::reference {
 
@@ -19,7 +19,7 @@ enum class Arithmetic {
 // inputs of a matrix that was not put in codes stay as they are.
 constexpr Arithmetic ArithmeticOf(uint32_t dtype, uint32_t compute_type) {
   if (compute_type == SKEIN_DTYPE_BF16) return Arithmetic::kBf16;
-  return kit::IsQuantised(compute_type) && kit::IsQuantised(dtype) ? Arithmetic::kInt8 : Arithmetic::kF32;
+  return IsQuantised(compute_type) && IsQuantised(dtype) ? Arithmetic::kInt8 : Arithmetic::kF32;
 }
 
 }  // namespace skein::reference

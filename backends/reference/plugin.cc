@@ -21,7 +21,7 @@ uint64_t MostInputs(const skein_segment_desc& desc) {
 class SegmentRunner {
  public:
   using Matrix = reference::Matrix;
-  static constexpr kit::WkvOrder kWkvOrder = kit::WkvOrder::kValueKey;
+  static constexpr WkvOrder kWkvOrder = WkvOrder::kValueKey;
   static constexpr const char* kLibrary = "";
 
   SegmentRunner(const skein_host& host, const skein_segment_desc& desc)

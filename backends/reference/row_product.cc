@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <span>
 
-#include "kit/float_formats.h"
-#include "kit/quantised_formats.h"
+#include "numbers/half.h"
+#include "numbers/quantised.h"
 #include "reference/row.h"
 
 namespace skein::reference {
@@ -12,12 +12,12 @@ namespace {
 
 // Inputs in whole groups of either type.
 uint64_t MostCodes(uint64_t most_inputs) {
-  constexpr uint64_t kLargestGroup = kit::LayoutOf(SKEIN_DTYPE_Q8).group_size;
-  static_assert(kLargestGroup % kit::LayoutOf(SKEIN_DTYPE_Q4).group_size == 0);
+  constexpr uint64_t kLargestGroup = LayoutOf(SKEIN_DTYPE_Q8).group_size;
+  static_assert(kLargestGroup % LayoutOf(SKEIN_DTYPE_Q4).group_size == 0);
   return (most_inputs + kLargestGroup - 1) / kLargestGroup * kLargestGroup;
 }
 
-float RoundedToBf16(float value) { return kit::Bfloat16ToFloat(kit::FloatToBfloat16(value)); }
+float RoundedToBf16(float value) { return Bf16ToF32(F32ToBf16(value)); }
 
 }  // namespace
 

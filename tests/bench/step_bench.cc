@@ -63,7 +63,7 @@ skein_segment_desc Describe(const Shape& shape, uint32_t weight_type, uint32_t c
 uint32_t TypeOf(const kit::ExpectedTensor& tensor, uint32_t weight_type, uint32_t d_model) {
   if (tensor.use == kit::Use::kVector) return SKEIN_DTYPE_F32;
   const bool is_large = std::min(tensor.shape[0], tensor.shape[1]) >= d_model;
-  return kit::IsQuantised(weight_type) && !is_large ? uint32_t{SKEIN_DTYPE_BF16} : weight_type;
+  return skein::IsQuantised(weight_type) && !is_large ? uint32_t{SKEIN_DTYPE_BF16} : weight_type;
 }
 
 // Rows for a tensor of any shape, all of the same small positive number, so that nothing is left out as zero.
@@ -80,7 +80,7 @@ std::vector<uint8_t> Rows(uint32_t dtype, uint64_t bytes) {
       element = {0x80, 0x3A};
       break;
     default: {
-      const kit::QuantisedLayout layout = kit::LayoutOf(dtype);
+      const QuantisedLayout layout = LayoutOf(dtype);
       element.assign(layout.group_bytes, layout.bits == 8 ? 0x01 : 0x99);
       element[0] = 0x00;
       element[1] = 0x14;
@@ -99,7 +99,7 @@ std::unique_ptr<kit::HostSegment> MakeSegment(const skein_host& host, const skei
   for (const uint32_t type : {uint32_t{SKEIN_DTYPE_F32}, uint32_t{SKEIN_DTYPE_BF16}, desc.weight_type}) {
     const uint64_t columns = std::max(desc.model.d_model, desc.model.d_ffn);
     const uint64_t largest = type == desc.weight_type ? desc.model.vocab_size : desc.model.d_ffn;
-    rows[type] = Rows(type, largest * kit::RowBytes(type, columns));
+    rows[type] = Rows(type, largest * RowBytes(type, columns));
   }
   for (const kit::ExpectedTensor& expected : kit::ExpectedTensors<PackedMatrix>(desc)) {
     skein_tensor tensor = {};
@@ -110,7 +110,7 @@ std::unique_ptr<kit::HostSegment> MakeSegment(const skein_host& host, const skei
     const bool is_vector = expected.use == kit::Use::kVector;
     uint64_t size = 1;
     for (size_t i = 0; i < expected.shape.size(); ++i) size *= tensor.shape[i] = expected.shape[i];
-    tensor.size_bytes = is_vector ? 4 * size : expected.shape[0] * kit::RowBytes(tensor.dtype, expected.shape[1]);
+    tensor.size_bytes = is_vector ? 4 * size : expected.shape[0] * RowBytes(tensor.dtype, expected.shape[1]);
     tensor.data = rows.at(tensor.dtype).data();
     segment->Put(tensor);
   }
@@ -148,7 +148,7 @@ void BM_Step(benchmark::State& state, Shape shape, uint32_t weight_type, uint32_
     if (tensor.use != kit::Use::kMatrix || (tensor.role == SKEIN_ROLE_HEAD && num_tokens > 1)) continue;
     weights += static_cast<double>(tensor.shape[0] * tensor.shape[1]);
     const uint32_t type = TypeOf(tensor, weight_type, desc.model.d_model);
-    bytes += static_cast<double>(tensor.shape[0] * kit::RowBytes(type, tensor.shape[1]));
+    bytes += static_cast<double>(tensor.shape[0] * RowBytes(type, tensor.shape[1]));
   }
   using benchmark::Counter;
   state.counters["tok/s"] = Counter(static_cast<double>(tokens.size()), Counter::kIsIterationInvariantRate);

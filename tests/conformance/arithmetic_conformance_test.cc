@@ -157,7 +157,7 @@ std::vector<double> Rounded(const std::vector<float>& inputs, uint32_t dtype, ui
       const double fraction = std::frexp(value, &exponent);
       value = std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
     }
-  } else if (kit::IsQuantised(compute_type) && kit::IsQuantised(dtype)) {
+  } else if (IsQuantised(compute_type) && IsQuantised(dtype)) {
     const size_t group_size = dtype == SKEIN_DTYPE_Q8 ? 128 : 64;
     for (size_t first = 0; first < inputs.size(); first += group_size) {
       const size_t end = std::min(inputs.size(), first + group_size);
@@ -193,7 +193,7 @@ class ProductsConformance : public testing::TestWithParam<std::tuple<uint32_t, u
  protected:
   uint32_t dtype() const { return std::get<0>(GetParam()); }
   uint32_t compute_type() const { return std::get<1>(GetParam()); }
-  bool IsInEightBits() const { return kit::IsQuantised(compute_type()) && kit::IsQuantised(dtype()); }
+  bool IsInEightBits() const { return IsQuantised(compute_type()) && IsQuantised(dtype()); }
   // What float32 sums may be off by, as a share of the magnitudes, in any order: a rounding for each term, which in 8
   // bits is a group.
   double Tolerance(size_t num_inputs) const {

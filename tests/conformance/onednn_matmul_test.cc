@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kit/float_formats.h"
+#include "numbers/half.h"
 #include "onednn/caller_environment.h"
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"
@@ -65,8 +65,8 @@ TEST_P(OnednnMatMul, AgreesWithFloat64) {
   }
   std::vector<uint16_t> x_bf16(RoundUp(c.num_rows, 16) * c.num_inputs, 0x7FFF);  // NaN in the rows that fill up
   for (size_t i = 0; i < x.size(); ++i) {
-    x_bf16[i] = kit::FloatToBfloat16(x[i]);
-    if (is_bf16) x[i] = kit::Bfloat16ToFloat(x_bf16[i]);
+    x_bf16[i] = F32ToBf16(x[i]);
+    if (is_bf16) x[i] = Bf16ToF32(x_bf16[i]);
   }
   std::vector<float> weights = Random(size_t{kOutputs} * c.num_inputs, 2);
 
@@ -86,8 +86,8 @@ TEST_P(OnednnMatMul, AgreesWithFloat64) {
         const float coarse = std::ldexp(std::nearbyint(std::fabs(weight) * 64), -7) + 0.25f;
         exact.push_back(coarse);
         std::memcpy(&bits, &coarse, sizeof(bits));
-        bits = dtype == SKEIN_DTYPE_BF16 ? kit::FloatToBfloat16(coarse) : (bits - (112u << 23)) >> 13;
-        if (dtype == SKEIN_DTYPE_BF16) exact.back() = kit::Bfloat16ToFloat(static_cast<uint16_t>(bits));
+        bits = dtype == SKEIN_DTYPE_BF16 ? F32ToBf16(coarse) : (bits - (112u << 23)) >> 13;
+        if (dtype == SKEIN_DTYPE_BF16) exact.back() = Bf16ToF32(static_cast<uint16_t>(bits));
       }
       const auto* bytes = reinterpret_cast<const uint8_t*>(&bits);
       stored.insert(stored.end(), bytes, bytes + (dtype == SKEIN_DTYPE_F32 ? 4 : 2));

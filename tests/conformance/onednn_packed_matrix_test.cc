@@ -23,7 +23,7 @@ constexpr uint32_t kTypes[] = {SKEIN_DTYPE_F32, SKEIN_DTYPE_F16, SKEIN_DTYPE_BF1
 // A matrix of random bits, which need not be numbers.
 struct Stored {
   Stored(uint32_t dtype, uint64_t num_rows, uint64_t num_columns)
-      : rows(num_rows * kit::RowBytes(dtype, num_columns)),
+      : rows(num_rows * RowBytes(dtype, num_columns)),
         view{.dtype = dtype, .num_rows = num_rows, .num_columns = num_columns} {
     std::mt19937 random(dtype);
     for (uint8_t& byte : rows) byte = static_cast<uint8_t>(random());

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kit/quantised_formats.h"
+#include "numbers/quantised.h"
 #include "onednn/cpu.h"
 #include "onednn/kernels/int8_rows.h"
 #include "onednn/matmul.h"
@@ -66,7 +66,7 @@ struct Weights {
   }
 
   const unsigned char* Group(uint32_t output, uint32_t group) const {
-    const kit::QuantisedLayout layout = kit::LayoutOf(dtype);
+    const QuantisedLayout layout = LayoutOf(dtype);
     return stored.data() + (output * layout.NumGroups(num_inputs) + group) * layout.group_bytes;
   }
 
@@ -123,7 +123,7 @@ std::vector<float> Multiply(const Kernel& kernel, const Weights& weights, std::v
 // The definition: codes of activations and weights multiplied as integers, groups added in order by fused
 // multiplications. `is_fused` false: as a processor without them does.
 std::vector<float> Expected(const Weights& weights, const std::vector<float>& x, uint32_t num_rows, bool is_fused) {
-  const kit::QuantisedLayout layout = kit::LayoutOf(weights.dtype);
+  const QuantisedLayout layout = LayoutOf(weights.dtype);
   const auto num_groups = static_cast<uint32_t>(layout.NumGroups(weights.num_inputs));
   std::vector<float> out;
   for (uint32_t row = 0; row < num_rows; ++row) {
@@ -149,9 +149,9 @@ std::vector<float> Expected(const Weights& weights, const std::vector<float>& x,
         const unsigned char* stored = weights.Group(output, group);
         int64_t integer = 0;
         for (uint32_t i = 0; i < layout.group_size; ++i) {
-          integer += int64_t{kit::SignedCode(layout, stored, i)} * codes[group][i];
+          integer += int64_t{SignedCode(layout, stored, i)} * codes[group][i];
         }
-        const float scale = kit::Float16ToFloat(kit::ScaleBits(stored)) * scales[group];
+        const float scale = F16ToF32(ScaleBits(stored)) * scales[group];
         const auto factor = static_cast<float>(integer);
         if (is_fused) {
           sum = std::fma(factor, scale, sum);
@@ -218,13 +218,13 @@ TEST_P(QuantisedMatMul, IsWithinTheRoundingOfActivationsOfTheDequantisedProduct)
   constexpr uint32_t kInputs = 768, kOutputs = 64, kRows = 5;
   for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
     const Weights weights = RandomWeights(dtype, kOutputs, kInputs);
-    const uint32_t group_size = kit::LayoutOf(dtype).group_size;
+    const uint32_t group_size = LayoutOf(dtype).group_size;
     const std::vector<float> x = Random(size_t{kRows} * kInputs, 9);
     const std::vector<float> out = Multiply(GetParam(), weights, x, kRows);
     std::vector<float> w(kInputs);
     for (uint32_t row = 0; row < kRows; ++row) {
       for (uint32_t output = 0; output < kOutputs; ++output) {
-        kit::ExpandQuantised(dtype, weights.Group(output, 0), 0, kInputs, w.data());
+        ExpandQuantised(dtype, weights.Group(output, 0), 0, kInputs, w.data());
         double sum = 0, bound = 0;
         for (uint32_t first = 0; first < kInputs; first += group_size) {
           double largest = 0, magnitude = 0;
@@ -245,14 +245,14 @@ TEST_P(QuantisedMatMul, IsWithinTheRoundingOfActivationsOfTheDequantisedProduct)
 TEST_P(QuantisedMatMul, LargestCodesDoNotOverflow) {
   constexpr uint32_t kInputs = 8192 + 128;
   for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
-    const kit::QuantisedLayout layout = kit::LayoutOf(dtype);
+    const QuantisedLayout layout = LayoutOf(dtype);
     // Lowest codes in the even outputs, highest in the odd ones, with the largest scale.
     std::vector<uint8_t> stored;
     for (uint32_t output = 0; output < kPanelWidth; ++output) {
       const uint8_t code = dtype == SKEIN_DTYPE_Q8 ? (output % 2 == 0 ? 0x80 : 0x7F) : (output % 2 == 0 ? 0x00 : 0xFF);
       for (uint64_t group = 0; group < layout.NumGroups(kInputs); ++group) {
         stored.insert(stored.end(), {0xFF, 0x7B});  // 65504
-        stored.insert(stored.end(), layout.group_bytes - kit::kScaleBytes, code);
+        stored.insert(stored.end(), layout.group_bytes - kScaleBytes, code);
       }
     }
     const Weights weights(dtype, kPanelWidth, kInputs, std::move(stored));
@@ -276,7 +276,7 @@ TEST_P(QuantisedMatMul, SubnormalScalesAndTinyActivationsKeepTheirSize) {
   constexpr uint32_t kInputs = 128;
   for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
     std::vector<uint8_t> stored = conformance::QuantiseRows(dtype, std::vector<float>(64 * kInputs, 1.0f), kInputs);
-    const kit::QuantisedLayout layout = kit::LayoutOf(dtype);
+    const QuantisedLayout layout = LayoutOf(dtype);
     for (size_t group = 0; group < stored.size(); group += layout.group_bytes) {
       stored[group] = 3;  // 3 * 2^-24
       stored[group + 1] = 0;
@@ -337,7 +337,7 @@ TEST(QuantisedMatMulInFloat32, AgreesWithFloat64) {
                                 .primitives = &primitives}));
         std::vector<float> w(num_inputs);
         for (uint32_t output = 0; output < 64; ++output) {
-          kit::ExpandQuantised(dtype, weights.Group(output, 0), 0, num_inputs, w.data());
+          ExpandQuantised(dtype, weights.Group(output, 0), 0, num_inputs, w.data());
           for (uint32_t row = 0; row < 40; ++row) {
             double sum = 0, magnitude = 0;
             for (uint32_t i = 0; i < num_inputs; ++i) {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "kit/float_formats.h"
+#include "numbers/half.h"
 #include "onednn/kernels/elementwise.h"
 #include "onednn/kernels/panel_kernels.h"
 #include "onednn/kernels/time_mix.h"
@@ -272,7 +272,7 @@ struct Weights {
       const auto bits = std::bit_cast<uint32_t>(value);
       // Any pattern of a finite float16 will do.
       const uint32_t element = dtype == SKEIN_DTYPE_F32    ? bits
-                               : dtype == SKEIN_DTYPE_BF16 ? kit::FloatToBfloat16(value)
+                               : dtype == SKEIN_DTYPE_BF16 ? F32ToBf16(value)
                                                            : (bits >> 13 & 0xBBFF);
       const auto* bytes = reinterpret_cast<const uint8_t*>(&element);
       stored.insert(stored.end(), bytes, bytes + (dtype == SKEIN_DTYPE_F32 ? 4 : 2));

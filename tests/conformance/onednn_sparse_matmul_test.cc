@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kit/float_formats.h"
+#include "numbers/half.h"
 #include "onednn/cpu.h"
 #include "onednn/kernels/active_steps.h"
 #include "onednn/matmul.h"
@@ -31,12 +31,12 @@ std::vector<float> Random(size_t count, uint64_t seed) {
 }
 
 std::vector<uint8_t> Store(uint32_t dtype, const std::vector<float>& values, uint32_t num_columns) {
-  if (kit::IsQuantised(dtype)) return conformance::QuantiseRows(dtype, values, num_columns);
-  std::vector<uint8_t> stored(values.size() * kit::FloatBytes(dtype));
+  if (skein::IsQuantised(dtype)) return conformance::QuantiseRows(dtype, values, num_columns);
+  std::vector<uint8_t> stored(values.size() * FloatBytes(dtype));
   for (size_t i = 0; i < values.size(); ++i) {
     const uint16_t half =
         dtype == SKEIN_DTYPE_BF16
-            ? kit::FloatToBfloat16(values[i])
+            ? F32ToBf16(values[i])
             : static_cast<uint16_t>(conformance::Float16Bits(values[i]) | (values[i] < 0 ? 0x8000u : 0u));
     if (dtype == SKEIN_DTYPE_F32) {
       std::memcpy(&stored[4 * i], &values[i], 4);

@@ -4,12 +4,14 @@
 #define SKEIN_TESTS_CONFORMANCE_QUANTISE_H_
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "kit/quantised_formats.h"
+#include "numbers/half.h"
+#include "numbers/quantised.h"
 
 namespace skein::conformance {
 
@@ -22,7 +24,7 @@ inline uint16_t Float16Bits(float value) {
 
 // `values`: [num_rows][num_columns].
 inline std::vector<uint8_t> QuantiseRows(uint32_t dtype, std::span<const float> values, uint64_t num_columns) {
-  const kit::QuantisedLayout layout = kit::LayoutOf(dtype);
+  const QuantisedLayout layout = LayoutOf(dtype);
   const float largest_code = layout.bits == 8 ? 127 : 7;
   const uint64_t num_groups = layout.NumGroups(num_columns), num_rows = values.size() / num_columns;
   std::vector<uint8_t> stored(num_rows * num_groups * layout.group_bytes);
@@ -35,13 +37,13 @@ inline std::vector<uint8_t> QuantiseRows(uint32_t dtype, std::span<const float> 
       float largest = 0;
       for (const float x : inputs) largest = std::max(largest, std::fabs(x));
       const uint16_t scale_bits = Float16Bits(largest / largest_code * 1.001f);
-      const float scale = kit::Float16ToFloat(scale_bits);
+      const float scale = F16ToF32(scale_bits);
       to[0] = static_cast<uint8_t>(scale_bits);
       to[1] = static_cast<uint8_t>(scale_bits >> 8);
       for (uint32_t i = 0; i < layout.group_size; ++i) {
         const float quotient = i < inputs.size() && scale > 0 ? std::nearbyint(inputs[i] / scale) : 0.0f;
         const auto code = static_cast<int32_t>(std::clamp(quotient, -largest_code, largest_code)) + layout.zero_code;
-        uint8_t* codes = to + kit::kScaleBytes;
+        uint8_t* codes = to + kScaleBytes;
         if (layout.bits == 8) {
           codes[i] = static_cast<uint8_t>(code);
         } else {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kit/quantised_formats.h"
+#include "numbers/quantised.h"
 #include "tests/conformance/quantise.h"
 #include "tests/conformance/synthetic_model.h"
 
@@ -28,13 +28,13 @@ inline bool IsMatrix(const SyntheticTensor& tensor) {
 inline SyntheticModel Quantised(const SyntheticShape& shape, const std::vector<uint32_t>& mixture) {
   SyntheticShape floats = shape;
   floats.matrix_types.clear();
-  for (const uint32_t dtype : mixture) floats.matrix_types.push_back(kit::IsQuantised(dtype) ? SKEIN_DTYPE_F32 : dtype);
+  for (const uint32_t dtype : mixture) floats.matrix_types.push_back(IsQuantised(dtype) ? SKEIN_DTYPE_F32 : dtype);
   SyntheticModel model(floats);
   size_t turn = 0;
   for (SyntheticTensor& tensor : model.tensors()) {
     if (!IsMatrix(tensor)) continue;
     const uint32_t dtype = mixture[turn++ % mixture.size()];
-    if (!kit::IsQuantised(dtype)) continue;
+    if (!IsQuantised(dtype)) continue;
     const std::vector<float> values(tensor.values.begin(), tensor.values.end());
     const uint64_t num_columns = tensor.shape[1];
     tensor.dtype = dtype;
@@ -42,7 +42,7 @@ inline SyntheticModel Quantised(const SyntheticShape& shape, const std::vector<u
     const uint64_t row_bytes = tensor.data.size() / tensor.shape[0];
     std::vector<float> row(num_columns);
     for (uint64_t i = 0; i < tensor.shape[0]; ++i) {
-      kit::ExpandQuantised(dtype, tensor.data.data() + i * row_bytes, 0, num_columns, row.data());
+      ExpandQuantised(dtype, tensor.data.data() + i * row_bytes, 0, num_columns, row.data());
       std::copy(row.begin(), row.end(), tensor.values.begin() + static_cast<ptrdiff_t>(i * num_columns));
     }
   }

@@ -15,7 +15,7 @@
 #include "files/package/manifest.h"
 #include "files/package/package.h"
 #include "files/package/package_model.h"
-#include "model/panels.h"
+#include "numbers/roles.h"
 #include "tests/fuzz/format_fuzzer.h"
 
 namespace {

@@ -9,6 +9,7 @@
 #include "model/metadata.h"
 #include "plugin/registry.h"
 #include "skein/plugin.h"
+#include "tests/support/serial_host.h"
 
 namespace skein::testing {
 
@@ -88,9 +89,6 @@ class FakeFormat {
   std::vector<uint64_t> offsets_;
   const TempFile file_;
 };
-
-// Host services on the calling thread alone.
-const skein_host& SerialHost();
 
 }  // namespace skein::testing
 

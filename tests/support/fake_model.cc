@@ -12,7 +12,7 @@ std::shared_ptr<Runtime> EmptyRuntime() {
   Options options(SKEIN_OPTIONS_RUNTIME);
   options.SetInt("search", 0).IgnoreError();
   options.SetInt("threads", 2).IgnoreError();
-  return *Runtime::Create(&options, "");
+  return *Runtime::Create(options, "");
 }
 
 std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::unique_ptr<FakeStepRunner> runner,

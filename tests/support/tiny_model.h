@@ -9,7 +9,7 @@
 
 #include "files/naming/naming.h"
 #include "model/config.h"
-#include "model/roles.h"
+#include "numbers/roles.h"
 #include "tests/support/fake_format.h"
 
 namespace skein::testing {

@@ -6,6 +6,7 @@
 #include "abi/option_argument.h"
 #include "engine/load_model.h"
 #include "files/describe.h"
+#include "numbers/state_layout.h"
 #include "runtime/model_tools.h"
 #include "serving/conversation.h"
 
@@ -46,7 +47,7 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
     filled.num_parameters = NumParameters(object->file());
     filled.weights_bytes = object->weights_bytes();
     filled.embedding_bytes = object->embedding_bytes();
-    filled.num_state_floats = config.StateFloats();
+    filled.num_state_floats = StateFloats(config);
     filled.has_tokenizer = object->tokenizer() != nullptr ? 1 : 0;
     filled.end_token = object->end_token().value_or(SKEIN_NO_TOKEN);
     CopyText(object->placement(), absl::MakeSpan(filled.device));

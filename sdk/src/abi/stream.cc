@@ -9,6 +9,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "numbers/state_layout.h"
 #include "runtime/option_keys.h"
 #include "serving/eval.h"
 
@@ -90,7 +91,7 @@ SKEIN_API skein_status skein_stream_state(skein_stream stream, float* state, uin
                                           skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
-    const uint64_t needed = object->model()->config().StateFloats();
+    const uint64_t needed = StateFloats(object->model()->config());
     SKEIN_ASSIGN_OR_RETURN(const BufferUse use, CheckBuffer(state, capacity, needed, count, "floats"));
     if (use == BufferUse::kSizeOnly) return absl::OkStatus();
     return object->ExportState({state, needed});

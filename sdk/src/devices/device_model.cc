@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "model/roles.h"
+#include "model/matrix_type.h"
+#include "numbers/roles.h"
+#include "numbers/state_layout.h"
 #include "skein/dtype.h"
 
 namespace skein {
@@ -106,7 +108,7 @@ absl::StatusOr<Precision> ParsePrecision(absl::string_view type) {
 }
 
 DeviceModel::DeviceModel(const ModelConfig& config)
-    : state_floats_per_layer_(config.StateFloats() / config.num_layers), num_carries_(NumCarries(config.generation)) {}
+    : state_floats_per_layer_(LayerStateFloats(config)), num_carries_(NumCarries(config.generation)) {}
 
 absl::StatusOr<std::unique_ptr<DeviceModel>> DeviceModel::Load(const ModelFile& file,
                                                                absl::Span<const SegmentPlacement> placement,
@@ -133,7 +135,7 @@ absl::StatusOr<std::unique_ptr<DeviceModel>> DeviceModel::Load(const ModelFile& 
     desc.max_entries = limits.max_entries;
     desc.compute_type = ComputeTypeFor(precision, device);
     desc.weight_type = DominantType(file, placement[i], precision, device);
-    desc.model = config.ToBackend();
+    desc.model = config;
     SKEIN_RETURN_IF_ERROR(devices[i]->Query(desc).status());
     SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Segment> segment, Segment::Create(devices[i], desc));
     for (size_t t = 0; t < file.tensors().size(); ++t) {

@@ -23,7 +23,7 @@ namespace skein {
 struct Precision {
   std::string name;           // "auto", "f32", "f16", "bf16", "q8", "q4"
   uint32_t compute_type = 0;  // skein_segment_desc.compute_type, where the device offers it
-  uint32_t matrix_dtype = 0;  // type of the matrices (TypeInModel in roles.h); 0: as in the file
+  uint32_t matrix_dtype = 0;  // type of the matrices (TypeInModel in matrix_type.h); 0: as in the file
   // It is a type of the weights first: where a device does not offer the arithmetic, it computes in float32 with them.
   bool is_weight_type = false;
 };

@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/model.h"
-#include "model/initial_state.h"
+#include "numbers/state_layout.h"
 #include "state/snapshot.h"
 
 namespace skein {
@@ -99,7 +99,7 @@ absl::Status Stream::ExportState(const StateRef& state, absl::Span<float> values
 absl::Status Stream::Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) const {
   skein::Snapshot snapshot = Describe(at);
   SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model()->Fingerprint());
-  snapshot.state.resize(model()->config().StateFloats());
+  snapshot.state.resize(StateFloats(model()->config()));
   SKEIN_RETURN_IF_ERROR(ExportState(at.state, absl::MakeSpan(snapshot.state)));
   WriteSnapshot(ShapeOf(model()->config()), snapshot, bytes);
   return absl::OkStatus();

@@ -10,8 +10,9 @@
 #include "files/checkpoint/checkpoint_writer.h"
 #include "files/package/manifest.h"
 #include "files/package/package.h"
-#include "model/panels.h"
-#include "model/roles.h"
+#include "model/matrix_type.h"
+#include "model/tensor.h"
+#include "numbers/roles.h"
 #include "skein/base.h"
 #include "skein/dtype.h"
 

@@ -20,8 +20,8 @@ struct TokenizerSource {
 
 // What is not set is taken from the input.
 struct ConvertOptions {
-  // "auto": every tensor keeps the type of its values. "f32", "f16", "bf16", "q8", "q4": what TypeInModel (roles.h)
-  // gives. A type other than f32 that is named is also the arithmetic that the package is made for
+  // "auto": every tensor keeps the type of its values. "f32", "f16", "bf16", "q8", "q4": what TypeInModel
+  // (matrix_type.h) gives. A type other than f32 that is named is also the arithmetic that the package is made for
   // (ModelMetadata::compute_dtype). A checkpoint has no q8 and q4: there they cannot be named, and what the input has
   // in them becomes float32.
   std::string type = "auto";

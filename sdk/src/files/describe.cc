@@ -9,9 +9,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/utf8.h"
-#include "model/panels.h"
-#include "model/roles.h"
+#include "model/tensor.h"
 #include "nlohmann/json.hpp"
+#include "numbers/roles.h"
+#include "numbers/state_layout.h"
 
 namespace skein {
 namespace {
@@ -128,7 +129,7 @@ std::string DescribeText(const ModelFile& model) {
                  ? absl::StrFormat("norm %g", config.norm_epsilon)
                  : absl::StrFormat("norm %g, group norm %g", config.norm_epsilon, config.group_norm_epsilon));
   AppendLine(&text, "vocabulary", absl::StrCat(config.vocab_size, " tokens"));
-  AppendLine(&text, "state", absl::StrCat(config.StateFloats() * sizeof(float), " bytes per stream"));
+  AppendLine(&text, "state", absl::StrCat(StateFloats(config) * sizeof(float), " bytes per stream"));
   if (!model.initial_state().empty()) AppendLine(&text, "initial state", "tuned, in the file");
   for (const auto& [name, use] : DtypeUses(model)) {
     AppendLine(&text, "weights",
@@ -188,7 +189,7 @@ std::string DescribeJson(const ModelFile& model) {
   for (const NamedSize& rank : Ranks(config)) json["ranks"][rank.name] = rank.value;
   json["norm_epsilon"] = config.norm_epsilon;
   if (config.generation != 4) json["group_norm_epsilon"] = config.group_norm_epsilon;
-  json["state_bytes_per_stream"] = config.StateFloats() * sizeof(float);
+  json["state_bytes_per_stream"] = StateFloats(config) * sizeof(float);
   json["has_initial_state"] = !model.initial_state().empty();
   json["weights"] = nlohmann::ordered_json::object();
   for (const auto& [name, use] : DtypeUses(model)) {

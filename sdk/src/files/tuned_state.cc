@@ -9,8 +9,8 @@
 #include "base/status.h"
 #include "files/naming/naming.h"
 #include "model/elements.h"
-#include "model/initial_state.h"
 #include "model/tensor.h"
+#include "numbers/state_layout.h"
 #include "skein/dtype.h"
 
 namespace skein {
@@ -47,7 +47,7 @@ absl::StatusOr<std::vector<float>> ReadState(const Checkpoint& checkpoint, const
       data = buffer.data();
     }
     SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, ReadHeads(tensor, data));
-    PlaceWkv(config, layer, WkvOrder::kValueKey, values.data(), absl::MakeSpan(state));
+    PlaceWkv(config, layer, WkvOrder::kValueKey, values.data(), state);
   }
   return state;
 }

@@ -27,9 +27,15 @@ absl::Status CheckEpsilon(const char* field, float value) {
 
 }  // namespace
 
+ModelConfig::ModelConfig() : skein_backend_model{} {
+  struct_size = sizeof(skein_backend_model);
+  generation = 7;
+  norm_epsilon = 1e-5f;
+  group_norm_epsilon = 64e-5f;
+}
+
 absl::Status ModelConfig::CheckVersion() const {
-  const uint32_t last_variant = generation == 5 ? 2 : 0;
-  if (generation >= 4 && generation <= 7 && variant <= last_variant) return absl::OkStatus();
+  if (VersionOf(*this) != 0) return absl::OkStatus();
   return absl::UnimplementedError(absl::StrCat("generation ", generation, " variant ", variant,
                                                "; this version runs generations 4, 5 (variants 0 to 2), 6 and 7"));
 }
@@ -52,20 +58,12 @@ absl::Status ModelConfig::CheckHeads() const {
 }
 
 absl::Status ModelConfig::CheckRanks() const {
-  const struct {
-    const char* field;
-    uint32_t value;
-    bool wanted;
-  } ranks[] = {
-      {"rank_mix", rank_mix, generation == 6},   {"rank_decay", rank_decay, generation >= 6},
-      {"rank_iclr", rank_iclr, generation == 7}, {"rank_value", rank_value, generation == 7 && num_layers > 1},
-      {"rank_gate", rank_gate, generation == 7},
-  };
-  for (const auto& rank : ranks) {
-    if (rank.wanted) {
-      SKEIN_RETURN_IF_ERROR(CheckRange(rank.field, rank.value, kMaxWidth));
-    } else if (rank.value != 0) {
-      return absl::InvalidArgumentError(absl::StrCat(rank.field, " ", rank.value, "; expected 0 in ", VersionName(),
+  for (const Dim rank : kRanks) {
+    const uint32_t value = DimSize(rank, *this);
+    if (HasDim(VersionOf(*this), rank, num_layers)) {
+      SKEIN_RETURN_IF_ERROR(CheckRange(DimField(rank), value, kMaxWidth));
+    } else if (value != 0) {
+      return absl::InvalidArgumentError(absl::StrCat(DimField(rank), " ", value, "; expected 0 in ", VersionName(),
                                                      " with ", num_layers, num_layers == 1 ? " layer" : " layers"));
     }
   }
@@ -93,31 +91,12 @@ std::string ModelConfig::VersionName() const {
   return generation == 5 ? absl::StrCat("RWKV-5.", variant) : absl::StrCat("RWKV-", generation);
 }
 
-uint64_t ModelConfig::StateFloats() const {
-  const uint64_t time_mix = generation == 4 ? 3 * uint64_t{d_att} : uint64_t{d_att} * head_size;
-  return num_layers * (2 * uint64_t{d_model} + time_mix);
-}
-
-skein_backend_model ModelConfig::ToBackend() const {
-  skein_backend_model model = {};
-  model.struct_size = sizeof(model);
-  model.generation = generation;
-  model.variant = variant;
-  model.num_layers = num_layers;
-  model.d_model = d_model;
-  model.d_att = d_att;
-  model.d_ffn = d_ffn;
-  model.vocab_size = vocab_size;
-  model.num_heads = num_heads;
-  model.head_size = head_size;
-  model.rank_decay = rank_decay;
-  model.rank_iclr = rank_iclr;
-  model.rank_value = rank_value;
-  model.rank_gate = rank_gate;
-  model.norm_epsilon = norm_epsilon;
-  model.group_norm_epsilon = group_norm_epsilon;
-  model.rank_mix = rank_mix;
-  return model;
+void SetVersion(VersionSet version, ModelConfig* config) {
+  for (const Version& row : kVersions) {
+    if (row.bit != version) continue;
+    config->generation = row.generation;
+    config->variant = row.variant;
+  }
 }
 
 }  // namespace skein

@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "model/convert_dtype.h"
 #include "model/tensor.h"
+#include "numbers/half.h"
 
 namespace skein {
 namespace {
@@ -37,7 +37,7 @@ absl::Status ElementWriter::AddPlain(absl::Span<const float> values) {
   bool too_large = false;
   for (const float value : values) too_large |= IsTooLarge(value, dtype_);
   if (too_large) return TooLarge(values, num_added_);
-  FromF32(values.data(), values.size(), dtype_, out_);
+  RoundFloats(values.data(), values.size(), dtype_, out_);
   out_ += values.size() * block_bytes_;
   num_added_ += values.size();
   return absl::OkStatus();

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "model/quantise.h"
+#include "numbers/quantised.h"
 
 namespace skein {
 
@@ -40,7 +40,7 @@ class ElementWriter {
   uint8_t* out_;            // where the next element or group goes
   uint64_t num_added_ = 0;  // written or pending
   // The beginning of a group that is not complete.
-  float pending_[kQ8GroupElements];
+  float pending_[kQ8.group_size];
   size_t num_pending_ = 0;
 };
 

@@ -1,7 +1,6 @@
 #include "model/elements.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -9,7 +8,7 @@
 #include "base/status.h"
 #include "model/convert_dtype.h"
 #include "model/element_writer.h"
-#include "model/finite.h"
+#include "numbers/finite.h"
 
 namespace skein {
 namespace {
@@ -20,14 +19,6 @@ absl::Status NotFinite(const TensorView& view, const std::string& name, uint64_t
   return absl::DataLossError(absl::StrCat("tensor \"", name, "\": ", ElementText(view.shape, element),
                                           ": expected a finite number, found ",
                                           std::isnan(value) ? "NaN" : "infinity"));
-}
-
-bool AllFinite(const float* values, size_t count) {
-  uint32_t num_bad = 0;
-  for (size_t i = 0; i < count; ++i) {
-    num_bad += (std::bit_cast<uint32_t>(values[i]) & 0x7f800000u) == 0x7f800000u ? 1 : 0;
-  }
-  return num_bad == 0;
 }
 
 // Copies `count` elements that lie `stride` elements apart into `out`, packed.
@@ -46,9 +37,9 @@ using Visitor = absl::FunctionRef<absl::Status(const float* values, uint64_t fir
 
 absl::Status VisitRun(const TensorView& view, const std::string& name, const float* values, uint64_t first,
                       size_t count, Visitor visit) {
-  if (!AllFinite(values, count)) {
-    const float* bad = std::find_if(values, values + count, [](float value) { return !std::isfinite(value); });
-    return NotFinite(view, name, first + static_cast<uint64_t>(bad - values), *bad);
+  if (!AllFinite({values, count})) {
+    const size_t bad = FindNotFinite({values, count});
+    return NotFinite(view, name, first + bad, values[bad]);
   }
   return visit(values, first, count);
 }

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "model/convert_dtype.h"
+#include "numbers/half.h"
 #include "skein/dtype.h"
 
 namespace skein {

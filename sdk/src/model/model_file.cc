@@ -7,11 +7,11 @@
 #include "base/status.h"
 #include "model/elements.h"
 #include "model/fingerprint.h"
-#include "model/finite.h"
-#include "model/panels.h"
-#include "model/roles.h"
 #include "model/stored_tensor.h"
 #include "model/tensor.h"
+#include "numbers/finite.h"
+#include "numbers/panels.h"
+#include "numbers/roles.h"
 
 namespace skein {
 
@@ -84,7 +84,7 @@ absl::StatusOr<ModelFile::TensorData> ModelFile::ReadPanels(size_t index, uint32
         absl::StrCat("tensor \"", spec.source_name, "\": ", ShapeText(spec.shape), " has no size in panels"));
   }
   buffer.resize(size_bytes);
-  RowsToPanels(host_, dtype, spec.shape, static_cast<const uint8_t*>(rows.data), buffer.data());
+  RowsToPanels(host_, dtype, spec.shape[0], spec.shape[1], static_cast<const uint8_t*>(rows.data), buffer.data());
   return TensorData{buffer.data(), size_bytes, false};
 }
 

@@ -13,9 +13,9 @@
 #include "absl/strings/str_split.h"
 #include "base/parallel.h"
 #include "base/status.h"
-#include "model/convert_dtype.h"
-#include "model/quantise.h"
-#include "model/roles.h"
+#include "numbers/half.h"
+#include "numbers/quantised.h"
+#include "numbers/roles.h"
 
 namespace skein {
 namespace {
@@ -193,7 +193,7 @@ void WritePlainRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_ro
   float numbers[kNumCodes];
   for (int i = 0; i < kNumCodes; ++i) numbers[i] = range.centre + range.step * static_cast<float>(i + kLowestCode);
   Bits values[kNumCodes];
-  FromF32(numbers, kNumCodes, dtype, reinterpret_cast<uint8_t*>(values));
+  RoundFloats(numbers, kNumCodes, dtype, values);
   const uint64_t num_columns = spec.shape.back();
   for (uint64_t row = first_row; row < last_row; ++row) {
     WritePlainRow(spec, row, num_columns, values, out + row * num_columns * sizeof(Bits));
@@ -203,10 +203,10 @@ void WritePlainRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_ro
 // Rows [first_row, last_row) of a matrix as Q8 or Q4. The nibbles of a word are in the order of those of Q4.
 void WriteQuantisedRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_row, uint32_t dtype, uint8_t* out) {
   const bool is_q8 = dtype == SKEIN_DTYPE_Q8;
-  const uint64_t group_elements = is_q8 ? kQ8GroupElements : kQ4GroupElements;
-  const uint64_t group_bytes = is_q8 ? kQ8GroupBytes : kQ4GroupBytes;
+  const uint64_t group_elements = LayoutOf(dtype).group_size;
+  const uint64_t group_bytes = LayoutOf(dtype).group_bytes;
   const uint64_t num_columns = spec.shape.back();
-  const uint64_t num_groups = (num_columns + group_elements - 1) / group_elements;
+  const uint64_t num_groups = LayoutOf(dtype).NumGroups(num_columns);
   const uint16_t scale = F32ToF16(RangeOf(spec).step);
   for (uint64_t row = first_row; row < last_row; ++row) {
     uint8_t* const groups = out + row * num_groups * group_bytes;

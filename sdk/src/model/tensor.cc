@@ -2,7 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "model/quantise.h"
+#include "numbers/panels.h"
+#include "numbers/quantised.h"
 
 namespace skein {
 namespace {
@@ -12,8 +13,8 @@ constexpr DtypeInfo kDtypes[] = {
     {"f16", SKEIN_DTYPE_F16, 1, 2, SKEIN_DTYPE_F16, false},
     {"bf16", SKEIN_DTYPE_BF16, 1, 2, SKEIN_DTYPE_BF16, false},
     {"f64", SKEIN_DTYPE_F64, 1, 8, SKEIN_DTYPE_F32, false},
-    {"q8", SKEIN_DTYPE_Q8, kQ8GroupElements, kQ8GroupBytes, SKEIN_DTYPE_Q8, true},
-    {"q4", SKEIN_DTYPE_Q4, kQ4GroupElements, kQ4GroupBytes, SKEIN_DTYPE_Q4, true},
+    {"q8", SKEIN_DTYPE_Q8, kQ8.group_size, kQ8.group_bytes, SKEIN_DTYPE_Q8, true},
+    {"q4", SKEIN_DTYPE_Q4, kQ4.group_size, kQ4.group_bytes, SKEIN_DTYPE_Q4, true},
     {"ggml_q4_0", SKEIN_DTYPE_GGML_Q4_0, 32, 18, SKEIN_DTYPE_F32, false},
     {"ggml_q4_1", SKEIN_DTYPE_GGML_Q4_1, 32, 20, SKEIN_DTYPE_F32, false},
     {"ggml_q5_0", SKEIN_DTYPE_GGML_Q5_0, 32, 22, SKEIN_DTYPE_F32, false},
@@ -67,6 +68,20 @@ bool PackedBytes(const DtypeInfo& dtype, absl::Span<const uint64_t> shape, uint6
     }
   }
   return !__builtin_mul_overflow(num_blocks, uint64_t{dtype.block_bytes}, size_bytes);
+}
+
+bool LayoutBytes(uint32_t dtype, uint32_t layout, absl::Span<const uint64_t> shape, uint64_t* size_bytes) {
+  const DtypeInfo* info = FindDtype(dtype);
+  if (info == nullptr) return false;
+  if (layout == SKEIN_LAYOUT_ROWS) return PackedBytes(*info, shape, size_bytes);
+  if (layout != SKEIN_LAYOUT_PANELS || info->value_dtype != dtype) return false;
+  if (shape.size() != 2 || shape[1] >= kMaxColumns) return false;
+  return !__builtin_mul_overflow(NumPanels(shape[0]), PanelBytes(dtype, shape[1]), size_bytes);
+}
+
+std::string LayoutName(uint32_t layout) {
+  if (layout == SKEIN_LAYOUT_ROWS) return "rows";
+  return layout == SKEIN_LAYOUT_PANELS ? "panels" : absl::StrCat("layout ", layout);
 }
 
 std::string ShapeText(absl::Span<const uint64_t> shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }

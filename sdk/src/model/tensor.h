@@ -34,6 +34,13 @@ bool NumElements(absl::Span<const uint64_t> shape, uint64_t* num_elements);
 // Bytes of a packed tensor; false if that does not fit, or the rows do not consist of whole blocks and are not padded.
 bool PackedBytes(const DtypeInfo& dtype, absl::Span<const uint64_t> shape, uint64_t* size_bytes);
 
+// Bytes of a tensor of a type that packages hold, in rows or, if it has two dimensions, in panels; false if that does
+// not fit or cannot be.
+bool LayoutBytes(uint32_t dtype, uint32_t layout, absl::Span<const uint64_t> shape, uint64_t* size_bytes);
+
+// "rows", "panels"; "layout 9" for a number that is none.
+std::string LayoutName(uint32_t layout);
+
 // "[768, 64]".
 std::string ShapeText(absl::Span<const uint64_t> shape);
 

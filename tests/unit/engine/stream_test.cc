@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "numbers/state_layout.h"
 #include "tests/support/fake_model.h"
 
 namespace skein {
@@ -22,10 +23,16 @@ class StreamTest : public ::testing::Test {
  protected:
   // A state that has read these tokens, for the fake model.
   StateRef StateOf(std::vector<float> tokens) {
-    std::vector<float> values(model_->config().StateFloats());
+    std::vector<float> values(StateFloats(model_->config()));
     values[0] = static_cast<float>(tokens.size());
     std::copy(tokens.begin(), tokens.end(), values.begin() + 1);
     return *model_->engine()->ImportState(values);
+  }
+  static std::vector<uint8_t> SnapshotOf(const Stream& stream) {
+    const StreamState at = stream.Committed();
+    std::vector<uint8_t> bytes(stream.SnapshotBytes(at));
+    EXPECT_TRUE(stream.Snapshot(at, absl::MakeSpan(bytes)).ok());
+    return bytes;
   }
   static StreamState At(StateRef state, uint64_t position) {
     StreamState at;
@@ -90,7 +97,7 @@ TEST_F(StreamTest, NoMoreStreamsThanTheModelMayHave) {
 
 TEST_F(StreamTest, FreshStateIsExportedWithoutASlot) {
   const auto stream = *Stream::Create(model_, "");
-  std::vector<float> values(model_->config().StateFloats(), 1.0f);
+  std::vector<float> values(StateFloats(model_->config()), 1.0f);
   ASSERT_TRUE(stream->ExportState(absl::MakeSpan(values)).ok());
   EXPECT_EQ(std::count(values.begin(), values.end(), 0.0f), static_cast<long>(values.size()));
 }
@@ -101,14 +108,13 @@ TEST_F(StreamTest, SnapshotRestoresOnAnotherStream) {
   at.pending = 42;
   at.sample_index = 4;
   stream->BeginWrite()->Commit(std::move(at));
-  std::vector<uint8_t> bytes(stream->SnapshotBytes());
-  ASSERT_TRUE(stream->Snapshot(absl::MakeSpan(bytes)).ok());
+  std::vector<uint8_t> bytes = SnapshotOf(*stream);
   const auto other = *Stream::Create(model_, "");
   ASSERT_TRUE(other->Restore(bytes).ok());
   EXPECT_EQ(other->Committed().position, 3u);
   EXPECT_EQ(other->Committed().pending, 42u);
   EXPECT_EQ(other->Committed().sample_index, 4u);
-  std::vector<float> values(model_->config().StateFloats());
+  std::vector<float> values(StateFloats(model_->config()));
   ASSERT_TRUE(other->ExportState(absl::MakeSpan(values)).ok());
   EXPECT_EQ(values[3], 7.0f);
 }
@@ -116,8 +122,7 @@ TEST_F(StreamTest, SnapshotRestoresOnAnotherStream) {
 TEST_F(StreamTest, RestoreOfDamagedBytesLeavesTheStream) {
   const auto stream = *Stream::Create(model_, "");
   stream->BeginWrite()->Commit(At(StateOf({5}), 1));
-  std::vector<uint8_t> bytes(stream->SnapshotBytes());
-  ASSERT_TRUE(stream->Snapshot(absl::MakeSpan(bytes)).ok());
+  std::vector<uint8_t> bytes = SnapshotOf(*stream);
   bytes[bytes.size() / 2] ^= 1;
   EXPECT_FALSE(stream->Restore(bytes).ok());
   EXPECT_EQ(stream->Committed().position, 1u);

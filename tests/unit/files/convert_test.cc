@@ -7,9 +7,9 @@
 #include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/convert_dtype.h"
-#include "model/roles.h"
 #include "nlohmann/json.hpp"
+#include "numbers/half.h"
+#include "numbers/roles.h"
 #include "plugin/registry.h"
 #include "skein/backend.h"
 #include "tests/support/tiny_model.h"
@@ -55,7 +55,7 @@ TEST(ConvertTest, AutoKeepsEveryValueAndType) {
   FakeTensor& embedding = Find(tensors, "emb.weight");
   const std::vector<float> values = Floats(embedding);
   embedding.bytes.resize(80);
-  FromF32(values.data(), values.size(), SKEIN_DTYPE_F16, embedding.bytes.data());
+  RoundFloats(values.data(), values.size(), SKEIN_DTYPE_F16, embedding.bytes.data());
   embedding.dtype = SKEIN_DTYPE_F16;
   const FakeFormat format(tensors);
   const TempFile out("out.skein");
@@ -468,7 +468,7 @@ TEST_F(ConvertToSafetensorsTest, KeepsTypesOrTakesTheOneThatIsNamed) {
     FakeTensor& tensor = Find(tensors, name);
     const std::vector<float> values = Floats(tensor);
     tensor.bytes.resize(values.size() * 2);
-    FromF32(values.data(), values.size(), SKEIN_DTYPE_F16, tensor.bytes.data());
+    RoundFloats(values.data(), values.size(), SKEIN_DTYPE_F16, tensor.bytes.data());
     tensor.dtype = SKEIN_DTYPE_F16;
   }
   const FakeFormat format(tensors);

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/initial_state.h"
+#include "numbers/state_layout.h"
 #include "tests/support/fake_format.h"
 
 namespace skein {

@@ -105,16 +105,12 @@ TEST(ModelConfigTest, AModelOfOneLayerHasNoValueResidual) {
   EXPECT_TRUE(config.Validate().ok());
 }
 
-TEST(ModelConfigTest, StateHoldsTwoShiftRowsAndTheWkvMatrixPerLayer) {
-  // Two layers of 8 + 8 + 2 * 4 * 4.
-  EXPECT_EQ(TinyConfig().StateFloats(), 96u);
-  // Two layers of 8 + 8 + 3 * 4 * 4.
-  EXPECT_EQ(TinyConfig(kV6).StateFloats(), 128u);
-}
-
-TEST(ModelConfigTest, TheStateOfRwkv4HasThreeRowsOfTheTimeMix) {
-  // Two layers of 8 + 8 + 3 * 12.
-  EXPECT_EQ(TinyConfig(kV4).StateFloats(), 104u);
+// Backends see a config as it is.
+TEST(ModelConfigTest, IsAModelOfThePluginBoundary) {
+  const skein_backend_model model = TinyConfig();
+  EXPECT_EQ(model.struct_size, sizeof(skein_backend_model));
+  EXPECT_EQ(model.generation, 7u);
+  EXPECT_EQ(model.d_model, 8u);
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 #include "files/package/package.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/convert_dtype.h"
-#include "model/quantise.h"
+#include "numbers/half.h"
+#include "numbers/quantised.h"
 #include "skein/backend.h"
 #include "tests/support/tiny_model.h"
 
@@ -54,7 +54,7 @@ std::vector<float> Read(const ModelFile& model, uint32_t role, uint32_t layer) {
 void Store(FakeTensor* tensor, uint32_t dtype) {
   const std::vector<float> values = Floats(*tensor);
   tensor->bytes.resize(values.size() * 2);
-  FromF32(values.data(), values.size(), dtype, tensor->bytes.data());
+  RoundFloats(values.data(), values.size(), dtype, tensor->bytes.data());
   tensor->dtype = dtype;
 }
 

@@ -11,7 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
-#include "model/roles.h"
+#include "numbers/roles.h"
 #include "tests/support/fake_format.h"
 
 namespace skein {

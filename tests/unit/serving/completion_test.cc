@@ -249,8 +249,9 @@ TEST_F(CrowdedTest, SnapshotsOfOthersDoNotKillARequest) {
     threads.emplace_back([&, i] {
       const auto& seen = i % 2 == 0 ? stream : other;
       while (!is_done) {
-        std::vector<uint8_t> bytes(seen->SnapshotBytes());
-        const absl::Status status = seen->Snapshot(absl::MakeSpan(bytes));
+        const StreamState at = seen->Committed();
+        std::vector<uint8_t> bytes(seen->SnapshotBytes(at));
+        const absl::Status status = seen->Snapshot(at, absl::MakeSpan(bytes));
         EXPECT_TRUE(status.ok()) << status;
       }
     });

@@ -11,7 +11,7 @@
 #include "files/checkpoint/checkpoint_settings.h"
 #include "files/naming/naming.h"
 #include "model/elements.h"
-#include "model/initial_state.h"
+#include "numbers/state_layout.h"
 
 namespace skein {
 namespace {
@@ -80,7 +80,7 @@ absl::StatusOr<std::vector<float>> ReadInitialState(const Checkpoint& checkpoint
   for (uint32_t layer = 0; layer < config.num_layers; ++layer) {
     SKEIN_RETURN_IF_ERROR(
         ReadPart(checkpoint, named.state_tensors[layer], {Stored::kReshaped, 0, 1}, rows, values.data()));
-    PlaceWkv(config, layer, named.scheme->state_order, values.data(), absl::MakeSpan(state));
+    PlaceWkv(config, layer, named.scheme->state_order, values.data(), state);
   }
   return state;
 }

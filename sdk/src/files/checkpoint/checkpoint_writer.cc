@@ -12,8 +12,8 @@
 #include "base/utf8.h"
 #include "files/naming/layer_name.h"
 #include "files/naming/scheme.h"
-#include "model/initial_state.h"
 #include "nlohmann/json.hpp"
+#include "numbers/state_layout.h"
 
 namespace skein {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "files/naming/scheme.h"
-#include "model/roles.h"
+#include "numbers/roles.h"
 
 namespace skein {
 

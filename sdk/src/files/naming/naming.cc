@@ -13,8 +13,8 @@
 #include "base/status.h"
 #include "files/naming/layer_name.h"
 #include "files/naming/recognise.h"
-#include "model/roles.h"
 #include "model/tensor.h"
+#include "numbers/roles.h"
 #include "skein/backend.h"
 
 namespace skein {

@@ -10,7 +10,7 @@
 #include "files/naming/naming.h"
 #include "files/naming/scheme.h"
 #include "model/metadata.h"
-#include "model/roles.h"
+#include "numbers/roles.h"
 
 namespace skein {
 

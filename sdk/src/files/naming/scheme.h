@@ -6,9 +6,9 @@
 
 #include "absl/types/span.h"
 #include "files/naming/stored_part.h"
-#include "model/initial_state.h"
-#include "model/roles.h"
 #include "model/value_map.h"
+#include "numbers/roles.h"
+#include "numbers/state_layout.h"
 
 namespace skein {
 

@@ -12,9 +12,9 @@
 #include "absl/strings/string_view.h"
 #include "base/status.h"
 #include "base/utf8.h"
-#include "model/panels.h"
-#include "model/roles.h"
 #include "model/tensor.h"
+#include "numbers/roles.h"
+#include "numbers/state_layout.h"
 #include "skein/backend.h"
 #include "skein/v1/manifest.pb.h"
 
@@ -22,81 +22,10 @@ namespace skein {
 namespace {
 
 // Each number of the manifest is the number of the plugin boundary.
-#define SKEIN_SAME_ROLE(name) static_assert(static_cast<int>(v1::ROLE_##name) == SKEIN_ROLE_##name)
-SKEIN_SAME_ROLE(NONE);
-SKEIN_SAME_ROLE(EMBEDDING);
-SKEIN_SAME_ROLE(EMBEDDING_NORM_W);
-SKEIN_SAME_ROLE(EMBEDDING_NORM_B);
-SKEIN_SAME_ROLE(OUTPUT_NORM_W);
-SKEIN_SAME_ROLE(OUTPUT_NORM_B);
-SKEIN_SAME_ROLE(HEAD);
-SKEIN_SAME_ROLE(TIME_NORM_W);
-SKEIN_SAME_ROLE(TIME_NORM_B);
-SKEIN_SAME_ROLE(CHANNEL_NORM_W);
-SKEIN_SAME_ROLE(CHANNEL_NORM_B);
-SKEIN_SAME_ROLE(TIME_RECEPTANCE);
-SKEIN_SAME_ROLE(TIME_KEY);
-SKEIN_SAME_ROLE(TIME_VALUE);
-SKEIN_SAME_ROLE(TIME_OUTPUT);
-SKEIN_SAME_ROLE(TIME_GROUP_NORM_W);
-SKEIN_SAME_ROLE(TIME_GROUP_NORM_B);
-SKEIN_SAME_ROLE(CHANNEL_KEY);
-SKEIN_SAME_ROLE(CHANNEL_VALUE);
-SKEIN_SAME_ROLE(TIME_GATE);
-SKEIN_SAME_ROLE(CHANNEL_RECEPTANCE);
-SKEIN_SAME_ROLE(V4_MIX_K);
-SKEIN_SAME_ROLE(V4_MIX_V);
-SKEIN_SAME_ROLE(V4_MIX_R);
-SKEIN_SAME_ROLE(V5_MIX_G);
-SKEIN_SAME_ROLE(V4_CHANNEL_MIX_K);
-SKEIN_SAME_ROLE(V4_CHANNEL_MIX_R);
-SKEIN_SAME_ROLE(V4_DECAY);
-SKEIN_SAME_ROLE(V4_BONUS);
-SKEIN_SAME_ROLE(V5_DECAY);
-SKEIN_SAME_ROLE(V5_BONUS);
-SKEIN_SAME_ROLE(V6_MIX_X);
-SKEIN_SAME_ROLE(V6_MIX_W);
-SKEIN_SAME_ROLE(V6_MIX_K);
-SKEIN_SAME_ROLE(V6_MIX_V);
-SKEIN_SAME_ROLE(V6_MIX_R);
-SKEIN_SAME_ROLE(V6_MIX_G);
-SKEIN_SAME_ROLE(V6_MIX_DOWN_W);
-SKEIN_SAME_ROLE(V6_MIX_DOWN_K);
-SKEIN_SAME_ROLE(V6_MIX_DOWN_V);
-SKEIN_SAME_ROLE(V6_MIX_DOWN_R);
-SKEIN_SAME_ROLE(V6_MIX_DOWN_G);
-SKEIN_SAME_ROLE(V6_MIX_UP_W);
-SKEIN_SAME_ROLE(V6_MIX_UP_K);
-SKEIN_SAME_ROLE(V6_MIX_UP_V);
-SKEIN_SAME_ROLE(V6_MIX_UP_R);
-SKEIN_SAME_ROLE(V6_MIX_UP_G);
-SKEIN_SAME_ROLE(V6_DECAY_BIAS);
-SKEIN_SAME_ROLE(V6_DECAY_DOWN);
-SKEIN_SAME_ROLE(V6_DECAY_UP);
-SKEIN_SAME_ROLE(V6_CHANNEL_MIX_K);
-SKEIN_SAME_ROLE(V6_CHANNEL_MIX_R);
-SKEIN_SAME_ROLE(V7_MIX_R);
-SKEIN_SAME_ROLE(V7_MIX_W);
-SKEIN_SAME_ROLE(V7_MIX_K);
-SKEIN_SAME_ROLE(V7_MIX_V);
-SKEIN_SAME_ROLE(V7_MIX_A);
-SKEIN_SAME_ROLE(V7_MIX_G);
-SKEIN_SAME_ROLE(V7_DECAY_BIAS);
-SKEIN_SAME_ROLE(V7_DECAY_DOWN);
-SKEIN_SAME_ROLE(V7_DECAY_UP);
-SKEIN_SAME_ROLE(V7_ICLR_BIAS);
-SKEIN_SAME_ROLE(V7_ICLR_DOWN);
-SKEIN_SAME_ROLE(V7_ICLR_UP);
-SKEIN_SAME_ROLE(V7_VALUE_BIAS);
-SKEIN_SAME_ROLE(V7_VALUE_DOWN);
-SKEIN_SAME_ROLE(V7_VALUE_UP);
-SKEIN_SAME_ROLE(V7_GATE_DOWN);
-SKEIN_SAME_ROLE(V7_GATE_UP);
-SKEIN_SAME_ROLE(V7_KEY_K);
-SKEIN_SAME_ROLE(V7_KEY_A);
-SKEIN_SAME_ROLE(V7_BONUS);
-SKEIN_SAME_ROLE(V7_CHANNEL_MIX);
-#undef SKEIN_SAME_ROLE
+static_assert(static_cast<int>(v1::ROLE_NONE) == SKEIN_ROLE_NONE);
+#define ROLE(number, symbol, ...) static_assert(static_cast<int>(v1::ROLE_##symbol) == (number));
+#include "numbers/roles.inc"
+#undef ROLE
 static_assert(static_cast<int>(v1::DTYPE_F32) == SKEIN_DTYPE_F32);
 static_assert(static_cast<int>(v1::DTYPE_F16) == SKEIN_DTYPE_F16);
 static_assert(static_cast<int>(v1::DTYPE_BF16) == SKEIN_DTYPE_BF16);
@@ -308,7 +237,7 @@ absl::Status ReadTensors(const v1::Manifest& in, const ModelConfig& config, std:
 }
 
 absl::StatusOr<PackedState> ReadInitialState(const v1::InitialState& in, const ModelConfig& config) {
-  const uint64_t size_bytes = config.StateFloats() * sizeof(float);
+  const uint64_t size_bytes = StateFloats(config) * sizeof(float);
   if (in.size_bytes() != size_bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("initial_state: expected ", size_bytes, " bytes by the architecture, found ", in.size_bytes()));

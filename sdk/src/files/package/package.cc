@@ -9,9 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
 #include "base/status.h"
-#include "model/panels.h"
-#include "model/roles.h"
 #include "model/tensor.h"
+#include "numbers/finite.h"
+#include "numbers/roles.h"
+#include "numbers/state_layout.h"
 
 namespace skein {
 namespace {
@@ -176,7 +177,7 @@ absl::StatusOr<std::vector<float>> Package::ReadInitialState() const {
   SKEIN_RETURN_IF_ERROR(CheckData(kStateName, state.offset, state.size_bytes, state.checksum));
   values.resize(state.size_bytes / sizeof(float));
   std::memcpy(values.data(), file_->bytes().data() + state.offset, state.size_bytes);
-  if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
+  if (!AllFinite(values)) {
     return absl::DataLossError(absl::StrCat(file_->path(), ": ", kStateName, ": a value is not finite"));
   }
   return values;
@@ -198,7 +199,7 @@ absl::StatusOr<std::unique_ptr<PackageWriter>> PackageWriter::Create(const std::
                                                      " in ", LayoutName(tensor.layout), " cannot be stored"));
     }
   }
-  if (manifest.initial_state) manifest.initial_state->size_bytes = manifest.config.StateFloats() * sizeof(float);
+  if (manifest.initial_state) manifest.initial_state->size_bytes = StateFloats(manifest.config) * sizeof(float);
   const std::string serialized = SerializeManifest(manifest);
   if (serialized.size() > kMaxManifestBytes) {
     return absl::InvalidArgumentError(absl::StrCat("manifest of ", serialized.size(), " bytes (vocabulary ",

@@ -6,9 +6,9 @@
 
 #include "base/status.h"
 #include "files/package/package.h"
-#include "model/panels.h"
-#include "model/roles.h"
 #include "model/tensor.h"
+#include "numbers/panels.h"
+#include "numbers/roles.h"
 
 namespace skein {
 namespace {
@@ -42,7 +42,7 @@ class PackageWeights final : public WeightSource {
       uint64_t size_bytes = 0;
       LayoutBytes(spec.dtype, SKEIN_LAYOUT_ROWS, spec.shape, &size_bytes);  // fits: its panels do
       scratch.resize(size_bytes);
-      PanelsToRows(host_, spec.dtype, spec.shape, rows, scratch.data());
+      PanelsToRows(host_, spec.dtype, spec.shape[0], spec.shape[1], rows, scratch.data());
       rows = scratch.data();
     }
     return StoredTensor{{spec.dtype, spec.shape, PackedStrides(spec.shape), rows}};

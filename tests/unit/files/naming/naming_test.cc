@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/roles.h"
+#include "numbers/roles.h"
 #include "skein/backend.h"
 #include "tests/support/tiny_model.h"
 

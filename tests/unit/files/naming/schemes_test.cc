@@ -9,9 +9,10 @@
 #include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/convert_dtype.h"
 #include "model/model_file.h"
-#include "model/roles.h"
+#include "numbers/half.h"
+#include "numbers/roles.h"
+#include "numbers/state_layout.h"
 #include "skein/backend.h"
 #include "tests/support/tiny_model.h"
 
@@ -216,7 +217,7 @@ TEST(RwkvCppTest, DecaysAreFloat32WhateverTheyAreStoredIn) {
   const std::vector<float> values = Floats(decay);
   decay.dtype = SKEIN_DTYPE_F16;
   decay.bytes.resize(values.size() * 2);
-  FromF32(values.data(), values.size(), SKEIN_DTYPE_F16, decay.bytes.data());
+  RoundFloats(values.data(), values.size(), SKEIN_DTYPE_F16, decay.bytes.data());
   const FakeFormat format(tensors, RwkvCppTexts());
   const auto model = Open(format);
   ASSERT_TRUE(model.ok()) << model.status();
@@ -350,11 +351,11 @@ TEST(TimeStateTest, IsTheInitialStateInTheOrderOfTheVersion) {
   for (const VersionSet version : {kV52, kV6, kV7}) {
     const std::vector<float> state = StateOf(TinyBlinkDl(version), version, false);
     const ModelConfig config = TinyConfig(version);
-    ASSERT_EQ(state.size(), config.StateFloats());
+    ASSERT_EQ(state.size(), StateFloats(config));
     std::vector<FakeTensor> stored = TinyStates(version);
     for (uint64_t layer = 0; layer < 2; ++layer) {
       const std::vector<float> values = Floats(stored[layer]);
-      const float* const wkv = state.data() + layer * config.StateFloats() / 2 + 16;
+      const float* const wkv = state.data() + layer * StateFloats(config) / 2 + 16;
       for (uint64_t h = 0; h < config.num_heads; ++h) {
         for (uint64_t value = 0; value < 4; ++value) {
           for (uint64_t key = 0; key < 4; ++key) {

@@ -11,7 +11,8 @@
 #include "base/checksum.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/roles.h"
+#include "numbers/roles.h"
+#include "numbers/state_layout.h"
 #include "skein/v1/manifest.pb.h"
 #include "tests/support/tiny_model.h"
 
@@ -68,7 +69,7 @@ std::vector<uint8_t> TinyBytes(const PackedTensor& tensor, size_t index) {
 
 // Different numbers everywhere.
 std::vector<float> TinyState(const ModelConfig& config) {
-  std::vector<float> state(config.StateFloats());
+  std::vector<float> state(StateFloats(config));
   for (size_t i = 0; i < state.size(); ++i) state[i] = static_cast<float>(i) / 8;
   return state;
 }

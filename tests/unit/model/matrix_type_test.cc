@@ -1,10 +1,11 @@
-#include "model/roles.h"
+#include "model/matrix_type.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
 #include "model/tensor.h"
+#include "numbers/roles.h"
 #include "skein/backend.h"
 #include "skein/dtype.h"
 
@@ -19,7 +20,7 @@ struct Case {
   uint32_t expected;
 };
 
-TEST(RolesTest, TypeInModelKeepsEightBitsWhereARoleNeedsThemAndSixteenWhereRowsAreShort) {
+TEST(MatrixTypeTest, KeepsEightBitsWhereARoleNeedsThemAndSixteenWhereRowsAreShort) {
   const Case cases[] = {
       {SKEIN_ROLE_TIME_KEY, {1024, 1024}, SKEIN_DTYPE_Q4, SKEIN_DTYPE_F16, SKEIN_DTYPE_Q4},
       {SKEIN_ROLE_HEAD, {65536, 1024}, SKEIN_DTYPE_Q8, SKEIN_DTYPE_BF16, SKEIN_DTYPE_Q8},

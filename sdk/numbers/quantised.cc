@@ -1,17 +1,15 @@
-#include "model/quantise.h"
+#include "numbers/quantised.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 
-#include "model/convert_dtype.h"
-#include "skein/dtype.h"
+#include "numbers/half.h"
 
 namespace skein {
 namespace {
 
-constexpr size_t kScaleBytes = sizeof(uint16_t);
 constexpr float kLargestScale = 65504;  // of binary16
 
 // Four floats in a register. Sums in lanes fix the order of addition, which a compiler may not choose for itself, and
@@ -43,18 +41,12 @@ float LargestMagnitude(const float* values, size_t count) {
 
 void StoreScale(uint16_t scale, uint8_t* group) { std::memcpy(group, &scale, sizeof(scale)); }
 
-float LoadScale(const uint8_t* group) {
-  uint16_t scale;
-  std::memcpy(&scale, group, sizeof(scale));
-  return F16ToF32(scale);
-}
-
 // --- Q8 ---
 
 constexpr float kQ8LargestCode = 127;
 
 bool QuantiseQ8(const float* values, uint8_t* group) {
-  const float largest = LargestMagnitude(values, kQ8GroupElements);
+  const float largest = LargestMagnitude(values, kQ8.group_size);
   if (largest > kQ8LargestCode * kLargestScale) return false;
   uint16_t scale_bits = F32ToF16(largest / kQ8LargestCode);
   // The rounded scale may be too small for the largest value, noticeably so among the denormal ones.
@@ -62,7 +54,7 @@ bool QuantiseQ8(const float* values, uint8_t* group) {
   StoreScale(scale_bits, group);
   const float scale = F16ToF32(scale_bits);
   const float inverse = scale > 0 ? 1 / scale : 0;
-  for (size_t i = 0; i < kQ8GroupElements; ++i) {
+  for (size_t i = 0; i < kQ8.group_size; ++i) {
     float code = values[i] * inverse;
     code = code > kQ8LargestCode ? kQ8LargestCode : code;
     code = code < -kQ8LargestCode ? -kQ8LargestCode : code;
@@ -71,17 +63,16 @@ bool QuantiseQ8(const float* values, uint8_t* group) {
   return true;
 }
 
-void DequantiseQ8(const uint8_t* group, size_t count, float* out) {
-  const float scale = LoadScale(group);
-  for (size_t i = 0; i < count; ++i) {
-    out[i] = scale * static_cast<float>(static_cast<int8_t>(group[kScaleBytes + i]));
-  }
+// Elements [first, first + count) of a group.
+void ExpandQ8(const uint8_t* group, uint64_t first, uint64_t count, float* out) {
+  const float scale = F16ToF32(ScaleBits(group));
+  const uint8_t* const codes = group + kScaleBytes + first;
+  for (uint64_t i = 0; i < count; ++i) out[i] = scale * static_cast<float>(static_cast<int8_t>(codes[i]));
 }
 
 // --- Q4 ---
 
 // Codes are spoken of less the code of zero: -8 to 7.
-constexpr int kQ4ZeroCode = 8;
 
 // What value the largest magnitude of a group is given before the codes are rounded, over which the scale is searched.
 // The sign of the scale follows from it: the side of the largest magnitude may get the longer or the shorter half of
@@ -96,8 +87,8 @@ struct CodeSums {
 
 Floats Q4Codes(Floats scaled) {
   const Floats codes = (scaled + kRounder) - kRounder;
-  const Floats lowest = Splat(-kQ4ZeroCode);
-  const Floats highest = Splat(15 - kQ4ZeroCode);
+  const Floats lowest = Splat(-kQ4.zero_code);
+  const Floats highest = Splat(15 - kQ4.zero_code);
   const Floats clipped = codes < lowest ? lowest : codes;
   return clipped > highest ? highest : clipped;
 }
@@ -106,7 +97,7 @@ CodeSums SumQ4Codes(const float* values, float inverse) {
   constexpr size_t kRegisters = 4;
   Floats products[kRegisters] = {};
   Floats squares[kRegisters] = {};
-  for (size_t i = 0; i < kQ4GroupElements; i += kRegisters * kLanes) {
+  for (size_t i = 0; i < kQ4.group_size; i += kRegisters * kLanes) {
     for (size_t r = 0; r < kRegisters; ++r) {
       const Floats x = LoadFloats(values + i + r * kLanes);
       const Floats codes = Q4Codes(x * inverse);
@@ -138,14 +129,14 @@ float SearchQ4Scale(const float* values, float extreme) {
 }
 
 bool QuantiseQ4(const float* values, uint8_t* group) {
-  const float largest = LargestMagnitude(values, kQ4GroupElements);
-  if (largest > kQ4ZeroCode * kLargestScale) return false;
+  const float largest = LargestMagnitude(values, kQ4.group_size);
+  if (largest > kQ4.zero_code * kLargestScale) return false;
   float scale = 0;
   // Below, no scale but 0 is near, and the search's quotients would overflow.
   constexpr float kSmallest = 0x1p-26f;
   if (largest >= kSmallest) {
     const float* extreme =
-        std::find_if(values, values + kQ4GroupElements, [=](float x) { return std::fabs(x) == largest; });
+        std::find_if(values, values + kQ4.group_size, [=](float x) { return std::fabs(x) == largest; });
     // The best scale may be a little beyond the largest that can be stored.
     scale = std::clamp(SearchQ4Scale(values, *extreme), -kLargestScale, kLargestScale);
   }
@@ -153,51 +144,57 @@ bool QuantiseQ4(const float* values, uint8_t* group) {
   StoreScale(scale_bits, group);
   scale = F16ToF32(scale_bits);
   const float inverse = scale != 0 ? 1 / scale : 0;
-  float codes[kQ4GroupElements];
-  for (size_t i = 0; i < kQ4GroupElements; i += kLanes) {
-    const Floats rounded = Q4Codes(LoadFloats(values + i) * inverse) + kQ4ZeroCode;
+  float codes[kQ4.group_size];
+  for (size_t i = 0; i < kQ4.group_size; i += kLanes) {
+    const Floats rounded = Q4Codes(LoadFloats(values + i) * inverse) + kQ4.zero_code;
     std::memcpy(codes + i, &rounded, sizeof(rounded));
   }
-  for (size_t i = 0; i < kQ4GroupElements / 2; ++i) {
+  for (size_t i = 0; i < kQ4.group_size / 2; ++i) {
     group[kScaleBytes + i] =
         static_cast<uint8_t>(static_cast<uint32_t>(codes[2 * i]) | static_cast<uint32_t>(codes[2 * i + 1]) << 4);
   }
   return true;
 }
 
-void DequantiseQ4(const uint8_t* group, size_t count, float* out) {
-  const float scale = LoadScale(group);
-  for (size_t i = 0; i < count; ++i) {
-    const int code = group[kScaleBytes + i / 2] >> (i % 2 * 4) & 15;
-    out[i] = scale * static_cast<float>(code - kQ4ZeroCode);
+void ExpandQ4(const uint8_t* group, uint64_t first, uint64_t count, float* out) {
+  const float scale = F16ToF32(ScaleBits(group));
+  if (first % 2 == 1 && count > 0) {
+    *out++ = scale * static_cast<float>(SignedCode(kQ4, group, first++));
+    --count;
+  }
+  // From a whole byte on, so that compilers vectorise the loop.
+  const uint8_t* const codes = group + kScaleBytes + first / 2;
+  for (uint64_t i = 0; i < count; ++i) {
+    out[i] = scale * static_cast<float>((codes[i / 2] >> (i % 2 * 4) & 15) - kQ4.zero_code);
   }
 }
 
 }  // namespace
 
-bool QuantiseRow(uint32_t dtype, absl::Span<const float> row, uint8_t* out) {
-  const bool is_q8 = dtype == SKEIN_DTYPE_Q8;
-  const auto quantise = is_q8 ? QuantiseQ8 : QuantiseQ4;
-  const size_t group_elements = is_q8 ? kQ8GroupElements : kQ4GroupElements;
-  const size_t group_bytes = is_q8 ? kQ8GroupBytes : kQ4GroupBytes;
-  const size_t num_whole = row.size() / group_elements;
+bool QuantiseRow(uint32_t dtype, std::span<const float> row, uint8_t* out) {
+  const QuantisedLayout& layout = LayoutOf(dtype);
+  const auto quantise = dtype == SKEIN_DTYPE_Q8 ? QuantiseQ8 : QuantiseQ4;
+  const size_t num_whole = row.size() / layout.group_size;
   for (size_t i = 0; i < num_whole; ++i) {
-    if (!quantise(row.data() + i * group_elements, out + i * group_bytes)) return false;
+    if (!quantise(row.data() + i * layout.group_size, out + i * layout.group_bytes)) return false;
   }
-  const absl::Span<const float> rest = row.subspan(num_whole * group_elements);
+  const std::span<const float> rest = row.subspan(num_whole * layout.group_size);
   if (rest.empty()) return true;
-  float padded[std::max(kQ8GroupElements, kQ4GroupElements)] = {};
+  float padded[std::max(kQ8.group_size, kQ4.group_size)] = {};
   std::copy(rest.begin(), rest.end(), padded);
-  return quantise(padded, out + num_whole * group_bytes);
+  return quantise(padded, out + num_whole * layout.group_bytes);
 }
 
-void DequantiseGroups(uint32_t dtype, const uint8_t* groups, size_t count, float* out) {
-  const bool is_q8 = dtype == SKEIN_DTYPE_Q8;
-  const auto dequantise = is_q8 ? DequantiseQ8 : DequantiseQ4;
-  const size_t group_elements = is_q8 ? kQ8GroupElements : kQ4GroupElements;
-  const size_t group_bytes = is_q8 ? kQ8GroupBytes : kQ4GroupBytes;
-  for (size_t first = 0; first < count; first += group_elements, groups += group_bytes) {
-    dequantise(groups, std::min(group_elements, count - first), out + first);
+void ExpandQuantised(uint32_t dtype, const uint8_t* row, uint64_t first, uint64_t count, float* out) {
+  const QuantisedLayout& layout = LayoutOf(dtype);
+  const auto expand = dtype == SKEIN_DTYPE_Q8 ? ExpandQ8 : ExpandQ4;
+  while (count > 0) {
+    const uint64_t in_group = first % layout.group_size;
+    const uint64_t piece = std::min(count, layout.group_size - in_group);
+    expand(row + first / layout.group_size * layout.group_bytes, in_group, piece, out);
+    first += piece;
+    count -= piece;
+    out += piece;
   }
 }
 

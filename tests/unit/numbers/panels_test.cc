@@ -1,4 +1,4 @@
-#include "model/panels.h"
+#include "numbers/panels.h"
 
 #include <cstring>
 #include <random>
@@ -6,9 +6,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "model/tensor.h"
-#include "skein/backend.h"
-#include "tests/support/fake_format.h"
+#include "tests/support/serial_host.h"
 
 namespace skein {
 namespace {
@@ -26,9 +24,8 @@ constexpr Shape kShapes[] = {{64, 128},  {1, 1},     {3, 5},    {64, 33}, {65, 1
                              {130, 320}, {200, 257}, {128, 16}, {63, 96}};
 
 uint64_t Size(uint32_t dtype, uint32_t layout, const Shape& shape) {
-  uint64_t size_bytes = 0;
-  EXPECT_TRUE(LayoutBytes(dtype, layout, {shape.rows, shape.columns}, &size_bytes));
-  return size_bytes;
+  if (layout == SKEIN_LAYOUT_ROWS) return shape.rows * RowBytes(dtype, shape.columns);
+  return NumPanels(shape.rows) * PanelBytes(dtype, shape.columns);
 }
 
 std::vector<uint8_t> RandomBytes(uint64_t size) {
@@ -40,7 +37,7 @@ std::vector<uint8_t> RandomBytes(uint64_t size) {
 
 std::vector<uint8_t> ToPanels(uint32_t dtype, const Shape& shape, const std::vector<uint8_t>& rows) {
   std::vector<uint8_t> panels(Size(dtype, SKEIN_LAYOUT_PANELS, shape), 0xEE);
-  RowsToPanels(SerialHost(), dtype, {shape.rows, shape.columns}, rows.data(), panels.data());
+  RowsToPanels(SerialHost(), dtype, shape.rows, shape.columns, rows.data(), panels.data());
   return panels;
 }
 
@@ -58,7 +55,8 @@ TEST(PanelsTest, PlainElementsLieWhereTheHeaderSays) {
   for (const uint32_t dtype : {SKEIN_DTYPE_F32, SKEIN_DTYPE_F16, SKEIN_DTYPE_BF16}) {
     const uint64_t bytes = dtype == SKEIN_DTYPE_F32 ? 4 : 2;
     for (const Shape& shape : kShapes) {
-      SCOPED_TRACE(DtypeName(dtype) + " " + std::to_string(shape.rows) + " x " + std::to_string(shape.columns));
+      SCOPED_TRACE("type " + std::to_string(dtype) + ", " + std::to_string(shape.rows) + " x " +
+                   std::to_string(shape.columns));
       const std::vector<uint8_t> rows = RandomBytes(Size(dtype, SKEIN_LAYOUT_ROWS, shape));
       // Every element at its place, and zeros everywhere else.
       std::vector<uint8_t> expected(Size(dtype, SKEIN_LAYOUT_PANELS, shape), 0);
@@ -119,8 +117,8 @@ TEST(PanelsTest, RowsComeBackBitForBit) {
       const std::vector<uint8_t> rows = RandomBytes(Size(dtype, SKEIN_LAYOUT_ROWS, shape));
       const std::vector<uint8_t> panels = ToPanels(dtype, shape, rows);
       std::vector<uint8_t> back(rows.size(), 0xEE);
-      PanelsToRows(SerialHost(), dtype, {shape.rows, shape.columns}, panels.data(), back.data());
-      EXPECT_EQ(back, rows) << DtypeName(dtype) << " " << shape.rows << " x " << shape.columns;
+      PanelsToRows(SerialHost(), dtype, shape.rows, shape.columns, panels.data(), back.data());
+      EXPECT_EQ(back, rows) << "type " << dtype << ", " << shape.rows << " x " << shape.columns;
     }
   }
 }
@@ -132,38 +130,32 @@ TEST(PanelsTest, DataMayBeUnaligned) {
     std::vector<uint8_t> shifted(rows.size() + 1);
     std::memcpy(shifted.data() + 1, rows.data(), rows.size());
     std::vector<uint8_t> panels(Size(dtype, SKEIN_LAYOUT_PANELS, kShape) + 1);
-    RowsToPanels(SerialHost(), dtype, {kShape.rows, kShape.columns}, shifted.data() + 1, panels.data() + 1);
+    RowsToPanels(SerialHost(), dtype, kShape.rows, kShape.columns, shifted.data() + 1, panels.data() + 1);
     EXPECT_EQ(std::vector<uint8_t>(panels.begin() + 1, panels.end()), ToPanels(dtype, kShape, rows));
   }
 }
 
-TEST(PanelsTest, SizesThatDoNotFitAreNone) {
-  constexpr uint64_t kMost = ~uint64_t{0};
-  uint64_t size_bytes = 0;
-  for (const uint32_t dtype : kTypes) {
-    EXPECT_FALSE(LayoutBytes(dtype, SKEIN_LAYOUT_PANELS, {1, kMost}, &size_bytes)) << DtypeName(dtype);
-    EXPECT_FALSE(LayoutBytes(dtype, SKEIN_LAYOUT_PANELS, {kMost, 64}, &size_bytes)) << DtypeName(dtype);
-    EXPECT_TRUE(LayoutBytes(dtype, SKEIN_LAYOUT_PANELS, {0, 64}, &size_bytes)) << DtypeName(dtype);
-    EXPECT_EQ(size_bytes, 0u);
-    EXPECT_FALSE(LayoutBytes(dtype, SKEIN_LAYOUT_PANELS, {64}, &size_bytes)) << "a vector has no panels";
-    EXPECT_FALSE(LayoutBytes(dtype, 2, {64, 64}, &size_bytes)) << "there is no such layout";
+TEST(PanelsTest, SizesAreThoseOfTheHeader) {
+  EXPECT_EQ(PanelBytes(SKEIN_DTYPE_F32, 33), 64u * 48 * 4);
+  EXPECT_EQ(PanelBytes(SKEIN_DTYPE_F16, 33), 64u * 33 * 2);
+  EXPECT_EQ(PanelBytes(SKEIN_DTYPE_BF16, 33), 64u * 64 * 2);
+  EXPECT_EQ(PanelBytes(SKEIN_DTYPE_Q8, 129), 64u * 2 * 130);
+  EXPECT_EQ(PanelBytes(SKEIN_DTYPE_Q4, 129), 64u * 3 * 34);
+  EXPECT_EQ(RowBytes(SKEIN_DTYPE_F32, 33), 132u);
+  EXPECT_EQ(RowBytes(SKEIN_DTYPE_Q8, 129), 260u);
+  EXPECT_EQ(NumPanels(0), 0u);
+  EXPECT_EQ(NumPanels(64), 1u);
+  EXPECT_EQ(NumPanels(65), 2u);
+  for (const uint32_t other : {SKEIN_DTYPE_NONE, SKEIN_DTYPE_F64, SKEIN_DTYPE_GGML_Q8_0, 9999}) {
+    EXPECT_EQ(RowBytes(other, 33), 0u) << other;
+    EXPECT_EQ(PanelBytes(other, 33), 0u) << other;
   }
-  EXPECT_FALSE(LayoutBytes(SKEIN_DTYPE_F64, SKEIN_LAYOUT_PANELS, {64, 64}, &size_bytes));
-  EXPECT_FALSE(LayoutBytes(SKEIN_DTYPE_GGML_Q8_0, SKEIN_LAYOUT_PANELS, {64, 64}, &size_bytes));
 }
 
-TEST(PanelsTest, MatricesTakePanelsAndEverythingElseRows) {
-  for (const uint32_t role : {SKEIN_ROLE_EMBEDDING, SKEIN_ROLE_OUTPUT_NORM_W, SKEIN_ROLE_V7_MIX_R, 9999}) {
-    EXPECT_TRUE(RoleTakesLayout(role, SKEIN_LAYOUT_ROWS)) << role;
-    EXPECT_FALSE(RoleTakesLayout(role, SKEIN_LAYOUT_PANELS)) << role;
+TEST(PanelsTest, TheWidestPanelsFit64Bits) {
+  for (const uint32_t dtype : kTypes) {
+    EXPECT_GT(PanelBytes(dtype, kMaxColumns - 1), PanelBytes(dtype, kMaxColumns / 2)) << "type " << dtype;
   }
-  for (const uint32_t role : {SKEIN_ROLE_HEAD, SKEIN_ROLE_TIME_KEY, SKEIN_ROLE_V7_GATE_UP}) {
-    EXPECT_TRUE(RoleTakesLayout(role, SKEIN_LAYOUT_ROWS)) << role;
-    EXPECT_TRUE(RoleTakesLayout(role, SKEIN_LAYOUT_PANELS)) << role;
-  }
-  EXPECT_EQ(LayoutName(SKEIN_LAYOUT_ROWS), "rows");
-  EXPECT_EQ(LayoutName(SKEIN_LAYOUT_PANELS), "panels");
-  EXPECT_EQ(LayoutName(7), "layout 7");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "model/quantise.h"
+#include "numbers/quantised.h"
 
 #include <gtest/gtest.h>
 
@@ -6,20 +6,18 @@
 #include <cmath>
 #include <cstdint>
 #include <random>
+#include <utility>
 #include <vector>
 
-#include "model/convert_dtype.h"
+#include "numbers/half.h"
 #include "skein/dtype.h"
 
 namespace skein {
 namespace {
 
-size_t GroupElements(uint32_t dtype) { return dtype == SKEIN_DTYPE_Q8 ? kQ8GroupElements : kQ4GroupElements; }
-size_t GroupBytes(uint32_t dtype) { return dtype == SKEIN_DTYPE_Q8 ? kQ8GroupBytes : kQ4GroupBytes; }
-
 std::vector<uint8_t> Quantised(uint32_t dtype, const std::vector<float>& row) {
-  const size_t num_groups = (row.size() + GroupElements(dtype) - 1) / GroupElements(dtype);
-  std::vector<uint8_t> groups(num_groups * GroupBytes(dtype), 0xEE);
+  const uint64_t num_groups = LayoutOf(dtype).NumGroups(row.size());
+  std::vector<uint8_t> groups(num_groups * LayoutOf(dtype).group_bytes, 0xEE);
   EXPECT_TRUE(QuantiseRow(dtype, row, groups.data()));
   return groups;
 }
@@ -27,7 +25,7 @@ std::vector<uint8_t> Quantised(uint32_t dtype, const std::vector<float>& row) {
 std::vector<float> RoundTrip(uint32_t dtype, const std::vector<float>& row) {
   const std::vector<uint8_t> groups = Quantised(dtype, row);
   std::vector<float> values(row.size());
-  DequantiseGroups(dtype, groups.data(), values.size(), values.data());
+  ExpandQuantised(dtype, groups.data(), 0, values.size(), values.data());
   return values;
 }
 
@@ -45,30 +43,30 @@ double SquaredError(const std::vector<float>& a, const std::vector<float>& b) {
   return sum;
 }
 
-class QuantiseTest : public ::testing::TestWithParam<uint32_t> {};
+class QuantisedTest : public ::testing::TestWithParam<uint32_t> {};
 
-TEST_P(QuantiseTest, CodesTimesAScaleComeBackExactly) {
+TEST_P(QuantisedTest, CodesTimesAScaleComeBackExactly) {
   const bool is_q8 = GetParam() == SKEIN_DTYPE_Q8;
-  std::vector<float> row(GroupElements(GetParam()));
+  std::vector<float> row(LayoutOf(GetParam()).group_size);
   for (size_t i = 0; i < row.size(); ++i) {
     row[i] = 0.125f * static_cast<float>(is_q8 ? static_cast<int>(i * 2) - 127 : static_cast<int>(i % 16) - 8);
   }
   EXPECT_EQ(RoundTrip(GetParam(), row), row);
 }
 
-TEST_P(QuantiseTest, ARowOfZerosIsCodesOfZero) {
-  const std::vector<float> row(GroupElements(GetParam()) + 1);
+TEST_P(QuantisedTest, ARowOfZerosIsCodesOfZero) {
+  const std::vector<float> row(LayoutOf(GetParam()).group_size + 1);
   EXPECT_EQ(RoundTrip(GetParam(), row), row);
 }
 
-TEST_P(QuantiseTest, TheRestOfTheLastGroupIsCodesOfZero) {
+TEST_P(QuantisedTest, TheRestOfTheLastGroupIsCodesOfZero) {
   const std::vector<uint8_t> groups = Quantised(GetParam(), {1, -2, 3});
   const uint8_t zero = GetParam() == SKEIN_DTYPE_Q8 ? 0 : 0x88;
   for (size_t i = 2 + 4; i < groups.size(); ++i) EXPECT_EQ(groups[i], zero) << "byte " << i;
 }
 
-TEST_P(QuantiseTest, GroupsKnowNothingOfEachOther) {
-  std::vector<float> row = Normal(GroupElements(GetParam()), 1);
+TEST_P(QuantisedTest, GroupsKnowNothingOfEachOther) {
+  std::vector<float> row = Normal(LayoutOf(GetParam()).group_size, 1);
   const std::vector<uint8_t> alone = Quantised(GetParam(), row);
   row.resize(3 * row.size() - 5, 1e3f);
   const std::vector<uint8_t> before_others = Quantised(GetParam(), row);
@@ -77,7 +75,7 @@ TEST_P(QuantiseTest, GroupsKnowNothingOfEachOther) {
 
 // What the grid of codes allows: normal numbers in groups of this size and a scale from the largest magnitude lose
 // 4.2e-5 of their square in 8 bits, and 9.0e-3 in 4; the search must do better.
-TEST_P(QuantiseTest, LosesLittleOfNormalNumbers) {
+TEST_P(QuantisedTest, LosesLittleOfNormalNumbers) {
   const std::vector<float> row = Normal(1 << 16, 2);
   const double error =
       SquaredError(row, RoundTrip(GetParam(), row)) / SquaredError(row, std::vector<float>(row.size()));
@@ -86,7 +84,7 @@ TEST_P(QuantiseTest, LosesLittleOfNormalNumbers) {
 }
 
 // The smallest scale is 2^-24, and half of it is rounded to none.
-TEST_P(QuantiseTest, TinyValuesAreNoFurtherOffThanTheSmallestScalesAllow) {
+TEST_P(QuantisedTest, TinyValuesAreNoFurtherOffThanTheSmallestScalesAllow) {
   const float smallest = GetParam() == SKEIN_DTYPE_Q8 ? 0x1p-24f : 9 * 0x1p-25f;
   for (const float size : {1e-4f, 1e-6f, 1e-7f, 1e-8f, 1e-12f, 1e-30f, 1e-42f}) {
     std::vector<float> row = Normal(256, 3);
@@ -96,62 +94,85 @@ TEST_P(QuantiseTest, TinyValuesAreNoFurtherOffThanTheSmallestScalesAllow) {
   }
 }
 
-TEST_P(QuantiseTest, LargeValuesKeepTheirSize) {
+TEST_P(QuantisedTest, LargeValuesKeepTheirSize) {
   const float largest = GetParam() == SKEIN_DTYPE_Q8 ? 127 * 65504.0f : 8 * 65504.0f;
-  std::vector<float> row(GroupElements(GetParam()), 0.25f * largest);
+  std::vector<float> row(LayoutOf(GetParam()).group_size, 0.25f * largest);
   row[7] = -largest;
   const std::vector<float> back = RoundTrip(GetParam(), row);
   for (size_t i = 0; i < row.size(); ++i) EXPECT_NEAR(back[i], row[i], 0.07f * largest);
 }
 
-TEST_P(QuantiseTest, RefusesWhatNoScaleReaches) {
+TEST_P(QuantisedTest, RefusesWhatNoScaleReaches) {
   const float too_large = GetParam() == SKEIN_DTYPE_Q8 ? 127 * 65536.0f : 8 * 65536.0f;
-  std::vector<uint8_t> group(GroupBytes(GetParam()));
+  std::vector<uint8_t> group(LayoutOf(GetParam()).group_bytes);
   for (const float value : {too_large, -too_large, 3e38f}) {
     EXPECT_FALSE(QuantiseRow(GetParam(), {&value, 1}, group.data())) << value;
   }
 }
 
-TEST_P(QuantiseTest, QuantisingTwiceChangesNothingMore) {
+TEST_P(QuantisedTest, QuantisingTwiceChangesNothingMore) {
   const std::vector<float> once = RoundTrip(GetParam(), Normal(1 << 12, 4));
   const std::vector<float> twice = RoundTrip(GetParam(), once);
   EXPECT_LT(SquaredError(once, twice), 1e-9 * SquaredError(once, std::vector<float>(once.size())));
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, QuantiseTest, ::testing::Values(SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4),
+TEST_P(QuantisedTest, AnyStretchOfARowIsTheSameValues) {
+  const std::vector<uint8_t> groups = Quantised(GetParam(), Normal(300, 7));
+  std::vector<float> whole(300);
+  ExpandQuantised(GetParam(), groups.data(), 0, whole.size(), whole.data());
+  for (const auto& [first, count] :
+       {std::pair<size_t, size_t>{0, 1}, {63, 2}, {64, 64}, {1, 299}, {130, 129}, {5, 0}}) {
+    std::vector<float> part(count);
+    ExpandQuantised(GetParam(), groups.data(), first, count, part.data());
+    EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + static_cast<ptrdiff_t>(first))) << first;
+  }
+}
+
+TEST_P(QuantisedTest, AValueIsTheScaleTimesItsCode) {
+  const QuantisedLayout& layout = LayoutOf(GetParam());
+  const std::vector<float> row = Normal(layout.group_size, 8);
+  const std::vector<uint8_t> group = Quantised(GetParam(), row);
+  const std::vector<float> back = RoundTrip(GetParam(), row);
+  const float scale = F16ToF32(ScaleBits(group.data()));
+  for (uint32_t i = 0; i < layout.group_size; ++i) {
+    EXPECT_EQ(back[i], scale * static_cast<float>(SignedCode(layout, group.data(), i))) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, QuantisedTest, ::testing::Values(SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4),
                          [](const auto& test) { return test.param == SKEIN_DTYPE_Q8 ? "Q8" : "Q4"; });
 
-TEST(QuantiseQ8Test, EveryValueIsWithinHalfAStep) {
-  const std::vector<float> row = Normal(kQ8GroupElements, 5);
+TEST(QuantisedQ8Test, EveryValueIsWithinHalfAStep) {
+  const std::vector<float> row = Normal(kQ8.group_size, 5);
   const std::vector<uint8_t> group = Quantised(SKEIN_DTYPE_Q8, row);
   const std::vector<float> back = RoundTrip(SKEIN_DTYPE_Q8, row);
-  const float scale = F16ToF32(static_cast<uint16_t>(group[0] | group[1] << 8));
+  const float scale = F16ToF32(ScaleBits(group.data()));
   for (size_t i = 0; i < row.size(); ++i) EXPECT_NEAR(back[i], row[i], 0.57f * scale);
 }
 
 // A backend may multiply bytes in pairs and add them in 16 bits, with no room for the 128th magnitude.
-TEST(QuantiseQ8Test, NoCodeIsMinus128) {
+TEST(QuantisedQ8Test, NoCodeIsMinus128) {
   const std::vector<uint8_t> groups = Quantised(SKEIN_DTYPE_Q8, Normal(1 << 14, 6));
   for (size_t i = 0; i < groups.size(); ++i) {
-    if (i % kQ8GroupBytes < 2) continue;  // the scale
+    if (i % kQ8.group_bytes < 2) continue;  // the scale
     EXPECT_NE(groups[i], 0x80);
   }
 }
 
 // dtype.h: byte j holds code 2j in its low and 2j + 1 in its high nibble.
-TEST(QuantiseQ4Test, NibblesAreInOrder) {
-  std::vector<float> row(kQ4GroupElements);
+TEST(QuantisedQ4Test, NibblesAreInOrder) {
+  std::vector<float> row(kQ4.group_size);
   row[0] = -8;
   row[1] = 7;
   row[2] = 1;
   const std::vector<uint8_t> group = Quantised(SKEIN_DTYPE_Q4, row);
-  EXPECT_EQ(F16ToF32(static_cast<uint16_t>(group[0] | group[1] << 8)), 1.0f);
+  EXPECT_EQ(F16ToF32(ScaleBits(group.data())), 1.0f);
   EXPECT_EQ(group[2], 0xF0);
   EXPECT_EQ(group[3], 0x89);
 }
 
-TEST(QuantiseQ4Test, TheLargestMagnitudeMayHaveEitherSign) {
-  std::vector<float> row(kQ4GroupElements);
+TEST(QuantisedQ4Test, TheLargestMagnitudeMayHaveEitherSign) {
+  std::vector<float> row(kQ4.group_size);
   row[0] = 8;
   row[1] = -7;
   row[2] = 3;

@@ -1,12 +1,13 @@
-#include "model/finite.h"
+#include "numbers/finite.h"
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "model/panels.h"
-#include "model/tensor.h"
-#include "tests/support/fake_format.h"
+#include "numbers/panels.h"
+#include "tests/support/serial_host.h"
 
 namespace skein {
 namespace {
@@ -36,14 +37,14 @@ TEST(FiniteTest, OneBadNumberAnywhereIsFound) {
   for (const auto& type : types) {
     std::vector<uint8_t> bytes;
     while (bytes.size() < kManyBytes) bytes.insert(bytes.end(), type.largest.begin(), type.largest.end());
-    EXPECT_TRUE(IsFinite(type.dtype, SKEIN_LAYOUT_ROWS, bytes)) << DtypeName(type.dtype);
+    EXPECT_TRUE(IsFinite(type.dtype, SKEIN_LAYOUT_ROWS, bytes)) << "type " << type.dtype;
     const uint64_t last = bytes.size() - type.nan.size();
     for (const uint64_t at : {uint64_t{0}, uint64_t{1 << 15}, uint64_t{4} << 20, last}) {
       for (const std::vector<uint8_t>& bad : {type.infinity, type.nan}) {
         std::vector<uint8_t> damaged = bytes;
         std::copy(bad.begin(), bad.end(), damaged.begin() + static_cast<ptrdiff_t>(at));
         for (const uint32_t layout : {SKEIN_LAYOUT_ROWS, SKEIN_LAYOUT_PANELS}) {
-          EXPECT_FALSE(IsFinite(type.dtype, layout, damaged)) << DtypeName(type.dtype) << " at " << at;
+          EXPECT_FALSE(IsFinite(type.dtype, layout, damaged)) << "type " << type.dtype << " at " << at;
         }
       }
     }
@@ -61,12 +62,14 @@ TEST(FiniteTest, OfQuantisedTypesTheScalesCountAndTheCodesDoNot) {
       for (uint64_t group = 0; group < num_groups; ++group) {
         for (uint64_t row = 0; row < rows; ++row) Put16(&bytes, group * rows * group_bytes + row * 2, 0x7bff);
       }
-      EXPECT_TRUE(IsFinite(dtype, layout, bytes)) << DtypeName(dtype) << " in " << LayoutName(layout);
+      EXPECT_TRUE(IsFinite(dtype, layout, bytes)) << "type " << dtype << " in "
+                                                  << "layout " << layout;
       for (const uint64_t group : {uint64_t{0}, num_groups / 2, num_groups - 1}) {
         for (const uint64_t row : {uint64_t{0}, rows - 1}) {
           std::vector<uint8_t> damaged = bytes;
           Put16(&damaged, group * rows * group_bytes + row * 2, 0xfc00);
-          EXPECT_FALSE(IsFinite(dtype, layout, damaged)) << DtypeName(dtype) << " in " << LayoutName(layout);
+          EXPECT_FALSE(IsFinite(dtype, layout, damaged)) << "type " << dtype << " in "
+                                                         << "layout " << layout;
         }
       }
     }
@@ -74,6 +77,21 @@ TEST(FiniteTest, OfQuantisedTypesTheScalesCountAndTheCodesDoNot) {
 }
 
 TEST(FiniteTest, NothingIsFinite) { EXPECT_TRUE(IsFinite(SKEIN_DTYPE_F32, SKEIN_LAYOUT_ROWS, {})); }
+
+TEST(FiniteTest, TheFirstBadValueIsFound) {
+  std::vector<float> values(1000, std::numeric_limits<float>::max());
+  values[7] = -std::numeric_limits<float>::denorm_min();
+  EXPECT_TRUE(AllFinite(values));
+  EXPECT_EQ(FindNotFinite(values), values.size());
+  for (const float bad : {std::nanf(""), -std::numeric_limits<float>::infinity()}) {
+    std::vector<float> damaged = values;
+    damaged[500] = damaged[998] = bad;
+    EXPECT_FALSE(AllFinite(damaged));
+    EXPECT_EQ(FindNotFinite(damaged), 500u);
+  }
+  EXPECT_TRUE(AllFinite(std::vector<float>()));
+  EXPECT_EQ(FindNotFinite({}), 0u);
+}
 
 }  // namespace
 }  // namespace skein
