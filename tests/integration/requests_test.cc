@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <cmath>
+#include <map>
 #include <thread>
 
 #include "tests/support/drain.h"
@@ -243,6 +244,29 @@ TEST_F(RequestsTest, WrongTokensAndBiasesAreRefusedByName) {
   EXPECT_THAT(error.message, HasSubstr("position 1: token 256; expected an id below the vocabulary's size 256"));
   EXPECT_EQ(skein_request_set_logit_bias(request.get(), 5, NAN, nullptr), SKEIN_INVALID_ARGUMENT);
   EXPECT_EQ(skein_request_add_stop(request.get(), "", 0, nullptr), SKEIN_INVALID_ARGUMENT);
+}
+
+TEST_F(RequestsTest, SnapshotsTakenWhileItRunsRestore) {
+  const OwnedRequest request =
+      NewRequest(stream_.get(), "And the", {{"max_tokens", 200}}, {{"presence_penalty", 0.5}, {"temperature", 0}});
+  Submit(request.get());
+  const OwnedStream other = MakeStream(model_.get());
+  std::map<uint64_t, Delivered> delivered;
+  for (int i = 0; i < 20; ++i) {
+    std::vector<uint8_t> bytes;
+    uint64_t size = 0;
+    skein_status status = SKEIN_OUT_OF_RANGE;
+    while (status == SKEIN_OUT_OF_RANGE) {  // it may grow between the calls
+      bytes.resize(size);
+      status = skein_stream_snapshot(stream_.get(), bytes.empty() ? nullptr : bytes.data(), size, &size, nullptr);
+      if (status == SKEIN_OK && bytes.empty()) status = SKEIN_OUT_OF_RANGE;
+    }
+    ASSERT_EQ(status, SKEIN_OK);
+    SKEIN_CALL(skein_stream_restore, other.get(), bytes.data(), size);
+    TakeEvents(queue_.get(), delivered);
+  }
+  while (delivered[0].num_terminal == 0) ASSERT_TRUE(TakeEvents(queue_.get(), delivered));
+  EXPECT_EQ(delivered[0].tokens.size(), 200u);
 }
 
 TEST_F(RequestsTest, TextThatDoesNotFitStaysInTheQueue) {

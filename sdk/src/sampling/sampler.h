@@ -1,5 +1,5 @@
 // From a row of logits to a token. The steps are in filters.h, the random numbers in random.h; this is their order and
-// what one run of generation remembers for the penalties. Knows no text, no stops and no model.
+// what one request remembers for the penalties. Knows no text, no stops and no model.
 #ifndef SKEIN_SAMPLING_SAMPLER_H_
 #define SKEIN_SAMPLING_SAMPLER_H_
 
