@@ -119,6 +119,9 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 //   penalty_decay      f64  0.996  factor on all occurrences, per token
 //   seed               i64  0      of the random numbers: same seed, same tokens
 //   sample_index       i64  0      i for the i-th of several samples with one seed; a stream keeps its last request's
+//   continue_sampling  i64  0      1: the sampler goes on where that of the stream's last request stood: with its seed
+//                                  and sample_index, unless they are set, and with the tokens that it counted for the
+//                                  penalties. Also after a fork or a restore. The prompt has to be empty
 //   stop_at_end        i64  1      1: the end-of-text token stops; 0: a token like any other
 //   window             i64  0      tokens not acknowledged at which the request waits; 0: polling acknowledges
 SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);

@@ -32,7 +32,7 @@ Snapshot Describe(const StreamState& at) {
   Snapshot snapshot;
   snapshot.position = at.position;
   if (at.pending.has_value()) snapshot.pending.push_back(*at.pending);
-  snapshot.sampler.sample_index = at.sample_index;
+  if (at.sampler != nullptr) snapshot.sampler = *at.sampler;
   return snapshot;
 }
 
@@ -106,7 +106,7 @@ absl::Status Stream::Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) 
 }
 
 absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(const skein::Snapshot snapshot, ReadSnapshot(ShapeOf(model()->config()), bytes));
+  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(ShapeOf(model()->config()), bytes));
   SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model()->Fingerprint());
   if (snapshot.fingerprint != fingerprint) {
     return absl::FailedPreconditionError(absl::StrCat("snapshot: of a model with source weights ", snapshot.fingerprint,
@@ -114,7 +114,8 @@ absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
   }
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
   SKEIN_ASSIGN_OR_RETURN(const StateRef state, model()->engine()->ImportState(snapshot.state));
-  right.Commit({state, snapshot.position, PendingToken(snapshot), snapshot.sampler.sample_index});
+  right.Commit({state, snapshot.position, PendingToken(snapshot),
+                std::make_shared<const SamplerState>(std::move(snapshot.sampler))});
   return absl::OkStatus();
 }
 

@@ -3,8 +3,10 @@
 #define SKEIN_ENGINE_STREAM_STATE_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
+#include "sampling/sampler_state.h"
 #include "state/state_pool.h"
 
 namespace skein {
@@ -14,7 +16,8 @@ struct StreamState {
   StateRef state;                   // empty: the initial state of the architecture
   uint64_t position = 0;            // tokens that are in the state
   std::optional<uint32_t> pending;  // the token that was sampled and is not in the state yet
-  uint64_t sample_index = 0;        // of the request that ran last
+  // What the sampler of the request that ran last remembers; nullptr: no request ran.
+  std::shared_ptr<const SamplerState> sampler;
 };
 
 }  // namespace skein

@@ -26,6 +26,7 @@ constexpr OptionKey kRequestKeys[] = {request_options::kMaxTokens,
                                       request_options::kPenaltyDecay,
                                       request_options::kSeed,
                                       request_options::kSampleIndex,
+                                      request_options::kContinueSampling,
                                       request_options::kStopAtEnd,
                                       request_options::kWindow};
 constexpr OptionKey kChatKeys[] = {chat_options::kTemplate, chat_options::kThink};

@@ -145,6 +145,12 @@ inline constexpr IntOption kSampleIndex = {.name = "sample_index",
                                            .low = 0,
                                            .high = kMaxOptionCount,
                                            .help = "i for the i-th of several samples with one seed"};
+inline constexpr IntOption kContinueSampling = {
+    .name = "continue_sampling",
+    .value = 0,
+    .low = 0,
+    .high = 1,
+    .help = "1: the sampler goes on where that of the stream's last request stood; needs an empty prompt"};
 inline constexpr IntOption kStopAtEnd = {.name = "stop_at_end",
                                          .value = 1,
                                          .low = 0,

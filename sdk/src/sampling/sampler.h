@@ -58,6 +58,9 @@ class Sampler {
 
   const SamplingParams& params() const { return params_; }
 
+  // Whether accepted tokens are counted.
+  bool has_penalties() const { return params_.presence_penalty != 0 || params_.frequency_penalty != 0; }
+
   // What was accepted, in order of first occurrence.
   const std::vector<Occurrence>& occurrences() const { return occurrences_; }
 
@@ -70,8 +73,6 @@ class Sampler {
   void ImportState(SamplerState state);
 
  private:
-  bool has_penalties() const { return params_.presence_penalty != 0 || params_.frequency_penalty != 0; }
-
   SamplingParams params_;
   std::vector<Occurrence> occurrences_;
 };

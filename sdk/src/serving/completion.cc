@@ -28,8 +28,9 @@ std::optional<double> TopPOfManifest(const SamplingDefaults& defaults) {
   return std::min(*defaults.top_p, request_options::kTopP.high);
 }
 
+// `last`: what the sampler of the stream's last request remembers; nullptr: there was none.
 absl::StatusOr<SamplingParams> ResolveSampling(const RequestSpec& spec, const SamplingDefaults& defaults,
-                                               uint64_t sample_index) {
+                                               const SamplerState* last) {
   namespace keys = request_options;
   const Options& options = spec.options;
   const int64_t top_k = defaults.top_k.has_value() ? int64_t{*defaults.top_k} : *keys::kTopK.value;
@@ -42,12 +43,32 @@ absl::StatusOr<SamplingParams> ResolveSampling(const RequestSpec& spec, const Sa
   SKEIN_ASSIGN_OR_RETURN(params.frequency_penalty,
                          Resolve(options, keys::kFrequencyPenalty, defaults.frequency_penalty));
   SKEIN_ASSIGN_OR_RETURN(params.penalty_decay, Resolve(options, keys::kPenaltyDecay, defaults.penalty_decay));
-  params.seed = static_cast<uint64_t>(options[keys::kSeed]);
+  const bool goes_on = last != nullptr && options[keys::kContinueSampling] != 0;
+  const int64_t default_seed = goes_on ? static_cast<int64_t>(last->seed) : *keys::kSeed.value;
+  params.seed = static_cast<uint64_t>(options.Find(keys::kSeed).value_or(default_seed));
   // The stream remembers the index that its last request had.
+  const uint64_t sample_index = last != nullptr ? last->sample_index : 0;
   params.sample_index =
       static_cast<uint64_t>(options.Find(keys::kSampleIndex).value_or(static_cast<int64_t>(sample_index)));
   params.biases = spec.biases;
   return params;
+}
+
+// The sampler of a request on a stream that stands at `at`. FAILED_PRECONDITION: it is to go on, with a prompt.
+absl::StatusOr<Sampler> MakeSampler(const RequestSpec& spec, const SamplingDefaults& defaults, const StreamState& at) {
+  SKEIN_ASSIGN_OR_RETURN(SamplingParams params, ResolveSampling(spec, defaults, at.sampler.get()));
+  Sampler sampler(std::move(params));
+  if (spec.options[request_options::kContinueSampling] == 0) return sampler;
+  if (!spec.prompt.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("request: continue_sampling with a prompt of ",
+                                                      spec.prompt.size(), " tokens; expected an empty prompt"));
+  }
+  if (at.sampler != nullptr) {
+    SamplerState state = sampler.ExportState();
+    state.occurrences = at.sampler->occurrences;
+    sampler.ImportState(std::move(state));
+  }
+  return sampler;
 }
 
 // The tokens at which an answer ends, but for those that the request names.
@@ -64,21 +85,21 @@ absl::StatusOr<std::shared_ptr<Completion>> Completion::Create(std::shared_ptr<R
                                                                const RequestSpec& spec, WriteRight right) {
   const Model& model = *request->stream()->model();
   StreamState at = right.stream()->Committed();
-  SKEIN_ASSIGN_OR_RETURN(SamplingParams params, ResolveSampling(spec, model.metadata().sampling, at.sample_index));
+  SKEIN_ASSIGN_OR_RETURN(Sampler sampler, MakeSampler(spec, model.metadata().sampling, at));
   SKEIN_ASSIGN_OR_RETURN(StopMatcher stops, StopMatcher::Create(spec.stop_texts));
-  at.sample_index = params.sample_index;
+  at.sampler = std::make_shared<const SamplerState>(sampler.ExportState());
   Feed feed = Feed::Start(std::move(at), spec.prompt);
   if (feed.tokens.empty()) {
     return absl::FailedPreconditionError(
         "request: the prompt is empty and the stream has no sampled token to continue from; expected at least one "
         "token");
   }
-  return std::shared_ptr<Completion>(new Completion(std::move(request), std::move(queue), spec, std::move(params),
+  return std::shared_ptr<Completion>(new Completion(std::move(request), std::move(queue), spec, std::move(sampler),
                                                     std::move(stops), std::move(right), std::move(feed)));
 }
 
 Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
-                       const RequestSpec& spec, SamplingParams params, StopMatcher stops, WriteRight right, Feed feed)
+                       const RequestSpec& spec, Sampler sampler, StopMatcher stops, WriteRight right, Feed feed)
     : request_(std::move(request)),
       queue_(std::move(queue)),
       right_(std::move(right)),
@@ -86,7 +107,7 @@ Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<Complet
       user_data_(spec.user_data),
       max_tokens_(static_cast<uint64_t>(spec.options[request_options::kMaxTokens])),
       stop_tokens_(StopTokensOf(model(), spec.options[request_options::kStopAtEnd] != 0)),
-      sampler_(std::move(params)),
+      sampler_(std::move(sampler)),
       tail_(std::move(stops)),
       logits_(model().config().vocab_size),
       terminal_(1) {
@@ -103,6 +124,7 @@ Job::Readiness Completion::Poll() noexcept {
 }
 
 void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
+  times_.OnStep();
   if (num_tokens < feed_.num_waiting()) return;
   entry.output = SKEIN_STEP_LOGITS;
   entry.output_start = num_tokens - 1;
@@ -114,6 +136,7 @@ void Completion::Advance(uint32_t num_tokens, StateRef written) {
   feed_.Advance(num_tokens, std::move(written));
   right_.Commit(feed_.at);
   if (feed_.num_waiting() > 0) return;
+  times_.OnPromptRead();
   const absl::StatusOr<uint32_t> token = sampler_.Sample(logits_, feed_.at.position, scratch_);
   if (!token.ok()) {
     Fail(token.status());
@@ -134,6 +157,7 @@ void Completion::Accept(uint32_t token) {
   sampler_.Accept(token);
   EventList events(1);
   events.front().text = TextOf(token);
+  if (sampler_.has_penalties()) feed_.at.sampler = std::make_shared<const SamplerState>(sampler_.ExportState());
   StreamState committed = feed_.at;
   committed.pending = token;
 
@@ -168,6 +192,7 @@ skein_event Completion::NewEvent(uint32_t kind) const {
   event.num_tokens = num_generated_;
   event.position = feed_.at.position;
   event.logprob = std::numeric_limits<float>::quiet_NaN();
+  times_.Fill(event);
   return event;
 }
 

@@ -16,6 +16,7 @@
 #include "sampling/sampler.h"
 #include "serving/completion_queue.h"
 #include "serving/request.h"
+#include "serving/request_times.h"
 #include "tokenizer/text_tail.h"
 
 namespace skein {
@@ -36,7 +37,7 @@ class Completion final : public Job {
 
  private:
   Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
-             SamplingParams params, StopMatcher stops, WriteRight right, Feed feed);
+             Sampler sampler, StopMatcher stops, WriteRight right, Feed feed);
 
   const Model& model() const { return *right_.stream()->model(); }
   bool IsStopToken(uint32_t token) const;
@@ -63,6 +64,7 @@ class Completion final : public Job {
   SamplingScratch scratch_;
   TextTail tail_;
   std::vector<float> logits_;
+  RequestTimes times_;
   uint64_t num_prompt_tokens_ = 0;  // fed so far
   uint64_t num_generated_ = 0;
   EventList terminal_;  // one event; empty once it has ended

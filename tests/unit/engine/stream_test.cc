@@ -106,14 +106,14 @@ TEST_F(StreamTest, SnapshotRestoresOnAnotherStream) {
   const auto stream = *Stream::Create(model_, "");
   StreamState at = At(StateOf({5, 6, 7}), 3);
   at.pending = 42;
-  at.sample_index = 4;
+  at.sampler = std::make_shared<const SamplerState>(SamplerState{3, 4, {{9, 1.5}}});
   stream->BeginWrite()->Commit(std::move(at));
   std::vector<uint8_t> bytes = SnapshotOf(*stream);
   const auto other = *Stream::Create(model_, "");
   ASSERT_TRUE(other->Restore(bytes).ok());
   EXPECT_EQ(other->Committed().position, 3u);
   EXPECT_EQ(other->Committed().pending, 42u);
-  EXPECT_EQ(other->Committed().sample_index, 4u);
+  EXPECT_EQ(*other->Committed().sampler, (SamplerState{3, 4, {{9, 1.5}}}));
   std::vector<float> values(StateFloats(model_->config()));
   ASSERT_TRUE(other->ExportState(absl::MakeSpan(values)).ok());
   EXPECT_EQ(values[3], 7.0f);

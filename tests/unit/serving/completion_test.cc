@@ -235,6 +235,53 @@ TEST_F(CompletionTest, ModelMayBeReleasedWhileARequestRuns) {
   EXPECT_EQ(Finish().tokens, Greedy({1, 2}, 50));
 }
 
+TEST_F(CompletionTest, EventsSayWhatTheRequestWaitedFor) {
+  hook_ = [](FakeStep&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    return absl::OkStatus();
+  };
+  const Outcome outcome = Run(NewRequest(NewStream(), std::vector<uint32_t>(100, 2), 3));
+  EXPECT_GE(outcome.terminal.prefill_us, 6000u) << "two steps";
+  EXPECT_GE(outcome.terminal.decode_us, 6000u) << "two more";
+  EXPECT_EQ(outcome.terminal.num_cached_tokens, 0u);
+}
+
+// A request with penalties that is cut in two, on another stream from a snapshot, writes what one request would.
+TEST_F(CompletionTest, SamplingGoesOnAfterARestore) {
+  script_ = [](const std::vector<uint32_t>&) { return 5u; };
+  const auto with_penalty = [this](const std::shared_ptr<Stream>& stream, std::vector<uint32_t> prompt, int64_t count) {
+    auto request = NewRequest(stream, std::move(prompt), count);
+    Options options(SKEIN_OPTIONS_REQUEST);
+    EXPECT_TRUE(options.SetReal("frequency_penalty", 3).ok());
+    EXPECT_TRUE(options.SetReal("penalty_decay", 0.9).ok());
+    EXPECT_TRUE(options.SetReal("temperature", 1).ok());
+    EXPECT_TRUE(options.SetReal("top_p", 1).ok());
+    EXPECT_TRUE(request->SetOptions(options).ok());
+    return request;
+  };
+  const std::vector<uint32_t> whole = Run(with_penalty(NewStream(), {1}, 24)).tokens;
+  const auto stream = NewStream();
+  const std::vector<uint32_t> first = Run(with_penalty(stream, {1}, 12)).tokens;
+  const StreamState at = stream->Committed();
+  std::vector<uint8_t> bytes(stream->SnapshotBytes(at));
+  ASSERT_TRUE(stream->Snapshot(at, absl::MakeSpan(bytes)).ok());
+  const auto restored = NewStream();
+  ASSERT_TRUE(restored->Restore(bytes).ok());
+  const auto second = with_penalty(restored, {}, 12);
+  Set(*second, "continue_sampling", 1);
+  std::vector<uint32_t> both = first;
+  const std::vector<uint32_t> rest = Run(second).tokens;
+  both.insert(both.end(), rest.begin(), rest.end());
+  EXPECT_EQ(both, whole);
+  EXPECT_NE(Run(with_penalty(stream, {}, 12)).tokens, rest) << "without the option the penalties start anew";
+}
+
+TEST_F(CompletionTest, SamplingDoesNotGoOnBehindAPrompt) {
+  const auto request = NewRequest(NewStream(), {1});
+  Set(*request, "continue_sampling", 1);
+  EXPECT_TRUE(absl::IsFailedPrecondition(SubmitOne(request)));
+}
+
 class CrowdedTest : public test::ServingTest {
  protected:
   CrowdedTest() : ServingTest({.max_streams = 4, .max_tokens = 64, .num_slots = 10}) {}
