@@ -1,6 +1,7 @@
 #include "numbers/state_layout.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace skein {
 namespace {
@@ -14,7 +15,23 @@ void TurnMatrices(uint64_t num_matrices, uint64_t n, const float* from, float* t
   }
 }
 
+StatePart MakePart(const char* name, std::vector<uint64_t> shape) {
+  uint64_t num_floats = 1;
+  for (const uint64_t dim : shape) num_floats *= dim;
+  return {name, std::move(shape), num_floats};
+}
+
 }  // namespace
+
+std::vector<StatePart> LayerStateParts(const skein_backend_model& model) {
+  std::vector<StatePart> parts = {MakePart("att_shift", {model.d_model}), MakePart("ffn_shift", {model.d_model})};
+  if (model.generation == 4) {
+    for (const char* name : {"aa", "bb", "pp"}) parts.push_back(MakePart(name, {model.d_att}));
+  } else {
+    parts.push_back(MakePart("wkv", {model.num_heads, model.head_size, model.head_size}));
+  }
+  return parts;
+}
 
 void WriteFreshState(const skein_backend_model& model, uint32_t num_layers, float* state) {
   std::fill_n(state, num_layers * LayerStateFloats(model), 0.0f);

@@ -35,6 +35,16 @@ constexpr LayerState LayerStateAt(const skein_backend_model& model, uint32_t lay
   return {.time_shift = first, .channel_shift = first + model.d_model, .wkv = first + 2 * uint64_t{model.d_model}};
 }
 
+// One part of the state of a layer, such as its token shift.
+struct StatePart {
+  const char* name;             // "att_shift"; as in proto/skein/v1/snapshot.proto
+  std::vector<uint64_t> shape;  // of a layer
+  uint64_t num_floats;          // of a layer
+};
+
+// The parts of a layer in the order in which they follow each other.
+std::vector<StatePart> LayerStateParts(const skein_backend_model& model);
+
 // Before the first token pp is this instead of zero: it is the exponent of a sum over nothing.
 inline constexpr float kInitialExponent = -1e30f;
 

@@ -9,7 +9,6 @@
 #include "files/package/manifest.h"
 #include "model/config.h"
 #include "model/tensor.h"
-#include "numbers/panels.h"
 #include "numbers/roles.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
 #include "tests/unit/plugins/tokenizers/small_bpe.h"

@@ -10,44 +10,44 @@
 namespace {
 
 using skein::Snapshot;
-using skein::StateShape;
 
 // The models of the seeds: that of tests/unit/state/snapshot_test.cc, and v4-odd.
-StateShape ShapeOfExample() {
-  StateShape shape;
-  shape.generation = 5;
-  shape.variant = 2;
-  shape.num_layers = 2;
-  shape.d_model = 2;
-  shape.num_heads = 1;
-  shape.head_size = 2;
-  shape.vocab_size = 50;
-  return shape;
+skein_backend_model ExampleModel() {
+  skein_backend_model model = {};
+  model.generation = 5;
+  model.variant = 2;
+  model.num_layers = 2;
+  model.d_model = 2;
+  model.d_att = 2;
+  model.num_heads = 1;
+  model.head_size = 2;
+  model.vocab_size = 50;
+  return model;
 }
 
-StateShape ShapeOfV4Odd() {
-  StateShape shape;
-  shape.generation = 4;
-  shape.num_layers = 3;
-  shape.d_model = 48;
-  shape.d_att = 80;
-  shape.vocab_size = 53;
-  return shape;
+skein_backend_model V4OddModel() {
+  skein_backend_model model = {};
+  model.generation = 4;
+  model.num_layers = 3;
+  model.d_model = 48;
+  model.d_att = 80;
+  model.vocab_size = 53;
+  return model;
 }
 
-void RequirePromises(const StateShape& shape, const Snapshot& snapshot) {
+void RequirePromises(const skein_backend_model& model, const Snapshot& snapshot) {
   skein::fuzz::Require(snapshot.position <= skein::kMaxPosition && snapshot.pending.size() <= 1 &&
-                       snapshot.state.size() == shape.NumFloats() &&
-                       skein::ValidateSamplerState(snapshot.sampler, shape.vocab_size).ok());
+                       snapshot.state.size() == skein::StateFloats(model) &&
+                       skein::ValidateSamplerState(snapshot.sampler, model.vocab_size).ok());
 }
 
-void Read(const StateShape& shape, const std::vector<uint8_t>& bytes) {
-  const absl::StatusOr<Snapshot> snapshot = skein::ReadSnapshot(shape, bytes);
+void Read(const skein_backend_model& model, const std::vector<uint8_t>& bytes) {
+  const absl::StatusOr<Snapshot> snapshot = skein::ReadSnapshot(model, bytes);
   if (!snapshot.ok()) return;
-  RequirePromises(shape, *snapshot);
-  std::vector<uint8_t> written(skein::SnapshotBytes(shape, *snapshot));
-  skein::WriteSnapshot(shape, *snapshot, absl::MakeSpan(written));
-  const absl::StatusOr<Snapshot> again = skein::ReadSnapshot(shape, written);
+  RequirePromises(model, *snapshot);
+  std::vector<uint8_t> written(skein::SnapshotBytes(model, *snapshot));
+  skein::WriteSnapshot(model, *snapshot, absl::MakeSpan(written));
+  const absl::StatusOr<Snapshot> again = skein::ReadSnapshot(model, written);
   skein::fuzz::Require(again.ok());
   skein::fuzz::Require(again->state == snapshot->state && again->position == snapshot->position &&
                        again->pending == snapshot->pending && again->fingerprint == snapshot->fingerprint &&
@@ -65,11 +65,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // The sizes that the header claims for its sections, too.
   parts.keeps_sizes = true;
   const std::vector<uint8_t> mended_checksums = skein::test::PutTogether(parts);
-  for (const StateShape& shape : {ShapeOfExample(), ShapeOfV4Odd()}) {
-    Read(shape, bytes);
-    Read(shape, mended_v1);
-    Read(shape, mended);
-    Read(shape, mended_checksums);
+  for (const skein_backend_model& model : {ExampleModel(), V4OddModel()}) {
+    Read(model, bytes);
+    Read(model, mended_v1);
+    Read(model, mended);
+    Read(model, mended_checksums);
   }
   return 0;
 }

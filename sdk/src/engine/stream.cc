@@ -14,19 +14,6 @@
 namespace skein {
 namespace {
 
-StateShape ShapeOf(const ModelConfig& config) {
-  StateShape shape;
-  shape.generation = config.generation;
-  shape.variant = config.variant;
-  shape.num_layers = config.num_layers;
-  shape.d_model = config.d_model;
-  shape.d_att = config.d_att;
-  shape.num_heads = config.num_heads;
-  shape.head_size = config.head_size;
-  shape.vocab_size = config.vocab_size;
-  return shape;
-}
-
 // All of a snapshot at `at` but the fingerprint and the state.
 Snapshot Describe(const StreamState& at) {
   Snapshot snapshot;
@@ -84,7 +71,7 @@ absl::Status Stream::Reset() {
 }
 
 uint64_t Stream::SnapshotBytes(const StreamState& at) const {
-  return skein::SnapshotBytes(ShapeOf(model()->config()), Describe(at));
+  return skein::SnapshotBytes(model()->config(), Describe(at));
 }
 
 absl::Status Stream::ExportState(absl::Span<float> values) const { return ExportState(Committed().state, values); }
@@ -101,12 +88,12 @@ absl::Status Stream::Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) 
   SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model()->Fingerprint());
   snapshot.state.resize(StateFloats(model()->config()));
   SKEIN_RETURN_IF_ERROR(ExportState(at.state, absl::MakeSpan(snapshot.state)));
-  WriteSnapshot(ShapeOf(model()->config()), snapshot, bytes);
+  WriteSnapshot(model()->config(), snapshot, bytes);
   return absl::OkStatus();
 }
 
 absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(ShapeOf(model()->config()), bytes));
+  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(model()->config(), bytes));
   SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model()->Fingerprint());
   if (snapshot.fingerprint != fingerprint) {
     return absl::FailedPreconditionError(absl::StrCat("snapshot: of a model with source weights ", snapshot.fingerprint,

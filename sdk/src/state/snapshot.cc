@@ -47,13 +47,13 @@ struct SectionPlan {
   uint64_t size_bytes;
 };
 
-std::vector<SectionPlan> PlanSections(const StateShape& shape) {
+std::vector<SectionPlan> PlanSections(const skein_backend_model& model) {
   std::vector<SectionPlan> plans;
   uint64_t offset = 0;
-  for (StatePart& part : shape.Parts()) {
-    std::vector<uint64_t> dims = {shape.num_layers};
+  for (StatePart& part : LayerStateParts(model)) {
+    std::vector<uint64_t> dims = {model.num_layers};
     dims.insert(dims.end(), part.shape.begin(), part.shape.end());
-    const uint64_t size_bytes = shape.num_layers * part.num_floats * sizeof(float);
+    const uint64_t size_bytes = model.num_layers * part.num_floats * sizeof(float);
     const uint64_t num_floats = part.num_floats;
     plans.push_back({std::move(part), offset, std::move(dims), size_bytes});
     offset += num_floats;
@@ -80,17 +80,17 @@ v1::Sampler ToProto(const SamplerState& state) {
 }
 
 // The header as it is written, but for the checksums, which are 0: they do not change its size.
-v1::Snapshot DescribeSnapshot(const StateShape& shape, const Snapshot& snapshot) {
+v1::Snapshot DescribeSnapshot(const skein_backend_model& model, const Snapshot& snapshot) {
   v1::Snapshot header;
   header.set_source_fingerprint(snapshot.fingerprint.empty() ? std::string(kNumFingerprintDigits, '0')
                                                              : snapshot.fingerprint);
-  header.set_generation(shape.generation);
-  header.set_variant(shape.variant);
-  if (shape.generation != 4) header.set_wkv_layout(WkvLayoutOf(shape.generation));
+  header.set_generation(model.generation);
+  header.set_variant(model.variant);
+  if (model.generation != 4) header.set_wkv_layout(WkvLayoutOf(model.generation));
   header.set_position(snapshot.position);
   header.mutable_pending()->Add(snapshot.pending.begin(), snapshot.pending.end());
   *header.mutable_sampler() = ToProto(snapshot.sampler);
-  for (const SectionPlan& plan : PlanSections(shape)) {
+  for (const SectionPlan& plan : PlanSections(model)) {
     v1::Section& section = *header.add_sections();
     section.set_name(plan.part.name);
     section.set_dtype(v1::DTYPE_F32);
@@ -104,9 +104,10 @@ v1::Snapshot DescribeSnapshot(const StateShape& shape, const Snapshot& snapshot)
 uint64_t SectionsOffset(uint64_t header_bytes) { return AlignUp(sizeof(Preamble) + header_bytes); }
 
 // Copies the floats of one part out of a canonical state.
-void CopyFromState(const SectionPlan& plan, const StateShape& shape, const std::vector<float>& state, uint8_t* to) {
-  const uint64_t floats_per_layer = state.size() / shape.num_layers;
-  for (uint32_t layer = 0; layer < shape.num_layers; ++layer) {
+void CopyFromState(const SectionPlan& plan, const skein_backend_model& model, const std::vector<float>& state,
+                   uint8_t* to) {
+  const uint64_t floats_per_layer = state.size() / model.num_layers;
+  for (uint32_t layer = 0; layer < model.num_layers; ++layer) {
     const float* from = state.data() + layer * floats_per_layer + plan.offset_in_layer;
     std::memcpy(to, from, plan.part.num_floats * sizeof(float));
     to += plan.part.num_floats * sizeof(float);
@@ -136,10 +137,10 @@ absl::StatusOr<Preamble> ReadPreamble(absl::Span<const uint8_t> bytes) {
 }
 
 // The largest header that is read. A parser may need some fifty times this. The occurrences of all tokens fit.
-uint64_t MaxHeaderBytes(const StateShape& shape) {
+uint64_t MaxHeaderBytes(const skein_backend_model& model) {
   constexpr uint64_t kBesideOccurrences = 64 << 10;
   constexpr uint64_t kPerToken = 16;
-  return std::min<uint64_t>(kBesideOccurrences + kPerToken * shape.vocab_size, INT_MAX);
+  return std::min<uint64_t>(kBesideOccurrences + kPerToken * model.vocab_size, INT_MAX);
 }
 
 absl::Status CheckZero(absl::Span<const uint8_t> bytes, absl::string_view behind) {
@@ -147,10 +148,10 @@ absl::Status CheckZero(absl::Span<const uint8_t> bytes, absl::string_view behind
   return absl::DataLossError(absl::StrCat("snapshot: the bytes behind ", behind, " are not zero"));
 }
 
-absl::StatusOr<v1::Snapshot> ReadHeader(const StateShape& shape, const Preamble& preamble,
+absl::StatusOr<v1::Snapshot> ReadHeader(const skein_backend_model& model, const Preamble& preamble,
                                         absl::Span<const uint8_t> bytes) {
   const uint64_t size = preamble.header_bytes;
-  const uint64_t max = std::min<uint64_t>(MaxHeaderBytes(shape), bytes.size() - sizeof(preamble));
+  const uint64_t max = std::min<uint64_t>(MaxHeaderBytes(model), bytes.size() - sizeof(preamble));
   if (size > max) {
     return absl::DataLossError(absl::StrCat("snapshot: a header of ", size, " bytes; expected at most ", max));
   }
@@ -178,7 +179,7 @@ std::string Quoted(const std::string& name) {
 }
 
 // What this version must understand of the header to go on as the stream would.
-absl::Status CheckUnderstood(const StateShape& shape, const v1::Snapshot& header) {
+absl::Status CheckUnderstood(const skein_backend_model& model, const v1::Snapshot& header) {
   if (header.required_features_size() > 0) {
     return absl::UnimplementedError(absl::StrCat("snapshot: needs the feature ", Quoted(header.required_features(0)),
                                                  ", which this version does not know"));
@@ -186,9 +187,9 @@ absl::Status CheckUnderstood(const StateShape& shape, const v1::Snapshot& header
   if (header.adapter_ids_size() > 0) {
     return absl::UnimplementedError("snapshot: of a stream with adapters of its own, which this version has not");
   }
-  if (header.wkv_layout() == WkvLayoutOf(shape.generation)) return absl::OkStatus();
+  if (header.wkv_layout() == WkvLayoutOf(model.generation)) return absl::OkStatus();
   return absl::UnimplementedError(absl::StrCat("snapshot: wkv_layout ", static_cast<int>(header.wkv_layout()),
-                                               "; expected ", static_cast<int>(WkvLayoutOf(shape.generation))));
+                                               "; expected ", static_cast<int>(WkvLayoutOf(model.generation))));
 }
 
 absl::StatusOr<SamplerState> FromProto(const v1::Sampler& sampler) {
@@ -243,9 +244,10 @@ absl::Status CheckSection(const SectionPlan& plan, const v1::Section& section) {
                                           " bytes; expected ", plan.size_bytes));
 }
 
-void CopyToState(const SectionPlan& plan, const StateShape& shape, const uint8_t* from, std::vector<float>& state) {
-  const uint64_t floats_per_layer = state.size() / shape.num_layers;
-  for (uint32_t layer = 0; layer < shape.num_layers; ++layer) {
+void CopyToState(const SectionPlan& plan, const skein_backend_model& model, const uint8_t* from,
+                 std::vector<float>& state) {
+  const uint64_t floats_per_layer = state.size() / model.num_layers;
+  for (uint32_t layer = 0; layer < model.num_layers; ++layer) {
     float* to = state.data() + layer * floats_per_layer + plan.offset_in_layer;
     std::memcpy(to, from, plan.part.num_floats * sizeof(float));
     from += plan.part.num_floats * sizeof(float);
@@ -277,43 +279,43 @@ absl::StatusOr<std::vector<int>> MatchSections(const std::vector<SectionPlan>& p
                                           ", found none"));
 }
 
-absl::Status ReadState(const StateShape& shape, const v1::Snapshot& header, uint64_t sections_offset,
+absl::Status ReadState(const skein_backend_model& model, const v1::Snapshot& header, uint64_t sections_offset,
                        absl::Span<const uint8_t> bytes, std::vector<float>& state) {
-  const std::vector<SectionPlan> plans = PlanSections(shape);
+  const std::vector<SectionPlan> plans = PlanSections(model);
   SKEIN_ASSIGN_OR_RETURN(const std::vector<int> matched, MatchSections(plans, header));
   SKEIN_ASSIGN_OR_RETURN(const auto located, LocateSections(header, sections_offset, bytes));
-  state.resize(shape.NumFloats());
+  state.resize(StateFloats(model));
   for (size_t i = 0; i < plans.size(); ++i) {
-    CopyToState(plans[i], shape, located[static_cast<size_t>(matched[i])].data(), state);
+    CopyToState(plans[i], model, located[static_cast<size_t>(matched[i])].data(), state);
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<Snapshot> ReadSnapshotV2(const StateShape& shape, absl::Span<const uint8_t> bytes) {
+absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
   SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
-  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(shape, preamble, bytes));
+  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(model, preamble, bytes));
   Snapshot snapshot;
   snapshot.fingerprint = header.source_fingerprint();
-  SKEIN_RETURN_IF_ERROR(CheckSnapshotSource(shape, snapshot.fingerprint, header.generation(), header.variant()));
-  SKEIN_RETURN_IF_ERROR(CheckUnderstood(shape, header));
+  SKEIN_RETURN_IF_ERROR(CheckSnapshotSource(model, snapshot.fingerprint, header.generation(), header.variant()));
+  SKEIN_RETURN_IF_ERROR(CheckUnderstood(model, header));
   snapshot.position = header.position();
   snapshot.pending.assign(header.pending().begin(), header.pending().end());
   SKEIN_ASSIGN_OR_RETURN(snapshot.sampler, FromProto(header.sampler()));
-  SKEIN_RETURN_IF_ERROR(ReadState(shape, header, preamble.sections_offset, bytes, snapshot.state));
-  SKEIN_RETURN_IF_ERROR(CheckSnapshotValues(shape, snapshot));
+  SKEIN_RETURN_IF_ERROR(ReadState(model, header, preamble.sections_offset, bytes, snapshot.state));
+  SKEIN_RETURN_IF_ERROR(CheckSnapshotValues(model, snapshot));
   return snapshot;
 }
 
 }  // namespace
 
-uint64_t SnapshotBytes(const StateShape& shape, const Snapshot& snapshot) {
-  uint64_t bytes = SectionsOffset(DescribeSnapshot(shape, snapshot).ByteSizeLong());
-  for (const SectionPlan& plan : PlanSections(shape)) bytes += AlignUp(plan.size_bytes);
+uint64_t SnapshotBytes(const skein_backend_model& model, const Snapshot& snapshot) {
+  uint64_t bytes = SectionsOffset(DescribeSnapshot(model, snapshot).ByteSizeLong());
+  for (const SectionPlan& plan : PlanSections(model)) bytes += AlignUp(plan.size_bytes);
   return bytes;
 }
 
-void WriteSnapshot(const StateShape& shape, const Snapshot& snapshot, absl::Span<uint8_t> bytes) {
-  v1::Snapshot header = DescribeSnapshot(shape, snapshot);
+void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, absl::Span<uint8_t> bytes) {
+  v1::Snapshot header = DescribeSnapshot(model, snapshot);
   Preamble preamble = {};
   std::memcpy(preamble.magic, kMagic, sizeof(kMagic));
   preamble.version = kVersion;
@@ -322,9 +324,9 @@ void WriteSnapshot(const StateShape& shape, const Snapshot& snapshot, absl::Span
   preamble.sections_offset = SectionsOffset(preamble.header_bytes);
 
   uint8_t* at = bytes.data() + preamble.sections_offset;
-  const std::vector<SectionPlan> plans = PlanSections(shape);
+  const std::vector<SectionPlan> plans = PlanSections(model);
   for (size_t i = 0; i < plans.size(); ++i) {
-    CopyFromState(plans[i], shape, snapshot.state, at);
+    CopyFromState(plans[i], model, snapshot.state, at);
     header.mutable_sections(static_cast<int>(i))->set_checksum(Checksum(at, plans[i].size_bytes));
     const uint64_t padded = AlignUp(plans[i].size_bytes);
     std::memset(at + plans[i].size_bytes, 0, padded - plans[i].size_bytes);
@@ -339,7 +341,7 @@ void WriteSnapshot(const StateShape& shape, const Snapshot& snapshot, absl::Span
   std::memcpy(bytes.data(), &preamble, sizeof(preamble));
 }
 
-absl::StatusOr<Snapshot> ReadSnapshot(const StateShape& shape, absl::Span<const uint8_t> bytes) {
+absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
   uint32_t version;
   if (bytes.size() < sizeof(kMagic) + sizeof(version)) {
     return absl::DataLossError(
@@ -349,8 +351,8 @@ absl::StatusOr<Snapshot> ReadSnapshot(const StateShape& shape, absl::Span<const 
     return absl::DataLossError("snapshot: expected the magic SKEINSNP at offset 0, found other bytes");
   }
   std::memcpy(&version, bytes.data() + sizeof(kMagic), sizeof(version));
-  if (version == 1) return ReadSnapshotV1(shape, bytes);
-  if (version == kVersion) return ReadSnapshotV2(shape, bytes);
+  if (version == 1) return ReadSnapshotV1(model, bytes);
+  if (version == kVersion) return ReadSnapshotV2(model, bytes);
   return absl::UnimplementedError(absl::StrCat("snapshot: version ", version, "; this version reads 1 and ", kVersion));
 }
 

@@ -27,8 +27,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "numbers/state_layout.h"
 #include "sampling/sampler_state.h"
-#include "state/state_shape.h"
 
 namespace skein {
 
@@ -40,21 +40,21 @@ struct Snapshot {
   uint64_t position = 0;          // tokens in the state; at most kMaxPosition
   std::vector<uint32_t> pending;  // sampled and not in the state yet; at most one
   SamplerState sampler;           // of the request that ran last on the stream
-  std::vector<float> state;       // canonical, shape.NumFloats() long
+  std::vector<float> state;       // canonical, StateFloats(model) long
 };
 
 // Bytes of a snapshot of a model with states of `shape`. They depend on `pending` and on how many tokens occurred; the
 // fingerprint and the state of `snapshot` may still be missing.
-uint64_t SnapshotBytes(const StateShape& shape, const Snapshot& snapshot);
+uint64_t SnapshotBytes(const skein_backend_model& model, const Snapshot& snapshot);
 
 // Writes a snapshot to `bytes`, which is exactly SnapshotBytes long.
-void WriteSnapshot(const StateShape& shape, const Snapshot& snapshot, absl::Span<uint8_t> bytes);
+void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, absl::Span<uint8_t> bytes);
 
 // Reads a snapshot, which is untrusted, for a model with states of `shape`. DATA_LOSS: truncated, corrupt or not a
 // snapshot; UNIMPLEMENTED: of a later version, or with something in it that this version must know and does not;
 // FAILED_PRECONDITION: of a model of another version or with states of another shape. The fingerprint is for the caller
-// to compare. Allocates in proportion to the shape and the vocabulary, whatever the bytes say.
-absl::StatusOr<Snapshot> ReadSnapshot(const StateShape& shape, absl::Span<const uint8_t> bytes);
+// to compare. Allocates in proportion to the state and the vocabulary, whatever the bytes say.
+absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes);
 
 }  // namespace skein
 

@@ -6,19 +6,19 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "numbers/state_layout.h"
 #include "state/snapshot.h"
-#include "state/state_shape.h"
 
 namespace skein {
 
 // Of which model a snapshot says it is. DATA_LOSS: the fingerprint is not 32 lower-case hex digits.
 // FAILED_PRECONDITION: another generation or variant than that of `shape`.
-absl::Status CheckSnapshotSource(const StateShape& shape, const std::string& fingerprint, uint32_t generation,
+absl::Status CheckSnapshotSource(const skein_backend_model& model, const std::string& fingerprint, uint32_t generation,
                                  uint32_t variant);
 
 // DATA_LOSS: a position above kMaxPosition, more than one pending token, a token that is not in the vocabulary, a
 // sampler's state that no sampler has, or a float of the state that is not finite.
-absl::Status CheckSnapshotValues(const StateShape& shape, const Snapshot& snapshot);
+absl::Status CheckSnapshotValues(const skein_backend_model& model, const Snapshot& snapshot);
 
 }  // namespace skein
 

@@ -1,6 +1,7 @@
 #include "numbers/state_layout.h"
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -68,6 +69,20 @@ TEST(StateLayoutTest, AStateHoldsTwoShiftRowsAndTheWkvMatrixPerLayer) {
 
 TEST(StateLayoutTest, TheStateOfRwkv4HasThreeRowsOfTheTimeMix) {
   EXPECT_EQ(StateFloats(TinyDimensions(kV4)), 2u * (8 + 8 + 3 * 12));
+}
+
+TEST(StateLayoutTest, PartsOfALayerHaveNamesAndMakeUpTheLayer) {
+  for (const Version& version : kVersions) {
+    const skein_backend_model model = TinyDimensions(version.bit);
+    std::string names;
+    uint64_t num_floats = 0;
+    for (const StatePart& part : LayerStateParts(model)) {
+      names += std::string(part.name) + " ";
+      num_floats += part.num_floats;
+    }
+    EXPECT_EQ(names, version.generation == 4 ? "att_shift ffn_shift aa bb pp " : "att_shift ffn_shift wkv ");
+    EXPECT_EQ(num_floats, LayerStateFloats(model)) << names;
+  }
 }
 
 TEST(StateLayoutTest, PartsOfALayerFollowEachOther) {

@@ -20,16 +20,17 @@ using ::testing::HasSubstr;
 using Bytes = std::vector<uint8_t>;
 
 // Two layers of att_shift[2], ffn_shift[2], wkv[1][2][2].
-StateShape SmallShape() {
-  StateShape shape;
-  shape.generation = 5;
-  shape.variant = 2;
-  shape.num_layers = 2;
-  shape.d_model = 2;
-  shape.num_heads = 1;
-  shape.head_size = 2;
-  shape.vocab_size = 50;
-  return shape;
+skein_backend_model SmallModel() {
+  skein_backend_model model = {};
+  model.generation = 5;
+  model.variant = 2;
+  model.num_layers = 2;
+  model.d_model = 2;
+  model.d_att = 2;
+  model.num_heads = 1;
+  model.head_size = 2;
+  model.vocab_size = 50;
+  return model;
 }
 
 Snapshot Example() {
@@ -42,9 +43,9 @@ Snapshot Example() {
   return snapshot;
 }
 
-Bytes Write(const Snapshot& snapshot, const StateShape& shape = SmallShape()) {
-  Bytes bytes(SnapshotBytes(shape, snapshot));
-  WriteSnapshot(shape, snapshot, absl::MakeSpan(bytes));
+Bytes Write(const Snapshot& snapshot, const skein_backend_model& model = SmallModel()) {
+  Bytes bytes(SnapshotBytes(model, snapshot));
+  WriteSnapshot(model, snapshot, absl::MakeSpan(bytes));
   return bytes;
 }
 
@@ -56,8 +57,8 @@ Bytes Forge(Change change) {
   return test::PutTogether(parts);
 }
 
-absl::Status Refusal(const Bytes& bytes, const StateShape& shape = SmallShape()) {
-  return ReadSnapshot(shape, bytes).status();
+absl::Status Refusal(const Bytes& bytes, const skein_backend_model& model = SmallModel()) {
+  return ReadSnapshot(model, bytes).status();
 }
 
 void ExpectSame(const Snapshot& read, const Snapshot& written) {
@@ -70,20 +71,20 @@ void ExpectSame(const Snapshot& read, const Snapshot& written) {
 }
 
 TEST(SnapshotTest, ReadsBackWhatWasWritten) {
-  const auto read = ReadSnapshot(SmallShape(), Write(Example()));
+  const auto read = ReadSnapshot(SmallModel(), Write(Example()));
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
 
 TEST(SnapshotTest, ReadsBackTheStatesOfAllGenerations) {
   for (const uint32_t generation : {4u, 5u, 6u, 7u}) {
-    StateShape shape = SmallShape();
-    shape.generation = generation;
-    shape.d_att = 3;
+    skein_backend_model model = SmallModel();
+    model.generation = generation;
+    model.d_att = generation == 4 ? 3 : model.num_heads * model.head_size;
     Snapshot snapshot = Example();
-    snapshot.state.resize(shape.NumFloats());
+    snapshot.state.resize(StateFloats(model));
     for (size_t i = 0; i < snapshot.state.size(); ++i) snapshot.state[i] = static_cast<float>(i);
-    const auto read = ReadSnapshot(shape, Write(snapshot, shape));
+    const auto read = ReadSnapshot(model, Write(snapshot, model));
     ASSERT_TRUE(read.ok()) << read.status();
     ExpectSame(*read, snapshot);
   }
@@ -102,22 +103,22 @@ TEST(SnapshotTest, SizeIsKnownBeforeTheStateAndTheFingerprint) {
   Snapshot bare = Example();
   bare.fingerprint.clear();
   bare.state.clear();
-  EXPECT_EQ(SnapshotBytes(SmallShape(), bare), Write(Example()).size());
+  EXPECT_EQ(SnapshotBytes(SmallModel(), bare), Write(Example()).size());
 }
 
 TEST(SnapshotTest, PositionDoesNotChangeTheSize) {
   Snapshot early = Example();
   early.position = 0;
-  EXPECT_EQ(SnapshotBytes(SmallShape(), early), SnapshotBytes(SmallShape(), Example()));
+  EXPECT_EQ(SnapshotBytes(SmallModel(), early), SnapshotBytes(SmallModel(), Example()));
 }
 
 TEST(SnapshotTest, EveryTokenMayHaveOccurred) {
-  StateShape shape = SmallShape();
-  shape.vocab_size = 70000;
+  skein_backend_model model = SmallModel();
+  model.vocab_size = 70000;
   Snapshot snapshot = Example();
   snapshot.sampler.occurrences.clear();
-  for (uint32_t token = 0; token < shape.vocab_size; ++token) snapshot.sampler.occurrences.push_back({token, 1.5});
-  const auto read = ReadSnapshot(shape, Write(snapshot, shape));
+  for (uint32_t token = 0; token < model.vocab_size; ++token) snapshot.sampler.occurrences.push_back({token, 1.5});
+  const auto read = ReadSnapshot(model, Write(snapshot, model));
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, snapshot);
 }
@@ -133,24 +134,24 @@ Bytes ReadGolden(const std::string& name) {
 TEST(SnapshotTest, GoldenBytesOfVersion2AreWrittenAndRead) {
   const Bytes golden = ReadGolden("example.v2.snapshot");
   EXPECT_EQ(Write(Example()), golden);
-  const auto read = ReadSnapshot(SmallShape(), golden);
+  const auto read = ReadSnapshot(SmallModel(), golden);
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
 
-StateShape V4OddShape() {
-  StateShape shape;
-  shape.generation = 4;
-  shape.num_layers = 3;
-  shape.d_model = 48;
-  shape.d_att = 80;
-  shape.vocab_size = 53;
-  return shape;
+skein_backend_model V4OddModel() {
+  skein_backend_model model = {};
+  model.generation = 4;
+  model.num_layers = 3;
+  model.d_model = 48;
+  model.d_att = 80;
+  model.vocab_size = 53;
+  return model;
 }
 
 TEST(SnapshotTest, GoldenBytesOfVersion1AreRead) {
   const Bytes golden = ReadGolden("v4-odd.v1.snapshot");
-  const auto read = ReadSnapshot(V4OddShape(), golden);
+  const auto read = ReadSnapshot(V4OddModel(), golden);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->fingerprint, "fffaddbf353ff4c0b8a8bd0e8279351b");
   EXPECT_EQ(read->position, 50u);
@@ -160,37 +161,37 @@ TEST(SnapshotTest, GoldenBytesOfVersion1AreRead) {
   ASSERT_EQ(golden.size(), kStateOffset + read->state.size() * sizeof(float));
   EXPECT_EQ(std::memcmp(read->state.data(), golden.data() + kStateOffset, golden.size() - kStateOffset), 0);
   // And what was read is written as version 2 without loss.
-  const auto again = ReadSnapshot(V4OddShape(), Write(*read, V4OddShape()));
+  const auto again = ReadSnapshot(V4OddModel(), Write(*read, V4OddModel()));
   ASSERT_TRUE(again.ok()) << again.status();
   ExpectSame(*again, *read);
 }
 
 // --- bytes that are damaged ---
 
-void ExpectEveryTruncationIsDataLoss(const Bytes& bytes, const StateShape& shape) {
+void ExpectEveryTruncationIsDataLoss(const Bytes& bytes, const skein_backend_model& model) {
   for (size_t size = 0; size < bytes.size(); ++size) {
-    const auto read = ReadSnapshot(shape, {bytes.data(), size});
+    const auto read = ReadSnapshot(model, {bytes.data(), size});
     EXPECT_TRUE(absl::IsDataLoss(read.status())) << size << ": " << read.status();
   }
 }
 
-void ExpectEveryFlippedBitIsRefused(Bytes bytes, const StateShape& shape) {
+void ExpectEveryFlippedBitIsRefused(Bytes bytes, const skein_backend_model& model) {
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     bytes[bit / 8] ^= static_cast<uint8_t>(1u << bit % 8);
-    EXPECT_FALSE(ReadSnapshot(shape, bytes).ok()) << "bit " << bit;
+    EXPECT_FALSE(ReadSnapshot(model, bytes).ok()) << "bit " << bit;
     bytes[bit / 8] ^= static_cast<uint8_t>(1u << bit % 8);
   }
-  EXPECT_TRUE(ReadSnapshot(shape, bytes).ok());
+  EXPECT_TRUE(ReadSnapshot(model, bytes).ok());
 }
 
 TEST(SnapshotTest, EveryTruncationIsDataLoss) {
-  ExpectEveryTruncationIsDataLoss(Write(Example()), SmallShape());
-  ExpectEveryTruncationIsDataLoss(ReadGolden("v4-odd.v1.snapshot"), V4OddShape());
+  ExpectEveryTruncationIsDataLoss(Write(Example()), SmallModel());
+  ExpectEveryTruncationIsDataLoss(ReadGolden("v4-odd.v1.snapshot"), V4OddModel());
 }
 
 TEST(SnapshotTest, EveryFlippedBitIsRefused) {
-  ExpectEveryFlippedBitIsRefused(Write(Example()), SmallShape());
-  ExpectEveryFlippedBitIsRefused(ReadGolden("v4-odd.v1.snapshot"), V4OddShape());
+  ExpectEveryFlippedBitIsRefused(Write(Example()), SmallModel());
+  ExpectEveryFlippedBitIsRefused(ReadGolden("v4-odd.v1.snapshot"), V4OddModel());
 }
 
 TEST(SnapshotTest, TrailingBytesAreRefused) {
@@ -209,18 +210,18 @@ TEST(SnapshotTest, VersionOfTheFutureIsNamed) {
 // --- bytes of other models ---
 
 TEST(SnapshotTest, StateOfAnotherShapeNamesBothShapes) {
-  StateShape shape = SmallShape();
-  shape.d_model = 3;
-  EXPECT_TRUE(absl::IsFailedPrecondition(Refusal(Write(Example()), shape)));
-  EXPECT_THAT(std::string(Refusal(Write(Example()), shape).message()),
+  skein_backend_model model = SmallModel();
+  model.d_model = 3;
+  EXPECT_TRUE(absl::IsFailedPrecondition(Refusal(Write(Example()), model)));
+  EXPECT_THAT(std::string(Refusal(Write(Example()), model).message()),
               HasSubstr("att_shift is [2, 2]; this model's is [2, 3]"));
 }
 
 TEST(SnapshotTest, AnotherVersionOfRwkvNamesBoth) {
-  StateShape shape = SmallShape();
-  shape.variant = 1;
-  EXPECT_TRUE(absl::IsFailedPrecondition(Refusal(Write(Example()), shape)));
-  EXPECT_THAT(std::string(Refusal(Write(Example()), shape).message()),
+  skein_backend_model model = SmallModel();
+  model.variant = 1;
+  EXPECT_TRUE(absl::IsFailedPrecondition(Refusal(Write(Example()), model)));
+  EXPECT_THAT(std::string(Refusal(Write(Example()), model).message()),
               HasSubstr("generation 5, variant 2; this model is of generation 5, variant 1"));
 }
 
@@ -276,7 +277,7 @@ TEST(SnapshotTest, FingerprintThatIsNotHexNeverReachesAMessage) {
   Bytes old = ReadGolden("v4-odd.v1.snapshot");
   old[56] = 0x1b;
   test::MendChecksumsV1(old);
-  EXPECT_TRUE(absl::IsDataLoss(Refusal(old, V4OddShape())));
+  EXPECT_TRUE(absl::IsDataLoss(Refusal(old, V4OddModel())));
 }
 
 TEST(SnapshotTest, WhatThisVersionMustKnowAndDoesNotIsRefused) {
@@ -296,14 +297,14 @@ TEST(SnapshotTest, WhatThisVersionMustKnowAndDoesNotIsRefused) {
 
 TEST(SnapshotTest, UnknownSectionThatMayBeSkippedIsSkipped) {
   const Bytes bytes = Forge([](auto& parts) { parts.Add("opaque:rosa", {1, 2, 3}).set_may_skip(true); });
-  const auto read = ReadSnapshot(SmallShape(), bytes);
+  const auto read = ReadSnapshot(SmallModel(), bytes);
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
 
 TEST(SnapshotTest, FieldsOfALaterMinorAreIgnored) {
   const Bytes bytes = Forge([](auto& parts) { parts.header.mutable_unknown_fields()->append("\xf8\x06\x2a"); });
-  const auto read = ReadSnapshot(SmallShape(), bytes);
+  const auto read = ReadSnapshot(SmallModel(), bytes);
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
@@ -313,7 +314,7 @@ TEST(SnapshotTest, SectionsMayLieInAnyOrder) {
     parts.header.mutable_sections()->SwapElements(0, 2);
     std::swap(parts.sections[0], parts.sections[2]);
   });
-  const auto read = ReadSnapshot(SmallShape(), bytes);
+  const auto read = ReadSnapshot(SmallModel(), bytes);
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
