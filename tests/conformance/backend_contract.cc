@@ -21,7 +21,7 @@ std::vector<SyntheticShape> SmallShapes() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, BackendContract,
-                         testing::Combine(testing::ValuesIn(PluginPaths()), testing::ValuesIn(SmallShapes())),
+                         testing::Combine(testing::ValuesIn(ContractPluginPaths()), testing::ValuesIn(SmallShapes())),
                          ModelCaseName);
 
 }  // namespace
