@@ -95,12 +95,13 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(std::shared_ptr<Device>
   void* handle = nullptr;
   SKEIN_RETURN_IF_ERROR(FromPlugin(description.plugin.table->segment_create(device->handle_, &desc, &handle, &message),
                                    message, description.plugin.id));
+  std::unique_ptr<Segment> segment(new Segment(std::move(device), desc, handle));
   if ((description.info.deterministic_types >> desc.compute_type & 1u) == 0) {
-    device->Log(SKEIN_LOG_INFO,
-                "in this type the last bits of a stream's results may depend on the streams that it shares "
-                "its steps with");
+    segment->device().Log(SKEIN_LOG_INFO,
+                          "in this type the last bits of a stream's results may depend on the streams that it shares "
+                          "its steps with");
   }
-  return std::unique_ptr<Segment>(new Segment(std::move(device), desc, handle));
+  return segment;
 }
 
 Segment::~Segment() { table().segment_destroy(handle_); }
