@@ -27,6 +27,12 @@ std::vector<std::string> PluginPaths() {
   return paths;
 }
 
+std::vector<std::string> ContractPluginPaths() {
+  std::vector<std::string> paths = PluginPaths();
+  if (std::getenv("SKEIN_CONFORMANCE_PLUGIN") == nullptr) paths.emplace_back(SKEIN_LATE_BACKEND);
+  return paths;
+}
+
 BackendPlugin::BackendPlugin(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) Fail(path, dlerror());
@@ -43,17 +49,24 @@ BackendPlugin::BackendPlugin(const std::string& path) {
   if (answer_.kind != SKEIN_PLUGIN_BACKEND) Fail(path, "is no backend");
 }
 
-skein_backend_device BackendPlugin::DeviceInfo() const {
+uint32_t BackendPlugin::num_devices() const {
+  uint32_t count = 0;
+  skein_message message = {};
+  if (table().device_count(&count, &message) != SKEIN_OK) Fail("device_count", message.text);
+  return count;
+}
+
+skein_backend_device BackendPlugin::DeviceInfo(uint32_t index) const {
   skein_backend_device info = {};
   info.struct_size = sizeof(info);
   skein_message message = {};
-  if (table().device_info(0, &info, &message) != SKEIN_OK) Fail("device_info", message.text);
+  if (table().device_info(index, &info, &message) != SKEIN_OK) Fail("device_info", message.text);
   return info;
 }
 
-Device::Device(const BackendPlugin& plugin, const TestHost& host) : plugin_(plugin) {
+Device::Device(const BackendPlugin& plugin, const TestHost& host, uint32_t index) : plugin_(plugin) {
   skein_message message = {};
-  if (table().device_open(host.table(), 0, &device_, &message) != SKEIN_OK) Fail("device_open", message.text);
+  if (table().device_open(host.table(), index, &device_, &message) != SKEIN_OK) Fail("device_open", message.text);
 }
 
 uint64_t StateFloats(const skein_backend_model& model, uint32_t num_layers) {
@@ -141,15 +154,34 @@ bool SegmentHandle::Import(uint32_t slot, const std::vector<float>& state) {
 }
 
 bool SegmentHandle::Step(const skein_step& step) {
-  const skein_backend_table& table = device_.table();
-  skein_message message = {};
   void* fence = nullptr;
-  int32_t status = table.step(segment_, &step, &fence, &message);
-  if (status == SKEIN_OK && fence != nullptr) {
-    status = table.fence_wait(fence, -1, &message);
-    table.fence_release(fence);
+  const bool has_begun = Begin(step, &fence);
+  if (fence == nullptr) return has_begun;
+  // A step that failed may have a fence too; its own code counts.
+  if (has_begun) {
+    Wait(fence);
+  } else {
+    skein_message ignored = {};
+    device_.table().fence_wait(fence, -1, &ignored);
   }
-  return Finish(status, message);
+  device_.table().fence_release(fence);
+  return status_ == SKEIN_OK;
+}
+
+bool SegmentHandle::Begin(const skein_step& step, void** fence) {
+  *fence = nullptr;
+  skein_message message = {};
+  return Finish(device_.table().step(segment_, &step, fence, &message), message);
+}
+
+bool SegmentHandle::Wait(void* fence, int64_t timeout_us) {
+  skein_message message = {};
+  const int32_t status = device_.table().fence_wait(fence, timeout_us, &message);
+  // A backend names an entry that failed when the step returns or when it ends.
+  const std::string begun = message_;
+  Finish(status, message);
+  if (message_.empty()) message_ = begun;
+  return status == SKEIN_OK;
 }
 
 bool SegmentHandle::Work(skein_segment_work& work) {
@@ -160,6 +192,10 @@ bool SegmentHandle::Work(skein_segment_work& work) {
 }
 
 Pipeline::Pipeline(const Device& device, const SyntheticModel& model, const PipelineOptions& options)
+    : Pipeline(std::vector<const Device*>{&device}, model, options) {}
+
+Pipeline::Pipeline(const std::vector<const Device*>& devices, const SyntheticModel& model,
+                   const PipelineOptions& options)
     : model_(model), num_carries_(model.model().generation == 7 ? SKEIN_CARRY_V_FIRST + 1 : SKEIN_CARRY_X + 1) {
   std::vector<uint32_t> borders = options.cuts;
   borders.insert(borders.begin(), 0);
@@ -173,7 +209,7 @@ Pipeline::Pipeline(const Device& device, const SyntheticModel& model, const Pipe
     desc.num_slots = options.num_slots;
     desc.max_tokens = options.max_tokens;
     desc.max_entries = options.max_entries;
-    segments_.push_back(std::make_unique<SegmentHandle>(device, desc));
+    segments_.push_back(std::make_unique<SegmentHandle>(*devices[i % devices.size()], desc));
     SegmentHandle& segment = *segments_.back();
     if (segment.status() != SKEIN_OK || !segment.Load(TensorsOf(model, desc))) Fail("segment", segment.message());
   }

@@ -1,6 +1,6 @@
 // Drives any backend plugin through skein/backend.h alone: loads it, builds the segments of a synthetic model, and runs
-// steps through them as libskein would. For tests: what cannot fail for a good backend throws std::runtime_error with
-// the plugin's message.
+// steps through them as libskein would. A call that cannot fail for a good backend throws std::runtime_error with the
+// plugin's message.
 #ifndef SKEIN_TESTS_CONFORMANCE_BACKEND_CONFORMANCE_H_
 #define SKEIN_TESTS_CONFORMANCE_BACKEND_CONFORMANCE_H_
 
@@ -19,6 +19,9 @@ namespace skein::conformance {
 // The backend plugins to test: the one named by the environment variable SKEIN_CONFORMANCE_PLUGIN, or all that were
 // built.
 std::vector<std::string> PluginPaths();
+// The same and, unless the variable names another, the late backend of tests/support: it computes as the reference
+// backend does, so only the contract is news.
+std::vector<std::string> ContractPluginPaths();
 
 // A loaded plugin; never unloaded.
 class BackendPlugin {
@@ -27,7 +30,8 @@ class BackendPlugin {
 
   const skein_plugin_answer& answer() const { return answer_; }
   const skein_backend_table& table() const { return *static_cast<const skein_backend_table*>(answer_.table); }
-  skein_backend_device DeviceInfo() const;
+  uint32_t num_devices() const;
+  skein_backend_device DeviceInfo(uint32_t index = 0) const;
   // Whether its device says that it runs a generation.
   bool Runs(uint32_t generation) const { return (DeviceInfo().generations >> generation & 1) != 0; }
 
@@ -35,10 +39,10 @@ class BackendPlugin {
   skein_plugin_answer answer_{};
 };
 
-// Device 0 of a plugin, on a host. Both outlive it.
+// A device of a plugin, on a host. Both outlive it.
 class Device {
  public:
-  Device(const BackendPlugin& plugin, const TestHost& host);
+  Device(const BackendPlugin& plugin, const TestHost& host, uint32_t index = 0);
   ~Device() { plugin_.table().device_close(device_); }
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -54,13 +58,13 @@ class Device {
 // Floats in the canonical state of `num_layers` layers.
 uint64_t StateFloats(const skein_backend_model& model, uint32_t num_layers);
 
-// What a whole model needs, or one part of it.
+// The description of a whole model, or of one part of it.
 skein_segment_desc DescribeSegment(const SyntheticModel& model, uint32_t first_layer, uint32_t num_layers,
                                    uint32_t flags);
 // The tensors of the model that belong to the segment.
 std::vector<skein_tensor> TensorsOf(const SyntheticModel& model, const skein_segment_desc& desc);
 
-// A segment handle; sealed by Seal or not at all. The device outlives it.
+// A segment handle. Seal seals it, nothing else does. The device outlives it.
 class SegmentHandle {
  public:
   // Status and message of the last call below.
@@ -82,6 +86,9 @@ class SegmentHandle {
   bool Import(uint32_t slot, const std::vector<float>& state);
   // Runs a step and waits for its fence.
   bool Step(const skein_step& step);
+  // Begins a step and gives its fence, NULL if there is none.
+  bool Begin(const skein_step& step, void** fence);
+  bool Wait(void* fence, int64_t timeout_us = -1);
   bool Work(skein_segment_work& work);  // to be called only where the table has segment_work
 
   const skein_segment_desc& desc() const { return desc_; }
@@ -97,7 +104,7 @@ class SegmentHandle {
   std::string message_;
 };
 
-// One stream's part of a step, and what came of it.
+// One stream's part of a step, and its results.
 struct Entry {
   uint32_t read_slot;
   uint32_t write_slot;
@@ -109,7 +116,7 @@ struct Entry {
   std::vector<float> rows = {};  // outputs, row after row
 };
 
-// How a model is run.
+// How a model runs.
 struct PipelineOptions {
   std::vector<uint32_t> cuts;  // layers before which a new segment begins; num_layers: the head alone
   uint32_t compute_type = SKEIN_DTYPE_NONE;
@@ -118,10 +125,12 @@ struct PipelineOptions {
   uint32_t max_entries = 16;
 };
 
-// A whole model on one device, in one segment or several.
+// A whole model in one segment or several, on one device or on several in turn.
 class Pipeline {
  public:
   Pipeline(const Device& device, const SyntheticModel& model, const PipelineOptions& options = {});
+  // Segment i is on device i modulo their number.
+  Pipeline(const std::vector<const Device*>& devices, const SyntheticModel& model, const PipelineOptions& options);
 
   // Runs one step and fills the entries. The code of the step, whose message is message().
   int32_t Step(std::vector<Entry>& entries);
@@ -136,7 +145,7 @@ class Pipeline {
   void Import(uint32_t slot, const std::vector<float>& state);
   void Init(uint32_t slot);
   void Copy(uint32_t from_slot, uint32_t to_slot);
-  // What its segments have multiplied together. As SegmentHandle::Work.
+  // The multiplications of its segments, added up. As SegmentHandle::Work.
   skein_segment_work Work();
 
  private:

@@ -24,7 +24,7 @@ struct Delivered {
 // Takes the events that are there, or come within `timeout_ms`, and sorts them by user data. False if none came.
 inline bool TakeEvents(skein_queue queue, std::map<uint64_t, Delivered>& delivered, int64_t timeout_ms = 20000) {
   skein_event events[8];
-  std::string text(1024, '\0');
+  std::string text(4096, '\0');  // more than the longest message
   uint32_t ready = 0;
   EXPECT_EQ(skein_queue_wait(queue, timeout_ms, &ready, nullptr), SKEIN_OK);
   if (ready == 0) return false;

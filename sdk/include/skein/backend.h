@@ -106,10 +106,12 @@ SKEIN_EXTERN_C_BEGIN
 
 // --- device ---
 
+// libskein asks no device for a feature that it does not list. The last three are reserved: libskein sends none of them
+// yet, whatever a device lists.
 #define SKEIN_FEATURE_HIDDEN 1u         // output SKEIN_STEP_HIDDEN
-#define SKEIN_FEATURE_TOP_K 2u          // output SKEIN_STEP_TOP_K
-#define SKEIN_FEATURE_MASK_AND_BIAS 4u  // entries' mask and bias
-#define SKEIN_FEATURE_ADAPTERS 8u       // entries' adapter other than 0
+#define SKEIN_FEATURE_TOP_K 2u          // output SKEIN_STEP_TOP_K; reserved until devices sample
+#define SKEIN_FEATURE_MASK_AND_BIAS 4u  // entries' mask and bias; reserved until devices sample
+#define SKEIN_FEATURE_ADAPTERS 8u       // entries' adapter other than 0; reserved until streams have adapters
 
 typedef struct skein_backend_device {
   uint32_t struct_size;
@@ -160,7 +162,7 @@ typedef struct skein_segment_desc {
   uint32_t num_slots;     // states held; slot indices are below this
   uint32_t max_tokens;    // in one step
   uint32_t max_entries;   // in one step
-  uint32_t num_adapters;  // 0
+  uint32_t num_adapters;  // 0; reserved until streams have adapters
   // Arithmetic of the matrix products: SKEIN_DTYPE_NONE: float32 activations and sums over the weights as they are put;
   // F32 the same over float32 weights; BF16: activations rounded to bf16, float32 sums. Q8 and Q4 (the same to a
   // backend): activations may be rounded to 8 bits per row and group of inputs for matrices that were put in Q8 or Q4;
@@ -202,7 +204,7 @@ typedef struct skein_tensor {
 #define SKEIN_STEP_NO_OUTPUT 0
 #define SKEIN_STEP_HIDDEN 1  // [rows, C] after the output norm
 #define SKEIN_STEP_LOGITS 2  // [rows, V]
-#define SKEIN_STEP_TOP_K 3   // per row: top_k logits in falling order, then the log-sum-exp of all; ids beside
+#define SKEIN_STEP_TOP_K 3  // per row: top_k logits in falling order, then the log-sum-exp of all; ids beside. Reserved
 
 typedef struct skein_bias {
   uint32_t token;
@@ -217,10 +219,10 @@ typedef struct skein_step_entry {
   uint32_t write_slot;   // or SKEIN_SLOT_NONE
   uint32_t first_token;  // its tokens are [first_token, first_token + num_tokens) of the step; at least one
   uint32_t num_tokens;
-  uint32_t adapter;       // 0: none
-  uint32_t output;        // SKEIN_STEP_*; only in a segment with a head
-  uint32_t output_start;  // rows are wanted for its own tokens [output_start, num_tokens)
-  uint32_t top_k;
+  uint32_t adapter;         // 0: none; reserved until streams have adapters
+  uint32_t output;          // SKEIN_STEP_*; only in a segment with a head
+  uint32_t output_start;    // rows are wanted for its own tokens [output_start, num_tokens)
+  uint32_t top_k;           // this, output_tokens, mask, bias and num_bias: reserved until devices sample
   float* output_rows;       // row-major; as many rows as wanted
   uint32_t* output_tokens;  // [rows, top_k] with SKEIN_STEP_TOP_K, else NULL
   const uint32_t* mask;     // a bit per token id, 0 = banned; [(V + 31) / 32], or NULL
@@ -298,9 +300,11 @@ typedef struct skein_backend_table {
   // may not be NULL.
   int32_t (*step)(void* segment, const skein_step* step, void** fence, skein_message* message);
 
-  // Members below may be NULL in a backend whose steps are done when they return.
+  // The next three may be NULL, all of them, in a backend whose steps are done when they return. Every fence is
+  // released once, after it is done, also one that a step sets although it fails: the host waits for that one too.
   uint32_t (*fence_done)(void* fence);  // 1 done, 0 not yet
-  // OK when done, with the code of the step; DEADLINE_EXCEEDED after `timeout_us`; negative waits for ever.
+  // When done, the code of the step; DEADLINE_EXCEEDED after `timeout_us`; negative waits for ever. A host takes
+  // CANCELLED for a defect of the backend, because only callers cancel.
   int32_t (*fence_wait)(void* fence, int64_t timeout_us, skein_message* message);
   void (*fence_release)(void* fence);
 

@@ -89,7 +89,7 @@ typedef struct skein_plugin_answer {
   uint32_t struct_size;
   uint32_t abi;          // the version chosen
   uint32_t kind;         // SKEIN_PLUGIN_*
-  uint32_t num_threads;  // threads that the plugin owns; 0 for most
+  uint32_t num_threads;  // threads that the plugin starts; 0 for most, at most 1024
   const char* id;        // lower case, unique per kind: "onednn", "safetensors", "world"
   const char* version;
   const char* description;

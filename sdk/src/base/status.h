@@ -1,5 +1,4 @@
-// absl::Status at the edges of libskein: early return, and the codes of the plugin boundary (they are the same
-// numbers).
+// absl::Status inside libskein: early return, and a place in front of a message.
 #ifndef SKEIN_BASE_STATUS_H_
 #define SKEIN_BASE_STATUS_H_
 
@@ -10,7 +9,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "skein/plugin.h"
 
 #define SKEIN_RETURN_IF_ERROR(expression)          \
   do {                                             \
@@ -40,17 +38,8 @@ inline absl::Status MakeStatus(absl::StatusCode code, absl::string_view message)
   }
 }
 
-// What a plugin's function returned. A code outside the canonical ones is INTERNAL.
-inline absl::Status FromPlugin(int32_t code, const skein_message& message, absl::string_view plugin_id) {
-  if (code == SKEIN_OK) return absl::OkStatus();
-  if (code < 0 || code > 16) {
-    return absl::InternalError(absl::StrCat(plugin_id, ": returned unknown code ", code, ": ", message.text));
-  }
-  return absl::Status(static_cast<absl::StatusCode>(code), absl::StrCat(plugin_id, ": ", message.text));
-}
-
-// The same status with `where` in front of its message. A code outside Abseil's, such as that of an invalid handle,
-// stays.
+// The same status with `where` in front of its message. A code that is not one of Abseil's, such as that of an invalid
+// handle, stays.
 inline absl::Status Annotate(const absl::Status& status, absl::string_view where) {
   if (status.ok()) return status;
   return absl::Status(static_cast<absl::StatusCode>(status.raw_code()), absl::StrCat(where, ": ", status.message()));

@@ -6,28 +6,62 @@
 #include "absl/strings/escaping.h"
 
 namespace skein {
+namespace {
+
+// Bytes of a sequence that begins with `lead`; 0 for a byte that begins none, and for NUL.
+size_t SequenceSize(uint8_t lead) {
+  if (lead < 0x80) return lead == 0 ? 0 : 1;
+  if (lead < 0xC2) return 0;  // a continuation, or the start of an overlong form
+  if (lead < 0xE0) return 2;
+  if (lead < 0xF0) return 3;
+  return lead < 0xF5 ? 4 : 0;  // above U+10FFFF
+}
+
+// Whether `byte` may stand at `index` > 0 of a sequence. The second byte excludes overlong forms, surrogates and what
+// lies above U+10FFFF (the Unicode Standard, table 3-7).
+bool Continues(uint8_t lead, size_t index, uint8_t byte) {
+  const uint8_t low = index > 1 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const uint8_t high = index > 1 ? 0xBF : lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  return byte >= low && byte <= high;
+}
+
+// The sequence at the start of a text that is not empty: its bytes that are there, and how many it should have.
+struct Sequence {
+  explicit Sequence(absl::string_view text) : expected(SequenceSize(static_cast<uint8_t>(text[0]))) {
+    const auto lead = static_cast<uint8_t>(text[0]);
+    found = expected > 0 ? 1 : 0;
+    while (found < expected && found < text.size() && Continues(lead, found, static_cast<uint8_t>(text[found]))) {
+      ++found;
+    }
+  }
+  bool is_whole() const { return expected > 0 && found == expected; }
+
+  size_t expected;
+  size_t found;
+};
+
+}  // namespace
 
 bool IsUtf8Text(absl::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    const uint8_t lead = static_cast<uint8_t>(text[i++]);
-    if (lead == 0) return false;
-    if (lead < 0x80) continue;
-    const int num_more = lead >= 0xf0 && lead < 0xf5   ? 3
-                         : lead >= 0xe0 && lead < 0xf0 ? 2
-                         : lead >= 0xc2 && lead < 0xe0 ? 1
-                                                       : 0;
-    if (num_more == 0) return false;
-    uint32_t code_point = lead & (0x3fu >> num_more);
-    for (int k = 0; k < num_more; ++k, ++i) {
-      if (i == text.size() || (static_cast<uint8_t>(text[i]) & 0xc0u) != 0x80u) return false;
-      code_point = code_point << 6 | (static_cast<uint8_t>(text[i]) & 0x3fu);
-    }
-    const uint32_t smallest = num_more == 1 ? 0x80u : num_more == 2 ? 0x800u : 0x10000u;
-    const bool surrogate = code_point >= 0xd800 && code_point < 0xe000;
-    if (code_point < smallest || surrogate || code_point > 0x10ffff) return false;
+  while (!text.empty()) {
+    const Sequence sequence(text);
+    if (!sequence.is_whole()) return false;
+    text.remove_prefix(sequence.found);
   }
   return true;
+}
+
+std::string ToUtf8Text(absl::string_view text) {
+  constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+  std::string clean;
+  while (!text.empty()) {
+    const Sequence sequence(text);
+    if (!sequence.is_whole() && sequence.found == text.size()) break;
+    const absl::string_view piece = sequence.is_whole() ? text.substr(0, sequence.found) : kReplacement;
+    clean.append(piece.data(), piece.size());
+    text.remove_prefix(sequence.found > 0 ? sequence.found : 1);
+  }
+  return clean;
 }
 
 std::string EscapeText(absl::string_view text) {

@@ -174,7 +174,11 @@ absl::StatusOr<std::unique_ptr<DeviceModel>> DeviceModel::Load(const ModelFile& 
 }
 
 absl::Status DeviceModel::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
-  for (skein_step_entry& entry : entries) entry.status = SKEIN_OK;
+  // Only the last device sees more of an entry than its tokens and slots.
+  const uint32_t features = segments_.back()->device().description().info.features;
+  for (skein_step_entry& entry : entries) {
+    entry.status = (FeaturesOf(entry) & ~features) == 0 ? SKEIN_OK : SKEIN_UNIMPLEMENTED;
+  }
   for (size_t i = 0; i < segments_.size(); ++i) {
     Segment& segment = *segments_[i];
     const bool last = i + 1 == segments_.size();

@@ -58,8 +58,10 @@ class DeviceModel {
   uint64_t weights_bytes() const { return weights_bytes_; }
   uint64_t embedding_bytes() const { return embedding_bytes_; }
 
-  // Runs `tokens` through all segments. An entry that fails in one segment keeps that status and touches no other. An
-  // error of the call means that every slot written is undefined.
+  // Runs `tokens` through all segments. An entry that fails in one segment keeps that status and leaves no trace in the
+  // others. An entry that needs a feature which its device lacks is UNIMPLEMENTED, and no device gets to see its wish.
+  // An error of the call means that every slot written is undefined. When it returns, no device touches `tokens`,
+  // `entries` or their outputs.
   absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries);
 
   // What each segment has multiplied so far; zeros where its backend does not say.

@@ -1,17 +1,31 @@
 #include "plugin/backend.h"
 
 #include <algorithm>
-#include <cstring>
+#include <chrono>
+#include <new>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "plugin/message.h"
+#include "plugin/table_rules.h"
+#include "skein/runtime.h"
 
 namespace skein {
+namespace {
 
-std::vector<DeviceDescription> ListDevices(const PluginRegistry& plugins, std::vector<std::string>& problems) {
+// How long a step may take before the log says so.
+constexpr std::chrono::microseconds kPatience = std::chrono::seconds(10);
+// Between two waits, so that a backend that does not wait as long as it was told keeps no core busy.
+constexpr std::chrono::milliseconds kPause(1);
+
+}  // namespace
+
+std::vector<DeviceDescription> ListDevices(absl::Span<const Plugin<skein_backend_table>> backends,
+                                           std::vector<std::string>& problems) {
   std::vector<DeviceDescription> devices;
-  for (const Plugin<skein_backend_table>& plugin : plugins.backends()) {
+  for (const Plugin<skein_backend_table>& plugin : backends) {
     skein_message message = {};
     uint32_t count = 0;
     absl::Status status = FromPlugin(plugin.table->device_count(&count, &message), message, plugin.id);
@@ -19,8 +33,8 @@ std::vector<DeviceDescription> ListDevices(const PluginRegistry& plugins, std::v
       DeviceDescription device = {plugin, i, {}};
       device.info.struct_size = sizeof(device.info);
       status = FromPlugin(plugin.table->device_info(i, &device.info, &message), message, plugin.id);
-      device.info.name[sizeof(device.info.name) - 1] = '\0';
-      device.info.description[sizeof(device.info.description) - 1] = '\0';
+      EndText(device.info.name);
+      EndText(device.info.description);
       if (status.ok()) devices.push_back(std::move(device));
     }
     if (!status.ok()) problems.push_back(std::string(status.message()));
@@ -30,15 +44,37 @@ std::vector<DeviceDescription> ListDevices(const PluginRegistry& plugins, std::v
   return devices;
 }
 
+uint32_t FeaturesOf(const skein_step_entry& entry) {
+  uint32_t features = 0;
+  if (entry.output == SKEIN_STEP_HIDDEN) features |= SKEIN_FEATURE_HIDDEN;
+  if (entry.output == SKEIN_STEP_TOP_K) features |= SKEIN_FEATURE_TOP_K;
+  if (entry.mask != nullptr || entry.num_bias > 0) features |= SKEIN_FEATURE_MASK_AND_BIAS;
+  if (entry.adapter != 0) features |= SKEIN_FEATURE_ADAPTERS;
+  return features;
+}
+
 absl::StatusOr<std::shared_ptr<Device>> Device::Open(const skein_host& host, const DeviceDescription& description) {
   skein_message message = {};
   void* handle = nullptr;
   SKEIN_RETURN_IF_ERROR(FromPlugin(description.plugin.table->device_open(&host, description.index, &handle, &message),
                                    message, description.plugin.id));
-  return std::shared_ptr<Device>(new Device(description, handle));
+  return std::shared_ptr<Device>(new Device(host, description, handle));
 }
 
 Device::~Device() { description_.plugin.table->device_close(handle_); }
+
+void Device::Log(uint32_t severity, absl::string_view text) const {
+  if (!SKEIN_HAS(skein_host, &host_, log)) return;
+  const std::string line = absl::StrCat("device ", description_.info.name, ": ", text);
+  host_.log(host_.context, severity, line.data(), line.size());
+}
+
+void Device::LogStall(std::chrono::seconds time) const noexcept {
+  try {
+    Log(SKEIN_LOG_WARNING, absl::StrCat("a step has been under way for ", time.count(), " s"));
+  } catch (const std::bad_alloc&) {  // the step is waited for in any case
+  }
+}
 
 absl::StatusOr<skein_segment_cost> Device::Query(const skein_segment_desc& desc) const {
   skein_message message = {};
@@ -47,7 +83,7 @@ absl::StatusOr<skein_segment_cost> Device::Query(const skein_segment_desc& desc)
   SKEIN_RETURN_IF_ERROR(
       FromPlugin(description_.plugin.table->query(handle_, &desc, &cost, &message), message, description_.plugin.id));
   if (cost.supported == 0) {
-    return absl::UnimplementedError(absl::StrCat("device ", description_.info.name, ": ", message.text));
+    return absl::UnimplementedError(absl::StrCat("device ", description_.info.name, ": ", TextOf(message.text)));
   }
   return cost;
 }
@@ -59,7 +95,13 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(std::shared_ptr<Device>
   void* handle = nullptr;
   SKEIN_RETURN_IF_ERROR(FromPlugin(description.plugin.table->segment_create(device->handle_, &desc, &handle, &message),
                                    message, description.plugin.id));
-  return std::unique_ptr<Segment>(new Segment(std::move(device), desc, handle));
+  std::unique_ptr<Segment> segment(new Segment(std::move(device), desc, handle));
+  if ((description.info.deterministic_types >> desc.compute_type & 1u) == 0) {
+    segment->device().Log(SKEIN_LOG_INFO,
+                          "in this type the last bits of a stream's results may depend on the streams that it shares "
+                          "its steps with");
+  }
+  return segment;
 }
 
 Segment::~Segment() { table().segment_destroy(handle_); }
@@ -96,16 +138,37 @@ absl::Status Segment::InitState(uint32_t slot) {
 absl::Status Segment::Step(const skein_step& step) {
   skein_message message = {};
   void* fence = nullptr;
-  SKEIN_RETURN_IF_ERROR(Check(table().step(handle_, &step, &fence, &message), message));
-  if (fence == nullptr) return absl::OkStatus();
-  if (!SKEIN_HAS(skein_backend_table, &table(), fence_wait) ||
-      !SKEIN_HAS(skein_backend_table, &table(), fence_release)) {
-    return absl::InternalError(absl::StrCat(
-        device_->description().plugin.id, ": step gave a fence, but the table offers no fence_wait or fence_release"));
+  const int32_t begun = table().step(handle_, &step, &fence, &message);
+  if (fence == nullptr) return Check(begun, message);
+  if (!HasFences(table())) {
+    SKEIN_RETURN_IF_ERROR(Check(begun, message));
+    return absl::InternalError(
+        absl::StrCat(device_->description().plugin.id, ": step gave a fence, but the table has no functions for it"));
   }
-  absl::Status status = Check(table().fence_wait(fence, -1, &message), message);
+  skein_message last_message = {};
+  const int32_t ended = WaitFor(fence, &last_message);
   table().fence_release(fence);
-  return status;
+  return begun != SKEIN_OK ? Check(begun, message) : Check(ended, last_message);
+}
+
+int32_t Segment::WaitFor(void* fence, skein_message* message) const noexcept {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  Clock::time_point next_warning = begin + kPatience;
+  // DEADLINE_EXCEEDED is the code of the wait, or that of the step once the fence is done.
+  bool is_done = false;
+  while (true) {
+    const int32_t code = table().fence_wait(fence, kPatience.count(), message);
+    if (code != SKEIN_DEADLINE_EXCEEDED || is_done) return code;
+    is_done = table().fence_done(fence) != 0;
+    if (is_done) continue;
+    if (Clock::now() < next_warning) {
+      std::this_thread::sleep_for(kPause);
+      continue;
+    }
+    device_->LogStall(std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin));
+    next_warning += kPatience;
+  }
 }
 
 absl::StatusOr<skein_segment_work> Segment::Work() const {
@@ -116,7 +179,7 @@ absl::StatusOr<skein_segment_work> Segment::Work() const {
   skein_segment_work work = {};
   work.struct_size = sizeof(work);
   SKEIN_RETURN_IF_ERROR(Check(table().segment_work(handle_, &work, &message), message));
-  work.library[sizeof(work.library) - 1] = '\0';
+  EndText(work.library);
   return work;
 }
 

@@ -1,8 +1,9 @@
-// The backend table of a plugin as checked C++: devices and segments that own what they hold, with statuses instead of
-// codes.
+// The backend table of a plugin as checked C++: devices and segments that own their handles, with statuses instead of
+// codes, and steps that are done when they return.
 #ifndef SKEIN_PLUGIN_BACKEND_H_
 #define SKEIN_PLUGIN_BACKEND_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "plugin/registry.h"
 #include "skein/backend.h"
@@ -23,13 +25,18 @@ struct DeviceDescription {
   skein_backend_device info;
 };
 
-// All devices of all backends, the preferred first. A backend whose enumeration fails offers none, and is named in
-// `problems`.
-std::vector<DeviceDescription> ListDevices(const PluginRegistry& plugins, std::vector<std::string>& problems);
+// All devices of `backends`, the preferred first. If a backend cannot list its devices, the reason is added to
+// `problems`, and the devices that it listed before count.
+std::vector<DeviceDescription> ListDevices(absl::Span<const Plugin<skein_backend_table>> backends,
+                                           std::vector<std::string>& problems);
+
+// The features (SKEIN_FEATURE_*) that a device must have to run an entry.
+uint32_t FeaturesOf(const skein_step_entry& entry);
 
 // An open device. Threads: any.
 class Device {
  public:
+  // `host` outlives the device.
   static absl::StatusOr<std::shared_ptr<Device>> Open(const skein_host& host, const DeviceDescription& description);
   ~Device();
   Device(const Device&) = delete;
@@ -41,8 +48,14 @@ class Device {
 
  private:
   friend class Segment;
-  Device(const DeviceDescription& description, void* handle) : description_(description), handle_(handle) {}
+  Device(const skein_host& host, const DeviceDescription& description, void* handle)
+      : host_(host), description_(description), handle_(handle) {}
+  // Adds "device NAME: `text`" to the runtime's log.
+  void Log(uint32_t severity, absl::string_view text) const;
+  // Says in the log that a step has been under way for `time`, if there is memory for that.
+  void LogStall(std::chrono::seconds time) const noexcept;
 
+  const skein_host& host_;
   const DeviceDescription description_;
   void* const handle_;
 };
@@ -50,6 +63,7 @@ class Device {
 // A segment of a model on a device. Threads: one at a time.
 class Segment {
  public:
+  // The log says so if a row's result may depend on the other rows of its step (deterministic_types).
   static absl::StatusOr<std::unique_ptr<Segment>> Create(std::shared_ptr<Device> device,
                                                          const skein_segment_desc& desc);
   ~Segment();
@@ -64,15 +78,20 @@ class Segment {
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
   absl::Status InitState(uint32_t slot);
-  // Runs a step and waits for it. Entries carry their own statuses.
+  // Runs a step and waits until the device has finished it, also if the step failed: from then on nobody but the caller
+  // touches its inputs and outputs. Entries carry their own statuses. While a step takes longer than ten seconds, the
+  // log says so. INTERNAL: the backend gave a fence without functions for it, or a code that is no failure of a device.
   absl::Status Step(const skein_step& step);
-  // What it has multiplied so far. UNIMPLEMENTED: its backend does not count.
+  // How much the segment has multiplied so far. UNIMPLEMENTED: its backend does not count.
   absl::StatusOr<skein_segment_work> Work() const;
 
  private:
   Segment(std::shared_ptr<Device> device, const skein_segment_desc& desc, void* handle)
       : device_(std::move(device)), desc_(desc), handle_(handle) {}
   absl::Status Check(int32_t code, const skein_message& message) const;
+  // Waits until the step of a fence is done, and gives its code and message. Nothing may keep it from waiting: the
+  // device still writes to the caller's memory.
+  int32_t WaitFor(void* fence, skein_message* message) const noexcept;
   const skein_backend_table& table() const { return *device_->description().plugin.table; }
 
   const std::shared_ptr<Device> device_;

@@ -14,6 +14,9 @@
 #include <exception>
 #include <utility>
 
+#include "absl/strings/string_view.h"
+#include "base/utf8.h"
+
 #if defined(__SANITIZE_THREAD__)
 #define SKEIN_TSAN 1
 #elif defined(__has_feature)
@@ -219,7 +222,8 @@ HostServices::HostServices(uint32_t num_threads, LogFunction log)
   host_.log = [](void* context, uint32_t severity, const char* text, uint64_t text_bytes) {
     // Called from C: nothing may be thrown through the plugin. A line that cannot be kept is lost.
     try {
-      static_cast<HostServices*>(context)->log_(severity, std::string(text, text_bytes));
+      const absl::string_view line(text, text == nullptr ? 0 : text_bytes);
+      static_cast<HostServices*>(context)->log_(severity, ToUtf8Text(line));
     } catch (const std::exception&) {
     }
   };

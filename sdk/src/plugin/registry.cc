@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -10,81 +9,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "base/status.h"
 #include "plugin/dynamic_library.h"
+#include "plugin/message.h"
+#include "plugin/table_rules.h"
 
 namespace skein {
 namespace {
 
-// A member of a table that a plugin must offer; listed in the order of the table.
-struct RequiredMember {
-  const char* name;
-  size_t offset;
-};
-
-struct TableRule {
-  uint32_t kind;
-  const char* name;
-  const RequiredMember* members;
-  size_t num_members;
-};
-
-constexpr RequiredMember kBackendMembers[] = {
-#define SKEIN_MEMBER(name) \
-  { #name, offsetof(skein_backend_table, name) }
-    SKEIN_MEMBER(device_count),    SKEIN_MEMBER(device_info),    SKEIN_MEMBER(device_open), SKEIN_MEMBER(device_close),
-    SKEIN_MEMBER(query),           SKEIN_MEMBER(segment_create), SKEIN_MEMBER(put_tensor),  SKEIN_MEMBER(seal),
-    SKEIN_MEMBER(segment_destroy), SKEIN_MEMBER(state_init),     SKEIN_MEMBER(state_copy),  SKEIN_MEMBER(state_export),
-    SKEIN_MEMBER(state_import),    SKEIN_MEMBER(step),
-#undef SKEIN_MEMBER
-};
-constexpr RequiredMember kFormatMembers[] = {
-#define SKEIN_MEMBER(name) \
-  { #name, offsetof(skein_format_table, name) }
-    SKEIN_MEMBER(extensions), SKEIN_MEMBER(probe),        SKEIN_MEMBER(open),
-    SKEIN_MEMBER(close),      SKEIN_MEMBER(tensor_count), SKEIN_MEMBER(tensor_info),
-#undef SKEIN_MEMBER
-};
-constexpr RequiredMember kTokenizerMembers[] = {
-#define SKEIN_MEMBER(name) \
-  { #name, offsetof(skein_tokenizer_table, name) }
-    SKEIN_MEMBER(probe),      SKEIN_MEMBER(create), SKEIN_MEMBER(destroy),
-    SKEIN_MEMBER(vocab_size), SKEIN_MEMBER(encode), SKEIN_MEMBER(decode),
-#undef SKEIN_MEMBER
-};
-constexpr TableRule kTableRules[] = {
-    {SKEIN_PLUGIN_BACKEND, "backend", kBackendMembers, std::size(kBackendMembers)},
-    {SKEIN_PLUGIN_FORMAT, "format", kFormatMembers, std::size(kFormatMembers)},
-    {SKEIN_PLUGIN_TOKENIZER, "tokenizer", kTokenizerMembers, std::size(kTokenizerMembers)},
-};
-
-// A table may be longer than ours (a newer plugin) or shorter (an older one), as long as what every plugin of the kind
-// must offer is there.
-absl::Status CheckTable(uint32_t kind, const void* table) {
-  if (table == nullptr) return absl::FailedPreconditionError("its table is NULL");
-  for (const TableRule& rule : kTableRules) {
-    if (rule.kind != kind) continue;
-    const uint32_t struct_size = *static_cast<const uint32_t*>(table);
-    const absl::Span<const RequiredMember> members(rule.members, rule.num_members);
-    const size_t needed_bytes = members.back().offset + sizeof(void*);
-    if (struct_size < needed_bytes) {
-      return absl::FailedPreconditionError(absl::StrCat("its ", rule.name, " table has ", struct_size,
-                                                        " bytes; expected at least ", needed_bytes, ", up to ",
-                                                        members.back().name));
-    }
-    for (const RequiredMember& member : members) {
-      const void* value = *reinterpret_cast<const void* const*>(static_cast<const char*>(table) + member.offset);
-      if (value == nullptr) {
-        return absl::FailedPreconditionError(
-            absl::StrCat("its ", rule.name, " table does not offer ", member.name, ", which is required"));
-      }
-    }
-    return absl::OkStatus();
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat("its kind is ", kind, "; expected 1 (backend), 2 (format) or 3 (tokenizer)"));
-}
+// More than any machine has a use for. A plugin that declares more has filled the field by mistake.
+constexpr uint32_t kMostThreads = 1024;
 
 bool IsPluginId(const char* id) {
   const size_t length = strnlen(id, 64);
@@ -112,14 +46,14 @@ absl::Status Negotiate(const std::string& path, PluginRecord& record) {
   answer.struct_size = sizeof(answer);
   skein_message message = {};
   const int32_t code = entry(&offer, &answer, &message);
-  message.text[sizeof(message.text) - 1] = '\0';
   if (code != SKEIN_OK) {
+    const std::string reason = TextOf(message.text);
     return absl::FailedPreconditionError(
-        absl::StrCat(path, ": declined to load: ", message.text[0] != '\0' ? message.text : "gave no reason"));
+        absl::StrCat(path, ": declined to load: ", reason.empty() ? "gave no reason" : reason));
   }
   record.kind = answer.kind;
-  if (answer.version != nullptr) record.version = answer.version;
-  if (answer.description != nullptr) record.description = answer.description;
+  record.version = TextAt(answer.version);
+  record.description = TextAt(answer.description);
   if (answer.id == nullptr || !IsPluginId(answer.id)) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, ": its id is missing or not made of a-z, 0-9, '-', '_' and '.'"));
@@ -129,9 +63,15 @@ absl::Status Negotiate(const std::string& path, PluginRecord& record) {
     return absl::FailedPreconditionError(absl::StrCat(path, ": plugin \"", record.id, "\" speaks plugin ABI ",
                                                       answer.abi, "; expected ", offer.abi_min, " to ", offer.abi_max));
   }
-  absl::Status table = CheckTable(answer.kind, answer.table);
+  if (answer.num_threads > kMostThreads) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": plugin \"", record.id, "\" declares ",
+                                                      answer.num_threads, " threads of its own; expected at most ",
+                                                      kMostThreads));
+  }
+  const absl::Status table = CheckTable(answer.kind, answer.table);
   if (!table.ok()) return Annotate(table, absl::StrCat(path, ": plugin \"", record.id, "\""));
   record.abi = answer.abi;
+  record.num_threads = answer.num_threads;
   record.table = answer.table;
   return absl::OkStatus();
 }
@@ -182,7 +122,7 @@ std::vector<Plugin<Table>> PluginRegistry::OfKind(uint32_t kind) const {
   std::vector<Plugin<Table>> plugins;
   for (const PluginRecord& record : records_) {
     if (record.table != nullptr && record.kind == kind) {
-      plugins.push_back({record.id, static_cast<const Table*>(record.table)});
+      plugins.push_back({record.id, static_cast<const Table*>(record.table), record.num_threads});
     }
   }
   return plugins;

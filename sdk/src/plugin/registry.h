@@ -23,6 +23,7 @@ struct PluginRecord {
   std::string reason;  // why it was refused; "" if loaded
   uint32_t kind = 0;   // SKEIN_PLUGIN_*
   uint32_t abi = 0;
+  uint32_t num_threads = 0;     // that the plugin starts on its own, beside the runtime's
   const void* table = nullptr;  // nullptr if refused
 };
 
@@ -31,6 +32,7 @@ template <typename Table>
 struct Plugin {
   std::string id;
   const Table* table;
+  uint32_t num_threads = 0;  // as in the record
 };
 
 // Threads: any.

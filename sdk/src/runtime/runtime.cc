@@ -45,7 +45,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options,
 
 std::vector<DeviceDescription> Runtime::devices() const {
   std::vector<std::string> problems;
-  return ListDevices(plugins_, problems);
+  return ListDevices(plugins_.backends(), problems);
 }
 
 absl::StatusOr<std::shared_ptr<Device>> Runtime::OpenDevice(const DeviceDescription& description) {

@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "plugin/message.h"
+#include "plugin/table_rules.h"
 
 namespace skein {
 namespace {
@@ -38,25 +40,6 @@ absl::StatusOr<TokenizerPlugin> FindByContent(absl::Span<const TokenizerPlugin> 
                                                  " bytes that none does; plugins: ", IdsOf(plugins)));
 }
 
-absl::Status CheckTable(const TokenizerPlugin& plugin) {
-  const skein_tokenizer_table* table = plugin.table;
-  const char* missing = !SKEIN_HAS(skein_tokenizer_table, table, create)       ? "create"
-                        : !SKEIN_HAS(skein_tokenizer_table, table, destroy)    ? "destroy"
-                        : !SKEIN_HAS(skein_tokenizer_table, table, vocab_size) ? "vocab_size"
-                        : !SKEIN_HAS(skein_tokenizer_table, table, encode)     ? "encode"
-                        : !SKEIN_HAS(skein_tokenizer_table, table, decode)     ? "decode"
-                                                                               : nullptr;
-  if (missing == nullptr) return absl::OkStatus();
-  return absl::UnimplementedError(
-      absl::StrCat("tokenizer plugin \"", plugin.id, "\": its table offers no function ", missing));
-}
-
-// What the plugin returned. Its message may lack the NUL.
-absl::Status ToStatus(int32_t code, skein_message& message, const std::string& plugin_id) {
-  message.text[sizeof(message.text) - 1] = '\0';
-  return FromPlugin(code, message, plugin_id);
-}
-
 absl::Status SizeError(const std::string& plugin_id, const char* function, uint64_t size, uint64_t capacity) {
   return absl::InternalError(
       absl::StrCat(plugin_id, ": ", function, ": expected a size of at most ", capacity, ", found ", size));
@@ -71,12 +54,13 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Create(absl::Span<co
   absl::StatusOr<TokenizerPlugin> plugin =
       kind.empty() ? FindByContent(plugins, vocabulary) : FindByKind(plugins, kind);
   if (!plugin.ok()) return Annotate(plugin.status(), where);
-  SKEIN_RETURN_IF_ERROR(Annotate(CheckTable(*plugin), where));
+  SKEIN_RETURN_IF_ERROR(
+      Annotate(CheckTable(plugin->table), absl::StrCat(where, ": tokenizer plugin \"", plugin->id, "\"")));
 
   void* object = nullptr;
   skein_message message = {};
   const int32_t code = plugin->table->create(&host, vocabulary.data(), vocabulary.size(), &object, &message);
-  SKEIN_RETURN_IF_ERROR(Annotate(ToStatus(code, message, plugin->id), where));
+  SKEIN_RETURN_IF_ERROR(Annotate(FromPlugin(code, message, plugin->id), where));
   const uint32_t vocab_size = plugin->table->vocab_size(object);
   return std::shared_ptr<const Tokenizer>(new Tokenizer(*std::move(plugin), object, vocab_size));
 }
@@ -99,7 +83,7 @@ absl::StatusOr<std::vector<uint32_t>> Tokenizer::Encode(absl::string_view text) 
     tokens.resize(count);
     code = encode();
   }
-  SKEIN_RETURN_IF_ERROR(ToStatus(code, message, plugin_.id));
+  SKEIN_RETURN_IF_ERROR(FromPlugin(code, message, plugin_.id));
   if (count > tokens.size()) return SizeError(plugin_.id, "encode", count, tokens.size());
   tokens.resize(count);
   tokens.shrink_to_fit();
@@ -122,7 +106,7 @@ absl::StatusOr<std::string> Tokenizer::Decode(absl::Span<const uint32_t> tokens)
     text.resize(size_bytes);
     code = decode();
   }
-  SKEIN_RETURN_IF_ERROR(ToStatus(code, message, plugin_.id));
+  SKEIN_RETURN_IF_ERROR(FromPlugin(code, message, plugin_.id));
   if (size_bytes > text.size()) return SizeError(plugin_.id, "decode", size_bytes, text.size());
   text.resize(size_bytes);
   return text;

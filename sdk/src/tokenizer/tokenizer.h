@@ -25,8 +25,8 @@ class Tokenizer {
   // Makes the tokenizer of `vocabulary` with the plugin whose id is `kind`, or, if `kind` is "", with the one that
   // recognises it most surely, the first of `plugins` among equals. `where`, such as the path, begins each message.
   // `host` must outlive the tokenizer; the vocabulary and `plugins` need not. NOT_FOUND: no plugin `kind`.
-  // INVALID_ARGUMENT: no plugin recognises the vocabulary; lists those that were asked. UNIMPLEMENTED: the plugin's
-  // table lacks a function. DATA_LOSS: the vocabulary is damaged; says the line.
+  // INVALID_ARGUMENT: no plugin recognises the vocabulary; lists those that were asked. FAILED_PRECONDITION: the
+  // plugin's table lacks a function. DATA_LOSS: the vocabulary is damaged; says the line.
   static absl::StatusOr<std::shared_ptr<const Tokenizer>> Create(absl::Span<const TokenizerPlugin> plugins,
                                                                  const skein_host& host, const std::string& kind,
                                                                  absl::Span<const uint8_t> vocabulary,

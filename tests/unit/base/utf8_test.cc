@@ -23,6 +23,21 @@ TEST(Utf8Test, RefusesWhatIsNoUtf8) {
 
 TEST(Utf8Test, RefusesNul) { EXPECT_FALSE(IsUtf8Text(std::string(1, '\0'))); }
 
+TEST(Utf8Test, ReplacesWhatIsNoUtf8AndKeepsTheRest) {
+  const std::string good = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\xA6\xA2\n";
+  EXPECT_EQ(ToUtf8Text(good), good);
+  EXPECT_EQ(ToUtf8Text("a\xFF\xC3(b"), "a\uFFFD\uFFFD(b");
+  EXPECT_EQ(ToUtf8Text(std::string("a\0b", 3)), "a\uFFFDb");
+  EXPECT_EQ(ToUtf8Text("\xE2\x82x"), "\uFFFDx");
+}
+
+TEST(Utf8Test, LeavesOutASequenceThatTheEndCuts) {
+  EXPECT_EQ(ToUtf8Text("a\xC3"), "a");
+  EXPECT_EQ(ToUtf8Text("a\xF0\x9F\xA6"), "a");
+  EXPECT_EQ(ToUtf8Text("a\xFF"), "a\uFFFD");
+  EXPECT_EQ(ToUtf8Text(""), "");
+}
+
 TEST(Utf8Test, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(EscapeText("a\x1b[2J\n"), "a\\x1b[2J\\n");
   EXPECT_EQ(EscapeText("\xC3\xA9"), "\xC3\xA9");

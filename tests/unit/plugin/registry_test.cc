@@ -34,7 +34,10 @@ INSTANTIATE_TEST_SUITE_P(Misfits, RefusalTest,
                                            std::pair(3, "does not offer device_count"),
                                            std::pair(4, "needs a machine with two moons"),
                                            std::pair(5, "its id is missing or not made of"),
-                                           std::pair(6, "without skein_plugin_entry"), std::pair(7, "its kind is 99")));
+                                           std::pair(6, "without skein_plugin_entry"), std::pair(7, "its kind is 99"),
+                                           std::pair(8, "declares 4294967295 threads of its own; expected at most"),
+                                           std::pair(9, "offers 1 of fence_done, fence_wait and fence_release"),
+                                           std::pair(10, "declined to load: xxx")));
 
 TEST(PluginRegistryTest, MissingFileIsNotFound) {
   PluginRegistry registry;

@@ -10,6 +10,8 @@
 #include "base/status.h"
 #include "files/checkpoint/source_folder.h"
 #include "model/tensor.h"
+#include "plugin/message.h"
+#include "plugin/table_rules.h"
 
 namespace skein {
 namespace {
@@ -22,19 +24,12 @@ constexpr uint64_t kMaxTextBytes = 256 << 20;  // a vocabulary has a few MiB
 // could make any size of a few bytes.
 constexpr uint64_t kMaxExpansion = 1032;
 
-// The functions without which a table is of no use.
-bool CanOpen(const skein_format_table* table) {
-  return SKEIN_HAS(skein_format_table, table, probe) && SKEIN_HAS(skein_format_table, table, open) &&
-         SKEIN_HAS(skein_format_table, table, close) && SKEIN_HAS(skein_format_table, table, tensor_count) &&
-         SKEIN_HAS(skein_format_table, table, tensor_info);
-}
-
 absl::StatusOr<Plugin<skein_format_table>> ChooseFormat(absl::Span<const Plugin<skein_format_table>> formats,
                                                         const skein_source& source) {
   const Plugin<skein_format_table>* best = nullptr;
   uint32_t best_score = 0;
   for (const Plugin<skein_format_table>& format : formats) {
-    if (!CanOpen(format.table)) continue;
+    if (!CheckTable(format.table).ok()) continue;
     const uint32_t score = format.table->probe(&source);
     if (score > best_score) {
       best = &format;
@@ -141,7 +136,7 @@ absl::StatusOr<CheckpointTensor> Checkpoint::ReadInfo(uint64_t index) const {
         FromPlugin(format_.table->tensor_read(handle_, index, &nowhere, 0, &message), message, format_.id));
   }
   const DtypeInfo* dtype = FindDtype(info.dtype);
-  // What pads its rows is for packages.
+  // Types with padded rows (Q8, Q4) occur in packages only.
   if (dtype == nullptr || dtype->pads_rows) {
     return absl::UnimplementedError(absl::StrCat(folder_->path(), ": tensor \"", tensor.name, "\": element ",
                                                  DtypeName(info.dtype), " cannot be used as weights"));

@@ -1,0 +1,52 @@
+// Codes and texts as a plugin gave them, made safe to pass on. Nothing that a plugin writes goes to a log, an error or
+// an event without passing here.
+#ifndef SKEIN_PLUGIN_MESSAGE_H_
+#define SKEIN_PLUGIN_MESSAGE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+// The UTF-8 text in an array that a plugin filled. It ends at its NUL, or at the end of the array if the plugin wrote
+// none.
+template <size_t N>
+std::string TextOf(const char (&array)[N]);
+
+// The UTF-8 text of a string that ends with a NUL, "" for NULL.
+std::string TextAt(const char* text);
+
+// Makes an array that a plugin filled hold TextOf(array), cut if need be, with a NUL behind it.
+template <size_t N>
+void EndText(char (&array)[N]);
+
+// The code and message of a plugin's function as a status. INTERNAL: the code is none of status.h, or one that is no
+// failure of a plugin: CANCELLED, DEADLINE_EXCEEDED and UNAUTHENTICATED speak of a caller. Passed on, CANCELLED would
+// make a request look cancelled that nobody cancelled.
+absl::Status FromPlugin(int32_t code, const skein_message& message, absl::string_view plugin_id);
+
+// --- implementation ---
+
+// At most `size` bytes, up to the first NUL.
+std::string TextWithin(const char* text, size_t size);
+void EndTextWithin(char* text, size_t size);
+
+template <size_t N>
+std::string TextOf(const char (&array)[N]) {
+  return TextWithin(array, N);
+}
+
+template <size_t N>
+void EndText(char (&array)[N]) {
+  EndTextWithin(array, N);
+}
+
+}  // namespace skein
+
+#endif  // SKEIN_PLUGIN_MESSAGE_H_

@@ -1,0 +1,28 @@
+// What every table of a kind must offer, written once: for the registry, which refuses a plugin that does not, and for
+// whoever is handed a table by someone else.
+#ifndef SKEIN_PLUGIN_TABLE_RULES_H_
+#define SKEIN_PLUGIN_TABLE_RULES_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "skein/backend.h"
+#include "skein/plugin.h"
+
+namespace skein {
+
+// FAILED_PRECONDITION: `table` is NULL, `kind` is no SKEIN_PLUGIN_*, the table ends before a required member or lacks
+// one, or it has some of the functions of fences and not all. The message begins with "its" and names the member. A
+// table may be longer than ours (of a newer plugin) or shorter (of an older one).
+absl::Status CheckTable(uint32_t kind, const void* table);
+
+inline absl::Status CheckTable(const skein_backend_table* table) { return CheckTable(SKEIN_PLUGIN_BACKEND, table); }
+inline absl::Status CheckTable(const skein_format_table* table) { return CheckTable(SKEIN_PLUGIN_FORMAT, table); }
+inline absl::Status CheckTable(const skein_tokenizer_table* table) { return CheckTable(SKEIN_PLUGIN_TOKENIZER, table); }
+
+// Whether a backend's steps may end after they return: the table has all functions of fences.
+bool HasFences(const skein_backend_table& table);
+
+}  // namespace skein
+
+#endif  // SKEIN_PLUGIN_TABLE_RULES_H_

@@ -1,0 +1,128 @@
+// Devices that fail steps, early and late: the streams at fault fail, and the others go on.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/integration/late_devices.h"
+
+namespace skein::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Failure {
+  const char* name;
+  late::Mishap mishap;
+  uint32_t device;
+};
+
+class LateFailuresTest : public LateDevicesTest, public ::testing::WithParamInterface<Failure> {
+ protected:
+  late::Order OrderFor(int32_t code) const {
+    return {.mishap = GetParam().mishap, .code = code, .token = kBadToken, .device = GetParam().device};
+  }
+
+  // Three requests, of which the second one reads kBadToken; the events by request.
+  std::map<uint64_t, Delivered> RunThree(skein_model model) {
+    std::vector<OwnedStream> streams;
+    std::vector<OwnedRequest> requests;
+    std::vector<skein_request> handles;
+    for (uint64_t i = 0; i < 3; ++i) {
+      streams.push_back(MakeStream(model));
+      requests.push_back(NewRequest(streams.back().get(), {kGoodToken, i == 1 ? kBadToken : kGoodToken}, i));
+      handles.push_back(requests.back().get());
+    }
+    Submit(handles);
+    return DrainUntilEnded(queue_.get(), handles.size());
+  }
+};
+
+TEST_P(LateFailuresTest, OnlyTheStreamAtFaultFails) {
+  const OwnedModel model = LoadSplit();
+  late_.Obey(OrderFor(SKEIN_UNAVAILABLE));
+  const std::map<uint64_t, Delivered> delivered = RunThree(model.get());
+  for (const auto& [i, of] : delivered) {
+    EXPECT_EQ(of.num_terminal, 1);
+    EXPECT_EQ(of.end, i == 1 ? uint32_t{SKEIN_EVENT_ERROR} : uint32_t{SKEIN_EVENT_DONE}) << "request " << i;
+    EXPECT_EQ(of.tokens.size(), i == 1 ? 0u : 5u) << "request " << i;
+  }
+  // An entry has no code for a device that is gone, only the step as a whole has.
+  const bool is_entry = GetParam().mishap == late::Mishap::kEntryFails;
+  EXPECT_EQ(delivered.at(1).status, is_entry ? SKEIN_INTERNAL : SKEIN_UNAVAILABLE);
+  EXPECT_THAT(delivered.at(1).text,
+              HasSubstr(is_entry ? "failed this stream with code 14" : "late: failed as ordered"));
+  ExpectFencesInOrder();
+}
+
+TEST_P(LateFailuresTest, AStreamThatFailedStandsWhereItStood) {
+  const OwnedModel model = LoadSplit();
+  const OwnedStream stream = MakeStream(model.get());
+  AllLogits(model.get(), stream.get(), {1, 2});
+  const std::vector<float> before = StateOf(stream.get());
+  late_.Obey(OrderFor(SKEIN_DATA_LOSS));
+  const uint32_t token = kBadToken;
+  skein_eval_item item = {};
+  item.stream = stream.get();
+  item.tokens = &token;
+  item.num_tokens = 1;
+  EXPECT_EQ(skein_eval(model.get(), &item, sizeof(item), 1, nullptr), SKEIN_DATA_LOSS);
+  EXPECT_EQ(StateOf(stream.get()), before);
+  late_.Obey({});
+  SKEIN_CALL(skein_eval, model.get(), &item, sizeof(item), 1);
+  EXPECT_NE(StateOf(stream.get()), before);
+  ExpectFencesInOrder();
+}
+
+// Nobody cancelled these requests. CANCELLED and its like are words of a caller, not of a device.
+TEST_P(LateFailuresTest, ACodeThatIsNoFailureOfADeviceIsAnErrorAndNoCancellation) {
+  const OwnedModel model = LoadSplit();
+  for (const int32_t code : {SKEIN_CANCELLED, SKEIN_DEADLINE_EXCEEDED, 4711, -1}) {
+    late_.Obey(OrderFor(code));
+    const Delivered delivered = RunThree(model.get())[1];
+    EXPECT_EQ(delivered.end, uint32_t{SKEIN_EVENT_ERROR}) << code;
+    EXPECT_EQ(delivered.status, SKEIN_INTERNAL) << code;
+    const char* name = code == SKEIN_CANCELLED ? "CANCELLED" : code == SKEIN_DEADLINE_EXCEEDED ? "DEADLINE" : "code ";
+    const bool is_entry = GetParam().mishap == late::Mishap::kEntryFails;
+    EXPECT_THAT(delivered.text, HasSubstr(is_entry ? "code " + std::to_string(code) : name));
+  }
+  ExpectFencesInOrder();
+}
+
+TEST_P(LateFailuresTest, AMessageWithoutAnEndEndsWithItsArray) {
+  if (GetParam().mishap == late::Mishap::kEntryFails) GTEST_SKIP() << "an entry has no message";
+  const OwnedModel model = LoadSplit();
+  TakeLog();
+  late::Order order = OrderFor(SKEIN_INTERNAL);
+  order.has_no_end = true;
+  late_.Obey(order);
+  std::string euros;
+  for (int i = 0; i < 341; ++i) euros += "\u20AC";
+  EXPECT_EQ(RunThree(model.get())[1].text, "late: " + euros);
+  EXPECT_THAT(TakeLog(), AllOf(HasSubstr("late: " + euros + "\n"), Not(HasSubstr("\uFFFD"))));
+}
+
+TEST_P(LateFailuresTest, AFailureOfAllStepsEndsAllRequestsAndTheModelGoesOnAfterwards) {
+  const OwnedModel model = LoadSplit();
+  late::Order order = OrderFor(SKEIN_RESOURCE_EXHAUSTED);
+  order.token = late::kAny;
+  late_.Obey(order);
+  for (const auto& [i, of] : RunThree(model.get())) EXPECT_EQ(of.end, uint32_t{SKEIN_EVENT_ERROR}) << i;
+  late_.Obey({});
+  for (const auto& [i, of] : RunThree(model.get())) EXPECT_EQ(of.end, uint32_t{SKEIN_EVENT_DONE}) << i;
+  ExpectFencesInOrder();
+}
+
+INSTANTIATE_TEST_SUITE_P(Mishaps, LateFailuresTest,
+                         ::testing::Values(Failure{"StepOnFirst", late::Mishap::kStepFails, 0},
+                                           Failure{"StepOnLast", late::Mishap::kStepFails, 1},
+                                           Failure{"FenceOnFirst", late::Mishap::kFenceFails, 0},
+                                           Failure{"FenceOnLast", late::Mishap::kFenceFails, 1},
+                                           Failure{"ErrorAndFenceOnFirst", late::Mishap::kErrorAndFence, 0},
+                                           Failure{"ErrorAndFenceOnLast", late::Mishap::kErrorAndFence, 1},
+                                           Failure{"EntryOnFirst", late::Mishap::kEntryFails, 0},
+                                           Failure{"EntryOnLast", late::Mishap::kEntryFails, 1}),
+                         [](const auto& failure) { return std::string(failure.param.name); });
+
+}  // namespace
+}  // namespace skein::test

@@ -1,0 +1,153 @@
+// Models on devices that end their steps late: the results are those of a device that does not.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/integration/late_devices.h"
+
+namespace skein::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST_F(LateDevicesTest, BothDevicesAreListedWithTheThreadsThatTheyStart) {
+  EXPECT_THAT(DeviceNames(runtime_.get()), testing::IsSupersetOf({"late:0", "late:1"}));
+  uint32_t count = 0;
+  SKEIN_CALL(skein_runtime_device_count, runtime_.get(), &count);
+  for (uint32_t i = 0; i < count; ++i) {
+    skein_device_info info = {};
+    info.struct_size = sizeof(info);
+    SKEIN_CALL(skein_runtime_device_info, runtime_.get(), i, &info);
+    // The runtime has two, and the plugin declares one for each of its devices.
+    EXPECT_EQ(info.threads, std::string(info.plugin_id) == "late" ? 4u : 2u) << info.name;
+  }
+}
+
+TEST_F(LateDevicesTest, ASplitGivesTheBitsOfOneDevice) {
+  for (const char* file : {"v4-odd.safetensors", "v5.1-column.safetensors", "v5.2-mixed.pth", "v6-odd.safetensors",
+                           "v7-odd.safetensors"}) {
+    const OwnedModel whole = LoadModel(runtime_.get(), DataPath(file), "reference");
+    const OwnedModel split = LoadSplit(file);
+    const OwnedStream expected = MakeStream(whole.get());
+    const OwnedStream stream = MakeStream(split.get());
+    for (const std::vector<uint32_t>& tokens : {std::vector<uint32_t>{1, 2, 3, 4, 5}, {6}, {7, 8}}) {
+      EXPECT_EQ(AllLogits(split.get(), stream.get(), tokens), AllLogits(whole.get(), expected.get(), tokens)) << file;
+    }
+    EXPECT_EQ(StateOf(stream.get()), StateOf(expected.get())) << file;
+  }
+  ExpectFencesInOrder();
+}
+
+TEST_F(LateDevicesTest, StreamsOfABatchAreAsEachAlone) {
+  const OwnedModel model = LoadSplit();
+  const uint32_t vocab_size = InfoOf(model.get()).vocab_size;
+  std::vector<OwnedStream> streams;
+  std::vector<std::vector<uint32_t>> tokens;
+  std::vector<std::vector<float>> logits;
+  for (uint32_t i = 0; i < 3; ++i) {
+    streams.push_back(MakeStream(model.get()));
+    tokens.emplace_back(2 * i + 1, i + 1);
+    logits.emplace_back(vocab_size);
+  }
+  std::vector<skein_eval_item> items(streams.size());
+  for (size_t i = 0; i < items.size(); ++i) {
+    items[i].stream = streams[i].get();
+    items[i].tokens = tokens[i].data();
+    items[i].num_tokens = tokens[i].size();
+    items[i].output = logits[i].data();
+    items[i].output_capacity = logits[i].size();
+    items[i].output_kind = SKEIN_OUTPUT_LAST_LOGITS;
+  }
+  SKEIN_CALL(skein_eval, model.get(), items.data(), sizeof(items[0]), static_cast<uint32_t>(items.size()));
+  for (size_t i = 0; i < items.size(); ++i) {
+    const OwnedStream alone = MakeStream(model.get());
+    const std::vector<float> all = AllLogits(model.get(), alone.get(), tokens[i]);
+    EXPECT_EQ(logits[i], std::vector<float>(all.end() - vocab_size, all.end())) << "stream " << i;
+  }
+  ExpectFencesInOrder();
+}
+
+TEST_F(LateDevicesTest, RequestsGenerateWhatTheyDoOnOneDevice) {
+  std::map<uint64_t, Delivered> delivered[2];
+  const OwnedModel models[2] = {LoadModel(runtime_.get(), DataPath("v7-odd.safetensors"), "reference"), LoadSplit()};
+  for (int side = 0; side < 2; ++side) {
+    std::vector<OwnedStream> streams;
+    std::vector<OwnedRequest> requests;
+    std::vector<skein_request> handles;
+    for (uint32_t i = 0; i < 6; ++i) {
+      streams.push_back(MakeStream(models[side].get()));
+      requests.push_back(NewRequest(streams.back().get(), {i + 1, i + 2}, i, 10 + i));
+      handles.push_back(requests.back().get());
+    }
+    Submit(handles);
+    delivered[side] = DrainUntilEnded(queue_.get(), handles.size());
+  }
+  for (const auto& [i, of] : delivered[0]) {
+    EXPECT_EQ(of.end, uint32_t{SKEIN_EVENT_DONE});
+    EXPECT_EQ(of.tokens.size(), 10 + i);
+    EXPECT_EQ(delivered[1][i].tokens, of.tokens) << "request " << i;
+  }
+  ExpectFencesInOrder();
+}
+
+TEST_F(LateDevicesTest, ModelsOnTheSameDevicesDoNotDisturbEachOther) {
+  const OwnedModel first = LoadSplit();
+  const OwnedModel second = LoadSplit("v6-odd.safetensors");
+  const OwnedStream stream = MakeStream(first.get());
+  const std::vector<float> expected = AllLogits(first.get(), stream.get(), {1, 2, 3});
+  const OwnedStream busy = MakeStream(second.get());
+  const OwnedRequest request = NewRequest(busy.get(), {1}, 0, 200);
+  Submit({request.get()});
+  for (int i = 0; i < 20; ++i) {
+    const OwnedStream fresh = MakeStream(first.get());
+    EXPECT_EQ(AllLogits(first.get(), fresh.get(), {1, 2, 3}), expected);
+  }
+  SKEIN_CALL(skein_request_cancel, request.get());
+  DrainUntilEnded(queue_.get(), 1);
+}
+
+// --- what a device says of itself ---
+
+TEST_F(LateDevicesTest, AWishThatTheDeviceLacksIsRefusedAndTheOthersGoOn) {
+  late_.Declare({.features = 0});
+  const OwnedModel model = LoadSplit();
+  const OwnedStream asks = MakeStream(model.get());
+  const OwnedStream other = MakeStream(model.get());
+  const uint32_t token = kGoodToken;
+  std::vector<float> rows(InfoOf(model.get()).vocab_size);
+  std::vector<float> hidden(InfoOf(model.get()).d_model);
+  skein_eval_item items[2] = {};
+  items[0] = {.stream = asks.get(),
+              .tokens = &token,
+              .num_tokens = 1,
+              .output = hidden.data(),
+              .output_capacity = hidden.size(),
+              .output_kind = SKEIN_OUTPUT_LAST_HIDDEN,
+              .status = SKEIN_OK};
+  items[1] = {.stream = other.get(),
+              .tokens = &token,
+              .num_tokens = 1,
+              .output = rows.data(),
+              .output_capacity = rows.size(),
+              .output_kind = SKEIN_OUTPUT_LAST_LOGITS,
+              .status = SKEIN_OK};
+  skein_error error = {};
+  EXPECT_EQ(skein_eval(model.get(), items, sizeof(items[0]), 2, &error), SKEIN_UNIMPLEMENTED);
+  EXPECT_THAT(error.message, HasSubstr("does not offer an output that this stream asks for"));
+  EXPECT_EQ(items[0].status, SKEIN_UNIMPLEMENTED);
+  EXPECT_EQ(items[1].status, SKEIN_OK);
+  EXPECT_EQ(AllLogits(model.get(), MakeStream(model.get()).get(), {token}), rows);
+}
+
+TEST_F(LateDevicesTest, TheLogSaysWhetherStreamsMayDependOnEachOther) {
+  TakeLog();
+  LoadSplit();  // and gone again: an open device keeps what it said when it was opened
+  EXPECT_THAT(TakeLog(), Not(HasSubstr("device late:")));
+  late_.Declare({.deterministic_types = 0});
+  const OwnedModel dependent = LoadSplit();
+  EXPECT_THAT(TakeLog(), AllOf(HasSubstr("device late:0: in this type the last bits"), HasSubstr("device late:1: in")));
+}
+
+}  // namespace
+}  // namespace skein::test

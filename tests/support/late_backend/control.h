@@ -1,0 +1,60 @@
+// How a test commands the late backend (plugin.cc). A plugin exports one symbol, so the command goes the way that newer
+// plugins go: the table is longer than skein_backend_table, and its further members are these functions.
+#ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_CONTROL_H_
+#define SKEIN_TESTS_SUPPORT_LATE_BACKEND_CONTROL_H_
+
+#include <cstdint>
+
+#include "skein/backend.h"
+
+namespace skein::late {
+
+constexpr uint32_t kNumDevices = 2;  // "late:0" and "late:1"
+constexpr uint32_t kAny = 0xFFFFFFFFu;
+
+enum class Mishap : uint32_t {
+  kNone,
+  kStepFails,      // step returns the code, and the device does nothing
+  kFenceFails,     // step succeeds, and fence_wait returns the code
+  kErrorAndFence,  // step returns the code and a fence, behind which the device computes as usual
+  kEntryFails,     // entries with the token have the code as their status
+};
+
+// What goes wrong in steps that begin from now on.
+struct Order {
+  Mishap mishap = Mishap::kNone;
+  int32_t code = SKEIN_INTERNAL;
+  uint32_t token = kAny;    // in steps that feed this token
+  uint32_t device = kAny;   // on this device
+  bool has_no_end = false;  // the message fills its array and has no NUL
+};
+
+// What a device says of itself from now on.
+struct Offer {
+  uint32_t features = SKEIN_FEATURE_HIDDEN;
+  uint32_t deterministic_types = 0xFFFFFFFFu;
+};
+
+// What happened since the plugin was loaded.
+struct Counts {
+  uint64_t num_steps = 0;  // that a device has begun
+  uint64_t num_held = 0;   // of them, those that wait at this moment because their device is held
+  uint64_t num_fences = 0;
+  uint64_t num_released = 0;
+  uint64_t num_released_early = 0;  // of them, before their step was done
+  uint64_t num_released_twice = 0;
+};
+
+// Threads: any.
+struct Table {
+  skein_backend_table backend;
+  void (*obey)(const Order* order);
+  void (*offer)(const Offer* offer);
+  // Holds a device: its steps begin and do not go on until it is let go.
+  void (*hold)(uint32_t device, uint32_t held);
+  Counts (*counts)();
+};
+
+}  // namespace skein::late
+
+#endif  // SKEIN_TESTS_SUPPORT_LATE_BACKEND_CONTROL_H_

@@ -1,0 +1,83 @@
+// A device of the late backend: a device of the reference backend, whose steps run on a thread of their own, in the
+// order in which they came, some time after the call that asked for them.
+#ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_DEVICE_H_
+#define SKEIN_TESTS_SUPPORT_LATE_BACKEND_DEVICE_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "skein/backend.h"
+#include "tests/support/late_backend/control.h"
+
+namespace skein::late {
+
+// The table of the reference backend.
+const skein_backend_table& Reference();
+
+// Whether `order` is for this entry, or for a step that holds it.
+bool IsMeant(const Order& order, const skein_step& step, const skein_step_entry& entry);
+bool IsMeant(const Order& order, uint32_t device, const skein_step& step);
+// Writes what the order has to say.
+void WriteMessage(const Order& order, skein_message* message);
+
+// A step that was asked for. Threads: any.
+class Task {
+ public:
+  // `order` is the one that is meant for this step. `step` is copied, what it points to is not.
+  Task(void* segment, const skein_step& step, const Order& order) : segment_(segment), step_(step), order_(order) {}
+
+  void* segment() const { return segment_; }
+  void Run();  // on the device's thread
+  bool is_done() const;
+  void Wait() const;
+  bool WaitFor(std::chrono::microseconds time) const;
+  // Of a step that is done.
+  int32_t code() const { return code_; }
+  const skein_message& message() const { return message_; }
+
+ private:
+  void FailEntries() const;
+
+  void* const segment_;  // the reference backend's
+  const skein_step step_;
+  const Order order_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable done_;
+  bool is_done_ = false;
+  int32_t code_ = SKEIN_OK;
+  skein_message message_ = {};
+};
+
+// Threads: any.
+class Device {
+ public:
+  Device(void* inner, uint32_t index);
+  // After the last step is done.
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  void* inner() const { return inner_; }  // the reference backend's
+  uint32_t index() const { return index_; }
+  void Enqueue(std::shared_ptr<Task> task);
+
+ private:
+  void RunTasks();
+
+  void* const inner_;
+  const uint32_t index_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<Task>> tasks_;
+  bool is_closing_ = false;
+  std::thread thread_;
+};
+
+}  // namespace skein::late
+
+#endif  // SKEIN_TESTS_SUPPORT_LATE_BACKEND_DEVICE_H_

@@ -1,0 +1,63 @@
+// The late backend as a test holds it: the command over a plugin that this process has loaded or will load.
+#ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_LATE_BACKEND_H_
+#define SKEIN_TESTS_SUPPORT_LATE_BACKEND_LATE_BACKEND_H_
+
+#include <dlfcn.h>
+
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <thread>
+
+#include "tests/support/late_backend/control.h"
+
+namespace skein::late {
+
+// Takes command; with its end the backend is a good one again. One at a time.
+class Command {
+ public:
+  // `path` is that of the plugin: the loader gives every user of one file the same copy.
+  explicit Command(const char* path) : table_(Load(path)) {}
+  ~Command() {
+    Obey({});
+    Declare({});
+    for (uint32_t device = 0; device < kNumDevices; ++device) LetGo(device);
+  }
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+
+  void Obey(const Order& order) const { table_.obey(&order); }
+  void Declare(const Offer& offer) const { table_.offer(&offer); }
+  void Hold(uint32_t device) const { table_.hold(device, 1); }
+  void LetGo(uint32_t device) const { table_.hold(device, 0); }
+  Counts counts() const { return table_.counts(); }
+
+  // Waits until `num_steps` steps are held; false if that takes longer than 20 s.
+  bool WaitUntilHeld(uint64_t num_steps) const {
+    for (int i = 0; i < 20000 && counts().num_held != num_steps; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return counts().num_held == num_steps;
+  }
+
+ private:
+  static const Table& Load(const char* path) {
+    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) throw std::runtime_error(dlerror());
+    const auto entry = reinterpret_cast<skein_plugin_entry_fn>(dlsym(library, "skein_plugin_entry"));
+    skein_plugin_offer offer = {};
+    offer.struct_size = sizeof(offer);
+    offer.abi_min = offer.abi_max = SKEIN_PLUGIN_ABI;
+    skein_plugin_answer answer = {};
+    answer.struct_size = sizeof(answer);
+    skein_message message = {};
+    if (entry(&offer, &answer, &message) != SKEIN_OK) throw std::runtime_error(message.text);
+    return *static_cast<const Table*>(answer.table);
+  }
+
+  const Table& table_;
+};
+
+}  // namespace skein::late
+
+#endif  // SKEIN_TESTS_SUPPORT_LATE_BACKEND_LATE_BACKEND_H_

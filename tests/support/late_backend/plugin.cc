@@ -1,0 +1,218 @@
+// The late backend, for tests: two devices that compute as the reference backend does, on threads of their own. Every
+// step gives a fence and ends late. control.h says what else it can be told to do.
+//
+// Each function hands on to the reference backend's table, so the late one knows nothing of how a backend is made.
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "tests/support/late_backend/control.h"
+#include "tests/support/late_backend/device.h"
+#include "tests/support/late_backend/state.h"
+
+// The entry of the reference backend, whose sources are built into this plugin under another name.
+extern "C" int32_t reference_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer,
+                                          skein_message* message);
+
+namespace skein::late {
+namespace {
+
+// A segment of the reference backend, and the last step that was asked of it.
+struct Segment {
+  Device& device;
+  void* inner;
+  std::shared_ptr<Task> last_task;
+
+  // Steps end in order, so that all are done when the last one is.
+  void* Idle() const {
+    if (last_task != nullptr) last_task->Wait();
+    return inner;
+  }
+};
+
+Segment& Of(void* segment) { return *static_cast<Segment*>(segment); }
+
+// Runs `body`, which gives a code. Nothing thrown crosses the boundary.
+template <typename Body>
+int32_t Guard(skein_message* message, const Body& body) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    std::strncpy(message->text, error.what(), sizeof(message->text) - 1);
+    return SKEIN_RESOURCE_EXHAUSTED;
+  }
+}
+
+int32_t CheckIndex(uint32_t index, skein_message* message) {
+  if (index < kNumDevices) return SKEIN_OK;
+  std::strcpy(message->text, "expected device 0 or 1");
+  return SKEIN_OUT_OF_RANGE;
+}
+
+int32_t DeviceCount(uint32_t* count, skein_message*) {
+  *count = kNumDevices;
+  return SKEIN_OK;
+}
+
+int32_t DeviceInfo(uint32_t index, skein_backend_device* info, skein_message* message) {
+  int32_t code = CheckIndex(index, message);
+  if (code == SKEIN_OK) code = Reference().device_info(0, info, message);
+  if (code != SKEIN_OK) return code;
+  const Offer offer = SharedState().offer();
+  info->features = offer.features;
+  info->deterministic_types = offer.deterministic_types;
+  std::strcpy(info->name, index == 0 ? "late:0" : "late:1");
+  std::strcpy(info->description, "reference loops on a thread of their own, with fences");
+  return SKEIN_OK;
+}
+
+int32_t DeviceOpen(const skein_host* host, uint32_t index, void** device, skein_message* message) {
+  *device = nullptr;
+  return Guard(message, [&] {
+    void* inner = nullptr;
+    int32_t code = CheckIndex(index, message);
+    if (code == SKEIN_OK) code = Reference().device_open(host, 0, &inner, message);
+    if (code == SKEIN_OK) *device = new Device(inner, index);
+    return code;
+  });
+}
+
+void DeviceClose(void* device) { delete static_cast<Device*>(device); }
+
+int32_t Query(void* device, const skein_segment_desc* desc, skein_segment_cost* cost, skein_message* message) {
+  return Reference().query(static_cast<Device*>(device)->inner(), desc, cost, message);
+}
+
+int32_t SegmentCreate(void* device, const skein_segment_desc* desc, void** segment, skein_message* message) {
+  *segment = nullptr;
+  return Guard(message, [&] {
+    auto made = std::make_unique<Segment>(Segment{*static_cast<Device*>(device), nullptr, nullptr});
+    const int32_t code = Reference().segment_create(made->device.inner(), desc, &made->inner, message);
+    if (code == SKEIN_OK) *segment = made.release();
+    return code;
+  });
+}
+
+int32_t PutTensor(void* segment, const skein_tensor* tensor, skein_message* message) {
+  return Reference().put_tensor(Of(segment).Idle(), tensor, message);
+}
+
+int32_t Seal(void* segment, skein_message* message) { return Reference().seal(Of(segment).Idle(), message); }
+
+void SegmentDestroy(void* segment) {
+  Reference().segment_destroy(Of(segment).Idle());
+  delete &Of(segment);
+}
+
+int32_t StateInit(void* segment, uint32_t slot, skein_message* message) {
+  return Reference().state_init(Of(segment).Idle(), slot, message);
+}
+
+int32_t StateCopy(void* segment, uint32_t from_slot, uint32_t to_slot, skein_message* message) {
+  return Reference().state_copy(Of(segment).Idle(), from_slot, to_slot, message);
+}
+
+int32_t StateExport(void* segment, uint32_t slot, float* state, uint64_t num_floats, skein_message* message) {
+  return Reference().state_export(Of(segment).Idle(), slot, state, num_floats, message);
+}
+
+int32_t StateImport(void* segment, uint32_t slot, const float* state, uint64_t num_floats, skein_message* message) {
+  return Reference().state_import(Of(segment).Idle(), slot, state, num_floats, message);
+}
+
+int32_t Step(void* segment, const skein_step* step, void** fence, skein_message* message) {
+  *fence = nullptr;
+  return Guard(message, [&]() -> int32_t {
+    Segment& mine = Of(segment);
+    Order order = SharedState().order();
+    if (!IsMeant(order, mine.device.index(), *step)) order = Order();
+    const bool fails = order.mishap == Mishap::kStepFails || order.mishap == Mishap::kErrorAndFence;
+    if (fails) WriteMessage(order, message);
+    if (order.mishap == Mishap::kStepFails) return order.code;
+    mine.last_task = std::make_shared<Task>(mine.inner, *step, order);
+    *fence = SharedState().MakeFence(mine.last_task);
+    mine.device.Enqueue(mine.last_task);
+    return fails ? order.code : SKEIN_OK;
+  });
+}
+
+uint32_t FenceDone(void* fence) {
+  const std::shared_ptr<Task> task = SharedState().TaskOf(fence);
+  return task == nullptr || task->is_done() ? 1 : 0;
+}
+
+int32_t FenceWait(void* fence, int64_t timeout_us, skein_message* message) {
+  const std::shared_ptr<Task> task = SharedState().TaskOf(fence);
+  if (task == nullptr) return SKEIN_INTERNAL;
+  if (timeout_us < 0) task->Wait();
+  if (timeout_us >= 0 && !task->WaitFor(std::chrono::microseconds(timeout_us))) return SKEIN_DEADLINE_EXCEEDED;
+  if (message != nullptr) *message = task->message();
+  return task->code();
+}
+
+void FenceRelease(void* fence) { SharedState().ReleaseFence(fence); }
+
+int32_t SegmentWork(void* segment, skein_segment_work* work, skein_message* message) {
+  return Reference().segment_work(Of(segment).Idle(), work, message);
+}
+
+constexpr Table kTable = {
+    .backend =
+        {
+            .struct_size = sizeof(Table),
+            .reserved = 0,
+            .device_count = DeviceCount,
+            .device_info = DeviceInfo,
+            .device_open = DeviceOpen,
+            .device_close = DeviceClose,
+            .query = Query,
+            .segment_create = SegmentCreate,
+            .put_tensor = PutTensor,
+            .seal = Seal,
+            .segment_destroy = SegmentDestroy,
+            .state_init = StateInit,
+            .state_copy = StateCopy,
+            .state_export = StateExport,
+            .state_import = StateImport,
+            .step = Step,
+            .fence_done = FenceDone,
+            .fence_wait = FenceWait,
+            .fence_release = FenceRelease,
+            .segment_work = SegmentWork,
+        },
+    .obey = [](const Order* order) { SharedState().Obey(*order); },
+    .offer = [](const Offer* offer) { SharedState().Declare(*offer); },
+    .hold = [](uint32_t device, uint32_t held) { SharedState().Hold(device, held != 0); },
+    .counts = [] { return SharedState().counts(); },
+};
+
+const skein_backend_table* LoadReference() {
+  skein_plugin_offer offer = {};
+  offer.struct_size = sizeof(offer);
+  offer.abi_min = offer.abi_max = SKEIN_PLUGIN_ABI;
+  skein_plugin_answer answer = {};
+  answer.struct_size = sizeof(answer);
+  skein_message message = {};
+  reference_plugin_entry(&offer, &answer, &message);
+  return static_cast<const skein_backend_table*>(answer.table);
+}
+
+}  // namespace
+
+const skein_backend_table& Reference() {
+  static const skein_backend_table* const table = LoadReference();
+  return *table;
+}
+
+}  // namespace skein::late
+
+int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
+  const int32_t code = reference_plugin_entry(offer, answer, message);
+  if (code != SKEIN_OK) return code;
+  answer->id = "late";
+  answer->description = "for tests: two devices that end every step late";
+  answer->num_threads = skein::late::kNumDevices;
+  answer->table = &skein::late::kTable;
+  return SKEIN_OK;
+}

@@ -1,0 +1,75 @@
+#include "tests/support/late_backend/state.h"
+
+#include <utility>
+
+#include "tests/support/late_backend/device.h"
+
+namespace skein::late {
+
+State& SharedState() {
+  static State& state = *new State;
+  return state;
+}
+
+void State::Obey(const Order& order) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  order_ = order;
+}
+
+Order State::order() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return order_;
+}
+
+void State::Declare(const Offer& offer) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  offer_ = offer;
+}
+
+Offer State::offer() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return offer_;
+}
+
+void State::Hold(uint32_t device, bool is_held) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  is_held_[device] = is_held;
+  changed_.notify_all();
+}
+
+Counts State::counts() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return counts_;
+}
+
+void State::Begin(uint32_t device) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++counts_.num_steps;
+  ++counts_.num_held;
+  changed_.wait(lock, [this, device] { return !is_held_[device]; });
+  --counts_.num_held;
+}
+
+void* State::MakeFence(std::shared_ptr<Task> task) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++counts_.num_fences;
+  fences_[++last_fence_] = std::move(task);
+  return reinterpret_cast<void*>(last_fence_);
+}
+
+std::shared_ptr<Task> State::TaskOf(void* fence) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = fences_.find(reinterpret_cast<uintptr_t>(fence));
+  return found == fences_.end() ? nullptr : found->second;
+}
+
+void State::ReleaseFence(void* fence) {
+  const std::shared_ptr<Task> task = TaskOf(fence);
+  const bool is_early = task != nullptr && !task->is_done();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const bool was_live = fences_.erase(reinterpret_cast<uintptr_t>(fence)) == 1;
+  ++(was_live ? counts_.num_released : counts_.num_released_twice);
+  if (was_live && is_early) ++counts_.num_released_early;
+}
+
+}  // namespace skein::late

@@ -1,0 +1,52 @@
+// What all devices of the late backend share: the order they obey, and the fences they gave. Global, against the rule
+// for plugins, because a test commands the plugin and not an object of it.
+#ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_STATE_H_
+#define SKEIN_TESTS_SUPPORT_LATE_BACKEND_STATE_H_
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "tests/support/late_backend/control.h"
+
+namespace skein::late {
+
+class Task;
+
+// Threads: any.
+class State {
+ public:
+  void Obey(const Order& order);
+  Order order() const;
+  void Declare(const Offer& offer);
+  Offer offer() const;
+  void Hold(uint32_t device, bool is_held);
+  Counts counts() const;
+
+  // A step of the device begins: returns when the device is not held.
+  void Begin(uint32_t device);
+
+  // Fences: handles to tasks. A handle that was released, or never given, has none.
+  void* MakeFence(std::shared_ptr<Task> task);
+  std::shared_ptr<Task> TaskOf(void* fence) const;
+  void ReleaseFence(void* fence);
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Order order_;
+  Offer offer_;
+  bool is_held_[kNumDevices] = {};
+  Counts counts_;
+  uintptr_t last_fence_ = 0;
+  std::unordered_map<uintptr_t, std::shared_ptr<Task>> fences_;
+};
+
+// Never destroyed: a step that is held when the process ends still uses it.
+State& SharedState();
+
+}  // namespace skein::late
+
+#endif  // SKEIN_TESTS_SUPPORT_LATE_BACKEND_STATE_H_

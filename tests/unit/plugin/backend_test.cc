@@ -1,0 +1,232 @@
+// Devices and segments over a backend that lives in the test and does as it is told.
+#include "plugin/backend.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plugin/host_services.h"
+
+namespace skein {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// What the backend below does in a step, and what it has seen.
+struct Script {
+  int32_t step_code = SKEIN_OK;
+  bool gives_fence = true;
+  int32_t fence_code = SKEIN_OK;
+  int num_deadlines = 0;  // waits that end before the step does
+  std::string message;
+  skein_backend_device device = {};
+
+  int num_waits = 0;
+  int num_releases = 0;
+};
+Script script;
+char fence_place;
+
+void WriteMessage(skein_message* message) {
+  std::memset(message->text, '#', sizeof(message->text));
+  // With its NUL if there is room for it.
+  std::copy_n(script.message.c_str(), std::min(script.message.size() + 1, sizeof(message->text)), message->text);
+}
+
+skein_backend_table Table() {
+  skein_backend_table table = {};
+  table.struct_size = sizeof(table);
+  table.device_count = [](uint32_t* count, skein_message*) { return *count = 1, int32_t{SKEIN_OK}; };
+  table.device_info = [](uint32_t, skein_backend_device* info, skein_message*) {
+    *info = script.device;
+    return int32_t{SKEIN_OK};
+  };
+  table.device_open = [](const skein_host*, uint32_t, void**, skein_message*) { return int32_t{SKEIN_OK}; };
+  table.device_close = [](void*) {};
+  table.query = [](void*, const skein_segment_desc*, skein_segment_cost*, skein_message* message) {
+    WriteMessage(message);
+    return int32_t{SKEIN_OK};
+  };
+  table.segment_create = [](void*, const skein_segment_desc*, void**, skein_message*) { return int32_t{SKEIN_OK}; };
+  table.segment_destroy = [](void*) {};
+  table.step = [](void*, const skein_step*, void** fence, skein_message* message) {
+    if (script.gives_fence) *fence = &fence_place;
+    WriteMessage(message);
+    return script.step_code;
+  };
+  table.fence_done = [](void*) { return script.num_waits > script.num_deadlines ? 1u : 0u; };
+  table.fence_wait = [](void*, int64_t, skein_message* message) {
+    if (++script.num_waits <= script.num_deadlines) return int32_t{SKEIN_DEADLINE_EXCEEDED};
+    WriteMessage(message);
+    return script.fence_code;
+  };
+  table.fence_release = [](void*) { ++script.num_releases; };
+  return table;
+}
+
+class BackendTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    script = Script();
+    script.device.struct_size = sizeof(script.device);
+    script.device.deterministic_types = 1u << SKEIN_DTYPE_NONE;
+    std::strcpy(script.device.name, "odd:0");
+  }
+
+  std::shared_ptr<Device> OpenDevice() {
+    absl::StatusOr<std::shared_ptr<Device>> device =
+        Device::Open(services_.host(), {{"odd", &table_}, 0, script.device});
+    EXPECT_TRUE(device.ok()) << device.status();
+    return *std::move(device);
+  }
+  std::unique_ptr<Segment> MakeSegment(uint32_t compute_type = SKEIN_DTYPE_NONE) {
+    skein_segment_desc desc = {};
+    desc.struct_size = sizeof(desc);
+    desc.compute_type = compute_type;
+    absl::StatusOr<std::unique_ptr<Segment>> segment = Segment::Create(OpenDevice(), desc);
+    EXPECT_TRUE(segment.ok()) << segment.status();
+    return *std::move(segment);
+  }
+  // As libskein lists it.
+  skein_backend_device DescribeDevice() {
+    std::vector<std::string> problems;
+    return ListDevices({{"odd", &table_}}, problems).at(0).info;
+  }
+  absl::Status Step() { return MakeSegment()->Step(skein_step{}); }
+
+  skein_backend_table table_ = Table();
+  std::vector<std::string> log_;
+  HostServices services_{1, [this](uint32_t, std::string line) { log_.push_back(std::move(line)); }};
+};
+
+// --- fences ---
+
+TEST_F(BackendTest, AStepIsWaitedForAndItsFenceReleasedOnce) {
+  EXPECT_TRUE(Step().ok());
+  EXPECT_EQ(script.num_waits, 1);
+  EXPECT_EQ(script.num_releases, 1);
+}
+
+TEST_F(BackendTest, AStepWithoutAFenceIsDone) {
+  script.gives_fence = false;
+  EXPECT_TRUE(Step().ok());
+  EXPECT_EQ(script.num_waits, 0);
+  EXPECT_EQ(script.num_releases, 0);
+}
+
+TEST_F(BackendTest, AStepThatFailsLateReleasesItsFenceOnce) {
+  script.fence_code = SKEIN_UNAVAILABLE;
+  script.message = "the device is gone";
+  EXPECT_EQ(Step(), absl::UnavailableError("odd: the device is gone"));
+  EXPECT_EQ(script.num_releases, 1);
+}
+
+TEST_F(BackendTest, AFenceBesideAnErrorIsWaitedForAndReleasedOnce) {
+  script.step_code = SKEIN_RESOURCE_EXHAUSTED;
+  script.fence_code = SKEIN_INTERNAL;
+  script.message = "no room";
+  EXPECT_EQ(Step(), absl::ResourceExhaustedError("odd: no room"));
+  EXPECT_EQ(script.num_waits, 1);
+  EXPECT_EQ(script.num_releases, 1);
+}
+
+TEST_F(BackendTest, WaitsThatEndTooEarlyAreRepeated) {
+  script.num_deadlines = 3;
+  EXPECT_TRUE(Step().ok());
+  EXPECT_EQ(script.num_waits, 4);
+  EXPECT_EQ(script.num_releases, 1);
+}
+
+TEST_F(BackendTest, AStepWhoseOwnCodeIsThatOfAWaitEnds) {
+  script.fence_code = SKEIN_DEADLINE_EXCEEDED;
+  script.message = "the kernel ran too long";
+  const absl::Status status = Step();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("returned DEADLINE_EXCEEDED"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the kernel ran too long"));
+  EXPECT_EQ(script.num_releases, 1);
+}
+
+TEST_F(BackendTest, AFenceOfATableWithoutItsFunctionsIsAnError) {
+  for (const int missing : {0, 1, 2}) {
+    table_ = Table();
+    if (missing == 0) table_.fence_done = nullptr;
+    if (missing == 1) table_.fence_wait = nullptr;
+    if (missing == 2) table_.fence_release = nullptr;
+    EXPECT_EQ(Step().code(), absl::StatusCode::kInternal);
+  }
+  table_ = Table();
+  table_.struct_size = offsetof(skein_backend_table, fence_done);
+  EXPECT_EQ(Step().code(), absl::StatusCode::kInternal);
+  script.step_code = SKEIN_DATA_LOSS;
+  EXPECT_EQ(Step().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(BackendTest, AStepThatIsCancelledByItsDeviceIsAFaultOfTheDevice) {
+  script.step_code = SKEIN_CANCELLED;
+  script.gives_fence = false;
+  EXPECT_THAT(std::string(Step().message()), HasSubstr("odd: returned CANCELLED"));
+  EXPECT_EQ(Step().code(), absl::StatusCode::kInternal);
+  script.step_code = SKEIN_OK;
+  script.gives_fence = true;
+  script.fence_code = SKEIN_CANCELLED;
+  EXPECT_EQ(Step().code(), absl::StatusCode::kInternal);
+}
+
+// --- texts ---
+
+TEST_F(BackendTest, MessagesWithoutANulEndWithTheirArray) {
+  script.message.assign(3000, 'x');
+  script.fence_code = SKEIN_INTERNAL;
+  EXPECT_EQ(Step().message(), "odd: " + std::string(1024, 'x'));
+  const absl::Status refused = OpenDevice()->Query(skein_segment_desc{}).status();
+  EXPECT_EQ(refused, absl::UnimplementedError("device odd:0: " + std::string(1024, 'x')));
+}
+
+TEST_F(BackendTest, NamesOfDevicesAreText) {
+  std::memset(script.device.name, 'n', sizeof(script.device.name));
+  std::strcpy(script.device.description, "GPU \xFF");
+  EXPECT_STREQ(DescribeDevice().name, std::string(63, 'n').c_str());
+  EXPECT_STREQ(DescribeDevice().description, "GPU \uFFFD");
+}
+
+// --- what a device says of itself ---
+
+TEST_F(BackendTest, FeaturesOfAnEntryAreThoseItNeeds) {
+  const skein_bias bias = {.token = 1, .bias = 1};
+  const uint32_t mask = 1;
+  skein_step_entry entry = {};
+  EXPECT_EQ(FeaturesOf(entry), 0u);
+  entry.output = SKEIN_STEP_LOGITS;
+  EXPECT_EQ(FeaturesOf(entry), 0u);
+  entry.output = SKEIN_STEP_HIDDEN;
+  EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_HIDDEN);
+  entry.output = SKEIN_STEP_TOP_K;
+  entry.adapter = 3;
+  EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_ADAPTERS);
+  entry = {};
+  entry.mask = &mask;
+  EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_MASK_AND_BIAS);
+  entry = {};
+  entry.bias = &bias;
+  entry.num_bias = 1;
+  EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_MASK_AND_BIAS);
+}
+
+TEST_F(BackendTest, ATypeThatIsNotDeterministicIsSaidInTheLog) {
+  MakeSegment(SKEIN_DTYPE_NONE);
+  EXPECT_THAT(log_, ElementsAre());
+  MakeSegment(SKEIN_DTYPE_BF16);
+  EXPECT_THAT(log_, ElementsAre(HasSubstr("device odd:0: in this type the last bits")));
+}
+
+}  // namespace
+}  // namespace skein
