@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "onednn/caller_environment.h"
 #include "onednn/packed_matrix.h"
 
 namespace skein::onednn {
@@ -81,6 +82,22 @@ void PanelPrimitives::LimitTo(Tier tier) {
     case Tier::kAmx:
       break;
   }
+}
+
+void PanelPrimitives::PrepareLibrary() {
+  [[maybe_unused]] static const bool is_prepared = [] {
+    const CallerEnvironment environment;
+    dnnl::get_primitive_cache_capacity();
+    // Planning is enough, and over in a tenth of a millisecond.
+    for (const Type type : {Type::kF32, Type::kBf16}) {
+      try {
+        Plan(CpuEngine(), type, kPanelWidth, kRowCounts.back());
+      } catch (const dnnl::error&) {
+        // Not on this processor, so that it is not used later either.
+      }
+    }
+    return true;
+  }();
 }
 
 uint64_t PanelPrimitives::ScratchpadBytes(Type type, std::span<const uint32_t> num_inputs) {

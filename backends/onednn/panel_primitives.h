@@ -32,6 +32,11 @@ class PanelPrimitives {
   // Keeps oneDNN, in the whole process, from instructions above `tier`. In vain once oneDNN has run anything.
   static void LimitTo(Tier tier);
 
+  // Has oneDNN make, once in a process, the tables that it makes at first use and destroys when the process ends. The
+  // host waits for running loads and steps when the process ends; its exit handler, registered after the device is
+  // open, then runs before those that destroy the tables.
+  static void PrepareLibrary();
+
   // Memory that an object takes from the host, found without making primitives.
   static uint64_t ScratchpadBytes(Type type, std::span<const uint32_t> num_inputs);
 

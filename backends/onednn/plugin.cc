@@ -5,6 +5,7 @@
 #include "kit/backend_table.h"
 #include "onednn/cpu.h"
 #include "onednn/matmul.h"
+#include "onednn/panel_primitives.h"
 #include "onednn/segment_runner.h"
 
 namespace skein::onednn {
@@ -18,6 +19,7 @@ struct Backend {
   // Says in the log what it will run with.
   static void Open(const skein_host& host) {
     const MatMulPolicy policy = MatMulPolicy::FromEnvironment();
+    PanelPrimitives::PrepareLibrary();  // after the policy has limited oneDNN's instructions
     if (host.log == nullptr) return;
     constexpr uint32_t kDebug = 0;
     const std::string text =

@@ -48,9 +48,9 @@ json Parse(std::span<const uint8_t> file) {
 
 // The member `key` of `object`; null where it is missing, as the format leaves out what has its default.
 const json& Member(const json& object, const char* key) {
-  static const json kNull;
+  static const json& null = *new json;  // never destroyed: exit handlers may run while a tokenizer is made
   const auto found = object.find(key);
-  return found == object.end() ? kNull : *found;
+  return found == object.end() ? null : *found;
 }
 
 // The text under `key`; "" if it is null or missing.

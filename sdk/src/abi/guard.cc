@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 
 namespace skein::abi {
 namespace {
@@ -32,15 +33,24 @@ absl::Status CheckProcess() {
       "this is a forked child of the process that loaded libskein; expected that process");
 }
 
-skein_status Report(const absl::Status& status, skein_error* error) {
-  const skein_status code = status.raw_code();
-  if (error == nullptr) return code;
-  error->code = code;
+skein_status Report(const absl::Status& status, skein_error* error) noexcept {
+  // A status without a message is one that there was no memory for (MakeStatus).
+  const bool is_bare = absl::IsResourceExhausted(status) && status.message().empty();
+  const skein_status code = Report(static_cast<absl::StatusCode>(status.raw_code()),
+                                   is_bare ? absl::string_view("out of memory") : status.message(), error);
+  if (error != nullptr) error->retry_after_ms = RetryAfterMs(status);
+  return code;
+}
+
+skein_status Report(absl::StatusCode code, absl::string_view message, skein_error* error) noexcept {
+  const auto number = static_cast<skein_status>(code);
+  if (error == nullptr) return number;
+  error->code = number;
   error->retry_after_ms = 0;
   error->reserved = 0;
-  CopyText(absl::string_view(status.message()), absl::MakeSpan(error->message));
+  CopyText(message, absl::MakeSpan(error->message));
   error->message_bytes = static_cast<uint32_t>(std::strlen(error->message));
-  return code;
+  return number;
 }
 
 absl::Status CheckPointer(const void* pointer, const char* name) {

@@ -1,5 +1,5 @@
-// The border itself: nothing thrown crosses it, every failure becomes a code and a message, and a forked child gets no
-// further.
+// The border itself: nothing thrown crosses it, every failure becomes a code and a message, a forked child gets no
+// further, and the calling thread is left as it was.
 #ifndef SKEIN_ABI_GUARD_H_
 #define SKEIN_ABI_GUARD_H_
 
@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "abi/call_environment.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -21,22 +22,24 @@ namespace skein::abi {
 // FAILED_PRECONDITION in a forked child: its copy of the library has none of the threads.
 absl::Status CheckProcess();
 
-// Fills `error`, which may be NULL, and gives the code.
-skein_status Report(const absl::Status& status, skein_error* error);
+// Fills `error`, which may be NULL, and gives the code. Allocates nothing: what it reports may be that memory ran out.
+skein_status Report(const absl::Status& status, skein_error* error) noexcept;
+skein_status Report(absl::StatusCode code, absl::string_view message, skein_error* error) noexcept;
 
 // Runs the body of an entry point, which returns absl::Status.
 template <typename Body>
 skein_status Guard(skein_error* error, Body&& body) noexcept {
+  const CallEnvironment environment;
   try {
     absl::Status status = CheckProcess();
     if (status.ok()) status = std::forward<Body>(body)();
     return Report(status, error);
   } catch (const std::bad_alloc&) {
-    return Report(absl::ResourceExhaustedError("out of memory"), error);
+    return Report(absl::StatusCode::kResourceExhausted, "out of memory", error);
   } catch (const std::exception& failure) {
-    return Report(absl::InternalError(failure.what()), error);
+    return Report(absl::StatusCode::kInternal, failure.what(), error);
   } catch (...) {
-    return Report(absl::InternalError("unknown exception"), error);
+    return Report(absl::StatusCode::kInternal, "unknown exception", error);
   }
 }
 

@@ -26,22 +26,29 @@ HandleTable::~HandleTable() {
   for (std::atomic<Entry*>& chunk : chunks_) delete[] chunk.load(std::memory_order_relaxed);
 }
 
-uint64_t HandleTable::Insert(uint32_t kind, std::shared_ptr<void> object) {
-  uint32_t index;
-  {
-    const MutexLock lock(mutex_);
-    if (!free_.empty()) {
-      index = free_.back();
-      free_.pop_back();
-    } else {
-      if (num_entries_ == kChunkEntries * kMaxChunks) return 0;
-      index = num_entries_++;
-      if (index % kChunkEntries == 0) {
-        chunks_[index / kChunkEntries].store(new Entry[kChunkEntries], std::memory_order_release);
-      }
-    }
+uint32_t HandleTable::TakeEntry() {
+  const MutexLock lock(mutex_);
+  if (first_free_ != kNoEntry) {
+    const uint32_t index = first_free_;
+    first_free_ = EntryAt(index).next_free;
+    return index;
   }
-  Entry& entry = chunks_[index / kChunkEntries].load(std::memory_order_acquire)[index % kChunkEntries];
+  if (num_entries_ == kChunkEntries * kMaxChunks) return kNoEntry;
+  if (num_entries_ % kChunkEntries == 0) {
+    // May throw: the entry counts only when its chunk is there.
+    chunks_[num_entries_ / kChunkEntries].store(new Entry[kChunkEntries], std::memory_order_release);
+  }
+  return num_entries_++;
+}
+
+HandleTable::Entry& HandleTable::EntryAt(uint32_t index) {
+  return chunks_[index / kChunkEntries].load(std::memory_order_acquire)[index % kChunkEntries];
+}
+
+uint64_t HandleTable::Insert(uint32_t kind, std::shared_ptr<void> object) {
+  const uint32_t index = TakeEntry();
+  if (index == kNoEntry) return 0;
+  Entry& entry = EntryAt(index);
   entry.object = std::move(object);
   const uint64_t generation = GenerationOf(entry.word.load(std::memory_order_relaxed));
   entry.word.store(LiveWord(generation, kind), std::memory_order_release);
@@ -75,7 +82,8 @@ std::shared_ptr<void> HandleTable::RemoveReader(Entry& entry, uint32_t index) {
   entry.word.store(generation << 32, std::memory_order_release);
   if (generation <= kMaxGeneration) {
     const MutexLock lock(mutex_);
-    free_.push_back(index);
+    entry.next_free = first_free_;
+    first_free_ = index;
   }
   return object;
 }

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
@@ -36,7 +35,8 @@ class HandleTable {
   HandleTable(const HandleTable&) = delete;
   HandleTable& operator=(const HandleTable&) = delete;
 
-  // A new value for `object`; 0 if 2^24 handles are alive.
+  // A new value for `object`; 0 if 2^24 handles are alive. Only making a handle allocates: releasing one cannot fail
+  // for memory.
   uint64_t Insert(uint32_t kind, std::shared_ptr<void> object);
   // The object of a live value of `kind`; nullptr for anything else.
   std::shared_ptr<void> Find(uint32_t kind, uint64_t value);
@@ -44,16 +44,22 @@ class HandleTable {
   std::shared_ptr<void> Remove(uint32_t kind, uint64_t value);
 
  private:
+  static constexpr uint32_t kNoEntry = UINT32_MAX;
+
   // An entry's word: generation (high 32 bits) | kind (4 bits) | live (1 bit) | readers (27 bits). A reader counts
   // itself in while it copies the object; the one who finds the entry dead and no reader left takes the object out and
   // frees the entry.
   struct Entry {
     std::atomic<uint64_t> word{uint64_t{1} << 32};
     std::shared_ptr<void> object;
+    uint32_t next_free = kNoEntry;  // of a free entry: the next in the list; under mutex_
   };
   static constexpr uint32_t kChunkEntries = 4096;
   static constexpr uint32_t kMaxChunks = 4096;
 
+  // The index of an entry that is the caller's to fill; kNoEntry if all are taken.
+  uint32_t TakeEntry();
+  Entry& EntryAt(uint32_t index);
   Entry* EntryOf(uint32_t kind, uint64_t value, uint64_t* live_word);
   bool AddReader(Entry& entry, uint64_t live_word);
   // Gives the object if this reader was the last of a dead entry.
@@ -61,7 +67,7 @@ class HandleTable {
 
   std::atomic<Entry*> chunks_[kMaxChunks] = {};
   Mutex mutex_;
-  std::vector<uint32_t> free_ ABSL_GUARDED_BY(mutex_);
+  uint32_t first_free_ ABSL_GUARDED_BY(mutex_) = kNoEntry;  // released entries, the last released first
   uint32_t num_entries_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

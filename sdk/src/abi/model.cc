@@ -4,10 +4,12 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "base/process_end.h"
 #include "engine/load_model.h"
 #include "files/describe.h"
 #include "numbers/state_layout.h"
 #include "runtime/model_tools.h"
+#include "runtime/worker.h"
 #include "serving/conversation.h"
 
 namespace skein::abi {
@@ -19,6 +21,8 @@ SKEIN_API skein_status skein_model_load(skein_runtime runtime, const char* path,
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(model, "model"));
     *model = nullptr;
+    const HostWork work;
+    SKEIN_RETURN_IF_ERROR(CheckProcessGoesOn());
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_MODEL));
@@ -67,6 +71,8 @@ SKEIN_API skein_status skein_model_convert(skein_runtime runtime, const char* in
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(in_path, "in_path"));
     SKEIN_RETURN_IF_ERROR(CheckPointer(out_path, "out_path"));
+    const HostWork work;
+    SKEIN_RETURN_IF_ERROR(CheckProcessGoesOn());
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_CONVERT));
     return ConvertModel(*object, in_path, out_path, *values);
   });
@@ -78,6 +84,8 @@ SKEIN_API skein_status skein_model_describe(skein_runtime runtime, const char* p
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_RETURN_IF_ERROR(CheckPointer(size, "size"));
+    const HostWork work;
+    SKEIN_RETURN_IF_ERROR(CheckProcessGoesOn());
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_DESCRIBE));
     SKEIN_ASSIGN_OR_RETURN(const std::string text, DescribeModel(*object, path, *values));
     return CopyToBuffer(text, buffer, capacity, size);

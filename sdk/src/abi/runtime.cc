@@ -3,24 +3,28 @@
 
 #include <dlfcn.h>
 
-#include <filesystem>
+#include <climits>
+#include <cstdlib>
 #include <string>
-#include <system_error>
 
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "base/process_end.h"
+#include "runtime/worker.h"
 
 namespace skein::abi {
 namespace {
 
-// The folder of the shared object that this code is in, "" if the loader does not say.
+// The folder of the shared object that this code is in, "" if the loader does not say. Not by std::filesystem: parts of
+// it are noexcept and allocate.
 std::string LibraryFolder() {
   Dl_info info = {};
   if (dladdr(reinterpret_cast<const void*>(&skein_runtime_create), &info) == 0 || info.dli_fname == nullptr) return "";
-  std::error_code error;
-  const std::filesystem::path path = std::filesystem::canonical(info.dli_fname, error);
-  return error ? "" : path.parent_path().string();
+  char path[PATH_MAX];
+  if (realpath(info.dli_fname, path) == nullptr) return "";
+  const absl::string_view whole = path;
+  return std::string(whole.substr(0, whole.rfind('/')));
 }
 
 absl::Status CheckIndex(uint32_t index, size_t count, const char* noun) {
@@ -36,6 +40,8 @@ SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(runtime, "runtime"));
     *runtime = nullptr;
+    const HostWork work;
+    SKEIN_RETURN_IF_ERROR(CheckProcessGoesOn());
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_RUNTIME));
     SKEIN_ASSIGN_OR_RETURN(auto object, Runtime::Create(*values, LibraryFolder()));
     SKEIN_ASSIGN_OR_RETURN(*runtime, Wrap<skein_runtime>(std::move(object)));
@@ -51,7 +57,11 @@ SKEIN_API skein_status skein_runtime_load_plugin(skein_runtime runtime, const ch
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
-    return object->plugins().LoadFile(path);
+    const HostWork work;
+    SKEIN_RETURN_IF_ERROR(CheckProcessGoesOn());
+    absl::Status loaded = object->plugins().LoadFile(path);
+    RenewExitWait();
+    return loaded;
   });
 }
 

@@ -6,7 +6,9 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "base/process_end.h"
 #include "runtime/option_keys.h"
+#include "runtime/worker.h"
 
 namespace skein::abi {
 
@@ -17,6 +19,8 @@ SKEIN_API skein_status skein_tokenizer_load(skein_runtime runtime, const char* p
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(tokenizer, "tokenizer"));
     *tokenizer = nullptr;
+    const HostWork work;
+    SKEIN_RETURN_IF_ERROR(CheckProcessGoesOn());
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_TOKENIZER));

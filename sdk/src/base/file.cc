@@ -1,10 +1,12 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -88,6 +90,25 @@ File::~File() {
   } else {
     std::free(const_cast<uint8_t*>(data_));
   }
+}
+
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open_folder(opendir(folder.c_str()), closedir);
+  if (open_folder == nullptr) {
+    return absl::NotFoundError(absl::StrCat(folder, ": cannot read the folder: ", std::strerror(errno)));
+  }
+  std::vector<std::string> names;
+  while (const dirent* entry = readdir(open_folder.get())) {
+    const absl::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool IsRegularFile(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
 }  // namespace skein

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -41,6 +42,12 @@ class File {
   const uint8_t* const data_;
   const uint64_t size_;
 };
+
+// The names in a folder, in order, without "." and "..". NOT_FOUND: not a folder, or one that cannot be read. In place
+// of std::filesystem::directory_iterator, which ends the process when memory runs out.
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder);
+
+bool IsRegularFile(const std::string& path);
 
 }  // namespace skein
 

@@ -2,43 +2,56 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "base/mutex.h"
 
 namespace skein {
+namespace {
+
+// The loop's work and how it went. Without an error, `failed_index` is the count.
+struct Loop {
+  absl::FunctionRef<absl::Status(size_t)> work;
+  Mutex mutex;
+  size_t failed_index ABSL_GUARDED_BY(mutex);
+  absl::Status status ABSL_GUARDED_BY(mutex);
+};
+
+// nullopt: it threw. The loop that calls it is C, so nothing may be thrown here, and a status with a message would need
+// memory, of which there may be none.
+std::optional<absl::Status> RunOnce(Loop& loop, size_t index) noexcept {
+  try {
+    return loop.work(index);
+  } catch (...) {
+    return std::nullopt;
+  }
+}
+
+void RunIndex(void* argument, uint64_t index) {
+  Loop& loop = *static_cast<Loop*>(argument);
+  {
+    const MutexLock lock(loop.mutex);
+    if (index > loop.failed_index) return;
+  }
+  std::optional<absl::Status> status = RunOnce(loop, index);
+  if (!status.has_value()) status.emplace(absl::StatusCode::kResourceExhausted, "");
+  const MutexLock lock(loop.mutex);
+  if (status->ok() || index >= loop.failed_index) return;
+  loop.failed_index = index;
+  loop.status = *std::move(status);
+}
+
+}  // namespace
 
 absl::Status ParallelFor(const skein_host& host, size_t count, absl::FunctionRef<absl::Status(size_t)> work) {
-  struct Shared {
-    absl::FunctionRef<absl::Status(size_t)> work;
-    Mutex mutex;
-    size_t failed_index ABSL_GUARDED_BY(mutex);
-    absl::Status status ABSL_GUARDED_BY(mutex);
-  };
-  Shared shared = {work, {}, count, absl::OkStatus()};
-  host.parallel_for(
-      host.context, count,
-      [](void* argument, uint64_t index) {
-        Shared& s = *static_cast<Shared*>(argument);
-        {
-          const MutexLock lock(s.mutex);
-          if (index > s.failed_index) return;
-        }
-        absl::Status status;
-        try {
-          status = s.work(index);
-        } catch (const std::exception& error) {  // the host's loop is C
-          status = absl::ResourceExhaustedError(error.what());
-        }
-        const MutexLock lock(s.mutex);
-        if (!status.ok() && index < s.failed_index) {
-          s.failed_index = index;
-          s.status = std::move(status);
-        }
-      },
-      &shared);
-  const MutexLock lock(shared.mutex);
-  return shared.status;
+  Loop loop = {work, {}, count, absl::OkStatus()};
+  host.parallel_for(host.context, count, RunIndex, &loop);
+  const MutexLock lock(loop.mutex);
+  if (absl::IsResourceExhausted(loop.status) && loop.status.message().empty()) {
+    return absl::ResourceExhaustedError("out of memory");  // from RunIndex; here a failure to allocate may be thrown
+  }
+  return loop.status;
 }
 
 }  // namespace skein

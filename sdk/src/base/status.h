@@ -1,7 +1,8 @@
-// absl::Status inside libskein: early return, and a place in front of a message.
+// absl::Status inside libskein: early return, a place in front of a message, and when to try again.
 #ifndef SKEIN_BASE_STATUS_H_
 #define SKEIN_BASE_STATUS_H_
 
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -38,12 +39,16 @@ inline absl::Status MakeStatus(absl::StatusCode code, absl::string_view message)
   }
 }
 
-// The same status with `where` in front of its message. A code that is not one of Abseil's, such as that of an invalid
-// handle, stays.
-inline absl::Status Annotate(const absl::Status& status, absl::string_view where) {
-  if (status.ok()) return status;
-  return absl::Status(static_cast<absl::StatusCode>(status.raw_code()), absl::StrCat(where, ": ", status.message()));
-}
+// The same status with `where` in front of its message. Its code stays, also one outside Abseil's such as that of an
+// invalid handle, and its payloads stay.
+absl::Status Annotate(const absl::Status& status, absl::string_view where);
+
+// The same status with a hint that trying again makes sense in `milliseconds`: for RESOURCE_EXHAUSTED where the room
+// frees itself. It becomes skein_error.retry_after_ms.
+absl::Status WithRetryAfter(absl::Status status, uint32_t milliseconds);
+
+// The hint of a status; 0 if it has none. Allocates nothing.
+uint32_t RetryAfterMs(const absl::Status& status);
 
 }  // namespace skein
 

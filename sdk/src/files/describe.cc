@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/utf8.h"
 #include "model/tensor.h"
@@ -86,8 +85,16 @@ std::vector<NamedSize> Ranks(const ModelConfig& config) {
   return ranks;
 }
 
+// The text with blanks behind it, `width` bytes at least. absl::StrFormat could do it, but ends the process when memory
+// runs out.
+std::string Padded(absl::string_view text, size_t width) {
+  std::string padded(text);
+  if (padded.size() < width) padded.resize(width, ' ');
+  return padded;
+}
+
 void AppendLine(std::string* text, const char* label, const std::string& value) {
-  if (!value.empty()) absl::StrAppendFormat(text, "  %-16s %s\n", label, value);
+  if (!value.empty()) absl::StrAppend(text, "  ", Padded(label, 16), " ", value, "\n");
 }
 
 // A checkpoint may have a whole program for a template; its beginning tells it from others.
@@ -126,8 +133,8 @@ std::string DescribeText(const ModelFile& model) {
   }));
   AppendLine(&text, "epsilons",
              config.generation == 4
-                 ? absl::StrFormat("norm %g", config.norm_epsilon)
-                 : absl::StrFormat("norm %g, group norm %g", config.norm_epsilon, config.group_norm_epsilon));
+                 ? absl::StrCat("norm ", config.norm_epsilon)
+                 : absl::StrCat("norm ", config.norm_epsilon, ", group norm ", config.group_norm_epsilon));
   AppendLine(&text, "vocabulary", absl::StrCat(config.vocab_size, " tokens"));
   AppendLine(&text, "state", absl::StrCat(StateFloats(config) * sizeof(float), " bytes per stream"));
   if (!model.initial_state().empty()) AppendLine(&text, "initial state", "tuned, in the file");
@@ -148,7 +155,7 @@ std::string DescribeText(const ModelFile& model) {
   if (metadata.end_token.has_value()) AppendLine(&text, "end token", absl::StrCat(*metadata.end_token));
   AppendLine(&text, "stop tokens", absl::StrJoin(metadata.stop_tokens, ", "));
   for (const NamedNumber& number : SamplingNumbers(metadata.sampling)) {
-    if (number.value) AppendLine(&text, "sampling", absl::StrFormat("%s %g", number.name, *number.value));
+    if (number.value) AppendLine(&text, "sampling", absl::StrCat(number.name, " ", *number.value));
   }
   AppendLine(&text, "example prompt", EscapeText(metadata.example_prompt));
   AppendLine(&text, "licence", EscapeText(metadata.licence));
@@ -159,8 +166,8 @@ std::string DescribeText(const ModelFile& model) {
     const std::string name = TensorName(spec.role, spec.layer);
     const char* layout = spec.layout == SKEIN_LAYOUT_PANELS ? "  in panels" : "";
     const std::string source = spec.source_name == name ? "" : absl::StrCat("  ", EscapeText(spec.source_name));
-    absl::StrAppendFormat(&text, "  %-40s %-9s %-16s%s%s\n", name, DtypeName(spec.stored_dtype), ShapeText(spec.shape),
-                          layout, source);
+    absl::StrAppend(&text, "  ", Padded(name, 40), " ", Padded(DtypeName(spec.stored_dtype), 9), " ",
+                    Padded(ShapeText(spec.shape), 16), layout, source, "\n");
   }
   return text;
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/parallel.h"
+#include "base/process_end.h"
 #include "base/status.h"
 #include "model/elements.h"
 #include "model/fingerprint.h"
@@ -19,6 +20,7 @@ ModelFile::ModelFile(const skein_host& host, ModelContents contents)
     : host_(host), contents_(std::move(contents)), fingerprint_(contents_.fingerprint) {}
 
 absl::Status ModelFile::CheckRequest(size_t index, uint32_t dtype) const {
+  SKEIN_RETURN_IF_ERROR(CheckProcessGoesOn());
   if (index >= tensors().size()) {
     return absl::OutOfRangeError(absl::StrCat(path(), ": tensor ", index, "; there are ", tensors().size()));
   }
@@ -122,6 +124,7 @@ absl::StatusOr<std::string> ModelFile::Fingerprint() const {
 absl::StatusOr<std::string> ModelFile::ComputeFingerprint() const {
   std::vector<uint64_t> hashes(tensors().size());
   SKEIN_RETURN_IF_ERROR(ParallelFor(host_, hashes.size(), [&](size_t index) -> absl::Status {
+    if (absl::Status goes_on = CheckProcessGoesOn(); !goes_on.ok()) return goes_on;
     std::vector<uint8_t> scratch;
     SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, contents_.weights->View(index, scratch));
     absl::StatusOr<uint64_t> hash = HashValues(stored.view, stored.map, NameOf(index));
@@ -142,6 +145,7 @@ absl::Status ModelFile::Verify(Progress* progress) const {
   for (const TensorSpec& spec : tensors()) total_bytes += spec.size_bytes;
   const ProgressScope scope(progress, "verifying", total_bytes);
   return ParallelFor(host_, tensors().size(), [&](size_t index) -> absl::Status {
+    SKEIN_RETURN_IF_ERROR(CheckProcessGoesOn());
     SKEIN_RETURN_IF_ERROR(contents_.weights->CheckStoredBytes(index));
     SKEIN_RETURN_IF_ERROR(CheckValues(index));
     scope.Advance(tensors()[index].size_bytes);

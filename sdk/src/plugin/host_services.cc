@@ -1,20 +1,23 @@
 #include "plugin/host_services.h"
 
+#include <sched.h>
 #include <sys/mman.h>
-#include <tbb/info.h>
+#include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <chrono>
 #include <cstdlib>
-#include <exception>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "base/fp_environment.h"
 #include "base/utf8.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -108,6 +111,18 @@ class Arrivals {
 
 constexpr std::chrono::microseconds kArrivalTime(50);
 
+// oneTBB counts the cores once in a process, and if memory runs out while it does, every later use of it spins for
+// ever. So that happens while the library is loaded.
+[[maybe_unused]] const size_t tbb_is_ready =
+    tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+
+// The cores that this process may use now.
+uint32_t NumCores() {
+  cpu_set_t cores;
+  if (sched_getaffinity(getpid(), sizeof(cores), &cores) == 0) return static_cast<uint32_t>(CPU_COUNT(&cores));
+  return std::thread::hardware_concurrency();  // more cores than a cpu_set_t has
+}
+
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
 // Memory for skein_host.alloc. Weights are streamed from end to end for every token, and with pages of 4 KiB a core
@@ -126,26 +141,37 @@ void* Allocate(uint64_t bytes, uint64_t alignment) {
 
 }  // namespace
 
+// oneTBB allocates a little for every parallel piece of work, and cannot always start the threads it would like. Where
+// it fails, the work is done with fewer threads, down to the calling one: its callers are C and know no failure.
 class HostServices::Arena {
  public:
   explicit Arena(uint32_t num_threads)
-      : arena_(std::min(num_threads == 0 ? tbb::info::default_concurrency() : static_cast<int>(num_threads),
-                        static_cast<int>(Arrivals::kMostSlots))) {
+      : num_threads_(std::clamp<uint32_t>(num_threads == 0 ? NumCores() : num_threads, 1, Arrivals::kMostSlots)),
+        arena_(static_cast<int>(num_threads_)) {
+    // The arena's threads get the floating-point environment of the thread that makes the arena.
+    const DefaultFpEnvironment environment;
     arena_.initialize();
   }
 
-  uint32_t num_threads() const { return static_cast<uint32_t>(arena_.max_concurrency()); }
+  uint32_t num_threads() const { return num_threads_; }
 
   template <typename Work>
   void Execute(const Work& work) {
     ForkJoinMark mark;
     mark.Release();
-    arena_.execute([&] {
+    bool started = false;
+    try {
+      arena_.execute([&] {
+        mark.Acquire();
+        started = true;
+        work();
+        mark.Release();
+      });
       mark.Acquire();
-      work();
-      mark.Release();
-    });
-    mark.Acquire();
+    } catch (...) {
+      if (started) throw;
+    }
+    if (!started) work();
   }
 
   template <typename Work>
@@ -156,14 +182,32 @@ class HostServices::Arena {
       return;
     }
     Execute([&] {
+      // A part of the range says how many items to do, not which: so it is known what is left when oneTBB fails.
+      std::atomic<uint64_t> num_claimed{0};
+      std::atomic<bool> work_threw{false};
+      const auto run = [&](uint64_t count) {
+        const uint64_t begin = num_claimed.fetch_add(count, std::memory_order_relaxed);
+        try {
+          for (uint64_t i = begin; i != begin + count; ++i) work(i);
+        } catch (...) {
+          work_threw = true;
+          throw;
+        }
+      };
       ForkJoinMark mark;
       mark.Release();
-      tbb::parallel_for(tbb::blocked_range<uint64_t>(0, num_items, 1), [&](const tbb::blocked_range<uint64_t>& range) {
-        mark.Acquire();
-        for (uint64_t i = range.begin(); i != range.end(); ++i) work(i);
-        mark.Release();
-      });
+      try {
+        tbb::parallel_for(tbb::blocked_range<uint64_t>(0, num_items, 1),
+                          [&](const tbb::blocked_range<uint64_t>& range) {
+                            mark.Acquire();
+                            run(range.size());
+                            mark.Release();
+                          });
+      } catch (...) {
+        if (work_threw) throw;
+      }
       mark.Acquire();
+      run(num_items - num_claimed);
     });
   }
 
@@ -183,15 +227,18 @@ class HostServices::Arena {
       mark.Release();
       const uint32_t own_slot = CurrentSlot();
       arrivals.Arrive(own_slot);
+      const auto join = [&arrivals, &mark, &participate] {
+        const uint32_t slot = CurrentSlot();
+        if (!arrivals.Arrive(slot)) return;  // the region runs without this thread
+        mark.Acquire();
+        participate(slot);
+        mark.Release();
+      };
       tbb::task_group others;
-      for (uint32_t i = 1; i < wanted; ++i) {
-        others.run([&arrivals, &mark, &participate] {
-          const uint32_t slot = CurrentSlot();
-          if (!arrivals.Arrive(slot)) return;  // the region runs without this thread
-          mark.Acquire();
-          participate(slot);
-          mark.Release();
-        });
+      try {
+        for (uint32_t i = 1; i < wanted; ++i) others.run(join);
+      } catch (...) {
+        // No more than those asked so far.
       }
       const auto deadline = std::chrono::steady_clock::now() + kArrivalTime;
       while (arrivals.count() < wanted && std::chrono::steady_clock::now() < deadline) CpuPause();
@@ -203,6 +250,7 @@ class HostServices::Arena {
   }
 
  private:
+  const uint32_t num_threads_;
   tbb::task_arena arena_;
 };
 
@@ -224,7 +272,7 @@ HostServices::HostServices(uint32_t num_threads, LogFunction log)
     try {
       const absl::string_view line(text, text == nullptr ? 0 : text_bytes);
       static_cast<HostServices*>(context)->log_(severity, ToUtf8Text(line));
-    } catch (const std::exception&) {
+    } catch (...) {
     }
   };
 }
@@ -233,7 +281,12 @@ HostServices::~HostServices() = default;
 
 uint32_t HostServices::num_threads() const { return arena_->num_threads(); }
 
-void HostServices::Execute(const std::function<void()>& work) { arena_->Execute(work); }
+void HostServices::Execute(const std::function<void()>& work) {
+  arena_->Execute([&work] {
+    const DefaultFpEnvironment environment;
+    work();
+  });
+}
 
 void HostServices::ParallelFor(uint64_t num_items, const std::function<void(uint64_t)>& work) {
   arena_->ParallelFor(num_items, work);

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 
+#include "absl/strings/string_view.h"
 #include "skein/plugin.h"
 
 namespace skein {
@@ -15,7 +15,7 @@ namespace skein {
 // Threads: any. Outlives every object that a plugin made with its `host()`.
 class HostServices {
  public:
-  using LogFunction = std::function<void(uint32_t severity, std::string line)>;
+  using LogFunction = std::function<void(uint32_t severity, absl::string_view line)>;
 
   // An arena of `num_threads` threads, callers included; 0: one per core this process may use. `log` is called from any
   // thread.
@@ -27,10 +27,11 @@ class HostServices {
   const skein_host& host() const { return host_; }
   uint32_t num_threads() const;
 
-  // Runs `work` on a thread inside the arena (this one, if there is room) and waits for it.
+  // Runs `work` on a thread inside the arena (this one, if there is room) and waits for it. The thread has the default
+  // floating-point environment meanwhile, as all threads of the arena have it.
   void Execute(const std::function<void()>& work);
 
-  // Calls work(i) for every i in [0, num_items), in parallel.
+  // Calls work(i) for every i in [0, num_items), in parallel. Throws what `work` throws; then items may be left out.
   void ParallelFor(uint64_t num_items, const std::function<void(uint64_t)>& work);
 
  private:

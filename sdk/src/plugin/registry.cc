@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
+#include <cstddef>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "plugin/dynamic_library.h"
 #include "plugin/message.h"
@@ -79,14 +81,12 @@ absl::Status Negotiate(const std::string& path, PluginRecord& record) {
 }  // namespace
 
 void PluginRegistry::LoadFolder(const std::string& folder) {
-  std::error_code error;
-  std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".so") paths.push_back(entry.path().string());
+  const std::vector<std::string> names = ListFolder(folder).value_or(std::vector<std::string>());
+  for (const std::string& name : names) {
+    if (name == ".so" || !absl::EndsWith(name, ".so")) continue;
+    // A refusal is kept in the record, which is where a host looks for it.
+    LoadFile(absl::StrCat(folder, "/", name)).IgnoreError();
   }
-  std::sort(paths.begin(), paths.end());
-  // A refusal is kept in the record, which is where a host looks for it.
-  for (const std::string& path : paths) LoadFile(path).IgnoreError();
 }
 
 absl::Status PluginRegistry::LoadFile(const std::string& path) {

@@ -1,13 +1,19 @@
 #include "runtime/log.h"
 
+#include <new>
 #include <utility>
 
 namespace skein {
 
-void Log::Add(uint32_t severity, std::string text) {
-  const MutexLock lock(mutex_);
-  if (lines_.size() == kMaxLines) lines_.pop_front();
-  lines_.push_back({severity, std::move(text)});
+void Log::Add(uint32_t severity, absl::string_view text) noexcept {
+  try {
+    LogLine line = {severity, std::string(text)};
+    const MutexLock lock(mutex_);
+    if (lines_.size() == kMaxLines) lines_.pop_front();
+    lines_.push_back(std::move(line));
+  } catch (const std::bad_alloc&) {
+    // Lost, as the header says.
+  }
 }
 
 std::optional<LogLine> Log::Take(size_t max_bytes, bool* taken) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "base/mutex.h"
 
 namespace skein {
@@ -20,8 +21,9 @@ struct LogLine {
 // Threads: any.
 class Log {
  public:
-  // Keeps a line; the oldest goes when there are kMaxLines.
-  void Add(uint32_t severity, std::string text);
+  // Keeps a line; the oldest goes when there are kMaxLines. A line that there is no memory for is lost: who logs goes
+  // on.
+  void Add(uint32_t severity, absl::string_view text) noexcept;
 
   // The oldest line, taken out if it has at most `max_bytes`; nullopt if there is none. `*taken` says whether it was.
   std::optional<LogLine> Take(size_t max_bytes, bool* taken);

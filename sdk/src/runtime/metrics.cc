@@ -1,5 +1,7 @@
 #include "runtime/metrics.h"
 
+#include <new>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
@@ -13,12 +15,21 @@ std::string Quoted(absl::string_view value) {
 
 }  // namespace
 
-void LibraryCounters::Add(absl::string_view library, uint64_t count) {
+void LibraryCounters::Add(absl::string_view library, uint64_t count) noexcept {
   const MutexLock lock(mutex_);
-  values_[std::string(library)] += count;
+  const auto known = values_.find(library);
+  if (known != values_.end()) {
+    known->second += count;
+    return;
+  }
+  try {
+    values_.emplace(library, count);
+  } catch (const std::bad_alloc&) {
+    // Not counted, as the header says.
+  }
 }
 
-std::map<std::string, uint64_t> LibraryCounters::Values() const {
+std::map<std::string, uint64_t, std::less<>> LibraryCounters::Values() const {
   const MutexLock lock(mutex_);
   return values_;
 }

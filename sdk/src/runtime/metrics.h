@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -15,13 +16,14 @@ namespace skein {
 // A counter for each library that a backend multiplies with. Threads: any.
 class LibraryCounters {
  public:
-  // A library appears with its first call, also with `count` 0.
-  void Add(absl::string_view library, uint64_t count);
-  std::map<std::string, uint64_t> Values() const;
+  // A library appears with its first call, also with `count` 0. A call without memory for a new library's name counts
+  // nothing.
+  void Add(absl::string_view library, uint64_t count) noexcept;
+  std::map<std::string, uint64_t, std::less<>> Values() const;
 
  private:
   mutable Mutex mutex_;
-  std::map<std::string, uint64_t> values_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, uint64_t, std::less<>> values_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Threads: any.

@@ -10,12 +10,13 @@
 #include "base/status.h"
 #include "files/open.h"
 #include "runtime/option_keys.h"
+#include "runtime/worker.h"
 #include "skein/runtime.h"
 
 namespace skein {
 
 Runtime::Runtime(uint32_t num_threads)
-    : services_(num_threads, [this](uint32_t severity, std::string line) { log_.Add(severity, std::move(line)); }) {}
+    : services_(num_threads, [this](uint32_t severity, absl::string_view line) { log_.Add(severity, line); }) {}
 
 absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options, const std::string& library_folder) {
   std::shared_ptr<Runtime> runtime(new Runtime(static_cast<uint32_t>(options[runtime_options::kThreads])));
@@ -33,6 +34,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options,
     runtime->plugins_.LoadFolder(std::string(folder));
   }
   if (!library_folder.empty()) runtime->plugins_.LoadFolder(library_folder + "/skein/plugins-1");
+  RenewExitWait();
   for (const PluginRecord& record : runtime->plugins_.records()) {
     // Of two plugins with one id the first is used. It is no warning that the second is not.
     if (record.table == nullptr) {
@@ -61,6 +63,7 @@ absl::StatusOr<std::shared_ptr<Device>> Runtime::OpenDevice(const DeviceDescript
     }
   }
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Device> device, Device::Open(host(), description));
+  RenewExitWait();
   open_devices_.push_back(device);
   return device;
 }

@@ -5,19 +5,19 @@
 #include <chrono>
 #include <cstdlib>
 #include <list>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "base/fp_environment.h"
 #include "base/mutex.h"
+#include "base/process_end.h"
 
 namespace skein {
-namespace {
 
-constexpr std::chrono::seconds kExitTime(10);
-
-// The workers of this process. One list for all runtimes, since the end of a process is the end of all.
-class Workers {
+// Process-wide because the end of a process is.
+class ProcessEnd {
  public:
   struct Worker {
     std::function<void()> stop;
@@ -26,73 +26,126 @@ class Workers {
   };
   using Position = std::list<Worker>::iterator;
 
-  // Starts `run` with the position of its worker, which it gives to End as its last act.
-  bool Start(std::function<void(Position)> run, std::function<void()> stop) {
-    const MutexLock lock(mutex_);
-    JoinEnded();
-    const Position position = workers_.insert(workers_.end(), Worker());
-    position->stop = std::move(stop);
-    try {
-      position->thread = std::thread(std::move(run), position);
-    } catch (const std::system_error&) {
-      workers_.erase(position);
-      return false;
-    }
-    return true;
+  // Never destroyed: a worker that outlasts the wait still uses it.
+  static ProcessEnd& Get() {
+    static ProcessEnd& process_end = *new ProcessEnd;
+    // From the first work on there is a handler, whatever is loaded or opened later.
+    [[maybe_unused]] static const int is_registered = Register();
+    return process_end;
   }
-  void End(Position position) {
-    const MutexLock lock(mutex_);
-    position->ended = true;
-    ended_.NotifyAll();
-  }
-  void StopAndWait() {
-    if (getpid() != process_) return;  // a forked child has none of these threads
-    const auto deadline = std::chrono::steady_clock::now() + kExitTime;
-    const MutexLock lock(mutex_);
-    for (const Worker& worker : workers_) worker.stop();
-    do {
-      JoinEnded();
-    } while (!workers_.empty() && ended_.WaitUntil(mutex_, deadline));
+  static int Register() {
+    return std::atexit([] { Get().StopAndWait(); });
   }
 
+  // Starts `run` with the position of its worker, which it gives to End as its last act.
+  bool Start(std::function<void(Position)> run, std::function<void()> stop);
+  void End(Position position);
+
+  void Add(HostWork& work);
+  void Remove(HostWork& work);
+
+  // The exit handler. It may run several times; all of them together wait for kExitTime.
+  void StopAndWait();
+
  private:
-  void JoinEnded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    for (Position worker = workers_.begin(); worker != workers_.end();) {
-      if (worker->ended) {
-        worker->thread.join();
-        worker = workers_.erase(worker);
-      } else {
-        ++worker;
-      }
-    }
-  }
+  static constexpr std::chrono::seconds kExitTime{10};
+
+  void JoinEnded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsQuiet() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const pid_t process_ = getpid();
   Mutex mutex_;
   CondVar ended_;
   std::list<Worker> workers_ ABSL_GUARDED_BY(mutex_);
+  HostWork* first_work_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::optional<std::chrono::steady_clock::time_point> deadline_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Never destroyed: a worker that outlasts the wait still uses it.
-Workers& ProcessWorkers() {
-  static Workers& workers = *new Workers;
-  return workers;
+bool ProcessEnd::Start(std::function<void(Position)> run, std::function<void()> stop) {
+  const MutexLock lock(mutex_);
+  if (deadline_.has_value()) return false;  // nobody would stop it
+  JoinEnded();
+  const Position position = workers_.insert(workers_.end(), Worker());
+  position->stop = std::move(stop);
+  try {
+    position->thread = std::thread(std::move(run), position);
+  } catch (const std::system_error&) {
+    workers_.erase(position);
+    return false;
+  } catch (...) {
+    workers_.erase(position);
+    throw;
+  }
+  return true;
 }
 
-}  // namespace
-
-void RenewExitWait() {
-  std::atexit([] { ProcessWorkers().StopAndWait(); });
+void ProcessEnd::End(Position position) {
+  const MutexLock lock(mutex_);
+  position->ended = true;
+  ended_.NotifyAll();
 }
+
+void ProcessEnd::Add(HostWork& work) {
+  const MutexLock lock(mutex_);
+  work.next_ = first_work_;
+  if (first_work_ != nullptr) first_work_->previous_ = &work;
+  first_work_ = &work;
+}
+
+void ProcessEnd::Remove(HostWork& work) {
+  const MutexLock lock(mutex_);
+  (work.previous_ != nullptr ? work.previous_->next_ : first_work_) = work.next_;
+  if (work.next_ != nullptr) work.next_->previous_ = work.previous_;
+  ended_.NotifyAll();
+}
+
+void ProcessEnd::StopAndWait() {
+  if (getpid() != process_) return;  // a forked child has none of these threads
+  AnnounceProcessEnd();
+  const MutexLock lock(mutex_);
+  if (!deadline_.has_value()) deadline_ = std::chrono::steady_clock::now() + kExitTime;
+  for (const Worker& worker : workers_) worker.stop();
+  do {
+    JoinEnded();
+  } while (!IsQuiet() && ended_.WaitUntil(mutex_, *deadline_));
+}
+
+void ProcessEnd::JoinEnded() {
+  for (Position worker = workers_.begin(); worker != workers_.end();) {
+    if (worker->ended) {
+      worker->thread.join();
+      worker = workers_.erase(worker);
+    } else {
+      ++worker;
+    }
+  }
+}
+
+// The thread that ends the process does not wait for itself: it may be inside a plugin that has called exit().
+bool ProcessEnd::IsQuiet() const {
+  for (const Worker& worker : workers_) {
+    if (worker.thread.get_id() != std::this_thread::get_id()) return false;
+  }
+  for (const HostWork* work = first_work_; work != nullptr; work = work->next_) {
+    if (pthread_equal(work->thread_, pthread_self()) == 0) return false;
+  }
+  return true;
+}
+
+HostWork::HostWork() : thread_(pthread_self()) { ProcessEnd::Get().Add(*this); }
+HostWork::~HostWork() { ProcessEnd::Get().Remove(*this); }
+
+void RenewExitWait() { ProcessEnd::Register(); }
 
 bool StartWorker(std::function<void()> body, std::function<void()> stop) {
-  Workers& workers = ProcessWorkers();
+  ProcessEnd& process_end = ProcessEnd::Get();
   RenewExitWait();
-  return workers.Start(
-      [&workers, body = std::move(body)](Workers::Position position) mutable {
+  return process_end.Start(
+      [&process_end, body = std::move(body)](ProcessEnd::Position position) mutable {
+        SetDefaultFpEnvironment();
         body();
         body = nullptr;  // what the worker owns goes before it counts as ended
-        workers.End(position);
+        process_end.End(position);
       },
       std::move(stop));
 }

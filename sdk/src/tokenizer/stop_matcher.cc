@@ -1,10 +1,10 @@
 #include "tokenizer/stop_matcher.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -72,7 +72,7 @@ class StopStrings {
   }
 
   std::vector<Node> nodes_ = {Node()};
-  absl::flat_hash_map<uint64_t, uint32_t> edges_;
+  std::unordered_map<uint64_t, uint32_t> edges_;
 };
 
 absl::StatusOr<StopMatcher> StopMatcher::Create(absl::Span<const std::string> stops) {

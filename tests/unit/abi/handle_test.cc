@@ -4,8 +4,11 @@
 
 #include <atomic>
 #include <memory>
+#include <new>
 #include <thread>
 #include <vector>
+
+#include "tests/support/failing_allocator.h"
 
 namespace skein::abi {
 namespace {
@@ -57,6 +60,27 @@ TEST(HandleTableTest, RemoveLetsGoOfTheObject) {
   const uint64_t value = table->Insert(kKind, std::move(object));
   table->Remove(kKind, value);
   EXPECT_TRUE(weak.expired());
+}
+
+TEST(HandleTableTest, RemovingNeedsNoMemoryAndInsertingThatFailsLosesNothing) {
+  const auto table = NewTable();
+  const auto object = std::make_shared<int>(1);
+  test::AllocationFault fault(0, test::AllocatingThreads::kThis, test::AllocationFault::kForever);
+  bool threw = false;
+  try {
+    table->Insert(kKind, object);
+  } catch (const std::bad_alloc&) {
+    threw = true;
+  }
+  fault.Disarm();
+  EXPECT_TRUE(threw);
+  std::vector<uint64_t> values;
+  for (int i = 0; i < 5000; ++i) values.push_back(table->Insert(kKind, object));
+  test::AllocationFault none(0, test::AllocatingThreads::kThis, test::AllocationFault::kForever);
+  size_t num_removed = 0;
+  for (const uint64_t value : values) num_removed += table->Remove(kKind, value) != nullptr ? 1 : 0;
+  none.Disarm();
+  EXPECT_EQ(num_removed, values.size());
 }
 
 TEST(HandleTableTest, EntryIsRetiredWhenItsGenerationsAreUsedUp) {

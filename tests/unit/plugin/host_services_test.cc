@@ -3,15 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cfenv>
 #include <cstdint>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 namespace skein {
 namespace {
 
-void IgnoreLog(uint32_t, const std::string&) {}
+void IgnoreLog(uint32_t, absl::string_view) {}
 
 TEST(HostServicesTest, ParallelForVisitsEveryItemOnce) {
   HostServices services(2, IgnoreLog);
@@ -85,6 +88,28 @@ TEST(HostServicesTest, RegionsOfSeveralThreadsDoNotLockEachOther) {
   EXPECT_EQ(calls, 300u);
 }
 
+// Counts the calls on a thread that rounds otherwise than to nearest.
+void CountOddRounding(void* argument, uint32_t, uint32_t) {
+  if (std::fegetround() != FE_TONEAREST) ++*static_cast<std::atomic<int>*>(argument);
+}
+
+TEST(HostServicesTest, WorkRunsInTheDefaultFloatingPointEnvironment) {
+  std::fesetround(FE_UPWARD);
+  HostServices services(4, IgnoreLog);
+  const skein_host& host = services.host();
+  std::atomic<int> num_odd{0};
+  for (int round = 0; round < 100; ++round) {
+    services.Execute([&] {
+      host.parallel_region(host.context, 4, CountOddRounding, &num_odd);
+      services.ParallelFor(64, [&](uint64_t) { CountOddRounding(&num_odd, 0, 0); });
+    });
+  }
+  const int rounding_after = std::fegetround();
+  std::fesetround(FE_TONEAREST);
+  EXPECT_EQ(num_odd, 0);
+  EXPECT_EQ(rounding_after, FE_UPWARD);
+}
+
 TEST(HostServicesTest, MemoryIsAlignedAndAbsurdSizesGiveNull) {
   HostServices services(1, IgnoreLog);
   const skein_host& host = services.host();
@@ -103,7 +128,7 @@ TEST(HostServicesTest, MemoryIsAlignedAndAbsurdSizesGiveNull) {
 TEST(HostServicesTest, LogLinesArrive) {
   std::vector<std::string> lines;
   HostServices services(
-      1, [&lines](uint32_t severity, const std::string& line) { lines.push_back(std::to_string(severity) + line); });
+      1, [&lines](uint32_t severity, absl::string_view line) { lines.push_back(absl::StrCat(severity, line)); });
   services.host().log(services.host().context, 2, "hello, cut here", 5);
   EXPECT_EQ(lines, std::vector<std::string>{"2hello"});
 }

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "tests/support/failing_allocator.h"
+
 namespace skein {
 namespace {
 
@@ -26,6 +28,17 @@ TEST(LogTest, LineThatDoesNotFitStays) {
   EXPECT_FALSE(taken);
   EXPECT_EQ(log.Take(12, &taken)->text, "twelve bytes");
   EXPECT_TRUE(taken);
+}
+
+TEST(LogTest, LineWithoutMemoryIsLostAndNothingThrown) {
+  Log log;
+  test::AllocationFault fault(0, test::AllocatingThreads::kThis, test::AllocationFault::kForever);
+  log.Add(1, "a line that is longer than a string without memory of its own");
+  fault.Disarm();
+  bool taken = true;
+  EXPECT_FALSE(log.Take(100, &taken).has_value());
+  log.Add(1, "next");
+  EXPECT_EQ(log.Take(100, &taken)->text, "next");
 }
 
 TEST(LogTest, OldestLineGoesWhenFull) {

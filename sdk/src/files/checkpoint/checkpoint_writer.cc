@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/utf8.h"
@@ -53,7 +53,7 @@ absl::StatusOr<std::vector<OutputTensor>> ListTensors(const ModelFile& in, const
   const NamingScheme& scheme = BlinkDlScheme();
   const VersionSet version = VersionOf(in.config());
   std::vector<OutputTensor> tensors;
-  absl::flat_hash_map<std::string, size_t> by_name;
+  std::unordered_map<std::string, size_t> by_name;
   for (size_t i = 0; i < in.tensors().size(); ++i) {
     const TensorSpec& spec = in.tensors()[i];
     const uint32_t packed_dtype = description.tensors[i].dtype;

@@ -68,7 +68,8 @@ constexpr uint32_t kWithLeadingOnes[] = {
 }  // namespace
 
 const NamingScheme& BlinkDlScheme() {
-  static const std::vector<RoleName> names = WithSharedAuthorNames(kNames);
+  // Never destroyed: a load may still run while exit handlers do.
+  static const std::vector<RoleName>& names = *new std::vector<RoleName>(WithSharedAuthorNames(kNames));
   static const NamingScheme scheme = {"BlinkDL", "blocks.", names, "att.time_state"};
   return scheme;
 }

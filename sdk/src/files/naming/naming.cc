@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -323,7 +323,7 @@ class Namer {
 
   // A tensor that nobody reads would silently change the model's meaning.
   absl::Status CheckNothingIsLeft(const NamedModel& model) const {
-    absl::flat_hash_set<size_t> used(model.state_tensors.begin(), model.state_tensors.end());
+    std::unordered_set<size_t> used(model.state_tensors.begin(), model.state_tensors.end());
     for (const TensorLocation& location : model.tensors) used.insert(location.index);
     const NamedShape* superfluous = nullptr;
     for (const auto& [name, tensor] : names_) {

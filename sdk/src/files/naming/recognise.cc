@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <unordered_set>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -107,7 +107,7 @@ absl::Status RefuseWhatIsNotRun(const NameIndex& names, absl::Span<const Contain
                                  "\"), for one strategy alone"));
     }
   }
-  absl::flat_hash_set<std::string> any_layer;
+  std::unordered_set<std::string> any_layer;
   for (const auto& [name, tensor] : names) any_layer.insert(AnyLayer(name));
   for (const Telltale& row : kNotRun) {
     if (any_layer.contains(row.name) && (row.also == nullptr || any_layer.contains(row.also))) return NotRun(row.model);

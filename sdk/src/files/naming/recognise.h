@@ -3,8 +3,8 @@
 #define SKEIN_FILES_NAMING_RECOGNISE_H_
 
 #include <string>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "files/naming/naming.h"
@@ -15,7 +15,7 @@
 namespace skein {
 
 // The tensors of a checkpoint by name.
-using NameIndex = absl::flat_hash_map<std::string, const NamedShape*>;
+using NameIndex = std::unordered_map<std::string, const NamedShape*>;
 
 struct Recognised {
   const NamingScheme* scheme;

@@ -55,7 +55,8 @@ constexpr RoleName kNames[] = {
 }  // namespace
 
 const NamingScheme& RwkvCppScheme() {
-  static const std::vector<RoleName> names = WithSharedAuthorNames(kNames);
+  // Never destroyed: a load may still run while exit handlers do.
+  static const std::vector<RoleName>& names = *new std::vector<RoleName>(WithSharedAuthorNames(kNames));
   static const NamingScheme scheme = [] {
     NamingScheme s = {"rwkv.cpp", "blocks.", names, nullptr};
     s.group_norm = GroupNormRule::kRwkvCpp;

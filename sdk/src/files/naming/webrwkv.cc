@@ -53,7 +53,8 @@ constexpr RoleName kNames[] = {
 }  // namespace
 
 const NamingScheme& WebRwkvScheme() {
-  static const std::vector<RoleName> names = WithSharedAuthorNames(kNames);
+  // Never destroyed: a load may still run while exit handlers do.
+  static const std::vector<RoleName>& names = *new std::vector<RoleName>(WithSharedAuthorNames(kNames));
   static const NamingScheme scheme = {"web-rwkv",       "blocks.",       names,
                                       "att.time_state", kV5 | kV6 | kV7, WkvOrder::kKeyValue};
   return scheme;
