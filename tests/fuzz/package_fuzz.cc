@@ -27,7 +27,7 @@ void Put(std::vector<uint8_t>* bytes, size_t at, uint64_t number) {
   std::memcpy(bytes->data() + at, &number, sizeof(number));
 }
 
-// The layout is that of sdk/src/model/package.h.
+// The layout is that of sdk/src/files/package/package.h.
 std::vector<uint8_t> PackageAround(const uint8_t* manifest, size_t size) {
   const size_t data_offset = (kHeaderBytes + size + 63) / 64 * 64;
   std::vector<uint8_t> file(data_offset + kDataBytes);

@@ -22,26 +22,13 @@
 #define SKEIN_STATE_SNAPSHOT_H_
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "numbers/state_layout.h"
-#include "sampling/sampler_state.h"
+#include "skein/backend.h"
+#include "state/snapshot_content.h"
 
 namespace skein {
-
-// No stream gets that far, and what is added to a position below it cannot overflow.
-constexpr uint64_t kMaxPosition = uint64_t{1} << 62;
-
-struct Snapshot {
-  std::string fingerprint;        // of the source weights: 32 lower-case hex digits
-  uint64_t position = 0;          // tokens in the state; at most kMaxPosition
-  std::vector<uint32_t> pending;  // sampled and not in the state yet; at most one
-  SamplerState sampler;           // of the request that ran last on the stream
-  std::vector<float> state;       // canonical, StateFloats(model) long
-};
 
 // Bytes of a snapshot of a model with states of `shape`. They depend on `pending` and on how many tokens occurred; the
 // fingerprint and the state of `snapshot` may still be missing.

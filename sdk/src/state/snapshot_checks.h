@@ -1,4 +1,4 @@
-// What holds of every snapshot, whatever the version of its bytes. For the readers of the versions.
+// The checks that hold for every snapshot, whatever the version of its bytes. For the readers of the versions.
 #ifndef SKEIN_STATE_SNAPSHOT_CHECKS_H_
 #define SKEIN_STATE_SNAPSHOT_CHECKS_H_
 
@@ -7,11 +7,11 @@
 
 #include "absl/status/status.h"
 #include "numbers/state_layout.h"
-#include "state/snapshot.h"
+#include "state/snapshot_content.h"
 
 namespace skein {
 
-// Of which model a snapshot says it is. DATA_LOSS: the fingerprint is not 32 lower-case hex digits.
+// Checks the model that a snapshot names. DATA_LOSS: the fingerprint is not 32 lower-case hex digits.
 // FAILED_PRECONDITION: another generation or variant than that of `shape`.
 absl::Status CheckSnapshotSource(const skein_backend_model& model, const std::string& fingerprint, uint32_t generation,
                                  uint32_t variant);

@@ -23,7 +23,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "state/snapshot.h"
+#include "state/snapshot_content.h"
+#include "skein/backend.h"
 
 namespace skein {
 
