@@ -72,7 +72,7 @@ void PreparedInput::Fill(uint64_t begin, uint64_t end) const {
   if (form_ == InputForm::kBf16) {
     const uint64_t first = begin * kBf16Item;
     const uint64_t last = std::min(end * kBf16Item, uint64_t{in_.count} * in_.width);
-    RoundToBf16(in_.data + first, last - first, bf16_ + first);
+    Panels().round_to_bf16(in_.data + first, last - first, bf16_ + first);
   } else if (form_ == InputForm::kInt8) {
     QuantiseItems({.x = in_.data,
                    .num_rows = in_.count,

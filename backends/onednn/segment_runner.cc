@@ -4,13 +4,13 @@
 #include <set>
 #include <vector>
 
-#include "equations/generations.h"
+#include "kit/tensor_intake.h"
 #include "support/boundary.h"
 
 namespace skein::onednn {
 namespace {
 
-// A thread more for so many multiplications: about 50 us of work, what assembling a region may cost.
+// One more thread per million multiplications, about 50 us of work: waiting for a thread to join costs as much.
 constexpr uint64_t kWorkPerThread = 1'000'000;
 
 // A segment with more weights than this comes from memory in every step, and so does what one step leaves to the next.
@@ -31,7 +31,7 @@ Arithmetic ArithmeticOf(const skein_segment_desc& desc) {
 }
 
 std::vector<kit::ExpectedTensor> Matrices(const skein_segment_desc& desc) {
-  std::vector<kit::ExpectedTensor> tensors = kit::ExpectedTensors<PackedMatrix>(desc);
+  std::vector<kit::ExpectedTensor> tensors = kit::ExpectedTensors(desc);
   std::erase_if(tensors, [](const kit::ExpectedTensor& tensor) { return tensor.use != kit::Use::kMatrix; });
   return tensors;
 }

@@ -4,10 +4,10 @@
 #include <cstring>
 #include <type_traits>
 
+#include "onednn/kernels/panel.h"
 #include "onednn/kernels/panel_bf16.h"
 #include "onednn/kernels/prefetch.h"
 #include "onednn/kernels/row_blocks.h"
-#include "onednn/packed_matrix.h"
 
 namespace skein::onednn {
 namespace {

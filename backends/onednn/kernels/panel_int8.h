@@ -13,7 +13,7 @@
 
 #include "onednn/kernels/active_steps.h"
 #include "onednn/kernels/int8_rows.h"
-#include "onednn/packed_matrix.h"
+#include "onednn/kernels/panel.h"
 
 namespace skein::onednn {
 

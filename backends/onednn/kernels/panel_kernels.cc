@@ -370,49 +370,26 @@ void FinishTile(const float* tile, uint32_t num_rows, uint32_t num_columns, kit:
   }
 }
 
+const PanelKernels* PanelTable() {
+  static constexpr PanelKernels kTable = {.multiply = MultiplyPanel,
+                                          .multiply_bf16 = MultiplyPanelBf16,
+                                          .multiply_sparse = MultiplySparsePanel,
+                                          .multiply_sparse_bf16 = MultiplySparsePanelBf16,
+                                          .expand = ExpandPanel,
+                                          .round_to_bf16 = RoundToBf16,
+                                          .finish_tile = FinishTile};
+  return &kTable;
+}
+
 }  // namespace skein::onednn::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace skein::onednn {
 
-HWY_EXPORT(MultiplyPanel);
-HWY_EXPORT(MultiplyPanelBf16);
-HWY_EXPORT(MultiplySparsePanel);
-HWY_EXPORT(MultiplySparsePanelBf16);
-HWY_EXPORT(ExpandPanel);
-HWY_EXPORT(RoundToBf16);
-HWY_EXPORT(FinishTile);
+HWY_EXPORT(PanelTable);
 
-void MultiplyPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const float* x, uint32_t num_rows,
-                   float* tile, uint32_t ahead) {
-  HWY_DYNAMIC_DISPATCH(MultiplyPanel)(type, panel, num_inputs, x, num_rows, tile, ahead);
-}
-
-void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows, float* tile,
-                       uint32_t ahead) {
-  HWY_DYNAMIC_DISPATCH(MultiplyPanelBf16)(panel, num_inputs, x, num_rows, tile, ahead);
-}
-
-void MultiplySparsePanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active,
-                         const float* x, uint32_t num_rows, float* tile) {
-  HWY_DYNAMIC_DISPATCH(MultiplySparsePanel)(type, panel, num_inputs, active, x, num_rows, tile);
-}
-
-void MultiplySparsePanelBf16(const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active, const uint16_t* x,
-                             uint32_t num_rows, float* tile) {
-  HWY_DYNAMIC_DISPATCH(MultiplySparsePanelBf16)(panel, num_inputs, active, x, num_rows, tile);
-}
-
-void ExpandPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, float* out) {
-  HWY_DYNAMIC_DISPATCH(ExpandPanel)(type, panel, num_inputs, out);
-}
-
-void RoundToBf16(const float* x, size_t count, uint16_t* out) { HWY_DYNAMIC_DISPATCH(RoundToBf16)(x, count, out); }
-
-void FinishTile(const float* tile, uint32_t num_rows, uint32_t num_columns, kit::Then then, float* const* out) {
-  HWY_DYNAMIC_DISPATCH(FinishTile)(tile, num_rows, num_columns, then, out);
-}
+const PanelKernels& Panels() { return *HWY_DYNAMIC_DISPATCH(PanelTable)(); }
 
 }  // namespace skein::onednn
 #endif  // HWY_ONCE

@@ -1,5 +1,4 @@
-// The recurrences: of RWKV-4 for some channels of one stream, of RWKV-5, 6 and 7 for one head of one stream. For every
-// instruction set of Highway, chosen at run time. Pure functions.
+// The recurrences: of RWKV-4 for some channels of one stream, of RWKV-5, 6 and 7 for one head of one stream.
 //
 // `states_pass_caches`, where a struct has it: the new state will not be read before everything else has gone through
 // the caches, as in decoding with a large model. A single token's state is then written past them, so that the memory
@@ -22,10 +21,6 @@ struct Wkv4Rows {
   uint32_t num_tokens;  // at least 1
 };
 
-// The recurrence of kit::Rwkv4Ops for channels [begin, end). `before` and `after`: a, b, p, each [width]; they may be
-// the same. `after` NULL: the new state is not kept.
-void Wkv4Channels(const Wkv4Rows& rows, size_t begin, size_t end, const float* before, float* after);
-
 // One head's channels of consecutive tokens, as in Wkv7Rows.
 struct Wkv5Rows {
   const float *r, *w, *k, *v;  // kit::Wkv5Inputs
@@ -39,10 +34,6 @@ struct Wkv5Rows {
   uint32_t ahead;  // see prefetch.h
 };
 
-// Per token: y = (S + (bonus * k) v^T)^T r; S = diag(w) S + k v^T. `before` and `after`: [N keys][N values]; they may
-// be the same.
-void Wkv5Head(const Wkv5Rows& head, const float* before, float* after);
-
 // One head's channels of consecutive tokens: pointers to the first token, `row_stride` floats from one token to the
 // next.
 struct Wkv7Rows {
@@ -55,10 +46,23 @@ struct Wkv7Rows {
   uint32_t ahead;  // see prefetch.h
 };
 
-// Per token: S = S (diag(w) - kk b^T) + v k^T; y = S r. The state is kept [key][value], so that a vector holds values,
-// which do not depend on each other: no sums across lanes, and one pass over the state per token. `before` and `after`:
-// [N][N]; they may be the same.
-void Wkv7Head(const Wkv7Rows& head, const float* before, float* after);
+// Pure functions from the state `before` to the state `after`, which may lie in one place.
+struct TimeMixKernels {
+  // For channels [begin, end), token by token: see Wkv4 in equations/ops.h. The state is a, b, p, each [width]. `after`
+  // NULL: the new state is not kept.
+  void (*wkv4_channels)(const Wkv4Rows& rows, size_t begin, size_t end, const float* before, float* after);
+
+  // Per token: y = (S + (bonus * k) v^T)^T r; S = diag(w) S + k v^T. The state is S [N keys][N values].
+  void (*wkv5_head)(const Wkv5Rows& head, const float* before, float* after);
+
+  // Per token: S = S (diag(w) - kk b^T) + v k^T; y = S r. The state is S turned over, [N keys][N values], so that a
+  // vector holds values, which do not depend on each other: no sums across lanes, and one pass over the state per
+  // token.
+  void (*wkv7_head)(const Wkv7Rows& head, const float* before, float* after);
+};
+
+// The kernels for the best instruction set that Highway may use.
+const TimeMixKernels& TimeMix();
 
 }  // namespace skein::onednn
 
