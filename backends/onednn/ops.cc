@@ -9,12 +9,12 @@ namespace {
 using kit::Norm;
 using kit::Rows;
 
-// More than any op of the kit has.
+// More than any op of a page has.
 constexpr size_t kMaxProducts = 8;
 constexpr size_t kMaxBlends = 8;
 
-// Results of one row are put in their place so many panels at a time. A product that streams through memory loses a
-// twentieth of its time if each panel touches a place that the stream has pushed out of the second-level cache.
+// The results of one row are put in their place for 16 panels at a time. If each panel touched its own place, which the
+// stream of weights has pushed out of the second-level cache, a product would take a twentieth longer.
 constexpr uint32_t kPanelsTogether = 16;
 static_assert(kPanelsTogether + 15 <= kMaxTileRows);  // kernels may write up to 16 rows of the tile
 
@@ -118,7 +118,7 @@ void Ops::NormShiftSequence(const NormShiftShare& mine, const kit::Sequence& seq
                                 mine.channels.end);
     previous = {x[t], false, moments};
   }
-  // Whoever reads the old shift row writes the new one, after it: they may lie in one place.
+  // The participant that reads the old shift row writes the new one afterwards: the two may lie in one place.
   if (begin != sequence.first_row || sequence.write_state == nullptr) return;
   const uint64_t last = uint64_t{sequence.first_row} + sequence.num_rows - 1;
   elementwise_.normalize(x[last], moments_of(last), norm, mine.channels.begin, mine.channels.end,
@@ -198,8 +198,8 @@ void Ops::RunMyPanels(std::span<Operand> operands) {
     operand.active = FindActiveSteps(operand.in.data, operand.in.width, operand.num_rows,
                                      StepSizeOf(operand.weight->type()), scratch_.steps);
   }
-  // Shares of equal work: with few rows a tile costs the panel's bytes, and with many the rows times what the bytes
-  // stand for, which grows with them.
+  // Shares of equal work. With few rows a tile costs the bytes of its panel. With many rows it costs the
+  // multiplications, which grow with the bytes and the rows.
   uint64_t total = 0;
   for (const Operand& operand : operands) {
     total += operand.weight->num_panels() * operand.weight->panel_bytes() * operand.num_rows;

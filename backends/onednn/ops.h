@@ -1,6 +1,6 @@
-// The ops of equations/ops.h on several threads: every participant of a step has an Ops of its own, runs the whole page
-// of equations with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous and
-// depend only on shapes and the number of participants, so that a thread meets the same weights in every step.
+// The ops of equations/ops.h on several threads: every participant of a step has an Ops of its own, runs all equations
+// with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous. They depend only on
+// shapes and on the number of participants, so that a thread meets the same weights in every step.
 #ifndef SKEIN_BACKENDS_ONEDNN_OPS_H_
 #define SKEIN_BACKENDS_ONEDNN_OPS_H_
 
@@ -35,13 +35,13 @@ struct SharedStep {
   uint32_t head_size;       // 0 in generation 4
   bool is_one_token_each;   // of every sequence
   bool states_pass_caches;  // kernels/time_mix.h
-  std::byte* inputs;        // scratch for the inputs of one Multiply in other forms than float32
+  std::byte* inputs;        // scratch for the inputs of one Multiply, in forms other than float32
 
   SpinBarrier barrier = {};
   std::atomic<bool> has_failed = false;  // oneDNN reported an error; the results are worth nothing
 };
 
-// What each has to itself.
+// What each participant has to itself.
 struct Scratch {
   PanelPrimitives* primitives;
   float* tile;      // [kMaxTileRows][64]
@@ -136,10 +136,10 @@ class Ops {
     uint32_t first_row = 0;
     uint32_t num_rows = 0;
   };
-  // Adds a panel to `finished`, whose results are put in their place before if it does not belong to them.
+  // Adds a panel to `finished`. If the panel does not follow the others there, puts those in their place first.
   void RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows, FinishedPanels& finished);
   void PutInPlace(const FinishedPanels& finished);
-  // The operands of a NormShift, and the part of its rows and channels that this participant does.
+  // The operands of a NormShift, and this participant's part of its rows and channels.
   struct NormShiftShare {
     kit::Rows x;
     const kit::Norm& norm;
@@ -157,7 +157,8 @@ class Ops {
     shared_.barrier.Wait(count_, [this] { return scratch_.trail->FetchLine(); });
   }
   // Between ops that are cut at heads and read nothing but their own rows and heads. With one token per sequence the
-  // recurrence is cut in the same places, and a participant goes on with what it wrote itself.
+  // recurrence is cut in the same places. Each participant then reads only rows that it wrote itself, and need not
+  // wait.
   void SynchronizeHeads() {
     if (!shared_.is_one_token_each) Synchronize();
   }

@@ -1,7 +1,7 @@
 // A weight matrix as this backend multiplies by it: panels of 64 outputs, in which all inputs follow each other, so
-// that a thread reads its share of a product as one stream. They are those of SKEIN_LAYOUT_PANELS, so that a matrix in
-// a package may be used where it is mapped. Float32 and bf16 panels are at the same time layouts that oneDNN multiplies
-// by (BA16a64b, BA16a64b2a): there is one copy of the weights for one row and for many.
+// that a thread reads its share of a product as one stream. The panels are those of SKEIN_LAYOUT_PANELS, so that a
+// matrix in a package may be used where it is mapped. Float32 and bf16 panels are also layouts that oneDNN multiplies
+// by (BA16a64b, BA16a64b2a), so that one copy of the weights serves one row and many.
 #ifndef SKEIN_BACKENDS_ONEDNN_PACKED_MATRIX_H_
 #define SKEIN_BACKENDS_ONEDNN_PACKED_MATRIX_H_
 
@@ -16,15 +16,14 @@ namespace skein::onednn {
 
 class PackedMatrix {
  public:
-  // `dtype`: in which the matrix will come, which is how it stays; but compute type BF16 makes bf16 panels of every
-  // type.
+  // `dtype`: the type in which the matrix will come. The panels keep it, but with compute type BF16 all are bf16.
   PackedMatrix(kit::WeightArena& arena, uint64_t num_outputs, uint64_t num_inputs, uint32_t dtype,
                uint32_t compute_type);
 
-  // Mapped panels, which the matrix does not own. CanStay(panels).
+  // Over mapped panels, which the matrix does not own. Needs CanStay(panels).
   explicit PackedMatrix(const kit::TensorView& panels);
 
-  // Whether panels of `dtype` are what the matrix would be packed to.
+  // Whether the matrix would be packed to panels of `dtype`.
   static bool TakesPanels(uint32_t dtype, uint32_t compute_type);
   // Whether panels can be used where they lie: kernels want their data at the beginning of a cache line.
   static bool CanStay(const kit::TensorView& panels);
@@ -34,7 +33,7 @@ class PackedMatrix {
 
   static uint64_t PackedBytes(uint64_t num_outputs, uint64_t num_inputs, uint32_t dtype, uint32_t compute_type);
 
-  // Fills the panels from [num_outputs, num_inputs], in rows or in panels that it takes. Once.
+  // Fills the panels from a tensor [num_outputs, num_inputs], in rows or in panels that TakesPanels. Once.
   void Pack(const kit::TensorView& tensor) noexcept;
 
   uint32_t num_outputs() const { return num_outputs_; }

@@ -7,7 +7,7 @@
 namespace skein::onednn {
 namespace {
 
-// bf16: a cache line of them, so that no two threads write one.
+// Of bf16: a cache line, so that no two threads write one line.
 constexpr uint64_t kBf16Item = 32;
 // Kernels read whole blocks of 16 rows.
 constexpr uint64_t kRowsBeyond = 15;

@@ -1,8 +1,8 @@
 // The recurrences: of RWKV-4 for some channels of one stream, of RWKV-5, 6 and 7 for one head of one stream.
 //
-// `states_pass_caches`, where a struct has it: the new state will not be read before everything else has gone through
-// the caches, as in decoding with a large model. A single token's state is then written past them, so that the memory
-// that it overwrites is not read first: two passes over the bus instead of three.
+// `states_pass_caches`, where a struct has it: so much else goes through the caches before the new state is read that
+// it would be pushed out, as in decoding with a large model. The state after a single token is then written past the
+// caches, so that the memory under it is not read first: two passes over the bus instead of three.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_TIME_MIX_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_TIME_MIX_H_
 
@@ -11,8 +11,8 @@
 
 namespace skein::onednn {
 
-// A stream's consecutive tokens: pointers to the whole row of the first token, `width` floats from one token to the
-// next.
+// A stream's consecutive tokens: pointers to the whole row of the first token, `width` floats apart from token to
+// token.
 struct Wkv4Rows {
   const float *r, *k, *v;      // kit::Wkv4Inputs
   const float *decay, *bonus;  // [width]
