@@ -1,15 +1,15 @@
-// How the activations of a step are laid out in one block of memory.
+// How the activations of a step are laid out in one block of memory, whosever it is. Nothing here follows an address.
 #ifndef SKEIN_BACKENDS_EQUATIONS_ACTIVATIONS_H_
 #define SKEIN_BACKENDS_EQUATIONS_ACTIVATIONS_H_
 
 #include <cstddef>
 #include <cstdint>
 
-#include "equations/ops.h"
+#include "equations/operands.h"
 
 namespace skein::kit {
 
-// Deals blocks of rows out of memory, one after the other. Without memory and with no rows, it only counts.
+// Deals blocks of rows out of `memory`, one after the other. With NULL and no rows it only counts.
 class RowDealer {
  public:
   RowDealer(float* memory, uint32_t num_rows) : next_(memory), num_rows_(num_rows) {}
@@ -22,7 +22,7 @@ class RowDealer {
     return rows;
   }
 
-  // What was dealt out so far.
+  // The floats that a row of each block dealt so far takes.
   uint64_t floats_per_row() const { return floats_per_row_; }
 
  private:

@@ -8,7 +8,8 @@
 
 #include "equations/activations.h"
 #include "equations/model_ends.h"
-#include "equations/ops.h"
+#include "equations/operands.h"
+#include "equations/ops_concepts.h"
 #include "equations/vector_form.h"
 #include "skein/backend.h"
 
@@ -53,14 +54,16 @@ inline GatedChannelMixActivations LayOutChannelMix(const skein_backend_model& m,
   return act;
 }
 
-// x += ChannelMix(LayerNorm(x)).
+// x = x + ChannelMix(LayerNorm(x)).
 template <GatedChannelMixOps Ops>
 void ChannelMix(Ops& ops, const GatedChannelMix<typename Ops::Matrix>& mix, size_t shift, Rows x,
                 const GatedChannelMixActivations& act) {
+  // With n = LayerNorm(x), and n' of the token before: x_q = n + (n' - n) ⊙ mix_q
   ops.NormShift(x, mix.norm, shift, {{mix.mix_k, act.xk}, {mix.mix_r, act.xr}});
-  ops.Multiply({{mix.key, act.xk, act.channel, Then::kReluSquare}, {mix.receptance, act.xr, act.gate, Then::kSigmoid}});
-  ops.Multiply({{mix.value, act.channel, act.value}});
-  ops.GatedAdd(x, act.gate, act.value);
+  ops.Multiply({{mix.key, act.xk, act.channel, Then::kReluSquare},     // channel = max(W_k x_k, 0)²
+                {mix.receptance, act.xr, act.gate, Then::kSigmoid}});  // gate = σ(W_r x_r)
+  ops.Multiply({{mix.value, act.channel, act.value}});                 // value = W_v channel
+  ops.GatedAdd(x, act.gate, act.value);                                // x = x + gate ⊙ value
 }
 
 }  // namespace skein::kit

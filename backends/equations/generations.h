@@ -1,25 +1,22 @@
-// The generations that the in-tree backends run, and what follows from each one's list of weights.
+// The generations that the in-tree backends run, by number.
 //
 // A Generation is
-//   Weights<Matrix, EmbeddingRows>   what the page reads; Visit(desc, visit) lists every tensor (model_ends.h)
-//   Activations              what the page works in; Activations(model, num_output_rows, dealer) lays it out, Carries()
-//                            are the rows that cross a cut, kNumCarries how many
-//   RunLayer(ops, layer, activations)       the page: one layer of a step
+//   Weights<Matrix, EmbeddingRows>  what the equations read: Visit(desc, visit) lists every tensor (model_ends.h), and
+//                                   sets `ends` and `layers`
+//   Activations                     what they work in: Activations(model, num_output_rows, dealer) lays it out, with x
+//                                   and hidden; Carries() are the rows that cross a cut, kNumCarries how many
+//   RunLayer(ops, layer, act)       the equations: one layer of a step
 #ifndef SKEIN_BACKENDS_EQUATIONS_GENERATIONS_H_
 #define SKEIN_BACKENDS_EQUATIONS_GENERATIONS_H_
 
 #include <cstdint>
 #include <string>
-#include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "equations/rwkv4.h"
 #include "equations/rwkv5.h"
 #include "equations/rwkv6.h"
 #include "equations/rwkv7.h"
-#include "host/weight_store.h"
-#include "numbers/roles.h"
 #include "skein/backend.h"
 #include "support/boundary.h"
 
@@ -45,23 +42,21 @@ decltype(auto) WithGeneration(uint32_t generation, Function&& function) {
   }
 }
 
-// What a segment expects to be put, in the order of its generation's list.
-template <typename Matrix>
-std::vector<ExpectedTensor> ExpectedTensors(const skein_segment_desc& desc) {
-  std::vector<ExpectedTensor> expected;
-  const auto add = [&](uint32_t role, uint32_t layer, auto*& tensor, const VectorForm& form = {}) {
-    using Tensor = std::remove_cvref_t<decltype(*tensor)>;
-    const Use use = std::is_same_v<Tensor, float>
-                        ? Use::kVector
-                        : (std::is_same_v<Tensor, EmbeddingRows> ? Use::kEmbedding : Use::kMatrix);
-    const RoleInfo& info = *FindRole(role, desc.model);  // there: a list has the roles of its versions alone
-    expected.push_back({.role = role, .layer = layer, .use = use, .shape = RoleShape(info, desc.model), .form = form});
-  };
-  WithGeneration(desc.model.generation, [&](auto generation) {
-    typename decltype(generation)::template Weights<Matrix, EmbeddingRows> unbound;
-    unbound.Visit(desc, add);
-  });
-  return expected;
+// A segment's layers, its embedding and its output head, as far as it has them. With several threads, every thread
+// calls it with an ops object of its own.
+template <typename Generation, typename Ops, typename Weights, typename Activations>
+void RunSegment(Ops& ops, const Weights& weights, const Activations& act) {
+  Enter(ops, weights.ends, act.x);
+  for (const auto& layer : weights.layers) Generation::RunLayer(ops, layer, act);
+  Leave(ops, weights.ends, act.x, act.hidden);
+}
+
+// Floats that a row of a step takes in the activations.
+template <typename Generation>
+uint64_t ActivationFloatsPerRow(const skein_backend_model& model) {
+  RowDealer counter(nullptr, 0);
+  const typename Generation::Activations counted(model, 0, counter);
+  return counter.floats_per_row();
 }
 
 }  // namespace skein::kit

@@ -1,6 +1,6 @@
-// What every generation has before its first layer and after its last: embedding, output norm and head. Also how the
-// generations list their weights: one visit per tensor, from which all that a segment expects, checks and binds
-// follows.
+// What every generation has before its first layer and after its last: the embedding with its norm, and the output norm
+// with the output head. Also how the generations list their weights: one visit per tensor, from which all that a
+// segment expects, checks and binds follows.
 //
 // A generation's list calls visit(role, layer index in the model, pointer to fill, form) for each tensor of a segment.
 // A pointer to float is a vector, whatever its shape. `form` (vector_form.h) is for vectors and may be left out. The
@@ -10,14 +10,14 @@
 
 #include <cstdint>
 
-#include "equations/ops.h"
-#include "host/batch.h"
+#include "equations/operands.h"
+#include "equations/ops_concepts.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
 
-// Matrix: what an ops set multiplies by. EmbeddingRows: rows that are looked up by token id. All pointers here and in
-// the layers stay those of the segment's weight store.
+// Matrix: what an ops set multiplies by. EmbeddingRows: rows that are looked up by token id. The segment's weight store
+// owns what the pointers here and in the layers point to.
 template <typename Matrix, typename EmbeddingRows>
 struct ModelEnds {
   const EmbeddingRows* embedding = nullptr;  // NULL: the segment starts from the carries
@@ -48,19 +48,19 @@ void VisitEnds(const skein_segment_desc& desc, ModelEnds<Matrix, EmbeddingRows>&
   }
 }
 
-// x = LayerNorm(embedding) of the tokens; in a segment that starts from the carries, x is there already.
+// Before the first layer. In a segment that starts from the carries, x is there already.
 template <CommonOps Ops>
 void Enter(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::EmbeddingRows>& ends, Rows x) {
-  if (ends.embedding != nullptr) ops.Embed(*ends.embedding, ends.embedding_norm, x);
+  if (ends.embedding == nullptr) return;
+  ops.Embed(*ends.embedding, ends.embedding_norm, x);  // x = LayerNorm(E[token])
 }
 
-// The outputs of `batch`, if the segment has the head. `hidden`: as many rows as the batch wants.
+// After the last layer, if the segment has the output head. `hidden`: as many rows as outputs are wanted.
 template <CommonOps Ops>
-void Leave(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::EmbeddingRows>& ends, const Batch& batch,
-           Rows x, Rows hidden) {
+void Leave(Ops& ops, const ModelEnds<typename Ops::Matrix, typename Ops::EmbeddingRows>& ends, Rows x, Rows hidden) {
   if (ends.output_head == nullptr) return;
-  ops.NormRows(x, ends.output_norm, batch.output_rows, hidden);
-  ops.Logits(*ends.output_head, hidden, batch.logits);
+  ops.NormOutputs(x, ends.output_norm, hidden);  // hidden = LayerNorm(x)
+  ops.Logits(*ends.output_head, hidden);         // logits = W_head hidden
 }
 
 }  // namespace skein::kit

@@ -7,7 +7,7 @@
 
 #include "equations/activations.h"
 #include "equations/gated_channel_mix.h"
-#include "equations/ops.h"
+#include "equations/operands.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -16,9 +16,10 @@ struct Rwkv5Activations {
   Rows x;              // the residual stream
   Rows r, k, v, g, y;  // [T, A]
   GatedChannelMixActivations channel_mix;
-  // In the memory of the channel-mix, which comes after the time-mix:
+  // Over rows of the channel-mix, which is after the time-mix:
   Rows xr, xk, xv, xg;
-  Rows hidden;  // of xr: the output rows after the last norm, as many as are wanted
+  Rows gated;   // over y: y after its norm, times the gate
+  Rows hidden;  // over xr: the wanted rows after the output norm
 
   Rwkv5Activations(const skein_backend_model& m, uint32_t num_output_rows, RowDealer& dealer) {
     x = dealer.Take(m.d_model);
@@ -28,6 +29,7 @@ struct Rwkv5Activations {
     xk = channel_mix.xk;
     xv = channel_mix.gate;
     xg = channel_mix.value;
+    gated = y;
     hidden = FirstRows(xr, num_output_rows);
   }
 

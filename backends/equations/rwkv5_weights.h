@@ -8,20 +8,20 @@
 
 #include "equations/gated_channel_mix.h"
 #include "equations/model_ends.h"
-#include "equations/ops.h"
+#include "equations/operands.h"
 #include "equations/vector_form.h"
 #include "numbers/state_layout.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
 
-// Matrix: what an ops set multiplies by. All pointers stay those of the segment's weight store.
+// Matrix: what an ops set multiplies by. The segment's weight store owns what the pointers point to.
 template <typename Matrix>
 struct Rwkv5Layer {
   LayerState state;
 
   Norm time_norm;
-  const float *mix_k, *mix_v, *mix_r;  // shares of the token before
+  const float *mix_k, *mix_v, *mix_r;  // 1 - μ: shares of the token before
   const float* mix_g = nullptr;        // NULL in RWKV-5.0, which has no gate
   const Matrix *receptance, *key, *value, *output;
   const Matrix* gate = nullptr;  // NULL in RWKV-5.0

@@ -7,33 +7,40 @@
 
 #include "equations/activations.h"
 #include "equations/gated_channel_mix.h"
-#include "equations/ops.h"
+#include "equations/operands.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
 
 struct Rwkv6Activations {
-  Rows x;                                                   // the residual stream
-  Rows n, n_before;                                         // the token and the one before it, normalised
-  Rows z;                                                   // their first blend, from which the other mixes are made
-  Rows rank_w, rank_k, rank_v, rank_r, rank_g, decay_rank;  // between the two halves of each low-rank product
-  Rows xw;
-  Rows r, w, k, v, g, y;  // [T, A]
+  Rows x;            // the residual stream
+  Rows n, n_before;  // the token's row and that of the token before, normalised
+  Rows z;            // their first blend, from which the mixes of the second shift are made
+  Rows rank_w, rank_k, rank_v, rank_r, rank_g, decay_rank;  // between the two factors of each low-rank product
+  Rows mw;
+  Rows r, decay, k, v, g, y;  // [T, A]
   GatedChannelMixActivations channel_mix;
-  // In the memory of the channel-mix, which comes after the time-mix:
-  Rows xr, xk, xv, xg;
-  Rows hidden;  // of xr: the output rows after the last norm, as many as are wanted
+  // Over rows of the channel-mix, which is after the time-mix:
+  Rows mr, mk, mv, mg;
+  // Each over the row from which it is made:
+  Rows xw, xr, xk, xv, xg;  // over mw, mr, mk, mv, mg
+  Rows w;                   // over decay
+  Rows gated;               // over y
+  Rows hidden;              // over xr: the wanted rows after the output norm
 
   Rwkv6Activations(const skein_backend_model& m, uint32_t num_output_rows, RowDealer& dealer) {
-    for (Rows* rows : {&x, &n, &n_before, &z, &xw}) *rows = dealer.Take(m.d_model);
+    for (Rows* rows : {&x, &n, &n_before, &z, &mw}) *rows = dealer.Take(m.d_model);
     for (Rows* rows : {&rank_w, &rank_k, &rank_v, &rank_r, &rank_g}) *rows = dealer.Take(m.rank_mix);
     decay_rank = dealer.Take(m.rank_decay);
-    for (Rows* rows : {&r, &w, &k, &v, &g, &y}) *rows = dealer.Take(m.d_att);
+    for (Rows* rows : {&r, &decay, &k, &v, &g, &y}) *rows = dealer.Take(m.d_att);
     channel_mix = LayOutChannelMix(m, dealer);
-    xr = channel_mix.xr;
-    xk = channel_mix.xk;
-    xv = channel_mix.gate;
-    xg = channel_mix.value;
+    xw = mw;
+    xr = mr = channel_mix.xr;
+    xk = mk = channel_mix.xk;
+    xv = mv = channel_mix.gate;
+    xg = mg = channel_mix.value;
+    w = decay;
+    gated = y;
     hidden = FirstRows(xr, num_output_rows);
   }
 

@@ -8,21 +8,19 @@
 
 #include "equations/gated_channel_mix.h"
 #include "equations/model_ends.h"
-#include "equations/ops.h"
+#include "equations/operands.h"
 #include "equations/vector_form.h"
 #include "numbers/state_layout.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
 
-// Matrix: what an ops set multiplies by. All pointers stay those of the segment's weight store, or, of `mix_none` and
-// `mix_all`, the weights'.
+// Matrix: what an ops set multiplies by. The segment's weight store owns what the pointers point to.
 template <typename Matrix>
 struct Rwkv6Layer {
   LayerState state;
 
   Norm time_norm;
-  const float *mix_none, *mix_all;  // [C] zeros and ones, which leave n and n' themselves
   const float *mix_x, *mix_w, *mix_k, *mix_v, *mix_r, *mix_g;
   const Matrix *mix_down_w, *mix_down_k, *mix_down_v, *mix_down_r, *mix_down_g;
   const Matrix *mix_up_w, *mix_up_k, *mix_up_v, *mix_up_r, *mix_up_g;
@@ -38,7 +36,6 @@ template <typename Matrix, typename EmbeddingRows>
 struct Rwkv6Weights {
   ModelEnds<Matrix, EmbeddingRows> ends;
   std::vector<Rwkv6Layer<Matrix>> layers;
-  std::vector<float> zeros, ones;  // [C]
 
   // Lists every tensor of the segment, and sets the rest.
   template <typename Visitor>
@@ -49,8 +46,6 @@ template <typename Matrix, typename EmbeddingRows>
 template <typename Visitor>
 void Rwkv6Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, Visitor&& visit) {
   const skein_backend_model& m = desc.model;
-  zeros.assign(m.d_model, 0.0f);
-  ones.assign(m.d_model, 1.0f);
 
   VisitEnds(desc, ends, visit);
   layers.resize(desc.num_layers);
@@ -58,8 +53,6 @@ void Rwkv6Weights<Matrix, EmbeddingRows>::Visit(const skein_segment_desc& desc, 
     Rwkv6Layer<Matrix>& layer = layers[i];
     const uint32_t index = desc.first_layer + i;
     layer.state = LayerStateAt(m, i);
-    layer.mix_none = zeros.data();
-    layer.mix_all = ones.data();
 
     VisitNorm(visit, SKEIN_ROLE_TIME_NORM_W, SKEIN_ROLE_TIME_NORM_B, index, m.norm_epsilon, layer.time_norm);
     visit(SKEIN_ROLE_V6_MIX_X, index, layer.mix_x);

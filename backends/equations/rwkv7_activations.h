@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "equations/activations.h"
-#include "equations/ops.h"
+#include "equations/operands.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
@@ -15,27 +15,31 @@ struct Rwkv7Activations {
   Rows x;        // the residual stream
   Rows v_first;  // value of layer 0, for every later layer
   Rows xr, xw, xk, xv, xa, xg;
-  Rows decay_rank, iclr_rank, value_rank, gate_rank;  // between the two halves of each low-rank product
-  Rows r, k, v;
-  Rows channel;  // [T, F]
-  // What comes after the first products takes the place of what only they read.
-  Rows y, w, kk, value_gate, a, g;  // of xr, xw, xk, xv, xa, xg
-  Rows hidden;                      // of xr: the output rows after the last norm, as many as are wanted
+  Rows r, key, value;
+  Rows channel;                                       // [T, F]
+  Rows decay_rank, rate_rank, value_rank, gate_rank;  // between the two factors of each low-rank product
+  // Over rows that the first products alone read:
+  Rows y, decay, kk, value_gate, rate, g;  // over xr, xw, xk, xv, xa, xg
+  // Each over the row from which it is made:
+  Rows w, b, k, v, gated;  // over decay, rate, key, value, y
+  Rows hidden;             // over xr: the wanted rows after the output norm
 
   Rwkv7Activations(const skein_backend_model& m, uint32_t num_output_rows, RowDealer& dealer) {
     const uint32_t C = m.d_model;
-    for (Rows* rows : {&x, &v_first, &xr, &xw, &xk, &xv, &xa, &xg, &r, &k, &v}) *rows = dealer.Take(C);
+    for (Rows* rows : {&x, &v_first, &xr, &xw, &xk, &xv, &xa, &xg, &r, &key, &value}) *rows = dealer.Take(C);
     channel = dealer.Take(m.d_ffn);
     decay_rank = dealer.Take(m.rank_decay);
-    iclr_rank = dealer.Take(m.rank_iclr);
+    rate_rank = dealer.Take(m.rank_iclr);
     value_rank = dealer.Take(m.rank_value);
     gate_rank = dealer.Take(m.rank_gate);
-    y = xr;
-    w = xw;
+    y = gated = xr;
+    decay = w = xw;
     kk = xk;
     value_gate = xv;
-    a = xa;
+    rate = b = xa;
     g = xg;
+    k = key;
+    v = value;
     hidden = FirstRows(xr, num_output_rows);
   }
 

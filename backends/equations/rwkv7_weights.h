@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "equations/model_ends.h"
-#include "equations/ops.h"
+#include "equations/operands.h"
 #include "numbers/state_layout.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
 
+// Matrix: what an ops set multiplies by. The segment's weight store owns what the pointers point to.
 template <typename Matrix>
 struct Rwkv7Layer {
   bool is_first = false;  // of the whole model: its value is v_first, and it has no value residual

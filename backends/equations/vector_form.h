@@ -1,5 +1,5 @@
-// What becomes of a vector of parameters when it is loaded: the models' authors store the arguments of some functions,
-// and some vectors with one number per head; the pages want the values, one per channel.
+// The form in which the equations read a vector of parameters. The models' authors store some vectors before a function
+// is applied, and some with one number per head. The equations want the values, one per channel.
 #ifndef SKEIN_BACKENDS_EQUATIONS_VECTOR_FORM_H_
 #define SKEIN_BACKENDS_EQUATIONS_VECTOR_FORM_H_
 
@@ -23,7 +23,7 @@ struct VectorForm {
 };
 
 inline float Apply(Formula formula, float parameter) {
-  const double x = parameter;  // a decay near 1 leaves no digits to lose
+  const double x = parameter;  // in double, since a decay near 1 has no digits to lose
   switch (formula) {
     case Formula::kAsIs:
       break;

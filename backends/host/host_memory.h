@@ -1,5 +1,5 @@
-// Arrays in the host's memory. Everything large that a backend holds is allocated here; it leaves small bookkeeping to
-// the standard library.
+// Arrays in the host's memory. Everything large that a backend holds is allocated here or by WeightArena; small
+// bookkeeping is left to the standard library.
 #ifndef SKEIN_BACKENDS_HOST_HOST_MEMORY_H_
 #define SKEIN_BACKENDS_HOST_HOST_MEMORY_H_
 
@@ -10,21 +10,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "kit/checked_product.h"
 #include "skein/plugin.h"
 #include "support/boundary.h"
 
 namespace skein::kit {
 
-// a * b, or RESOURCE_EXHAUSTED if that is no 64-bit number: sizes here come from model files.
-inline uint64_t CheckedProduct(uint64_t a, uint64_t b) {
-  uint64_t product = 0;
-  if (__builtin_mul_overflow(a, b, &product)) {
-    throw plugin::Error(SKEIN_RESOURCE_EXHAUSTED, "a size overflows: " + std::to_string(a) + " * " + std::to_string(b));
-  }
-  return product;
-}
-
-// What an array holds at first. Pages of a large unset array come into being when they are written.
+// What an array holds at first. A large unset array takes memory where it is written, and when.
 enum class Content { kZero, kUnset };
 
 // An array of plain values, aligned to a cache line. Movable; frees itself. The host outlives it.
@@ -43,8 +35,7 @@ class HostArray {
     if (bytes == 0) return;
     data_ = static_cast<T*>(host.alloc(host.context, bytes, kAlignment));
     if (data_ == nullptr) {
-      throw plugin::Error(SKEIN_RESOURCE_EXHAUSTED,
-                          "no memory for " + std::to_string(bytes) + " bytes of " + std::string(purpose));
+      throw plugin::Error(SKEIN_RESOURCE_EXHAUSTED, "no memory for " + std::to_string(bytes) + " bytes of " + purpose);
     }
     if (content == Content::kZero) std::memset(static_cast<void*>(data_), 0, bytes);
   }

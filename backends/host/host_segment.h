@@ -1,10 +1,10 @@
-// A segment as every in-tree CPU backend runs it: collects and checks the tensors, keeps the states, turns steps into
-// batches, and runs the equations of its generation (generations.h) on the backend's runner.
+// A segment in host memory, as every in-tree CPU backend runs it: takes the tensors in, keeps the states, turns steps
+// into batches, and runs the equations of its generation (generations.h) on the backend's runner. Its steps are done
+// when they return.
 //
 // A SegmentRunner is what a backend adds:
 //   Matrix                           a packed matrix; see weight_store.h
 //   kWkvOrder                        how its recurrence wants the wkv state of RWKV-7
-//   kLibrary                         whose products Work counts apart, such as "oneDNN"; "" if there is none
 //   SegmentRunner(host, desc)        allocates what a step needs beside activations; throws plugin::Error
 //   static ScratchBytes(host, desc)  how much that is
 //   Run(batch, num_rows, equations)  calls equations(ops) once on every thread that takes part, with ops for this
@@ -23,11 +23,11 @@
 
 #include "equations/activations.h"
 #include "equations/generations.h"
-#include "equations/model_ends.h"
 #include "host/batch_plan.h"
 #include "host/host_memory.h"
 #include "host/state_slots.h"
 #include "host/weight_store.h"
+#include "kit/tensor_intake.h"
 #include "kit/work.h"
 #include "skein/backend.h"
 
@@ -43,11 +43,19 @@ class HostSegment {
 
   virtual void Put(const skein_tensor& tensor) = 0;
   virtual void Seal() = 0;
-  virtual StateSlots& slots() = 0;
   // Runs a step to its end. Returns what there is to say about the first entry that failed, or "".
   virtual std::string Step(const skein_step& step) = 0;
   // Of all steps so far; none before Seal.
   virtual Work TotalWork() const = 0;
+
+  // As of StateSlots.
+  void InitState(uint32_t slot) { slots().Init(slot); }
+  void CopyState(uint32_t from_slot, uint32_t to_slot) { slots().Copy(from_slot, to_slot); }
+  void ExportState(uint32_t slot, float* state, uint64_t num_floats) { slots().Export(slot, state, num_floats); }
+  void ImportState(uint32_t slot, const float* state, uint64_t num_floats) { slots().Import(slot, state, num_floats); }
+
+ private:
+  virtual StateSlots& slots() = 0;
 };
 
 // A segment of one generation on one kind of runner.
@@ -59,7 +67,7 @@ class GenerationSegment final : public HostSegment {
 
   // `desc` was checked (segment_desc.h); `host` outlives the segment.
   GenerationSegment(const skein_host& host, const skein_segment_desc& desc)
-      : host_(host), desc_(desc), store_(host, desc.compute_type, ExpectedTensors<Matrix>(desc), WeightBytes(desc)) {}
+      : host_(host), desc_(desc), store_(host, desc.compute_type, ExpectedTensors(desc), WeightBytes(desc)) {}
 
   // What a segment takes, computed from the same functions that allocate.
   static skein_segment_cost Cost(const skein_host& host, const skein_segment_desc& desc) {
@@ -67,72 +75,49 @@ class GenerationSegment final : public HostSegment {
     cost.supported = 1;
     cost.weights_bytes = WeightBytes(desc);
     cost.slot_bytes = CheckedProduct(StateSlots::StateFloats(desc), sizeof(float));
-    cost.scratch_bytes = CheckedProduct(ActivationFloats(desc), sizeof(float)) + cost.slot_bytes  // the initial state
-                         + SegmentRunner::ScratchBytes(host, desc);
+    const uint64_t initial_state_bytes = cost.slot_bytes;
+    cost.scratch_bytes = CheckedProduct(ActivationFloats(desc), sizeof(float)) + initial_state_bytes +
+                         SegmentRunner::ScratchBytes(host, desc);
     return cost;
   }
 
   void Put(const skein_tensor& tensor) override {
-    if (running_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "put_tensor: the segment is sealed");
+    if (sealed_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "put_tensor: the segment is sealed");
     store_.Put(tensor);
   }
 
   void Seal() override {
-    if (running_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "seal: the segment is sealed already");
+    if (sealed_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "seal: the segment is sealed already");
     store_.Seal();
     weights_.Visit(desc_, [this](uint32_t role, uint32_t layer, auto*& tensor, const VectorForm& = {}) {
       store_.Bind(role, layer, tensor);
     });
-    running_.emplace(host_, desc_);
+    sealed_.emplace(host_, desc_);
   }
 
-  StateSlots& slots() override { return RequireSealed().slots; }
-
   std::string Step(const skein_step& step) override {
-    Running& running = RequireSealed();
-    BatchPlan& plan = running.plan;
+    Sealed& sealed = RequireSealed();
+    BatchPlan& plan = sealed.plan;
     plan.Read(step);
-    const Batch& batch = plan.batch();
-    const uint32_t num_rows = plan.num_rows();
-    RowDealer dealer(running.activations.data(), num_rows);
-    const Activations act(desc_.model, static_cast<uint32_t>(batch.output_rows.size()), dealer);
-    const auto carries = act.Carries();
-    const bool has_entries = step.num_entries > 0;
-    if (!(desc_.flags & SKEIN_SEGMENT_EMBEDDING)) {
-      for (size_t i = 0; has_entries && i < carries.size(); ++i) plan.GatherCarry(step.carries_in[i], carries[i]);
-    } else if (desc_.num_layers == 0) {
-      // The layer that makes the carries beside x is still to come.
-      for (size_t i = 1; i < carries.size(); ++i) {
-        std::fill_n(carries[i].data, size_t{num_rows} * carries[i].width, 0.0f);
-      }
+    RowDealer dealer(sealed.activations.data(), plan.num_rows());
+    const Activations act(desc_.model, static_cast<uint32_t>(plan.batch().output_rows.size()), dealer);
+    TakeCarries(step, plan, act);
+    if (plan.num_rows() > 0) {
+      sealed.runner.Run(plan.batch(), plan.num_rows(), [&](auto& ops) { RunSegment<Generation>(ops, weights_, act); });
     }
-    if (num_rows > 0) {
-      running.runner.Run(batch, num_rows, [&](auto& ops) { RunEquations(ops, batch, act); });
-    }
-    if (!(desc_.flags & SKEIN_SEGMENT_HEAD)) {
-      for (size_t i = 0; has_entries && i < carries.size(); ++i) plan.ScatterCarry(carries[i], step.carries_out[i]);
-    }
+    GiveCarries(step, plan, act);
     return plan.Finish(act.x, act.hidden);
   }
 
-  Work TotalWork() const override { return running_ ? running_->runner.TotalWork() : Work(); }
+  Work TotalWork() const override { return sealed_ ? sealed_->runner.TotalWork() : Work(); }
 
  private:
-  // What every thread does in a step: from the embedding, or from the rows already in `act`, through the layers, and to
-  // the outputs of `batch` if the segment has the head.
-  template <typename Ops>
-  void RunEquations(Ops& ops, const Batch& batch, const Activations& act) const {
-    Enter(ops, weights_.ends, act.x);
-    for (const auto& layer : weights_.layers) Generation::RunLayer(ops, layer, act);
-    Leave(ops, weights_.ends, batch, act.x, act.hidden);
-  }
-
   // What exists once the segment is sealed.
-  struct Running {
-    Running(const skein_host& host, const skein_segment_desc& desc)
+  struct Sealed {
+    Sealed(const skein_host& host, const skein_segment_desc& desc)
         : runner(host, desc),
           slots(host, desc, SegmentRunner::kWkvOrder),
-          // Room for the longest step; what shorter ones do not write never is in memory.
+          // Room for the longest step. What shorter ones leave unwritten takes no memory.
           activations(host, ActivationFloats(desc), "activations", Content::kUnset),
           plan(desc, slots, Activations::kNumCarries) {}
 
@@ -142,42 +127,61 @@ class GenerationSegment final : public HostSegment {
     BatchPlan plan;
   };
 
+  StateSlots& slots() override { return RequireSealed().slots; }
+
+  Sealed& RequireSealed() {
+    if (!sealed_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "the segment is not sealed");
+    return *sealed_;
+  }
+
+  // Fills the rows that another segment has left, or that a later one is to fill.
+  void TakeCarries(const skein_step& step, const BatchPlan& plan, const Activations& act) const {
+    const auto carries = act.Carries();
+    if (!(desc_.flags & SKEIN_SEGMENT_EMBEDDING)) {
+      if (step.num_entries == 0) return;
+      for (size_t i = 0; i < carries.size(); ++i) plan.GatherCarry(step.carries_in[i], carries[i]);
+    } else if (desc_.num_layers == 0) {
+      // The layer that makes the carries beside x is still to come.
+      for (size_t i = 1; i < carries.size(); ++i) {
+        std::fill_n(carries[i].data, size_t{carries[i].count} * carries[i].width, 0.0f);
+      }
+    }
+  }
+
+  void GiveCarries(const skein_step& step, const BatchPlan& plan, const Activations& act) const {
+    if ((desc_.flags & SKEIN_SEGMENT_HEAD) || step.num_entries == 0) return;
+    const auto carries = act.Carries();
+    for (size_t i = 0; i < carries.size(); ++i) plan.ScatterCarry(carries[i], step.carries_out[i]);
+  }
+
+  static uint64_t TensorBytes(const ExpectedTensor& tensor, uint32_t type, uint32_t compute_type) {
+    switch (tensor.use) {
+      case Use::kVector:
+        return VectorFootprint(tensor);
+      case Use::kEmbedding:
+        return WeightArena::Footprint(tensor.shape[0] * RowBytes(type, tensor.shape[1]));
+      case Use::kMatrix:
+        return WeightArena::Footprint(Matrix::PackedBytes(tensor.shape[0], tensor.shape[1], type, compute_type));
+    }
+    return 0;
+  }
+
   static uint64_t WeightBytes(const skein_segment_desc& desc) {
     const uint32_t type = desc.weight_type == SKEIN_DTYPE_NONE ? uint32_t{SKEIN_DTYPE_F32} : desc.weight_type;
     uint64_t bytes = 0;
-    for (const ExpectedTensor& tensor : ExpectedTensors<Matrix>(desc)) {
-      switch (tensor.use) {
-        case Use::kVector:
-          bytes += VectorFootprint(tensor);
-          break;
-        case Use::kEmbedding:
-          bytes += WeightArena::Footprint(tensor.shape[0] * RowBytes(type, tensor.shape[1]));
-          break;
-        case Use::kMatrix:
-          bytes +=
-              WeightArena::Footprint(Matrix::PackedBytes(tensor.shape[0], tensor.shape[1], type, desc.compute_type));
-          break;
-      }
-    }
+    for (const ExpectedTensor& tensor : ExpectedTensors(desc)) bytes += TensorBytes(tensor, type, desc.compute_type);
     return bytes;
   }
 
   static uint64_t ActivationFloats(const skein_segment_desc& desc) {
-    RowDealer counter(nullptr, 0);
-    const Activations counted(desc.model, 0, counter);
-    return CheckedProduct(desc.max_tokens, counter.floats_per_row());
-  }
-
-  Running& RequireSealed() {
-    if (!running_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "the segment is not sealed");
-    return *running_;
+    return CheckedProduct(desc.max_tokens, ActivationFloatsPerRow<Generation>(desc.model));
   }
 
   const skein_host& host_;
   const skein_segment_desc desc_;
   WeightStore<Matrix> store_;
   typename Generation::template Weights<Matrix, EmbeddingRows> weights_;
-  std::optional<Running> running_;
+  std::optional<Sealed> sealed_;
 };
 
 // A segment as `desc` describes it, which was checked. `host` outlives it. Throws RESOURCE_EXHAUSTED.
@@ -195,6 +199,21 @@ skein_segment_cost SegmentCost(const skein_host& host, const skein_segment_desc&
     return GenerationSegment<SegmentRunner, decltype(generation)>::Cost(host, desc);
   });
 }
+
+// A Device of backend_table.h whose segments lie in host memory.
+template <typename SegmentRunner>
+class HostDevice {
+ public:
+  HostDevice(const skein_host& host, uint32_t /*index*/) : host_(host) {}
+
+  skein_segment_cost Cost(const skein_segment_desc& desc) const { return SegmentCost<SegmentRunner>(host_, desc); }
+  std::unique_ptr<HostSegment> MakeSegment(const skein_segment_desc& desc) const {
+    return kit::MakeSegment<SegmentRunner>(host_, desc);
+  }
+
+ private:
+  const skein_host& host_;
+};
 
 }  // namespace skein::kit
 

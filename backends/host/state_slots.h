@@ -1,6 +1,6 @@
-// The states of a segment, one per slot, and their way in and out in the canonical layout of backend.h. One more state,
-// not a slot, is what every stream starts from, and what a slot reads as that was never written. Slots take memory when
-// they are first written: a host may ask for many more than it uses.
+// The states of a segment, one per slot, and their way in and out in the canonical layout of backend.h. One extra state
+// holds the initial state. A slot that was never written reads as that state. Slots take memory when they are first
+// written: a host may ask for many more slots than it uses.
 #ifndef SKEIN_BACKENDS_HOST_STATE_SLOTS_H_
 #define SKEIN_BACKENDS_HOST_STATE_SLOTS_H_
 
@@ -15,8 +15,8 @@ namespace skein::kit {
 
 class StateSlots {
  public:
-  // States of `desc.num_layers` layers. `order` is how the backend keeps the wkv matrix of a head of RWKV-7. Those of
-  // RWKV-5 and 6 are kept in the canonical order.
+  // States of `desc.num_layers` layers. `order` is how the backend keeps the wkv matrix of a head of RWKV-7. The
+  // matrices of RWKV-5 and 6 are kept in the canonical order.
   StateSlots(const skein_host& host, const skein_segment_desc& desc, WkvOrder order);
 
   // Floats of one state; the same in every layout.
@@ -27,15 +27,15 @@ class StateSlots {
   const float* Read(uint32_t slot) const {
     return At(slot == SKEIN_SLOT_INITIAL || is_written_[slot] == 0 ? num_slots_ : slot);
   }
-  // Where the state of a slot is to be written, all of it; NULL for SKEIN_SLOT_NONE. What was to be read has been asked
-  // for before.
+  // Where the state of a slot is to be written, all of it; NULL for SKEIN_SLOT_NONE. Read the slot before: afterwards
+  // it counts as written.
   float* Write(uint32_t slot) {
     if (slot == SKEIN_SLOT_NONE) return nullptr;
     is_written_[slot] = 1;
     return const_cast<float*>(At(slot));
   }
 
-  // All throw OUT_OF_RANGE for a slot that does not exist, and INVALID_ARGUMENT for a wrong number of floats.
+  // Each throws OUT_OF_RANGE for a slot that does not exist, and INVALID_ARGUMENT for a wrong number of floats.
   void Init(uint32_t slot);
   void Copy(uint32_t from_slot, uint32_t to_slot);
   void Export(uint32_t slot, float* state, uint64_t num_floats) const;

@@ -1,6 +1,6 @@
-// Where the weights of a segment lie: a few large blocks of the host's memory instead of one per tensor. A token's step
-// reads all of them once, and is up to 1.7 times as fast when the host can back a block by huge pages, which a matrix
-// alone is too small for.
+// Where the weights of a segment lie: a few large blocks of the host's memory instead of one block per tensor. A
+// token's step reads all weights once. It is up to 1.7 times as fast when the host can back a block by huge pages of
+// memory, and a single matrix is too small for those.
 #ifndef SKEIN_BACKENDS_HOST_WEIGHT_ARENA_H_
 #define SKEIN_BACKENDS_HOST_WEIGHT_ARENA_H_
 
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "host/host_memory.h"
+#include "kit/checked_product.h"
 #include "skein/plugin.h"
 #include "support/boundary.h"
 
@@ -27,10 +27,10 @@ class WeightArena {
   WeightArena(const WeightArena&) = delete;
   WeightArena& operator=(const WeightArena&) = delete;
 
-  // The size of the next block, which is taken from the host when the present one has no room for an array.
+  // The size of the next block. It is taken from the host when the present block has no room for an array.
   void Expect(uint64_t bytes) { next_block_bytes_ = bytes; }
 
-  // What Take uses up for an array of so many bytes.
+  // What Take uses up for an array of `bytes`.
   static uint64_t Footprint(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
   // Memory for `count` values, aligned to a cache line, of unset content. Throws RESOURCE_EXHAUSTED.

@@ -1,49 +1,23 @@
-// Collects the tensors of a segment: which are expected, of which role, layer and shape; takes each once; says what is
-// missing; has the backend pack them. The list of expected tensors is the generation's (rwkv4_weights.h and the
-// others); the packed forms are the backend's.
+// The weights of a segment in host memory: each tensor that TensorIntake lets in goes into the form in which it is
+// used. The packed form of a matrix is the backend's.
 #ifndef SKEIN_BACKENDS_HOST_WEIGHT_STORE_H_
 #define SKEIN_BACKENDS_HOST_WEIGHT_STORE_H_
 
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "equations/vector_form.h"
 #include "host/weight_arena.h"
 #include "kit/tensor.h"
+#include "kit/tensor_intake.h"
 #include "numbers/parallel.h"
 #include "skein/backend.h"
 
 namespace skein::kit {
-
-// What a tensor is used as, which decides its form in memory.
-enum class Use {
-  kVector,     // float32
-  kMatrix,     // what the backend multiplies by
-  kEmbedding,  // rows looked up by token id, in the type in which they came
-};
-
-struct ExpectedTensor {
-  uint32_t role;
-  uint32_t layer;
-  Use use;
-  std::vector<uint64_t> shape;
-  VectorForm form;  // of a kVector
-};
-
-// "TIME_KEY (role 21) of layer 3": how messages speak of a tensor.
-std::string TensorName(uint32_t role, uint32_t layer);
-
-// Checks a tensor's dtype, shape, layout and size against what is expected of it. Throws INVALID_ARGUMENT.
-TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expected);
-
-// Writes the vector in its form: view.size() * form.repeat values.
-void FormVector(const TensorView& view, const VectorForm& form, float* out);
 
 // What a kVector takes in the arena.
 uint64_t VectorFootprint(const ExpectedTensor& vector);
@@ -73,75 +47,62 @@ class EmbeddingRows {
 // Pack(view), which does not throw; static PackedBytes(num_rows, num_columns, dtype, compute_type). Static
 // TakesPanels(dtype, compute_type) says whether the view may be in panels; a Matrix that ever takes them has a static
 // CanStay(view), which says whether panels can be used where they lie, and is then constructed as Matrix(view).
+//
+// Order: Put for every tensor, Seal, Bind. Threads: one at a time.
 template <typename Matrix>
 class WeightStore {
  public:
   // `packed_bytes`: what the packed weights would take, as far as it is known, if all of them had to be packed.
-  WeightStore(const skein_host& host, uint32_t compute_type, const std::vector<ExpectedTensor>& expected,
+  WeightStore(const skein_host& host, uint32_t compute_type, std::vector<ExpectedTensor> expected,
               uint64_t packed_bytes)
-      : host_(host), compute_type_(compute_type), packed_bytes_(packed_bytes), arena_(host, 0) {
-    entries_.reserve(expected.size());
+      : host_(host),
+        compute_type_(compute_type),
+        packed_bytes_(packed_bytes),
+        arena_(host, 0),
+        intake_(std::move(expected)),
+        stored_(intake_.expected().size()) {
     uint64_t vector_bytes = 0;
-    for (const ExpectedTensor& tensor : expected) {
+    for (const ExpectedTensor& tensor : intake_.expected()) {
       if (tensor.use == Use::kVector) vector_bytes += VectorFootprint(tensor);
-      index_[{tensor.role, tensor.layer}] = entries_.size();
-      entries_.emplace_back().expected = tensor;
     }
     arena_.Expect(vector_bytes);
   }
 
-  // Takes a tensor; what is mapped is packed by Seal, anything else now. INVALID_ARGUMENT: not expected, of another
-  // shape or type, or put twice.
+  // Takes a tensor, as TensorIntake lets it in. A mapped matrix is packed by Seal, anything else now.
   void Put(const skein_tensor& tensor) {
-    const auto found = index_.find({tensor.role, tensor.layer});
-    if (found == index_.end()) {
-      throw plugin::Error(SKEIN_INVALID_ARGUMENT,
-                          TensorName(tensor.role, tensor.layer) + ": the segment expects no such tensor");
-    }
-    StoredTensor& entry = entries_[found->second];
-    if (entry.is_put) {
-      throw plugin::Error(SKEIN_INVALID_ARGUMENT, TensorName(tensor.role, tensor.layer) + ": put twice");
-    }
-    const TensorView view = CheckTensor(tensor, entry.expected);
+    const auto [index, view] = intake_.Check(tensor);
+    const ExpectedTensor& expected = intake_.expected()[index];
     const bool is_mapped = (tensor.flags & SKEIN_TENSOR_MAPPED) != 0;
-    if (!is_mapped && entry.expected.use != Use::kVector && !expects_all_) {
-      arena_.Expect(packed_bytes_);  // as this one is not mapped, the others most likely will not be either
-      expects_all_ = true;
-    }
-    switch (entry.expected.use) {
+    if (!is_mapped && expected.use != Use::kVector) ExpectAll();
+    switch (expected.use) {
       case Use::kVector:
-        entry.vector = arena_.Take<float>(CheckedProduct(view.size(), entry.expected.form.repeat));
-        FormVector(view, entry.expected.form, entry.vector);
+        PutVector(view, expected.form, stored_[index]);
         break;
       case Use::kEmbedding:
-        entry.embedding.emplace(arena_, view, is_mapped);
+        stored_[index].embedding.emplace(arena_, view, is_mapped);
         break;
       case Use::kMatrix:
-        PutMatrix(entry, view, is_mapped);
+        PutMatrix(tensor, view, is_mapped, stored_[index]);
         break;
     }
-    entry.is_put = true;
+    intake_.SetPut(index);
   }
 
   // Packs what is left to pack, on the host's threads. FAILED_PRECONDITION names the first tensor that is missing.
   void Seal() {
-    for (const StoredTensor& entry : entries_) {
-      if (entry.is_put) continue;
-      throw plugin::Error(SKEIN_FAILED_PRECONDITION,
-                          TensorName(entry.expected.role, entry.expected.layer) + ": missing, was never put");
-    }
+    intake_.CheckComplete();
     std::vector<StoredTensor*> waiting;
     uint64_t waiting_bytes = 0;
-    for (StoredTensor& entry : entries_) {
-      const TensorView& view = entry.to_pack;
+    for (StoredTensor& stored : stored_) {
+      const TensorView& view = stored.to_pack;
       if (view.data == nullptr) continue;
-      waiting.push_back(&entry);
+      waiting.push_back(&stored);
       waiting_bytes +=
           WeightArena::Footprint(Matrix::PackedBytes(view.num_rows, view.num_columns, view.dtype, compute_type_));
     }
     arena_.Expect(waiting_bytes);
-    for (StoredTensor* entry : waiting) Allocate(*entry);
-    ParallelEach(host_, waiting.size(), [&](uint64_t item) { PackNow(*waiting[item]); });
+    for (StoredTensor* stored : waiting) Allocate(*stored);
+    ParallelEach(host_, waiting.size(), [&waiting](uint64_t item) { PackNow(*waiting[item]); });
   }
 
   // The packed tensor, for the visitor of a generation's list; the store owns it. Only after Seal.
@@ -150,53 +111,66 @@ class WeightStore {
   void Bind(uint32_t role, uint32_t layer, const EmbeddingRows*& rows) const { rows = &*Find(role, layer).embedding; }
 
  private:
+  // One of these.
   struct StoredTensor {
-    ExpectedTensor expected;
-    bool is_put = false;
     float* vector = nullptr;
     std::optional<EmbeddingRows> embedding;
     std::optional<Matrix> matrix;
-    TensorView to_pack;  // `data` NULL: packed
+    TensorView to_pack;  // of the matrix; `data` NULL: packed
   };
 
-  void PutMatrix(StoredTensor& entry, const TensorView& view, bool is_mapped) {
-    if (view.layout == SKEIN_LAYOUT_PANELS && !Matrix::TakesPanels(view.dtype, compute_type_)) {
-      throw plugin::Error(SKEIN_INVALID_ARGUMENT, TensorName(entry.expected.role, entry.expected.layer) +
-                                                      ": is in panels of type " + std::to_string(view.dtype) +
-                                                      "; with compute type " + std::to_string(compute_type_) +
-                                                      " expected rows of that type");
-    }
+  // One tensor that is not mapped: most likely the others will not be mapped either.
+  void ExpectAll() {
+    if (expects_all_) return;
+    arena_.Expect(packed_bytes_);
+    expects_all_ = true;
+  }
+
+  void PutVector(const TensorView& view, const VectorForm& form, StoredTensor& stored) {
+    stored.vector = arena_.Take<float>(CheckedProduct(view.size(), form.repeat));
+    FormVector(view, form, stored.vector);
+  }
+
+  void PutMatrix(const skein_tensor& tensor, const TensorView& view, bool is_mapped, StoredTensor& stored) {
+    const bool is_in_panels = view.layout == SKEIN_LAYOUT_PANELS;
+    if (is_in_panels && !Matrix::TakesPanels(view.dtype, compute_type_)) RefusePanels(tensor);
     if constexpr (std::is_constructible_v<Matrix, const TensorView&>) {
-      if (view.layout == SKEIN_LAYOUT_PANELS && is_mapped && Matrix::CanStay(view)) {
-        entry.matrix.emplace(view);
+      if (is_in_panels && is_mapped && Matrix::CanStay(view)) {
+        stored.matrix.emplace(view);
         return;
       }
     }
-    entry.to_pack = view;
+    stored.to_pack = view;
     if (is_mapped) return;
-    Allocate(entry);
-    PackNow(entry);
+    Allocate(stored);
+    PackNow(stored);
   }
 
-  void Allocate(StoredTensor& entry) {
-    const TensorView& view = entry.to_pack;
-    entry.matrix.emplace(arena_, view.num_rows, view.num_columns, view.dtype, compute_type_);
+  [[noreturn]] void RefusePanels(const skein_tensor& tensor) const {
+    throw plugin::Error(SKEIN_INVALID_ARGUMENT, TensorName(tensor.role, tensor.layer) + ": is in panels of type " +
+                                                    std::to_string(tensor.dtype) + "; with compute type " +
+                                                    std::to_string(compute_type_) + " expected rows of that type");
   }
 
-  static void PackNow(StoredTensor& entry) {
-    entry.matrix->Pack(entry.to_pack);
-    entry.to_pack.data = nullptr;
+  void Allocate(StoredTensor& stored) {
+    const TensorView& view = stored.to_pack;
+    stored.matrix.emplace(arena_, view.num_rows, view.num_columns, view.dtype, compute_type_);
   }
 
-  const StoredTensor& Find(uint32_t role, uint32_t layer) const { return entries_[index_.at({role, layer})]; }
+  static void PackNow(StoredTensor& stored) {
+    stored.matrix->Pack(stored.to_pack);
+    stored.to_pack.data = nullptr;
+  }
+
+  const StoredTensor& Find(uint32_t role, uint32_t layer) const { return stored_[intake_.IndexOf(role, layer)]; }
 
   const skein_host& host_;
   const uint32_t compute_type_;
   const uint64_t packed_bytes_;
   bool expects_all_ = false;  // the arena was told of packed_bytes_
   WeightArena arena_;
-  std::vector<StoredTensor> entries_;
-  std::map<std::pair<uint32_t, uint32_t>, size_t> index_;
+  TensorIntake intake_;
+  std::vector<StoredTensor> stored_;  // by index in the intake
 };
 
 }  // namespace skein::kit

@@ -1,27 +1,71 @@
-// The table of backend.h over a C++ segment (host_segment.h): one device, steps that are done when they return.
-// Exceptions end here.
+// The table of backend.h over a Backend in C++: devices, segments, states, steps, fences. Says nothing of memory: a
+// segment may lie on a device that the processor cannot read, and its steps may end after they return. Exceptions end
+// here. A backend whose segments lie in the host's memory finds its Device and its Segment in backends/host.
 //
-// A Backend has
-//   using SegmentRunner
-//   static skein_backend_device Device()        what device_info says
-//   static void Open(const skein_host&)         called whenever the device is opened; refuses by an exception
-//   static constexpr const char *kId, *kDescription   of the plugin
+// A Backend is a type with
+//   kId, kDescription             of the plugin
+//   kLibrary                      whose products Work counts apart, such as "oneDNN"; "" if there is none
+//   NumDevices()                  how many devices there are now
+//   DescribeDevice(index)         what device_info says
+//   Device                        an open device: Device(host, index) opens it, or refuses by an exception; Cost(desc);
+//                                 MakeSegment(desc). The host outlives it, and it outlives its segments
+//   Segment                       a part of a model on a device; see BackendSegment
+//   Fence                         only where steps may end after they return; see BackendFence
+// Descriptions of segments are checked (segment_desc.h) before they come to a Device.
 #ifndef SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_
 #define SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "host/host_segment.h"
 #include "kit/segment_desc.h"
+#include "kit/work.h"
 #include "skein/backend.h"
 #include "support/boundary.h"
 
 namespace skein::kit {
+
+// What the table asks of a segment. All but the destructor may throw plugin::Error. One call at a time.
+template <typename Segment>
+concept BackendSegment = requires(Segment& segment, const skein_tensor& tensor, uint32_t slot, float* exported,
+                                  const float* imported, uint64_t num_floats, const skein_step& step) {
+  segment.Put(tensor);
+  segment.Seal();
+  segment.InitState(slot);
+  segment.CopyState(slot, slot);
+  segment.ExportState(slot, exported, num_floats);
+  segment.ImportState(slot, imported, num_floats);
+  segment.Step(step);  // std::string without fences: as StepEnd::first_failure; with fences StepEnd
+  { segment.TotalWork() } -> std::convertible_to<Work>;
+};
+
+// The end of a step that may come after the step returned. Any thread.
+template <typename Fence>
+concept BackendFence = requires(Fence& fence, int64_t timeout_us) {
+  { fence.IsDone() }
+  noexcept->std::convertible_to<bool>;
+  // After the step: what there is to say about the first entry that failed, or ""; throws what failed the step as a
+  // whole. Nothing if the step was not done in time. A negative timeout waits for ever.
+  { fence.Wait(timeout_us) } -> std::same_as<std::optional<std::string>>;
+};
+
+// How a step of a backend with fences returns.
+template <typename Fence>
+struct StepEnd {
+  std::unique_ptr<Fence> fence;  // NULL: the step is done
+  std::string first_failure;     // of a step that is done: about the first entry that failed, or ""
+};
+
+template <typename Backend>
+concept HasFences = requires {
+  typename Backend::Fence;
+};
 
 // A struct of the boundary as the caller means it: what an older caller's struct lacks is zero, what a newer one adds
 // is left out.
@@ -62,31 +106,36 @@ class BackendTable {
         .state_export = StateExport,
         .state_import = StateImport,
         .step = Step,
-        .fence_done = nullptr,
-        .fence_wait = nullptr,
-        .fence_release = nullptr,
+        .fence_done = FenceDone(),
+        .fence_wait = FenceWait(),
+        .fence_release = FenceRelease(),
         .segment_work = SegmentWork,
     };
     return &kTable;
   }
 
  private:
-  using SegmentRunner = typename Backend::SegmentRunner;
+  using Segment = typename Backend::Segment;
+  static_assert(BackendSegment<Segment>);
 
-  struct Device {
-    skein_host host;
-    skein_backend_device info;
+  struct OpenDevice {
+    OpenDevice(const skein_host& of, uint32_t index) : host(of), info(Backend::DescribeDevice(index)) {}
+
+    const skein_host host;
+    const skein_backend_device info;
+    std::optional<typename Backend::Device> device;
   };
 
-  static int32_t DeviceCount(uint32_t* count, skein_message*) {
-    *count = 1;
-    return SKEIN_OK;
+  // --- devices ---
+
+  static int32_t DeviceCount(uint32_t* count, skein_message* message) {
+    return plugin::Guard(message, [&] { *count = Backend::NumDevices(); });
   }
 
   static int32_t DeviceInfo(uint32_t index, skein_backend_device* info, skein_message* message) {
     return plugin::Guard(message, [&] {
       CheckIndex(index);
-      WriteStruct(Backend::Device(), info);
+      WriteStruct(Backend::DescribeDevice(index), info);
     });
   }
 
@@ -94,25 +143,24 @@ class BackendTable {
     return plugin::Guard(message, [&] {
       *device = nullptr;
       CheckIndex(index);
-      auto opened = std::make_unique<Device>(Device{ReadStruct(host), Backend::Device()});
-      if (opened->host.concurrency == nullptr || opened->host.parallel_for == nullptr ||
-          opened->host.parallel_region == nullptr || opened->host.alloc == nullptr || opened->host.free == nullptr) {
-        throw plugin::Error(SKEIN_FAILED_PRECONDITION, "the host lacks threads or memory services");
-      }
-      Backend::Open(opened->host);
+      auto opened = std::make_unique<OpenDevice>(ReadStruct(host), index);
+      CheckHost(opened->host);
+      opened->device.emplace(opened->host, index);
       *device = opened.release();
     });
   }
 
-  static void DeviceClose(void* device) { delete static_cast<Device*>(device); }
+  static void DeviceClose(void* device) { delete static_cast<OpenDevice*>(device); }
+
+  // --- segments ---
 
   static int32_t Query(void* device, const skein_segment_desc* desc, skein_segment_cost* cost, skein_message* message) {
     return plugin::Guard(message, [&] {
-      const Device& opened = *static_cast<Device*>(device);
+      const OpenDevice& opened = *static_cast<OpenDevice*>(device);
       const skein_segment_desc wanted = ReadStruct(desc);
       try {
         CheckSegmentDesc(wanted, opened.info);
-        WriteStruct(SegmentCost<SegmentRunner>(opened.host, wanted), cost);
+        WriteStruct(opened.device->Cost(wanted), cost);
       } catch (const plugin::Error& error) {
         WriteStruct(skein_segment_cost{}, cost);
         plugin::WriteMessage(message, error.what());
@@ -123,10 +171,11 @@ class BackendTable {
   static int32_t SegmentCreate(void* device, const skein_segment_desc* desc, void** segment, skein_message* message) {
     return plugin::Guard(message, [&] {
       *segment = nullptr;
-      const Device& opened = *static_cast<Device*>(device);
+      OpenDevice& opened = *static_cast<OpenDevice*>(device);
       const skein_segment_desc wanted = ReadStruct(desc);
       CheckSegmentDesc(wanted, opened.info);
-      *segment = MakeSegment<SegmentRunner>(opened.host, wanted).release();
+      std::unique_ptr<Segment> made = opened.device->MakeSegment(wanted);
+      *segment = made.release();
     });
   }
 
@@ -138,31 +187,70 @@ class BackendTable {
     return plugin::Guard(message, [&] { Of(segment).Seal(); });
   }
 
-  static void SegmentDestroy(void* segment) { delete static_cast<kit::HostSegment*>(segment); }
+  static void SegmentDestroy(void* segment) { delete static_cast<Segment*>(segment); }
+
+  // --- states ---
 
   static int32_t StateInit(void* segment, uint32_t slot, skein_message* message) {
-    return plugin::Guard(message, [&] { Of(segment).slots().Init(slot); });
+    return plugin::Guard(message, [&] { Of(segment).InitState(slot); });
   }
 
   static int32_t StateCopy(void* segment, uint32_t from_slot, uint32_t to_slot, skein_message* message) {
-    return plugin::Guard(message, [&] { Of(segment).slots().Copy(from_slot, to_slot); });
+    return plugin::Guard(message, [&] { Of(segment).CopyState(from_slot, to_slot); });
   }
 
   static int32_t StateExport(void* segment, uint32_t slot, float* state, uint64_t num_floats, skein_message* message) {
-    return plugin::Guard(message, [&] { Of(segment).slots().Export(slot, state, num_floats); });
+    return plugin::Guard(message, [&] { Of(segment).ExportState(slot, state, num_floats); });
   }
 
   static int32_t StateImport(void* segment, uint32_t slot, const float* state, uint64_t num_floats,
                              skein_message* message) {
-    return plugin::Guard(message, [&] { Of(segment).slots().Import(slot, state, num_floats); });
+    return plugin::Guard(message, [&] { Of(segment).ImportState(slot, state, num_floats); });
   }
+
+  // --- steps ---
 
   static int32_t Step(void* segment, const skein_step* step, void** fence, skein_message* message) {
     return plugin::Guard(message, [&] {
       *fence = nullptr;
-      const std::string first_failure = Of(segment).Step(ReadStruct(step));
-      if (!first_failure.empty()) plugin::WriteMessage(message, first_failure.c_str());
+      if constexpr (HasFences<Backend>) {
+        StepEnd<typename Backend::Fence> end = Of(segment).Step(ReadStruct(step));
+        Tell(end.first_failure, message);
+        *fence = end.fence.release();
+      } else {
+        Tell(Of(segment).Step(ReadStruct(step)), message);
+      }
     });
+  }
+
+  static constexpr auto FenceDone() -> decltype(skein_backend_table::fence_done) {
+    if constexpr (HasFences<Backend>) {
+      return [](void* fence) { return uint32_t{FenceOf(fence).IsDone()}; };
+    } else {
+      return nullptr;
+    }
+  }
+
+  static constexpr auto FenceWait() -> decltype(skein_backend_table::fence_wait) {
+    if constexpr (HasFences<Backend>) {
+      return [](void* fence, int64_t timeout_us, skein_message* message) {
+        return plugin::Guard(message, [&] {
+          const std::optional<std::string> first_failure = FenceOf(fence).Wait(timeout_us);
+          if (!first_failure) throw plugin::Error(SKEIN_DEADLINE_EXCEEDED, "the step is not done yet");
+          Tell(*first_failure, message);
+        });
+      };
+    } else {
+      return nullptr;
+    }
+  }
+
+  static constexpr auto FenceRelease() -> decltype(skein_backend_table::fence_release) {
+    if constexpr (HasFences<Backend>) {
+      return [](void* fence) { delete &FenceOf(fence); };
+    } else {
+      return nullptr;
+    }
   }
 
   static int32_t SegmentWork(void* segment, skein_segment_work* work, skein_message* message) {
@@ -171,22 +259,41 @@ class BackendTable {
       skein_segment_work value = {};
       value.multiplications = total.multiplications;
       value.library_multiplications = total.library_multiplications;
-      static_assert(sizeof(value.library) > std::string_view(SegmentRunner::kLibrary).size());
-      std::string_view(SegmentRunner::kLibrary).copy(value.library, sizeof(value.library));
+      static_assert(sizeof(value.library) > std::string_view(Backend::kLibrary).size());
+      std::string_view(Backend::kLibrary).copy(value.library, sizeof(value.library));
       WriteStruct(value, work);
     });
   }
 
-  static kit::HostSegment& Of(void* segment) { return *static_cast<kit::HostSegment*>(segment); }
+  // --- what they share ---
+
+  static Segment& Of(void* segment) { return *static_cast<Segment*>(segment); }
+
+  static auto& FenceOf(void* fence) {
+    static_assert(BackendFence<typename Backend::Fence>);
+    return *static_cast<typename Backend::Fence*>(fence);
+  }
+
+  static void Tell(const std::string& first_failure, skein_message* message) {
+    if (!first_failure.empty()) plugin::WriteMessage(message, first_failure.c_str());
+  }
 
   static void CheckIndex(uint32_t index) {
-    if (index != 0) {
-      throw plugin::Error(SKEIN_OUT_OF_RANGE, "device " + std::to_string(index) + ": the plugin has one device");
+    const uint32_t count = Backend::NumDevices();
+    if (index < count) return;
+    throw plugin::Error(SKEIN_OUT_OF_RANGE, "device " + std::to_string(index) + ": expected an index below " +
+                                                std::to_string(count) + ", the number of devices");
+  }
+
+  static void CheckHost(const skein_host& host) {
+    if (host.concurrency == nullptr || host.parallel_for == nullptr || host.parallel_region == nullptr ||
+        host.alloc == nullptr || host.free == nullptr) {
+      throw plugin::Error(SKEIN_FAILED_PRECONDITION, "the host lacks threads or memory services");
     }
   }
 };
 
-// The body of skein_plugin_entry for a backend class.
+// The body of skein_plugin_entry for a Backend.
 template <typename Backend>
 int32_t AnswerForBackend(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   return plugin::Answer(offer, answer, message, SKEIN_PLUGIN_BACKEND, Backend::kId, SKEIN_PLUGIN_VERSION,

@@ -8,7 +8,7 @@
 namespace skein::kit {
 namespace {
 
-// Far above every model, and low enough that the size of any one tensor fits 64 bits.
+// Far above every model, and low enough that the size of each tensor fits 64 bits.
 constexpr uint32_t kMaxWidth = 1u << 20;
 constexpr uint32_t kMaxVocabulary = 1u << 24;
 constexpr uint32_t kMaxLayers = 1u << 12;
@@ -51,7 +51,8 @@ void CheckHeads(const skein_backend_model& model) {
   CheckEqual("num_heads * head_size = d_att", uint64_t{model.num_heads} * model.head_size, model.d_att);
 }
 
-// Of a segment with layers. The first layer has no value residual, so a segment of it alone does without that rank.
+// Of a segment with layers. The first layer has no value residual, so a segment of that layer alone does without its
+// rank.
 void CheckRanks(const skein_segment_desc& desc) {
   constexpr uint32_t kAnyLayer = 0xFFFFFFFFu;
   const VersionSet version = VersionOf(desc.model);

@@ -1,4 +1,4 @@
-// Whether a description of a segment makes sense, for every in-tree backend.
+// Whether a description of a segment makes sense to any backend.
 #ifndef SKEIN_BACKENDS_KIT_SEGMENT_DESC_H_
 #define SKEIN_BACKENDS_KIT_SEGMENT_DESC_H_
 

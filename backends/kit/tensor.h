@@ -11,7 +11,7 @@
 
 namespace skein::kit {
 
-// What matrices may come in, as skein_backend_device.weight_types says it.
+// The types in which matrices may come, as skein_backend_device.weight_types says it.
 constexpr uint32_t kWeightTypes = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_F16 | 1u << SKEIN_DTYPE_BF16 |
                                   1u << SKEIN_DTYPE_Q8 | 1u << SKEIN_DTYPE_Q4;
 

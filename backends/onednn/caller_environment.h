@@ -1,4 +1,4 @@
-// Leaves a thread as it was found: it may belong to the host program, or to a host that uses OpenMP itself.
+// Leaves a thread as it was found: the thread may belong to the host program, which may use OpenMP itself.
 #ifndef SKEIN_BACKENDS_ONEDNN_CALLER_ENVIRONMENT_H_
 #define SKEIN_BACKENDS_ONEDNN_CALLER_ENVIRONMENT_H_
 
@@ -16,10 +16,10 @@ void omp_set_num_threads(int num_threads);
 
 namespace skein::onednn {
 
-// While it lives, oneDNN runs on the calling thread alone, both when it plans a primitive and when it runs one: work is
-// split by the backend, and a second OpenMP worker spinning beside the host's threads would halve their speed.
-// Afterwards the thread's OpenMP setting and its floating-point environment (rounding, flush-to-zero, exception flags)
-// are what they were.
+// While an object lives, oneDNN runs on the calling thread alone, both when it plans a primitive and when it runs one.
+// The backend splits the work itself, and a second OpenMP worker that spins beside the host's threads would halve their
+// speed. Afterwards the thread has its old OpenMP setting and its old floating-point environment (rounding,
+// flush-to-zero, exception flags).
 class CallerEnvironment {
  public:
   CallerEnvironment() {

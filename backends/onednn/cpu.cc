@@ -25,7 +25,7 @@ constexpr Tier kTiers[] = {Tier::kGeneric,    Tier::kAvx2,       Tier::kAvx512,
                            Tier::kAvx512Vnni, Tier::kAvx512Bf16, Tier::kAmx};
 
 #if defined(__x86_64__)
-// Whether there is AMX for 8 bits, and Linux lets this process have its registers, which must be asked for.
+// Whether there is AMX for 8 bits, and Linux lets this process have its registers. A process must ask for them.
 bool HasAmx() {
   constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25;  // EDX of leaf 7
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -35,7 +35,7 @@ bool HasAmx() {
 }
 #endif
 
-// Takes from Highway what is above `tier`.
+// Keeps Highway from instruction sets above `tier`.
 void LimitHighway(Tier tier) {
 #if defined(__x86_64__)
   constexpr int64_t kAbove512 = HWY_AVX3 | HWY_AVX3_DL;

@@ -8,23 +8,24 @@
 
 namespace skein::onednn {
 
-// From least to most; each has what those before it have. kGeneric is any processor that the program runs on.
+// From least to most. Each tier has the instructions of the tiers before it. kGeneric is any processor that the program
+// runs on.
 enum class Tier { kGeneric, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16, kAmx };
 
-// As in SKEIN_CPU.
+// As SKEIN_CPU names it.
 const char* TierName(Tier tier);
 std::span<const Tier> Tiers();
 
-// What the processor and the operating system have.
+// What the processor and the operating system offer.
 Tier DetectTier();
 
-// What kernels may use: DetectTier, or less where SKEIN_CPU names less. Asked at first when a device is opened, and the
-// same ever after: Highway and oneDNN, whose own choice is limited with it, know one choice per process. Throws
+// The tier that kernels may use: DetectTier, or less where SKEIN_CPU names less. The first call, when a device is
+// opened, decides for the whole process: it limits Highway and oneDNN too, which choose once per process. Throws
 // INVALID_ARGUMENT if SKEIN_CPU names no tier. Threads: any.
 Tier UsableTier();
 
-// By how many bytes to ask for weights ahead of their use: where that was measured to help (Intel: a quarter more
-// bandwidth per core), else 0.
+// By how many bytes to ask for weights ahead of their use, on processors where that was measured to help (Intel: a
+// quarter more bandwidth per core); else 0.
 uint32_t PrefetchDistance();
 
 }  // namespace skein::onednn

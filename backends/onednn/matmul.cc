@@ -24,19 +24,19 @@ bool RunF32Panel(const PanelProduct& p, const std::byte* f32_panel) noexcept {
       if (!p.primitives->Run(p.num_inputs, rows, x, f32_panel, tile)) return false;
     }
   }
-  MultiplyPanel(PanelType::kF32, f32_panel, p.num_inputs, x, left, tile, p.ahead);
+  Panels().multiply(PanelType::kF32, f32_panel, p.num_inputs, x, left, tile, p.ahead);
   return true;
 }
 
 bool RunOnednnF32(const PanelProduct& p) noexcept { return RunF32Panel(p, p.panel); }
 
 bool RunOnednnExpanded(const PanelProduct& p) noexcept {
-  ExpandPanel(p.type, p.panel, p.num_inputs, p.expanded);
+  Panels().expand(p.type, p.panel, p.num_inputs, p.expanded);
   return RunF32Panel(p, reinterpret_cast<const std::byte*>(p.expanded));
 }
 
 bool RunPanel(const PanelProduct& p) noexcept {
-  MultiplyPanel(p.type, p.panel, p.num_inputs, p.x, p.num_rows, p.tile, p.ahead);
+  Panels().multiply(p.type, p.panel, p.num_inputs, p.x, p.num_rows, p.tile, p.ahead);
   return true;
 }
 
@@ -54,12 +54,12 @@ bool RunOnednnBf16(const PanelProduct& p) noexcept {
 }
 
 bool RunPanelBf16(const PanelProduct& p) noexcept {
-  MultiplyPanelBf16(p.panel, p.num_inputs, p.x_bf16, p.num_rows, p.tile, p.ahead);
+  Panels().multiply_bf16(p.panel, p.num_inputs, p.x_bf16, p.num_rows, p.tile, p.ahead);
   return true;
 }
 
 bool RunSparsePanelBf16(const PanelProduct& p) noexcept {
-  MultiplySparsePanelBf16(p.panel, p.num_inputs, p.active, p.x_bf16, p.num_rows, p.tile);
+  Panels().multiply_sparse_bf16(p.panel, p.num_inputs, p.active, p.x_bf16, p.num_rows, p.tile);
   return true;
 }
 
@@ -70,7 +70,7 @@ bool RunInt8(const PanelProduct& p) noexcept {
 }
 
 bool RunSparsePanel(const PanelProduct& p) noexcept {
-  MultiplySparsePanel(p.type, p.panel, p.num_inputs, p.active, p.x, p.num_rows, p.tile);
+  Panels().multiply_sparse(p.type, p.panel, p.num_inputs, p.active, p.x, p.num_rows, p.tile);
   return true;
 }
 
@@ -103,29 +103,86 @@ constexpr uint32_t kInF32 = 1u << static_cast<uint32_t>(Arithmetic::kF32);
 constexpr uint32_t kInBf16 = 1u << static_cast<uint32_t>(Arithmetic::kBf16);
 constexpr uint32_t kInInt8 = 1u << static_cast<uint32_t>(Arithmetic::kInt8);
 
-// In 8-bit arithmetic kernels must give the same bits: those over floats add input by input, in float32. oneDNN's and
-// the processor's own instructions for bf16 add in orders of their own.
+// In 8-bit arithmetic kernels must give the same bits: the kernels over floats add input by input, in float32. oneDNN's
+// and the processor's own instructions for bf16 add in orders of their own.
 constexpr MatMulChoice kChoices[] = {
-    // name, arithmetics, form of inputs, panels, tier, min_rows, min_row_inputs, needs_primitives, needs_zeros, run
-    {"onednn_f32", kInF32, InputForm::kF32, kF32, Tier::kGeneric, 16, 65536, true, false, RunOnednnF32},
-    {"onednn_expanded", kInF32, InputForm::kF32, kNotF32, Tier::kGeneric, 16, 131072, true, false, RunOnednnExpanded},
-    {"panel_sparse", kInF32 | kInInt8, InputForm::kF32, kFloats, Tier::kGeneric, 1, 0, false, true, RunSparsePanel},
-    {"panel", kInF32 | kInInt8, InputForm::kF32, kAnyPanel, Tier::kGeneric, 1, 0, false, false, RunPanel},
-    {"onednn_bf16", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 5, 4096, true, false, RunOnednnBf16},
+    {.name = "onednn_f32",
+     .arithmetics = kInF32,
+     .panel_types = kF32,
+     .needs_primitives = true,
+     .min_rows = 16,
+     .min_row_inputs = 65536,
+     .run = RunOnednnF32},
+    {.name = "onednn_expanded",
+     .arithmetics = kInF32,
+     .panel_types = kNotF32,
+     .needs_primitives = true,
+     .min_rows = 16,
+     .min_row_inputs = 131072,
+     .run = RunOnednnExpanded},
+    {.name = "panel_sparse",
+     .arithmetics = kInF32 | kInInt8,
+     .panel_types = kFloats,
+     .needs_zeros = true,
+     .run = RunSparsePanel},
+    {.name = "panel", .arithmetics = kInF32 | kInInt8, .panel_types = kAnyPanel, .run = RunPanel},
+    {.name = "onednn_bf16",
+     .arithmetics = kInBf16,
+     .form = InputForm::kBf16,
+     .panel_types = kBf16,
+     .needs_primitives = true,
+     .min_rows = 5,
+     .min_row_inputs = 4096,
+     .run = RunOnednnBf16},
 #if defined(__x86_64__)
-    {"avx512_bf16_sparse", kInBf16, InputForm::kBf16, kBf16, Tier::kAvx512Bf16, 1, 0, false, true, RunSparseBf16},
-    {"avx512_bf16", kInBf16, InputForm::kBf16, kBf16, Tier::kAvx512Bf16, 1, 0, false, false, RunBf16},
+    {.name = "avx512_bf16_sparse",
+     .arithmetics = kInBf16,
+     .form = InputForm::kBf16,
+     .panel_types = kBf16,
+     .needs = Tier::kAvx512Bf16,
+     .needs_zeros = true,
+     .run = RunSparseBf16},
+    {.name = "avx512_bf16",
+     .arithmetics = kInBf16,
+     .form = InputForm::kBf16,
+     .panel_types = kBf16,
+     .needs = Tier::kAvx512Bf16,
+     .run = RunBf16},
 #endif
-    {"panel_bf16_sparse", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 1, 0, false, true, RunSparsePanelBf16},
-    {"panel_bf16", kInBf16, InputForm::kBf16, kBf16, Tier::kGeneric, 1, 0, false, false, RunPanelBf16},
+    {.name = "panel_bf16_sparse",
+     .arithmetics = kInBf16,
+     .form = InputForm::kBf16,
+     .panel_types = kBf16,
+     .needs_zeros = true,
+     .run = RunSparsePanelBf16},
+    {.name = "panel_bf16", .arithmetics = kInBf16, .form = InputForm::kBf16, .panel_types = kBf16, .run = RunPanelBf16},
 #if defined(__x86_64__)
-    {"amx_int8", kInInt8, InputForm::kInt8, kQuantised, Tier::kAmx, 8, 0, false, false, RunInt8<MultiplyPanelInt8Amx>},
-    {"avx512_vnni_sparse", kInInt8, InputForm::kInt8, kQuantised, Tier::kAvx512Vnni, 1, 0, false, true, RunSparseInt8},
-    {"avx512_vnni", kInInt8, InputForm::kInt8, kQuantised, Tier::kAvx512Vnni, 1, 0, false, false,
-     RunInt8<MultiplyPanelInt8Vnni>},
+    {.name = "amx_int8",
+     .arithmetics = kInInt8,
+     .form = InputForm::kInt8,
+     .panel_types = kQuantised,
+     .needs = Tier::kAmx,
+     .min_rows = 8,
+     .run = RunInt8<MultiplyPanelInt8Amx>},
+    {.name = "avx512_vnni_sparse",
+     .arithmetics = kInInt8,
+     .form = InputForm::kInt8,
+     .panel_types = kQuantised,
+     .needs = Tier::kAvx512Vnni,
+     .needs_zeros = true,
+     .run = RunSparseInt8},
+    {.name = "avx512_vnni",
+     .arithmetics = kInInt8,
+     .form = InputForm::kInt8,
+     .panel_types = kQuantised,
+     .needs = Tier::kAvx512Vnni,
+     .run = RunInt8<MultiplyPanelInt8Vnni>},
 #endif
-    {"panel_int8", kInInt8, InputForm::kInt8, kQuantised, Tier::kGeneric, 1, 0, false, false,
-     RunInt8<MultiplyPanelInt8>},
+    {.name = "panel_int8",
+     .arithmetics = kInInt8,
+     .form = InputForm::kInt8,
+     .panel_types = kQuantised,
+     .run = RunInt8<MultiplyPanelInt8>},
 };
 
 struct PanelName {
@@ -145,7 +202,7 @@ constexpr const char* FormName(InputForm form) {
 
 bool CanRun(const MatMulChoice& choice, Tier tier, Arithmetic arithmetic, const PanelProduct& product) {
   return (choice.arithmetics >> static_cast<uint32_t>(arithmetic) & 1) != 0 &&
-         choice.form == InputFormOf(arithmetic, product.type) && choice.Takes(product.type) && choice.tier <= tier &&
+         choice.form == InputFormOf(arithmetic, product.type) && choice.Takes(product.type) && choice.needs <= tier &&
          (!choice.needs_zeros || product.active.steps != nullptr) &&
          (!choice.needs_primitives || product.primitives->Has(product.num_inputs));
 }
@@ -157,7 +214,7 @@ std::span<const MatMulChoice> MatMulChoices() { return kChoices; }
 std::string DescribeMatMulChoices(Tier tier) {
   std::string lines;
   for (const MatMulChoice& choice : kChoices) {
-    if (choice.tier > tier) continue;
+    if (choice.needs > tier) continue;
     lines += std::string(choice.name) + ": " + FormName(choice.form) + " by";
     for (const PanelName& panel : kPanelNames) {
       if (choice.Takes(panel.type)) lines += std::string(" ") + panel.name;

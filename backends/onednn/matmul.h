@@ -11,7 +11,7 @@
 #include "onednn/cpu.h"
 #include "onednn/kernels/active_steps.h"
 #include "onednn/kernels/int8_rows.h"
-#include "onednn/packed_matrix.h"
+#include "onednn/kernels/panel.h"
 #include "onednn/panel_primitives.h"
 
 namespace skein::onednn {
@@ -19,15 +19,16 @@ namespace skein::onednn {
 // Most rows that one call takes.
 constexpr uint32_t kMaxTileRows = PanelPrimitives::kMaxRows;
 
-// In which form activations are multiplied. Sums of floats are float32 in either.
+// In which form activations are multiplied. Floats are summed in float32, whatever the form.
 enum class InputForm { kF32, kBf16, kInt8 };
 
 // How a segment multiplies.
 enum class Arithmetic {
   kF32,   // float32 activations over all panels
   kBf16,  // bf16 activations; all panels are kBf16
-  kInt8,  // 8-bit activations over quantised panels, float32 over the others; and a row's result depends neither on how
-          // many rows are computed with it nor, where there are fused multiplications, on the processor
+  // 8-bit activations over quantised panels, float32 over the others. A row's result depends neither on how many rows
+  // are computed with it nor, where there are fused multiplications, on the processor.
+  kInt8,
 };
 
 constexpr InputForm InputFormOf(Arithmetic arithmetic, PanelType type) {
@@ -35,36 +36,38 @@ constexpr InputForm InputFormOf(Arithmetic arithmetic, PanelType type) {
   return arithmetic == Arithmetic::kInt8 && IsQuantised(type) ? InputForm::kInt8 : InputForm::kF32;
 }
 
-// tile = x by a panel. Of x, the form that the kernel takes is there.
+// tile = x by a panel. x is there in the form that the kernel takes, at least.
 struct PanelProduct {
   PanelType type;
   const std::byte* panel;
   uint32_t num_inputs;
   uint32_t num_rows;       // 1 to kMaxTileRows
   const float* x;          // [num_rows][num_inputs]
-  const uint16_t* x_bf16;  // the same in bf16; up to a multiple of 16 rows may be read, and come to nothing
+  const uint16_t* x_bf16;  // the same in bf16; kernels may read up to a multiple of 16 rows, and ignore the last ones
   Int8Rows x_int8;
-  ActiveSteps active;           // of x, with steps of this type of panel
+  ActiveSteps active;           // of x, in steps of this type of panel
   float* tile;                  // [num_rows, up to a multiple of 16][64]
   float* expanded;              // scratch for one kF32 panel
-  uint32_t ahead;               // see prefetch.h
+  uint32_t ahead;               // see kernels/prefetch.h
   PanelPrimitives* primitives;  // the calling thread's; with kInt8 it has none
 };
 
+// A kernel, and which products it is for.
 struct MatMulChoice {
   const char* name;
-  uint32_t arithmetics;  // bit per Arithmetic; with kInt8, what that promises of a row's result
-  InputForm form;
-  uint32_t panel_types;  // bit per PanelType
-  Tier tier;             // what it needs of the processor
-  uint32_t min_rows;
-  uint64_t min_row_inputs;                            // rows times inputs; from where its preparations pay
-  bool needs_primitives;                              // of oneDNN, for the width
-  bool needs_zeros;                                   // in the inputs: active steps that are known to be few
+  uint32_t arithmetics;  // bit per Arithmetic; with kInt8, the kernel keeps what that promises of a row's result
+  InputForm form = InputForm::kF32;
+  uint32_t panel_types;           // bit per PanelType
+  Tier needs = Tier::kGeneric;    // of the processor
+  bool needs_primitives = false;  // of oneDNN, for the width
+  bool needs_zeros = false;       // in the inputs: active steps that are known to be few
+  // From where it is worth its preparations. It runs with fewer rows too.
+  uint32_t min_rows = 1;
+  uint64_t min_row_inputs = 0;                        // rows times inputs
   bool (*run)(const PanelProduct& product) noexcept;  // false if oneDNN failed
 
   bool Takes(PanelType type) const { return (panel_types >> static_cast<uint32_t>(type) & 1) != 0; }
-  // How many of the rows of a product oneDNN multiplies; an own kernel takes the others.
+  // How many of the rows of a product oneDNN multiplies. An own kernel takes the others.
   uint32_t LibraryRows(uint32_t num_rows) const {
     if (!needs_primitives) return 0;
     return form == InputForm::kBf16 ? num_rows : num_rows - num_rows % PanelPrimitives::kRowCounts.back();
@@ -74,7 +77,7 @@ struct MatMulChoice {
 // From best to plainest, for each form of the inputs.
 std::span<const MatMulChoice> MatMulChoices();
 
-// A line per choice that runs on `tier`: name, panels, from how many rows; what `skein devices --kernels` is to show.
+// A line per choice that runs on `tier`: name, panels, from how many rows.
 std::string DescribeMatMulChoices(Tier tier);
 
 // How a process chooses.

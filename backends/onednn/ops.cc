@@ -3,22 +3,18 @@
 #include <algorithm>
 #include <array>
 
-#include "onednn/kernels/elementwise.h"
-#include "onednn/kernels/panel_kernels.h"
-#include "onednn/kernels/time_mix.h"
-
 namespace skein::onednn {
 namespace {
 
 using kit::Norm;
 using kit::Rows;
 
-// More than any op of the kit has.
+// More than any op of a page has.
 constexpr size_t kMaxProducts = 8;
 constexpr size_t kMaxBlends = 8;
 
-// Results of one row are put in their place so many panels at a time. A product that streams through memory loses a
-// twentieth of its time if each panel touches a place that the stream has pushed out of the second-level cache.
+// The results of one row are put in their place for 16 panels at a time. If each panel touched its own place, which the
+// stream of weights has pushed out of the second-level cache, a product would take a twentieth longer.
 constexpr uint32_t kPanelsTogether = 16;
 static_assert(kPanelsTogether + 15 <= kMaxTileRows);  // kernels may write up to 16 rows of the tile
 
@@ -63,50 +59,70 @@ void Ops::ForMyRecurrences(uint32_t num_rows, uint32_t width, uint64_t step, con
   }
 }
 
+void Ops::LayerNorm(const float* row, uint32_t width, const Norm& norm, float* out) const {
+  elementwise_.normalize(row, elementwise_.moments_of(row, width, norm.epsilon), norm, 0, width, out);
+}
+
 void Ops::Embed(const EmbeddingRows& embedding, const Norm& norm, Rows x) {
   const Share share = ShareOf(x.count);
   for (uint64_t t = share.begin; t < share.end; ++t) {
     embedding.ExpandRow(shared_.batch.tokens[t], x[t]);
-    Normalize(x[t], MomentsOf(x[t], x.width, norm.epsilon), norm, 0, x.width, x[t]);
+    LayerNorm(x[t], x.width, norm, x[t]);
   }
   Synchronize();
 }
 
-void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_list<kit::Blend> blends) {
-  // Few rows are cut into channels, at the price of everyone's taking the moments.
-  const Share all_rows = {0, x.count}, all_channels = {0, x.width};
-  const std::span<const kit::Blend> all_blends(blends.begin(), blends.size());
+void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
+                    const kit::ShiftedRows& kept) {
+  NormShiftShare mine = {.x = x,
+                         .norm = norm,
+                         .state = state,
+                         .blends = {blends.begin(), blends.size()},
+                         .kept = kept,
+                         .rows = {0, x.count},
+                         .channels = {0, x.width}};
+  // Few rows are cut into channels. The price is that every participant takes the moments of every row.
   if (x.count >= 2 * count_) {
-    NormShiftMyRows(x, norm, state, all_blends, ShareOf(x.count), all_channels);
+    mine.rows = ShareOf(x.count);
   } else {
-    NormShiftMyRows(x, norm, state, all_blends, all_rows, ShareOf(x.width, kLineFloats));
+    mine.channels = ShareOf(x.width, kLineFloats);
   }
+  NormShiftMyRows(mine);
   Synchronize();
 }
 
-void Ops::NormShiftMyRows(Rows x, const Norm& norm, size_t state, std::span<const kit::Blend> blends, Share rows,
-                          Share channels) {
+void Ops::NormShiftMyRows(const NormShiftShare& mine) {
   for (const kit::Sequence& sequence : shared_.batch.sequences) {
-    const uint64_t first = sequence.first_row, last = first + sequence.num_rows - 1;
-    const uint64_t begin = std::max(first, rows.begin), end = std::min(last + 1, rows.end);
-    if (begin >= end) continue;
-    PreviousRow previous = {.row = sequence.read_state + state, .is_normalized = true, .moments = {}};
-    if (begin > first) previous = {x[begin - 1], false, MomentsOf(x[begin - 1], x.width, norm.epsilon)};
-    for (uint64_t t = begin; t < end; ++t) {
-      std::array<RowBlend, kMaxBlends> row_blends;
-      size_t num_blends = 0;
-      for (const kit::Blend& blend : blends) {
-        if (blend.mix != nullptr) row_blends[num_blends++] = {blend.mix, blend.out[t]};
-      }
-      const Moments moments = MomentsOf(x[t], x.width, norm.epsilon);
-      NormShiftRow(x[t], moments, previous, norm, {row_blends.data(), num_blends}, channels.begin, channels.end);
-      previous = {x[t], false, moments};
-    }
-    // Whoever reads the old shift row writes the new one, after it: they may lie in one place.
-    if (begin != first || sequence.write_state == nullptr) continue;
-    Normalize(x[last], MomentsOf(x[last], x.width, norm.epsilon), norm, channels.begin, channels.end,
-              sequence.write_state + state);
+    const uint64_t begin = std::max<uint64_t>(sequence.first_row, mine.rows.begin);
+    const uint64_t end = std::min<uint64_t>(uint64_t{sequence.first_row} + sequence.num_rows, mine.rows.end);
+    if (begin < end) NormShiftSequence(mine, sequence, begin, end);
   }
+}
+
+void Ops::NormShiftSequence(const NormShiftShare& mine, const kit::Sequence& sequence, uint64_t begin, uint64_t end) {
+  const Rows x = mine.x;
+  const Norm& norm = mine.norm;
+  const auto moments_of = [&](uint64_t t) { return elementwise_.moments_of(x[t], x.width, norm.epsilon); };
+  PreviousRow previous = {.row = sequence.read_state + mine.state, .is_normalized = true, .moments = {}};
+  if (begin > sequence.first_row) previous = {x[begin - 1], false, moments_of(begin - 1)};
+  for (uint64_t t = begin; t < end; ++t) {
+    std::array<RowBlend, kMaxBlends> blends;
+    size_t num_blends = 0;
+    for (const kit::Blend& blend : mine.blends) {
+      if (blend.mix != nullptr) blends[num_blends++] = {blend.mix, blend.out[t]};
+    }
+    const ShiftedRow kept =
+        mine.kept.n.data == nullptr ? ShiftedRow{} : ShiftedRow{mine.kept.n[t], mine.kept.n_before[t]};
+    const Moments moments = moments_of(t);
+    elementwise_.norm_shift_row(x[t], moments, previous, norm, {blends.data(), num_blends}, kept, mine.channels.begin,
+                                mine.channels.end);
+    previous = {x[t], false, moments};
+  }
+  // The participant that reads the old shift row writes the new one afterwards: the two may lie in one place.
+  if (begin != sequence.first_row || sequence.write_state == nullptr) return;
+  const uint64_t last = uint64_t{sequence.first_row} + sequence.num_rows - 1;
+  elementwise_.normalize(x[last], moments_of(last), norm, mine.channels.begin, mine.channels.end,
+                         sequence.write_state + mine.state);
 }
 
 void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
@@ -123,32 +139,33 @@ void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
                          .prepared = {},
                          .active = {}};
   }
-  const std::span<Operand> used(operands.data(), count);
-  PrepareInputs(used);
-  RunMyPanels(used);
-  Synchronize();
+  RunProducts({operands.data(), count});
 }
 
-void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Rows out) {
-  const Share share = ShareOf(out.count);
+void Ops::NormOutputs(Rows x, const Norm& norm, Rows hidden) {
+  const Share share = ShareOf(hidden.count);
   for (uint64_t i = share.begin; i < share.end; ++i) {
-    const float* row = x[rows[i]];
-    Normalize(row, MomentsOf(row, x.width, norm.epsilon), norm, 0, x.width, out[i]);
+    LayerNorm(x[shared_.batch.output_rows[i]], x.width, norm, hidden[i]);
   }
   Synchronize();
 }
 
-void Ops::Logits(const Matrix& weight, Rows in, std::span<float* const> out) {
+void Ops::Logits(const Matrix& weight, Rows hidden) {
+  const std::span<float* const> logits = shared_.batch.logits;
   Operand operand = {.weight = &weight,
-                     .in = in,
+                     .in = hidden,
                      .then = kit::Then::kStore,
                      .out = nullptr,
-                     .out_addresses = out.data(),
-                     .num_rows = static_cast<uint32_t>(out.size()),
+                     .out_addresses = logits.data(),
+                     .num_rows = static_cast<uint32_t>(logits.size()),
                      .prepared = {},
                      .active = {}};
-  PrepareInputs({&operand, 1});
-  RunMyPanels({&operand, 1});
+  RunProducts({&operand, 1});
+}
+
+void Ops::RunProducts(std::span<Operand> operands) {
+  PrepareInputs(operands);
+  RunMyPanels(operands);
   Synchronize();
 }
 
@@ -181,8 +198,8 @@ void Ops::RunMyPanels(std::span<Operand> operands) {
     operand.active = FindActiveSteps(operand.in.data, operand.in.width, operand.num_rows,
                                      StepSizeOf(operand.weight->type()), scratch_.steps);
   }
-  // Shares of equal work: with few rows a tile costs the panel's bytes, and with many the rows times what the bytes
-  // stand for, which grows with them.
+  // Shares of equal work. With few rows a tile costs the bytes of its panel. With many rows it costs the
+  // multiplications, which grow with the bytes and the rows.
   uint64_t total = 0;
   for (const Operand& operand : operands) {
     total += operand.weight->num_panels() * operand.weight->panel_bytes() * operand.num_rows;
@@ -211,6 +228,23 @@ void Ops::RunMyPanels(std::span<Operand> operands) {
   PutInPlace(finished);
 }
 
+PanelProduct Ops::ProductOf(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows,
+                            float* tile) const {
+  const Matrix& weight = *operand.weight;
+  return {.type = weight.type(),
+          .panel = weight.panel(panel),
+          .num_inputs = weight.num_inputs(),
+          .num_rows = num_rows,
+          .x = operand.in[first_row],
+          .x_bf16 = operand.prepared.Bf16(first_row),
+          .x_int8 = operand.prepared.Int8(first_row),
+          .active = operand.active,
+          .tile = tile,
+          .expanded = scratch_.expanded,
+          .ahead = shared_.policy.ahead,
+          .primitives = scratch_.primitives};
+}
+
 void Ops::RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows,
                   FinishedPanels& finished) {
   const bool goes_on =
@@ -219,24 +253,13 @@ void Ops::RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, ui
     PutInPlace(finished);
     finished = {&operand, panel, 0, first_row, num_rows};
   }
-  const Matrix& weight = *operand.weight;
-  const PanelProduct product = {.type = weight.type(),
-                                .panel = weight.panel(panel),
-                                .num_inputs = weight.num_inputs(),
-                                .num_rows = num_rows,
-                                .x = operand.in[first_row],
-                                .x_bf16 = operand.prepared.Bf16(first_row),
-                                .x_int8 = operand.prepared.Int8(first_row),
-                                .active = operand.active,
-                                .tile = scratch_.tile + finished.num_panels * kPanelWidth,
-                                .expanded = scratch_.expanded,
-                                .ahead = shared_.policy.ahead,
-                                .primitives = scratch_.primitives};
+  float* tile = scratch_.tile + finished.num_panels * kPanelWidth;
+  const PanelProduct product = ProductOf(operand, panel, first_row, num_rows, tile);
   const MatMulChoice& choice = ChooseMatMul(shared_.policy, shared_.arithmetic, product);
   if (!choice.run(product)) shared_.has_failed = true;
   ++finished.num_panels;
 
-  const uint64_t num_outputs = std::min(kPanelWidth, weight.num_outputs() - panel * kPanelWidth);
+  const uint64_t num_outputs = std::min(kPanelWidth, operand.weight->num_outputs() - panel * kPanelWidth);
   const uint64_t row_work = num_outputs * product.num_inputs;
   work_ += {num_rows * row_work, choice.LibraryRows(num_rows) * row_work};
 }
@@ -251,28 +274,29 @@ void Ops::PutInPlace(const FinishedPanels& finished) {
     const uint32_t row = finished.first_row + r;
     out[r] = (operand.out != nullptr ? (*operand.out)[row] : operand.out_addresses[row]) + column;
   }
-  FinishTile(scratch_.tile, finished.num_rows, num_outputs, operand.then, out.data());
+  panels_.finish_tile(scratch_.tile, finished.num_rows, num_outputs, operand.then, out.data());
 }
 
 void Ops::GatedAdd(Rows x, Rows gate, Rows value) {
-  ForMyChannels(x.count, x.width, kLineFloats,
-                [&](uint32_t t, size_t begin, size_t end) { GatedAddRow(x[t], gate[t], value[t], begin, end); });
+  ForMyChannels(x.count, x.width, kLineFloats, [&](uint32_t t, size_t begin, size_t end) {
+    elementwise_.gated_add_row(x[t], gate[t], value[t], begin, end);
+  });
   Synchronize();
 }
 
 void Ops::Wkv4(const kit::Wkv4Inputs& in, size_t state, Rows y) {
   const auto run = [&](const kit::Sequence& sequence, size_t begin, size_t end) {
     const uint32_t row = sequence.first_row;
-    Wkv4Channels({.r = in.r[row],
-                  .k = in.k[row],
-                  .v = in.v[row],
-                  .decay = in.decay,
-                  .bonus = in.bonus,
-                  .y = y[row],
-                  .width = y.width,
-                  .num_tokens = sequence.num_rows},
-                 begin, end, sequence.read_state + state,
-                 sequence.write_state == nullptr ? nullptr : sequence.write_state + state);
+    time_mix_.wkv4_channels({.r = in.r[row],
+                             .k = in.k[row],
+                             .v = in.v[row],
+                             .decay = in.decay,
+                             .bonus = in.bonus,
+                             .y = y[row],
+                             .width = y.width,
+                             .num_tokens = sequence.num_rows},
+                            begin, end, sequence.read_state + state,
+                            sequence.write_state == nullptr ? nullptr : sequence.write_state + state);
   };
   ForMyRecurrences(y.count, y.width, kLineFloats, run);
   Synchronize();
@@ -283,61 +307,67 @@ void Ops::Wkv5(const kit::Wkv5Inputs& in, size_t state, Rows y) {
   ForMyRecurrences(y.count, y.width, n, [&](const kit::Sequence& sequence, size_t begin, size_t) {
     const uint32_t row = sequence.first_row;
     const size_t head_state = state + begin * n;
-    Wkv5Head({.r = in.r[row] + begin,
-              .w = in.w + row * in.w_stride + begin,
-              .k = in.k[row] + begin,
-              .v = in.v[row] + begin,
-              .bonus = in.bonus + begin,
-              .y = y[row] + begin,
-              .row_stride = y.width,
-              .w_stride = in.w_stride,
-              .num_tokens = sequence.num_rows,
-              .head_size = n,
-              .states_pass_caches = shared_.states_pass_caches,
-              .ahead = shared_.policy.ahead},
-             sequence.read_state + head_state,
-             sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
+    time_mix_.wkv5_head({.r = in.r[row] + begin,
+                         .w = in.w + row * in.w_stride + begin,
+                         .k = in.k[row] + begin,
+                         .v = in.v[row] + begin,
+                         .bonus = in.bonus + begin,
+                         .y = y[row] + begin,
+                         .row_stride = y.width,
+                         .w_stride = in.w_stride,
+                         .num_tokens = sequence.num_rows,
+                         .head_size = n,
+                         .states_pass_caches = shared_.states_pass_caches,
+                         .ahead = shared_.policy.ahead},
+                        sequence.read_state + head_state,
+                        sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
   });
   SynchronizeHeads();
 }
 
-void Ops::NormGate(Rows y, const Norm& norm, Rows g) {
+void Ops::NormGate(Rows y, const Norm& norm, Rows g, Rows out) {
   ForMyHeads(y.count, y.width, [&](uint32_t t, size_t begin, size_t end) {
-    NormGateRow(y[t], norm, g.data == nullptr ? nullptr : g[t], shared_.head_size, begin, end);
+    elementwise_.norm_gate_row(y[t], norm, g.data == nullptr ? nullptr : g[t], shared_.head_size, begin, end, out[t]);
   });
   Synchronize();
 }
 
-void Ops::DataShift(Rows n, Rows n_before, std::initializer_list<kit::Blend> blends) {
-  ForMyChannels(n.count, n.width, kLineFloats, [&](uint32_t t, size_t begin, size_t end) {
-    std::array<RowBlend, kMaxBlends> row_blends;
+void Ops::DataShift(const kit::ShiftedRows& rows, std::initializer_list<kit::DataBlend> blends) {
+  ForMyChannels(rows.n.count, rows.n.width, kLineFloats, [&](uint32_t t, size_t begin, size_t end) {
+    std::array<RowDataBlend, kMaxBlends> row_blends;
     size_t num_blends = 0;
-    for (const kit::Blend& blend : blends) row_blends[num_blends++] = {blend.mix, blend.out[t]};
-    DataShiftRow(n[t], n_before[t], {row_blends.data(), num_blends}, begin, end);
+    for (const kit::DataBlend& blend : blends) row_blends[num_blends++] = {blend.mix, blend.m[t], blend.out[t]};
+    elementwise_.data_shift_row({rows.n[t], rows.n_before[t]}, {row_blends.data(), num_blends}, begin, end);
   });
   Synchronize();
 }
 
-void Ops::Decay6(Rows w, const float* d) {
-  ForMyHeads(w.count, w.width, [&](uint32_t t, size_t begin, size_t end) { Decay6Row(w[t], d, begin, end); });
+void Ops::Decay6(Rows decay, const float* bias, Rows w) {
+  ForMyHeads(w.count, w.width,
+             [&](uint32_t t, size_t begin, size_t end) { elementwise_.decay6_row(decay[t], bias, begin, end, w[t]); });
   SynchronizeHeads();
 }
 
-void Ops::Decay7(Rows w, const float* w0) {
-  ForMyHeads(w.count, w.width, [&](uint32_t t, size_t begin, size_t end) { Decay7Row(w[t], w0, begin, end); });
+void Ops::Decay7(Rows decay, const float* bias, Rows w) {
+  ForMyHeads(w.count, w.width,
+             [&](uint32_t t, size_t begin, size_t end) { elementwise_.decay7_row(decay[t], bias, begin, end, w[t]); });
   SynchronizeHeads();
 }
 
-void Ops::Keys(Rows k, Rows a, Rows kk, const float* a0, const float* k_k, const float* k_a) {
-  ForMyHeads(k.count, k.width, [&](uint32_t t, size_t begin, size_t end) {
-    KeysRow(k[t], a[t], kk[t], a0, k_k, k_a, shared_.head_size, begin, end);
+void Ops::Keys(const kit::KeysInputs& in, const kit::KeysOutputs& out) {
+  ForMyHeads(in.key.count, in.key.width, [&](uint32_t t, size_t begin, size_t end) {
+    elementwise_.keys_row(
+        {.key = in.key[t], .rate = in.rate[t], .rate_bias = in.rate_bias, .key_k = in.key_k, .key_a = in.key_a},
+        {.k = out.k[t], .kk = out.kk[t], .b = out.b[t]}, shared_.head_size, begin, end);
   });
   SynchronizeHeads();
 }
 
-void Ops::ValueResidual(Rows v, Rows v_first, Rows gate, const float* v0) {
+void Ops::ValueResidual(const kit::ValueResidualInputs& in, Rows v) {
   ForMyHeads(v.count, v.width, [&](uint32_t t, size_t begin, size_t end) {
-    ValueResidualRow(v[t], v_first[t], gate[t], v0, begin, end);
+    elementwise_.value_residual_row(
+        {.value = in.value[t], .v_first = in.v_first[t], .gate = in.gate[t], .gate_bias = in.gate_bias}, begin, end,
+        v[t]);
   });
   SynchronizeHeads();
 }
@@ -347,28 +377,28 @@ void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
   ForMyRecurrences(y.count, y.width, n, [&](const kit::Sequence& sequence, size_t begin, size_t) {
     const uint32_t row = sequence.first_row;
     const size_t head_state = state + begin * n;
-    Wkv7Head({.r = in.r[row] + begin,
-              .w = in.w[row] + begin,
-              .k = in.k[row] + begin,
-              .v = in.v[row] + begin,
-              .kk = in.kk[row] + begin,
-              .b = in.b[row] + begin,
-              .y = y[row] + begin,
-              .row_stride = y.width,
-              .num_tokens = sequence.num_rows,
-              .head_size = n,
-              .states_pass_caches = shared_.states_pass_caches,
-              .ahead = shared_.policy.ahead},
-             sequence.read_state + head_state,
-             sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
+    time_mix_.wkv7_head({.r = in.r[row] + begin,
+                         .w = in.w[row] + begin,
+                         .k = in.k[row] + begin,
+                         .v = in.v[row] + begin,
+                         .kk = in.kk[row] + begin,
+                         .b = in.b[row] + begin,
+                         .y = y[row] + begin,
+                         .row_stride = y.width,
+                         .num_tokens = sequence.num_rows,
+                         .head_size = n,
+                         .states_pass_caches = shared_.states_pass_caches,
+                         .ahead = shared_.policy.ahead},
+                        sequence.read_state + head_state,
+                        sequence.write_state == nullptr ? scratch_.state : sequence.write_state + head_state);
   });
   SynchronizeHeads();
 }
 
-void Ops::NormBonusGate(Rows y, const Norm& norm, const kit::Wkv7Inputs& in, const float* bonus, Rows g) {
+void Ops::NormBonusGate(Rows y, const Norm& norm, const kit::Wkv7Inputs& in, const float* bonus, Rows g, Rows out) {
   ForMyHeads(y.count, y.width, [&](uint32_t t, size_t begin, size_t end) {
-    NormBonusGateRow(y[t], norm, {.r = in.r[t], .k = in.k[t], .v = in.v[t], .g = g[t], .bonus = bonus},
-                     shared_.head_size, begin, end);
+    elementwise_.norm_bonus_gate_row({.y = y[t], .r = in.r[t], .k = in.k[t], .v = in.v[t], .g = g[t], .bonus = bonus},
+                                     norm, shared_.head_size, begin, end, out[t]);
   });
   Synchronize();
 }

@@ -1,6 +1,6 @@
-// The ops of equations/ops.h on several threads: every participant of a step has an Ops of its own, runs the whole page
-// of equations with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous and
-// depend only on shapes and the number of participants, so that a thread meets the same weights in every step.
+// The ops of equations/ops.h on several threads: every participant of a step has an Ops of its own, runs all equations
+// with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous. They depend only on
+// shapes and on the number of participants, so that a thread meets the same weights in every step.
 #ifndef SKEIN_BACKENDS_ONEDNN_OPS_H_
 #define SKEIN_BACKENDS_ONEDNN_OPS_H_
 
@@ -10,10 +10,14 @@
 #include <initializer_list>
 #include <span>
 
-#include "equations/ops.h"
+#include "equations/operands.h"
+#include "equations/ops_concepts.h"
 #include "host/batch.h"
 #include "host/weight_store.h"
 #include "kit/work.h"
+#include "onednn/kernels/elementwise.h"
+#include "onednn/kernels/panel_kernels.h"
+#include "onednn/kernels/time_mix.h"
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"
 #include "onednn/panel_primitives.h"
@@ -30,20 +34,20 @@ struct SharedStep {
   Arithmetic arithmetic;
   uint32_t head_size;       // 0 in generation 4
   bool is_one_token_each;   // of every sequence
-  bool states_pass_caches;  // time_mix.h
-  std::byte* inputs;        // scratch for the inputs of one Multiply in other forms than float32
+  bool states_pass_caches;  // kernels/time_mix.h
+  std::byte* inputs;        // scratch for the inputs of one Multiply, in forms other than float32
 
   SpinBarrier barrier = {};
   std::atomic<bool> has_failed = false;  // oneDNN reported an error; the results are worth nothing
 };
 
-// What each has to itself.
+// What each participant has to itself.
 struct Scratch {
   PanelPrimitives* primitives;
   float* tile;      // [kMaxTileRows][64]
   float* expanded;  // a kF32 panel of the widest matrix
   float* state;     // a wkv matrix, for states that are not kept
-  uint32_t* steps;  // active steps of the widest input (active_steps.h)
+  uint32_t* steps;  // active steps of the widest input (kernels/active_steps.h)
   WeightsTrail* trail;
 };
 
@@ -62,27 +66,28 @@ class Ops {
   const kit::Work& work() const { return work_; }
 
   void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
-  void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
+  void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
+                 const kit::ShiftedRows& kept = {});
   void Multiply(std::initializer_list<kit::Product<Matrix>> products);
-  void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
-  void Logits(const Matrix& weight, kit::Rows in, std::span<float* const> out);
+  void NormOutputs(kit::Rows x, const kit::Norm& norm, kit::Rows hidden);
+  void Logits(const Matrix& weight, kit::Rows hidden);
 
   void GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value);
 
   void Wkv4(const kit::Wkv4Inputs& inputs, size_t state, kit::Rows y);
 
   void Wkv5(const kit::Wkv5Inputs& inputs, size_t state, kit::Rows y);
-  void NormGate(kit::Rows y, const kit::Norm& norm, kit::Rows g);
+  void NormGate(kit::Rows y, const kit::Norm& norm, kit::Rows g, kit::Rows out);
 
-  void DataShift(kit::Rows n, kit::Rows n_before, std::initializer_list<kit::Blend> blends);
-  void Decay6(kit::Rows w, const float* d);
+  void DataShift(const kit::ShiftedRows& rows, std::initializer_list<kit::DataBlend> blends);
+  void Decay6(kit::Rows decay, const float* bias, kit::Rows w);
 
-  void Decay7(kit::Rows w, const float* w0);
-  void Keys(kit::Rows k, kit::Rows a, kit::Rows kk, const float* a0, const float* k_k, const float* k_a);
-  void ValueResidual(kit::Rows v, kit::Rows v_first, kit::Rows gate, const float* v0);
+  void Decay7(kit::Rows decay, const float* bias, kit::Rows w);
+  void Keys(const kit::KeysInputs& inputs, const kit::KeysOutputs& outputs);
+  void ValueResidual(const kit::ValueResidualInputs& inputs, kit::Rows v);
   void Wkv7(const kit::Wkv7Inputs& inputs, size_t state, kit::Rows y);
-  void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus,
-                     kit::Rows g);
+  void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus, kit::Rows g,
+                     kit::Rows out);
 
  private:
   // A range of items.
@@ -116,9 +121,13 @@ class Ops {
     PreparedInput prepared;
     ActiveSteps active;
   };
+  void RunProducts(std::span<Operand> operands);
   // Brings the inputs into the forms in which they will be multiplied, each once, and waits for all participants.
   void PrepareInputs(std::span<Operand> operands);
   void RunMyPanels(std::span<Operand> operands);
+  // The part of a Multiply that is one panel by some rows.
+  PanelProduct ProductOf(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows,
+                         float* tile) const;
   // What lies in the scratch tile: some rows by one panel, or one row by panels that follow each other.
   struct FinishedPanels {
     const Operand* operand = nullptr;
@@ -127,22 +136,37 @@ class Ops {
     uint32_t first_row = 0;
     uint32_t num_rows = 0;
   };
-  // Adds a panel to `finished`, whose results are put in their place before if it does not belong to them.
+  // Adds a panel to `finished`. If the panel does not follow the others there, puts those in their place first.
   void RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows, FinishedPanels& finished);
   void PutInPlace(const FinishedPanels& finished);
-  void NormShiftMyRows(kit::Rows x, const kit::Norm& norm, size_t state, std::span<const kit::Blend> blends, Share rows,
-                       Share channels);
+  // The operands of a NormShift, and this participant's part of its rows and channels.
+  struct NormShiftShare {
+    kit::Rows x;
+    const kit::Norm& norm;
+    size_t state;
+    std::span<const kit::Blend> blends;
+    const kit::ShiftedRows& kept;
+    Share rows, channels;
+  };
+  void NormShiftMyRows(const NormShiftShare& mine);
+  // Rows [begin, end) of a sequence, which are this participant's.
+  void NormShiftSequence(const NormShiftShare& mine, const kit::Sequence& sequence, uint64_t begin, uint64_t end);
+  void LayerNorm(const float* row, uint32_t width, const kit::Norm& norm, float* out) const;
 
   void Synchronize() {
     shared_.barrier.Wait(count_, [this] { return scratch_.trail->FetchLine(); });
   }
   // Between ops that are cut at heads and read nothing but their own rows and heads. With one token per sequence the
-  // recurrence is cut in the same places, and a participant goes on with what it wrote itself.
+  // recurrence is cut in the same places. Each participant then reads only rows that it wrote itself, and need not
+  // wait.
   void SynchronizeHeads() {
     if (!shared_.is_one_token_each) Synchronize();
   }
 
   SharedStep& shared_;
+  const ElementwiseKernels& elementwise_ = Elementwise();
+  const PanelKernels& panels_ = Panels();
+  const TimeMixKernels& time_mix_ = TimeMix();
   const Scratch scratch_;
   const uint32_t index_;
   const uint32_t count_;

@@ -16,7 +16,7 @@ PanelType TypeFor(uint32_t dtype, uint32_t compute_type) {
   return dtype == SKEIN_DTYPE_F16 ? PanelType::kF16 : PanelType::kF32;
 }
 
-// Of the elements or codes that panels are made of.
+// The type of the elements or codes in a panel.
 uint32_t DtypeOf(PanelType type) {
   switch (type) {
     case PanelType::kF32:

@@ -13,8 +13,7 @@ using Type = PanelPrimitives::Type;
 
 dnnl::engine CpuEngine() { return {dnnl::engine::kind::cpu, 0}; }
 
-// `engine` outlives the plan. Throws dnnl::error if there is nothing better than oneDNN's own loops that always work,
-// which are slower than ours.
+// `engine` outlives the plan. Throws dnnl::error if oneDNN has only its reference loops, which are slower than ours.
 dnnl::matmul::primitive_desc Plan(const dnnl::engine& engine, Type type, uint32_t num_inputs, uint32_t rows) {
   using Tag = dnnl::memory::format_tag;
   const bool is_f32 = type == Type::kF32;

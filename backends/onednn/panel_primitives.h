@@ -15,8 +15,9 @@
 
 namespace skein::onednn {
 
-// One thread's primitives, for the widths of a model and a few row counts. Making one takes a millisecond, the same for
-// another thread microseconds: oneDNN keeps the code. To be made and run inside a CallerEnvironment.
+// One thread's primitives, for the widths of a model and a few row counts. The first primitive of a kind takes a
+// millisecond to make. The same for another thread takes microseconds, because oneDNN keeps the code. To be made and
+// run inside a CallerEnvironment.
 class PanelPrimitives {
  public:
   enum class Type { kF32, kBf16 };  // of activations and panel; sums and results are float32
@@ -25,11 +26,10 @@ class PanelPrimitives {
   static constexpr std::array<uint32_t, 4> kRowCounts = {128, 64, 32, 16};
   static constexpr uint32_t kMaxRows = kRowCounts.front();
 
-  // `num_inputs`: the widths. Where oneDNN has nothing better than its reference loops, or fails, there is no
-  // primitive.
+  // `num_inputs`: the widths. A width has no primitives where oneDNN fails or has only its reference loops.
   PanelPrimitives(const skein_host& host, Type type, std::span<const uint32_t> num_inputs);
 
-  // Keeps oneDNN, in the whole process, from instructions above `tier`. In vain once oneDNN has run anything.
+  // Keeps oneDNN, in the whole process, from instructions above `tier`. Without effect once oneDNN has run anything.
   static void LimitTo(Tier tier);
 
   // Has oneDNN make, once in a process, the tables that it makes at first use and destroys when the process ends. The
@@ -43,12 +43,12 @@ class PanelPrimitives {
   // Whether products of this width can be run, at every one of kRowCounts.
   bool Has(uint32_t num_inputs) const { return primitives_.contains(num_inputs); }
 
-  // tile [rows][64] = x [rows][num_inputs] by panel (packed_matrix.h). `rows` is one of kRowCounts. False if oneDNN
+  // tile [rows][64] = x [rows][num_inputs] by a panel (kernels/panel.h). `rows` is one of kRowCounts. False if oneDNN
   // failed.
   bool Run(uint32_t num_inputs, uint32_t rows, const void* x, const std::byte* panel, float* tile) noexcept;
 
  private:
-  // A primitive with its arguments, whose addresses change from run to run.
+  // A primitive with its arguments. Their addresses change from run to run.
   struct BoundPrimitive {
     dnnl::matmul primitive;
     std::unordered_map<int, dnnl::memory> arguments;

@@ -2,6 +2,7 @@
 // kernels.
 #include <string>
 
+#include "host/host_segment.h"
 #include "kit/backend_table.h"
 #include "onednn/cpu.h"
 #include "onednn/matmul.h"
@@ -11,23 +12,30 @@
 namespace skein::onednn {
 namespace {
 
+// Makes oneDNN ready for the instructions that the device may use, and says in the log what it will run with.
+void Prepare(const skein_host& host) {
+  const MatMulPolicy policy = MatMulPolicy::FromEnvironment();
+  PanelPrimitives::PrepareLibrary();  // after the policy has limited oneDNN's instructions
+  if (host.log == nullptr) return;
+  constexpr uint32_t kDebug = 0;
+  const std::string text =
+      std::string("cpu: tier ") + TierName(policy.tier) + "; kernels:\n" + DescribeMatMulChoices(policy.tier);
+  host.log(host.context, kDebug, text.data(), text.size());
+}
+
 struct Backend {
-  using SegmentRunner = onednn::SegmentRunner;
+  class Device : public kit::HostDevice<SegmentRunner> {
+   public:
+    Device(const skein_host& host, uint32_t index) : HostDevice(host, index) { Prepare(host); }
+  };
+  using Segment = kit::HostSegment;
   static constexpr const char* kId = "onednn";
   static constexpr const char* kDescription = "CPUs, with oneDNN and Highway";
+  static constexpr const char* kLibrary = "oneDNN";
 
-  // Says in the log what it will run with.
-  static void Open(const skein_host& host) {
-    const MatMulPolicy policy = MatMulPolicy::FromEnvironment();
-    PanelPrimitives::PrepareLibrary();  // after the policy has limited oneDNN's instructions
-    if (host.log == nullptr) return;
-    constexpr uint32_t kDebug = 0;
-    const std::string text =
-        std::string("cpu: tier ") + TierName(policy.tier) + "; kernels:\n" + DescribeMatMulChoices(policy.tier);
-    host.log(host.context, kDebug, text.data(), text.size());
-  }
+  static uint32_t NumDevices() { return 1; }
 
-  static skein_backend_device Device() {
+  static skein_backend_device DescribeDevice(uint32_t /*index*/) {
     constexpr uint32_t kInt8Types = 1u << SKEIN_DTYPE_Q8 | 1u << SKEIN_DTYPE_Q4;
     return {
         .struct_size = sizeof(skein_backend_device),

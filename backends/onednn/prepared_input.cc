@@ -7,7 +7,7 @@
 namespace skein::onednn {
 namespace {
 
-// bf16: a cache line of them, so that no two threads write one.
+// Of bf16: a cache line, so that no two threads write one line.
 constexpr uint64_t kBf16Item = 32;
 // Kernels read whole blocks of 16 rows.
 constexpr uint64_t kRowsBeyond = 15;
@@ -72,7 +72,7 @@ void PreparedInput::Fill(uint64_t begin, uint64_t end) const {
   if (form_ == InputForm::kBf16) {
     const uint64_t first = begin * kBf16Item;
     const uint64_t last = std::min(end * kBf16Item, uint64_t{in_.count} * in_.width);
-    RoundToBf16(in_.data + first, last - first, bf16_ + first);
+    Panels().round_to_bf16(in_.data + first, last - first, bf16_ + first);
   } else if (form_ == InputForm::kInt8) {
     QuantiseItems({.x = in_.data,
                    .num_rows = in_.count,

@@ -4,16 +4,16 @@
 #include <set>
 #include <vector>
 
-#include "equations/generations.h"
+#include "kit/tensor_intake.h"
 #include "support/boundary.h"
 
 namespace skein::onednn {
 namespace {
 
-// A thread more for so many multiplications: about 50 us of work, what assembling a region may cost.
+// One more thread per million multiplications, about 50 us of work: waiting for a thread to join costs as much.
 constexpr uint64_t kWorkPerThread = 1'000'000;
 
-// A segment with more weights than this comes from memory in every step, and so does what one step leaves to the next.
+// A segment with more weights than this comes from memory in every step, and so do the states that a step leaves.
 constexpr uint64_t kMostCachedWeights = 50'000'000;
 
 constexpr uint64_t kTileFloats = uint64_t{kMaxTileRows} * kPanelWidth;
@@ -31,7 +31,7 @@ Arithmetic ArithmeticOf(const skein_segment_desc& desc) {
 }
 
 std::vector<kit::ExpectedTensor> Matrices(const skein_segment_desc& desc) {
-  std::vector<kit::ExpectedTensor> tensors = kit::ExpectedTensors<PackedMatrix>(desc);
+  std::vector<kit::ExpectedTensor> tensors = kit::ExpectedTensors(desc);
   std::erase_if(tensors, [](const kit::ExpectedTensor& tensor) { return tensor.use != kit::Use::kMatrix; });
   return tensors;
 }
@@ -43,7 +43,8 @@ std::vector<uint32_t> Widths(const skein_segment_desc& desc) {
   return {widths.begin(), widths.end()};
 }
 
-// Those that oneDNN multiplies. It sums in another order with many rows than with few, which 8-bit arithmetic must not.
+// The widths that oneDNN multiplies. It sums in another order with many rows than with few, which 8-bit arithmetic must
+// not do.
 std::vector<uint32_t> PrimitiveWidths(const skein_segment_desc& desc) {
   return ArithmeticOf(desc) == Arithmetic::kInt8 ? std::vector<uint32_t>() : Widths(desc);
 }
@@ -75,7 +76,7 @@ uint64_t ExpandedFloats(const skein_segment_desc& desc) {
   return widths.empty() ? 0 : RoundUp(*std::max_element(widths.begin(), widths.end()), 16) * kPanelWidth;
 }
 
-// Most steps that an input has, and what may be read behind them.
+// The most steps that an input has, and those that may be read behind them.
 uint64_t NumSteps(const skein_segment_desc& desc) {
   const std::vector<uint32_t> widths = Widths(desc);
   const uint32_t widest = widths.empty() ? 0 : *std::max_element(widths.begin(), widths.end());
@@ -87,7 +88,7 @@ uint64_t ScratchFloats(const skein_segment_desc& desc) {
   return kTileFloats + ExpandedFloats(desc) + state;
 }
 
-// For the inputs of the largest Multiply in every form in which its matrices may want them.
+// For the inputs of the largest Multiply, in every form that its matrices may want.
 uint64_t InputBytes(const skein_segment_desc& desc) {
   const Arithmetic arithmetic = ArithmeticOf(desc);
   if (arithmetic == Arithmetic::kF32) return 0;

@@ -1,5 +1,5 @@
-// Runs steps of one segment on the host's threads: one parallel region per step, in which every participant runs the
-// whole page of equations with its own Ops.
+// Runs steps of one segment on the host's threads: one parallel region per step, in which every participant runs all
+// equations with its own Ops.
 #ifndef SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_
 #define SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_
 
@@ -8,6 +8,7 @@
 
 #include "host/batch.h"
 #include "host/host_memory.h"
+#include "host/parallel.h"
 #include "host/state_slots.h"
 #include "kit/work.h"
 #include "onednn/caller_environment.h"
@@ -21,7 +22,6 @@ class SegmentRunner {
  public:
   using Matrix = PackedMatrix;
   static constexpr WkvOrder kWkvOrder = WkvOrder::kKeyValue;
-  static constexpr const char* kLibrary = "oneDNN";
 
   SegmentRunner(const skein_host& host, const skein_segment_desc& desc);
 
@@ -29,20 +29,14 @@ class SegmentRunner {
 
   template <typename Equations>
   void Run(const kit::Batch& batch, uint32_t num_rows, const Equations& equations) {
-    struct Call {
-      const Equations& equations;
-      SegmentRunner& runner;
-      SharedStep shared;
-    } call{equations, *this, Share(batch)};
-    const auto participate = [](void* argument, uint32_t index, uint32_t count) {
+    SharedStep shared = Share(batch);
+    kit::ParallelRegion(host_, NumParticipants(num_rows, batch.logits.size()), [&](uint32_t index, uint32_t count) {
       const CallerEnvironment environment;
-      Call& mine = *static_cast<Call*>(argument);
-      Ops ops(mine.shared, mine.runner.ScratchOf(index), index, count);
-      mine.equations(ops);
-      mine.runner.work_[index] += ops.work();
-    };
-    host_.parallel_region(host_.context, NumParticipants(num_rows, batch.logits.size()), participate, &call);
-    CheckSuccess(call.shared);
+      Ops ops(shared, ScratchOf(index), index, count);
+      equations(ops);
+      work_[index] += ops.work();
+    });
+    CheckSuccess(shared);
   }
 
   kit::Work TotalWork() const;

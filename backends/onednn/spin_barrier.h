@@ -1,5 +1,5 @@
-// A barrier for the participants of one parallel region, which are all known to run. A token's step has a dozen
-// barriers per layer, so one has to cost nanoseconds.
+// A barrier for the participants of one parallel region, which all run at the same time. A token's step has a dozen
+// barriers per layer, so a barrier may cost nanoseconds only.
 #ifndef SKEIN_BACKENDS_ONEDNN_SPIN_BARRIER_H_
 #define SKEIN_BACKENDS_ONEDNN_SPIN_BARRIER_H_
 
@@ -15,8 +15,9 @@ namespace skein::onednn {
 
 class SpinBarrier {
  public:
-  // Returns when `count` participants have arrived; each passes the same count. What one wrote before, all see after.
-  // Who has to wait calls `meanwhile` again and again, as long as it says that there was something to do.
+  // Returns when `count` participants have arrived; each passes the same count. All writes from before are seen after.
+  // A participant that has to wait calls `meanwhile` again and again, as long as `meanwhile` says that it had work to
+  // do.
   template <typename Meanwhile>
   void Wait(uint32_t count, Meanwhile&& meanwhile) {
     if (count == 1) return;
@@ -30,7 +31,7 @@ class SpinBarrier {
     while (has_to_wait() && meanwhile()) {
     }
     for (uint32_t spin = 0; has_to_wait(); ++spin) {
-      // After about 50 us a participant is off its processor: leave it ours.
+      // After about 50 us, another participant must have lost its processor: leave it ours.
       if (spin < 1000) {
         Pause();
       } else {

@@ -1,6 +1,5 @@
-// What a thread does while it waits for the others: it fetches the weights that it will multiply by next. The memory
-// bus is the limit of decoding, and would lie idle whenever a thread has done its share, or norms, decays and the
-// recurrence are computed.
+// A thread that waits for the others fetches the weights that it will multiply by next. The memory bus is the limit of
+// decoding. It would lie idle while a thread waits, and while norms, decays and the recurrence are computed.
 #ifndef SKEIN_BACKENDS_ONEDNN_WEIGHTS_TRAIL_H_
 #define SKEIN_BACKENDS_ONEDNN_WEIGHTS_TRAIL_H_
 
@@ -11,14 +10,15 @@
 namespace skein::onednn {
 
 // Where one participant's share of each product of a step begins, as the steps before had it: every step goes through
-// the same products, and shares stay the same from token to token. Only a hint: where it is wrong, nothing but time is
-// lost. Threads: its participant's, and no cache line is shared with another's.
+// the same products, and shares stay the same from token to token. It is a hint: where it is wrong, only time is lost.
+// Threads: its participant's. It shares no cache line with another participant's trail.
 class alignas(64) WeightsTrail {
  public:
-  // Most that is fetched before a product: a part of any second-level cache.
+  // The most that is fetched before a product: a part of any second-level cache.
   static constexpr uint64_t kMostBytes = 128 << 10;
 
-  // For steps of so many products, of which later ones are not followed: what a step does must not fail.
+  // For steps of up to `num_products` products. Later products are not followed: a step must not fail for lack of
+  // memory.
   explicit WeightsTrail(size_t num_products) { ranges_.reserve(num_products); }
 
   // A step begins.

@@ -69,7 +69,8 @@ void Ops::Embed(const EmbeddingRows& embedding, const Norm& norm, Rows x) {
   }
 }
 
-void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_list<kit::Blend> blends) {
+void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
+                    const kit::ShiftedRows& kept) {
   for (const kit::Sequence& sequence : batch_.sequences) {
     for (uint32_t i = 0; i < sequence.num_rows; ++i) {
       const uint32_t t = sequence.first_row + i;
@@ -81,6 +82,9 @@ void Ops::NormShift(Rows x, const Norm& norm, size_t state, std::initializer_lis
         for (const kit::Blend& blend : blends) {
           if (blend.mix != nullptr) blend.out[t][c] = n + (previous - n) * blend.mix[c];
         }
+        if (kept.n.data == nullptr) continue;
+        kept.n[t][c] = n;
+        kept.n_before[t][c] = n + (previous - n);
       }
     }
     if (sequence.write_state == nullptr) continue;
@@ -103,12 +107,14 @@ void Ops::MultiplyRow(const Matrix& weight, const float* x, kit::Then then, floa
   work_.multiplications += weight.num_rows() * weight.num_columns();
 }
 
-void Ops::NormRows(Rows x, const Norm& norm, std::span<const uint32_t> rows, Rows out) {
-  for (uint32_t i = 0; i < out.count; ++i) LayerNorm(x[rows[i]], x.width, norm, out[i]);
+void Ops::NormOutputs(Rows x, const Norm& norm, Rows hidden) {
+  for (uint32_t i = 0; i < hidden.count; ++i) LayerNorm(x[batch_.output_rows[i]], x.width, norm, hidden[i]);
 }
 
-void Ops::Logits(const Matrix& weight, Rows in, std::span<float* const> out) {
-  for (size_t i = 0; i < out.size(); ++i) MultiplyRow(weight, in[i], kit::Then::kStore, out[i]);
+void Ops::Logits(const Matrix& weight, Rows hidden) {
+  for (size_t i = 0; i < batch_.logits.size(); ++i) {
+    MultiplyRow(weight, hidden[i], kit::Then::kStore, batch_.logits[i]);
+  }
 }
 
 void Ops::GatedAdd(Rows x, Rows gate, Rows value) {
@@ -177,63 +183,66 @@ void Ops::Wkv5(const kit::Wkv5Inputs& in, size_t state, Rows y) {
   }
 }
 
-void Ops::NormGate(Rows y, const Norm& norm, Rows g) {
+void Ops::NormGate(Rows y, const Norm& norm, Rows g, Rows out) {
   for (uint32_t t = 0; t < y.count; ++t) {
     for (uint32_t head = 0; head < y.width; head += head_size_) {
       const Moments moments = MomentsOf(y[t] + head, head_size_, norm.epsilon);
       for (uint32_t c = head; c < head + head_size_; ++c) {
-        y[t][c] = Normalized(y[t][c], moments, norm, c) * (g.data == nullptr ? 1.0f : g[t][c]);
+        out[t][c] = Normalized(y[t][c], moments, norm, c) * (g.data == nullptr ? 1.0f : g[t][c]);
       }
     }
   }
 }
 
-void Ops::DataShift(Rows n, Rows n_before, std::initializer_list<kit::Blend> blends) {
-  for (const kit::Blend& blend : blends) {
+void Ops::DataShift(const kit::ShiftedRows& rows, std::initializer_list<kit::DataBlend> blends) {
+  const Rows n = rows.n;
+  for (const kit::DataBlend& blend : blends) {
     for (uint32_t t = 0; t < n.count; ++t) {
       for (uint32_t c = 0; c < n.width; ++c) {
-        blend.out[t][c] = n[t][c] + (n_before[t][c] - n[t][c]) * (blend.mix[c] + blend.out[t][c]);
+        blend.out[t][c] = n[t][c] + (rows.n_before[t][c] - n[t][c]) * (blend.mix[c] + blend.m[t][c]);
       }
     }
   }
 }
 
-void Ops::Decay6(Rows w, const float* d) {
+void Ops::Decay6(Rows decay, const float* bias, Rows w) {
   for (uint32_t t = 0; t < w.count; ++t) {
-    for (uint32_t c = 0; c < w.width; ++c) w[t][c] = std::exp(-std::exp(d[c] + w[t][c]));
+    for (uint32_t c = 0; c < w.width; ++c) w[t][c] = std::exp(-std::exp(bias[c] + decay[t][c]));
   }
 }
 
-void Ops::Decay7(Rows w, const float* w0) {
+void Ops::Decay7(Rows decay, const float* bias, Rows w) {
   constexpr float kRate = 0.60653066f;  // e^(-1/2)
   for (uint32_t t = 0; t < w.count; ++t) {
-    for (uint32_t c = 0; c < w.width; ++c) w[t][c] = std::exp(-kRate * Sigmoid(w0[c] + w[t][c]));
+    for (uint32_t c = 0; c < w.width; ++c) w[t][c] = std::exp(-kRate * Sigmoid(bias[c] + decay[t][c]));
   }
 }
 
-void Ops::Keys(Rows k, Rows a, Rows kk, const float* a0, const float* k_k, const float* k_a) {
-  for (uint32_t t = 0; t < k.count; ++t) {
-    for (uint32_t head = 0; head < k.width; head += head_size_) {
+void Ops::Keys(const kit::KeysInputs& in, const kit::KeysOutputs& out) {
+  for (uint32_t t = 0; t < in.key.count; ++t) {
+    float* const kk = out.kk[t];
+    for (uint32_t head = 0; head < in.key.width; head += head_size_) {
       float squares = 0;
       for (uint32_t c = head; c < head + head_size_; ++c) {
-        kk[t][c] = k[t][c] * k_k[c];
-        squares += kk[t][c] * kk[t][c];
+        kk[c] = in.key[t][c] * in.key_k[c];
+        squares += kk[c] * kk[c];
       }
       const float length = std::max(std::sqrt(squares), 1e-12f);
       for (uint32_t c = head; c < head + head_size_; ++c) {
-        const float rate = Sigmoid(a0[c] + a[t][c]);
-        kk[t][c] /= length;
-        k[t][c] *= 1.0f + (rate - 1.0f) * k_a[c];
-        a[t][c] = kk[t][c] * rate;
+        const float a = Sigmoid(in.rate_bias[c] + in.rate[t][c]);
+        kk[c] /= length;
+        out.k[t][c] = in.key[t][c] * (1.0f + (a - 1.0f) * in.key_a[c]);
+        out.b[t][c] = kk[c] * a;
       }
     }
   }
 }
 
-void Ops::ValueResidual(Rows v, Rows v_first, Rows gate, const float* v0) {
+void Ops::ValueResidual(const kit::ValueResidualInputs& in, Rows v) {
   for (uint32_t t = 0; t < v.count; ++t) {
     for (uint32_t c = 0; c < v.width; ++c) {
-      v[t][c] += (v_first[t][c] - v[t][c]) * Sigmoid(v0[c] + gate[t][c]);
+      const float value = in.value[t][c];
+      v[t][c] = value + (in.v_first[t][c] - value) * Sigmoid(in.gate_bias[c] + in.gate[t][c]);
     }
   }
 }
@@ -261,14 +270,14 @@ void Ops::Wkv7(const kit::Wkv7Inputs& in, size_t state, Rows y) {
   }
 }
 
-void Ops::NormBonusGate(Rows y, const Norm& norm, const kit::Wkv7Inputs& in, const float* bonus, Rows g) {
+void Ops::NormBonusGate(Rows y, const Norm& norm, const kit::Wkv7Inputs& in, const float* bonus, Rows g, Rows out) {
   for (uint32_t t = 0; t < y.count; ++t) {
     for (uint32_t head = 0; head < y.width; head += head_size_) {
       const Moments moments = MomentsOf(y[t] + head, head_size_, norm.epsilon);
       float weight = 0;
       for (uint32_t c = head; c < head + head_size_; ++c) weight += in.r[t][c] * in.k[t][c] * bonus[c];
       for (uint32_t c = head; c < head + head_size_; ++c) {
-        y[t][c] = (Normalized(y[t][c], moments, norm, c) + weight * in.v[t][c]) * g[t][c];
+        out[t][c] = (Normalized(y[t][c], moments, norm, c) + weight * in.v[t][c]) * g[t][c];
       }
     }
   }

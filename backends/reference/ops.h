@@ -1,6 +1,6 @@
 // The definition of every op of equations/ops.h, in the plainest loops: one thread, any shape, no blocking. Another
-// backend is right if it gives, for the same inputs and the same arithmetic of products (arithmetic.h), the same within
-// the rounding of float32.
+// backend is right if it gives the same within the rounding of float32, for the same inputs and the same arithmetic of
+// products (arithmetic.h).
 #ifndef SKEIN_BACKENDS_REFERENCE_OPS_H_
 #define SKEIN_BACKENDS_REFERENCE_OPS_H_
 
@@ -9,7 +9,8 @@
 #include <initializer_list>
 #include <span>
 
-#include "equations/ops.h"
+#include "equations/operands.h"
+#include "equations/ops_concepts.h"
 #include "host/batch.h"
 #include "host/weight_store.h"
 #include "kit/work.h"
@@ -31,27 +32,28 @@ class Ops {
   const kit::Work& work() const { return work_; }
 
   void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
-  void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends);
+  void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
+                 const kit::ShiftedRows& kept = {});
   void Multiply(std::initializer_list<kit::Product<Matrix>> products);
-  void NormRows(kit::Rows x, const kit::Norm& norm, std::span<const uint32_t> rows, kit::Rows out);
-  void Logits(const Matrix& weight, kit::Rows in, std::span<float* const> out);
+  void NormOutputs(kit::Rows x, const kit::Norm& norm, kit::Rows hidden);
+  void Logits(const Matrix& weight, kit::Rows hidden);
 
   void GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value);
 
   void Wkv4(const kit::Wkv4Inputs& inputs, size_t state, kit::Rows y);
 
   void Wkv5(const kit::Wkv5Inputs& inputs, size_t state, kit::Rows y);
-  void NormGate(kit::Rows y, const kit::Norm& norm, kit::Rows g);
+  void NormGate(kit::Rows y, const kit::Norm& norm, kit::Rows g, kit::Rows out);
 
-  void DataShift(kit::Rows n, kit::Rows n_before, std::initializer_list<kit::Blend> blends);
-  void Decay6(kit::Rows w, const float* d);
+  void DataShift(const kit::ShiftedRows& rows, std::initializer_list<kit::DataBlend> blends);
+  void Decay6(kit::Rows decay, const float* bias, kit::Rows w);
 
-  void Decay7(kit::Rows w, const float* w0);
-  void Keys(kit::Rows k, kit::Rows a, kit::Rows kk, const float* a0, const float* k_k, const float* k_a);
-  void ValueResidual(kit::Rows v, kit::Rows v_first, kit::Rows gate, const float* v0);
+  void Decay7(kit::Rows decay, const float* bias, kit::Rows w);
+  void Keys(const kit::KeysInputs& inputs, const kit::KeysOutputs& outputs);
+  void ValueResidual(const kit::ValueResidualInputs& inputs, kit::Rows v);
   void Wkv7(const kit::Wkv7Inputs& inputs, size_t state, kit::Rows y);
-  void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus,
-                     kit::Rows g);
+  void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus, kit::Rows g,
+                     kit::Rows out);
 
  private:
   // out = then(W x), for a row of a Multiply or of Logits.

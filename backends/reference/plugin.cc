@@ -3,7 +3,9 @@
 #include <cstdint>
 
 #include "equations/generations.h"
+#include "host/host_segment.h"
 #include "kit/backend_table.h"
+#include "kit/tensor_intake.h"
 #include "reference/ops.h"
 
 namespace skein::reference {
@@ -12,7 +14,7 @@ namespace {
 // Of any matrix of the segment.
 uint64_t MostInputs(const skein_segment_desc& desc) {
   uint64_t most = 0;
-  for (const kit::ExpectedTensor& tensor : kit::ExpectedTensors<Matrix>(desc)) {
+  for (const kit::ExpectedTensor& tensor : kit::ExpectedTensors(desc)) {
     if (tensor.use == kit::Use::kMatrix) most = std::max(most, tensor.shape[1]);
   }
   return most;
@@ -22,7 +24,6 @@ class SegmentRunner {
  public:
   using Matrix = reference::Matrix;
   static constexpr WkvOrder kWkvOrder = WkvOrder::kValueKey;
-  static constexpr const char* kLibrary = "";
 
   SegmentRunner(const skein_host& host, const skein_segment_desc& desc)
       : head_size_(desc.model.head_size),
@@ -50,13 +51,15 @@ class SegmentRunner {
 };
 
 struct Backend {
-  using SegmentRunner = reference::SegmentRunner;
+  using Device = kit::HostDevice<SegmentRunner>;
+  using Segment = kit::HostSegment;
   static constexpr const char* kId = "reference";
   static constexpr const char* kDescription = "plain loops on one thread: the definition of every op in every type";
+  static constexpr const char* kLibrary = "";
 
-  static void Open(const skein_host& /*host*/) {}
+  static uint32_t NumDevices() { return 1; }
 
-  static skein_backend_device Device() {
+  static skein_backend_device DescribeDevice(uint32_t /*index*/) {
     constexpr uint32_t kComputeTypes =
         1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_BF16 | 1u << SKEIN_DTYPE_Q8 | 1u << SKEIN_DTYPE_Q4;
     return {

@@ -1,5 +1,5 @@
-// What every C++ plugin of the tree uses at the boundary: errors as exceptions inside the plugin, as code and message
-// outside. Header only; needs the C++20 standard library and the plugin headers.
+// The boundary of a plugin, for every C++ plugin of the tree: errors are exceptions inside the plugin, and a code with
+// a message outside. Header only; needs the C++20 standard library and the plugin headers.
 #ifndef SKEIN_PLUGINS_SUPPORT_BOUNDARY_H_
 #define SKEIN_PLUGINS_SUPPORT_BOUNDARY_H_
 
@@ -32,7 +32,7 @@ inline void WriteMessage(skein_message* message, const char* text) {
   message->text[sizeof(message->text) - 1] = '\0';
 }
 
-// Runs `body` and gives the code of the boundary: nothing thrown crosses it.
+// Runs `body` and gives the code of the boundary. Nothing that `body` throws crosses it.
 template <typename Body>
 int32_t Guard(skein_message* message, Body&& body) noexcept {
   try {

@@ -1,4 +1,4 @@
-// What a checkpoint reader gives: named tensors and metadata that point into the file, and the checks that every
+// The result of a checkpoint reader: named tensors and metadata that point into the file; and the checks that every
 // container needs. Header only. Leaves out the C table (format_plugin.h) and what any name means (libskein's naming
 // tables).
 #ifndef SKEIN_PLUGINS_SUPPORT_CHECKPOINT_H_
@@ -95,8 +95,8 @@ inline std::optional<uint64_t> MultiplyChecked(uint64_t a, uint64_t b) {
   return product;
 }
 
-// The number of elements, or nothing if the product of the dimensions does not fit, zeros counted as ones: a shape such
-// as [0, 2^63] would overflow in the strides. A scalar has one element.
+// The number of elements. Nothing if the product of the dimensions does not fit, where zeros count as ones: a shape
+// such as [0, 2^63, 2] would overflow in the strides. A scalar has one element.
 inline std::optional<uint64_t> CountElements(std::span<const uint64_t> shape) {
   uint64_t product = 1;
   bool empty = false;
@@ -160,8 +160,8 @@ struct Checkpoint {
   std::vector<ChecksummedBytes> checksums;
 };
 
-// Collects a checkpoint and refuses what no container may hold: names that are empty, very long, unprintable or
-// given twice, too many dimensions, too many tensors, too much metadata. Single thread.
+// Collects a checkpoint. Refuses names that are empty, very long, unprintable or given twice, too many dimensions, too
+// many tensors, and too much metadata, in whatever container they are. Single thread.
 class CheckpointBuilder {
  public:
   // Above any RWKV model (61 layers have some 2,000) and low enough that a hostile directory stays small.
@@ -173,7 +173,7 @@ class CheckpointBuilder {
   static constexpr size_t kMaxMetadataBytes = size_t{64} << 20;
 
   // Throws before a reader spends work on a tensor that `Add` would refuse. Printable ASCII covers every checkpoint
-  // known, and keeps what later shows names (messages, listings, JSON) safe.
+  // known, and is safe wherever names are shown later (messages, listings, JSON).
   static void CheckName(std::string_view name) {
     if (name.empty() || name.size() > kMaxNameBytes) {
       FailCorrupt("tensor " + Quote(name) + ": expected a name of 1 to " + std::to_string(kMaxNameBytes) +

@@ -6,8 +6,8 @@
 //     // Throws Error, without the path.
 //     static Checkpoint Read(const Source& source);
 //   };
-// and its plugin.cc answers with &kFormatTable<Format>. All tensors have `data`; `tensor_read` is offered all the same,
-// and packs strided tensors.
+// and its plugin.cc answers with &kFormatTable<Format>. All tensors have `data`. `tensor_read` is offered too: it packs
+// strided tensors.
 #ifndef SKEIN_PLUGINS_SUPPORT_FORMAT_PLUGIN_H_
 #define SKEIN_PLUGINS_SUPPORT_FORMAT_PLUGIN_H_
 
@@ -65,7 +65,7 @@ inline void CopyPacked(const Tensor& tensor, uint8_t* destination) {
   }
 }
 
-// What stands behind the `void* checkpoint` of the table. Const access from any thread.
+// The object behind the `void* checkpoint` of the table. Const access from any thread.
 class OpenCheckpoint {
  public:
   OpenCheckpoint(std::string path, Checkpoint content)
@@ -112,7 +112,7 @@ class OpenCheckpoint {
          std::string(what) + " " + std::to_string(index) + ": expected an index below " + std::to_string(count));
   }
 
-  // Computed once per run of bytes; threads that meet here early compute it each, which is harmless.
+  // Computed once for each run of bytes. Threads that meet here early all compute it, which is harmless.
   void CheckBytes(const Tensor& tensor) const {
     std::atomic<bool>& seen = checksum_seen_[tensor.checksum];
     if (seen.load(std::memory_order_relaxed)) return;
@@ -146,7 +146,7 @@ struct FormatFunctions {
       } catch (const Error& error) {
         const std::string start = std::string(source->path) + ": ";
         const std::string text = error.what();
-        // What the host says of a file beside this one already names this one, or that one in its place.
+        // An error of the host about a file beside this one may begin with this path already.
         throw Error(error.code(), text.starts_with(start) ? text : start + text);
       }
     });

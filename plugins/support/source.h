@@ -27,7 +27,7 @@ class Source {
   // The file `name` of the same folder, opened once however often it is asked for. Throws what the host says:
   // INVALID_ARGUMENT for anything but a plain file name without control characters, NOT_FOUND, and others.
   Source Sibling(const std::string& name) const {
-    // A NUL would end the name early; the others would reach terminals with the host's message.
+    // A NUL would end the name early. Other control characters would reach terminals with the host's message.
     if (std::any_of(name.begin(), name.end(),
                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
       throw Error(SKEIN_INVALID_ARGUMENT, "names the file " + Quote(name) + " beside it; expected a plain file name");
@@ -46,7 +46,7 @@ class Source {
   const skein_source* source_;
 };
 
-// What `read(sibling)` gives for the file `name` beside `source`. What it throws is thrown on with the name in front.
+// Returns read(sibling) for the file `name` beside `source`. Errors of `read` are thrown on with the name in front.
 template <typename ReadFile>
 auto ReadSibling(const Source& source, const std::string& name, ReadFile read) {
   const Source sibling = source.Sibling(name);

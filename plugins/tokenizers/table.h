@@ -1,14 +1,15 @@
-// The C table of a tokenizer plugin, made from a C++ class. What the boundary demands of every tokenizer (messages,
-// sizes, nothing thrown) is here; what a tokenizer is, is in the class. Knows no vocabulary format.
+// The C table of a tokenizer plugin, made from a C++ class. Here is all that the boundary demands of every tokenizer:
+// messages, sizes, nothing thrown. Knows no vocabulary format.
 //
-// The class `T` offers
-//   static uint32_t Probe(std::span<const uint8_t> vocabulary)            0 to 100; looks at the first 4096 bytes at
-//   most explicit T(std::span<const uint8_t> vocabulary)                       throws plugin::Error; keeps no reference
-//   uint32_t vocab_size() const
-//   uint64_t Encode(std::span<const uint8_t> text, std::span<uint32_t> tokens) const
-//   uint64_t Decode(std::span<const uint32_t> tokens, std::span<uint8_t> text) const
-//     both return how many elements the result has and write them only if all fit; throw plugin::Error
-// and is immutable once constructed.
+// The class `T` is immutable once constructed, and offers
+//   // 0 to 100. Looks at the first 4096 bytes at most.
+//   static uint32_t Probe(std::span<const uint8_t> vocabulary);
+//   // Throws plugin::Error. Keeps no reference.
+//   explicit T(std::span<const uint8_t> vocabulary);
+//   uint32_t vocab_size() const;
+//   // Each returns how many elements the result has, and writes them only if all fit. Throws plugin::Error.
+//   uint64_t Encode(std::span<const uint8_t> text, std::span<uint32_t> tokens) const;
+//   uint64_t Decode(std::span<const uint32_t> tokens, std::span<uint8_t> text) const;
 #ifndef SKEIN_PLUGINS_TOKENIZERS_TABLE_H_
 #define SKEIN_PLUGINS_TOKENIZERS_TABLE_H_
 

@@ -17,8 +17,8 @@ Trie::Trie(std::span<const std::string_view> keys, std::span<const uint32_t> val
     size_t first;
     size_t last;
   };
-  // Breadth first: the nodes near the root, which have many children, find room while it is plenty; the many with a
-  // single child fill the gaps.
+  // Breadth first: the nodes near the root have many children, and find room while there is plenty. The many nodes with
+  // a single child fill the gaps.
   std::deque<Branch> branches = {{kRoot, 0, 0, keys.size()}};
   std::vector<uint8_t> labels;
   std::vector<size_t> starts;  // of the keys of each label

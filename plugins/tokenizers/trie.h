@@ -20,7 +20,7 @@ class Trie {
   };
 
   // `keys`: distinct, not empty, ascending as unsigned bytes; values[i] is that of keys[i] and below 2^32 - 1. Neither
-  // is needed afterwards. Time and memory are linear in the bytes of the keys.
+  // `keys` nor `values` is needed afterwards. Time and memory are linear in the bytes of the keys.
   Trie(std::span<const std::string_view> keys, std::span<const uint32_t> values);
 
   // The longest key that `text` starts with.

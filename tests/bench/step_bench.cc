@@ -101,7 +101,7 @@ std::unique_ptr<kit::HostSegment> MakeSegment(const skein_host& host, const skei
     const uint64_t largest = type == desc.weight_type ? desc.model.vocab_size : desc.model.d_ffn;
     rows[type] = Rows(type, largest * RowBytes(type, columns));
   }
-  for (const kit::ExpectedTensor& expected : kit::ExpectedTensors<PackedMatrix>(desc)) {
+  for (const kit::ExpectedTensor& expected : kit::ExpectedTensors(desc)) {
     skein_tensor tensor = {};
     tensor.role = expected.role;
     tensor.layer = expected.layer;
@@ -144,7 +144,7 @@ void BM_Step(benchmark::State& state, Shape shape, uint32_t weight_type, uint32_
   for (auto _ : state) segment->Step(step);
 
   double weights = 0, bytes = 0;
-  for (const kit::ExpectedTensor& tensor : kit::ExpectedTensors<PackedMatrix>(desc)) {
+  for (const kit::ExpectedTensor& tensor : kit::ExpectedTensors(desc)) {
     if (tensor.use != kit::Use::kMatrix || (tensor.role == SKEIN_ROLE_HEAD && num_tokens > 1)) continue;
     weights += static_cast<double>(tensor.shape[0] * tensor.shape[1]);
     const uint32_t type = TypeOf(tensor, weight_type, desc.model.d_model);

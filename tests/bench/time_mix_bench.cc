@@ -52,7 +52,7 @@ void BM_Wkv7Head(benchmark::State& state) {
                          .head_size = kHeadSize,
                          .states_pass_caches = false,
                          .ahead = 0};
-  heads.Measure(state, rows, Wkv7Head);
+  heads.Measure(state, rows, TimeMix().wkv7_head);
 }
 BENCHMARK(BM_Wkv7Head)->ArgNames({"heads", "tokens"})->ArgsProduct({{1, 16384}, {1, 16, 256}});
 
@@ -70,7 +70,7 @@ void BM_Wkv5Head(benchmark::State& state) {
                          .head_size = kHeadSize,
                          .states_pass_caches = false,
                          .ahead = 0};
-  heads.Measure(state, rows, Wkv5Head);
+  heads.Measure(state, rows, TimeMix().wkv5_head);
 }
 BENCHMARK(BM_Wkv5Head)->ArgNames({"heads", "tokens"})->ArgsProduct({{1, 16384}, {1, 16, 256}});
 
@@ -89,7 +89,7 @@ void BM_Wkv4Channels(benchmark::State& state) {
                          .y = y.data(),
                          .width = kWidth,
                          .num_tokens = num_tokens};
-  for (auto _ : state) Wkv4Channels(rows, 0, kChannels, wkv.data(), wkv.data());
+  for (auto _ : state) TimeMix().wkv4_channels(rows, 0, kChannels, wkv.data(), wkv.data());
   state.SetItemsProcessed(state.iterations() * num_tokens);
 }
 BENCHMARK(BM_Wkv4Channels)->ArgName("tokens")->ArgsProduct({{1, 16, 256}});

@@ -121,14 +121,14 @@ TEST_F(OnednnCodegen, FourBitProductsStayInRegisters) {
 TEST_F(OnednnCodegen, Float32ProductsStayInRegisters) {
   ExpectRate(PanelType::kF32, InputForm::kF32, 0.7,
              [](const std::byte* panel, const float* x, const PreparedInput&, float* tile) {
-               MultiplyPanel(PanelType::kF32, panel, kInputs, x, kRows, tile, 0);
+               Panels().multiply(PanelType::kF32, panel, kInputs, x, kRows, tile, 0);
              });
 }
 
 TEST_F(OnednnCodegen, ExpandedBf16ProductsStayInRegisters) {
   ExpectRate(PanelType::kBf16, InputForm::kF32, 0.6,
              [](const std::byte* panel, const float* x, const PreparedInput&, float* tile) {
-               MultiplyPanel(PanelType::kBf16, panel, kInputs, x, kRows, tile, 0);
+               Panels().multiply(PanelType::kBf16, panel, kInputs, x, kRows, tile, 0);
              });
 }
 

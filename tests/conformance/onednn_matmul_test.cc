@@ -51,7 +51,7 @@ class OnednnMatMul : public testing::TestWithParam<Case> {};
 TEST_P(OnednnMatMul, AgreesWithFloat64) {
   const Case& c = GetParam();
   const bool is_bf16 = c.choice.form == InputForm::kBf16;
-  if (c.choice.tier > UsableTier()) GTEST_SKIP() << "needs a processor with " << TierName(c.choice.tier);
+  if (c.choice.needs > UsableTier()) GTEST_SKIP() << "needs a processor with " << TierName(c.choice.needs);
   const CallerEnvironment environment;
   const uint32_t widths[] = {c.num_inputs};
   const auto type = is_bf16 ? PanelPrimitives::Type::kBf16 : PanelPrimitives::Type::kF32;

@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "host/host_memory.h"
 #include "host/weight_store.h"
 #include "onednn/packed_matrix.h"
 #include "skein/dtype.h"

@@ -34,7 +34,7 @@ std::vector<Kernel> Kernels() {
   std::vector<Kernel> kernels;
   for (const MatMulChoice& choice : MatMulChoices()) {
     if (choice.form != InputForm::kInt8 || choice.needs_zeros) continue;
-    if (choice.tier != Tier::kGeneric) {
+    if (choice.needs != Tier::kGeneric) {
       kernels.push_back({&choice, 0, choice.name});
       continue;
     }
@@ -179,8 +179,8 @@ std::vector<uint32_t> Bits(const std::vector<float>& values) {
 class QuantisedMatMul : public testing::TestWithParam<Kernel> {
  protected:
   void SetUp() override {
-    if (GetParam().choice->tier > UsableTier()) {
-      GTEST_SKIP() << "needs a processor with " << TierName(GetParam().choice->tier);
+    if (GetParam().choice->needs > UsableTier()) {
+      GTEST_SKIP() << "needs a processor with " << TierName(GetParam().choice->needs);
     }
   }
 };

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -72,7 +73,7 @@ TEST(OnednnSums, AreInOneOrderWithEveryInstructionSet) {
     const float variance = squares / static_cast<float>(width);
     for (const int64_t target : targets) {
       const HighwayTarget only(target);
-      const Moments moments = MomentsOf(x.data(), width, 1e-5f);
+      const Moments moments = Elementwise().moments_of(x.data(), width, 1e-5f);
       EXPECT_EQ(Bits({moments.mean, moments.scale}), Bits({mean, 1.0f / std::sqrt(variance + 1e-5f)}))
           << hwy::TargetName(target) << ", " << width << " terms";
     }
@@ -112,8 +113,13 @@ std::vector<float> RunNormShift(uint32_t width) {
   const kit::Norm norm = {weight.data(), bias.data(), 1e-5f};
   std::vector<float> out(width);
   const RowBlend blends[] = {{mix.data(), out.data()}};
-  NormShiftRow(x.data(), MomentsOf(x.data(), width, norm.epsilon),
-               {before.data(), false, MomentsOf(before.data(), width, norm.epsilon)}, norm, blends, 0, width);
+  const ElementwiseKernels& kernels = Elementwise();
+  const PreviousRow previous = {before.data(), false, kernels.moments_of(before.data(), width, norm.epsilon)};
+  std::vector<float> n(width), n_before(width);
+  kernels.norm_shift_row(x.data(), kernels.moments_of(x.data(), width, norm.epsilon), previous, norm, std::span(blends),
+                         {n.data(), n_before.data()}, 0, width);
+  out.insert(out.end(), n.begin(), n.end());
+  out.insert(out.end(), n_before.begin(), n_before.end());
   return out;
 }
 
@@ -121,7 +127,7 @@ std::vector<float> RunNormGate(uint32_t width) {
   Inputs inputs(width, 2);  // two heads
   std::vector<float> y = inputs.Next();
   const std::vector<float> weight = inputs.Next(), bias = inputs.Next(), g = inputs.Next();
-  NormGateRow(y.data(), {weight.data(), bias.data(), 64e-5f}, g.data(), width, 0, y.size());
+  Elementwise().norm_gate_row(y.data(), {weight.data(), bias.data(), 64e-5f}, g.data(), width, 0, y.size(), y.data());
   return y;
 }
 
@@ -130,9 +136,9 @@ std::vector<float> RunNormBonusGate(uint32_t width) {
   std::vector<float> y = inputs.Next();
   const std::vector<float> weight = inputs.Next(), bias = inputs.Next(), r = inputs.Next(), k = inputs.Next(),
                            v = inputs.Next(), g = inputs.Next(), bonus = inputs.Next();
-  NormBonusGateRow(y.data(), {weight.data(), bias.data(), 64e-5f},
-                   {.r = r.data(), .k = k.data(), .v = v.data(), .g = g.data(), .bonus = bonus.data()}, width, 0,
-                   y.size());
+  Elementwise().norm_bonus_gate_row(
+      {.y = y.data(), .r = r.data(), .k = k.data(), .v = v.data(), .g = g.data(), .bonus = bonus.data()},
+      {weight.data(), bias.data(), 64e-5f}, width, 0, y.size(), y.data());
   return y;
 }
 
@@ -140,16 +146,15 @@ std::vector<float> RunGatedAdd(uint32_t width) {
   Inputs inputs(width);
   std::vector<float> x = inputs.Next();
   const std::vector<float> gate = inputs.Next(), value = inputs.Next();
-  GatedAddRow(x.data(), gate.data(), value.data(), 0, width);
+  Elementwise().gated_add_row(x.data(), gate.data(), value.data(), 0, width);
   return x;
 }
 
 std::vector<float> RunDataShift(uint32_t width) {
   Inputs inputs(width);
-  const std::vector<float> now = inputs.Next(), before = inputs.Next(), mix = inputs.Next();
-  std::vector<float> out = inputs.Next();
-  const RowBlend blends[] = {{mix.data(), out.data()}};
-  DataShiftRow(now.data(), before.data(), blends, 0, width);
+  std::vector<float> now = inputs.Next(), before = inputs.Next(), mix = inputs.Next(), out = inputs.Next();
+  const RowDataBlend blends[] = {{mix.data(), out.data(), out.data()}};
+  Elementwise().data_shift_row({now.data(), before.data()}, std::span(blends), 0, width);
   return out;
 }
 
@@ -157,7 +162,7 @@ std::vector<float> RunDecay6(uint32_t width) {
   Inputs inputs(width);
   std::vector<float> w = inputs.Next();
   const std::vector<float> bias = inputs.Next();
-  Decay6Row(w.data(), bias.data(), 0, width);
+  Elementwise().decay6_row(w.data(), bias.data(), 0, width, w.data());
   return w;
 }
 
@@ -165,16 +170,18 @@ std::vector<float> RunDecay7(uint32_t width) {
   Inputs inputs(width);
   std::vector<float> w = inputs.Next();
   const std::vector<float> bias = inputs.Next();
-  Decay7Row(w.data(), bias.data(), 0, width);
+  Elementwise().decay7_row(w.data(), bias.data(), 0, width, w.data());
   return w;
 }
 
 std::vector<float> RunKeys(uint32_t width) {
   Inputs inputs(width, 2);
-  std::vector<float> k = inputs.Next(), a = inputs.Next(), kk(k.size());
-  const std::vector<float> a0 = inputs.Next(), k_k = inputs.Next(), k_a = inputs.Next();
-  KeysRow(k.data(), a.data(), kk.data(), a0.data(), k_k.data(), k_a.data(), width, 0, k.size());
-  k.insert(k.end(), a.begin(), a.end());
+  std::vector<float> k = inputs.Next(), b = inputs.Next(), kk(k.size());
+  const std::vector<float> rate_bias = inputs.Next(), key_k = inputs.Next(), key_a = inputs.Next();
+  Elementwise().keys_row(
+      {.key = k.data(), .rate = b.data(), .rate_bias = rate_bias.data(), .key_k = key_k.data(), .key_a = key_a.data()},
+      {.k = k.data(), .kk = kk.data(), .b = b.data()}, width, 0, k.size());
+  k.insert(k.end(), b.begin(), b.end());
   k.insert(k.end(), kk.begin(), kk.end());
   return k;
 }
@@ -183,7 +190,8 @@ std::vector<float> RunValueResidual(uint32_t width) {
   Inputs inputs(width);
   std::vector<float> v = inputs.Next();
   const std::vector<float> v_first = inputs.Next(), gate = inputs.Next(), v0 = inputs.Next();
-  ValueResidualRow(v.data(), v_first.data(), gate.data(), v0.data(), 0, width);
+  Elementwise().value_residual_row(
+      {.value = v.data(), .v_first = v_first.data(), .gate = gate.data(), .gate_bias = v0.data()}, 0, width, v.data());
   return v;
 }
 
@@ -194,15 +202,15 @@ std::vector<float> RunWkv4(uint32_t width) {
   const std::vector<float> r = inputs.Next(), k = inputs.Next(), v = inputs.Next(), decay = inputs.Next(),
                            bonus = inputs.Next(), before = inputs.Next();
   std::vector<float> y(r.size()), after(before.size());
-  Wkv4Channels({.r = r.data(),
-                .k = k.data(),
-                .v = v.data(),
-                .decay = decay.data(),
-                .bonus = bonus.data(),
-                .y = y.data(),
-                .width = width,
-                .num_tokens = kTokens},
-               0, width, before.data(), after.data());
+  TimeMix().wkv4_channels({.r = r.data(),
+                           .k = k.data(),
+                           .v = v.data(),
+                           .decay = decay.data(),
+                           .bonus = bonus.data(),
+                           .y = y.data(),
+                           .width = width,
+                           .num_tokens = kTokens},
+                          0, width, before.data(), after.data());
   y.insert(y.end(), after.begin(), after.end());
   return y;
 }
@@ -212,19 +220,19 @@ std::vector<float> RunWkv5(uint32_t width) {
   const std::vector<float> r = inputs.Next(), k = inputs.Next(), v = inputs.Next(), w = inputs.NextDecay(),
                            bonus = inputs.Next(), before = Random(size_t{width} * width, 99);
   std::vector<float> y(r.size()), after(before.size());
-  Wkv5Head({.r = r.data(),
-            .w = w.data(),
-            .k = k.data(),
-            .v = v.data(),
-            .bonus = bonus.data(),
-            .y = y.data(),
-            .row_stride = width,
-            .w_stride = width,
-            .num_tokens = kTokens,
-            .head_size = width,
-            .states_pass_caches = false,
-            .ahead = 0},
-           before.data(), after.data());
+  TimeMix().wkv5_head({.r = r.data(),
+                       .w = w.data(),
+                       .k = k.data(),
+                       .v = v.data(),
+                       .bonus = bonus.data(),
+                       .y = y.data(),
+                       .row_stride = width,
+                       .w_stride = width,
+                       .num_tokens = kTokens,
+                       .head_size = width,
+                       .states_pass_caches = false,
+                       .ahead = 0},
+                      before.data(), after.data());
   y.insert(y.end(), after.begin(), after.end());
   return y;
 }
@@ -234,19 +242,19 @@ std::vector<float> RunWkv7(uint32_t width) {
   const std::vector<float> r = inputs.Next(), k = inputs.Next(), v = inputs.Next(), w = inputs.NextDecay(),
                            kk = inputs.Next(), b = inputs.Next(), before = Random(size_t{width} * width, 99);
   std::vector<float> y(r.size()), after(before.size());
-  Wkv7Head({.r = r.data(),
-            .w = w.data(),
-            .k = k.data(),
-            .v = v.data(),
-            .kk = kk.data(),
-            .b = b.data(),
-            .y = y.data(),
-            .row_stride = width,
-            .num_tokens = kTokens,
-            .head_size = width,
-            .states_pass_caches = false,
-            .ahead = 0},
-           before.data(), after.data());
+  TimeMix().wkv7_head({.r = r.data(),
+                       .w = w.data(),
+                       .k = k.data(),
+                       .v = v.data(),
+                       .kk = kk.data(),
+                       .b = b.data(),
+                       .y = y.data(),
+                       .row_stride = width,
+                       .num_tokens = kTokens,
+                       .head_size = width,
+                       .states_pass_caches = false,
+                       .ahead = 0},
+                      before.data(), after.data());
   y.insert(y.end(), after.begin(), after.end());
   return y;
 }
@@ -256,7 +264,7 @@ std::vector<float> RunFinish(uint32_t width, kit::Then then) {
   const std::vector<float> tile = Random(kPanelWidth, 1);
   std::vector<float> row = Random(columns, 2);
   float* const out[] = {row.data()};
-  FinishTile(tile.data(), 1, columns, then, out);
+  Panels().finish_tile(tile.data(), 1, columns, then, out);
   return row;
 }
 
@@ -292,8 +300,8 @@ std::vector<float> Multiply(const Weights& weights, uint32_t num_rows) {
   const uint32_t num_inputs = weights.matrix.num_inputs();
   const std::vector<float> x = Random(size_t{kMostRows} * num_inputs, 3);
   std::vector<float> tile(size_t{num_rows} * kPanelWidth);
-  MultiplyPanel(weights.matrix.type(), weights.matrix.panel(0), num_inputs,
-                x.data() + size_t{kMostRows - num_rows} * num_inputs, num_rows, tile.data(), 0);
+  Panels().multiply(weights.matrix.type(), weights.matrix.panel(0), num_inputs,
+                    x.data() + size_t{kMostRows - num_rows} * num_inputs, num_rows, tile.data(), 0);
   return tile;
 }
 

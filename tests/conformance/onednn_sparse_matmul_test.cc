@@ -56,7 +56,7 @@ const MatMulChoice& DenseOf(const MatMulChoice& sparse, PanelType type) {
 
 TEST(OnednnSparseMatMul, LeavingOutZerosChangesNoBit) {
   for (const MatMulChoice& choice : MatMulChoices()) {
-    if (!choice.needs_zeros || choice.tier > UsableTier()) continue;
+    if (!choice.needs_zeros || choice.needs > UsableTier()) continue;
     for (const uint32_t dtype : kTypes) {
       for (const uint32_t num_inputs : {256u, 449u, 1000u}) {
         for (uint32_t num_rows = 1; num_rows <= kMaxSparseRows; ++num_rows) {

@@ -8,12 +8,12 @@ namespace {
 
 // Short inputs are in the caches anyway.
 constexpr uint32_t kFewestInputs = 256;
-// A sample of that many inputs must have so many zeros.
+// A sample of kSample inputs must have at least kFewestZeros zeros.
 constexpr uint32_t kSample = 64, kFewestZeros = 24;
-// Above this share, reading everything in one stream is as fast (matmul_bench).
+// Above this share of active steps, reading all steps in one stream is as fast (matmul_bench).
 constexpr uint64_t kMostPercent = 45;
-// So many steps from the first are looked at before the others, and may be above it by chance: three standard
-// deviations.
+// The first kSampleSteps steps decide whether the others are looked at. Their share may be higher by chance: by three
+// standard deviations.
 constexpr uint32_t kSampleSteps = 128;
 constexpr uint64_t kMostPercentOfSample = 58;
 

@@ -7,22 +7,22 @@
 
 namespace skein::onednn {
 
-// With more rows there is hardly an input that is 0 in all.
+// With more rows, hardly any input is 0 in all of them.
 constexpr uint32_t kMaxSparseRows = 4;
 
-// Steps of a panel, each the `step_size` inputs that lie together, in rising order: all where any input of any row is
-// not 0. `steps` NULL: not looked for, or too many to gain anything. Leaving out the others changes no bit of a product
-// with finite weights.
+// The steps of a panel in which any input of any row is not 0, in rising order. A step is the `step_size` inputs that
+// lie together. `steps` NULL: not looked for, or too many to gain anything. A product with finite weights is the same,
+// bit for bit, without the other steps.
 struct ActiveSteps {
-  // Readable behind the last step, and steps too: so that kernels may prefetch this far ahead.
+  // So many more entries behind the last one are readable and are steps: kernels may prefetch this far ahead.
   static constexpr uint32_t kReadAhead = 16;
 
   const uint32_t* steps = nullptr;
   uint32_t count = 0;
 };
 
-// `steps`: memory for all of them and kReadAhead more. x: [num_rows][num_inputs]. An input without many zeros is
-// recognised by its beginning, at next to no cost.
+// `steps`: memory for every step of the panel and kReadAhead more. x: [num_rows][num_inputs]. The beginning of an input
+// shows whether it has many zeros, so that an input without them costs next to nothing.
 ActiveSteps FindActiveSteps(const float* x, uint32_t num_inputs, uint32_t num_rows, uint32_t step_size,
                             uint32_t* steps);
 

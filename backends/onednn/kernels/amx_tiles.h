@@ -10,7 +10,7 @@ namespace skein::onednn {
 
 constexpr uint32_t kAmxRows = 16;
 
-// While it lives, all eight registers of the thread are 16 rows of 64 bytes.
+// While an object lives, all eight registers of the thread have 16 rows of 64 bytes.
 class AmxTiles {
  public:
   __attribute__((always_inline)) AmxTiles() {

@@ -36,7 +36,7 @@ void Normalize(const float* x, const Moments& moments, const kit::Norm& norm, si
 }
 
 void NormShiftRow(const float* x, const Moments& moments, const PreviousRow& previous, const kit::Norm& norm,
-                  std::span<const RowBlend> blends, size_t begin, size_t end) {
+                  std::span<const RowBlend> blends, const ShiftedRow& kept, size_t begin, size_t end) {
   ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
     const auto now = Normalized(d, x, moments, norm, i);
     const auto before = previous.is_normalized ? hn::LoadU(d, previous.row + i)
@@ -45,6 +45,9 @@ void NormShiftRow(const float* x, const Moments& moments, const PreviousRow& pre
     for (const RowBlend& blend : blends) {
       hn::StoreU(hn::MulAdd(change, hn::LoadU(d, blend.mix + i), now), d, blend.out + i);
     }
+    if (kept.n == nullptr) return;
+    hn::StoreU(now, d, kept.n + i);
+    hn::StoreU(hn::Add(change, now), d, kept.n_before + i);
   });
 }
 
@@ -54,85 +57,100 @@ void GatedAddRow(float* x, const float* gate, const float* value, size_t begin, 
   });
 }
 
-void NormGateRow(float* y, const kit::Norm& norm, const float* g, size_t head_size, size_t begin, size_t end) {
+void NormGateRow(const float* y, const kit::Norm& norm, const float* g, size_t head_size, size_t begin, size_t end,
+                 float* out) {
   for (size_t head = begin; head < end; head += head_size) {
     const Moments moments = MomentsOf(y + head, head_size, norm.epsilon);
     ForEachVector(head, head + head_size, [&](auto d, size_t i) HWY_ATTR {
       const auto normalized = Normalized(d, y, moments, norm, i);
-      hn::StoreU(g == nullptr ? normalized : hn::Mul(normalized, hn::LoadU(d, g + i)), d, y + i);
+      hn::StoreU(g == nullptr ? normalized : hn::Mul(normalized, hn::LoadU(d, g + i)), d, out + i);
     });
   }
 }
 
-void DataShiftRow(const float* n, const float* n_before, std::span<const RowBlend> blends, size_t begin, size_t end) {
+void DataShiftRow(const ShiftedRow& row, std::span<const RowDataBlend> blends, size_t begin, size_t end) {
   ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
-    const auto now = hn::LoadU(d, n + i);
-    const auto change = hn::Sub(hn::LoadU(d, n_before + i), now);
-    for (const RowBlend& blend : blends) {
-      const auto mix = hn::Add(hn::LoadU(d, blend.mix + i), hn::LoadU(d, blend.out + i));
+    const auto now = hn::LoadU(d, row.n + i);
+    const auto change = hn::Sub(hn::LoadU(d, row.n_before + i), now);
+    for (const RowDataBlend& blend : blends) {
+      const auto mix = hn::Add(hn::LoadU(d, blend.mix + i), hn::LoadU(d, blend.m + i));
       hn::StoreU(hn::MulAdd(change, mix, now), d, blend.out + i);
     }
   });
 }
 
-void Decay6Row(float* w, const float* bias, size_t begin, size_t end) {
+void Decay6Row(const float* decay, const float* bias, size_t begin, size_t end, float* w) {
   ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
-    const auto x = hn::Add(hn::LoadU(d, w + i), hn::LoadU(d, bias + i));
+    const auto x = hn::Add(hn::LoadU(d, decay + i), hn::LoadU(d, bias + i));
     const auto highest = hn::Set(d, 88.0f);  // above, e^x is beyond Exp, and w is 0 long before
     const auto bounded = hn::IfThenElse(hn::Lt(highest, x), highest, x);
     hn::StoreU(ExpOrNaN(d, hn::Neg(ExpOrNaN(d, bounded))), d, w + i);
   });
 }
 
-void Decay7Row(float* w, const float* w0, size_t begin, size_t end) {
+void Decay7Row(const float* decay, const float* bias, size_t begin, size_t end, float* w) {
   ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
-    const auto rate = Sigmoid(d, hn::Add(hn::LoadU(d, w + i), hn::LoadU(d, w0 + i)));
-    const auto decay = hn::Exp(d, hn::Mul(rate, hn::Set(d, -0.60653066f)));  // -e^(-1/2)
-    hn::StoreU(hn::IfThenElse(hn::IsNaN(rate), rate, decay), d, w + i);
+    const auto rate = Sigmoid(d, hn::Add(hn::LoadU(d, decay + i), hn::LoadU(d, bias + i)));
+    const auto factor = hn::Exp(d, hn::Mul(rate, hn::Set(d, -0.60653066f)));  // -e^(-1/2)
+    hn::StoreU(hn::IfThenElse(hn::IsNaN(rate), rate, factor), d, w + i);
   });
 }
 
-void KeysRow(float* k, float* a, float* kk, const float* a0, const float* k_k, const float* k_a, size_t head_size,
-             size_t begin, size_t end) {
+void KeysRow(const KeysRowInputs& in, const KeysRowOutputs& out, size_t head_size, size_t begin, size_t end) {
   for (size_t head = begin; head < end; head += head_size) {
     const float squares = Sum(head_size, [&](auto d, size_t i, auto partial) HWY_ATTR {
-      const auto scaled = hn::Mul(hn::LoadU(d, k + head + i), hn::LoadU(d, k_k + head + i));
+      const auto scaled = hn::Mul(hn::LoadU(d, in.key + head + i), hn::LoadU(d, in.key_k + head + i));
       return hn::MulAdd(scaled, scaled, partial);
     });
     const float scale = 1.0f / std::max(std::sqrt(squares), 1e-12f);
     ForEachVector(head, head + head_size, [&](auto d, size_t i) HWY_ATTR {
-      const auto key = hn::LoadU(d, k + i);
-      const auto removal = hn::Mul(hn::Mul(key, hn::LoadU(d, k_k + i)), hn::Set(d, scale));
+      const auto key = hn::LoadU(d, in.key + i);
+      const auto removal = hn::Mul(hn::Mul(key, hn::LoadU(d, in.key_k + i)), hn::Set(d, scale));
       const auto one = hn::Set(d, 1.0f);
-      const auto rate = Sigmoid(d, hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, a0 + i)));
-      hn::StoreU(removal, d, kk + i);
-      hn::StoreU(hn::Mul(key, hn::MulAdd(hn::Sub(rate, one), hn::LoadU(d, k_a + i), one)), d, k + i);
-      hn::StoreU(hn::Mul(removal, rate), d, a + i);
+      const auto a = Sigmoid(d, hn::Add(hn::LoadU(d, in.rate + i), hn::LoadU(d, in.rate_bias + i)));
+      hn::StoreU(removal, d, out.kk + i);
+      hn::StoreU(hn::Mul(key, hn::MulAdd(hn::Sub(a, one), hn::LoadU(d, in.key_a + i), one)), d, out.k + i);
+      hn::StoreU(hn::Mul(removal, a), d, out.b + i);
     });
   }
 }
 
-void ValueResidualRow(float* v, const float* v_first, const float* gate, const float* v0, size_t begin, size_t end) {
+void ValueResidualRow(const ValueResidualRowInputs& in, size_t begin, size_t end, float* v) {
   ForEachVector(begin, end, [&](auto d, size_t i) HWY_ATTR {
-    const auto value = hn::LoadU(d, v + i);
-    const auto share = Sigmoid(d, hn::Add(hn::LoadU(d, gate + i), hn::LoadU(d, v0 + i)));
-    hn::StoreU(hn::MulAdd(hn::Sub(hn::LoadU(d, v_first + i), value), share, value), d, v + i);
+    const auto value = hn::LoadU(d, in.value + i);
+    const auto share = Sigmoid(d, hn::Add(hn::LoadU(d, in.gate + i), hn::LoadU(d, in.gate_bias + i)));
+    hn::StoreU(hn::MulAdd(hn::Sub(hn::LoadU(d, in.v_first + i), value), share, value), d, v + i);
   });
 }
 
-void NormBonusGateRow(float* y, const kit::Norm& norm, const NormBonusGateInputs& in, size_t head_size, size_t begin,
-                      size_t end) {
+void NormBonusGateRow(const NormBonusGateRowInputs& in, const kit::Norm& norm, size_t head_size, size_t begin,
+                      size_t end, float* out) {
   for (size_t head = begin; head < end; head += head_size) {
-    const Moments moments = MomentsOf(y + head, head_size, norm.epsilon);
+    const Moments moments = MomentsOf(in.y + head, head_size, norm.epsilon);
     const float bonus = Sum(head_size, [&](auto d, size_t i, auto partial) HWY_ATTR {
       const auto match = hn::Mul(hn::LoadU(d, in.r + head + i), hn::LoadU(d, in.k + head + i));
       return hn::MulAdd(match, hn::LoadU(d, in.bonus + head + i), partial);
     });
     ForEachVector(head, head + head_size, [&](auto d, size_t i) HWY_ATTR {
-      const auto sum = hn::MulAdd(hn::Set(d, bonus), hn::LoadU(d, in.v + i), Normalized(d, y, moments, norm, i));
-      hn::StoreU(hn::Mul(sum, hn::LoadU(d, in.g + i)), d, y + i);
+      const auto sum = hn::MulAdd(hn::Set(d, bonus), hn::LoadU(d, in.v + i), Normalized(d, in.y, moments, norm, i));
+      hn::StoreU(hn::Mul(sum, hn::LoadU(d, in.g + i)), d, out + i);
     });
   }
+}
+
+const ElementwiseKernels* ElementwiseTable() {
+  static constexpr ElementwiseKernels kTable = {.moments_of = MomentsOf,
+                                                .normalize = Normalize,
+                                                .norm_shift_row = NormShiftRow,
+                                                .gated_add_row = GatedAddRow,
+                                                .norm_gate_row = NormGateRow,
+                                                .data_shift_row = DataShiftRow,
+                                                .decay6_row = Decay6Row,
+                                                .decay7_row = Decay7Row,
+                                                .keys_row = KeysRow,
+                                                .value_residual_row = ValueResidualRow,
+                                                .norm_bonus_gate_row = NormBonusGateRow};
+  return &kTable;
 }
 
 }  // namespace skein::onednn::HWY_NAMESPACE
@@ -141,64 +159,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace skein::onednn {
 
-HWY_EXPORT(MomentsOf);
-HWY_EXPORT(Normalize);
-HWY_EXPORT(NormShiftRow);
-HWY_EXPORT(GatedAddRow);
-HWY_EXPORT(NormGateRow);
-HWY_EXPORT(DataShiftRow);
-HWY_EXPORT(Decay6Row);
-HWY_EXPORT(Decay7Row);
-HWY_EXPORT(KeysRow);
-HWY_EXPORT(ValueResidualRow);
-HWY_EXPORT(NormBonusGateRow);
+HWY_EXPORT(ElementwiseTable);
 
-Moments MomentsOf(const float* x, size_t width, float epsilon) {
-  return HWY_DYNAMIC_DISPATCH(MomentsOf)(x, width, epsilon);
-}
-
-void Normalize(const float* x, const Moments& moments, const kit::Norm& norm, size_t begin, size_t end, float* out) {
-  HWY_DYNAMIC_DISPATCH(Normalize)(x, moments, norm, begin, end, out);
-}
-
-void NormShiftRow(const float* x, const Moments& moments, const PreviousRow& previous, const kit::Norm& norm,
-                  std::span<const RowBlend> blends, size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(NormShiftRow)(x, moments, previous, norm, blends, begin, end);
-}
-
-void GatedAddRow(float* x, const float* gate, const float* value, size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(GatedAddRow)(x, gate, value, begin, end);
-}
-
-void NormGateRow(float* y, const kit::Norm& norm, const float* g, size_t head_size, size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(NormGateRow)(y, norm, g, head_size, begin, end);
-}
-
-void DataShiftRow(const float* n, const float* n_before, std::span<const RowBlend> blends, size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(DataShiftRow)(n, n_before, blends, begin, end);
-}
-
-void Decay6Row(float* w, const float* d, size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(Decay6Row)(w, d, begin, end);
-}
-
-void Decay7Row(float* w, const float* w0, size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(Decay7Row)(w, w0, begin, end);
-}
-
-void KeysRow(float* k, float* a, float* kk, const float* a0, const float* k_k, const float* k_a, size_t head_size,
-             size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(KeysRow)(k, a, kk, a0, k_k, k_a, head_size, begin, end);
-}
-
-void ValueResidualRow(float* v, const float* v_first, const float* gate, const float* v0, size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(ValueResidualRow)(v, v_first, gate, v0, begin, end);
-}
-
-void NormBonusGateRow(float* y, const kit::Norm& norm, const NormBonusGateInputs& inputs, size_t head_size,
-                      size_t begin, size_t end) {
-  HWY_DYNAMIC_DISPATCH(NormBonusGateRow)(y, norm, inputs, head_size, begin, end);
-}
+const ElementwiseKernels& Elementwise() { return *HWY_DYNAMIC_DISPATCH(ElementwiseTable)(); }
 
 }  // namespace skein::onednn
 #endif  // HWY_ONCE

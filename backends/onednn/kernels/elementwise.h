@@ -1,15 +1,12 @@
 // The ops between the products, row by row: norms with token shift, gates, decays, keys, value residual, the norms
-// after the recurrences. Formulas are in equations/ops.h; here is what one row, or some heads of one row, takes. For
-// every instruction set of Highway, chosen at run time. Pure functions; pointers are to the whole row, and only
-// channels [begin, end) are written.
+// after the recurrences. Formulas are in equations/ops.h; here is what one row, or some heads of one row, takes.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_ELEMENTWISE_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_ELEMENTWISE_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 
-#include "equations/ops.h"
+#include "equations/operands.h"
 
 namespace skein::onednn {
 
@@ -18,10 +15,6 @@ struct Moments {
   float mean = 0;
   float scale = 1;  // 1 / sqrt(variance + epsilon)
 };
-Moments MomentsOf(const float* x, size_t width, float epsilon);
-
-// out = (x - mean) * scale * weight + bias. `out` may be x.
-void Normalize(const float* x, const Moments& moments, const kit::Norm& norm, size_t begin, size_t end, float* out);
 
 // The token before: a row of x with its moments, or a row that is normalised already.
 struct PreviousRow {
@@ -29,39 +22,73 @@ struct PreviousRow {
   bool is_normalized;
   Moments moments;
 };
+
+// A row of a kit::Blend, of kit::ShiftedRows, of a kit::DataBlend, and so on.
 struct RowBlend {
   const float* mix;
   float* out;
 };
-// For each blend: out = n + (n' - n) * mix, with n and n' the normalised rows.
-void NormShiftRow(const float* x, const Moments& moments, const PreviousRow& previous, const kit::Norm& norm,
-                  std::span<const RowBlend> blends, size_t begin, size_t end);
-
-void GatedAddRow(float* x, const float* gate, const float* value, size_t begin, size_t end);
-
-// `g` may be NULL. `begin` and `end` are multiples of `head_size`.
-void NormGateRow(float* y, const kit::Norm& norm, const float* g, size_t head_size, size_t begin, size_t end);
-
-// For each blend: out = n + (n' - n) * (mix + out).
-void DataShiftRow(const float* n, const float* n_before, std::span<const RowBlend> blends, size_t begin, size_t end);
-
-void Decay6Row(float* w, const float* d, size_t begin, size_t end);
-
-void Decay7Row(float* w, const float* w0, size_t begin, size_t end);
-
-// `begin` and `end` are multiples of `head_size`.
-void KeysRow(float* k, float* a, float* kk, const float* a0, const float* k_k, const float* k_a, size_t head_size,
-             size_t begin, size_t end);
-
-void ValueResidualRow(float* v, const float* v_first, const float* gate, const float* v0, size_t begin, size_t end);
-
-struct NormBonusGateInputs {
-  const float *r, *k, *v, *g;
+struct ShiftedRow {
+  float *n, *n_before;  // NULL: not kept
+};
+struct RowDataBlend {
+  const float* mix;
+  const float* m;
+  float* out;
+};
+struct KeysRowInputs {
+  const float *key, *rate;
+  const float *rate_bias, *key_k, *key_a;
+};
+struct KeysRowOutputs {
+  float *k, *kk, *b;
+};
+struct ValueResidualRowInputs {
+  const float *value, *v_first, *gate;
+  const float* gate_bias;
+};
+struct NormBonusGateRowInputs {
+  const float *y, *r, *k, *v, *g;
   const float* bonus;
 };
-// `begin` and `end` are multiples of `head_size`.
-void NormBonusGateRow(float* y, const kit::Norm& norm, const NormBonusGateInputs& inputs, size_t head_size,
-                      size_t begin, size_t end);
+
+// Pure functions. Pointers are to the whole row, and only channels [begin, end) are written; where there is a
+// `head_size`, `begin` and `end` are multiples of it. An output may be an input where the op of that name allows it.
+struct ElementwiseKernels {
+  Moments (*moments_of)(const float* x, size_t width, float epsilon);
+
+  // out = (x - mean) * scale * weight + bias. `out` may be x.
+  void (*normalize)(const float* x, const Moments& moments, const kit::Norm& norm, size_t begin, size_t end,
+                    float* out);
+
+  // For each blend: out = n + (n' - n) * mix, with n and n' the normalised rows.
+  void (*norm_shift_row)(const float* x, const Moments& moments, const PreviousRow& previous, const kit::Norm& norm,
+                         std::span<const RowBlend> blends, const ShiftedRow& kept, size_t begin, size_t end);
+
+  void (*gated_add_row)(float* x, const float* gate, const float* value, size_t begin, size_t end);
+
+  // `g` may be NULL.
+  void (*norm_gate_row)(const float* y, const kit::Norm& norm, const float* g, size_t head_size, size_t begin,
+                        size_t end, float* out);
+
+  // For each blend: out = n + (n' - n) * (mix + m).
+  void (*data_shift_row)(const ShiftedRow& row, std::span<const RowDataBlend> blends, size_t begin, size_t end);
+
+  void (*decay6_row)(const float* decay, const float* bias, size_t begin, size_t end, float* w);
+
+  void (*decay7_row)(const float* decay, const float* bias, size_t begin, size_t end, float* w);
+
+  void (*keys_row)(const KeysRowInputs& inputs, const KeysRowOutputs& outputs, size_t head_size, size_t begin,
+                   size_t end);
+
+  void (*value_residual_row)(const ValueResidualRowInputs& inputs, size_t begin, size_t end, float* v);
+
+  void (*norm_bonus_gate_row)(const NormBonusGateRowInputs& inputs, const kit::Norm& norm, size_t head_size,
+                              size_t begin, size_t end, float* out);
+};
+
+// The kernels for the best instruction set that Highway may use.
+const ElementwiseKernels& Elementwise();
 
 }  // namespace skein::onednn
 

@@ -1,6 +1,6 @@
-// Activations in 8 bits, as products with quantised weights take them: per row and group of inputs a scale, which is
-// the largest magnitude over 127. Exact integers from here on: whoever multiplies them, and with how many rows at once,
-// gets the same sums.
+// Activations in 8 bits, as products with quantised weights take them: each row and group of inputs has a scale, the
+// largest magnitude divided by 127. From here on sums are exact integers: every kernel gets the same sums, with however
+// many rows at once.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_INT8_ROWS_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_INT8_ROWS_H_
 
@@ -12,7 +12,7 @@ namespace skein::onednn {
 // Largest group, in inputs.
 constexpr uint32_t kMaxGroupSize = 128;
 
-// Some rows of a block of `row_stride` rows, group by group. What fills up the last group is 0.
+// Some rows of a block of `row_stride` rows, group by group. The last group is filled up with zeros.
 struct Int8Rows {
   const int8_t* codes;  // [groups][row_stride][group_size], -127 to 127; kernels may read 15 rows beyond the block
   const float* scales;  // [groups][row_stride]; NaN for a group that holds anything not finite
@@ -29,7 +29,7 @@ struct Int8Rows {
   }
 };
 
-// What Int8Rows are made of.
+// The floats that Int8Rows are made of, and the memory for these.
 struct Int8Block {
   const float* x;  // [num_rows][num_inputs]
   uint32_t num_rows;
@@ -40,15 +40,15 @@ struct Int8Block {
   int32_t* sums;
 };
 
-// The work on a block is cut into items: a group of up to so many rows. Items go through the groups of their rows, then
-// to the next rows, so that x is read as a few streams.
+// The work on a block is cut into items: a group of up to kItemRows rows. Items go through the groups of their rows,
+// then to the next rows, so that x is read as a few streams.
 constexpr uint32_t kItemRows = 8;
 constexpr uint64_t NumItems(uint32_t num_rows, uint32_t num_inputs, uint32_t group_size) {
   return uint64_t{(num_rows + kItemRows - 1) / kItemRows} * ((num_inputs + group_size - 1) / group_size);
 }
 
 // Fills items [begin, end) of a block: codes[i] = x[i] / scale, to nearest, ties to even. A group below 2^-100 in
-// magnitude counts as zero. For every instruction set of Highway; all give the same bits.
+// magnitude counts as zero. Every instruction set gives the same bits.
 void QuantiseItems(const Int8Block& block, uint64_t begin, uint64_t end);
 
 }  // namespace skein::onednn

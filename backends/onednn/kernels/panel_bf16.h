@@ -1,5 +1,5 @@
-// Products of bf16 panels with activations in bf16 by the processor's own instructions for them, which need no
-// expansion. Sums are float32; a row's result does not depend on the others.
+// Products of bf16 panels with activations in bf16, by the processor's own instructions for bf16, which need no
+// expansion. Sums are float32. A row's result does not depend on the other rows.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_BF16_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_BF16_H_
 
@@ -15,7 +15,7 @@ namespace skein::onednn {
 // Needs Tier::kAvx512Bf16.
 void MultiplyPanelBf16Avx512(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows,
                              float* tile, uint32_t ahead);
-// The same over the active steps alone, which changes no bit; up to kMaxSparseRows rows.
+// The same bits from the active steps alone; up to kMaxSparseRows rows.
 void MultiplySparsePanelBf16Avx512(const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active,
                                    const uint16_t* x, uint32_t num_rows, float* tile);
 #endif

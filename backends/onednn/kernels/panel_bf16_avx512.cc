@@ -4,10 +4,10 @@
 #include <cstring>
 #include <type_traits>
 
+#include "onednn/kernels/panel.h"
 #include "onednn/kernels/panel_bf16.h"
 #include "onednn/kernels/prefetch.h"
 #include "onednn/kernels/row_blocks.h"
-#include "onednn/packed_matrix.h"
 
 namespace skein::onednn {
 namespace {
@@ -23,7 +23,7 @@ inline void AddPairs(__m512& sums, __m512i weights, __m512i activations) {
 
 constexpr size_t kStepBytes = 2 * kPanelWidth * sizeof(uint16_t);  // two inputs of all outputs
 
-// Which steps are multiplied, and what is asked for meanwhile.
+// Which steps are multiplied, and which weights are asked for meanwhile.
 struct AllSteps {
   uint32_t num_inputs;
   uint32_t ahead;
@@ -39,7 +39,7 @@ struct SomeSteps {
 
   uint32_t count() const { return active.count; }
   uint32_t operator[](uint32_t i) const { return active.steps[i]; }
-  // No stream for the processor to foresee: every line is asked for here.
+  // The processor cannot foresee the lines, as in a stream: every line is asked for here.
   void Fetch(const std::byte* panel, uint32_t i, uint32_t v) const {
     Prefetch(panel + active.steps[i + ActiveSteps::kReadAhead] * kStepBytes + 64 * v);
   }
@@ -53,7 +53,7 @@ inline void Multiply(const std::byte* panel, uint32_t num_inputs, const Steps& s
     SKEIN_UNROLL
     for (uint32_t v = 0; v < kVectors; ++v) sums[r][v] = _mm512_setzero_ps();
   }
-  // Inlined at both places, or the sums would lie in memory.
+  // Inlined at both places: otherwise the sums would lie in memory.
   const auto add_step = [&](uint32_t i, auto activation_bytes) __attribute__((always_inline)) {
     __m512i w[kVectors];
     SKEIN_UNROLL
@@ -70,7 +70,7 @@ inline void Multiply(const std::byte* panel, uint32_t num_inputs, const Steps& s
       for (uint32_t v = 0; v < kVectors; ++v) AddPairs(sums[r][v], w[v], activations);
     }
   };
-  // Of an odd number of inputs the last step has one.
+  // If the number of inputs is odd, the last step has one input.
   const uint32_t count = steps.count();
   const bool ends_in_half = count > 0 && 2 * steps[count - 1] + 1 == num_inputs;
   const uint32_t num_whole = ends_in_half ? count - 1 : count;

@@ -16,10 +16,10 @@ using Sums = hn::RebindToSigned<Floats>;  // a lane is an output
 using V = hn::Vec<Sums>;
 
 // Lanes here also hold pairs: two 16-bit factors, the first in the lower half. Products of pairs are summed in kParts
-// vectors, of which Total makes one lane per output: Highway's instruction for pairs leaves open which lanes a product
-// goes to, it is another with every processor, and is lacking where vectors have one lane.
+// vectors, of which Total makes one lane per output. Highway's own instruction for pairs leaves open which lanes a
+// product goes to: that differs between processors, and the instruction is lacking where vectors have one lane.
 #if HWY_TARGET == HWY_NEON
-// Widening multiplications, of the lower and of the upper half of the lanes: products lie as their factors do.
+// Widening multiplications of the lower and of the upper half of the lanes: products lie in the order of their factors.
 constexpr size_t kParts = 2;
 
 HWY_INLINE void AddPairs(V a, V b, V* sums) {

@@ -2,9 +2,9 @@
 // group of inputs the products of codes are summed as integers, which is exact; the groups are added in order, in
 // float32:
 //   tile[row][output] = sum over groups of integer * (weight scale * row scale), by fused multiplications
-// So a row's result depends neither on the rows beside it nor on the kernel, but for processors without fused
-// multiplications, which round twice. Pure functions; any number of rows. The weights go by once, as one stream: all
-// rows are done with a group before the next.
+// So a row's result depends neither on the rows beside it nor on the kernel. Only processors without fused
+// multiplications round twice. Pure functions; any number of rows. The weights go by once, as one stream: all rows are
+// done with a group before the next group.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_INT8_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_INT8_H_
 
@@ -13,7 +13,7 @@
 
 #include "onednn/kernels/active_steps.h"
 #include "onednn/kernels/int8_rows.h"
-#include "onednn/packed_matrix.h"
+#include "onednn/kernels/panel.h"
 
 namespace skein::onednn {
 

@@ -1,5 +1,5 @@
-// Compiled for AVX-512 and AMX, and reached only where the processor has both. Sixteen rows at a time are multiplied
-// by the matrix unit. A step of a panel holds what it wants of weights: 4 inputs of 16 outputs in a row of 64 bytes.
+// Compiled for AVX-512 and AMX, and reached only where the processor has both. The matrix unit multiplies
+// sixteen rows at a time. A step of a panel is what it wants of the weights: 4 inputs of 16 outputs in 64 bytes.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -14,11 +14,11 @@ namespace skein::onednn {
 namespace {
 
 constexpr uint32_t kTileInputs = 64, kVectors = 4;
-// How many groups before its turn a group is asked for: those of Q4 are a quarter as long.
+// How many groups before its turn a group is asked for. Groups of Q4 are a quarter as long as groups of Q8.
 constexpr uint32_t GroupsAhead(PanelType type) { return type == PanelType::kQ8 ? 1 : 2; }
 
-// Asks for a group's bytes a few lines at a time, while the rows of the group before are finished: all at once they
-// would keep the core waiting.
+// Asks for a group's bytes a few lines at a time, while the rows of the group before are finished. If it asked for all
+// at once, the core would wait.
 class GroupFetch {
  public:
   GroupFetch(const std::byte* group, uint64_t bytes, uint32_t num_rows)
@@ -88,7 +88,7 @@ inline void MultiplyGroup(const uint16_t* scales, const uint8_t* codes, int32_t 
   for (uint32_t v = 0; v < kVectors; ++v) {
     weight_scales[v] = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + 16 * v)));
   }
-  // The matrix unit is a block ahead of what is done with its sums, so that both work at once.
+  // The matrix unit is a block of rows ahead of AddGroup, so that both work at once.
   MultiplySixteenRows<kTiles>(codes, x.codes, sums[0]);
   for (uint32_t row = 0, block = 0; row < num_rows; row += kAmxRows, ++block) {
     if (row + kAmxRows < num_rows) {

@@ -151,7 +151,7 @@ void MultiplySparse(PanelType type, const std::byte* panel, uint32_t num_groups,
     __m512i sums[kRows][kVectors];
     StartSums(group_x, layout.zero_point, sums);
     for (; i < active.count && active.steps[i] < end_step; ++i) {
-      // No stream for the processor to foresee: every line is asked for here.
+      // The processor cannot foresee the lines, as in a stream: every line is asked for here.
       const uint8_t* later = bytes + StepOffset(layout, active.steps[i + ActiveSteps::kReadAhead]);
       SKEIN_UNROLL
       for (uint32_t v = 0; v < kVectors; ++v) Prefetch(later + 64 * v);
@@ -170,7 +170,8 @@ void MultiplySparse(PanelType type, const std::byte* panel, uint32_t num_groups,
   }
 }
 
-// 24 sums, 4 weights and an activation fit the 32 registers; nibbles leave room for fewer.
+// 24 sums, 4 weights and an activation fit the 32 registers. Nibbles take more registers, and leave room for fewer
+// rows.
 constexpr uint32_t kMaxByteRows = 6, kMaxNibbleRows = 4;
 
 template <uint32_t kMaxRows, class Group>

@@ -16,8 +16,8 @@ namespace skein::onednn::HWY_NAMESPACE {
 
 // --- how weights and activations are read ---
 
-// Weights: kInputs consecutive inputs of one vector of outputs are read at a time, as float32, and what lies `ahead`
-// bytes behind them is asked for.
+// Weights: Load reads kInputs consecutive inputs of one vector of outputs as float32, and asks for the weights `ahead`
+// bytes behind them.
 struct F32Weights {
   static constexpr size_t kInputs = 1;
   static constexpr size_t kInputsPerElement = 1;
@@ -132,8 +132,8 @@ HWY_INLINE float ToFloat(uint16_t bf16) {
 
 // --- products ---
 
-// Which inputs are multiplied: add(first input, number) is called for whole steps of the weights, and for what is left
-// of the last one.
+// Which inputs are multiplied: calls add(first input, number) for whole steps of the weights, and for the rest of the
+// last one.
 struct AllInputs {
   template <class Weights, class Add>
   HWY_INLINE void ForEachStep(const Weights&, size_t num_inputs, const Add& add) const {
@@ -151,7 +151,7 @@ struct ActiveInputs {
     constexpr size_t kStepBytes = Weights::kInputs * kPanelWidth * sizeof(*weights.panel) / Weights::kInputsPerElement;
     const auto* bytes = reinterpret_cast<const std::byte*>(weights.panel);
     for (uint32_t i = 0; i < active.count; ++i) {
-      // No stream for the processor to foresee: every line is asked for here.
+      // The processor cannot foresee the lines, as in a stream: every line is asked for here.
       const std::byte* ahead = bytes + active.steps[i + ActiveSteps::kReadAhead] * kStepBytes;
       for (size_t line = 0; line < kStepBytes; line += 64) Prefetch(ahead + line);
       const size_t input = size_t{active.steps[i]} * Weights::kInputs;
@@ -176,7 +176,7 @@ HWY_INLINE void MultiplyBlock(D d, const Weights& weights, const Inputs& inputs,
     SKEIN_UNROLL
     for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d);
   }
-  // Inlined at both places, or the sums would lie in memory.
+  // Inlined at both places: otherwise the sums would lie in memory.
   const auto add_inputs = [&](size_t input, size_t count) HWY_ATTR __attribute__((always_inline)) {
     V w[kVectors][Weights::kInputs];
     SKEIN_UNROLL
@@ -292,7 +292,7 @@ HWY_INLINE void Expand(const Weights& weights, size_t num_inputs, float* HWY_RES
 }
 
 void ExpandPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, float* out) {
-  // What follows the last input is multiplied by nothing but must not be NaN. Inputs that are read together with the
+  // The rows behind the last input are multiplied by zeros, and must not be NaN. Inputs that are read together with the
   // last one bring their own zeros.
   const size_t written = num_inputs;
   std::memset(out + written * kPanelWidth, 0, (RoundUp(num_inputs, 16) - written) * kPanelWidth * sizeof(float));
@@ -370,49 +370,26 @@ void FinishTile(const float* tile, uint32_t num_rows, uint32_t num_columns, kit:
   }
 }
 
+const PanelKernels* PanelTable() {
+  static constexpr PanelKernels kTable = {.multiply = MultiplyPanel,
+                                          .multiply_bf16 = MultiplyPanelBf16,
+                                          .multiply_sparse = MultiplySparsePanel,
+                                          .multiply_sparse_bf16 = MultiplySparsePanelBf16,
+                                          .expand = ExpandPanel,
+                                          .round_to_bf16 = RoundToBf16,
+                                          .finish_tile = FinishTile};
+  return &kTable;
+}
+
 }  // namespace skein::onednn::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace skein::onednn {
 
-HWY_EXPORT(MultiplyPanel);
-HWY_EXPORT(MultiplyPanelBf16);
-HWY_EXPORT(MultiplySparsePanel);
-HWY_EXPORT(MultiplySparsePanelBf16);
-HWY_EXPORT(ExpandPanel);
-HWY_EXPORT(RoundToBf16);
-HWY_EXPORT(FinishTile);
+HWY_EXPORT(PanelTable);
 
-void MultiplyPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const float* x, uint32_t num_rows,
-                   float* tile, uint32_t ahead) {
-  HWY_DYNAMIC_DISPATCH(MultiplyPanel)(type, panel, num_inputs, x, num_rows, tile, ahead);
-}
-
-void MultiplyPanelBf16(const std::byte* panel, uint32_t num_inputs, const uint16_t* x, uint32_t num_rows, float* tile,
-                       uint32_t ahead) {
-  HWY_DYNAMIC_DISPATCH(MultiplyPanelBf16)(panel, num_inputs, x, num_rows, tile, ahead);
-}
-
-void MultiplySparsePanel(PanelType type, const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active,
-                         const float* x, uint32_t num_rows, float* tile) {
-  HWY_DYNAMIC_DISPATCH(MultiplySparsePanel)(type, panel, num_inputs, active, x, num_rows, tile);
-}
-
-void MultiplySparsePanelBf16(const std::byte* panel, uint32_t num_inputs, const ActiveSteps& active, const uint16_t* x,
-                             uint32_t num_rows, float* tile) {
-  HWY_DYNAMIC_DISPATCH(MultiplySparsePanelBf16)(panel, num_inputs, active, x, num_rows, tile);
-}
-
-void ExpandPanel(PanelType type, const std::byte* panel, uint32_t num_inputs, float* out) {
-  HWY_DYNAMIC_DISPATCH(ExpandPanel)(type, panel, num_inputs, out);
-}
-
-void RoundToBf16(const float* x, size_t count, uint16_t* out) { HWY_DYNAMIC_DISPATCH(RoundToBf16)(x, count, out); }
-
-void FinishTile(const float* tile, uint32_t num_rows, uint32_t num_columns, kit::Then then, float* const* out) {
-  HWY_DYNAMIC_DISPATCH(FinishTile)(tile, num_rows, num_columns, then, out);
-}
+const PanelKernels& Panels() { return *HWY_DYNAMIC_DISPATCH(PanelTable)(); }
 
 }  // namespace skein::onednn
 #endif  // HWY_ONCE

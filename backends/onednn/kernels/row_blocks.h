@@ -1,18 +1,18 @@
-// How kernels that keep their sums in registers go through many rows.
+// The loop over many rows, for kernels that keep the sums of a few rows in registers.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_ROW_BLOCKS_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_ROW_BLOCKS_H_
 
 #include <cstdint>
 #include <type_traits>
 
-// Before a loop over the registers of a block. Without it gcc 12 unrolls such loops after it has decided which arrays
-// become registers, and leaves the sums in memory.
+// To stand before a loop over the registers of a block. Otherwise gcc 12 unrolls the loop only after it has decided
+// which arrays become registers, and leaves the sums in memory.
 #define SKEIN_UNROLL _Pragma("GCC unroll 8")
 
 namespace skein::onednn {
 
 // Calls block(rows, first_row) for blocks of at most kMaxRows (3 to 6) rows that cover `num_rows`; `rows` is a
-// std::integral_constant. Blocks are even: 8 rows are 4 + 4, not 6 + 2, since a block reads all weights.
+// std::integral_constant. Blocks are of even size, 4 + 4 rows and not 6 + 2, since each block reads all weights.
 template <uint32_t kMaxRows, typename Block>
 inline __attribute__((always_inline)) void ForEachRowBlock(uint32_t num_rows, const Block& block) {
   static_assert(kMaxRows >= 3 && kMaxRows <= 6);

@@ -201,27 +201,21 @@ void Wkv7Head(const Wkv7Rows& head, const float* before, float* after) {
   });
 }
 
+const TimeMixKernels* TimeMixTable() {
+  static constexpr TimeMixKernels kTable = {
+      .wkv4_channels = Wkv4Channels, .wkv5_head = Wkv5Head, .wkv7_head = Wkv7Head};
+  return &kTable;
+}
+
 }  // namespace skein::onednn::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace skein::onednn {
 
-HWY_EXPORT(Wkv4Channels);
-HWY_EXPORT(Wkv5Head);
-HWY_EXPORT(Wkv7Head);
+HWY_EXPORT(TimeMixTable);
 
-void Wkv4Channels(const Wkv4Rows& rows, size_t begin, size_t end, const float* before, float* after) {
-  HWY_DYNAMIC_DISPATCH(Wkv4Channels)(rows, begin, end, before, after);
-}
-
-void Wkv5Head(const Wkv5Rows& head, const float* before, float* after) {
-  HWY_DYNAMIC_DISPATCH(Wkv5Head)(head, before, after);
-}
-
-void Wkv7Head(const Wkv7Rows& head, const float* before, float* after) {
-  HWY_DYNAMIC_DISPATCH(Wkv7Head)(head, before, after);
-}
+const TimeMixKernels& TimeMix() { return *HWY_DYNAMIC_DISPATCH(TimeMixTable)(); }
 
 }  // namespace skein::onednn
 #endif  // HWY_ONCE

@@ -1,9 +1,8 @@
-// The recurrences: of RWKV-4 for some channels of one stream, of RWKV-5, 6 and 7 for one head of one stream. For every
-// instruction set of Highway, chosen at run time. Pure functions.
+// The recurrences: of RWKV-4 for some channels of one stream, of RWKV-5, 6 and 7 for one head of one stream.
 //
-// `states_pass_caches`, where a struct has it: the new state will not be read before everything else has gone through
-// the caches, as in decoding with a large model. A single token's state is then written past them, so that the memory
-// that it overwrites is not read first: two passes over the bus instead of three.
+// `states_pass_caches`, where a struct has it: so much else goes through the caches before the new state is read that
+// it would be pushed out, as in decoding with a large model. The state after a single token is then written past the
+// caches, so that the memory under it is not read first: two passes over the bus instead of three.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_TIME_MIX_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_TIME_MIX_H_
 
@@ -12,8 +11,8 @@
 
 namespace skein::onednn {
 
-// A stream's consecutive tokens: pointers to the whole row of the first token, `width` floats from one token to the
-// next.
+// A stream's consecutive tokens: pointers to the whole row of the first token, `width` floats apart from token to
+// token.
 struct Wkv4Rows {
   const float *r, *k, *v;      // kit::Wkv4Inputs
   const float *decay, *bonus;  // [width]
@@ -21,10 +20,6 @@ struct Wkv4Rows {
   size_t width;
   uint32_t num_tokens;  // at least 1
 };
-
-// The recurrence of kit::Rwkv4Ops for channels [begin, end). `before` and `after`: a, b, p, each [width]; they may be
-// the same. `after` NULL: the new state is not kept.
-void Wkv4Channels(const Wkv4Rows& rows, size_t begin, size_t end, const float* before, float* after);
 
 // One head's channels of consecutive tokens, as in Wkv7Rows.
 struct Wkv5Rows {
@@ -39,10 +34,6 @@ struct Wkv5Rows {
   uint32_t ahead;  // see prefetch.h
 };
 
-// Per token: y = (S + (bonus * k) v^T)^T r; S = diag(w) S + k v^T. `before` and `after`: [N keys][N values]; they may
-// be the same.
-void Wkv5Head(const Wkv5Rows& head, const float* before, float* after);
-
 // One head's channels of consecutive tokens: pointers to the first token, `row_stride` floats from one token to the
 // next.
 struct Wkv7Rows {
@@ -55,10 +46,23 @@ struct Wkv7Rows {
   uint32_t ahead;  // see prefetch.h
 };
 
-// Per token: S = S (diag(w) - kk b^T) + v k^T; y = S r. The state is kept [key][value], so that a vector holds values,
-// which do not depend on each other: no sums across lanes, and one pass over the state per token. `before` and `after`:
-// [N][N]; they may be the same.
-void Wkv7Head(const Wkv7Rows& head, const float* before, float* after);
+// Pure functions from the state `before` to the state `after`, which may lie in one place.
+struct TimeMixKernels {
+  // For channels [begin, end), token by token: see Wkv4 in equations/ops.h. The state is a, b, p, each [width]. `after`
+  // NULL: the new state is not kept.
+  void (*wkv4_channels)(const Wkv4Rows& rows, size_t begin, size_t end, const float* before, float* after);
+
+  // Per token: y = (S + (bonus * k) v^T)^T r; S = diag(w) S + k v^T. The state is S [N keys][N values].
+  void (*wkv5_head)(const Wkv5Rows& head, const float* before, float* after);
+
+  // Per token: S = S (diag(w) - kk b^T) + v k^T; y = S r. The state is S turned over, [N keys][N values], so that a
+  // vector holds values, which do not depend on each other: no sums across lanes, and one pass over the state per
+  // token.
+  void (*wkv7_head)(const Wkv7Rows& head, const float* before, float* after);
+};
+
+// The kernels for the best instruction set that Highway may use.
+const TimeMixKernels& TimeMix();
 
 }  // namespace skein::onednn
 

@@ -7,8 +7,8 @@
 
 #include <cstdint>
 
+#include "onednn/kernels/panel.h"
 #include "onednn/kernels/prefetch.h"
-#include "onednn/packed_matrix.h"
 
 namespace skein::onednn {
 

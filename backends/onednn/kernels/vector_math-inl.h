@@ -1,4 +1,5 @@
-// What the Highway kernels of this folder share. Included once per instruction set, inside foreach_target.
+// Loops, sums and functions that the Highway kernels of this folder share. Included once per instruction set, inside
+// foreach_target.
 //
 // Loops run over whole vectors and then over single lanes, with the same generic body, so that any width works. A body
 // is a lambda, and needs HWY_ATTR to be compiled for the instruction set.
@@ -53,10 +54,10 @@ HWY_INLINE float FoldLanes(D, V v) {
 }
 #endif
 
-// Sum over i in [0, count), where add(tag, i, sum) is `sum` plus the terms from i on. In one order whatever the length
-// of a vector, so that every processor with fused multiplications gets the same bits: 32 partial sums, of which blocks
-// of 16 terms take the first half and the second in turns, folded in halves; then the terms behind the last whole
-// block.
+// The sum over i in [0, count), where add(tag, i, sum) is `sum` plus the terms from i on. Its order is one for every
+// length of a vector, so that every processor with fused multiplications gets the same bits. There are 32 partial sums:
+// blocks of 16 terms go to the first half and to the second in turns. They are folded in halves. The terms behind the
+// last whole block come last.
 template <typename Add>
 HWY_INLINE float Sum(size_t count, const Add& add) {
   const Floats d;

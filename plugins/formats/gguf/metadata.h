@@ -52,9 +52,9 @@ class GgufMetadata {
  public:
   using Entry = std::pair<std::string_view, GgufValue>;
 
-  // Reads `count` keys and values from `reader`. Throws plugin::Error: DATA_LOSS if they are cut off, of an unknown
-  // type or a key comes twice; UNIMPLEMENTED for arrays within arrays within arrays; RESOURCE_EXHAUSTED for more keys
-  // than any model has.
+  // Reads `count` keys and values from `reader`. Throws plugin::Error: DATA_LOSS if they are cut off, if a type is
+  // unknown or if a key comes twice; UNIMPLEMENTED for arrays within arrays within arrays; RESOURCE_EXHAUSTED for more
+  // keys than any model has.
   GgufMetadata(plugin::ByteReader* reader, uint64_t count);
 
   // In the order of the file.

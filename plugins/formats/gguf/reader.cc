@@ -50,7 +50,7 @@ constexpr TensorType kTensorTypes[] = {
     {35, SKEIN_DTYPE_NONE, "TQ2_0"},     {39, SKEIN_DTYPE_NONE, "MXFP4"},
 };
 
-// Types that are younger than this table have no name here, only their number.
+// Types that are younger than this table have a number only.
 std::pair<uint32_t, std::string> FindTensorType(uint32_t number) {
   for (const TensorType& type : kTensorTypes) {
     if (type.number == number) return {type.dtype, std::string(type.name)};
@@ -144,7 +144,7 @@ std::span<const uint8_t> Place(ListedTensor* listed, std::span<const uint8_t> da
   return place;
 }
 
-// Tensors that share bytes are how a small file claims to be a large one.
+// Tensors that share bytes would let a small file claim to be a large one.
 void CheckDisjoint(std::vector<std::pair<std::span<const uint8_t>, std::string_view>> places) {
   std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.first.data() < b.first.data(); });
   for (size_t i = 1; i < places.size(); ++i) {

@@ -1,7 +1,7 @@
 // GGUF files of versions 2 and 3, little-endian: typed metadata, a list of tensors, then their data, aligned. A model
 // split into NAME-00001-of-0000N.gguf and so on is opened by its first file. Reads F32, F16, BF16, F64 and the block
-// types Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K; other types are listed as SKEIN_DTYPE_NONE. Of vocabularies
-// it hands over that of World models; leaves out all others, and what the names of tensors mean.
+// types Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K; other types are listed as SKEIN_DTYPE_NONE. Hands over
+// the vocabulary of World models, and no other. Leaves out what the names of tensors mean.
 #ifndef SKEIN_PLUGINS_FORMATS_GGUF_READER_H_
 #define SKEIN_PLUGINS_FORMATS_GGUF_READER_H_
 
@@ -21,9 +21,9 @@ struct Gguf {
   static uint32_t Probe(std::span<const uint8_t> file, std::string_view path) noexcept;
 
   // The directory of the file, in PyTorch's order of dimensions. Numbers, truth values and strings of the metadata come
-  // under their own keys, arrays not at all; and the "skein." keys of plugin.h for name, licence, end token, chat
-  // template, norm epsilon, rescaling and vocabulary, where the file has them. Throws plugin::Error: DATA_LOSS;
-  // UNIMPLEMENTED for a version or byte order that is not read; and for the files of a split what opening them throws.
+  // under their own keys; arrays are left out. Where the file has a name, licence, end token, chat template, norm
+  // epsilon, rescaling or vocabulary, it also comes under its "skein." key of plugin.h. Throws plugin::Error:
+  // DATA_LOSS; UNIMPLEMENTED for a version or byte order that is not read; and errors of opening the files of a split.
   static plugin::Checkpoint Read(const plugin::Source& source);
 };
 

@@ -18,7 +18,7 @@ using plugin::FailCorrupt;
 using plugin::FailUnsupported;
 using plugin::Quote;
 
-// Limits on what a hostile pickle can make us spend: some 200 MB at most. A large model (2,000 tensors) needs some
+// Limits on what a hostile pickle can make us spend: some 200 MB at most. A large model of 2,000 tensors needs some
 // 120,000 opcodes.
 constexpr uint64_t kMaxOpcodes = uint64_t{1} << 20;
 constexpr uint64_t kMaxStack = uint64_t{1} << 18;
@@ -27,42 +27,7 @@ constexpr size_t kMaxMarks = 64;  // nesting of containers under construction
 constexpr size_t kMaxGlobalBytes = 256;
 constexpr uint64_t kMaxMetadataBytes = uint64_t{1} << 24;
 
-// The opcodes by their names in Python's pickletools.
-enum Opcode : uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kNone = 'N',
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kBinInt2 = 'M',
-  kLong1 = 0x8a,
-  kBinFloat = 'G',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kBinUnicode = 'X',
-  kEmptyTuple = ')',
-  kTuple = 't',
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kEmptyList = ']',
-  kAppend = 'a',
-  kAppends = 'e',
-  kEmptyDict = '}',
-  kSetItem = 's',
-  kSetItems = 'u',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kBinGet = 'h',
-  kLongBinGet = 'j',
-  kGlobal = 'c',
-  kReduce = 'R',
-  kBuild = 'b',
-  kBinPersId = 'Q',
-  kProto = 0x80,
-};
+constexpr uint8_t kProto = 0x80, kStop = '.';  // opcodes: the first and the last
 
 constexpr StorageClass kStorageClasses[] = {
     {"FloatStorage", 4, SKEIN_DTYPE_F32},         {"HalfStorage", 2, SKEIN_DTYPE_F16},
@@ -149,76 +114,56 @@ class Interpreter {
   }
 
  private:
+  struct Instruction {
+    uint8_t opcode;
+    void (*run)(Interpreter& me);
+  };
+
+  // What state dicts need, by their names in Python's pickletools.
+  static std::span<const Instruction> Instructions() {
+    using Self = Interpreter;
+    static constexpr Instruction kInstructions[] = {
+        {'(', [](Self& me) { me.PushMark(); }},                                                        // MARK
+        {'N', [](Self& me) { me.Push({.kind = Kind::kNone}); }},                                       // NONE
+        {0x88, [](Self& me) { me.Push({.kind = Kind::kBool, .integer = 1}); }},                        // NEWTRUE
+        {0x89, [](Self& me) { me.Push({.kind = Kind::kBool, .integer = 0}); }},                        // NEWFALSE
+        {'J', [](Self& me) { me.PushInt(me.reader_.Read<int32_t>("BININT")); }},                       // BININT
+        {'K', [](Self& me) { me.PushInt(me.reader_.Read<uint8_t>("BININT1")); }},                      // BININT1
+        {'M', [](Self& me) { me.PushInt(me.reader_.Read<uint16_t>("BININT2")); }},                     // BININT2
+        {0x8a, [](Self& me) { me.PushInt(me.ReadLong()); }},                                           // LONG1
+        {'G', [](Self& me) { me.Push({.kind = Kind::kFloat, .number = me.ReadBigEndianDouble()}); }},  // BINFLOAT
+        {'T', [](Self& me) { me.PushText(me.reader_.Read<uint32_t>("BINSTRING length")); }},           // BINSTRING
+        {'U', [](Self& me) { me.PushText(me.reader_.Read<uint8_t>("SHORT_BINSTRING length")); }},  // SHORT_BINSTRING
+        {'X', [](Self& me) { me.PushText(me.reader_.Read<uint32_t>("BINUNICODE length")); }},      // BINUNICODE
+        {')', [](Self& me) { me.Push({.kind = Kind::kTuple}); }},                                  // EMPTY_TUPLE
+        {'t', [](Self& me) { me.Push({.kind = Kind::kTuple, .items = me.PopToMark()}); }},         // TUPLE
+        {0x85, [](Self& me) { me.Push({.kind = Kind::kTuple, .items = me.PopLast(1)}); }},         // TUPLE1
+        {0x86, [](Self& me) { me.Push({.kind = Kind::kTuple, .items = me.PopLast(2)}); }},         // TUPLE2
+        {0x87, [](Self& me) { me.Push({.kind = Kind::kTuple, .items = me.PopLast(3)}); }},         // TUPLE3
+        {']', [](Self& me) { me.Push({.kind = Kind::kList}); }},                                   // EMPTY_LIST
+        {'a', [](Self& me) { me.Extend(me.PopLast(1), Kind::kList); }},                            // APPEND
+        {'e', [](Self& me) { me.Extend(me.PopToMark(), Kind::kList); }},                           // APPENDS
+        {'}', [](Self& me) { me.Push({.kind = Kind::kDict}); }},                                   // EMPTY_DICT
+        {'s', [](Self& me) { me.Extend(me.PopLast(2), Kind::kDict); }},                            // SETITEM
+        {'u', [](Self& me) { me.Extend(me.PopToMark(), Kind::kDict); }},                           // SETITEMS
+        {'q', [](Self& me) { me.Memorise(me.reader_.Read<uint8_t>("BINPUT index")); }},            // BINPUT
+        {'r', [](Self& me) { me.Memorise(me.reader_.Read<uint32_t>("LONG_BINPUT index")); }},      // LONG_BINPUT
+        {'h', [](Self& me) { me.Recall(me.reader_.Read<uint8_t>("BINGET index")); }},              // BINGET
+        {'j', [](Self& me) { me.Recall(me.reader_.Read<uint32_t>("LONG_BINGET index")); }},        // LONG_BINGET
+        {'c', [](Self& me) { me.PushGlobal(); }},                                                  // GLOBAL
+        {'R', [](Self& me) { me.Reduce(); }},                                                      // REDUCE
+        {'b', [](Self& me) { me.Build(); }},                                                       // BUILD
+        {'Q', [](Self& me) { me.PushStorage(); }},                                                 // BINPERSID
+    };
+    return kInstructions;
+  }
+
   void Execute(uint8_t opcode) {
-    switch (opcode) {
-      case kMark:
-        if (marks_.size() == kMaxMarks) FailLimit("open marks", kMaxMarks);
-        marks_.push_back(stack_.size());
-        return;
-      case kNone:
-        return Push({.kind = Kind::kNone});
-      case kNewTrue:
-        return Push({.kind = Kind::kBool, .integer = 1});
-      case kNewFalse:
-        return Push({.kind = Kind::kBool, .integer = 0});
-      case kBinInt:
-        return PushInt(reader_.Read<int32_t>("BININT"));
-      case kBinInt1:
-        return PushInt(reader_.Read<uint8_t>("BININT1"));
-      case kBinInt2:
-        return PushInt(reader_.Read<uint16_t>("BININT2"));
-      case kLong1:
-        return PushInt(ReadLong());
-      case kBinFloat:
-        return Push({.kind = Kind::kFloat, .number = ReadBigEndianDouble()});
-      case kBinString:
-        return PushText(reader_.Read<uint32_t>("BINSTRING length"));
-      case kShortBinString:
-        return PushText(reader_.Read<uint8_t>("SHORT_BINSTRING length"));
-      case kBinUnicode:
-        return PushText(reader_.Read<uint32_t>("BINUNICODE length"));
-      case kEmptyTuple:
-        return Push({.kind = Kind::kTuple});
-      case kTuple:
-        return Push({.kind = Kind::kTuple, .items = PopToMark()});
-      case kTuple1:
-        return Push({.kind = Kind::kTuple, .items = PopLast(1)});
-      case kTuple2:
-        return Push({.kind = Kind::kTuple, .items = PopLast(2)});
-      case kTuple3:
-        return Push({.kind = Kind::kTuple, .items = PopLast(3)});
-      case kEmptyList:
-        return Push({.kind = Kind::kList});
-      case kAppend:
-        return Extend(PopLast(1), Kind::kList);
-      case kAppends:
-        return Extend(PopToMark(), Kind::kList);
-      case kEmptyDict:
-        return Push({.kind = Kind::kDict});
-      case kSetItem:
-        return Extend(PopLast(2), Kind::kDict);
-      case kSetItems:
-        return Extend(PopToMark(), Kind::kDict);
-      case kBinPut:
-        return Memorise(reader_.Read<uint8_t>("BINPUT index"));
-      case kLongBinPut:
-        return Memorise(reader_.Read<uint32_t>("LONG_BINPUT index"));
-      case kBinGet:
-        return Recall(reader_.Read<uint8_t>("BINGET index"));
-      case kLongBinGet:
-        return Recall(reader_.Read<uint32_t>("LONG_BINGET index"));
-      case kGlobal:
-        return PushGlobal();
-      case kReduce:
-        return Reduce();
-      case kBuild:
-        return Build();
-      case kBinPersId:
-        return PushStorage();
-      default:
-        FailUnsupported("pickle: offset " + std::to_string(reader_.position() - 1) +
-                        ": expected an opcode that state dicts need, found " + std::to_string(opcode));
+    for (const Instruction& instruction : Instructions()) {
+      if (instruction.opcode == opcode) return instruction.run(*this);
     }
+    FailUnsupported("pickle: offset " + std::to_string(reader_.position() - 1) +
+                    ": expected an opcode that state dicts need, found " + std::to_string(opcode));
   }
 
   // --- the stack ---
@@ -236,7 +181,12 @@ class Interpreter {
   void PushInt(int64_t integer) { Push({.kind = Kind::kInt, .integer = integer}); }
   void PushText(uint64_t num_bytes) { Push({.kind = Kind::kString, .text = reader_.TakeText(num_bytes, "string")}); }
 
-  // A value above the last mark: what is below belongs to a container that is not built yet.
+  void PushMark() {
+    if (marks_.size() == kMaxMarks) FailLimit("open marks", kMaxMarks);
+    marks_.push_back(stack_.size());
+  }
+
+  // A value above the last mark: the values below it belong to a container that is not built yet.
   ValueId Top() const {
     if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) FailHere("expected a value on the stack, found none");
     return stack_.back();
@@ -269,7 +219,7 @@ class Interpreter {
 
   // --- opcodes ---
 
-  // A little-endian two's complement number of up to 8 bytes; longer ones occur in no checkpoint.
+  // A little-endian two's complement number of up to 8 bytes. No checkpoint has a longer one.
   int64_t ReadLong() {
     const auto num_bytes = reader_.Read<uint8_t>("LONG1 length");
     if (num_bytes > sizeof(int64_t)) {
@@ -480,7 +430,7 @@ class Interpreter {
       const Value& key = values_[dict.items[i]];
       const Value& value = values_[dict.items[i + 1]];
       if (key.kind != Kind::kString) continue;
-      // Before the copy: a memo entry makes any number of long strings out of one.
+      // Checked before the copy: a memo entry makes any number of long strings out of one.
       metadata_bytes += key.text.size() + value.text.size();
       if (metadata_bytes > kMaxMetadataBytes) FailLimit("bytes of metadata", kMaxMetadataBytes);
       if (std::optional<std::string> text = ScalarText(value)) checkpoint->metadata.emplace_back(key.text, *text);

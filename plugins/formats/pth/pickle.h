@@ -1,6 +1,6 @@
 // The pickled part of a PyTorch checkpoint, `data.pkl`: which tensors there are, and which stretch of which storage
-// each of them views. An interpreter for the handful of pickle opcodes and names that state dicts need. It imports
-// nothing, calls nothing and makes no object but plain values: any other opcode or name is refused. Leaves out the
+// each of them views. An interpreter for the few pickle opcodes and names that state dicts need; it refuses any other.
+// It imports nothing, calls nothing, and makes plain values only. Leaves out the
 // storages themselves.
 #ifndef SKEIN_PLUGINS_FORMATS_PTH_PICKLE_H_
 #define SKEIN_PLUGINS_FORMATS_PTH_PICKLE_H_
@@ -37,9 +37,9 @@ struct PickledCheckpoint {
   std::vector<std::pair<std::string, std::string>> metadata;  // numbers, strings and truth values, as text
 };
 
-// Runs `pickle` (protocol 2), which must outlive the result, and takes the tensors of the dict at the top, or of the
-// dict under its key "state_dict"; the metadata is that of the dict at the top. Throws plugin::Error: DATA_LOSS if it
-// is no sound pickle, UNIMPLEMENTED naming what is not among the things that state dicts need.
+// Runs `pickle` (protocol 2), which must outlive the result. Takes the tensors of the dict at the top, or of the dict
+// under its key "state_dict", and the metadata of the dict at the top. Throws plugin::Error: DATA_LOSS if the pickle is
+// not sound; UNIMPLEMENTED for an opcode or a name that state dicts do not need, which it names.
 PickledCheckpoint ReadPickle(std::span<const uint8_t> pickle);
 
 }  // namespace skein::formats

@@ -86,8 +86,8 @@ plugin::Tensor MakeTensor(const PickledTensor& pickled, const ZipEntry& entry) {
   }
   const std::string shape_text = plugin::ShapeText(pickled.shape);
   const std::optional<uint64_t> elements = plugin::CountElements(pickled.shape);
-  // More elements than the storage has means that some coincide (an expanded view). A file of some bytes could then ask
-  // for any amount of memory.
+  // In a view with more elements than its storage some coincide (an expanded view). A tiny file could then ask for any
+  // amount of memory.
   if (!elements || *elements > storage_elements) {
     FailCorrupt(where + ": expected a shape of at most the " + std::to_string(storage_elements) +
                 " elements of its storage, found " + shape_text);

@@ -1,6 +1,7 @@
 // PyTorch checkpoints as `torch.save` writes them since version 1.6: a zip of raw storages and a pickle that says which
-// tensor views what. Nothing in the file is executed. Reads float, half, bfloat16, double and byte tensors; others are
-// listed as SKEIN_DTYPE_NONE. Leaves out the format before 1.6 (not a zip), TorchScript, and big-endian files.
+// tensor views which storage. Nothing in the file is executed. Reads float, half, bfloat16, double and byte tensors;
+// others are listed as SKEIN_DTYPE_NONE. Leaves out the format before 1.6 (not a zip), TorchScript, and big-endian
+// files.
 #ifndef SKEIN_PLUGINS_FORMATS_PTH_READER_H_
 #define SKEIN_PLUGINS_FORMATS_PTH_READER_H_
 
@@ -19,8 +20,8 @@ struct Pth {
   // How surely `file` is one: 0 to 100. The format before 1.6 counts, so that it is refused by name.
   static uint32_t Probe(std::span<const uint8_t> file, std::string_view path) noexcept;
 
-  // The directory of the file. Tensors may share storages and have any strides; each has at
-  // most as many elements as its storage. Storages come with the checksum of their zip entry. Numbers and strings
+  // The directory of the file. Tensors may share storages and have any strides; each has at most as many elements as
+  // its storage. Storages come with the checksum of their zip entry. Numbers and strings
   // beside the tensors are metadata. Throws plugin::Error: DATA_LOSS; UNIMPLEMENTED naming the opcode, class or zip
   // feature that is not read.
   static plugin::Checkpoint Read(const plugin::Source& source);

@@ -171,7 +171,7 @@ CentralHeader ReadCentralHeader(ByteReader& reader) {
   header.stored_bytes = stored_bytes;
   header.local_offset = local_offset;
   uint64_t wide_plain_bytes = plain_bytes;
-  // The ZIP64 extra field holds those of the three that did not fit, in this order.
+  // The ZIP64 extra field holds, in this order, those of the three numbers that did not fit.
   while (extra.remaining() > 0) {
     const auto id = extra.Read<uint16_t>("id");
     const auto field_bytes = extra.Read<uint16_t>("size");
@@ -220,7 +220,7 @@ std::span<const uint8_t> LocateBytes(std::span<const uint8_t> file, const Centra
   return reader.Take(header.stored_bytes, "data of " + entry);
 }
 
-// Entries that share bytes are how a small file claims to be a large one.
+// Entries that share bytes would let a small file claim to be a large one.
 void CheckDisjoint(std::vector<ZipEntry> entries) {
   std::sort(entries.begin(), entries.end(),
             [](const ZipEntry& a, const ZipEntry& b) { return a.bytes.data() < b.bytes.data(); });

@@ -27,8 +27,8 @@ struct DataType {
   std::string_view name;
 };
 
-// Everything that rwkv.cpp ever wrote. Types 4 to 6 were dropped by it; the others without a dtype are no weights of
-// RWKV models in practice.
+// Every type that rwkv.cpp ever wrote. It has dropped types 4 to 6. No RWKV model in practice has weights of the other
+// types without a dtype.
 constexpr DataType kDataTypes[] = {
     {0, SKEIN_DTYPE_F32, "F32"},         {1, SKEIN_DTYPE_F16, "F16"},         {2, SKEIN_DTYPE_GGML_Q4_0, "Q4_0"},
     {3, SKEIN_DTYPE_GGML_Q4_1, "Q4_1"},  {4, SKEIN_DTYPE_NONE, "Q4_1_O"},     {5, SKEIN_DTYPE_NONE, "Q4_2"},

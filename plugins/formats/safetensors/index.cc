@@ -21,7 +21,7 @@ std::string_view AsText(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Takes the events of the JSON parser. Builds no JSON tree, so the nesting and size of what is ignored cost nothing.
+// Takes the events of the JSON parser. Builds no JSON tree, so ignored parts cost nothing, however deep and large.
 class IndexGrammar final : public nlohmann::json_sax<nlohmann::json> {
  public:
   // Valid once the parser is through.
@@ -78,7 +78,7 @@ class IndexGrammar final : public nlohmann::json_sax<nlohmann::json> {
     FailCorrupt("index: total_size: expected no negative number, found " + std::to_string(value));
   }
 
-  // What the parser cannot hold in 64 bits comes here too.
+  // An integer that does not fit 64 bits comes here too.
   bool number_float(double value, const std::string& text) override {
     if (!AtTotal()) return Scalar("a number");
     if (value < 0) FailCorrupt("index: total_size: expected no negative number, found " + Quote(text));

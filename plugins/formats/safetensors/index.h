@@ -1,5 +1,5 @@
 // The index of a checkpoint in shards, `NAME.safetensors.index.json`: which file beside it holds which tensor. Opens
-// none of them.
+// none of the files.
 #ifndef SKEIN_PLUGINS_FORMATS_SAFETENSORS_INDEX_H_
 #define SKEIN_PLUGINS_FORMATS_SAFETENSORS_INDEX_H_
 
@@ -16,7 +16,7 @@ struct ShardIndex {
     std::string shard;  // as written: any text
   };
   std::vector<Entry> entries;  // in the order of the file
-  // Bytes of all tensors, as far as the writer knew; 2^64 - 1 stands for all that is larger.
+  // Bytes of all tensors, as far as the writer knew. 2^64 - 1 stands for every larger number too.
   uint64_t total_bytes = 0;
 };
 

@@ -307,7 +307,7 @@ plugin::Checkpoint ReadFile(std::span<const uint8_t> file) {
   return builder.Finish();
 }
 
-// What ReadFile gives for one shard, its tensors by name, and the size of the file.
+// A shard as ReadFile gives it, its tensors by name, and the size of the file.
 struct Shard {
   plugin::Checkpoint content;
   std::unordered_map<std::string_view, const plugin::Tensor*> by_name;

@@ -25,9 +25,9 @@ struct Safetensors {
   // consistent (every byte after the header belongs to exactly one tensor), UNIMPLEMENTED for an element type that the
   // format has not.
   // Of an index: the tensors that it lists, each from its shard, without metadata. Every shard is opened once and is
-  // read as above, with its name in messages. DATA_LOSS as well if a tensor is not in its shard, or the index claims
-  // more bytes than the shards have; and what opening a shard throws, so INVALID_ARGUMENT for one that is no plain file
-  // name.
+  // read as above, with its name in messages. Throws as above; DATA_LOSS also if a tensor is not in its shard, or if
+  // the index claims more bytes than the shards have; and errors of opening a shard, such as INVALID_ARGUMENT for a
+  // name that is no plain file name.
   static plugin::Checkpoint Read(const plugin::Source& source);
 };
 

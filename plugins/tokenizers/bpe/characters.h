@@ -1,5 +1,5 @@
-// UTF-8 one character at a time, and the classes of characters that words are made of. Text may be any bytes: one that
-// belongs to no character counts as a character of its own.
+// UTF-8 one character at a time, and the classes of characters that words are made of. Text may be any bytes: a
+// byte that belongs to no character counts as a character of its own.
 #ifndef SKEIN_PLUGINS_TOKENIZERS_BPE_CHARACTERS_H_
 #define SKEIN_PLUGINS_TOKENIZERS_BPE_CHARACTERS_H_
 
@@ -25,7 +25,7 @@ enum class CharacterClass : uint8_t {
   kLetter,  // Unicode category L
   kNumber,  // Unicode category N
   kSpace,   // Unicode property White_Space
-  kOther,   // all else, bytes that are no character among them
+  kOther,   // all else, with bytes that belong to no character
 };
 
 CharacterClass ClassOf(const CodePoint& character);

@@ -12,8 +12,8 @@
 namespace skein::tokenizers {
 namespace {
 
-// The first combining mark is U+0300, whose first byte in UTF-8 is 0xCC. What is below neither changes in form C nor
-// joins the character in front of it; only a mark behind it may join it.
+// The first combining mark is U+0300, whose first byte in UTF-8 is 0xCC. A character below it neither changes in form C
+// nor joins the character in front of it; only a mark behind it may join it.
 constexpr uint32_t kFirstMark = 0x300;
 constexpr uint8_t kFirstMarkLead = 0xCC;
 

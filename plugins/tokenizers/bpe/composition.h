@@ -7,9 +7,10 @@
 
 namespace skein::tokenizers {
 
-// `text` in form C: `text` itself where that is easily seen to be in it, else `*composed`, which is overwritten. Bytes
-// that are no UTF-8 stay as they are, and nothing composes across them. The result may be longer than `text`: a few
-// characters have no composed form in C. Time is n log n in the length of a run of marks, and linear in all else.
+// `text` in form C. Returns `text` itself where it is easily seen to be in form C, else `*composed`, which it
+// overwrites. Bytes that are no UTF-8 stay as they are, and nothing composes across them. The result may be longer than
+// `text`: a few characters have no composed form in C. Time is n log n in the length of a run of marks, and linear in
+// all else.
 std::string_view Compose(std::string_view text, std::string* composed);
 
 }  // namespace skein::tokenizers

@@ -14,7 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kProbeBytes = 4096;
-// The deepest that a definition needs is a merge: root, model, merges, pair. A sequence of pre-tokenizers, which is
+// The deepest part of a definition is a merge: root, model, merges, pair. A sequence of pre-tokenizers, which is
 // refused by name, goes two deeper.
 constexpr int kMaxDepth = 16;
 constexpr uint64_t kMaxValues = uint64_t{4} << 20;

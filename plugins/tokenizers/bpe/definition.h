@@ -1,9 +1,9 @@
 // A tokenizer.json of Hugging Face `tokenizers` that holds a byte-level BPE, checked and as values.
 //
 // Supported: model BPE without affixes, dropout and ignore_merges; pre-tokenizer ByteLevel with its pattern and without
-// prefix space; decoder ByteLevel; normalizer NFC or none; added tokens whose content is taken as it stands. Anything
-// else of these is refused by name, since it would encode differently. Post-processor, truncation and padding are left
-// out: they change what is made of the tokens, not the tokens of a text.
+// prefix space; decoder ByteLevel; normalizer NFC or none; added tokens whose content is taken as it stands. Any other
+// model, pre-tokenizer, decoder, normalizer or added token is refused by name, since it would encode differently. The
+// post-processor, truncation and padding are ignored: they come after the tokens of a text.
 #ifndef SKEIN_PLUGINS_TOKENIZERS_BPE_DEFINITION_H_
 #define SKEIN_PLUGINS_TOKENIZERS_BPE_DEFINITION_H_
 
@@ -16,7 +16,7 @@
 
 namespace skein::tokenizers {
 
-// Bounds on what a file may make the tokenizer allocate; GPT-NeoX's has 50277 ids in 2 MB.
+// Bounds on what a file may make the tokenizer allocate. GPT-NeoX's file has 50277 ids in 2 MB.
 inline constexpr uint64_t kMaxDefinitionBytes = uint64_t{64} << 20;
 inline constexpr uint32_t kMaxBpeIds = 1u << 20;
 

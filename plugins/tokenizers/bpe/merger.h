@@ -39,12 +39,12 @@ struct MergeScratch {
 // Immutable; any thread.
 class Merger {
  public:
-  // `merges` in order of rank, the first goes first. Where a pair is listed twice, the later one counts. There are
-  // fewer than 2^31.
+  // `merges`: in order of rank, of which the first goes first; fewer than 2^31. Where a pair is listed twice, the later
+  // one counts.
   explicit Merger(std::span<const Merge> merges);
 
   // Merges neighbours of `scratch->tokens`, always the pair of lowest rank and of these the leftmost, until no pair is
-  // left, and appends the result to `*merged`. Time is n log n.
+  // left, and appends the result to `*merged`. Takes time n log n.
   void MergeAll(MergeScratch* scratch, std::vector<uint32_t>* merged) const;
 
  private:

@@ -1,5 +1,5 @@
-// Byte-level BPE, as GPT-2 began it and GPT-NeoX and the RWKV-4 Pile models have it. A text is cut at the added tokens,
-// what is between is normalised and cut into words, and the bytes of each word are merged.
+// Byte-level BPE, as GPT-2 began it and GPT-NeoX and the RWKV-4 Pile models have it. A text is cut at the added tokens.
+// The parts between them are normalised and cut into words. The bytes of each word are merged.
 #ifndef SKEIN_PLUGINS_TOKENIZERS_BPE_TOKENIZER_H_
 #define SKEIN_PLUGINS_TOKENIZERS_BPE_TOKENIZER_H_
 
@@ -27,15 +27,15 @@ class BpeTokenizer {
 
   uint32_t vocab_size() const { return static_cast<uint32_t>(texts_.size()); }
 
-  // Returns the number of tokens of `text`; writes them only if all fit. Never fails for what `text` says: bytes that
-  // are no UTF-8 are words' characters like any other, and a byte that the vocabulary lacks, as GPT-NeoX's lacks those
-  // that UTF-8 never has, is left out. The text of an added token becomes that token, special ones too. Normalising can
-  // make a few texts longer, so that there are more tokens than bytes. Throws plugin::Error INVALID_ARGUMENT for a text
-  // of more than a gibibyte.
+  // Returns the number of tokens of `text`; writes them only if all fit. Any bytes have tokens: bytes that are no UTF-8
+  // are characters of words like any other. A byte that the vocabulary lacks is left out; GPT-NeoX's vocabulary lacks
+  // the bytes that UTF-8 never has. The text of an added token becomes that token, also if the token is special.
+  // Normalising can make a few texts longer, so that there are more tokens than bytes. Throws plugin::Error
+  // INVALID_ARGUMENT for a text of more than a gibibyte.
   uint64_t Encode(std::span<const uint8_t> text, std::span<uint32_t> tokens) const;
 
   // Returns the number of bytes of `tokens`; writes them only if all fit. Special tokens, such as the end of text, and
-  // ids that the file leaves out give none. Throws plugin::Error INVALID_ARGUMENT for an id that is not below
+  // ids that the file leaves out have no bytes. Throws plugin::Error INVALID_ARGUMENT for an id that is not below
   // vocab_size.
   uint64_t Decode(std::span<const uint32_t> tokens, std::span<uint8_t> text) const;
 

@@ -28,8 +28,8 @@ size_t RunSize(std::string_view text, CharacterClass kind) {
   return size;
 }
 
-// The white space at the start of `text`, less its last character if more than that is there and a word follows: a word
-// takes the space in front of it.
+// The white space at the start of `text`. Without its last character, if it has more than one and a word follows: the
+// word takes the space in front of it.
 size_t SpaceSize(std::string_view text) {
   size_t size = 0;
   size_t last_size = 0;

@@ -29,8 +29,8 @@ class WorldTokenizer {
   uint64_t Encode(std::span<const uint8_t> text, std::span<uint32_t> tokens) const;
 
   // Returns the number of bytes of `tokens`; writes them only if all fit. An id without text, such as 0 where it is not
-  // in the vocabulary (the end of text), gives none. Throws plugin::Error INVALID_ARGUMENT for an id that is not below
-  // vocab_size.
+  // in the vocabulary (the end of text), has no bytes. Throws plugin::Error INVALID_ARGUMENT for an id that is not
+  // below vocab_size.
   uint64_t Decode(std::span<const uint32_t> tokens, std::span<uint8_t> text) const;
 
  private:

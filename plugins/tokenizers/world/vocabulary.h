@@ -1,8 +1,7 @@
 // Vocabulary files of World models: text, one token a line, `id SP literal SP length`.
 //   id       decimal
-//   literal  a Python string ('...' or "...": its UTF-8 bytes are the token) or byte string (b'...'), as Python's repr
-//   writes
-//            it; it may contain spaces
+//   literal  as Python's repr writes it: a string, whose UTF-8 bytes are the token, or a byte string b'...'; it may
+//            contain spaces
 //   length   bytes of the token, decimal
 // Lines end in LF or CRLF. The ids may come in any order and with gaps. The published vocabulary has no id 0, which its
 // models use as end of text; files of small models may have one.
@@ -17,7 +16,7 @@
 
 namespace skein::tokenizers {
 
-// Bounds on what a file may make the tokenizer allocate; the published vocabulary has 65529 tokens of at most 128 bytes
+// Bounds on what a file may make the tokenizer allocate. The published vocabulary has 65529 tokens of at most 128 bytes
 // in 1.1 MB.
 inline constexpr uint32_t kMaxVocabularyIds = 1u << 20;
 inline constexpr uint64_t kMaxVocabularyBytes = uint64_t{16} << 20;
@@ -47,8 +46,8 @@ class Vocabulary {
   std::vector<uint32_t> ids_by_text_;
 };
 
-// True if most of the lines in the first 4096 bytes have the form above. Most and not all, so that a damaged file is
-// still recognised for what it is, and its damage reported.
+// True if most of the lines in the first 4096 bytes have the form above. Not all of them need it, so that a damaged
+// file is still recognised, and its damage reported.
 bool LooksLikeVocabulary(std::span<const uint8_t> file);
 
 }  // namespace skein::tokenizers

@@ -3,15 +3,13 @@
 #include <map>
 #include <utility>
 
-#include "equations/generations.h"
 #include "gtest/gtest.h"
+#include "kit/tensor_intake.h"
 #include "numbers/roles.h"
 #include "tests/unit/numbers/tiny_dimensions.h"
 
 namespace skein::kit {
 namespace {
-
-struct Matrix {};
 
 skein_segment_desc WholeModel(VersionSet version) {
   skein_segment_desc desc = {};
@@ -29,7 +27,7 @@ TEST(WeightsTest, AGenerationListsTheTensorsOfItsVersions) {
     for (const skein::ExpectedTensor& tensor : skein::ExpectedTensors(desc.model)) {
       missing[{tensor.role->role, tensor.layer}] = tensor.role;
     }
-    for (const ExpectedTensor& tensor : ExpectedTensors<Matrix>(desc)) {
+    for (const ExpectedTensor& tensor : ExpectedTensors(desc)) {
       const auto found = missing.find({tensor.role, tensor.layer});
       ASSERT_NE(found, missing.end()) << TensorName(tensor.role, tensor.layer) << " in RWKV-" << version.generation;
       EXPECT_EQ(tensor.shape, RoleShape(*found->second, desc.model)) << TensorName(tensor.role, tensor.layer);

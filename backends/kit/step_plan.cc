@@ -1,0 +1,206 @@
+#include "kit/step_plan.h"
+
+#include <cstddef>
+
+#include "support/boundary.h"
+
+namespace skein::kit {
+namespace {
+
+constexpr uint32_t kNoEntry = 0xFFFFFFFFu;
+
+// The struct's first form, through `status`. A host that was compiled with it gives entries of that size, so a field
+// behind it is looked at only where the step's entry_size holds it.
+constexpr uint32_t kFirstEntryBytes = offsetof(skein_step_entry, status) + sizeof(skein_step_entry::status);
+static_assert(kFirstEntryBytes == 72, "skein/backend.h");
+
+std::string EntryName(uint32_t index) { return "entry " + std::to_string(index); }
+
+[[noreturn]] void Refuse(const std::string& what) { throw plugin::Error(SKEIN_INVALID_ARGUMENT, "step: " + what); }
+
+void CheckAtMost(const char* what, uint32_t found, uint32_t most) {
+  if (found <= most) return;
+  Refuse("expected at most " + std::to_string(most) + " " + what + ", found " + std::to_string(found));
+}
+
+}  // namespace
+
+StepPlan::StepPlan(const skein_segment_desc& desc, uint32_t num_carries)
+    : desc_(desc), num_carries_(num_carries), slot_writer_(desc.num_slots, kNoEntry) {}
+
+skein_step_entry& StepPlan::EntryAt(uint32_t index) const {
+  return *reinterpret_cast<skein_step_entry*>(static_cast<unsigned char*>(step_.entries) +
+                                              size_t{index} * step_.entry_size);
+}
+
+void StepPlan::Read(const skein_step& step) {
+  CheckStep(step);
+  step_ = step;
+  Clear();
+  for (uint32_t i = 0; i < step.num_entries; ++i) CheckEntry(i);
+  CheckSlots();
+  for (uint32_t i = 0; i < step.num_entries; ++i) {
+    if (IsOffered(i)) AddRows(i);
+  }
+  AddOutputs(SKEIN_STEP_LOGITS);
+  AddOutputs(SKEIN_STEP_HIDDEN);
+}
+
+void StepPlan::Clear() {
+  entries_.clear();
+  tokens_.clear();
+  step_tokens_.clear();
+  output_rows_.clear();
+  logits_.clear();
+  first_failure_.clear();
+  is_token_taken_.assign(step_.num_tokens, 0);
+}
+
+void StepPlan::CheckStep(const skein_step& step) const {
+  CheckAtMost("tokens", step.num_tokens, desc_.max_tokens);
+  CheckAtMost("entries", step.num_entries, desc_.max_entries);
+  if (step.num_entries == 0) return;
+  if (step.entry_size < kFirstEntryBytes || step.entry_size % alignof(skein_step_entry) != 0) {
+    Refuse("expected entries of at least " + std::to_string(kFirstEntryBytes) + " bytes, a multiple of " +
+           std::to_string(alignof(skein_step_entry)) + ", found " + std::to_string(step.entry_size));
+  }
+  if (step.entries == nullptr || step.tokens == nullptr) Refuse("entries or tokens are NULL");
+  CheckCarries(step);
+}
+
+void StepPlan::CheckCarries(const skein_step& step) const {
+  for (uint32_t carry = 0; carry < num_carries_; ++carry) {
+    if (!(desc_.flags & SKEIN_SEGMENT_EMBEDDING) && step.carries_in[carry] == nullptr) {
+      Refuse("carry " + std::to_string(carry) + " is not given to a segment without the embedding");
+    }
+    if (!(desc_.flags & SKEIN_SEGMENT_HEAD) && step.carries_out[carry] == nullptr) {
+      Refuse("carry " + std::to_string(carry) + " has no place to go from a segment without the head");
+    }
+  }
+}
+
+void StepPlan::CheckEntry(uint32_t index) {
+  CheckTokens(index);
+  CheckOutput(index);
+}
+
+void StepPlan::CheckTokens(uint32_t index) {
+  const skein_step_entry& entry = EntryAt(index);
+  const uint64_t end = uint64_t{entry.first_token} + entry.num_tokens;
+  if (entry.num_tokens == 0 || end > step_.num_tokens) {
+    Refuse(EntryName(index) + ": tokens " + std::to_string(entry.first_token) + " to " + std::to_string(end) +
+           ": expected at least one, below " + std::to_string(step_.num_tokens));
+  }
+  for (uint64_t token = entry.first_token; token < end; ++token) {
+    if (is_token_taken_[token] != 0) {
+      Refuse(EntryName(index) + ": token " + std::to_string(token) + " belongs to another entry too");
+    }
+    is_token_taken_[token] = 1;
+  }
+}
+
+void StepPlan::CheckOutput(uint32_t index) const {
+  const skein_step_entry& entry = EntryAt(index);
+  if (entry.output == SKEIN_STEP_NO_OUTPUT) return;
+  if (!(desc_.flags & SKEIN_SEGMENT_HEAD)) {
+    Refuse(EntryName(index) + ": wants an output of a segment without the head");
+  }
+  if (entry.output > SKEIN_STEP_TOP_K) {
+    Refuse(EntryName(index) + ": no output is numbered " + std::to_string(entry.output));
+  }
+  if (entry.output_start > entry.num_tokens) {
+    Refuse(EntryName(index) + ": output_start " + std::to_string(entry.output_start) + " of " +
+           std::to_string(entry.num_tokens) + " tokens");
+  }
+  if (entry.output_start < entry.num_tokens && entry.output_rows == nullptr) {
+    Refuse(EntryName(index) + ": output_rows is NULL");
+  }
+}
+
+void StepPlan::CheckSlots() {
+  for (uint32_t i = 0; i < step_.num_entries; ++i) {
+    CheckSlotRange(i, EntryAt(i).read_slot, SKEIN_SLOT_INITIAL);
+    CheckSlotRange(i, EntryAt(i).write_slot, SKEIN_SLOT_NONE);
+  }
+  const std::string conflict = FindConflict();
+  for (uint32_t i = 0; i < step_.num_entries; ++i) {
+    const uint32_t slot = EntryAt(i).write_slot;
+    if (slot != SKEIN_SLOT_NONE) slot_writer_[slot] = kNoEntry;
+  }
+  if (!conflict.empty()) Refuse(conflict);
+}
+
+void StepPlan::CheckSlotRange(uint32_t index, uint32_t slot, uint32_t special) const {
+  if (slot == special || slot < desc_.num_slots) return;
+  throw plugin::Error(SKEIN_OUT_OF_RANGE, "step: " + EntryName(index) + ": slot " + std::to_string(slot) +
+                                              ": the segment has " + std::to_string(desc_.num_slots) + " slots");
+}
+
+std::string StepPlan::FindConflict() {
+  std::string conflict;
+  for (uint32_t i = 0; i < step_.num_entries; ++i) {
+    const uint32_t slot = EntryAt(i).write_slot;
+    if (slot == SKEIN_SLOT_NONE) continue;
+    if (slot_writer_[slot] != kNoEntry) {
+      conflict = EntryName(i) + ": another entry writes slot " + std::to_string(slot) + " too";
+    }
+    slot_writer_[slot] = i;
+  }
+  for (uint32_t i = 0; i < step_.num_entries; ++i) {
+    const uint32_t slot = EntryAt(i).read_slot;
+    if (slot == SKEIN_SLOT_INITIAL || slot_writer_[slot] == kNoEntry || slot_writer_[slot] == i) continue;
+    conflict = EntryName(i) + ": reads slot " + std::to_string(slot) + ", which another entry writes";
+  }
+  return conflict;
+}
+
+void StepPlan::Fail(uint32_t index, int32_t status, const std::string& why) {
+  EntryAt(index).status = status;
+  if (first_failure_.empty()) first_failure_ = "step: " + EntryName(index) + ": " + why;
+}
+
+bool StepPlan::IsOffered(uint32_t index) {
+  const skein_step_entry& entry = EntryAt(index);
+  if (entry.adapter != 0 || entry.output == SKEIN_STEP_TOP_K || entry.mask != nullptr || entry.num_bias != 0) {
+    Fail(index, SKEIN_UNIMPLEMENTED, "the device offers no adapters, top-k, masks or biases");
+    return false;
+  }
+  for (uint32_t i = 0; i < entry.num_tokens; ++i) {
+    const uint32_t token = step_.tokens[entry.first_token + i];
+    if (token < desc_.model.vocab_size) continue;
+    Fail(index, SKEIN_INVALID_ARGUMENT,
+         "token id " + std::to_string(token) + ": the vocabulary has " + std::to_string(desc_.model.vocab_size) +
+             " ids");
+    return false;
+  }
+  return true;
+}
+
+void StepPlan::AddRows(uint32_t index) {
+  skein_step_entry& entry = EntryAt(index);
+  entries_.push_back({.entry = &entry,
+                      .index = index,
+                      .first_row = num_rows(),
+                      .num_rows = entry.num_tokens,
+                      .first_output = 0,
+                      .num_outputs = 0});
+  for (uint32_t i = 0; i < entry.num_tokens; ++i) {
+    step_tokens_.push_back(entry.first_token + i);
+    tokens_.push_back(step_.tokens[entry.first_token + i]);
+  }
+}
+
+void StepPlan::AddOutputs(uint32_t output) {
+  for (PlannedEntry& planned : entries_) {
+    const skein_step_entry& entry = *planned.entry;
+    if (entry.output != output) continue;
+    planned.first_output = static_cast<uint32_t>(output_rows_.size());
+    planned.num_outputs = entry.num_tokens - entry.output_start;
+    for (uint32_t i = 0; i < planned.num_outputs; ++i) {
+      output_rows_.push_back(planned.first_row + entry.output_start + i);
+      if (output == SKEIN_STEP_LOGITS) logits_.push_back(entry.output_rows + size_t{i} * desc_.model.vocab_size);
+    }
+  }
+}
+
+}  // namespace skein::kit

@@ -1,0 +1,87 @@
+// A step of the plugin boundary, checked and cut into rows: from the entries of a caller to what a backend computes,
+// wherever its memory is. No entry's failure touches another.
+//
+// Order: Read; run the step; Succeed or Fail for each of entries().
+#ifndef SKEIN_BACKENDS_KIT_STEP_PLAN_H_
+#define SKEIN_BACKENDS_KIT_STEP_PLAN_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "skein/backend.h"
+
+namespace skein::kit {
+
+// An entry of the step that will be computed. Its tokens are rows [first_row, first_row + num_rows), at least one; the
+// entries follow each other without gaps.
+struct PlannedEntry {
+  skein_step_entry* entry;  // the caller's
+  uint32_t index;           // in the step, for messages
+  uint32_t first_row;
+  uint32_t num_rows;
+  uint32_t first_output;  // its outputs, in output_rows()
+  uint32_t num_outputs;
+};
+
+class StepPlan {
+ public:
+  // `desc` was checked (segment_desc.h). Carries [0, num_carries) cross the segment's cuts.
+  StepPlan(const skein_segment_desc& desc, uint32_t num_carries);
+
+  // Checks a step. Throws INVALID_ARGUMENT or OUT_OF_RANGE if it breaks a rule of the boundary, in a message that names
+  // the entry; the plan is of no use then, and no state has been touched. An entry with a bad token id or with a
+  // feature that is not offered gets its own status, and is left out of the plan.
+  void Read(const skein_step& step);
+
+  // Until the next Read:
+  const skein_step& step() const { return step_; }
+  std::span<const PlannedEntry> entries() const { return entries_; }
+  uint32_t num_rows() const { return static_cast<uint32_t>(tokens_.size()); }
+  std::span<const uint32_t> tokens() const { return tokens_; }            // per row; checked against the vocabulary
+  std::span<const uint32_t> step_tokens() const { return step_tokens_; }  // per row: its index in the step's tokens
+  // The row of each output that is wanted. First come the outputs whose logits are wanted.
+  std::span<const uint32_t> output_rows() const { return output_rows_; }
+  // Where the logits of the first outputs go, [V] each: addresses of the caller's, in the host's memory.
+  std::span<float* const> logits() const { return logits_; }
+
+  // The status of an entry that was computed.
+  void Succeed(const PlannedEntry& entry) { entry.entry->status = SKEIN_OK; }
+  void Fail(const PlannedEntry& entry, int32_t status, const std::string& why) { Fail(entry.index, status, why); }
+  // What there is to say about the first entry that failed, or "".
+  const std::string& first_failure() const { return first_failure_; }
+
+ private:
+  skein_step_entry& EntryAt(uint32_t index) const;
+  void Clear();
+  void CheckStep(const skein_step& step) const;
+  void CheckCarries(const skein_step& step) const;
+  void CheckEntry(uint32_t index);
+  void CheckTokens(uint32_t index);
+  void CheckOutput(uint32_t index) const;
+  void CheckSlots();
+  void CheckSlotRange(uint32_t index, uint32_t slot, uint32_t special) const;
+  // Writes into `slot_writer_`, and says which entry is in another's way, or "".
+  std::string FindConflict();
+  void Fail(uint32_t index, int32_t status, const std::string& why);
+  bool IsOffered(uint32_t index);
+  void AddRows(uint32_t index);
+  void AddOutputs(uint32_t output);
+
+  const skein_segment_desc& desc_;
+  const uint32_t num_carries_;
+  skein_step step_{};
+  std::vector<PlannedEntry> entries_;
+  std::vector<uint32_t> tokens_;
+  std::vector<uint32_t> step_tokens_;
+  std::vector<uint32_t> output_rows_;
+  std::vector<float*> logits_;
+  std::string first_failure_;
+  std::vector<uint8_t> is_token_taken_;  // per token of the step
+  std::vector<uint32_t> slot_writer_;    // per slot: the entry that writes it, while FindConflict runs
+};
+
+}  // namespace skein::kit
+
+#endif  // SKEIN_BACKENDS_KIT_STEP_PLAN_H_

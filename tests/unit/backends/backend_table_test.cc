@@ -1,0 +1,191 @@
+// The C table over a backend that has no host memory to show: two devices, and steps that end when their fence is told.
+#include "kit/backend_table.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tests/conformance/test_host.h"
+
+namespace skein::kit {
+namespace {
+
+// What the fake backend was asked and is to answer. The table has no place for a context.
+struct Script {
+  std::atomic<bool> is_done = false;
+  std::string failure_of_entry;
+  bool step_fails = false;
+  bool fails_at_once = false;
+  int num_fences = 0;
+  uint32_t opened_device = 99;
+} script;
+
+class FakeFence {
+ public:
+  FakeFence() { ++script.num_fences; }
+  ~FakeFence() { --script.num_fences; }
+
+  bool IsDone() const noexcept { return script.is_done; }
+  std::optional<std::string> Wait(int64_t /*timeout_us*/) const {
+    if (!script.is_done) return std::nullopt;
+    if (script.step_fails) throw plugin::Error(SKEIN_DATA_LOSS, "the device fell off the bus");
+    return script.failure_of_entry;
+  }
+};
+
+template <typename StepResult>
+class FakeSegment {
+ public:
+  void Put(const skein_tensor&) {}
+  void Seal() {}
+  void InitState(uint32_t) {}
+  void CopyState(uint32_t, uint32_t) {}
+  void ExportState(uint32_t, float*, uint64_t) {}
+  void ImportState(uint32_t, const float*, uint64_t) {}
+  StepResult Step(const skein_step&) {
+    if (script.fails_at_once) throw plugin::Error(SKEIN_INVALID_ARGUMENT, "no such step");
+    if constexpr (std::is_same_v<StepResult, std::string>) {
+      return script.failure_of_entry;
+    } else {
+      return {.fence = std::make_unique<FakeFence>(), .first_failure = ""};
+    }
+  }
+  Work TotalWork() const { return {.multiplications = 7, .library_multiplications = 3}; }
+};
+
+template <typename SegmentType>
+struct FakeBackend {
+  using Segment = SegmentType;
+  static constexpr const char* kId = "fake";
+  static constexpr const char* kDescription = "a fake";
+  static constexpr const char* kLibrary = "cuBLAS";
+
+  class Device {
+   public:
+    Device(const skein_host& /*host*/, uint32_t index) { script.opened_device = index; }
+    skein_segment_cost Cost(const skein_segment_desc&) const { return {}; }
+    std::unique_ptr<Segment> MakeSegment(const skein_segment_desc&) { return std::make_unique<Segment>(); }
+  };
+
+  static uint32_t NumDevices() { return 2; }
+  static skein_backend_device DescribeDevice(uint32_t index) {
+    skein_backend_device device = {};
+    device.struct_size = sizeof(device);
+    device.generations = 1u << 7;
+    device.rank = 10 + index;
+    return device;
+  }
+};
+
+struct LateBackend : FakeBackend<FakeSegment<StepEnd<FakeFence>>> {
+  using Fence = FakeFence;
+};
+struct PromptBackend : FakeBackend<FakeSegment<std::string>> {};
+
+class BackendTableTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    script.is_done = false;
+    script.failure_of_entry.clear();
+    script.step_fails = script.fails_at_once = false;
+    step_.struct_size = sizeof(step_);
+  }
+  void TearDown() override { EXPECT_EQ(script.num_fences, 0); }
+
+  // A step of LateBackend.
+  int32_t Step(void** fence) { return late_->step(&late_segment_, &step_, fence, &message_); }
+
+  const skein_backend_table* const late_ = BackendTable<LateBackend>::Get();
+  const skein_backend_table* const prompt_ = BackendTable<PromptBackend>::Get();
+  LateBackend::Segment late_segment_;
+  PromptBackend::Segment prompt_segment_;
+  skein_step step_ = {};
+  skein_message message_ = {};
+};
+
+TEST_F(BackendTableTest, DescribesAndOpensEachOfSeveralDevices) {
+  const conformance::TestHost host;
+  uint32_t count = 0;
+  ASSERT_EQ(late_->device_count(&count, &message_), SKEIN_OK);
+  ASSERT_EQ(count, 2u);
+  for (uint32_t index = 0; index < count; ++index) {
+    skein_backend_device info = {};
+    info.struct_size = sizeof(info);
+    ASSERT_EQ(late_->device_info(index, &info, &message_), SKEIN_OK);
+    EXPECT_EQ(info.rank, 10 + index);
+    void* device = nullptr;
+    ASSERT_EQ(late_->device_open(host.table(), index, &device, &message_), SKEIN_OK);
+    EXPECT_EQ(script.opened_device, index);
+    late_->device_close(device);
+  }
+}
+
+TEST_F(BackendTableTest, RefusesADeviceThatThereIsNot) {
+  const conformance::TestHost host;
+  void* device = &device;
+  EXPECT_EQ(late_->device_open(host.table(), 2, &device, &message_), SKEIN_OUT_OF_RANGE);
+  EXPECT_EQ(device, nullptr);
+  EXPECT_STREQ(message_.text, "device 2: expected an index below 2, the number of devices");
+}
+
+TEST_F(BackendTableTest, OffersFencesOnlyWhereTheBackendHasThem) {
+  EXPECT_NE(late_->fence_done, nullptr);
+  EXPECT_NE(late_->fence_wait, nullptr);
+  EXPECT_NE(late_->fence_release, nullptr);
+  EXPECT_EQ(prompt_->fence_done, nullptr);
+  EXPECT_EQ(prompt_->fence_wait, nullptr);
+  EXPECT_EQ(prompt_->fence_release, nullptr);
+}
+
+TEST_F(BackendTableTest, AStepThatIsDoneSaysWhichEntryFailed) {
+  script.failure_of_entry = "step: entry 1: its token is bad";
+  void* fence = &fence;
+  EXPECT_EQ(prompt_->step(&prompt_segment_, &step_, &fence, &message_), SKEIN_OK);
+  EXPECT_EQ(fence, nullptr);
+  EXPECT_STREQ(message_.text, "step: entry 1: its token is bad");
+}
+
+TEST_F(BackendTableTest, ALateStepSaysWhichEntryFailedWhenItsFenceIsDone) {
+  script.failure_of_entry = "step: entry 1: its result is not finite";
+  void* fence = nullptr;
+  ASSERT_EQ(Step(&fence), SKEIN_OK);
+  ASSERT_NE(fence, nullptr);
+  EXPECT_EQ(late_->fence_done(fence), 0u);
+  EXPECT_EQ(late_->fence_wait(fence, 0, &message_), SKEIN_DEADLINE_EXCEEDED);
+  script.is_done = true;
+  EXPECT_EQ(late_->fence_done(fence), 1u);
+  EXPECT_EQ(late_->fence_wait(fence, -1, &message_), SKEIN_OK);
+  EXPECT_STREQ(message_.text, "step: entry 1: its result is not finite");
+  late_->fence_release(fence);
+}
+
+TEST_F(BackendTableTest, ALateStepThatFailsAsAWholeSaysSoAtItsFence) {
+  script.step_fails = script.is_done = true;
+  void* fence = nullptr;
+  ASSERT_EQ(Step(&fence), SKEIN_OK);
+  EXPECT_EQ(late_->fence_wait(fence, -1, &message_), SKEIN_DATA_LOSS);
+  EXPECT_STREQ(message_.text, "the device fell off the bus");
+  late_->fence_release(fence);
+}
+
+TEST_F(BackendTableTest, AStepThatIsRefusedLeavesNoFence) {
+  script.fails_at_once = true;
+  void* fence = &fence;
+  EXPECT_EQ(Step(&fence), SKEIN_INVALID_ARGUMENT);
+  EXPECT_EQ(fence, nullptr);
+}
+
+TEST_F(BackendTableTest, SaysWhoseLibraryMultiplied) {
+  skein_segment_work work = {};
+  work.struct_size = sizeof(work);
+  ASSERT_EQ(late_->segment_work(&late_segment_, &work, &message_), SKEIN_OK);
+  EXPECT_EQ(work.multiplications, 7u);
+  EXPECT_EQ(work.library_multiplications, 3u);
+  EXPECT_STREQ(work.library, "cuBLAS");
+}
+
+}  // namespace
+}  // namespace skein::kit
