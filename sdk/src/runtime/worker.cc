@@ -29,10 +29,9 @@ class ProcessEnd {
   // Never destroyed: a worker that outlasts the wait still uses it.
   static ProcessEnd& Get() {
     static ProcessEnd& process_end = *new ProcessEnd;
-    // From the first work on there is a handler, whatever is loaded or opened later.
-    [[maybe_unused]] static const int is_registered = Register();
     return process_end;
   }
+  // Makes the process wait; see RenewExitWait.
   static int Register() {
     return std::atexit([] { Get().StopAndWait(); });
   }
@@ -60,6 +59,13 @@ class ProcessEnd {
   HostWork* first_work_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::optional<std::chrono::steady_clock::time_point> deadline_ ABSL_GUARDED_BY(mutex_);
 };
+
+namespace {
+
+// Also when the library is loaded, after the libraries below it: the process may end while the first call runs.
+[[maybe_unused]] const int is_registered = ProcessEnd::Register();
+
+}  // namespace
 
 bool ProcessEnd::Start(std::function<void(Position)> run, std::function<void()> stop) {
   const MutexLock lock(mutex_);
