@@ -104,7 +104,7 @@ class BackendTest : public testing::Test {
 
   skein_backend_table table_ = Table();
   std::vector<std::string> log_;
-  HostServices services_{1, [this](uint32_t, std::string line) { log_.push_back(std::move(line)); }};
+  HostServices services_{1, [this](uint32_t, absl::string_view line) { log_.emplace_back(line); }};
 };
 
 // --- fences ---

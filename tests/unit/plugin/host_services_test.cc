@@ -135,7 +135,7 @@ TEST(HostServicesTest, LogLinesArrive) {
 
 TEST(HostServicesTest, LogLinesAreUtf8WhateverThePluginWrites) {
   std::vector<std::string> lines;
-  HostServices services(1, [&lines](uint32_t, const std::string& line) { lines.push_back(line); });
+  HostServices services(1, [&lines](uint32_t, absl::string_view line) { lines.emplace_back(line); });
   services.host().log(services.host().context, 2, "\xC3\xA9\xFF!\xC3", 5);
   services.host().log(services.host().context, 2, nullptr, 5);
   EXPECT_EQ(lines, (std::vector<std::string>{"\u00E9\uFFFD!", ""}));

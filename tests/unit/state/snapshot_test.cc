@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "numbers/state_layout.h"
 #include "skein/v1/snapshot.pb.h"
 #include "tests/support/snapshot_bytes.h"
 
