@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "base/utf8.h"
 #include "model/tensor.h"
 #include "nlohmann/json.hpp"
@@ -149,6 +149,14 @@ Json Facts(const ModelFile& model) {
 
 // --- the facts as text ---
 
+// The text with blanks behind it, `width` bytes at least. absl::StrFormat could do it, but ends the process when memory
+// runs out.
+std::string Padded(absl::string_view text, size_t width) {
+  std::string padded(text);
+  if (padded.size() < width) padded.resize(width, ' ');
+  return padded;
+}
+
 // A number in full; a text with its control characters escaped; "" for a fact that is not there.
 std::string Text(const Json& facts, const char* key) {
   const auto found = facts.find(key);
@@ -157,9 +165,9 @@ std::string Text(const Json& facts, const char* key) {
 }
 
 std::string EpsilonText(const Json& facts) {
-  std::string text = absl::StrFormat("norm %g", facts["norm_epsilon"].get<double>());
+  std::string text = absl::StrCat("norm ", facts["norm_epsilon"].get<float>());
   if (facts.contains("group_norm_epsilon")) {
-    absl::StrAppendFormat(&text, ", group norm %g", facts["group_norm_epsilon"].get<double>());
+    absl::StrAppend(&text, ", group norm ", facts["group_norm_epsilon"].get<float>());
   }
   return text;
 }
@@ -192,7 +200,7 @@ class Lines {
  public:
   // Leaves out a value of "".
   void Add(const char* label, const std::string& value) {
-    if (!value.empty()) absl::StrAppendFormat(&text_, "  %-16s %s\n", label, value);
+    if (!value.empty()) absl::StrAppend(&text_, "  ", Padded(label, 16), " ", value, "\n");
   }
   const std::string& text() const { return text_; }
 
@@ -234,7 +242,7 @@ void AddMetadata(const Json& facts, Lines* lines) {
   lines->Add("end token", Text(facts, "end_token"));
   lines->Add("stop tokens", absl::StrJoin(facts["stop_tokens"].get<std::vector<uint32_t>>(), ", "));
   for (const auto& [name, number] : facts["default_sampling"].items()) {
-    lines->Add("sampling", absl::StrFormat("%s %g", name, number.get<double>()));
+    lines->Add("sampling", absl::StrCat(name, " ", number.get<double>()));
   }
   lines->Add("example prompt", Text(facts, "example_prompt"));
   lines->Add("licence", Text(facts, "licence"));
@@ -245,9 +253,10 @@ void AddMetadata(const Json& facts, Lines* lines) {
 std::string TensorLine(const Json& tensor) {
   const std::string name = Text(tensor, "name");
   const std::string source = Text(tensor, "source_name");
-  return absl::StrFormat(
-      "  %-40s %-9s %-16s%s%s\n", name, Text(tensor, "dtype"), ShapeText(tensor["shape"].get<std::vector<uint64_t>>()),
-      tensor["layout"] == "panels" ? "  in panels" : "", source == name ? "" : absl::StrCat("  ", source));
+  const std::string shape = ShapeText(tensor["shape"].get<std::vector<uint64_t>>());
+  return absl::StrCat("  ", Padded(name, 40), " ", Padded(Text(tensor, "dtype"), 9), " ", Padded(shape, 16),
+                      tensor["layout"] == "panels" ? "  in panels" : "",
+                      source == name ? "" : absl::StrCat("  ", source), "\n");
 }
 
 }  // namespace

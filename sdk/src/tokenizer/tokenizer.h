@@ -1,5 +1,5 @@
-// A tokenizer of some plugin, seen from C++: checked table, owned object, absl::Status. What tokens are is the plugin's
-// affair.
+// A tokenizer of a plugin, seen from C++: checked table, owned object, absl::Status. Only the plugin knows what tokens
+// are.
 #ifndef SKEIN_TOKENIZER_TOKENIZER_H_
 #define SKEIN_TOKENIZER_TOKENIZER_H_
 
@@ -31,7 +31,6 @@ class Tokenizer {
                                                                  const skein_host& host, const std::string& kind,
                                                                  absl::Span<const uint8_t> vocabulary,
                                                                  const std::string& where);
-  ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
@@ -47,11 +46,13 @@ class Tokenizer {
   absl::StatusOr<std::string> Decode(absl::Span<const uint32_t> tokens) const;
 
  private:
-  Tokenizer(TokenizerPlugin plugin, void* object, uint32_t vocab_size)
-      : plugin_(std::move(plugin)), object_(object), vocab_size_(vocab_size) {}
+  using Object = std::unique_ptr<void, void (*)(void*)>;
+
+  Tokenizer(TokenizerPlugin plugin, Object object, uint32_t vocab_size)
+      : plugin_(std::move(plugin)), object_(std::move(object)), vocab_size_(vocab_size) {}
 
   const TokenizerPlugin plugin_;
-  void* const object_;  // the plugin's; destroyed by its table
+  const Object object_;  // the plugin's; its table destroys it
   const uint32_t vocab_size_;
 };
 
