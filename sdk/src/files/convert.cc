@@ -19,7 +19,7 @@
 namespace skein {
 namespace {
 
-// The type of the matrices; NONE: that of their values.
+// The type of the matrices. NONE: each keeps its own.
 absl::StatusOr<uint32_t> ParseType(const std::string& type) {
   if (type == "auto") return uint32_t{SKEIN_DTYPE_NONE};
   for (const uint32_t dtype : {SKEIN_DTYPE_F32, SKEIN_DTYPE_F16, SKEIN_DTYPE_BF16, SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
@@ -40,7 +40,7 @@ uint32_t TargetType(const TensorSpec& spec, uint32_t matrix_dtype) {
   return matrix_dtype == SKEIN_DTYPE_NONE ? spec.dtype : TypeInModel(spec.role, spec.shape, matrix_dtype, spec.dtype);
 }
 
-// What the output says of the model: dimensions, metadata, vocabulary, and type and layout of every tensor.
+// The description of the output: dimensions, metadata, vocabulary, and type and layout of every tensor.
 absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOptions& options) {
   SKEIN_ASSIGN_OR_RETURN(const uint32_t matrix_dtype, ParseType(options.type));
   SKEIN_ASSIGN_OR_RETURN(const uint32_t layout, ParseLayout(options.layout));

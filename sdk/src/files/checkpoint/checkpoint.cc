@@ -20,8 +20,8 @@ constexpr uint64_t kMaxTensors = 1 << 20;
 constexpr size_t kMaxNameBytes = 4096;
 constexpr uint64_t kMaxTexts = 1 << 16;
 constexpr uint64_t kMaxTextBytes = 256 << 20;  // a vocabulary has a few MiB
-// How much larger than its file a tensor may be: a deflated file grows by at most this when read, and a stride of 0
-// could make any size of a few bytes.
+// A tensor may be this many times larger than its file: deflate compresses by at most this factor. The limit is needed
+// because a stride of 0 could make a tensor of any size out of a few bytes.
 constexpr uint64_t kMaxExpansion = 1032;
 
 absl::StatusOr<Plugin<skein_format_table>> ChooseFormat(absl::Span<const Plugin<skein_format_table>> formats,
@@ -50,7 +50,7 @@ absl::StatusOr<Plugin<skein_format_table>> ChooseFormat(absl::Span<const Plugin<
       absl::BytesToHexString(first_bytes), " (\"", absl::CHexEscape(first_bytes), "\")"));
 }
 
-// Bytes from the first element to behind the last; false if that does not fit.
+// The bytes from the first element to the end of the last. False: they do not fit.
 bool ReachBytes(const DtypeInfo& dtype, const CheckpointTensor& tensor, uint64_t* reach_bytes) {
   if (dtype.block_elements > 1) return PackedBytes(dtype, tensor.shape, reach_bytes);
   uint64_t last = 0;
@@ -119,7 +119,7 @@ absl::StatusOr<CheckpointTensor> Checkpoint::ReadInfo(uint64_t index) const {
   const int32_t code = format_.table->tensor_info(handle_, index, &info, &message);
   if (code != SKEIN_OK) return FromPlugin(code, message, format_.id);
 
-  // The plugin has checked all this. It is checked again because everything that follows reads memory by it.
+  // The plugin has checked all this. It is checked again because everything from here on relies on it to read memory.
   const auto defect = [&](const std::string& what) {
     return absl::InternalError(absl::StrCat(format_.id, ": ", folder_->path(), ": tensor ", index, ": ", what));
   };
@@ -130,7 +130,7 @@ absl::StatusOr<CheckpointTensor> Checkpoint::ReadInfo(uint64_t index) const {
   if (info.num_dims > SKEIN_MAX_DIMS) return defect(absl::StrCat("has ", info.num_dims, " dimensions"));
   tensor.shape.assign(info.shape, info.shape + info.num_dims);
   if (info.dtype == SKEIN_DTYPE_NONE && SKEIN_HAS(skein_format_table, format_.table, tensor_read)) {
-    // A type that only the container has a name for: the plugin's refusal to read it says which.
+    // Only the container has a name for this type: the plugin's refusal to read the tensor tells it.
     uint8_t nowhere = 0;
     SKEIN_RETURN_IF_ERROR(
         FromPlugin(format_.table->tensor_read(handle_, index, &nowhere, 0, &message), message, format_.id));

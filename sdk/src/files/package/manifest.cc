@@ -34,7 +34,7 @@ static_assert(static_cast<int>(v1::DTYPE_Q4) == SKEIN_DTYPE_Q4);
 static_assert(static_cast<int>(v1::LAYOUT_ROWS) == SKEIN_LAYOUT_ROWS);
 static_assert(static_cast<int>(v1::LAYOUT_PANELS) == SKEIN_LAYOUT_PANELS);
 
-// In `required_features` where a tensor is in panels: who does not know of them would read such a tensor as rows.
+// Stands in `required_features` if a tensor is in panels: a reader that does not know panels would take it for rows.
 constexpr char kPanelsFeature[] = "panels";
 
 std::vector<std::string> FeaturesOf(absl::Span<const PackedTensor> tensors) {
@@ -63,7 +63,7 @@ void WriteArchitecture(const ModelConfig& config, v1::Architecture* out) {
 }
 
 ModelConfig ReadArchitecture(const v1::Architecture& in) {
-  // What is absent is 0, which Validate refuses where it matters.
+  // An absent field is 0. Validate refuses that where the field is needed.
   ModelConfig config;
   config.generation = in.generation();
   config.variant = in.variant();
@@ -205,7 +205,7 @@ absl::StatusOr<PackedTensor> ReadTensor(const v1::Tensor& in, const ExpectedTens
   return tensor;
 }
 
-// Every tensor of the config, once each, in the config's order.
+// Reads every tensor of the config, each once, in the config's order.
 absl::Status ReadTensors(const v1::Manifest& in, const ModelConfig& config, std::vector<PackedTensor>* tensors) {
   std::map<std::pair<uint32_t, uint32_t>, const v1::Tensor*> by_role;
   for (int i = 0; i < in.tensors_size(); ++i) {
