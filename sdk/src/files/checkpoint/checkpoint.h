@@ -63,6 +63,13 @@ class Checkpoint {
 
   absl::Status ReadDirectory();
   absl::StatusOr<CheckpointTensor> ReadInfo(uint64_t index) const;
+  // The steps of ReadInfo: the type can be used; the size fits, and the file can hold it; strides and data are inside
+  // the file.
+  absl::Status CheckType(uint64_t index, const CheckpointTensor& tensor) const;
+  absl::Status ComputeSize(uint64_t index, CheckpointTensor* tensor) const;
+  absl::Status Place(uint64_t index, const skein_tensor_info& info, CheckpointTensor* tensor) const;
+  // The error for something impossible that the plugin reports of tensor `index`.
+  absl::Status Defect(uint64_t index, const std::string& what) const;
   absl::Status ReadTexts();
 
   const Plugin<skein_format_table> format_;
