@@ -1,5 +1,5 @@
-// Packages. The input is the manifest: read as it is, and again in a package around it whose checksums are right, so
-// that what they protect is reached.
+// Packages. The input is a manifest. It is read as it is, and again in a package with the right checksums, so that the
+// code behind the checksums is reached.
 #include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -14,7 +14,8 @@
 #include "base/file.h"
 #include "files/package/manifest.h"
 #include "files/package/package.h"
-#include "files/package/package_model.h"
+#include "files/package/package_weights.h"
+#include "model/model_file.h"
 #include "numbers/roles.h"
 #include "tests/fuzz/format_fuzzer.h"
 
@@ -50,18 +51,19 @@ skein_host SerialHost() {
   return host;
 }
 
-// Every tensor as a loader asks for it, in rows and in panels. The data may be any bytes: a value that is none may be
+// Reads every tensor as a loader does, in rows and in panels. The data may be any bytes, so NaN and infinity may be
 // refused.
 void ReadEverything(std::unique_ptr<skein::File> file) {
   const skein_host host = SerialHost();
-  const auto model = skein::PackageModel::Open(host, std::move(file));
-  if (!model.ok()) return;  // its initial state holds a value that is none
+  auto contents = skein::OpenPackage(host, std::move(file));
+  if (!contents.ok()) return;  // its initial state holds NaN or infinity
+  const skein::ModelFile model(host, *std::move(contents));
   std::vector<uint8_t> buffer;
-  for (size_t i = 0; i < (*model)->tensors().size(); ++i) {
-    const skein::TensorSpec& spec = (*model)->tensors()[i];
-    static_cast<void>((*model)->ReadTensor(i, SKEIN_DTYPE_F32, buffer).ok());
+  for (size_t i = 0; i < model.tensors().size(); ++i) {
+    const skein::TensorSpec& spec = model.tensors()[i];
+    static_cast<void>(model.ReadTensor(i, SKEIN_DTYPE_F32, buffer).ok());
     if (!skein::RoleTakesLayout(spec.role, SKEIN_LAYOUT_PANELS)) continue;
-    const auto panels = (*model)->ReadPanels(i, spec.dtype, buffer);
+    const auto panels = model.ReadPanels(i, spec.dtype, buffer);
     skein::fuzz::Require(!panels.ok() || panels->mapped == (spec.layout == SKEIN_LAYOUT_PANELS));
   }
 }
@@ -85,7 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   skein::fuzz::Require(manifest.ok() || !package.ok());
   if (package.ok()) {
     for (size_t i = 0; i < (*package)->manifest().tensors.size(); ++i) {
-      // Its checksum may be anything; that it can be read is what counts.
+      // The checksum may be wrong. The bytes must be readable.
       static_cast<void>((*package)->CheckTensor(i).ok());
     }
     auto again = Map(file);

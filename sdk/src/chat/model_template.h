@@ -1,4 +1,4 @@
-// Which chat template a model file has.
+// Finds the chat template of a model file.
 #ifndef SKEIN_CHAT_MODEL_TEMPLATE_H_
 #define SKEIN_CHAT_MODEL_TEMPLATE_H_
 
@@ -8,8 +8,8 @@
 
 namespace skein {
 
-// The template that a model's file names, or that fits its vocabulary and name. nullptr if none is known.
-// `tokenizer_kind`: "" if there is no tokenizer.
+// The template that the file names, or else the one that fits its vocabulary and name. nullptr: none is known.
+// `tokenizer_kind` is "" if there is no tokenizer.
 const ChatTemplate* FindFileChatTemplate(const ModelFile& file, absl::string_view tokenizer_kind);
 
 }  // namespace skein

@@ -22,10 +22,10 @@ struct Alias {
 };
 constexpr Alias kAliases[] = {{"rwkv-world", "world"}};  // llama.cpp
 
-// What the text of a Jinja template tells: it has all of `parts`. The first row that fits counts.
+// A template, and the parts that a Jinja text for it has. The first row whose parts are all there counts.
 struct Mark {
   absl::string_view name;
-  absl::string_view parts[3];  // "" fits all
+  absl::string_view parts[3];  // "" is in every text
 };
 constexpr Mark kMarks[] = {
     {"g1", {"User:", "Assistant:", "<think"}},
@@ -47,7 +47,7 @@ const ChatTemplate* FromText(absl::string_view text) {
   return nullptr;
 }
 
-// True if a part of the name is g0 or g1, perhaps with a letter and a digit behind it: rwkv7-g1-2.9b, RWKV7-G1a-0.1B,
+// Whether a part of the name is g0 or g1, perhaps with a letter and a digit behind it: rwkv7-g1-2.9b, RWKV7-G1a-0.1B,
 // rwkv7-g0a3-7.2b.
 bool IsReasoningName(absl::string_view name) {
   for (const absl::string_view part : absl::StrSplit(name, absl::ByAnyChar("-_ ./"))) {

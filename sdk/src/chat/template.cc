@@ -14,14 +14,36 @@ constexpr absl::string_view kRavenStops[] = {"\n\nBob:", "\n\nAlice:"};
 constexpr absl::string_view kInstructStops[] = {"\n\nInstruction:", "\n\nInput:"};
 
 const ChatTemplate kTemplates[] = {
-    {"world", "System:", "User:", "User:", "Assistant:", true, Thinking::kNone, kUserStops},
-    {"g1", "System:", "User:", "User:", "Assistant:", true, Thinking::kOn, kUserStops},
-    {"raven", "", "Bob:", "Bob:", "Alice:", false, Thinking::kNone, kRavenStops},
-    {"instruct", "Instruction:", "Input:", "Instruction:", "Response:", false, Thinking::kNone, kInstructStops},
+    {.name = "world",
+     .system_label = "System:",
+     .user_label = "User:",
+     .user_label_without_system = "User:",
+     .assistant_label = "Assistant:",
+     .has_think_block = true,
+     .stops = kUserStops},
+    {.name = "g1",
+     .system_label = "System:",
+     .user_label = "User:",
+     .user_label_without_system = "User:",
+     .assistant_label = "Assistant:",
+     .has_think_block = true,
+     .thinking = Thinking::kOn,
+     .stops = kUserStops},
+    {.name = "raven",
+     .user_label = "Bob:",
+     .user_label_without_system = "Bob:",
+     .assistant_label = "Alice:",
+     .stops = kRavenStops},
+    {.name = "instruct",
+     .system_label = "Instruction:",
+     .user_label = "Input:",
+     .user_label_without_system = "Instruction:",
+     .assistant_label = "Response:",
+     .stops = kInstructStops},
 };
 
-// A think block begins with kThinkStart and ">", and ends with kThinkEnd and ">". Where an answer is opened the ">" is
-// left to the model: its vocabularies have tokens that begin with one and go on.
+// A think block begins with kThinkStart and ">", and ends with kThinkEnd and ">". The opening of an answer leaves the
+// ">" to the model, whose vocabularies have tokens that begin with ">" and go on.
 constexpr absl::string_view kThinkStart = "<think";
 constexpr absl::string_view kThinkEnd = "</think";
 constexpr absl::string_view kEmptyThink = "<think>\n</think";
@@ -39,8 +61,8 @@ struct RoleName {
 constexpr RoleName kRoleNames[] = {
     {"system", ChatRole::kSystem}, {"user", ChatRole::kUser}, {"assistant", ChatRole::kAssistant}};
 
-// What is behind the think block that `answer` begins with; all of it if there is none, nothing if the block does not
-// end.
+// The part of `answer` behind the think block at its beginning. All of it if there is no block; "" if the block does
+// not end.
 absl::string_view WithoutThoughts(absl::string_view answer) {
   if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(answer), kThinkStart)) return answer;
   const std::string end = absl::StrCat(kThinkEnd, ">");

@@ -5,24 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "model/matrix_type.h"
 #include "numbers/roles.h"
 #include "numbers/state_layout.h"
 #include "skein/dtype.h"
 
 namespace skein {
 namespace {
-
-constexpr struct {
-  const char* name;
-  uint32_t compute_type;
-  uint32_t matrix_dtype;
-  bool is_weight_type;
-} kPrecisions[] = {
-    {"auto", SKEIN_DTYPE_NONE, SKEIN_DTYPE_NONE, true}, {"f32", SKEIN_DTYPE_F32, SKEIN_DTYPE_F32, false},
-    {"f16", SKEIN_DTYPE_F16, SKEIN_DTYPE_F16, true},    {"bf16", SKEIN_DTYPE_BF16, SKEIN_DTYPE_BF16, false},
-    {"q8", SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q8, true},       {"q4", SKEIN_DTYPE_Q4, SKEIN_DTYPE_Q4, true},
-};
 
 bool BelongsTo(const TensorSpec& tensor, const SegmentPlacement& segment) {
   switch (tensor.role) {
@@ -39,73 +27,122 @@ bool BelongsTo(const TensorSpec& tensor, const SegmentPlacement& segment) {
   }
 }
 
-// The type in which a device gets a tensor: vectors in float32; matrices as named, or as in the file where the device
-// takes that.
-uint32_t TypeFor(const TensorSpec& tensor, const Precision& precision, const skein_backend_device& device) {
-  const uint32_t wanted = TypeInModel(tensor.role, tensor.shape, precision.matrix_dtype, tensor.dtype);
-  return (device.weight_types >> wanted & 1u) != 0 ? wanted : SKEIN_DTYPE_F32;
-}
-
-// The arithmetic of a device at a precision; NONE: float32 over the weights as they are.
-uint32_t ComputeTypeFor(const Precision& precision, const skein_backend_device& device) {
-  const bool is_offered = (device.compute_types >> precision.compute_type & 1u) != 0;
-  return is_offered ? precision.compute_type : uint32_t{SKEIN_DTYPE_NONE};
-}
-
-// Panels go to a device as they lie in the file where it takes such and the type is the one wanted; arithmetic in
-// bfloat16 wants bfloat16. Everything else is handed over in rows.
-uint32_t LayoutFor(const TensorSpec& tensor, uint32_t dtype, uint32_t compute_type,
-                   const skein_backend_device& device) {
-  const bool takes_layout = (device.layouts >> tensor.layout & 1u) != 0;
-  const bool suits_arithmetic = compute_type != SKEIN_DTYPE_BF16 || dtype == SKEIN_DTYPE_BF16;
-  const bool is_as_stored = tensor.dtype == dtype;
-  return takes_layout && suits_arithmetic && is_as_stored ? tensor.layout : uint32_t{SKEIN_LAYOUT_ROWS};
-}
-
-bool Offers(const skein_backend_device& device, const Precision& precision) {
-  if (ComputeTypeFor(precision, device) == precision.compute_type) return true;
-  return precision.is_weight_type && (device.weight_types >> precision.matrix_dtype & 1u) != 0;
-}
-
-// The type that most of a segment's matrices will have, by bytes.
+// The type that most bytes of a segment's matrices will have.
 uint32_t DominantType(const ModelFile& file, const SegmentPlacement& segment, const Precision& precision,
                       const skein_backend_device& device) {
   uint64_t bytes[32] = {};
   for (const TensorSpec& tensor : file.tensors()) {
     if (BelongsTo(tensor, segment) && IsMatrixRole(tensor.role)) {
-      bytes[TypeFor(tensor, precision, device) % 32] += tensor.size_bytes;
+      bytes[WeightTypeOn(device, precision, tensor) % 32] += tensor.size_bytes;
     }
   }
   const auto largest = std::max_element(std::begin(bytes), std::end(bytes));
   return *largest == 0 ? uint32_t{SKEIN_DTYPE_F32} : static_cast<uint32_t>(largest - std::begin(bytes));
 }
 
-// All generations hand on the residual stream; RWKV-7 also what layer 0 makes of each token's value.
+// All generations hand on the residual stream. RWKV-7 also hands on the values of layer 0 (v_first).
 uint32_t NumCarries(uint32_t generation) { return (generation == 7 ? SKEIN_CARRY_V_FIRST : SKEIN_CARRY_X) + 1; }
+
+skein_segment_desc DescribeSegment(const ModelFile& file, const SegmentPlacement& placed, const Precision& precision,
+                                   const SegmentLimits& limits, const skein_backend_device& device) {
+  skein_segment_desc desc = {};
+  desc.struct_size = sizeof(desc);
+  desc.flags = (placed.embedding ? SKEIN_SEGMENT_EMBEDDING : 0) | (placed.head ? SKEIN_SEGMENT_HEAD : 0);
+  desc.first_layer = placed.first_layer;
+  desc.num_layers = placed.num_layers;
+  desc.num_slots = limits.num_slots;
+  desc.max_tokens = limits.max_tokens;
+  desc.max_entries = limits.max_entries;
+  desc.compute_type = ComputeTypeOn(device, precision);
+  desc.weight_type = DominantType(file, placed, precision, device);
+  desc.model = file.config();
+  return desc;
+}
+
+skein_tensor DescribeTensor(const TensorSpec& spec, uint32_t dtype, uint32_t layout,
+                            const ModelFile::TensorData& data) {
+  skein_tensor tensor = {};
+  tensor.struct_size = sizeof(tensor);
+  tensor.role = spec.role;
+  tensor.layer = spec.layer;
+  tensor.dtype = dtype;
+  tensor.flags = data.mapped ? SKEIN_TENSOR_MAPPED : 0;
+  tensor.num_dims = static_cast<uint32_t>(spec.shape.size());
+  std::copy(spec.shape.begin(), spec.shape.end(), tensor.shape);
+  tensor.data = data.data;
+  tensor.size_bytes = data.size_bytes;
+  tensor.layout = layout;
+  return tensor;
+}
+
+uint64_t StoredBytes(const ModelFile& file) {
+  uint64_t stored_bytes = 0;
+  for (const TensorSpec& tensor : file.tensors()) stored_bytes += tensor.size_bytes;
+  return stored_bytes;
+}
 
 }  // namespace
 
-absl::Status CheckPrecision(const Precision& precision, const skein_backend_device& device) {
-  if (Offers(device, precision)) return absl::OkStatus();
-  std::string offered;
-  for (const auto& known : kPrecisions) {
-    const Precision other = {known.name, known.compute_type, known.matrix_dtype, known.is_weight_type};
-    if (Offers(device, other)) absl::StrAppend(&offered, offered.empty() ? "" : ", ", known.name);
-  }
-  return absl::UnimplementedError(absl::StrCat("type ", precision.name, ": device ", device.name,
-                                               " does not compute with it; it offers ", offered));
-}
+// Gives the weights of a file to the segments of a model, one after the other.
+class DeviceModel::Loader {
+ public:
+  Loader(const ModelFile& file, const Precision& precision, const SegmentLimits& limits, Progress* progress)
+      : file_(file),
+        precision_(precision),
+        limits_(limits),
+        scope_(progress, "loading", StoredBytes(file)),
+        model_(new DeviceModel(file.config())) {}
 
-absl::StatusOr<Precision> ParsePrecision(absl::string_view type) {
-  std::string known_names;
-  for (const auto& known : kPrecisions) {
-    if (type == known.name || (type.empty() && known.compute_type == SKEIN_DTYPE_NONE)) {
-      return Precision{known.name, known.compute_type, known.matrix_dtype, known.is_weight_type};
+  absl::Status AddSegment(const SegmentPlacement& placed, const std::shared_ptr<Device>& device) {
+    const skein_backend_device& info = device->description().info;
+    SKEIN_RETURN_IF_ERROR(CheckPrecision(precision_, info));
+    const skein_segment_desc desc = DescribeSegment(file_, placed, precision_, limits_, info);
+    SKEIN_RETURN_IF_ERROR(device->Query(desc).status());
+    SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Segment> segment, Segment::Create(device, desc));
+    for (size_t i = 0; i < file_.tensors().size(); ++i) {
+      if (BelongsTo(file_.tensors()[i], placed)) SKEIN_RETURN_IF_ERROR(Put(i, *segment));
     }
-    absl::StrAppend(&known_names, known_names.empty() ? "" : ", ", known.name);
+    SKEIN_RETURN_IF_ERROR(segment->Seal());
+    model_->segments_.push_back(std::move(segment));
+    return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat("type \"", type, "\": expected one of ", known_names));
-}
+
+  std::unique_ptr<DeviceModel> Finish() {
+    if (model_->segments_.size() > 1) MakeRoomForCarries();
+    return std::move(model_);
+  }
+
+ private:
+  absl::Status Put(size_t index, Segment& segment) {
+    const TensorSpec& spec = file_.tensors()[index];
+    const skein_backend_device& info = segment.device().description().info;
+    const uint32_t dtype = WeightTypeOn(info, precision_, spec);
+    const uint32_t layout = LayoutOn(info, segment.desc().compute_type, spec, dtype);
+    SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, layout == SKEIN_LAYOUT_PANELS
+                                                                 ? file_.ReadPanels(index, dtype, buffer_)
+                                                                 : file_.ReadTensor(index, dtype, buffer_));
+    SKEIN_RETURN_IF_ERROR(Annotate(segment.Put(DescribeTensor(spec, dtype, layout, data)),
+                                   absl::StrCat("tensor \"", spec.source_name, "\"")));
+    model_->weights_bytes_ += data.size_bytes;
+    if (spec.role == SKEIN_ROLE_EMBEDDING) model_->embedding_bytes_ += data.size_bytes;
+    scope_.Advance(spec.size_bytes);
+    return absl::OkStatus();
+  }
+
+  void MakeRoomForCarries() {
+    const uint64_t carry_floats = uint64_t{limits_.max_tokens} * file_.config().d_model;
+    for (auto& side : model_->carries_) {
+      for (uint32_t carry = 0; carry < model_->num_carries_; ++carry) side[carry].resize(carry_floats);
+    }
+  }
+
+  const ModelFile& file_;
+  const Precision& precision_;
+  const SegmentLimits& limits_;
+  const ProgressScope scope_;
+  std::unique_ptr<DeviceModel> model_;
+  std::vector<uint8_t> buffer_;  // of the tensor that is being put
+};
 
 DeviceModel::DeviceModel(const ModelConfig& config)
     : state_floats_per_layer_(LayerStateFloats(config)), num_carries_(NumCarries(config.generation)) {}
@@ -115,62 +152,11 @@ absl::StatusOr<std::unique_ptr<DeviceModel>> DeviceModel::Load(const ModelFile& 
                                                                absl::Span<const std::shared_ptr<Device>> devices,
                                                                const Precision& precision, const SegmentLimits& limits,
                                                                Progress* progress) {
-  const ModelConfig& config = file.config();
-  std::unique_ptr<DeviceModel> model(new DeviceModel(config));
-  uint64_t total_bytes = 0;
-  for (const TensorSpec& tensor : file.tensors()) total_bytes += tensor.size_bytes;
-  const ProgressScope scope(progress, "loading", total_bytes);
-
-  std::vector<uint8_t> buffer;
+  Loader loader(file, precision, limits, progress);
   for (size_t i = 0; i < placement.size(); ++i) {
-    const skein_backend_device& device = devices[i]->description().info;
-    SKEIN_RETURN_IF_ERROR(CheckPrecision(precision, device));
-    skein_segment_desc desc = {};
-    desc.struct_size = sizeof(desc);
-    desc.flags = (placement[i].embedding ? SKEIN_SEGMENT_EMBEDDING : 0) | (placement[i].head ? SKEIN_SEGMENT_HEAD : 0);
-    desc.first_layer = placement[i].first_layer;
-    desc.num_layers = placement[i].num_layers;
-    desc.num_slots = limits.num_slots;
-    desc.max_tokens = limits.max_tokens;
-    desc.max_entries = limits.max_entries;
-    desc.compute_type = ComputeTypeFor(precision, device);
-    desc.weight_type = DominantType(file, placement[i], precision, device);
-    desc.model = config;
-    SKEIN_RETURN_IF_ERROR(devices[i]->Query(desc).status());
-    SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Segment> segment, Segment::Create(devices[i], desc));
-    for (size_t t = 0; t < file.tensors().size(); ++t) {
-      const TensorSpec& spec = file.tensors()[t];
-      if (!BelongsTo(spec, placement[i])) continue;
-      const uint32_t dtype = TypeFor(spec, precision, device);
-      const uint32_t layout = LayoutFor(spec, dtype, desc.compute_type, device);
-      SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, layout == SKEIN_LAYOUT_PANELS
-                                                                   ? file.ReadPanels(t, dtype, buffer)
-                                                                   : file.ReadTensor(t, dtype, buffer));
-      skein_tensor tensor = {};
-      tensor.struct_size = sizeof(tensor);
-      tensor.role = spec.role;
-      tensor.layer = spec.layer;
-      tensor.dtype = dtype;
-      tensor.flags = data.mapped ? SKEIN_TENSOR_MAPPED : 0;
-      tensor.num_dims = static_cast<uint32_t>(spec.shape.size());
-      std::copy(spec.shape.begin(), spec.shape.end(), tensor.shape);
-      tensor.data = data.data;
-      tensor.size_bytes = data.size_bytes;
-      tensor.layout = layout;
-      SKEIN_RETURN_IF_ERROR(Annotate(segment->Put(tensor), absl::StrCat("tensor \"", spec.source_name, "\"")));
-      model->weights_bytes_ += data.size_bytes;
-      if (spec.role == SKEIN_ROLE_EMBEDDING) model->embedding_bytes_ += data.size_bytes;
-      scope.Advance(spec.size_bytes);
-    }
-    SKEIN_RETURN_IF_ERROR(segment->Seal());
-    model->segments_.push_back(std::move(segment));
+    SKEIN_RETURN_IF_ERROR(loader.AddSegment(placement[i], devices[i]));
   }
-  if (placement.size() > 1) {
-    for (auto& side : model->carries_) {
-      for (uint32_t c = 0; c < model->num_carries_; ++c) side[c].resize(uint64_t{limits.max_tokens} * config.d_model);
-    }
-  }
-  return model;
+  return loader.Finish();
 }
 
 absl::Status DeviceModel::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
@@ -180,32 +166,42 @@ absl::Status DeviceModel::Step(absl::Span<const uint32_t> tokens, absl::Span<ske
     entry.status = (FeaturesOf(entry) & ~features) == 0 ? SKEIN_OK : SKEIN_UNIMPLEMENTED;
   }
   for (size_t i = 0; i < segments_.size(); ++i) {
-    Segment& segment = *segments_[i];
-    const bool last = i + 1 == segments_.size();
-    scratch_entries_.assign(entries.begin(), entries.end());
-    for (skein_step_entry& entry : scratch_entries_) {
-      // What failed before stays in the batch, so that the rows of the others keep their places, but leaves no trace.
-      if (entry.status != SKEIN_OK) entry.write_slot = SKEIN_SLOT_NONE;
-      if (!last || entry.status != SKEIN_OK) entry.output = SKEIN_STEP_NO_OUTPUT;
-      entry.status = SKEIN_OK;
-    }
-    skein_step step = {};
-    step.struct_size = sizeof(step);
-    step.num_tokens = static_cast<uint32_t>(tokens.size());
-    step.num_entries = static_cast<uint32_t>(entries.size());
-    step.entry_size = sizeof(skein_step_entry);
-    step.tokens = tokens.data();
-    step.entries = scratch_entries_.data();
-    for (uint32_t carry = 0; carry < num_carries_; ++carry) {
-      if (i > 0) step.carries_in[carry] = carries_[(i - 1) % 2][carry].data();
-      if (!last) step.carries_out[carry] = carries_[i % 2][carry].data();
-    }
-    SKEIN_RETURN_IF_ERROR(segment.Step(step));
+    PrepareEntries(i, entries);
+    SKEIN_RETURN_IF_ERROR(segments_[i]->Step(PartOfStep(i, tokens)));
     for (size_t e = 0; e < entries.size(); ++e) {
-      if (entries[e].status == SKEIN_OK) entries[e].status = scratch_entries_[e].status;
+      if (entries[e].status == SKEIN_OK) entries[e].status = segment_entries_[e].status;
     }
   }
   return absl::OkStatus();
+}
+
+void DeviceModel::PrepareEntries(size_t segment_index, absl::Span<const skein_step_entry> entries) {
+  const bool is_last = segment_index + 1 == segments_.size();
+  segment_entries_.assign(entries.begin(), entries.end());
+  for (skein_step_entry& entry : segment_entries_) {
+    // An entry that failed before stays in the batch, so that the rows of the others keep their places. It leaves no
+    // trace.
+    const bool has_failed = entry.status != SKEIN_OK;
+    if (has_failed) entry.write_slot = SKEIN_SLOT_NONE;
+    if (!is_last || has_failed) entry.output = SKEIN_STEP_NO_OUTPUT;
+    entry.status = SKEIN_OK;
+  }
+}
+
+skein_step DeviceModel::PartOfStep(size_t segment_index, absl::Span<const uint32_t> tokens) {
+  const bool is_last = segment_index + 1 == segments_.size();
+  skein_step step = {};
+  step.struct_size = sizeof(step);
+  step.num_tokens = static_cast<uint32_t>(tokens.size());
+  step.num_entries = static_cast<uint32_t>(segment_entries_.size());
+  step.entry_size = sizeof(skein_step_entry);
+  step.tokens = tokens.data();
+  step.entries = segment_entries_.data();
+  for (uint32_t carry = 0; carry < num_carries_; ++carry) {
+    if (segment_index > 0) step.carries_in[carry] = carries_[(segment_index - 1) % 2][carry].data();
+    if (!is_last) step.carries_out[carry] = carries_[segment_index % 2][carry].data();
+  }
+  return step;
 }
 
 std::vector<skein_segment_work> DeviceModel::Work() const {

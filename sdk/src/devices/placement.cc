@@ -38,7 +38,7 @@ absl::StatusOr<SegmentPlacement> ParsePiece(absl::string_view piece, absl::Span<
   SegmentPlacement segment;
   SKEIN_ASSIGN_OR_RETURN(segment.device_index, FindDevice(parts.first, device_names));
   segment.first_layer = first;
-  // One more than the largest number would not fit; no model has that layer, and the caller says so.
+  // The number of layers must fit. No model has so many, which the caller reports.
   segment.num_layers = last - first == UINT32_MAX ? UINT32_MAX : last - first + 1;
   return segment;
 }

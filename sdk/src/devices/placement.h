@@ -1,4 +1,4 @@
-// Which device runs which layers, as named by the caller. Choosing by cost is not here.
+// Which device runs which layers, as the caller names them. Nothing here chooses by cost.
 #ifndef SKEIN_DEVICES_PLACEMENT_H_
 #define SKEIN_DEVICES_PLACEMENT_H_
 
@@ -15,22 +15,22 @@ namespace skein {
 
 // A contiguous range of layers on one device.
 struct SegmentPlacement {
-  size_t device_index = 0;  // in the list that was given
+  size_t device_index = 0;  // in the list that ParsePlacement was given
   uint32_t first_layer = 0;
   uint32_t num_layers = 0;
   bool embedding = false;  // starts from tokens: the first segment
   bool head = false;       // ends with logits: the last segment
 };
 
-// Reads `text` against the names of the devices, the best first: "" is the first device, "cpu" one device for
-// everything, "cpu=0-11,reference=12-23" a split (both ends included; a device may occur twice). The segments come in
-// order of layers and cover every layer once. NOT_FOUND: no such device; lists those there are. INVALID_ARGUMENT: the
-// message names the piece at fault.
+// Reads `text` with the names of the devices, the best first. "" is the first device, "cpu" one device for all layers,
+// "cpu=0-11,reference=12-23" a split (both ends included; a device may occur twice). The segments come in order of
+// layers and cover every layer once. NOT_FOUND: no such device; lists those there are. INVALID_ARGUMENT: the message
+// names the piece at fault.
 absl::StatusOr<std::vector<SegmentPlacement>> ParsePlacement(absl::string_view text,
                                                              absl::Span<const std::string> device_names,
                                                              uint32_t num_layers);
 
-// The text that ParsePlacement reads back as `segments`.
+// The text from which ParsePlacement makes `segments`.
 std::string FormatPlacement(absl::Span<const SegmentPlacement> segments, absl::Span<const std::string> device_names);
 
 }  // namespace skein

@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Null if the tensors are neither.
+// Null: the tensors are neither a tuned state nor an adapter.
 Json DescribeTensors(absl::Span<const CheckpointTensor> tensors) {
   if (const auto shape = FindTunedState(tensors); shape.ok()) {
     return {{"kind", "tuned state"},

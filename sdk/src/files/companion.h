@@ -1,4 +1,4 @@
-// Files that change a model and are none: tuned states and adapters, in words. Reads names and shapes only.
+// Files that change a model, tuned states and adapters, in words. Reads names and shapes only.
 #ifndef SKEIN_FILES_COMPANION_H_
 #define SKEIN_FILES_COMPANION_H_
 
@@ -9,13 +9,13 @@
 
 namespace skein {
 
-// What the companions of a model hold.
+// The description of a file that accompanies a model.
 struct Companion {
   std::string text;  // a few lines
   std::string json;  // one object
 };
 
-// nullopt: the checkpoint is neither. `path` is for the descriptions; its control characters are escaped.
+// nullopt: the checkpoint is neither. `path` is for the description, where its control characters are escaped.
 std::optional<Companion> DescribeCompanion(const Checkpoint& checkpoint, const std::string& path);
 
 }  // namespace skein

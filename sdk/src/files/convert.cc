@@ -19,7 +19,7 @@
 namespace skein {
 namespace {
 
-// The type of the matrices; NONE: that of their values.
+// The type of the matrices. NONE: each keeps its own.
 absl::StatusOr<uint32_t> ParseType(const std::string& type) {
   if (type == "auto") return uint32_t{SKEIN_DTYPE_NONE};
   for (const uint32_t dtype : {SKEIN_DTYPE_F32, SKEIN_DTYPE_F16, SKEIN_DTYPE_BF16, SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
@@ -40,7 +40,32 @@ uint32_t TargetType(const TensorSpec& spec, uint32_t matrix_dtype) {
   return matrix_dtype == SKEIN_DTYPE_NONE ? spec.dtype : TypeInModel(spec.role, spec.shape, matrix_dtype, spec.dtype);
 }
 
-// What the output says of the model: dimensions, metadata, vocabulary, and type and layout of every tensor.
+// Replaces the metadata of the input by the options that are set.
+absl::Status ApplyOptions(const ConvertOptions& options, uint32_t matrix_dtype, Manifest* manifest) {
+  ModelMetadata& metadata = manifest->metadata;
+  if (options.tokenizer) {
+    metadata.tokenizer_kind = options.tokenizer->kind;
+    manifest->vocabulary = options.tokenizer->vocabulary;
+  }
+  if (options.name) metadata.name = *options.name;
+  if (options.licence) metadata.licence = *options.licence;
+  if (options.provenance) metadata.provenance = *options.provenance;
+  if (options.example_prompt) metadata.example_prompt = *options.example_prompt;
+  if (options.chat_template) metadata.chat_template = *options.chat_template;
+  if (options.type != "auto") {
+    metadata.compute_dtype = matrix_dtype == SKEIN_DTYPE_F32 ? uint32_t{SKEIN_DTYPE_NONE} : matrix_dtype;
+  }
+  if (!options.end_token) return absl::OkStatus();
+  if (*options.end_token >= manifest->config.vocab_size) {
+    return absl::InvalidArgumentError(absl::StrCat("end_token ", *options.end_token,
+                                                   "; expected an id below the vocabulary's size ",
+                                                   manifest->config.vocab_size));
+  }
+  metadata.end_token = *options.end_token;
+  return absl::OkStatus();
+}
+
+// The description of the output: dimensions, metadata, vocabulary, and type and layout of every tensor.
 absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOptions& options) {
   SKEIN_ASSIGN_OR_RETURN(const uint32_t matrix_dtype, ParseType(options.type));
   SKEIN_ASSIGN_OR_RETURN(const uint32_t layout, ParseLayout(options.layout));
@@ -49,25 +74,7 @@ absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOption
   manifest.metadata = in.metadata();
   manifest.creator = absl::StrCat("skein ", SKEIN_VERSION_MAJOR, ".", SKEIN_VERSION_MINOR, ".", SKEIN_VERSION_PATCH);
   manifest.vocabulary.assign(in.vocabulary().begin(), in.vocabulary().end());
-  if (options.tokenizer) {
-    manifest.metadata.tokenizer_kind = options.tokenizer->kind;
-    manifest.vocabulary = options.tokenizer->vocabulary;
-  }
-  if (options.name) manifest.metadata.name = *options.name;
-  if (options.licence) manifest.metadata.licence = *options.licence;
-  if (options.provenance) manifest.metadata.provenance = *options.provenance;
-  if (options.example_prompt) manifest.metadata.example_prompt = *options.example_prompt;
-  if (options.chat_template) manifest.metadata.chat_template = *options.chat_template;
-  if (options.end_token) {
-    if (*options.end_token >= in.config().vocab_size) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "end_token ", *options.end_token, "; expected an id below the vocabulary's size ", in.config().vocab_size));
-    }
-    manifest.metadata.end_token = *options.end_token;
-  }
-  if (options.type != "auto") {
-    manifest.metadata.compute_dtype = matrix_dtype == SKEIN_DTYPE_F32 ? uint32_t{SKEIN_DTYPE_NONE} : matrix_dtype;
-  }
+  SKEIN_RETURN_IF_ERROR(ApplyOptions(options, matrix_dtype, &manifest));
   for (const TensorSpec& spec : in.tensors()) {
     PackedTensor tensor;
     tensor.role = spec.role;
@@ -79,6 +86,18 @@ absl::StatusOr<Manifest> DescribeOutput(const ModelFile& in, const ConvertOption
   }
   if (!in.initial_state().empty()) manifest.initial_state.emplace();
   return manifest;
+}
+
+// Refuses options that a .safetensors checkpoint cannot follow.
+absl::Status CheckCheckpointOptions(const ConvertOptions& options) {
+  if (options.type == "q8" || options.type == "q4") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("type ", options.type, ": a .safetensors checkpoint holds f32, f16 and bf16"));
+  }
+  if (options.layout.has_value() && *options.layout != LayoutName(SKEIN_LAYOUT_ROWS)) {
+    return absl::InvalidArgumentError(absl::StrCat("layout ", *options.layout, ": a .safetensors checkpoint has rows"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status WritePackage(const ModelFile& in, Manifest manifest, const std::string& path, IfExists if_exists,
@@ -107,17 +126,12 @@ absl::Status Convert(const ModelFile& in, const std::string& out_path, const Con
   for (const TensorSpec& spec : in.tensors()) total_bytes += spec.size_bytes;
   const ProgressScope scope(progress, "converting", total_bytes);
   SKEIN_ASSIGN_OR_RETURN(Manifest manifest, DescribeOutput(in, options));
-  const bool is_checkpoint = absl::EndsWith(out_path, ".safetensors");
-  if (is_checkpoint && (options.type == "q8" || options.type == "q4")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("type ", options.type, ": a .safetensors checkpoint holds f32, f16 and bf16"));
-  }
-  if (is_checkpoint && options.layout.has_value() && *options.layout != LayoutName(SKEIN_LAYOUT_ROWS)) {
-    return absl::InvalidArgumentError(absl::StrCat("layout ", *options.layout, ": a .safetensors checkpoint has rows"));
-  }
   const IfExists if_exists = options.overwrite ? IfExists::kReplace : IfExists::kFail;
-  if (is_checkpoint) return WriteCheckpoint(in, manifest, out_path, if_exists, scope);
-  return WritePackage(in, std::move(manifest), out_path, if_exists, scope);
+  if (!absl::EndsWith(out_path, ".safetensors")) {
+    return WritePackage(in, std::move(manifest), out_path, if_exists, scope);
+  }
+  SKEIN_RETURN_IF_ERROR(CheckCheckpointOptions(options));
+  return WriteCheckpoint(in, manifest, out_path, if_exists, scope);
 }
 
 }  // namespace skein

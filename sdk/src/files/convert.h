@@ -1,4 +1,4 @@
-// Any readable model file to a .skein package, or to a checkpoint in the names of the models' author.
+// Converts a model file to a .skein package, or to a checkpoint in the names of the models' author.
 #ifndef SKEIN_FILES_CONVERT_H_
 #define SKEIN_FILES_CONVERT_H_
 
@@ -12,21 +12,21 @@
 
 namespace skein {
 
-// A tokenizer to embed: the id of its plugin and the vocabulary, which may be empty ("bytes" needs none).
+// A tokenizer to embed: the id of its plugin and the vocabulary. The vocabulary of "bytes" is empty.
 struct TokenizerSource {
   std::string kind;
   std::string vocabulary;
 };
 
-// What is not set is taken from the input.
+// Fields that are not set keep the input's value.
 struct ConvertOptions {
-  // "auto": every tensor keeps the type of its values. "f32", "f16", "bf16", "q8", "q4": what TypeInModel
-  // (matrix_type.h) gives. A type other than f32 that is named is also the arithmetic that the package is made for
-  // (ModelMetadata::compute_dtype). A checkpoint has no q8 and q4: there they cannot be named, and what the input has
-  // in them becomes float32.
+  // "auto": every tensor keeps the type of its values. "f32", "f16", "bf16", "q8", "q4": matrices get the type that
+  // TypeInModel (matrix_type.h) gives. A named type other than f32 is also the arithmetic that the package is made for
+  // (ModelMetadata::compute_dtype). A checkpoint cannot hold q8 and q4: they cannot be named for one, and tensors that
+  // the input has in them become float32.
   std::string type = "auto";
-  // How the matrices of a package lie in it, but for the embedding: "panels" or "rows" (skein/dtype.h). Not set:
-  // panels. A checkpoint has rows.
+  // The layout of a package's matrices other than the embedding: "panels" or "rows" (skein/dtype.h). Not set: panels. A
+  // checkpoint has rows.
   std::optional<std::string> layout;
   std::optional<TokenizerSource> tokenizer;
   std::optional<std::string> name;
@@ -35,7 +35,7 @@ struct ConvertOptions {
   std::optional<std::string> example_prompt;
   std::optional<std::string> chat_template;  // name of a template (chat.h)
   std::optional<uint32_t> end_token;
-  bool overwrite = false;  // replace the output if it exists
+  bool overwrite = false;  // true: replace the output if it exists
 };
 
 // Converts `in` to a package at `out_path`, or, where `out_path` ends in ".safetensors", to a checkpoint (see

@@ -1,4 +1,4 @@
-// A model file in words: what `skein inspect` prints.
+// A model file in words, as `skein inspect` prints it.
 #ifndef SKEIN_FILES_DESCRIBE_H_
 #define SKEIN_FILES_DESCRIBE_H_
 
@@ -9,7 +9,7 @@
 
 namespace skein {
 
-// Weights of the whole model.
+// The number of weights of the whole model.
 uint64_t NumParameters(const ModelFile& model);
 
 // Dimensions, types, tokenizer, provenance, and a line per tensor. Ends with a newline. Control characters of the

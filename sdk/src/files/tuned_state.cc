@@ -16,7 +16,7 @@
 namespace skein {
 namespace {
 
-// The values of a tensor [H, N, N] in its order; `data` is where it begins.
+// The values of a tensor [H, N, N] in its order. The tensor begins at `data`.
 absl::StatusOr<std::vector<float>> ReadHeads(const CheckpointTensor& tensor, const uint8_t* data) {
   const uint64_t head_floats = tensor.shape[1] * tensor.shape[2];
   std::vector<float> values(tensor.shape[0] * head_floats);
@@ -40,7 +40,7 @@ absl::StatusOr<std::vector<float>> ReadState(const Checkpoint& checkpoint, const
   for (size_t i = 0; i < checkpoint.tensors().size(); ++i) {
     const CheckpointTensor& tensor = checkpoint.tensors()[i];
     uint32_t layer = 0;
-    ParseAuthorStateName(tensor.name, &layer);  // it is one: FindTunedState has looked
+    ParseAuthorStateName(tensor.name, &layer);  // succeeds: FindTunedState has checked the name
     const uint8_t* data = tensor.data;
     if (data == nullptr) {
       SKEIN_RETURN_IF_ERROR(checkpoint.Read(i, buffer));

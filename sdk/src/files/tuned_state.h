@@ -20,8 +20,8 @@
 
 namespace skein {
 
-// The shape of the state in a checkpoint that holds one and nothing else. INVALID_ARGUMENT: it does not; names the
-// tensor at fault.
+// The shape of the state in a checkpoint that holds a state and nothing else. INVALID_ARGUMENT: this one does not;
+// names the tensor at fault.
 absl::StatusOr<TunedStateShape> FindTunedState(absl::Span<const CheckpointTensor> tensors);
 
 // Reads the state in the file at `path` for a model of `config`, in canonical layout (backend.h), all layers.

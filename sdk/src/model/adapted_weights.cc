@@ -109,7 +109,7 @@ absl::Status MergeProduct(const skein_host& host, const LowRankProduct& product,
 }
 
 // D [r, out], the newer form: each block of r inputs is summed and goes through D, so W[o, b r + q] += D[q, o]. A last
-// block that is not whole has the first rows.
+// block that is not whole gets the first rows of D.
 void AddSharedBlock(const std::vector<float>& d, uint64_t rank, float scale, MatrixSize size, float* weights) {
   for (uint64_t o = 0; o < size.rows; ++o) {
     for (uint64_t i = 0; i < size.columns; ++i) weights[o * size.columns + i] += scale * d[i % rank * size.rows + o];

@@ -8,7 +8,7 @@
 namespace skein {
 namespace {
 
-// Far above every model known, and low enough that no product of two of them and a number of layers overflows 64 bits.
+// The limits are far above all known models. The product of two of them and a number of layers fits in 64 bits.
 constexpr uint32_t kMaxLayers = 1024;
 constexpr uint32_t kMaxWidth = 1u << 16;
 constexpr uint32_t kMaxFfn = 1u << 20;

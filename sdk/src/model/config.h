@@ -17,8 +17,8 @@ struct ModelConfig : skein_backend_model {
   ModelConfig();
 
   // OK if these dimensions make a model that this version runs. The message starts with the field at fault, as in
-  // `head_size 0; expected a divisor of d_model 768`. UNIMPLEMENTED: another generation; INVALID_ARGUMENT: all else.
-  // The sizes of every tensor of a valid config fit in 64 bits.
+  // `head_size 0; expected a divisor of d_model 768`. UNIMPLEMENTED: another generation. INVALID_ARGUMENT: any other
+  // fault. The size of every tensor of a valid config fits in 64 bits.
   absl::Status Validate() const;
 
   // "RWKV-7", "RWKV-5.2".

@@ -12,7 +12,7 @@
 namespace skein {
 namespace {
 
-// The least magnitude that `dtype` (F32, F16 or BF16) rounds to infinity.
+// Whether `dtype` (F32, F16 or BF16) rounds the value to infinity.
 bool IsTooLarge(float value, uint32_t dtype) {
   if (dtype == SKEIN_DTYPE_F16) return std::fabs(value) >= 65520.0f;
   return dtype == SKEIN_DTYPE_BF16 && std::fabs(value) >= 0x1.ffp127f;

@@ -46,7 +46,7 @@ absl::Status VisitRun(const TensorView& view, const std::string& name, const flo
 
 absl::Status VisitPacked(const TensorView& view, const DtypeInfo& info, const std::string& name, uint64_t num_elements,
                          Visitor visit) {
-  // Elements without a gap: a row where rows are padded, else everything.
+  // A stretch has no gaps: one row where rows are padded, else the whole tensor.
   const uint64_t stretch = info.pads_rows ? view.shape.back() : num_elements;
   const uint64_t stretch_bytes = (stretch + info.block_elements - 1) / info.block_elements * info.block_bytes;
   float values[kRunElements];
@@ -109,7 +109,7 @@ absl::Status CopyElements(const TensorView& view, const std::string& name, uint3
 absl::Status CheckFinite(const skein_host& host, const TensorView& view, const std::string& name) {
   const DtypeInfo* info = FindDtype(view.dtype);
   uint64_t size_bytes;
-  // Of other block types and strided views every element is converted.
+  // Elements of other block types and of strided views have to be converted.
   const bool can_scan = view.IsPacked() && info != nullptr && info->value_dtype == info->dtype &&
                         PackedBytes(*info, view.shape, &size_bytes);
   if (can_scan && AllFinite(host, view.dtype, SKEIN_LAYOUT_ROWS, {view.data, size_bytes})) return absl::OkStatus();

@@ -1,4 +1,4 @@
-// The elements of a tensor in order: looked at, checked and copied to another type.
+// Reads the elements of a tensor in order, checks them, and copies them to another type.
 //
 // Every function takes the `name` of the tensor for its messages and returns DATA_LOSS for the first element that is
 // NaN or infinite, with its index.
@@ -17,7 +17,7 @@
 namespace skein {
 
 // Calls `visit(values, first, count)` for consecutive runs of a few thousand elements as float32, in row-major order.
-// Ends with the first error of `visit`. UNIMPLEMENTED: a block type that is not packed.
+// The first error of `visit` ends it. UNIMPLEMENTED: a block type that is not packed.
 absl::Status VisitElements(const TensorView& view, const std::string& name,
                            absl::FunctionRef<absl::Status(const float* values, uint64_t first, size_t count)> visit);
 
@@ -25,7 +25,7 @@ absl::Status VisitElements(const TensorView& view, const std::string& name,
 // may be unaligned. OUT_OF_RANGE: a finite element is too large for `dtype`.
 absl::Status CopyElements(const TensorView& view, const std::string& name, uint32_t dtype, uint8_t* out);
 
-// OK if every element is finite. What packages hold is scanned as it lies (finite.h) if it is packed.
+// OK if every element is finite. Packed tensors of types that packages hold are scanned without conversion (finite.h).
 absl::Status CheckFinite(const skein_host& host, const TensorView& view, const std::string& name);
 
 }  // namespace skein

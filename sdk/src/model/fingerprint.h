@@ -1,13 +1,14 @@
-// The fingerprint of a model's source weights: what a snapshot of a stream carries to be restored only under the same
-// model.
+// The fingerprint of a model's source weights. A snapshot of a stream carries it, so that it is restored only under the
+// same model.
 //
-// The same weights give the same fingerprint whatever the container, the naming scheme and the order of tensors: it is
-// taken in role orientation, over values as float32. A package keeps the fingerprint of the file that it was converted
-// from, so weights rounded to another type keep it too.
+// The same weights give the same fingerprint whatever the container, the naming scheme and the order of tensors,
+// because it covers float32 values in the orientation of their roles. A package keeps the fingerprint of the file that
+// it was converted from, so weights rounded to another type keep it too.
 //
-// Definition, for ever: XXH3-128 (seed 0), written as 32 hex digits from its canonical big-endian form, over this
-// sequence of little-endian uint64: generation, variant, then for each tensor in the order of ModelFile::tensors():
-// role, layer, number of dimensions, the dimensions, XXH3-64 (seed 0) of its values as packed little-endian float32.
+// The definition, which never changes: XXH3-128 (seed 0), written as 32 hex digits from its canonical big-endian form,
+// over this sequence of little-endian uint64: generation, variant, then for each tensor in the order of
+// WeightSource::tensors(): role, layer, number of dimensions, the dimensions, XXH3-64 (seed 0) of its values as packed
+// little-endian float32.
 #ifndef SKEIN_MODEL_FINGERPRINT_H_
 #define SKEIN_MODEL_FINGERPRINT_H_
 
@@ -22,10 +23,10 @@
 
 namespace skein {
 
-// XXH3-64 of the mapped values of a tensor as packed float32. The codes of VisitMapped; `name` is for its messages.
+// XXH3-64 of the parameters of a tensor as packed float32. The codes of VisitMapped; `name` is for its messages.
 absl::StatusOr<uint64_t> HashValues(const TensorView& view, const ValueMap& map, const std::string& name);
 
-// Puts the hashes of tensors together.
+// Makes the fingerprint from the hashes of the tensors.
 class FingerprintBuilder {
  public:
   FingerprintBuilder(uint32_t generation, uint32_t variant) : words_{generation, variant} {}

@@ -19,13 +19,13 @@ uint32_t HighNibble(uint8_t byte) { return byte >> 4; }
 
 // --- blocks of 32 ---
 
-// A block is: scale d (f16), offset m (f16) if `has_offset`, fifth bits (u32) if `has_fifth_bits`, then 16 bytes of
-// nibbles. Value j (0 to 15) has the low nibble of byte j, value j + 16 the high one; bit j of the fifth bits belongs
-// to value j (0 to 31).
+// A block has a scale d (f16), an offset m (f16) if `has_offset`, the fifth bits (u32) if `has_fifth_bits`, then 16
+// bytes of nibbles. Value j (0 to 15) is the low nibble of byte j, value j + 16 the high nibble. Bit j of the fifth
+// bits belongs to value j (0 to 31).
 struct BlockLayout {
   bool has_offset;
   bool has_fifth_bits;
-  int centre;  // code of zero where there is no offset
+  int centre;  // the code of zero, for types without an offset
 };
 
 void DequantizeNibbles(const BlockLayout& layout, const uint8_t* block, float* out) {
@@ -65,9 +65,9 @@ struct ScaleAndOffset {
   uint32_t offset;
 };
 
-// Those of part s (0 to 7), 6 bits each, of which twelve bytes hold all: bytes 0 to 3 the scales and 4 to 7 the offsets
-// of parts 0 to 3 in their lower six bits; bytes 8 to 11 the lower four bits of both for parts 4 to 7, whose upper two
-// are the upper two of bytes 0 to 7.
+// Scale and offset of part s (0 to 7), 6 bits each, from twelve bytes. The lower six bits of bytes 0 to 3 are the
+// scales of parts 0 to 3, those of bytes 4 to 7 their offsets. Bytes 8 to 11 hold the lower four bits of scale and
+// offset of parts 4 to 7. The upper two bits of these are the upper two bits of bytes 0 to 7.
 ScaleAndOffset UnpackScale(const uint8_t* packed, size_t s) {
   if (s < 4) return {packed[s] & 0x3fu, packed[s + 4] & 0x3fu};
   const uint32_t upper_of_scale = packed[s - 4] >> 6;
@@ -75,9 +75,9 @@ ScaleAndOffset UnpackScale(const uint8_t* packed, size_t s) {
   return {LowNibble(packed[s + 4]) | upper_of_scale << 4, HighNibble(packed[s + 4]) | upper_of_offset << 4};
 }
 
-// d (f16), the factor of the scales; m (f16), that of the offsets; the twelve bytes; for Q5_K 32 bytes of fifth bits;
-// 128 bytes of nibbles. Of each run of 32 bytes the low nibbles are one part and the high ones the next. Bit s of byte
-// j of the fifth bits belongs to value j of part s. x = d scale code - m offset.
+// A block has the factor d of the scales (f16), the factor m of the offsets (f16), the twelve bytes, for Q5_K 32 bytes
+// of fifth bits, and 128 bytes of nibbles. In each run of 32 bytes, the low nibbles are one part and the high nibbles
+// the next. Bit s of byte j of the fifth bits belongs to value j of part s. x = d scale code - m offset.
 void DequantizeWithOffsets(bool has_fifth_bits, const uint8_t* block, float* out) {
   constexpr size_t kPartElements = 32;
   const float scale_factor = LoadHalf(block);
@@ -98,10 +98,10 @@ void DequantizeWithOffsets(bool has_fifth_bits, const uint8_t* block, float* out
   }
 }
 
-// 128 bytes of lower nibbles, 64 of upper bit pairs, 16 signed scales of 16 values each, and their factor d (f16). Each
-// half of the block has half of each. In a half, of quarter q (0 to 3) value j (0 to 31): byte 32 (q % 2) + j of the
-// nibbles, low in the first two quarters and high in the others; bits 2q and 2q + 1 of byte j of the pairs.
-// x = d scale (code - 32).
+// A block has 128 bytes of lower nibbles, 64 bytes of upper bit pairs, 16 signed scales of 16 values each, and the
+// factor d of the scales (f16). Each half of the block has half of each. In a half, value j (0 to 31) of quarter q (0
+// to 3) has its nibble in byte 32 (q % 2) + j, low in the first two quarters and high in the others, and its pair in
+// bits 2q and 2q + 1 of byte j. x = d scale (code - 32).
 void DequantizeQ6_K(const uint8_t* block, float* out) {
   constexpr size_t kQuarterElements = 32;
   constexpr size_t kScaledElements = 16;

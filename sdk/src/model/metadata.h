@@ -1,4 +1,4 @@
-// What a model file says about the model beside its dimensions and weights. All text is UTF-8.
+// The facts in a model file beside dimensions and weights. All text is UTF-8.
 #ifndef SKEIN_MODEL_METADATA_H_
 #define SKEIN_MODEL_METADATA_H_
 
@@ -12,13 +12,13 @@
 
 namespace skein {
 
-// Key and value of the metadata in a checkpoint's container.
+// One entry of the metadata in a checkpoint's container.
 struct ContainerText {
   std::string key;
   absl::string_view value;  // lives as long as the checkpoint
 };
 
-// The value under `key`; nullopt if there is none. Of two the first.
+// The first value under `key`; nullopt: there is none.
 inline std::optional<absl::string_view> FindText(absl::Span<const ContainerText> texts, absl::string_view key) {
   for (const ContainerText& text : texts) {
     if (text.key == key) return text.value;
@@ -26,7 +26,7 @@ inline std::optional<absl::string_view> FindText(absl::Span<const ContainerText>
   return std::nullopt;
 }
 
-// Sampling that suits the model. What is not set is left to the request's own defaults.
+// Sampling that suits the model. A field that is not set has the request's own default.
 struct SamplingDefaults {
   std::optional<double> temperature;
   std::optional<uint32_t> top_k;
@@ -40,18 +40,18 @@ struct SamplingDefaults {
 struct ModelMetadata {
   std::string name;
   std::string licence;
-  std::string provenance;      // where the weights come from
-  std::string example_prompt;  // a text that shows what the model does
+  std::string provenance;      // the source of the weights
+  std::string example_prompt;  // a text that shows the model's purpose
   std::string source_format;   // "package", or the id of the format plugin that read the file
   std::string tokenizer_kind;  // id of the tokenizer plugin for the embedded vocabulary; "" if the file has none
-  // Of a package, the name of a template that skein knows (chat.h). Of a checkpoint, what its container says: such a
-  // name or the text of a template. "" if the file has none.
+  // In a package, the name of a template that skein knows (chat.h). In a checkpoint, such a name or the text of a
+  // template. "" if the file has none.
   std::string chat_template;
-  std::optional<uint32_t> end_token;  // end of text, where the file says
+  std::optional<uint32_t> end_token;  // end of text, where the file gives one
   std::vector<uint32_t> stop_tokens;  // further tokens that end an answer
   SamplingDefaults sampling;
-  // Arithmetic that the file was made for: NONE (float32 activations), or the type other than float32 that it was
-  // converted to by name.
+  // The arithmetic that the file was made for: the type other than float32 that its conversion named, or NONE (float32
+  // activations).
   uint32_t compute_dtype = 0;
 };
 

@@ -49,7 +49,7 @@ constexpr Letter kLetters[] = {
     {"R_a", &ModelConfig::rank_iclr}, {"R_v", &ModelConfig::rank_value}, {"R_g", &ModelConfig::rank_gate},
 };
 
-// factor * C ^ power to the next multiple of 32: how the authors of RWKV-7 choose the ranks of a new width.
+// factor * C ^ power, rounded to a multiple of 32: the authors of RWKV-7 choose the ranks of a new width so.
 uint32_t DefaultRank(uint32_t d_model, double factor, double power) {
   const double blocks = std::round(factor * std::pow(d_model, power) / 32);
   return static_cast<uint32_t>(std::max(1.0, blocks)) * 32;
@@ -110,7 +110,7 @@ absl::StatusOr<ModelConfig> ParseShape(absl::string_view shape) {
 
 // --- values ---
 
-// A value is centre + step * code, code being an integer from -8 to 7.
+// A value is centre + step * code. The code is an integer from -8 to 7.
 struct ValueRange {
   float centre;
   float step;
@@ -119,7 +119,8 @@ struct ValueRange {
 constexpr int kLowestCode = -8;
 constexpr int kNumCodes = 16;
 
-// Of vectors: what keeps a model of noise in its bounds. Those that are not here are 0.
+// The ranges of vectors, chosen so that a model of noise keeps its activations in bounds. Vectors that are not in the
+// list are 0.
 constexpr struct {
   uint32_t role;
   ValueRange range;
@@ -136,7 +137,8 @@ constexpr struct {
 
 ValueRange RangeOf(const TensorSpec& spec) {
   if (IsMatrixRole(spec.role)) {
-    // Evenly distributed codes have a root mean square of 4.64; products with inputs of size 1 then have about size 1.
+    // Evenly distributed codes have a root mean square of 4.64. With this step, products with inputs of size 1 have
+    // about size 1.
     const double num_inputs = static_cast<double>(spec.shape.back());
     return {0, static_cast<float>(std::exp2(-std::round(std::log2(4.64 * std::sqrt(num_inputs)))))};
   }
@@ -145,8 +147,8 @@ ValueRange RangeOf(const TensorSpec& spec) {
   return found == std::end(kVectors) ? ValueRange{0, 0} : found->range;
 }
 
-// Sixteen codes, each less kLowestCode in four bits, for elements [16 * word_index, 16 * word_index + 16) of the rows
-// of a tensor, each row starting with a word. The generator is SplitMix64 (Steele, Lea, Flood, 2014).
+// Sixteen codes, stored as code - kLowestCode in four bits each. Every row of a tensor starts with a word, so that word
+// i of row r has the index r * (words of a row) + i. The generator is SplitMix64 (Steele, Lea, Flood, 2014).
 uint64_t CodeWord(const TensorSpec& spec, uint64_t word_index) {
   uint64_t z = (uint64_t{spec.role} << 48) + (uint64_t{spec.layer} << 36) + word_index;
   z = (z + 1) * 0x9e3779b97f4a7c15u;
@@ -158,8 +160,7 @@ uint64_t CodeWord(const TensorSpec& spec, uint64_t word_index) {
 constexpr uint64_t kCodesPerWord = 16;
 constexpr uint64_t kZeroCodes = 0x8888888888888888u;
 
-// Calls `take(first, word)` for all words of a row of `num_columns` elements; what lies behind the end of the row has
-// the code of 0.
+// Calls `take(first, word)` for all words of a row of `num_columns` elements. Elements behind the end of the row are 0.
 template <typename Take>
 void VisitRow(const TensorSpec& spec, uint64_t row, uint64_t num_columns, Take take) {
   const uint64_t num_words = (num_columns + kCodesPerWord - 1) / kCodesPerWord;
@@ -174,7 +175,7 @@ void VisitRow(const TensorSpec& spec, uint64_t row, uint64_t num_columns, Take t
   }
 }
 
-// A row in a plain type, whose elements have the size of Bits; `values` are those of the codes.
+// Writes a row in a plain type, whose elements have the size of Bits. `values` has an element for each code.
 template <typename Bits>
 void WritePlainRow(const TensorSpec& spec, uint64_t row, uint64_t num_columns, const Bits (&values)[kNumCodes],
                    uint8_t* out) {
@@ -186,7 +187,7 @@ void WritePlainRow(const TensorSpec& spec, uint64_t row, uint64_t num_columns, c
   });
 }
 
-// Rows [first_row, last_row) as `dtype`, which is plain.
+// Writes rows [first_row, last_row) as `dtype`, which is plain.
 template <typename Bits>
 void WritePlainRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_row, uint32_t dtype, uint8_t* out) {
   const ValueRange range = RangeOf(spec);
@@ -200,7 +201,7 @@ void WritePlainRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_ro
   }
 }
 
-// Rows [first_row, last_row) of a matrix as Q8 or Q4. The nibbles of a word are in the order of those of Q4.
+// Writes rows [first_row, last_row) of a matrix as Q8 or Q4. The nibbles of a word have the order of those in Q4.
 void WriteQuantisedRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_row, uint32_t dtype, uint8_t* out) {
   const bool is_q8 = dtype == SKEIN_DTYPE_Q8;
   const uint64_t group_elements = LayoutOf(dtype).group_size;

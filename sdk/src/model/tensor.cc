@@ -8,22 +8,28 @@
 namespace skein {
 namespace {
 
+// clang-format off
 constexpr DtypeInfo kDtypes[] = {
-    {"f32", SKEIN_DTYPE_F32, 1, 4, SKEIN_DTYPE_F32, false},
-    {"f16", SKEIN_DTYPE_F16, 1, 2, SKEIN_DTYPE_F16, false},
-    {"bf16", SKEIN_DTYPE_BF16, 1, 2, SKEIN_DTYPE_BF16, false},
-    {"f64", SKEIN_DTYPE_F64, 1, 8, SKEIN_DTYPE_F32, false},
-    {"q8", SKEIN_DTYPE_Q8, kQ8.group_size, kQ8.group_bytes, SKEIN_DTYPE_Q8, true},
-    {"q4", SKEIN_DTYPE_Q4, kQ4.group_size, kQ4.group_bytes, SKEIN_DTYPE_Q4, true},
-    {"ggml_q4_0", SKEIN_DTYPE_GGML_Q4_0, 32, 18, SKEIN_DTYPE_F32, false},
-    {"ggml_q4_1", SKEIN_DTYPE_GGML_Q4_1, 32, 20, SKEIN_DTYPE_F32, false},
-    {"ggml_q5_0", SKEIN_DTYPE_GGML_Q5_0, 32, 22, SKEIN_DTYPE_F32, false},
-    {"ggml_q5_1", SKEIN_DTYPE_GGML_Q5_1, 32, 24, SKEIN_DTYPE_F32, false},
-    {"ggml_q8_0", SKEIN_DTYPE_GGML_Q8_0, 32, 34, SKEIN_DTYPE_F32, false},
-    {"ggml_q4_k", SKEIN_DTYPE_GGML_Q4_K, 256, 144, SKEIN_DTYPE_F32, false},
-    {"ggml_q5_k", SKEIN_DTYPE_GGML_Q5_K, 256, 176, SKEIN_DTYPE_F32, false},
-    {"ggml_q6_k", SKEIN_DTYPE_GGML_Q6_K, 256, 210, SKEIN_DTYPE_F32, false},
+    // Packages hold these.
+    {.name = "f32", .dtype = SKEIN_DTYPE_F32, .block_bytes = 4},
+    {.name = "f16", .dtype = SKEIN_DTYPE_F16, .block_bytes = 2, .value_dtype = SKEIN_DTYPE_F16},
+    {.name = "bf16", .dtype = SKEIN_DTYPE_BF16, .block_bytes = 2, .value_dtype = SKEIN_DTYPE_BF16},
+    {.name = "q8", .dtype = SKEIN_DTYPE_Q8, .block_elements = kQ8.group_size, .block_bytes = kQ8.group_bytes,
+     .value_dtype = SKEIN_DTYPE_Q8, .pads_rows = true},
+    {.name = "q4", .dtype = SKEIN_DTYPE_Q4, .block_elements = kQ4.group_size, .block_bytes = kQ4.group_bytes,
+     .value_dtype = SKEIN_DTYPE_Q4, .pads_rows = true},
+    // Checkpoints hold these too.
+    {.name = "f64", .dtype = SKEIN_DTYPE_F64, .block_bytes = 8},
+    {.name = "ggml_q4_0", .dtype = SKEIN_DTYPE_GGML_Q4_0, .block_elements = 32, .block_bytes = 18},
+    {.name = "ggml_q4_1", .dtype = SKEIN_DTYPE_GGML_Q4_1, .block_elements = 32, .block_bytes = 20},
+    {.name = "ggml_q5_0", .dtype = SKEIN_DTYPE_GGML_Q5_0, .block_elements = 32, .block_bytes = 22},
+    {.name = "ggml_q5_1", .dtype = SKEIN_DTYPE_GGML_Q5_1, .block_elements = 32, .block_bytes = 24},
+    {.name = "ggml_q8_0", .dtype = SKEIN_DTYPE_GGML_Q8_0, .block_elements = 32, .block_bytes = 34},
+    {.name = "ggml_q4_k", .dtype = SKEIN_DTYPE_GGML_Q4_K, .block_elements = 256, .block_bytes = 144},
+    {.name = "ggml_q5_k", .dtype = SKEIN_DTYPE_GGML_Q5_K, .block_elements = 256, .block_bytes = 176},
+    {.name = "ggml_q6_k", .dtype = SKEIN_DTYPE_GGML_Q6_K, .block_elements = 256, .block_bytes = 210},
 };
+// clang-format on
 
 }  // namespace
 
@@ -40,7 +46,8 @@ std::string DtypeName(uint32_t dtype) {
 }
 
 bool NumElements(absl::Span<const uint64_t> shape, uint64_t* num_elements) {
-  // A zero anywhere makes the product fit, but only if the others are looked at too does the order not matter.
+  // A zero makes the product 0. The other dimensions are multiplied all the same, so that a product that does not fit
+  // is refused wherever the zero stands.
   uint64_t product = 1;
   bool empty = false;
   for (const uint64_t dim : shape) {
@@ -108,7 +115,7 @@ std::vector<uint64_t> PackedStrides(absl::Span<const uint64_t> shape) {
 bool TensorView::IsPacked() const {
   uint64_t stride = 1;
   for (size_t i = shape.size(); i-- > 0;) {
-    // The stride of a dimension of one element is never used.
+    // Nothing uses the stride of a dimension of one element.
     if (shape[i] != 1 && strides[i] != stride) return false;
     stride *= shape[i];
   }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kRunElements = 1024;
 
-// Parameters for what no finite parameter gives. exp(kNothing) is 0 in float32, and so exp(-exp(kNothing)) is 1;
+// Parameters for limits that no finite parameter gives. In float32, exp(kNothing) is 0, exp(-exp(kNothing)) is 1, and
 // exp(-exp(kEverything)) is 0.
 constexpr double kNothing = -200;
 constexpr double kEverything = 10;

@@ -1,4 +1,4 @@
-// Values that a file stores transformed: what brings them back to the parameters of the models' author.
+// Values that a file stores transformed, and the functions that give back the parameters of the models' author.
 #ifndef SKEIN_MODEL_VALUE_MAP_H_
 #define SKEIN_MODEL_VALUE_MAP_H_
 
@@ -26,8 +26,8 @@ struct ValueMap {
   bool IsIdentity() const { return function == Function::kIdentity && factor == 1; }
 };
 
-// VisitElements (elements.h) of the parameters. Where a stored value is a limit that no finite parameter reaches, such
-// as a decay factor of exactly 0 or 1, the parameter is a finite one that gives that very factor in float32.
+// VisitElements (elements.h) of the parameters. No finite parameter gives a stored limit such as a decay factor of
+// exactly 0 or 1. There the parameter is a finite one that gives the same factor in float32.
 // DATA_LOSS: a stored value is not finite, or the function has no value there. OUT_OF_RANGE: a parameter is too large
 // for float32.
 absl::Status VisitMapped(const TensorView& view, const ValueMap& map, const std::string& name,

@@ -10,9 +10,9 @@
 
 namespace skein {
 
-// The automaton of Aho and Corasick, "Efficient string matching", 1975. A node stands for a prefix of some stop string;
-// after each byte the automaton is at the node of the longest prefix that the text ends with, which is what must be
-// held back.
+// The automaton of Aho and Corasick, "Efficient string matching", 1975. A node stands for a prefix of some stop string.
+// After each byte the automaton is at the node of the longest prefix that the text ends with. That prefix must be held
+// back.
 class StopStrings {
  public:
   static constexpr uint32_t kRoot = 0;
@@ -32,7 +32,7 @@ class StopStrings {
   }
 
   uint32_t depth(uint32_t node) const { return nodes_[node].depth; }
-  // Bytes of the longest stop string that ends here; 0: none does.
+  // The bytes of the longest stop string that ends at this node; 0: none does.
   uint32_t match_size(uint32_t node) const { return nodes_[node].match_size; }
 
  private:
@@ -58,7 +58,7 @@ class StopStrings {
     nodes_[node].match_size = nodes_[node].depth;
   }
 
-  // Fills fallback and match_size, nodes nearer the root first.
+  // Fills fallback and match_size. Nodes nearer the root come first, since the others build on them.
   void Link() {
     std::vector<uint32_t> by_depth(nodes_.size());
     for (uint32_t i = 0; i < by_depth.size(); ++i) by_depth[i] = i;

@@ -1,4 +1,4 @@
-// The end of a text that is being generated, as far as its reader may not see it yet.
+// The end of a text that is being generated, held back while its reader may not see it yet.
 #ifndef SKEIN_TOKENIZER_TEXT_TAIL_H_
 #define SKEIN_TOKENIZER_TEXT_TAIL_H_
 
@@ -11,7 +11,7 @@
 
 namespace skein {
 
-// Holds back what may become a stop string, and behind that what is an unfinished character. One thread at a time.
+// Holds back text that may become a stop string, and then an unfinished character. Threads: one at a time.
 class TextTail {
  public:
   explicit TextTail(StopMatcher stops) : stops_(std::move(stops)) {}
@@ -19,7 +19,7 @@ class TextTail {
   // The text that can be shown once `bytes` were added.
   std::string Push(absl::string_view bytes) { return characters_.Push(stops_.Push(bytes)); }
 
-  // The text that was held back, when nothing follows. A stop string that is complete is not part of it.
+  // The text that was held back, because no more follows. A complete stop string is not part of it.
   std::string Flush() {
     std::string rest = characters_.Push(stops_.Flush());
     rest += characters_.Flush();

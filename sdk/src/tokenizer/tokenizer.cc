@@ -61,21 +61,21 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Create(absl::Span<co
   skein_message message = {};
   const int32_t code = plugin->table->create(&host, vocabulary.data(), vocabulary.size(), &object, &message);
   SKEIN_RETURN_IF_ERROR(Annotate(FromPlugin(code, message, plugin->id), where));
+  // From here on `object` has an owner, whatever throws.
+  std::unique_ptr<void, void (*)(void*)> owned(object, plugin->table->destroy);
   const uint32_t vocab_size = plugin->table->vocab_size(object);
-  return std::shared_ptr<const Tokenizer>(new Tokenizer(*std::move(plugin), object, vocab_size));
+  return std::shared_ptr<const Tokenizer>(new Tokenizer(*std::move(plugin), std::move(owned), vocab_size));
 }
 
-Tokenizer::~Tokenizer() { plugin_.table->destroy(object_); }
-
 absl::StatusOr<std::vector<uint32_t>> Tokenizer::Encode(absl::string_view text) const {
-  // A token per byte is room enough for all texts but those that a normalising vocabulary makes longer: these take a
-  // second call with the exact size.
+  // There are seldom more tokens than bytes. A vocabulary that normalises can make a text longer: then a second call
+  // has the exact size.
   std::vector<uint32_t> tokens(text.size());
   uint64_t count = 0;
   skein_message message = {};
   const auto encode = [&] {
-    return plugin_.table->encode(object_, reinterpret_cast<const uint8_t*>(text.data()), text.size(), tokens.data(),
-                                 tokens.size(), &count, &message);
+    return plugin_.table->encode(object_.get(), reinterpret_cast<const uint8_t*>(text.data()), text.size(),
+                                 tokens.data(), tokens.size(), &count, &message);
   };
   int32_t code = encode();
   if (code == SKEIN_OUT_OF_RANGE && count > tokens.size()) {
@@ -91,13 +91,13 @@ absl::StatusOr<std::vector<uint32_t>> Tokenizer::Encode(absl::string_view text) 
 }
 
 absl::StatusOr<std::string> Tokenizer::Decode(absl::Span<const uint32_t> tokens) const {
-  // Most tokens are short: one call does for most texts, a second with the exact size for all.
+  // Most tokens are short, so that one call is enough for most texts. Else a second call has the exact size.
   constexpr uint64_t kLikelyTokenBytes = 16;
   std::string text(tokens.size() * kLikelyTokenBytes, '\0');
   uint64_t size_bytes = 0;
   skein_message message = {};
   const auto decode = [&] {
-    return plugin_.table->decode(object_, tokens.data(), tokens.size(), reinterpret_cast<uint8_t*>(text.data()),
+    return plugin_.table->decode(object_.get(), tokens.data(), tokens.size(), reinterpret_cast<uint8_t*>(text.data()),
                                  text.size(), &size_bytes, &message);
   };
   int32_t code = decode();

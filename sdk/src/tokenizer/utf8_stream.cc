@@ -23,7 +23,7 @@ bool IsSecondByte(uint8_t lead, uint8_t byte) {
   return byte >= low && byte <= high;
 }
 
-// Bytes at the end of `text` that are the start of a sequence and not all of it.
+// The number of bytes at the end of `text` that are the start of a sequence, but not all of it.
 size_t UnfinishedSize(absl::string_view text) {
   for (size_t size = 1; size <= 3 && size <= text.size(); ++size) {
     const absl::string_view tail = text.substr(text.size() - size);

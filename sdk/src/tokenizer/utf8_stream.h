@@ -1,4 +1,4 @@
-// Cuts a stream of bytes where UTF-8 allows it, so that nobody is shown half a character.
+// Cuts a stream of bytes where UTF-8 allows it, so that no reader gets half a character.
 #ifndef SKEIN_TOKENIZER_UTF8_STREAM_H_
 #define SKEIN_TOKENIZER_UTF8_STREAM_H_
 
@@ -8,18 +8,17 @@
 
 namespace skein {
 
-// It changes no byte: what goes in comes out, in order, perhaps later. Bytes that cannot become UTF-8 whatever follows
-// pass at once. One thread at a time; a copy continues independently.
+// Changes no byte: all bytes come out in order, some of them later. Bytes that cannot become UTF-8, whatever follows,
+// pass at once. A copy continues independently. Threads: one at a time.
 class Utf8Stream {
  public:
-  // Returns all bytes so far that were not returned yet, but for an unfinished sequence at the end, which is at most 3
-  // bytes.
+  // Returns all bytes that were not returned yet, but for an unfinished sequence of at most 3 bytes at the end.
   std::string Push(absl::string_view bytes);
 
-  // Returns what was held back. The stream is then as new.
+  // Returns the bytes that were held back. The stream is then as new.
   std::string Flush();
 
-  // What is held back.
+  // The bytes that are held back.
   const std::string& pending() const { return pending_; }
 
  private:

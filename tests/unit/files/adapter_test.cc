@@ -41,7 +41,7 @@ std::vector<float> Ramp(size_t size, float step) {
   return values;
 }
 
-// Values of a tensor of the tiny model, as the checkpoint has them.
+// The values of a tensor of the tiny model in the checkpoint.
 std::vector<float> Original(const std::string& name) {
   std::vector<FakeTensor> tensors = TinyBlinkDl();
   return Floats(Find(tensors, name));
@@ -154,7 +154,7 @@ TEST_F(AdapterTest, TensorOfTheModelReplacesItInItsOrientation) {
              Tensor("blocks.0.att.x_r", {1, 1, kC}, Ramp(kC, 3))});
   ASSERT_TRUE(model.ok()) << model.status();
   const std::vector<float> down = Values(**model, SKEIN_ROLE_V7_DECAY_DOWN, 1);
-  EXPECT_EQ(down[1], 4);   // row 1, column 0 of what is stored
+  EXPECT_EQ(down[1], 4);   // row 1, column 0 of the stored tensor
   EXPECT_EQ(down[kC], 2);  // row 0, column 1
   EXPECT_EQ(Values(**model, SKEIN_ROLE_TIME_NORM_B, 0), Ramp(kC, 2));
   EXPECT_EQ(Values(**model, SKEIN_ROLE_V7_MIX_R, 0), Ramp(kC, 3));
@@ -223,7 +223,7 @@ TEST_F(AdapterTest, WhatIsNotChangedIsReadFromTheBaseAsItIs) {
   EXPECT_EQ((*model)->path(), package_.path());
   EXPECT_EQ((*model)->tensors().size(), OpenBase()->tensors().size());
   std::vector<uint8_t> buffer;
-  // The package has it in panels.
+  // The package has the matrix in panels.
   const auto data = (*model)->ReadPanels(IndexOf(**model, SKEIN_ROLE_TIME_KEY, 1), SKEIN_DTYPE_F32, buffer);
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_TRUE(data->mapped);

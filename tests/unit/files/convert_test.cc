@@ -100,8 +100,8 @@ TEST(ConvertTest, ANamedTypeIsForMatricesAndVectorsBecomeFloat32) {
   }
 }
 
-// Converts to a package of `dtype` and expects of every tensor the type that `type_of(spec)` says, the bytes that the
-// input gives in that type, and values near its own.
+// Converts to a package of `dtype`. Expects that every tensor has the type that `type_of(spec)` gives, the bytes of the
+// input in that type, and values near the input's.
 template <typename TypeOf>
 void ExpectPackageOf(uint32_t dtype, const FakeFormat& format, const ModelFile& in, const TypeOf& type_of) {
   SCOPED_TRACE(DtypeName(dtype));
@@ -117,7 +117,7 @@ void ExpectPackageOf(uint32_t dtype, const FakeFormat& format, const ModelFile& 
   for (size_t i = 0; i < package->tensors().size(); ++i) {
     const TensorSpec& spec = package->tensors()[i];
     EXPECT_EQ(DtypeName(spec.dtype), DtypeName(type_of(spec))) << spec.source_name;
-    // Mapped as it is stored, and the same values in float32 as the quantised input has.
+    // It is mapped as it is stored, and its values in float32 are those of the quantised input.
     std::vector<uint8_t> buffer;
     const auto stored = package->ReadTensor(i, spec.dtype, buffer);
     ASSERT_TRUE(stored.ok());
@@ -160,7 +160,7 @@ TEST(ConvertTest, QuantisedPackagesHaveEmbeddingAndFactorsInEightBits) {
   for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
     ExpectPackageOf(dtype, format, *in, [&](const TensorSpec& spec) -> uint32_t {
       if (!IsMatrixRole(spec.role)) return SKEIN_DTYPE_F32;
-      if (spec.shape.back() < 96) return SKEIN_DTYPE_BF16;  // from a rank; the model comes in bf16
+      if (spec.shape.back() < 96) return SKEIN_DTYPE_BF16;  // the row has the length of a rank; the model comes in bf16
       return spec.role == SKEIN_ROLE_EMBEDDING || IsFactorRole(spec.role) ? SKEIN_DTYPE_Q8 : dtype;
     });
   }
@@ -212,7 +212,7 @@ TEST(ConvertTest, MatricesLieInPanelsUnlessRowsAreAskedForAndHoldTheSameValues) 
         EXPECT_EQ(rows->tensors()[i].layout, SKEIN_LAYOUT_ROWS) << spec.source_name;
         EXPECT_EQ(Read(*panels, i), Read(*rows, i)) << spec.source_name;
         if (!is_panels) continue;
-        // Mapped as they lie, aligned, and what the rows of the other package make.
+        // The panels are mapped as they lie, aligned, and equal those made from the rows of the other package.
         std::vector<uint8_t> mapped_buffer, made_buffer;
         const auto mapped = panels->ReadPanels(i, spec.dtype, mapped_buffer);
         const auto made = rows->ReadPanels(i, spec.dtype, made_buffer);

@@ -35,7 +35,7 @@ class RealFilesTest : public ::testing::Test {
     return OpenModelFile(plugins_.formats(), SerialHost(), path, FileAccess::kMap);
   }
 
-  // The file converted as it is reads the same, tensor by tensor.
+  // Converting without a change of type keeps every tensor.
   void ExpectConversionKeepsEverything(const ModelFile& in) {
     const TempFile out("out.skein");
     ASSERT_TRUE(Convert(in, out.path(), {}, nullptr).ok());

@@ -33,7 +33,7 @@ ModelConfig ConfigOf(uint32_t generation, uint32_t variant = 0) {
   return config;
 }
 
-// Every number another.
+// All numbers are different.
 std::vector<FakeTensor> StateTensors(uint32_t num_layers = kLayers) {
   std::vector<FakeTensor> tensors;
   for (uint32_t layer = 0; layer < num_layers; ++layer) {

@@ -44,7 +44,7 @@ TEST(ValueMapTest, UndoesWhatWasStored) {
     for (size_t i = 0; i < parameters.size(); ++i) {
       // exp(-exp(-8)) lies so close to 1 that float32 keeps four digits of the difference.
       EXPECT_NEAR((*values)[i], parameters[i], parameters[i] == -8 ? 2e-4 : 1e-6);
-      // What counts: the same number stored again.
+      // The stored number must come back.
       EXPECT_FLOAT_EQ(static_cast<float>(c.store((*values)[i])), stored[i]);
     }
   }

@@ -104,7 +104,7 @@ struct Released {
   bool matched = false;
 };
 
-// By the definition: the first end at which some stop string ends, less the longest that does.
+// By the definition: the text up to the first byte at which a stop string ends, less the longest one that ends there.
 Released NaiveRelease(const std::vector<std::string>& stops, const std::string& input) {
   for (size_t end = 1; end <= input.size(); ++end) {
     size_t longest = 0;

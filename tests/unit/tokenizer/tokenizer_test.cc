@@ -68,7 +68,7 @@ TEST(TokenizerTest, DecodesTokensThatAreLongerThanItGuesses) {
   EXPECT_EQ(*(*tokenizer)->Decode({1, 1}), token + token);
 }
 
-// As vocabularies do that normalise text.
+// Like vocabularies that normalise text.
 TEST(TokenizerTest, EncodesTextThatGivesMoreTokensThanBytes) {
   skein_tokenizer_table table = plugin::TokenizerTable<tokenizers::BytesTokenizer>::kTable;
   table.encode = [](void*, const uint8_t* text, uint64_t text_bytes, uint32_t* tokens, uint64_t capacity,

@@ -20,8 +20,8 @@ constexpr uint64_t kMaxTensors = 1 << 20;
 constexpr size_t kMaxNameBytes = 4096;
 constexpr uint64_t kMaxTexts = 1 << 16;
 constexpr uint64_t kMaxTextBytes = 256 << 20;  // a vocabulary has a few MiB
-// How much larger than its file a tensor may be: a deflated file grows by at most this when read, and a stride of 0
-// could make any size of a few bytes.
+// A tensor may be this many times larger than its file: deflate compresses by at most this factor. The limit is needed
+// because a stride of 0 could make a tensor of any size out of a few bytes.
 constexpr uint64_t kMaxExpansion = 1032;
 
 absl::StatusOr<Plugin<skein_format_table>> ChooseFormat(absl::Span<const Plugin<skein_format_table>> formats,
@@ -50,7 +50,7 @@ absl::StatusOr<Plugin<skein_format_table>> ChooseFormat(absl::Span<const Plugin<
       absl::BytesToHexString(first_bytes), " (\"", absl::CHexEscape(first_bytes), "\")"));
 }
 
-// Bytes from the first element to behind the last; false if that does not fit.
+// The bytes from the first element to the end of the last. False: they do not fit.
 bool ReachBytes(const DtypeInfo& dtype, const CheckpointTensor& tensor, uint64_t* reach_bytes) {
   if (dtype.block_elements > 1) return PackedBytes(dtype, tensor.shape, reach_bytes);
   uint64_t last = 0;
@@ -112,6 +112,10 @@ absl::Status Checkpoint::ReadDirectory() {
   return absl::OkStatus();
 }
 
+absl::Status Checkpoint::Defect(uint64_t index, const std::string& what) const {
+  return absl::InternalError(absl::StrCat(format_.id, ": ", folder_->path(), ": tensor ", index, ": ", what));
+}
+
 absl::StatusOr<CheckpointTensor> Checkpoint::ReadInfo(uint64_t index) const {
   skein_tensor_info info = {};
   info.struct_size = sizeof(info);
@@ -119,51 +123,64 @@ absl::StatusOr<CheckpointTensor> Checkpoint::ReadInfo(uint64_t index) const {
   const int32_t code = format_.table->tensor_info(handle_, index, &info, &message);
   if (code != SKEIN_OK) return FromPlugin(code, message, format_.id);
 
-  // The plugin has checked all this. It is checked again because everything that follows reads memory by it.
-  const auto defect = [&](const std::string& what) {
-    return absl::InternalError(absl::StrCat(format_.id, ": ", folder_->path(), ": tensor ", index, ": ", what));
-  };
-  if (info.name == nullptr || strnlen(info.name, kMaxNameBytes) == kMaxNameBytes) return defect("has no usable name");
+  // The plugin has checked all this. It is checked again because everything from here on relies on it to read memory.
+  if (info.name == nullptr || strnlen(info.name, kMaxNameBytes) == kMaxNameBytes) {
+    return Defect(index, "has no usable name");
+  }
+  if (info.num_dims > SKEIN_MAX_DIMS) return Defect(index, absl::StrCat("has ", info.num_dims, " dimensions"));
   CheckpointTensor tensor;
   tensor.name = info.name;
   tensor.dtype = info.dtype;
-  if (info.num_dims > SKEIN_MAX_DIMS) return defect(absl::StrCat("has ", info.num_dims, " dimensions"));
   tensor.shape.assign(info.shape, info.shape + info.num_dims);
-  if (info.dtype == SKEIN_DTYPE_NONE && SKEIN_HAS(skein_format_table, format_.table, tensor_read)) {
-    // A type that only the container has a name for: the plugin's refusal to read it says which.
+  SKEIN_RETURN_IF_ERROR(CheckType(index, tensor));
+  SKEIN_RETURN_IF_ERROR(ComputeSize(index, &tensor));
+  SKEIN_RETURN_IF_ERROR(Place(index, info, &tensor));
+  return tensor;
+}
+
+absl::Status Checkpoint::CheckType(uint64_t index, const CheckpointTensor& tensor) const {
+  if (tensor.dtype == SKEIN_DTYPE_NONE && SKEIN_HAS(skein_format_table, format_.table, tensor_read)) {
+    // Only the container has a name for this type: the plugin's refusal to read the tensor tells it.
     uint8_t nowhere = 0;
+    skein_message message = {};
     SKEIN_RETURN_IF_ERROR(
         FromPlugin(format_.table->tensor_read(handle_, index, &nowhere, 0, &message), message, format_.id));
   }
-  const DtypeInfo* dtype = FindDtype(info.dtype);
+  const DtypeInfo* dtype = FindDtype(tensor.dtype);
   // Types with padded rows (Q8, Q4) occur in packages only.
-  if (dtype == nullptr || dtype->pads_rows) {
-    return absl::UnimplementedError(absl::StrCat(folder_->path(), ": tensor \"", tensor.name, "\": element ",
-                                                 DtypeName(info.dtype), " cannot be used as weights"));
+  if (dtype != nullptr && !dtype->pads_rows) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat(folder_->path(), ": tensor \"", tensor.name, "\": element ",
+                                               DtypeName(tensor.dtype), " cannot be used as weights"));
+}
+
+absl::Status Checkpoint::ComputeSize(uint64_t index, CheckpointTensor* tensor) const {
+  const DtypeInfo& dtype = *FindDtype(tensor->dtype);
+  if (!PackedBytes(dtype, tensor->shape, &tensor->size_bytes)) {
+    return Defect(index,
+                  absl::StrCat("\"", tensor->name, "\" ", dtype.name, " ", ShapeText(tensor->shape), " has no size"));
   }
-  if (!PackedBytes(*dtype, tensor.shape, &tensor.size_bytes)) {
-    return defect(absl::StrCat("\"", tensor.name, "\" ", dtype->name, " ", ShapeText(tensor.shape), " has no size"));
-  }
-  if (tensor.size_bytes / kMaxExpansion > folder_->TotalBytes()) {
-    return absl::DataLossError(absl::StrCat(folder_->path(), ": tensor \"", tensor.name, "\": claims ",
-                                            tensor.size_bytes, " bytes in a file of ", folder_->TotalBytes()));
+  if (tensor->size_bytes / kMaxExpansion <= folder_->TotalBytes()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(folder_->path(), ": tensor \"", tensor->name, "\": claims ",
+                                          tensor->size_bytes, " bytes in a file of ", folder_->TotalBytes()));
+}
+
+absl::Status Checkpoint::Place(uint64_t index, const skein_tensor_info& info, CheckpointTensor* tensor) const {
+  const DtypeInfo& dtype = *FindDtype(tensor->dtype);
+  if (info.data == nullptr || dtype.block_elements > 1) {
+    tensor->strides = PackedStrides(tensor->shape);
+  } else {
+    tensor->strides.assign(info.strides, info.strides + info.num_dims);
   }
   if (info.data == nullptr) {
-    if (!SKEIN_HAS(skein_format_table, format_.table, tensor_read)) return defect("has neither data nor a reader");
-    tensor.strides = PackedStrides(tensor.shape);
-    return tensor;
-  }
-  if (dtype->block_elements > 1) {
-    tensor.strides = PackedStrides(tensor.shape);
-  } else {
-    tensor.strides.assign(info.strides, info.strides + info.num_dims);
+    if (SKEIN_HAS(skein_format_table, format_.table, tensor_read)) return absl::OkStatus();
+    return Defect(index, "has neither data nor a reader");
   }
   uint64_t reach_bytes;
-  if (!ReachBytes(*dtype, tensor, &reach_bytes) || !folder_->Contains(info.data, reach_bytes)) {
-    return defect(absl::StrCat("\"", tensor.name, "\" reaches outside its file"));
+  if (!ReachBytes(dtype, *tensor, &reach_bytes) || !folder_->Contains(info.data, reach_bytes)) {
+    return Defect(index, absl::StrCat("\"", tensor->name, "\" reaches outside its file"));
   }
-  tensor.data = static_cast<const uint8_t*>(info.data);
-  return tensor;
+  tensor->data = static_cast<const uint8_t*>(info.data);
+  return absl::OkStatus();
 }
 
 absl::Status Checkpoint::ReadTexts() {

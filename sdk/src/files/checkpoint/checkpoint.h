@@ -1,5 +1,5 @@
-// A checkpoint opened by a format plugin: raw tensors and metadata, checked again on this side of the boundary. What
-// the names mean is naming's business.
+// A checkpoint opened by a format plugin: raw tensors and metadata, checked again on this side of the boundary. The
+// meaning of the names is in files/naming.
 #ifndef SKEIN_FILES_CHECKPOINT_CHECKPOINT_H_
 #define SKEIN_FILES_CHECKPOINT_CHECKPOINT_H_
 
@@ -20,22 +20,24 @@ namespace skein {
 
 class SourceFolder;
 
-// A tensor of a checkpoint as stored. A type that FindDtype knows, at most SKEIN_MAX_DIMS dimensions, a size that fits.
+// A tensor of a checkpoint as stored. FindDtype knows its type, it has at most SKEIN_MAX_DIMS dimensions, and its size
+// fits in 64 bits.
 struct CheckpointTensor {
   std::string name;
   uint32_t dtype = 0;
   std::vector<uint64_t> shape;
-  std::vector<uint64_t> strides;  // in elements; packed ones for block types and where `data` is nullptr
-  const uint8_t* data = nullptr;  // inside the file, as are all elements reachable; nullptr: read with Checkpoint::Read
+  std::vector<uint64_t> strides;  // in elements; packed for block types and where `data` is nullptr
+  const uint8_t* data = nullptr;  // all elements are inside the file; nullptr: Checkpoint::Read reads the tensor
   uint64_t size_bytes = 0;        // packed
 };
 
 // Immutable. Threads: any.
 class Checkpoint {
  public:
-  // Asks every format plugin about `file`, and opens it with the surest. Files beside it are opened in the same way as
-  // it was. `host` must outlive the Checkpoint. INVALID_ARGUMENT: no plugin recognises it; names the formats asked and
-  // the first bytes. INTERNAL: the plugin told something impossible. And the codes of File::Open and of the plugin.
+  // Asks every format plugin about `file`, and opens it with the plugin that is surest. Files beside it are opened with
+  // the same FileAccess. `host` must outlive the Checkpoint. INVALID_ARGUMENT: no plugin recognises the file; names the
+  // formats that were asked and the first bytes. INTERNAL: the plugin reports something impossible. And the codes of
+  // File::Open and of the plugin.
   static absl::StatusOr<std::unique_ptr<Checkpoint>> Open(absl::Span<const Plugin<skein_format_table>> formats,
                                                           const skein_host& host, std::unique_ptr<File> file);
   ~Checkpoint();
@@ -49,8 +51,8 @@ class Checkpoint {
   // The container's metadata, in its order.
   absl::Span<const ContainerText> texts() const { return texts_; }
 
-  // A file beside the checkpoint, such as "config.json". Lives as long as the Checkpoint. NOT_FOUND: there is none. And
-  // the codes of SourceFolder::OpenSibling.
+  // The bytes of a file beside the checkpoint, such as "config.json". They live as long as the Checkpoint. NOT_FOUND:
+  // there is no such file. And the codes of SourceFolder::OpenSibling.
   absl::StatusOr<absl::Span<const uint8_t>> OpenSibling(const std::string& name) const;
 
   // Reads a tensor without `data`, packed in its own type, into `buffer`, which is resized.
@@ -61,6 +63,13 @@ class Checkpoint {
 
   absl::Status ReadDirectory();
   absl::StatusOr<CheckpointTensor> ReadInfo(uint64_t index) const;
+  // The steps of ReadInfo: the type can be used; the size fits, and the file can hold it; strides and data are inside
+  // the file.
+  absl::Status CheckType(uint64_t index, const CheckpointTensor& tensor) const;
+  absl::Status ComputeSize(uint64_t index, CheckpointTensor* tensor) const;
+  absl::Status Place(uint64_t index, const skein_tensor_info& info, CheckpointTensor* tensor) const;
+  // The error for something impossible that the plugin reports of tensor `index`.
+  absl::Status Defect(uint64_t index, const std::string& what) const;
   absl::Status ReadTexts();
 
   const Plugin<skein_format_table> format_;

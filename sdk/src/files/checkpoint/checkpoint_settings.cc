@@ -16,12 +16,12 @@ namespace {
 constexpr const char* kConfigFile = "config.json";
 constexpr size_t kMaxConfigBytes = 1 << 20;
 
-// Of LayerNorms and GroupNorms. Published models have 1e-5 and 64e-5.
+// The range of epsilons. Published models have 1e-5 for LayerNorms and 64e-5 for GroupNorms.
 constexpr double kMinEpsilon = 1e-12;
 constexpr double kMaxEpsilon = 1e-2;
 constexpr float kRwkvCppGroupNormEpsilon = 1e-5f;
 
-// Keys of config.json that say what the shapes say too.
+// Keys of config.json for dimensions that the shapes tell too.
 struct ConfigDim {
   const char* key;
   uint32_t ModelConfig::*field;
@@ -40,7 +40,7 @@ constexpr ConfigDim kConfigDims[] = {
 
 constexpr const char* kConfigEpsilons[] = {"layer_norm_epsilon", "norm_eps"};
 
-// Vocabularies that lie beside Hugging Face's checkpoints, the first that is there counts.
+// Vocabularies beside Hugging Face's checkpoints. The first file that is there counts.
 struct VocabularyFile {
   const char* name;
   const char* kind;
@@ -48,7 +48,7 @@ struct VocabularyFile {
 
 constexpr VocabularyFile kVocabularyFiles[] = {{"tokenizer.json", "bpe"}, {"rwkv_vocab_v20230424.txt", "world"}};
 
-// `what` names where the number is from: `config.json: "norm_eps"`.
+// `what` names the place of the number: `config.json: "norm_eps"`.
 absl::Status CheckEpsilon(const std::string& what, double epsilon) {
   if (epsilon >= kMinEpsilon && epsilon <= kMaxEpsilon) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -75,7 +75,7 @@ absl::Status CheckConfigDims(const nlohmann::json& json, const std::string& conf
                              const ModelConfig& config) {
   for (const ConfigDim& dim : kConfigDims) {
     const auto found = json.find(dim.key);
-    // What is null follows from the rest; what the shapes do not have is nobody's.
+    // A null value follows from the others. A dimension of 0 is one that the model does not have.
     if (found == json.end() || !found->is_number() || config.*dim.field == 0) continue;
     if (found->is_number_unsigned() && found->get<uint64_t>() == config.*dim.field) continue;
     return absl::InvalidArgumentError(absl::StrCat(KeyText(config_path, dim.key), " ", found->dump(), ", but ",

@@ -1,5 +1,5 @@
-// What a checkpoint says of its model beside the tensors: in the metadata of its container, and, for Hugging Face's
-// files, in config.json and the vocabulary beside it. All of it is optional; dimensions are read off shapes alone.
+// The settings of a checkpoint beside its tensors: the metadata of its container, and, for Hugging Face's files,
+// config.json and the vocabulary beside it. All settings are optional. Dimensions are read off the shapes alone.
 #ifndef SKEIN_FILES_CHECKPOINT_CHECKPOINT_SETTINGS_H_
 #define SKEIN_FILES_CHECKPOINT_CHECKPOINT_SETTINGS_H_
 
@@ -22,8 +22,8 @@ struct CheckpointSettings {
   absl::Span<const uint8_t> vocabulary;  // of metadata.tokenizer_kind; lives as long as the checkpoint
 };
 
-// `config` as NameTensors gave it; `path` is that of the checkpoint. INVALID_ARGUMENT: a value that makes no sense, or
-// a config.json that contradicts the shapes; names file, key and both values.
+// `config` is that of NameTensors, `path` that of the checkpoint. INVALID_ARGUMENT: a value that makes no sense, or a
+// config.json that contradicts the shapes; names file, key and both values.
 absl::StatusOr<CheckpointSettings> ReadSettings(const Checkpoint& checkpoint, const std::string& path,
                                                 const NamingScheme& scheme, const ModelConfig& config);
 

@@ -32,7 +32,7 @@ struct OutputTensor {
   std::vector<uint64_t> shape;
   uint64_t offset = 0;  // from the start of the data
   uint64_t size_bytes = 0;
-  std::vector<OutputPart> parts;  // none: the initial state of `layer`
+  std::vector<OutputPart> parts;  // empty: the tensor is the initial state of `layer`
   uint32_t layer = 0;
 };
 
@@ -48,7 +48,7 @@ const RoleName* AuthorName(uint32_t role, VersionSet version) {
   return found == names.end() ? nullptr : found;
 }
 
-// The tensors of the output in the order of the model, without offsets.
+// The tensors of the output in the order of the model, but for their offsets.
 absl::StatusOr<std::vector<OutputTensor>> ListTensors(const ModelFile& in, const Manifest& description) {
   const NamingScheme& scheme = BlinkDlScheme();
   const VersionSet version = VersionOf(in.config());
@@ -123,7 +123,7 @@ absl::StatusOr<nlohmann::ordered_json> MetadataJson(const Manifest& description)
   return json;
 }
 
-// Length and text of the header, padded so that the data is aligned.
+// The header: its length, and its text padded so that the data is aligned.
 absl::StatusOr<std::string> Header(const std::vector<OutputTensor>& tensors, const Manifest& description) {
   nlohmann::ordered_json json;
   SKEIN_ASSIGN_OR_RETURN(json["__metadata__"], MetadataJson(description));
@@ -140,7 +140,7 @@ absl::StatusOr<std::string> Header(const std::vector<OutputTensor>& tensors, con
   return header + text;
 }
 
-// Puts the elements of a role, packed in `from`, at their places in the output tensor.
+// Puts the elements of a role, packed in `from`, at their places in the output tensor `to`.
 void Scatter(const StoredPart& part, absl::Span<const uint64_t> shape, size_t element_bytes, const uint8_t* from,
              uint8_t* to) {
   const PartLayout layout = LayoutInPacked(part, shape);

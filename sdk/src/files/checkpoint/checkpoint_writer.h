@@ -13,13 +13,12 @@
 
 namespace skein {
 
-// Writes `in` to `path`, which appears whole or not at all. The type of each tensor is that of `description.tensors`;
-// float32 where that is q8 or q4, and where a tensor holds several roles of different types. The initial state is
-// written as `time_state` tensors. "__metadata__" has "format" and, under the keys that plugin.h names, what
-// `description` says of name, licence, vocabulary, end token and chat template, and of the epsilons where they are not
-// the author's. Provenance, example prompt, stop tokens and sampling have no place there. FAILED_PRECONDITION: the
-// initial state has more than `time_state` can hold. INVALID_ARGUMENT: text that is not UTF-8. And the codes of
-// ReadTensor and OutputFile.
+// Writes `in` to `path`, which appears whole or not at all. The type of each tensor is that of `description.tensors`.
+// It is float32 where that is q8 or q4, and where a tensor holds several roles of different types. The initial state is
+// written as `time_state` tensors. "__metadata__" has "format" and, under the keys that plugin.h names, the name,
+// licence, vocabulary, end token and chat template of `description`, and the epsilons that are not the author's.
+// Provenance, example prompt, stop tokens and sampling have no place there. FAILED_PRECONDITION: `time_state` tensors
+// cannot hold the initial state. INVALID_ARGUMENT: text that is not UTF-8. And the codes of ReadTensor and OutputFile.
 absl::Status WriteCheckpoint(const ModelFile& in, const Manifest& description, const std::string& path,
                              IfExists if_exists, const ProgressScope& scope);
 

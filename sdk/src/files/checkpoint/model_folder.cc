@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kUsualNames[] = {"model.safetensors.index.json", "model.safetensors", "pytorch_model.bin"};
 
-// ".skein", and those that the plugins name.
+// ".skein", and the extensions that the plugins name.
 std::vector<std::string> ModelExtensions(absl::Span<const Plugin<skein_format_table>> formats) {
   std::vector<std::string> extensions = {".skein"};
   for (const Plugin<skein_format_table>& format : formats) {

@@ -1,4 +1,4 @@
-// Which file of a folder is the model.
+// Finds the model in a folder.
 #ifndef SKEIN_FILES_CHECKPOINT_MODEL_FOLDER_H_
 #define SKEIN_FILES_CHECKPOINT_MODEL_FOLDER_H_
 
@@ -11,9 +11,9 @@
 
 namespace skein {
 
-// `path` itself unless it is a folder. Of a folder: model.safetensors.index.json, model.safetensors or
-// pytorch_model.bin, in this order; or else the only file with the extension of a package or of one of `formats`.
-// NOT_FOUND: there is none, or more than one; says what was looked for. Opens no file.
+// `path` itself unless it is a folder. In a folder: model.safetensors.index.json, model.safetensors or
+// pytorch_model.bin, in this order; or else the only file with the extension of a package or of one of `formats`. Opens
+// no file. NOT_FOUND: there is no such file, or more than one; names what was looked for.
 absl::StatusOr<std::string> ResolveModelPath(const std::string& path,
                                              absl::Span<const Plugin<skein_format_table>> formats);
 

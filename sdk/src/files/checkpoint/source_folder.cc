@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMaxOpenFiles = 1024;
 
-// The callback of skein_source; nothing thrown may reach the plugin.
+// The callback of skein_source. No exception may reach the plugin.
 int32_t OpenSiblingForPlugin(void* context, const char* name, const skein_source** sibling, skein_message* message) {
   const auto fail = [&](int32_t code, const char* text) {
     if (message != nullptr) std::snprintf(message->text, sizeof(message->text), "%s", text);

@@ -1,4 +1,4 @@
-// The file that a format plugin is given, and the files beside it that it may ask for.
+// The file that a format plugin reads, and the files beside it that the plugin may ask for.
 #ifndef SKEIN_FILES_CHECKPOINT_SOURCE_FOLDER_H_
 #define SKEIN_FILES_CHECKPOINT_SOURCE_FOLDER_H_
 
@@ -21,18 +21,18 @@ class SourceFolder {
   SourceFolder(const SourceFolder&) = delete;
   SourceFolder& operator=(const SourceFolder&) = delete;
 
-  // The file given at first. Lives as long as the folder, as do its siblings.
+  // The file that the constructor got. It lives as long as the SourceFolder, and so do its siblings.
   const skein_source& main() const { return main_->source; }
   const std::string& path() const { return main_->file->path(); }
 
-  // Another file of the same folder, opened once however often it is asked for. INVALID_ARGUMENT: not a plain file
-  // name. And the codes of File::Open.
+  // Another file of the same folder. A file is opened once, however often it is asked for. INVALID_ARGUMENT: not a
+  // plain file name. RESOURCE_EXHAUSTED: too many files. And the codes of File::Open.
   absl::StatusOr<const skein_source*> OpenSibling(const std::string& name);
 
   // Whether [data, data + size_bytes) lies inside one of the files opened so far.
   bool Contains(const void* data, uint64_t size_bytes) const;
 
-  // Of all files opened so far.
+  // The bytes of all files opened so far.
   uint64_t TotalBytes() const;
 
  private:
@@ -49,7 +49,7 @@ class SourceFolder {
   const OpenFile* main_ = nullptr;  // constant once constructed
 
   mutable Mutex mutex_;
-  std::deque<OpenFile> files_ ABSL_GUARDED_BY(mutex_);  // a deque, because sources are handed out by address
+  std::deque<OpenFile> files_ ABSL_GUARDED_BY(mutex_);  // a deque, so that the addresses of sources stay valid
 };
 
 }  // namespace skein

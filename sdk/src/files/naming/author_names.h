@@ -1,4 +1,4 @@
-// The names that BlinkDL, rwkv.cpp and web-rwkv have in common, and how a row of a table is written.
+// The names that BlinkDL, rwkv.cpp and web-rwkv have in common, and short forms for the rows of tables.
 #ifndef SKEIN_FILES_NAMING_AUTHOR_NAMES_H_
 #define SKEIN_FILES_NAMING_AUTHOR_NAMES_H_
 
@@ -15,7 +15,7 @@ inline constexpr StoredPart kTransposed = {Stored::kTransposed, 0, 1};
 inline constexpr StoredPart kReshaped = {Stored::kReshaped, 0, 1};
 constexpr StoredPart PartOf(Stored stored, uint8_t part, uint8_t num_parts) { return {stored, part, num_parts}; }
 
-// Tensors that are called and stored the same in all three schemes.
+// Tensors with the same name and place in all three schemes.
 absl::Span<const RoleName> SharedAuthorNames();
 
 // SharedAuthorNames() and then `own`.

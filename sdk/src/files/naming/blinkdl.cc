@@ -8,8 +8,8 @@
 namespace skein {
 namespace {
 
-// Low-rank factors act from the right, y = x P, so they are stored the other way round than their roles. Those of the
-// five mixes of RWKV-6 are side by side, or on top of each other, in the order w, k, v, r, g.
+// Low-rank factors act from the right, y = x P, so they are stored transposed. The factors of the five mixes of RWKV-6
+// lie side by side or on top of each other, in the order w, k, v, r, g.
 constexpr RoleName kNames[] = {
     {"att.time_decay", SKEIN_ROLE_V4_DECAY, kAsRole, kV4},
     {"att.time_decay", SKEIN_ROLE_V5_DECAY, kAsRole, kV5},
@@ -54,7 +54,7 @@ constexpr RoleName kNames[] = {
     {"att.g2", SKEIN_ROLE_V7_GATE_UP, kTransposed},
 };
 
-// Stored as [1, 1, C].
+// The roles that are stored as [1, 1, C].
 constexpr uint32_t kWithLeadingOnes[] = {
     SKEIN_ROLE_V4_MIX_K,         SKEIN_ROLE_V4_MIX_V,         SKEIN_ROLE_V4_MIX_R,         SKEIN_ROLE_V5_MIX_G,
     SKEIN_ROLE_V4_CHANNEL_MIX_K, SKEIN_ROLE_V4_CHANNEL_MIX_R, SKEIN_ROLE_V6_MIX_X,         SKEIN_ROLE_V6_MIX_W,

@@ -5,7 +5,7 @@
 namespace skein {
 namespace {
 
-// Low-rank factors are linear layers, and so the way their roles are. Older files have the six mixes in one tensor, in
+// Low-rank factors are linear layers, so they lie as their roles do. Older files have the six mixes in one tensor, in
 // the order r, w, k, v, a, g.
 constexpr RoleName kNames[] = {
     {"model.embeddings.weight", SKEIN_ROLE_EMBEDDING},

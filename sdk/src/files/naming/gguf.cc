@@ -5,8 +5,8 @@
 namespace skein {
 namespace {
 
-// Low-rank factors are already the way their roles are. The mixes lie in one tensor, in the order w, k, v, r, g in
-// RWKV-6 and r, w, k, v, a, g in RWKV-7; older files of RWKV-6 have them one by one.
+// Low-rank factors lie as their roles do. The mixes lie in one tensor, in the order w, k, v, r, g in RWKV-6 and
+// r, w, k, v, a, g in RWKV-7. Older files of RWKV-6 have a tensor for each mix.
 constexpr RoleName kNames[] = {
     {"token_embd.weight", SKEIN_ROLE_EMBEDDING},
     {"token_embd_norm.weight", SKEIN_ROLE_EMBEDDING_NORM_W},

@@ -5,7 +5,7 @@
 namespace skein {
 namespace {
 
-// RWKV-4 to 6, as the author's tensors under other names.
+// RWKV-4 to 6: the author's tensors under other names.
 constexpr RoleName kNames[] = {
     {"rwkv.embeddings.weight", SKEIN_ROLE_EMBEDDING},
     {"rwkv.blocks.0.pre_ln.weight", SKEIN_ROLE_EMBEDDING_NORM_W},
@@ -64,7 +64,7 @@ constexpr RoleName kNames[] = {
     {"feed_forward.time_maa_r", SKEIN_ROLE_V6_CHANNEL_MIX_R},
 };
 
-// RWKV-7, as the author's tensors under other names.
+// RWKV-7: the author's tensors under other names.
 constexpr RoleName kNames7[] = {
     {"model.embeddings.weight", SKEIN_ROLE_EMBEDDING},
     {"model.pre_ln.weight", SKEIN_ROLE_EMBEDDING_NORM_W},

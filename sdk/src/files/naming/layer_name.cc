@@ -10,7 +10,7 @@ namespace skein {
 namespace {
 
 constexpr size_t kMaxDigits = 7;
-constexpr uint32_t kMaxLayerIndex = 1 << 20;  // far beyond what ModelConfig allows; keeps 1 + index in range
+constexpr uint32_t kMaxLayerIndex = 1 << 20;  // far above the limit of ModelConfig; keeps 1 + index in range
 
 }  // namespace
 

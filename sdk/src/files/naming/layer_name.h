@@ -1,4 +1,4 @@
-// Names of tensors of layers: "blocks.12.att.key.weight".
+// The names of tensors in layers: "blocks.12.att.key.weight".
 #ifndef SKEIN_FILES_NAMING_LAYER_NAME_H_
 #define SKEIN_FILES_NAMING_LAYER_NAME_H_
 
@@ -11,11 +11,11 @@
 
 namespace skein {
 
-// Splits a name behind the scheme's `layers` ("blocks.") and the layer's number; false if it is none of a layer, or the
-// number is beyond what any model has.
+// Splits a name into the scheme's `layers` ("blocks."), the layer's number and the rest. False: it is not the name of a
+// tensor in a layer, or no model has so high a layer.
 bool SplitLayerName(absl::string_view layers, absl::string_view name, uint32_t* layer, absl::string_view* rest);
 
-// The name in a file of what `name` calls in `layer`.
+// The full name of a role's tensor in `layer`; of a role without layers, `name` itself.
 std::string StoredName(const NamingScheme& scheme, const RoleName& name, uint32_t layer);
 
 }  // namespace skein

@@ -20,7 +20,7 @@
 namespace skein {
 namespace {
 
-// The role whose stored shape defines a dimension.
+// A dimension of the model, and the role whose stored shape defines it.
 struct DimSource {
   Dim dim;
   uint32_t role;
@@ -45,17 +45,17 @@ constexpr DimSource kDimSources[] = {
     {Dim::kRankDecay, SKEIN_ROLE_V6_DECAY_DOWN, 0, 0, &ModelConfig::rank_decay, kV6},
     {Dim::kRankDecay, SKEIN_ROLE_V7_DECAY_DOWN, 0, 0, &ModelConfig::rank_decay, kV7},
     {Dim::kRankIclr, SKEIN_ROLE_V7_ICLR_DOWN, 0, 0, &ModelConfig::rank_iclr, kV7},
-    // Layer 0 has none, or one to ignore.
+    // Layer 0 has no value residual, or one that nothing uses.
     {Dim::kRankValue, SKEIN_ROLE_V7_VALUE_DOWN, 0, 1, &ModelConfig::rank_value, kV7},
     {Dim::kRankGate, SKEIN_ROLE_V7_GATE_DOWN, 0, 0, &ModelConfig::rank_gate, kV7},
 };
 
-// Files may hold the outputs of later layers divided by powers of 2, against overflow of float16.
+// Some files hold the outputs of later layers divided by powers of 2, so that float16 does not overflow.
 constexpr absl::string_view kRescaleKey = "skein.rescale_every";
 constexpr uint32_t kRescaledRoles[] = {SKEIN_ROLE_TIME_OUTPUT, SKEIN_ROLE_CHANNEL_VALUE};
 constexpr uint32_t kMaxRescaleExponent = 64;
 
-// The size of dimension `d` of a role in a stored tensor, of which `sizes` are the remaining dimensions.
+// The size of dimension `d` of a role in a stored tensor. `sizes` are the tensor's dimensions after SqueezedDims.
 uint64_t StoredSize(const StoredPart& part, absl::Span<const uint64_t> sizes, size_t d) {
   switch (part.stored) {
     case Stored::kAsRole:
@@ -113,8 +113,8 @@ class Namer {
     return num_layers;
   }
 
-  // The name of a role in this file: the first of its names that is there, else the first. nullptr: the scheme has
-  // none.
+  // The name of a role in this file: the first of its names that the file has, else the first. nullptr: the scheme has
+  // no name for it.
   const RoleName* NameOf(uint32_t role, uint32_t layer) const {
     const RoleName* first = nullptr;
     for (const RoleName& name : scheme_.roles) {
@@ -127,7 +127,7 @@ class Namer {
 
   const NamedShape& At(const TensorLocation& location) const { return first_[location.index]; }
 
-  // The sizes of the remaining dimensions of what is stored; of a reshaped tensor all.
+  // The stored tensor's dimensions after SqueezedDims. A reshaped tensor keeps all.
   std::vector<uint64_t> StoredSizes(const TensorLocation& location, const RoleInfo& role) const {
     const std::vector<uint64_t>& shape = At(location).shape;
     if (location.part.stored == Stored::kReshaped) return shape;
@@ -142,7 +142,7 @@ class Namer {
     return role_dims + (in_stack ? 1 : 0);
   }
 
-  // The location of a role without its shape. Checks the number of dimensions only.
+  // The location of a role, but for its shape. Checks the number of dimensions only.
   absl::StatusOr<TensorLocation> Locate(const RoleInfo& role, uint32_t layer) const {
     const RoleName* name = NameOf(role.role, layer);
     if (name == nullptr) {
@@ -176,7 +176,7 @@ class Namer {
       if ((source.versions & version_) == 0 || source.layer >= config->num_layers) continue;
       const RoleInfo& role = *FindRole(source.role, *config);
       SKEIN_ASSIGN_OR_RETURN(const TensorLocation location, Locate(role, source.layer));
-      // Where the tensor of the heads is stored flat, its shape says nothing of them.
+      // A tensor that is stored flat does not tell the number of heads.
       if (location.part.stored == Stored::kReshaped) {
         SKEIN_RETURN_IF_ERROR(ReadHeadsFromText(config));
         continue;
@@ -216,7 +216,7 @@ class Namer {
                                                    config->head_size, " = ", width, " of ", SourceText(Dim::kHeads)));
   }
 
-  // Which tensor says how large a dimension is: `"emb.weight" [256, 64] (C)`.
+  // The tensor that defines a dimension, for messages: `"emb.weight" [256, 64] (C)`.
   std::string SourceText(Dim dim) const {
     for (const DimSource& source : kDimSources) {
       if (source.dim != dim || (source.versions & version_) == 0) continue;
@@ -283,7 +283,7 @@ class Namer {
 
   std::string StateName(uint32_t layer) const { return absl::StrCat(scheme_.layers, layer, ".", scheme_.state); }
 
-  // A tuned state is in every layer or in none.
+  // Finds the tensors of a tuned state, which is in every layer or in none.
   absl::Status LocateState(NamedModel* model) const {
     const ModelConfig& config = model->config;
     if (scheme_.state == nullptr || version_ == kV4) return absl::OkStatus();
@@ -309,7 +309,7 @@ class Namer {
                                                    first_[model->state_tensors[0]].name, "\""));
   }
 
-  // Whether the tensor is in a layer too early for its role: a value residual of layer 0, which some files have and no
+  // Whether the tensor is in a layer too early for its role: some files have a value residual in layer 0, which no
   // engine uses.
   bool IsUnused(absl::string_view name) const {
     uint32_t layer;
@@ -321,7 +321,7 @@ class Namer {
     });
   }
 
-  // A tensor that nobody reads would silently change the model's meaning.
+  // Refuses a file with further tensors: one that is not read might change the meaning of the model silently.
   absl::Status CheckNothingIsLeft(const NamedModel& model) const {
     std::unordered_set<size_t> used(model.state_tensors.begin(), model.state_tensors.end());
     for (const TensorLocation& location : model.tensors) used.insert(location.index);

@@ -1,5 +1,5 @@
 // From the names in a checkpoint to roles. Recognises the version and the naming scheme, reads every dimension off the
-// shapes (never off a config file), and tells for each tensor of the model where it is and how it has to be turned.
+// shapes (never off a config file), and finds for each tensor of the model its place and its orientation.
 #ifndef SKEIN_FILES_NAMING_NAMING_H_
 #define SKEIN_FILES_NAMING_NAMING_H_
 
@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "files/naming/named_shape.h"
 #include "files/naming/scheme.h"
 #include "files/naming/stored_part.h"
 #include "model/config.h"
@@ -19,18 +20,12 @@
 
 namespace skein {
 
-// A tensor of a checkpoint, as far as names need it.
-struct NamedShape {
-  std::string name;
-  std::vector<uint64_t> shape;
-};
-
-// Where a tensor of the model is.
+// The place of a tensor of the model.
 struct TensorLocation {
   uint32_t role = 0;
   uint32_t layer = 0;
   std::vector<uint64_t> shape;  // of the role
-  size_t index = 0;             // in the list given
+  size_t index = 0;             // in the list that NameTensors was given
   StoredPart part;
   ValueMap map;
 };
@@ -39,33 +34,35 @@ struct NamedModel {
   const NamingScheme* scheme = nullptr;
   ModelConfig config;                   // valid; the epsilons are those of the models' author
   std::vector<TensorLocation> tensors;  // every tensor of the model, in the order of ModelFile::tensors()
-  // The matrices of a tuned initial state, [H, N, N] in the scheme's order: an index for each layer, or none at all.
+  // The matrices of a tuned initial state, [H, N, N] in the scheme's order: an index for each layer. Empty: no state.
   std::vector<size_t> state_tensors;
 };
 
-// `texts`: the container's metadata, which tells some schemes apart.
+// `texts` is the container's metadata, which tells some schemes apart.
 // UNIMPLEMENTED: a version or variant that is known by name but not run.
-// INVALID_ARGUMENT: not a model, a tensor is missing, superfluous or of a shape that contradicts another; names them.
+// INVALID_ARGUMENT: not a model; or a tensor is missing, is superfluous, or has a shape that contradicts another. The
+// message names the tensors.
 absl::StatusOr<NamedModel> NameTensors(absl::Span<const NamedShape> tensors,
                                        absl::Span<const ContainerText> texts = {});
 
 // --- names of the models' author, for files that hold some of a model's tensors, such as adapters ---
 
-// A wrapper such as "_forward_module." that stands in front of the name of every tensor of a model; "" if none does.
+// The prefix that a training framework has put in front of every name, such as "_forward_module."; "" if there is none.
 std::string FindWrapper(absl::Span<const NamedShape> tensors);
 
-// What a tensor holds of a role.
+// The part of a role that a tensor holds.
 struct AuthorPart {
   uint32_t role = 0;
   uint32_t layer = 0;
   StoredPart part;  // for ViewAsRole
 };
 
-// The roles in tensor `name` of the author's checkpoints, such as "blocks.3.att.key.weight" (no wrapper in front), in a
-// model of `config`: one, several for a stack such as "blocks.0.att.time_maa_w1", none if the model has no such tensor.
+// The roles in tensor `name` of the author's checkpoints, such as "blocks.3.att.key.weight" (without a wrapper), for a
+// model of `config`. A stack such as "blocks.0.att.time_maa_w1" holds several roles. Empty: the model has no such
+// tensor.
 std::vector<AuthorPart> FindAuthorTensor(absl::string_view name, const ModelConfig& config);
 
-// The layer in the name of a tuned state's tensor, "blocks.3.att.time_state"; false if it is none.
+// Reads the layer in the name of a tuned state's tensor, "blocks.3.att.time_state". False: it is no such name.
 bool ParseAuthorStateName(absl::string_view name, uint32_t* layer);
 
 }  // namespace skein

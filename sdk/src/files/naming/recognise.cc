@@ -14,10 +14,10 @@
 namespace skein {
 namespace {
 
-// What is known and not run, by the tensor that betrays it in any layer. Order matters: the first row that fits counts.
+// A known model that this version does not run, and the tensor that tells it. The first row that fits counts.
 struct Telltale {
   const char* name;  // "blocks.*." stands for every layer
-  const char* also;  // must be there too; nullptr: nothing
+  const char* also;  // a second tensor that must be there; nullptr: none
   const char* model;
 };
 
@@ -45,35 +45,39 @@ constexpr Telltale kNotRun[] = {
     {"_version", nullptr, "a file made by the converter of the rwkv pip package, for one strategy alone"},
 };
 
-// The metadata that does the same.
+// Metadata that tells a file of the converter of the rwkv pip package.
 constexpr const char* kConverterTexts[] = {"_strategy", "_version", "_rescale_layer"};
 
-// A scheme by the tensors that its files have. The first row that fits counts.
+// The scheme of files with these tensors. The first row that fits counts.
 struct SchemeRow {
   const NamingScheme& (*scheme)();
   const char* present;
-  const char* also = nullptr;            // must be there too
-  const char* absent = nullptr;          // must not be there
-  const char* as_wide_as_key = nullptr;  // must be there with as many columns as the key matrix, and fewer rows
-  const char* text = nullptr;            // a key that must be in the metadata
+  const char* also = nullptr;    // a second tensor that must be there
+  const char* absent = nullptr;  // a tensor that must not be there
+  // A tensor that must be there with as many columns as the key matrix and fewer rows: a low-rank factor, transposed.
+  const char* as_wide_as_key = nullptr;
+  const char* text = nullptr;  // a key that must be in the metadata
 };
 
 constexpr SchemeRow kSchemes[] = {
-    {GgufScheme, "token_embd.weight"},
-    {HuggingFaceScheme, "rwkv.embeddings.weight"},
-    {HuggingFace7Scheme, "model.embeddings.weight", "model.layers.0.attention.r_k"},
-    {FlaScheme, "model.embeddings.weight"},
-    {RwkvCppScheme, "blocks.0.att.x_rwkvag"},
-    {RwkvCppScheme, "emb.weight", nullptr, nullptr, nullptr, "rwkvcpp.version"},
-    {WebRwkvScheme, "blocks.0.att.time_mix_x"},
-    {WebRwkvScheme, "blocks.0.att.time_first", "blocks.0.att.gate.weight", "blocks.0.att.time_faaaa"},
-    {WebRwkvScheme, "blocks.0.att.r_k", nullptr, nullptr, "blocks.0.att.w1"},
-    {BlinkDlScheme, "blocks.0.att.key.weight"},
-    {BlinkDlScheme, "blocks.0.att.r_k"},
-    {BlinkDlScheme, "blocks.0.att.time_decay"},
+    {.scheme = GgufScheme, .present = "token_embd.weight"},
+    {.scheme = HuggingFaceScheme, .present = "rwkv.embeddings.weight"},
+    {.scheme = HuggingFace7Scheme, .present = "model.embeddings.weight", .also = "model.layers.0.attention.r_k"},
+    {.scheme = FlaScheme, .present = "model.embeddings.weight"},
+    {.scheme = RwkvCppScheme, .present = "blocks.0.att.x_rwkvag"},
+    {.scheme = RwkvCppScheme, .present = "emb.weight", .text = "rwkvcpp.version"},
+    {.scheme = WebRwkvScheme, .present = "blocks.0.att.time_mix_x"},
+    {.scheme = WebRwkvScheme,
+     .present = "blocks.0.att.time_first",
+     .also = "blocks.0.att.gate.weight",
+     .absent = "blocks.0.att.time_faaaa"},
+    {.scheme = WebRwkvScheme, .present = "blocks.0.att.r_k", .as_wide_as_key = "blocks.0.att.w1"},
+    {.scheme = BlinkDlScheme, .present = "blocks.0.att.key.weight"},
+    {.scheme = BlinkDlScheme, .present = "blocks.0.att.r_k"},
+    {.scheme = BlinkDlScheme, .present = "blocks.0.att.time_decay"},
 };
 
-// A version by the role that only it and earlier rows have. The first row that fits counts.
+// The versions that have a role which the later rows' versions lack. The first row that fits counts.
 struct VersionRow {
   uint32_t role;
   VersionSet versions;
@@ -84,7 +88,7 @@ constexpr VersionRow kVersions[] = {
     {SKEIN_ROLE_TIME_GROUP_NORM_W, kV50}, {SKEIN_ROLE_V4_DECAY, kV4},
 };
 
-// The architectures of GGUF files that are RWKV alone; others have its attention between layers of another model.
+// The architectures of GGUF files that are RWKV alone. Others put its attention between layers of another model.
 constexpr const char* kGgufArchitectures[] = {"rwkv6", "rwkv7"};
 
 absl::Status NotRun(absl::string_view model) {
@@ -92,7 +96,7 @@ absl::Status NotRun(absl::string_view model) {
       absl::StrCat(model, ": not supported; this version runs RWKV-4, 5.0, 5.1, 5.2, 6 (x060) and 7 (x070)"));
 }
 
-// `name` with "*" for the number of its layer.
+// `name` with "*" in place of the layer's number.
 std::string AnyLayer(absl::string_view name) {
   uint32_t layer;
   absl::string_view rest;
@@ -121,7 +125,7 @@ absl::Status RefuseWhatIsNotRun(const NameIndex& names, absl::Span<const Contain
   return absl::OkStatus();
 }
 
-// [rank, C] in place of [C, rank]. A square one says nothing.
+// Whether a factor is [rank, C] and not [C, rank]. A square one does not tell.
 bool IsAsWideAsKey(const NameIndex& names, const char* name) {
   const auto tensor = names.find(name);
   const auto key = names.find("blocks.0.att.key.weight");
@@ -148,7 +152,7 @@ const NamedShape* FindInFirstLayer(const NamingScheme& scheme, const NameIndex& 
   return nullptr;
 }
 
-// 5.2 has a decay for each channel, 5.1 one for each head.
+// RWKV-5.2 has a decay for each channel, 5.1 one for each head.
 VersionSet TellGated5(const NamingScheme& scheme, const NameIndex& names) {
   const NamedShape* decay = FindInFirstLayer(scheme, names, SKEIN_ROLE_V5_DECAY);
   if (decay == nullptr) return kV52;
@@ -183,7 +187,7 @@ absl::StatusOr<Recognised> Recognise(const NameIndex& names, absl::Span<const Co
   const auto row =
       std::find_if(std::begin(kSchemes), std::end(kSchemes), [&](const SchemeRow& r) { return Fits(r, names, texts); });
   if (row != std::end(kSchemes)) return RecogniseVersion(row->scheme(), names);
-  // Any of the names helps; the smallest makes the message the same each time.
+  // Any of the names helps the reader. The smallest makes the message the same each time.
   const auto example =
       std::min_element(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   return absl::InvalidArgumentError(absl::StrCat(

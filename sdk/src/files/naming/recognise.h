@@ -1,4 +1,4 @@
-// Which version of RWKV a checkpoint holds and in whose names, told from its names, its shapes and its metadata.
+// Recognises the version of RWKV in a checkpoint and its naming scheme by names, shapes and metadata.
 #ifndef SKEIN_FILES_NAMING_RECOGNISE_H_
 #define SKEIN_FILES_NAMING_RECOGNISE_H_
 
@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "files/naming/naming.h"
+#include "files/naming/named_shape.h"
 #include "files/naming/scheme.h"
 #include "model/metadata.h"
 #include "numbers/roles.h"
@@ -22,8 +22,8 @@ struct Recognised {
   VersionSet version;  // one bit
 };
 
-// UNIMPLEMENTED: a variant, experiment or kind of file that is known and not run; names it. INVALID_ARGUMENT: nothing
-// that is known.
+// UNIMPLEMENTED: a known variant, experiment or kind of file that this version does not run; names it.
+// INVALID_ARGUMENT: nothing known.
 absl::StatusOr<Recognised> Recognise(const NameIndex& names, absl::Span<const ContainerText> texts);
 
 }  // namespace skein

@@ -5,9 +5,9 @@
 namespace skein {
 namespace {
 
-// Low-rank factors are already the way their roles are; those of the five mixes of RWKV-6 lie on top of each other, in
-// the order w, k, v, r, g. The rows of x_rwkvag are in the order r, w, k, v, a, g. The decays of RWKV-4 are stored as
-// -exp(d), those of RWKV-5 as exp(-exp(d)), and the bonus of RWKV-5.0 as its exp.
+// Low-rank factors lie as their roles do. The factors of the five mixes of RWKV-6 lie on top of each other, in the
+// order w, k, v, r, g. The rows of x_rwkvag are in the order r, w, k, v, a, g. The decays of RWKV-4 are stored as
+// -exp(d), the decays of RWKV-5 as exp(-exp(d)), and the bonus of RWKV-5.0 as its exp.
 constexpr RoleName kNames[] = {
     {"att.time_decay", SKEIN_ROLE_V4_DECAY, kAsRole, kV4, ValueMap::Function::kLogOfNegated},
     {"att.time_decay", SKEIN_ROLE_V5_DECAY, kAsRole, kV5, ValueMap::Function::kLogOfNegatedLog},

@@ -1,4 +1,4 @@
-// What a naming scheme is: one table from roles to names, and what else its files have in common.
+// A naming scheme: a table from roles to names, and the other properties that its files have in common.
 #ifndef SKEIN_FILES_NAMING_SCHEME_H_
 #define SKEIN_FILES_NAMING_SCHEME_H_
 
@@ -12,48 +12,48 @@
 
 namespace skein {
 
-// A name of a role. A role may have several: one for each version, or the spellings of newer and older files, of which
-// the first that a file has counts.
+// A name of a role. A role may have several names: one for each version, or the spellings of newer and older files. The
+// first one that a file has counts.
 struct RoleName {
-  const char* name;  // of roles per layer: without the layer in front
+  const char* name;  // without the layer in front
   uint32_t role;
   StoredPart part = {};
   VersionSet versions = kAllVersions;
   ValueMap::Function function = ValueMap::Function::kIdentity;
 };
 
-// The GroupNorm epsilon of the models in a scheme, where it is not the author's.
+// The rule for the GroupNorm epsilon of the models in a scheme.
 enum class GroupNormRule : uint8_t {
   kAuthor,        // 64e-5
-  kRwkvCpp,       // 1e-5 in version 5: rwkv.cpp computes those models so
+  kRwkvCpp,       // 1e-5 in version 5, as rwkv.cpp computes; else the author's
   kHeadSizeNorm,  // head_size times the epsilon of the LayerNorms
 };
 
 struct NamingScheme {
   const char* name;                    // "BlinkDL"
-  const char* layers;                  // what stands in front of the layer's number: "blocks."
+  const char* layers;                  // the prefix of the layer's number: "blocks."
   absl::Span<const RoleName> roles;    // every role of `versions`
-  const char* state;                   // of a tuned state, per layer; nullptr: there is none
-  VersionSet versions = kAllVersions;  // that are written in this scheme
+  const char* state;                   // name of a tuned state's tensor, per layer; nullptr: the scheme has none
+  VersionSet versions = kAllVersions;  // the versions that have names in this scheme
   WkvOrder state_order = WkvOrder::kValueKey;
-  bool has_config_file = false;  // "config.json" beside the checkpoint
+  bool has_config_file = false;  // "config.json" lies beside the checkpoint
   GroupNormRule group_norm = GroupNormRule::kAuthor;
-  // Metadata that tells the head size of RWKV-7, where no shape does.
+  // The key of the metadata that tells the head size of RWKV-7, for files whose shapes do not.
   const char* head_size_key = nullptr;
 };
 
 // The names of the models' author: `.pth` and plain `.safetensors`.
 const NamingScheme& BlinkDlScheme();
 
-// Dimensions of size 1 that the author's files have in front of the tensor of `role`: 2 for mixes and biases, which are
-// [1, 1, C]; else 0.
+// The number of dimensions of size 1 in front of the tensor of `role` in the author's files: 2 for mixes and biases,
+// which are [1, 1, C]; else 0.
 uint32_t BlinkDlLeadingOnes(uint32_t role);
 
-// rwkv.cpp's `.bin`: BlinkDL's names, with low-rank factors turned, the mixes of RWKV-7 in one tensor, and the decays
-// of RWKV-4 and 5 as factors.
+// rwkv.cpp's `.bin`: BlinkDL's names. Low-rank factors are transposed, the mixes of RWKV-7 lie in one tensor, and the
+// decays of RWKV-4 and 5 are stored as factors.
 const NamingScheme& RwkvCppScheme();
 
-// web-rwkv's `.st`: BlinkDL's names in part, with low-rank factors turned.
+// web-rwkv's `.st`: BlinkDL's names in part. Low-rank factors are transposed.
 const NamingScheme& WebRwkvScheme();
 
 // Hugging Face's RwkvForCausalLM (RWKV-4), Rwkv5ForCausalLM and Rwkv6ForCausalLM.

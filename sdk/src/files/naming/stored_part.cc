@@ -11,7 +11,7 @@
 namespace skein {
 namespace {
 
-// The place of a role in a stored tensor whose remaining dimensions have these strides.
+// The place of a role in a stored tensor whose dimensions, after SqueezedDims, have these strides.
 PartLayout Layout(const StoredPart& part, absl::Span<const uint64_t> role_shape, absl::Span<const uint64_t> strides) {
   PartLayout layout;
   switch (part.stored) {
@@ -42,7 +42,7 @@ PartLayout Layout(const StoredPart& part, absl::Span<const uint64_t> role_shape,
   return layout;
 }
 
-// The elements of a stored tensor, packed, in `scratch`: blocks as float32, all else as it is.
+// Packs the elements of a stored tensor into `scratch`: blocks as float32, other types as they are.
 absl::StatusOr<TensorView> Unpack(const TensorView& stored, const std::string& name, std::vector<uint8_t>& scratch) {
   const DtypeInfo& dtype = *FindDtype(stored.dtype);
   uint64_t num_elements = 0;
@@ -52,7 +52,7 @@ absl::StatusOr<TensorView> Unpack(const TensorView& stored, const std::string& n
   if (!NumElements(stored.shape, &num_elements) || !PackedBytes(out_dtype, {num_elements}, &size_bytes)) {
     return absl::InternalError(absl::StrCat("tensor \"", name, "\": ", ShapeText(stored.shape), " has no size"));
   }
-  // Not into `scratch` at once, where the stored elements may lie.
+  // Not directly into `scratch`, where the stored elements may lie.
   std::vector<uint8_t> unpacked(size_bytes);
   if (in_blocks) {
     const TensorView flat = {stored.dtype, {num_elements}, {1}, stored.data};

@@ -5,8 +5,8 @@
 namespace skein {
 namespace {
 
-// Low-rank factors are already the way their roles are. RWKV-6 has the names of RWKV-4's mixes for its own, and the
-// bonus has its old name in all versions while it means the bonus itself. RWKV-5.1 is written as 5.2, with decay and
+// Low-rank factors lie as their roles do. The mixes of RWKV-6 have the names of RWKV-4's. The bonus has the old name
+// time_first in all versions, but it is the bonus itself and not its exp. RWKV-5.1 is written as 5.2, with decay and
 // bonus repeated over the head.
 constexpr RoleName kNames[] = {
     {"att.time_decay", SKEIN_ROLE_V5_DECAY, kAsRole, kV5},

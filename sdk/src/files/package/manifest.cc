@@ -34,7 +34,7 @@ static_assert(static_cast<int>(v1::DTYPE_Q4) == SKEIN_DTYPE_Q4);
 static_assert(static_cast<int>(v1::LAYOUT_ROWS) == SKEIN_LAYOUT_ROWS);
 static_assert(static_cast<int>(v1::LAYOUT_PANELS) == SKEIN_LAYOUT_PANELS);
 
-// In `required_features` where a tensor is in panels: who does not know of them would read such a tensor as rows.
+// Stands in `required_features` if a tensor is in panels: a reader that does not know panels would take it for rows.
 constexpr char kPanelsFeature[] = "panels";
 
 std::vector<std::string> FeaturesOf(absl::Span<const PackedTensor> tensors) {
@@ -63,7 +63,7 @@ void WriteArchitecture(const ModelConfig& config, v1::Architecture* out) {
 }
 
 ModelConfig ReadArchitecture(const v1::Architecture& in) {
-  // What is absent is 0, which Validate refuses where it matters.
+  // An absent field is 0. Validate refuses that where the field is needed.
   ModelConfig config;
   config.generation = in.generation();
   config.variant = in.variant();
@@ -92,6 +92,32 @@ void WriteSampling(const SamplingDefaults& sampling, v1::Sampling* out) {
   if (sampling.presence_penalty) out->set_presence_penalty(*sampling.presence_penalty);
   if (sampling.frequency_penalty) out->set_frequency_penalty(*sampling.frequency_penalty);
   if (sampling.penalty_decay) out->set_penalty_decay(*sampling.penalty_decay);
+}
+
+void WriteTensor(const PackedTensor& tensor, v1::Tensor* out) {
+  out->set_role(static_cast<v1::Role>(tensor.role));
+  out->set_layer(tensor.layer);
+  out->set_dtype(static_cast<v1::Dtype>(tensor.dtype));
+  if (tensor.layout != SKEIN_LAYOUT_ROWS) out->set_layout(static_cast<v1::Layout>(tensor.layout));
+  for (const uint64_t dim : tensor.shape) out->add_shape(dim);
+  out->set_offset(tensor.offset);
+  out->set_size_bytes(tensor.size_bytes);
+  out->set_checksum(tensor.checksum);
+}
+
+// All but the tokenizer.
+void WriteMetadata(const ModelMetadata& metadata, v1::Manifest* out) {
+  if (!metadata.chat_template.empty()) out->set_chat_template(metadata.chat_template);
+  if (metadata.end_token.has_value()) out->set_end_token(*metadata.end_token);
+  for (const uint32_t token : metadata.stop_tokens) out->add_stop_tokens(token);
+  if (metadata.compute_dtype != SKEIN_DTYPE_NONE) {
+    out->set_compute_type(static_cast<v1::Dtype>(metadata.compute_dtype));
+  }
+  WriteSampling(metadata.sampling, out->mutable_default_sampling());
+  out->set_name(metadata.name);
+  out->set_licence(metadata.licence);
+  out->set_provenance(metadata.provenance);
+  out->set_example_prompt(metadata.example_prompt);
 }
 
 absl::StatusOr<SamplingDefaults> ReadSampling(const v1::Sampling& in) {
@@ -205,7 +231,7 @@ absl::StatusOr<PackedTensor> ReadTensor(const v1::Tensor& in, const ExpectedTens
   return tensor;
 }
 
-// Every tensor of the config, once each, in the config's order.
+// Reads every tensor of the config, each once, in the config's order.
 absl::Status ReadTensors(const v1::Manifest& in, const ModelConfig& config, std::vector<PackedTensor>* tensors) {
   std::map<std::pair<uint32_t, uint32_t>, const v1::Tensor*> by_role;
   for (int i = 0; i < in.tensors_size(); ++i) {
@@ -287,39 +313,18 @@ std::string SerializeManifest(const Manifest& manifest) {
   for (const std::string& feature : FeaturesOf(manifest.tensors)) out.add_required_features(feature);
   out.set_creator(manifest.creator);
   WriteArchitecture(manifest.config, out.mutable_architecture());
-  for (const PackedTensor& tensor : manifest.tensors) {
-    v1::Tensor* packed = out.add_tensors();
-    packed->set_role(static_cast<v1::Role>(tensor.role));
-    packed->set_layer(tensor.layer);
-    packed->set_dtype(static_cast<v1::Dtype>(tensor.dtype));
-    if (tensor.layout != SKEIN_LAYOUT_ROWS) packed->set_layout(static_cast<v1::Layout>(tensor.layout));
-    for (const uint64_t dim : tensor.shape) packed->add_shape(dim);
-    packed->set_offset(tensor.offset);
-    packed->set_size_bytes(tensor.size_bytes);
-    packed->set_checksum(tensor.checksum);
-  }
+  for (const PackedTensor& tensor : manifest.tensors) WriteTensor(tensor, out.add_tensors());
   out.set_source_fingerprint(manifest.fingerprint);
-  const ModelMetadata& metadata = manifest.metadata;
-  if (!metadata.tokenizer_kind.empty()) {
-    out.mutable_tokenizer()->set_kind(metadata.tokenizer_kind);
+  if (!manifest.metadata.tokenizer_kind.empty()) {
+    out.mutable_tokenizer()->set_kind(manifest.metadata.tokenizer_kind);
     out.mutable_tokenizer()->set_vocabulary(manifest.vocabulary);
   }
-  if (!metadata.chat_template.empty()) out.set_chat_template(metadata.chat_template);
   if (manifest.initial_state.has_value()) {
     out.mutable_initial_state()->set_offset(manifest.initial_state->offset);
     out.mutable_initial_state()->set_size_bytes(manifest.initial_state->size_bytes);
     out.mutable_initial_state()->set_checksum(manifest.initial_state->checksum);
   }
-  if (metadata.end_token.has_value()) out.set_end_token(*metadata.end_token);
-  for (const uint32_t token : metadata.stop_tokens) out.add_stop_tokens(token);
-  if (metadata.compute_dtype != SKEIN_DTYPE_NONE) {
-    out.set_compute_type(static_cast<v1::Dtype>(metadata.compute_dtype));
-  }
-  WriteSampling(metadata.sampling, out.mutable_default_sampling());
-  out.set_name(metadata.name);
-  out.set_licence(metadata.licence);
-  out.set_provenance(metadata.provenance);
-  out.set_example_prompt(metadata.example_prompt);
+  WriteMetadata(manifest.metadata, &out);
   return out.SerializeAsString();
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kMaxNameAttempts = 100;
 
-// Of the file, beginning at multiples of it.
+// The file is written in pieces of this size, each at a multiple of it: a huge page of the usual processors.
 constexpr uint64_t kPieceBytes = uint64_t{2} << 20;
 
 absl::Status ErrnoStatus(int error, const std::string& path, const char* what) {
@@ -49,8 +49,8 @@ bool Exists(const std::string& path) {
   return lstat(path.c_str(), &info) == 0;
 }
 
-// rename() that does not replace. Where the file system cannot do that at once, a file that appears between the look
-// and the rename is lost.
+// rename() that does not replace a file. Where the file system cannot do that in one operation, a file that appears
+// between the check and the rename is lost.
 int RenameToNew(const char* from, const std::string& to) {
   if (renameat2(AT_FDCWD, from, AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != ENOSYS && errno != EINVAL) return -1;
@@ -61,7 +61,7 @@ int RenameToNew(const char* from, const std::string& to) {
   return rename(from, to.c_str());
 }
 
-// So that the new name survives a loss of power. Some file systems cannot; the file itself is safe either way.
+// Makes the new name survive a loss of power, where the file system can. The file itself is safe either way.
 void SyncFolder(const std::string& path) {
   const size_t separator = path.rfind('/');
   const std::string folder = separator == std::string::npos ? "." : path.substr(0, separator + 1);
@@ -73,26 +73,29 @@ void SyncFolder(const std::string& path) {
 
 }  // namespace
 
-OutputFile::OutputFile(std::string path, std::string temporary_path, int fd, IfExists if_exists)
-    : path_(std::move(path)), temporary_path_(std::move(temporary_path)), if_exists_(if_exists), fd_(fd) {}
+OutputFile::OutputFile(std::string path, IfExists if_exists) : path_(std::move(path)), if_exists_(if_exists) {}
 
 absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path, IfExists if_exists) {
-  // Looked at first, so that nobody waits for a conversion that cannot end well.
+  // Checked before any work, so that nobody waits for a conversion that cannot end well.
   struct stat info;
   if (lstat(path.c_str(), &info) == 0) {
     if (if_exists == IfExists::kFail) return absl::AlreadyExistsError(absl::StrCat(path, ": exists"));
     if (S_ISDIR(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder"));
   }
+  std::unique_ptr<OutputFile> file(new OutputFile(path, if_exists));
+  SKEIN_RETURN_IF_ERROR(file->OpenTemporary());
+  return file;
+}
+
+absl::Status OutputFile::OpenTemporary() {
   static std::atomic<uint32_t> counter{0};
   for (int attempt = 0; attempt < kMaxNameAttempts; ++attempt) {
-    std::string temporary_path = absl::StrCat(path, ".", getpid(), ".", counter.fetch_add(1), ".tmp");
-    const int fd = open(temporary_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0) {
-      return std::unique_ptr<OutputFile>(new OutputFile(path, std::move(temporary_path), fd, if_exists));
-    }
-    if (errno != EEXIST) return ErrnoStatus(errno, temporary_path, "create");
+    temporary_path_ = absl::StrCat(path_, ".", getpid(), ".", counter.fetch_add(1), ".tmp");
+    fd_ = open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd_ >= 0) return absl::OkStatus();
+    if (errno != EEXIST) return ErrnoStatus(errno, temporary_path_, "create");
   }
-  return ErrnoStatus(EEXIST, path, "create a temporary file beside it");
+  return ErrnoStatus(EEXIST, path_, "create a temporary file beside it");
 }
 
 OutputFile::~OutputFile() {

@@ -20,7 +20,7 @@ namespace {
 constexpr uint8_t kMagic[8] = {0x89, 'S', 'K', 'E', 'I', 'N', '\r', '\n'};
 constexpr uint32_t kFormatVersion = 1;
 constexpr uint64_t kAlignment = 64;
-// The largest vocabularies have a few MiB. A parser may need some fifty times this.
+// The largest vocabularies have a few MiB. A parser may need about fifty times this in memory.
 constexpr uint64_t kMaxManifestBytes = 16 << 20;
 
 // As it lies in the file.
@@ -69,7 +69,7 @@ absl::Status CheckHeader(const Header& header, uint64_t actual_bytes) {
   return absl::OkStatus();
 }
 
-// A piece of the data, by the name it has in messages.
+// A piece of the data, with its name for messages.
 struct Piece {
   std::string name;
   uint64_t offset;
@@ -82,7 +82,8 @@ std::string PieceName(const PackedTensor& tensor) {
 
 constexpr const char* kStateName = "initial_state";
 
-// Every piece aligned, between the start of the data and the end of the file, and clear of the others.
+// Checks that every piece is aligned, lies between the start of the data and the end of the file, and overlaps no
+// other.
 absl::Status CheckOffsets(const Manifest& manifest, uint64_t data_offset, uint64_t file_bytes) {
   std::vector<Piece> pieces;
   for (const PackedTensor& tensor : manifest.tensors) {
@@ -206,7 +207,7 @@ absl::StatusOr<std::unique_ptr<PackageWriter>> PackageWriter::Create(const std::
                                                    manifest.vocabulary.size(), "); expected at most ",
                                                    kMaxManifestBytes));
   }
-  // What is refused when read is refused before anything is written.
+  // A manifest that readers would refuse is refused before anything is written.
   const absl::StatusOr<Manifest> read_back =
       ParseManifest({reinterpret_cast<const uint8_t*>(serialized.data()), serialized.size()});
   if (!read_back.ok()) return read_back.status();

@@ -174,7 +174,7 @@ TEST(NamingTest, NamesTheFirstTensorThatIsMissing) {
       std::vector<FakeTensor> tensors = TinyBlinkDl(version);
       Remove(tensors, tensor.name);
       EXPECT_EQ(Refusal(tensors).code(), absl::StatusCode::kInvalidArgument) << tensor.name;
-      // By these the version is told, or whether it is web-rwkv's.
+      // These tensors tell the version, or whether the names are web-rwkv's.
       const bool is_telltale = tensor.name == "blocks.0.att.r_k" || tensor.name == "blocks.0.att.time_maa_x" ||
                                tensor.name == "blocks.0.att.gate.weight" || tensor.name == "blocks.0.att.time_decay" ||
                                tensor.name == "blocks.0.att.ln_x.weight";
@@ -268,7 +268,7 @@ TEST(NamingTest, NothingIsNoModel) {
   EXPECT_THAT(MessageOf({{"weight", SKEIN_DTYPE_F32, {8}, {}, {}, false}}), HasSubstr("\"weight\""));
 }
 
-// The telltale tensors of what is recognised and not run.
+// The tensors that tell a model which is recognised but not run.
 struct OtherModel {
   const char* expected;
   std::vector<NamedShape> tensors;

@@ -1,4 +1,4 @@
-// One model read through every naming scheme: the same tensors, whatever the file calls them and however it stores
+// One model read through every naming scheme gives the same tensors, whatever the file calls them and however it stores
 // them.
 #include <algorithm>
 #include <cmath>
@@ -117,7 +117,7 @@ struct SchemeCase {
   VersionSet version;
   std::vector<FakeTensor> (*tensors)();
   std::vector<ContainerText> texts;
-  VersionSet read_as = 0;  // the version it is read as, if another
+  VersionSet read_as = 0;  // the version as which it is read; 0: the same
 };
 
 void PrintTo(const SchemeCase& c, std::ostream* out) { *out << c.name; }
@@ -199,7 +199,7 @@ INSTANTIATE_TEST_SUITE_P(
                       SchemeCase{"Gguf7", "GGUF", kV7, [] { return TinyGguf(kV7); }, GgufTexts(kV7)}),
     [](const auto& test) { return std::string(test.param.name); });
 
-// --- what single schemes do ---
+// --- properties of single schemes ---
 
 TEST(RwkvCppTest, Version5IsComputedWithItsOwnGroupNorm) {
   const std::pair<VersionSet, float> cases[] = {{kV50, 1e-5f}, {kV52, 1e-5f}, {kV6, 64e-5f}, {kV7, 64e-5f}};
@@ -305,7 +305,7 @@ TEST(GgufTest, TheHeadSizeOfRwkv7MustBeTold) {
 }
 
 TEST(BlocksTest, FactorsOfRwkv6InBlocksAreCutByRows) {
-  // Rows have to be whole blocks; the values of the rest do not matter here.
+  // Rows have to be whole blocks. The other values do not matter here.
   std::vector<FakeTensor> tensors = TinyRwkvCpp(kV6);
   for (FakeTensor& tensor : tensors) {
     // From C 8, A 12 (heads of 4) to C 32, A 96 (heads of 32).

@@ -16,7 +16,7 @@ using ::skein::testing::TempFile;
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 
-// What is written where, in this order.
+// One write to the file.
 struct Write {
   uint64_t offset;
   uint64_t size;

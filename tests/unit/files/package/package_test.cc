@@ -67,7 +67,7 @@ std::vector<uint8_t> TinyBytes(const PackedTensor& tensor, size_t index) {
   return bytes;
 }
 
-// Different numbers everywhere.
+// All numbers are different.
 std::vector<float> TinyState(const ModelConfig& config) {
   std::vector<float> state(StateFloats(config));
   for (size_t i = 0; i < state.size(); ++i) state[i] = static_cast<float>(i) / 8;
@@ -112,7 +112,7 @@ void StoreU64(std::string* bytes, size_t at, uint64_t value) { std::memcpy(bytes
 
 void SealHeader(std::string* bytes) { StoreU64(bytes, kHeaderChecksumAt, Checksum(bytes->data(), kHeaderChecksumAt)); }
 
-// A package whose manifest was changed by somebody who knows how to compute checksums. The data stays where it was.
+// A package with a changed manifest and the right checksums. The data stays in its place.
 absl::Status OpenChanged(const std::function<void(v1::Manifest*)>& change) {
   std::string bytes = TinyPackage();
   const uint64_t manifest_bytes = LoadU64(bytes, kManifestBytesAt);
@@ -120,7 +120,8 @@ absl::Status OpenChanged(const std::function<void(v1::Manifest*)>& change) {
   v1::Manifest manifest;
   EXPECT_TRUE(manifest.ParseFromString(bytes.substr(kHeaderBytes, manifest_bytes)));
   change(&manifest);
-  for (v1::Tensor& tensor : *manifest.mutable_tensors()) tensor.set_offset(tensor.offset());  // there, whatever it is
+  for (v1::Tensor& tensor : *manifest.mutable_tensors())
+    tensor.set_offset(tensor.offset());  // so that the field is there
   std::string changed = manifest.SerializePartialAsString();
   // Whole blocks of 64 more or less, so that alignment is kept; offsets move with the data.
   const uint64_t new_offset = (kHeaderBytes + changed.size() + 63) / 64 * 64;
@@ -374,7 +375,7 @@ TEST(PackageTest, PanelsAreStoredAndAnnounced) {
   const std::string bytes = file.Read();
   v1::Manifest manifest;
   ASSERT_TRUE(manifest.ParseFromString(bytes.substr(kHeaderBytes, LoadU64(bytes, kManifestBytesAt))));
-  // What makes an older reader refuse it.
+  // This makes an older reader refuse the package.
   ASSERT_EQ(manifest.required_features_size(), 1);
   EXPECT_EQ(manifest.required_features(0), "panels");
 }
