@@ -19,7 +19,8 @@ SKEIN_EXTERN_C_BEGIN
 SKEIN_API skein_status skein_queue_create(skein_runtime runtime, skein_options options, skein_queue* queue,
                                           skein_error* error);
 
-// Releases the queue and cancels its requests, whose events are lost with it. Never waits for inference.
+// Releases the queue and cancels its requests, whose events are lost with it. Waits for a wake-up callback that is
+// running, never for inference. Once it returned, the callback is not entered any more.
 SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error);
 
 #define SKEIN_EVENT_TOKEN 1      // one generated token; its text may be empty (held back) or cover earlier tokens
@@ -80,8 +81,12 @@ SKEIN_API skein_status skein_queue_wait(skein_queue queue, int64_t timeout_ms, u
 // to the queue: do not read, write or close it.
 SKEIN_API skein_status skein_queue_fd(skein_queue queue, int32_t* fd, skein_error* error);
 
-// Called on a thread of the library when the queue turns from empty to not empty. It may call skein only to poll or
-// submit. `wakeup` NULL takes it back; after the call returned the old one is not entered any more.
+// The callback is called when the queue turns from empty to not empty, on the thread that adds the event: a thread of
+// the library, or the host's in a submit that fails at once. One call is made at a time. The callback may call skein
+// only to poll or to submit; events that this adds make it run once more after it returned. No lock of the library is
+// held meanwhile. `wakeup` NULL takes the callback back. When set_wakeup returned, the callback before is not running
+// and is not entered any more: the call waits for one that another thread is in, so the host must not hold a lock that
+// the callback waits for.
 typedef void (*skein_wakeup_fn)(void* argument);
 SKEIN_API skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn wakeup, void* argument,
                                               skein_error* error);
@@ -146,7 +151,8 @@ SKEIN_API skein_status skein_queue_submit(skein_queue queue, const skein_request
 // Asks a request to end at the next step; its CANCELLED event follows, unless it ended before. Never waits.
 SKEIN_API skein_status skein_request_cancel(skein_request request, skein_error* error);
 
-// Acknowledges `num_tokens` delivered tokens of a request with a window.
+// Acknowledges `num_tokens` delivered tokens of a request with a window. FAILED_PRECONDITION: the request has no
+// window, or was not submitted. INVALID_ARGUMENT: more than were delivered and not acknowledged.
 SKEIN_API skein_status skein_request_acknowledge(skein_request request, uint64_t num_tokens, skein_error* error);
 
 SKEIN_EXTERN_C_END

@@ -17,8 +17,8 @@ SKEIN_EXTERN_C_BEGIN
 //   state  str  ""  file with a tuned initial state (`time_state` tensors of a .pth or .safetensors; RWKV-5.2, 6 and 7)
 //                   that the stream starts from, and goes back to with reset; "": the model's own. Streams with
 //                   different states run in one batch. Each call reads the file; forks of a stream share its contents
-// RESOURCE_EXHAUSTED: no state is free (option max_streams of the model). NOT_FOUND, DATA_LOSS, INVALID_ARGUMENT: no
-// such file, a damaged one, or one that does not fit the model.
+// RESOURCE_EXHAUSTED: the model has max_streams streams; see retry_after_ms of the error. NOT_FOUND, DATA_LOSS,
+// INVALID_ARGUMENT: no such file, a damaged one, or one that does not fit the model.
 SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,
                                            skein_error* error);
 
@@ -29,7 +29,7 @@ SKEIN_API skein_status skein_stream_release(skein_stream stream, skein_error* er
 SKEIN_API skein_status skein_stream_reset(skein_stream stream, skein_error* error);
 
 // Gives `*copy` a stream that continues from the last committed token. Costs no copy of the state and never waits.
-// RESOURCE_EXHAUSTED: no state is free. On failure `*copy` is NULL.
+// RESOURCE_EXHAUSTED: the model has max_streams streams; see retry_after_ms. On failure `*copy` is NULL.
 SKEIN_API skein_status skein_stream_fork(skein_stream stream, skein_stream* copy, skein_error* error);
 
 // The number of tokens committed since the initial state.

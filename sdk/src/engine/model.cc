@@ -7,6 +7,12 @@
 #include "files/tuned_state.h"
 
 namespace skein {
+namespace {
+
+// Streams become free as conversations end. A host that asks ten times a second loses nobody's patience.
+constexpr uint32_t kRetryAfterMs = 100;
+
+}  // namespace
 
 Model::Model(ModelParts parts) : parts_(std::move(parts)) { ++metrics().models; }
 
@@ -21,8 +27,9 @@ absl::Status Model::AddStream() {
   uint32_t count = num_streams_.load(std::memory_order_relaxed);
   do {
     if (count >= parts_.max_streams) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("stream: the model has ", count, ", which is its option max_streams"));
+      return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
+                                "stream: the model has ", count, ", which is its option max_streams")),
+                            kRetryAfterMs);
     }
   } while (!num_streams_.compare_exchange_weak(count, count + 1));
   ++metrics().streams;

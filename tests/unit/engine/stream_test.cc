@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/status.h"
 #include "numbers/state_layout.h"
 #include "tests/support/fake_model.h"
 
@@ -91,6 +92,7 @@ TEST_F(StreamTest, NoMoreStreamsThanTheModelMayHave) {
   const absl::Status status = a->Fork().status();
   EXPECT_TRUE(absl::IsResourceExhausted(status));
   EXPECT_THAT(status.message(), HasSubstr("max_streams"));
+  EXPECT_GT(RetryAfterMs(status), 0u);
   b.reset();
   EXPECT_TRUE(a->Fork().ok());
 }
