@@ -18,6 +18,7 @@
 #include "onednn/caller_environment.h"
 #include "onednn/kernels/prefetch.h"
 #include "onednn/matmul.h"
+#include "onednn/packed_matrix.h"
 #include "onednn/panel_primitives.h"
 #include "onednn/prepared_input.h"
 #include "tests/conformance/test_host.h"
@@ -42,7 +43,7 @@ double Seconds(const auto& function) {
 void BM_MatMul(benchmark::State& state, const MatMulChoice& choice, PanelType panel_type) {
   const auto num_inputs = static_cast<uint32_t>(state.range(0));
   const auto num_rows = static_cast<uint32_t>(state.range(1));
-  if (choice.tier > UsableTier()) return state.SkipWithError("not on this processor");
+  if (choice.needs > UsableTier()) return state.SkipWithError("not on this processor");
   const CallerEnvironment environment;
   const auto type = choice.form == InputForm::kBf16 ? PanelPrimitives::Type::kBf16 : PanelPrimitives::Type::kF32;
   const uint32_t widths[] = {num_inputs};

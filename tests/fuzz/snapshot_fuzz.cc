@@ -3,6 +3,7 @@
 #include <cstring>
 #include <vector>
 
+#include "numbers/state_layout.h"
 #include "state/snapshot.h"
 #include "tests/fuzz/format_fuzzer.h"
 #include "tests/support/snapshot_bytes.h"

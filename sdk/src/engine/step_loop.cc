@@ -145,7 +145,7 @@ void StepLoop::DescribeStep(absl::Span<Part> parts) {
 
 absl::Status StepLoop::RunParts(absl::Span<Part> parts) noexcept {
   ++observers_.metrics.steps;
-  const absl::Status whole = Guarded([&] {
+  absl::Status whole = Guarded([&] {
     DescribeStep(parts);
     return DeviceFailure(runner_.Step(tokens_, absl::MakeSpan(entries_)));
   });

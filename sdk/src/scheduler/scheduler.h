@@ -3,8 +3,8 @@
 // The policy of this version:
 // - Every stream that decodes is in the step, if the step has room for all of them. What is left of the tokens goes to
 //   streams that read a prompt, in equal shares.
-// - If the step has no room for all, the streams take turns: the one whose last share is longest ago comes first. A part
-//   of the step is kept for prompts, so that neither kind of stream waits for ever.
+// - If the step has no room for all, the streams take turns: the one whose last share is longest ago comes first. A
+//   part of the step is kept for prompts, so that neither kind of stream waits for ever.
 #ifndef SKEIN_SCHEDULER_SCHEDULER_H_
 #define SKEIN_SCHEDULER_SCHEDULER_H_
 

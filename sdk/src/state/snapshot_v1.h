@@ -23,8 +23,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "state/snapshot_content.h"
 #include "skein/backend.h"
+#include "state/snapshot_content.h"
 
 namespace skein {
 

@@ -20,7 +20,7 @@ using testing::SizeIs;
 // A job that says what happened to it.
 class FakeJob final : public Job {
  public:
-  explicit FakeJob(std::vector<uint32_t> tokens) : feed_(Feed::Start({}, tokens)) {}
+  explicit FakeJob(const std::vector<uint32_t>& tokens) : feed_(Feed::Start({}, tokens)) {}
 
   Readiness Poll() noexcept override {
     return ended ? Readiness::kEnded : waits ? Readiness::kWaiting : Readiness::kReady;

@@ -47,7 +47,7 @@ class ServingTest : public ::testing::Test {
   std::shared_ptr<Stream> NewStream() { return *Stream::Create(model_, ""); }
 
   // A greedy request with a prompt, for max_tokens tokens.
-  std::shared_ptr<Request> NewRequest(const std::shared_ptr<Stream>& stream, std::vector<uint32_t> prompt,
+  std::shared_ptr<Request> NewRequest(const std::shared_ptr<Stream>& stream, const std::vector<uint32_t>& prompt,
                                       int64_t max_tokens = 8) {
     auto request = std::make_shared<Request>(stream);
     EXPECT_TRUE(request->SetPromptTokens(prompt).ok());

@@ -17,6 +17,7 @@
 namespace skein {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Bytes = std::vector<uint8_t>;
 
@@ -95,9 +96,10 @@ TEST(SnapshotTest, SectionsHoldAllLayersOfOnePart) {
   const test::SnapshotParts parts = test::TakeApart(Write(Example()));
   ASSERT_EQ(parts.sections.size(), 3u);
   EXPECT_EQ(parts.header.sections(2).name(), "wkv");
-  const float expected[] = {4, 5, 6, 7, 12, 13, 14, 15};
-  ASSERT_EQ(parts.sections[2].size(), sizeof(expected));
-  EXPECT_EQ(std::memcmp(parts.sections[2].data(), expected, sizeof(expected)), 0);
+  std::vector<float> wkv(8);
+  ASSERT_EQ(parts.sections[2].size(), wkv.size() * sizeof(float));
+  std::memcpy(wkv.data(), parts.sections[2].data(), parts.sections[2].size());
+  EXPECT_THAT(wkv, ElementsAre(4, 5, 6, 7, 12, 13, 14, 15));
 }
 
 TEST(SnapshotTest, SizeIsKnownBeforeTheStateAndTheFingerprint) {
