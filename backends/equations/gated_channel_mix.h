@@ -22,7 +22,7 @@ struct GatedChannelMix {
   const Matrix *key, *receptance, *value;
 };
 
-// Which roles the mixes have, and how they become shares of the token before.
+// The roles of the mixes, and their conversion to shares of the token before.
 struct ChannelMixRoles {
   uint32_t mix_k, mix_r;
   Formula formula;

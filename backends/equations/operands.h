@@ -47,7 +47,7 @@ struct DataBlend {
   Rows out;          // [T, C]; may lie over `m`
 };
 
-// What happens to a product on its way to memory.
+// The operation on a product on its way to memory.
 enum class Then {
   kStore,
   kTanh,
@@ -66,7 +66,7 @@ struct Product {
   Then then = Then::kStore;
 };
 
-// What drives the state of RWKV-4, channel by channel: rows [T, A], vectors [A].
+// The inputs of the recurrence of RWKV-4, channel by channel: rows [T, A], vectors [A].
 struct Wkv4Inputs {
   Rows r;              // receptance, in (0, 1)
   Rows k;              // key
@@ -75,7 +75,7 @@ struct Wkv4Inputs {
   const float* bonus;  // u: added to the key of the token itself
 };
 
-// What drives the state of RWKV-5 and 6: rows [T, A], head h in channels [h N, (h + 1) N).
+// The inputs of the recurrence of RWKV-5 and 6: rows [T, A], head h in channels [h N, (h + 1) N).
 struct Wkv5Inputs {
   Rows r;              // receptance
   Rows k;              // key
@@ -85,7 +85,7 @@ struct Wkv5Inputs {
   const float* bonus;  // u [A]: weight of the token itself, by key channel
 };
 
-// What drives the state of RWKV-7: rows [T, C], head h in channels [h N, (h + 1) N).
+// The inputs of the recurrence of RWKV-7: rows [T, C], head h in channels [h N, (h + 1) N).
 struct Wkv7Inputs {
   Rows r;   // receptance
   Rows w;   // decay, in (0.54, 1)

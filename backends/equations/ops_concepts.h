@@ -1,4 +1,4 @@
-// Which ops each generation needs, for the compiler. Their definitions are in ops.h.
+// The ops that each generation needs, for the compiler. Their definitions are in ops.h.
 #ifndef SKEIN_BACKENDS_EQUATIONS_OPS_CONCEPTS_H_
 #define SKEIN_BACKENDS_EQUATIONS_OPS_CONCEPTS_H_
 

@@ -44,7 +44,7 @@ struct Rwkv6Activations {
     hidden = FirstRows(xr, num_output_rows);
   }
 
-  // What crosses a cut between segments, by SKEIN_CARRY_*.
+  // The rows that cross a cut between segments, by SKEIN_CARRY_*.
   static constexpr uint32_t kNumCarries = 1;
   std::array<Rows, kNumCarries> Carries() const { return {x}; }
 };

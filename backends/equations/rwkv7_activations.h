@@ -43,7 +43,7 @@ struct Rwkv7Activations {
     hidden = FirstRows(xr, num_output_rows);
   }
 
-  // What crosses a cut between segments, by SKEIN_CARRY_*.
+  // The rows that cross a cut between segments, by SKEIN_CARRY_*.
   static constexpr uint32_t kNumCarries = 2;
   std::array<Rows, kNumCarries> Carries() const { return {x, v_first}; }
 };

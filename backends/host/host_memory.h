@@ -16,7 +16,7 @@
 
 namespace skein::kit {
 
-// What an array holds at first. A large unset array takes memory where it is written, and when.
+// The first content of an array. A large unset array takes memory where it is written, and when.
 enum class Content { kZero, kUnset };
 
 // An array of plain values, aligned to a cache line. Movable; frees itself. The host outlives it.

@@ -69,7 +69,7 @@ class GenerationSegment final : public HostSegment {
   GenerationSegment(const skein_host& host, const skein_segment_desc& desc)
       : host_(host), desc_(desc), store_(host, desc.compute_type, ExpectedTensors(desc), WeightBytes(desc)) {}
 
-  // What a segment takes, computed from the same functions that allocate.
+  // The memory that a segment takes, computed by the same functions that allocate.
   static skein_segment_cost Cost(const skein_host& host, const skein_segment_desc& desc) {
     skein_segment_cost cost = {};
     cost.supported = 1;
@@ -112,12 +112,12 @@ class GenerationSegment final : public HostSegment {
   Work TotalWork() const override { return sealed_ ? sealed_->runner.TotalWork() : Work(); }
 
  private:
-  // What exists once the segment is sealed.
+  // The parts that exist once the segment is sealed.
   struct Sealed {
     Sealed(const skein_host& host, const skein_segment_desc& desc)
         : runner(host, desc),
           slots(host, desc, SegmentRunner::kWkvOrder),
-          // Room for the longest step. What shorter ones leave unwritten takes no memory.
+          // Room for the longest step. The part that shorter steps leave unwritten takes no memory.
           activations(host, ActivationFloats(desc), "activations", Content::kUnset),
           plan(desc, slots, Activations::kNumCarries) {}
 
@@ -192,7 +192,7 @@ std::unique_ptr<HostSegment> MakeSegment(const skein_host& host, const skein_seg
   });
 }
 
-// What MakeSegment's segment would take, once it is sealed.
+// The memory that MakeSegment's segment would take, once it is sealed.
 template <typename SegmentRunner>
 skein_segment_cost SegmentCost(const skein_host& host, const skein_segment_desc& desc) {
   return WithGeneration(desc.model.generation, [&](auto generation) {

@@ -30,7 +30,7 @@ class WeightArena {
   // The size of the next block. It is taken from the host when the present block has no room for an array.
   void Expect(uint64_t bytes) { next_block_bytes_ = bytes; }
 
-  // What Take uses up for an array of `bytes`.
+  // The bytes that Take uses up for an array of `bytes`.
   static uint64_t Footprint(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
   // Memory for `count` values, aligned to a cache line, of unset content. Throws RESOURCE_EXHAUSTED.

@@ -19,7 +19,7 @@
 
 namespace skein::kit {
 
-// What a kVector takes in the arena.
+// The bytes that a kVector takes in the arena.
 uint64_t VectorFootprint(const ExpectedTensor& vector);
 
 // Rows that are looked up by token id: the tensor itself while it stays mapped, else a copy.

@@ -31,7 +31,7 @@
 
 namespace skein::kit {
 
-// What the table asks of a segment. All but the destructor may throw plugin::Error. One call at a time.
+// The segment that the table needs. All but the destructor may throw plugin::Error. One call at a time.
 template <typename Segment>
 concept BackendSegment = requires(Segment& segment, const skein_tensor& tensor, uint32_t slot, float* exported,
                                   const float* imported, uint64_t num_floats, const skein_step& step) {
@@ -55,7 +55,7 @@ concept BackendFence = requires(Fence& fence, int64_t timeout_us) {
   { fence.Wait(timeout_us) } -> std::same_as<std::optional<std::string>>;
 };
 
-// How a step of a backend with fences returns.
+// The return of a step of a backend with fences.
 template <typename Fence>
 struct StepEnd {
   std::unique_ptr<Fence> fence;  // NULL: the step is done

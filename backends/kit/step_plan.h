@@ -49,7 +49,7 @@ class StepPlan {
   // The status of an entry that was computed.
   void Succeed(const PlannedEntry& entry) { entry.entry->status = SKEIN_OK; }
   void Fail(const PlannedEntry& entry, int32_t status, const std::string& why) { Fail(entry.index, status, why); }
-  // What there is to say about the first entry that failed, or "".
+  // The message of the first entry that failed, or "".
   const std::string& first_failure() const { return first_failure_; }
 
  private:

@@ -17,7 +17,7 @@
 
 namespace skein::kit {
 
-// What a tensor is used as, which decides its form in memory.
+// The use of a tensor, which decides its form in memory.
 enum class Use {
   kVector,     // float32
   kMatrix,     // what the backend multiplies by

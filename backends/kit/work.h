@@ -1,4 +1,4 @@
-// How much a segment multiplied, for whoever measures it (skein_segment_work).
+// The multiplications of a segment, for measurements (skein_segment_work).
 #ifndef SKEIN_BACKENDS_KIT_WORK_H_
 #define SKEIN_BACKENDS_KIT_WORK_H_
 

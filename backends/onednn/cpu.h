@@ -16,7 +16,7 @@ enum class Tier { kGeneric, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16, kAmx };
 const char* TierName(Tier tier);
 std::span<const Tier> Tiers();
 
-// What the processor and the operating system offer.
+// The instructions that the processor and the operating system offer.
 Tier DetectTier();
 
 // The tier that kernels may use: DetectTier, or less where SKEIN_CPU names less. The first call, when a device is

@@ -27,7 +27,7 @@
 
 namespace skein::onednn {
 
-// What the participants of a step share.
+// The objects that the participants of a step share.
 struct SharedStep {
   const kit::Batch& batch;
   const MatMulPolicy& policy;
@@ -41,7 +41,7 @@ struct SharedStep {
   std::atomic<bool> has_failed = false;  // oneDNN reported an error; the results are worth nothing
 };
 
-// What each participant has to itself.
+// The objects that each participant has to itself.
 struct Scratch {
   PanelPrimitives* primitives;
   float* tile;      // [kMaxTileRows][64]
@@ -62,7 +62,7 @@ class Ops {
     scratch_.trail->Restart();
   }
 
-  // What this participant has multiplied.
+  // The multiplications of this participant.
   const kit::Work& work() const { return work_; }
 
   void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
@@ -128,7 +128,7 @@ class Ops {
   // The part of a Multiply that is one panel by some rows.
   PanelProduct ProductOf(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows,
                          float* tile) const;
-  // What lies in the scratch tile: some rows by one panel, or one row by panels that follow each other.
+  // The content of the scratch tile: some rows by one panel, or one row by panels that follow each other.
   struct FinishedPanels {
     const Operand* operand = nullptr;
     uint32_t first_panel = 0;

@@ -44,7 +44,7 @@ class SegmentRunner {
  private:
   SharedStep Share(const kit::Batch& batch);
   Scratch ScratchOf(uint32_t index);
-  // How many threads a step is worth.
+  // The number of threads that a step is worth.
   uint32_t NumParticipants(uint64_t num_rows, uint64_t num_logits) const;
   static void CheckSuccess(const SharedStep& shared);
 

@@ -8,7 +8,7 @@
 
 namespace skein::reference {
 
-// How inputs are rounded, and which form of the weights (row.h) they are multiplied by.
+// The rounding of the inputs, and the form of the weights (row.h) that multiplies them.
 enum class Arithmetic {
   kF32,   // inputs as they are, by the exact values of the weights
   kBf16,  // inputs rounded to bf16, by the exact values of the weights

@@ -85,7 +85,7 @@ std::map<std::string, double> LibraryShares(const Multiplications& before, const
   return shares;
 }
 
-// --- what is run ---
+// --- the runs ---
 
 // Feeds `num_tokens` tokens to each of `streams` in one call, and asks for the last logits of each. The tokens that a
 // stream has read before do not matter for the time.
@@ -179,7 +179,7 @@ Json SpreadJson(const Spread& spread) {
 struct Result {
   Test test;
   Spread tokens_per_second;
-  // Of what the machine did in probes before and after each run.
+  // Of the machine's figures in probes before and after each run.
   std::optional<Spread> bandwidth_share;
   std::optional<Spread> arithmetic_share;
   std::map<std::string, double> library_shares;  // of the multiplications, by library

@@ -22,7 +22,7 @@ class InterruptGuard {
   struct sigaction before_ = {};
 };
 
-// Whether Ctrl-C was pressed since the last guard was made, or since TakeInterrupt returned true.
+// True if Ctrl-C was pressed since the last guard was made, or since TakeInterrupt returned true.
 bool Interrupted();
 // The same, and forgets it.
 bool TakeInterrupt();

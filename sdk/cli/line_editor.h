@@ -23,7 +23,7 @@ class LineEditor {
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
 
-  // Whether a person is there to see prompts.
+  // True if a person sees the prompts.
   bool interactive() const { return terminal_ != nullptr; }
 
   // Reads one message: a line, and the next one too where a line ends in a backslash, which becomes a newline.

@@ -1,4 +1,4 @@
-// Where bytes go: data to stdout or a file, everything else to stderr.
+// The tool's output: data to stdout or a file, everything else to stderr.
 #ifndef SKEIN_CLI_OUTPUT_H_
 #define SKEIN_CLI_OUTPUT_H_
 

@@ -13,7 +13,7 @@
 namespace skein {
 namespace {
 
-// Where the binary numbers of a type lie: runs of `run_bytes` bytes that begin `stride_bytes` apart.
+// The places of a type's binary numbers: runs of `run_bytes` bytes that begin `stride_bytes` apart.
 struct NumberRuns {
   uint64_t run_bytes;
   uint64_t stride_bytes;
@@ -33,7 +33,7 @@ std::span<const uint8_t> Part(std::span<const uint8_t> bytes, uint64_t first, ui
   return bytes.subspan(first, std::min<uint64_t>(count, bytes.size() - first));
 }
 
-// Whether one of the numbers has an exponent of all ones. Without a branch in the loop, so that compilers vectorise it.
+// True if one of the numbers has an exponent of all ones. The loop has no branch, so that compilers vectorise it.
 template <typename Word>
 bool HasExponent(std::span<const uint8_t> bytes, Word mask) {
   Word found = 0;

@@ -11,7 +11,7 @@
 
 namespace skein {
 
-// Whether neither NaN nor infinity is among `values`.
+// True if `values` holds neither NaN nor infinity.
 inline bool AllFinite(std::span<const float> values) {
   constexpr uint32_t kExponent = 0x7f800000u;
   uint32_t num_bad = 0;  // a sum, not an early exit, so that the compiler vectorises
@@ -22,9 +22,9 @@ inline bool AllFinite(std::span<const float> values) {
 // The index of the first value that is NaN or infinite; values.size() if there is none.
 size_t FindNotFinite(std::span<const float> values);
 
-// Whether every number of a tensor is finite that lies in `bytes` without gaps. Of Q8 and Q4 the scales count. `dtype`
-// is one that packages hold, `layout` a SKEIN_LAYOUT_*, and `bytes` whole elements, rows of groups, or panels; the rows
-// that fill up panels count. Many bytes are read on the host's threads.
+// True if every number of a tensor is finite. The tensor lies in `bytes` without gaps. In Q8 and Q4 only the scales
+// count. `dtype` is one that packages hold, `layout` a SKEIN_LAYOUT_*, and `bytes` whole elements, rows of groups, or
+// panels; the rows that fill up panels count. Many bytes are read on the host's threads.
 bool AllFinite(const skein_host& host, uint32_t dtype, uint32_t layout, std::span<const uint8_t> bytes);
 
 }  // namespace skein

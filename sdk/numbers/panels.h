@@ -1,6 +1,6 @@
-// The layouts of stored matrices (SKEIN_LAYOUT_* of skein/dtype.h, which says what panels are): sizes of rows and
-// panels, and matrices from rows to panels and back. Types are those that packages hold and backends take: F32, F16,
-// BF16, Q8 and Q4.
+// The layouts of stored matrices (SKEIN_LAYOUT_* of skein/dtype.h, which defines panels): sizes of rows and panels, and
+// matrices from rows to panels and back. Types are those that packages hold and backends take: F32, F16, BF16, Q8 and
+// Q4.
 #ifndef SKEIN_NUMBERS_PANELS_H_
 #define SKEIN_NUMBERS_PANELS_H_
 

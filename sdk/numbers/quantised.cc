@@ -74,9 +74,9 @@ void ExpandQ8(const uint8_t* group, uint64_t first, uint64_t count, float* out) 
 
 // Codes are spoken of less the code of zero: -8 to 7.
 
-// What value the largest magnitude of a group is given before the codes are rounded, over which the scale is searched.
-// The sign of the scale follows from it: the side of the largest magnitude may get the longer or the shorter half of
-// the codes, and clipping that one value often serves the 63 others.
+// The codes that the search for a scale gives to the largest magnitude of a group, before rounding. The sign of the
+// scale follows from it: the side of the largest magnitude may get the longer or the shorter half of the codes, and
+// clipping that one value often serves the 63 others.
 constexpr float kQ4Candidates[] = {-8.8f, -8.4f, -8.0f, -7.6f, -7.2f, -6.8f, 7.8f, 7.4f, 7.0f, 6.6f, 6.2f};
 
 // Sums over a group of x c and c c, c being the codes.

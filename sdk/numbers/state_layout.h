@@ -54,7 +54,7 @@ void WriteFreshState(const skein_backend_model& model, uint32_t num_layers, floa
 // The same of all layers of the model.
 std::vector<float> FreshState(const skein_backend_model& model);
 
-// How the wkv matrix of a head is indexed.
+// The order of the indices of a head's wkv matrix.
 enum class WkvOrder : uint8_t {
   kValueKey,  // [value][key]: also in tuned states of the models' author and of trainers, whatever the generation
   kKeyValue,  // [key][value]: also in tuned states of web-rwkv
@@ -77,8 +77,8 @@ void PlaceWkv(const skein_backend_model& model, uint32_t layer, WkvOrder order, 
 std::vector<float> ExtractWkv(const skein_backend_model& model, uint32_t layer, WkvOrder order,
                               std::span<const float> state);
 
-// Whether `state` differs from a fresh one in nothing but the matrices of heads. Only such a state fits in the
-// time_state tensors of a file.
+// True if `state` differs from a fresh one in the matrices of heads only. No other state fits in the time_state tensors
+// of a file.
 bool IsWkvOnly(const skein_backend_model& model, std::span<const float> state);
 
 }  // namespace skein

@@ -145,7 +145,7 @@ void test_stream_limit(const char* model_path) {
   EXPECT_OK(skein_runtime_release(runtime, &error));
 }
 
-/* What a request gave. */
+/* The result of a request. */
 typedef struct outcome {
   uint32_t num_terminals;
   uint32_t kind, reason; /* of the terminal event */
@@ -296,7 +296,7 @@ void test_requests(const char* model_path) {
   EXPECT(alone[0].kind == SKEIN_EVENT_DONE && alone[0].reason == SKEIN_REASON_STOP_TEXT);
   EXPECT(alone[0].text_bytes <= 3 && memcmp(alone[0].text, outcomes[0].text, (size_t)alone[0].text_bytes) == 0);
 
-  /* What a request refuses. */
+  /* Arguments that a request refuses. */
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_add_stop(request_of(&w), "", 0, &error));
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_add_stop_token(request_of(&w), UINT32_MAX, &error));
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_logit_bias(request_of(&w), 1, NAN, &error));
@@ -340,7 +340,7 @@ void test_chat(const char* model_path) {
   EXPECT_OK(skein_model_chat_prompt(model, messages, stride, 3, chat, scratch, sizeof(scratch), &size_out, &error));
   EXPECT(size_out == strlen(closed) && memcmp(scratch, closed, strlen(closed)) == 0);
 
-  /* What is refused. The model in the box is not for conversations: it has no template of its own. */
+  /* Calls that are refused. The model in the box is not for conversations: it has no template of its own. */
   memset(&info, 0, sizeof(info));
   info.struct_size = sizeof(info);
   EXPECT_OK(skein_model_get_info(model, &info, &error));

@@ -1,6 +1,6 @@
-// What the types cost a model in accuracy: accuracy MODEL TEXT [TYPE...]. Feeds the text to the model in float32 and in
-// each type (f16, bf16, q8 and q4 if none is named), in pieces of 2,048 tokens from a fresh state, and compares what
-// they think of every next token. TEXT is read with the model's tokenizer, or, if it ends in .json, as an array of
+// The loss of accuracy of a model by the types: accuracy MODEL TEXT [TYPE...]. Feeds the text to the model in float32
+// and in each type (f16, bf16, q8 and q4 if none is named), in pieces of 2,048 tokens from a fresh state, and compares
+// what they think of every next token. TEXT is read with the model's tokenizer, or, if it ends in .json, as an array of
 // token ids; a model without a tokenizer reads bytes. ERROR is the standard error of the increase: texts of 10,000
 // tokens and less say little of small ones. Environment: SKEIN_ACCURACY_DEVICE, a device (default: the best).
 #include <algorithm>

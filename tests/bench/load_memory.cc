@@ -1,6 +1,6 @@
-// What loading a model takes at its peak: load_memory MODEL [TYPE]. Loads it with the default options on the default
-// device and prints the packed weights, the peak of anonymous memory meanwhile, and the limit that the project promises
-// but for the largest tensor: packed weights and 200 MiB.
+// The peak of memory while a model is loaded: load_memory MODEL [TYPE]. Loads it with the default options on the
+// default device and prints the packed weights, the peak of anonymous memory meanwhile, and the limit that the project
+// promises but for the largest tensor: packed weights and 200 MiB.
 #include <cstdio>
 #include <string>
 

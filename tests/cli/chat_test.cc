@@ -117,7 +117,7 @@ class ChatTest : public testing::Test {
   std::vector<std::string> Chat(const std::vector<std::string>& more) const {
     return Joined({"chat", "-m", SKEIN_DEMO_MODEL, "--template", "world", "--ignore-end"}, more);
   }
-  // What the model writes behind `prompt`, as chat shows it.
+  // The text that the model writes behind `prompt`, as chat shows it.
   static std::string Completed(const std::string& prompt) {
     std::string text =
         RunTool({"run", "-m", SKEIN_DEMO_MODEL, "-p", prompt, "--temp", "0", "-n", "30", "--ignore-end"}).out;

@@ -43,7 +43,7 @@ class ToolProcess {
   ToolProcess& operator=(const ToolProcess&) = delete;
 
   pid_t id() const { return process_; }
-  // What it has written to stdout until now.
+  // The text that it has written to stdout until now.
   std::string OutputSoFar() const { return folder_.Read("out"); }
   ToolResult Wait();
 

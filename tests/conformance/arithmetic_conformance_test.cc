@@ -88,7 +88,7 @@ class Head {
     std::vector<float> outputs;  // [rows][kNumOutputs]
   };
 
-  // Multiplies by so many equal rows.
+  // Multiplies by this number of equal rows.
   Result Multiply(const BackendPlugin& plugin, uint32_t compute_type, uint32_t num_rows) const {
     const TestHost host(2);
     const Device device(plugin, host);
@@ -194,8 +194,8 @@ class ProductsConformance : public testing::TestWithParam<std::tuple<uint32_t, u
   uint32_t dtype() const { return std::get<0>(GetParam()); }
   uint32_t compute_type() const { return std::get<1>(GetParam()); }
   bool IsInEightBits() const { return IsQuantised(compute_type()) && IsQuantised(dtype()); }
-  // What float32 sums may be off by, as a share of the magnitudes, in any order: a rounding for each term, which in 8
-  // bits is a group.
+  // The largest error of float32 sums in any order, as a share of the magnitudes: one rounding for each term. A term is
+  // a group in 8 bits.
   double Tolerance(size_t num_inputs) const {
     return (IsInEightBits() ? static_cast<double>(num_inputs) / 64 + 3 : static_cast<double>(num_inputs)) * kUnit;
   }
@@ -280,7 +280,7 @@ INSTANTIATE_TEST_SUITE_P(Types, ProductsOnTwoBackends,
                          testing::Combine(testing::ValuesIn(kDtypes), testing::Values(SKEIN_DTYPE_NONE, SKEIN_DTYPE_F32,
                                                                                       SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4)),
                          ProductName);
-// Other weights a backend may round too, when they are put.
+// A backend may round the other weights too, when they are put.
 INSTANTIATE_TEST_SUITE_P(Bf16, ProductsOnTwoBackends,
                          testing::Combine(testing::Values(SKEIN_DTYPE_BF16), testing::Values(SKEIN_DTYPE_BF16)),
                          ProductName);
@@ -324,7 +324,7 @@ class ModelsOnTwoBackends : public testing::TestWithParam<std::tuple<SyntheticSh
     return logits;
   }
 
-  // How far apart the logits of each stream are: the root of the sum of squares.
+  // The distance between the logits of each stream: the root of the sum of squares.
   static std::vector<double> Distances(const std::vector<double>& a, const std::vector<double>& b) {
     std::vector<double> distances(kNumStreams, 0);
     const size_t vocab_size = a.size() / kNumStreams;

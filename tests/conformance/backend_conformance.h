@@ -32,7 +32,7 @@ class BackendPlugin {
   const skein_backend_table& table() const { return *static_cast<const skein_backend_table*>(answer_.table); }
   uint32_t num_devices() const;
   skein_backend_device DeviceInfo(uint32_t index = 0) const;
-  // Whether its device says that it runs a generation.
+  // True if its device says that it runs a generation.
   bool Runs(uint32_t generation) const { return (DeviceInfo().generations >> generation & 1) != 0; }
 
  private:
@@ -116,7 +116,7 @@ struct Entry {
   std::vector<float> rows = {};  // outputs, row after row
 };
 
-// How a model runs.
+// The way in which a model runs.
 struct PipelineOptions {
   std::vector<uint32_t> cuts;  // layers before which a new segment begins; num_layers: the head alone
   uint32_t compute_type = SKEIN_DTYPE_NONE;
@@ -132,7 +132,7 @@ class Pipeline {
   // Segment i is on device i modulo their number.
   Pipeline(const std::vector<const Device*>& devices, const SyntheticModel& model, const PipelineOptions& options);
 
-  // Runs one step and fills the entries. The code of the step, whose message is message().
+  // Runs one step and fills the entries. Gives the code of the step; message() is its message.
   int32_t Step(std::vector<Entry>& entries);
   const std::string& message() const { return message_; }
 

@@ -1,5 +1,5 @@
-// What the contract tests share: a small model of every generation on every backend, and steps made by hand. The tests
-// themselves are in contract_*_test.cc: the rules of skein/backend.h that are not about numbers.
+// The common parts of the contract tests: a small model of every generation on every backend, and steps made by hand.
+// The tests themselves are in contract_*_test.cc: the rules of skein/backend.h that are not about numbers.
 #ifndef SKEIN_TESTS_CONFORMANCE_BACKEND_CONTRACT_H_
 #define SKEIN_TESTS_CONFORMANCE_BACKEND_CONTRACT_H_
 
@@ -28,7 +28,7 @@ class BackendContract : public ModelConformance {
   }
 };
 
-// A step made by hand, for what Pipeline does not offer.
+// A step made by hand, for cases that Pipeline does not offer.
 struct RawStep {
   explicit RawStep(uint32_t num_tokens) : tokens(num_tokens, 1) {
     step.struct_size = sizeof(step);

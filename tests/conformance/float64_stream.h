@@ -13,7 +13,7 @@
 
 namespace skein::conformance {
 
-// Whether the inputs of every matrix product are rounded to bf16 first, as compute type BF16 does.
+// The choice whether the inputs of every matrix product are rounded to bf16 first, as compute type BF16 does.
 enum class ProductInputs { kExact, kBf16 };
 
 // The frame that all generations share; what they do not is in rwkvN_float64.h. The model outlives the stream.
@@ -37,7 +37,8 @@ class Float64Stream {
  protected:
   Float64Stream(const SyntheticModel& model, ProductInputs inputs);
 
-  // What the block adds to the residual stream. x is the output of its norm, `previous` that of the token before.
+  // The rows that the block adds to the residual stream. x is the output of its norm, `previous` that of the token
+  // before.
   virtual Vector TimeMix(uint32_t layer, const Vector& x, const Vector& previous) = 0;
   virtual Vector ChannelMix(uint32_t layer, const Vector& x, const Vector& previous) = 0;
   // The layer's part of the canonical state behind the two shift rows.

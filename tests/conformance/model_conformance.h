@@ -14,11 +14,11 @@
 
 namespace skein::conformance {
 
-// What a float32 path may differ from float64. The first token of an empty state is the most delicate: its output is
-// one outer product, which the group norm scales up.
+// The largest difference of a float32 path from float64. The first token of an empty state is the most delicate: its
+// output is one outer product, which the group norm scales up.
 constexpr double kTolerance = 3e-4;
 constexpr double kFirstTokenTolerance = 5e-4;
-// What two ways to the same result may differ by within one backend.
+// The largest difference of two ways to the same result within one backend.
 constexpr double kSameTolerance = 1e-4;
 
 // The shapes of one generation: head sizes from 5 to 64 and one head, odd widths, every matrix type; before RWKV-7 also

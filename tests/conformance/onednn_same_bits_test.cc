@@ -1,5 +1,5 @@
-// What 8-bit arithmetic promises of the onednn backend's steps in float32: the same bits with every instruction set of
-// Highway that has fused multiplications, and for a row whatever the number of rows beside it. Its products with
+// The promise of 8-bit arithmetic about the onednn backend's steps in float32: the same bits with every instruction set
+// of Highway that has fused multiplications, and for a row whatever the number of rows beside it. Its products with
 // quantised weights are in onednn_quantised_matmul_test.cc.
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// What 8-bit arithmetic promises of the onednn backend: models of every generation give the same bits on every tier of
-// processor with fused multiplications. A process knows one tier, which SKEIN_CPU names, so each runs in a child.
+// The promise of 8-bit arithmetic about the onednn backend: models of every generation give the same bits on every tier
+// of processor with fused multiplications. A process knows one tier, which SKEIN_CPU names, so each runs in a child.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>

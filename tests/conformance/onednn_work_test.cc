@@ -1,4 +1,4 @@
-// How much of the onednn backend's arithmetic oneDNN does.
+// The part of the onednn backend's arithmetic that oneDNN does.
 #include <gtest/gtest.h>
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What one layer of RWKV-5 or 6 remembers, by its definition: every key, faded by all later tokens, beside its value.
+// The memory of one layer of RWKV-5 or 6, by its definition: every key, faded by all later tokens, beside its value.
 #ifndef SKEIN_TESTS_CONFORMANCE_OUTER_PRODUCTS_H_
 #define SKEIN_TESTS_CONFORMANCE_OUTER_PRODUCTS_H_
 

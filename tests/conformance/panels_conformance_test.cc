@@ -75,7 +75,7 @@ class PanelsConformance : public ModelConformance {
         put.flags = memory == Memory::kMapped ? SKEIN_TENSOR_MAPPED : 0;
       }
       ASSERT_TRUE(segment.Put(put)) << segment.message();
-      // What is not mapped is gone once put_tensor returns.
+      // A tensor that is not mapped is gone once put_tensor returns.
       if (guarded != nullptr && memory == Memory::kMapped) mapped_.push_back(std::move(guarded));
     }
     ASSERT_TRUE(segment.Seal()) << segment.message();

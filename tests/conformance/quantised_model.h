@@ -1,4 +1,4 @@
-// Synthetic models whose matrices are quantised. For tests that link the kit, whose formats they are made with.
+// Synthetic models whose matrices are quantised. For tests that link sdk/numbers, which makes the formats.
 #ifndef SKEIN_TESTS_CONFORMANCE_QUANTISED_MODEL_H_
 #define SKEIN_TESTS_CONFORMANCE_QUANTISED_MODEL_H_
 

@@ -56,7 +56,7 @@ double Append(uint32_t dtype, double value, std::vector<uint8_t>& data) {
   return rounded;
 }
 
-// Which models have a tensor: a bit for each version.
+// The versions of models that have a tensor: a bit for each.
 constexpr uint32_t k4 = 1, k50 = 2, k51 = 4, k52 = 8, k6 = 16, k7 = 32;
 constexpr uint32_t k5 = k50 | k51 | k52, kGated = k51 | k52 | k6, kAll = k4 | k5 | k6 | k7;
 

@@ -27,8 +27,8 @@ struct SyntheticTensor {
   skein_tensor Describe() const;
 };
 
-// What distinguishes one test model from another. `matrix_types` are given to the matrices in turn; vectors are
-// float32.
+// The properties that distinguish one test model from another. `matrix_types` are given to the matrices in turn;
+// vectors are float32.
 struct SyntheticShape {
   std::string name;
   uint32_t generation = 7;

@@ -1,4 +1,4 @@
-// What a backend says that its segments have multiplied, against the sizes of the matrices.
+// The multiplications that a backend reports of its segments, against the sizes of the matrices.
 #include <gtest/gtest.h>
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What the reference implementation computed from the small checkpoints of tests/data, and how close one must come.
+// The results of the reference implementation for the small checkpoints of tests/data, and the tolerances of tests.
 #ifndef SKEIN_TESTS_GOLDEN_ORACLE_H_
 #define SKEIN_TESTS_GOLDEN_ORACLE_H_
 

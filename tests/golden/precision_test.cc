@@ -1,4 +1,4 @@
-// What the smaller types cost: the model in the box, on a text that it was not trained on, and the oracles of every
+// The cost of the smaller types: the model in the box, on a text that it was not trained on, and the oracles of every
 // generation, whose random weights are the hardest to round.
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@
 namespace skein::test {
 namespace {
 
-// The limits are the project's for models of some size: this one, of two million parameters, keeps to them as well.
+// The limits are the project's for models of some size: this model, of two million parameters, keeps to them as well.
 struct Gate {
   const char* type;
   double least_divergence;  // nats a token; with less, nothing was rounded

@@ -1,5 +1,5 @@
-// What the tests over the late backend (tests/support/late_backend) share: command over it, a runtime that has it, and
-// models on its devices.
+// The common parts of the tests over the late backend (tests/support/late_backend): command over it, a runtime that has
+// it, and models on its devices.
 #ifndef SKEIN_TESTS_INTEGRATION_LATE_DEVICES_H_
 #define SKEIN_TESTS_INTEGRATION_LATE_DEVICES_H_
 

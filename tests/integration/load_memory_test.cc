@@ -1,4 +1,4 @@
-// What loading takes at its peak: no second copy of the model, whatever the container and the types.
+// The peak of memory while loading: no second copy of the model, whatever the container and the types.
 //
 // The promise is the packed weights, the largest tensor as float32, and 200 MiB. These models are small enough that a
 // second copy would hide in that, so the tests allow 32 MiB.
@@ -182,8 +182,8 @@ TEST_P(LoadMemoryTest, LoadingHoldsNoSecondCopy) {
   std::filesystem::remove(path);
 }
 
-// A package whose matrices lie as the device multiplies by them is mapped, and nothing of it copied: whoever loads it
-// once more, in this process or another, adds vectors and activations.
+// A package whose matrices lie as the device multiplies by them is mapped, and nothing of it copied: loading it once
+// more, in this process or another, adds vectors and activations only.
 TEST(MappedPackageTest, EveryLoadTakesTheWeightsFromTheFile) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer keeps memory of its own";
@@ -224,7 +224,8 @@ TEST(MappedPackageTest, EveryLoadTakesTheWeightsFromTheFile) {
   std::filesystem::remove(package);
 }
 
-// A model has room for the states of all the streams that it may have: 69 MB here. What is not used must not be there.
+// A model has room for the states of all the streams that it may have: 69 MB here. The states that are not used must
+// take no memory.
 TEST(StateMemoryTest, StatesTakeNoMemoryBeforeTheyAreUsed) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer keeps memory of its own";

@@ -1,4 +1,4 @@
-// What libskein does to the process and the threads that it is called on: the process ends at any moment, a thread is
+// The effect of libskein on the process and on the threads of its callers: the process ends at any moment, a thread is
 // cancelled, a thread computes with another floating-point environment.
 #include <fenv.h>
 #include <gtest/gtest.h>

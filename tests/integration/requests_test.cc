@@ -222,7 +222,7 @@ TEST_F(RequestsTest, SubmittingTwiceOrOnABusyStreamIsRefusedAndNothingIsSubmitte
   EXPECT_EQ(skein_queue_submit(queue_.get(), both, 2, &error), SKEIN_FAILED_PRECONDITION);
   EXPECT_THAT(error.message, HasSubstr("request 1"));
   SKEIN_CALL(skein_request_cancel, running.get());
-  // What was refused can be submitted now: none of the two had begun.
+  // The refused requests can be submitted now: neither had begun.
   DrainUntilEnded(queue_.get(), 1);
   SKEIN_CALL(skein_queue_submit, queue_.get(), both, 1);
   EXPECT_EQ(DrainUntilEnded(queue_.get(), 1)[2].tokens.size(), 3u);

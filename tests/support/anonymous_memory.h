@@ -12,7 +12,7 @@
 
 namespace skein::test {
 
-// What is in memory of this process and no file's, in bytes; 0 where /proc does not say.
+// The bytes of this process in memory that belong to no file; 0 where /proc does not say.
 inline uint64_t AnonymousBytes() {
   std::ifstream status("/proc/self/status");
   std::string line;

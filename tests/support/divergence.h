@@ -1,4 +1,4 @@
-// How far the next-token distributions of a model are from those of the same model in float32.
+// The distance of a model's next-token distributions from those of the same model in float32.
 #ifndef SKEIN_TESTS_SUPPORT_DIVERGENCE_H_
 #define SKEIN_TESTS_SUPPORT_DIVERGENCE_H_
 
@@ -36,7 +36,7 @@ class Divergence {
   double Largest() const { return largest_; }
   double ExactPerplexity() const { return std::exp(exact_loss_ / Count()); }
   double RoundedPerplexity() const { return std::exp(rounded_loss_ / Count()); }
-  // How much larger the perplexity is, as a share.
+  // The growth of the perplexity, as a share.
   double PerplexityIncrease() const { return std::exp((rounded_loss_ - exact_loss_) / Count()) - 1; }
   // The standard error of PerplexityIncrease(), from how much it differs between stretches of kBlock places; 0 if there
   // is one stretch.

@@ -10,7 +10,7 @@
 
 namespace skein::test {
 
-// What one request delivered.
+// The events of one request, put together.
 struct Delivered {
   std::vector<uint32_t> tokens;
   std::string text;

@@ -36,7 +36,7 @@ class AllocationFault {
   // From here on allocations work and are not counted.
   void Disarm();
 
-  // How many allocations were counted, and whether one of them failed.
+  // The number of allocations that were counted, and whether one of them failed.
   uint64_t count() const;
   bool failed() const;
 };

@@ -67,7 +67,7 @@ class FakeFormat {
   const std::string& path() const { return file_.path(); }
   std::vector<Plugin<skein_format_table>> plugins() const { return {{"fake", &table}}; }
 
-  // What the test may bend.
+  // The parts that a test may bend.
   skein_format_table table;
   uint64_t lie_about_offset = 0;    // added to where the first tensor is said to be
   std::string sibling;              // asked for when the file is opened, unless empty

@@ -13,7 +13,7 @@
 
 namespace skein::test {
 
-// What one step was asked to do.
+// The order for one step.
 struct FakeStep {
   std::vector<uint32_t> tokens;
   std::vector<skein_step_entry> entries;

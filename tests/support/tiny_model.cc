@@ -102,7 +102,7 @@ std::vector<FakeTensor> TinyBlinkDl(VersionSet version) {
     std::vector<float> values(size);
     for (float& value : values) value = static_cast<float>(++next) / 64;
     tensors.push_back({name, SKEIN_DTYPE_F32, std::move(shape), FloatBytes(values), {}, false});
-    // What goes through exp stays where float32 can tell the results apart.
+    // Values that go through exp stay where float32 can tell the results apart.
     if (EndsWith(name, "time_decay") || EndsWith(name, "time_first")) {
       const double first = values[0];
       Apply(&tensors.back(), [&](double value) { return value - first - 1.5; });

@@ -10,7 +10,7 @@
 
 namespace skein::onednn {
 
-// What a LayerNorm needs to know of a row.
+// The figures of a row that a LayerNorm needs.
 struct Moments {
   float mean = 0;
   float scale = 1;  // 1 / sqrt(variance + epsilon)

@@ -14,7 +14,7 @@ namespace skein::onednn {
 namespace {
 
 constexpr uint32_t kTileInputs = 64, kVectors = 4;
-// How many groups before its turn a group is asked for. Groups of Q4 are a quarter as long as groups of Q8.
+// A group is prefetched this number of groups before its turn. Groups of Q4 are a quarter as long as groups of Q8.
 constexpr uint32_t GroupsAhead(PanelType type) { return type == PanelType::kQ8 ? 1 : 2; }
 
 // Asks for a group's bytes a few lines at a time, while the rows of the group before are finished. If it asked for all

@@ -130,7 +130,7 @@ struct NibbleGroup {
   }
 };
 
-// Where a step lies in a panel, in bytes.
+// The place of a step in a panel, in bytes.
 inline size_t StepOffset(const QuantisedPanel& layout, uint32_t step) {
   return step / layout.num_steps() * layout.group_bytes() + kPanelWidth * sizeof(uint16_t) +
          step % layout.num_steps() * kStepBytes;

@@ -1,11 +1,11 @@
-// The table a backend fills: how one device runs a segment of an RWKV model.
+// The table that a backend fills, so that its devices run segments of RWKV models.
 //
 // A segment is a contiguous range of layers on one device, optionally with the embedding in front and the head behind
-// (a segment of no layers with a head runs the head alone). It is stepped over a ragged batch: one call per device and
-// step. Order: device_open; query; segment_create, put_tensor for every tensor of the segment, seal; then any number of
-// state_* and step; segment_destroy; device_close. Threads: calls on one segment come one at a time, except fence_*,
-// which any thread may call. Different segments may be used at the same time. `step` and `seal` are called on a thread
-// inside the runtime's arena.
+// (a segment of no layers with a head runs the head alone). A step takes it over a ragged batch of tokens, in one call.
+// Order: device_open; query; segment_create, put_tensor for every tensor of the segment, seal; then any number of
+// state_* and step; segment_destroy; device_close.
+// Threads: calls on one segment come one at a time, except fence_*, which any thread may call. Different segments may
+// be used at the same time. `step` and `seal` are called on a thread inside the runtime's arena.
 #ifndef SKEIN_BACKEND_H_
 #define SKEIN_BACKEND_H_
 
@@ -13,14 +13,15 @@
 
 SKEIN_EXTERN_C_BEGIN
 
-// --- roles: what a tensor is for. Names in comments are BlinkDL's. The numbers are for ever (they are also in
-// manifests) ---
+// --- roles: the purpose of a tensor ---
 //
-// One shape and orientation per role. Letters: C d_model, A d_att, V vocab_size, F d_ffn, H num_heads, N head_size
-// (A = H N), R a rank. A equals C in every published model, and always in RWKV-7. Every matrix is [out, in], row-major,
-// and acts as y = W x: the low-rank factors too, which checkpoints store the other way round. Vectors are [C] (or as
-// said). Parameters are those of the models' author, before any exp: a decay is not a factor yet. `layer` is the index
-// in the whole model, 0 for tensors without one.
+// Names in comments are BlinkDL's. The numbers never change: packages hold them too.
+//
+// One shape and orientation per role. Letters: C d_model, A d_att, V vocab_size, F d_ffn, H num_heads, N head_size (A =
+// H N), R a rank. A equals C in every published model, and always in RWKV-7. Every matrix is [out, in], row-major, and
+// acts as y = W x: the low-rank factors too, which checkpoints store the other way round. Vectors are [C] unless their
+// line says otherwise. Parameters are those of the models' author, before any exp: a decay is not a factor yet. `layer`
+// is the index in the whole model, 0 for tensors without one.
 #define SKEIN_ROLE_NONE 0
 #define SKEIN_ROLE_EMBEDDING 1         // emb.weight [V, C]
 #define SKEIN_ROLE_EMBEDDING_NORM_W 2  // blocks.0.ln0.weight [C]; layer 0
@@ -106,8 +107,8 @@ SKEIN_EXTERN_C_BEGIN
 
 // --- device ---
 
-// libskein asks no device for a feature that it does not list. The last three are reserved: libskein sends none of them
-// yet, whatever a device lists.
+// libskein asks a device only for features that the device lists. The last three are reserved: libskein sends none of
+// them yet, whatever a device lists.
 #define SKEIN_FEATURE_HIDDEN 1u         // output SKEIN_STEP_HIDDEN
 #define SKEIN_FEATURE_TOP_K 2u          // output SKEIN_STEP_TOP_K; reserved until devices sample
 #define SKEIN_FEATURE_MASK_AND_BIAS 4u  // entries' mask and bias; reserved until devices sample
@@ -163,10 +164,10 @@ typedef struct skein_segment_desc {
   uint32_t max_tokens;    // in one step
   uint32_t max_entries;   // in one step
   uint32_t num_adapters;  // 0; reserved until streams have adapters
-  // Arithmetic of the matrix products: SKEIN_DTYPE_NONE: float32 activations and sums over the weights as they are put;
-  // F32 the same over float32 weights; BF16: activations rounded to bf16, float32 sums. Q8 and Q4 (the same to a
-  // backend): activations may be rounded to 8 bits per row and group of inputs for matrices that were put in Q8 or Q4;
-  // float32 for all others.
+  // Arithmetic of the matrix products. SKEIN_DTYPE_NONE: float32 activations and sums, over the weights as they are
+  // put. F32: the same, over float32 weights. BF16: activations rounded to bf16, float32 sums. Q8 and Q4, which are the
+  // same to a backend: for matrices that were put in Q8 or Q4, activations may be rounded to 8 bits per row and group
+  // of inputs; float32 for all others.
   uint32_t compute_type;
   uint32_t weight_type;  // of the large matrices as they will be put, for `query`
   skein_backend_model model;
@@ -211,9 +212,9 @@ typedef struct skein_bias {
   float bias;
 } skein_bias;
 
-// One stream's part of a step. A stream is in a step at most once; no two entries write one slot; a slot that one entry
-// reads is written by no other entry; many may read one. Reading and writing the same slot is the usual case. It grows
-// at its end only; skein_step.entry_size says which fields the host has.
+// One stream's part of a step. A stream is in a step at most once. No two entries write the same slot. A slot that one
+// entry reads is written by no other entry; many entries may read it. An entry may read and write the same slot. The
+// struct grows at its end only; skein_step.entry_size says which fields the host has.
 typedef struct skein_step_entry {
   uint32_t read_slot;    // or SKEIN_SLOT_INITIAL
   uint32_t write_slot;   // or SKEIN_SLOT_NONE
@@ -234,7 +235,7 @@ typedef struct skein_step_entry {
   // The struct's first form ends here, at 72 bytes.
 } skein_step_entry;
 
-// Carries: what crosses a cut between segments. All float32 [num_tokens, C], host memory.
+// Carries: the rows that cross a cut between segments. All are float32 [num_tokens, C] in host memory.
 #define SKEIN_CARRY_X 0        // the residual stream
 #define SKEIN_CARRY_V_FIRST 1  // RWKV-7: value projection of layer 0
 #define SKEIN_MAX_CARRIES 4
@@ -251,13 +252,13 @@ typedef struct skein_step {
   float* carries_out[SKEIN_MAX_CARRIES];       // set unless the segment has the head
 } skein_step;
 
-// What a segment has multiplied, for whoever measures it.
+// The multiplications of a segment, for measurements.
 typedef struct skein_segment_work {
   uint32_t struct_size;
   uint32_t reserved;
   uint64_t multiplications;          // in matrix products, since the segment was made: rows * outputs * inputs
-  uint64_t library_multiplications;  // those of them that a library ran which is not the plugin's own
-  char library[32];                  // its name, such as "oneDNN"; "" if there is none
+  uint64_t library_multiplications;  // the part of them that a library ran, not the plugin's own code
+  char library[32];                  // the library's name, such as "oneDNN"; "" if there is none
 } skein_segment_work;
 
 // --- the table ---
@@ -271,7 +272,7 @@ typedef struct skein_backend_table {
   int32_t (*device_open)(const skein_host* host, uint32_t index, void** device, skein_message* message);
   void (*device_close)(void* device);
 
-  // Whether and at what cost the device would run the segment. Answers without allocating it.
+  // Tells whether the device would run the segment, and at what cost. Does not allocate it.
   int32_t (*query)(void* device, const skein_segment_desc* desc, skein_segment_cost* cost, skein_message* message);
 
   int32_t (*segment_create)(void* device, const skein_segment_desc* desc, void** segment, skein_message* message);
@@ -287,28 +288,29 @@ typedef struct skein_backend_table {
   //   generation 4: att_shift[C], ffn_shift[C], aa[A], bb[A], pp[A]
   //   5 and 6:      att_shift[C], ffn_shift[C], wkv[H][N keys][N values]
   //   7:            att_shift[C], ffn_shift[C], wkv[H][N values][N keys]
-  // The initial state is zero, but for pp, which is -1e30. `num_floats` is exactly that. OUT_OF_RANGE: no such slot.
+  // The initial state is zero, but for pp, which is -1e30. `num_floats` is exactly their number. OUT_OF_RANGE: no such
+  // slot.
   int32_t (*state_init)(void* segment, uint32_t slot, skein_message* message);
   int32_t (*state_copy)(void* segment, uint32_t from_slot, uint32_t to_slot, skein_message* message);
   int32_t (*state_export)(void* segment, uint32_t slot, float* state, uint64_t num_floats, skein_message* message);
   int32_t (*state_import)(void* segment, uint32_t slot, const float* state, uint64_t num_floats,
                           skein_message* message);
 
-  // Runs a step. Its own code is for the step as a whole (the written slots are undefined then); each entry has its own
-  // status. `*fence` NULL: done. Else inputs and outputs stay valid and untouched, and read slots unwritten, until the
-  // fence is done; steps of a segment complete in order and may be enqueued behind an unfinished one. `fence` itself
-  // may not be NULL.
+  // Runs a step. The code returned is that of the step as a whole; if it is not OK, the slots it writes are undefined.
+  // Each entry has its own status. `*fence` NULL: the step is done. Else the host keeps inputs and outputs valid and
+  // untouched, and writes no slot that the step reads, until the fence is done. Steps of a segment complete in order,
+  // and the host may enqueue one behind an unfinished one. `fence` itself may not be NULL.
   int32_t (*step)(void* segment, const skein_step* step, void** fence, skein_message* message);
 
-  // The next three may be NULL, all of them, in a backend whose steps are done when they return. Every fence is
-  // released once, after it is done, also one that a step sets although it fails: the host waits for that one too.
+  // A backend whose steps are done when they return may leave all of the next three NULL. The host releases every fence
+  // once, after it is done. A step that fails may set one too, and the host waits for it.
   uint32_t (*fence_done)(void* fence);  // 1 done, 0 not yet
   // When done, the code of the step; DEADLINE_EXCEEDED after `timeout_us`; negative waits for ever. A host takes
   // CANCELLED for a defect of the backend, because only callers cancel.
   int32_t (*fence_wait)(void* fence, int64_t timeout_us, skein_message* message);
   void (*fence_release)(void* fence);
 
-  // May be NULL. Between steps, as every call on a segment.
+  // Fills *work. May be NULL. Called between steps, as every call on a segment.
   int32_t (*segment_work)(void* segment, skein_segment_work* work, skein_message* message);
 } skein_backend_table;
 

@@ -1,15 +1,15 @@
-// What every other header of the C ABI stands on: export macro, version, handle types, and the rules below.
+// The base of all other headers of the C ABI: export macro, version, handle types, and the rules below.
 //
 // Rules of the whole ABI
 //   Names, keys and paths are NUL-terminated UTF-8. Text and bytes travel as a pointer and a size in bytes.
 //   Counts of elements are `num_x` or `count`; sizes in bytes end in `_bytes`.
 //   A pointer argument may be NULL only where its function says so; NULL elsewhere gives SKEIN_INVALID_ARGUMENT.
-//   A caller's buffer is described by (buffer, capacity, size): on success `*size` is what was written. If `capacity`
-//   is too small nothing is written, `*size` is what is needed, and the call returns SKEIN_OUT_OF_RANGE. `buffer` NULL
-//   with `capacity` 0 asks for the size alone and returns SKEIN_OK. Structs that may grow start with `struct_size`,
-//   which the caller sets to sizeof the struct it was compiled with. They grow at the end only; libskein reads and
-//   fills no more than `struct_size` bytes. An array of structs travels with the size of one element, and both sides
-//   step by it.
+//   A caller's buffer is described by (buffer, capacity, size). On success `*size` is the size written. If `capacity`
+//   is too small, nothing is written, `*size` is the size needed, and the call returns SKEIN_OUT_OF_RANGE. `buffer`
+//   NULL with `capacity` 0 asks for the size alone and returns SKEIN_OK.
+//   Structs that may grow start with `struct_size`, which the caller sets to sizeof the struct it was compiled with.
+//   They grow at the end only; libskein reads and fills no more than `struct_size` bytes. An array of structs travels
+//   with the size of one element, and both sides step by it.
 // Threads: every function may be called from any thread, unless it says otherwise.
 // Errors: every function returns a `skein_status`; see status.h.
 #ifndef SKEIN_BASE_H_
@@ -45,8 +45,8 @@ SKEIN_EXTERN_C_BEGIN
 
 // Handles. An opaque value, never an address: it holds the kind, an index and a generation, and is below 2^53 (exact in
 // a JavaScript number). NULL is never a live handle. A stale, released, foreign or garbage value gives
-// SKEIN_INVALID_HANDLE and nothing else happens. Releasing NULL does nothing and is SKEIN_OK. A child keeps what it was
-// made from alive, so handles may be released in any order.
+// SKEIN_INVALID_HANDLE, and nothing else happens. Releasing NULL does nothing and is SKEIN_OK. A child keeps its parent
+// alive, so handles may be released in any order.
 typedef struct skein_runtime_t* skein_runtime;
 typedef struct skein_options_t* skein_options;
 typedef struct skein_model_t* skein_model;

@@ -1,13 +1,13 @@
-// Conversations: messages as the text that a model was trained on, and where its turn ends.
+// Conversations: messages as the text that a model was trained on, and the strings that end its turn.
 //
 // A template is known by name: "world" (RWKV World models), "g1" (the same with a think block; G0 and G1 models),
-// "raven" (RWKV-4 Raven), "instruct" (one instruction, one response). A package names its own; for other files it is
-// told from the template in the file (GGUF), or else from vocabulary and name: skein_model_info.chat_template says
-// which.
+// "raven" (RWKV-4 Raven), "instruct" (one instruction, one response). A package names its template. For other files
+// libskein recognises it by the template in the file (GGUF), or else by vocabulary and name.
+// skein_model_info.chat_template gives the result.
 //
-// A conversation continues on a stream: render only the messages that are new, with the stream behind the last answer
-// and the end of its turn. Messages are cleaned as in training: "\r\n" becomes "\n", runs of newlines one, ends are
-// stripped, and an assistant's think block is left out.
+// A conversation continues on a stream: render only the new messages. The stream must stand behind the last answer and
+// the end of its turn. Messages are cleaned as in training: "\r " becomes " ", a run of newlines becomes one, white
+// space at both ends is removed, and an assistant's think block is left out.
 #ifndef SKEIN_CHAT_H_
 #define SKEIN_CHAT_H_
 
@@ -23,9 +23,9 @@ typedef struct skein_chat_message {
   uint64_t text_bytes;
 } skein_chat_message;
 
-// Renders messages with the model's template: each a turn with its end, and then, unless the last is the assistant's,
-// the opening of the assistant's turn. `messages` is an array of `count` structs of `message_size` bytes each.
-// `options` (kind SKEIN_OPTIONS_CHAT) may be NULL.
+// Renders messages with the model's template. Each message becomes a turn with its end. If the last message is not the
+// assistant's, the opening of the assistant's turn follows. `messages` is an array of `count` structs of `message_size`
+// bytes each. `options` (kind SKEIN_OPTIONS_CHAT) may be NULL.
 //   template  str  ""  name of the template; "": the model's
 //   think     str  ""  "on": the answer begins with a think block; "off": with an empty one, so that the model answers
 //                      at once; "none": no block is opened; "": as the template has it
@@ -35,8 +35,8 @@ SKEIN_API skein_status skein_model_chat_prompt(skein_model model, const void* me
                                                uint32_t count, skein_options options, char* buffer, uint64_t capacity,
                                                uint64_t* size, skein_error* error);
 
-// Sets a request's prompt to that text, and adds the strings that end the assistant's turn to its stops, so that the
-// answer ends where the model hands over. The same codes.
+// Sets a request's prompt to the text that skein_model_chat_prompt gives. Adds the strings that end the assistant's
+// turn to its stops, so that the answer ends with the turn. Fails with the same codes.
 SKEIN_API skein_status skein_request_set_chat(skein_request request, const void* messages, uint32_t message_size,
                                               uint32_t count, skein_options options, skein_error* error);
 

@@ -1,5 +1,5 @@
-// Element types and layouts of tensors: in checkpoints, in packages and at the plugin boundary. The numbers are for
-// ever.
+// Element types and layouts of tensors: in checkpoints, in packages and at the plugin boundary. The numbers never
+// change.
 #ifndef SKEIN_DTYPE_H_
 #define SKEIN_DTYPE_H_
 
@@ -20,10 +20,10 @@
 #define SKEIN_DTYPE_Q8 16
 #define SKEIN_DTYPE_Q4 17
 
-// How a matrix [N outputs, K inputs] lies in memory.
+// Layouts of a matrix [N outputs, K inputs] in memory.
 //   ROWS: row after row.
-//   PANELS: 64 rows beside each other, then the next 64, so that whoever multiplies by 64 rows at a time reads one
-//       stream. The last panel is filled up with rows of zeros. In a panel, o being the row (0 to 63):
+//   PANELS: 64 rows beside each other, then the next 64, so that a kernel that multiplies by 64 rows at a time
+//       reads one stream. The last panel is filled up with rows of zeros. In a panel, o being the row (0 to 63):
 //         F32: [K, up to a multiple of 16][64]: input, then o
 //         F16: [K][64]: input, then o
 //         BF16: [K / 2, up to a multiple of 16][64][2]: pair of inputs, then o, then which of the pair
@@ -31,13 +31,13 @@
 //             holds the code + 128
 //         Q4: per group of 64 inputs the 64 scales, then 8 steps [64][4]: o, then 4 bytes for 8 inputs in a row, byte j
 //             holding the code of input j in its low nibble and that of input 4 + j in its high one
-//       What fills up inputs is 0, in Q8 and Q4 the code of 0. Rows that fill up a panel are bytes of 0 there, scales
-//       too.
+//       Inputs beyond K are 0; in Q8 and Q4 they have the code of 0. Rows that fill up a panel are 0; in Q8 and Q4
+//       all their bytes are 0, scales too.
 #define SKEIN_LAYOUT_ROWS 0
 #define SKEIN_LAYOUT_PANELS 1
 
-// Block types of GGML files, in checkpoints only; blocks along the input dimension, of 32 elements and, in those with
-// K, of 256.
+// Block types of GGML files, in checkpoints only. A block lies along the input dimension. It has 32 elements, and 256
+// in the types with K.
 #define SKEIN_DTYPE_GGML_Q4_0 32
 #define SKEIN_DTYPE_GGML_Q4_1 33
 #define SKEIN_DTYPE_GGML_Q5_0 34

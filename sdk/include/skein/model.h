@@ -9,18 +9,17 @@
 SKEIN_EXTERN_C_BEGIN
 
 // Loads a model file: a .skein package, or a checkpoint that a format plugin reads (.pth, .safetensors, .gguf, rwkv.cpp
-// .bin; the .index.json of a checkpoint in shards; or a folder that holds one of them under its usual name). Or no
-// file: "synthetic:SHAPE" makes up the weights of an RWKV-7 model, to measure speed and memory; SHAPE is 0.1B,
-// 0.4B, 1.5B, 2.9B or 7.2B, or dimensions such as "C=960,L=4,F=3000,N=64,V=65536". `options` (kind SKEIN_OPTIONS_MODEL)
-// may be NULL.
-// Each row gives a key, its type, its default and its meaning.
+// .bin; the .index.json of a checkpoint in shards; or a folder that holds one of them under its usual name). `path` may
+// also be "synthetic:SHAPE", which needs no file: the weights of an RWKV-7 model are made up, to measure speed and
+// memory. SHAPE is 0.1B, 0.4B, 1.5B, 2.9B or 7.2B, or dimensions such as "C=960,L=4,F=3000,N=64,V=65536". `options`
+// (kind SKEIN_OPTIONS_MODEL) may be NULL. Each row gives a key, its type, its default and its meaning.
 //   device     str  ""      device name, or a split by layers "cpu=0-11,reference=12-23"; "": the best device
-//   type       str  "auto"  "auto": the type that a package was converted to by name, else the file's values in float32
+//   type       str  "auto"  "auto": the type named when the package was converted, else the file's values in float32
 //                           arithmetic; "f32"; "f16": weights rounded to f16, float32 arithmetic; "bf16": weights and
 //                           activations of the matrix products rounded to bf16; "q8", "q4": weights in 8 or 4 bits with
-//                           a scale for every 128 or 64 of a row, activations in 8 bits where the device computes so,
-//                           else float32; low-rank factors and, under q4, the embedding in 8 bits; rows too short for
-//                           groups in 16 bits. A type that a device does not offer is refused
+//                           a scale for every 128 or 64 of a row, activations in 8 bits where the device has
+//                           arithmetic for them, else in float32; low-rank factors and, under q4, the embedding in 8
+//                           bits; rows too short for groups in 16 bits. A type that a device does not offer is refused
 //   tokenizer  str  ""      vocabulary file, or "bytes"; "": the one in the package, else none
 //   mmap       i64  1       1: map the file; 0: read it. If a mapped file is truncated, its readers die with SIGBUS
 //   lora       str  ""      adapters to merge into the weights: FILE or FILE:SCALE, one a line. The low-rank product
@@ -50,7 +49,7 @@ typedef struct skein_model_info {
   uint32_t num_heads;   // H
   uint32_t head_size;   // N
   uint64_t num_parameters;
-  uint64_t weights_bytes;     // in the types in which the devices got them
+  uint64_t weights_bytes;     // in the types that the devices were given
   uint64_t num_state_floats;  // of one stream in canonical layout
   uint32_t has_tokenizer;     // 1 if skein_model_tokenizer gives one
   skein_token end_token;      // end of text
@@ -60,19 +59,19 @@ typedef struct skein_model_info {
   uint32_t variant;          // within generation 5: 0, 1 or 2 for RWKV-5.0, 5.1, 5.2
   uint32_t d_att;            // A, width of the time-mix
   char chat_template[32];    // name of the template of its conversations (chat.h); "" if none is known
-  uint64_t embedding_bytes;  // of weights_bytes: the embedding, of which a step reads its tokens' rows
+  uint64_t embedding_bytes;  // part of weights_bytes: the embedding; a step reads the rows of its tokens only
 } skein_model_info;
 
 // INVALID_ARGUMENT: `info->struct_size` is 0.
 SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info* info, skein_error* error);
 
 // Converts any readable model file to a .skein package, or, where `out_path` ends in .safetensors, to a checkpoint with
-// the names and shapes of the models' author. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL.
-// A key with the default "-" leaves what the input says.
+// the names and shapes of the models' author. `options` (kind SKEIN_OPTIONS_CONVERT) may be NULL. A key with the
+// default "-" that is not set keeps the value of the input.
 //   type           str  "auto"    "auto" (matrices keep their type), "f32", "f16", "bf16", "q8", "q4" (as in
-//                                 skein_model_load; the last two in packages only); a type that is named is also what
-//                                 the package is computed with
-//   layout         str  "panels"  how the matrices of a package lie: "panels", which loading maps, or "rows"
+//                                 skein_model_load; the last two in packages only); "auto" in skein_model_load is then
+//                                 the type that was named here
+//   layout         str  "panels"  layout of a package's matrices: "panels", which loading maps, or "rows"
 //   tokenizer      str  ""        vocabulary file to embed, or "bytes"; "": the input's
 //   name           str  -         recorded in the manifest
 //   licence        str  -         recorded in the manifest

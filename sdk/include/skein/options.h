@@ -2,7 +2,8 @@
 // out of range are refused when they are set, with a message that names the keys or the range.
 //
 // Order: create for a kind, set, pass to any number of calls, release at any time. The call copies what it needs.
-// Threads: an options object may be used from one thread at a time while it is being set; reading it is free.
+// Threads: an options object may be used from one thread at a time while it is being set. Any number of threads may
+// read it.
 #ifndef SKEIN_OPTIONS_H_
 #define SKEIN_OPTIONS_H_
 
@@ -11,7 +12,7 @@
 
 SKEIN_EXTERN_C_BEGIN
 
-// What the options are for.
+// The kinds, and the functions that take them.
 #define SKEIN_OPTIONS_RUNTIME 1    // skein_runtime_create
 #define SKEIN_OPTIONS_MODEL 2      // skein_model_load
 #define SKEIN_OPTIONS_CONVERT 3    // skein_model_convert
@@ -50,8 +51,8 @@ SKEIN_API skein_status skein_options_set_str(skein_options options, const char* 
 // Releases the options. NULL is OK.
 SKEIN_API skein_status skein_options_release(skein_options options, skein_error* error);
 
-// Lists the keys of `kind`: their number, and the one at `index`. INVALID_ARGUMENT: no such kind, or
-// `info->struct_size` is 0. OUT_OF_RANGE: `index` is past the end.
+// List the keys of `kind`: their number, and the key at `index`. INVALID_ARGUMENT: no such kind, or `info->struct_size`
+// is 0. OUT_OF_RANGE: `index` is past the end.
 SKEIN_API skein_status skein_options_key_count(uint32_t kind, uint32_t* count, skein_error* error);
 SKEIN_API skein_status skein_options_key_info(uint32_t kind, uint32_t index, skein_option_info* info,
                                               skein_error* error);

@@ -11,8 +11,8 @@
 //   Files are hostile: check bounds before use, and never allocate from an unchecked size.
 //   Messages name what was expected, what was found and where.
 // Sizes: every table and struct starts with `struct_size`. Members are only added at the end. A reader compares with
-// >=; SKEIN_HAS does it. A NULL member means "not offered". Codes: the functions return the codes of status.h (0 is
-// OK).
+// >=, as SKEIN_HAS does. A NULL member means "not offered".
+// Codes: the functions return the codes of status.h (0 is OK).
 #ifndef SKEIN_PLUGIN_H_
 #define SKEIN_PLUGIN_H_
 
@@ -34,16 +34,16 @@ SKEIN_EXTERN_C_BEGIN
 // True if the table also offers the function `member`.
 #define SKEIN_HAS(type, object, member) (SKEIN_HAS_FIELD(type, object, member) && (object)->member != NULL)
 
-// Where a plugin writes why it failed: caller's memory, NUL-terminated, cut if longer.
+// The reason of a failure, which a plugin writes into the caller's memory: NUL-terminated, cut if longer.
 typedef struct skein_message {
   char text[1024];
 } skein_message;
 
 // --- host services ---
 
-// What the host does for a plugin. The pointers stay valid as long as the object (device, checkpoint, tokenizer) that
-// they were given to; pass `context` back as the first argument. A plugin keeps them per object and not in a global:
-// one process may have several runtimes.
+// The host's services for a plugin. The pointers stay valid as long as the object (device, checkpoint, tokenizer) that
+// they were given to. `context` is the first argument of every call. A plugin keeps them per object and not in a
+// global, since one process may have several runtimes.
 typedef struct skein_host {
   uint32_t struct_size;
   uint32_t reserved;
@@ -52,13 +52,13 @@ typedef struct skein_host {
   // Threads that parallel work can have, the calling one included. At least 1. Constant.
   uint32_t (*concurrency)(void* context);
 
-  // Calls fn(argument, i) once for every i in [0, num_items), on any of the arena's threads, in any order; returns when
-  // all returned. `fn` may not wait for another item.
+  // Calls fn(argument, i) once for every i in [0, num_items), on any of the arena's threads, in any order. Returns when
+  // all have returned. `fn` may not wait for another item.
   void (*parallel_for)(void* context, uint64_t num_items, void (*fn)(void* argument, uint64_t item), void* argument);
 
-  // Calls fn(argument, index, count) once per participant that has really arrived: it waits at most 50 us for `wanted`,
-  // then seals `count`, 1 <= count <= wanted; index is in [0, count). All participants run until they return, so they
-  // may use barriers among themselves. The caller is one of them.
+  // Calls fn(argument, index, count) once on every thread that takes part. It waits at most 50 us for `wanted` threads,
+  // then fixes `count`, the number of those that arrived: 1 <= count <= wanted. `index` is in [0, count). The caller is
+  // one of them. All run at the same time until they return, so they may use barriers among themselves.
   void (*parallel_region)(void* context, uint32_t wanted, void (*fn)(void* argument, uint32_t index, uint32_t count),
                           void* argument);
 
@@ -123,7 +123,8 @@ typedef struct skein_source {
 
 #define SKEIN_MAX_DIMS 8
 
-// One tensor of a checkpoint, as stored. Dimensions in PyTorch order (slowest first) whatever the container does.
+// One tensor of a checkpoint, as stored. Dimensions are in PyTorch order (slowest first), whatever the container's
+// order is.
 typedef struct skein_tensor_info {
   uint32_t struct_size;
   uint32_t dtype;     // SKEIN_DTYPE_*
@@ -141,8 +142,8 @@ typedef struct skein_format_table {
   uint32_t reserved;
   const char* extensions;  // for messages, such as ".pth .pt"
 
-  // How surely this is a file of the format, from its first bytes, size and path: 0 no, 100 certain. Never fails, never
-  // allocates, looks at no more than the first 4096 bytes and the last 65536.
+  // Tells by first bytes, size and path how surely this is a file of the format: 0 no, 100 certain. Never fails, never
+  // allocates, and looks at no more than the first 4096 bytes and the last 65536.
   uint32_t (*probe)(const skein_source* source);
 
   // Reads the directory of the file and checks it. DATA_LOSS: truncated or corrupt; UNIMPLEMENTED: a variant that is
@@ -151,19 +152,19 @@ typedef struct skein_format_table {
   void (*close)(void* checkpoint);
 
   uint64_t (*tensor_count)(void* checkpoint);
-  // Fills *info; index < tensor_count. Threads: any, as for all that follows. A tensor of a type that has no
-  // SKEIN_DTYPE_* is listed with dtype NONE and without data; tensor_read then names tensor and type (UNIMPLEMENTED),
-  // so that a host that needs it can say so. Where the container has checksums, the first look at a tensor compares
-  // them (DATA_LOSS).
+  // Fills *info; index < tensor_count. Threads: any; the same holds for the functions below. A tensor of a type that
+  // has no SKEIN_DTYPE_* is listed with dtype NONE and without data. For it tensor_read fails with UNIMPLEMENTED, and
+  // its message names tensor and type. Where the container has checksums, the first look at a tensor compares them
+  // (DATA_LOSS).
   int32_t (*tensor_info)(void* checkpoint, uint64_t index, skein_tensor_info* info, skein_message* message);
-  // Copies a tensor, packed row-major in its own dtype. `size_bytes` is exactly what it takes. NULL if all tensors have
-  // `data`.
+  // Copies a tensor, packed row-major in its own dtype. `size_bytes` is exactly the size of the copy. NULL if all
+  // tensors have `data`.
   int32_t (*tensor_read)(void* checkpoint, uint64_t index, void* destination, uint64_t size_bytes,
                          skein_message* message);
 
   // Key/value metadata of the container, values as text (such as "__metadata__" of safetensors, or header fields under
-  // "rwkvcpp.version"). NULL if the format has none. Strings live as long as the checkpoint. Under keys that begin with
-  // "skein." a plugin tells what the host understands, whatever the container calls it:
+  // "rwkvcpp.version"). NULL if the format has none. Strings live as long as the checkpoint. The host understands the
+  // keys that begin with "skein."; a plugin fills them from the container's own fields:
   //   skein.name, skein.licence          of the model
   //   skein.tokenizer.kind               id of the tokenizer plugin for the embedded vocabulary: "world", "bpe"
   //   skein.tokenizer.vocabulary         the vocabulary, in the form that the plugin reads
@@ -183,17 +184,18 @@ typedef struct skein_tokenizer_table {
   uint32_t struct_size;
   uint32_t reserved;
 
-  // How surely `vocabulary` is of this kind: 0 no, 100 certain. Looks at the first 4096 bytes at most.
+  // Tells how surely `vocabulary` is of this kind: 0 no, 100 certain. Looks at the first 4096 bytes at most.
   uint32_t (*probe)(const uint8_t* vocabulary, uint64_t vocabulary_bytes);
 
-  // Builds a tokenizer; the vocabulary is not needed afterwards. DATA_LOSS with line number if it is damaged.
+  // Builds a tokenizer, which does not need the vocabulary afterwards. DATA_LOSS: the vocabulary is damaged; the
+  // message names the line.
   int32_t (*create)(const skein_host* host, const uint8_t* vocabulary, uint64_t vocabulary_bytes, void** tokenizer,
                     skein_message* message);
   void (*destroy)(void* tokenizer);
 
   uint32_t (*vocab_size)(void* tokenizer);  // ids are below this
 
-  // Threads: any. `*count` (`*size_bytes`) is what was written, or, with OUT_OF_RANGE and nothing written, what is
+  // Threads: any. `*count` (`*size_bytes`) is the size written, or, with OUT_OF_RANGE and nothing written, the size
   // needed.
   int32_t (*encode)(void* tokenizer, const uint8_t* text, uint64_t text_bytes, uint32_t* tokens, uint64_t capacity,
                     uint64_t* count, skein_message* message);

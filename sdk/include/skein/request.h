@@ -1,5 +1,5 @@
-// Requests: a prompt, sampling and stops, run by the scheduler in a batch with all others; and the queue that their
-// events come out of.
+// Requests, and the queue of their events. A request is a prompt with sampling and stops; the scheduler runs it in a
+// batch with all others.
 //
 // Order: create a queue and a request on a stream; set prompt, options, stops; submit; drain events until the request's
 // terminal event (DONE, ERROR or CANCELLED: each request gets exactly one); release. Nothing requires a callback.
@@ -19,18 +19,18 @@ SKEIN_EXTERN_C_BEGIN
 SKEIN_API skein_status skein_queue_create(skein_runtime runtime, skein_options options, skein_queue* queue,
                                           skein_error* error);
 
-// Releases the queue and cancels its requests, whose events are lost with it. Waits for a wake-up callback that is
-// running, never for inference. Once it returned, the callback is not entered any more.
+// Releases the queue and cancels its requests. Their events are lost. Waits for a wake-up callback that is running,
+// never for inference. Once it returned, the callback is not entered any more.
 SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error);
 
 #define SKEIN_EVENT_TOKEN 1      // one generated token; its text may be empty (held back) or cover earlier tokens
-#define SKEIN_EVENT_DONE 2       // terminal; see `reason`; its text is what was held back
+#define SKEIN_EVENT_DONE 2       // terminal; see `reason`; its text is the rest, which was held back
 #define SKEIN_EVENT_ERROR 3      // terminal; see `status`; its text is the message
 #define SKEIN_EVENT_CANCELLED 4  // terminal
 
 #define SKEIN_REASON_NONE 0
 #define SKEIN_REASON_STOP_TOKEN 1  // a stop token or the end of text was sampled; it is not part of the output
-#define SKEIN_REASON_STOP_TEXT 2   // a stop string appeared; it and what follows are not part of the text
+#define SKEIN_REASON_STOP_TEXT 2   // a stop string appeared; it and all that follows are not part of the text
 #define SKEIN_REASON_LENGTH 3      // max_tokens reached
 
 // Grows at its end only. skein_queue_poll fills as much of it as the host's `event_size` says.
@@ -48,16 +48,16 @@ typedef struct skein_event {
   uint64_t position;           // of the stream: tokens committed
   // The struct's first form ends here, at 72 bytes.
 
-  // With TOKEN: the natural logarithm of the token's probability by the model alone, which is the softmax of the logits
-  // before bias, penalties, filters and temperature. NaN where it was not asked for, and in events of other kinds. So
-  // far no option asks for it.
+  // With TOKEN: the natural logarithm of the token's probability in the softmax of the model's logits, before bias,
+  // penalties, filters and temperature. NaN where it was not asked for, and in events of other kinds. So far no option
+  // asks for it.
   float logprob;
   uint32_t reserved;           // 0
-  uint64_t num_cached_tokens;  // those of num_prompt_tokens that were not computed, since a state that had read them
-                               // was found; 0 as long as no cache is there
+  uint64_t num_cached_tokens;  // the part of num_prompt_tokens that was not computed, because a cached state had read
+                               // it; 0, since this version has no cache
 
-  // Times on a steady clock. The part that lasts is counted up to this event, the parts after it are 0, and the sum of
-  // the three is the time since submit.
+  // Times on a steady clock. The phase in progress is counted up to this event, later phases are 0, and the sum of the
+  // three is the time since submit.
   uint64_t queue_us;    // from submit to the start of the first step that feeds a token of the request
   uint64_t prefill_us;  // from there to the end of the step that feeds the prompt's last token
   uint64_t decode_us;   // from there on
@@ -66,9 +66,9 @@ typedef struct skein_event {
 // Takes the events that are there, oldest first, without waiting: at most `capacity` of them, as structs of
 // `event_size` bytes, which is sizeof(skein_event) as the host was compiled. Their text is packed into `text`. Only
 // whole events are taken. `*count` is the number of events taken, and `*text_bytes` the number of bytes of text
-// written. If the first event's text does not fit, the event stays, `*text_bytes` is what its text needs, `*count` is
-// 0, and the call returns OUT_OF_RANGE. No events: OK with `*count` 0. `text` may be NULL if `text_capacity` is 0. Of
-// an element that is longer than the library's own struct, the rest is left as it was.
+// written. If the first event's text does not fit, the event stays, `*text_bytes` is the size of its text, `*count` is
+// 0, and the call returns OUT_OF_RANGE. No events: OK with `*count` 0. `text` may be NULL if `text_capacity` is 0. If
+// an element is longer than the library's own struct, the library leaves the rest of it as it was.
 SKEIN_API skein_status skein_queue_poll(skein_queue queue, void* events, uint32_t event_size, uint32_t capacity,
                                         char* text, uint64_t text_capacity, uint32_t* count, uint64_t* text_bytes,
                                         skein_error* error);
@@ -81,31 +81,29 @@ SKEIN_API skein_status skein_queue_wait(skein_queue queue, int64_t timeout_ms, u
 // to the queue: do not read, write or close it.
 SKEIN_API skein_status skein_queue_fd(skein_queue queue, int32_t* fd, skein_error* error);
 
-// The callback is called when the queue turns from empty to not empty, on the thread that adds the event: a thread of
-// the library, or the host's in a submit that fails at once. One call is made at a time. The callback may call skein
-// only to poll or to submit; events that this adds make it run once more after it returned. No lock of the library is
-// held meanwhile. `wakeup` NULL takes the callback back. When set_wakeup returned, the callback before is not running
-// and is not entered any more: the call waits for one that another thread is in, so the host must not hold a lock that
-// the callback waits for.
+// The callback is called when the queue turns from empty to not empty. The thread that adds the event calls it: a
+// thread of the library, or the host's in a submit that fails at once. One call is made at a time, without a lock of
+// the library. The callback may call skein only to poll or to submit. If it adds events, it is called once more after
+// it returned. `wakeup` NULL removes the callback. When set_wakeup returned, the old callback is not running, and is
+// not entered any more. For that set_wakeup waits while another thread is in the callback, so the host must not hold a
+// lock that the callback waits for.
 typedef void (*skein_wakeup_fn)(void* argument);
 SKEIN_API skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn wakeup, void* argument,
                                               skein_error* error);
 
 // --- requests ---
 
-// Tokens and the stream: what was sampled and delivered belongs to the stream, stop strings included, and the next
-// request or eval continues after it; a stop token does not.
+// Tokens and the stream: tokens that were sampled and delivered belong to the stream, those of stop strings too, and
+// the next request or eval continues after them. A stop token does not belong to the stream.
 //
-// Makes a request on a stream; it starts with the model's defaults and an empty prompt.
+// Makes a request on a stream. It starts with the model's defaults and an empty prompt.
 SKEIN_API skein_status skein_request_create(skein_stream stream, skein_request* request, skein_error* error);
 
-// Releases the handle and takes no effect on the request: one that runs goes on and delivers its events. Use cancel to
-// end it.
+// Releases the handle. A request that runs goes on and delivers its events; skein_request_cancel ends it.
 SKEIN_API skein_status skein_request_release(skein_request request, skein_error* error);
 
 // Sets the prompt, as text (needs the model's tokenizer, else FAILED_PRECONDITION) or as tokens; the later call wins.
-// An empty prompt continues from the stream's last token, which needs one: FAILED_PRECONDITION at submit if there is
-// none.
+// An empty prompt continues from the stream's last token; if there is none, submit returns FAILED_PRECONDITION.
 SKEIN_API skein_status skein_request_set_prompt(skein_request request, const char* text, uint64_t text_bytes,
                                                 skein_error* error);
 SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, const skein_token* tokens,
@@ -124,11 +122,11 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 //   penalty_decay      f64  0.996  factor on all occurrences, per token
 //   seed               i64  0      of the random numbers: same seed, same tokens
 //   sample_index       i64  0      i for the i-th of several samples with one seed; a stream keeps its last request's
-//   continue_sampling  i64  0      1: the sampler goes on where that of the stream's last request stood: with its seed
-//                                  and sample_index, unless they are set, and with the tokens that it counted for the
-//                                  penalties. Also after a fork or a restore. The prompt has to be empty
+//   continue_sampling  i64  0      1: the sampler goes on where the sampler of the stream's last request stood: with
+//                                  its seed and sample_index, unless they are set, and with the tokens that it counted
+//                                  for the penalties. Also after a fork or a restore. The prompt has to be empty
 //   stop_at_end        i64  1      1: the end-of-text token stops; 0: a token like any other
-//   window             i64  0      tokens not acknowledged at which the request waits; 0: polling acknowledges
+//   window             i64  0      number of unacknowledged tokens at which the request waits; 0: polling acknowledges
 SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);
 
 // Adds a stop string (found across token borders) or a stop token. INVALID_ARGUMENT: empty text, or no such token.
@@ -140,7 +138,7 @@ SKEIN_API skein_status skein_request_add_stop_token(skein_request request, skein
 SKEIN_API skein_status skein_request_set_logit_bias(skein_request request, skein_token token, float bias,
                                                     skein_error* error);
 
-// A number of the host's that comes back in every event.
+// Sets a number of the host's own, which every event of the request carries.
 SKEIN_API skein_status skein_request_set_user_data(skein_request request, uint64_t user_data, skein_error* error);
 
 // Submits `count` requests whose events go to `queue`: all of them, or none. A request is submitted once.
@@ -148,7 +146,7 @@ SKEIN_API skein_status skein_request_set_user_data(skein_request request, uint64
 SKEIN_API skein_status skein_queue_submit(skein_queue queue, const skein_request* requests, uint32_t count,
                                           skein_error* error);
 
-// Asks a request to end at the next step; its CANCELLED event follows, unless it ended before. Never waits.
+// Asks a request to end at the next step. Its CANCELLED event follows, unless it ended before. Never waits.
 SKEIN_API skein_status skein_request_cancel(skein_request request, skein_error* error);
 
 // Acknowledges `num_tokens` delivered tokens of a request with a window. FAILED_PRECONDITION: the request has no

@@ -12,13 +12,14 @@ SKEIN_EXTERN_C_BEGIN
 // Makes a runtime and loads the plugins it finds. `options` (kind SKEIN_OPTIONS_RUNTIME) may be NULL.
 //   threads      i64  0   threads that compute, the caller's own included; 0: one per core this process may use
 //   plugin_path  str  ""  folders searched before all others, separated by ':'
-//   search       i64  1   1: search the folders; 0: load nothing but what skein_runtime_load_plugin names
+//   search       i64  1   1: search the folders; 0: load only the plugins given to skein_runtime_load_plugin
 // Folders, in order: `plugin_path`, the environment's SKEIN_PLUGIN_PATH, `skein/plugins-1` beside the loaded libskein.
 // The current directory is never searched. Of two plugins with one id the first found is used.
 // A plugin that does not fit is refused with a reason (see skein_runtime_plugin_info) and harms nobody.
 SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime* runtime, skein_error* error);
 
-// Releases the runtime; it ends when the last model, stream, queue, request and tokenizer made from it is released.
+// Releases the handle. The runtime ends when the last model, stream, queue, request and tokenizer made from it is
+// released.
 SKEIN_API skein_status skein_runtime_release(skein_runtime runtime, skein_error* error);
 
 // Loads one plugin from a file. NOT_FOUND: no such file. FAILED_PRECONDITION: not a skein plugin, of another ABI
@@ -32,10 +33,10 @@ SKEIN_API skein_status skein_runtime_load_plugin(skein_runtime runtime, const ch
 // One file that was looked at, loaded or refused.
 typedef struct skein_plugin_info {
   uint32_t struct_size;
-  uint32_t kind;    // SKEIN_PLUGIN_KIND_*; 0 if refused before it said
+  uint32_t kind;    // SKEIN_PLUGIN_KIND_*; 0 if it was refused before it named its kind
   uint32_t loaded;  // 1 loaded, 0 refused
   uint32_t abi;     // the plugin ABI agreed on; 0 if refused
-  char id[64];      // such as "onednn"; "" if refused before it said
+  char id[64];      // such as "onednn"; "" if it was refused before it named its id
   char version[32];
   char path[512];
   char reason[512];  // why it was refused; "" if loaded
@@ -76,11 +77,11 @@ SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffe
 SKEIN_API skein_status skein_runtime_metrics(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
                                              skein_error* error);
 
-// How far the runtime's long work (load, convert, verify) has come. Any thread may look while another works.
+// The progress of the runtime's long work (load, convert, verify). Any thread may read it while another works.
 typedef struct skein_progress {
   uint32_t struct_size;
   uint32_t active;      // 1 while such work runs
-  uint64_t done_bytes;  // of the work that runs, or ran last
+  uint64_t done_bytes;  // of the work that runs, or that ran last
   uint64_t total_bytes;
   char what[64];  // such as "loading"
 } skein_progress;

@@ -29,7 +29,7 @@ SKEIN_EXTERN_C_BEGIN
 #define SKEIN_ERROR_MESSAGE_BYTES 1008
 
 // Why a call failed. Owned by the caller, who may pass NULL instead. Its size is fixed within 1.x, so it needs no
-// set-up; a call that fails fills it, a call that succeeds sets `code` to SKEIN_OK and `message` to "".
+// set-up. A call that fails fills it. A call that succeeds sets `code` to SKEIN_OK and `message` to "".
 typedef struct skein_error {
   skein_status code;                        // what the call returned
   uint32_t message_bytes;                   // length of `message` without the NUL

@@ -1,9 +1,9 @@
-// Streams: one sequence of tokens and the recurrent state behind it. And skein_eval, the synchronous level of the ABI,
-// for hosts that do their own sampling.
+// Streams, and skein_eval. A stream is one sequence of tokens and the recurrent state behind it. skein_eval is the
+// synchronous level of the ABI, for hosts that do their own sampling.
 //
-// One writer per stream: while a request or an eval runs on it, eval, reset, restore and submit return
-// FAILED_PRECONDITION; fork, snapshot, state and position are always allowed and see the last committed token. Threads:
-// any; calls on one stream are serialised, different streams are independent.
+// A stream has one writer at a time. While a request or an eval runs on it, eval, reset, restore and submit return
+// FAILED_PRECONDITION. Fork, snapshot, state and position are always allowed, and see the last committed token.
+// Threads: any. Calls on one stream are serialised; different streams are independent.
 #ifndef SKEIN_STREAM_H_
 #define SKEIN_STREAM_H_
 
@@ -35,8 +35,8 @@ SKEIN_API skein_status skein_stream_fork(skein_stream stream, skein_stream* copy
 // The number of tokens committed since the initial state.
 SKEIN_API skein_status skein_stream_position(skein_stream stream, uint64_t* position, skein_error* error);
 
-// Writes the stream as versioned bytes: fingerprint of the source weights, position, pending token, what the sampler
-// remembers, and the canonical state, with checksums. They restore on another backend, layer split, weight type or
+// Writes the stream as versioned bytes: fingerprint of the source weights, position, pending token, state of the
+// sampler, and the canonical state, with checksums. The bytes restore on another backend, layer split, weight type or
 // process. May wait for one step. Buffer rules of base.h. The size may grow from token to token: if a request runs
 // between the call that asks for the size and the call that writes, the latter may return OUT_OF_RANGE with the new
 // size in `*size`; call again.
@@ -44,8 +44,9 @@ SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, 
                                              skein_error* error);
 
 // Replaces the stream's state by a snapshot, which is checked as hostile input. DATA_LOSS: truncated or corrupt.
-// FAILED_PRECONDITION: of a model with other source weights, or a request runs. UNIMPLEMENTED: of a later version, or
-// with something in it that this version must know and does not. On failure the stream is what it was.
+// FAILED_PRECONDITION: it is of a model with other source weights, or a request runs on the stream. UNIMPLEMENTED: it
+// is of a later version, or has a part that a reader must understand and this version does not. On failure the stream
+// is what it was.
 SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
                                             skein_error* error);
 

@@ -1,4 +1,4 @@
-// Text to token ids and back. A tokenizer is immutable; any number of threads may use it.
+// Tokenizers: text to token ids and back. A tokenizer is immutable, and any number of threads may use it.
 #ifndef SKEIN_TOKENIZER_H_
 #define SKEIN_TOKENIZER_H_
 
@@ -11,8 +11,8 @@ SKEIN_EXTERN_C_BEGIN
 // Loads a vocabulary file with the tokenizer plugin that recognises it; `path` "bytes" needs no file (id = byte value).
 // `options` (kind SKEIN_OPTIONS_TOKENIZER) may be NULL.
 //   kind  str  ""  plugin to use: "world", "bpe", "bytes"; "": by content
-// NOT_FOUND: no such file. INVALID_ARGUMENT: no tokenizer plugin recognises it. DATA_LOSS: it is damaged; says the
-// line.
+// NOT_FOUND: no such file. INVALID_ARGUMENT: no tokenizer plugin recognises it. DATA_LOSS: it is damaged; the message
+// names the line.
 SKEIN_API skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein_options options,
                                             skein_tokenizer* tokenizer, skein_error* error);
 
@@ -37,7 +37,7 @@ SKEIN_API skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const c
                                               skein_error* error);
 
 // Decodes ids to bytes, which may end inside a UTF-8 sequence. INVALID_ARGUMENT: an id outside the vocabulary. Id 0,
-// the end of text, decodes to nothing in vocabularies where it is no text.
+// the end of text, decodes to nothing in vocabularies that have no text for it.
 SKEIN_API skein_status skein_tokenizer_decode(skein_tokenizer tokenizer, const skein_token* tokens, uint64_t num_tokens,
                                               char* buffer, uint64_t capacity, uint64_t* size, skein_error* error);
 

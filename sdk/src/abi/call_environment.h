@@ -1,4 +1,4 @@
-// What a thread of the host's may have set, and the library must not meet while a call runs on it.
+// The settings of a host's thread that must not act on a call of the library that runs on it.
 #ifndef SKEIN_ABI_CALL_ENVIRONMENT_H_
 #define SKEIN_ABI_CALL_ENVIRONMENT_H_
 
@@ -9,8 +9,8 @@
 namespace skein::abi {
 
 // While it lives, pthread_cancel does not act on the calling thread. Cancelling unwinds the stack by an exception that
-// nobody may stop, through locks and waits that cannot be left half done; it acts after the call, at the thread's next
-// cancellation point.
+// nobody may catch for good, through locks and waits that cannot be left half done. A cancellation acts after the call,
+// at the thread's next cancellation point.
 class CancellationOff {
  public:
   CancellationOff() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
@@ -22,7 +22,7 @@ class CancellationOff {
   int before_ = PTHREAD_CANCEL_ENABLE;
 };
 
-// While it lives, the calling thread is as the library's own threads are. Afterwards it is what it was.
+// While it lives, the calling thread has the settings of the library's own threads. Afterwards it has its own again.
 class CallEnvironment {
   CancellationOff cancellation_off_;
   DefaultFpEnvironment fp_environment_;  // a load computes on the host's thread, and threads that it starts inherit it

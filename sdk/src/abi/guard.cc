@@ -34,7 +34,7 @@ absl::Status CheckProcess() {
 }
 
 skein_status Report(const absl::Status& status, skein_error* error) noexcept {
-  // A status without a message is one that there was no memory for (MakeStatus).
+  // A status has no message if there was no memory for one (MakeStatus).
   const bool is_bare = absl::IsResourceExhausted(status) && status.message().empty();
   const skein_status code = Report(static_cast<absl::StatusCode>(status.raw_code()),
                                    is_bare ? absl::string_view("out of memory") : status.message(), error);
@@ -81,7 +81,7 @@ absl::Status CopyToBuffer(absl::string_view bytes, char* buffer, uint64_t capaci
 
 void CopyText(absl::string_view from, absl::Span<char> to) {
   const size_t length = WholeCharacters(from, std::min(from.size(), to.size() - 1));
-  std::copy_n(from.data(), length, to.data());  // an empty text may have no address, which memcpy minds
+  std::copy_n(from.data(), length, to.data());  // not memcpy: an empty text may have no address
   to[length] = '\0';
 }
 

@@ -1,4 +1,4 @@
-// The border itself: nothing thrown crosses it, every failure becomes a code and a message, a forked child gets no
+// The border itself. No exception crosses it, every failure becomes a code and a message, a forked child gets no
 // further, and the calling thread is left as it was.
 #ifndef SKEIN_ABI_GUARD_H_
 #define SKEIN_ABI_GUARD_H_
@@ -19,10 +19,11 @@
 
 namespace skein::abi {
 
-// FAILED_PRECONDITION in a forked child: its copy of the library has none of the threads.
+// FAILED_PRECONDITION in a forked child: its copy of the library has no threads.
 absl::Status CheckProcess();
 
-// Fills `error`, which may be NULL, and gives the code. Allocates nothing: what it reports may be that memory ran out.
+// Fills `error`, which may be NULL, and gives the code. Allocates nothing, because the failure may be that memory ran
+// out.
 skein_status Report(const absl::Status& status, skein_error* error) noexcept;
 skein_status Report(absl::StatusCode code, absl::string_view message, skein_error* error) noexcept;
 
@@ -46,12 +47,12 @@ skein_status Guard(skein_error* error, Body&& body) noexcept {
 // INVALID_ARGUMENT if a pointer that must not be NULL is.
 absl::Status CheckPointer(const void* pointer, const char* name);
 
-// The caller's buffer rule of base.h: says what is needed in `*size`, and whether to write.
+// The rule of base.h for a caller's buffer: sets `*size` to the size needed, and says whether to write.
 enum class BufferUse { kWrite, kSizeOnly };
 absl::StatusOr<BufferUse> CheckBuffer(const void* buffer, uint64_t capacity, uint64_t needed, uint64_t* size,
                                       const char* unit);
 
-// Both steps of the rule for bytes that are there already.
+// The whole rule, for bytes that exist already: sets `*size`, and writes.
 absl::Status CopyToBuffer(absl::string_view bytes, char* buffer, uint64_t capacity, uint64_t* size);
 
 // Fills an output struct up to the caller's struct_size, which it keeps. INVALID_ARGUMENT: NULL or struct_size below 4.

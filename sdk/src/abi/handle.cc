@@ -102,7 +102,7 @@ std::shared_ptr<void> HandleTable::Remove(uint32_t kind, uint64_t value) {
   Entry* entry = EntryOf(kind, value, &live_word);
   if (entry == nullptr || !AddReader(*entry, live_word)) return nullptr;
   std::shared_ptr<void> object = entry->object;
-  // Of several that release the same value, the one that clears the bit has done it.
+  // Of several threads that release the same value, the one that clears the bit succeeds.
   const uint64_t before = entry->word.fetch_and(~kLive, std::memory_order_acq_rel);
   RemoveReader(*entry, static_cast<uint32_t>(value & kIndexMask));
   return (before & kLive) != 0 ? object : nullptr;

@@ -1,4 +1,4 @@
-// Handles of the C ABI: values that name objects of this process, looked up without a lock. The only casts.
+// Handles of the C ABI: values that name objects of this process, looked up without a lock. Handles are cast here only.
 //
 // A value holds, from the lowest bit: index (24 bits), generation (24 bits, from 1), kind (4 bits, from 1). An entry of
 // the table counts its generations; when they are used up it is retired, so that no value ever names two objects.
@@ -35,20 +35,21 @@ class HandleTable {
   HandleTable(const HandleTable&) = delete;
   HandleTable& operator=(const HandleTable&) = delete;
 
-  // A new value for `object`; 0 if 2^24 handles are alive. Only making a handle allocates: releasing one cannot fail
-  // for memory.
+  // A new value for `object`; 0 if 2^24 handles are alive. Only making a handle allocates, so that releasing one cannot
+  // fail for want of memory.
   uint64_t Insert(uint32_t kind, std::shared_ptr<void> object);
   // The object of a live value of `kind`; nullptr for anything else.
   std::shared_ptr<void> Find(uint32_t kind, uint64_t value);
-  // Ends a live value of `kind` and gives its object; nullptr for anything else. One of several that try succeeds.
+  // Ends a live value of `kind` and gives its object; nullptr for anything else. Of several threads that try, one
+  // succeeds.
   std::shared_ptr<void> Remove(uint32_t kind, uint64_t value);
 
  private:
   static constexpr uint32_t kNoEntry = UINT32_MAX;
 
   // An entry's word: generation (high 32 bits) | kind (4 bits) | live (1 bit) | readers (27 bits). A reader counts
-  // itself in while it copies the object; the one who finds the entry dead and no reader left takes the object out and
-  // frees the entry.
+  // itself in while it copies the object. Whoever finds the entry dead and without readers, a reader or the releasing
+  // thread, takes the object out and frees the entry.
   struct Entry {
     std::atomic<uint64_t> word{uint64_t{1} << 32};
     std::shared_ptr<void> object;
@@ -90,7 +91,7 @@ SKEIN_HANDLE(skein_queue, CompletionQueue, 6, "queue");
 SKEIN_HANDLE(skein_request, Request, 7, "request");
 #undef SKEIN_HANDLE
 
-// INVALID_HANDLE is not one of Abseil's codes, which absl::Status keeps all the same.
+// INVALID_HANDLE is not one of Abseil's codes, but absl::Status keeps it all the same.
 inline absl::Status InvalidHandle(const char* noun, bool is_null) {
   return absl::Status(static_cast<absl::StatusCode>(SKEIN_INVALID_HANDLE),
                       absl::StrCat(noun, ": expected a live ", noun, " handle, found ",

@@ -16,8 +16,8 @@
 namespace skein::abi {
 namespace {
 
-// The folder of the shared object that this code is in, "" if the loader does not say. Not by std::filesystem: parts of
-// it are noexcept and allocate.
+// The folder of the shared object that this code is in, "" if the loader does not say. std::filesystem is not used,
+// since it allocates in functions that are noexcept.
 std::string LibraryFolder() {
   Dl_info info = {};
   if (dladdr(reinterpret_cast<const void*>(&skein_runtime_create), &info) == 0 || info.dli_fname == nullptr) return "";

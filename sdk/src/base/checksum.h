@@ -1,4 +1,4 @@
-// XXH3, the checksum of packages and fingerprints. Finds accidents, not forgeries.
+// XXH3, the checksum of packages and fingerprints. It finds accidents, not forgeries.
 #ifndef SKEIN_BASE_CHECKSUM_H_
 #define SKEIN_BASE_CHECKSUM_H_
 

@@ -60,7 +60,7 @@ absl::StatusOr<std::unique_ptr<File>> File::Open(const std::string& path, FileAc
   if (access == FileAccess::kMap) {
     void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
     if (address == MAP_FAILED) return ErrnoStatus(errno, path, "map");
-    // Advice: the parts that are still on the disk then come in huge pages, where the file system can.
+    // This is advice: the parts that are still on the disk then come in huge pages, if the file system has them.
     if (size >= kHugePageBytes) madvise(address, size, MADV_HUGEPAGE);
     return std::unique_ptr<File>(new File(path, access, static_cast<const uint8_t*>(address), size));
   }

@@ -43,8 +43,8 @@ class File {
   const uint64_t size_;
 };
 
-// The names in a folder, in order, without "." and "..". NOT_FOUND: not a folder, or one that cannot be read. In place
-// of std::filesystem::directory_iterator, which ends the process when memory runs out.
+// The names in a folder, in order, without "." and "..". NOT_FOUND: not a folder, or one that cannot be read. Used in
+// place of std::filesystem::directory_iterator, which ends the process when memory runs out.
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder);
 
 bool IsRegularFile(const std::string& path);

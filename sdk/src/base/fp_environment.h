@@ -1,5 +1,5 @@
 // The floating-point environment that the library computes in: rounding to nearest, nothing trapped, subnormal numbers
-// kept. A thread inherits that of the thread that started it, and a host may have set another.
+// kept. A thread inherits the environment of the thread that started it, and a host may have changed that one.
 #ifndef SKEIN_BASE_FP_ENVIRONMENT_H_
 #define SKEIN_BASE_FP_ENVIRONMENT_H_
 

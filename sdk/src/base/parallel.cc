@@ -18,8 +18,8 @@ struct Loop {
   absl::Status status ABSL_GUARDED_BY(mutex);
 };
 
-// nullopt: it threw. The loop that calls it is C, so nothing may be thrown here, and a status with a message would need
-// memory, of which there may be none.
+// nullopt: `work` threw. C code calls this, so nothing may be thrown here; and a status with a message would need
+// memory, which may have run out.
 std::optional<absl::Status> RunOnce(Loop& loop, size_t index) noexcept {
   try {
     return loop.work(index);

@@ -17,15 +17,16 @@ size_t SequenceSize(uint8_t lead) {
   return lead < 0xF5 ? 4 : 0;  // above U+10FFFF
 }
 
-// Whether `byte` may stand at `index` > 0 of a sequence. The second byte excludes overlong forms, surrogates and what
-// lies above U+10FFFF (the Unicode Standard, table 3-7).
+// Whether `byte` may stand at `index` > 0 of a sequence. The second byte excludes overlong forms, surrogates and
+// numbers above U+10FFFF (the Unicode Standard, table 3-7).
 bool Continues(uint8_t lead, size_t index, uint8_t byte) {
   const uint8_t low = index > 1 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   const uint8_t high = index > 1 ? 0xBF : lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
   return byte >= low && byte <= high;
 }
 
-// The sequence at the start of a text that is not empty: its bytes that are there, and how many it should have.
+// The sequence at the start of a text that is not empty: the bytes that are present, and the number that it should
+// have.
 struct Sequence {
   explicit Sequence(absl::string_view text) : expected(SequenceSize(static_cast<uint8_t>(text[0]))) {
     const auto lead = static_cast<uint8_t>(text[0]);

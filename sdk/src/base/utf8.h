@@ -11,8 +11,8 @@ namespace skein {
 // Whether `text` is UTF-8 (no surrogates, nothing overlong) without NUL.
 bool IsUtf8Text(absl::string_view text);
 
-// `text` as UTF-8 without NUL: U+FFFD stands for each piece that is none. A sequence that the end of `text` cuts is
-// left out.
+// `text` as UTF-8 without NUL: U+FFFD stands for each piece that is not UTF-8. A sequence that the end of `text` cuts
+// is left out.
 std::string ToUtf8Text(absl::string_view text);
 
 // `text` with everything but printable ASCII and UTF-8 written as escapes, for one line of a message or description.

@@ -14,7 +14,7 @@ absl::Status DeviceStepRunner::Step(absl::Span<const uint32_t> tokens, absl::Spa
   runtime_->services().Execute([&] { status = model_->Step(tokens, entries); });
   try {
     CountWork();
-  } catch (const std::bad_alloc&) {  // what is not counted now is counted after the next step
+  } catch (const std::bad_alloc&) {  // the next step's count includes what is missed now
   }
   return status;
 }

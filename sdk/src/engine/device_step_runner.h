@@ -23,13 +23,13 @@ class DeviceStepRunner final : public StepRunner {
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
 
  private:
-  // Adds to the runtime's metrics what the segments multiplied since the last call.
+  // Adds the segments' multiplications since the last call to the runtime's metrics.
   void CountWork();
 
   const std::shared_ptr<Runtime> runtime_;
   const std::shared_ptr<const ModelFile> file_;
   const std::unique_ptr<DeviceModel> model_;
-  std::vector<skein_segment_work> counted_;  // by segment; in the metrics already
+  std::vector<skein_segment_work> counted_;  // by segment: the part that is in the metrics already
 };
 
 }  // namespace skein

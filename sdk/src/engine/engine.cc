@@ -116,7 +116,7 @@ void Engine::Finish(Call& call, absl::Status status) noexcept {
 }
 
 void Engine::Run() noexcept {
-  std::list<Call*> calls;  // those that wait for a slot are kept
+  std::list<Call*> calls;  // calls that wait for a slot stay here
   JobList added;
   bool did_step = false;
   bool is_stopped = false;

@@ -1,4 +1,4 @@
-// The engine of one model: its thread, on which its steps run, and what others may ask of that thread.
+// The engine of one model: the thread on which its steps run, and the requests that other threads may make of it.
 #ifndef SKEIN_ENGINE_ENGINE_H_
 #define SKEIN_ENGINE_ENGINE_H_
 
@@ -21,42 +21,42 @@
 
 namespace skein {
 
-// What the engine of a model holds at most.
+// The limits of a model's engine.
 struct EngineLimits {
   StepLimits step;
   uint32_t num_slots = 0;
   uint32_t max_jobs = 0;  // one per stream
 };
 
-// Threads: any, except that nothing that waits is called on the engine's own thread. Its thread keeps it alive until
-// it was stopped and its last step is done.
+// Threads: any. The functions that wait may not be called on the engine's own thread. The thread keeps the engine alive
+// until the engine was stopped and its last step is done.
 class Engine {
  public:
-  // Starts an engine, which is stopped when the last copy of the result is gone. RESOURCE_EXHAUSTED: no thread could be
+  // Starts an engine. It stops when the last copy of the result is gone. RESOURCE_EXHAUSTED: no thread could be
   // started.
   static absl::StatusOr<std::shared_ptr<Engine>> Start(std::shared_ptr<Runtime> runtime,
                                                        std::unique_ptr<StepRunner> runner, const EngineLimits& limits);
 
-  // Hands over all of `jobs`, together; they take part from the next step on. A stopped engine fails them.
+  // Hands over all of `jobs` together. They take part from the next step on. A stopped engine fails them.
   void Add(JobList& jobs) noexcept;
 
   // Tells the engine that a job may have become ready, or a slot free.
   void Notify() noexcept;
 
-  // Asks the thread to end after the step that runs. Jobs that are left fail with CANCELLED. Does not wait.
+  // Asks the thread to end after the current step. The jobs that are left fail with CANCELLED. Does not wait.
   void Stop() noexcept;
 
-  // The canonical state of a slot. Waits for the step that runs.
+  // The canonical state of a slot. Waits for the current step.
   absl::Status ExportState(const StateRef& state, absl::Span<float> values);
-  // A new slot with this state. Waits for the step that runs and, if all slots are held, for one to become free.
+  // A new slot with this state. Waits for the current step and, if all slots are held, for one to become free.
   absl::StatusOr<StateRef> ImportState(absl::Span<const float> values);
 
  private:
   Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner);
 
-  // Work that is done between two steps, for a thread that waits for it.
+  // Work between two steps, for a thread that waits for it.
   struct Call {
-    absl::FunctionRef<std::optional<absl::Status>()> work;  // nullopt: no slot is free; to be tried again
+    absl::FunctionRef<std::optional<absl::Status>()> work;  // nullopt: no slot is free; it is tried again
     absl::Status status;
     bool is_done = false;
   };
@@ -64,7 +64,7 @@ class Engine {
   void Run() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
   absl::Status CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work);
-  // Does the work of `calls`; those that have to wait for a slot are left.
+  // Does the work of `calls`. Calls that have to wait for a slot stay in the list.
   void Answer(std::list<Call*>& calls) noexcept;
   void Finish(Call& call, absl::Status status) noexcept;
 

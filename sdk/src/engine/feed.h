@@ -1,4 +1,4 @@
-// The tokens that a job feeds to its stream, and how far it is.
+// The tokens that a job feeds to its stream, and the place that the stream has reached.
 #ifndef SKEIN_ENGINE_FEED_H_
 #define SKEIN_ENGINE_FEED_H_
 
@@ -12,10 +12,10 @@
 namespace skein {
 
 struct Feed {
-  std::vector<uint32_t> tokens;  // never empty; those that were fed are included
+  std::vector<uint32_t> tokens;  // never empty; the tokens that were fed are included
   uint64_t num_fed = 0;
   bool decodes = false;  // the next token was sampled rather than known beforehand
-  StreamState at;        // without a pending token: it is the first of `tokens`
+  StreamState at;        // never with a pending token: that one is the first of `tokens`
 
   // The feed of a stream that stands at `at`: its pending token, and `tokens` behind it.
   static Feed Start(StreamState at, absl::Span<const uint32_t> tokens) {
@@ -38,7 +38,7 @@ struct Feed {
     at.state = std::move(written);
   }
 
-  // Goes on with `token`, which was sampled, when all others were fed.
+  // Goes on with `token`, which was sampled after all others were fed.
   void GoOnWith(uint32_t token) {
     tokens.resize(1);
     tokens[0] = token;

@@ -17,27 +17,27 @@ class Job {
  public:
   enum class Readiness {
     kReady,    // has tokens to feed
-    kWaiting,  // for its reader; whoever changes that calls Engine::Notify
+    kWaiting,  // waits for its reader; the code that ends the wait calls Engine::Notify
     kEnded,    // leaves the engine
   };
 
   virtual ~Job() = default;
 
-  // Where the job is now. A job that was asked to end does so here.
+  // The readiness of the job now. A job that was asked to end does so here.
   virtual Readiness Poll() noexcept = 0;
 
   // The tokens to feed: at least one while the job is ready.
   virtual const Feed& feed() const = 0;
 
-  // Sets the outputs of `entry` that are wanted of the next `num_tokens` tokens.
+  // Sets in `entry` the outputs that the job wants of its next `num_tokens` tokens.
   virtual void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) = 0;
 
-  // The next `num_tokens` tokens were fed, the outputs are written, and the new state is in `written`. It may throw:
-  // the job is then told that it failed.
+  // The next `num_tokens` tokens were fed, the outputs are written, and the new state is in `written`. It may throw;
+  // then Fail is called.
   virtual void Advance(uint32_t num_tokens, StateRef written) = 0;
 
-  // Ends the job because of an error; no effect on a job that ended. The stream stands at its last committed place.
-  // A job can fail for want of memory, so this must do without allocating any.
+  // Ends the job because of an error. No effect on a job that ended. The stream stands at its last committed place. The
+  // error may be a lack of memory, so Fail must do without allocating any.
   virtual void Fail(const absl::Status& status) noexcept = 0;
 };
 

@@ -17,7 +17,7 @@
 namespace skein {
 namespace {
 
-// Where a model is to run, and how.
+// The devices and the arithmetic of a model.
 struct Placed {
   std::vector<SegmentPlacement> segments;
   std::vector<std::shared_ptr<Device>> devices;  // one to one with `segments`
@@ -25,8 +25,8 @@ struct Placed {
   Precision precision;
 };
 
-// "auto" is the arithmetic that the file was made for, where every device offers it: a package that was converted to
-// bf16 by name is computed with it.
+// "auto" is the arithmetic that the file was made for, if every device offers it. So a package that was converted with
+// type=bf16 is computed in bf16.
 std::string DefaultType(const ModelFile& file, absl::Span<const std::shared_ptr<Device>> devices) {
   const uint32_t made_for = file.metadata().compute_dtype;
   const bool is_offered =
@@ -78,14 +78,13 @@ absl::StatusOr<Placed> Place(Runtime& runtime, const ModelFile& file, const std:
   return placed;
 }
 
-// A step reads one slot of a stream and writes another. That makes two slots for each stream, and two more so that
-// evals, which hold a third while they are under way, can always go on. One more is for a tuned state that streams
-// start from.
+// A step reads one slot of a stream and writes another. That makes two slots for each stream. An eval in progress holds
+// a third one, so two more let evals always go on. One more is for a tuned state that streams start from.
 SegmentLimits LimitsFor(const ModelFile& file, const Options& options) {
   SegmentLimits limits;
   limits.max_entries = static_cast<uint32_t>(options[model_options::kMaxStreams]);
   limits.num_slots = 2 * limits.max_entries + 2 + (file.initial_state().empty() ? 0 : 1);
-  // Unless the host says otherwise, there is room for prompts beside every stream that decodes.
+  // By default a step has room for prompts beside all streams that decode.
   const int64_t default_tokens = std::max(*model_options::kMaxBatchTokens.value, int64_t{limits.max_entries} + 16);
   limits.max_tokens = static_cast<uint32_t>(options.Find(model_options::kMaxBatchTokens).value_or(default_tokens));
   return limits;

@@ -1,4 +1,4 @@
-// A loaded model: its file, its tokenizer, and the engine that runs its streams. How it is loaded is in load_model.h.
+// A loaded model: its file, its tokenizer, and the engine that runs its streams. load_model.h loads it.
 #ifndef SKEIN_ENGINE_MODEL_H_
 #define SKEIN_ENGINE_MODEL_H_
 
@@ -21,18 +21,18 @@
 
 namespace skein {
 
-// What a loaded model consists of.
+// The parts of a loaded model.
 struct ModelParts {
   std::shared_ptr<Runtime> runtime;
   std::shared_ptr<const ModelFile> file;
   std::shared_ptr<const Tokenizer> tokenizer;  // nullptr if the model has none
   std::optional<uint32_t> end_token;           // the end of text
   std::shared_ptr<Engine> engine;
-  StateRef initial_state;        // where streams start; empty: the initial state of the architecture
+  StateRef initial_state;        // the state that streams start from; empty: the initial state of the architecture
   std::string placement;         // as skein_model_info.device
   std::string type;              // as skein_model_info.type
-  uint64_t weights_bytes = 0;    // as the devices got them
-  uint64_t embedding_bytes = 0;  // of those, the embedding
+  uint64_t weights_bytes = 0;    // as given to the devices
+  uint64_t embedding_bytes = 0;  // the embedding's part of weights_bytes
   uint32_t max_streams = 0;
 };
 
@@ -70,7 +70,7 @@ class Model {
   std::atomic<uint32_t> num_streams_{0};
 };
 
-// A stream's place among the streams that the model may have, and its reference to the model.
+// One of the max_streams places of a model, and a reference to the model. A stream holds it.
 class StreamSeat {
  public:
   // RESOURCE_EXHAUSTED: there are max_streams.

@@ -30,13 +30,13 @@ absl::Status EntryStatus(int32_t code) {
   }
 }
 
-// CANCELLED means that the host cancelled. A device that says so has failed.
+// CANCELLED means that the host cancelled. A device that gives this code has failed.
 absl::Status DeviceFailure(const absl::Status& status) {
   if (!absl::IsCancelled(status)) return status;
   return absl::InternalError(absl::StrCat("the device cancelled a step: ", absl::string_view(status.message())));
 }
 
-// Calls `work`, and makes a status of what it throws.
+// Calls `work`, and turns an exception into a status.
 absl::Status Guarded(absl::FunctionRef<absl::Status()> work) noexcept {
   try {
     return work();
@@ -112,7 +112,7 @@ void StepLoop::PollJobs() noexcept {
 }
 
 void StepLoop::PlanParts() noexcept {
-  // A stream that gets no slot waits: slots become free with the states that others leave, and the pool says when.
+  // A stream that gets no slot waits. Slots become free as other streams leave their states, and the pool then says so.
   while (free_slots_.size() < std::min<size_t>(ready_.size(), max_parts_)) {
     StateRef slot = pool_->Acquire();
     if (slot.empty()) break;
@@ -180,7 +180,7 @@ void StepLoop::ConcludeAll() noexcept {
     parallel_for_(parts_.size(), [this](uint64_t i) { Conclude(parts_[i]); });
     return absl::OkStatus();
   }).IgnoreError();
-  // If threads could not be asked for want of memory, this one does the rest.
+  // If there was no memory to ask other threads, this thread does the rest.
   for (Part& part : parts_) {
     if (!part.is_concluded) Conclude(part);
   }

@@ -1,8 +1,8 @@
-// One model's steps: which jobs there are, what makes the next step, and how each job's part of it ended. It has no
-// thread of its own and knows neither plugins nor texts.
+// The steps of one model. The loop holds the jobs, plans and runs each step, and tells every job how its part ended. It
+// has no thread of its own, and knows neither plugins nor texts.
 //
-// Memory that runs out ends the jobs that it concerns, and no others. So everything that every step needs is allocated
-// beforehand, and what may throw is called where a job can be told of it.
+// If memory runs out, the jobs concerned end, and no others. So the memory that every step needs is allocated
+// beforehand, and functions that may throw are called only where the error can go to a job.
 #ifndef SKEIN_ENGINE_STEP_LOOP_H_
 #define SKEIN_ENGINE_STEP_LOOP_H_
 
@@ -32,10 +32,10 @@ struct RunningJob {
 };
 using JobList = std::list<RunningJob>;
 
-// Calls work(i) for every i below the number of items, in parallel if that is worth it.
+// Calls work(i) for every i below the number of items, perhaps in parallel.
 using ParallelFor = std::function<void(uint64_t num_items, const std::function<void(uint64_t)>& work)>;
 
-// Where a loop counts and logs.
+// The metrics and the log of a loop.
 struct StepObservers {
   Metrics& metrics;
   Log& log;
@@ -48,14 +48,14 @@ class StepLoop {
   StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, StepLimits limits, uint32_t max_jobs,
            StepObservers observers, ParallelFor parallel_for);
 
-  // Takes all of `jobs`; they take part from the next step on.
+  // Takes all of `jobs`. They take part from the next step on.
   void Add(JobList& jobs) noexcept;
 
-  // Polls the jobs, and runs a step over those that are ready. False: no step was run, because no job is ready or no
-  // slot is free to write to.
+  // Polls the jobs, and runs a step over the ready ones. False: no step was run, because no job is ready or no slot is
+  // free to write to.
   bool RunStep() noexcept;
 
-  // Ends all jobs: those that were asked to end as they do, the others with `status`.
+  // Ends all jobs. A job that was asked to end does so in its own way; the others fail with `status`.
   void EndAll(const absl::Status& status) noexcept;
 
   bool empty() const { return jobs_.empty(); }
@@ -79,7 +79,7 @@ class StepLoop {
   // Runs parts as one step, and gives each its status.
   absl::Status RunParts(absl::Span<Part> parts) noexcept;
   void DescribeStep(absl::Span<Part> parts);
-  // After a step that failed as a whole. No state was overwritten, so each stream can be tried alone: only one that
+  // Runs each part alone, after a step that failed as a whole. The failed step overwrote no state. Only a stream that
   // fails alone ends with an error.
   void RunPartsAlone(const absl::Status& whole) noexcept;
   void CountTokens() noexcept;

@@ -1,4 +1,4 @@
-// The model as the step loop sees it: steps over slots. A model on its devices fills it, and a fake one in the tests.
+// The model as the step loop sees it: steps over slots. DeviceStepRunner implements it, and a fake in the tests.
 #ifndef SKEIN_ENGINE_STEP_RUNNER_H_
 #define SKEIN_ENGINE_STEP_RUNNER_H_
 
@@ -15,9 +15,9 @@ class StepRunner {
  public:
   virtual ~StepRunner() = default;
 
-  // Runs `tokens`, of which every entry has its range, and waits for the end. Every entry gets a status. An error of
-  // the call is an error of the step as a whole: the slots that it was to write are undefined then, and no other is
-  // touched. It may throw std::bad_alloc, which means the same.
+  // Runs `tokens`, of which every entry has its range, and waits for the end. Every entry gets a status. If the call
+  // returns an error, the step failed as a whole: the slots that it was to write are undefined, and no other slot is
+  // touched. std::bad_alloc, which it may throw, means the same.
   virtual absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) = 0;
 
   // The state of a slot in canonical layout (backend.h), all layers. `values` has exactly its size.

@@ -14,7 +14,7 @@
 namespace skein {
 namespace {
 
-// All of a snapshot at `at` but the fingerprint and the state.
+// A snapshot at `at`, still without fingerprint and state.
 Snapshot Describe(const StreamState& at) {
   Snapshot snapshot;
   snapshot.position = at.position;
@@ -116,7 +116,7 @@ absl::StatusOr<WriteRight> Stream::BeginWrite() {
 }
 
 void Stream::Commit(StreamState at) noexcept {
-  // The old place is let go outside the lock: it may hold the last reference to a slot.
+  // The old place is released outside the lock, because it may hold the last reference to a slot.
   const MutexLock lock(mutex_);
   std::swap(at_, at);
 }

@@ -1,4 +1,4 @@
-// A stream: one sequence of tokens, and where its state is.
+// A stream: one sequence of tokens, and a reference to its state.
 #ifndef SKEIN_ENGINE_STREAM_H_
 #define SKEIN_ENGINE_STREAM_H_
 
@@ -21,7 +21,7 @@ namespace skein {
 
 class Stream;
 
-// The one right to write to a stream. Let go by Release or when it is destroyed.
+// The one right to write to a stream. Release and the destructor give it back.
 class WriteRight {
  public:
   WriteRight() = default;
@@ -32,13 +32,13 @@ class WriteRight {
   }
   ~WriteRight() { Release(); }
 
-  // The stream; nullptr once the right was let go.
+  // The stream; nullptr once the right was given back.
   const std::shared_ptr<Stream>& stream() const { return stream_; }
 
   // Moves the stream on.
   void Commit(StreamState at) noexcept;
 
-  // Lets go of the right and of the stream.
+  // Gives the right back, and drops the reference to the stream.
   void Release() noexcept;
 
  private:
@@ -52,7 +52,7 @@ class WriteRight {
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   // A stream at its initial state: the tuned one in the file `state_path`, or the model's if that is "".
-  // RESOURCE_EXHAUSTED: the model has as many streams as it may. And the codes of ReadTunedState. With a file it may
+  // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadTunedState, and it may
   // wait for one step.
   static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path);
   Stream(const Stream&) = delete;
@@ -66,28 +66,28 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // May wait for one step if the stream has an initial state of its own.
   absl::Status Reset();
 
-  // The bytes of a snapshot at `at`, a place that Committed gave; the snapshot is written from the same place, so that
-  // a request that moves the stream on does not change the size.
+  // The size of a snapshot at `at`, a place that Committed gave. Snapshot takes the same place, so that a request that
+  // moves the stream on does not change the size.
   uint64_t SnapshotBytes(const StreamState& at) const;
 
-  // All may wait for one step.
+  // These three may wait for one step.
   absl::Status Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) const;
   absl::Status Restore(absl::Span<const uint8_t> bytes);
   absl::Status ExportState(absl::Span<float> values) const;
 
-  // Makes the caller the one writer. FAILED_PRECONDITION: there is one.
+  // Makes the caller the one writer. FAILED_PRECONDITION: there is a writer already.
   absl::StatusOr<WriteRight> BeginWrite();
 
-  // Names the writer, which is cancelled with the stream. By the holder of the right.
+  // Names the writer, which is cancelled when the stream is released. Only the holder of the right calls it.
   void SetWriter(std::weak_ptr<Writer> writer) noexcept;
-  // Asks the writer to end, if there is one with a name.
+  // Asks the writer to end, if it was named.
   void CancelWriter();
 
  private:
   friend class WriteRight;
 
   // The values of a tuned initial state, shared with the forks. Kept on the host, so that a stream that has moved on
-  // holds no slot for it. nullptr: the stream starts where the model says.
+  // holds no slot for it. nullptr: the stream starts from the model's initial state.
   using InitialState = std::shared_ptr<const std::vector<float>>;
 
   static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, InitialState initial_state,

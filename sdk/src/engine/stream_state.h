@@ -16,7 +16,7 @@ struct StreamState {
   StateRef state;                   // empty: the initial state of the architecture
   uint64_t position = 0;            // tokens that are in the state
   std::optional<uint32_t> pending;  // the token that was sampled and is not in the state yet
-  // What the sampler of the request that ran last remembers; nullptr: no request ran.
+  // The memory of the sampler of the request that ran last; nullptr: no request ran.
   std::shared_ptr<const SamplerState> sampler;
 };
 

@@ -1,4 +1,4 @@
-// Who writes to a stream, as the stream knows it.
+// The writer of a stream, as the stream knows it.
 #ifndef SKEIN_ENGINE_WRITER_H_
 #define SKEIN_ENGINE_WRITER_H_
 

@@ -15,9 +15,9 @@
 namespace skein {
 namespace {
 
-// How long a step may take before the log says so.
+// A step that takes longer is reported in the log.
 constexpr std::chrono::microseconds kPatience = std::chrono::seconds(10);
-// Between two waits, so that a backend that does not wait as long as it was told keeps no core busy.
+// The pause between two waits. Without it a backend that returns from a wait too early would keep a core busy.
 constexpr std::chrono::milliseconds kPause(1);
 
 }  // namespace
@@ -72,7 +72,7 @@ void Device::Log(uint32_t severity, absl::string_view text) const {
 void Device::LogStall(std::chrono::seconds time) const noexcept {
   try {
     Log(SKEIN_LOG_WARNING, absl::StrCat("a step has been under way for ", time.count(), " s"));
-  } catch (const std::bad_alloc&) {  // the step is waited for in any case
+  } catch (const std::bad_alloc&) {  // the wait goes on in any case
   }
 }
 
@@ -155,7 +155,7 @@ int32_t Segment::WaitFor(void* fence, skein_message* message) const noexcept {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
   Clock::time_point next_warning = begin + kPatience;
-  // DEADLINE_EXCEEDED is the code of the wait, or that of the step once the fence is done.
+  // DEADLINE_EXCEEDED is the code of the wait or, once the fence is done, that of the step.
   bool is_done = false;
   while (true) {
     const int32_t code = table().fence_wait(fence, kPatience.count(), message);

@@ -78,18 +78,19 @@ class Segment {
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
   absl::Status InitState(uint32_t slot);
-  // Runs a step and waits until the device has finished it, also if the step failed: from then on nobody but the caller
-  // touches its inputs and outputs. Entries carry their own statuses. While a step takes longer than ten seconds, the
-  // log says so. INTERNAL: the backend gave a fence without functions for it, or a code that is no failure of a device.
+  // Runs a step and waits until the device has finished it, also if the step failed. After the return nobody but the
+  // caller touches its inputs and outputs. Entries carry their own statuses. While a step takes longer than ten
+  // seconds, the log says so. INTERNAL: the backend gave a fence without functions for it, or a code that is no failure
+  // of a device.
   absl::Status Step(const skein_step& step);
-  // How much the segment has multiplied so far. UNIMPLEMENTED: its backend does not count.
+  // The multiplications of the segment so far. UNIMPLEMENTED: its backend does not count.
   absl::StatusOr<skein_segment_work> Work() const;
 
  private:
   Segment(std::shared_ptr<Device> device, const skein_segment_desc& desc, void* handle)
       : device_(std::move(device)), desc_(desc), handle_(handle) {}
   absl::Status Check(int32_t code, const skein_message& message) const;
-  // Waits until the step of a fence is done, and gives its code and message. Nothing may keep it from waiting: the
+  // Waits until the step of a fence is done, and gives its code and message. It waits whatever happens, because the
   // device still writes to the caller's memory.
   int32_t WaitFor(void* fence, skein_message* message) const noexcept;
   const skein_backend_table& table() const { return *device_->description().plugin.table; }

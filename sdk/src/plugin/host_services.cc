@@ -34,8 +34,8 @@
 namespace skein {
 namespace {
 
-// oneTBB orders what happens before a fork with what happens in its tasks, and those with what follows the join; the
-// thread sanitizer cannot see it, because the distribution's library is not instrumented. These say so.
+// oneTBB runs its tasks after everything before the fork, and before everything after the join. The thread sanitizer
+// cannot see that order, because the distribution's library is not instrumented. These marks tell it.
 class ForkJoinMark {
  public:
 #if defined(SKEIN_TSAN)
@@ -58,12 +58,13 @@ void CpuPause() {
 #endif
 }
 
-// The place that the calling thread has in the arena it is in.
+// The calling thread's slot in its arena.
 uint32_t CurrentSlot() { return static_cast<uint32_t>(tbb::this_task_arena::current_thread_index()); }
 
-// Who takes part in a region: threads by their slot in the arena, until they are sealed. A thread's index is its rank
-// among the slots. A worker that comes back to the arena takes the slot that it had, so from region to region a thread
-// gets the same share of the work, and finds the weights of that share in its own caches and on its own socket.
+// The threads that take part in a region, by their slot in the arena. After the seal no thread can join. A thread's
+// index is its rank among the slots. A worker that comes back to the arena takes the slot that it had, so from region
+// to region a thread gets the same share of the work, and finds the weights of that share in its own caches and on its
+// own socket.
 class Arrivals {
  public:
   struct Place {
@@ -88,7 +89,7 @@ class Arrivals {
   Place WaitForPlace(uint32_t slot) const {
     while ((state_.load(std::memory_order_acquire) & kSealed) == 0) CpuPause();
     const Place place = {0, count()};
-    while (NumSlotsBelow(kMostSlots) < place.count) CpuPause();  // one is counted before its slot is set
+    while (NumSlotsBelow(kMostSlots) < place.count) CpuPause();  // a thread is counted before its slot is set
     return {NumSlotsBelow(slot), place.count};
   }
 
@@ -111,8 +112,8 @@ class Arrivals {
 
 constexpr std::chrono::microseconds kArrivalTime(50);
 
-// oneTBB counts the cores once in a process, and if memory runs out while it does, every later use of it spins for
-// ever. So that happens while the library is loaded.
+// oneTBB counts the cores once in a process. If memory runs out during that count, every later use of oneTBB spins for
+// ever. So oneTBB is made to count while this library is loaded.
 [[maybe_unused]] const size_t tbb_is_ready =
     tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
 
@@ -126,23 +127,23 @@ uint32_t NumCores() {
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
 // Memory for skein_host.alloc. Weights are streamed from end to end for every token, and with pages of 4 KiB a core
-// loses up to a third of its bandwidth to looking up addresses: large blocks ask for huge pages, where the system
-// grants them on demand.
+// loses up to a third of its bandwidth to looking up addresses. So large blocks ask for huge pages, which the system
+// may grant.
 void* Allocate(uint64_t bytes, uint64_t alignment) {
   if (alignment == 0 || (alignment & (alignment - 1)) != 0 || bytes > UINT64_MAX - alignment) return nullptr;
   // aligned_alloc wants whole multiples of the alignment.
   const uint64_t size = (std::max<uint64_t>(bytes, 1) + alignment - 1) & ~(alignment - 1);
   void* memory = std::aligned_alloc(alignment, size);
   if (memory != nullptr && alignment >= kHugePageBytes) {
-    madvise(memory, size, MADV_HUGEPAGE);  // advice: without huge pages it fails and nothing is lost
+    madvise(memory, size, MADV_HUGEPAGE);  // advice: if there are no huge pages, it fails and nothing is lost
   }
   return memory;
 }
 
 }  // namespace
 
-// oneTBB allocates a little for every parallel piece of work, and cannot always start the threads it would like. Where
-// it fails, the work is done with fewer threads, down to the calling one: its callers are C and know no failure.
+// oneTBB allocates a little for every parallel piece of work, and cannot always start the threads that it asks for.
+// Where it fails, fewer threads do the work, down to the calling one alone: the C callers know no failure.
 class HostServices::Arena {
  public:
   explicit Arena(uint32_t num_threads)
@@ -182,7 +183,7 @@ class HostServices::Arena {
       return;
     }
     Execute([&] {
-      // A part of the range says how many items to do, not which: so it is known what is left when oneTBB fails.
+      // A part of the range says how many items to do, not which ones. So the rest is known when oneTBB fails.
       std::atomic<uint64_t> num_claimed{0};
       std::atomic<bool> work_threw{false};
       const auto run = [&](uint64_t count) {
@@ -238,7 +239,7 @@ class HostServices::Arena {
       try {
         for (uint32_t i = 1; i < wanted; ++i) others.run(join);
       } catch (...) {
-        // No more than those asked so far.
+        // No more than the threads that were asked so far.
       }
       const auto deadline = std::chrono::steady_clock::now() + kArrivalTime;
       while (arrivals.count() < wanted && std::chrono::steady_clock::now() < deadline) CpuPause();
@@ -268,7 +269,7 @@ HostServices::HostServices(uint32_t num_threads, LogFunction log)
   host_.alloc = [](void*, uint64_t bytes, uint64_t alignment) { return Allocate(bytes, alignment); };
   host_.free = [](void*, void* memory) { std::free(memory); };
   host_.log = [](void* context, uint32_t severity, const char* text, uint64_t text_bytes) {
-    // Called from C: nothing may be thrown through the plugin. A line that cannot be kept is lost.
+    // C code calls this, and nothing may be thrown through the plugin. A line that cannot be kept is lost.
     try {
       const absl::string_view line(text, text == nullptr ? 0 : text_bytes);
       static_cast<HostServices*>(context)->log_(severity, ToUtf8Text(line));

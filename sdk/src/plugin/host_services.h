@@ -1,5 +1,5 @@
-// What the host does for plugins: parallel work on the runtime's oneTBB arena, memory, log. The only door to oneTBB for
-// plugins, and the only file that marks fork and join for the thread sanitizer.
+// The services of the host for plugins: parallel work on the runtime's oneTBB arena, memory, log. Plugins reach oneTBB
+// through it only, and it alone marks fork and join for the thread sanitizer.
 #ifndef SKEIN_PLUGIN_HOST_SERVICES_H_
 #define SKEIN_PLUGIN_HOST_SERVICES_H_
 

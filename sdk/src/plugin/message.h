@@ -1,5 +1,5 @@
-// Codes and texts as a plugin gave them, made safe to pass on. Nothing that a plugin writes goes to a log, an error or
-// an event without passing here.
+// Codes and texts as a plugin gave them, made safe to pass on. Everything that a plugin writes passes here on its way
+// to a log, an error or an event.
 #ifndef SKEIN_PLUGIN_MESSAGE_H_
 #define SKEIN_PLUGIN_MESSAGE_H_
 
@@ -26,9 +26,9 @@ std::string TextAt(const char* text);
 template <size_t N>
 void EndText(char (&array)[N]);
 
-// The code and message of a plugin's function as a status. INTERNAL: the code is none of status.h, or one that is no
-// failure of a plugin: CANCELLED, DEADLINE_EXCEEDED and UNAUTHENTICATED speak of a caller. Passed on, CANCELLED would
-// make a request look cancelled that nobody cancelled.
+// The code and message of a plugin's function as a status. INTERNAL: the code is not in status.h, or it is CANCELLED,
+// DEADLINE_EXCEEDED or UNAUTHENTICATED. These three speak of a caller, not of a plugin: if CANCELLED were passed on, a
+// request would look cancelled that nobody cancelled.
 absl::Status FromPlugin(int32_t code, const skein_message& message, absl::string_view plugin_id);
 
 // --- implementation ---

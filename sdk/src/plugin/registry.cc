@@ -31,7 +31,7 @@ bool IsPluginId(const char* id) {
   });
 }
 
-// Loads and asks one file. On failure `record` holds what was learnt before.
+// Loads one file and calls its entry. On failure `record` keeps the fields that were known before.
 absl::Status Negotiate(const std::string& path, PluginRecord& record) {
   SKEIN_ASSIGN_OR_RETURN(const DynamicLibrary library, DynamicLibrary::Load(path));
   auto entry = reinterpret_cast<skein_plugin_entry_fn>(library.Symbol("skein_plugin_entry"));
@@ -84,7 +84,7 @@ void PluginRegistry::LoadFolder(const std::string& folder) {
   const std::vector<std::string> names = ListFolder(folder).value_or(std::vector<std::string>());
   for (const std::string& name : names) {
     if (name == ".so" || !absl::EndsWith(name, ".so")) continue;
-    // A refusal is kept in the record, which is where a host looks for it.
+    // A refusal is kept in the record, where a host looks for it.
     LoadFile(absl::StrCat(folder, "/", name)).IgnoreError();
   }
 }

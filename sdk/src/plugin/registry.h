@@ -14,10 +14,10 @@
 
 namespace skein {
 
-// One file that was looked at. A loaded one stays loaded, and its table valid, until the process ends.
+// One file that was looked at. A loaded plugin stays loaded, and its table valid, until the process ends.
 struct PluginRecord {
   std::string path;
-  std::string id;  // "" if refused before it said
+  std::string id;  // "" if it was refused before it named its id
   std::string version;
   std::string description;
   std::string reason;  // why it was refused; "" if loaded
@@ -38,7 +38,7 @@ struct Plugin {
 // Threads: any.
 class PluginRegistry {
  public:
-  // Looks at every *.so of `folder` in order of name. A missing folder is no plugins.
+  // Looks at every *.so of `folder` in order of name. A missing folder counts as an empty one.
   void LoadFolder(const std::string& folder);
   // Loads one file. The record is kept in either case; the codes are those of skein_runtime_load_plugin.
   absl::Status LoadFile(const std::string& path);

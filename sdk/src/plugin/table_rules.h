@@ -1,5 +1,5 @@
-// What every table of a kind must offer, written once: for the registry, which refuses a plugin that does not, and for
-// whoever is handed a table by someone else.
+// The members that every table of a kind must offer. The registry refuses a plugin whose table lacks one. Code that
+// gets a table from elsewhere checks it by the same rules.
 #ifndef SKEIN_PLUGIN_TABLE_RULES_H_
 #define SKEIN_PLUGIN_TABLE_RULES_H_
 
@@ -13,7 +13,7 @@ namespace skein {
 
 // FAILED_PRECONDITION: `table` is NULL, `kind` is no SKEIN_PLUGIN_*, the table ends before a required member or lacks
 // one, or it has some of the functions of fences and not all. The message begins with "its" and names the member. A
-// table may be longer than ours (of a newer plugin) or shorter (of an older one).
+// newer plugin's table may be longer than ours, and an older plugin's shorter.
 absl::Status CheckTable(uint32_t kind, const void* table);
 
 inline absl::Status CheckTable(const skein_backend_table* table) { return CheckTable(SKEIN_PLUGIN_BACKEND, table); }

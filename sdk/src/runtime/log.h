@@ -21,11 +21,12 @@ struct LogLine {
 // Threads: any.
 class Log {
  public:
-  // Keeps a line; the oldest goes when there are kMaxLines. A line that there is no memory for is lost: who logs goes
-  // on.
+  // Keeps a line; the oldest goes when there are kMaxLines. A line is lost if there is no memory for it; the caller
+  // goes on.
   void Add(uint32_t severity, absl::string_view text) noexcept;
 
-  // The oldest line, taken out if it has at most `max_bytes`; nullopt if there is none. `*taken` says whether it was.
+  // The oldest line, taken out if it has at most `max_bytes`; nullopt if there is none. `*taken` says whether it was
+  // taken out.
   std::optional<LogLine> Take(size_t max_bytes, bool* taken);
 
  private:

@@ -34,7 +34,7 @@ struct Metrics {
   std::atomic<uint64_t> prefill_tokens{0};   // known tokens fed
   std::atomic<uint64_t> decode_tokens{0};    // sampled tokens fed
   std::atomic<uint64_t> multiplications{0};  // in matrix products, on devices that count them
-  LibraryCounters library_multiplications;   // those of them that were not the backends' own
+  LibraryCounters library_multiplications;   // the part of them that a library did, not the backends' own code
   std::atomic<uint64_t> requests_submitted{0};
   std::atomic<uint64_t> requests_done{0};
   std::atomic<uint64_t> requests_failed{0};

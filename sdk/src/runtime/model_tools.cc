@@ -28,7 +28,7 @@ std::optional<Companion> FindCompanion(Runtime& runtime, const std::string& path
   return checkpoint.ok() ? DescribeCompanion(**checkpoint, path) : std::nullopt;
 }
 
-// All but the tokenizer, whose file is to be read.
+// Every setting but the tokenizer, for which a file must be read.
 absl::StatusOr<ConvertOptions> ConvertOptionsOf(const Options& options) {
   ConvertOptions convert;
   convert.type = options[convert_options::kType];

@@ -1,4 +1,4 @@
-// Works on a model file that is not loaded on a device.
+// Work on model files that are not loaded on a device.
 #ifndef SKEIN_RUNTIME_MODEL_TOOLS_H_
 #define SKEIN_RUNTIME_MODEL_TOOLS_H_
 

@@ -1,7 +1,7 @@
 // The keys of every kind of options, with type, default and range: one namespace for each SKEIN_OPTIONS_*. The C ABI
-// lists them from here (OptionKeys), and what uses an option reads it by its key:
+// lists them from here (OptionKeys). Code that uses an option reads it by its key:
 // `options[model_options::kMaxStreams]`. The comment above the function that takes a kind, in sdk/include/skein,
-// describes the same keys to the host's author; a test compares the two.
+// describes the same keys for the host's author; a test compares the two.
 #ifndef SKEIN_RUNTIME_OPTION_KEYS_H_
 #define SKEIN_RUNTIME_OPTION_KEYS_H_
 

@@ -22,7 +22,7 @@ struct IntOption {
   using Value = int64_t;
 
   const char* name;
-  std::optional<int64_t> value;  // the default; none where it depends on what else is given
+  std::optional<int64_t> value;  // the default; none where it depends on other values
   int64_t low;
   int64_t high;
   const char* help;  // one sentence: meaning, unit, range
@@ -41,7 +41,7 @@ struct RealOption {
   double high;
   const char* help;
 
-  // The same. NaN is out of every range.
+  // INVALID_ARGUMENT: out of range. NaN is out of every range.
   absl::Status Check(double found) const;
 };
 
@@ -81,20 +81,20 @@ class OptionKey {
   std::variant<const IntOption*, const RealOption*, const TextOption*> key_;
 };
 
-// The keys of a kind (SKEIN_OPTIONS_*); empty for a kind without keys and for no kind.
+// The keys of a kind (SKEIN_OPTIONS_*); empty for a kind without keys and for an unknown kind.
 absl::Span<const OptionKey> OptionKeys(uint32_t kind);
 bool IsOptionsKind(uint32_t kind);
 
-// Values for some keys of one kind. A copy costs one allocation and those of the texts in it. Threads: reading is free;
-// setting is for one thread.
+// Values for some keys of one kind. A copy costs one allocation and those of the texts in it. Threads: any number may
+// read; while one sets, no other may use it.
 class Options {
  public:
   explicit Options(uint32_t kind) : kind_(kind) {}
 
   uint32_t kind() const { return kind_; }
 
-  // Sets the key of that name. INVALID_ARGUMENT: no such key, of another type, or out of range; the message says what
-  // there is.
+  // Sets the key of that name. INVALID_ARGUMENT: no such key, of another type, or out of range; the message names the
+  // keys or the range.
   absl::Status SetInt(absl::string_view name, int64_t value);
   absl::Status SetReal(absl::string_view name, double value);
   absl::Status SetText(absl::string_view name, std::string value);

@@ -36,7 +36,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options,
   if (!library_folder.empty()) runtime->plugins_.LoadFolder(library_folder + "/skein/plugins-1");
   RenewExitWait();
   for (const PluginRecord& record : runtime->plugins_.records()) {
-    // Of two plugins with one id the first is used. It is no warning that the second is not.
+    // Of two plugins with one id the first is used. Leaving the second out is not worth a warning.
     if (record.table == nullptr) {
       runtime->log_.Add(record.id.empty() ? SKEIN_LOG_WARNING : SKEIN_LOG_INFO,
                         absl::StrCat("plugin refused: ", record.reason));
@@ -88,7 +88,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadTokenizer(const st
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadVocabulary(const std::string& path,
                                                                          const std::string& kind) {
-  // Mapped, because it may turn out to be a model of any size; probing and building read it once.
+  // The file is mapped, because it may turn out to be a model of any size. Probing and building read it once.
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
   return Tokenizer::Create(plugins_.tokenizers(), host(), kind, file->bytes(), path);
 }

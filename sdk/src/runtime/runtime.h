@@ -39,9 +39,9 @@ class Runtime {
   // An open device, shared by the models on it.
   absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const DeviceDescription& description);
 
-  // The tokenizer of a vocabulary file, of a model file that has one embedded, or of `path` "bytes", which needs none.
-  // `kind` "": by content. INVALID_ARGUMENT: neither a vocabulary that a tokenizer plugin recognises nor a model file.
-  // NOT_FOUND: no such file, or a model without a vocabulary.
+  // The tokenizer of a vocabulary file, of a model file that has a vocabulary embedded, or of `path` "bytes", which
+  // needs no file. `kind` "": by content. INVALID_ARGUMENT: neither a vocabulary that a tokenizer plugin recognises nor
+  // a model file. NOT_FOUND: no such file, or a model without a vocabulary.
   absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& path, const std::string& kind);
   // The tokenizer of the vocabulary in a model file; nullptr if it has none.
   absl::StatusOr<std::shared_ptr<const Tokenizer>> EmbeddedTokenizer(const ModelFile& file);

@@ -22,7 +22,7 @@ class ProcessEnd {
   struct Worker {
     std::function<void()> stop;
     std::thread thread;
-    bool ended = false;  // its thread has nothing left to do but to end
+    bool ended = false;  // its thread has only to end
   };
   using Position = std::list<Worker>::iterator;
 
@@ -62,14 +62,15 @@ class ProcessEnd {
 
 namespace {
 
-// Also when the library is loaded, after the libraries below it: the process may end while the first call runs.
+// Registered also when the library is loaded, which is after the libraries below it: the process may end while the
+// first call runs.
 [[maybe_unused]] const int is_registered = ProcessEnd::Register();
 
 }  // namespace
 
 bool ProcessEnd::Start(std::function<void(Position)> run, std::function<void()> stop) {
   const MutexLock lock(mutex_);
-  if (deadline_.has_value()) return false;  // nobody would stop it
+  if (deadline_.has_value()) return false;  // nobody would stop the new worker
   JoinEnded();
   const Position position = workers_.insert(workers_.end(), Worker());
   position->stop = std::move(stop);
@@ -150,7 +151,7 @@ bool StartWorker(std::function<void()> body, std::function<void()> stop) {
       [&process_end, body = std::move(body)](ProcessEnd::Position position) mutable {
         SetDefaultFpEnvironment();
         body();
-        body = nullptr;  // what the worker owns goes before it counts as ended
+        body = nullptr;  // the worker's objects go before it counts as ended
         process_end.End(position);
       },
       std::move(stop));

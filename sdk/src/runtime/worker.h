@@ -1,6 +1,6 @@
-// What the end of the process waits for, so that no code of the library runs while the libraries below it are torn
-// down: the library's own threads, and long work on threads of the host's. Nothing else waits for either: releasing a
-// handle never waits for inference, so a worker owns what it uses, and the last one out frees it.
+// The end of the process waits for the library's own threads, and for its long work on threads of the host's. So no
+// code of the library runs while the libraries below it are torn down. Nothing else waits for them: releasing a handle
+// never waits for inference. So a worker owns the things that it uses, and the last owner frees them.
 //
 // The wait is bounded: ten seconds for the whole process.
 #ifndef SKEIN_RUNTIME_WORKER_H_
@@ -12,15 +12,15 @@
 
 namespace skein {
 
-// Runs `body` on a thread of its own, in the default floating-point environment, and destroys it there. `stop` is
-// called from another thread when the process ends before `body` has returned; it makes it return soon, and holds no
-// reference to what the worker owns. False: no thread could be started, or the process is ending. May throw
+// Runs `body` on a thread of its own, in the default floating-point environment, and destroys it there. If the process
+// ends before `body` has returned, another thread calls `stop`, which makes `body` return soon. `stop` holds no
+// reference to anything that the worker owns. False: no thread could be started, or the process is ending. May throw
 // std::bad_alloc; then there is no thread either.
 bool StartWorker(std::function<void()> body, std::function<void()> stop);
 
-// Exit handlers run in reverse order of registration, and libraries register theirs at first use (oneDNN's caches do).
-// To be called after whatever may have made a library do so: a plugin loaded, a device opened, a worker's first step.
-// Then the wait comes before what they registered.
+// Makes the wait run before the exit handlers that libraries have registered by now. Exit handlers run in reverse order
+// of registration, and some libraries register theirs at first use, such as oneDNN's caches. Call it after everything
+// that may be such a first use: a plugin loaded, a device opened, a worker's first step.
 void RenewExitWait();
 
 // Long work of the library on a thread of the host's, such as a load, for as long as this lives. It asks

@@ -1,5 +1,5 @@
-// The exponential function for whole distributions: plain arithmetic without branches or calls, which compilers turn
-// into vector code, and which gives the same bits on every machine without fused multiply-add.
+// The exponential function for whole distributions. Compilers turn it into vector code, since it is plain arithmetic
+// without branches or calls. Without fused multiply-add it gives the same bits on every machine.
 #ifndef SKEIN_SAMPLING_EXP_H_
 #define SKEIN_SAMPLING_EXP_H_
 
@@ -27,8 +27,8 @@ inline float ExpNonPositive(float x) {
       r * (1.0f +
            r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
   const uint32_t power = (std::bit_cast<uint32_t>(rounded) << 23) + 0x3F800000u;
-  // Below the range the result so far is meaningless. A mask clears it, since compilers turn a choice of floats into a
-  // branch.
+  // Below the range the result so far is meaningless. A mask clears it, because compilers would turn a choice of floats
+  // into a branch.
   const uint32_t mask = x < kSmallest ? 0u : ~0u;
   return std::bit_cast<float>(std::bit_cast<uint32_t>(series * std::bit_cast<float>(power)) & mask);
 }

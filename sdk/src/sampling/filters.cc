@@ -57,7 +57,7 @@ void Gather(const LogitBlocks& logits, float floor, std::vector<float>& values) 
 // Gathers the most probable tokens, more and more, until is_enough(values), or all.
 template <typename IsEnough>
 void GatherUntil(const LogitBlocks& logits, IsEnough is_enough, std::vector<float>& values) {
-  // Distances from the maximum. For most distributions of a trained model the first or the second is enough.
+  // Distances from the maximum. In most distributions of a trained model the first or the second is enough.
   for (const float distance : {4.0f, 8.0f, 16.0f}) {
     Gather(logits, logits.max() - distance, values);
     if (is_enough(values)) return;
@@ -106,7 +106,7 @@ Cutoff TopPCutoff(const LogitBlocks& logits, double top_p, std::vector<float>& s
   constexpr size_t kShort = 64;
   size_t first = 0;
   size_t last = scratch.size();
-  double sum = 0;  // of what is before `first`, all of it more probable
+  double sum = 0;  // of the tokens before `first`, which are all more probable
   while (last - first > kShort) {
     const size_t middle = first + (last - first) / 2;
     const auto begin = scratch.begin();
@@ -140,7 +140,7 @@ void KeepCandidates(const LogitBlocks& logits, Cutoff cutoff, Candidates& candid
   uint64_t num_ties = cutoff.num_ties;
   logits.ForEachBlockFrom(cutoff.logit, [&](uint32_t first_token, absl::Span<const float> block) {
     for (uint32_t i = 0; i < block.size(); ++i) {
-      // Nothing is drawn at minus infinity, and the padding of the last block is no token.
+      // A token at minus infinity is never drawn, and the padding of the last block is no token.
       if (block[i] < cutoff.logit || block[i] == -kInfinity) continue;
       if (block[i] == cutoff.logit) {
         if (num_ties == 0) continue;
@@ -159,7 +159,7 @@ uint32_t Argmax(const LogitBlocks& logits) {
 
 size_t DrawIndex(absl::Span<const float> logits, float max, double temperature, double uniform,
                  std::vector<float>& scratch) {
-  // Finite, because 0 times infinity is no weight for the most probable token.
+  // Finite, because 0 times infinity would be NaN for the most probable token.
   const double scale = std::min(1 / temperature, double{std::numeric_limits<float>::max()});
   scratch.resize(logits.size());
   Weigh(logits, max, static_cast<float>(scale), scratch.data());
@@ -182,7 +182,7 @@ size_t DrawIndex(absl::Span<const float> logits, float max, double temperature, 
     before += scratch[i];
     if (before > target) break;
   }
-  // Rounding may leave the sum at the target; then it is the last that has weight.
+  // Rounding may leave the sum at the target. Then the last index with a weight is drawn.
   return drawn;
 }
 

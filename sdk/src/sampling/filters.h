@@ -1,9 +1,9 @@
-// What happens to a row of logits before a token is drawn, one function a step: bias, penalties, the filters, the draw.
-// They hold no state, know no request, and are free of locks and, once their scratch has grown, of allocation.
+// The steps from a row of logits to a token, one function each: bias, penalties, the filters, the draw. The functions
+// hold no state, know no request and take no locks. They allocate nothing once their scratch has grown.
 //
-// Order, as the reference implementation has it: bias and penalties; top-k, top-p and min-p, each on the whole
-// distribution that results, with no temperature; then temperature, on what all of them keep. A token's probability is
-// exp(logit) over the sum of all.
+// The order is that of the reference implementation. Bias and penalties come first. Top-k, top-p and min-p follow, each
+// on the whole distribution that results, without temperature. Temperature is last, on the tokens that all filters
+// keep. A token's probability is exp(logit) over the sum of all.
 #ifndef SKEIN_SAMPLING_FILTERS_H_
 #define SKEIN_SAMPLING_FILTERS_H_
 
@@ -26,14 +26,14 @@ struct LogitBias {
 // Tokens that are not below logits.size() are passed over.
 void ApplyBias(absl::Span<const LogitBias> biases, absl::Span<float> logits);
 
-// logits[n] -= presence + weight[n] * frequency, for every token n that occurred. No token is exempt; the reference's
-// `generate` does not count digits and spaces, its chat programs do. Tokens that are not below logits.size() are passed
-// over.
+// logits[n] -= presence + weight[n] * frequency, for every token n that occurred. No token is exempt. The reference's
+// `generate` does not count digits and spaces, but its chat programs do. Tokens that are not below logits.size() are
+// passed over.
 void ApplyPenalties(absl::Span<const Occurrence> occurrences, double presence, double frequency,
                     absl::Span<float> logits);
 
-// Which tokens a filter keeps: those with a logit above `logit`, and of those that equal it the `num_ties` with the
-// lowest ids.
+// The tokens that a filter keeps: all with a logit above `logit`, and of the tokens whose logit equals it the
+// `num_ties` with the lowest ids.
 struct Cutoff {
   static constexpr uint64_t kAllTies = std::numeric_limits<uint64_t>::max();
 
@@ -41,20 +41,21 @@ struct Cutoff {
   uint64_t num_ties = kAllTies;
 };
 
-// What both keep.
+// The cutoff that keeps the tokens that both keep.
 Cutoff Stricter(Cutoff a, Cutoff b);
 
 // The filters. Each keeps at least one most probable token. `scratch` may hold anything.
 
-// Keeps the `top_k` most probable, of equals those with lower ids; all of them if top_k is 0 or the size of the
-// vocabulary.
+// Keeps the `top_k` most probable tokens; of equals, those with lower ids. Keeps all if top_k is 0, or the vocabulary
+// has no more tokens.
 Cutoff TopKCutoff(const LogitBlocks& logits, uint64_t top_k, std::vector<float>& scratch);
 
-// Keeps the most probable until their sum is at least `top_p`, and those as probable as the last of them. At 0 those
-// are the most probable token and its equals; 1 and above keeps all.
+// Keeps the most probable tokens until their sum is at least `top_p`, and all that are as probable as the last of them.
+// 0 keeps the most probable token and its equals; 1 and above keeps all.
 Cutoff TopPCutoff(const LogitBlocks& logits, double top_p, std::vector<float>& scratch);
 
-// Keeps tokens at least `min_p` times as probable as the most probable; 0 keeps all. At most 1.
+// Keeps the tokens that are at least `min_p` times as probable as the most probable one. 0 keeps all. `min_p` is at
+// most 1.
 Cutoff MinPCutoff(const LogitBlocks& logits, double min_p);
 
 // The tokens that remain, ascending, with their logits.
@@ -64,11 +65,11 @@ struct Candidates {
 };
 void KeepCandidates(const LogitBlocks& logits, Cutoff cutoff, Candidates& candidates);
 
-// The token with the greatest logit; of equals the lowest id.
+// The token with the greatest logit; of equals, the one with the lowest id.
 uint32_t Argmax(const LogitBlocks& logits);
 
-// Draws an index of `logits` with probability proportional to exp(logit / temperature): the first at which the sum,
-// taken in order of index, passes `uniform` of the whole. `max` is the greatest of `logits` and finite; temperature >
+// Draws an index of `logits` with probability proportional to exp(logit / temperature): the first index at which the
+// running sum passes the share `uniform` of the whole sum. `max` is the greatest of `logits` and finite; temperature >
 // 0; uniform in [0, 1).
 size_t DrawIndex(absl::Span<const float> logits, float max, double temperature, double uniform,
                  std::vector<float>& scratch);

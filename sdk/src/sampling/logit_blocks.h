@@ -1,4 +1,4 @@
-// One row of logits as the filters look at it: a copy in whole blocks with the maximum of each, so that a search for
+// One row of logits as the filters look at it: a copy in whole blocks, with the maximum of each block. So a search for
 // the probable tokens touches only the few blocks that have any.
 #ifndef SKEIN_SAMPLING_LOGIT_BLOCKS_H_
 #define SKEIN_SAMPLING_LOGIT_BLOCKS_H_
@@ -11,8 +11,8 @@
 
 namespace skein {
 
-// Order: Assign, change the values, Summarise, read. It allocates only for a row longer than all before. Not for
-// concurrent use.
+// Order: Assign, change the values, Summarise, read. It allocates only for a row that is longer than all before.
+// Threads: one at a time.
 class LogitBlocks {
  public:
   static constexpr uint32_t kBlockSize = 64;
@@ -20,7 +20,7 @@ class LogitBlocks {
   void Assign(absl::Span<const float> logits);
   absl::Span<float> mutable_logits() { return absl::MakeSpan(padded_.data(), size_); }
 
-  // Finds the maxima. INTERNAL: a NaN or plus infinity, which no sound model gives; names the token.
+  // Finds the maxima. INTERNAL: a NaN or plus infinity, which no sound model gives; the message names the token.
   // FAILED_PRECONDITION: no token or none above minus infinity, so that there is nothing to draw.
   absl::Status Summarise();
 

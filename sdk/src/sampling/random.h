@@ -1,5 +1,5 @@
-// Random numbers as a function of their purpose. There is no generator with a state, so that the draws of a stream
-// depend neither on its neighbours nor on the order of work in the engine.
+// Random numbers as a function of their purpose. There is no generator with a state. So the draws of a stream depend
+// neither on its neighbours nor on the order of work in the engine.
 #ifndef SKEIN_SAMPLING_RANDOM_H_
 #define SKEIN_SAMPLING_RANDOM_H_
 

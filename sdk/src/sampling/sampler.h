@@ -1,5 +1,5 @@
-// From a row of logits to a token. The steps are in filters.h, the random numbers in random.h; this is their order and
-// what one request remembers for the penalties. Knows no text, no stops and no model.
+// From a row of logits to a token. The steps are in filters.h, the random numbers in random.h. The sampler holds their
+// order, and one request's memory for the penalties. It knows no text, no stops and no model.
 #ifndef SKEIN_SAMPLING_SAMPLER_H_
 #define SKEIN_SAMPLING_SAMPLER_H_
 
@@ -15,9 +15,8 @@
 
 namespace skein {
 
-// As they are made here, the parameters change nothing: tokens are drawn from the distribution of the logits. The
-// defaults of a request, and the ranges, which the sampler relies on, are those of its options
-// (runtime/option_keys.h).
+// With the values here the parameters change nothing: tokens are drawn from the distribution of the logits. The options
+// of a request have other defaults, and the ranges that the sampler relies on (runtime/option_keys.h).
 struct SamplingParams {
   double temperature = 1;  // 0: greedy
   uint64_t top_k = 0;      // 0: off
@@ -31,8 +30,8 @@ struct SamplingParams {
   std::vector<LogitBias> biases;  // of tokens of the vocabulary; finite or minus infinity; those of one token add up
 };
 
-// The working memory of Sample: some 16 bytes per token of the vocabulary, reused by any number of samplers. One thread
-// at a time.
+// The working memory of Sample: some 16 bytes per token of the vocabulary. Any number of samplers can reuse it.
+// Threads: one at a time.
 struct SamplingScratch {
   LogitBlocks logits;
   Candidates candidates;
@@ -48,12 +47,12 @@ class Sampler {
 
   // Draws the token that follows `position` tokens of the stream. The same parameters, accepted tokens, logits and
   // position give the same token. It allocates nothing once `scratch` and the tokens accepted have reached their sizes.
-  // `logits`: [vocab_size]; minus infinity is a token that cannot be drawn. INTERNAL: a NaN or plus infinity, names the
-  // token. FAILED_PRECONDITION: no token is above minus infinity after the biases.
+  // `logits`: [vocab_size]; minus infinity is a token that cannot be drawn. INTERNAL: a NaN or plus infinity; the
+  // message names the token. FAILED_PRECONDITION: no token is above minus infinity after the biases.
   absl::StatusOr<uint32_t> Sample(absl::Span<const float> logits, uint64_t position, SamplingScratch& scratch) const;
 
-  // Counts `token` for the penalties of what follows: all earlier occurrences decay by penalty_decay, then this one is
-  // added with weight 1. Without penalties nothing is counted. Tokens of the prompt are not for Accept.
+  // Counts `token` for the penalties of later tokens: all earlier occurrences decay by penalty_decay, then this one is
+  // added with weight 1. Without penalties nothing is counted. Tokens of the prompt are not accepted.
   void Accept(uint32_t token);
 
   const SamplingParams& params() const { return params_; }
@@ -61,15 +60,15 @@ class Sampler {
   // Whether accepted tokens are counted.
   bool has_penalties() const { return params_.presence_penalty != 0 || params_.frequency_penalty != 0; }
 
-  // What was accepted, in order of first occurrence.
+  // The accepted tokens, in order of first occurrence.
   const std::vector<Occurrence>& occurrences() const { return occurrences_; }
 
-  // What is remembered, seed and sample index included. A sampler with the same other parameters that imports it draws
-  // what this one would draw, bit for bit.
+  // The sampler's memory, seed and sample index included. If a sampler with the same other parameters imports it, that
+  // sampler draws exactly the tokens that this one would draw.
   SamplerState ExportState() const { return {params_.seed, params_.sample_index, occurrences_}; }
 
-  // Forgets what was accepted, and goes on from `state`, which has passed ValidateSamplerState: seed and sample index
-  // are those of the state from here on. Without penalties the occurrences are kept as they are.
+  // Replaces the sampler's memory, seed and sample index included, by `state`, which has passed ValidateSamplerState.
+  // Without penalties the occurrences are kept as they are.
   void ImportState(SamplerState state);
 
  private:

@@ -1,5 +1,5 @@
-// What a sampler remembers: enough, with the same parameters and the same position, to go on drawing as if it had never
-// stopped. A value; a snapshot of a stream carries it.
+// The memory of a sampler. With it, the same parameters and the same position, another sampler goes on drawing as if
+// the first had never stopped. It is a value, which a snapshot of a stream carries.
 #ifndef SKEIN_SAMPLING_SAMPLER_STATE_H_
 #define SKEIN_SAMPLING_SAMPLER_STATE_H_
 
@@ -10,7 +10,7 @@
 
 namespace skein {
 
-// A token that was generated before, and how often: each occurrence decays with every token after it.
+// A token that was generated before, with the sum of its occurrences. Each occurrence decays with every token after it.
 struct Occurrence {
   uint32_t token;
   double weight;
@@ -27,8 +27,8 @@ struct SamplerState {
   friend bool operator==(const SamplerState&, const SamplerState&) = default;
 };
 
-// INVALID_ARGUMENT unless every token is below `vocab_size` and there once, with a weight from 0 to 2^62. A state that
-// comes from outside is checked by this before it is used.
+// INVALID_ARGUMENT unless every token is below `vocab_size` and occurs once, with a weight from 0 to 2^62. Every state
+// that comes from outside is checked by this function before it is used.
 absl::Status ValidateSamplerState(const SamplerState& state, uint64_t vocab_size);
 
 }  // namespace skein

@@ -6,7 +6,7 @@
 namespace skein {
 namespace {
 
-// Tokens of a crowded step that prompts get, if the step has twice as many.
+// The tokens of a crowded step that are kept for prompts, if the step has at least twice that number.
 constexpr uint64_t kPromptTokens = 16;
 
 }  // namespace
@@ -36,7 +36,7 @@ void Scheduler::SortByTurn(absl::Span<const Candidate> candidates, Room room) {
   };
   std::sort(decodes_.begin(), decodes_.end(), comes_first);
   std::sort(prompts_.begin(), prompts_.end(), comes_first);
-  // A step of one stream cannot be divided among the two kinds: the turn decides.
+  // A step of one stream cannot be divided between the two kinds, so the turn decides.
   if (!decodes_.empty() && !prompts_.empty() && std::min(room.entries, room.tokens) == 1) {
     (comes_first(decodes_[0], prompts_[0]) ? prompts_ : decodes_).clear();
   }
@@ -60,7 +60,7 @@ void Scheduler::ShareAmongDecodes(Room kept, Room& room) {
 
 void Scheduler::ShareAmongPrompts(absl::Span<const Candidate> candidates, Room& room) {
   for (size_t i = 0; i < prompts_.size() && room.entries > 0 && room.tokens > 0; ++i) {
-    // A prompt that needs less than its share leaves the rest to those after it.
+    // A prompt that needs less than its share leaves the rest to the prompts after it.
     const uint64_t num_waiting = std::min<uint64_t>(prompts_.size() - i, room.entries);
     const uint64_t fair = std::max<uint64_t>(1, room.tokens / num_waiting);
     const uint64_t take = std::min(candidates[prompts_[i]].num_tokens, fair);

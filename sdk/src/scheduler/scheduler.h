@@ -1,9 +1,9 @@
 // Which tokens of which streams make up the next step. Policy over counts: it knows neither text nor tensors.
 //
 // The policy of this version:
-// - Every stream that decodes is in the step, if the step has room for all of them. What is left of the tokens goes to
+// - Every stream that decodes is in the step, if the step has room for all of them. The rest of the tokens goes to
 //   streams that read a prompt, in equal shares.
-// - If the step has no room for all, the streams take turns: the one whose last share is longest ago comes first. A
+// - If the step has no room for all, the streams take turns: the stream whose last share is longest ago comes first. A
 //   part of the step is kept for prompts, so that neither kind of stream waits for ever.
 #ifndef SKEIN_SCHEDULER_SCHEDULER_H_
 #define SKEIN_SCHEDULER_SCHEDULER_H_
@@ -24,9 +24,9 @@ struct StepLimits {
 // A stream that has tokens to feed.
 struct Candidate {
   uint64_t id = 0;          // of the job: earlier jobs have smaller ids
-  uint64_t last_turn = 0;   // number of its last share, of all that were given out; 0 if it had none
+  uint64_t last_turn = 0;   // the number of its last share, counted over all streams; 0 if it had none
   uint64_t num_tokens = 0;  // known and not fed yet; at least 1
-  bool decodes = false;     // its one token was sampled: someone reads along
+  bool decodes = false;     // its one token was sampled, and a reader waits for the next
 };
 
 // A stream's part of a step.
@@ -42,8 +42,8 @@ class Scheduler {
   Scheduler(StepLimits limits, uint32_t max_candidates);
 
   // Plans the next step over `candidates`, of which at most `max_shares` get in: as many as there are slots to write.
-  // At least one share unless there is no candidate or `max_shares` is 0; no candidate twice. The result is valid until
-  // the next call.
+  // Gives at least one share unless there is no candidate or `max_shares` is 0. No candidate gets two. The result is
+  // valid until the next call.
   absl::Span<const Share> Plan(absl::Span<const Candidate> candidates, uint32_t max_shares);
 
  private:
@@ -60,7 +60,7 @@ class Scheduler {
   void FillUp(absl::Span<const Candidate> candidates, Room& room);
 
   const StepLimits limits_;
-  std::vector<uint32_t> decodes_;  // indices of candidates, the one whose turn it is first
+  std::vector<uint32_t> decodes_;  // indices of candidates, in order of their turns
   std::vector<uint32_t> prompts_;
   std::vector<Share> shares_;
 };

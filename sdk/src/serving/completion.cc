@@ -14,7 +14,7 @@ namespace skein {
 namespace {
 
 // The value of `key` that the request set, else the one in the model's manifest, else the key's default.
-// INVALID_ARGUMENT: the manifest's is out of the key's range; that of the request was checked when it was set.
+// INVALID_ARGUMENT: the manifest's value is out of the key's range. The request's value was checked when it was set.
 absl::StatusOr<double> Resolve(const Options& options, const RealOption& key, std::optional<double> of_manifest) {
   if (const std::optional<double> found = options.Find(key)) return *found;
   if (!of_manifest.has_value()) return *key.value;
@@ -22,13 +22,13 @@ absl::StatusOr<double> Resolve(const Options& options, const RealOption& key, st
   return *of_manifest;
 }
 
-// top_p of the manifest. It may say "off" with any number from 1 on.
+// The manifest's top_p, where any number from 1 on means "off".
 std::optional<double> TopPOfManifest(const SamplingDefaults& defaults) {
   if (!defaults.top_p.has_value()) return std::nullopt;
   return std::min(*defaults.top_p, request_options::kTopP.high);
 }
 
-// `last`: what the sampler of the stream's last request remembers; nullptr: there was none.
+// `last` is the memory of the sampler of the stream's last request; nullptr: there was none.
 absl::StatusOr<SamplingParams> ResolveSampling(const RequestSpec& spec, const SamplingDefaults& defaults,
                                                const SamplerState* last) {
   namespace keys = request_options;
@@ -46,7 +46,7 @@ absl::StatusOr<SamplingParams> ResolveSampling(const RequestSpec& spec, const Sa
   const bool goes_on = last != nullptr && options[keys::kContinueSampling] != 0;
   const int64_t default_seed = goes_on ? static_cast<int64_t>(last->seed) : *keys::kSeed.value;
   params.seed = static_cast<uint64_t>(options.Find(keys::kSeed).value_or(default_seed));
-  // The stream remembers the index that its last request had.
+  // The stream keeps the sample index of its last request.
   const uint64_t sample_index = last != nullptr ? last->sample_index : 0;
   params.sample_index =
       static_cast<uint64_t>(options.Find(keys::kSampleIndex).value_or(static_cast<int64_t>(sample_index)));
@@ -54,7 +54,8 @@ absl::StatusOr<SamplingParams> ResolveSampling(const RequestSpec& spec, const Sa
   return params;
 }
 
-// The sampler of a request on a stream that stands at `at`. FAILED_PRECONDITION: it is to go on, with a prompt.
+// The sampler of a request on a stream that stands at `at`. FAILED_PRECONDITION: the option continue_sampling is set,
+// and there is a prompt.
 absl::StatusOr<Sampler> MakeSampler(const RequestSpec& spec, const SamplingDefaults& defaults, const StreamState& at) {
   SKEIN_ASSIGN_OR_RETURN(SamplingParams params, ResolveSampling(spec, defaults, at.sampler.get()));
   Sampler sampler(std::move(params));
@@ -71,7 +72,7 @@ absl::StatusOr<Sampler> MakeSampler(const RequestSpec& spec, const SamplingDefau
   return sampler;
 }
 
-// The tokens at which an answer ends, but for those that the request names.
+// The tokens at which an answer ends, in addition to those that the request names.
 std::vector<uint32_t> StopTokensOf(const Model& model, bool stop_at_end) {
   std::vector<uint32_t> tokens = model.metadata().stop_tokens;
   if (stop_at_end && model.end_token().has_value()) tokens.push_back(*model.end_token());
@@ -153,7 +154,8 @@ void Completion::Advance(uint32_t num_tokens, StateRef written) {
 }
 
 void Completion::Accept(uint32_t token) {
-  // What may run out of memory comes first: the stream then stands in front of this token, which nobody has seen.
+  // The work that may run out of memory comes first. If it does, the stream stands in front of this token, which nobody
+  // has seen.
   sampler_.Accept(token);
   EventList events(1);
   events.front().text = TextOf(token);
@@ -177,7 +179,7 @@ bool Completion::IsStopToken(uint32_t token) const {
 
 std::string Completion::TextOf(uint32_t token) {
   const std::shared_ptr<const Tokenizer>& tokenizer = model().tokenizer();
-  // A model may have more rows than its vocabulary has words.
+  // A model may have more rows of logits than its vocabulary has tokens.
   if (tokenizer == nullptr || token >= tokenizer->vocab_size()) return "";
   const absl::StatusOr<std::string> bytes = tokenizer->Decode({&token, 1});
   return bytes.ok() ? tail_.Push(*bytes) : "";
@@ -207,7 +209,7 @@ void Completion::Fail(const absl::Status& status) noexcept {
   event.status = status.raw_code();
   try {
     terminal_.front().text = std::string(status.message());
-  } catch (const std::bad_alloc&) {  // the code has to do
+  } catch (const std::bad_alloc&) {  // the code alone has to do
   }
   End(event);
 }

@@ -24,7 +24,7 @@ namespace skein {
 class Completion final : public Job {
  public:
   // INVALID_ARGUMENT: a sampling default of the model's manifest is out of range. FAILED_PRECONDITION: no token to
-  // start from. `right` is that to write to the request's stream.
+  // start from. `right` is the right to write to the request's stream.
   static absl::StatusOr<std::shared_ptr<Completion>> Create(std::shared_ptr<Request> request,
                                                             std::shared_ptr<CompletionQueue> queue,
                                                             const RequestSpec& spec, WriteRight right);
@@ -41,19 +41,19 @@ class Completion final : public Job {
 
   const Model& model() const { return *right_.stream()->model(); }
   bool IsStopToken(uint32_t token) const;
-  // Makes `token` part of the output: what follows is told in this order.
+  // Makes `token` part of the output.
   void Accept(uint32_t token);
-  // What can be shown now that `token` was sampled.
+  // The text that can be shown now that `token` was sampled.
   std::string TextOf(uint32_t token);
   skein_event NewEvent(uint32_t kind) const;
 
-  // Ends, with the text that was held back.
+  // Ends the completion, and delivers the text that was held back.
   void EndDone(uint32_t reason);
   void EndCancelled() noexcept;
-  // Ends with the terminal event, for which there is room from the start.
+  // Ends the completion with its terminal event. The event's memory was allocated at the start.
   void End(skein_event terminal) noexcept;
 
-  std::shared_ptr<Request> request_;  // empty once it has ended
+  std::shared_ptr<Request> request_;  // empty once the completion has ended
   const std::shared_ptr<CompletionQueue> queue_;
   WriteRight right_;
   Feed feed_;
@@ -67,7 +67,7 @@ class Completion final : public Job {
   RequestTimes times_;
   uint64_t num_prompt_tokens_ = 0;  // fed so far
   uint64_t num_generated_ = 0;
-  EventList terminal_;  // one event; empty once it has ended
+  EventList terminal_;  // the terminal event; empty once the completion has ended
 };
 
 }  // namespace skein

@@ -34,7 +34,7 @@ void CompletionQueue::Attach(const std::shared_ptr<Engine>& engine) {
 void CompletionQueue::SetReadable(bool readable) {
   if (readable == is_readable_) return;
   is_readable_ = readable;
-  // Neither can fail: the counter is 0 before a write of 1, and 1 before a read.
+  // Neither call can fail: the counter is 0 before a write of 1, and 1 before a read.
   uint64_t one = 1;
   [[maybe_unused]] const ssize_t done = readable ? write(fd_, &one, sizeof(one)) : read(fd_, &one, sizeof(one));
 }

@@ -1,4 +1,4 @@
-// Where the events of requests wait until the host takes them.
+// The queue in which the events of requests wait until the host takes them.
 #ifndef SKEIN_SERVING_COMPLETION_QUEUE_H_
 #define SKEIN_SERVING_COMPLETION_QUEUE_H_
 
@@ -24,10 +24,10 @@ namespace skein {
 struct QueuedEvent {
   skein_event event = {};
   std::string text;
-  std::shared_ptr<Delivery> delivery;  // is told of a token's delivery; may be nullptr
+  std::shared_ptr<Delivery> delivery;  // told when the host took a token; may be nullptr
 };
 
-// Events on their way. They are handed on from list to list, so that an event that exists is never lost for want of
+// Events that are handed from list to list without allocating. So an event that exists is never lost for want of
 // memory.
 using EventList = std::list<QueuedEvent>;
 
@@ -40,18 +40,18 @@ class CompletionQueue {
   CompletionQueue(const CompletionQueue&) = delete;
   CompletionQueue& operator=(const CompletionQueue&) = delete;
 
-  // Takes note of an engine whose jobs will push events here, so that closing the queue can tell it.
+  // Notes an engine whose jobs will push events here, so that Close can notify it.
   void Attach(const std::shared_ptr<Engine>& engine);
 
-  // Adds events, none of which is left in `events`. Dropped if the queue is closed.
+  // Moves all of `events` into the queue. If the queue is closed, they are dropped.
   void Push(EventList& events) noexcept;
 
-  // Events taken in order while they fit: at most `max_events`, with at most `max_text_bytes` of text in all. If there
-  // is an event and the first does not fit, `*needed_bytes` is its text's size; else 0. Their deliveries have been
-  // told.
+  // Takes events in order while they fit: at most `max_events`, with at most `max_text_bytes` of text in all, and tells
+  // their deliveries. If the first event does not fit, `*needed_bytes` is the size of its text; else 0.
   EventList Take(uint32_t max_events, uint64_t max_text_bytes, uint64_t* needed_bytes) noexcept;
 
-  // True when an event is there; false at the deadline (none: never). nullopt: the queue was closed.
+  // Waits. True: an event is there. False: the deadline has passed; without a deadline the wait has no end. nullopt:
+  // the queue was closed.
   std::optional<bool> Wait(std::optional<std::chrono::steady_clock::time_point> deadline);
 
   // Readable while events are there.
@@ -59,8 +59,8 @@ class CompletionQueue {
 
   Wakeup& wakeup() { return wakeup_; }
 
-  // Drops the events and ends waits. What is pushed later is dropped, and requests whose events come here end as
-  // cancelled. Waits for a wake-up callback that runs.
+  // Drops the events and ends waits. Later events are dropped too, and the requests that push them end as cancelled. If
+  // a wake-up callback runs, waits for it.
   void Close() noexcept;
   bool is_closed() const { return is_closed_.load(std::memory_order_acquire); }
 

@@ -1,5 +1,5 @@
-// Conversations of a model: its template, messages as a prompt, and what ends an answer. What templates are is in
-// chat/template.h.
+// Conversations of a model: its template, messages as a prompt, and the stops of an answer. chat/template.h explains
+// templates.
 #ifndef SKEIN_SERVING_CONVERSATION_H_
 #define SKEIN_SERVING_CONVERSATION_H_
 
@@ -19,14 +19,14 @@ namespace skein {
 // The template that a loaded model's file names, or that fits its vocabulary and name. nullptr if none is known.
 const ChatTemplate* FindModelChatTemplate(const Model& model);
 
-// `messages` as the text of a prompt, with the template and think block that `options` (kind SKEIN_OPTIONS_CHAT;
-// nullptr: none set) name, or else the model's. FAILED_PRECONDITION: the model has no template and none is named.
+// Gives `messages` as the text of a prompt, with the template and think block that `options` name, or else those of the
+// model. `options` is of kind SKEIN_OPTIONS_CHAT. FAILED_PRECONDITION: the model has no template and none is named.
 // INVALID_ARGUMENT: no such template or think block, or a text that is not UTF-8.
 absl::StatusOr<std::string> ChatPrompt(const Model& model, absl::Span<const ChatMessage> messages,
                                        const Options& options);
 
-// Sets that text as the request's prompt, and adds the template's stops to the request's. The same codes, and those of
-// Request::SetPrompt.
+// Sets the text of ChatPrompt as the request's prompt, and adds the template's stops to the request's. Fails with the
+// codes of ChatPrompt and of Request::SetPrompt.
 absl::Status SetChat(Request& request, absl::Span<const ChatMessage> messages, const Options& options);
 
 }  // namespace skein

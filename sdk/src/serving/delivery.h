@@ -1,4 +1,4 @@
-// Who is told that an event reached the host.
+// The part of a request that is told when the host takes one of its events.
 #ifndef SKEIN_SERVING_DELIVERY_H_
 #define SKEIN_SERVING_DELIVERY_H_
 
@@ -9,7 +9,7 @@ class Delivery {
  public:
   virtual ~Delivery() = default;
 
-  // A token's event was taken by the host.
+  // The host took the event of a token.
   virtual void OnDelivered() noexcept = 0;
 };
 

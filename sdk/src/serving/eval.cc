@@ -13,10 +13,10 @@
 namespace skein {
 namespace {
 
-// Counts the items that run, for the caller to wait on.
+// Counts the items that still run. The caller waits for 0.
 class Latch {
  public:
-  // Not while another thread may count.
+  // Only before the first item can end.
   void Add() {
     const MutexLock lock(mutex_);
     ++count_;
@@ -41,14 +41,14 @@ bool WantsHidden(uint32_t output_kind) {
   return output_kind == SKEIN_OUTPUT_LAST_HIDDEN || output_kind == SKEIN_OUTPUT_ALL_HIDDEN;
 }
 
-// How many floats a row of the output has.
+// The number of floats in a row of the output.
 uint64_t RowFloats(const Model& model, uint32_t output_kind) {
   return WantsHidden(output_kind) ? model.config().d_model : model.config().vocab_size;
 }
 
 class EvalJob final : public Job {
  public:
-  // `status`, `latch` and what `item` points to outlive the job's end, of which `latch` is told.
+  // `status`, `latch` and the arrays of `item` stay valid until the job has counted itself down in `latch`.
   EvalJob(const EvalItem& item, WriteRight right, absl::Status& status, std::shared_ptr<Latch> latch)
       : output_kind_(item.output_kind),
         output_(item.output),
@@ -66,7 +66,7 @@ class EvalJob final : public Job {
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
     if (output_kind_ == SKEIN_OUTPUT_NONE) return;
     const bool wants_last = output_kind_ == SKEIN_OUTPUT_LAST_LOGITS || output_kind_ == SKEIN_OUTPUT_LAST_HIDDEN;
-    // Rows are wanted for the item's own tokens from `first` on. A token that was pending is not among them.
+    // Rows are wanted for the item's own tokens from `first` on. The stream's pending token is not one of them.
     const uint64_t first = wants_last ? feed_.tokens.size() - 1 : num_before_;
     const uint64_t begin = std::max(first, feed_.num_fed);
     const uint64_t end = feed_.num_fed + num_tokens;

@@ -14,7 +14,7 @@
 
 namespace skein {
 
-// What one stream is to be fed, and where its outputs go.
+// The tokens for one stream, and the place of its outputs.
 struct EvalItem {
   std::shared_ptr<Stream> stream;
   absl::Span<const uint32_t> tokens;
@@ -22,8 +22,9 @@ struct EvalItem {
   absl::Span<float> output = {};
 };
 
-// Runs the items as one ragged batch and waits for them. Gives a status for each: an error that stands in its place, or
-// what is wrong with it, or how it ended. A stream whose item failed is where it was.
+// Runs the items as one ragged batch and waits for them. Gives a status for each item. An error in place of an item is
+// its status. Any other item gets an error if it cannot run, else the status of its end. If an item fails, its stream
+// is where it was.
 std::vector<absl::Status> Eval(const Model& model, absl::Span<const absl::StatusOr<EvalItem>> items);
 
 }  // namespace skein

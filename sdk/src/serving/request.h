@@ -1,5 +1,5 @@
-// A request as its host sees it: what is to be generated, and the ways to steer it while it runs. How it is handed over
-// is in submit.h, and what runs in completion.h.
+// A request as its host sees it: the specification of a text, and the ways to steer the request while it runs. submit.h
+// hands it to the engine; completion.h runs it.
 #ifndef SKEIN_SERVING_REQUEST_H_
 #define SKEIN_SERVING_REQUEST_H_
 
@@ -26,7 +26,7 @@
 
 namespace skein {
 
-// What is asked for.
+// The specification of a request.
 struct RequestSpec {
   std::vector<uint32_t> prompt;
   Options options{SKEIN_OPTIONS_REQUEST};
@@ -36,7 +36,7 @@ struct RequestSpec {
   uint64_t user_data = 0;
 };
 
-// Threads: any. The setters are refused with FAILED_PRECONDITION once it was submitted.
+// Threads: any. Once the request was submitted, its setters return FAILED_PRECONDITION.
 class Request final : public Writer, public Delivery {
  public:
   explicit Request(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
@@ -57,9 +57,9 @@ class Request final : public Writer, public Delivery {
   absl::Status SetLogitBias(uint32_t token, float bias);
   absl::Status SetUserData(uint64_t user_data);
 
-  // Marks the request as submitted and gives what it asks for. FAILED_PRECONDITION: it was submitted before.
+  // Marks the request as submitted and gives its specification. FAILED_PRECONDITION: it was submitted before.
   absl::StatusOr<RequestSpec> BeginSubmit();
-  // Takes that back, for a submission that failed.
+  // Takes the mark back, for a submission that failed.
   void AbandonSubmit() noexcept;
 
   void Cancel() override;

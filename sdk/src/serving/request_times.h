@@ -1,4 +1,4 @@
-// When a request reached the parts of its life, for the times in its events.
+// The times at which a request reached the phases of its life, for its events.
 #ifndef SKEIN_SERVING_REQUEST_TIMES_H_
 #define SKEIN_SERVING_REQUEST_TIMES_H_
 
@@ -15,13 +15,13 @@ class RequestTimes {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // A step begins that feeds a token of the request. The first of these calls counts.
+  // A step that feeds a token of the request begins. Only the first call counts.
   void OnStep(Clock::time_point now = Clock::now()) { begun_ = begun_.value_or(now); }
 
-  // The prompt's last token was fed. The first of these calls counts.
+  // The prompt's last token was fed. Only the first call counts.
   void OnPromptRead(Clock::time_point now = Clock::now()) { prompt_read_ = prompt_read_.value_or(now); }
 
-  // Sets queue_us, prefill_us and decode_us. The part that lasts is counted up to `now`.
+  // Sets queue_us, prefill_us and decode_us. The phase in progress is counted up to `now`.
   void Fill(skein_event& event, Clock::time_point now = Clock::now()) const {
     const Clock::time_point begun = begun_.value_or(now);
     const Clock::time_point prompt_read = prompt_read_.value_or(now);

@@ -13,7 +13,7 @@
 namespace skein {
 namespace {
 
-// A request on its way to its engine. Destroyed before that, it leaves request and stream as they were.
+// A request on its way to its engine. If it is destroyed before it gets there, request and stream are as they were.
 class Submission {
  public:
   explicit Submission(std::shared_ptr<Request> request) : request_(std::move(request)) {}

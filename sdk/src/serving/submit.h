@@ -1,4 +1,4 @@
-// Handing requests over to the engines of their models.
+// Hands requests over to the engines of their models.
 #ifndef SKEIN_SERVING_SUBMIT_H_
 #define SKEIN_SERVING_SUBMIT_H_
 
@@ -11,7 +11,7 @@
 
 namespace skein {
 
-// Submits all or none; see skein_queue_submit. Requests of one model share their first step.
+// Submits all of the requests, or none; see skein_queue_submit. Requests of one model share their first step.
 absl::Status Submit(absl::Span<const std::shared_ptr<Request>> requests, const std::shared_ptr<CompletionQueue>& queue);
 
 }  // namespace skein

@@ -7,7 +7,7 @@ namespace skein {
 bool TokenWindow::OnDelivered() noexcept {
   ++num_delivered_;
   if (size_.load() != 0) return false;
-  // Compared with what was pushed by now: a token pushed meanwhile may have filled the window just before.
+  // The number of tokens pushed is read now, not earlier: a token pushed meanwhile may just have filled the window.
   const uint64_t acknowledged_before = num_acknowledged_.fetch_add(1);
   return num_pushed_.load() - acknowledged_before >= limit();
 }

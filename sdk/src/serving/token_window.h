@@ -1,4 +1,4 @@
-// Flow control of one request: how many of its tokens its reader has not acknowledged, and how many it may be behind.
+// Flow control of one request: the number of tokens that its reader has not acknowledged, and the limit of that number.
 #ifndef SKEIN_SERVING_TOKEN_WINDOW_H_
 #define SKEIN_SERVING_TOKEN_WINDOW_H_
 
@@ -9,16 +9,16 @@
 
 namespace skein {
 
-// Threads: any; tokens are pushed by one.
+// Threads: any; one thread pushes tokens.
 class TokenWindow {
  public:
-  // 0: no window. To be delivered is then to be acknowledged, and kDefaultSize holds.
+  // 0: no window is set. Delivered tokens then count as acknowledged, and the size is kDefaultSize.
   void SetSize(uint64_t size) { size_.store(size); }
 
-  // A request whose events nobody takes waits after this number of tokens.
+  // If nobody takes its events, a request waits after this number of tokens.
   static constexpr uint64_t kDefaultSize = 4096;
 
-  // True if the reader is so far behind that the request waits for it.
+  // True if the reader is so far behind that the request must wait for it.
   bool IsFull() const { return num_pushed_.load() - num_acknowledged_.load() >= limit(); }
 
   void OnPushed() noexcept { ++num_pushed_; }

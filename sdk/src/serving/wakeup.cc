@@ -7,7 +7,7 @@ void Wakeup::Set(skein_wakeup_fn callback, void* argument) noexcept {
   callback_ = callback;
   argument_ = argument;
   const uint64_t num_calls = num_calls_;
-  // A later call is one of the new callback.
+  // Later calls go to the new callback.
   while (is_running_ && num_calls_ == num_calls && caller_ != std::this_thread::get_id()) left_.Wait(mutex_);
 }
 

@@ -13,12 +13,13 @@ namespace skein {
 // Threads: any. No lock is held while the callback runs.
 class Wakeup {
  public:
-  // Puts another callback in place; NULL: none. When this returns, the one before is not running and will not be
-  // entered any more: it waits for a call that another thread is in. Called from within the callback, it does not wait.
+  // Replaces the callback; NULL: there is none. When this returns, the old callback is not running on another thread,
+  // and is not entered any more. For that it waits while another thread is in the callback. Called from within the
+  // callback, it does not wait.
   void Set(skein_wakeup_fn callback, void* argument) noexcept;
 
-  // Calls the callback, if there is one. One call at a time: what comes while it runs, also from within it, makes it
-  // run once more.
+  // Calls the callback, if there is one. Calls come one at a time: if Call is called while the callback runs, also from
+  // within it, the callback runs once more.
   void Call() noexcept;
 
  private:

@@ -39,7 +39,7 @@ static_assert(sizeof(Preamble) == 64 && offsetof(Preamble, preamble_checksum) ==
 
 constexpr uint64_t AlignUp(uint64_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
 
-// A part of the state as one section: all layers of it.
+// A part of the state, of all layers, as one section.
 struct SectionPlan {
   StatePart part;
   uint64_t offset_in_layer;  // in floats, in the canonical layout
@@ -79,7 +79,7 @@ v1::Sampler ToProto(const SamplerState& state) {
   return sampler;
 }
 
-// The header as it is written, but for the checksums, which are 0: they do not change its size.
+// The header as it is written, but with checksums of 0, which do not change its size.
 v1::Snapshot DescribeSnapshot(const skein_backend_model& model, const Snapshot& snapshot) {
   v1::Snapshot header;
   header.set_source_fingerprint(snapshot.fingerprint.empty() ? std::string(kNumFingerprintDigits, '0')
@@ -136,7 +136,8 @@ absl::StatusOr<Preamble> ReadPreamble(absl::Span<const uint8_t> bytes) {
   return preamble;
 }
 
-// The largest header that is read. A parser may need some fifty times this. The occurrences of all tokens fit.
+// The largest header that is read. The occurrences of all tokens fit into it. A parser may need some fifty times this
+// memory.
 uint64_t MaxHeaderBytes(const skein_backend_model& model) {
   constexpr uint64_t kBesideOccurrences = 64 << 10;
   constexpr uint64_t kPerToken = 16;
@@ -172,13 +173,13 @@ absl::StatusOr<v1::Snapshot> ReadHeader(const skein_backend_model& model, const 
   return header;
 }
 
-// What a hostile writer named, fit for a message.
+// A name that a hostile writer may have chosen, made fit for a message.
 std::string Quoted(const std::string& name) {
   constexpr size_t kMaxShown = 32;
   return absl::StrCat("\"", absl::CHexEscape(name.substr(0, kMaxShown)), "\"");
 }
 
-// What this version must understand of the header to go on as the stream would.
+// OK if this version understands all of the header that it must understand, to go on as the stream would.
 absl::Status CheckUnderstood(const skein_backend_model& model, const v1::Snapshot& header) {
   if (header.required_features_size() > 0) {
     return absl::UnimplementedError(absl::StrCat("snapshot: needs the feature ", Quoted(header.required_features(0)),

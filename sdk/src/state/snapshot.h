@@ -13,11 +13,11 @@
 //       64       the header: a serialised skein.v1.Snapshot (proto/skein/v1/snapshot.proto)
 //                zeros up to the sections
 //                the sections in the order of the header, each at a multiple of 64, with its checksum in the header;
-//                what lies between them, and between the last and the end at a multiple of 64, is zero
+//                the bytes between them, and from the last to the end at a multiple of 64, are zero
 //
-// A reader refuses a version of the layout that it does not know, and passes over sections that say they are optional.
-// Version 1 is read too (snapshot_v1.h). The state is canonical, so a snapshot restores on another backend, layer
-// split, weight type or process; the fingerprint binds it to the source weights.
+// A reader refuses a version of the layout that it does not know, and passes over unknown sections that are marked as
+// optional. ReadSnapshot also reads version 1 (snapshot_v1.h). The state is canonical, so a snapshot restores on
+// another backend, layer split, weight type or process; the fingerprint binds it to the source weights.
 #ifndef SKEIN_STATE_SNAPSHOT_H_
 #define SKEIN_STATE_SNAPSHOT_H_
 
@@ -30,17 +30,17 @@
 
 namespace skein {
 
-// Bytes of a snapshot of a model with states of `shape`. They depend on `pending` and on how many tokens occurred; the
-// fingerprint and the state of `snapshot` may still be missing.
+// Bytes of a snapshot of a model with states of `shape`. The size depends on `pending` and on the number of tokens that
+// occurred. The fingerprint and the state of `snapshot` may still be missing.
 uint64_t SnapshotBytes(const skein_backend_model& model, const Snapshot& snapshot);
 
 // Writes a snapshot to `bytes`, which is exactly SnapshotBytes long.
 void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, absl::Span<uint8_t> bytes);
 
 // Reads a snapshot, which is untrusted, for a model with states of `shape`. DATA_LOSS: truncated, corrupt or not a
-// snapshot; UNIMPLEMENTED: of a later version, or with something in it that this version must know and does not;
-// FAILED_PRECONDITION: of a model of another version or with states of another shape. The fingerprint is for the caller
-// to compare. Allocates in proportion to the state and the vocabulary, whatever the bytes say.
+// snapshot; UNIMPLEMENTED: of a later version, or with a part that a reader must understand and this version does not;
+// FAILED_PRECONDITION: of a model of another version or with states of another shape. The caller compares the
+// fingerprint. Allocates in proportion to the state and the vocabulary, whatever the bytes say.
 absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes);
 
 }  // namespace skein

@@ -21,7 +21,7 @@ absl::Status CheckPending(const skein_backend_model& model, const std::vector<ui
       absl::StrCat("snapshot: pending token ", pending[0], "; the vocabulary has ", model.vocab_size));
 }
 
-// A checksum proves nothing about a hostile writer: what enters the device is finite.
+// A checksum proves nothing about a hostile writer, so the floats are checked before they enter a device.
 absl::Status CheckFinite(const std::vector<float>& state) {
   const size_t bad = FindNotFinite(state);
   if (bad == state.size()) return absl::OkStatus();
@@ -32,7 +32,7 @@ absl::Status CheckFinite(const std::vector<float>& state) {
 
 absl::Status CheckSnapshotSource(const skein_backend_model& model, const std::string& fingerprint, uint32_t generation,
                                  uint32_t variant) {
-  // Before it is in any message.
+  // The fingerprint is checked before it is in any message.
   if (!IsFingerprint(fingerprint)) {
     return absl::DataLossError("snapshot: expected a fingerprint of 32 lower-case hex digits, found other bytes");
   }

@@ -1,4 +1,4 @@
-// The checks that hold for every snapshot, whatever the version of its bytes. For the readers of the versions.
+// The checks of a snapshot's content, which the readers of all versions share.
 #ifndef SKEIN_STATE_SNAPSHOT_CHECKS_H_
 #define SKEIN_STATE_SNAPSHOT_CHECKS_H_
 

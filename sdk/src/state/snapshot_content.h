@@ -10,7 +10,7 @@
 
 namespace skein {
 
-// No stream gets that far. A count of tokens that is added to a position below it cannot overflow.
+// No stream gets so far. A position up to it and a count of tokens have a sum that cannot overflow.
 constexpr uint64_t kMaxPosition = uint64_t{1} << 62;
 
 struct Snapshot {

@@ -1,4 +1,4 @@
-// The snapshots that were written before 1.0: read, never written any more. Little-endian:
+// The snapshots that were written before 1.0. They are read, but never written any more. Little-endian:
 //
 //   offset size
 //        0    8  magic "SKEINSNP"

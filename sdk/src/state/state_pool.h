@@ -1,9 +1,9 @@
-// The slots of a model's devices, each the place of one state: who holds which. Knows indices, not tensors; a slot
-// index means the same stream in every segment of the model.
+// The slots of a model's devices, and the references that hold them. A slot is the place of one state. The pool knows
+// indices, not tensors: a slot has the same index in every segment of the model.
 //
-// A slot is held through references. A state that has been written is immutable while anyone refers to it: a step reads
-// the slot of a stream and writes another one, which then takes its place. So a fork is one more reference and copies
-// nothing, a stream whose step fails stands where it was, and a snapshot may be taken while the stream runs on.
+// A slot is held through references. A written state is immutable while a reference to it exists: a step reads the slot
+// of a stream and writes another slot, which then takes the place of the first. So a fork is one more reference and
+// copies nothing, a stream whose step fails stands where it was, and a snapshot may be taken while the stream runs on.
 #ifndef SKEIN_STATE_STATE_POOL_H_
 #define SKEIN_STATE_STATE_POOL_H_
 
@@ -49,8 +49,8 @@ class StateRef {
 // Threads: any. Allocates nothing once it is made.
 class StatePool : public std::enable_shared_from_this<StatePool> {
  public:
-  // `on_free` is called, without a lock, when a slot becomes free after Acquire found none: on the thread that let go
-  // of it. It may be empty, and must not throw.
+  // When a slot becomes free after Acquire found none, the thread that let go of it calls `on_free`, without a lock.
+  // `on_free` may be empty, and must not throw.
   static std::shared_ptr<StatePool> Create(uint32_t num_slots, std::function<void()> on_free = {});
 
   // A free slot, the one released last first (its memory is warm). Empty if every slot is held.

@@ -1,5 +1,5 @@
-// How a test commands the late backend (plugin.cc). A plugin exports one symbol, so the command goes the way that newer
-// plugins go: the table is longer than skein_backend_table, and its further members are these functions.
+// The commands of a test to the late backend (plugin.cc). A plugin exports one symbol, so the command goes the way that
+// newer plugins go: the table is longer than skein_backend_table, and its further members are these functions.
 #ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_CONTROL_H_
 #define SKEIN_TESTS_SUPPORT_LATE_BACKEND_CONTROL_H_
 
@@ -20,7 +20,7 @@ enum class Mishap : uint32_t {
   kEntryFails,     // entries with the token have the code as their status
 };
 
-// What goes wrong in steps that begin from now on.
+// The faults of steps that begin from now on.
 struct Order {
   Mishap mishap = Mishap::kNone;
   int32_t code = SKEIN_INTERNAL;
@@ -29,13 +29,13 @@ struct Order {
   bool has_no_end = false;  // the message fills its array and has no NUL
 };
 
-// What a device says of itself from now on.
+// The answers of a device about itself from now on.
 struct Offer {
   uint32_t features = SKEIN_FEATURE_HIDDEN;
   uint32_t deterministic_types = 0xFFFFFFFFu;
 };
 
-// What happened since the plugin was loaded.
+// The events since the plugin was loaded.
 struct Counts {
   uint64_t num_steps = 0;  // that a device has begun
   uint64_t num_held = 0;   // of them, those that wait at this moment because their device is held

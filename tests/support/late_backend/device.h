@@ -19,7 +19,7 @@ namespace skein::late {
 // The table of the reference backend.
 const skein_backend_table& Reference();
 
-// Whether `order` is for this entry, or for a step that holds it.
+// True if `order` is for this entry, or for a step that holds it.
 bool IsMeant(const Order& order, const skein_step& step, const skein_step_entry& entry);
 bool IsMeant(const Order& order, uint32_t device, const skein_step& step);
 // Writes what the order has to say.

@@ -13,7 +13,7 @@
 namespace skein::kit {
 namespace {
 
-// What the fake backend was asked and is to answer. The table has no place for a context.
+// The questions to the fake backend, and its answers. The table has no place for a context.
 struct Script {
   std::atomic<bool> is_done = false;
   std::string failure_of_entry;

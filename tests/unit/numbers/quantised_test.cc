@@ -73,8 +73,8 @@ TEST_P(QuantisedTest, GroupsKnowNothingOfEachOther) {
   EXPECT_TRUE(std::equal(alone.begin(), alone.end(), before_others.begin()));
 }
 
-// What the grid of codes allows: normal numbers in groups of this size and a scale from the largest magnitude lose
-// 4.2e-5 of their square in 8 bits, and 9.0e-3 in 4; the search must do better.
+// The error that the grid of codes allows: normal numbers in groups of this size and a scale from the largest magnitude
+// lose 4.2e-5 of their square in 8 bits, and 9.0e-3 in 4; the search must do better.
 TEST_P(QuantisedTest, LosesLittleOfNormalNumbers) {
   const std::vector<float> row = Normal(1 << 16, 2);
   const double error =

@@ -20,7 +20,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// What the backend below does in a step, and what it has seen.
+// The orders for the steps of the backend below, and its notes of them.
 struct Script {
   int32_t step_code = SKEIN_OK;
   bool gives_fence = true;

@@ -191,7 +191,7 @@ TEST(SamplerTest, CountsNothingWithoutPenalties) {
   EXPECT_TRUE(sampler.occurrences().empty());
 }
 
-// What `sampler` draws and accepts at successive positions, from logits that depend on the position.
+// The tokens that `sampler` draws and accepts at successive positions, from logits that depend on the position.
 std::vector<uint32_t> Draw(Sampler& sampler, uint64_t first_position, size_t num_tokens) {
   std::vector<uint32_t> tokens;
   for (uint64_t position = first_position; tokens.size() < num_tokens; ++position) {

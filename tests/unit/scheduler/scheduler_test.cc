@@ -30,7 +30,7 @@ std::map<uint32_t, uint32_t> ByCandidate(absl::Span<const Share> shares) {
   return result;
 }
 
-// What the candidates get in a step of these limits.
+// The tokens that the candidates get in a step of these limits.
 std::map<uint32_t, uint32_t> Plan(StepLimits limits, const std::vector<Candidate>& candidates,
                                   uint32_t max_shares = kAnySlots) {
   return ByCandidate(Scheduler(limits, 100).Plan(candidates, max_shares));

@@ -21,7 +21,7 @@
 
 namespace skein::test {
 
-// What a request's events say, put together.
+// The content of a request's events, put together.
 struct Outcome {
   std::vector<uint32_t> tokens;
   std::string text;
@@ -95,7 +95,7 @@ class ServingTest : public ::testing::Test {
     while (num_steps_ < number) std::this_thread::yield();
   }
 
-  // What the fake model writes after a history, token by token.
+  // The tokens that the fake model writes after a history.
   static std::vector<uint32_t> Greedy(std::vector<uint32_t> history, size_t num_tokens) {
     std::vector<uint32_t> tokens;
     for (size_t i = 0; i < num_tokens; ++i) {

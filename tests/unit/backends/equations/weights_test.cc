@@ -1,5 +1,5 @@
-// What the weights of a generation list against the one list of roles: a generation asks for every tensor of its
-// versions and for no other.
+// The tensors that the weights of a generation list, against the one list of roles: a generation asks for every tensor
+// of its versions and for no other.
 #include <map>
 #include <utility>
 

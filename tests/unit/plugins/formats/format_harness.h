@@ -70,7 +70,7 @@ class MemoryFolder {
     return file.source;
   }
 
-  // How often siblings were asked for.
+  // The number of times that siblings were asked for.
   int num_opened() const { return num_opened_; }
 
  private:

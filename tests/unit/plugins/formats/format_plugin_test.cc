@@ -66,7 +66,7 @@ TEST_P(FormatPluginTest, NamesThePathOfAFileItCannotRead) {
 INSTANTIATE_TEST_SUITE_P(Each, FormatPluginTest, ::testing::Values("gguf", "pth", "rwkvcpp", "safetensors"),
                          [](const ::testing::TestParamInfo<const char*>& test) { return test.param; });
 
-// What the adapter adds to any reader.
+// The behaviour that the adapter adds to any reader.
 class FormatTableTest : public ::testing::Test {
  protected:
   struct TwoTensors {

@@ -55,7 +55,7 @@ struct SoundFile {
     return complaint.empty() ? "" : change + ": " + complaint;
   }
 
-  // Whether changes go to this byte of `file`.
+  // True if changes go to this byte of `file`.
   bool IsChanged(size_t byte, const Bytes& file) const {
     return byte < header_bytes || byte + trailer_bytes >= file.size();
   }
@@ -204,7 +204,7 @@ std::string Repeated(std::string_view text, size_t count) {
   return all;
 }
 
-// What takes much memory is made when its test runs.
+// A file that takes much memory is made when its test runs.
 using Text = std::function<std::string()>;
 
 HostileFile HostilePickle(const char* what, const Text& opcodes) {

@@ -25,7 +25,7 @@ inline constexpr bool kLimitAddressSpace = !(__has_feature(address_sanitizer) ||
 inline constexpr bool kLimitAddressSpace = true;
 #endif
 
-// What `check` says is wrong, "" if nothing; or how its process ended.
+// The fault that `check` reports, "" if none; or the way in which its process ended.
 inline std::string RunLimited(const std::function<std::string()>& check) {
   std::array<int, 2> ends;
   if (pipe(ends.data()) != 0) return "no pipe";

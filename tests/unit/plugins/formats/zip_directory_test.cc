@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 const Bytes kOne = {1, 2, 3};
 const Bytes kTwo = {4, 5};
 
-// What `read` threw, or "" and OK.
+// The error that `read` threw, or "" and OK.
 struct Refusal {
   int32_t status = SKEIN_OK;
   std::string message;
