@@ -1,4 +1,5 @@
-// How the activations of a step are laid out in one block of memory, whosever it is. Nothing here follows an address.
+// The layout of a step's activations in one block of memory, on the host or on a device. Nothing here follows an
+// address.
 #ifndef SKEIN_BACKENDS_EQUATIONS_ACTIVATIONS_H_
 #define SKEIN_BACKENDS_EQUATIONS_ACTIVATIONS_H_
 

@@ -1,5 +1,5 @@
-// What every generation has before its first layer and after its last: the embedding with its norm, and the output norm
-// with the output head. Also how the generations list their weights: one visit per tensor, from which all that a
+// The parts of every generation before its first layer and after its last: the embedding with its norm, and the output
+// norm with the output head. Also how the generations list their weights: one visit per tensor, from which all that a
 // segment expects, checks and binds follows.
 //
 // A generation's list calls visit(role, layer index in the model, pointer to fill, form) for each tensor of a segment.
@@ -16,8 +16,8 @@
 
 namespace skein::kit {
 
-// Matrix: what an ops set multiplies by. EmbeddingRows: rows that are looked up by token id. The segment's weight store
-// owns what the pointers here and in the layers point to.
+// Matrix: the form of a matrix that an ops set multiplies by. EmbeddingRows: rows that are looked up by token id. The
+// segment's weight store owns the targets of the pointers here and in the layers.
 template <typename Matrix, typename EmbeddingRows>
 struct ModelEnds {
   const EmbeddingRows* embedding = nullptr;  // NULL: the segment starts from the carries
@@ -34,7 +34,7 @@ void VisitNorm(Visitor& visit, uint32_t weight_role, uint32_t bias_role, uint32_
   visit(bias_role, layer, norm.bias);
 }
 
-// Lists what `desc` says the segment has of the ends.
+// Lists the ends that the segment of `desc` has.
 template <typename Matrix, typename EmbeddingRows, typename Visitor>
 void VisitEnds(const skein_segment_desc& desc, ModelEnds<Matrix, EmbeddingRows>& ends, Visitor& visit) {
   const skein_backend_model& m = desc.model;

@@ -71,7 +71,7 @@ struct Wkv4Inputs {
   Rows r;              // receptance, in (0, 1)
   Rows k;              // key
   Rows v;              // value
-  const float* decay;  // d: logarithm of what a token leaves of the past, below 0
+  const float* decay;  // d: logarithm of the share of the past that a token leaves, below 0
   const float* bonus;  // u: added to the key of the token itself
 };
 

@@ -15,7 +15,8 @@
 
 namespace skein::kit {
 
-// Matrix: what an ops set multiplies by. The segment's weight store owns what the pointers point to.
+// Matrix: the form of a matrix that an ops set multiplies by. The segment's weight store owns the targets of the
+// pointers.
 template <typename Matrix>
 struct Rwkv5Layer {
   LayerState state;

@@ -2,10 +2,10 @@
 // into batches, and runs the equations of its generation (generations.h) on the backend's runner. Its steps are done
 // when they return.
 //
-// A SegmentRunner is what a backend adds:
+// A backend adds its SegmentRunner:
 //   Matrix                           a packed matrix; see weight_store.h
 //   kWkvOrder                        how its recurrence wants the wkv state of RWKV-7
-//   SegmentRunner(host, desc)        allocates what a step needs beside activations; throws plugin::Error
+//   SegmentRunner(host, desc)        allocates a step's memory beside activations; throws plugin::Error
 //   static ScratchBytes(host, desc)  how much that is
 //   Run(batch, num_rows, equations)  calls equations(ops) once on every thread that takes part, with ops for this
 //                                    batch; throws INTERNAL if an op failed
@@ -43,7 +43,7 @@ class HostSegment {
 
   virtual void Put(const skein_tensor& tensor) = 0;
   virtual void Seal() = 0;
-  // Runs a step to its end. Returns what there is to say about the first entry that failed, or "".
+  // Runs a step to its end. Returns a message about the first entry that failed, or "".
   virtual std::string Step(const skein_step& step) = 0;
   // Of all steps so far; none before Seal.
   virtual Work TotalWork() const = 0;

@@ -52,7 +52,7 @@ class EmbeddingRows {
 template <typename Matrix>
 class WeightStore {
  public:
-  // `packed_bytes`: what the packed weights would take, as far as it is known, if all of them had to be packed.
+  // `packed_bytes`: the size of the packed weights, as far as it is known, if all of them had to be packed.
   WeightStore(const skein_host& host, uint32_t compute_type, std::vector<ExpectedTensor> expected,
               uint64_t packed_bytes)
       : host_(host),
@@ -88,7 +88,8 @@ class WeightStore {
     intake_.SetPut(index);
   }
 
-  // Packs what is left to pack, on the host's threads. FAILED_PRECONDITION names the first tensor that is missing.
+  // Packs the matrices that are not packed yet, on the host's threads. FAILED_PRECONDITION names the first tensor that
+  // is missing.
   void Seal() {
     intake_.CheckComplete();
     std::vector<StoredTensor*> waiting;

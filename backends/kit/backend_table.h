@@ -67,8 +67,8 @@ concept HasFences = requires {
   typename Backend::Fence;
 };
 
-// A struct of the boundary as the caller means it: what an older caller's struct lacks is zero, what a newer one adds
-// is left out.
+// A struct of the boundary as the caller means it: fields that an older caller's struct lacks are zero, fields that a
+// newer one adds is left out.
 template <typename Struct>
 Struct ReadStruct(const Struct* from) {
   if (from == nullptr) throw plugin::Error(SKEIN_INVALID_ARGUMENT, "a struct is NULL");
@@ -265,7 +265,7 @@ class BackendTable {
     });
   }
 
-  // --- what they share ---
+  // --- the common part ---
 
   static Segment& Of(void* segment) { return *static_cast<Segment*>(segment); }
 

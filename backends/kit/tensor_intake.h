@@ -1,5 +1,6 @@
 // What tensors a segment expects, and whether those that it is put are these: of which role, layer, shape and type,
-// each once, and none missing. Where the tensors go is the backend's affair. Also what becomes of a vector on its way.
+// each once, and none missing. The backend decides about the place of the tensors. Also what becomes of a vector on its
+// way.
 #ifndef SKEIN_BACKENDS_KIT_TENSOR_INTAKE_H_
 #define SKEIN_BACKENDS_KIT_TENSOR_INTAKE_H_
 
@@ -20,7 +21,7 @@ namespace skein::kit {
 // The use of a tensor, which decides its form in memory.
 enum class Use {
   kVector,     // float32
-  kMatrix,     // what the backend multiplies by
+  kMatrix,     // the backend multiplies by it
   kEmbedding,  // rows looked up by token id, in the type in which they came
 };
 
@@ -39,7 +40,7 @@ std::vector<ExpectedTensor> ExpectedTensors(const skein_segment_desc& desc);
 // "TIME_KEY (role 21) of layer 3": how messages speak of a tensor.
 std::string TensorName(uint32_t role, uint32_t layer);
 
-// Checks a tensor's dtype, shape, layout and size against what is expected of it. Throws INVALID_ARGUMENT.
+// Checks a tensor's dtype, shape, layout and size against the expected ones. Throws INVALID_ARGUMENT.
 TensorView CheckTensor(const skein_tensor& tensor, const ExpectedTensor& expected);
 
 // Writes a kVector in its form: view.size() * form.repeat values.

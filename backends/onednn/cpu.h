@@ -1,4 +1,4 @@
-// Which instructions the kernels may use: what the processor has, up to a limit that tests and users set with the
+// The instructions that the kernels may use: those of the processor, up to a limit that tests and users set with the
 // environment variable SKEIN_CPU.
 #ifndef SKEIN_BACKENDS_ONEDNN_CPU_H_
 #define SKEIN_BACKENDS_ONEDNN_CPU_H_

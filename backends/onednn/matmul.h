@@ -1,5 +1,5 @@
-// Which kernel multiplies some rows of activations by one panel of weights: a table, from best to plainest, whose last
-// row for each form always works.
+// The choice of the kernel that multiplies some rows of activations by one panel of weights: a table, from best to
+// plainest, whose last row for each form always works.
 #ifndef SKEIN_BACKENDS_ONEDNN_MATMUL_H_
 #define SKEIN_BACKENDS_ONEDNN_MATMUL_H_
 
@@ -22,7 +22,7 @@ constexpr uint32_t kMaxTileRows = PanelPrimitives::kMaxRows;
 // In which form activations are multiplied. Floats are summed in float32, whatever the form.
 enum class InputForm { kF32, kBf16, kInt8 };
 
-// How a segment multiplies.
+// The way in which a segment multiplies.
 enum class Arithmetic {
   kF32,   // float32 activations over all panels
   kBf16,  // bf16 activations; all panels are kBf16
@@ -67,7 +67,7 @@ struct MatMulChoice {
   bool (*run)(const PanelProduct& product) noexcept;  // false if oneDNN failed
 
   bool Takes(PanelType type) const { return (panel_types >> static_cast<uint32_t>(type) & 1) != 0; }
-  // How many of the rows of a product oneDNN multiplies. An own kernel takes the others.
+  // The number of a product's rows that oneDNN multiplies. An own kernel takes the others.
   uint32_t LibraryRows(uint32_t num_rows) const {
     if (!needs_primitives) return 0;
     return form == InputForm::kBf16 ? num_rows : num_rows - num_rows % PanelPrimitives::kRowCounts.back();
@@ -80,7 +80,7 @@ std::span<const MatMulChoice> MatMulChoices();
 // A line per choice that runs on `tier`: name, panels, from how many rows.
 std::string DescribeMatMulChoices(Tier tier);
 
-// How a process chooses.
+// The choice of a process.
 struct MatMulPolicy {
   Tier tier;
   const MatMulChoice* preferred;  // taken wherever it can run, however few the rows; or NULL

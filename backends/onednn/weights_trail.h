@@ -39,7 +39,7 @@ class alignas(64) WeightsTrail {
     Aim();
   }
 
-  // Asks for a cache line more of what comes next. False: there is nothing more to ask for.
+  // Asks for one more of the next cache lines. False: there is none left.
   bool FetchLine() {
     if (next_.begin >= next_.end) return false;
     __builtin_prefetch(next_.begin, 0, 2);
@@ -60,7 +60,7 @@ class alignas(64) WeightsTrail {
 
   std::vector<Range> ranges_;  // by product, in the order of a step
   size_t product_ = 0;         // the next one
-  Range next_;                 // what is left to fetch of it
+  Range next_;                 // the part of it that is still to be fetched
 };
 
 }  // namespace skein::onednn

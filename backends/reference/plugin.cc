@@ -1,4 +1,4 @@
-// The reference backend: device "reference", one thread. It defines what the other backends compute, in every type.
+// The reference backend: device "reference", one thread. It defines the results of the other backends, in every type.
 #include <algorithm>
 #include <cstdint>
 

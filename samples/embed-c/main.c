@@ -1,6 +1,6 @@
-/* Two texts at once from one model, by polling: embed-c MODEL [PROMPT [PROMPT]]. C99, and of skein nothing but its C
- * ABI. Both requests are computed as one batch; their lines are printed as they fill up, each behind its request's
- * number. */
+/* Two texts at once from one model, by polling: embed-c MODEL [PROMPT [PROMPT]]. C99 over the C ABI of
+ * skein alone. Both requests are computed as one batch; their lines are printed as they fill up, each behind its
+ * request's number. */
 #include <stdio.h>
 #include <string.h>
 

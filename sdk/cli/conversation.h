@@ -31,8 +31,8 @@ class Conversation {
   // it. Throws UsageError if the options contradict each other, Failure if the model has no tokenizer or no template.
   Conversation(const Arguments& arguments, skein_runtime runtime, skein_model model);
 
-  // Has the model answer `text`. Ctrl-C (an InterruptGuard) ends the answer. The text until then is the model's turn.
-  // If there is none, neither turn counts.
+  // Has the model answer `text`. Ctrl-C (an InterruptGuard) ends the answer, and the text until then is the model's
+  // turn. If there is no text, neither turn counts.
   Generation Say(const std::string& text, const Show& show);
 
   // Answers the last message once more, with another seed. Throws Failure if there is none.
@@ -47,7 +47,7 @@ class Conversation {
   // "on", "off", "none".
   void SetThinking(const std::string& thinking);
 
-  // Writes the state of the conversation to a file, whole or not at all; goes on from such a file.
+  // Save writes the state of the conversation to a file, whole or not at all. Load goes on from such a file.
   void Save(const std::string& path) const;
   void Load(const std::string& path);
 

@@ -70,7 +70,8 @@ class LineEditor::Terminal {
     const InterruptGuard guard(SecondInterrupt::kCounts);
     prompt_ = prompt;
     interrupted_ = false;
-    // By itself the editor takes the terminal over after it has shown the prompt. Keys typed in between would miss it.
+    // By itself the editor takes the terminal over only after it has shown the prompt, and misses keys that are typed
+    // in between.
     el_set(editor_, EL_PREP_TERM, 1);
     int size = 0;
     const char* text = el_gets(editor_, &size);

@@ -56,8 +56,8 @@ struct Loop {
 };
 
 #if defined(__x86_64__)
-// In assembler: the compilers have no name for these instructions that works without building for the processor that
-// has them. All registers hold zeros.
+// In assembler, because compilers offer these instructions only when they build for a processor that has them. All
+// registers hold zeros.
 
 // clang-format off
 #define SKEIN_TWELVE(op, r)                                       \

@@ -1,5 +1,5 @@
-// Measures the best that the machine can do: reads from memory, and arithmetic in registers. Other work on the machine
-// changes both from second to second, so take the measurements between those that are to be compared with them.
+// Measures the limits of the machine: reads from memory, and arithmetic in registers. Other work on the machine changes
+// both from second to second. So measure between the runs that are compared with the limits.
 #ifndef SKEIN_CLI_MACHINE_PROBE_H_
 #define SKEIN_CLI_MACHINE_PROBE_H_
 
@@ -39,7 +39,7 @@ class MachineProbe {
 
   // Operations (a multiplication and an addition are two) per second that the threads do together with the fastest
   // instruction that this processor has for the purpose, operands in registers: the best of three runs of a few
-  // milliseconds. That may be one of a tile unit (AMX). Nothing where no such instruction is known here.
+  // milliseconds. The instruction may be one of a tile unit (AMX). Nothing if no such instruction is known here.
   std::optional<double> ArithmeticRate(Arithmetic arithmetic) const;
 
  private:

@@ -89,7 +89,7 @@ void test_streams(const char* model_path) {
   EXPECT_OK(skein_stream_position(copy, &position, &error));
   EXPECT(position == 6);
 
-  /* A bad token fails its item alone; so do a stream twice, no tokens, and room that does not suffice. */
+  /* Each of these fails its item alone: a bad token, a stream that occurs twice, no tokens, too little room. */
   {
     const skein_token bad_token = (skein_token)V;
     EXPECT_OK(skein_stream_reset(other, &error));
@@ -309,7 +309,7 @@ void test_requests(const char* model_path) {
   release_world(&w);
 }
 
-/* Messages as a prompt, and as what a request continues. */
+/* Messages as a prompt, given to the model as text or to a request. */
 void test_chat(const char* model_path) {
   /* Messages of a newer and longer form. */
   struct {

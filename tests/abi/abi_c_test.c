@@ -93,7 +93,7 @@ static void test_handles(const char* model_path) {
       EXPECT_STATUS(SKEIN_INVALID_HANDLE, skein_queue_submit(queue_of(&live), &request, 1, &error));
     }
   }
-  /* The live ones were harmed by none of it. */
+  /* The live handles still work after all this. */
   EXPECT_OK(skein_runtime_device_count(runtime_of(&live), &number_out, &error));
   EXPECT_OK(skein_tokenizer_encode(tokenizer_of(&live), "a", 1, one_token, 1, &size_out, &error));
   if (model_path != NULL) EXPECT_OK(skein_stream_position(stream_of(&live), &size_out, &error));
@@ -259,7 +259,8 @@ static void test_buffers(const char* model_path) {
   release_world(&w);
 }
 
-/* A host compiled against an older header has shorter structs, one against a newer header longer ones. */
+/* A host compiled against an older header has shorter structs; a host compiled against a newer one has longer structs.
+ */
 #define EXPECT_STRUCT_RULES(type, first_field, call)                                     \
   do {                                                                                   \
     union {                                                                              \
@@ -302,7 +303,7 @@ static void test_structs(const char* model_path) {
   release_world(&w);
 }
 
-/* Releases a world in the order of `kinds`; what is not yet released still answers. */
+/* Releases a world in the order of `kinds`. Objects that are not yet released still answer. */
 static void release_in_order(const char* model_path, const int* kinds, int num_kinds) {
   world w = make_world(model_path);
   skein_error error;
@@ -345,7 +346,7 @@ static void test_release_order(const char* model_path) {
   release_in_every_order(model_path, kinds, 0, sizeof(kinds) / sizeof(kinds[0]));
 }
 
-/* In a forked child every call is refused: the threads of the library are not there. The parent goes on. */
+/* In a forked child every call is refused, because the child has none of the library's threads. The parent goes on. */
 static void test_fork(const char* model_path) {
   const world w = make_world(model_path);
   skein_error error;

@@ -1,5 +1,5 @@
 // The layout of every public struct against a golden file. Within 1.x a struct that may grow grows at its end only, and
-// all others stay as they are: a host or plugin built against an older header depends on it.
+// all others stay as they are. Hosts and plugins that were built against an older header depend on this.
 //
 // abi_layout_test --print writes the present layout in the form of the golden file, to record what was appended.
 #include <gtest/gtest.h>

@@ -33,7 +33,7 @@ class StructGrowthTest : public ::testing::Test {
     queue_.Reset();
   }
 
-  // The event at `index`; what the host's struct had no room for is zero.
+  // The event at `index`. Fields for which the host's struct had no room are zero.
   skein_event EventAt(uint32_t event_size, uint32_t index) const {
     skein_event event = {};
     std::memcpy(&event, &bytes_[index * event_size], std::min<size_t>(event_size, sizeof(event)));

@@ -1,5 +1,5 @@
 /* A host that loads libskein with dlopen, releases everything in order, and unloads it: threads of the library, and of
- * those below it, go on to run code of it for a while.
+ * the libraries below it, still run its code for a while.
  *
  * unload_test LIBRARY MODEL */
 #define _POSIX_C_SOURCE 200809L

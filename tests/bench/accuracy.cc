@@ -1,8 +1,9 @@
 // The loss of accuracy of a model by the types: accuracy MODEL TEXT [TYPE...]. Feeds the text to the model in float32
 // and in each type (f16, bf16, q8 and q4 if none is named), in pieces of 2,048 tokens from a fresh state, and compares
-// what they think of every next token. TEXT is read with the model's tokenizer, or, if it ends in .json, as an array of
-// token ids; a model without a tokenizer reads bytes. ERROR is the standard error of the increase: texts of 10,000
-// tokens and less say little of small ones. Environment: SKEIN_ACCURACY_DEVICE, a device (default: the best).
+// their probabilities of every next token. TEXT is read with the model's tokenizer, or, if it ends in .json, as an
+// array of token ids; a model without a tokenizer reads bytes. ERROR is the standard error of the increase: a text of
+// 10,000 tokens or less is too short to show a small increase. Environment: SKEIN_ACCURACY_DEVICE, a device (default:
+// the best).
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -28,7 +29,7 @@ using cli::Make;
 using Tokens = std::vector<skein_token>;
 
 constexpr size_t kPiece = 2048;
-constexpr size_t kChunk = 128;  // whose logits are held at a time
+constexpr size_t kChunk = 128;  // tokens whose logits are held at a time
 
 cli::Model Load(skein_runtime runtime, const char* path, const std::string& type) {
   const auto options = Make<cli::Options>(skein_options_create, uint32_t{SKEIN_OPTIONS_MODEL});

@@ -1,6 +1,6 @@
 // The peak of memory while a model is loaded: load_memory MODEL [TYPE]. Loads it with the default options on the
 // default device and prints the packed weights, the peak of anonymous memory meanwhile, and the limit that the project
-// promises but for the largest tensor: packed weights and 200 MiB.
+// promises: packed weights and 200 MiB, to which the largest tensor comes in addition.
 #include <cstdio>
 #include <string>
 

@@ -1,6 +1,6 @@
-// The onednn backend's products, each kernel of its table by name: one thread over as many panels of weights as do not
-// fit any cache. Every pass over the weights is followed by one that only reads them, the ceiling of products with few
-// rows: "of_read" is the share of it that the product reached.
+// The onednn backend's products, each kernel of its table by name: one thread over more panels of weights than any
+// cache holds. Every pass over the weights is followed by one that only reads them, which is the ceiling of products
+// with few rows. "of_read" is the share of that ceiling that the product reached.
 //   matmul_bench --benchmark_filter=vnni
 #include <benchmark/benchmark.h>
 

@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kVocabSize = 65536;
 
-// Probabilities that fall with the power `exponent` of the rank, in random order: at 1.5 like a trained model's, where
-// 25 tokens have 85 % of the mass; at 0.1 like those of an untrained one, where all are alike.
+// Probabilities that fall with the power `exponent` of the rank, in random order: 1.5 is like a trained model, where 25
+// tokens have 85 % of the mass; 0.1 is like an untrained model, where all tokens are nearly alike.
 std::vector<float> Logits(double exponent) {
   std::vector<float> logits(kVocabSize);
   for (size_t i = 0; i < kVocabSize; ++i) {

@@ -1,6 +1,6 @@
 // Whole steps of the onednn backend on models of published shapes with made-up weights: one token per stream (decode)
-// and many (prefill). "weights" is how fast the weights went by; compare with BM_Read of matmul_bench, times the
-// threads.
+// and many (prefill). "weights" is the rate at which the weights were read; compare it with BM_Read of matmul_bench,
+// times the threads.
 //   step_bench --benchmark_filter=decode
 #include <benchmark/benchmark.h>
 
@@ -59,7 +59,8 @@ skein_segment_desc Describe(const Shape& shape, uint32_t weight_type, uint32_t c
   return desc;
 }
 
-// In which type the matrices of a model in `weight_type` are put: of a quantised one the low-rank factors stay in bf16.
+// The type in which a matrix of a model in `weight_type` is put. In a quantised model the low-rank factors stay in
+// bf16.
 uint32_t TypeOf(const kit::ExpectedTensor& tensor, uint32_t weight_type, uint32_t d_model) {
   if (tensor.use == kit::Use::kVector) return SKEIN_DTYPE_F32;
   const bool is_large = std::min(tensor.shape[0], tensor.shape[1]) >= d_model;
@@ -92,7 +93,7 @@ std::vector<uint8_t> Rows(uint32_t dtype, uint64_t bytes) {
   return rows;
 }
 
-// A segment whose matrices are all alike: arithmetic takes as long as on any other.
+// A segment with matrices that are all alike, which does not change the time of the arithmetic.
 std::unique_ptr<kit::HostSegment> MakeSegment(const skein_host& host, const skein_segment_desc& desc) {
   std::unique_ptr<kit::HostSegment> segment = kit::MakeSegment<SegmentRunner>(host, desc);
   std::map<uint32_t, std::vector<uint8_t>> rows;  // by type

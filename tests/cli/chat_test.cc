@@ -23,7 +23,7 @@ std::vector<std::string> Joined(std::vector<std::string> words, const std::vecto
   return words;
 }
 
-// --- a model whose turn ends where it can be told ---
+// --- a model with a known end of its turn ---
 
 class PhraseChatTest : public testing::Test {
  protected:

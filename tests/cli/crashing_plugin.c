@@ -7,7 +7,7 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   (void)offer;
   (void)answer;
   (void)message;
-  /* Whatever handler a sanitizer has installed, the process ends by the signal. */
+  /* The process ends by the signal, even if a sanitizer has installed a handler. */
   signal(SIGSEGV, SIG_DFL);
   raise(SIGSEGV);
   return SKEIN_INTERNAL;

@@ -17,7 +17,7 @@ constexpr uint32_t kRank = 8;
 constexpr uint32_t kNumLayers = 2;
 constexpr uint32_t kFirstWord = 257;  // the ids before are the end of text and the bytes
 
-// The tokens that are not single bytes, and after each what follows.
+// The tokens that are not single bytes, and their successors.
 struct Word {
   const char* literal;         // as a Python string
   uint32_t size;               // bytes
@@ -99,8 +99,8 @@ class Tensors {
   std::string data_;
 };
 
-// The embedding of a word is a dimension of its own, the layers add nothing, and the head reads from that dimension
-// what follows.
+// The embedding of a word is a dimension of its own, the layers add nothing, and the head reads the successor from that
+// dimension.
 std::string Model() {
   const std::vector<Word> words = Words();
   const auto num_words = static_cast<uint32_t>(words.size());

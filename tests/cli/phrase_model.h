@@ -1,5 +1,5 @@
-// A model that says one sentence and then speaks for the user, so that what stops an answer can be told exactly: each
-// token has one that follows it, whatever was before.
+// A model that says one sentence and then speaks for the user. So a test knows exactly where an answer must stop. Each
+// token has one successor, whatever came before.
 #ifndef SKEIN_TESTS_CLI_PHRASE_MODEL_H_
 #define SKEIN_TESTS_CLI_PHRASE_MODEL_H_
 

@@ -21,15 +21,15 @@ class Terminal {
 
   void Type(const std::string& keys);
 
-  // Waits until `text` is on the screen behind what was waited for before, for a minute at most; fails the test if it
-  // does not come. Gives what came up to its end.
+  // Waits until `text` is on the screen behind the text of the last wait, for a minute at most. Fails the test if it
+  // does not come. Gives the screen's text up to the end of `text`.
   std::string Expect(const std::string& text);
 
   // Waits for the end of the tool; gives its exit code, or -1 with a failure of the test.
   int Wait();
 
  private:
-  // Reads what is there or comes within a tenth of a second. False: the tool has closed the terminal.
+  // Reads the output that is there or comes within a tenth of a second. False: the tool has closed the terminal.
   bool ReadMore();
 
   pid_t process_ = -1;

@@ -10,7 +10,7 @@
 
 namespace skein {
 
-// A folder of its own for one test; removed with what is in it.
+// A folder for one test, which is removed with its contents.
 class TestFolder {
  public:
   TestFolder();

@@ -13,7 +13,7 @@
 
 namespace skein::conformance {
 
-// The choice whether the inputs of every matrix product are rounded to bf16 first, as compute type BF16 does.
+// The inputs of the matrix products: exact, or rounded to bf16 first, as compute type BF16 does.
 enum class ProductInputs { kExact, kBf16 };
 
 // The frame that all generations share; what they do not is in rwkvN_float64.h. The model outlives the stream.

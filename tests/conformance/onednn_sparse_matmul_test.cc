@@ -47,7 +47,7 @@ std::vector<uint8_t> Store(uint32_t dtype, const std::vector<float>& values, uin
   return stored;
 }
 
-// The kernel that one which leaves out zeros replaces: the next one in the table that takes the same product.
+// The kernel in whose place a kernel runs that leaves out zeros: the next one in the table that takes the same product.
 const MatMulChoice& DenseOf(const MatMulChoice& sparse, PanelType type) {
   const MatMulChoice* dense = &sparse;
   while (dense->needs_zeros || dense->form != sparse.form || !dense->Takes(type)) ++dense;

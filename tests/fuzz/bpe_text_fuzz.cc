@@ -1,6 +1,6 @@
-// Any bytes through the BPE tokenizer and back. Normalising may change a text once and not again: what comes back is
-// encoded to something that comes back as it was. Not so where a special token, which has no text, is taken out: what
-// was around it meets then, and may compose.
+// Any bytes through the BPE tokenizer and back. Normalising may change a text once, and not a second time: the decoded
+// text is encoded again and comes back as it was. A text with a special token is an exception. The token has no text,
+// so its neighbours meet in the decoded text, and may compose.
 #include <algorithm>
 #include <string>
 

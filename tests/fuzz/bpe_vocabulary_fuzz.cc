@@ -1,4 +1,4 @@
-// tokenizer.json files. With one that is accepted, any text can be encoded and what comes of it decoded.
+// tokenizer.json files. With an accepted file any text can be encoded, and the tokens decoded.
 #include "tests/fuzz/tokenizer_fuzzer.h"
 #include "tokenizers/bpe/tokenizer.h"
 

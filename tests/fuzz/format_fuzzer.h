@@ -1,5 +1,5 @@
-// Reads a checkpoint through the C table of its format as the host does, everything in it. What the plugin promises of
-// the results is checked: a fuzzer finds a broken promise as it finds a crash. For fuzzers only.
+// Reads all of a checkpoint through the C table of its format, as the host does. It checks the plugin's promises about
+// the results, so a fuzzer finds a broken promise as it finds a crash. For fuzzers only.
 #ifndef SKEIN_TESTS_FUZZ_FORMAT_FUZZER_H_
 #define SKEIN_TESTS_FUZZ_FORMAT_FUZZER_H_
 
@@ -34,7 +34,7 @@ class FuzzedSource {
 
   const skein_source& file() const { return file_; }
 
-  // Whether [data, data + size) lies in one of the files.
+  // True if [data, data + size) lies in one of the files.
   bool Contains(const void* data, uint64_t size) const { return IsIn(file_, data, size) || IsIn(sibling_, data, size); }
 
  private:
@@ -96,7 +96,7 @@ inline void ReadTensors(const skein_format_table& format, void* checkpoint, cons
   }
 }
 
-// Gives what `visit(key, value)` is to see of the metadata.
+// Calls `visit(key, value)` for the metadata.
 template <typename Visit>
 void ReadMetadata(const skein_format_table& format, void* checkpoint, Visit visit) {
   skein_message message{};
@@ -109,8 +109,8 @@ void ReadMetadata(const skein_format_table& format, void* checkpoint, Visit visi
   }
 }
 
-// Opens `file`, reads all tensors and all metadata, and closes it. Nothing beside a failure of the memory may be an
-// internal error.
+// Opens `file`, reads all tensors and all metadata, and closes it. No error may be internal, except a failure to
+// allocate.
 template <typename Format, typename Visit>
 void ReadCheckpoint(std::span<const uint8_t> file, const char* path, std::span<const uint8_t> sibling, Visit visit) {
   const skein_format_table& format = plugin::kFormatTable<Format>;

@@ -1,5 +1,5 @@
-// The GGUF reader; the other file of a split is the same one again. The vocabulary that it hands over must be one that
-// the World tokenizer accepts or refuses in order.
+// The GGUF reader; the other file of a split is the same file again. The World tokenizer must accept or properly refuse
+// the vocabulary that the reader hands over.
 #include "formats/gguf/reader.h"
 #include "tests/fuzz/format_fuzzer.h"
 #include "tokenizers/world/vocabulary.h"

@@ -1,5 +1,5 @@
-// Safetensors in shards. The input is the index up to the first NUL, which JSON cannot have; behind it, one file that
-// every shard is.
+// Safetensors in shards. The input is the index up to the first NUL, which JSON cannot have; the rest is the content of
+// every shard.
 #include <algorithm>
 
 #include "formats/safetensors/reader.h"

@@ -124,7 +124,7 @@ void AddRwkvCpp(const Corpora& corpora) {
   corpora.Add("rwkvcpp", "small", writer.Finish());
 }
 
-// A manifest of small dimensions with the matrices that take it in this layout, whose tensors follow each other from
+// A manifest of small dimensions. The matrices that can lie in this layout do so. The tensors follow each other from
 // the start of the data.
 Manifest SmallManifest(ModelConfig config, uint32_t layout) {
   Manifest manifest;

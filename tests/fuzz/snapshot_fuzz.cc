@@ -1,5 +1,5 @@
-// Snapshots of streams: as they come, and with their checksums and sizes made right, so that what they protect is
-// reached. One that is read and written again is read as the same.
+// Snapshots of streams: as they come, and with their checksums and sizes made right, so that the fuzzer gets past the
+// checks. If a snapshot can be read, it is written, and read again as the same.
 #include <cstring>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// Any bytes through the World tokenizer and back: they come back as they were.
+// Any bytes through the World tokenizer and back. They must come back unchanged.
 #include <string>
 
 #include "tests/fuzz/tokenizer_fuzzer.h"

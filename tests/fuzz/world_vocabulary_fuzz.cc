@@ -1,4 +1,4 @@
-// World vocabulary files. With one that is accepted, a text that can be encoded decodes to itself.
+// World vocabulary files. With an accepted file, a text that can be encoded decodes to itself.
 #include "tests/fuzz/tokenizer_fuzzer.h"
 #include "tokenizers/world/tokenizer.h"
 

@@ -14,7 +14,7 @@ set(flags "")
 if(SANITIZE)
   set(flags -fsanitize=${SANITIZE})
 endif()
-# With the generator of this build: it is there, and the usual one, make, need not be.
+# The generator is that of this build, because the default one, make, may not be installed.
 run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE_DIR} -B ${WORK_DIR}/build -D CMAKE_PREFIX_PATH=${prefix}
   -D CMAKE_C_COMPILER=${C_COMPILER} -D CMAKE_CXX_COMPILER=${CXX_COMPILER} -D CMAKE_C_FLAGS=${flags}
   -D CMAKE_CXX_FLAGS=${flags})

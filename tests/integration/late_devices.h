@@ -21,7 +21,7 @@ namespace skein::test {
 // A model of two layers at least, cut behind the first.
 inline std::string SplitOf(uint32_t num_layers) { return "late:0=0,late:1=1-" + std::to_string(num_layers - 1); }
 
-// Ids of v7-odd that mean nothing in particular.
+// Ids of v7-odd, without any special meaning.
 constexpr uint32_t kGoodToken = 3, kBadToken = 70;
 
 class LateDevicesTest : public ::testing::Test {

@@ -74,7 +74,7 @@ TEST_P(LateFailuresTest, AStreamThatFailedStandsWhereItStood) {
   ExpectFencesInOrder();
 }
 
-// Nobody cancelled these requests. CANCELLED and its like are words of a caller, not of a device.
+// Nobody cancelled these requests. CANCELLED and similar codes are a caller's, not a device's.
 TEST_P(LateFailuresTest, ACodeThatIsNoFailureOfADeviceIsAnErrorAndNoCancellation) {
   const OwnedModel model = LoadSplit();
   for (const int32_t code : {SKEIN_CANCELLED, SKEIN_DEADLINE_EXCEEDED, 4711, -1}) {

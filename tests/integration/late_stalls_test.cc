@@ -1,4 +1,4 @@
-// Devices that stall in the middle of a step, and what a host does meanwhile.
+// Devices that stall in the middle of a step, and the calls of a host meanwhile.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@ namespace {
 
 class LateStallsTest : public LateDevicesTest {
  protected:
-  // A request whose first step stands on a device that is held.
+  // A request in its first step, on a device that is held.
   void StartAndStall(uint32_t device) {
     model_ = LoadSplit();
     stream_ = MakeStream(model_.get());
@@ -93,7 +93,7 @@ TEST_F(LateStallsTest, EverythingMayBeReleasedInAStalledStep) {
   runtime_.Reset();
   EXPECT_EQ(late_.counts().num_held, 1u);
   late_.LetGo(0);
-  // Nobody is left who could be asked, but the backend.
+  // Only the backend is left to be asked.
   for (int i = 0; i < 20000 && late_.counts().num_released != late_.counts().num_fences; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

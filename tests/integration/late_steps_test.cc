@@ -107,7 +107,7 @@ TEST_F(LateDevicesTest, ModelsOnTheSameDevicesDoNotDisturbEachOther) {
   DrainUntilEnded(queue_.get(), 1);
 }
 
-// --- what a device says of itself ---
+// --- the description of a device ---
 
 TEST_F(LateDevicesTest, AWishThatTheDeviceLacksIsRefusedAndTheOthersGoOn) {
   late_.Declare({.features = 0});
@@ -142,7 +142,7 @@ TEST_F(LateDevicesTest, AWishThatTheDeviceLacksIsRefusedAndTheOthersGoOn) {
 
 TEST_F(LateDevicesTest, TheLogSaysWhetherStreamsMayDependOnEachOther) {
   TakeLog();
-  LoadSplit();  // and gone again: an open device keeps what it said when it was opened
+  LoadSplit();  // and gone again: an open device keeps the description of its opening
   EXPECT_THAT(TakeLog(), Not(HasSubstr("device late:")));
   late_.Declare({.deterministic_types = 0});
   const OwnedModel dependent = LoadSplit();

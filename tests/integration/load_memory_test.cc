@@ -175,7 +175,7 @@ TEST_P(LoadMemoryTest, LoadingHoldsNoSecondCopy) {
       const uint64_t packed = InfoOf(model.get()).weights_bytes;
       EXPECT_LE(peak, before + packed + kLargestFloats * sizeof(float) + kSlackBytes)
           << "packed weights " << packed << " bytes; before " << before << "; peak " << peak;
-      // Else the figure that the limit is made of would be of no use.
+      // Otherwise the limit, which is made of this figure, would mean nothing.
       EXPECT_GE(packed, std::filesystem::file_size(path) / 4);
     }
   }

@@ -13,7 +13,7 @@
 namespace skein::test {
 namespace {
 
-// From the failing allocation on, how many fail: one, or all until the call returns.
+// The number of allocations that fail: one, or all from it until the call returns.
 class OutOfMemoryTest : public ::testing::TestWithParam<uint64_t> {
  protected:
   // Walks through the allocations of `call`. `undo` follows a call that succeeded.
@@ -40,7 +40,7 @@ class OutOfMemoryTest : public ::testing::TestWithParam<uint64_t> {
     RecordProperty("refused", std::to_string(num_refused));
   }
 
-  // A call that succeeds whatever fails.
+  // A call that succeeds whichever allocation fails.
   void WalkRelease(const std::function<void()>& make, const std::function<skein_status(skein_error*)>& release) {
     make();
     skein_error error = {};

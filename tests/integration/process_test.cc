@@ -59,7 +59,7 @@ TEST_F(ProcessEndTest, WaitsTenSecondsAtMostHoweverManyModelsStall) {
   EXPECT_LT(steady_clock::now() - start, std::chrono::seconds(18));
 }
 
-// The thread that loads touches nothing of this program, whose own objects go with the process.
+// The thread that loads touches no object of this program, since these objects end with the process.
 void ExitWhileLoading(milliseconds delay) {
   static const std::string& path = *new std::string(DataPath("v7-n16.pth"));
   std::thread([] {

@@ -245,7 +245,7 @@ TEST_P(StreamsTest, SnapshotFollowsTheBufferRule) {
   EXPECT_EQ(skein_stream_snapshot(stream_.get(), bytes.data(), needed - 1, &size, nullptr), SKEIN_OUT_OF_RANGE);
   EXPECT_EQ(size, needed);
   EXPECT_EQ(bytes[0], 0xAB);
-  // More than enough is as good: `size` says what was written.
+  // A larger buffer is as good: `size` is the size written.
   SKEIN_CALL(skein_stream_snapshot, stream_.get(), bytes.data(), bytes.size(), &size);
   EXPECT_EQ(size, needed);
   for (size_t i = needed; i < bytes.size(); ++i) ASSERT_EQ(bytes[i], 0xAB);

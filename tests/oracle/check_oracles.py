@@ -45,8 +45,8 @@ def load(path):
     return z
 
 
-# --- time-mix: one object per layer and stream. step(h, previous h, v_first) -> output, v_first; memory() -> what the
-# --- canonical state keeps of it. `without` names the term to leave out. ---
+# --- time-mix: one object per layer and stream. step(h, previous h, v_first) -> output, v_first; memory() -> its
+# --- part of the canonical state. `without` names the term to leave out. ---
 
 
 class TimeMix:

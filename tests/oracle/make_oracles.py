@@ -78,7 +78,7 @@ MODELS = {
 
 # --- tensors of a layer after its norms: name, shape, mean, deviation ---
 #
-# Shapes: letters as above, M five mix ranks side by side, digits themselves. A deviation (x, "C") is x / sqrt(C): what
+# Shapes: letters as above, M five mix ranks side by side, digits themselves. A deviation (x, "C") is x / sqrt(C), which
 # keeps a product over C inputs at x. UNIFORM is [0, 1), for mixes. Chosen so that every term shows in the logits.
 UNIFORM = None
 

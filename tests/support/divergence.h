@@ -38,8 +38,8 @@ class Divergence {
   double RoundedPerplexity() const { return std::exp(rounded_loss_ / Count()); }
   // The growth of the perplexity, as a share.
   double PerplexityIncrease() const { return std::exp((rounded_loss_ - exact_loss_) / Count()) - 1; }
-  // The standard error of PerplexityIncrease(), from how much it differs between stretches of kBlock places; 0 if there
-  // is one stretch.
+  // The standard error of PerplexityIncrease(), by its differences between stretches of kBlock places; 0 if there is
+  // one stretch.
   double PerplexityIncreaseError() const {
     const auto num_blocks = static_cast<double>(block_increases_.size());
     if (num_blocks < 2) return 0;

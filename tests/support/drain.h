@@ -1,4 +1,4 @@
-// Submits requests and collects what comes out of their queue.
+// Submits requests and collects the events of their queue.
 #ifndef SKEIN_TESTS_SUPPORT_DRAIN_H_
 #define SKEIN_TESTS_SUPPORT_DRAIN_H_
 

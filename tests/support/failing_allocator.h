@@ -42,8 +42,8 @@ class AllocationFault {
 };
 
 // Calls `attempt` again and again, with the first allocation in it failing, then the second, and so on, until an
-// attempt comes through without a failure. Each time `check` follows, with working allocations: the index of the
-// allocation, and whether it was reached. Gives the number of allocations that failed.
+// attempt comes through without a failure. After each attempt it calls `check`, with working allocations, with the
+// index of the allocation and whether it was reached. Gives the number of allocations that failed.
 uint64_t WalkAllocations(AllocatingThreads threads, const std::function<void()>& attempt,
                          const std::function<void(uint64_t index, bool failed)>& check, uint64_t length = 1);
 

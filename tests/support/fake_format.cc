@@ -50,7 +50,7 @@ int32_t TensorInfo(void*, uint64_t index, skein_tensor_info* info, skein_message
     info->strides[i] = strides[i];
   }
   if (!tensor.by_reader) {
-    // As a number, because the lies leave the file.
+    // An address as a number, because a lie may point outside the file.
     const uintptr_t address = reinterpret_cast<uintptr_t>(current->source->data) + current->offsets()[index];
     info->data = reinterpret_cast<const void*>(address + (index == 0 ? current->lie_about_offset : 0));
   }

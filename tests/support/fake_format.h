@@ -25,7 +25,7 @@ struct FakeTensor {
 // The bytes of float32 values.
 std::vector<uint8_t> FloatBytes(const std::vector<float>& values);
 
-// A folder of its own, removed with what is in it at the end.
+// A folder that is removed with its contents at the end.
 class TempFolder {
  public:
   TempFolder();
@@ -69,13 +69,13 @@ class FakeFormat {
 
   // The parts that a test may bend.
   skein_format_table table;
-  uint64_t lie_about_offset = 0;    // added to where the first tensor is said to be
+  uint64_t lie_about_offset = 0;    // added to the place that the first tensor claims
   std::string sibling;              // asked for when the file is opened, unless empty
-  int32_t sibling_code = SKEIN_OK;  // what that gave
+  int32_t sibling_code = SKEIN_OK;  // the code that this gave
   std::string sibling_contents;
   uint64_t num_open = 0;
 
-  // The contents of the file, for another place: whatever starts with "FAKE" is read as this.
+  // The contents of the file, for use elsewhere: any file that starts with "FAKE" is read as this checkpoint.
   std::string contents() const { return file_.Read(); }
 
   const std::vector<ContainerText>& texts() const { return texts_; }

@@ -20,8 +20,8 @@ struct FakeModelLimits {
 // A runtime that has no plugins.
 std::shared_ptr<Runtime> EmptyRuntime();
 
-// A model of kVocabSize rows with the tokenizer of bytes, whose steps `runner` runs. The runner is the model's; a test
-// may set its hooks before the first request.
+// A model of kVocabSize rows with the tokenizer of bytes. `runner` runs its steps and belongs to the model. A test may
+// set the runner's hooks before the first request.
 std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::unique_ptr<FakeStepRunner> runner,
                                      const FakeModelLimits& limits = {});
 

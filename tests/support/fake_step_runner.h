@@ -1,5 +1,5 @@
-// A model without weights for the tests of what runs on one: its state is the list of the tokens that it has read, and
-// its next token a function of them. It fails, stalls and throws on command.
+// A model without weights, for tests of the code that runs models. Its state is the list of the tokens that it has
+// read, and its next token is a function of them. It fails, stalls and throws on command.
 #ifndef SKEIN_TESTS_SUPPORT_FAKE_STEP_RUNNER_H_
 #define SKEIN_TESTS_SUPPORT_FAKE_STEP_RUNNER_H_
 
@@ -24,13 +24,13 @@ class FakeStepRunner final : public StepRunner {
  public:
   static constexpr uint32_t kVocabSize = 300;
 
-  // The token that follows a history: the script's, whose default is this function.
+  // The token that follows a history. A script may replace this function.
   static uint32_t Next(const std::vector<uint32_t>& history);
   using Script = std::function<uint32_t(const std::vector<uint32_t>& history)>;
   void set_script(Script script) { script_ = std::move(script); }
 
-  // Called before every step; an error fails the step as a whole, whose slots are then spoilt. It may set the status of
-  // entries, which fails them alone, and it may throw.
+  // Called before every step. An error fails the step as a whole, and its slots are then spoilt. The hook may set the
+  // status of entries, which fails these entries alone, and it may throw.
   using Hook = std::function<absl::Status(FakeStep& step)>;
   void set_hook(Hook hook) { hook_ = std::move(hook); }
 
@@ -38,7 +38,7 @@ class FakeStepRunner final : public StepRunner {
 
   absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
 
-  // A state as floats: the number of tokens, and they.
+  // A state as floats: the number of tokens, then the tokens.
   absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
 

@@ -1,4 +1,4 @@
-// Host services on the calling thread alone, for what runs on the host's threads.
+// Host services that run all work on the calling thread.
 #ifndef SKEIN_TESTS_SUPPORT_SERIAL_HOST_H_
 #define SKEIN_TESTS_SUPPORT_SERIAL_HOST_H_
 

@@ -1,5 +1,5 @@
-// Snapshots taken apart and put together again with right checksums, to make what no writer of ours makes. The layout
-// is that of sdk/src/state/snapshot.h.
+// Takes snapshots apart and puts them together again with right checksums, to make bytes that no writer of ours makes.
+// The layout is that of sdk/src/state/snapshot.h.
 #ifndef SKEIN_TESTS_SUPPORT_SNAPSHOT_BYTES_H_
 #define SKEIN_TESTS_SUPPORT_SNAPSHOT_BYTES_H_
 
@@ -40,7 +40,7 @@ inline void PutNumber(std::vector<uint8_t>& bytes, size_t offset, uint64_t numbe
   std::memcpy(bytes.data() + offset, &number, sizeof(number));
 }
 
-// `bytes` may be damaged: what is missing of the sections is left out, and a header that is none is empty.
+// `bytes` may be damaged: missing parts of sections are left out, and a header that cannot be parsed is empty.
 inline SnapshotParts TakeApart(const std::vector<uint8_t>& bytes) {
   SnapshotParts parts;
   if (bytes.size() < kSnapshotPreambleBytes) return parts;

@@ -1,5 +1,5 @@
-// Complete checkpoints of a few hundred numbers, of every version and in every naming scheme. Made by hand from what is
-// known of the files, without the tables that are tested.
+// Complete checkpoints of a few hundred numbers, of every version and in every naming scheme. They are written by hand
+// after the known formats, without the tables that are tested.
 #ifndef SKEIN_TESTS_SUPPORT_TINY_MODEL_H_
 #define SKEIN_TESTS_SUPPORT_TINY_MODEL_H_
 

@@ -1,4 +1,4 @@
-// The includes of a source tree as a graph, and what the project demands of it.
+// The includes of a source tree as a graph, and the measures on which the project sets limits.
 #ifndef SKEIN_TESTS_TREE_INCLUDE_GRAPH_H_
 #define SKEIN_TESTS_TREE_INCLUDE_GRAPH_H_
 

@@ -1,4 +1,4 @@
-// The tree is the architecture (sdk/docs/architecture.md): what includes what, and how large a room or a file may be.
+// The tree is the architecture (sdk/docs/architecture.md): its includes, and the size of its folders and files.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

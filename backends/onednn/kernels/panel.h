@@ -1,5 +1,5 @@
-// How weights lie in a panel, for the kernels: 64 outputs, in which all inputs follow each other. A matrix of panels is
-// packed_matrix.h.
+// The layout of weights in a panel, for the kernels: 64 outputs, in which all inputs follow each other. A matrix of
+// panels is packed_matrix.h.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_H_
 

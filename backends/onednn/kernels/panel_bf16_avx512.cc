@@ -23,7 +23,7 @@ inline void AddPairs(__m512& sums, __m512i weights, __m512i activations) {
 
 constexpr size_t kStepBytes = 2 * kPanelWidth * sizeof(uint16_t);  // two inputs of all outputs
 
-// Which steps are multiplied, and which weights are asked for meanwhile.
+// The steps that are multiplied, and the weights that are asked for meanwhile.
 struct AllSteps {
   uint32_t num_inputs;
   uint32_t ahead;

@@ -16,7 +16,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace skein::onednn::HWY_NAMESPACE {
 
-// How a head's new state is written.
+// The way in which a head's new state is written.
 enum class Write { kThroughCaches, kPastCaches };
 
 // kPastCaches needs whole, aligned vectors, and a state that is written once.
@@ -152,8 +152,8 @@ HWY_INLINE void Wkv7Values(D d, const Wkv7Rows& head, size_t first, const float*
   const size_t lanes = hn::Lanes(d);
   const size_t n = head.head_size;
 
-  // removed = S kk, what the token takes out of the state. For the first token it takes a pass of its own; later it
-  // falls out of the pass of the token before.
+  // removed = S kk, the part that the token takes out of the state. For the first token it takes a pass of its own;
+  // later it falls out of the pass of the token before.
   V removed[kVectors];
   for (size_t i = 0; i < kVectors; ++i) removed[i] = hn::Zero(d);
   for (size_t j = 0; j < n; ++j) {

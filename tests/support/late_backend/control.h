@@ -1,5 +1,5 @@
-// The commands of a test to the late backend (plugin.cc). A plugin exports one symbol, so the command goes the way that
-// newer plugins go: the table is longer than skein_backend_table, and its further members are these functions.
+// The commands of a test to the late backend (plugin.cc). A plugin exports one symbol, so the commands use the way of
+// newer plugins: the table is longer than skein_backend_table, and its further members are these functions.
 #ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_CONTROL_H_
 #define SKEIN_TESTS_SUPPORT_LATE_BACKEND_CONTROL_H_
 
@@ -50,7 +50,7 @@ struct Table {
   skein_backend_table backend;
   void (*obey)(const Order* order);
   void (*offer)(const Offer* offer);
-  // Holds a device: its steps begin and do not go on until it is let go.
+  // Holds a device: its steps begin, but do not go on until the device is let go.
   void (*hold)(uint32_t device, uint32_t held);
   Counts (*counts)();
 };

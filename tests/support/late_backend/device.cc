@@ -8,7 +8,7 @@
 namespace skein::late {
 namespace {
 
-// Long enough for a caller that does not wait to be found out.
+// Long enough to expose a caller that does not wait.
 constexpr std::chrono::microseconds kDelay(200);
 
 skein_step_entry& EntryAt(const skein_step& step, uint32_t index) {

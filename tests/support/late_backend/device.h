@@ -1,5 +1,5 @@
-// A device of the late backend: a device of the reference backend, whose steps run on a thread of their own, in the
-// order in which they came, some time after the call that asked for them.
+// A device of the late backend: a device of the reference backend that runs its steps on a thread of its own, in the
+// order in which they came, some time after the call of `step`.
 #ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_DEVICE_H_
 #define SKEIN_TESTS_SUPPORT_LATE_BACKEND_DEVICE_H_
 
@@ -22,13 +22,13 @@ const skein_backend_table& Reference();
 // True if `order` is for this entry, or for a step that holds it.
 bool IsMeant(const Order& order, const skein_step& step, const skein_step_entry& entry);
 bool IsMeant(const Order& order, uint32_t device, const skein_step& step);
-// Writes what the order has to say.
+// Writes the message of the order.
 void WriteMessage(const Order& order, skein_message* message);
 
 // A step that was asked for. Threads: any.
 class Task {
  public:
-  // `order` is the one that is meant for this step. `step` is copied, what it points to is not.
+  // `order` is the order for this step. `step` is copied; the arrays that it points to are not.
   Task(void* segment, const skein_step& step, const Order& order) : segment_(segment), step_(step), order_(order) {}
 
   void* segment() const { return segment_; }

@@ -1,4 +1,4 @@
-// The late backend as a test holds it: the command over a plugin that this process has loaded or will load.
+// A test's command over the late backend, a plugin that this process has loaded or will load.
 #ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_LATE_BACKEND_H_
 #define SKEIN_TESTS_SUPPORT_LATE_BACKEND_LATE_BACKEND_H_
 
@@ -13,7 +13,7 @@
 
 namespace skein::late {
 
-// Takes command; with its end the backend is a good one again. One at a time.
+// While it lives, the test commands the backend. Afterwards the backend has no faults any more. One at a time.
 class Command {
  public:
   // `path` is that of the plugin: the loader gives every user of one file the same copy.

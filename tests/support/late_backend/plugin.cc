@@ -1,7 +1,7 @@
 // The late backend, for tests: two devices that compute as the reference backend does, on threads of their own. Every
-// step gives a fence and ends late. control.h says what else it can be told to do.
+// step gives a fence and ends late. control.h lists its other commands.
 //
-// Each function hands on to the reference backend's table, so the late one knows nothing of how a backend is made.
+// Each function calls the reference backend's table, so the late backend holds no arithmetic of its own.
 #include <cstring>
 #include <exception>
 #include <memory>

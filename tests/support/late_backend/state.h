@@ -1,5 +1,5 @@
-// The state that all devices of the late backend share: the order they obey, and the fences they gave. Global, against
-// the rule for plugins, because a test commands the plugin and not an object of it.
+// The state that all devices of the late backend share: the order that they obey, and the fences that they gave. It is
+// global, against the rule for plugins, because a test commands the plugin and not an object of it.
 #ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_STATE_H_
 #define SKEIN_TESTS_SUPPORT_LATE_BACKEND_STATE_H_
 

@@ -198,7 +198,7 @@ TEST_F(BackendTest, NamesOfDevicesAreText) {
   EXPECT_STREQ(DescribeDevice().description, "GPU \uFFFD");
 }
 
-// --- what a device says of itself ---
+// --- the description of a device ---
 
 TEST_F(BackendTest, FeaturesOfAnEntryAreThoseItNeeds) {
   const skein_bias bias = {.token = 1, .bias = 1};

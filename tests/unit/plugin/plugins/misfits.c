@@ -1,4 +1,4 @@
-/* Plugins that do not fit, one by each definition of MISFIT: what a host must refuse with a reason. */
+/* Plugins that do not fit, one by each definition of MISFIT: a host must refuse each with a reason. */
 #define SKEIN_BUILDING_PLUGIN 1
 #include <skein/backend.h>
 #include <string.h>

@@ -163,7 +163,7 @@ TEST_F(GgufOfGgmlTest, HasAVocabularyThatTheWorldTokenizerReads) {
   EXPECT_EQ(vocabulary.text(7), " the \u20ac");
 }
 
-// --- what is told under "skein." ---
+// --- metadata under "skein." ---
 
 TEST(GgufVocabularyTest, WithoutTypesTheMadeUpTokensAreToldByTheirText) {
   const std::vector<std::string_view> tokens = {"<s>", "<s>", "[PAD2]", "[PAD2]", "\\x41\\t"};

@@ -28,7 +28,7 @@ using formats::Safetensors;
 constexpr size_t kNumFloats = 6000;  // 24 KB: several pages
 constexpr uint64_t kHuge = uint64_t{1} << 63;
 
-// "" if the outcome is what a hostile file may have.
+// "" if the outcome is one that a hostile file may have.
 std::string Complaint(const Outcome& outcome, bool must_fail) {
   if (outcome.status == SKEIN_OK) return must_fail ? "was read without an error" : "";
   if (outcome.status == SKEIN_INTERNAL) return "failed by an accident: " + outcome.message;
@@ -63,7 +63,7 @@ struct SoundFile {
 
 Bytes ManyFloats() { return Floats(std::vector<float>(kNumFloats, 1.0f)); }
 
-// Without checksums, so that changes reach what is behind them.
+// Without checksums, so that changes reach the readers behind them.
 Bytes SoundPth() {
   PickleWriter pickle;
   pickle.Raw("}q\x01(").Text("w").Tensor("FloatStorage", "0", kNumFloats, 0, {60, 100}, {100, 1});

@@ -37,7 +37,7 @@ Bytes SmallFile() {
   return PthFile(pickle.Raw("u").Finish(), {kSix, {0, 0x3c, 0, 0x40}});
 }
 
-// --- what is read ---
+// --- files that are read ---
 
 TEST(PthTest, GivesTensorsAndMetadata) {
   const Outcome outcome = ReadAll<Pth>(SmallFile());
@@ -299,7 +299,7 @@ TEST(PthTest, NoticesEveryBitFlipThatMatters) {
       ++noticed;
       return;
     }
-    // Times and versions in zip headers mean nothing; whatever else changes must not change what is read.
+    // Times and versions in zip headers mean nothing; a change anywhere else must not change the tensors.
     ASSERT_EQ(outcome.tensors.size(), sound.tensors.size()) << "byte " << byte;
     for (const auto& [name, tensor] : sound.tensors) {
       EXPECT_EQ(outcome.tensors.at(name).packed, tensor.packed) << "byte " << byte;
