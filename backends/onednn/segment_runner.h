@@ -17,7 +17,7 @@
 
 namespace skein::onednn {
 
-// A SegmentRunner as host/segment.h describes it.
+// A SegmentRunner as host/host_segment.h describes it.
 class SegmentRunner {
  public:
   using Matrix = PackedMatrix;
