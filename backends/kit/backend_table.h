@@ -6,7 +6,7 @@
 //   kId, kDescription             of the plugin
 //   kLibrary                      whose products Work counts apart, such as "oneDNN"; "" if there is none
 //   NumDevices()                  how many devices there are now
-//   DescribeDevice(index)         what device_info says
+//   DescribeDevice(index)         the description that device_info gives
 //   Device                        an open device: Device(host, index) opens it, or refuses by an exception; Cost(desc);
 //                                 MakeSegment(desc). The host outlives it, and it outlives its segments
 //   Segment                       a part of a model on a device; see BackendSegment
@@ -50,8 +50,8 @@ template <typename Fence>
 concept BackendFence = requires(Fence& fence, int64_t timeout_us) {
   { fence.IsDone() }
   noexcept->std::convertible_to<bool>;
-  // After the step: what there is to say about the first entry that failed, or ""; throws what failed the step as a
-  // whole. Nothing if the step was not done in time. A negative timeout waits for ever.
+  // After the step: the message of the first entry that failed, or ""; throws if the step failed as a whole. nullopt if
+  // the step was not done in time. A negative timeout waits for ever.
   { fence.Wait(timeout_us) } -> std::same_as<std::optional<std::string>>;
 };
 

@@ -1,5 +1,5 @@
-// A step of the plugin boundary, checked and cut into rows: from the entries of a caller to what a backend computes,
-// wherever its memory is. No entry's failure touches another.
+// A step of the plugin boundary, checked and cut into rows: from a caller's entries to the work of a backend, wherever
+// its memory is. No entry's failure touches another.
 //
 // Order: Read; run the step; Succeed or Fail for each of entries().
 #ifndef SKEIN_BACKENDS_KIT_STEP_PLAN_H_
@@ -31,7 +31,7 @@ class StepPlan {
   StepPlan(const skein_segment_desc& desc, uint32_t num_carries);
 
   // Checks a step. Throws INVALID_ARGUMENT or OUT_OF_RANGE if it breaks a rule of the boundary, in a message that names
-  // the entry; the plan is of no use then, and no state has been touched. An entry with a bad token id or with a
+  // the entry; then the plan cannot be used, and no state has been touched. An entry with a bad token id or with a
   // feature that is not offered gets its own status, and is left out of the plan.
   void Read(const skein_step& step);
 
@@ -43,7 +43,7 @@ class StepPlan {
   std::span<const uint32_t> step_tokens() const { return step_tokens_; }  // per row: its index in the step's tokens
   // The row of each output that is wanted. First come the outputs whose logits are wanted.
   std::span<const uint32_t> output_rows() const { return output_rows_; }
-  // Where the logits of the first outputs go, [V] each: addresses of the caller's, in the host's memory.
+  // The caller's addresses for the logits of the first outputs, [V] each, in the host's memory.
   std::span<float* const> logits() const { return logits_; }
 
   // The status of an entry that was computed.
@@ -62,7 +62,7 @@ class StepPlan {
   void CheckOutput(uint32_t index) const;
   void CheckSlots();
   void CheckSlotRange(uint32_t index, uint32_t slot, uint32_t special) const;
-  // Writes into `slot_writer_`, and says which entry is in another's way, or "".
+  // Writes into `slot_writer_`, and gives a message about an entry that is in another's way, or "".
   std::string FindConflict();
   void Fail(uint32_t index, int32_t status, const std::string& why);
   bool IsOffered(uint32_t index);

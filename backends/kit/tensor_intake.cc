@@ -12,7 +12,7 @@
 namespace skein::kit {
 namespace {
 
-// A generation's list needs names for what its pointers point to, and nothing more.
+// A generation's list needs only names for the types of its pointers.
 struct AnyMatrix;
 struct AnyEmbeddingRows;
 

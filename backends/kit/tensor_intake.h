@@ -1,6 +1,6 @@
-// What tensors a segment expects, and whether those that it is put are these: of which role, layer, shape and type,
-// each once, and none missing. The backend decides about the place of the tensors. Also what becomes of a vector on its
-// way.
+// The tensors that a segment expects, and the check of those that arrive: role, layer, shape and type are right, each
+// comes once, and none is missing. The backend decides about the place of the tensors. Also the conversion of a vector
+// on its way.
 #ifndef SKEIN_BACKENDS_KIT_TENSOR_INTAKE_H_
 #define SKEIN_BACKENDS_KIT_TENSOR_INTAKE_H_
 
@@ -33,7 +33,7 @@ struct ExpectedTensor {
   VectorForm form;  // of a kVector
 };
 
-// What a segment expects to be put, in the order of its generation's list (rwkv4_weights.h and the others). The
+// The tensors that a segment expects, in the order of its generation's list (rwkv4_weights.h and the others). The
 // description was checked (segment_desc.h).
 std::vector<ExpectedTensor> ExpectedTensors(const skein_segment_desc& desc);
 

@@ -9,7 +9,7 @@ namespace skein::kit {
 // Multiplications in matrix products: rows times outputs times inputs, also where a kernel leaves out zeros.
 struct Work {
   uint64_t multiplications = 0;
-  uint64_t library_multiplications = 0;  // of these, how many ran in the backend's kLibrary
+  uint64_t library_multiplications = 0;  // the part of these that ran in the backend's kLibrary
 
   Work& operator+=(const Work& other) {
     multiplications += other.multiplications;

@@ -1,4 +1,4 @@
-// The C table over a backend that has no host memory to show: two devices, and steps that end when their fence is told.
+// The C table over a backend without memory of the host: two devices, and steps that end when the test says so.
 #include "kit/backend_table.h"
 
 #include <gtest/gtest.h>

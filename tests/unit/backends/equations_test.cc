@@ -1,4 +1,4 @@
-// The equations alone: without weights, without memory, over ops that only say their names.
+// The equations alone: without weights, without memory, over ops that only record their names.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace skein::kit {
 namespace {
 
-// The contract that people read says what the compiler asks for.
+// The contract for readers (ops.h) demands the same as the concepts for the compiler.
 static_assert(Rwkv4Ops<OpsContract> && Rwkv5Ops<OpsContract> && Rwkv6Ops<OpsContract> && Rwkv7Ops<OpsContract>);
 
 class NamedOps {

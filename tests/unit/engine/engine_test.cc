@@ -16,7 +16,7 @@ namespace {
 using test::FakeStep;
 using test::FakeStepRunner;
 
-// A job of one token that says how it ended.
+// A job of one token that records its end.
 class OneTokenJob final : public Job {
  public:
   explicit OneTokenJob(StreamState at) : feed_(Feed::Start(std::move(at), std::vector<uint32_t>{1})) {}

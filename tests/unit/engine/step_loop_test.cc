@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-// A job that says what happened to it.
+// A job that records the calls to it.
 class FakeJob final : public Job {
  public:
   explicit FakeJob(const std::vector<uint32_t>& tokens) : feed_(Feed::Start({}, tokens)) {}

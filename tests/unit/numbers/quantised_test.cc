@@ -83,7 +83,7 @@ TEST_P(QuantisedTest, LosesLittleOfNormalNumbers) {
   EXPECT_GT(error, GetParam() == SKEIN_DTYPE_Q8 ? 3.5e-5 : 7.5e-3) << "better than the codes allow";
 }
 
-// The smallest scale is 2^-24, and half of it is rounded to none.
+// The smallest scale is 2^-24, and half of it is rounded to 0.
 TEST_P(QuantisedTest, TinyValuesAreNoFurtherOffThanTheSmallestScalesAllow) {
   const float smallest = GetParam() == SKEIN_DTYPE_Q8 ? 0x1p-24f : 9 * 0x1p-25f;
   for (const float size : {1e-4f, 1e-6f, 1e-7f, 1e-8f, 1e-12f, 1e-30f, 1e-42f}) {

@@ -228,7 +228,7 @@ TEST(SamplerTest, AnImportedStateGoesOnAsIfNeverInterrupted) {
 }
 
 TEST(SamplerTest, OccurrencesThatAreLostChangeWhatIsDrawn) {
-  // Or the test above would show nothing.
+  // Otherwise the test above would show nothing.
   Sampler first(Penalised());
   Draw(first, 100, 150);
   Sampler forgetful(Penalised());

@@ -48,7 +48,7 @@ TEST(TokenWindowTest, WithoutAWindowAReaderThatNeverPollsStopsTheRequest) {
   EXPECT_FALSE(window.IsFull());
 }
 
-// A writer that waits whenever the window is full, until it is told, gets on whatever the reader's timing.
+// A writer waits whenever the window is full, until it is told to go on. It gets on, whatever the reader's timing.
 TEST(TokenWindowTest, WriterThatWaitsIsAlwaysTold) {
   constexpr uint64_t kTokens = 200000;
   TokenWindow window;

@@ -163,7 +163,7 @@ TEST(SnapshotTest, GoldenBytesOfVersion1AreRead) {
   constexpr size_t kStateOffset = 112;
   ASSERT_EQ(golden.size(), kStateOffset + read->state.size() * sizeof(float));
   EXPECT_EQ(std::memcmp(read->state.data(), golden.data() + kStateOffset, golden.size() - kStateOffset), 0);
-  // And what was read is written as version 2 without loss.
+  // The content is then written as version 2 without loss.
   const auto again = ReadSnapshot(V4OddModel(), Write(*read, V4OddModel()));
   ASSERT_TRUE(again.ok()) << again.status();
   ExpectSame(*again, *read);

@@ -45,7 +45,7 @@ inline Bytes Floats(const std::vector<float>& values) {
 
 // --- safetensors ---
 
-// A file with this header, whatever it says, and these bytes behind it.
+// A file with this header, true or not, and these bytes behind it.
 inline Bytes SafetensorsFile(std::string_view header, const Bytes& data) {
   Bytes file;
   Append(&file, static_cast<uint64_t>(header.size()));
@@ -297,8 +297,8 @@ class GgufWriter {
     return *this;
   }
 
-  // `shape` in the order of the file, fastest dimension first. `offset` is where the data is said to be, if not where
-  // it is.
+  // `shape` in the order of the file, fastest dimension first. `offset` is the place that the header gives for the
+  // data, if that is not the true one.
   GgufWriter& Add(std::string_view name, uint32_t type, const std::vector<uint64_t>& shape, const Bytes& data,
                   int64_t offset = -1) {
     AppendString(&tensors_, name);

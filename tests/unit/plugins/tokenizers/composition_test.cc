@@ -45,7 +45,7 @@ TEST(CompositionTest, TextWithoutMarksIsNotCopied) {
   EXPECT_EQ(Compose(text, &buffer).data(), text.data());
 }
 
-// Sorting by neighbours would take hours.
+// A sort that swaps neighbours would take hours.
 TEST(CompositionTest, AMegabyteOfMarksInTheWrongOrderTakesNoTime) {
   std::string text = "e";
   while (text.size() < 1 << 20) text += "\u0307\u0323";

@@ -1,4 +1,4 @@
-// A tokenizer.json of 267 ids with one of everything that the published one has, for tests to bend.
+// A tokenizer.json of 267 ids with an example of every feature of the published one. Tests may change it.
 #ifndef SKEIN_TESTS_UNIT_PLUGINS_TOKENIZERS_SMALL_BPE_H_
 #define SKEIN_TESTS_UNIT_PLUGINS_TOKENIZERS_SMALL_BPE_H_
 
