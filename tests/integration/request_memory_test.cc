@@ -237,6 +237,31 @@ TEST_P(RequestMemoryTest, OfARequestThatIsCancelled) {
   WalkAllocations(AllocatingThreads::kAll, live, check, GetParam().length);
 }
 
+// Whatever the call says of memory, an item's status says whether its stream has moved on.
+TEST_P(RequestMemoryTest, OfAnEvalWithABadItem) {
+  const uint32_t token = 65;
+  const uint32_t bad_token = UINT32_MAX;
+  skein_eval_item items[2] = {};
+  const auto live = [&] {
+    for (skein_eval_item& item : items) item = {};
+    items[0].stream = streams_[0].get();
+    items[0].tokens = &bad_token;
+    items[0].num_tokens = 1;
+    items[1].stream = streams_[1].get();
+    items[1].tokens = &token;
+    items[1].num_tokens = 1;
+    skein_eval(model_.get(), items, sizeof(items[0]), 2, nullptr);
+  };
+  const auto check = [&](uint64_t index, bool /*failed*/) {
+    uint64_t position = 0;
+    SKEIN_CALL(skein_stream_position, streams_[1].get(), &position);
+    EXPECT_EQ(items[1].status, position == 1 ? SKEIN_OK : SKEIN_RESOURCE_EXHAUSTED) << "allocation " << index;
+    EXPECT_NE(items[0].status, SKEIN_OK) << "allocation " << index;
+    CheckStreamsAreFree();
+  };
+  WalkAllocations(AllocatingThreads::kAll, live, check, GetParam().length);
+}
+
 // The second stream is busy, or memory runs out: the first has no tie to the queue that refused it.
 TEST_P(RequestMemoryTest, OfASubmitThatIsRefused) {
   const skein_request requests[2] = {NewRequest(streams_[0].get(), 0), NewRequest(streams_[1].get(), 1)};
