@@ -128,15 +128,14 @@ SKEIN_API skein_status skein_eval(skein_model model, void* items, uint32_t item_
     const auto item_at = [&](uint32_t i) {
       return reinterpret_cast<skein_eval_item*>(static_cast<char*>(items) + uint64_t{i} * item_size);
     };
+    // Every item has a status also if memory runs out, before the items run or after.
+    for (uint32_t i = 0; i < count; ++i) item_at(i)->status = SKEIN_RESOURCE_EXHAUSTED;
     std::vector<absl::StatusOr<EvalItem>> unwrapped;
     for (uint32_t i = 0; i < count; ++i) unwrapped.push_back(UnwrapItem(*item_at(i)));
     const std::vector<absl::Status> statuses = Eval(*object, unwrapped);
-    absl::Status first;
-    for (uint32_t i = 0; i < count; ++i) {
-      item_at(i)->status = statuses[i].raw_code();
-      if (first.ok()) first = Annotate(statuses[i], absl::StrCat("item ", i));
-    }
-    return first;
+    for (uint32_t i = 0; i < count; ++i) item_at(i)->status = statuses[i].raw_code();
+    for (uint32_t i = 0; i < count; ++i) SKEIN_RETURN_IF_ERROR(Annotate(statuses[i], absl::StrCat("item ", i)));
+    return absl::OkStatus();
   });
 }
 
