@@ -27,8 +27,8 @@ absl::Status Model::AddStream() {
   uint32_t count = num_streams_.load(std::memory_order_relaxed);
   do {
     if (count >= parts_.max_streams) {
-      return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
-                                "stream: the model has ", count, ", which is its option max_streams")),
+      return WithRetryAfter(absl::ResourceExhaustedError(
+                                absl::StrCat("stream: the model has ", count, ", which is its option max_streams")),
                             kRetryAfterMs);
     }
   } while (!num_streams_.compare_exchange_weak(count, count + 1));
