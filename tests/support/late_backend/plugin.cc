@@ -2,6 +2,7 @@
 // step gives a fence and ends late. control.h lists its other commands.
 //
 // Each function calls the reference backend's table, so the late backend holds no arithmetic of its own.
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -62,7 +63,7 @@ int32_t DeviceInfo(uint32_t index, skein_backend_device* info, skein_message* me
   const Offer offer = SharedState().offer();
   info->features = offer.features;
   info->deterministic_types = offer.deterministic_types;
-  std::strcpy(info->name, index == 0 ? "late:0" : "late:1");
+  std::snprintf(info->name, sizeof(info->name), "late:%u", index);
   std::strcpy(info->description, "reference loops on a thread of their own, with fences");
   return SKEIN_OK;
 }
