@@ -50,7 +50,9 @@ class FakeSegment {
     if constexpr (std::is_same_v<StepResult, std::string>) {
       return script.failure_of_entry;
     } else {
-      return {.fence = std::make_unique<FakeFence>(), .first_failure = ""};
+      StepResult result;
+      result.fence = std::make_unique<FakeFence>();
+      return result;
     }
   }
   Work TotalWork() const { return {.multiplications = 7, .library_multiplications = 3}; }
