@@ -123,7 +123,7 @@ Json TensorFacts(const ModelFile& model) {
 
 Json Facts(const ModelFile& model) {
   const ModelMetadata& metadata = model.metadata();
-  Json json;
+  Json json = Json::object();  // a null that fails to become an object would crash when it is destroyed
   json["path"] = model.path();
   json["format"] = metadata.source_format;
   json["name"] = metadata.name;

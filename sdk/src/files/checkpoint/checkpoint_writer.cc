@@ -125,7 +125,7 @@ absl::StatusOr<nlohmann::ordered_json> MetadataJson(const Manifest& description)
 
 // The header: its length, and its text padded so that the data is aligned.
 absl::StatusOr<std::string> Header(const std::vector<OutputTensor>& tensors, const Manifest& description) {
-  nlohmann::ordered_json json;
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();  // as in describe.cc
   SKEIN_ASSIGN_OR_RETURN(json["__metadata__"], MetadataJson(description));
   for (const OutputTensor& tensor : tensors) {
     json[tensor.name] = {{"dtype", SafetensorsType(tensor.dtype)},
