@@ -84,7 +84,10 @@ TEST_F(SubmitTest, RequestsOfTwoModelsGoToTheirEngines) {
   const auto b = NewRequest(NewStream(), {2}, 3);
   ASSERT_TRUE(Submit({{a, b}}, queue_).ok());
   const Outcome one = Finish();
+  const Outcome other = Finish();
   EXPECT_EQ(one.terminal.kind, SKEIN_EVENT_DONE);
+  EXPECT_EQ(other.terminal.kind, SKEIN_EVENT_DONE);
+  EXPECT_EQ(one.tokens.size() + other.tokens.size(), 6u);
 }
 
 TEST_F(SubmitTest, ReleasedStreamCancelsItsRequest) {
