@@ -54,14 +54,19 @@ uint32_t FeaturesOf(const skein_step_entry& entry) {
 }
 
 absl::StatusOr<std::shared_ptr<Device>> Device::Open(const skein_host& host, const DeviceDescription& description) {
+  // The owner comes before the plugin's object, which would be lost if memory ran out between the two.
+  std::shared_ptr<Device> device(new Device(host, description));
   skein_message message = {};
-  void* handle = nullptr;
-  SKEIN_RETURN_IF_ERROR(FromPlugin(description.plugin.table->device_open(&host, description.index, &handle, &message),
-                                   message, description.plugin.id));
-  return std::shared_ptr<Device>(new Device(host, description, handle));
+  SKEIN_RETURN_IF_ERROR(
+      FromPlugin(description.plugin.table->device_open(&host, description.index, &device->handle_, &message), message,
+                 description.plugin.id));
+  device->is_open_ = true;
+  return device;
 }
 
-Device::~Device() { description_.plugin.table->device_close(handle_); }
+Device::~Device() {
+  if (is_open_) description_.plugin.table->device_close(handle_);
+}
 
 void Device::Log(uint32_t severity, absl::string_view text) const {
   if (!SKEIN_HAS(skein_host, &host_, log)) return;
@@ -90,12 +95,13 @@ absl::StatusOr<skein_segment_cost> Device::Query(const skein_segment_desc& desc)
 
 absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(std::shared_ptr<Device> device,
                                                          const skein_segment_desc& desc) {
-  const DeviceDescription& description = device->description();
+  void* const device_handle = device->handle_;
+  std::unique_ptr<Segment> segment(new Segment(std::move(device), desc));
+  const DeviceDescription& description = segment->device().description();
   skein_message message = {};
-  void* handle = nullptr;
-  SKEIN_RETURN_IF_ERROR(FromPlugin(description.plugin.table->segment_create(device->handle_, &desc, &handle, &message),
-                                   message, description.plugin.id));
-  std::unique_ptr<Segment> segment(new Segment(std::move(device), desc, handle));
+  SKEIN_RETURN_IF_ERROR(segment->Check(
+      description.plugin.table->segment_create(device_handle, &desc, &segment->handle_, &message), message));
+  segment->is_made_ = true;
   if ((description.info.deterministic_types >> desc.compute_type & 1u) == 0) {
     segment->device().Log(SKEIN_LOG_INFO,
                           "in this type the last bits of a stream's results may depend on the streams that it shares "
@@ -104,7 +110,9 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(std::shared_ptr<Device>
   return segment;
 }
 
-Segment::~Segment() { table().segment_destroy(handle_); }
+Segment::~Segment() {
+  if (is_made_) table().segment_destroy(handle_);
+}
 
 absl::Status Segment::Check(int32_t code, const skein_message& message) const {
   return FromPlugin(code, message, device_->description().plugin.id);
@@ -128,11 +136,6 @@ absl::Status Segment::ExportState(uint32_t slot, absl::Span<float> state) const 
 absl::Status Segment::ImportState(uint32_t slot, absl::Span<const float> state) {
   skein_message message = {};
   return Check(table().state_import(handle_, slot, state.data(), state.size(), &message), message);
-}
-
-absl::Status Segment::InitState(uint32_t slot) {
-  skein_message message = {};
-  return Check(table().state_init(handle_, slot, &message), message);
 }
 
 absl::Status Segment::Step(const skein_step& step) {

@@ -48,8 +48,7 @@ class Device {
 
  private:
   friend class Segment;
-  Device(const skein_host& host, const DeviceDescription& description, void* handle)
-      : host_(host), description_(description), handle_(handle) {}
+  Device(const skein_host& host, const DeviceDescription& description) : host_(host), description_(description) {}
   // Adds "device NAME: `text`" to the runtime's log.
   void Log(uint32_t severity, absl::string_view text) const;
   // Says in the log that a step has been under way for `time`, if there is memory for that.
@@ -57,7 +56,8 @@ class Device {
 
   const skein_host& host_;
   const DeviceDescription description_;
-  void* const handle_;
+  void* handle_ = nullptr;  // the plugin's; constant once the device is open
+  bool is_open_ = false;
 };
 
 // A segment of a model on a device. Threads: one at a time.
@@ -77,7 +77,6 @@ class Segment {
   absl::Status Seal();
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
-  absl::Status InitState(uint32_t slot);
   // Runs a step and waits until the device has finished it, also if the step failed. After the return nobody but the
   // caller touches its inputs and outputs. Entries carry their own statuses. While a step takes longer than ten
   // seconds, the log says so. INTERNAL: the backend gave a fence without functions for it, or a code that is no failure
@@ -87,8 +86,7 @@ class Segment {
   absl::StatusOr<skein_segment_work> Work() const;
 
  private:
-  Segment(std::shared_ptr<Device> device, const skein_segment_desc& desc, void* handle)
-      : device_(std::move(device)), desc_(desc), handle_(handle) {}
+  Segment(std::shared_ptr<Device> device, const skein_segment_desc& desc) : device_(std::move(device)), desc_(desc) {}
   absl::Status Check(int32_t code, const skein_message& message) const;
   // Waits until the step of a fence is done, and gives its code and message. It waits whatever happens, because the
   // device still writes to the caller's memory.
@@ -97,7 +95,8 @@ class Segment {
 
   const std::shared_ptr<Device> device_;
   const skein_segment_desc desc_;
-  void* const handle_;
+  void* handle_ = nullptr;  // the plugin's; constant once the segment is made
+  bool is_made_ = false;
 };
 
 }  // namespace skein
