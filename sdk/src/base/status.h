@@ -3,6 +3,7 @@
 #define SKEIN_BASE_STATUS_H_
 
 #include <cstdint>
+#include <exception>
 #include <new>
 #include <utility>
 
@@ -36,6 +37,18 @@ inline absl::Status MakeStatus(absl::StatusCode code, absl::string_view message)
     return absl::Status(code, message);
   } catch (const std::bad_alloc&) {
     return absl::Status(code, "");  // needs no memory
+  }
+}
+
+// Calls `work`, which returns a status or something made of one, and makes a status of what it throws.
+template <typename Work>
+auto Guarded(const Work& work) noexcept -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return MakeStatus(absl::StatusCode::kResourceExhausted, "out of memory");
+  } catch (const std::exception& failure) {
+    return MakeStatus(absl::StatusCode::kInternal, failure.what());
   }
 }
 

@@ -1,7 +1,5 @@
 #include "engine/engine.h"
 
-#include <exception>
-#include <new>
 #include <utility>
 
 #include "base/status.h"
@@ -91,14 +89,7 @@ absl::StatusOr<StateRef> Engine::ImportState(absl::Span<const float> values) {
 
 void Engine::Answer(std::list<Call*>& calls) noexcept {
   for (auto call = calls.begin(); call != calls.end();) {
-    std::optional<absl::Status> status;
-    try {
-      status = (*call)->work();
-    } catch (const std::bad_alloc&) {
-      status = MakeStatus(absl::StatusCode::kResourceExhausted, "out of memory");
-    } catch (const std::exception& failure) {
-      status = MakeStatus(absl::StatusCode::kInternal, failure.what());
-    }
+    std::optional<absl::Status> status = Guarded((*call)->work);
     if (!status.has_value()) {
       ++call;
       continue;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
-#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -34,17 +32,6 @@ absl::Status EntryStatus(int32_t code) {
 absl::Status DeviceFailure(const absl::Status& status) {
   if (!absl::IsCancelled(status)) return status;
   return absl::InternalError(absl::StrCat("the device cancelled a step: ", absl::string_view(status.message())));
-}
-
-// Calls `work`, and turns an exception into a status.
-absl::Status Guarded(absl::FunctionRef<absl::Status()> work) noexcept {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return MakeStatus(absl::StatusCode::kResourceExhausted, "out of memory");
-  } catch (const std::exception& failure) {
-    return MakeStatus(absl::StatusCode::kInternal, failure.what());
-  }
 }
 
 }  // namespace
