@@ -9,7 +9,7 @@
 namespace skein {
 namespace {
 
-// Streams become free as conversations end. A host that asks ten times a second loses nobody's patience.
+// A stream becomes free when its host releases it, which nothing here can foresee.
 constexpr uint32_t kRetryAfterMs = 100;
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "engine/stream.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -78,8 +77,7 @@ absl::Status Stream::ExportState(absl::Span<float> values) const { return Export
 
 absl::Status Stream::ExportState(const StateRef& state, absl::Span<float> values) const {
   if (!state.empty()) return model()->engine()->ExportState(state, values);
-  const std::vector<float> fresh = FreshState(model()->config());
-  std::copy(fresh.begin(), fresh.end(), values.begin());
+  WriteFreshState(model()->config(), model()->config().num_layers, values.data());
   return absl::OkStatus();
 }
 
