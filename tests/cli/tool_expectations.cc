@@ -23,9 +23,7 @@ std::string DemoModel() {
   return from_environment != nullptr ? from_environment : SKEIN_DEMO_MODEL;
 }
 
-void CliModelTest::SetUp() {
-  if (!std::filesystem::exists(model_)) GTEST_SKIP() << "no model " << model_;
-}
+void CliModelTest::SetUp() { ASSERT_TRUE(std::filesystem::exists(model_)) << "no model " << model_; }
 
 std::vector<float> Floats(const std::string& bytes) {
   std::vector<float> values(bytes.size() / sizeof(float));
