@@ -12,20 +12,7 @@ namespace {
 
 using skein::Snapshot;
 
-// The models of the seeds: that of tests/unit/state/snapshot_test.cc, and v4-odd.
-skein_backend_model ExampleModel() {
-  skein_backend_model model = {};
-  model.generation = 5;
-  model.variant = 2;
-  model.num_layers = 2;
-  model.d_model = 2;
-  model.d_att = 2;
-  model.num_heads = 1;
-  model.head_size = 2;
-  model.vocab_size = 50;
-  return model;
-}
-
+// The seeds are snapshots of SmallStateModel, and of this one, v4-odd.
 skein_backend_model V4OddModel() {
   skein_backend_model model = {};
   model.generation = 4;
@@ -66,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // The sizes that the header claims for its sections, too.
   parts.keeps_sizes = true;
   const std::vector<uint8_t> mended_checksums = skein::test::PutTogether(parts);
-  for (const skein_backend_model& model : {ExampleModel(), V4OddModel()}) {
+  for (const skein_backend_model& model : {skein::test::SmallStateModel(), V4OddModel()}) {
     Read(model, bytes);
     Read(model, mended_v1);
     Read(model, mended);

@@ -10,9 +10,24 @@
 #include <vector>
 
 #include "base/checksum.h"
+#include "skein/backend.h"
 #include "skein/v1/snapshot.pb.h"
 
 namespace skein::test {
+
+// Two layers of att_shift[2], ffn_shift[2], wkv[1][2][2].
+inline skein_backend_model SmallStateModel() {
+  skein_backend_model model = {};
+  model.generation = 5;
+  model.variant = 2;
+  model.num_layers = 2;
+  model.d_model = 2;
+  model.d_att = 2;
+  model.num_heads = 1;
+  model.head_size = 2;
+  model.vocab_size = 50;
+  return model;
+}
 
 struct SnapshotParts {
   v1::Snapshot header;

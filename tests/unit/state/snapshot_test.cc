@@ -21,20 +21,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Bytes = std::vector<uint8_t>;
 
-// Two layers of att_shift[2], ffn_shift[2], wkv[1][2][2].
-skein_backend_model SmallModel() {
-  skein_backend_model model = {};
-  model.generation = 5;
-  model.variant = 2;
-  model.num_layers = 2;
-  model.d_model = 2;
-  model.d_att = 2;
-  model.num_heads = 1;
-  model.head_size = 2;
-  model.vocab_size = 50;
-  return model;
-}
-
 Snapshot Example() {
   Snapshot snapshot;
   snapshot.fingerprint = "0123456789abcdef0123456789abcdef";
@@ -45,7 +31,7 @@ Snapshot Example() {
   return snapshot;
 }
 
-Bytes Write(const Snapshot& snapshot, const skein_backend_model& model = SmallModel()) {
+Bytes Write(const Snapshot& snapshot, const skein_backend_model& model = test::SmallStateModel()) {
   Bytes bytes(SnapshotBytes(model, snapshot));
   WriteSnapshot(model, snapshot, absl::MakeSpan(bytes));
   return bytes;
@@ -59,7 +45,7 @@ Bytes Forge(Change change) {
   return test::PutTogether(parts);
 }
 
-absl::Status Refusal(const Bytes& bytes, const skein_backend_model& model = SmallModel()) {
+absl::Status Refusal(const Bytes& bytes, const skein_backend_model& model = test::SmallStateModel()) {
   return ReadSnapshot(model, bytes).status();
 }
 
@@ -73,14 +59,14 @@ void ExpectSame(const Snapshot& read, const Snapshot& written) {
 }
 
 TEST(SnapshotTest, ReadsBackWhatWasWritten) {
-  const auto read = ReadSnapshot(SmallModel(), Write(Example()));
+  const auto read = ReadSnapshot(test::SmallStateModel(), Write(Example()));
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
 
 TEST(SnapshotTest, ReadsBackTheStatesOfAllGenerations) {
   for (const uint32_t generation : {4u, 5u, 6u, 7u}) {
-    skein_backend_model model = SmallModel();
+    skein_backend_model model = test::SmallStateModel();
     model.generation = generation;
     model.d_att = generation == 4 ? 3 : model.num_heads * model.head_size;
     Snapshot snapshot = Example();
@@ -106,17 +92,17 @@ TEST(SnapshotTest, SizeIsKnownBeforeTheStateAndTheFingerprint) {
   Snapshot bare = Example();
   bare.fingerprint.clear();
   bare.state.clear();
-  EXPECT_EQ(SnapshotBytes(SmallModel(), bare), Write(Example()).size());
+  EXPECT_EQ(SnapshotBytes(test::SmallStateModel(), bare), Write(Example()).size());
 }
 
 TEST(SnapshotTest, PositionDoesNotChangeTheSize) {
   Snapshot early = Example();
   early.position = 0;
-  EXPECT_EQ(SnapshotBytes(SmallModel(), early), SnapshotBytes(SmallModel(), Example()));
+  EXPECT_EQ(SnapshotBytes(test::SmallStateModel(), early), SnapshotBytes(test::SmallStateModel(), Example()));
 }
 
 TEST(SnapshotTest, EveryTokenMayHaveOccurred) {
-  skein_backend_model model = SmallModel();
+  skein_backend_model model = test::SmallStateModel();
   model.vocab_size = 70000;
   Snapshot snapshot = Example();
   snapshot.sampler.occurrences.clear();
@@ -137,7 +123,7 @@ Bytes ReadGolden(const std::string& name) {
 TEST(SnapshotTest, GoldenBytesOfVersion2AreWrittenAndRead) {
   const Bytes golden = ReadGolden("example.v2.snapshot");
   EXPECT_EQ(Write(Example()), golden);
-  const auto read = ReadSnapshot(SmallModel(), golden);
+  const auto read = ReadSnapshot(test::SmallStateModel(), golden);
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
@@ -188,12 +174,12 @@ void ExpectEveryFlippedBitIsRefused(Bytes bytes, const skein_backend_model& mode
 }
 
 TEST(SnapshotTest, EveryTruncationIsDataLoss) {
-  ExpectEveryTruncationIsDataLoss(Write(Example()), SmallModel());
+  ExpectEveryTruncationIsDataLoss(Write(Example()), test::SmallStateModel());
   ExpectEveryTruncationIsDataLoss(ReadGolden("v4-odd.v1.snapshot"), V4OddModel());
 }
 
 TEST(SnapshotTest, EveryFlippedBitIsRefused) {
-  ExpectEveryFlippedBitIsRefused(Write(Example()), SmallModel());
+  ExpectEveryFlippedBitIsRefused(Write(Example()), test::SmallStateModel());
   ExpectEveryFlippedBitIsRefused(ReadGolden("v4-odd.v1.snapshot"), V4OddModel());
 }
 
@@ -213,7 +199,7 @@ TEST(SnapshotTest, VersionOfTheFutureIsNamed) {
 // --- bytes of other models ---
 
 TEST(SnapshotTest, StateOfAnotherShapeNamesBothShapes) {
-  skein_backend_model model = SmallModel();
+  skein_backend_model model = test::SmallStateModel();
   model.d_model = 3;
   EXPECT_TRUE(absl::IsFailedPrecondition(Refusal(Write(Example()), model)));
   EXPECT_THAT(std::string(Refusal(Write(Example()), model).message()),
@@ -221,7 +207,7 @@ TEST(SnapshotTest, StateOfAnotherShapeNamesBothShapes) {
 }
 
 TEST(SnapshotTest, AnotherVersionOfRwkvNamesBoth) {
-  skein_backend_model model = SmallModel();
+  skein_backend_model model = test::SmallStateModel();
   model.variant = 1;
   EXPECT_TRUE(absl::IsFailedPrecondition(Refusal(Write(Example()), model)));
   EXPECT_THAT(std::string(Refusal(Write(Example()), model).message()),
@@ -300,14 +286,14 @@ TEST(SnapshotTest, WhatThisVersionMustKnowAndDoesNotIsRefused) {
 
 TEST(SnapshotTest, UnknownSectionThatMayBeSkippedIsSkipped) {
   const Bytes bytes = Forge([](auto& parts) { parts.Add("opaque:rosa", {1, 2, 3}).set_may_skip(true); });
-  const auto read = ReadSnapshot(SmallModel(), bytes);
+  const auto read = ReadSnapshot(test::SmallStateModel(), bytes);
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
 
 TEST(SnapshotTest, FieldsOfALaterMinorAreIgnored) {
   const Bytes bytes = Forge([](auto& parts) { parts.header.mutable_unknown_fields()->append("\xf8\x06\x2a"); });
-  const auto read = ReadSnapshot(SmallModel(), bytes);
+  const auto read = ReadSnapshot(test::SmallStateModel(), bytes);
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
@@ -317,7 +303,7 @@ TEST(SnapshotTest, SectionsMayLieInAnyOrder) {
     parts.header.mutable_sections()->SwapElements(0, 2);
     std::swap(parts.sections[0], parts.sections[2]);
   });
-  const auto read = ReadSnapshot(SmallModel(), bytes);
+  const auto read = ReadSnapshot(test::SmallStateModel(), bytes);
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
 }
