@@ -29,17 +29,17 @@ class MachineProbe {
   // Holds 256 MiB. Throws Failure if there is no room.
   explicit MachineProbe(uint32_t num_threads);
 
-  // Bytes per second that the threads read together from memory, in huge pages where the system has them, as the
-  // backends' weights are: the best of three passes each; about 60 ms.
+  // Bytes per second that the threads read together from memory: the best of three passes each, about 60 ms. The memory
+  // is in huge pages where the system has them, like the backends' weights.
   struct Bandwidth {
     double plain;  // the processor alone fetches ahead; so do most measurements of bandwidth
     double best;   // the better of that and of lines asked for: a twentieth to a sixth more on some processors
   };
   Bandwidth ReadBandwidth();
 
-  // Operations (a multiplication and an addition are two) per second that the threads do together with the fastest
-  // instruction that this processor has for the purpose, operands in registers: the best of three runs of a few
-  // milliseconds. The instruction may be one of a tile unit (AMX). Nothing if no such instruction is known here.
+  // Operations per second of all threads together, with operands in registers: the best of three runs of a few
+  // milliseconds. A multiplication and an addition are two operations. The instruction is the fastest of this processor
+  // for the purpose, perhaps one of a tile unit (AMX). Nothing if no such instruction is known here.
   std::optional<double> ArithmeticRate(Arithmetic arithmetic) const;
 
  private:

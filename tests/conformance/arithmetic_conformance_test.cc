@@ -337,9 +337,10 @@ class ModelsOnTwoBackends : public testing::TestWithParam<std::tuple<SyntheticSh
   const SyntheticModel model_ = Quantised(std::get<0>(GetParam()), {compute_type()});
 };
 
-// Backends differ by the rounding of float32 as long as every input goes the same way. One that lies in the middle
-// between two codes may not, and from there on the two are as far apart as either is from the exact model. In the first
-// tokens of small models that is rare: the median distance was at most 5e-5 of the rounding, on every tier of `cpu`.
+// Backends differ by the rounding of float32 as long as they round every input to the same code. An input in the middle
+// between two codes may get either. From there on the two backends are as far apart as either is from the exact model.
+// In the first tokens of small models that is rare: the median distance was at most 5e-5 of the rounding, on every tier
+// of `cpu`.
 TEST_P(ModelsOnTwoBackends, MostLogitsDifferByLessThanAThousandthOfWhatRoundingCosts) {
   const std::vector<double> reference = LogitsOn(*plugins_.reference);
   const std::vector<double> rounding = Distances(reference, ExactLogits());

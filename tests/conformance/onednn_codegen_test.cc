@@ -1,6 +1,6 @@
-// That the compiler kept the sums of the hottest kernels in registers: gcc 12 can move them to the stack without a
-// word, at half the speed or less. Rates are taken against a loop of fused multiplications in the same moment, so that
-// neither clock nor neighbours matter; where even those leave no steady figure, the test says so and skips.
+// The sums of the hottest kernels are in registers. gcc 12 can move them to the stack without a word, at half the speed
+// or less. Rates are taken against a loop of fused multiplications in the same moment, so that neither clock nor
+// neighbours matter. Where even that loop has no steady rate, the test says so and skips.
 #include <gtest/gtest.h>
 
 #include <algorithm>

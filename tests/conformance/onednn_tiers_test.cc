@@ -124,7 +124,7 @@ TEST_P(OnednnTiers, GiveTheSameBitsInEightBitArithmetic) {
 std::string ShapeName(const testing::TestParamInfo<SyntheticShape>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Models, OnednnTiers, testing::ValuesIn(AllShapes()), ShapeName);
 
-// So the comparison sees what differs in last bits alone.
+// So the comparison sees differences in last bits.
 TEST(OnednnGenericTier, DiffersWhereItRoundsTwice) {
   if (onednn::DetectTier() == Tier::kGeneric) GTEST_SKIP() << "needs a processor with another tier";
   const SyntheticModel model = Quantised(AllShapes().front(), kMixtures.front());

@@ -59,7 +59,7 @@ void* TestHost::Alloc(void* context, uint64_t bytes, uint64_t alignment) {
   if (memory == nullptr) return nullptr;
   // As libskein does: large blocks on huge pages.
   if (bytes >= kHugePage) madvise(memory, bytes, MADV_HUGEPAGE);
-  std::memset(memory, 0xFF, bytes);  // NaN, for whoever takes new memory for zero
+  std::memset(memory, 0xFF, bytes);  // NaN: a backend must not take new memory for zeros
   ++host.num_live_blocks_;
   return memory;
 }

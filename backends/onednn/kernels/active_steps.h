@@ -1,5 +1,5 @@
-// Zeros among activations: the squared ReLU of the channel-mix leaves most of its outputs at exactly 0, and the weights
-// of an input that is 0 for every row of a product need not be read.
+// Zeros among activations. The squared ReLU of the channel-mix leaves most of its outputs at exactly 0. The weights of
+// an input need not be read if the input is 0 in every row of a product.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_ACTIVE_STEPS_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_ACTIVE_STEPS_H_
 

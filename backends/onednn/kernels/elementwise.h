@@ -1,5 +1,5 @@
-// The ops between the products, row by row: norms with token shift, gates, decays, keys, value residual, the norms
-// after the recurrences. Formulas are in equations/ops.h; here is what one row, or some heads of one row, takes.
+// The ops between the products: norms with token shift, gates, decays, keys, value residual, the norms after the
+// recurrences. A function works on one row, or on some heads of one row. equations/ops.h has the formulas.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_ELEMENTWISE_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_ELEMENTWISE_H_
 

@@ -19,7 +19,7 @@ HWY_INLINE void QuantiseGroup(const float* x, uint32_t group_size, int8_t* codes
   const hn::Rebind<int8_t, Floats> d8;
   const size_t lanes = hn::Lanes(d);
 
-  // Magnitudes compare as their bits do, and what is not finite is above all others.
+  // Magnitudes compare as their bits do. Infinities and NaN are above all others.
   auto largest_bits = hn::Zero(di);
   for (size_t i = 0; i < group_size; i += lanes) {
     largest_bits = hn::Max(largest_bits, hn::BitCast(di, hn::Abs(hn::LoadU(d, x + i))));

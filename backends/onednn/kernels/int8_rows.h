@@ -1,6 +1,6 @@
 // Activations in 8 bits, as products with quantised weights take them: each row and group of inputs has a scale, the
-// largest magnitude divided by 127. From here on sums are exact integers: every kernel gets the same sums, with however
-// many rows at once.
+// largest magnitude divided by 127. The sums of such codes are exact integers. So every kernel gets the same sums, for
+// any number of rows.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_INT8_ROWS_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_INT8_ROWS_H_
 

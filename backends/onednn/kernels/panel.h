@@ -25,8 +25,8 @@ enum class PanelType {
 
 // A quantised panel is a row of groups, the last one filled up with zeros. A group is the scales of the 64 outputs,
 // then steps of 256 bytes: 4 bytes for each output. A step of Q8 has an input per byte, code + 128. A step of Q4 has
-// input j (0 to 3) in the low nibble of byte j and input 4 + j in its high nibble. So codes are unsigned, which is how
-// processors multiply them by signed activations, and the zero point is to be taken off.
+// input j (0 to 3) in the low nibble of byte j and input 4 + j in its high nibble. So codes are unsigned, since
+// processors multiply unsigned weights by signed activations. The kernels take the zero point off.
 constexpr uint64_t kStepBytes = 4 * kPanelWidth;
 struct QuantisedPanel {
   uint32_t group_size;  // inputs

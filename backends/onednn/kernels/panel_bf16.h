@@ -1,4 +1,4 @@
-// Products of bf16 panels with activations in bf16, by the processor's own instructions for bf16, which need no
+// Products of bf16 panels with activations in bf16. The processor's own instructions for bf16 read the weights without
 // expansion. Sums are float32. A row's result does not depend on the other rows.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_BF16_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_PANEL_BF16_H_

@@ -1,5 +1,5 @@
-// Compiled for AVX-512 and AMX, and reached only where the processor has both. The matrix unit multiplies
-// sixteen rows at a time. A step of a panel is what it wants of the weights: 4 inputs of 16 outputs in 64 bytes.
+// Compiled for AVX-512 and AMX, and reached only where the processor has both. The matrix unit multiplies sixteen rows
+// at a time. It reads weights as a step of a panel has them: 4 inputs of 16 outputs in 64 bytes.
 #include <immintrin.h>
 
 #include <algorithm>

@@ -68,8 +68,8 @@ HWY_INLINE void Wkv4Vector(D d, const Wkv4Rows& rows, size_t c, const float* bef
   V b = hn::LoadU(d, before + rows.width + c);
   V p = hn::LoadU(d, before + 2 * rows.width + c);
 
-  // With q = max(p, k): e^(p - q) and e^(k - q), of which the one that is e^0 takes no exponential. What is not finite
-  // stays visible: then q - q is not 0.
+  // With q = max(p, k): e^(p - q) and e^(k - q). One of them is e^0 and takes no exponential. Infinities and NaN stay
+  // visible, since q - q is then not 0.
   struct Parts {
     V past, now, q;
   };

@@ -1,8 +1,8 @@
 // The recurrences: of RWKV-4 for some channels of one stream, of RWKV-5, 6 and 7 for one head of one stream.
 //
-// `states_pass_caches`, where a struct has it: so much else goes through the caches before the new state is read that
-// it would be pushed out, as in decoding with a large model. The state after a single token is then written past the
-// caches, so that the memory under it is not read first: two passes over the bus instead of three.
+// `states_pass_caches`, where a struct has it: the caches will not hold the new state until it is read, as in decoding
+// with a large model. The state after a single token is then written past the caches. So the memory under it is not
+// read first, and the state crosses the bus twice instead of three times.
 #ifndef SKEIN_BACKENDS_ONEDNN_KERNELS_TIME_MIX_H_
 #define SKEIN_BACKENDS_ONEDNN_KERNELS_TIME_MIX_H_
 

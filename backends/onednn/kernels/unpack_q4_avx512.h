@@ -16,8 +16,8 @@ namespace skein::onednn {
 constexpr uint32_t kUnpackedSteps = kQ4Panel.group_size / 4;
 constexpr uint64_t kUnpackedGroupBytes = kUnpackedSteps * kStepBytes;
 
-// `ahead`: see prefetch.h. Static, as whatever is compiled for an instruction set: the linker must not take it for
-// another file's.
+// `ahead`: see prefetch.h. The function is static, like everything that is compiled for an instruction set: the linker
+// must not use it for another file.
 static inline void UnpackQ4Group(const uint8_t* codes, uint8_t* bytes, uint32_t ahead) {
   const __m512i nibble = _mm512_set1_epi8(15);
   for (uint32_t step = 0; step < kQ4Panel.num_steps(); ++step) {
