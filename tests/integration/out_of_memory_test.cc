@@ -87,10 +87,13 @@ TEST_P(OutOfMemoryTest, Describing) {
   const OwnedRuntime runtime = MakeRuntime();
   std::string text(65536, '\0');
   uint64_t size = 0;
-  for (const std::string& path : {std::string(SKEIN_DEMO_MODEL), DataPath("v7-n16.pth")}) {
-    Walk([&](skein_error* error) {
-      return skein_model_describe(runtime.get(), path.c_str(), nullptr, text.data(), text.size(), &size, error);
-    });
+  for (const std::string& path : {DataPath("v7-odd.safetensors"), DataPath("v7-n16.lora.pth")}) {
+    for (const char* format : {"text", "json"}) {
+      const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_DESCRIBE, {{"format", format}});
+      Walk([&](skein_error* error) {
+        return skein_model_describe(runtime.get(), path.c_str(), options.get(), text.data(), text.size(), &size, error);
+      });
+    }
   }
 }
 

@@ -1,18 +1,18 @@
 #include "files/companion.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "base/utf8.h"
 #include "files/adapter.h"
+#include "files/facts.h"
 #include "files/tuned_state.h"
-#include "nlohmann/json.hpp"
 
 namespace skein {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-// Null: the tensors are neither a tuned state nor an adapter.
-Json DescribeTensors(absl::Span<const CheckpointTensor> tensors) {
+// Empty: the tensors are neither a tuned state nor an adapter.
+Facts Contents(absl::Span<const CheckpointTensor> tensors) {
   if (const auto shape = FindTunedState(tensors); shape.ok()) {
     return {{"kind", "tuned state"},
             {"num_layers", shape->num_layers},
@@ -20,7 +20,7 @@ Json DescribeTensors(absl::Span<const CheckpointTensor> tensors) {
             {"head_size", shape->head_size}};
   }
   const AdapterContents contents = CountAdapterTensors(tensors);
-  if (contents.num_products + contents.num_initial + contents.num_blocks == 0) return nullptr;
+  if (contents.num_products + contents.num_initial + contents.num_blocks == 0) return {};
   return {{"kind", "adapter"},
           {"num_low_rank_products", contents.num_products},
           {"max_rank", contents.max_rank},
@@ -32,19 +32,17 @@ Json DescribeTensors(absl::Span<const CheckpointTensor> tensors) {
 }  // namespace
 
 std::optional<Companion> DescribeCompanion(const Checkpoint& checkpoint, const std::string& path) {
-  Json json = {{"path", path}, {"format", checkpoint.format()}};
-  const Json contents = DescribeTensors(checkpoint.tensors());
-  if (contents.is_null()) return std::nullopt;
-  json.update(contents);
+  Facts contents = Contents(checkpoint.tensors());
+  if (contents.empty()) return std::nullopt;
+  Facts facts = {{"format", checkpoint.format()}};
+  for (Fact& fact : contents) facts.push_back(std::move(fact));
   Companion companion;
   companion.text = absl::StrCat(EscapeText(path), "\n");
-  for (const auto& [key, value] : json.items()) {
-    if (key == "path") continue;
-    absl::StrAppend(&companion.text, "  ", key, ": ", value.is_string() ? value.get<std::string>() : value.dump(),
-                    "\n");
+  for (const Fact& fact : facts) {
+    absl::StrAppend(&companion.text, "  ", fact.name, ": ", ValueAsText(fact.value), "\n");
   }
-  // Paths may be any bytes.
-  companion.json = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  facts.insert(facts.begin(), {"path", path});
+  companion.json = FactsAsJson(facts);
   return companion;
 }
 

@@ -6,10 +6,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/utf8.h"
+#include "files/facts.h"
 #include "model/tensor.h"
-#include "nlohmann/json.hpp"
 #include "numbers/roles.h"
 #include "numbers/state_layout.h"
 
@@ -52,49 +51,53 @@ uint64_t NumPanelTensors(const ModelFile& model) {
       tensors.begin(), tensors.end(), [](const TensorSpec& spec) { return spec.layout == SKEIN_LAYOUT_PANELS; }));
 }
 
-struct NamedNumber {
-  const char* name;
-  std::optional<double> value;
-};
-
-std::vector<NamedNumber> SamplingNumbers(const SamplingDefaults& sampling) {
-  std::optional<double> top_k;
-  if (sampling.top_k) top_k = *sampling.top_k;
-  return {{"temperature", sampling.temperature},
-          {"top_k", top_k},
-          {"top_p", sampling.top_p},
-          {"min_p", sampling.min_p},
-          {"presence_penalty", sampling.presence_penalty},
-          {"frequency_penalty", sampling.frequency_penalty},
-          {"penalty_decay", sampling.penalty_decay}};
-}
-
-struct NamedSize {
-  const char* name;
-  uint32_t value;
-};
-
 // Those that the model has.
-std::vector<NamedSize> Ranks(const ModelConfig& config) {
-  std::vector<NamedSize> ranks;
-  for (const NamedSize& rank :
-       {NamedSize{"mix", config.rank_mix}, NamedSize{"decay", config.rank_decay}, NamedSize{"iclr", config.rank_iclr},
-        NamedSize{"value", config.rank_value}, NamedSize{"gate", config.rank_gate}}) {
-    if (rank.value != 0) ranks.push_back(rank);
-  }
+Facts Ranks(const ModelConfig& config) {
+  Facts ranks;
+  const auto add = [&ranks](const char* name, uint32_t rank) {
+    if (rank != 0) ranks.push_back({name, rank});
+  };
+  add("mix", config.rank_mix);
+  add("decay", config.rank_decay);
+  add("iclr", config.rank_iclr);
+  add("value", config.rank_value);
+  add("gate", config.rank_gate);
   return ranks;
 }
 
-// The text with blanks behind it, `width` bytes at least. absl::StrFormat could do it, but ends the process when memory
-// runs out.
-std::string Padded(absl::string_view text, size_t width) {
-  std::string padded(text);
-  if (padded.size() < width) padded.resize(width, ' ');
-  return padded;
+Facts Weights(const ModelFile& model) {
+  Facts weights;
+  for (const auto& [name, use] : DtypeUses(model)) {
+    weights.push_back(
+        {name,
+         Facts{
+             {"num_tensors", use.num_tensors}, {"num_parameters", use.num_parameters}, {"size_bytes", use.size_bytes}},
+         "weights",
+         absl::StrCat(name, ": ", use.num_tensors, " tensors, ", use.num_parameters, " parameters, ", use.size_bytes,
+                      " bytes")});
+  }
+  return weights;
 }
 
-void AppendLine(std::string* text, const char* label, const std::string& value) {
-  if (!value.empty()) absl::StrAppend(text, "  ", Padded(label, 16), " ", value, "\n");
+// Those that the file names.
+Facts Sampling(const SamplingDefaults& sampling) {
+  Facts facts;
+  const auto add = [&facts](const char* name, const auto& value) {
+    if (value) facts.push_back({name, *value, "sampling", absl::StrCat(name, " ", *value)});
+  };
+  add("temperature", sampling.temperature);
+  add("top_k", sampling.top_k);
+  add("top_p", sampling.top_p);
+  add("min_p", sampling.min_p);
+  add("presence_penalty", sampling.presence_penalty);
+  add("frequency_penalty", sampling.frequency_penalty);
+  add("penalty_decay", sampling.penalty_decay);
+  return facts;
+}
+
+template <typename Numbers>
+std::vector<FactValue> List(const Numbers& numbers) {
+  return std::vector<FactValue>(numbers.begin(), numbers.end());
 }
 
 // A checkpoint may have a whole program for a template; its beginning tells it from others.
@@ -103,6 +106,99 @@ std::string ChatTemplateText(const std::string& chat_template) {
   std::string shown = EscapeText(chat_template.substr(0, kMaxShown));
   if (chat_template.size() <= kMaxShown) return shown;
   return absl::StrCat(shown, "... (", chat_template.size(), " bytes)");
+}
+
+void AddDimensions(const ModelFile& model, Facts* facts) {
+  const ModelConfig& config = model.config();
+  facts->push_back({"generation", config.generation});
+  facts->push_back({"variant", config.variant});
+  facts->push_back({"version", config.VersionName(), "generation"});
+  facts->push_back({"num_parameters", NumParameters(model), "parameters"});
+  facts->push_back({"num_layers", config.num_layers, "layers"});
+  facts->push_back({"d_model", config.d_model, "d_model"});
+  facts->push_back({"d_att", config.d_att, "d_att"});
+  facts->push_back({"d_ffn", config.d_ffn, "d_ffn"});
+  facts->push_back({"vocab_size", config.vocab_size, "vocabulary", absl::StrCat(config.vocab_size, " tokens")});
+  if (config.num_heads != 0) {
+    facts->push_back(
+        {"num_heads", config.num_heads, "heads", absl::StrCat(config.num_heads, " of size ", config.head_size)});
+    facts->push_back({"head_size", config.head_size});
+  }
+  facts->push_back({"ranks", Ranks(config), "ranks"});
+  facts->push_back({"norm_epsilon", config.norm_epsilon, "norm epsilon", absl::StrCat(config.norm_epsilon)});
+  if (config.generation != 4) {
+    facts->push_back(
+        {"group_norm_epsilon", config.group_norm_epsilon, "group epsilon", absl::StrCat(config.group_norm_epsilon)});
+  }
+}
+
+void AddStorage(const ModelFile& model, Facts* facts) {
+  const uint64_t state_bytes = StateFloats(model.config()) * sizeof(float);
+  facts->push_back({"state_bytes_per_stream", state_bytes, "state", absl::StrCat(state_bytes, " bytes per stream")});
+  const bool is_tuned = !model.initial_state().empty();
+  facts->push_back({"has_initial_state", is_tuned, "initial state", is_tuned ? "tuned, in the file" : ""});
+  facts->push_back({"weights", Weights(model)});
+  const uint64_t num_panels = NumPanelTensors(model);
+  facts->push_back(
+      {"num_panel_tensors", num_panels, "layout",
+       num_panels == 0 ? "" : absl::StrCat("panels in ", num_panels, " matrices, rows in the other tensors")});
+}
+
+Fact Tokenizer(const ModelFile& model) {
+  const std::string& kind = model.metadata().tokenizer_kind;
+  if (kind.empty()) return {"tokenizer", FactValue()};
+  const uint64_t vocabulary_bytes = model.vocabulary().size();
+  return {"tokenizer", Facts{{"kind", kind}, {"vocabulary_bytes", vocabulary_bytes}}, "tokenizer",
+          absl::StrCat(EscapeText(kind), ", vocabulary of ", vocabulary_bytes, " bytes")};
+}
+
+void AddText(const ModelFile& model, Facts* facts) {
+  const ModelMetadata& metadata = model.metadata();
+  facts->push_back(Tokenizer(model));
+  facts->push_back(
+      {"chat_template", metadata.chat_template, "chat template", ChatTemplateText(metadata.chat_template)});
+  if (metadata.end_token) facts->push_back({"end_token", *metadata.end_token, "end token"});
+  facts->push_back({"stop_tokens", List(metadata.stop_tokens), "stop tokens"});
+  facts->push_back({"default_sampling", Sampling(metadata.sampling)});
+  facts->push_back({"example_prompt", metadata.example_prompt, "example prompt"});
+}
+
+void AddOrigin(const ModelFile& model, Facts* facts) {
+  const ModelMetadata& metadata = model.metadata();
+  facts->push_back({"licence", metadata.licence, "licence"});
+  facts->push_back({"provenance", metadata.provenance, "provenance"});
+  const std::string fingerprint = KnownFingerprint(model);
+  facts->push_back({"source_fingerprint", fingerprint.empty() ? FactValue() : FactValue(fingerprint), "fingerprint"});
+}
+
+Facts ModelFacts(const ModelFile& model) {
+  Facts facts = {{"path", model.path()},
+                 {"format", model.metadata().source_format, "format"},
+                 {"name", model.metadata().name, "name"}};
+  AddDimensions(model, &facts);
+  AddStorage(model, &facts);
+  AddText(model, &facts);
+  AddOrigin(model, &facts);
+  return facts;
+}
+
+Facts TensorFacts(const TensorSpec& spec) {
+  return {{"name", TensorName(spec.role, spec.layer)},
+          {"role", uint64_t{spec.role}},
+          {"layer", uint64_t{spec.layer}},
+          {"dtype", DtypeName(spec.stored_dtype)},
+          {"layout", LayoutName(spec.layout)},
+          {"shape", List(spec.shape)},
+          {"size_bytes", spec.size_bytes},
+          {"source_name", spec.source_name}};
+}
+
+std::string TensorLine(const TensorSpec& spec) {
+  const std::string name = TensorName(spec.role, spec.layer);
+  const char* layout = spec.layout == SKEIN_LAYOUT_PANELS ? "  in panels" : "";
+  const std::string source = spec.source_name == name ? "" : absl::StrCat("  ", EscapeText(spec.source_name));
+  return absl::StrCat("  ", Padded(name, 40), " ", Padded(DtypeName(spec.stored_dtype), 9), " ",
+                      Padded(ShapeText(spec.shape), 16), layout, source, "\n");
 }
 
 }  // namespace
@@ -114,125 +210,17 @@ uint64_t NumParameters(const ModelFile& model) {
 }
 
 std::string DescribeText(const ModelFile& model) {
-  const ModelConfig& config = model.config();
-  const ModelMetadata& metadata = model.metadata();
-  std::string text = absl::StrCat(EscapeText(model.path()), "\n");
-  AppendLine(&text, "format", EscapeText(metadata.source_format));
-  AppendLine(&text, "name", EscapeText(metadata.name));
-  AppendLine(&text, "generation", config.VersionName());
-  AppendLine(&text, "parameters", absl::StrCat(NumParameters(model)));
-  AppendLine(&text, "layers", absl::StrCat(config.num_layers));
-  AppendLine(&text, "d_model", absl::StrCat(config.d_model));
-  AppendLine(&text, "d_att", absl::StrCat(config.d_att));
-  AppendLine(&text, "d_ffn", absl::StrCat(config.d_ffn));
-  if (config.num_heads != 0) {
-    AppendLine(&text, "heads", absl::StrCat(config.num_heads, " of size ", config.head_size));
-  }
-  AppendLine(&text, "ranks", absl::StrJoin(Ranks(config), ", ", [](std::string* out, const NamedSize& rank) {
-    absl::StrAppend(out, rank.name, " ", rank.value);
-  }));
-  AppendLine(&text, "epsilons",
-             config.generation == 4
-                 ? absl::StrCat("norm ", config.norm_epsilon)
-                 : absl::StrCat("norm ", config.norm_epsilon, ", group norm ", config.group_norm_epsilon));
-  AppendLine(&text, "vocabulary", absl::StrCat(config.vocab_size, " tokens"));
-  AppendLine(&text, "state", absl::StrCat(StateFloats(config) * sizeof(float), " bytes per stream"));
-  if (!model.initial_state().empty()) AppendLine(&text, "initial state", "tuned, in the file");
-  for (const auto& [name, use] : DtypeUses(model)) {
-    AppendLine(&text, "weights",
-               absl::StrCat(name, ": ", use.num_tensors, " tensors, ", use.num_parameters, " parameters, ",
-                            use.size_bytes, " bytes"));
-  }
-  if (const uint64_t num_panels = NumPanelTensors(model); num_panels > 0) {
-    AppendLine(&text, "layout", absl::StrCat("panels in ", num_panels, " matrices, rows in the other tensors"));
-  }
-  if (!metadata.tokenizer_kind.empty()) {
-    AppendLine(
-        &text, "tokenizer",
-        absl::StrCat(EscapeText(metadata.tokenizer_kind), ", vocabulary of ", model.vocabulary().size(), " bytes"));
-  }
-  AppendLine(&text, "chat template", ChatTemplateText(metadata.chat_template));
-  if (metadata.end_token.has_value()) AppendLine(&text, "end token", absl::StrCat(*metadata.end_token));
-  AppendLine(&text, "stop tokens", absl::StrJoin(metadata.stop_tokens, ", "));
-  for (const NamedNumber& number : SamplingNumbers(metadata.sampling)) {
-    if (number.value) AppendLine(&text, "sampling", absl::StrCat(number.name, " ", *number.value));
-  }
-  AppendLine(&text, "example prompt", EscapeText(metadata.example_prompt));
-  AppendLine(&text, "licence", EscapeText(metadata.licence));
-  AppendLine(&text, "provenance", EscapeText(metadata.provenance));
-  AppendLine(&text, "fingerprint", KnownFingerprint(model));
-  absl::StrAppend(&text, "\n");
-  for (const TensorSpec& spec : model.tensors()) {
-    const std::string name = TensorName(spec.role, spec.layer);
-    const char* layout = spec.layout == SKEIN_LAYOUT_PANELS ? "  in panels" : "";
-    const std::string source = spec.source_name == name ? "" : absl::StrCat("  ", EscapeText(spec.source_name));
-    absl::StrAppend(&text, "  ", Padded(name, 40), " ", Padded(DtypeName(spec.stored_dtype), 9), " ",
-                    Padded(ShapeText(spec.shape), 16), layout, source, "\n");
-  }
+  std::string text = absl::StrCat(FactsAsText(model.path(), ModelFacts(model)), "\n");
+  for (const TensorSpec& spec : model.tensors()) text.append(TensorLine(spec));
   return text;
 }
 
 std::string DescribeJson(const ModelFile& model) {
-  const ModelConfig& config = model.config();
-  const ModelMetadata& metadata = model.metadata();
-  nlohmann::ordered_json json;
-  json["path"] = model.path();
-  json["format"] = metadata.source_format;
-  json["name"] = metadata.name;
-  json["generation"] = config.generation;
-  json["variant"] = config.variant;
-  json["version"] = config.VersionName();
-  json["num_parameters"] = NumParameters(model);
-  json["num_layers"] = config.num_layers;
-  json["d_model"] = config.d_model;
-  json["d_att"] = config.d_att;
-  json["d_ffn"] = config.d_ffn;
-  json["vocab_size"] = config.vocab_size;
-  if (config.num_heads != 0) {
-    json["num_heads"] = config.num_heads;
-    json["head_size"] = config.head_size;
-  }
-  json["ranks"] = nlohmann::ordered_json::object();
-  for (const NamedSize& rank : Ranks(config)) json["ranks"][rank.name] = rank.value;
-  json["norm_epsilon"] = config.norm_epsilon;
-  if (config.generation != 4) json["group_norm_epsilon"] = config.group_norm_epsilon;
-  json["state_bytes_per_stream"] = StateFloats(config) * sizeof(float);
-  json["has_initial_state"] = !model.initial_state().empty();
-  json["weights"] = nlohmann::ordered_json::object();
-  for (const auto& [name, use] : DtypeUses(model)) {
-    json["weights"][name] = {
-        {"num_tensors", use.num_tensors}, {"num_parameters", use.num_parameters}, {"size_bytes", use.size_bytes}};
-  }
-  json["tokenizer"] = nullptr;
-  if (!metadata.tokenizer_kind.empty()) {
-    json["tokenizer"] = {{"kind", metadata.tokenizer_kind}, {"vocabulary_bytes", model.vocabulary().size()}};
-  }
-  json["chat_template"] = metadata.chat_template;
-  if (metadata.end_token.has_value()) json["end_token"] = *metadata.end_token;
-  json["stop_tokens"] = metadata.stop_tokens;
-  json["default_sampling"] = nlohmann::ordered_json::object();
-  for (const NamedNumber& number : SamplingNumbers(metadata.sampling)) {
-    if (number.value) json["default_sampling"][number.name] = *number.value;
-  }
-  json["example_prompt"] = metadata.example_prompt;
-  json["licence"] = metadata.licence;
-  json["provenance"] = metadata.provenance;
-  const std::string fingerprint = KnownFingerprint(model);
-  json["source_fingerprint"] =
-      fingerprint.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(fingerprint);
-  json["tensors"] = nlohmann::ordered_json::array();
-  for (const TensorSpec& spec : model.tensors()) {
-    json["tensors"].push_back({{"name", TensorName(spec.role, spec.layer)},
-                               {"role", spec.role},
-                               {"layer", spec.layer},
-                               {"dtype", DtypeName(spec.stored_dtype)},
-                               {"layout", LayoutName(spec.layout)},
-                               {"shape", spec.shape},
-                               {"size_bytes", spec.size_bytes},
-                               {"source_name", spec.source_name}});
-  }
-  // Paths and a checkpoint's names may be any bytes.
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  Facts facts = ModelFacts(model);
+  std::vector<FactValue> tensors;
+  for (const TensorSpec& spec : model.tensors()) tensors.emplace_back(TensorFacts(spec));
+  facts.push_back({"tensors", std::move(tensors)});
+  return FactsAsJson(facts);
 }
 
 }  // namespace skein

@@ -20,11 +20,13 @@ namespace skein {
 namespace {
 
 // Describes a file that changes a model without being one; nullopt for any other file.
-std::optional<Companion> FindCompanion(Runtime& runtime, const std::string& path) {
-  absl::StatusOr<std::unique_ptr<File>> file = File::Open(path, FileAccess::kMap);
-  if (!file.ok()) return std::nullopt;
-  const absl::StatusOr<std::unique_ptr<Checkpoint>> checkpoint =
-      Checkpoint::Open(runtime.plugins().formats(), runtime.host(), *std::move(file));
+absl::StatusOr<std::optional<Companion>> FindCompanion(Runtime& runtime, const std::string& path) {
+  const auto open = [&]() -> absl::StatusOr<std::unique_ptr<Checkpoint>> {
+    SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
+    return Checkpoint::Open(runtime.plugins().formats(), runtime.host(), std::move(file));
+  };
+  const absl::StatusOr<std::unique_ptr<Checkpoint>> checkpoint = open();
+  if (absl::IsResourceExhausted(checkpoint.status())) return checkpoint.status();
   return checkpoint.ok() ? DescribeCompanion(**checkpoint, path) : std::nullopt;
 }
 
@@ -92,7 +94,8 @@ absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& p
   const absl::StatusOr<std::unique_ptr<ModelFile>> opened =
       OpenModelFile(runtime.plugins().formats(), runtime.host(), path, FileAccess::kMap);
   if (absl::IsInvalidArgument(opened.status())) {
-    if (const std::optional<Companion> companion = FindCompanion(runtime, path)) {
+    SKEIN_ASSIGN_OR_RETURN(const std::optional<Companion> companion, FindCompanion(runtime, path));
+    if (companion) {
       return format == "json" ? companion->json : companion->text;
     }
   }
