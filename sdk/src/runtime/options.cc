@@ -53,9 +53,17 @@ double OptionKey::high() const {
 
 bool IsOptionsKind(uint32_t kind) { return kind >= SKEIN_OPTIONS_RUNTIME && kind <= SKEIN_OPTIONS_CHAT; }
 
-absl::Status Options::SetInt(absl::string_view name, int64_t value) { return Set(name, value); }
-absl::Status Options::SetReal(absl::string_view name, double value) { return Set(name, value); }
-absl::Status Options::SetText(absl::string_view name, std::string value) { return Set(name, std::move(value)); }
+absl::Status Options::SetInt(absl::string_view name, int64_t value) {
+  return Set(name, {.type = SKEIN_OPTION_I64, .integer = value});
+}
+
+absl::Status Options::SetReal(absl::string_view name, double value) {
+  return Set(name, {.type = SKEIN_OPTION_F64, .real = value});
+}
+
+absl::Status Options::SetText(absl::string_view name, std::string value) {
+  return Set(name, {.type = SKEIN_OPTION_STR, .text = std::move(value)});
+}
 
 absl::Status Options::Set(absl::string_view name, Value value) {
   const absl::Span<const OptionKey> keys = OptionKeys(kind_);
@@ -67,17 +75,16 @@ absl::Status Options::Set(absl::string_view name, Value value) {
     return absl::InvalidArgumentError(absl::StrCat("option \"", name, "\": no such key; expected ",
                                                    known.empty() ? "none: this kind has no keys" : known));
   }
-  if (found->type() == SKEIN_OPTION_F64 && std::holds_alternative<int64_t>(value)) {
-    value = static_cast<double>(std::get<int64_t>(value));
+  if (found->type() == SKEIN_OPTION_F64 && value.type == SKEIN_OPTION_I64) {
+    value = {.type = SKEIN_OPTION_F64, .real = static_cast<double>(value.integer)};
   }
-  if (value.index() != found->key_.index()) {
-    return absl::InvalidArgumentError(absl::StrCat("option ", name, ": found ",
-                                                   TypeName(static_cast<uint32_t>(value.index()) + 1), "; expected ",
-                                                   TypeName(found->type())));
+  if (value.type != found->type()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("option ", name, ": found ", TypeName(value.type), "; expected ", TypeName(found->type())));
   }
   absl::Status status;
-  if (const auto* key = std::get_if<const IntOption*>(&found->key_)) status = (*key)->Check(std::get<int64_t>(value));
-  if (const auto* key = std::get_if<const RealOption*>(&found->key_)) status = (*key)->Check(std::get<double>(value));
+  if (const auto* key = std::get_if<const IntOption*>(&found->key_)) status = (*key)->Check(value.integer);
+  if (const auto* key = std::get_if<const RealOption*>(&found->key_)) status = (*key)->Check(value.real);
   if (status.ok()) Store(found->name(), std::move(value));
   return status;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -107,7 +108,7 @@ class Options {
   std::optional<typename Key::Value> Find(const Key& key) const {
     const Value* found = FindValue(key.name);
     if (found == nullptr) return std::nullopt;
-    return std::get<typename Key::Value>(*found);
+    return found->As<typename Key::Value>();
   }
 
   // The value that was set, else the default of `key`, which has one.
@@ -118,8 +119,20 @@ class Options {
   }
 
  private:
-  // In the order of SKEIN_OPTION_*.
-  using Value = std::variant<int64_t, double, std::string>;
+  // No std::variant: a copy of one that holds a text crashes with libstdc++ 12 if it gets no memory.
+  struct Value {
+    uint32_t type;  // SKEIN_OPTION_*
+    int64_t integer = 0;
+    double real = 0;
+    std::string text = {};
+
+    template <typename T>
+    const T& As() const {
+      if constexpr (std::is_same_v<T, int64_t>) return integer;
+      if constexpr (std::is_same_v<T, double>) return real;
+      if constexpr (std::is_same_v<T, std::string>) return text;
+    }
+  };
 
   absl::Status Set(absl::string_view name, Value value);
   void Store(absl::string_view name, Value value);
