@@ -1,5 +1,7 @@
 // skein chat: a conversation in the terminal, or with messages from a pipe. Answers go to stdout, everything else to
 // stderr.
+#include <unistd.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "interrupt.h"
 #include "line_editor.h"
 #include "output.h"
+#include "screen_text.h"
 #include "session.h"
 #include "table.h"
 
@@ -20,6 +23,7 @@ struct Chat {
   Conversation& conversation;
   DataWriter& writer;
   bool interactive;
+  bool on_screen;          // stdout is a terminal
   int num_interrupts = 0;  // Ctrl-C since the last line, the one that ended an answer included
   bool quit = false;
 };
@@ -30,7 +34,10 @@ void Speak(Chat& chat, Answer answer) {
   Generation generation;
   {
     const InterruptGuard guard(SecondInterrupt::kCounts);
-    generation = answer([&chat](std::string_view piece) { chat.writer.Write(piece); });
+    generation = answer([&chat](std::string_view piece) {
+      if (chat.on_screen) return chat.writer.Write(ScreenText(piece));
+      chat.writer.Write(piece);
+    });
   }
   chat.writer.Write("\n");
   if (generation.reason == "cancelled") {
@@ -39,6 +46,7 @@ void Speak(Chat& chat, Answer answer) {
   } else if (generation.reason == "length") {
     Note("(cut after " + std::to_string(generation.tokens.size()) + " tokens; -n sets the limit)");
   }
+  if (!chat.conversation.was_answered()) Note("(no answer: the message does not count)");
 }
 
 // --- commands of the chat ---
@@ -67,8 +75,8 @@ constexpr InnerCommand kCommands[] = {
      .help = "tell the model, in front of the next message, how to behave; without TEXT: no more",
      .run = [](Chat& chat, const std::string& value) { chat.conversation.SetSystem(value); }},
     {.name = "/think",
-     .value = "on|off|none",
-     .help = "begin answers with a think block, an empty one, or none",
+     .value = "on|off|none|short|long",
+     .help = "begin answers with a think block, an empty one, none, or one with few or many thoughts",
      .run = [](Chat& chat, const std::string& value) { chat.conversation.SetThinking(value); }},
     {.name = "/save",
      .value = "FILE",
@@ -136,7 +144,7 @@ int RunChat(const Arguments& arguments) {
   Conversation conversation(arguments, session.runtime(), model.get());
   LineEditor editor(HistoryPath());
   DataWriter writer;
-  Chat chat = {conversation, writer, editor.interactive()};
+  Chat chat = {conversation, writer, editor.interactive(), isatty(STDOUT_FILENO) != 0};
   if (chat.interactive) Note("/help lists what can be done beside talking; Ctrl-D ends.");
 
   // After a failure the conversation goes on. A script learns of it by the exit code.
@@ -181,8 +189,9 @@ Command ChatCommand() {
            .help = "form of the conversation: world, g1, raven or instruct (default: the model's)"},
           {.name = "think",
            .takes = Takes::kText,
-           .value = "on|off|none",
-           .help = "begin answers with a think block, an empty one, or none (default: as the template has it)"},
+           .value = "on|off|none|short|long",
+           .help = "begin answers with a think block, an empty one, none, or one for which the model is asked to think "
+                   "a bit or a lot (default: as the template has it)"},
       })),
       .run = RunChat,
   };

@@ -165,6 +165,7 @@ Generation Conversation::Answer(const Exchange& exchange, const Show& show) {
   Stream behind = Fork(exchange.before);
   if (was_said) Feed(behind.get(), spoken);
   stream_ = std::move(behind);
+  was_answered_ = was_said;
   // A message that the exchange did not read is still to be read, also if an earlier try had read it.
   const Message& first = exchange.messages.front();
   if (first.role == kSystem && first.text == system_) system_is_due_ = !was_said;

@@ -38,13 +38,16 @@ class Conversation {
   // Answers the last message once more, with another seed. Throws Failure if there is none.
   Generation Retry(const Show& show);
 
+  // Whether the last answer had text. If it had none, its message is not part of the conversation either.
+  bool was_answered() const { return was_answered_; }
+
   // Goes back to the start. The last text of SetSystem holds again.
   void Reset();
 
   // A system message in front of the next message, and after each Reset; "": none.
   void SetSystem(const std::string& text);
 
-  // "on", "off", "none".
+  // "on", "off", "none", "short", "long".
   void SetThinking(const std::string& thinking);
 
   // Save writes the state of the conversation to a file, whole or not at all. Load goes on from such a file.
@@ -83,6 +86,7 @@ class Conversation {
   CallOptions sampling_;  // the seed is set for every answer
   const int64_t seed_;
   std::string system_;
+  bool was_answered_ = false;
   bool system_is_due_ = false;  // the next message has a system message in front
   Stream stream_;
   std::optional<Exchange> last_;

@@ -317,6 +317,7 @@ void test_chat(const char* model_path) {
     uint64_t newer;
   } messages[3] = {{{"system", " Be brief.\r\n", 12}, 1}, {{"user", "In\n\n\nthe", 8}, 2}, {{"assistant", NULL, 0}, 3}};
   static const char expected[] = "System: Be brief.\n\nUser: In\nthe\n\nAssistant:";
+  static const char thought[] = "System: Be brief.\n\nUser: In\nthe (think a lot)\n\nAssistant: <think";
   static const char closed[] = "System: Be brief.\n\nUser: In\nthe\n\nAssistant:\n\n";
   const world w = make_world(model_path);
   const skein_model model = model_of(&w);
@@ -326,6 +327,10 @@ void test_chat(const char* model_path) {
   const skein_chat_message nameless = {NULL, "x", 1};
   const skein_chat_message textless = {"user", NULL, 1};
   const skein_chat_message binary = {"user", "\xff", 1};
+  const skein_chat_message instruction = {"system", "\xff", 1};
+  /* NUL, a lonely continuation, and the first half of a character: whatever a model says is taken back. */
+  const skein_chat_message said = {"assistant", "a\0\x80 \xf0\x9f", 6};
+  static const char taken[] = "Assistant: a\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\n\n";
   const skein_options chat = world_chat();
   const skein_options other = (skein_options)w.handle[OPTIONS];
   const skein_request request = request_of(&w);
@@ -356,8 +361,17 @@ void test_chat(const char* model_path) {
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, &nameless, exact, 1, chat, &error));
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, &textless, exact, 1, chat, &error));
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, &binary, exact, 1, chat, &error));
+  EXPECT(strstr(error.message, "message 0: expected UTF-8") != NULL);
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, &instruction, exact, 1, chat, &error));
+  EXPECT_OK(skein_model_chat_prompt(model, &said, exact, 1, chat, scratch, sizeof(scratch), &size_out, &error));
+  EXPECT(size_out == strlen(taken) && memcmp(scratch, taken, strlen(taken)) == 0);
+  EXPECT_OK(skein_request_set_chat(request, &said, exact, 1, chat, &error));
   EXPECT_OK(skein_options_set_str(chat, "think", "maybe", &error));
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, messages, stride, 2, chat, &error));
+  EXPECT(strstr(error.message, "on, off, none, short or long") != NULL);
+  EXPECT_OK(skein_options_set_str(chat, "think", "long", &error));
+  EXPECT_OK(skein_model_chat_prompt(model, messages, stride, 2, chat, scratch, sizeof(scratch), &size_out, &error));
+  EXPECT(size_out == strlen(thought) && memcmp(scratch, thought, strlen(thought)) == 0);
   EXPECT_OK(skein_options_set_str(chat, "think", "", &error));
   EXPECT_OK(skein_options_set_str(chat, "template", "no-such", &error));
   EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_request_set_chat(request, messages, stride, 2, chat, &error));

@@ -54,6 +54,18 @@ TEST_F(PhraseChatTest, ThoughtsAreShownWhereTheyAreAskedFor) {
             "Peace be with you.\nPeace be with you.\n<think>\nHm.</think>\n Peace be with you.\n");
 }
 
+TEST_F(PhraseChatTest, ShortAndLongThoughtsAreAskedForWithTheMessage) {
+  const std::string state = folder_.Path("state");
+  const std::string kept = "/save " + state + "\n/load " + state + "\n";
+  EXPECT_EQ(Run({"--temp", "0", "--think", "short"}, "Hello\n/think long\nHello\n").out,
+            "<think>\nHm.</think>\n Peace be with you.\n<think>\nHm.</think>\n Peace be with you.\n");
+  // The stream reads the turn as it reads those without thoughts: the words are not part of the message.
+  const ToolResult plain = Run({"--temp", "0"}, "Hello\n" + kept);
+  const ToolResult thought = Run({"--temp", "0", "--think", "long"}, "Hello\n" + kept);
+  EXPECT_THAT(thought.err, HasSubstr(" tokens)"));
+  EXPECT_EQ(thought.err, plain.err);
+}
+
 TEST_F(PhraseChatTest, AThoughtThatWasCutIsNoTurn) {
   const ToolResult result = Run({"--temp", "0", "--think", "on", "-n", "2"},
                                 "Hello\n/save " + folder_.Path("state") + "\n/load " + folder_.Path("state") + "\n");

@@ -6,8 +6,13 @@
 // skein_model_info.chat_template gives the result.
 //
 // A conversation continues on a stream: render only the new messages. The stream must stand behind the last answer and
-// the end of its turn. Messages are cleaned as in training: "\r " becomes " ", a run of newlines becomes one, white
+// the end of its turn. Messages are cleaned as in training: "\r\n" becomes "\n", a run of newlines becomes one, white
 // space at both ends is removed, and an assistant's think block is left out.
+//
+// Whatever a request delivers can be given back as the assistant's text, joined as it came. Models write NUL and bytes
+// that are not UTF-8, and an answer that a limit or a cancel ends may end inside a character. In the assistant's text
+// U+FFFD stands for each NUL and for each piece that is not UTF-8: one for a beginning of a character that does not go
+// on, or that the text's end cuts, and one for any other byte. So prompts are UTF-8 without NUL.
 #ifndef SKEIN_CHAT_H_
 #define SKEIN_CHAT_H_
 
@@ -19,7 +24,7 @@ SKEIN_EXTERN_C_BEGIN
 
 typedef struct skein_chat_message {
   const char* role;  // "system", "user" or "assistant"; NUL-terminated
-  const char* text;  // UTF-8; may be NULL if text_bytes is 0
+  const char* text;  // UTF-8 without NUL; of the assistant: any bytes. May be NULL if text_bytes is 0
   uint64_t text_bytes;
 } skein_chat_message;
 
@@ -28,9 +33,12 @@ typedef struct skein_chat_message {
 // bytes each. `options` (kind SKEIN_OPTIONS_CHAT) may be NULL.
 //   template  str  ""  name of the template; "": the model's
 //   think     str  ""  "on": the answer begins with a think block; "off": with an empty one, so that the model answers
-//                      at once; "none": no block is opened; "": as the template has it
-// The text goes to (buffer, capacity, size) by the rules of base.h. FAILED_PRECONDITION: the model has no template and
-// none is named. INVALID_ARGUMENT: no such template or role, or a text that is not UTF-8.
+//                      at once; "none": no block is opened; "short", "long": as "on", with " (think a bit)" or " (think
+//                      a lot)" behind the user's text that is to be answered, for which G1 models think less or more;
+//                      "": as the template has it
+// The text goes to (buffer, capacity, size) by the rules of base.h, and is UTF-8 without NUL. FAILED_PRECONDITION: the
+// model has no template and none is named. INVALID_ARGUMENT: no such template, role or think block, or a text of system
+// or user that is not UTF-8 without NUL.
 SKEIN_API skein_status skein_model_chat_prompt(skein_model model, const void* messages, uint32_t message_size,
                                                uint32_t count, skein_options options, char* buffer, uint64_t capacity,
                                                uint64_t* size, skein_error* error);

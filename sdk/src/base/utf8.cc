@@ -41,6 +41,22 @@ struct Sequence {
   size_t found;
 };
 
+// A sequence that the end of a text cuts.
+enum class CutEnd { kLeftOut, kReplaced };
+
+std::string Replaced(absl::string_view text, CutEnd cut_end) {
+  constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+  std::string clean;
+  while (!text.empty()) {
+    const Sequence sequence(text);
+    if (cut_end == CutEnd::kLeftOut && !sequence.is_whole() && sequence.found == text.size()) break;
+    const absl::string_view piece = sequence.is_whole() ? text.substr(0, sequence.found) : kReplacement;
+    clean.append(piece.data(), piece.size());
+    text.remove_prefix(sequence.found > 0 ? sequence.found : 1);
+  }
+  return clean;
+}
+
 }  // namespace
 
 bool IsUtf8Text(absl::string_view text) {
@@ -52,18 +68,9 @@ bool IsUtf8Text(absl::string_view text) {
   return true;
 }
 
-std::string ToUtf8Text(absl::string_view text) {
-  constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-  std::string clean;
-  while (!text.empty()) {
-    const Sequence sequence(text);
-    if (!sequence.is_whole() && sequence.found == text.size()) break;
-    const absl::string_view piece = sequence.is_whole() ? text.substr(0, sequence.found) : kReplacement;
-    clean.append(piece.data(), piece.size());
-    text.remove_prefix(sequence.found > 0 ? sequence.found : 1);
-  }
-  return clean;
-}
+std::string ToUtf8Text(absl::string_view text) { return Replaced(text, CutEnd::kLeftOut); }
+
+std::string ReplaceNonUtf8(absl::string_view text) { return Replaced(text, CutEnd::kReplaced); }
 
 std::string EscapeText(absl::string_view text) {
   return IsUtf8Text(text) ? absl::Utf8SafeCHexEscape(text) : absl::CHexEscape(text);

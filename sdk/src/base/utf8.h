@@ -15,6 +15,10 @@ bool IsUtf8Text(absl::string_view text);
 // is left out.
 std::string ToUtf8Text(absl::string_view text);
 
+// The same, but U+FFFD stands for a sequence that the end of `text` cuts, too. So the result is empty only if `text`
+// is.
+std::string ReplaceNonUtf8(absl::string_view text);
+
 // `text` with everything but printable ASCII and UTF-8 written as escapes, for one line of a message or description.
 std::string EscapeText(absl::string_view text);
 

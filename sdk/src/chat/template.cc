@@ -1,10 +1,14 @@
 #include "chat/template.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "base/utf8.h"
 
 namespace skein {
 namespace {
@@ -46,13 +50,26 @@ const ChatTemplate kTemplates[] = {
 // ">" to the model, whose vocabularies have tokens that begin with ">" and go on.
 constexpr absl::string_view kThinkStart = "<think";
 constexpr absl::string_view kThinkEnd = "</think";
-constexpr absl::string_view kEmptyThink = "<think>\n</think";
 
-struct ThinkingName {
+// The texts are those of the G1 models' card.
+struct ThinkingForm {
   absl::string_view name;
   Thinking thinking;
+  absl::string_view opening = {};  // behind the assistant's label
+  absl::string_view request = {};  // behind the user's text, after a space
 };
-constexpr ThinkingName kThinkingNames[] = {{"on", Thinking::kOn}, {"off", Thinking::kOff}, {"none", Thinking::kNone}};
+constexpr ThinkingForm kThinkingForms[] = {
+    {.name = "on", .thinking = Thinking::kOn, .opening = " <think"},
+    {.name = "off", .thinking = Thinking::kOff, .opening = " <think>\n</think"},
+    {.name = "none", .thinking = Thinking::kNone},
+    {.name = "short", .thinking = Thinking::kShort, .opening = " <think", .request = "(think a bit)"},
+    {.name = "long", .thinking = Thinking::kLong, .opening = " <think", .request = "(think a lot)"},
+};
+
+const ThinkingForm& FormOf(Thinking thinking) {
+  return *std::find_if(std::begin(kThinkingForms), std::end(kThinkingForms),
+                       [thinking](const ThinkingForm& form) { return form.thinking == thinking; });
+}
 
 struct RoleName {
   absl::string_view name;
@@ -68,6 +85,35 @@ absl::string_view WithoutThoughts(absl::string_view answer) {
   const std::string end = absl::StrCat(kThinkEnd, ">");
   const size_t at = answer.find(end);
   return at == absl::string_view::npos ? "" : answer.substr(at + end.size());
+}
+
+std::string CleanText(const ChatMessage& message) {
+  if (message.role != ChatRole::kAssistant) return CleanMessage(message.text);
+  return CleanMessage(ReplaceNonUtf8(WithoutThoughts(message.text)));
+}
+
+absl::string_view LabelOf(const ChatTemplate& chat_template, ChatRole role, bool after_system) {
+  switch (role) {
+    case ChatRole::kSystem:
+      return chat_template.system_label;
+    case ChatRole::kUser:
+      return after_system ? chat_template.user_label : chat_template.user_label_without_system;
+    case ChatRole::kAssistant:
+      break;
+  }
+  return chat_template.assistant_label;
+}
+
+// Words with a space between them; no space beside an empty one.
+std::string Spaced(absl::string_view first, absl::string_view second) {
+  return absl::StrCat(first, first.empty() || second.empty() ? "" : " ", second);
+}
+
+// The user's message that is to be answered: the last one, if no answer follows it. nullptr: there is none.
+const ChatMessage* FindQuestion(absl::Span<const ChatMessage> messages) {
+  const auto last = std::find_if(messages.rbegin(), messages.rend(),
+                                 [](const ChatMessage& message) { return message.role != ChatRole::kSystem; });
+  return last != messages.rend() && last->role == ChatRole::kUser ? &*last : nullptr;
 }
 
 }  // namespace
@@ -94,15 +140,16 @@ absl::StatusOr<ChatRole> ParseChatRole(absl::string_view role) {
 
 absl::StatusOr<Thinking> ParseThinking(absl::string_view thinking, const ChatTemplate& chat_template) {
   if (thinking.empty()) return chat_template.thinking;
-  for (const ThinkingName& known : kThinkingNames) {
+  for (const ThinkingForm& known : kThinkingForms) {
     if (known.name != thinking) continue;
     if (known.thinking != Thinking::kNone && !chat_template.has_think_block) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("think ", thinking, ": the template \"", chat_template.name, "\" has no think block"));
+      return absl::InvalidArgumentError(absl::StrCat("think ", thinking, ": the template \"", chat_template.name,
+                                                     "\" has no think block; expected none"));
     }
     return known.thinking;
   }
-  return absl::InvalidArgumentError(absl::StrCat("think \"", thinking, "\": expected on, off or none"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("think \"", thinking, "\": no such form; expected on, off, none, short or long"));
 }
 
 std::string CleanMessage(absl::string_view text) {
@@ -115,30 +162,18 @@ std::string CleanMessage(absl::string_view text) {
 }
 
 std::string RenderChat(const ChatTemplate& chat_template, absl::Span<const ChatMessage> messages, Thinking thinking) {
+  const ThinkingForm& form = FormOf(thinking);
+  const ChatMessage* question = FindQuestion(messages);
   std::string rendered;
   bool after_system = false;
   for (const ChatMessage& message : messages) {
-    absl::string_view label = chat_template.assistant_label;
-    absl::string_view text = message.text;
-    switch (message.role) {
-      case ChatRole::kSystem:
-        label = chat_template.system_label;
-        after_system = true;
-        break;
-      case ChatRole::kUser:
-        label = after_system ? chat_template.user_label : chat_template.user_label_without_system;
-        break;
-      case ChatRole::kAssistant:
-        text = WithoutThoughts(text);
-        break;
-    }
-    const std::string cleaned = CleanMessage(text);
-    absl::StrAppend(&rendered, label, label.empty() || cleaned.empty() ? "" : " ", cleaned, kTurnEnd);
+    after_system = after_system || message.role == ChatRole::kSystem;
+    std::string text = CleanText(message);
+    if (&message == question) text = Spaced(text, form.request);
+    absl::StrAppend(&rendered, Spaced(LabelOf(chat_template, message.role, after_system), text), kTurnEnd);
   }
   if (!messages.empty() && messages.back().role == ChatRole::kAssistant) return rendered;
-  absl::StrAppend(&rendered, chat_template.assistant_label);
-  if (thinking == Thinking::kOn) absl::StrAppend(&rendered, " ", kThinkStart);
-  if (thinking == Thinking::kOff) absl::StrAppend(&rendered, " ", kEmptyThink);
+  absl::StrAppend(&rendered, chat_template.assistant_label, form.opening);
   return rendered;
 }
 

@@ -17,12 +17,13 @@ namespace skein {
 enum class ChatRole { kSystem, kUser, kAssistant };
 
 // The text that opens an answer: the beginning of a think block, so that the model thinks first; an empty block, so
-// that it answers at once; or none.
-enum class Thinking { kOn, kOff, kNone };
+// that it answers at once; or none. kShort and kLong begin a block too, and ask behind the user's text for few or many
+// thoughts.
+enum class Thinking { kOn, kOff, kNone, kShort, kLong };
 
 struct ChatMessage {
   ChatRole role;
-  std::string text;  // UTF-8
+  std::string text;  // UTF-8 without NUL; of the assistant: any bytes
 };
 
 // A turn is its label, a space, the text, and kTurnEnd. A turn with an empty label has no space.
@@ -48,8 +49,8 @@ absl::StatusOr<const ChatTemplate*> FindChatTemplate(absl::string_view name);
 // "system", "user", "assistant". INVALID_ARGUMENT for another word.
 absl::StatusOr<ChatRole> ParseChatRole(absl::string_view role);
 
-// "on", "off", "none"; "" is the template's default. INVALID_ARGUMENT: another word, or "on" or "off" for a template
-// without think blocks.
+// "on", "off", "none", "short", "long"; "" is the template's default. INVALID_ARGUMENT: another word, or one other than
+// "none" for a template without think blocks.
 absl::StatusOr<Thinking> ParseThinking(absl::string_view thinking, const ChatTemplate& chat_template);
 
 // The form that messages have in training: "\r\n" is "\n", runs of newlines are one newline, and white space at both
@@ -58,7 +59,9 @@ std::string CleanMessage(absl::string_view text);
 
 // The messages, cleaned, as turns, and then the opening of the assistant's turn, unless the last message is the
 // assistant's. A think block at the beginning of an assistant's message is left out: models do not see their earlier
-// thoughts.
+// thoughts. In the assistant's text U+FFFD stands for NUL and for each piece that is not UTF-8: models write such
+// bytes, and an answer may end inside a character. So the result is UTF-8 without NUL. The words of kShort and kLong
+// stand behind the user's text that is to be answered, and not behind earlier ones.
 std::string RenderChat(const ChatTemplate& chat_template, absl::Span<const ChatMessage> messages, Thinking thinking);
 
 }  // namespace skein

@@ -170,7 +170,7 @@ inline constexpr TextOption kTemplate = {
 inline constexpr TextOption kThink = {
     .name = "think",
     .value = "",
-    .help = "on, off or none: what think block an answer begins with; empty: as the template has it"};
+    .help = "on, off, none, short or long: what think block an answer begins with; empty: as the template has it"};
 }  // namespace chat_options
 
 }  // namespace skein

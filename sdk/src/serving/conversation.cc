@@ -24,9 +24,8 @@ absl::StatusOr<std::string> Render(const ChatTemplate& chat_template, absl::Span
                                    const Options& options) {
   SKEIN_ASSIGN_OR_RETURN(const Thinking thinking, ParseThinking(options[chat_options::kThink], chat_template));
   for (size_t i = 0; i < messages.size(); ++i) {
-    if (!IsUtf8Text(messages[i].text)) {
-      return absl::InvalidArgumentError(absl::StrCat("message ", i, ": expected UTF-8 without NUL, found other bytes"));
-    }
+    if (messages[i].role == ChatRole::kAssistant || IsUtf8Text(messages[i].text)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("message ", i, ": expected UTF-8 without NUL, found other bytes"));
   }
   return RenderChat(chat_template, messages, thinking);
 }

@@ -21,7 +21,7 @@ const ChatTemplate* FindModelChatTemplate(const Model& model);
 
 // Gives `messages` as the text of a prompt, with the template and think block that `options` name, or else those of the
 // model. `options` is of kind SKEIN_OPTIONS_CHAT. FAILED_PRECONDITION: the model has no template and none is named.
-// INVALID_ARGUMENT: no such template or think block, or a text that is not UTF-8.
+// INVALID_ARGUMENT: no such template or think block, or a text of user or system that is not UTF-8.
 absl::StatusOr<std::string> ChatPrompt(const Model& model, absl::Span<const ChatMessage> messages,
                                        const Options& options);
 

@@ -38,6 +38,14 @@ TEST(Utf8Test, LeavesOutASequenceThatTheEndCuts) {
   EXPECT_EQ(ToUtf8Text(""), "");
 }
 
+TEST(Utf8Test, ReplacesACutEndWhereItIsNotLeftOut) {
+  EXPECT_EQ(ReplaceNonUtf8("a\xC3"), "a\uFFFD");
+  EXPECT_EQ(ReplaceNonUtf8("\xF0\x9F\xA6"), "\uFFFD");
+  EXPECT_EQ(ReplaceNonUtf8(std::string("\0\xFF\xE2\x82x\xF0", 6)), "\uFFFD\uFFFD\uFFFDx\uFFFD");
+  EXPECT_EQ(ReplaceNonUtf8("a\xC3\xA9"), "a\xC3\xA9");
+  EXPECT_EQ(ReplaceNonUtf8(""), "");
+}
+
 TEST(Utf8Test, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(EscapeText("a\x1b[2J\n"), "a\\x1b[2J\\n");
   EXPECT_EQ(EscapeText("\xC3\xA9"), "\xC3\xA9");

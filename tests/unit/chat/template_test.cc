@@ -9,6 +9,7 @@
 namespace skein {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 const ChatTemplate& Named(const char* name) { return **FindChatTemplate(name); }
@@ -73,6 +74,27 @@ TEST(ChatTemplateTest, ThinkingOpensABlockAnEmptyOneOrNone) {
   }
 }
 
+TEST(ChatTemplateTest, ShortAndLongThoughtsAreAskedForBehindTheUsersText) {
+  for (const char* name : {"world", "g1"}) {
+    EXPECT_EQ(RenderChat(Named(name), {kHello}, Thinking::kShort), "User: Hello (think a bit)\n\nAssistant: <think");
+    EXPECT_EQ(RenderChat(Named(name), {kHello}, Thinking::kLong), "User: Hello (think a lot)\n\nAssistant: <think");
+  }
+}
+
+TEST(ChatTemplateTest, OnlyTheMessageThatIsToBeAnsweredAsksForThoughts) {
+  const auto render = [](const std::vector<ChatMessage>& messages) {
+    return RenderChat(Named("g1"), messages, Thinking::kShort);
+  };
+  EXPECT_EQ(render({kHello, kHi, kHello}),
+            "User: Hello\n\nAssistant: Hi.\n\nUser: Hello (think a bit)\n\nAssistant: <think");
+  EXPECT_EQ(render({kHello, kBeBrief}), "User: Hello (think a bit)\n\nSystem: Be brief.\n\nAssistant: <think");
+  EXPECT_EQ(render({kHello, kHi}), "User: Hello\n\nAssistant: Hi.\n\n");
+  EXPECT_EQ(render({kHello, kHi, kBeBrief}), "User: Hello\n\nAssistant: Hi.\n\nSystem: Be brief.\n\nAssistant: <think");
+  EXPECT_EQ(render({{ChatRole::kUser, " \n"}}), "User: (think a bit)\n\nAssistant: <think");
+  EXPECT_EQ(render({{ChatRole::kUser, "Hello \n"}}), "User: Hello (think a bit)\n\nAssistant: <think");
+  EXPECT_EQ(render({}), "Assistant: <think");
+}
+
 TEST(ChatTemplateTest, EarlierThoughtsAreLeftOut) {
   const auto turn = [](const char* answer) {
     return Render("g1", {{ChatRole::kUser, "Hello"}, {ChatRole::kAssistant, answer}});
@@ -88,9 +110,15 @@ TEST(ChatTemplateTest, ThinkingIsParsedAgainstTheTemplate) {
   EXPECT_EQ(*ParseThinking("", Named("g1")), Thinking::kOn);
   EXPECT_EQ(*ParseThinking("on", Named("world")), Thinking::kOn);
   EXPECT_EQ(*ParseThinking("off", Named("g1")), Thinking::kOff);
+  EXPECT_EQ(*ParseThinking("short", Named("g1")), Thinking::kShort);
+  EXPECT_EQ(*ParseThinking("long", Named("world")), Thinking::kLong);
   EXPECT_EQ(*ParseThinking("none", Named("raven")), Thinking::kNone);
-  EXPECT_THAT(std::string(ParseThinking("on", Named("raven")).status().message()), HasSubstr("\"raven\" has no think"));
-  EXPECT_THAT(std::string(ParseThinking("maybe", Named("g1")).status().message()), HasSubstr("\"maybe\""));
+  for (const char* form : {"on", "off", "short", "long"}) {
+    EXPECT_THAT(std::string(ParseThinking(form, Named("raven")).status().message()),
+                HasSubstr("\"raven\" has no think"));
+  }
+  EXPECT_THAT(std::string(ParseThinking("maybe", Named("g1")).status().message()),
+              AllOf(HasSubstr("\"maybe\""), HasSubstr("on, off, none, short or long")));
 }
 
 // --- messages ---
@@ -102,6 +130,16 @@ TEST(ChatTemplateTest, MessagesAreCleanedAsInTraining) {
   EXPECT_EQ(CleanMessage(" \n\ta b \n"), "a b");
   EXPECT_EQ(CleanMessage("\n\n"), "");
   EXPECT_EQ(CleanMessage("lone \r stays"), "lone \r stays");
+}
+
+TEST(ChatTemplateTest, TheAssistantsBytesAreMadeUtf8) {
+  const auto turn = [](const std::string& answer) {
+    return Render("world", {{ChatRole::kUser, "Hello"}, {ChatRole::kAssistant, answer}});
+  };
+  EXPECT_EQ(turn("\xF0"), "User: Hello\n\nAssistant: \uFFFD\n\n");
+  EXPECT_EQ(turn("Hi \xF0\x9F\xA6"), "User: Hello\n\nAssistant: Hi \uFFFD\n\n");
+  EXPECT_EQ(turn(std::string("a\0b\xFF\n\n\nc", 8)), "User: Hello\n\nAssistant: a\uFFFDb\uFFFD\nc\n\n");
+  EXPECT_EQ(turn("<think>\xFF</think>\xC3("), "User: Hello\n\nAssistant: \uFFFD(\n\n");
 }
 
 TEST(ChatTemplateTest, AMessageCannotOpenATurn) {
