@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "base/short_text.h"
 #include "base/status.h"
 
 namespace skein::abi {
@@ -17,13 +18,6 @@ std::atomic<bool> forked_child{false};
 // Registered when the library is loaded, so that a fork before the first call counts as well as a fork after it.
 [[maybe_unused]] const int fork_handler =
     pthread_atfork(nullptr, nullptr, [] { forked_child.store(true, std::memory_order_relaxed); });
-
-// The largest length up to `length` that does not cut a UTF-8 sequence of `text`.
-size_t WholeCharacters(absl::string_view text, size_t length) {
-  if (length >= text.size()) return text.size();
-  while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
-  return length;
-}
 
 }  // namespace
 
@@ -48,8 +42,7 @@ skein_status Report(absl::StatusCode code, absl::string_view message, skein_erro
   error->code = number;
   error->retry_after_ms = 0;
   error->reserved = 0;
-  CopyText(message, absl::MakeSpan(error->message));
-  error->message_bytes = static_cast<uint32_t>(std::strlen(error->message));
+  error->message_bytes = static_cast<uint32_t>(WriteShortText(message, absl::MakeSpan(error->message)));
   return number;
 }
 
@@ -79,10 +72,6 @@ absl::Status CopyToBuffer(absl::string_view bytes, char* buffer, uint64_t capaci
   return use.status();
 }
 
-void CopyText(absl::string_view from, absl::Span<char> to) {
-  const size_t length = WholeCharacters(from, std::min(from.size(), to.size() - 1));
-  std::copy_n(from.data(), length, to.data());  // not memcpy: an empty text may have no address
-  to[length] = '\0';
-}
+void CopyText(absl::string_view from, absl::Span<char> to) { WriteShortText(from, to); }
 
 }  // namespace skein::abi

@@ -69,7 +69,8 @@ absl::Status FillStruct(const Struct& from, Struct* to) {
   return status;
 }
 
-// Copies a text to a fixed array, cut at a character's border if it is too long; NUL-terminated.
+// Copies a text to a fixed array, as one line of UTF-8 that is shortened if it is too long (base/short_text.h);
+// NUL-terminated.
 void CopyText(absl::string_view from, absl::Span<char> to);
 
 }  // namespace skein::abi

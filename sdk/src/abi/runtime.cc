@@ -10,6 +10,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "absl/strings/str_join.h"
 #include "base/process_end.h"
 #include "runtime/worker.h"
 
@@ -25,6 +26,16 @@ std::string LibraryFolder() {
   if (realpath(info.dli_fname, path) == nullptr) return "";
   const absl::string_view whole = path;
   return std::string(whole.substr(0, whole.rfind('/')));
+}
+
+// Why a plugin was refused, or which of its devices are left out.
+std::string ReasonOf(Runtime& runtime, const PluginRecord& record) {
+  if (record.table == nullptr || record.kind != SKEIN_PLUGIN_BACKEND) return record.reason;
+  std::vector<std::string> reasons;
+  for (const DeviceProblem& problem : runtime.ListDevices().problems) {
+    if (problem.plugin_id == record.id) reasons.push_back(problem.reason);
+  }
+  return absl::StrJoin(reasons, "; ");
 }
 
 absl::Status CheckIndex(uint32_t index, size_t count, const char* noun) {
@@ -88,7 +99,7 @@ SKEIN_API skein_status skein_runtime_plugin_info(skein_runtime runtime, uint32_t
     CopyText(record.id, absl::MakeSpan(filled.id));
     CopyText(record.version, absl::MakeSpan(filled.version));
     CopyText(record.path, absl::MakeSpan(filled.path));
-    CopyText(record.reason, absl::MakeSpan(filled.reason));
+    CopyText(ReasonOf(*object, record), absl::MakeSpan(filled.reason));
     return FillStruct(filled, info);
   });
 }
@@ -97,7 +108,7 @@ SKEIN_API skein_status skein_runtime_device_count(skein_runtime runtime, uint32_
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(CheckPointer(count, "count"));
-    *count = static_cast<uint32_t>(object->devices().size());
+    *count = static_cast<uint32_t>(object->ListDevices().devices.size());
     return absl::OkStatus();
   });
 }
@@ -106,7 +117,7 @@ SKEIN_API skein_status skein_runtime_device_info(skein_runtime runtime, uint32_t
                                                  skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(runtime));
-    const std::vector<DeviceDescription> devices = object->devices();
+    const std::vector<DeviceDescription> devices = object->ListDevices().devices;
     SKEIN_RETURN_IF_ERROR(CheckIndex(index, devices.size(), "device"));
     const DeviceDescription& device = devices[index];
     skein_device_info filled = {};

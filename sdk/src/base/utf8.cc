@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -41,6 +42,21 @@ struct Sequence {
   size_t found;
 };
 
+}  // namespace
+
+Utf8Piece TakeUtf8Piece(absl::string_view* text) {
+  const Sequence sequence(*text);
+  const bool is_cut = !sequence.is_whole() && sequence.found == text->size();
+  const Utf8Piece piece = {text->substr(0, std::max<size_t>(sequence.found, 1)), sequence.is_whole()
+                                                                                     ? Utf8Piece::kCharacter
+                                                                                 : is_cut ? Utf8Piece::kCut
+                                                                                          : Utf8Piece::kNoUtf8};
+  text->remove_prefix(piece.bytes.size());
+  return piece;
+}
+
+namespace {
+
 // A sequence that the end of a text cuts.
 enum class CutEnd { kLeftOut, kReplaced };
 
@@ -48,11 +64,10 @@ std::string Replaced(absl::string_view text, CutEnd cut_end) {
   constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
   std::string clean;
   while (!text.empty()) {
-    const Sequence sequence(text);
-    if (cut_end == CutEnd::kLeftOut && !sequence.is_whole() && sequence.found == text.size()) break;
-    const absl::string_view piece = sequence.is_whole() ? text.substr(0, sequence.found) : kReplacement;
-    clean.append(piece.data(), piece.size());
-    text.remove_prefix(sequence.found > 0 ? sequence.found : 1);
+    const Utf8Piece piece = TakeUtf8Piece(&text);
+    if (piece.kind == Utf8Piece::kCut && cut_end == CutEnd::kLeftOut) break;
+    const absl::string_view shown = piece.kind == Utf8Piece::kCharacter ? piece.bytes : kReplacement;
+    clean.append(shown.data(), shown.size());
   }
   return clean;
 }
@@ -61,9 +76,7 @@ std::string Replaced(absl::string_view text, CutEnd cut_end) {
 
 bool IsUtf8Text(absl::string_view text) {
   while (!text.empty()) {
-    const Sequence sequence(text);
-    if (!sequence.is_whole()) return false;
-    text.remove_prefix(sequence.found);
+    if (TakeUtf8Piece(&text).kind != Utf8Piece::kCharacter) return false;
   }
   return true;
 }

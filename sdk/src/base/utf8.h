@@ -11,6 +11,20 @@ namespace skein {
 // Whether `text` is UTF-8 (no surrogates, nothing overlong) without NUL.
 bool IsUtf8Text(absl::string_view text);
 
+// The first piece of a text.
+struct Utf8Piece {
+  enum Kind {
+    kCharacter,
+    kCut,     // the start of a character that the end of the text cuts
+    kNoUtf8,  // bytes that are no character, and NUL
+  };
+  absl::string_view bytes;
+  Kind kind;
+};
+
+// Takes the first piece off `*text`, which is not empty.
+Utf8Piece TakeUtf8Piece(absl::string_view* text);
+
 // `text` as UTF-8 without NUL: U+FFFD stands for each piece that is not UTF-8. A sequence that the end of `text` cuts
 // is left out.
 std::string ToUtf8Text(absl::string_view text);

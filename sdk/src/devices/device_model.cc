@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "devices/memory_need.h"
 #include "numbers/roles.h"
 #include "numbers/state_layout.h"
 #include "skein/dtype.h"
@@ -97,7 +98,8 @@ class DeviceModel::Loader {
     const skein_backend_device& info = device->description().info;
     SKEIN_RETURN_IF_ERROR(CheckPrecision(precision_, info));
     const skein_segment_desc desc = DescribeSegment(file_, placed, precision_, limits_, info);
-    SKEIN_RETURN_IF_ERROR(device->Query(desc).status());
+    SKEIN_ASSIGN_OR_RETURN(const skein_segment_cost cost, device->Query(desc));
+    SKEIN_RETURN_IF_ERROR(need_.Add(info, cost, desc.num_slots));
     SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Segment> segment, Segment::Create(device, desc));
     for (size_t i = 0; i < file_.tensors().size(); ++i) {
       if (BelongsTo(file_.tensors()[i], placed)) SKEIN_RETURN_IF_ERROR(Put(i, *segment));
@@ -141,6 +143,7 @@ class DeviceModel::Loader {
   const SegmentLimits& limits_;
   const ProgressScope scope_;
   std::unique_ptr<DeviceModel> model_;
+  MemoryNeed need_;
   std::vector<uint8_t> buffer_;  // of the tensor that is being put
 };
 

@@ -48,7 +48,7 @@ absl::StatusOr<SegmentPlacement> ParsePiece(absl::string_view piece, absl::Span<
 absl::StatusOr<std::vector<SegmentPlacement>> ParsePlacement(absl::string_view text,
                                                              absl::Span<const std::string> device_names,
                                                              uint32_t num_layers) {
-  if (device_names.empty()) return absl::NotFoundError("no device: no backend plugin is loaded");
+  if (device_names.empty()) return absl::NotFoundError("no device: no backend plugin is loaded, or none has a device");
   std::vector<SegmentPlacement> segments;
   if (text.find('=') == absl::string_view::npos && text.find(',') == absl::string_view::npos) {
     SegmentPlacement whole;

@@ -57,17 +57,30 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> FindTokenizer(Runtime& runtime,
   return tokenizer;
 }
 
+// Says of a device that is missing which plugins failed.
+absl::Status ExplainMissing(const absl::Status& status, const Runtime& runtime,
+                            absl::Span<const DeviceProblem> problems) {
+  const std::string failures = runtime.MissingDevicesText(problems);
+  if (!absl::IsNotFound(status) || failures.empty()) return status;
+  return absl::NotFoundError(absl::StrCat(status.message(), "; these plugins or devices failed: ", failures));
+}
+
+absl::StatusOr<std::vector<SegmentPlacement>> PlaceLayers(const Runtime& runtime, const DeviceList& available,
+                                                          absl::Span<const std::string> names,
+                                                          const std::string& device, uint32_t num_layers) {
+  absl::StatusOr<std::vector<SegmentPlacement>> segments = ParsePlacement(device, names, num_layers);
+  if (!segments.ok()) return ExplainMissing(segments.status(), runtime, available.problems);
+  return segments;
+}
+
 absl::StatusOr<Placed> Place(Runtime& runtime, const ModelFile& file, const std::string& device, Precision precision) {
-  const std::vector<DeviceDescription> available = runtime.devices();
-  if (available.empty()) {
-    return absl::NotFoundError("no device: no backend plugin is loaded; see the list of plugins for what was refused");
-  }
+  const DeviceList available = runtime.ListDevices();
   std::vector<std::string> names;
-  for (const DeviceDescription& description : available) names.push_back(description.info.name);
+  for (const DeviceDescription& description : available.devices) names.push_back(description.info.name);
   Placed placed;
-  SKEIN_ASSIGN_OR_RETURN(placed.segments, ParsePlacement(device, names, file.config().num_layers));
+  SKEIN_ASSIGN_OR_RETURN(placed.segments, PlaceLayers(runtime, available, names, device, file.config().num_layers));
   for (const SegmentPlacement& segment : placed.segments) {
-    SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Device> opened, runtime.OpenDevice(available[segment.device_index]));
+    SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Device> opened, runtime.OpenDevice(available.devices[segment.device_index]));
     placed.devices.push_back(std::move(opened));
   }
   placed.text = FormatPlacement(placed.segments, names);

@@ -1,6 +1,5 @@
 #include "plugin/backend.h"
 
-#include <algorithm>
 #include <chrono>
 #include <new>
 #include <thread>
@@ -22,28 +21,6 @@ constexpr std::chrono::milliseconds kPause(1);
 
 }  // namespace
 
-std::vector<DeviceDescription> ListDevices(absl::Span<const Plugin<skein_backend_table>> backends,
-                                           std::vector<std::string>& problems) {
-  std::vector<DeviceDescription> devices;
-  for (const Plugin<skein_backend_table>& plugin : backends) {
-    skein_message message = {};
-    uint32_t count = 0;
-    absl::Status status = FromPlugin(plugin.table->device_count(&count, &message), message, plugin.id);
-    for (uint32_t i = 0; status.ok() && i < count; ++i) {
-      DeviceDescription device = {plugin, i, {}};
-      device.info.struct_size = sizeof(device.info);
-      status = FromPlugin(plugin.table->device_info(i, &device.info, &message), message, plugin.id);
-      EndText(device.info.name);
-      EndText(device.info.description);
-      if (status.ok()) devices.push_back(std::move(device));
-    }
-    if (!status.ok()) problems.push_back(std::string(status.message()));
-  }
-  std::stable_sort(devices.begin(), devices.end(),
-                   [](const DeviceDescription& a, const DeviceDescription& b) { return a.info.rank > b.info.rank; });
-  return devices;
-}
-
 uint32_t FeaturesOf(const skein_step_entry& entry) {
   uint32_t features = 0;
   if (entry.output == SKEIN_STEP_HIDDEN) features |= SKEIN_FEATURE_HIDDEN;
@@ -60,6 +37,9 @@ absl::StatusOr<std::shared_ptr<Device>> Device::Open(const skein_host& host, con
   SKEIN_RETURN_IF_ERROR(
       FromPlugin(description.plugin.table->device_open(&host, description.index, &device->handle_, &message), message,
                  description.plugin.id));
+  if (device->handle_ == nullptr) {
+    return absl::InternalError(absl::StrCat(description.plugin.id, ": device_open succeeded without a device"));
+  }
   device->is_open_ = true;
   return device;
 }
@@ -101,6 +81,9 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(std::shared_ptr<Device>
   skein_message message = {};
   SKEIN_RETURN_IF_ERROR(segment->Check(
       description.plugin.table->segment_create(device_handle, &desc, &segment->handle_, &message), message));
+  if (segment->handle_ == nullptr) {
+    return absl::InternalError(absl::StrCat(description.plugin.id, ": segment_create succeeded without a segment"));
+  }
   segment->is_made_ = true;
   if ((description.info.deterministic_types >> desc.compute_type & 1u) == 0) {
     segment->device().Log(SKEIN_LOG_INFO,

@@ -13,22 +13,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "plugin/registry.h"
+#include "plugin/device_list.h"
 #include "skein/backend.h"
 
 namespace skein {
-
-// A device that some loaded backend offers.
-struct DeviceDescription {
-  Plugin<skein_backend_table> plugin;
-  uint32_t index;  // in the plugin
-  skein_backend_device info;
-};
-
-// All devices of `backends`, the preferred first. If a backend cannot list its devices, the reason is added to
-// `problems`, and the devices that it listed before count.
-std::vector<DeviceDescription> ListDevices(absl::Span<const Plugin<skein_backend_table>> backends,
-                                           std::vector<std::string>& problems);
 
 // The features (SKEIN_FEATURE_*) that a device must have to run an entry.
 uint32_t FeaturesOf(const skein_step_entry& entry);

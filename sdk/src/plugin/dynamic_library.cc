@@ -1,29 +1,47 @@
 #include "plugin/dynamic_library.h"
 
 #include <dlfcn.h>
-#include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "plugin/elf_file.h"
 
 namespace skein {
+namespace {
 
-absl::StatusOr<DynamicLibrary> DynamicLibrary::Load(const std::string& path) {
-  struct stat info;
-  if (stat(path.c_str(), &info) != 0) {
-    return absl::NotFoundError(absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
+// A FIFO is opened without waiting for a writer.
+absl::Status CheckFile(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) {
+    const bool is_missing = errno == ENOENT || errno == ENOTDIR;
+    return absl::Status(is_missing ? absl::StatusCode::kNotFound : absl::StatusCode::kFailedPrecondition,
+                        absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
   }
-  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, ": not a regular file"));
+  absl::Status status = CheckSharedObject(descriptor, path);
+  close(descriptor);
+  return status;
+}
+
+}  // namespace
+
+// The loader is given the path and not the descriptor that was checked: by /proc/self/fd a plugin would lose its own
+// folder ($ORIGIN), in which its libraries may lie, and its name in debuggers. Whoever cuts the file between the check
+// and the load could also cut it afterwards, while its code runs.
+absl::StatusOr<DynamicLibrary> DynamicLibrary::Load(const std::string& path) {
+  SKEIN_RETURN_IF_ERROR(CheckFile(path));
   // dlopen looks in the system's folders for a name without a slash; a plugin is always the file that was named.
   const std::string file = path.find('/') == std::string::npos ? absl::StrCat("./", path) : path;
   void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* reason = dlerror();
     return absl::FailedPreconditionError(
-        absl::StrCat("expected a shared object: ", reason != nullptr ? reason : path.c_str()));
+        absl::StrCat(path, ": expected a shared object that loads here: ", reason != nullptr ? reason : "no reason"));
   }
   return DynamicLibrary(handle);
 }

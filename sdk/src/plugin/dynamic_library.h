@@ -12,7 +12,8 @@ namespace skein {
 // its strings in someone's log, for as long as the process lives.
 class DynamicLibrary {
  public:
-  // Loads `path` (RTLD_NOW | RTLD_LOCAL). NOT_FOUND: no such file; FAILED_PRECONDITION: not a library that loads here.
+  // Loads `path` (RTLD_NOW | RTLD_LOCAL), if CheckSharedObject has nothing against it. NOT_FOUND: no such file;
+  // FAILED_PRECONDITION: not a whole library that loads here.
   static absl::StatusOr<DynamicLibrary> Load(const std::string& path);
 
   // The address of an exported symbol; nullptr if there is none.

@@ -16,9 +16,11 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "base/fp_environment.h"
-#include "base/utf8.h"
+#include "skein/runtime.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define SKEIN_TSAN 1
@@ -138,6 +140,16 @@ void* Allocate(uint64_t bytes, uint64_t alignment) {
     madvise(memory, size, MADV_HUGEPAGE);  // advice: if there are no huge pages, it fails and nothing is lost
   }
   return memory;
+}
+
+// A plugin may log a text of several lines, a table for example. Each becomes a line of the log. A text that is longer
+// than any is a mistake in its size, and is not read further.
+void AddLines(const HostServices::LogFunction& log, uint32_t severity, const char* text, uint64_t text_bytes) {
+  constexpr uint64_t kMaxBytes = 64 << 10;
+  const absl::string_view lines(text, text == nullptr ? 0 : std::min(text_bytes, kMaxBytes));
+  for (const absl::string_view line : absl::StrSplit(absl::StripTrailingAsciiWhitespace(lines), '\n')) {
+    log(std::min<uint32_t>(severity, SKEIN_LOG_ERROR), line);
+  }
 }
 
 }  // namespace
@@ -271,8 +283,7 @@ HostServices::HostServices(uint32_t num_threads, LogFunction log)
   host_.log = [](void* context, uint32_t severity, const char* text, uint64_t text_bytes) {
     // C code calls this, and nothing may be thrown through the plugin. A line that cannot be kept is lost.
     try {
-      const absl::string_view line(text, text == nullptr ? 0 : text_bytes);
-      static_cast<HostServices*>(context)->log_(severity, ToUtf8Text(line));
+      AddLines(static_cast<HostServices*>(context)->log_, severity, text, text_bytes);
     } catch (...) {
     }
   };

@@ -18,7 +18,7 @@ class HostServices {
   using LogFunction = std::function<void(uint32_t severity, absl::string_view line)>;
 
   // An arena of `num_threads` threads, callers included; 0: one per core this process may use. `log` is called from any
-  // thread.
+  // thread, with bytes as a plugin gave them, one call for each line.
   HostServices(uint32_t num_threads, LogFunction log);
   ~HostServices();
   HostServices(const HostServices&) = delete;

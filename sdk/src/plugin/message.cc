@@ -21,7 +21,10 @@ bool IsFailureOfAPlugin(int32_t code) {
 
 }  // namespace
 
-std::string TextAt(const char* text) { return text == nullptr ? std::string() : ToUtf8Text(text); }
+std::string TextAt(const char* text) {
+  constexpr size_t kMaxBytes = 4096;
+  return text == nullptr ? std::string() : TextWithin(text, kMaxBytes);
+}
 
 std::string TextWithin(const char* text, size_t size) {
   return ToUtf8Text(absl::string_view(text, strnlen(text, size)));

@@ -19,7 +19,7 @@ namespace skein {
 template <size_t N>
 std::string TextOf(const char (&array)[N]);
 
-// The UTF-8 text of a string that ends with a NUL, "" for NULL.
+// The UTF-8 text of a string that ends with a NUL, "" for NULL. No more than 4096 bytes of it are read.
 std::string TextAt(const char* text);
 
 // Makes an array that a plugin filled hold TextOf(array), cut if need be, with a NUL behind it.

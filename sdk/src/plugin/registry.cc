@@ -95,20 +95,35 @@ absl::Status PluginRegistry::LoadFile(const std::string& path) {
   // Outside the lock: a plugin's constructors may take their time.
   absl::Status status = Negotiate(path, record);
   const MutexLock lock(mutex_);
-  if (status.ok()) {
-    for (const PluginRecord& other : records_) {
-      if (other.table != nullptr && other.kind == record.kind && other.id == record.id) {
-        status = absl::AlreadyExistsError(
-            absl::StrCat(path, ": plugin \"", record.id, "\" is loaded already, from ", other.path));
-        record.table = nullptr;
-        record.abi = 0;
-        break;
-      }
-    }
+  if (status.ok()) status = CheckIdIsFree(record);
+  if (absl::IsAlreadyExists(status)) {
+    record.table = nullptr;
+    record.abi = 0;
+    record.is_duplicate = true;
   }
   record.reason = std::string(status.message());
-  records_.push_back(std::move(record));
+  Keep(std::move(record));
   return status;
+}
+
+absl::Status PluginRegistry::CheckIdIsFree(const PluginRecord& record) const {
+  for (const PluginRecord& other : records_) {
+    if (other.table == nullptr || other.kind != record.kind || other.id != record.id) continue;
+    return absl::AlreadyExistsError(
+        absl::StrCat(record.path, ": plugin \"", record.id, "\" is loaded already, from ", other.path));
+  }
+  return absl::OkStatus();
+}
+
+void PluginRegistry::Keep(PluginRecord record) {
+  const auto known = std::find_if(records_.begin(), records_.end(), [&record](const PluginRecord& other) {
+    return other.table == nullptr && other.path == record.path;
+  });
+  if (known == records_.end()) {
+    records_.push_back(std::move(record));
+  } else {
+    *known = std::move(record);
+  }
 }
 
 std::vector<PluginRecord> PluginRegistry::records() const {

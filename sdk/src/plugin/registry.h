@@ -25,6 +25,7 @@ struct PluginRecord {
   uint32_t abi = 0;
   uint32_t num_threads = 0;     // that the plugin starts on its own, beside the runtime's
   const void* table = nullptr;  // nullptr if refused
+  bool is_duplicate = false;    // refused because its id was loaded already: no defect
 };
 
 // A loaded plugin of one kind. `Table` is the C table of that kind.
@@ -40,7 +41,8 @@ class PluginRegistry {
  public:
   // Looks at every *.so of `folder` in order of name. A missing folder counts as an empty one.
   void LoadFolder(const std::string& folder);
-  // Loads one file. The record is kept in either case; the codes are those of skein_runtime_load_plugin.
+  // Loads one file. The record is kept in either case. A file that is refused again has one record, that of the last
+  // time. The codes are those of skein_runtime_load_plugin.
   absl::Status LoadFile(const std::string& path);
 
   std::vector<PluginRecord> records() const;
@@ -52,6 +54,9 @@ class PluginRegistry {
  private:
   template <typename Table>
   std::vector<Plugin<Table>> OfKind(uint32_t kind) const;
+  // ALREADY_EXISTS: a plugin of its kind and id is loaded.
+  absl::Status CheckIdIsFree(const PluginRecord& record) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Keep(PluginRecord record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   std::vector<PluginRecord> records_ ABSL_GUARDED_BY(mutex_);

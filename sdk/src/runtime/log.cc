@@ -3,11 +3,13 @@
 #include <new>
 #include <utility>
 
+#include "base/short_text.h"
+
 namespace skein {
 
 void Log::Add(uint32_t severity, absl::string_view text) noexcept {
   try {
-    LogLine line = {severity, std::string(text)};
+    LogLine line = {severity, ShortText(text, kMaxLineBytes)};
     const MutexLock lock(mutex_);
     if (lines_.size() == kMaxLines) lines_.pop_front();
     lines_.push_back(std::move(line));

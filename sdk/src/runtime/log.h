@@ -21,8 +21,8 @@ struct LogLine {
 // Threads: any.
 class Log {
  public:
-  // Keeps a line; the oldest goes when there are kMaxLines. A line is lost if there is no memory for it; the caller
-  // goes on.
+  // Keeps `text` as one line of UTF-8, shortened if it is longer than kMaxLineBytes (base/short_text.h). The oldest
+  // line goes when there are kMaxLines. A line is lost if there is no memory for it; the caller goes on.
   void Add(uint32_t severity, absl::string_view text) noexcept;
 
   // The oldest line, taken out if it has at most `max_bytes`; nullopt if there is none. `*taken` says whether it was
@@ -31,6 +31,7 @@ class Log {
 
  private:
   static constexpr size_t kMaxLines = 1024;
+  static constexpr size_t kMaxLineBytes = 4096;
   Mutex mutex_;
   std::deque<LogLine> lines_ ABSL_GUARDED_BY(mutex_);
 };

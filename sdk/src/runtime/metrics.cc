@@ -22,6 +22,7 @@ void LibraryCounters::Add(absl::string_view library, uint64_t count) noexcept {
     known->second += count;
     return;
   }
+  if (values_.size() == kMaxLibraries) return;
   try {
     values_.emplace(library, count);
   } catch (const std::bad_alloc&) {

@@ -3,6 +3,7 @@
 #define SKEIN_RUNTIME_METRICS_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -17,11 +18,12 @@ namespace skein {
 class LibraryCounters {
  public:
   // A library appears with its first call, also with `count` 0. A call without memory for a new library's name counts
-  // nothing.
+  // nothing, and so does one for a library more than kMaxLibraries: a plugin might give each step another name.
   void Add(absl::string_view library, uint64_t count) noexcept;
   std::map<std::string, uint64_t, std::less<>> Values() const;
 
  private:
+  static constexpr size_t kMaxLibraries = 64;
   mutable Mutex mutex_;
   std::map<std::string, uint64_t, std::less<>> values_ ABSL_GUARDED_BY(mutex_);
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -38,16 +39,40 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options,
   for (const PluginRecord& record : runtime->plugins_.records()) {
     // Of two plugins with one id the first is used. Leaving the second out is not worth a warning.
     if (record.table == nullptr) {
-      runtime->log_.Add(record.id.empty() ? SKEIN_LOG_WARNING : SKEIN_LOG_INFO,
+      runtime->log_.Add(record.is_duplicate ? SKEIN_LOG_INFO : SKEIN_LOG_WARNING,
                         absl::StrCat("plugin refused: ", record.reason));
     }
   }
   return runtime;
 }
 
-std::vector<DeviceDescription> Runtime::devices() const {
-  std::vector<std::string> problems;
-  return ListDevices(plugins_.backends(), problems);
+DeviceList Runtime::ListDevices() {
+  // A backend that gives a new reason every time does not fill the memory.
+  constexpr size_t kMostKnown = 64;
+  DeviceList list = skein::ListDevices(plugins_.backends());
+  const MutexLock lock(devices_mutex_);
+  for (const DeviceProblem& problem : list.problems) {
+    if (known_problems_.size() == kMostKnown) break;
+    if (std::find(known_problems_.begin(), known_problems_.end(), problem.reason) != known_problems_.end()) continue;
+    log_.Add(SKEIN_LOG_WARNING, absl::StrCat("device left out: ", problem.reason));
+    known_problems_.push_back(problem.reason);
+  }
+  return list;
+}
+
+std::string Runtime::MissingDevicesText(absl::Span<const DeviceProblem> problems) const {
+  constexpr size_t kMostShown = 4;
+  std::vector<std::string> reasons;
+  for (const PluginRecord& record : plugins_.records()) {
+    if (record.table == nullptr && !record.is_duplicate) reasons.push_back(record.reason);
+  }
+  for (const DeviceProblem& problem : problems) reasons.push_back(problem.reason);
+  if (reasons.size() > kMostShown) {
+    const std::string rest = absl::StrCat(reasons.size() - kMostShown, " more");
+    reasons.resize(kMostShown);
+    reasons.push_back(rest);
+  }
+  return absl::StrJoin(reasons, "; ");
 }
 
 absl::StatusOr<std::shared_ptr<Device>> Runtime::OpenDevice(const DeviceDescription& description) {

@@ -34,8 +34,11 @@ class Runtime {
   Metrics& metrics() { return metrics_; }
   Progress& progress() { return progress_; }
 
-  // The devices of the loaded backends, the preferred first.
-  std::vector<DeviceDescription> devices() const;
+  // The devices of the loaded backends. A problem that was not known before is a warning in the log.
+  DeviceList ListDevices();
+  // What keeps a host from a device that it misses: the plugins that were refused for a defect, and `problems`. "" if
+  // nothing does.
+  std::string MissingDevicesText(absl::Span<const DeviceProblem> problems) const;
   // An open device, shared by the models on it.
   absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const DeviceDescription& description);
 
@@ -57,6 +60,7 @@ class Runtime {
   PluginRegistry plugins_;
   mutable Mutex devices_mutex_;
   std::vector<std::weak_ptr<Device>> open_devices_ ABSL_GUARDED_BY(devices_mutex_);
+  std::vector<std::string> known_problems_ ABSL_GUARDED_BY(devices_mutex_);  // of devices, that the log has told
 };
 
 }  // namespace skein

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/short_text.h"
 #include "base/status.h"
 #include "runtime/option_keys.h"
 
@@ -208,7 +209,7 @@ void Completion::Fail(const absl::Status& status) noexcept {
   skein_event event = NewEvent(SKEIN_EVENT_ERROR);
   event.status = status.raw_code();
   try {
-    terminal_.front().text = std::string(status.message());
+    terminal_.front().text = ShortText(status.message(), SKEIN_ERROR_MESSAGE_BYTES - 1);
   } catch (const std::bad_alloc&) {  // the code alone has to do
   }
   End(event);

@@ -24,6 +24,7 @@ using testing::HasSubstr;
 struct Script {
   int32_t step_code = SKEIN_OK;
   bool gives_fence = true;
+  bool gives_handles = true;
   int32_t fence_code = SKEIN_OK;
   int num_deadlines = 0;  // waits that end before the step does
   std::string message;
@@ -34,6 +35,7 @@ struct Script {
 };
 Script script;
 char fence_place;
+char handle_place;
 
 void WriteMessage(skein_message* message) {
   std::memset(message->text, '#', sizeof(message->text));
@@ -49,13 +51,19 @@ skein_backend_table Table() {
     *info = script.device;
     return int32_t{SKEIN_OK};
   };
-  table.device_open = [](const skein_host*, uint32_t, void**, skein_message*) { return int32_t{SKEIN_OK}; };
+  table.device_open = [](const skein_host*, uint32_t, void** device, skein_message*) {
+    if (script.gives_handles) *device = &handle_place;
+    return int32_t{SKEIN_OK};
+  };
   table.device_close = [](void*) {};
   table.query = [](void*, const skein_segment_desc*, skein_segment_cost*, skein_message* message) {
     WriteMessage(message);
     return int32_t{SKEIN_OK};
   };
-  table.segment_create = [](void*, const skein_segment_desc*, void**, skein_message*) { return int32_t{SKEIN_OK}; };
+  table.segment_create = [](void*, const skein_segment_desc*, void** segment, skein_message*) {
+    if (script.gives_handles) *segment = &handle_place;
+    return int32_t{SKEIN_OK};
+  };
   table.segment_destroy = [](void*) {};
   table.step = [](void*, const skein_step*, void** fence, skein_message* message) {
     if (script.gives_fence) *fence = &fence_place;
@@ -94,11 +102,6 @@ class BackendTest : public testing::Test {
     absl::StatusOr<std::unique_ptr<Segment>> segment = Segment::Create(OpenDevice(), desc);
     EXPECT_TRUE(segment.ok()) << segment.status();
     return *std::move(segment);
-  }
-  // As libskein lists it.
-  skein_backend_device DescribeDevice() {
-    std::vector<std::string> problems;
-    return ListDevices({{"odd", &table_}}, problems).at(0).info;
   }
   absl::Status Step() { return MakeSegment()->Step(skein_step{}); }
 
@@ -181,6 +184,17 @@ TEST_F(BackendTest, AStepThatIsCancelledByItsDeviceIsAFaultOfTheDevice) {
   EXPECT_EQ(Step().code(), absl::StatusCode::kInternal);
 }
 
+// --- handles ---
+
+TEST_F(BackendTest, AnObjectThatIsMadeWithoutAHandleIsADefect) {
+  const std::shared_ptr<Device> device = OpenDevice();
+  script.gives_handles = false;
+  const absl::Status segment = Segment::Create(device, skein_segment_desc{}).status();
+  EXPECT_EQ(segment, absl::InternalError("odd: segment_create succeeded without a segment"));
+  const absl::Status other = Device::Open(services_.host(), {{"odd", &table_}, 0, script.device}).status();
+  EXPECT_EQ(other, absl::InternalError("odd: device_open succeeded without a device"));
+}
+
 // --- texts ---
 
 TEST_F(BackendTest, MessagesWithoutANulEndWithTheirArray) {
@@ -189,13 +203,6 @@ TEST_F(BackendTest, MessagesWithoutANulEndWithTheirArray) {
   EXPECT_EQ(Step().message(), "odd: " + std::string(1024, 'x'));
   const absl::Status refused = OpenDevice()->Query(skein_segment_desc{}).status();
   EXPECT_EQ(refused, absl::UnimplementedError("device odd:0: " + std::string(1024, 'x')));
-}
-
-TEST_F(BackendTest, NamesOfDevicesAreText) {
-  std::memset(script.device.name, 'n', sizeof(script.device.name));
-  std::strcpy(script.device.description, "GPU \xFF");
-  EXPECT_STREQ(DescribeDevice().name, std::string(63, 'n').c_str());
-  EXPECT_STREQ(DescribeDevice().description, "GPU \uFFFD");
 }
 
 // --- the description of a device ---

@@ -133,12 +133,23 @@ TEST(HostServicesTest, LogLinesArrive) {
   EXPECT_EQ(lines, std::vector<std::string>{"2hello"});
 }
 
-TEST(HostServicesTest, LogLinesAreUtf8WhateverThePluginWrites) {
+TEST(HostServicesTest, ATextOfSeveralLinesIsSeveralLines) {
+  std::vector<std::string> lines;
+  HostServices services(
+      1, [&lines](uint32_t severity, absl::string_view line) { lines.push_back(absl::StrCat(severity, line)); });
+  const std::string table = "kernels:\n  a\n  b\n";
+  services.host().log(services.host().context, 0, table.data(), table.size());
+  services.host().log(services.host().context, 0xFFFFFFFFu, "end", 3);
+  services.host().log(services.host().context, 0, nullptr, 5);
+  EXPECT_EQ(lines, (std::vector<std::string>{"0kernels:", "0  a", "0  b", "3end"}));
+}
+
+TEST(HostServicesTest, ATextOfAnySizeIsReadSoFar) {
   std::vector<std::string> lines;
   HostServices services(1, [&lines](uint32_t, absl::string_view line) { lines.emplace_back(line); });
-  services.host().log(services.host().context, 2, "\xC3\xA9\xFF!\xC3", 5);
-  services.host().log(services.host().context, 2, nullptr, 5);
-  EXPECT_EQ(lines, (std::vector<std::string>{"\u00E9\uFFFD!", ""}));
+  const std::string text(64 << 10, 'x');
+  services.host().log(services.host().context, 0, text.data(), UINT64_MAX);
+  EXPECT_EQ(lines, std::vector<std::string>{text});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -71,6 +72,39 @@ TEST(PluginRegistryTest, FolderOfTheBuildHasTheReferenceBackendAndARefusalHarmsN
   EXPECT_THAT(ids, ::testing::Contains("reference"));
   EXPECT_FALSE(registry.formats().empty());
   EXPECT_FALSE(registry.tokenizers().empty());
+}
+
+TEST(PluginRegistryTest, AFileThatIsRefusedAgainAndAgainHasOneRecord) {
+  const std::string path = ::testing::TempDir() + "/again." + std::to_string(getpid()) + ".so";
+  std::ofstream(path) << "Not yet.\n";
+  PluginRegistry registry;
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_FALSE(registry.LoadFile(path).ok());
+    EXPECT_FALSE(registry.LoadFile("/no/such/plugin.so").ok());
+    EXPECT_FALSE(registry.LoadFile(Misfit(4)).ok());
+  }
+  EXPECT_EQ(registry.records().size(), 3u);
+  // Once the file is right, its record says so.
+  std::filesystem::copy_file(std::string(SKEIN_PLUGIN_DIR) + "/tokenizer-bytes.so", path,
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_TRUE(registry.LoadFile(path).ok());
+  ASSERT_EQ(registry.records().size(), 3u);
+  EXPECT_EQ(registry.records()[0].reason, "");
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(absl::IsAlreadyExists(registry.LoadFile(path)));
+  EXPECT_EQ(registry.records().size(), 4u);
+  EXPECT_EQ(registry.tokenizers().size(), 1u);
+  std::filesystem::remove(path);
+}
+
+TEST(PluginRegistryTest, OnlyASecondPluginOfAnIdIsNoDefect) {
+  PluginRegistry registry;
+  const std::string path = std::string(SKEIN_PLUGIN_DIR) + "/backend-reference.so";
+  registry.LoadFile(path).IgnoreError();
+  registry.LoadFile(path).IgnoreError();
+  registry.LoadFile(Misfit(2)).IgnoreError();
+  ASSERT_EQ(registry.records().size(), 3u);
+  EXPECT_TRUE(registry.records()[1].is_duplicate);
+  EXPECT_FALSE(registry.records()[2].is_duplicate);
 }
 
 TEST(PluginRegistryTest, SecondPluginOfAnIdIsRefused) {

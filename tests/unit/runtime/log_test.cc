@@ -30,6 +30,17 @@ TEST(LogTest, LineThatDoesNotFitStays) {
   EXPECT_TRUE(taken);
 }
 
+TEST(LogTest, ALineIsOneLineOfUtf8WhateverComes) {
+  Log log;
+  log.Add(1, "plugin \xC3\xA9\xFF\n2026 error: forged\xC3");
+  bool taken = true;
+  EXPECT_EQ(log.Take(100, &taken)->text, "plugin \u00E9\uFFFD\\n2026 error: forged");
+  log.Add(1, std::string(1 << 20, 'x') + ": the reason");
+  const std::optional<LogLine> line = log.Take(4096, &taken);
+  EXPECT_LE(line->text.size(), 4096u);
+  EXPECT_EQ(line->text.substr(line->text.size() - 15), "xxx: the reason");
+}
+
 TEST(LogTest, LineWithoutMemoryIsLostAndNothingThrown) {
   Log log;
   test::AllocationFault fault(0, test::AllocatingThreads::kThis, test::AllocationFault::kForever);
