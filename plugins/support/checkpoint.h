@@ -81,9 +81,31 @@ constexpr BlockSize BlockSizeOf(uint32_t dtype) {
       return {256, 176};
     case SKEIN_DTYPE_GGML_Q6_K:
       return {256, 210};
+    case SKEIN_DTYPE_GGML_Q2_K:
+      return {256, 84};
+    case SKEIN_DTYPE_GGML_Q3_K:
+      return {256, 110};
+    case SKEIN_DTYPE_GGML_IQ4_NL:
+      return {32, 18};
+    case SKEIN_DTYPE_GGML_IQ4_XS:
+      return {256, 136};
+    case SKEIN_DTYPE_GGML_MXFP4:
+      return {32, 17};
     default:
       return {1, 0};
   }
+}
+
+// The names in a reader's table of types that can be weights, for messages: "F32, F16, BF16". A row has `name` and
+// `dtype`. Bytes are read, but no host takes them for weights.
+template <typename Table>
+std::string WeightTypeNames(const Table& table) {
+  std::string names;
+  for (const auto& type : table) {
+    if (type.dtype == SKEIN_DTYPE_NONE || type.dtype == SKEIN_DTYPE_U8) continue;
+    names.append(names.empty() ? "" : ", ").append(type.name);
+  }
+  return names;
 }
 
 // --- shapes ---
@@ -158,6 +180,7 @@ struct Checkpoint {
   std::vector<Tensor> tensors;
   std::vector<std::pair<std::string, std::string>> metadata;
   std::vector<ChecksummedBytes> checksums;
+  std::string weight_types;  // WeightTypeNames of the reader's table
 };
 
 // Collects a checkpoint. Refuses names that are empty, very long, unprintable or given twice, too many dimensions, too

@@ -94,7 +94,7 @@ class OpenCheckpoint {
     const Tensor& wanted = tensor(index);
     if (wanted.dtype == SKEIN_DTYPE_NONE) {
       Fail(SKEIN_UNIMPLEMENTED, "tensor " + Quote(wanted.name) + ": type " + wanted.stored_type +
-                                    " is not supported; expected 16-, 32- or 64-bit floats or unsigned bytes");
+                                    " is not read; expected " + content_.weight_types);
     }
     if (size_bytes != PackedBytes(wanted)) {
       Fail(SKEIN_INVALID_ARGUMENT, "tensor " + Quote(wanted.name) + ": expected a destination of " +
