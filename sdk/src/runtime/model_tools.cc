@@ -19,13 +19,17 @@
 namespace skein {
 namespace {
 
-// Describes a file that changes a model without being one; nullopt for any other file.
-std::optional<Companion> FindCompanion(Runtime& runtime, const std::string& path) {
+// Describes a file that changes a model without being one; nullopt for any other file. The codes of VerifyCompanion.
+absl::StatusOr<std::optional<Companion>> FindCompanion(Runtime& runtime, const std::string& path, bool verify) {
+  std::optional<Companion> companion;
   absl::StatusOr<std::unique_ptr<File>> file = File::Open(path, FileAccess::kMap);
-  if (!file.ok()) return std::nullopt;
+  if (!file.ok()) return companion;
   const absl::StatusOr<std::unique_ptr<Checkpoint>> checkpoint =
       Checkpoint::Open(runtime.plugins().formats(), runtime.host(), *std::move(file));
-  return checkpoint.ok() ? DescribeCompanion(**checkpoint, path) : std::nullopt;
+  if (!checkpoint.ok()) return companion;
+  companion = DescribeCompanion(**checkpoint, path);
+  if (companion && verify) SKEIN_RETURN_IF_ERROR(VerifyCompanion(runtime.host(), **checkpoint, path));
+  return companion;
 }
 
 // Every setting but the tokenizer, for which a file must be read.
@@ -91,14 +95,14 @@ absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& p
   }
   const absl::StatusOr<std::unique_ptr<ModelFile>> opened =
       OpenModelFile(runtime.plugins().formats(), runtime.host(), path, FileAccess::kMap);
+  const bool verify = options[describe_options::kVerify] != 0;
   if (absl::IsInvalidArgument(opened.status())) {
-    if (const std::optional<Companion> companion = FindCompanion(runtime, path)) {
-      return format == "json" ? companion->json : companion->text;
-    }
+    SKEIN_ASSIGN_OR_RETURN(const std::optional<Companion> companion, FindCompanion(runtime, path, verify));
+    if (companion) return format == "json" ? companion->json : companion->text;
   }
   SKEIN_RETURN_IF_ERROR(opened.status());
   const std::unique_ptr<ModelFile>& file = *opened;
-  if (options[describe_options::kVerify] != 0) SKEIN_RETURN_IF_ERROR(file->Verify(&runtime.progress()));
+  if (verify) SKEIN_RETURN_IF_ERROR(file->Verify(&runtime.progress()));
   return format == "json" ? DescribeJson(*file) : DescribeText(*file);
 }
 
