@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -81,9 +82,31 @@ constexpr BlockSize BlockSizeOf(uint32_t dtype) {
       return {256, 176};
     case SKEIN_DTYPE_GGML_Q6_K:
       return {256, 210};
+    case SKEIN_DTYPE_GGML_Q2_K:
+      return {256, 84};
+    case SKEIN_DTYPE_GGML_Q3_K:
+      return {256, 110};
+    case SKEIN_DTYPE_GGML_IQ4_NL:
+      return {32, 18};
+    case SKEIN_DTYPE_GGML_IQ4_XS:
+      return {256, 136};
+    case SKEIN_DTYPE_GGML_MXFP4:
+      return {32, 17};
     default:
       return {1, 0};
   }
+}
+
+// The names in a reader's table of types that can be weights, for messages: "F32, F16, BF16". A row has `name` and
+// `dtype`. Bytes are read, but no host takes them for weights.
+template <typename Table>
+std::string WeightTypeNames(const Table& table) {
+  std::string names;
+  for (const auto& type : table) {
+    if (type.dtype == SKEIN_DTYPE_NONE || type.dtype == SKEIN_DTYPE_U8) continue;
+    names.append(names.empty() ? "" : ", ").append(type.name);
+  }
+  return names;
 }
 
 // --- shapes ---
@@ -132,25 +155,36 @@ inline std::string ShapeText(std::span<const uint64_t> shape) {
 
 // --- the checkpoint ---
 
-// Bytes of the file for which the container records a CRC-32. Checked when a tensor inside is first asked for, because
-// opening a file reads no tensor data.
+// Bytes of the file for which the container records a CRC-32. Checked before a tensor inside is first read, because
+// opening and describing a file reads no tensor data.
 struct ChecksummedBytes {
   std::string_view name;  // for messages, inside the file
   std::span<const uint8_t> bytes;
   uint32_t crc32;
 };
 
-inline constexpr size_t kNoChecksum = std::numeric_limits<size_t>::max();
+// Bytes that the file holds in another form, such as deflated. They are made anew whenever a tensor inside is read.
+struct EncodedBytes {
+  uint64_t size_bytes = 0;  // decoded
+  // Writes the decoded bytes, `size_bytes` of them, and compares their checksum. Throws Error. Threads: any.
+  std::function<void(uint8_t* destination)> decode;
+};
 
-// A view of one tensor in the file. Every element reachable by shape and strides lies inside the file.
+inline constexpr size_t kNoChecksum = std::numeric_limits<size_t>::max();
+inline constexpr size_t kNotEncoded = std::numeric_limits<size_t>::max();
+
+// A view of one tensor in the file. Every element reachable by shape and strides lies inside the file, or inside the
+// decoded bytes.
 struct Tensor {
   std::string name;
   uint32_t dtype = SKEIN_DTYPE_NONE;  // NONE: a type that skein does not read; it is listed, and reading it fails
   std::string stored_type;            // the container's word for the type, for messages
   std::vector<uint64_t> shape;        // PyTorch order, at most SKEIN_MAX_DIMS
   std::vector<uint64_t> strides;      // in elements; row-major for block types
-  const uint8_t* data = nullptr;      // element [0, ..., 0]; perhaps unaligned
+  const uint8_t* data = nullptr;      // element [0, ..., 0]; perhaps unaligned; nullptr if it is encoded
   size_t checksum = kNoChecksum;      // index into Checkpoint::checksums
+  size_t encoded = kNotEncoded;       // index into Checkpoint::encoded
+  uint64_t encoded_offset = 0;        // in bytes, of element [0, ..., 0]
 };
 
 // The directory of a checkpoint file. Borrows the file's bytes. A value; const access from any thread.
@@ -158,6 +192,8 @@ struct Checkpoint {
   std::vector<Tensor> tensors;
   std::vector<std::pair<std::string, std::string>> metadata;
   std::vector<ChecksummedBytes> checksums;
+  std::vector<EncodedBytes> encoded;
+  std::string weight_types;  // WeightTypeNames of the reader's table
 };
 
 // Collects a checkpoint. Refuses names that are empty, very long, unprintable or given twice, too many dimensions, too
@@ -218,6 +254,12 @@ class CheckpointBuilder {
   size_t AddChecksum(ChecksummedBytes checksummed) {
     checkpoint_.checksums.push_back(checksummed);
     return checkpoint_.checksums.size() - 1;
+  }
+
+  // Gives the index for Tensor::encoded.
+  size_t AddEncoded(EncodedBytes encoded) {
+    checkpoint_.encoded.push_back(std::move(encoded));
+    return checkpoint_.encoded.size() - 1;
   }
 
   // The tensors so far, for checks across all of them.

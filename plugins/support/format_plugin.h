@@ -6,8 +6,8 @@
 //     // Throws Error, without the path.
 //     static Checkpoint Read(const Source& source);
 //   };
-// and its plugin.cc answers with &kFormatTable<Format>. All tensors have `data`. `tensor_read` is offered too: it packs
-// strided tensors.
+// and its plugin.cc answers with &kFormatTable<Format>. Tensors have `data`, but for encoded ones. `tensor_read` is
+// offered for all: it packs strided tensors.
 #ifndef SKEIN_PLUGINS_SUPPORT_FORMAT_PLUGIN_H_
 #define SKEIN_PLUGINS_SUPPORT_FORMAT_PLUGIN_H_
 
@@ -38,12 +38,12 @@ inline uint64_t PackedBytes(const Tensor& tensor) {
   return elements / block.elements * block.bytes;
 }
 
-// Copies `tensor` packed and row-major to `destination`, PackedBytes long.
-inline void CopyPacked(const Tensor& tensor, uint8_t* destination) {
+// Copies `tensor`, whose element [0, ..., 0] is at `data`, packed and row-major to `destination`, PackedBytes long.
+inline void CopyPacked(const Tensor& tensor, const uint8_t* data, uint8_t* destination) {
   const uint64_t packed_bytes = PackedBytes(tensor);
   if (packed_bytes == 0) return;
   if (tensor.strides == RowMajorStrides(tensor.shape)) {
-    std::memcpy(destination, tensor.data, packed_bytes);
+    std::memcpy(destination, data, packed_bytes);
     return;
   }
   const uint64_t element_bytes = BlockSizeOf(tensor.dtype).bytes;
@@ -55,7 +55,7 @@ inline void CopyPacked(const Tensor& tensor, uint8_t* destination) {
     uint64_t offset = 0;
     for (size_t dim = 0; dim < last; ++dim) offset += index[dim] * tensor.strides[dim];
     for (uint64_t i = 0; i < row_length; ++i) {
-      std::memcpy(destination, tensor.data + (offset + i * tensor.strides[last]) * element_bytes, element_bytes);
+      std::memcpy(destination, data + (offset + i * tensor.strides[last]) * element_bytes, element_bytes);
       destination += element_bytes;
     }
     for (size_t dim = last; dim-- > 0;) {
@@ -75,12 +75,17 @@ class OpenCheckpoint {
 
   const Checkpoint& content() const { return content_; }
 
-  // Throws OUT_OF_RANGE for an index past the end, and DATA_LOSS if the bytes behind the tensor fail their checksum.
+  // Throws OUT_OF_RANGE for an index past the end.
   const Tensor& tensor(uint64_t index) const {
     if (index >= content_.tensors.size()) FailIndex("tensor", index, content_.tensors.size());
-    const Tensor& tensor = content_.tensors[index];
-    if (tensor.checksum != kNoChecksum) CheckBytes(tensor);
-    return tensor;
+    return content_.tensors[index];
+  }
+
+  // Throws DATA_LOSS if the bytes behind the tensor fail their checksum. Reads them once; those of encoded tensors are
+  // checked whenever they are decoded.
+  void Check(uint64_t index) const {
+    const Tensor& wanted = tensor(index);
+    if (wanted.checksum != kNoChecksum) CheckBytes(wanted);
   }
 
   const std::pair<std::string, std::string>& metadata(uint64_t index) const {
@@ -89,22 +94,40 @@ class OpenCheckpoint {
   }
 
   // Throws UNIMPLEMENTED if the type of the tensor is not read, INVALID_ARGUMENT if `size_bytes` is not its packed
-  // size.
+  // size, DATA_LOSS if its bytes fail their checksum.
   void Read(uint64_t index, uint8_t* destination, uint64_t size_bytes) const {
     const Tensor& wanted = tensor(index);
     if (wanted.dtype == SKEIN_DTYPE_NONE) {
       Fail(SKEIN_UNIMPLEMENTED, "tensor " + Quote(wanted.name) + ": type " + wanted.stored_type +
-                                    " is not supported; expected 16-, 32- or 64-bit floats or unsigned bytes");
+                                    " is not read; expected " + content_.weight_types);
     }
     if (size_bytes != PackedBytes(wanted)) {
       Fail(SKEIN_INVALID_ARGUMENT, "tensor " + Quote(wanted.name) + ": expected a destination of " +
                                        std::to_string(PackedBytes(wanted)) + " bytes, found " +
                                        std::to_string(size_bytes));
     }
-    CopyPacked(wanted, destination);
+    if (wanted.encoded != kNotEncoded) return ReadEncoded(wanted, destination);
+    Check(index);
+    CopyPacked(wanted, wanted.data, destination);
   }
 
  private:
+  // The decoded bytes may be many times those of the file, so they are not kept.
+  void ReadEncoded(const Tensor& wanted, uint8_t* destination) const {
+    if (PackedBytes(wanted) == 0) return;
+    const EncodedBytes& encoded = content_.encoded[wanted.encoded];
+    try {
+      if (PackedBytes(wanted) == encoded.size_bytes && wanted.strides == RowMajorStrides(wanted.shape)) {
+        return encoded.decode(destination);
+      }
+      const std::unique_ptr<uint8_t[]> decoded(new uint8_t[encoded.size_bytes]);
+      encoded.decode(decoded.get());
+      CopyPacked(wanted, decoded.get() + wanted.encoded_offset, destination);
+    } catch (const Error& error) {
+      Fail(error.code(), "tensor " + Quote(wanted.name) + ": " + error.what());
+    }
+  }
+
   [[noreturn]] void Fail(int32_t code, const std::string& text) const { throw Error(code, path_ + ": " + text); }
 
   [[noreturn]] void FailIndex(const char* what, uint64_t index, size_t count) const {
@@ -180,6 +203,10 @@ struct FormatFunctions {
     return Guard(message, [&] { Opened(checkpoint).Read(index, static_cast<uint8_t*>(destination), size_bytes); });
   }
 
+  static int32_t TensorCheck(void* checkpoint, uint64_t index, skein_message* message) {
+    return Guard(message, [&] { Opened(checkpoint).Check(index); });
+  }
+
   static uint64_t MetadataCount(void* checkpoint) { return Opened(checkpoint).content().metadata.size(); }
 
   static int32_t Metadata(void* checkpoint, uint64_t index, const char** key, const char** value, uint64_t* value_bytes,
@@ -209,6 +236,7 @@ inline constexpr skein_format_table kFormatTable = {
     .tensor_read = &FormatFunctions<Format>::TensorRead,
     .metadata_count = &FormatFunctions<Format>::MetadataCount,
     .metadata = &FormatFunctions<Format>::Metadata,
+    .tensor_check = &FormatFunctions<Format>::TensorCheck,
 };
 
 }  // namespace skein::plugin

@@ -78,7 +78,7 @@ std::vector<Layout> Layouts() {
              FIELD(shape), FIELD(strides), FIELD(data)),
       STRUCT(skein_format_table, FIELD(struct_size), FIELD(reserved), FIELD(extensions), FIELD(probe), FIELD(open),
              FIELD(close), FIELD(tensor_count), FIELD(tensor_info), FIELD(tensor_read), FIELD(metadata_count),
-             FIELD(metadata)),
+             FIELD(metadata), FIELD(tensor_check)),
       STRUCT(skein_tokenizer_table, FIELD(struct_size), FIELD(reserved), FIELD(probe), FIELD(create), FIELD(destroy),
              FIELD(vocab_size), FIELD(encode), FIELD(decode)),
       STRUCT(skein_backend_device, FIELD(struct_size), FIELD(weight_types), FIELD(compute_types),

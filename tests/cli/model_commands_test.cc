@@ -6,6 +6,8 @@
 #include <cmath>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -283,6 +285,20 @@ TEST(CliCompanionTest, InspectSaysWhatTheyAre) {
   const ToolResult adapter = RunTool({"inspect", DataPath("v7-n16.lora.pth")});
   ASSERT_EQ(adapter.exit_code, 0) << adapter.err;
   EXPECT_THAT(adapter.out, HasSubstr("kind: adapter"));
+}
+
+TEST(CliInspectTest, ReadsNoWeightsUnlessItVerifies) {
+  const TestFolder folder;
+  for (const char* name : {"v7-n16.pth", "v7-n16.time_state.pth", "v7-n16.lora.pth"}) {
+    std::ifstream in(DataPath(name), std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    bytes[bytes.size() / 2] ^= 1;
+    folder.Write(name, bytes);
+    EXPECT_EQ(RunTool({"inspect", DataPath(name), "--verify"}).exit_code, 0) << name;
+    EXPECT_EQ(RunTool({"inspect", folder.Path(name)}).exit_code, 0) << name;
+    ExpectFailure(RunTool({"inspect", folder.Path(name), "--verify"}), "expected CRC-32");
+  }
+  ExpectFailure(RunTool({"logits", "-m", folder.Path("v7-n16.pth"), "--tokens", "1"}), "expected CRC-32");
 }
 
 TEST(CliCompanionTest, BadScaleIsNamed) {

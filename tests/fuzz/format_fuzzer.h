@@ -86,13 +86,21 @@ inline void ReadTensors(const skein_format_table& format, void* checkpoint, cons
       if (info.shape[dim] > 0) last += (info.shape[dim] - 1) * info.strides[dim];
     }
     const uint64_t bytes = elements / block.elements * block.bytes;
-    if (elements > 0) {
+    const int32_t check = format.tensor_check(checkpoint, i, &message);
+    Require(check == SKEIN_OK || check == SKEIN_DATA_LOSS);
+    if (elements > 0 && info.data != nullptr) {
       const uint64_t reach = block.elements > 1 ? bytes : (last + 1) * block.bytes;
       Require(source.Contains(info.data, reach));
     }
     std::vector<uint8_t> packed(std::min(bytes, kMaxReadBytes));
     const int32_t status = format.tensor_read(checkpoint, i, packed.data(), packed.size(), &message);
-    Require(status == (bytes > kMaxReadBytes ? SKEIN_INVALID_ARGUMENT : SKEIN_OK));
+    if (bytes > kMaxReadBytes) {
+      Require(status == SKEIN_INVALID_ARGUMENT);
+    } else if (info.data == nullptr) {
+      Require(status == SKEIN_OK || status == SKEIN_DATA_LOSS);
+    } else {
+      Require(status == check);
+    }
   }
 }
 

@@ -37,17 +37,41 @@ struct TensorType {
 };
 
 constexpr TensorType kTensorTypes[] = {
-    {0, SKEIN_DTYPE_F32, "F32"},         {1, SKEIN_DTYPE_F16, "F16"},         {2, SKEIN_DTYPE_GGML_Q4_0, "Q4_0"},
-    {3, SKEIN_DTYPE_GGML_Q4_1, "Q4_1"},  {6, SKEIN_DTYPE_GGML_Q5_0, "Q5_0"},  {7, SKEIN_DTYPE_GGML_Q5_1, "Q5_1"},
-    {8, SKEIN_DTYPE_GGML_Q8_0, "Q8_0"},  {9, SKEIN_DTYPE_NONE, "Q8_1"},       {10, SKEIN_DTYPE_NONE, "Q2_K"},
-    {11, SKEIN_DTYPE_NONE, "Q3_K"},      {12, SKEIN_DTYPE_GGML_Q4_K, "Q4_K"}, {13, SKEIN_DTYPE_GGML_Q5_K, "Q5_K"},
-    {14, SKEIN_DTYPE_GGML_Q6_K, "Q6_K"}, {15, SKEIN_DTYPE_NONE, "Q8_K"},      {16, SKEIN_DTYPE_NONE, "IQ2_XXS"},
-    {17, SKEIN_DTYPE_NONE, "IQ2_XS"},    {18, SKEIN_DTYPE_NONE, "IQ3_XXS"},   {19, SKEIN_DTYPE_NONE, "IQ1_S"},
-    {20, SKEIN_DTYPE_NONE, "IQ4_NL"},    {21, SKEIN_DTYPE_NONE, "IQ3_S"},     {22, SKEIN_DTYPE_NONE, "IQ2_S"},
-    {23, SKEIN_DTYPE_NONE, "IQ4_XS"},    {24, SKEIN_DTYPE_NONE, "I8"},        {25, SKEIN_DTYPE_NONE, "I16"},
-    {26, SKEIN_DTYPE_NONE, "I32"},       {27, SKEIN_DTYPE_NONE, "I64"},       {28, SKEIN_DTYPE_F64, "F64"},
-    {29, SKEIN_DTYPE_NONE, "IQ1_M"},     {30, SKEIN_DTYPE_BF16, "BF16"},      {34, SKEIN_DTYPE_NONE, "TQ1_0"},
-    {35, SKEIN_DTYPE_NONE, "TQ2_0"},     {39, SKEIN_DTYPE_NONE, "MXFP4"},
+    {0, SKEIN_DTYPE_F32, "F32"},
+    {1, SKEIN_DTYPE_F16, "F16"},
+    {2, SKEIN_DTYPE_GGML_Q4_0, "Q4_0"},
+    {3, SKEIN_DTYPE_GGML_Q4_1, "Q4_1"},
+    {6, SKEIN_DTYPE_GGML_Q5_0, "Q5_0"},
+    {7, SKEIN_DTYPE_GGML_Q5_1, "Q5_1"},
+    {8, SKEIN_DTYPE_GGML_Q8_0, "Q8_0"},
+    {9, SKEIN_DTYPE_NONE, "Q8_1"},
+    {10, SKEIN_DTYPE_GGML_Q2_K, "Q2_K"},
+    {11, SKEIN_DTYPE_GGML_Q3_K, "Q3_K"},
+    {12, SKEIN_DTYPE_GGML_Q4_K, "Q4_K"},
+    {13, SKEIN_DTYPE_GGML_Q5_K, "Q5_K"},
+    {14, SKEIN_DTYPE_GGML_Q6_K, "Q6_K"},
+    {15, SKEIN_DTYPE_NONE, "Q8_K"},
+    {16, SKEIN_DTYPE_NONE, "IQ2_XXS"},
+    {17, SKEIN_DTYPE_NONE, "IQ2_XS"},
+    {18, SKEIN_DTYPE_NONE, "IQ3_XXS"},
+    {19, SKEIN_DTYPE_NONE, "IQ1_S"},
+    {20, SKEIN_DTYPE_GGML_IQ4_NL, "IQ4_NL"},
+    {21, SKEIN_DTYPE_NONE, "IQ3_S"},
+    {22, SKEIN_DTYPE_NONE, "IQ2_S"},
+    {23, SKEIN_DTYPE_GGML_IQ4_XS, "IQ4_XS"},
+    {24, SKEIN_DTYPE_NONE, "I8"},
+    {25, SKEIN_DTYPE_NONE, "I16"},
+    {26, SKEIN_DTYPE_NONE, "I32"},
+    {27, SKEIN_DTYPE_NONE, "I64"},
+    {28, SKEIN_DTYPE_F64, "F64"},
+    {29, SKEIN_DTYPE_NONE, "IQ1_M"},
+    {30, SKEIN_DTYPE_BF16, "BF16"},
+    {34, SKEIN_DTYPE_NONE, "TQ1_0"},
+    {35, SKEIN_DTYPE_NONE, "TQ2_0"},
+    {39, SKEIN_DTYPE_GGML_MXFP4, "MXFP4"},
+    {40, SKEIN_DTYPE_NONE, "NVFP4"},
+    {41, SKEIN_DTYPE_NONE, "Q1_0"},
+    {42, SKEIN_DTYPE_NONE, "Q2_0"},
 };
 
 // Types that are younger than this table have a number only.
@@ -282,7 +306,9 @@ plugin::Checkpoint Gguf::Read(const plugin::Source& source) {
   plugin::CheckpointBuilder builder;
   AddMetadata(file.metadata, &builder);
   for (plugin::Tensor& tensor : file.tensors) builder.Add(std::move(tensor));
-  return builder.Finish();
+  plugin::Checkpoint checkpoint = builder.Finish();
+  checkpoint.weight_types = plugin::WeightTypeNames(kTensorTypes);
+  return checkpoint;
 }
 
 }  // namespace skein::formats

@@ -33,18 +33,10 @@ constexpr DataType kDataTypes[] = {
     {0, SKEIN_DTYPE_F32, "F32"},         {1, SKEIN_DTYPE_F16, "F16"},         {2, SKEIN_DTYPE_GGML_Q4_0, "Q4_0"},
     {3, SKEIN_DTYPE_GGML_Q4_1, "Q4_1"},  {4, SKEIN_DTYPE_NONE, "Q4_1_O"},     {5, SKEIN_DTYPE_NONE, "Q4_2"},
     {6, SKEIN_DTYPE_NONE, "Q4_3"},       {7, SKEIN_DTYPE_GGML_Q5_0, "Q5_0"},  {8, SKEIN_DTYPE_GGML_Q5_1, "Q5_1"},
-    {9, SKEIN_DTYPE_GGML_Q8_0, "Q8_0"},  {10, SKEIN_DTYPE_NONE, "Q8_1"},      {11, SKEIN_DTYPE_NONE, "Q2_K"},
-    {12, SKEIN_DTYPE_NONE, "Q3_K"},      {13, SKEIN_DTYPE_GGML_Q4_K, "Q4_K"}, {14, SKEIN_DTYPE_GGML_Q5_K, "Q5_K"},
+    {9, SKEIN_DTYPE_GGML_Q8_0, "Q8_0"},  {10, SKEIN_DTYPE_NONE, "Q8_1"},      {11, SKEIN_DTYPE_GGML_Q2_K, "Q2_K"},
+    {12, SKEIN_DTYPE_GGML_Q3_K, "Q3_K"}, {13, SKEIN_DTYPE_GGML_Q4_K, "Q4_K"}, {14, SKEIN_DTYPE_GGML_Q5_K, "Q5_K"},
     {15, SKEIN_DTYPE_GGML_Q6_K, "Q6_K"}, {16, SKEIN_DTYPE_NONE, "Q8_K"},
 };
-
-std::string ReadableNames() {
-  std::string names;
-  for (const DataType& type : kDataTypes) {
-    if (type.dtype != SKEIN_DTYPE_NONE) names += (names.empty() ? "" : ", ") + std::string(type.name);
-  }
-  return names;
-}
 
 // `where` begins the message.
 const DataType& FindDataType(int32_t number, int32_t version, const std::string& where) {
@@ -52,8 +44,8 @@ const DataType& FindDataType(int32_t number, int32_t version, const std::string&
   const auto* const type =
       std::find_if(std::begin(kDataTypes), end, [&](const DataType& each) { return each.number == number; });
   if (type == end || type->dtype == SKEIN_DTYPE_NONE) {
-    FailUnsupported(where + ": expected data of type " + ReadableNames() + "; found type " + std::to_string(number) +
-                    (type == end ? "" : " (" + std::string(type->name) + ")"));
+    FailUnsupported(where + ": expected data of type " + plugin::WeightTypeNames(kDataTypes) + "; found type " +
+                    std::to_string(number) + (type == end ? "" : " (" + std::string(type->name) + ")"));
   }
   if (version == kOldestVersion && plugin::BlockSizeOf(type->dtype).elements > 1) {
     FailUnsupported(

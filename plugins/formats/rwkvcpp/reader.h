@@ -1,6 +1,6 @@
 // The `.bin` files of rwkv.cpp: a header of six integers, then tensors one after another up to the end of the file.
-// Reads versions 100 and 101 with F32 and F16 data, and in version 101 the block types Q4_0, Q4_1, Q5_0, Q5_1, Q8_0,
-// Q4_K, Q5_K and Q6_K. The naming tables of libskein know what the contents mean (names, transformed decays).
+// Reads versions 100 and 101 with F32 and F16 data, and in version 101 the block types Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and
+// Q2_K to Q6_K. The naming tables of libskein know what the contents mean (names, transformed decays).
 #ifndef SKEIN_PLUGINS_FORMATS_RWKVCPP_READER_H_
 #define SKEIN_PLUGINS_FORMATS_RWKVCPP_READER_H_
 

@@ -304,7 +304,9 @@ plugin::Checkpoint ReadFile(std::span<const uint8_t> file) {
   for (const HeaderEntry& entry : entries) tensors.push_back(MakeTensor(entry, data));
   CheckCoverage(entries, data.size());
   for (plugin::Tensor& tensor : tensors) builder.Add(std::move(tensor));
-  return builder.Finish();
+  plugin::Checkpoint checkpoint = builder.Finish();
+  checkpoint.weight_types = plugin::WeightTypeNames(kElementTypes);
+  return checkpoint;
 }
 
 // A shard as ReadFile gives it, its tensors by name, and the size of the file.

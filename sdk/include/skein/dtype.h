@@ -37,7 +37,7 @@
 #define SKEIN_LAYOUT_PANELS 1
 
 // Block types of GGML files, in checkpoints only. A block lies along the input dimension. It has 32 elements, and 256
-// in the types with K.
+// in IQ4_XS and the types with K.
 #define SKEIN_DTYPE_GGML_Q4_0 32
 #define SKEIN_DTYPE_GGML_Q4_1 33
 #define SKEIN_DTYPE_GGML_Q5_0 34
@@ -46,5 +46,10 @@
 #define SKEIN_DTYPE_GGML_Q4_K 37
 #define SKEIN_DTYPE_GGML_Q5_K 38
 #define SKEIN_DTYPE_GGML_Q6_K 39
+#define SKEIN_DTYPE_GGML_Q2_K 40
+#define SKEIN_DTYPE_GGML_Q3_K 41
+#define SKEIN_DTYPE_GGML_IQ4_NL 42
+#define SKEIN_DTYPE_GGML_IQ4_XS 43
+#define SKEIN_DTYPE_GGML_MXFP4 44
 
 #endif  // SKEIN_DTYPE_H_

@@ -154,11 +154,11 @@ typedef struct skein_format_table {
   uint64_t (*tensor_count)(void* checkpoint);
   // Fills *info; index < tensor_count. Threads: any; the same holds for the functions below. A tensor of a type that
   // has no SKEIN_DTYPE_* is listed with dtype NONE and without data. For it tensor_read fails with UNIMPLEMENTED, and
-  // its message names tensor and type. Where the container has checksums, the first look at a tensor compares them
-  // (DATA_LOSS).
+  // its message names tensor and type. Reads no tensor data, but for plugins that compare checksums here (DATA_LOSS)
+  // because they have no tensor_check.
   int32_t (*tensor_info)(void* checkpoint, uint64_t index, skein_tensor_info* info, skein_message* message);
-  // Copies a tensor, packed row-major in its own dtype. `size_bytes` is exactly the size of the copy. NULL if all
-  // tensors have `data`.
+  // Copies a tensor, packed row-major in its own dtype. `size_bytes` is exactly the size of the copy. Where the
+  // container has a checksum of it, it is compared (DATA_LOSS). NULL if all tensors have `data`.
   int32_t (*tensor_read)(void* checkpoint, uint64_t index, void* destination, uint64_t size_bytes,
                          skein_message* message);
 
@@ -176,6 +176,11 @@ typedef struct skein_format_table {
   uint64_t (*metadata_count)(void* checkpoint);
   int32_t (*metadata)(void* checkpoint, uint64_t index, const char** key, const char** value, uint64_t* value_bytes,
                       skein_message* message);
+
+  // Compares the checksum of the bytes behind `data` of a tensor (DATA_LOSS). The host calls it before it reads `data`,
+  // so that a file can be described without reading its weights. Bytes that were compared once are not read again.
+  // NULL: the container has no checksums, or tensor_info compares them.
+  int32_t (*tensor_check)(void* checkpoint, uint64_t index, skein_message* message);
 } skein_format_table;
 
 // --- tokenizers: bytes to token ids and back ---

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/types/optional.h"
 
@@ -32,7 +33,7 @@ uint32_t RetryAfterMs(const absl::Status& status) {
 }
 
 absl::Status Annotate(const absl::Status& status, absl::string_view where) {
-  if (status.ok()) return status;
+  if (status.ok() || absl::StrContains(status.message(), absl::StrCat(where, ": "))) return status;
   absl::Status annotated(static_cast<absl::StatusCode>(status.raw_code()), absl::StrCat(where, ": ", status.message()));
   status.ForEachPayload(
       [&annotated](absl::string_view type, const absl::Cord& value) { annotated.SetPayload(type, value); });

@@ -52,8 +52,9 @@ auto Guarded(const Work& work) noexcept -> decltype(work()) {
   }
 }
 
-// The same status with `where` in front of its message. Its code stays, also one outside Abseil's such as that of an
-// invalid handle, and its payloads stay.
+// The same status with `where` in front of its message, unless the message names it already: a plugin and the layers
+// above it may all know the path of a file, and the reader wants it once. Its code stays, also one outside Abseil's
+// such as that of an invalid handle, and its payloads stay.
 absl::Status Annotate(const absl::Status& status, absl::string_view where);
 
 // The same status with a hint that trying again makes sense in `milliseconds`: for RESOURCE_EXHAUSTED where the room

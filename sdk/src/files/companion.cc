@@ -3,10 +3,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 #include "base/utf8.h"
 #include "files/adapter.h"
+#include "files/checkpoint/checkpoint_part.h"
 #include "files/facts.h"
 #include "files/tuned_state.h"
+#include "model/elements.h"
 
 namespace skein {
 namespace {
@@ -44,6 +47,20 @@ std::optional<Companion> DescribeCompanion(const Checkpoint& checkpoint, const s
   facts.insert(facts.begin(), {"path", path});
   companion.json = FactsAsJson(facts);
   return companion;
+}
+
+absl::Status VerifyCompanion(const skein_host& host, const Checkpoint& checkpoint, const std::string& path) {
+  for (size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+    const CheckpointTensor& tensor = checkpoint.tensors()[i];
+    uint64_t num_elements = 0;
+    NumElements(tensor.shape, &num_elements);  // fits: the tensor is there
+    if (num_elements == 0) continue;
+    std::vector<uint8_t> scratch;
+    const auto view = ViewPart(checkpoint, i, {Stored::kReshaped, 0, 1}, {num_elements}, scratch);
+    if (!view.ok()) return Annotate(view.status(), path);
+    SKEIN_RETURN_IF_ERROR(Annotate(CheckFinite(host, *view, tensor.name), path));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace skein

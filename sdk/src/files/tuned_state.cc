@@ -41,11 +41,7 @@ absl::StatusOr<std::vector<float>> ReadState(const Checkpoint& checkpoint, const
     const CheckpointTensor& tensor = checkpoint.tensors()[i];
     uint32_t layer = 0;
     ParseAuthorStateName(tensor.name, &layer);  // succeeds: FindTunedState has checked the name
-    const uint8_t* data = tensor.data;
-    if (data == nullptr) {
-      SKEIN_RETURN_IF_ERROR(checkpoint.Read(i, buffer));
-      data = buffer.data();
-    }
+    SKEIN_ASSIGN_OR_RETURN(const uint8_t* data, checkpoint.Look(i, buffer));
     SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, ReadHeads(tensor, data));
     PlaceWkv(config, layer, WkvOrder::kValueKey, values.data(), state);
   }

@@ -56,9 +56,52 @@ void DequantizeQ8_0(const uint8_t* block, float* out) {
   }
 }
 
+// The values of the codes of IQ4_NL and IQ4_XS: denser around zero, as weights are.
+constexpr int8_t kUnevenValues[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+// Twice the values of the codes of MXFP4: a sign, two bits of exponent and one of mantissa (E2M1).
+constexpr int8_t kTwiceE2M1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+// 32 codes in 16 bytes, laid as in Q4_0. x = scale values[code].
+void DequantizeByTable(const int8_t* values, float scale, const uint8_t* nibbles, float* out) {
+  for (size_t j = 0; j < kGgmlBlockElements / 2; ++j) {
+    out[j] = scale * static_cast<float>(values[LowNibble(nibbles[j])]);
+    out[j + kGgmlBlockElements / 2] = scale * static_cast<float>(values[HighNibble(nibbles[j])]);
+  }
+}
+
+// A scale (f16) and 16 bytes of nibbles.
+void DequantizeIq4Nl(const uint8_t* block, float* out) {
+  DequantizeByTable(kUnevenValues, LoadHalf(block), block + sizeof(uint16_t), out);
+}
+
+// 2^(exponent - 128), half of an E8M0 scale, since the table has twice the values. The smallest two are subnormal.
+float HalfOfE8M0(uint8_t exponent) {
+  constexpr int kMantissaBits = 23;
+  constexpr uint32_t kSmallest = uint32_t{1} << (kMantissaBits - 2);  // 2^-128
+  const uint32_t bits = exponent < 2 ? kSmallest << exponent : (exponent - 1u) << kMantissaBits;
+  float scale;
+  std::memcpy(&scale, &bits, sizeof(scale));
+  return scale;
+}
+
+// An exponent (one byte) and 16 bytes of nibbles.
+void DequantizeMxfp4(const uint8_t* block, float* out) {
+  DequantizeByTable(kTwiceE2M1, HalfOfE8M0(block[0]), block + 1, out);
+}
+
 // --- blocks of 256: eight parts of 32 values, or sixteen of 16, each with a small integer as its scale ---
 
 constexpr size_t kPackedScaleBytes = 12;
+constexpr size_t kShortPartElements = 16;
+
+// Bits 2q and 2q + 1 of value i. The halves of a block lie behind each other, 32 bytes each; in a half, q is the
+// quarter.
+uint32_t BitPair(const uint8_t* pairs, size_t i) {
+  const size_t half = i / 128;
+  const size_t quarter = i % 128 / 32;
+  return pairs[half * 32 + i % 32] >> (2 * quarter) & 3u;
+}
 
 struct ScaleAndOffset {
   uint32_t scale;
@@ -125,6 +168,71 @@ void DequantizeQ6_K(const uint8_t* block, float* out) {
   }
 }
 
+// A block has 16 bytes for the parts of 16 values, 64 bytes of bit pairs, the factor d of the scales (f16) and the
+// factor m of the offsets (f16). The byte of a part has its scale in the low and its offset in the high nibble. Each
+// half of the block has half of the pairs: value j (0 to 31) of quarter q (0 to 3) has bits 2q and 2q + 1 of byte j. x
+// = d scale code - m offset.
+void DequantizeQ2_K(const uint8_t* block, float* out) {
+  const uint8_t* const parts = block;
+  const uint8_t* const pairs = parts + kGgmlKBlockElements / kShortPartElements;
+  const float scale_factor = LoadHalf(pairs + kGgmlKBlockElements / 4);
+  const float offset_factor = LoadHalf(pairs + kGgmlKBlockElements / 4 + sizeof(uint16_t));
+  for (size_t i = 0; i < kGgmlKBlockElements; ++i) {
+    const uint8_t part = parts[i / kShortPartElements];
+    const float scale = scale_factor * static_cast<float>(LowNibble(part));
+    const float offset = offset_factor * static_cast<float>(HighNibble(part));
+    out[i] = scale * static_cast<float>(BitPair(pairs, i)) - offset;
+  }
+}
+
+// The scale of part s (0 to 15) of Q3_K, 6 bits each, from twelve bytes. The first eight bytes hold the lower four bits
+// of parts 0 to 7 in their low nibbles, and those of parts 8 to 15 in their high ones. Byte 8 + i holds the upper two
+// bits of parts i, i + 4, i + 8 and i + 12, from its lowest bits on.
+int UnpackShortScale(const uint8_t* packed, size_t s) {
+  const uint32_t lower = s < 8 ? LowNibble(packed[s]) : HighNibble(packed[s - 8]);
+  const uint32_t upper = packed[8 + s % 4] >> (2 * (s / 4)) & 3u;
+  return static_cast<int>(lower | upper << 4);
+}
+
+// A block has 32 bytes of third bits, 64 bytes of bit pairs as in Q2_K, the twelve bytes, and the factor d of the
+// scales (f16). Bit s of byte j of the third bits belongs to value j of the run s of 32 values. x = d (scale - 32)
+// (code - 4).
+void DequantizeQ3_K(const uint8_t* block, float* out) {
+  constexpr int kScaleCentre = 32;
+  constexpr int kCentre = 4;
+  constexpr size_t kRunElements = 32;
+  const uint8_t* const third_bits = block;
+  const uint8_t* const pairs = third_bits + kGgmlKBlockElements / 8;
+  const uint8_t* const packed = pairs + kGgmlKBlockElements / 4;
+  const float factor = LoadHalf(packed + kPackedScaleBytes);
+  for (size_t i = 0; i < kGgmlKBlockElements; ++i) {
+    const float scale = factor * static_cast<float>(UnpackShortScale(packed, i / kShortPartElements) - kScaleCentre);
+    const uint32_t third_bit = third_bits[i % kRunElements] >> (i / kRunElements) & 1u;
+    const auto code = static_cast<int>(BitPair(pairs, i) | third_bit << 2);
+    out[i] = scale * static_cast<float>(code - kCentre);
+  }
+}
+
+// A block has the factor d of the scales (f16), the upper two bits of the scales of its eight parts of 32 values (u16,
+// part 0 in the lowest bits), their lower four bits (four bytes, the even part in the low nibble), and 128 bytes of
+// nibbles, 16 for each part, laid as in IQ4_NL. x = d (scale - 32) value.
+void DequantizeIq4Xs(const uint8_t* block, float* out) {
+  constexpr int kScaleCentre = 32;
+  const float factor = LoadHalf(block);
+  uint16_t upper_bits;
+  std::memcpy(&upper_bits, block + sizeof(uint16_t), sizeof(upper_bits));
+  const uint8_t* const lower_bits = block + 2 * sizeof(uint16_t);
+  const uint8_t* nibbles = lower_bits + 4;
+  for (size_t s = 0; s < kGgmlKBlockElements / kGgmlBlockElements; ++s) {
+    const uint8_t pair = lower_bits[s / 2];
+    const uint32_t lower = s % 2 == 0 ? LowNibble(pair) : HighNibble(pair);
+    const int scale = static_cast<int>(lower | (upper_bits >> (2 * s) & 3u) << 4) - kScaleCentre;
+    DequantizeByTable(kUnevenValues, factor * static_cast<float>(scale), nibbles, out);
+    nibbles += kGgmlBlockElements / 2;
+    out += kGgmlBlockElements;
+  }
+}
+
 }  // namespace
 
 void DequantizeGgmlBlock(uint32_t dtype, const uint8_t* block, float* out) {
@@ -143,6 +251,16 @@ void DequantizeGgmlBlock(uint32_t dtype, const uint8_t* block, float* out) {
       return DequantizeWithOffsets(true, block, out);
     case SKEIN_DTYPE_GGML_Q6_K:
       return DequantizeQ6_K(block, out);
+    case SKEIN_DTYPE_GGML_Q2_K:
+      return DequantizeQ2_K(block, out);
+    case SKEIN_DTYPE_GGML_Q3_K:
+      return DequantizeQ3_K(block, out);
+    case SKEIN_DTYPE_GGML_IQ4_NL:
+      return DequantizeIq4Nl(block, out);
+    case SKEIN_DTYPE_GGML_IQ4_XS:
+      return DequantizeIq4Xs(block, out);
+    case SKEIN_DTYPE_GGML_MXFP4:
+      return DequantizeMxfp4(block, out);
     default:
       return DequantizeQ8_0(block, out);
   }

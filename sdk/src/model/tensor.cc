@@ -28,6 +28,11 @@ constexpr DtypeInfo kDtypes[] = {
     {.name = "ggml_q4_k", .dtype = SKEIN_DTYPE_GGML_Q4_K, .block_elements = 256, .block_bytes = 144},
     {.name = "ggml_q5_k", .dtype = SKEIN_DTYPE_GGML_Q5_K, .block_elements = 256, .block_bytes = 176},
     {.name = "ggml_q6_k", .dtype = SKEIN_DTYPE_GGML_Q6_K, .block_elements = 256, .block_bytes = 210},
+    {.name = "ggml_q2_k", .dtype = SKEIN_DTYPE_GGML_Q2_K, .block_elements = 256, .block_bytes = 84},
+    {.name = "ggml_q3_k", .dtype = SKEIN_DTYPE_GGML_Q3_K, .block_elements = 256, .block_bytes = 110},
+    {.name = "ggml_iq4_nl", .dtype = SKEIN_DTYPE_GGML_IQ4_NL, .block_elements = 32, .block_bytes = 18},
+    {.name = "ggml_iq4_xs", .dtype = SKEIN_DTYPE_GGML_IQ4_XS, .block_elements = 256, .block_bytes = 136},
+    {.name = "ggml_mxfp4", .dtype = SKEIN_DTYPE_GGML_MXFP4, .block_elements = 32, .block_bytes = 17},
 };
 // clang-format on
 

@@ -19,15 +19,19 @@
 namespace skein {
 namespace {
 
-// Describes a file that changes a model without being one; nullopt for any other file.
-absl::StatusOr<std::optional<Companion>> FindCompanion(Runtime& runtime, const std::string& path) {
+// Describes a file that changes a model without being one; nullopt for any other file. RESOURCE_EXHAUSTED, and the codes
+// of VerifyCompanion.
+absl::StatusOr<std::optional<Companion>> FindCompanion(Runtime& runtime, const std::string& path, bool verify) {
   const auto open = [&]() -> absl::StatusOr<std::unique_ptr<Checkpoint>> {
     SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
     return Checkpoint::Open(runtime.plugins().formats(), runtime.host(), std::move(file));
   };
   const absl::StatusOr<std::unique_ptr<Checkpoint>> checkpoint = open();
   if (absl::IsResourceExhausted(checkpoint.status())) return checkpoint.status();
-  return checkpoint.ok() ? DescribeCompanion(**checkpoint, path) : std::nullopt;
+  if (!checkpoint.ok()) return std::nullopt;
+  std::optional<Companion> companion = DescribeCompanion(**checkpoint, path);
+  if (companion && verify) SKEIN_RETURN_IF_ERROR(VerifyCompanion(runtime.host(), **checkpoint, path));
+  return companion;
 }
 
 // Every setting but the tokenizer, for which a file must be read.
@@ -93,15 +97,14 @@ absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& p
   }
   const absl::StatusOr<std::unique_ptr<ModelFile>> opened =
       OpenModelFile(runtime.plugins().formats(), runtime.host(), path, FileAccess::kMap);
+  const bool verify = options[describe_options::kVerify] != 0;
   if (absl::IsInvalidArgument(opened.status())) {
-    SKEIN_ASSIGN_OR_RETURN(const std::optional<Companion> companion, FindCompanion(runtime, path));
-    if (companion) {
-      return format == "json" ? companion->json : companion->text;
-    }
+    SKEIN_ASSIGN_OR_RETURN(const std::optional<Companion> companion, FindCompanion(runtime, path, verify));
+    if (companion) return format == "json" ? companion->json : companion->text;
   }
   SKEIN_RETURN_IF_ERROR(opened.status());
   const std::unique_ptr<ModelFile>& file = *opened;
-  if (options[describe_options::kVerify] != 0) SKEIN_RETURN_IF_ERROR(file->Verify(&runtime.progress()));
+  if (verify) SKEIN_RETURN_IF_ERROR(file->Verify(&runtime.progress()));
   return format == "json" ? DescribeJson(*file) : DescribeText(*file);
 }
 

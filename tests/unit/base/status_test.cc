@@ -16,6 +16,12 @@ TEST(StatusTest, RetryAfterIsZeroWhereNobodySaidIt) {
   EXPECT_TRUE(WithRetryAfter(absl::OkStatus(), 250).ok());
 }
 
+TEST(StatusTest, AnnotateNamesAPlaceOnce) {
+  const absl::Status status = absl::DataLossError("pth: folder/m.pth: tensor \"w\": cut off");
+  EXPECT_EQ(Annotate(status, "folder/m.pth").message(), status.message());
+  EXPECT_EQ(Annotate(absl::DataLossError("cut off"), "m.pth").message(), "m.pth: cut off");
+}
+
 TEST(StatusTest, AnnotateKeepsCodeAndRetryAfter) {
   const absl::Status status = Annotate(WithRetryAfter(absl::ResourceExhaustedError("full"), 250), "stream");
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);

@@ -1,6 +1,7 @@
 #include "model/ggml_blocks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -122,6 +123,114 @@ TEST(GgmlBlocksTest, ARunOfKBlocksStartsAtAnyBlock) {
   std::vector<float> out(kGgmlKBlockElements);
   ToF32(q6.dtype, blocks.data(), kGgmlKBlockElements, kGgmlKBlockElements, out.data());
   EXPECT_EQ(out, q6.values);
+}
+
+// --- the younger types: blocks are packed here as their quantisers pack them, code by code, and compared with the
+// formula of the type over the codes ---
+
+std::vector<float> DequantizeLong(uint32_t dtype, const std::vector<uint8_t>& block) {
+  EXPECT_EQ(FindDtype(dtype)->block_bytes, block.size());
+  EXPECT_EQ(FindDtype(dtype)->block_elements, kGgmlKBlockElements);
+  std::vector<float> out(kGgmlKBlockElements);
+  DequantizeGgmlBlock(dtype, block.data(), out.data());
+  return out;
+}
+
+// Numbers that differ from place to place, below `limit`.
+uint32_t Number(size_t i, uint32_t limit) { return static_cast<uint32_t>(i * 2654435761u >> 7) % limit; }
+
+constexpr float kD = 0.5f;
+constexpr float kM = -3.0f;
+
+// Value 128 h + 32 q + j has bits 2q and 2q + 1 of byte 32 h + j.
+void PackPairs(const std::vector<uint32_t>& pairs, uint8_t* bytes) {
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    bytes[i / 128 * 32 + i % 32] |= static_cast<uint8_t>(pairs[i] << (i % 128 / 32 * 2));
+  }
+}
+
+TEST(GgmlBlocksTest, Q2_KHasAScaleAndAnOffsetForEachSixteenCodesOfTwoBits) {
+  std::vector<uint8_t> block(84);
+  std::vector<uint32_t> codes(256);
+  for (size_t i = 0; i < 256; ++i) codes[i] = Number(i, 4);
+  for (size_t s = 0; s < 16; ++s) block[s] = static_cast<uint8_t>(Number(s, 16) | Number(s + 99, 16) << 4);
+  PackPairs(codes, &block[16]);
+  std::copy(kHalf, kHalf + 2, &block[80]);
+  std::copy(kMinusThree, kMinusThree + 2, &block[82]);
+  const std::vector<float> out = DequantizeLong(SKEIN_DTYPE_GGML_Q2_K, block);
+  for (size_t i = 0; i < 256; ++i) {
+    const float scale = kD * static_cast<float>(Number(i / 16, 16));
+    const float offset = kM * static_cast<float>(Number(i / 16 + 99, 16));
+    EXPECT_EQ(out[i], scale * static_cast<float>(codes[i]) - offset) << i;
+  }
+}
+
+TEST(GgmlBlocksTest, Q3_KHasASignedScaleForEachSixteenCodesOfThreeBits) {
+  std::vector<uint8_t> block(110);
+  std::vector<uint32_t> pairs(256);
+  for (size_t i = 0; i < 256; ++i) {
+    const uint32_t code = Number(i, 8);
+    pairs[i] = code % 4;
+    block[i % 32] |= static_cast<uint8_t>(code / 4 << (i / 32));
+  }
+  PackPairs(pairs, &block[32]);
+  for (size_t s = 0; s < 16; ++s) {
+    const uint32_t scale = Number(s + 7, 64);
+    block[96 + s % 8] |= static_cast<uint8_t>(scale % 16 << (s < 8 ? 0 : 4));
+    block[96 + 8 + s % 4] |= static_cast<uint8_t>(scale / 16 << (s / 4 * 2));
+  }
+  std::copy(kHalf, kHalf + 2, &block[108]);
+  const std::vector<float> out = DequantizeLong(SKEIN_DTYPE_GGML_Q3_K, block);
+  for (size_t i = 0; i < 256; ++i) {
+    const int scale = static_cast<int>(Number(i / 16 + 7, 64)) - 32;
+    EXPECT_EQ(out[i], kD * static_cast<float>(scale * (static_cast<int>(Number(i, 8)) - 4))) << i;
+  }
+}
+
+constexpr int kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+TEST(GgmlBlocksTest, Iq4NlIsScaleTimesAValueOfItsTable) {
+  std::vector<uint8_t> block(kHalf, kHalf + 2);
+  AppendNibbles(&block);
+  ASSERT_EQ(block.size(), FindDtype(SKEIN_DTYPE_GGML_IQ4_NL)->block_bytes);
+  const std::vector<float> out = Dequantize(SKEIN_DTYPE_GGML_IQ4_NL, block);
+  for (int j = 0; j < 16; ++j) {
+    EXPECT_EQ(out[j], 0.5f * static_cast<float>(kIq4Values[j])) << j;
+    EXPECT_EQ(out[j + 16], 0.5f * static_cast<float>(kIq4Values[15 - j])) << j;
+  }
+}
+
+TEST(GgmlBlocksTest, Iq4XsHasASignedScaleForEachThirtyTwoValuesOfTheTable) {
+  std::vector<uint8_t> block(136);
+  std::copy(kHalf, kHalf + 2, block.data());
+  for (size_t s = 0; s < 8; ++s) {
+    const uint32_t scale = Number(s + 3, 64);
+    block[2 + s / 4] |= static_cast<uint8_t>(scale / 16 << (s % 4 * 2));
+    block[4 + s / 2] |= static_cast<uint8_t>(scale % 16 << (s % 2 * 4));
+  }
+  for (size_t i = 0; i < 256; ++i) {
+    block[8 + i / 32 * 16 + i % 16] |= static_cast<uint8_t>(Number(i, 16) << (i % 32 < 16 ? 0 : 4));
+  }
+  const std::vector<float> out = DequantizeLong(SKEIN_DTYPE_GGML_IQ4_XS, block);
+  for (size_t i = 0; i < 256; ++i) {
+    const int scale = static_cast<int>(Number(i / 32 + 3, 64)) - 32;
+    EXPECT_EQ(out[i], kD * static_cast<float>(scale * kIq4Values[Number(i, 16)])) << i;
+  }
+}
+
+TEST(GgmlBlocksTest, Mxfp4IsAPowerOfTwoTimesAFloatOfFourBits) {
+  constexpr float kE2M1[8] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+  for (const int exponent : {0, 1, 2, 100, 127, 128, 250}) {
+    std::vector<uint8_t> block = {static_cast<uint8_t>(exponent)};
+    AppendNibbles(&block);
+    ASSERT_EQ(block.size(), FindDtype(SKEIN_DTYPE_GGML_MXFP4)->block_bytes);
+    const std::vector<float> out = Dequantize(SKEIN_DTYPE_GGML_MXFP4, block);
+    const auto value = [&](int code) { return std::ldexp(code < 8 ? kE2M1[code] : -kE2M1[code - 8], exponent - 127); };
+    for (int j = 0; j < 16; ++j) {
+      EXPECT_EQ(out[j], value(j)) << exponent << " " << j;
+      EXPECT_EQ(out[j + 16], value(15 - j)) << exponent << " " << j;
+    }
+  }
 }
 
 }  // namespace

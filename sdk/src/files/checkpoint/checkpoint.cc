@@ -215,12 +215,18 @@ absl::StatusOr<absl::Span<const uint8_t>> Checkpoint::OpenSibling(const std::str
   return absl::Span<const uint8_t>(source->data, source->size_bytes);
 }
 
-absl::Status Checkpoint::Read(size_t index, std::vector<uint8_t>& buffer) const {
+absl::StatusOr<const uint8_t*> Checkpoint::Look(size_t index, std::vector<uint8_t>& buffer) const {
   const CheckpointTensor& tensor = tensors_[index];
-  buffer.resize(tensor.size_bytes);
   skein_message message = {};
-  return FromPlugin(format_.table->tensor_read(handle_, index, buffer.data(), buffer.size(), &message), message,
-                    format_.id);
+  int32_t code = SKEIN_OK;
+  if (tensor.data == nullptr) {
+    buffer.resize(tensor.size_bytes);
+    code = format_.table->tensor_read(handle_, index, buffer.data(), buffer.size(), &message);
+  } else if (SKEIN_HAS(skein_format_table, format_.table, tensor_check)) {
+    code = format_.table->tensor_check(handle_, index, &message);
+  }
+  SKEIN_RETURN_IF_ERROR(FromPlugin(code, message, format_.id));
+  return tensor.data == nullptr ? buffer.data() : tensor.data;
 }
 
 }  // namespace skein

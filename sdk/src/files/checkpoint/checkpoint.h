@@ -27,7 +27,7 @@ struct CheckpointTensor {
   uint32_t dtype = 0;
   std::vector<uint64_t> shape;
   std::vector<uint64_t> strides;  // in elements; packed for block types and where `data` is nullptr
-  const uint8_t* data = nullptr;  // all elements are inside the file; nullptr: Checkpoint::Read reads the tensor
+  const uint8_t* data = nullptr;  // all elements are inside the file; to be read through Checkpoint::Look alone
   uint64_t size_bytes = 0;        // packed
 };
 
@@ -55,8 +55,9 @@ class Checkpoint {
   // there is no such file. And the codes of SourceFolder::OpenSibling.
   absl::StatusOr<absl::Span<const uint8_t>> OpenSibling(const std::string& name) const;
 
-  // Reads a tensor without `data`, packed in its own type, into `buffer`, which is resized.
-  absl::Status Read(size_t index, std::vector<uint8_t>& buffer) const;
+  // The bytes of a tensor, which lie as its strides say: in the file, or, if it has no `data`, in `buffer`, which is
+  // resized. The first look at them compares the container's checksum (DATA_LOSS). And the plugin's codes.
+  absl::StatusOr<const uint8_t*> Look(size_t index, std::vector<uint8_t>& buffer) const;
 
  private:
   Checkpoint(const Plugin<skein_format_table>& format, std::unique_ptr<SourceFolder> folder);

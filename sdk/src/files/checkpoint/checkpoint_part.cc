@@ -9,11 +9,8 @@ namespace skein {
 absl::StatusOr<TensorView> ViewPart(const Checkpoint& checkpoint, size_t index, const StoredPart& part,
                                     absl::Span<const uint64_t> role_shape, std::vector<uint8_t>& scratch) {
   const CheckpointTensor& tensor = checkpoint.tensors()[index];
-  TensorView stored = {tensor.dtype, tensor.shape, tensor.strides, tensor.data};
-  if (stored.data == nullptr) {
-    SKEIN_RETURN_IF_ERROR(checkpoint.Read(index, scratch));
-    stored.data = scratch.data();
-  }
+  SKEIN_ASSIGN_OR_RETURN(const uint8_t* data, checkpoint.Look(index, scratch));
+  const TensorView stored = {tensor.dtype, tensor.shape, tensor.strides, data};
   return ViewAsRole(part, role_shape, stored, tensor.name, scratch);
 }
 

@@ -16,7 +16,7 @@
 namespace skein {
 
 // A view of the `part` of tensor `index`. It points into the file where the container allows, else into `scratch`. The
-// codes of ViewAsRole and Checkpoint::Read.
+// codes of ViewAsRole and Checkpoint::Look.
 absl::StatusOr<TensorView> ViewPart(const Checkpoint& checkpoint, size_t index, const StoredPart& part,
                                     absl::Span<const uint64_t> role_shape, std::vector<uint8_t>& scratch);
 

@@ -1,5 +1,6 @@
 #include "files/checkpoint/checkpoint.h"
 
+#include <cstdio>
 #include <fstream>
 
 #include "gmock/gmock.h"
@@ -48,8 +49,31 @@ TEST(CheckpointTest, ReadsTensorsThatHaveNoDataThroughThePlugin) {
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ((*checkpoint)->tensors()[0].data, nullptr);
   std::vector<uint8_t> buffer;
-  ASSERT_TRUE((*checkpoint)->Read(0, buffer).ok());
+  ASSERT_TRUE((*checkpoint)->Look(0, buffer).ok());
   EXPECT_EQ(buffer, FloatBytes({1, 2, 3}));
+}
+
+TEST(CheckpointTest, ComparesChecksumsWhenTheDataIsLookedAtAndNotWhenTheFileIsOpened) {
+  FakeFormat format({Vector("a", {1, 2, 3})});
+  format.table.tensor_check = [](void*, uint64_t, skein_message* message) {
+    std::snprintf(message->text, sizeof(message->text), "expected another checksum");
+    return int32_t{SKEIN_DATA_LOSS};
+  };
+  const auto checkpoint = Open(format);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  std::vector<uint8_t> buffer;
+  const absl::Status status = (*checkpoint)->Look(0, buffer).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("expected another checksum"));
+}
+
+TEST(CheckpointTest, AnOlderPluginWithoutTheCheckIsRead) {
+  FakeFormat format({Vector("a", {1, 2, 3})});
+  format.table.struct_size = offsetof(skein_format_table, tensor_check);
+  const auto checkpoint = Open(format);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  std::vector<uint8_t> buffer;
+  EXPECT_TRUE((*checkpoint)->Look(0, buffer).ok());
 }
 
 TEST(CheckpointTest, AFileThatNoPluginRecognisesNamesTheFormatsAndTheFirstBytes) {

@@ -138,8 +138,9 @@ TEST_F(FormatTableTest, ATensorWhoseBytesFailTheirChecksumIsNotGiven) {
   Open(flipped_);
   skein_tensor_info info{};
   info.struct_size = sizeof(info);
-  EXPECT_EQ(table_.tensor_info(checkpoint_, 0, &info, &message_), SKEIN_OK) << "it has no checksum";
-  EXPECT_EQ(table_.tensor_info(checkpoint_, 1, &info, &message_), SKEIN_DATA_LOSS);
+  EXPECT_EQ(table_.tensor_info(checkpoint_, 1, &info, &message_), SKEIN_OK) << "looks at no data";
+  EXPECT_EQ(table_.tensor_check(checkpoint_, 0, &message_), SKEIN_OK) << "it has no checksum";
+  EXPECT_EQ(table_.tensor_check(checkpoint_, 1, &message_), SKEIN_DATA_LOSS);
   EXPECT_THAT(message_.text, HasSubstr("file.two: tensor \"checked\": \"all\": expected CRC-32"));
   Bytes destination(10);
   EXPECT_EQ(table_.tensor_read(checkpoint_, 1, destination.data(), 10, &message_), SKEIN_DATA_LOSS);

@@ -22,7 +22,7 @@ using ::testing::UnorderedElementsAre;
 constexpr uint32_t kF32 = 0;
 constexpr uint32_t kF16 = 1;
 constexpr uint32_t kQ8_0 = 8;
-constexpr uint32_t kQ2_K = 10;
+constexpr uint32_t kIq2Xxs = 16;
 
 Bytes SmallFile() {
   return GgufWriter()
@@ -122,7 +122,7 @@ TEST_F(GgufOfGgmlTest, HasItsTensors) {
       {"q4_k", SKEIN_DTYPE_GGML_Q4_K, {2, 256}, 288},
       {"q5_k", SKEIN_DTYPE_GGML_Q5_K, {2, 256}, 352},
       {"q6_k", SKEIN_DTYPE_GGML_Q6_K, {2, 256}, 420},
-      {"q2_k", SKEIN_DTYPE_NONE, {256}, 0},
+      {"q2_k", SKEIN_DTYPE_GGML_Q2_K, {256}, 84},
   };
   EXPECT_EQ(outcome_.tensors.size(), std::size(expected));
   for (const Expected& each : expected) {
@@ -353,12 +353,12 @@ TEST(GgufTest, RefusesCountsBeyondAnyModel) {
 }
 
 TEST(GgufTest, ListsATypeItDoesNotReadAndFailsOnlyWhenItIsRead) {
-  const Bytes file = GgufWriter().Add("w", kQ2_K, {256}, Bytes(84)).Add("young", 99, {1}, Bytes(4)).Finish();
+  const Bytes file = GgufWriter().Add("w", kIq2Xxs, {256}, Bytes(66)).Add("young", 99, {1}, Bytes(4)).Finish();
   EXPECT_EQ(ReadAll<Gguf>(file).status, SKEIN_OK);
   MemoryFolder folder({});
   const plugin::OpenCheckpoint checkpoint("m.gguf", Gguf::Read(plugin::Source(&folder.Add("m.gguf", file))));
-  Bytes destination(84);
-  for (const auto& [index, type] : {std::pair(0, "type Q2_K"), std::pair(1, "type number 99")}) {
+  Bytes destination(66);
+  for (const auto& [index, type] : {std::pair(0, "type IQ2_XXS"), std::pair(1, "type number 99")}) {
     try {
       checkpoint.Read(static_cast<uint64_t>(index), destination.data(), destination.size());
       FAIL() << type;
