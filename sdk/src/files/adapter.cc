@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "files/checkpoint/checkpoint_part.h"
 #include "files/naming/naming.h"
+#include "files/naming/tensor_name.h"
 #include "files/naming/stored_part.h"
 #include "model/adapted_weights.h"
 #include "model/tensor.h"

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "files/naming/naming.h"
+#include "files/naming/tensor_name.h"
 #include "model/elements.h"
 #include "model/tensor.h"
 #include "numbers/state_layout.h"
