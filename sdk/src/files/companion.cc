@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/utf8.h"
-#include "files/adapter.h"
+#include "files/adapter/adapter.h"
 #include "files/tuned_state.h"
 #include "nlohmann/json.hpp"
 

@@ -1,5 +1,5 @@
 // Weights changed by adapters: low-rank products, DiSHA blocks and whole tensors, merged when a tensor is read. How the
-// files of adapters name these things: files/adapter.h.
+// files of adapters name these things: files/adapter/adapter.h.
 #ifndef SKEIN_MODEL_ADAPTED_WEIGHTS_H_
 #define SKEIN_MODEL_ADAPTED_WEIGHTS_H_
 

@@ -1,4 +1,4 @@
-#include "files/adapter.h"
+#include "files/adapter/adapter.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "files/adapter.h"
+#include "files/adapter/adapter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -9,8 +9,8 @@
 // Where the model has no P.weight, P itself is meant: a vector counts as a matrix of one row. Trainers keep the scale
 // (alpha / r) in their settings and not in the file, so the caller gives it. Adapters of Hugging Face's PEFT are not
 // read.
-#ifndef SKEIN_FILES_ADAPTER_H_
-#define SKEIN_FILES_ADAPTER_H_
+#ifndef SKEIN_FILES_ADAPTER_ADAPTER_H_
+#define SKEIN_FILES_ADAPTER_ADAPTER_H_
 
 #include <cstdint>
 #include <string>
@@ -59,4 +59,4 @@ absl::Status MergeAdapters(absl::Span<const Plugin<skein_format_table>> formats,
 
 }  // namespace skein
 
-#endif  // SKEIN_FILES_ADAPTER_H_
+#endif  // SKEIN_FILES_ADAPTER_ADAPTER_H_
