@@ -33,7 +33,9 @@ Option LoraOption() {
   return {.name = "lora",
           .takes = Takes::kText,
           .value = "FILE[:SCALE]",
-          .help = "adapter to merge into the weights (LoRA, PiSSA, DiSHA), times SCALE; may be given several times",
+          .help =
+              "adapter to merge into the weights (LoRA, DoRA, PiSSA, MiSS), a file or PEFT's folder, times SCALE (by "
+              "default as its adapter_config.json says); may be given several times",
           .repeatable = true};
 }
 

@@ -22,10 +22,15 @@ SKEIN_EXTERN_C_BEGIN
 //                           bits; rows too short for groups in 16 bits. A type that a device does not offer is refused
 //   tokenizer  str  ""      vocabulary file, or "bytes"; "": the one in the package, else none
 //   mmap       i64  1       1: map the file; 0: read it. If a mapped file is truncated, its readers die with SIGBUS
-//   lora       str  ""      adapters to merge into the weights: FILE or FILE:SCALE, one a line. The low-rank product
-//                           B A is added times SCALE (alpha / rank of the training; 1 if none is given); a file with
-//                           init_lora_A and init_lora_B subtracts instead (PiSSA); any other tensor replaces the
-//                           model's own
+//   lora       str  ""      adapters to merge into the weights: FILE or FILE:SCALE, one a line. FILE may be the folder
+//                           that PEFT's save_pretrained writes. The low-rank product B A is added times SCALE; without
+//                           SCALE it is added times alpha / rank, or alpha / sqrt(rank) under use_rslora, as
+//                           adapter_config.json beside the file or the metadata of a GGUF file says; where nothing says
+//                           it, times 1, with a warning in the log. Factors init_lora_A and init_lora_B are subtracted
+//                           (PiSSA), lora_magnitude_vector gives rows their length (DoRA), blocks are added (DiSHA,
+//                           Bone, MiSS), and any other tensor replaces the model's own. Names may be those of another
+//                           scheme than the model's. A file with tensors that mean nothing to the model, or that
+//                           changes nothing, is INVALID_ARGUMENT; a kind of adapter that is not read, UNIMPLEMENTED
 //   state      str  ""      file with a tuned initial state (`time_state` tensors) that streams start from; "": the one
 //                           in the file, else zero
 //   max_streams       i64  64   streams with a state on the device at a time

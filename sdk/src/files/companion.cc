@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/utf8.h"
-#include "files/adapter.h"
+#include "files/adapter/adapter.h"
 #include "files/checkpoint/checkpoint_part.h"
 #include "files/facts.h"
 #include "files/tuned_state.h"

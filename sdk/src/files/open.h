@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/file.h"
-#include "files/adapter.h"
+#include "files/adapter/adapter.h"
 #include "model/model_file.h"
 #include "plugin/registry.h"
 #include "skein/plugin.h"

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status.h"
-#include "files/naming/naming.h"
+#include "files/naming/tensor_name.h"
 #include "model/elements.h"
 #include "model/tensor.h"
 #include "numbers/state_layout.h"
@@ -40,7 +40,7 @@ absl::StatusOr<std::vector<float>> ReadState(const Checkpoint& checkpoint, const
   for (size_t i = 0; i < checkpoint.tensors().size(); ++i) {
     const CheckpointTensor& tensor = checkpoint.tensors()[i];
     uint32_t layer = 0;
-    ParseAuthorStateName(tensor.name, &layer);  // succeeds: FindTunedState has checked the name
+    ParseStateName(tensor.name, &layer);  // succeeds: FindTunedState has checked the name
     SKEIN_ASSIGN_OR_RETURN(const uint8_t* data, checkpoint.Look(i, buffer));
     SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, ReadHeads(tensor, data));
     PlaceWkv(config, layer, WkvOrder::kValueKey, values.data(), state);
@@ -59,7 +59,7 @@ absl::StatusOr<TunedStateShape> FindTunedState(absl::Span<const CheckpointTensor
           absl::StrCat("tensor \"", tensor.name, "\" ", ShapeText(tensor.shape), ": ", what));
     };
     uint32_t layer = 0;
-    if (!ParseAuthorStateName(tensor.name, &layer)) {
+    if (!ParseStateName(tensor.name, &layer)) {
       return defect("not part of a tuned state: expected tensors \"blocks.<layer>.att.time_state\" and no others");
     }
     if (layer >= tensors.size() || seen[layer]) {

@@ -1,6 +1,7 @@
 #include "model/adapted_weights.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -43,15 +44,42 @@ absl::Status CheckProduct(const LowRankProduct& product, MatrixSize size) {
   return absl::OkStatus();
 }
 
-absl::Status CheckBlocks(const AdapterTensor& blocks, MatrixSize size) {
-  if (!blocks.is_present()) return absl::OkStatus();
-  const std::vector<uint64_t>& shape = blocks.shape;
-  const bool shared = shape.size() == 2 && shape[0] > 0 && shape[0] <= size.columns && shape[1] == size.rows;
-  const bool separate = shape.size() == 3 && shape[1] == shape[2] && shape[1] > 0 && size.rows % shape[1] == 0 &&
-                        size.columns % shape[1] == 0 && shape[0] == size.columns / shape[1];
-  if (shared || separate) return absl::OkStatus();
+absl::Status CheckMagnitude(const TensorChange& change, MatrixSize size) {
+  if (!change.magnitude.is_present()) return absl::OkStatus();
+  if (!change.trained.down.is_present()) {
+    return Defect(change.magnitude, "expected the product of its lora_A and lora_B beside it, found none");
+  }
+  const uint64_t expected = change.magnitude_is_of_columns ? size.columns : size.rows;
+  uint64_t found = 0;
+  NumElements(change.magnitude.shape, &found);  // fits: the tensor is there
+  if (found == expected) return absl::OkStatus();
+  return Defect(change.magnitude, absl::StrCat("expected [", expected, "] ", TargetText(size)));
+}
+
+// The number of blocks of a change in the form [n, r, r].
+uint64_t NumBlocks(BlockOrder order, MatrixSize size, uint64_t rank) {
+  return (order == BlockOrder::kByInput ? size.columns : size.rows) / rank;
+}
+
+bool IsSharedBlock(const std::vector<uint64_t>& shape, BlockOrder order, MatrixSize size) {
+  if (shape.size() != 2 || shape[0] == 0 || shape[0] > size.columns || shape[1] == 0) return false;
+  return shape[1] == size.rows || (order == BlockOrder::kByOutput && size.rows % shape[1] == 0);
+}
+
+bool AreOwnBlocks(const std::vector<uint64_t>& shape, BlockOrder order, MatrixSize size) {
+  return shape.size() == 3 && shape[1] == shape[2] && shape[1] > 0 && size.rows % shape[1] == 0 &&
+         size.columns % shape[1] == 0 && shape[0] == NumBlocks(order, size, shape[1]);
+}
+
+absl::Status CheckBlocks(const TensorChange& change, MatrixSize size) {
+  const AdapterTensor& blocks = change.blocks;
+  if (!blocks.is_present() || IsSharedBlock(blocks.shape, change.block_order, size) ||
+      AreOwnBlocks(blocks.shape, change.block_order, size)) {
+    return absl::OkStatus();
+  }
+  const uint64_t blocked = change.block_order == BlockOrder::kByInput ? size.columns : size.rows;
   return Defect(blocks,
-                absl::StrCat("expected [r, ", size.rows, "], or [", size.columns, " / r, r, r], ", TargetText(size)));
+                absl::StrCat("expected [r, ", size.rows, "], or [", blocked, " / r, r, r], ", TargetText(size)));
 }
 
 absl::StatusOr<std::vector<float>> ReadAll(const AdapterTensor& tensor) {
@@ -108,20 +136,59 @@ absl::Status MergeProduct(const skein_host& host, const LowRankProduct& product,
   });
 }
 
-// D [r, out], the newer form: each block of r inputs is summed and goes through D, so W[o, b r + q] += D[q, o]. A last
-// block that is not whole gets the first rows of D.
-void AddSharedBlock(const std::vector<float>& d, uint64_t rank, float scale, MatrixSize size, float* weights) {
-  for (uint64_t o = 0; o < size.rows; ++o) {
-    for (uint64_t i = 0; i < size.columns; ++i) weights[o * size.columns + i] += scale * d[i % rank * size.rows + o];
+// W[i, :] *= magnitude[i] / |W[i, :]|. PEFT's DoRA, arXiv:2402.09353.
+void SetRowLengths(const std::vector<float>& magnitude, MatrixSize size, float* weights) {
+  for (uint64_t row = 0; row < size.rows; ++row) {
+    float* const values = weights + row * size.columns;
+    double squares = 0;
+    for (uint64_t j = 0; j < size.columns; ++j) squares += double{values[j]} * values[j];
+    const double factor = magnitude[row] / std::sqrt(squares);
+    for (uint64_t j = 0; j < size.columns; ++j) values[j] = static_cast<float>(values[j] * factor);
   }
 }
 
-// D [in / r, r, r], the older form: with W in blocks of r by r, W[a][b] += W[a][b] D[b] + D[b].
-void AddBlocks(const std::vector<float>& d, uint64_t rank, float scale, MatrixSize size, float* weights) {
+// The same for columns, as PEFT has it for embeddings.
+void SetColumnLengths(const std::vector<float>& magnitude, MatrixSize size, float* weights) {
+  std::vector<double> factors(size.columns);
+  for (uint64_t row = 0; row < size.rows; ++row) {
+    const float* const values = weights + row * size.columns;
+    for (uint64_t j = 0; j < size.columns; ++j) factors[j] += double{values[j]} * values[j];
+  }
+  for (uint64_t j = 0; j < size.columns; ++j) factors[j] = magnitude[j] / std::sqrt(factors[j]);
+  for (uint64_t row = 0; row < size.rows; ++row) {
+    float* const values = weights + row * size.columns;
+    for (uint64_t j = 0; j < size.columns; ++j) values[j] = static_cast<float>(values[j] * factors[j]);
+  }
+}
+
+absl::Status MergeMagnitude(const TensorChange& change, MatrixSize size, float* weights) {
+  if (!change.magnitude.is_present()) return absl::OkStatus();
+  SKEIN_ASSIGN_OR_RETURN(const std::vector<float> magnitude, ReadAll(change.magnitude));
+  if (change.magnitude_is_of_columns) {
+    SetColumnLengths(magnitude, size, weights);
+  } else {
+    SetRowLengths(magnitude, size, weights);
+  }
+  return absl::OkStatus();
+}
+
+// D [r, m], where m is out or divides it: each block of r inputs is summed and goes through D, so
+// W[o, b r + q] += D[q, o mod m]. A last block that is not whole gets the first rows of D.
+void AddSharedBlock(const std::vector<float>& d, uint64_t rank, float scale, MatrixSize size, float* weights) {
+  const uint64_t num_columns = d.size() / rank;
+  for (uint64_t o = 0; o < size.rows; ++o) {
+    const float* const column = &d[o % num_columns];
+    for (uint64_t i = 0; i < size.columns; ++i) weights[o * size.columns + i] += scale * column[i % rank * num_columns];
+  }
+}
+
+// D [n, r, r]: with W in blocks of r by r, W[a][b] += W[a][b] D[n] + D[n], where n is b, or a under kByOutput.
+void AddOwnBlocks(const std::vector<float>& d, uint64_t rank, BlockOrder order, float scale, MatrixSize size,
+                  float* weights) {
   std::vector<float> changed(rank);
   for (uint64_t o = 0; o < size.rows; ++o) {
     for (uint64_t b = 0; b < size.columns / rank; ++b) {
-      const float* block = &d[b * rank * rank];
+      const float* const block = &d[(order == BlockOrder::kByInput ? b : o / rank) * rank * rank];
       float* row = weights + o * size.columns + b * rank;
       std::copy_n(block + o % rank * rank, rank, changed.begin());
       for (uint64_t z = 0; z < rank; ++z) {
@@ -132,13 +199,15 @@ void AddBlocks(const std::vector<float>& d, uint64_t rank, float scale, MatrixSi
   }
 }
 
-absl::Status MergeBlocks(const AdapterTensor& blocks, double scale, MatrixSize size, float* weights) {
+absl::Status MergeBlocks(const TensorChange& change, MatrixSize size, float* weights) {
+  const AdapterTensor& blocks = change.blocks;
   if (!blocks.is_present()) return absl::OkStatus();
   SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, ReadAll(blocks));
+  const auto scale = static_cast<float>(change.scale);
   if (blocks.shape.size() == 2) {
-    AddSharedBlock(values, blocks.shape[0], static_cast<float>(scale), size, weights);
+    AddSharedBlock(values, blocks.shape[0], scale, size, weights);
   } else {
-    AddBlocks(values, blocks.shape[1], static_cast<float>(scale), size, weights);
+    AddOwnBlocks(values, blocks.shape[1], change.block_order, scale, size, weights);
   }
   return absl::OkStatus();
 }
@@ -147,7 +216,8 @@ absl::Status Merge(const skein_host& host, const TensorChange& change, MatrixSiz
   if (change.replacement.is_present()) SKEIN_RETURN_IF_ERROR(change.replacement.read(weights));
   SKEIN_RETURN_IF_ERROR(MergeProduct(host, change.initial, -change.scale, size, weights));
   SKEIN_RETURN_IF_ERROR(MergeProduct(host, change.trained, change.scale, size, weights));
-  return MergeBlocks(change.blocks, change.scale, size, weights);
+  SKEIN_RETURN_IF_ERROR(MergeMagnitude(change, size, weights));
+  return MergeBlocks(change, size, weights);
 }
 
 class AdaptedWeights final : public WeightSource {
@@ -211,7 +281,8 @@ class AdaptedWeights final : public WeightSource {
 absl::Status CheckChange(const TensorSpec& spec, const TensorChange& change) {
   SKEIN_RETURN_IF_ERROR(CheckProduct(change.trained, SizeOf(spec)));
   SKEIN_RETURN_IF_ERROR(CheckProduct(change.initial, SizeOf(spec)));
-  return CheckBlocks(change.blocks, SizeOf(spec));
+  SKEIN_RETURN_IF_ERROR(CheckMagnitude(change, SizeOf(spec)));
+  return CheckBlocks(change, SizeOf(spec));
 }
 
 std::unique_ptr<WeightSource> AdaptWeights(const skein_host& host, std::unique_ptr<WeightSource> base,

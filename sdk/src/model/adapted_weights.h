@@ -1,5 +1,5 @@
-// Weights changed by adapters: low-rank products, DiSHA blocks and whole tensors, merged when a tensor is read. How the
-// files of adapters name these things: files/adapter.h.
+// Weights changed by adapters: low-rank products, lengths of rows, DiSHA blocks and whole tensors, merged when a tensor
+// is read. How the files of adapters name these things: files/adapter/adapter.h.
 #ifndef SKEIN_MODEL_ADAPTED_WEIGHTS_H_
 #define SKEIN_MODEL_ADAPTED_WEIGHTS_H_
 
@@ -34,21 +34,31 @@ struct LowRankProduct {
   AdapterTensor up = {};    // B
 };
 
+// The blocks of DiSHA (Bone, MiSS) and the columns or rows that they belong to.
+enum class BlockOrder : uint8_t {
+  kByInput,   // RWKV-PEFT's
+  kByOutput,  // PEFT's
+};
+
 // What one adapter does to one tensor W [out, in] of the model; a vector counts as a matrix of one row. Everything that
-// is present is applied, in this order.
+// is present is done in the order of the fields.
 struct TensorChange {
   std::string path;                // of the adapter, for messages
   double scale = 1;                // of products and blocks
   AdapterTensor replacement = {};  // W = it; in the shape of W's role
   LowRankProduct initial = {};     // W -= scale B A: where PiSSA's training started
   LowRankProduct trained = {};     // W += scale B A
+  // DoRA: each row of W is given this length, [out]; or each column, [in].
+  AdapterTensor magnitude = {};
+  bool magnitude_is_of_columns = false;
   // DiSHA, in one of two forms. [r, out]: each r columns of W in turn get the transpose of it, added; the last ones
-  // get its first rows. [in / r, r, r], block b for the columns b: with W in blocks of r by r, W += W D[b] + D[b].
+  // get its first rows. kByOutput may have fewer columns, which repeat themselves. [n, r, r], with W in blocks of r by
+  // r: W += W D[b] + D[b], where b counts the blocks of columns, n = in / r, or under kByOutput of rows, n = out / r.
   AdapterTensor blocks = {};
+  BlockOrder block_order = BlockOrder::kByInput;
 };
 
-// OK if products and blocks have their partners and fit a tensor of `spec`. INVALID_ARGUMENT names the adapter's tensor
-// at fault.
+// OK if all parts have their partners and fit a tensor of `spec`. INVALID_ARGUMENT names the adapter's tensor at fault.
 absl::Status CheckChange(const TensorSpec& spec, const TensorChange& change);
 
 // A source with changes on top of `base`. `changes` is parallel to base->tensors(); each list is applied in its order,

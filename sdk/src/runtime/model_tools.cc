@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "chat/model_template.h"
 #include "chat/template.h"
-#include "files/adapter.h"
+#include "files/adapter/adapter.h"
 #include "files/checkpoint/checkpoint.h"
 #include "files/companion.h"
 #include "files/convert.h"

@@ -43,7 +43,7 @@ inline constexpr TextOption kType = {
 inline constexpr TextOption kTokenizer = {
     .name = "tokenizer", .value = "", .help = "vocabulary file, or bytes; empty: the one in the file"};
 inline constexpr TextOption kLora = {
-    .name = "lora", .value = "", .help = "adapters to merge: FILE or FILE:SCALE, one a line"};
+    .name = "lora", .value = "", .help = "adapters to merge: FILE, FOLDER or FILE:SCALE, one a line"};
 inline constexpr TextOption kState = {
     .name = "state",
     .value = "",
@@ -74,7 +74,7 @@ inline constexpr TextOption kPrompt = {
 inline constexpr TextOption kChatTemplate = {
     .name = "chat_template", .value = std::nullopt, .help = "world, g1, raven or instruct, recorded in the manifest"};
 inline constexpr TextOption kLora = {
-    .name = "lora", .value = "", .help = "adapters to merge: FILE or FILE:SCALE, one a line"};
+    .name = "lora", .value = "", .help = "adapters to merge: FILE, FOLDER or FILE:SCALE, one a line"};
 inline constexpr TextOption kState = {.name = "state", .value = "", .help = "tuned initial state to embed"};
 inline constexpr IntOption kEndToken = {.name = "end_token",
                                         .value = std::nullopt,

@@ -1,5 +1,6 @@
 #include "model/adapted_weights.h"
 
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -14,7 +15,9 @@ namespace {
 
 using ::skein::testing::SerialHost;
 using ::testing::ElementsAre;
+using ::testing::FloatNear;
 using ::testing::HasSubstr;
+using ::testing::Pointwise;
 
 // Two matrices [2, 3] of ones.
 class Ones final : public WeightSource {
@@ -68,6 +71,40 @@ TEST(AdaptedWeightsTest, AddsTheTrainedProductAndTakesAwayTheInitialOne) {
   EXPECT_THAT(Merged({change}), ElementsAre(1, 3, 5, 21, 41, 61));
 }
 
+TEST(AdaptedWeightsTest, RowsGetTheirLengthsAfterTheProduct) {
+  TensorChange change;
+  change.scale = 2;
+  change.trained = {Tensor({1, 3}, {1, 1, 0}), Tensor({2, 1}, {0.5f, 1})};  // rows 2 2 1 and 3 3 1
+  change.magnitude = Tensor({2}, {6, 2 * std::sqrt(19.0f)});
+  EXPECT_THAT(Merged({change}), Pointwise(FloatNear(1e-6f), std::vector<float>{4, 4, 2, 6, 6, 2}));
+}
+
+TEST(AdaptedWeightsTest, ColumnsGetTheirLengthsWhereTheyAreMeant) {
+  TensorChange change;
+  change.trained = {Tensor({1, 3}, {2, 1, 0}), Tensor({2, 1}, {1, 1.5f})};  // columns 3 4, 2 2.5, 1 1
+  change.magnitude = Tensor({3}, {10, std::sqrt(10.25f), std::sqrt(8.0f)});
+  change.magnitude_is_of_columns = true;
+  EXPECT_THAT(Merged({change}), Pointwise(FloatNear(1e-6f), std::vector<float>{6, 2, 2, 8, 2.5f, 2}));
+}
+
+TEST(AdaptedWeightsTest, ABlockWithFewerOutputsRepeatsItself) {
+  TensorChange change;
+  change.blocks = Tensor({2, 1}, {10, 20});
+  change.block_order = BlockOrder::kByOutput;
+  EXPECT_THAT(Merged({change}), ElementsAre(11, 21, 11, 11, 21, 11));
+}
+
+// W [2, 3] is two blocks of rows or three of columns, of 1 by 1.
+TEST(AdaptedWeightsTest, OwnBlocksBelongToInputsOrToOutputs) {
+  TensorChange by_input;
+  by_input.blocks = Tensor({3, 1, 1}, {1, 2, 3});
+  EXPECT_THAT(Merged({by_input}), ElementsAre(3, 5, 7, 3, 5, 7));
+  TensorChange by_output;
+  by_output.blocks = Tensor({2, 1, 1}, {1, 2});
+  by_output.block_order = BlockOrder::kByOutput;
+  EXPECT_THAT(Merged({by_output}), ElementsAre(3, 3, 3, 5, 5, 5));
+}
+
 TEST(AdaptedWeightsTest, LaterChangesFindWhatEarlierOnesLeft) {
   TensorChange replace;
   replace.replacement = Tensor({2, 3}, {0, 1, 2, 3, 4, 5});
@@ -112,6 +149,16 @@ TEST(CheckChangeTest, PartsThatDoNotFitAreRefused) {
   EXPECT_EQ(refusal(change), "");
   change.blocks = Tensor({3, 3}, {});
   EXPECT_THAT(refusal(change), HasSubstr("expected [r, 2], or [3 / r, r, r]"));
+  change.block_order = BlockOrder::kByOutput;
+  EXPECT_THAT(refusal(change), HasSubstr("expected [r, 2], or [2 / r, r, r]"));
+  change.blocks = Tensor({3, 1}, {});
+  EXPECT_EQ(refusal(change), "");
+  change.magnitude = Tensor({3}, {});
+  EXPECT_THAT(refusal(change), HasSubstr("expected [2]"));
+  change.magnitude_is_of_columns = true;
+  EXPECT_EQ(refusal(change), "");
+  change.trained = {};
+  EXPECT_THAT(refusal(change), HasSubstr("expected the product of its lora_A and lora_B"));
 }
 
 }  // namespace

@@ -31,12 +31,13 @@ std::vector<std::string> ModelExtensions(absl::Span<const Plugin<skein_format_ta
 
 }  // namespace
 
-absl::StatusOr<std::string> ResolveModelPath(const std::string& path,
-                                             absl::Span<const Plugin<skein_format_table>> formats) {
+absl::StatusOr<std::string> ResolveFolder(const std::string& path, absl::string_view what,
+                                          absl::Span<const char* const> usual_names,
+                                          absl::Span<const Plugin<skein_format_table>> formats) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return path;
   const std::string folder = absl::EndsWith(path, "/") ? path : absl::StrCat(path, "/");
-  for (const char* name : kUsualNames) {
+  for (const char* name : usual_names) {
     if (IsRegularFile(folder + name)) return folder + name;
   }
   const std::vector<std::string> extensions = ModelExtensions(formats);
@@ -49,9 +50,14 @@ absl::StatusOr<std::string> ResolveModelPath(const std::string& path,
   }
   if (found.size() == 1) return folder + found[0];
   return absl::NotFoundError(
-      absl::StrCat(path, ": a folder without a model that could be meant: expected ", absl::StrJoin(kUsualNames, ", "),
-                   ", or one file with ", absl::StrJoin(extensions, ", "), ", found ",
+      absl::StrCat(path, ": a folder without ", what, " that could be meant: expected ",
+                   absl::StrJoin(usual_names, ", "), ", or one file with ", absl::StrJoin(extensions, ", "), ", found ",
                    found.empty() ? "none" : absl::StrCat(found.size(), ": ", absl::StrJoin(found, ", "))));
+}
+
+absl::StatusOr<std::string> ResolveModelPath(const std::string& path,
+                                             absl::Span<const Plugin<skein_format_table>> formats) {
+  return ResolveFolder(path, "a model", kUsualNames, formats);
 }
 
 }  // namespace skein

@@ -1,10 +1,11 @@
-// Finds the model in a folder.
+// Finds the model, or the adapter, in a folder.
 #ifndef SKEIN_FILES_CHECKPOINT_MODEL_FOLDER_H_
 #define SKEIN_FILES_CHECKPOINT_MODEL_FOLDER_H_
 
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "plugin/registry.h"
 #include "skein/plugin.h"
@@ -16,6 +17,12 @@ namespace skein {
 // no file. NOT_FOUND: there is no such file, or more than one; names what was looked for.
 absl::StatusOr<std::string> ResolveModelPath(const std::string& path,
                                              absl::Span<const Plugin<skein_format_table>> formats);
+
+// The same for a file of another kind, with `usual_names` in the place of a model's. `what` is for the message: "an
+// adapter".
+absl::StatusOr<std::string> ResolveFolder(const std::string& path, absl::string_view what,
+                                          absl::Span<const char* const> usual_names,
+                                          absl::Span<const Plugin<skein_format_table>> formats);
 
 }  // namespace skein
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "files/naming/named_shape.h"
 #include "files/naming/scheme.h"
@@ -45,25 +44,8 @@ struct NamedModel {
 absl::StatusOr<NamedModel> NameTensors(absl::Span<const NamedShape> tensors,
                                        absl::Span<const ContainerText> texts = {});
 
-// --- names of the models' author, for files that hold some of a model's tensors, such as adapters ---
-
 // The prefix that a training framework has put in front of every name, such as "_forward_module."; "" if there is none.
 std::string FindWrapper(absl::Span<const NamedShape> tensors);
-
-// The part of a role that a tensor holds.
-struct AuthorPart {
-  uint32_t role = 0;
-  uint32_t layer = 0;
-  StoredPart part;  // for ViewAsRole
-};
-
-// The roles in tensor `name` of the author's checkpoints, such as "blocks.3.att.key.weight" (without a wrapper), for a
-// model of `config`. A stack such as "blocks.0.att.time_maa_w1" holds several roles. Empty: the model has no such
-// tensor.
-std::vector<AuthorPart> FindAuthorTensor(absl::string_view name, const ModelConfig& config);
-
-// Reads the layer in the name of a tuned state's tensor, "blocks.3.att.time_state". False: it is no such name.
-bool ParseAuthorStateName(absl::string_view name, uint32_t* layer);
 
 }  // namespace skein
 

@@ -1,109 +1,20 @@
-#include "files/adapter.h"
+#include "files/adapter/adapter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "files/convert.h"
-#include "files/open.h"
 #include "skein/backend.h"
-#include "tests/support/fake_format.h"
-#include "tests/support/tiny_model.h"
+#include "tests/unit/files/adapter/adapter_fixture.h"
 
-namespace skein {
+namespace skein::testing {
 namespace {
 
-using ::skein::testing::FakeFormat;
-using ::skein::testing::FakeTensor;
-using ::skein::testing::Find;
-using ::skein::testing::FloatBytes;
-using ::skein::testing::Floats;
-using ::skein::testing::SerialHost;
-using ::skein::testing::TempFile;
-using ::skein::testing::TinyBlinkDl;
 using ::testing::HasSubstr;
-
-constexpr size_t kC = 8, kF = 12;  // of TinyConfig
-
-FakeTensor Tensor(const std::string& name, std::vector<uint64_t> shape, const std::vector<float>& values) {
-  return {name, SKEIN_DTYPE_F32, std::move(shape), FloatBytes(values), {}, false};
-}
-
-std::vector<float> Ramp(size_t size, float step) {
-  std::vector<float> values(size);
-  for (size_t i = 0; i < size; ++i) values[i] = static_cast<float>(i + 1) * step;
-  return values;
-}
-
-// The values of a tensor of the tiny model in the checkpoint.
-std::vector<float> Original(const std::string& name) {
-  std::vector<FakeTensor> tensors = TinyBlinkDl();
-  return Floats(Find(tensors, name));
-}
-
-class AdapterTest : public ::testing::Test {
- protected:
-  // A package, because only one file at a time can be of the fake format.
-  AdapterTest() {
-    const FakeFormat checkpoint(TinyBlinkDl());
-    const auto model = OpenModelFile(checkpoint.plugins(), SerialHost(), checkpoint.path(), FileAccess::kMap);
-    EXPECT_TRUE(model.ok()) << model.status();
-    ConvertOptions options;
-    options.overwrite = true;
-    EXPECT_TRUE(Convert(**model, package_.path(), options, nullptr).ok());
-  }
-
-  std::unique_ptr<ModelFile> OpenBase() const {
-    auto base =
-        OpenModelFile(absl::Span<const Plugin<skein_format_table>>(), SerialHost(), package_.path(), FileAccess::kMap);
-    EXPECT_TRUE(base.ok()) << base.status();
-    return *std::move(base);
-  }
-
-  absl::StatusOr<std::unique_ptr<ModelFile>> Adapt(std::vector<FakeTensor> tensors, double scale = 1) {
-    adapter_.reset();
-    adapter_ = std::make_unique<FakeFormat>(std::move(tensors));
-    const AdapterSource source = {adapter_->path(), scale};
-    return Merge({source});
-  }
-
-  absl::StatusOr<std::unique_ptr<ModelFile>> Merge(const std::vector<AdapterSource>& adapters) const {
-    ModelChanges changes;
-    changes.adapters = adapters;
-    return OpenModelFile(adapter_->plugins(), SerialHost(), package_.path(), FileAccess::kMap, changes);
-  }
-
-  // Expects a refusal and gives its message.
-  std::string Refusal(std::vector<FakeTensor> tensors) {
-    const auto model = Adapt(std::move(tensors));
-    EXPECT_TRUE(absl::IsInvalidArgument(model.status())) << model.status();
-    return std::string(model.status().message());
-  }
-
-  static size_t IndexOf(const ModelFile& model, uint32_t role, uint32_t layer) {
-    size_t index = 0;
-    while (model.tensors()[index].role != role || model.tensors()[index].layer != layer) ++index;
-    return index;
-  }
-
-  static std::vector<float> Values(const ModelFile& model, uint32_t role, uint32_t layer) {
-    std::vector<uint8_t> buffer;
-    const auto data = model.ReadTensor(IndexOf(model, role, layer), SKEIN_DTYPE_F32, buffer);
-    EXPECT_TRUE(data.ok()) << data.status();
-    std::vector<float> values(data->size_bytes / sizeof(float));
-    std::memcpy(values.data(), data->data, data->size_bytes);
-    return values;
-  }
-
-  const TempFile package_{"adapter_base.skein"};
-  std::unique_ptr<FakeFormat> adapter_;
-};
 
 TEST_F(AdapterTest, LowRankProductIsAddedTimesTheScale) {
   const std::vector<float> a = Ramp(2 * kC, 0.5f);
@@ -305,11 +216,11 @@ TEST(AdapterListTest, ScaleStandsBehindTheLastColon) {
   ASSERT_TRUE(adapters.ok()) << adapters.status();
   ASSERT_EQ(adapters->size(), 4u);
   EXPECT_EQ((*adapters)[0].path, "a.pth");
-  EXPECT_EQ((*adapters)[0].scale, 1.0);
+  EXPECT_EQ((*adapters)[0].scale, std::nullopt);
   EXPECT_EQ((*adapters)[1].path, "b:c.pth");
   EXPECT_EQ((*adapters)[1].scale, 0.5);
   EXPECT_EQ((*adapters)[2].path, "C:d.pth");
-  EXPECT_EQ((*adapters)[2].scale, 1.0);
+  EXPECT_EQ((*adapters)[2].scale, std::nullopt);
   EXPECT_EQ((*adapters)[3].path, "e");
   EXPECT_EQ((*adapters)[3].scale, -2.0);
 }
@@ -339,4 +250,4 @@ TEST(AdapterListTest, NamesTellWhatAFileHolds) {
 }
 
 }  // namespace
-}  // namespace skein
+}  // namespace skein::testing
