@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "kit/named_choice.h"
 #include "onednn/panel_primitives.h"
-#include "support/boundary.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -45,23 +46,31 @@ void LimitHighway(Tier tier) {
 #endif
 }
 
-Tier LimitTier() {
+// The tier of the process, and what is wrong with the value of SKEIN_CPU, if something is.
+struct TierChoice {
+  Tier usable;
+  std::string warning;
+};
+
+TierChoice LimitTier() {
   const Tier detected = DetectTier();
-  const char* name = std::getenv("SKEIN_CPU");
-  if (name == nullptr || *name == '\0') return detected;
-  const auto* limit = std::find_if(std::begin(kTiers), std::end(kTiers),
-                                   [name](Tier tier) { return std::string_view(name) == TierName(tier); });
-  if (limit == std::end(kTiers)) {
-    std::string names;
-    for (const Tier tier : kTiers) names += (names.empty() ? "" : ", ") + std::string(TierName(tier));
-    throw plugin::Error(SKEIN_INVALID_ARGUMENT, "SKEIN_CPU: expected one of " + names + ", found " + name);
-  }
-  const Tier usable = std::min(detected, *limit);
+  const kit::NamedChoice limit("SKEIN_CPU");
+  if (!limit.is_set()) return {detected, ""};
+  std::vector<std::string_view> names;
+  for (const Tier tier : kTiers) names.emplace_back(TierName(tier));
+  const std::optional<size_t> index = limit.IndexIn(names);
+  if (!index) return {detected, limit.WarningOf(names)};
+  const Tier usable = std::min(detected, kTiers[*index]);
   if (usable < detected) {
     LimitHighway(usable);
     PanelPrimitives::LimitTo(usable);
   }
-  return usable;
+  return {usable, ""};
+}
+
+const TierChoice& ChosenTier() {
+  static const TierChoice choice = LimitTier();
+  return choice;
 }
 
 }  // namespace
@@ -102,10 +111,20 @@ Tier DetectTier() {
 #endif
 }
 
-Tier UsableTier() {
-  static const Tier tier = LimitTier();
-  return tier;
+Tier UsableTier() { return ChosenTier().usable; }
+
+std::string TierText() {
+  std::string text = TierName(UsableTier());
+  if (!TierWarning().empty()) text += " (SKEIN_CPU names no tier)";
+#if !defined(__x86_64__)
+  // Tiers are those of x86-64. Elsewhere the instructions are those that Highway has chosen.
+  const int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
+  text.append(" (").append(hwy::TargetName(targets & -targets)).append(")");
+#endif
+  return text;
 }
+
+const std::string& TierWarning() { return ChosenTier().warning; }
 
 uint32_t PrefetchDistance() {
 #if defined(__x86_64__)

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace skein::onednn {
 
@@ -20,9 +21,15 @@ std::span<const Tier> Tiers();
 Tier DetectTier();
 
 // The tier that kernels may use: DetectTier, or less where SKEIN_CPU names less. The first call, when a device is
-// opened, decides for the whole process: it limits Highway and oneDNN too, which choose once per process. Throws
-// INVALID_ARGUMENT if SKEIN_CPU names no tier. Threads: any.
+// described or opened, decides for the whole process: it limits Highway and oneDNN too, which choose once per process.
+// Threads: any.
 Tier UsableTier();
+
+// For people: the name of UsableTier, and on processors without tiers the instructions. Says if SKEIN_CPU names none.
+std::string TierText();
+
+// A line for the log if SKEIN_CPU names no tier, and so is ignored; else "".
+const std::string& TierWarning();
 
 // By how many bytes to ask for weights ahead of their use, on processors where that was measured to help (Intel: a
 // quarter more bandwidth per core); else 0.

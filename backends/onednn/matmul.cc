@@ -1,13 +1,13 @@
 #include "onednn/matmul.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <string_view>
+#include <vector>
 
+#include "kit/named_choice.h"
 #include "onednn/kernels/panel_bf16.h"
 #include "onednn/kernels/panel_int8.h"
 #include "onednn/kernels/panel_kernels.h"
-#include "support/boundary.h"
 
 namespace skein::onednn {
 namespace {
@@ -227,17 +227,36 @@ std::string DescribeMatMulChoices(Tier tier) {
   return lines;
 }
 
+namespace {
+
+// The kernels that can run on `tier`.
+std::vector<const MatMulChoice*> ChoicesOn(Tier tier) {
+  std::vector<const MatMulChoice*> choices;
+  for (const MatMulChoice& choice : kChoices) {
+    if (choice.needs <= tier) choices.push_back(&choice);
+  }
+  return choices;
+}
+
+std::vector<std::string_view> NamesOf(const std::vector<const MatMulChoice*>& choices) {
+  std::vector<std::string_view> names;
+  for (const MatMulChoice* choice : choices) names.emplace_back(choice->name);
+  return names;
+}
+
+}  // namespace
+
 MatMulPolicy MatMulPolicy::FromEnvironment() {
   MatMulPolicy policy = {.tier = UsableTier(), .preferred = nullptr, .ahead = PrefetchDistance()};
-  const char* name = std::getenv("SKEIN_KERNEL");
-  if (name == nullptr || *name == '\0') return policy;
-  policy.preferred = std::find_if(std::begin(kChoices), std::end(kChoices),
-                                  [name](const MatMulChoice& choice) { return std::string_view(name) == choice.name; });
-  if (policy.preferred == std::end(kChoices)) {
-    throw plugin::Error(SKEIN_INVALID_ARGUMENT, std::string("SKEIN_KERNEL: there is no kernel ") + name +
-                                                    "; this processor has\n" + DescribeMatMulChoices(policy.tier));
-  }
+  const std::vector<const MatMulChoice*> choices = ChoicesOn(policy.tier);
+  if (const auto index = kit::NamedChoice("SKEIN_KERNEL").IndexIn(NamesOf(choices))) policy.preferred = choices[*index];
   return policy;
+}
+
+std::string KernelWarning() {
+  const kit::NamedChoice kernel("SKEIN_KERNEL");
+  const std::vector<std::string_view> names = NamesOf(ChoicesOn(UsableTier()));
+  return !kernel.is_set() || kernel.IndexIn(names) ? "" : kernel.WarningOf(names);
 }
 
 const MatMulChoice& ChooseMatMul(const MatMulPolicy& policy, Arithmetic arithmetic, const PanelProduct& product) {

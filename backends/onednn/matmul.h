@@ -86,10 +86,13 @@ struct MatMulPolicy {
   const MatMulChoice* preferred;  // taken wherever it can run, however few the rows; or NULL
   uint32_t ahead;                 // bytes by which kernels are to prefetch
 
-  // UsableTier, PrefetchDistance, and the choice that the environment variable SKEIN_KERNEL names. Throws
-  // INVALID_ARGUMENT if there is none of that name.
+  // UsableTier, PrefetchDistance, and the choice that the environment variable SKEIN_KERNEL names, if it runs on that
+  // tier.
   static MatMulPolicy FromEnvironment();
 };
+
+// A line for the log if SKEIN_KERNEL names no kernel of this processor, and so is ignored; else "".
+std::string KernelWarning();
 
 // The first choice that can run the product, and has rows enough.
 const MatMulChoice& ChooseMatMul(const MatMulPolicy& policy, Arithmetic arithmetic, const PanelProduct& product);

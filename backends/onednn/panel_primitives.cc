@@ -1,5 +1,7 @@
 #include "onednn/panel_primitives.h"
 
+#include <sys/auxv.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -86,6 +88,13 @@ void PanelPrimitives::LimitTo(Tier tier) {
 void PanelPrimitives::PrepareLibrary() {
   [[maybe_unused]] static const bool is_prepared = [] {
     const CallerEnvironment environment;
+    // oneDNN reads the environment too, and has it to write files. The caller of a set-user-id program may not say
+    // that.
+    if (getauxval(AT_SECURE) != 0) {
+      dnnl::set_verbose(0);
+      dnnl::set_jit_dump(0);
+      dnnl::set_jit_profiling_flags(DNNL_JIT_PROFILE_NONE);
+    }
     dnnl::get_primitive_cache_capacity();
     // Planning is enough, and over in a tenth of a millisecond.
     for (const Type type : {Type::kF32, Type::kBf16}) {

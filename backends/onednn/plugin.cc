@@ -3,6 +3,7 @@
 #include <string>
 
 #include "host/host_segment.h"
+#include "host/processor.h"
 #include "kit/backend_table.h"
 #include "onednn/cpu.h"
 #include "onednn/matmul.h"
@@ -12,15 +13,25 @@
 namespace skein::onednn {
 namespace {
 
+enum class Severity : uint32_t { kDebug = 0, kWarning = 2 };  // as SKEIN_LOG_*
+
+void Log(const skein_host& host, Severity severity, const std::string& text) {
+  if (host.log == nullptr || text.empty()) return;
+  host.log(host.context, static_cast<uint32_t>(severity), text.data(), text.size());
+}
+
 // Makes oneDNN ready for the instructions that the device may use, and says in the log what it will run with.
 void Prepare(const skein_host& host) {
-  const MatMulPolicy policy = MatMulPolicy::FromEnvironment();
-  PanelPrimitives::PrepareLibrary();  // after the policy has limited oneDNN's instructions
-  if (host.log == nullptr) return;
-  constexpr uint32_t kDebug = 0;
-  const std::string text =
-      std::string("cpu: tier ") + TierName(policy.tier) + "; kernels:\n" + DescribeMatMulChoices(policy.tier);
-  host.log(host.context, kDebug, text.data(), text.size());
+  const Tier tier = UsableTier();
+  PanelPrimitives::PrepareLibrary();  // after oneDNN's instructions are limited to the tier
+  Log(host, Severity::kWarning, TierWarning());
+  Log(host, Severity::kWarning, KernelWarning());
+  Log(host, Severity::kDebug,
+      std::string("cpu: tier ") + TierName(tier) + "; kernels:\n" + DescribeMatMulChoices(tier));
+}
+
+std::string Description() {
+  return kit::ProcessorName() + ", tier " + TierText() + "; oneDNN matrix products, Highway kernels";
 }
 
 struct Backend {
@@ -37,7 +48,7 @@ struct Backend {
 
   static skein_backend_device DescribeDevice(uint32_t /*index*/) {
     constexpr uint32_t kInt8Types = 1u << SKEIN_DTYPE_Q8 | 1u << SKEIN_DTYPE_Q4;
-    return {
+    skein_backend_device device = {
         .struct_size = sizeof(skein_backend_device),
         .weight_types = kit::kWeightTypes,
         .compute_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_BF16 | kInt8Types,
@@ -48,10 +59,12 @@ struct Backend {
         .reserved = 0,
         .memory_bytes = 0,
         .name = "cpu",
-        .description = "CPU: oneDNN matrix products, Highway kernels",
+        .description = {},
         .layouts = 1u << SKEIN_LAYOUT_ROWS | 1u << SKEIN_LAYOUT_PANELS,
         .reserved_2 = 0,
     };
+    Description().copy(device.description, sizeof(device.description) - 1);
+    return device;
   }
 };
 

@@ -1,9 +1,11 @@
 // The reference backend: device "reference", one thread. It defines the results of the other backends, in every type.
 #include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "equations/generations.h"
 #include "host/host_segment.h"
+#include "host/processor.h"
 #include "kit/backend_table.h"
 #include "kit/tensor_intake.h"
 #include "reference/ops.h"
@@ -50,6 +52,9 @@ class SegmentRunner {
   kit::Work work_;
 };
 
+// The loops are built for the least processor, whatever the machine has.
+std::string Description() { return kit::ProcessorName() + ", tier generic; plain loops on one thread"; }
+
 struct Backend {
   using Device = kit::HostDevice<SegmentRunner>;
   using Segment = kit::HostSegment;
@@ -62,7 +67,7 @@ struct Backend {
   static skein_backend_device DescribeDevice(uint32_t /*index*/) {
     constexpr uint32_t kComputeTypes =
         1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_BF16 | 1u << SKEIN_DTYPE_Q8 | 1u << SKEIN_DTYPE_Q4;
-    return {
+    skein_backend_device device = {
         .struct_size = sizeof(skein_backend_device),
         .weight_types = kit::kWeightTypes,
         .compute_types = kComputeTypes,
@@ -73,10 +78,12 @@ struct Backend {
         .reserved = 0,
         .memory_bytes = 0,
         .name = "reference",
-        .description = "reference loops, one thread",
+        .description = {},
         .layouts = 1u << SKEIN_LAYOUT_ROWS,
         .reserved_2 = 0,
     };
+    Description().copy(device.description, sizeof(device.description) - 1);
+    return device;
   }
 };
 

@@ -280,6 +280,7 @@ struct Report {
   Memory ended;
   Limits limits;
   Arithmetic arithmetic;
+  uint64_t num_runs;
   std::vector<Result> results;
 };
 
@@ -330,6 +331,11 @@ std::string TestText(const Test& test) {
   return test.num_streams == 1 ? text : text + " x " + std::to_string(test.num_streams);
 }
 
+// Half the spread; one run tells none.
+std::string SpreadText(const Report& report, const Spread& speed) {
+  return report.num_runs > 1 ? FormatNumber((speed.most - speed.least) / 2, 1) : "-";
+}
+
 // Of all tests.
 std::set<std::string> Libraries(const Report& report) {
   std::set<std::string> libraries;
@@ -349,8 +355,8 @@ std::string TableText(const Report& report) {
     rows.push_back({report.info.name, FormatBytes(report.info.weights_bytes),
                     FormatNumber(static_cast<double>(report.info.num_parameters) / 1e6, 1) + " M", report.info.type,
                     report.info.device, report.threads ? std::to_string(*report.threads) : "-", TestText(result.test),
-                    FormatNumber(speed.median, 1), FormatNumber((speed.most - speed.least) / 2, 1),
-                    ShareText(result.bandwidth_share), ShareText(result.arithmetic_share)});
+                    FormatNumber(speed.median, 1), SpreadText(report, speed), ShareText(result.bandwidth_share),
+                    ShareText(result.arithmetic_share)});
     for (const std::string& library : libraries) {
       const auto share = result.library_shares.find(library);
       rows.back().push_back(share == result.library_shares.end() ? "-" : FormatNumber(100 * share->second, 1));
@@ -373,6 +379,8 @@ std::string LimitsText(const Report& report) {
   text += report.limits.arithmetic.empty() ? "peak unknown" : range(report.limits.arithmetic, "Gop/s");
   return text + "; measured between the runs. What fits into the caches may exceed the bandwidth";
 }
+
+std::string MemoryText(uint64_t bytes) { return bytes == 0 ? "unknown" : FormatBytes(bytes); }
 
 // -m, or the made-up model of --shape.
 std::string BenchPath(const Arguments& arguments) {
@@ -413,8 +421,8 @@ int RunBench(const Arguments& arguments) {
     streams.push_back(Make<Stream>(skein_stream_create, model.get(), nullptr));
   }
   const auto probe = report.threads ? std::make_unique<MachineProbe>(*report.threads) : nullptr;
-  Bench bench(session.runtime(), model.get(), report.info, probe.get(), report.arithmetic,
-              arguments.Count("runs").value_or(3));
+  report.num_runs = arguments.Count("runs").value_or(3);
+  Bench bench(session.runtime(), model.get(), report.info, probe.get(), report.arithmetic, report.num_runs);
   for (const Test& test : Tests(arguments, num_streams)) report.results.push_back(bench.Measure(test, streams));
   report.limits = bench.limits();
   report.ended = MeasureMemory();
@@ -424,7 +432,7 @@ int RunBench(const Arguments& arguments) {
   }
   DataWriter().Write(TableText(report));
   Note("skein: loaded in " + FormatNumber(report.load_seconds, 2) + " s; peak of memory meanwhile " +
-       FormatBytes(report.loaded.peak_bytes) + ", afterwards " + FormatBytes(report.loaded.anonymous_bytes) +
+       MemoryText(report.loaded.peak_bytes) + ", afterwards " + MemoryText(report.loaded.anonymous_bytes) +
        " beside mapped files");
   Note("skein: " + LimitsText(report));
   return 0;

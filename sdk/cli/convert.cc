@@ -1,9 +1,11 @@
 // skein convert: any readable model file to a .skein package or a .safetensors checkpoint.
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "call_options.h"
 #include "commands.h"
+#include "orderly_end.h"
 #include "output.h"
 #include "session.h"
 
@@ -11,7 +13,7 @@ namespace skein::cli {
 namespace {
 
 int Convert(const Arguments& arguments) {
-  const auto out = arguments.Text("out");
+  const std::optional<std::string> out = OutputPath(arguments, "out");
   if (arguments.operands().empty() || !out) throw UsageError("convert: expected IN -o OUT.skein, or OUT.safetensors");
   CallOptions options(SKEIN_OPTIONS_CONVERT);
   for (const char* key : {"type", "layout", "tokenizer", "name", "licence", "provenance", "prompt", "chat-template",
@@ -21,6 +23,7 @@ int Convert(const Arguments& arguments) {
     options.Pass(arguments, key, option_key.c_str());
   }
   options.PassLines(arguments, "lora", "lora");
+  const OrderlyEnd end;
   const Session session(arguments);
   Call(skein_model_convert, session.runtime(), arguments.operands()[0].c_str(), out->c_str(), options.get());
   Note("skein: wrote " + *out);

@@ -1,13 +1,9 @@
 #include "generate.h"
 
-#include <chrono>
-
 #include "interrupt.h"
 
 namespace skein::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 const char* ReasonName(uint32_t reason) {
   switch (reason) {
@@ -22,7 +18,12 @@ const char* ReasonName(uint32_t reason) {
   }
 }
 
-double Rate(double tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0; }
+std::optional<double> Rate(uint64_t tokens, double seconds) {
+  if (tokens == 0 || seconds <= 0) return std::nullopt;
+  return static_cast<double>(tokens) / seconds;
+}
+
+double Seconds(uint64_t microseconds) { return static_cast<double>(microseconds) / 1e6; }
 
 }  // namespace
 
@@ -79,10 +80,10 @@ void AddStops(const Arguments& arguments, skein_request request) {
   }
 }
 
-double Generation::PrefillRate() const { return Rate(static_cast<double>(num_prompt_tokens), prefill_seconds); }
+std::optional<double> Generation::PrefillRate() const { return Rate(num_read_tokens, prefill_seconds); }
 
-double Generation::DecodeRate() const {
-  return tokens.empty() ? 0 : Rate(static_cast<double>(tokens.size() - 1), decode_seconds);
+std::optional<double> Generation::DecodeRate() const {
+  return Rate(tokens.empty() ? 0 : tokens.size() - 1, decode_seconds);
 }
 
 Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show) {
@@ -90,10 +91,8 @@ Generation Generate(skein_queue queue, skein_request request, const std::functio
   Generation generation;
   std::vector<skein_event> events(64);
   std::string text(65536, '\0');
-  const Clock::time_point submitted = Clock::now();
   Call(skein_queue_submit, queue, &request, 1);
-  Clock::time_point first = submitted;
-  Clock::time_point last = submitted;
+  uint64_t first_us = 0;  // the decoding until the first token
   bool cancelled = false;
   while (generation.reason.empty()) {
     if (Interrupted() && !cancelled) {
@@ -118,20 +117,20 @@ Generation Generate(skein_queue queue, skein_request request, const std::functio
       const std::string_view piece(text.data() + event.text_offset, event.text_bytes);
       if (event.kind == SKEIN_EVENT_ERROR) throw Failure(std::string(piece));
       generation.num_prompt_tokens = event.num_prompt_tokens;
+      generation.num_read_tokens = event.num_prompt_tokens - event.num_cached_tokens;
+      generation.queue_seconds = Seconds(event.queue_us);
+      generation.prefill_seconds = Seconds(event.prefill_us);
       generation.text += piece;
       if (show) show(piece);
       if (event.kind == SKEIN_EVENT_TOKEN) {
-        last = Clock::now();
-        if (generation.tokens.empty()) first = last;
+        if (generation.tokens.empty()) first_us = event.decode_us;
+        generation.decode_seconds = Seconds(event.decode_us - first_us);
         generation.tokens.push_back(event.token);
       } else {
         generation.reason = event.kind == SKEIN_EVENT_CANCELLED ? "cancelled" : ReasonName(event.reason);
       }
     }
   }
-  if (generation.tokens.empty()) first = last = Clock::now();
-  generation.prefill_seconds = std::chrono::duration<double>(first - submitted).count();
-  generation.decode_seconds = std::chrono::duration<double>(last - first).count();
   return generation;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,11 +30,16 @@ struct Generation {
   std::vector<skein_token> tokens;
   std::string reason;  // "stop_token", "stop_text", "length", "cancelled"
   uint64_t num_prompt_tokens = 0;
-  double prefill_seconds = 0;  // from submitting to the first token
+  uint64_t num_read_tokens = 0;  // of the prompt, those that were computed
+  // The engine's times. The tool takes several events at once, so that its own clock would tell nothing.
+  double queue_seconds = 0;    // until the engine began with the prompt
+  double prefill_seconds = 0;  // of the steps that read the prompt
   double decode_seconds = 0;   // from the first token to the last
 
-  double PrefillRate() const;  // tokens per second
-  double DecodeRate() const;
+  // Tokens per second. Nothing where none was read, or no second one was generated: the time of the first token is the
+  // prompt's.
+  std::optional<double> PrefillRate() const;
+  std::optional<double> DecodeRate() const;
 };
 
 // Submits `request`, and takes its events from `queue` until it has ended. The queue has no other requests. `show`, if

@@ -13,10 +13,11 @@
 #include <cstring>
 #include <cwchar>
 #include <filesystem>
-#include <iostream>
 #include <utility>
 
 #include "interrupt.h"
+#include "output.h"
+#include "standard_streams.h"
 
 namespace skein::cli {
 namespace {
@@ -76,12 +77,12 @@ class LineEditor::Terminal {
     int size = 0;
     const char* text = el_gets(editor_, &size);
     if (interrupted_) {
-      std::fputs("^C\n", stderr);
+      PrintError("^C\n");
       *line = dropped_;
       return Result::kInterrupted;
     }
     if (text == nullptr || size <= 0) {
-      std::fputs("\n", stderr);
+      PrintError("\n");
       return Result::kEnd;
     }
     line->assign(text, static_cast<size_t>(size));
@@ -117,7 +118,7 @@ class LineEditor::Terminal {
       }
       char byte = 0;
       const ssize_t size = read(STDIN_FILENO, &byte, 1);
-      if (size < 0 && errno == EINTR) continue;
+      if (size < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (size <= 0) return static_cast<int>(size);
       const size_t converted = std::mbrtowc(character, &byte, 1, &state);
       if (converted == static_cast<size_t>(-1)) state = {};  // no UTF-8: dropped
@@ -165,9 +166,24 @@ LineEditor::~LineEditor() = default;
 
 LineEditor::Result LineEditor::ReadLine(const char* prompt, std::string* line) {
   if (terminal_ != nullptr) return terminal_->ReadLine(prompt, line);
-  if (!std::getline(std::cin, *line)) return Result::kEnd;
+  if (!ReadPipedLine(line)) return Result::kEnd;
   if (!line->empty() && line->back() == '\r') line->pop_back();
   return Result::kMessage;
+}
+
+bool LineEditor::ReadPipedLine(std::string* line) {
+  size_t end = piped_.find('\n');
+  char piece[4096];
+  while (end == std::string::npos) {
+    const ssize_t size = ReadSome(STDIN_FILENO, piece);
+    if (size <= 0) break;
+    piped_.append(piece, static_cast<size_t>(size));
+    end = piped_.find('\n', piped_.size() - static_cast<size_t>(size));
+  }
+  if (piped_.empty()) return false;
+  *line = piped_.substr(0, end);
+  piped_.erase(0, end == std::string::npos ? end : end + 1);
+  return true;
 }
 
 LineEditor::Result LineEditor::Read(std::string* message) {

@@ -35,7 +35,11 @@ class LineEditor {
   // One line without its end.
   Result ReadLine(const char* prompt, std::string* line);
 
+  // The next line of an input that is no terminal. False: it has ended.
+  bool ReadPipedLine(std::string* line);
+
   std::unique_ptr<Terminal> terminal_;
+  std::string piped_;  // read from such an input, and not given yet
 };
 
 // $XDG_STATE_HOME/skein/history, else ~/.local/state/skein/history; "" if neither folder is known.

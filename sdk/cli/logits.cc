@@ -1,12 +1,14 @@
 // skein logits: the logits after every token, and the state after the last, as raw little-endian float32.
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "commands.h"
 #include "input.h"
+#include "orderly_end.h"
 #include "output.h"
 #include "session.h"
 #include "token_list.h"
@@ -34,11 +36,17 @@ std::vector<skein_token> Tokens(const Arguments& arguments) {
 
 int Logits(const Arguments& arguments) {
   const std::vector<skein_token> tokens = Tokens(arguments);
+  const std::optional<std::string> out = OutputPath(arguments, "out");
+  const std::optional<std::string> state_out = OutputPath(arguments, "state-out");
+  std::optional<OrderlyEnd> end;
+  if (out || state_out) end.emplace();
   const Session session(arguments);
   const Model model = session.LoadModel(arguments);
   const skein_model_info info = ModelInfo(model.get());
   const auto stream = Make<Stream>(skein_stream_create, model.get(), nullptr);
-  DataWriter writer(arguments.Text("out").value_or("-"));
+  DataWriter writer(out.value_or("-"));
+  std::optional<DataWriter> state_writer;
+  if (state_out) state_writer.emplace(*state_out);
 
   // Only one chunk's rows are held at a time.
   const uint64_t chunk = std::min<uint64_t>(arguments.Count("chunk").value_or(tokens.size()), tokens.size());
@@ -54,13 +62,9 @@ int Logits(const Arguments& arguments) {
     Call(skein_eval, model.get(), static_cast<void*>(&item), uint32_t{sizeof(item)}, 1);
     writer.Write(std::span<const float>(rows.data(), item.num_tokens * info.vocab_size));
   }
+  if (state_writer) state_writer->Write(Read<std::vector<float>>(skein_stream_state, stream.get()));
   writer.Close();
-
-  if (const auto path = arguments.Text("state-out")) {
-    DataWriter state_writer(*path);
-    state_writer.Write(Read<std::vector<float>>(skein_stream_state, stream.get()));
-    state_writer.Close();
-  }
+  if (state_writer) state_writer->Close();
   return 0;
 }
 

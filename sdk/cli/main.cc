@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "handles.h"
 #include "output.h"
+#include "standard_streams.h"
 #include "table.h"
 
 namespace skein::cli {
@@ -79,6 +80,7 @@ int Main(const std::vector<std::string>& words) {
 }  // namespace skein::cli
 
 int main(int argc, char** argv) {
+  skein::cli::FillClosedStreams();
   // A closed pipe is an error of write(), which ends the tool in good order.
   std::signal(SIGPIPE, SIG_IGN);
   return skein::cli::Main({argv + (argc > 0 ? 1 : 0), argv + argc});

@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <string>
 
+#include "output.h"
 #include "table.h"
 
 namespace skein::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kPeriod(100);
+constexpr char kEraseLine[] = "\r\033[K";
 
 const char* SeverityName(uint32_t severity) {
   switch (severity) {
@@ -68,7 +69,7 @@ void Monitor::PrintLog() {
     if (status != SKEIN_OK) return;  // NOT_FOUND: no line is waiting
     if (lines_ == LogLines::kWarnings && severity < SKEIN_LOG_WARNING) continue;
     EraseProgress();
-    std::fprintf(stderr, "skein: %s: %.*s\n", SeverityName(severity), static_cast<int>(size), line.data());
+    Note(std::string("skein: ") + SeverityName(severity) + ": " + line.substr(0, size));
   }
 }
 
@@ -85,16 +86,14 @@ void Monitor::DrawProgress() {
       std::min(1.0, static_cast<double>(progress.done_bytes) / static_cast<double>(progress.total_bytes));
   const auto full = static_cast<uint64_t>(share * kCells);
   const std::string bar = std::string(full, '#') + std::string(kCells - full, '.');
-  std::fprintf(stderr, "\r\033[K%.64s [%s] %s of %s", progress.what, bar.c_str(),
-               FormatBytes(progress.done_bytes).c_str(), FormatBytes(progress.total_bytes).c_str());
-  std::fflush(stderr);
+  PrintError(std::string(kEraseLine) + progress.what + " [" + bar + "] " + FormatBytes(progress.done_bytes) + " of " +
+             FormatBytes(progress.total_bytes));
   drawn_ = true;
 }
 
 void Monitor::EraseProgress() {
   if (!drawn_) return;
-  std::fputs("\r\033[K", stderr);
-  std::fflush(stderr);
+  PrintError(kEraseLine);
   drawn_ = false;
 }
 

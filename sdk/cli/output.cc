@@ -1,40 +1,80 @@
 #include "output.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "handles.h"
+#include "orderly_end.h"
+#include "standard_streams.h"
+#include "system/whole_file.h"
 
 namespace skein::cli {
+namespace {
+
+constexpr mode_t kForAll = 0666;
+constexpr mode_t kForTheUser = 0600;
+
+// Whether `path` is another name of standard output, such as /dev/stdout.
+bool IsStandardOutput(const struct stat& info) {
+  struct stat output;
+  return fstat(STDOUT_FILENO, &output) == 0 && output.st_dev == info.st_dev && output.st_ino == info.st_ino;
+}
+
+}  // namespace
+
+// A file on its way to its place.
+struct DataWriter::File {
+  File(const std::string& path, mode_t mode)
+      : whole(path, IfExists::kReplace, mode), unfinished(whole.temporary_path()) {}
+
+  WholeFile whole;
+  UnfinishedFile unfinished;
+  uint64_t size_bytes = 0;
+};
 
 DataWriter::DataWriter() : where_("standard output"), descriptor_(STDOUT_FILENO) {}
 
 DataWriter::DataWriter(const std::string& path) : DataWriter() {
-  if (path == "-") return;
+  struct stat info;
+  const bool exists = path != "-" && stat(path.c_str(), &info) == 0;
+  if (path == "-" || (exists && IsStandardOutput(info))) return;
   where_ = path;
-  descriptor_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw Failure(where_ + ": cannot be written: " + std::strerror(errno));
+  if (!exists || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) {
+    OpenFile(path, kForAll);
+    return;
+  }
+  device_ = Descriptor(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!device_.is_open()) throw Failure(where_ + ": cannot be written: " + std::strerror(errno));
+  descriptor_ = device_.number();
 }
 
-DataWriter::~DataWriter() {
-  if (descriptor_ > STDERR_FILENO) close(descriptor_);
+DataWriter::~DataWriter() = default;
+
+void DataWriter::OpenFile(const std::string& path, mode_t mode) {
+  try {
+    file_ = std::make_unique<File>(path, mode);
+  } catch (const FileError& error) {
+    throw Failure(error.what());
+  }
 }
 
 void DataWriter::Write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EPIPE && descriptor_ == STDOUT_FILENO) throw OutputClosed();
-      throw Failure(where_ + ": " + std::strerror(errno));
+  if (file_ != nullptr) {
+    try {
+      file_->whole.WriteAt(file_->size_bytes, bytes.data(), bytes.size());
+      file_->size_bytes += bytes.size();
+      return;
+    } catch (const FileError& error) {
+      throw Failure(error.what());
     }
-    bytes.remove_prefix(static_cast<size_t>(written));
   }
+  const int error = WriteAll(descriptor_, bytes);
+  if (error == EPIPE && descriptor_ == STDOUT_FILENO) throw OutputClosed();
+  if (error != 0) throw Failure(where_ + ": cannot be written: " + std::strerror(error));
 }
 
 void DataWriter::Write(std::span<const float> values) {
@@ -42,34 +82,40 @@ void DataWriter::Write(std::span<const float> values) {
 }
 
 void DataWriter::Close() {
-  if (descriptor_ <= STDERR_FILENO) return;
-  const int descriptor = descriptor_;
-  descriptor_ = -1;
-  if (close(descriptor) != 0) throw Failure(where_ + ": " + std::strerror(errno));
+  if (file_ != nullptr) {
+    try {
+      file_->whole.Commit();
+    } catch (const FileError& error) {
+      throw Failure(error.what());
+    }
+    file_.reset();
+  }
+  if (device_.Close() != 0) throw Failure(where_ + ": cannot be written: " + std::strerror(errno));
+}
+
+std::optional<std::string> OutputPath(const Arguments& arguments, std::string_view option) {
+  std::optional<std::string> path = arguments.Text(option);
+  if (path && path->empty()) {
+    throw UsageError(std::string(arguments.command().name) + ": --" + std::string(option) +
+                     ": expected the name of a file, found an empty one");
+  }
+  return path;
 }
 
 void WriteWhole(const std::string& path, std::string_view bytes) {
-  std::string part = path + ".XXXXXX";
-  const int descriptor = mkostemp(part.data(), O_CLOEXEC);
-  if (descriptor < 0) throw Failure(path + ": cannot be written: " + std::strerror(errno));
-  const auto fail = [&] {
-    const std::string reason = std::strerror(errno);
-    close(descriptor);
-    unlink(part.c_str());
-    throw Failure(path + ": cannot be written: " + reason);
-  };
-  while (!bytes.empty()) {
-    const ssize_t written = write(descriptor, bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<size_t>(written));
-    } else if (errno != EINTR) {
-      fail();
-    }
+  const OrderlyEnd end;
+  try {
+    WholeFile file(path, IfExists::kReplace, kForTheUser);
+    const UnfinishedFile unfinished(file.temporary_path());
+    file.WriteAt(0, bytes.data(), bytes.size());
+    file.Commit();
+  } catch (const FileError& error) {
+    throw Failure(error.what());
   }
-  if (fsync(descriptor) != 0 || rename(part.c_str(), path.c_str()) != 0) fail();
-  close(descriptor);
 }
 
-void Note(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+void PrintError(std::string_view text) { WriteAll(STDERR_FILENO, text); }
+
+void Note(const std::string& line) { PrintError(line + "\n"); }
 
 }  // namespace skein::cli

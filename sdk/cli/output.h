@@ -2,10 +2,17 @@
 #ifndef SKEIN_CLI_OUTPUT_H_
 #define SKEIN_CLI_OUTPUT_H_
 
+#include <sys/types.h>
+
 #include <exception>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "arguments.h"
+#include "system/descriptor.h"
 
 namespace skein::cli {
 
@@ -20,8 +27,11 @@ class DataWriter {
  public:
   // Standard output.
   DataWriter();
-  // Creates or empties the file at `path`; "-" is standard output. Throws Failure that names the path.
+  // The file at `path`, which appears whole when it is closed; until then the file that was there stays as it is. A
+  // device or a FIFO is written into. "-", and any other name of standard output, is standard output. Throws Failure
+  // that names the path.
   explicit DataWriter(const std::string& path);
+  // Leaves nothing of a file that was not closed. While an OrderlyEnd lives, a signal leaves nothing of it either.
   ~DataWriter();
   DataWriter(const DataWriter&) = delete;
   DataWriter& operator=(const DataWriter&) = delete;
@@ -30,20 +40,32 @@ class DataWriter {
   void Write(std::string_view bytes);
   // Raw little-endian float32, as the machine has them.
   void Write(std::span<const float> values);
-  // Reports failures that the file system found late. Call it after the last Write; nothing may follow.
+  // Puts the file in its place, and reports failures that the file system found late. Call it after the last Write;
+  // nothing may follow.
   void Close();
 
  private:
+  struct File;
+
+  void OpenFile(const std::string& path, mode_t mode);
+
   std::string where_;
-  int descriptor_;
+  int descriptor_;              // of stdout, or of device_; not with a file_
+  Descriptor device_;           // or a FIFO
+  std::unique_ptr<File> file_;  // NULL with stdout and a device
 };
 
-// Writes a file whole or not at all: under another name beside `path`, which it then replaces. Throws Failure that
+// The value of an option that names a file to write; nothing if it was not given. Throws UsageError for an empty name.
+std::optional<std::string> OutputPath(const Arguments& arguments, std::string_view option);
+
+// Writes a file whole or not at all, for the user alone if it is new. Ends as OrderlyEnd has it. Throws Failure that
 // names the path.
 void WriteWhole(const std::string& path, std::string_view bytes);
 
-// Prints a line to stderr.
+// Prints a line to stderr. What cannot be printed is lost.
 void Note(const std::string& line);
+// The same without the end of a line.
+void PrintError(std::string_view text);
 
 }  // namespace skein::cli
 

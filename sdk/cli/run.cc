@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,6 +41,16 @@ std::string Prompt(const Arguments& arguments, const Session& session) {
   return ExamplePrompt(session, ModelPath(arguments));
 }
 
+nlohmann::ordered_json RateJson(std::optional<double> rate) {
+  return rate ? nlohmann::ordered_json(*rate) : nlohmann::ordered_json(nullptr);
+}
+
+// A clause of the last line, such as "generated 5 tokens, 812.4 tokens/s".
+std::string CountText(const std::string& what, uint64_t num_tokens, std::optional<double> rate) {
+  const std::string count = what + " " + std::to_string(num_tokens) + (num_tokens == 1 ? " token" : " tokens");
+  return rate ? count + ", " + FormatNumber(*rate, 1) + " tokens/s" : count;
+}
+
 std::string ToJson(const std::string& prompt, const Generation& generation) {
   const nlohmann::ordered_json object = {
       {"prompt", prompt},
@@ -49,10 +60,11 @@ std::string ToJson(const std::string& prompt, const Generation& generation) {
       {"timings",
        {{"num_prompt_tokens", generation.num_prompt_tokens},
         {"num_tokens", generation.tokens.size()},
+        {"queue_seconds", generation.queue_seconds},
         {"prefill_seconds", generation.prefill_seconds},
         {"decode_seconds", generation.decode_seconds},
-        {"prefill_tokens_per_second", generation.PrefillRate()},
-        {"decode_tokens_per_second", generation.DecodeRate()}}},
+        {"prefill_tokens_per_second", RateJson(generation.PrefillRate())},
+        {"decode_tokens_per_second", RateJson(generation.DecodeRate())}}},
   };
   // A model may write bytes that are no UTF-8, which JSON cannot hold: they become U+FFFD; the tokens are exact.
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -86,9 +98,8 @@ int Run(const Arguments& arguments) {
   } else if (isatty(STDOUT_FILENO) == 1) {
     writer.Write("\n");
   }
-  Note("skein: prompt " + std::to_string(generation.num_prompt_tokens) + " tokens, " +
-       FormatNumber(generation.PrefillRate(), 1) + " tokens/s; generated " + std::to_string(generation.tokens.size()) +
-       " tokens, " + FormatNumber(generation.DecodeRate(), 1) + " tokens/s; ended by " + generation.reason);
+  Note("skein: " + CountText("prompt", generation.num_prompt_tokens, generation.PrefillRate()) + "; " +
+       CountText("generated", generation.tokens.size(), generation.DecodeRate()) + "; ended by " + generation.reason);
   return generation.reason == "cancelled" ? 1 : 0;
 }
 

@@ -51,7 +51,7 @@ std::vector<Option> WithRuntimeOptions(std::vector<Option> own) {
                  .letter = 't',
                  .takes = Takes::kCount,
                  .value = "N",
-                 .help = "threads that compute (default: one per core)"});
+                 .help = "threads that compute (default: one per processor that the tool may use)"});
   own.push_back({.name = "plugin-path",
                  .takes = Takes::kText,
                  .value = "FOLDERS",

@@ -2,40 +2,17 @@
 // the one without fused multiplications.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 
+#include "tests/cli/environment_variable.h"
 #include "tests/cli/tool_process.h"
 
 namespace skein {
 namespace {
 
 constexpr const char* kTiers[] = {"avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx"};
-
-// While it lives, the tools that are started have a variable of the environment.
-class Variable {
- public:
-  Variable(const char* name, const char* value) : name_(name) {
-    if (const char* before = std::getenv(name)) before_ = before;
-    setenv(name, value, 1);
-  }
-  ~Variable() {
-    if (before_) {
-      setenv(name_, before_->c_str(), 1);
-    } else {
-      unsetenv(name_);
-    }
-  }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  const char* const name_;
-  std::optional<std::string> before_;
-};
 
 // The tier that the log of a tool says it runs on.
 std::string TierIn(const std::string& log) {
@@ -57,7 +34,7 @@ TEST(TiersTest, TheModelInTheBoxHasTheSameLogitsAndStateInEightBitArithmetic) {
     for (const char* chunk : {"1000", "1"}) {      // a prompt, and token by token
       std::map<std::string, std::string> results;  // by the tier that it ran on
       for (const char* tier : kTiers) {
-        const Variable limit("SKEIN_CPU", tier);
+        const EnvironmentVariable limit("SKEIN_CPU", tier);
         const std::string state = folder.Path("state");
         const ToolResult result = RunTool({"logits", "-m", model, "--device", "cpu", "--type", type, "--tokens", tokens,
                                            "--chunk", chunk, "--state-out", state, "--log"});

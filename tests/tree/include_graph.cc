@@ -159,4 +159,22 @@ std::vector<std::string> LongFiles(const fs::path& root, size_t limit) {
   return found;
 }
 
+std::vector<std::string> LinesThatMatch(const fs::path& root, const std::vector<std::string>& folders,
+                                        const std::string& expression) {
+  const std::regex wanted(expression);
+  std::vector<std::string> found;
+  for (const std::string& folder : folders) {
+    for (const fs::path& path : FilesUnder(root / folder, IsSource)) {
+      std::ifstream file(path);
+      size_t number = 0;
+      for (std::string line; std::getline(file, line);) {
+        ++number;
+        if (!std::regex_search(line, wanted)) continue;
+        found.push_back(fs::relative(path, root).generic_string() + ":" + std::to_string(number));
+      }
+    }
+  }
+  return found;
+}
+
 }  // namespace skein::tree

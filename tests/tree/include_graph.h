@@ -31,6 +31,11 @@ std::map<std::string, size_t> LinesOfFolders(const std::filesystem::path& root);
 // "path: lines".
 std::vector<std::string> LongFiles(const std::filesystem::path& root, size_t limit);
 
+// The lines of C and C++ files in these folders under `root` in which the regular expression is found, as
+// "path:number".
+std::vector<std::string> LinesThatMatch(const std::filesystem::path& root, const std::vector<std::string>& folders,
+                                        const std::string& expression);
+
 }  // namespace skein::tree
 
 #endif  // SKEIN_TESTS_TREE_INCLUDE_GRAPH_H_

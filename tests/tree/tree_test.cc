@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 
 constexpr size_t kMaxRing = 2;         // file pairs that include each other
@@ -38,6 +39,15 @@ TEST(TreeTest, NoFolderHoldsMoreThanItsShareOfTheLines) {
     EXPECT_LE(static_cast<double>(count), kMaxShare * static_cast<double>(total))
         << "sdk/src/" << folder << ": " << count << " of " << total << " lines";
   }
+}
+
+// The environment belongs to the caller, who in a set-user-id program has fewer rights than the process. The tool and
+// the tests are no such programs.
+TEST(TreeTest, LibraryAndPluginsReadTheEnvironmentBySecureGetenv) {
+  const std::vector<std::string> folders = {"sdk/src",     "sdk/numbers", "sdk/system",
+                                            "sdk/include", "backends",    "plugins"};
+  EXPECT_THAT(LinesThatMatch(kProject, folders, "\\b(std::|::)?getenv\\b|\\benviron\\b"), IsEmpty());
+  EXPECT_THAT(LinesThatMatch(kProject, folders, "\\bsecure_getenv\\("), Not(IsEmpty()));
 }
 
 TEST(TreeTest, NoFileIsTooLong) { EXPECT_THAT(LongFiles(kProject, kMaxFileLines), IsEmpty()); }

@@ -87,7 +87,9 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
 //   state          str  ""        as in skein_model_load; embedded
 //   end_token      i64  -         the token that ends a text, recorded in the manifest
 //   overwrite      i64  0         1: replace `out_path` if it exists; 0: ALREADY_EXISTS
-// The package appears whole or not at all: it is written beside `out_path` and renamed.
+// The file appears whole or not at all. Where the system can, it has no name until it is complete; elsewhere it is
+// written beside its place as skein-*.tmp and renamed. A file that is replaced keeps its permissions, and links that
+// lead to it stay. INVALID_ARGUMENT: `out_path` is empty, or with `overwrite` a folder, a device or a FIFO.
 SKEIN_API skein_status skein_model_convert(skein_runtime runtime, const char* in_path, const char* out_path,
                                            skein_options options, skein_error* error);
 

@@ -10,11 +10,14 @@
 SKEIN_EXTERN_C_BEGIN
 
 // Makes a runtime and loads the plugins it finds. `options` (kind SKEIN_OPTIONS_RUNTIME) may be NULL.
-//   threads      i64  0   threads that compute, the caller's own included; 0: one per core this process may use
+//   threads      i64  0   threads that compute, the caller's own included; 0: one per processor that this process may
+//                         use, by its affinity and by the quota of its control groups (cgroups), rounded up. More than
+//                         oneTBB has in this process, one per processor of the affinity, are a warning in the log
 //   plugin_path  str  ""  folders searched before all others, separated by ':'
 //   search       i64  1   1: search the folders; 0: load only the plugins given to skein_runtime_load_plugin
 // Folders, in order: `plugin_path`, the environment's SKEIN_PLUGIN_PATH, `skein/plugins-1` beside the loaded libskein.
-// The current directory is never searched. Of two plugins with one id the first found is used.
+// The current directory is never searched. Of two plugins with one id the first found is used. A program that runs with
+// more rights than its caller (set-user-id and the like) does not read the caller's environment.
 // A plugin that does not fit is refused with a reason (see skein_runtime_plugin_info) and harms nobody.
 SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime* runtime, skein_error* error);
 
@@ -52,7 +55,7 @@ typedef struct skein_device_info {
   uint32_t threads;  // threads the device computes with
   char name[64];     // what `device` options take: "cpu", "reference", "cuda:0"
   char plugin_id[64];
-  char description[256];  // such as the processor's name and instruction tier
+  char description[256];  // such as the processor's name and instruction tier: "AMD EPYC 9654, tier avx512_bf16; ..."
   uint64_t memory_bytes;  // of the device; 0 where unknown
   uint32_t weight_types;  // bit (1 << SKEIN_DTYPE_*) for each type of matrix it computes with
   uint32_t generations;   // bit (1 << 7) for RWKV-7, and so on

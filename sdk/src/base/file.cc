@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "system/descriptor.h"
 
 namespace skein {
 namespace {
@@ -38,27 +39,19 @@ uint8_t* AllocateCopy(uint64_t size) {
   return static_cast<uint8_t*>(memory);
 }
 
-// Closes the descriptor on every way out.
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<File>> File::Open(const std::string& path, FileAccess access) {
-  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0) return ErrnoStatus(errno, path, "open");
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.is_open()) return ErrnoStatus(errno, path, "open");
   struct stat info;
-  if (fstat(file.fd, &info) != 0) return ErrnoStatus(errno, path, "stat");
+  if (fstat(file.number(), &info) != 0) return ErrnoStatus(errno, path, "stat");
   if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": not a regular file"));
   const uint64_t size = static_cast<uint64_t>(info.st_size);
   if (size == 0) return std::unique_ptr<File>(new File(path, access, nullptr, 0));
 
   if (access == FileAccess::kMap) {
-    void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
+    void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.number(), 0);
     if (address == MAP_FAILED) return ErrnoStatus(errno, path, "map");
     // This is advice: the parts that are still on the disk then come in huge pages, if the file system has them.
     if (size >= kHugePageBytes) madvise(address, size, MADV_HUGEPAGE);
@@ -71,7 +64,7 @@ absl::StatusOr<std::unique_ptr<File>> File::Open(const std::string& path, FileAc
   if (copy == nullptr) return ErrnoStatus(ENOMEM, path, "read");
   uint64_t done = 0;
   while (done < size) {
-    const ssize_t got = pread(file.fd, copy.get() + done, size - done, static_cast<off_t>(done));
+    const ssize_t got = pread(file.number(), copy.get() + done, size - done, static_cast<off_t>(done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return ErrnoStatus(errno, path, "read");
     if (got == 0) {
@@ -93,10 +86,13 @@ File::~File() {
 }
 
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> open_folder(opendir(folder.c_str()), closedir);
+  Descriptor descriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> open_folder(descriptor.is_open() ? fdopendir(descriptor.number()) : nullptr,
+                                                        closedir);
   if (open_folder == nullptr) {
     return absl::NotFoundError(absl::StrCat(folder, ": cannot read the folder: ", std::strerror(errno)));
   }
+  descriptor.Release();  // closedir closes it
   std::vector<std::string> names;
   while (const dirent* entry = readdir(open_folder.get())) {
     const absl::string_view name = entry->d_name;

@@ -40,7 +40,8 @@ struct ConvertOptions {
 
 // Converts `in` to a package at `out_path`, or, where `out_path` ends in ".safetensors", to a checkpoint (see
 // checkpoint_writer.h). The output appears whole or not at all. `progress` may be nullptr.
-// INVALID_ARGUMENT: no such type or layout, text that is not UTF-8. ALREADY_EXISTS: `out_path`, without `overwrite`.
+// INVALID_ARGUMENT: no such type or layout, text that is not UTF-8, or a thing at `out_path` that is no regular file.
+// ALREADY_EXISTS: `out_path`, without `overwrite`. With it, the new file has the permissions of the old one.
 // OUT_OF_RANGE: a value is too large for the type; names the tensor. And the codes of ModelFile::ReadTensor.
 absl::Status Convert(const ModelFile& in, const std::string& out_path, const ConvertOptions& options,
                      Progress* progress);

@@ -1,19 +1,16 @@
 #include "plugin/host_services.h"
 
-#include <sched.h>
 #include <sys/mman.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <chrono>
 #include <cstdlib>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -21,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "base/fp_environment.h"
 #include "skein/runtime.h"
+#include "system/cpu_quota.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define SKEIN_TSAN 1
@@ -119,11 +117,13 @@ constexpr std::chrono::microseconds kArrivalTime(50);
 [[maybe_unused]] const size_t tbb_is_ready =
     tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
 
-// The cores that this process may use now.
-uint32_t NumCores() {
-  cpu_set_t cores;
-  if (sched_getaffinity(getpid(), sizeof(cores), &cores) == 0) return static_cast<uint32_t>(CPU_COUNT(&cores));
-  return std::thread::hardware_concurrency();  // more cores than a cpu_set_t has
+// The threads that can work at a time. oneTBB has as many as there were processors in the affinity when it counted
+// them, unless the host has set another number (tbb::global_control). If an arena asks for more workers, oneTBB does
+// not start them, and says so on the host's stderr.
+uint32_t NumThreads(uint32_t wanted) {
+  const size_t most = tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+  const size_t threads = std::min<size_t>(wanted == 0 ? NumUsableProcessors() : wanted, most);
+  return static_cast<uint32_t>(std::clamp<size_t>(threads, 1, Arrivals::kMostSlots));
 }
 
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
@@ -158,9 +158,11 @@ void AddLines(const HostServices::LogFunction& log, uint32_t severity, const cha
 // Where it fails, fewer threads do the work, down to the calling one alone: the C callers know no failure.
 class HostServices::Arena {
  public:
-  explicit Arena(uint32_t num_threads)
-      : num_threads_(std::clamp<uint32_t>(num_threads == 0 ? NumCores() : num_threads, 1, Arrivals::kMostSlots)),
-        arena_(static_cast<int>(num_threads_)) {
+  // Threads of the engines may enter in the places that workers do not take.
+  explicit Arena(uint32_t wanted)
+      : num_threads_(NumThreads(wanted)),
+        num_slots_(std::clamp(wanted, num_threads_, Arrivals::kMostSlots)),
+        arena_(static_cast<int>(num_slots_), num_slots_ - num_threads_ + 1) {
     // The arena's threads get the floating-point environment of the thread that makes the arena.
     const DefaultFpEnvironment environment;
     arena_.initialize();
@@ -264,6 +266,7 @@ class HostServices::Arena {
 
  private:
   const uint32_t num_threads_;
+  const uint32_t num_slots_;
   tbb::task_arena arena_;
 };
 

@@ -17,8 +17,9 @@ class HostServices {
  public:
   using LogFunction = std::function<void(uint32_t severity, absl::string_view line)>;
 
-  // An arena of `num_threads` threads, callers included; 0: one per core this process may use. `log` is called from any
-  // thread, with bytes as a plugin gave them, one call for each line.
+  // An arena of `num_threads` threads, callers included, or fewer if oneTBB has fewer in this process; 0: one per
+  // processor that this process may use, by its affinity and by the quota of its control groups. `log` is called from
+  // any thread, with bytes as a plugin gave them, one call for each line.
   HostServices(uint32_t num_threads, LogFunction log);
   ~HostServices();
   HostServices(const HostServices&) = delete;

@@ -14,6 +14,7 @@
 #include "files/convert.h"
 #include "files/describe.h"
 #include "files/open.h"
+#include "files/package/output_file.h"
 #include "runtime/option_keys.h"
 
 namespace skein {
@@ -78,6 +79,7 @@ absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const
 absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const std::string& out_path,
                           const Options& options) {
   SKEIN_ASSIGN_OR_RETURN(ConvertOptions convert, ConvertOptionsOf(options));
+  SKEIN_RETURN_IF_ERROR(OutputFile::Check(out_path, convert.overwrite ? IfExists::kReplace : IfExists::kFail));
   SKEIN_ASSIGN_OR_RETURN(convert.tokenizer, TokenizerToEmbed(runtime, options[convert_options::kTokenizer]));
   const ChangeOptions changes = {.lora = options[convert_options::kLora], .state = options[convert_options::kState]};
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFile> in,

@@ -21,7 +21,7 @@ inline constexpr IntOption kThreads = {
     .value = 0,
     .low = 0,
     .high = 1024,
-    .help = "threads that compute, the caller's own included; 0: one per core of this process"};
+    .help = "threads that compute, the caller's own included; 0: one per processor that this process may use"};
 inline constexpr TextOption kPluginPath = {
     .name = "plugin_path", .value = "", .help = "folders searched for plugins before all others, separated by ':'"};
 inline constexpr IntOption kSearch = {.name = "search",

@@ -20,11 +20,18 @@ Runtime::Runtime(uint32_t num_threads)
     : services_(num_threads, [this](uint32_t severity, absl::string_view line) { log_.Add(severity, line); }) {}
 
 absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options, const std::string& library_folder) {
-  std::shared_ptr<Runtime> runtime(new Runtime(static_cast<uint32_t>(options[runtime_options::kThreads])));
+  const auto num_threads = static_cast<uint32_t>(options[runtime_options::kThreads]);
+  std::shared_ptr<Runtime> runtime(new Runtime(num_threads));
+  if (runtime->services_.num_threads() < num_threads) {
+    runtime->log_.Add(SKEIN_LOG_WARNING,
+                      absl::StrCat("threads ", num_threads, ": expected at most ", runtime->services_.num_threads(),
+                                   ", one per processor of this process; so many compute"));
+  }
   if (options[runtime_options::kSearch] == 0) return runtime;
 
+  // The caller of a set-user-id program sets its environment, and must not have it load code (secure_getenv).
   std::string folders = options[runtime_options::kPluginPath];
-  if (const char* environment = std::getenv("SKEIN_PLUGIN_PATH")) absl::StrAppend(&folders, ":", environment);
+  if (const char* environment = secure_getenv("SKEIN_PLUGIN_PATH")) absl::StrAppend(&folders, ":", environment);
   for (const absl::string_view folder : absl::StrSplit(folders, ':', absl::SkipEmpty())) {
     // A relative folder would mean the current directory, from which nothing is ever loaded.
     if (folder[0] != '/') {

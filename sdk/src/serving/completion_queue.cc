@@ -14,14 +14,12 @@
 namespace skein {
 
 absl::StatusOr<std::shared_ptr<CompletionQueue>> CompletionQueue::Create() {
-  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) {
+  Descriptor fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd.is_open()) {
     return absl::ResourceExhaustedError(absl::StrCat("queue: cannot make an eventfd: ", std::strerror(errno)));
   }
-  return std::shared_ptr<CompletionQueue>(new CompletionQueue(fd));
+  return std::shared_ptr<CompletionQueue>(new CompletionQueue(std::move(fd)));
 }
-
-CompletionQueue::~CompletionQueue() { close(fd_); }
 
 void CompletionQueue::Attach(const std::shared_ptr<Engine>& engine) {
   const MutexLock lock(mutex_);
@@ -36,7 +34,7 @@ void CompletionQueue::SetReadable(bool readable) {
   is_readable_ = readable;
   // Neither call can fail: the counter is 0 before a write of 1, and 1 before a read.
   uint64_t one = 1;
-  [[maybe_unused]] const ssize_t done = readable ? write(fd_, &one, sizeof(one)) : read(fd_, &one, sizeof(one));
+  [[maybe_unused]] const ssize_t done = readable ? write(fd(), &one, sizeof(one)) : read(fd(), &one, sizeof(one));
 }
 
 void CompletionQueue::Push(EventList& events) noexcept {

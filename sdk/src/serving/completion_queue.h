@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -17,6 +18,7 @@
 #include "serving/delivery.h"
 #include "serving/wakeup.h"
 #include "skein/request.h"
+#include "system/descriptor.h"
 
 namespace skein {
 
@@ -36,7 +38,6 @@ class CompletionQueue {
  public:
   // RESOURCE_EXHAUSTED: no descriptor is left in this process.
   static absl::StatusOr<std::shared_ptr<CompletionQueue>> Create();
-  ~CompletionQueue();
   CompletionQueue(const CompletionQueue&) = delete;
   CompletionQueue& operator=(const CompletionQueue&) = delete;
 
@@ -54,8 +55,8 @@ class CompletionQueue {
   // the queue was closed.
   std::optional<bool> Wait(std::optional<std::chrono::steady_clock::time_point> deadline);
 
-  // Readable while events are there.
-  int fd() const { return fd_; }
+  // Readable while events are there. Never one of the standard descriptors.
+  int fd() const { return fd_.number(); }
 
   Wakeup& wakeup() { return wakeup_; }
 
@@ -65,10 +66,10 @@ class CompletionQueue {
   bool is_closed() const { return is_closed_.load(std::memory_order_acquire); }
 
  private:
-  explicit CompletionQueue(int fd) : fd_(fd) {}
+  explicit CompletionQueue(Descriptor fd) : fd_(std::move(fd)) {}
   void SetReadable(bool readable) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const int fd_;                        // an eventfd, not 0 while events_ is not empty
+  const Descriptor fd_;                 // an eventfd, not 0 while events_ is not empty
   std::atomic<bool> is_closed_{false};  // written under mutex_
   Wakeup wakeup_;
   Mutex mutex_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cfenv>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "system/cpu_quota.h"
 
 namespace skein {
 namespace {
@@ -108,6 +110,26 @@ TEST(HostServicesTest, WorkRunsInTheDefaultFloatingPointEnvironment) {
   std::fesetround(FE_TONEAREST);
   EXPECT_EQ(num_odd, 0);
   EXPECT_EQ(rounding_after, FE_UPWARD);
+}
+
+TEST(HostServicesTest, ThereAreNoMoreThreadsThanProcessorsAndNothingIsPrinted) {
+  testing::internal::CaptureStderr();
+  for (const uint32_t wanted : {0u, 1u, 3u, 64u, 1000u, 5000u}) {
+    HostServices services(wanted, IgnoreLog);
+    const uint32_t expected = std::min(wanted == 0 ? UINT32_MAX : wanted, std::thread::hardware_concurrency());
+    EXPECT_LE(services.num_threads(), expected);
+    EXPECT_GE(services.num_threads(), 1u);
+    EXPECT_EQ(services.host().concurrency(services.host().context), services.num_threads());
+    std::atomic<uint64_t> sum{0};
+    services.ParallelFor(100, [&](uint64_t i) { sum += i; });
+    EXPECT_EQ(sum, 4950u);
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(HostServicesTest, ByDefaultThereIsAThreadForEachProcessorThatMayBeUsed) {
+  const HostServices services(0, IgnoreLog);
+  EXPECT_EQ(services.num_threads(), NumUsableProcessors());
 }
 
 TEST(HostServicesTest, MemoryIsAlignedAndAbsurdSizesGiveNull) {

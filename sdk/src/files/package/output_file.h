@@ -1,4 +1,4 @@
-// A file that appears whole or not at all: it is written beside its place under another name, and renamed when done.
+// A file that appears whole or not at all, as WholeFile has it, with errors as statuses and writes that are gathered.
 #ifndef SKEIN_FILES_PACKAGE_OUTPUT_FILE_H_
 #define SKEIN_FILES_PACKAGE_OUTPUT_FILE_H_
 
@@ -9,18 +9,21 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "system/whole_file.h"
 
 namespace skein {
-
-enum class IfExists { kFail, kReplace };
 
 // Threads: one at a time.
 class OutputFile {
  public:
-  // ALREADY_EXISTS: `path`, with kFail. NOT_FOUND: no such folder. PERMISSION_DENIED.
+  // INVALID_ARGUMENT: no path, or, with kReplace, a thing there that is no regular file. ALREADY_EXISTS: with kFail.
+  // Asked before long work, so that nobody waits for a conversion that cannot end well.
+  static absl::Status Check(const std::string& path, IfExists if_exists);
+
+  // The codes of Check. NOT_FOUND: no such folder. PERMISSION_DENIED.
   static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path, IfExists if_exists);
-  // Removes the temporary file unless Commit succeeded.
-  ~OutputFile();
+  // Nothing is left, unless Commit succeeded.
+  ~OutputFile() = default;
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
@@ -37,17 +40,13 @@ class OutputFile {
   absl::Status Commit();
 
  private:
-  OutputFile(std::string path, IfExists if_exists);
+  OutputFile(const std::string& path, IfExists if_exists) : file_(path, if_exists) {}
 
-  absl::Status OpenTemporary();
   // Writes the gathered data.
   absl::Status Flush();
   absl::Status WriteNow(uint64_t offset, const uint8_t* data, uint64_t size_bytes);
 
-  const std::string path_;
-  const IfExists if_exists_;
-  std::string temporary_path_;     // constant once open
-  int fd_ = -1;                    // of the temporary file; -1 before it is open and once it is committed
+  WholeFile file_;
   std::vector<uint8_t> gathered_;  // to be written at gathered_offset_; ends within a piece
   uint64_t gathered_offset_ = 0;
 };
