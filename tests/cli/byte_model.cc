@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <vector>
 
 #include "tests/cli/still_model.h"
 
@@ -21,9 +22,9 @@ std::string Vocabulary() {
 }
 
 ByteModel Write(const TestFolder& folder, const std::string& name, const MatrixElement& head) {
-  const std::string model = StillModel(
+  const std::vector<StillTensor> model = StillModel(
       kVocabSize, [](uint32_t, uint32_t) { return 0.0f; }, head);
-  return {folder.Write(name, model), folder.Write("bytes.txt", Vocabulary())};
+  return {folder.Write(name, AsSafetensors(model)), folder.Write("bytes.txt", Vocabulary())};
 }
 
 }  // namespace

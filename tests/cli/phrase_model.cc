@@ -4,8 +4,6 @@
 #include <cstdio>
 #include <vector>
 
-#include "tests/cli/still_model.h"
-
 namespace skein {
 namespace {
 
@@ -60,8 +58,10 @@ std::string Vocabulary() {
   return lines;
 }
 
+}  // namespace
+
 // The embedding of a word is a dimension of its own, and the head reads the successor from that dimension.
-std::string Model() {
+std::vector<StillTensor> PhraseTensors() {
   const std::vector<Word> words = Words();
   const auto num_words = static_cast<uint32_t>(words.size());
   const auto embedding = [](uint32_t id, uint32_t column) {
@@ -79,10 +79,9 @@ std::string Model() {
   return StillModel(kFirstWord + num_words, embedding, head);
 }
 
-}  // namespace
-
 PhraseModel WritePhraseModel(const TestFolder& folder) {
-  return {folder.Write("phrase.safetensors", Model()), folder.Write("phrase_vocabulary.txt", Vocabulary())};
+  return {folder.Write("phrase.safetensors", AsSafetensors(PhraseTensors())),
+          folder.Write("phrase_vocabulary.txt", Vocabulary())};
 }
 
 }  // namespace skein

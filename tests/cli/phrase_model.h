@@ -4,7 +4,9 @@
 #define SKEIN_TESTS_CLI_PHRASE_MODEL_H_
 
 #include <string>
+#include <vector>
 
+#include "tests/cli/still_model.h"
 #include "tests/cli/tool_process.h"
 
 namespace skein {
@@ -18,6 +20,9 @@ struct PhraseModel {
 };
 
 PhraseModel WritePhraseModel(const TestFolder& folder);
+
+// The same model for other containers.
+std::vector<StillTensor> PhraseTensors();
 
 }  // namespace skein
 

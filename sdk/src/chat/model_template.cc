@@ -1,15 +1,19 @@
 #include "chat/model_template.h"
 
-#include "chat/recognition.h"
-
 namespace skein {
 
-const ChatTemplate* FindFileChatTemplate(const ModelFile& file, absl::string_view tokenizer_kind) {
+RecognisedTemplate RecogniseFileTemplate(const ModelFile& file, absl::string_view tokenizer_kind) {
+  return RecogniseFileTemplate(file, tokenizer_kind, "");
+}
+
+RecognisedTemplate RecogniseFileTemplate(const ModelFile& file, absl::string_view tokenizer_kind,
+                                         absl::string_view new_name) {
+  const uint32_t generation = file.config().generation;
   return RecogniseChatTemplate({
       .template_text = file.metadata().chat_template,
       .tokenizer_kind = tokenizer_kind,
-      .generation = file.config().generation,
-      .model_name = file.metadata().name,
+      .generation = generation,
+      .model_name = TellsChatTemplate(new_name, generation) ? new_name : absl::string_view(file.metadata().name),
   });
 }
 

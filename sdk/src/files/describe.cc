@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/utf8.h"
 #include "files/facts.h"
+#include "model/model_name.h"
 #include "model/tensor.h"
 #include "numbers/roles.h"
 #include "numbers/state_layout.h"
@@ -100,8 +101,13 @@ std::vector<FactValue> List(const Numbers& numbers) {
   return std::vector<FactValue>(numbers.begin(), numbers.end());
 }
 
+// "a value (by the clue)".
+std::string Decided(absl::string_view value, absl::string_view clue) {
+  return clue.empty() ? std::string(value) : absl::StrCat(value, " (by the ", clue, ")");
+}
+
 // A checkpoint may have a whole program for a template; its beginning tells it from others.
-std::string ChatTemplateText(const std::string& chat_template) {
+std::string TemplateText(const std::string& chat_template) {
   constexpr size_t kMaxShown = 60;
   std::string shown = EscapeText(chat_template.substr(0, kMaxShown));
   if (chat_template.size() <= kMaxShown) return shown;
@@ -152,11 +158,18 @@ Fact Tokenizer(const ModelFile& model) {
           absl::StrCat(EscapeText(kind), ", vocabulary of ", vocabulary_bytes, " bytes")};
 }
 
-void AddText(const ModelFile& model, Facts* facts) {
+Fact Chat(const DescribedTemplate& chat) {
+  return {"chat", Facts{{"template", chat.name}, {"decided_by", chat.decided_by}}, "chat template",
+          Decided(chat.name, chat.decided_by)};
+}
+
+void AddText(const ModelFile& model, const DescribedTemplate& chat, Facts* facts) {
   const ModelMetadata& metadata = model.metadata();
   facts->push_back(Tokenizer(model));
+  facts->push_back(Chat(chat));
+  const bool is_name = metadata.chat_template == chat.name;
   facts->push_back(
-      {"chat_template", metadata.chat_template, "chat template", ChatTemplateText(metadata.chat_template)});
+      {"chat_template", metadata.chat_template, "template text", is_name ? "" : TemplateText(metadata.chat_template)});
   if (metadata.end_token) facts->push_back({"end_token", *metadata.end_token, "end token"});
   facts->push_back({"stop_tokens", List(metadata.stop_tokens), "stop tokens"});
   facts->push_back({"default_sampling", Sampling(metadata.sampling)});
@@ -171,13 +184,16 @@ void AddOrigin(const ModelFile& model, Facts* facts) {
   facts->push_back({"source_fingerprint", fingerprint.empty() ? FactValue() : FactValue(fingerprint), "fingerprint"});
 }
 
-Facts ModelFacts(const ModelFile& model) {
+Facts ModelFacts(const ModelFile& model, const DescribedTemplate& chat) {
+  const ModelMetadata& metadata = model.metadata();
+  const std::string source(NameSourceText(metadata));
   Facts facts = {{"path", model.path()},
-                 {"format", model.metadata().source_format, "format"},
-                 {"name", model.metadata().name, "name"}};
+                 {"format", metadata.source_format, "format"},
+                 {"name", metadata.name, "name", Decided(EscapeText(metadata.name), source)},
+                 {"name_decided_by", source}};
   AddDimensions(model, &facts);
   AddStorage(model, &facts);
-  AddText(model, &facts);
+  AddText(model, chat, &facts);
   AddOrigin(model, &facts);
   return facts;
 }
@@ -209,14 +225,14 @@ uint64_t NumParameters(const ModelFile& model) {
   return num_parameters;
 }
 
-std::string DescribeText(const ModelFile& model) {
-  std::string text = absl::StrCat(FactsAsText(model.path(), ModelFacts(model)), "\n");
+std::string DescribeText(const ModelFile& model, const DescribedTemplate& chat) {
+  std::string text = absl::StrCat(FactsAsText(model.path(), ModelFacts(model, chat)), "\n");
   for (const TensorSpec& spec : model.tensors()) text.append(TensorLine(spec));
   return text;
 }
 
-std::string DescribeJson(const ModelFile& model) {
-  Facts facts = ModelFacts(model);
+std::string DescribeJson(const ModelFile& model, const DescribedTemplate& chat) {
+  Facts facts = ModelFacts(model, chat);
   std::vector<FactValue> tensors;
   for (const TensorSpec& spec : model.tensors()) tensors.emplace_back(TensorFacts(spec));
   facts.push_back({"tensors", std::move(tensors)});

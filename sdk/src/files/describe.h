@@ -12,12 +12,18 @@ namespace skein {
 // The number of weights of the whole model.
 uint64_t NumParameters(const ModelFile& model);
 
-// Dimensions, types, tokenizer, provenance, and a line per tensor. Ends with a newline. Control characters of the
-// file's texts are escaped.
-std::string DescribeText(const ModelFile& model);
+// The template of a model's conversations, and the fact that decided it. "": no fact tells one.
+struct DescribedTemplate {
+  std::string name;
+  std::string decided_by;
+};
+
+// Dimensions, types, tokenizer, conversations, provenance, and a line per tensor. Ends with a newline. Control
+// characters of the file's texts are escaped.
+std::string DescribeText(const ModelFile& model, const DescribedTemplate& chat = {});
 
 // The same as one JSON object, indented, with a newline at the end.
-std::string DescribeJson(const ModelFile& model);
+std::string DescribeJson(const ModelFile& model, const DescribedTemplate& chat = {});
 
 }  // namespace skein
 

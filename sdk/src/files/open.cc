@@ -9,6 +9,7 @@
 #include "files/package/package.h"
 #include "files/package/package_weights.h"
 #include "files/tuned_state.h"
+#include "model/model_name.h"
 #include "model/synthetic_weights.h"
 
 namespace skein {
@@ -16,8 +17,8 @@ namespace {
 
 using Formats = absl::Span<const Plugin<skein_format_table>>;
 
-absl::StatusOr<ModelContents> OpenContents(Formats formats, const skein_host& host, const std::string& path,
-                                           FileAccess access) {
+absl::StatusOr<ModelContents> OpenContainer(Formats formats, const skein_host& host, const std::string& path,
+                                            FileAccess access) {
   if (IsSyntheticPath(path)) return OpenSynthetic(host, path);
   SKEIN_ASSIGN_OR_RETURN(const std::string file_path, ResolveModelPath(path, formats));
   SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(file_path, access));
@@ -26,6 +27,15 @@ absl::StatusOr<ModelContents> OpenContents(Formats formats, const skein_host& ho
     return OpenPackage(host, std::move(file));
   }
   return OpenCheckpoint(formats, host, std::move(file));
+}
+
+absl::StatusOr<ModelContents> OpenContents(Formats formats, const skein_host& host, const std::string& path,
+                                           FileAccess access) {
+  SKEIN_ASSIGN_OR_RETURN(ModelContents contents, OpenContainer(formats, host, path, access));
+  ModelName name = NameModel(contents.metadata.name, contents.path);
+  contents.metadata.name = std::move(name.name);
+  contents.metadata.name_source = name.source;
+  return contents;
 }
 
 }  // namespace

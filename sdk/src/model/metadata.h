@@ -37,15 +37,20 @@ struct SamplingDefaults {
   std::optional<double> penalty_decay;
 };
 
+// The thing that a model's name was taken from (model_name.h).
+enum class NameSource { kNone, kStated, kFile, kFolder };
+
 struct ModelMetadata {
   std::string name;
+  NameSource name_source = NameSource::kNone;
   std::string licence;
   std::string provenance;      // the source of the weights
   std::string example_prompt;  // a text that shows the model's purpose
   std::string source_format;   // "package", or the id of the format plugin that read the file
   std::string tokenizer_kind;  // id of the tokenizer plugin for the embedded vocabulary; "" if the file has none
   // In a package, the name of a template that skein knows (chat.h). In a checkpoint, such a name or the text of a
-  // template. "" if the file has none.
+  // template in some language, which is no more than a clue: converters write one text into every file. "" if the file
+  // has none.
   std::string chat_template;
   std::optional<uint32_t> end_token;  // end of text, where the file gives one
   std::vector<uint32_t> stop_tokens;  // further tokens that end an answer

@@ -20,8 +20,8 @@
 namespace skein {
 namespace {
 
-// Describes a file that changes a model without being one; nullopt for any other file. RESOURCE_EXHAUSTED, and the codes
-// of VerifyCompanion.
+// Describes a file that changes a model without being one; nullopt for any other file. RESOURCE_EXHAUSTED, and the
+// codes of VerifyCompanion.
 absl::StatusOr<std::optional<Companion>> FindCompanion(Runtime& runtime, const std::string& path, bool verify) {
   const auto open = [&]() -> absl::StatusOr<std::unique_ptr<Checkpoint>> {
     SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
@@ -66,6 +66,23 @@ absl::StatusOr<std::optional<TokenizerSource>> TokenizerToEmbed(Runtime& runtime
   return std::optional<TokenizerSource>(std::move(source));
 }
 
+// The template that a manifest gets where none is named. A checkpoint may hold a text in some template language, which
+// no manifest takes. The vocabulary alone is embedded, and tells the reader as much as it tells here.
+std::string TemplateToRecord(const ModelFile& in, const ConvertOptions& convert) {
+  const std::string& kind = convert.tokenizer ? convert.tokenizer->kind : in.metadata().tokenizer_kind;
+  const RecognisedTemplate known = RecogniseFileTemplate(in, kind, convert.name.value_or(""));
+  return known.clue == ChatClue::kNone || known.clue == ChatClue::kVocabulary ? ""
+                                                                              : std::string(known.chat_template->name);
+}
+
+// The conversations of a model, for its description.
+DescribedTemplate DescribeTemplate(const ModelFile& file) {
+  const RecognisedTemplate known = RecogniseFileTemplate(file, file.metadata().tokenizer_kind);
+  if (known.chat_template == nullptr) return {};
+  const bool is_manifest = known.clue == ChatClue::kTemplateName && file.metadata().source_format == "package";
+  return {std::string(known.chat_template->name), is_manifest ? "manifest" : std::string(ChatClueText(known.clue))};
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Runtime& runtime, const std::string& path, FileAccess access,
@@ -84,11 +101,7 @@ absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const st
   const ChangeOptions changes = {.lora = options[convert_options::kLora], .state = options[convert_options::kState]};
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFile> in,
                          OpenModelFile(runtime, in_path, FileAccess::kMap, changes));
-  if (!convert.chat_template && !in->metadata().chat_template.empty()) {
-    // A manifest names a template; a checkpoint may hold a text in some template language.
-    const ChatTemplate* known = FindFileChatTemplate(*in, in->metadata().tokenizer_kind);
-    convert.chat_template = known != nullptr ? std::string(known->name) : "";
-  }
+  if (!convert.chat_template) convert.chat_template = TemplateToRecord(*in, convert);
   return Convert(*in, out_path, convert, &runtime.progress());
 }
 
@@ -107,7 +120,8 @@ absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& p
   SKEIN_RETURN_IF_ERROR(opened.status());
   const std::unique_ptr<ModelFile>& file = *opened;
   if (verify) SKEIN_RETURN_IF_ERROR(file->Verify(&runtime.progress()));
-  return format == "json" ? DescribeJson(*file) : DescribeText(*file);
+  const DescribedTemplate chat = DescribeTemplate(*file);
+  return format == "json" ? DescribeJson(*file, chat) : DescribeText(*file, chat);
 }
 
 }  // namespace skein

@@ -33,8 +33,8 @@ absl::StatusOr<std::string> Render(const ChatTemplate& chat_template, absl::Span
 }  // namespace
 
 const ChatTemplate* FindModelChatTemplate(const Model& model) {
-  return FindFileChatTemplate(model.file(),
-                              model.tokenizer() != nullptr ? absl::string_view(model.tokenizer()->kind()) : "");
+  const absl::string_view kind = model.tokenizer() != nullptr ? absl::string_view(model.tokenizer()->kind()) : "";
+  return RecogniseFileTemplate(model.file(), kind).chat_template;
 }
 
 absl::StatusOr<std::string> ChatPrompt(const Model& model, absl::Span<const ChatMessage> messages,

@@ -16,7 +16,7 @@
 
 namespace skein {
 
-// The template that a loaded model's file names, or that fits its vocabulary and name. nullptr if none is known.
+// The template of a loaded model, by the rule of chat/recognition.h. nullptr if no fact tells one.
 const ChatTemplate* FindModelChatTemplate(const Model& model);
 
 // Gives `messages` as the text of a prompt, with the template and think block that `options` name, or else those of the

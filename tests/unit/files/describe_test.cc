@@ -87,6 +87,19 @@ TEST_F(DescribeTest, JsonHoldsDimensionsTypesAndEveryTensor) {
   EXPECT_EQ(json["tensors"][0]["dtype"], "bf16");
 }
 
+TEST_F(DescribeTest, SaysByWhatNameAndTemplateWereDecided) {
+  const DescribedTemplate chat = {"world", "manifest"};
+  const nlohmann::json json = nlohmann::json::parse(DescribeJson(*model_, chat));
+  EXPECT_EQ(json["name_decided_by"], "manifest");
+  EXPECT_EQ(json["chat"], nlohmann::json({{"template", "world"}, {"decided_by", "manifest"}}));
+  const std::string text = DescribeText(*model_, chat);
+  EXPECT_THAT(text, HasSubstr("  name             tiny \\x1b[2J (by the manifest)\n"));
+  EXPECT_THAT(text, HasSubstr("  chat template    world (by the manifest)\n"));
+  EXPECT_THAT(text, Not(HasSubstr("template text")));
+  EXPECT_THAT(DescribeText(*model_, {"g1", "name"}), HasSubstr("  template text    world\n"));
+  EXPECT_THAT(DescribeText(*model_), Not(HasSubstr("chat template")));
+}
+
 TEST_F(DescribeTest, TextNamesTheSameThingsAndObeysNoEscapes) {
   const std::string text = DescribeText(*model_);
   EXPECT_THAT(text, HasSubstr("RWKV-7"));

@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "files/checkpoint/template_files.h"
+#include "model/model_name.h"
 #include "nlohmann/json.hpp"
 
 namespace skein {
@@ -183,6 +185,10 @@ absl::StatusOr<CheckpointSettings> ReadSettings(const Checkpoint& checkpoint, co
   SKEIN_RETURN_IF_ERROR(ReadEpsilon(checkpoint, path, "skein.group_norm_epsilon", &settings.group_norm_epsilon));
   SKEIN_RETURN_IF_ERROR(ReadMetadata(checkpoint, path, config, &settings.metadata));
   SKEIN_RETURN_IF_ERROR(ReadVocabulary(checkpoint, scheme, &settings));
+  std::string& chat_template = settings.metadata.chat_template;
+  if (chat_template.empty() && (scheme.has_config_file || IsNamedByItsFolder(path))) {
+    chat_template = ReadTemplateFiles(checkpoint);
+  }
   return settings;
 }
 

@@ -1,5 +1,6 @@
 // The settings of a checkpoint beside its tensors: the metadata of its container, and, for Hugging Face's files,
-// config.json and the vocabulary beside it. All settings are optional. Dimensions are read off the shapes alone.
+// config.json, vocabulary and chat template beside it. All settings are optional. Dimensions are read off the shapes
+// alone.
 #ifndef SKEIN_FILES_CHECKPOINT_CHECKPOINT_SETTINGS_H_
 #define SKEIN_FILES_CHECKPOINT_CHECKPOINT_SETTINGS_H_
 
@@ -18,7 +19,7 @@ namespace skein {
 struct CheckpointSettings {
   float norm_epsilon = 0;
   float group_norm_epsilon = 0;
-  ModelMetadata metadata;                // without a name if the file has none
+  ModelMetadata metadata;                // with the name that the container states, if it states one
   absl::Span<const uint8_t> vocabulary;  // of metadata.tokenizer_kind; lives as long as the checkpoint
 };
 

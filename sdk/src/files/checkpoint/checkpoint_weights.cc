@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/status.h"
-#include "base/utf8.h"
 #include "files/checkpoint/checkpoint.h"
 #include "files/checkpoint/checkpoint_part.h"
 #include "files/checkpoint/checkpoint_settings.h"
@@ -15,13 +14,6 @@
 
 namespace skein {
 namespace {
-
-// "model" of "folder/model.pth": the name of a model whose file does not give one.
-std::string FileStem(const std::string& path) {
-  const std::string name = path.substr(path.rfind('/') + 1);
-  const std::string stem = name.substr(0, name.rfind('.'));
-  return IsUtf8Text(stem) ? stem : "";
-}
 
 // The type that holds the parameters exactly.
 uint32_t ParameterType(const DtypeInfo& stored, const ValueMap& map) {
@@ -106,7 +98,6 @@ absl::StatusOr<ModelContents> OpenCheckpoint(absl::Span<const Plugin<skein_forma
   contents.config.norm_epsilon = settings.norm_epsilon;
   contents.config.group_norm_epsilon = settings.group_norm_epsilon;
   contents.metadata = std::move(settings.metadata);
-  if (contents.metadata.name.empty()) contents.metadata.name = FileStem(contents.path);
   contents.vocabulary = settings.vocabulary;
   if (!named->state_tensors.empty()) {
     absl::StatusOr<std::vector<float>> state = ReadInitialState(*checkpoint, *named, contents.config);

@@ -55,7 +55,9 @@ TEST_F(SettingsTest, WithoutAnythingBesideTheEpsilonsAreTheAuthors) {
   EXPECT_EQ((*model)->config().norm_epsilon, 1e-5f);
   EXPECT_EQ((*model)->config().group_norm_epsilon, 64e-5f);
   EXPECT_EQ((*model)->metadata().tokenizer_kind, "");
-  EXPECT_EQ((*model)->metadata().name, "model");
+  EXPECT_EQ((*model)->metadata().chat_template, "");
+  EXPECT_EQ((*model)->metadata().name, folder_.path().substr(folder_.path().rfind('/') + 1));
+  EXPECT_EQ((*model)->metadata().name_source, NameSource::kFolder);
 }
 
 TEST_F(SettingsTest, FlaNormalisesHeadsWithTheirSizeTimesTheEpsilon) {
@@ -131,6 +133,49 @@ TEST_F(SettingsTest, AVocabularyBesideIsTheModels) {
   const auto other = Open(TinyBlinkDl());
   ASSERT_TRUE(other.ok()) << other.status();
   EXPECT_EQ((*other)->metadata().tokenizer_kind, "");
+}
+
+TEST_F(SettingsTest, TheChatTemplateBesideIsTheModels) {
+  const auto text = [this](const std::vector<ContainerText>& texts = {}) {
+    const auto model = Open(TinyBlinkDl(), texts);
+    return model.ok() ? (*model)->metadata().chat_template : std::string(model.status().message());
+  };
+  const struct {
+    const char* config;
+    const char* text;
+  } cases[] = {
+      {R"({"chat_template": "plain"})", "plain"},
+      {R"({"chat_template": [{"name": "tool_use", "template": "a"}, {"name": "default", "template": "b"}]})", "b"},
+      {R"({"chat_template": [{"name": "rag", "template": "a"}, {"name": "tool_use", "template": "b"}]})", "a"},
+      {R"({"chat_template": {"tools": "a", "default": "b"}})", "b"},
+      // Nothing of use: the model works without it.
+      {R"({"chat_template": [1, {"name": "default"}, {"template": 2}]})", ""},
+      {R"({"chat_template": null})", ""},
+      {R"({"chat_template": {}})", ""},
+      {R"({"eos_token": "x"})", ""},
+      {"{\"chat_template\": ", ""},
+      {"[]", ""},
+  };
+  for (const auto& c : cases) {
+    folder_.Write("tokenizer_config.json", c.config);
+    EXPECT_EQ(text(), c.text) << c.config;
+  }
+  folder_.Write("tokenizer_config.json", R"({"chat_template": "config"})");
+  folder_.Write("chat_template.json", R"({"chat_template": "json"})");
+  EXPECT_EQ(text(), "json");
+  folder_.Write("chat_template.jinja", "jinja \xff");
+  EXPECT_EQ(text(), "jinja \uFFFD");
+  EXPECT_EQ(text({{"skein.chat_template", "container"}}), "container");
+}
+
+TEST_F(SettingsTest, ATemplateBesideAFileOfAnotherNameIsNotItsOwn) {
+  folder_.Write("chat_template.jinja", "jinja");
+  const FakeFormat format(TinyBlinkDl());
+  const std::string path = folder_.Write("rwkv7-g1.fake", format.contents());
+  const auto model = OpenModelFile(format.plugins(), SerialHost(), path, FileAccess::kRead);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->metadata().chat_template, "");
+  EXPECT_EQ((*model)->metadata().name, "rwkv7-g1");
 }
 
 TEST_F(SettingsTest, TheContainerTellsNameVocabularyAndMore) {
