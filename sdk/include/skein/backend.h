@@ -4,8 +4,10 @@
 // (a segment of no layers with a head runs the head alone). A step takes it over a ragged batch of tokens, in one call.
 // Order: device_open; query; segment_create, put_tensor for every tensor of the segment, seal; then any number of
 // state_* and step; segment_destroy; device_close.
-// Threads: calls on one segment come one at a time, except fence_*, which any thread may call. Different segments may
-// be used at the same time. `step` and `seal` are called on a thread inside the runtime's arena.
+// Threads: device_count, device_info, device_open, device_close, query and segment_create are called on any thread, and
+// several at the same time, also for one device: two models may be loaded at once. Calls on one segment come one at a
+// time, from thread to thread, except fence_*, which any thread may call. Different segments may be used at the same
+// time. `put_tensor`, `seal` and `step` are called on a thread inside the runtime's arena.
 #ifndef SKEIN_BACKEND_H_
 #define SKEIN_BACKEND_H_
 
@@ -116,15 +118,19 @@ SKEIN_EXTERN_C_BEGIN
 
 typedef struct skein_backend_device {
   uint32_t struct_size;
-  uint32_t weight_types;         // bit (1 << SKEIN_DTYPE_*) for each type put_tensor takes for matrices
+  uint32_t weight_types;         // bit (1 << SKEIN_DTYPE_*) for each type put_tensor takes for matrices. Whatever it
+                                 // says, matrices may also come in F32 rows: so libskein sends those of other types
   uint32_t compute_types;        // bit (1 << SKEIN_DTYPE_*) for each skein_segment_desc.compute_type other than NONE
   uint32_t deterministic_types;  // compute types (bit 0: NONE) whose rows never depend on the other rows of a step
   uint32_t generations;          // bit (1 << g) for each RWKV generation g
   uint32_t features;             // SKEIN_FEATURE_*
   uint32_t rank;                 // the host prefers higher: reference 0, CPU 100, GPU 200
   uint32_t reserved;
-  uint64_t memory_bytes;  // 0 where unknown
-  char name[64];          // "cpu", "reference", "cuda:0"
+  uint64_t memory_bytes;  // 0 where unknown; see skein_segment_cost
+  // "cpu", "reference", "cuda:0". NUL-terminated, not empty, without ',' and '=', which part names in the option
+  // `device`. Unique among all devices: a device whose name was listed before is left out with a reason, whatever its
+  // rank. The plugins that were loaded first come first.
+  char name[64];
   char description[256];
   uint32_t layouts;  // bit (1 << SKEIN_LAYOUT_*) for each layout put_tensor takes for matrices; 0: ROWS alone
   uint32_t reserved_2;
@@ -173,6 +179,10 @@ typedef struct skein_segment_desc {
   skein_backend_model model;
 } skein_segment_desc;
 
+// libskein adds up what the segments of one model need on a device: weights_bytes + num_slots * slot_bytes +
+// scratch_bytes. If that is more than the device's memory_bytes, the load fails with RESOURCE_EXHAUSTED. If
+// memory_bytes is 0, only numbers that no machine has are refused. Nothing else depends on the cost: libskein does not
+// place layers by it.
 typedef struct skein_segment_cost {
   uint32_t struct_size;
   uint32_t supported;      // 1, or 0 with the reason in the message
@@ -187,7 +197,7 @@ typedef struct skein_tensor {
   uint32_t struct_size;
   uint32_t role;   // SKEIN_ROLE_*
   uint32_t layer;  // in the whole model
-  uint32_t dtype;
+  uint32_t dtype;  // vectors: always F32; matrices: one of the device's weight_types, or F32
   uint32_t flags;  // SKEIN_TENSOR_*
   uint32_t num_dims;
   uint64_t shape[SKEIN_MAX_DIMS];
@@ -229,9 +239,9 @@ typedef struct skein_step_entry {
   const uint32_t* mask;     // a bit per token id, 0 = banned; [(V + 31) / 32], or NULL
   const skein_bias* bias;   // or NULL
   uint32_t num_bias;
-  int32_t status;  // written by the step: 0, or why this entry failed: INVALID_ARGUMENT a bad token id, DATA_LOSS
-                   // non-finite output, UNIMPLEMENTED a feature that the device lacks. A failed entry's write slot is
-                   // undefined.
+  int32_t status;  // 0 when it comes; written by the step: 0, or why this entry failed: INVALID_ARGUMENT a bad token
+                   // id, DATA_LOSS non-finite output, UNIMPLEMENTED a feature that the device lacks. A failed entry's
+                   // write slot is undefined.
   // The struct's first form ends here, at 72 bytes.
 } skein_step_entry;
 
@@ -267,6 +277,8 @@ typedef struct skein_backend_table {
   uint32_t struct_size;
   uint32_t reserved;
 
+  // The number of devices there are now, at most 256, and a description of each. Asked whenever the host lists devices.
+  // If one fails, the devices before it count, and the reason is shown with the plugin.
   int32_t (*device_count)(uint32_t* count, skein_message* message);
   int32_t (*device_info)(uint32_t index, skein_backend_device* info, skein_message* message);
   int32_t (*device_open)(const skein_host* host, uint32_t index, void** device, skein_message* message);
@@ -289,7 +301,8 @@ typedef struct skein_backend_table {
   //   5 and 6:      att_shift[C], ffn_shift[C], wkv[H][N keys][N values]
   //   7:            att_shift[C], ffn_shift[C], wkv[H][N values][N keys]
   // The initial state is zero, but for pp, which is -1e30. `num_floats` is exactly their number. OUT_OF_RANGE: no such
-  // slot.
+  // slot. libskein calls neither state_init nor state_copy yet, because a step reads SKEIN_SLOT_INITIAL and writes
+  // another slot. A backend offers both all the same: later versions may call them.
   int32_t (*state_init)(void* segment, uint32_t slot, skein_message* message);
   int32_t (*state_copy)(void* segment, uint32_t from_slot, uint32_t to_slot, skein_message* message);
   int32_t (*state_export)(void* segment, uint32_t slot, float* state, uint64_t num_floats, skein_message* message);
@@ -297,13 +310,17 @@ typedef struct skein_backend_table {
                           skein_message* message);
 
   // Runs a step. The code returned is that of the step as a whole; if it is not OK, the slots it writes are undefined.
-  // Each entry has its own status. `*fence` NULL: the step is done. Else the host keeps inputs and outputs valid and
-  // untouched, and writes no slot that the step reads, until the fence is done. Steps of a segment complete in order,
-  // and the host may enqueue one behind an unfinished one. `fence` itself may not be NULL.
+  // INVALID_ARGUMENT or OUT_OF_RANGE: the step breaks a rule of this header. FAILED_PRECONDITION: the segment is not
+  // sealed. Any other code that plugin.h lets pass says what befell the device: RESOURCE_EXHAUSTED, UNAVAILABLE,
+  // INTERNAL. libskein then tries the entries one by one. Each entry has its own status.
+  // `fence` is not NULL, and `*fence` comes as NULL. If it stays so, the step is done. Else the host keeps inputs and
+  // outputs valid and untouched, and writes no slot that the step reads, until the fence is done. Steps of a segment
+  // complete in order, and the host may enqueue one behind an unfinished one.
   int32_t (*step)(void* segment, const skein_step* step, void** fence, skein_message* message);
 
   // A backend whose steps are done when they return may leave all of the next three NULL. The host releases every fence
-  // once, after it is done. A step that fails may set one too, and the host waits for it.
+  // once, after it is done. A step that returns an error may set one too: then the device still works on its inputs,
+  // and the host waits for the fence before it touches them.
   uint32_t (*fence_done)(void* fence);  // 1 done, 0 not yet
   // When done, the code of the step; DEADLINE_EXCEEDED after `timeout_us`; negative waits for ever. A host takes
   // CANCELLED for a defect of the backend, because only callers cancel.

@@ -10,7 +10,12 @@
 //   Structs that may grow start with `struct_size`, which the caller sets to sizeof the struct it was compiled with.
 //   They grow at the end only; libskein reads and fills no more than `struct_size` bytes. An array of structs travels
 //   with the size of one element, and both sides step by it.
+//   Texts that come from the library are UTF-8. Messages, lines of the log and the texts in structs are one line each,
+//   whatever bytes a plugin, a file or a path has. One that does not fit loses its middle.
 // Threads: every function may be called from any thread, unless it says otherwise.
+// Forks: a child may use the library if no runtime was alive at the fork. That is so before the first runtime is made,
+// and when everything made from the last one is released. Otherwise every call in the child and in its own children
+// gives SKEIN_FAILED_PRECONDITION, because the child has none of the runtime's threads. Options do not count.
 // Errors: every function returns a `skein_status`; see status.h.
 #ifndef SKEIN_BASE_H_
 #define SKEIN_BASE_H_

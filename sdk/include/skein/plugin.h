@@ -1,9 +1,12 @@
 // The plugin boundary: entry point, version handshake, host services, and the tables of format and tokenizer plugins.
 // The table of a backend is in backend.h. Plain C; a plugin needs these headers and nothing of libskein.
 //
-// A plugin is one shared object that exports one symbol, skein_plugin_entry. The host offers a range of ABI versions;
-// the plugin answers with the highest that it knows in that range, and a table. A plugin that does not fit is refused
-// with a reason. The host loads it with RTLD_NOW | RTLD_LOCAL and never unloads it.
+// A plugin is one shared object that exports one symbol, skein_plugin_entry. In a folder of plugins its name ends in
+// ".so"; other files there are not looked at. skein_runtime_load_plugin takes a file of any name. The host offers a
+// range of ABI versions; the plugin answers with the highest that it knows in that range, and a table. A plugin that
+// does not fit is refused with a reason, and so is a file that ends before its own headers say, as an unfinished copy
+// does. The host loads it with RTLD_NOW | RTLD_LOCAL and never unloads it. Put a new version in place by rename:
+// whoever writes into a loaded file changes the code that runs.
 //
 // Rules for plugins
 //   Start no threads beyond the number declared in the answer, and no arena; parallel work goes through skein_host.
@@ -12,7 +15,11 @@
 //   Messages name what was expected, what was found and where.
 // Sizes: every table and struct starts with `struct_size`. Members are only added at the end. A reader compares with
 // >=, as SKEIN_HAS does. A NULL member means "not offered".
-// Codes: the functions return the codes of status.h (0 is OK).
+// A struct that the host gives to be filled comes zeroed but for `struct_size`.
+// Codes: the functions return the codes of status.h (0 is OK). A code that status.h does not have becomes INTERNAL, and
+// so do CANCELLED, DEADLINE_EXCEEDED and UNAUTHENTICATED, which speak of a caller and not of a plugin. Objects: a
+// function that makes an object (a device, a segment, a checkpoint) and succeeds gives a pointer other than NULL.
+// Texts: UTF-8 of one line. The host replaces what is not, and shortens what is too long.
 #ifndef SKEIN_PLUGIN_H_
 #define SKEIN_PLUGIN_H_
 
@@ -34,7 +41,8 @@ SKEIN_EXTERN_C_BEGIN
 // True if the table also offers the function `member`.
 #define SKEIN_HAS(type, object, member) (SKEIN_HAS_FIELD(type, object, member) && (object)->member != NULL)
 
-// The reason of a failure, which a plugin writes into the caller's memory: NUL-terminated, cut if longer.
+// The reason of a failure, which a plugin writes into the caller's memory: NUL-terminated, cut if longer. The host
+// never gives NULL where a function takes a message, and its text comes empty.
 typedef struct skein_message {
   char text[1024];
 } skein_message;
@@ -66,7 +74,8 @@ typedef struct skein_host {
   void* (*alloc)(void* context, uint64_t bytes, uint64_t alignment);
   void (*free)(void* context, void* memory);
 
-  // Adds a line to the runtime's log. `severity` is a SKEIN_LOG_* of runtime.h: 0 debug, 1 info, 2 warning, 3 error.
+  // Adds a line to the runtime's log. `severity` is a SKEIN_LOG_* of runtime.h: 0 debug, 1 info, 2 warning, 3 error. A
+  // text of several lines becomes several lines. Any thread.
   void (*log)(void* context, uint32_t severity, const char* text, uint64_t text_bytes);
 } skein_host;
 

@@ -16,8 +16,9 @@ SKEIN_EXTERN_C_BEGIN
 //   plugin_path  str  ""  folders searched before all others, separated by ':'
 //   search       i64  1   1: search the folders; 0: load only the plugins given to skein_runtime_load_plugin
 // Folders, in order: `plugin_path`, the environment's SKEIN_PLUGIN_PATH, `skein/plugins-1` beside the loaded libskein.
-// The current directory is never searched. Of two plugins with one id the first found is used. A program that runs with
-// more rights than its caller (set-user-id and the like) does not read the caller's environment.
+// The current directory is never searched. Files whose name ends in ".so" are looked at. Of two plugins with one id the
+// first found is used. A program that runs with more rights than its caller (set-user-id and the like) does not read the
+// caller's environment.
 // A plugin that does not fit is refused with a reason (see skein_runtime_plugin_info) and harms nobody.
 SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime* runtime, skein_error* error);
 
@@ -25,15 +26,16 @@ SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime
 // released.
 SKEIN_API skein_status skein_runtime_release(skein_runtime runtime, skein_error* error);
 
-// Loads one plugin from a file. NOT_FOUND: no such file. FAILED_PRECONDITION: not a skein plugin, of another ABI
-// version, or with a table that is too short. ALREADY_EXISTS: a plugin with its id is loaded.
+// Loads one plugin from a file of any name. NOT_FOUND: no such file. FAILED_PRECONDITION: not a skein plugin,
+// truncated, of another ABI version, or with a table that is too short. ALREADY_EXISTS: a plugin with its id is loaded.
 SKEIN_API skein_status skein_runtime_load_plugin(skein_runtime runtime, const char* path, skein_error* error);
 
 #define SKEIN_PLUGIN_KIND_BACKEND 1
 #define SKEIN_PLUGIN_KIND_FORMAT 2
 #define SKEIN_PLUGIN_KIND_TOKENIZER 3
 
-// One file that was looked at, loaded or refused.
+// One file that was looked at, loaded or refused. A file that was refused several times is there once, as of the last
+// time.
 typedef struct skein_plugin_info {
   uint32_t struct_size;
   uint32_t kind;    // SKEIN_PLUGIN_KIND_*; 0 if it was refused before it named its kind
@@ -41,8 +43,8 @@ typedef struct skein_plugin_info {
   uint32_t abi;     // the plugin ABI agreed on; 0 if refused
   char id[64];      // such as "onednn"; "" if it was refused before it named its id
   char version[32];
-  char path[512];
-  char reason[512];  // why it was refused; "" if loaded
+  char path[512];    // a longer one loses its middle
+  char reason[512];  // why it was refused; if it is loaded, which of its devices are left out, and why; else ""
 } skein_plugin_info;
 
 SKEIN_API skein_status skein_runtime_plugin_count(skein_runtime runtime, uint32_t* count, skein_error* error);
@@ -53,7 +55,7 @@ SKEIN_API skein_status skein_runtime_plugin_info(skein_runtime runtime, uint32_t
 typedef struct skein_device_info {
   uint32_t struct_size;
   uint32_t threads;  // threads the device computes with
-  char name[64];     // what `device` options take: "cpu", "reference", "cuda:0"
+  char name[64];     // what `device` options take: "cpu", "reference", "cuda:0"; no two devices have one name
   char plugin_id[64];
   char description[256];  // such as the processor's name and instruction tier: "AMD EPYC 9654, tier avx512_bf16; ..."
   uint64_t memory_bytes;  // of the device; 0 where unknown
@@ -70,9 +72,9 @@ SKEIN_API skein_status skein_runtime_device_info(skein_runtime runtime, uint32_t
 #define SKEIN_LOG_WARNING 2
 #define SKEIN_LOG_ERROR 3
 
-// Takes the oldest log line (UTF-8, no newline, NUL-terminated if there is room) and its severity. The library never
-// prints; it keeps the last 1024 lines. NOT_FOUND: no line is waiting. Buffer rules of base.h; a line that does not fit
-// stays.
+// Takes the oldest log line (UTF-8 of at most 4096 bytes, no newline, NUL-terminated if there is room) and its
+// severity. The library never prints; it keeps the last 1024 lines. NOT_FOUND: no line is waiting. Buffer rules of
+// base.h; a line that does not fit stays.
 SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
                                               uint32_t* severity, skein_error* error);
 

@@ -16,7 +16,7 @@ SKEIN_EXTERN_C_BEGIN
 #define SKEIN_ALREADY_EXISTS 6
 #define SKEIN_PERMISSION_DENIED 7
 #define SKEIN_RESOURCE_EXHAUSTED 8   // out of memory, slots or queue room; see skein_error.retry_after_ms
-#define SKEIN_FAILED_PRECONDITION 9  // not in this state: a request runs on the stream, or this is a forked child
+#define SKEIN_FAILED_PRECONDITION 9  // not in this state: a request runs on the stream, or a forked child (base.h)
 #define SKEIN_ABORTED 10
 #define SKEIN_OUT_OF_RANGE 11   // the caller's buffer is too small, or an index is past the end
 #define SKEIN_UNIMPLEMENTED 12  // this device, format or build does not offer it

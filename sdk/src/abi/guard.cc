@@ -1,30 +1,20 @@
 #include "abi/guard.h"
 
-#include <pthread.h>
-
 #include <algorithm>
-#include <atomic>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "base/forked_child.h"
 #include "base/short_text.h"
 #include "base/status.h"
 
 namespace skein::abi {
-namespace {
-
-std::atomic<bool> forked_child{false};
-
-// Registered when the library is loaded, so that a fork before the first call counts as well as a fork after it.
-[[maybe_unused]] const int fork_handler =
-    pthread_atfork(nullptr, nullptr, [] { forked_child.store(true, std::memory_order_relaxed); });
-
-}  // namespace
-
 absl::Status CheckProcess() {
-  if (!forked_child.load(std::memory_order_relaxed)) return absl::OkStatus();
+  if (!IsForkedChild()) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      "this is a forked child of the process that loaded libskein; expected that process");
+      "this process was forked while its parent had a skein runtime, whose threads it lacks; expected a fork before "
+      "the "
+      "first runtime, or after everything of the last one was released");
 }
 
 skein_status Report(const absl::Status& status, skein_error* error) noexcept {

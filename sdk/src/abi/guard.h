@@ -19,7 +19,7 @@
 
 namespace skein::abi {
 
-// FAILED_PRECONDITION in a forked child: its copy of the library has no threads.
+// FAILED_PRECONDITION in a child that was forked while a runtime was alive: its copy of the library has no threads.
 absl::Status CheckProcess();
 
 // Fills `error`, which may be NULL, and gives the code. Allocates nothing, because the failure may be that memory ran

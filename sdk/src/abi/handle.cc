@@ -51,6 +51,7 @@ uint64_t HandleTable::Insert(uint32_t kind, std::shared_ptr<void> object) {
   Entry& entry = EntryAt(index);
   entry.object = std::move(object);
   const uint64_t generation = GenerationOf(entry.word.load(std::memory_order_relaxed));
+  num_alive_[kind].fetch_add(1, std::memory_order_relaxed);
   entry.word.store(LiveWord(generation, kind), std::memory_order_release);
   return uint64_t{kind} << (kIndexBits + kGenerationBits) | generation << kIndexBits | index;
 }
@@ -105,7 +106,9 @@ std::shared_ptr<void> HandleTable::Remove(uint32_t kind, uint64_t value) {
   // Of several threads that release the same value, the one that clears the bit succeeds.
   const uint64_t before = entry->word.fetch_and(~kLive, std::memory_order_acq_rel);
   RemoveReader(*entry, static_cast<uint32_t>(value & kIndexMask));
-  return (before & kLive) != 0 ? object : nullptr;
+  if ((before & kLive) == 0) return nullptr;
+  num_alive_[kind].fetch_sub(1, std::memory_order_relaxed);
+  return object;
 }
 
 }  // namespace skein::abi

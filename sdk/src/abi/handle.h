@@ -44,6 +44,13 @@ class HandleTable {
   // succeeds.
   std::shared_ptr<void> Remove(uint32_t kind, uint64_t value);
 
+  // The number of handles of `kind` that are alive.
+  uint64_t num_alive(uint32_t kind) const { return num_alive_[kind].load(std::memory_order_relaxed); }
+
+  // While the process forks, so that no other thread holds the lock then.
+  void LockForFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex_) { mutex_.Lock(); }
+  void UnlockAfterFork() ABSL_UNLOCK_FUNCTION(mutex_) { mutex_.Unlock(); }
+
  private:
   static constexpr uint32_t kNoEntry = UINT32_MAX;
 
@@ -66,7 +73,10 @@ class HandleTable {
   // Gives the object if this reader was the last of a dead entry.
   std::shared_ptr<void> RemoveReader(Entry& entry, uint32_t index);
 
+  static constexpr uint32_t kNumKinds = 16;  // that a value's bits can tell apart
+
   std::atomic<Entry*> chunks_[kMaxChunks] = {};
+  std::atomic<uint64_t> num_alive_[kNumKinds] = {};
   Mutex mutex_;
   uint32_t first_free_ ABSL_GUARDED_BY(mutex_) = kNoEntry;  // released entries, the last released first
   uint32_t num_entries_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -2,6 +2,8 @@
 #include "skein/tokenizer.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "abi/guard.h"
 #include "abi/handle.h"
@@ -11,6 +13,16 @@
 #include "runtime/worker.h"
 
 namespace skein::abi {
+namespace {
+
+// A tokenizer that keeps its runtime alive, whose services its plugin has.
+std::shared_ptr<const Tokenizer> Keep(std::shared_ptr<Runtime> runtime, std::shared_ptr<const Tokenizer> tokenizer) {
+  using Kept = std::pair<std::shared_ptr<Runtime>, std::shared_ptr<const Tokenizer>>;  // the tokenizer goes first
+  const auto kept = std::make_shared<const Kept>(std::move(runtime), std::move(tokenizer));
+  return {kept, kept->second.get()};
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -26,7 +38,7 @@ SKEIN_API skein_status skein_tokenizer_load(skein_runtime runtime, const char* p
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_TOKENIZER));
     const std::string kind = (*values)[tokenizer_options::kKind];
     SKEIN_ASSIGN_OR_RETURN(auto loaded, object->LoadTokenizer(path, kind));
-    SKEIN_ASSIGN_OR_RETURN(*tokenizer, Wrap<skein_tokenizer>(std::move(loaded)));
+    SKEIN_ASSIGN_OR_RETURN(*tokenizer, Wrap<skein_tokenizer>(Keep(object, std::move(loaded))));
     return absl::OkStatus();
   });
 }
@@ -37,7 +49,7 @@ SKEIN_API skein_status skein_model_tokenizer(skein_model model, skein_tokenizer*
     *tokenizer = nullptr;
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(model));
     if (object->tokenizer() == nullptr) return absl::NotFoundError("the model has no tokenizer");
-    SKEIN_ASSIGN_OR_RETURN(*tokenizer, Wrap<skein_tokenizer>(object->tokenizer()));
+    SKEIN_ASSIGN_OR_RETURN(*tokenizer, Wrap<skein_tokenizer>(Keep(object->runtime(), object->tokenizer())));
     return absl::OkStatus();
   });
 }

@@ -55,6 +55,7 @@ class Model {
   std::optional<uint32_t> end_token() const { return parts_.end_token; }
   const StateRef& initial_state() const { return parts_.initial_state; }
   const std::shared_ptr<Engine>& engine() const { return parts_.engine; }
+  const std::shared_ptr<Runtime>& runtime() const { return parts_.runtime; }
   Metrics& metrics() const { return parts_.runtime->metrics(); }
   absl::StatusOr<std::string> Fingerprint() const { return parts_.file->Fingerprint(); }
 

@@ -126,6 +126,9 @@ uint32_t NumThreads(uint32_t wanted) {
   return static_cast<uint32_t>(std::clamp<size_t>(threads, 1, Arrivals::kMostSlots));
 }
 
+// Whether this process has had an arena. Process-wide because oneTBB's threads are.
+std::atomic<bool> had_arena{false};
+
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
 // Memory for skein_host.alloc. Weights are streamed from end to end for every token, and with pages of 4 KiB a core
@@ -165,6 +168,7 @@ class HostServices::Arena {
         arena_(static_cast<int>(num_slots_), num_slots_ - num_threads_ + 1) {
     // The arena's threads get the floating-point environment of the thread that makes the arena.
     const DefaultFpEnvironment environment;
+    had_arena.store(true, std::memory_order_relaxed);
     arena_.initialize();
   }
 
@@ -305,6 +309,15 @@ void HostServices::Execute(const std::function<void()>& work) {
 
 void HostServices::ParallelFor(uint64_t num_items, const std::function<void(uint64_t)>& work) {
   arena_->ParallelFor(num_items, work);
+}
+
+void EndIdleThreads() noexcept {
+  if (!had_arena.exchange(false)) return;
+  try {
+    tbb::task_scheduler_handle handle{tbb::attach{}};
+    tbb::finalize(handle, std::nothrow);  // false: another thread of the host's has used oneTBB
+  } catch (...) {                         // the child will have fewer threads
+  }
 }
 
 }  // namespace skein

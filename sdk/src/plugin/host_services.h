@@ -42,6 +42,11 @@ class HostServices {
   skein_host host_;
 };
 
+// Ends the threads that oneTBB keeps when its last arena is gone, so that a forked child gets threads of its own: in a
+// child oneTBB would wait for the parent's. Waits for them, if this thread is the last of the process that has used
+// oneTBB. Called while no HostServices lives.
+void EndIdleThreads() noexcept;
+
 }  // namespace skein
 
 #endif  // SKEIN_PLUGIN_HOST_SERVICES_H_

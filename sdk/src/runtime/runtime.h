@@ -16,6 +16,7 @@
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "runtime/options.h"
+#include "runtime/worker.h"
 #include "tokenizer/tokenizer.h"
 
 namespace skein {
@@ -53,6 +54,7 @@ class Runtime {
   explicit Runtime(uint32_t num_threads);
   absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadVocabulary(const std::string& path, const std::string& kind);
 
+  const RuntimeLife life_;  // destroyed last
   Log log_;
   Metrics metrics_;
   Progress progress_;

@@ -1,7 +1,5 @@
 #include "runtime/worker.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <list>
@@ -10,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/forked_child.h"
 #include "base/fp_environment.h"
 #include "base/mutex.h"
 #include "base/process_end.h"
@@ -43,6 +42,14 @@ class ProcessEnd {
   void Add(HostWork& work);
   void Remove(HostWork& work);
 
+  void AddRuntime();
+  void RemoveRuntime();
+
+  bool WaitForRuntimes(std::chrono::milliseconds time);
+  void LockForFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex_);
+  void UnlockInParent() ABSL_UNLOCK_FUNCTION(mutex_) { mutex_.Unlock(); }
+  void UnlockInChild() ABSL_UNLOCK_FUNCTION(mutex_);
+
   // The exit handler. It may run several times; all of them together wait for kExitTime.
   void StopAndWait();
 
@@ -52,11 +59,14 @@ class ProcessEnd {
   void JoinEnded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsQuiet() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const pid_t process_ = getpid();
+  // Whether nothing is left of any runtime. Threads that have ended are joined by then.
+  bool IsUnused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   Mutex mutex_;
   CondVar ended_;
   std::list<Worker> workers_ ABSL_GUARDED_BY(mutex_);
   HostWork* first_work_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uint64_t num_runtimes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<std::chrono::steady_clock::time_point> deadline_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -106,8 +116,45 @@ void ProcessEnd::Remove(HostWork& work) {
   ended_.NotifyAll();
 }
 
+void ProcessEnd::AddRuntime() {
+  const MutexLock lock(mutex_);
+  ++num_runtimes_;
+}
+
+void ProcessEnd::RemoveRuntime() {
+  const MutexLock lock(mutex_);
+  --num_runtimes_;
+  ended_.NotifyAll();
+}
+
+bool ProcessEnd::WaitForRuntimes(std::chrono::milliseconds time) {
+  const auto deadline = std::chrono::steady_clock::now() + time;
+  const MutexLock lock(mutex_);
+  while (!IsUnused()) {
+    if (!ended_.WaitUntil(mutex_, deadline)) return IsUnused();
+  }
+  return true;
+}
+
+// A thread that ended and was not joined would be joined by the child, which has no such thread.
+bool ProcessEnd::IsUnused() {
+  JoinEnded();
+  return num_runtimes_ == 0 && workers_.empty() && first_work_ == nullptr;
+}
+
+void ProcessEnd::LockForFork() {
+  mutex_.Lock();
+  JoinEnded();
+}
+
+void ProcessEnd::UnlockInChild() {
+  // Nothing is joined here: a worker in the list, ended or not, is a thread of the parent's.
+  if (num_runtimes_ != 0 || !workers_.empty() || first_work_ != nullptr) MarkForkedChild();
+  mutex_.Unlock();
+}
+
 void ProcessEnd::StopAndWait() {
-  if (getpid() != process_) return;  // a forked child has none of these threads
+  if (IsForkedChild()) return;  // it has none of these threads
   AnnounceProcessEnd();
   const MutexLock lock(mutex_);
   if (!deadline_.has_value()) deadline_ = std::chrono::steady_clock::now() + kExitTime;
@@ -141,6 +188,14 @@ bool ProcessEnd::IsQuiet() const {
 
 HostWork::HostWork() : thread_(pthread_self()) { ProcessEnd::Get().Add(*this); }
 HostWork::~HostWork() { ProcessEnd::Get().Remove(*this); }
+
+RuntimeLife::RuntimeLife() { ProcessEnd::Get().AddRuntime(); }
+RuntimeLife::~RuntimeLife() { ProcessEnd::Get().RemoveRuntime(); }
+
+bool WaitForRuntimes(std::chrono::milliseconds time) { return ProcessEnd::Get().WaitForRuntimes(time); }
+void LockForFork() { ProcessEnd::Get().LockForFork(); }
+void UnlockInParent() { ProcessEnd::Get().UnlockInParent(); }
+void UnlockInChild() { ProcessEnd::Get().UnlockInChild(); }
 
 void RenewExitWait() { ProcessEnd::Register(); }
 

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include <chrono>
 #include <functional>
 
 namespace skein {
@@ -40,6 +41,28 @@ class HostWork {
   HostWork* next_ = nullptr;
   const pthread_t thread_;
 };
+
+// A runtime, from its making until nothing of it is left.
+class RuntimeLife {
+ public:
+  RuntimeLife();
+  ~RuntimeLife();
+  RuntimeLife(const RuntimeLife&) = delete;
+  RuntimeLife& operator=(const RuntimeLife&) = delete;
+};
+
+// --- fork ---
+//
+// A child of a fork may use the library if no runtime, worker or long work was alive at the fork: then the child lacks
+// no thread. These are called around a fork, by the thread that forks.
+
+// Waits until no runtime is alive, `time` at most. False: one still is. A model that was released just now may still
+// have its thread.
+bool WaitForRuntimes(std::chrono::milliseconds time);
+void LockForFork();
+void UnlockInParent();
+// Marks the child (base/forked_child.h) if it may not use the library.
+void UnlockInChild();
 
 }  // namespace skein
 
