@@ -262,6 +262,9 @@ class CheckpointBuilder {
     return checkpoint_.encoded.size() - 1;
   }
 
+  size_t num_checksums() const { return checkpoint_.checksums.size(); }
+  size_t num_encoded() const { return checkpoint_.encoded.size(); }
+
   // The tensors so far, for checks across all of them.
   std::span<const Tensor> tensors() const { return checkpoint_.tensors; }
 

@@ -7,11 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "formats/safetensors/index.h"
+#include "formats/shard_index/shard_index.h"
 #include "support/byte_reader.h"
 
 namespace skein::formats {
@@ -309,51 +308,14 @@ plugin::Checkpoint ReadFile(std::span<const uint8_t> file) {
   return checkpoint;
 }
 
-// A shard as ReadFile gives it, its tensors by name, and the size of the file.
-struct Shard {
-  plugin::Checkpoint content;
-  std::unordered_map<std::string_view, const plugin::Tensor*> by_name;
-  uint64_t file_bytes = 0;
-};
-
-Shard ReadShard(const plugin::Source& source) {
-  Shard shard{.content = ReadFile(source.bytes()), .by_name = {}, .file_bytes = source.bytes().size()};
-  for (const plugin::Tensor& tensor : shard.content.tensors) shard.by_name.emplace(tensor.name, &tensor);
-  return shard;
-}
-
-plugin::Checkpoint ReadShards(const plugin::Source& source) {
-  const ShardIndex index = ReadShardIndex(source.bytes());
-  plugin::CheckpointBuilder builder;
-  std::unordered_map<std::string_view, Shard> shards;
-  uint64_t total_bytes = 0;
-  for (const ShardIndex::Entry& entry : index.entries) {
-    const auto [known, added] = shards.try_emplace(entry.shard);
-    Shard& shard = known->second;
-    if (added) {
-      shard = plugin::ReadSibling(source, entry.shard, ReadShard);
-      total_bytes += shard.file_bytes;
-    }
-    const auto found = shard.by_name.find(entry.tensor);
-    if (found == shard.by_name.end()) {
-      FailCorrupt("tensor " + Quote(entry.tensor) + ": expected it in " + Quote(entry.shard) +
-                  ", found no tensor of that name there");
-    }
-    builder.Add(*found->second);
-  }
-  if (index.total_bytes > total_bytes) {
-    FailCorrupt("index: expected a total_size of at most the " + std::to_string(total_bytes) +
-                " bytes of its shards, found " + std::to_string(index.total_bytes));
-  }
-  return builder.Finish();
-}
+plugin::Checkpoint ReadSource(const plugin::Source& source) { return ReadFile(source.bytes()); }
 
 }  // namespace
 
 uint32_t Safetensors::Probe(std::span<const uint8_t> file, std::string_view path) noexcept {
   constexpr uint32_t kByContent = 90;
   constexpr uint32_t kByName = 20;  // so that a damaged file is refused with this format's message
-  if (LooksLikeShardIndex(file)) return kByContent;
+  if (LooksLikeShardIndex(file)) return NamesPyTorchShards(file) ? 0 : kByContent;
   if (file.size() > kLengthBytes) {
     uint64_t header_bytes = 0;
     std::memcpy(&header_bytes, file.data(), kLengthBytes);
@@ -366,7 +328,7 @@ uint32_t Safetensors::Probe(std::span<const uint8_t> file, std::string_view path
 
 plugin::Checkpoint Safetensors::Read(const plugin::Source& source) {
   const bool is_index = source.path().ends_with(".json") || LooksLikeShardIndex(source.bytes());
-  return is_index ? ReadShards(source) : ReadFile(source.bytes());
+  return is_index ? ReadShards(source, ReadSource) : ReadSource(source);
 }
 
 }  // namespace skein::formats

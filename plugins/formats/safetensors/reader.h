@@ -24,10 +24,7 @@ struct Safetensors {
   // The directory of the file; "__metadata__" as metadata. Throws plugin::Error: DATA_LOSS if the file is not whole and
   // consistent (every byte after the header belongs to exactly one tensor), UNIMPLEMENTED for an element type that the
   // format has not.
-  // Of an index: the tensors that it lists, each from its shard, without metadata. Every shard is opened once and is
-  // read as above, with its name in messages. Throws as above; DATA_LOSS also if a tensor is not in its shard, or if
-  // the index claims more bytes than the shards have; and errors of opening a shard, such as INVALID_ARGUMENT for a
-  // name that is no plain file name.
+  // Of an index: as ReadShards (shard_index.h); every shard is read as above.
   static plugin::Checkpoint Read(const plugin::Source& source);
 };
 

@@ -1,13 +1,12 @@
-#include "formats/safetensors/index.h"
+#include "formats/shard_index/shard_index.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
-
-#include "support/checkpoint.h"
 
 namespace skein::formats {
 namespace {
@@ -128,14 +127,56 @@ class IndexGrammar final : public nlohmann::json_sax<nlohmann::json> {
   bool seen_map_ = false;
 };
 
+// The part of an index that may be looked at before it is read.
+std::string_view Start(std::span<const uint8_t> file) {
+  constexpr size_t kProbedBytes = 4096;
+  return AsText(file.first(std::min(file.size(), kProbedBytes)));
+}
+
+// A shard as it was read, and its tensors by name.
+struct Shard {
+  plugin::Checkpoint content;
+  std::unordered_map<std::string_view, const plugin::Tensor*> by_name;
+  // What the shard's checksums and encoded bytes have become in the whole.
+  size_t first_checksum = 0;
+  size_t first_encoded = 0;
+};
+
+Shard MakeShard(plugin::Checkpoint content, plugin::CheckpointBuilder* builder) {
+  Shard shard{.content = std::move(content), .by_name = {}};
+  for (const plugin::Tensor& tensor : shard.content.tensors) shard.by_name.emplace(tensor.name, &tensor);
+  shard.first_checksum = builder->num_checksums();
+  shard.first_encoded = builder->num_encoded();
+  for (const plugin::ChecksummedBytes& checksummed : shard.content.checksums) builder->AddChecksum(checksummed);
+  for (plugin::EncodedBytes& encoded : shard.content.encoded) builder->AddEncoded(std::move(encoded));
+  return shard;
+}
+
+plugin::Tensor TakeTensor(const Shard& shard, const ShardIndex::Entry& entry) {
+  const auto found = shard.by_name.find(entry.tensor);
+  if (found == shard.by_name.end()) {
+    FailCorrupt("tensor " + Quote(entry.tensor) + ": expected it in " + Quote(entry.shard) +
+                ", found no tensor of that name there");
+  }
+  plugin::Tensor tensor = *found->second;
+  if (tensor.checksum != plugin::kNoChecksum) tensor.checksum += shard.first_checksum;
+  if (tensor.encoded != plugin::kNotEncoded) tensor.encoded += shard.first_encoded;
+  return tensor;
+}
+
 }  // namespace
 
 bool LooksLikeShardIndex(std::span<const uint8_t> file) {
-  constexpr size_t kProbedBytes = 4096;
-  const std::string_view start = AsText(file.first(std::min(file.size(), kProbedBytes)));
+  const std::string_view start = Start(file);
   const size_t first = start.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && start[first] == '{' &&
          start.find("\"weight_map\"") != std::string_view::npos;
+}
+
+bool NamesPyTorchShards(std::span<const uint8_t> file) {
+  constexpr std::string_view kEnds[] = {".bin\"", ".pt\"", ".pth\""};
+  return std::any_of(std::begin(kEnds), std::end(kEnds),
+                     [&](std::string_view end) { return Start(file).find(end) != std::string_view::npos; });
 }
 
 ShardIndex ReadShardIndex(std::span<const uint8_t> file) {
@@ -143,6 +184,34 @@ ShardIndex ReadShardIndex(std::span<const uint8_t> file) {
   const std::string_view text = AsText(file);
   nlohmann::json::sax_parse(text.begin(), text.end(), &grammar);
   return grammar.TakeIndex();
+}
+
+plugin::Checkpoint ReadShards(const plugin::Source& source, plugin::Checkpoint (*read)(const plugin::Source& shard)) {
+  const ShardIndex index = ReadShardIndex(source.bytes());
+  plugin::CheckpointBuilder builder;
+  std::unordered_map<std::string_view, Shard> shards;
+  uint64_t total_bytes = 0;
+  std::string weight_types;
+  for (const ShardIndex::Entry& entry : index.entries) {
+    const auto [known, is_new] = shards.try_emplace(entry.shard);
+    if (is_new) {
+      const auto read_shard = [&](const plugin::Source& shard) {
+        total_bytes += shard.bytes().size();
+        return read(shard);
+      };
+      known->second = MakeShard(plugin::ReadSibling(source, entry.shard, read_shard), &builder);
+      for (const plugin::EncodedBytes& encoded : known->second.content.encoded) total_bytes += encoded.size_bytes;
+      weight_types = known->second.content.weight_types;
+    }
+    builder.Add(TakeTensor(known->second, entry));
+  }
+  if (index.total_bytes > total_bytes) {
+    FailCorrupt("index: expected a total_size of at most the " + std::to_string(total_bytes) +
+                " bytes of its shards, found " + std::to_string(index.total_bytes));
+  }
+  plugin::Checkpoint checkpoint = builder.Finish();
+  checkpoint.weight_types = std::move(weight_types);
+  return checkpoint;
 }
 
 }  // namespace skein::formats
