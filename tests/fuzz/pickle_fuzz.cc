@@ -5,7 +5,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    const skein::formats::PickledCheckpoint checkpoint = skein::formats::ReadPickle({data, size});
+    skein::plugin::ByteReader reader({data, size}, "pickle");
+    const skein::formats::PickledCheckpoint checkpoint = skein::formats::ReadPickle(&reader);
     for (const skein::formats::PickledTensor& tensor : checkpoint.tensors) {
       skein::fuzz::Require(!tensor.name.empty() && tensor.shape.size() == tensor.strides.size());
     }

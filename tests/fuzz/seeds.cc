@@ -11,6 +11,8 @@
 #include "model/tensor.h"
 #include "numbers/roles.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
+#include "tests/unit/plugins/formats/deflate.h"
+#include "tests/unit/plugins/formats/old_pth_writer.h"
 #include "tests/unit/plugins/tokenizers/small_bpe.h"
 
 namespace skein::fuzz {
@@ -77,6 +79,8 @@ void AddPth(const Corpora& corpora) {
     corpora.Add("pth", checksums ? "zip64_checked" : "zip64", zip.FinishZip64());
   }
   corpora.Add("pth", "ordered_dict", test::PthFile(OrderedDictPickle(), {kSix}));
+  corpora.Add("pth", "deflated", test::DeflatedPthFile(DictPickle(), {kSix}));
+  corpora.Add("pth", "old", test::OldPthFile());
   corpora.Add("pth", "torch", FileOf("tests/data/v7-n16.time_state.pth"));
 }
 
@@ -107,6 +111,15 @@ void AddGguf(const Corpora& corpora) {
                   .Texts("tokenizer.ggml.tokens", {"<s>", "\\x00", "\\n", "[PAD3]"})
                   .Alignment(8)
                   .Add("w", 0, {3, 2}, kSix)
+                  .Finish());
+  corpora.Add("gguf", "small_blocks",
+              test::GgufWriter()
+                  .Add("q2_k", 10, {256}, Bytes(84, 1))
+                  .Add("q3_k", 11, {256}, Bytes(110, 2))
+                  .Add("iq4_nl", 20, {32}, Bytes(18, 3))
+                  .Add("iq4_xs", 23, {256}, Bytes(136, 4))
+                  .Add("mxfp4", 39, {32}, Bytes(17, 5))
+                  .Add("unread", 16, {256}, Bytes(66, 6))
                   .Finish());
   corpora.Add("gguf", "split",
               test::GgufWriter(2)

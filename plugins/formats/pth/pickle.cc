@@ -1,12 +1,16 @@
 #include "formats/pth/pickle.h"
 
-#include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
-#include <limits>
-#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
 
+#include "formats/pth/pickle_value.h"
+#include "formats/pth/state_dict.h"
 #include "support/byte_reader.h"
 #include "support/checkpoint.h"
 
@@ -25,78 +29,32 @@ constexpr uint64_t kMaxStack = uint64_t{1} << 18;
 constexpr uint64_t kMaxMemo = uint64_t{1} << 20;
 constexpr size_t kMaxMarks = 64;  // nesting of containers under construction
 constexpr size_t kMaxGlobalBytes = 256;
-constexpr uint64_t kMaxMetadataBytes = uint64_t{1} << 24;
 
 constexpr uint8_t kProto = 0x80, kStop = '.';  // opcodes: the first and the last
 
-constexpr StorageClass kStorageClasses[] = {
-    {"FloatStorage", 4, SKEIN_DTYPE_F32},         {"HalfStorage", 2, SKEIN_DTYPE_F16},
-    {"BFloat16Storage", 2, SKEIN_DTYPE_BF16},     {"DoubleStorage", 8, SKEIN_DTYPE_F64},
-    {"ByteStorage", 1, SKEIN_DTYPE_U8},           {"CharStorage", 1, SKEIN_DTYPE_NONE},
-    {"ShortStorage", 2, SKEIN_DTYPE_NONE},        {"IntStorage", 4, SKEIN_DTYPE_NONE},
-    {"LongStorage", 8, SKEIN_DTYPE_NONE},         {"BoolStorage", 1, SKEIN_DTYPE_NONE},
-    {"ComplexFloatStorage", 8, SKEIN_DTYPE_NONE}, {"ComplexDoubleStorage", 16, SKEIN_DTYPE_NONE},
-};
-
-enum class Kind : uint8_t {
-  kNone,
-  kBool,
-  kInt,
-  kFloat,
-  kString,
-  kTuple,
-  kList,
-  kDict,
-  kOrderedDictClass,
-  kRebuildTensor,
-  kRebuildParameter,
-  kStorageClass,
-  kStorage,
-  kTensor,
-};
-
-constexpr std::string_view KindName(Kind kind) {
-  constexpr std::string_view kNames[] = {"None",
-                                         "a truth value",
-                                         "an integer",
-                                         "a float",
-                                         "a string",
-                                         "a tuple",
-                                         "a list",
-                                         "a dict",
-                                         "the class OrderedDict",
-                                         "the function _rebuild_tensor_v2",
-                                         "the function _rebuild_parameter",
-                                         "a storage class",
-                                         "a storage",
-                                         "a tensor"};
-  return kNames[static_cast<size_t>(kind)];
-}
-
-// Values refer to each other by index, so that sharing and cycles, which pickles may have, need no ownership.
-using ValueId = uint32_t;
-constexpr ValueId kNoValue = std::numeric_limits<ValueId>::max();
-
-struct Value {
-  Kind kind = Kind::kNone;
-  int64_t integer = 0;         // kBool, kInt; elements of a kStorage; index into Interpreter::tensors_ of a kTensor
-  double number = 0;           // kFloat
-  std::string_view text = {};  // kString; key of a kStorage
-  const StorageClass* storage_class = nullptr;  // kStorageClass, kStorage
-  std::vector<ValueId> items = {};              // kTuple, kList; kDict: key, value, key, value, ...
-};
-
-std::string NumberText(double number) {
-  std::array<char, 64> text;  // the shortest form of a double takes at most 24 characters
-  const std::to_chars_result end = std::to_chars(text.data(), text.data() + text.size(), number);
-  return {text.data(), end.ptr};
-}
-
 class Interpreter {
  public:
-  explicit Interpreter(std::span<const uint8_t> pickle) : reader_(pickle, "pickle") {}
+  explicit Interpreter(const ByteReader& reader) : reader_(reader) {}
 
-  PickledCheckpoint Run() {
+  PickledCheckpoint RunCheckpoint() {
+    const ValueId top = Run();
+    PickledCheckpoint checkpoint = CollectStateDict(values_, tensors_, top);
+    checkpoint.storages = std::move(storages_);
+    return checkpoint;
+  }
+
+  std::vector<std::string_view> RunTexts() {
+    std::vector<std::string_view> texts;
+    for (const ValueId item : values_[Expect(Run(), PickleKind::kList, "storage keys")].items) {
+      texts.push_back(values_[Expect(item, PickleKind::kString, "storage key")].text);
+    }
+    return texts;
+  }
+
+  const ByteReader& reader() const { return reader_; }
+
+ private:
+  ValueId Run() {
     if (reader_.Read<uint8_t>("opcode") != kProto) FailCorrupt("pickle: expected opcode PROTO at the start");
     const auto protocol = reader_.Read<uint8_t>("protocol");
     if (protocol != 2) FailUnsupported("pickle: expected protocol 2, found " + std::to_string(protocol));
@@ -110,10 +68,9 @@ class Interpreter {
       FailHere("expected one value at the end, found " + std::to_string(stack_.size()) + " and " +
                std::to_string(marks_.size()) + " open containers");
     }
-    return Collect(Pop());
+    return Pop();
   }
 
- private:
   struct Instruction {
     uint8_t opcode;
     void (*run)(Interpreter& me);
@@ -123,35 +80,36 @@ class Interpreter {
   static std::span<const Instruction> Instructions() {
     using Self = Interpreter;
     static constexpr Instruction kInstructions[] = {
-        {'(', [](Self& me) { me.PushMark(); }},                                                        // MARK
-        {'N', [](Self& me) { me.Push({.kind = Kind::kNone}); }},                                       // NONE
-        {0x88, [](Self& me) { me.Push({.kind = Kind::kBool, .integer = 1}); }},                        // NEWTRUE
-        {0x89, [](Self& me) { me.Push({.kind = Kind::kBool, .integer = 0}); }},                        // NEWFALSE
-        {'J', [](Self& me) { me.PushInt(me.reader_.Read<int32_t>("BININT")); }},                       // BININT
-        {'K', [](Self& me) { me.PushInt(me.reader_.Read<uint8_t>("BININT1")); }},                      // BININT1
-        {'M', [](Self& me) { me.PushInt(me.reader_.Read<uint16_t>("BININT2")); }},                     // BININT2
-        {0x8a, [](Self& me) { me.PushInt(me.ReadLong()); }},                                           // LONG1
-        {'G', [](Self& me) { me.Push({.kind = Kind::kFloat, .number = me.ReadBigEndianDouble()}); }},  // BINFLOAT
-        {'T', [](Self& me) { me.PushText(me.reader_.Read<uint32_t>("BINSTRING length")); }},           // BINSTRING
+        {'(', [](Self& me) { me.PushMark(); }},                                                              // MARK
+        {'N', [](Self& me) { me.Push({.kind = PickleKind::kNone}); }},                                       // NONE
+        {0x88, [](Self& me) { me.Push({.kind = PickleKind::kBool, .integer = 1}); }},                        // NEWTRUE
+        {0x89, [](Self& me) { me.Push({.kind = PickleKind::kBool, .integer = 0}); }},                        // NEWFALSE
+        {'J', [](Self& me) { me.PushInt(me.reader_.Read<int32_t>("BININT")); }},                             // BININT
+        {'K', [](Self& me) { me.PushInt(me.reader_.Read<uint8_t>("BININT1")); }},                            // BININT1
+        {'M', [](Self& me) { me.PushInt(me.reader_.Read<uint16_t>("BININT2")); }},                           // BININT2
+        {0x8a, [](Self& me) { me.PushInt(me.ReadLong()); }},                                                 // LONG1
+        {'G', [](Self& me) { me.Push({.kind = PickleKind::kFloat, .number = me.ReadBigEndianDouble()}); }},  // BINFLOAT
+        {'T', [](Self& me) { me.PushText(me.reader_.Read<uint32_t>("BINSTRING length")); }},       // BINSTRING
         {'U', [](Self& me) { me.PushText(me.reader_.Read<uint8_t>("SHORT_BINSTRING length")); }},  // SHORT_BINSTRING
         {'X', [](Self& me) { me.PushText(me.reader_.Read<uint32_t>("BINUNICODE length")); }},      // BINUNICODE
-        {')', [](Self& me) { me.Push({.kind = Kind::kTuple}); }},                                  // EMPTY_TUPLE
-        {'t', [](Self& me) { me.Push({.kind = Kind::kTuple, .items = me.PopToMark()}); }},         // TUPLE
-        {0x85, [](Self& me) { me.Push({.kind = Kind::kTuple, .items = me.PopLast(1)}); }},         // TUPLE1
-        {0x86, [](Self& me) { me.Push({.kind = Kind::kTuple, .items = me.PopLast(2)}); }},         // TUPLE2
-        {0x87, [](Self& me) { me.Push({.kind = Kind::kTuple, .items = me.PopLast(3)}); }},         // TUPLE3
-        {']', [](Self& me) { me.Push({.kind = Kind::kList}); }},                                   // EMPTY_LIST
-        {'a', [](Self& me) { me.Extend(me.PopLast(1), Kind::kList); }},                            // APPEND
-        {'e', [](Self& me) { me.Extend(me.PopToMark(), Kind::kList); }},                           // APPENDS
-        {'}', [](Self& me) { me.Push({.kind = Kind::kDict}); }},                                   // EMPTY_DICT
-        {'s', [](Self& me) { me.Extend(me.PopLast(2), Kind::kDict); }},                            // SETITEM
-        {'u', [](Self& me) { me.Extend(me.PopToMark(), Kind::kDict); }},                           // SETITEMS
+        {')', [](Self& me) { me.Push({.kind = PickleKind::kTuple}); }},                            // EMPTY_TUPLE
+        {'t', [](Self& me) { me.Push({.kind = PickleKind::kTuple, .items = me.PopToMark()}); }},   // TUPLE
+        {0x85, [](Self& me) { me.Push({.kind = PickleKind::kTuple, .items = me.PopLast(1)}); }},   // TUPLE1
+        {0x86, [](Self& me) { me.Push({.kind = PickleKind::kTuple, .items = me.PopLast(2)}); }},   // TUPLE2
+        {0x87, [](Self& me) { me.Push({.kind = PickleKind::kTuple, .items = me.PopLast(3)}); }},   // TUPLE3
+        {']', [](Self& me) { me.Push({.kind = PickleKind::kList}); }},                             // EMPTY_LIST
+        {'a', [](Self& me) { me.Extend(me.PopLast(1), PickleKind::kList); }},                      // APPEND
+        {'e', [](Self& me) { me.Extend(me.PopToMark(), PickleKind::kList); }},                     // APPENDS
+        {'}', [](Self& me) { me.Push({.kind = PickleKind::kDict}); }},                             // EMPTY_DICT
+        {'s', [](Self& me) { me.Extend(me.PopLast(2), PickleKind::kDict); }},                      // SETITEM
+        {'u', [](Self& me) { me.Extend(me.PopToMark(), PickleKind::kDict); }},                     // SETITEMS
         {'q', [](Self& me) { me.Memorise(me.reader_.Read<uint8_t>("BINPUT index")); }},            // BINPUT
         {'r', [](Self& me) { me.Memorise(me.reader_.Read<uint32_t>("LONG_BINPUT index")); }},      // LONG_BINPUT
         {'h', [](Self& me) { me.Recall(me.reader_.Read<uint8_t>("BINGET index")); }},              // BINGET
         {'j', [](Self& me) { me.Recall(me.reader_.Read<uint32_t>("LONG_BINGET index")); }},        // LONG_BINGET
         {'c', [](Self& me) { me.PushGlobal(); }},                                                  // GLOBAL
         {'R', [](Self& me) { me.Reduce(); }},                                                      // REDUCE
+        {0x81, [](Self& me) { me.MakeObject(); }},                                                 // NEWOBJ
         {'b', [](Self& me) { me.Build(); }},                                                       // BUILD
         {'Q', [](Self& me) { me.PushStorage(); }},                                                 // BINPERSID
     };
@@ -173,13 +131,15 @@ class Interpreter {
     stack_.push_back(id);
   }
 
-  void Push(Value value) {
+  void Push(PickleValue value) {
     PushId(static_cast<ValueId>(values_.size()));
     values_.push_back(std::move(value));
   }
 
-  void PushInt(int64_t integer) { Push({.kind = Kind::kInt, .integer = integer}); }
-  void PushText(uint64_t num_bytes) { Push({.kind = Kind::kString, .text = reader_.TakeText(num_bytes, "string")}); }
+  void PushInt(int64_t integer) { Push({.kind = PickleKind::kInt, .integer = integer}); }
+  void PushText(uint64_t num_bytes) {
+    Push({.kind = PickleKind::kString, .text = reader_.TakeText(num_bytes, "string")});
+  }
 
   void PushMark() {
     if (marks_.size() == kMaxMarks) FailLimit("open marks", kMaxMarks);
@@ -240,10 +200,12 @@ class Interpreter {
     return number;
   }
 
-  void Extend(const std::vector<ValueId>& items, Kind kind) {
-    Value& container = values_[Top()];
+  void Extend(const std::vector<ValueId>& items, PickleKind kind) {
+    PickleValue& container = values_[Top()];
+    if (container.kind == PickleKind::kInert) return;
     if (container.kind != kind) FailHere("expected " + Name(kind) + " to extend, found " + Name(container.kind));
-    if (kind == Kind::kDict && items.size() % 2 != 0) FailHere("expected pairs of keys and values, found an odd count");
+    if (kind == PickleKind::kDict && items.size() % 2 != 0)
+      FailHere("expected pairs of keys and values, found an odd count");
     container.items.insert(container.items.end(), items.begin(), items.end());
   }
 
@@ -277,72 +239,88 @@ class Interpreter {
   void PushGlobal() {
     const std::string_view module = ReadLine("module name");
     const std::string_view name = ReadLine("global name");
-    if (module == "collections" && name == "OrderedDict") return Push({.kind = Kind::kOrderedDictClass});
-    if (module == "torch._utils" && name == "_rebuild_tensor_v2") return Push({.kind = Kind::kRebuildTensor});
-    if (module == "torch._utils" && (name == "_rebuild_parameter" || name == "_rebuild_parameter_with_state")) {
-      return Push({.kind = Kind::kRebuildParameter});
-    }
-    if (module == "torch") {
-      for (const StorageClass& storage_class : kStorageClasses) {
-        if (name == storage_class.name) return Push({.kind = Kind::kStorageClass, .storage_class = &storage_class});
-      }
-    }
-    FailUnsupported(
-        "pickle: offset " + std::to_string(reader_.position()) + ": expected a name that state dicts need, found " +
-        Quote(std::string(module) + "." + std::string(name)) + "; nothing in a checkpoint is ever executed");
+    Push({.kind = PickleKind::kName,
+          .name = FindPickleName(module, name, "pickle: offset " + std::to_string(reader_.position()))});
   }
 
   void Reduce() {
-    const Value& arguments = values_[Expect(Pop(), Kind::kTuple, "arguments of REDUCE")];
-    const Value& callable = values_[Pop()];
-    switch (callable.kind) {
-      case Kind::kOrderedDictClass:
-        if (!arguments.items.empty()) FailHere("expected an OrderedDict without arguments, found some");
-        return Push({.kind = Kind::kDict});
-      case Kind::kRebuildTensor:
-        return PushTensor(arguments.items);
-      case Kind::kRebuildParameter:
-        if (arguments.items.empty()) FailHere("expected the tensor of a parameter, found no arguments");
-        return PushId(Expect(arguments.items[0], Kind::kTensor, "data of a parameter"));
-      default:
-        FailHere("expected something to call, found " + Name(callable.kind));
+    const std::vector<ValueId> arguments = values_[Expect(Pop(), PickleKind::kTuple, "arguments of REDUCE")].items;
+    switch (values_[Expect(Pop(), PickleKind::kName, "callee of REDUCE")].name.meaning) {
+      case PickleMeaning::kDictClass:
+        return Push({.kind = PickleKind::kDict});
+      case PickleMeaning::kTupleClass:
+        if (arguments.size() != 1) FailHere("expected one argument of torch.Size, found another number");
+        return PushId(Expect(arguments[0], PickleKind::kTuple, "sizes of a torch.Size"));
+      case PickleMeaning::kRebuildTensor:
+        return PushTensor(arguments);
+      case PickleMeaning::kRebuildParameter:
+        if (arguments.empty()) FailHere("expected the tensor of a parameter, found no arguments");
+        return PushId(Expect(arguments[0], PickleKind::kTensor, "data of a parameter"));
+      case PickleMeaning::kStorageClass:
+        FailHere("expected something to call, found a storage class");
+      case PickleMeaning::kInert:
+        return Push({.kind = PickleKind::kInert});
     }
+  }
+
+  void MakeObject() {
+    Expect(Pop(), PickleKind::kTuple, "arguments of NEWOBJ");
+    const PickleMeaning meaning = values_[Expect(Pop(), PickleKind::kName, "class of NEWOBJ")].name.meaning;
+    if (meaning == PickleMeaning::kDictClass) return Push({.kind = PickleKind::kDict});
+    if (meaning != PickleMeaning::kInert) FailHere("expected a class for NEWOBJ, found another name");
+    Push({.kind = PickleKind::kInert});
   }
 
   // Attributes of an OrderedDict (the versions of modules) mean nothing here.
   void Build() {
-    Expect(Pop(), Kind::kDict, "state of BUILD");
-    Expect(Top(), Kind::kDict, "object of BUILD");
+    const ValueId state = Pop();
+    if (values_[Top()].kind == PickleKind::kInert) return;
+    Expect(state, PickleKind::kDict, "state of BUILD");
+    Expect(Top(), PickleKind::kDict, "object of BUILD");
   }
 
-  // Persistent ids are ('storage', class, key, device, number of elements).
+  // Persistent ids are ('storage', class, key, device, number of elements). Files before PyTorch 1.6 have a sixth item:
+  // None, or (key, offset, size) of a storage that is a part of this one.
   void PushStorage() {
-    const std::vector<ValueId>& id = values_[Expect(Pop(), Kind::kTuple, "persistent id")].items;
+    const std::vector<ValueId> id = values_[Expect(Pop(), PickleKind::kTuple, "persistent id")].items;
     constexpr size_t kIdItems = 5;
-    if (id.size() != kIdItems) {
-      FailHere("expected a persistent id of 5 items, found " + std::to_string(id.size()));
+    if (id.size() != kIdItems && id.size() != kIdItems + 1) {
+      FailHere("expected a persistent id of 5 or 6 items, found " + std::to_string(id.size()));
     }
-    const Value& tag = values_[Expect(id[0], Kind::kString, "tag of a persistent id")];
+    const PickleValue& tag = values_[Expect(id[0], PickleKind::kString, "tag of a persistent id")];
     if (tag.text != "storage") FailHere("expected the persistent id of a storage, found " + Quote(tag.text));
-    const Value& storage_class = values_[Expect(id[1], Kind::kStorageClass, "class of a storage")];
-    const Value& key = values_[Expect(id[2], Kind::kString, "key of a storage")];
+    const PickleName& name = values_[Expect(id[1], PickleKind::kName, "class of a storage")].name;
+    if (name.storage_class == nullptr) FailHere("expected the class of a storage, found another name");
+    const std::string_view key = values_[Expect(id[2], PickleKind::kString, "key of a storage")].text;
     const uint64_t num_elements = Unsigned(id[4], "number of elements of a storage");
-    Push({.kind = Kind::kStorage,
-          .integer = static_cast<int64_t>(num_elements),
-          .text = key.text,
-          .storage_class = storage_class.storage_class});
+    PickleValue storage = {
+        .kind = PickleKind::kStorage, .integer = static_cast<int64_t>(num_elements), .text = key, .name = name};
+    if (id.size() > kIdItems && values_[id[kIdItems]].kind != PickleKind::kNone) {
+      const std::vector<ValueId>& part = values_[Expect(id[kIdItems], PickleKind::kTuple, "part of a storage")].items;
+      if (part.size() != 3) FailHere("expected key, offset and size of a part, found another number of items");
+      storage.items = {part[1], part[2]};
+    }
+    if (storage_keys_.insert(key).second) {
+      storages_.push_back({.storage_class = name.storage_class, .key = key, .num_elements = num_elements});
+    }
+    Push(std::move(storage));
   }
 
+  // _rebuild_tensor(storage, storage_offset, size, stride), and
   // _rebuild_tensor_v2(storage, storage_offset, size, stride, requires_grad, backward_hooks[, metadata])
   void PushTensor(const std::vector<ValueId>& arguments) {
-    if (arguments.size() < 6 || arguments.size() > 7) {
-      FailHere("expected 6 or 7 arguments of _rebuild_tensor_v2, found " + std::to_string(arguments.size()));
+    if (arguments.size() != 4 && arguments.size() != 6 && arguments.size() != 7) {
+      FailHere("expected 4, 6 or 7 arguments of _rebuild_tensor, found " + std::to_string(arguments.size()));
     }
-    const Value& storage = values_[Expect(arguments[0], Kind::kStorage, "storage of a tensor")];
+    const PickleValue& storage = values_[Expect(arguments[0], PickleKind::kStorage, "storage of a tensor")];
+    const auto storage_elements = static_cast<uint64_t>(storage.integer);
+    const bool is_part = !storage.items.empty();
     PickledTensor tensor{.name = {},
-                         .storage_class = storage.storage_class,
+                         .storage_class = storage.name.storage_class,
                          .storage_key = storage.text,
-                         .storage_elements = static_cast<uint64_t>(storage.integer),
+                         .storage_elements = storage_elements,
+                         .part_offset = is_part ? Unsigned(storage.items[0], "offset of a part") : 0,
+                         .part_elements = is_part ? Unsigned(storage.items[1], "size of a part") : storage_elements,
                          .storage_offset = Unsigned(arguments[1], "storage offset of a tensor"),
                          .shape = Dimensions(arguments[2], "size of a tensor"),
                          .strides = Dimensions(arguments[3], "stride of a tensor")};
@@ -351,12 +329,12 @@ class Interpreter {
                std::to_string(tensor.strides.size()));
     }
     if (tensors_.size() == plugin::CheckpointBuilder::kMaxTensors) FailLimit("tensors", tensors_.size());
-    Push({.kind = Kind::kTensor, .integer = static_cast<int64_t>(tensors_.size())});
+    Push({.kind = PickleKind::kTensor, .integer = static_cast<int64_t>(tensors_.size())});
     tensors_.push_back(std::move(tensor));
   }
 
   std::vector<uint64_t> Dimensions(ValueId id, std::string_view what) const {
-    const std::vector<ValueId>& items = values_[Expect(id, Kind::kTuple, what)].items;
+    const std::vector<ValueId>& items = values_[Expect(id, PickleKind::kTuple, what)].items;
     if (items.size() > SKEIN_MAX_DIMS) {
       FailUnsupported("pickle: offset " + std::to_string(reader_.position()) + ": " + std::string(what) +
                       ": expected at most " + std::to_string(SKEIN_MAX_DIMS) + " dimensions, found " +
@@ -369,112 +347,50 @@ class Interpreter {
   }
 
   uint64_t Unsigned(ValueId id, std::string_view what) const {
-    const int64_t integer = values_[Expect(id, Kind::kInt, what)].integer;
+    const int64_t integer = values_[Expect(id, PickleKind::kInt, what)].integer;
     if (integer < 0) FailHere(std::string(what) + ": expected no negative number, found " + std::to_string(integer));
     return static_cast<uint64_t>(integer);
   }
 
-  ValueId Expect(ValueId id, Kind kind, std::string_view what) const {
+  ValueId Expect(ValueId id, PickleKind kind, std::string_view what) const {
     if (values_[id].kind != kind) {
       FailHere(std::string(what) + ": expected " + Name(kind) + ", found " + Name(values_[id].kind));
     }
     return id;
   }
 
-  // --- the result ---
-
-  // Looks two levels deep at most, so that a dict that contains itself is harmless.
-  PickledCheckpoint Collect(ValueId top) const {
-    if (values_[top].kind != Kind::kDict) {
-      FailUnsupported("pickle: expected a dict of tensors at the top, found " + Name(values_[top].kind));
-    }
-    PickledCheckpoint checkpoint;
-    CollectMetadata(values_[top], &checkpoint);
-    CollectTensors(FindStateDict(values_[top]), &checkpoint);
-    return checkpoint;
-  }
-
-  const Value& FindStateDict(const Value& dict) const {
-    for (size_t i = 0; i < dict.items.size(); i += 2) {
-      const Value& key = values_[dict.items[i]];
-      const Value& value = values_[dict.items[i + 1]];
-      if (key.kind == Kind::kString && key.text == "state_dict" && value.kind == Kind::kDict) return value;
-    }
-    return dict;
-  }
-
-  void CollectTensors(const Value& dict, PickledCheckpoint* checkpoint) const {
-    constexpr std::string_view kWrapperPrefix = "_forward_module.";  // left by DeepSpeed
-    for (size_t i = 0; i < dict.items.size(); i += 2) {
-      const Value& key = values_[dict.items[i]];
-      const Value& value = values_[dict.items[i + 1]];
-      if (value.kind != Kind::kTensor) continue;
-      if (key.kind != Kind::kString) {
-        FailUnsupported("pickle: expected tensors under names, found one under " + Name(key.kind));
-      }
-      // One tensor may be in the dict many times, at two bytes of pickle each.
-      if (checkpoint->tensors.size() == plugin::CheckpointBuilder::kMaxTensors) {
-        FailLimit("tensors", checkpoint->tensors.size());
-      }
-      std::string_view name = key.text;
-      if (name.starts_with(kWrapperPrefix)) name.remove_prefix(kWrapperPrefix.size());
-      plugin::CheckpointBuilder::CheckName(name);
-      checkpoint->tensors.push_back(tensors_[static_cast<size_t>(value.integer)]);
-      checkpoint->tensors.back().name = name;
-    }
-  }
-
-  void CollectMetadata(const Value& dict, PickledCheckpoint* checkpoint) const {
-    uint64_t metadata_bytes = 0;
-    for (size_t i = 0; i < dict.items.size(); i += 2) {
-      const Value& key = values_[dict.items[i]];
-      const Value& value = values_[dict.items[i + 1]];
-      if (key.kind != Kind::kString) continue;
-      // Checked before the copy: a memo entry makes any number of long strings out of one.
-      metadata_bytes += key.text.size() + value.text.size();
-      if (metadata_bytes > kMaxMetadataBytes) FailLimit("bytes of metadata", kMaxMetadataBytes);
-      if (std::optional<std::string> text = ScalarText(value)) checkpoint->metadata.emplace_back(key.text, *text);
-    }
-  }
-
-  static std::optional<std::string> ScalarText(const Value& value) {
-    switch (value.kind) {
-      case Kind::kBool:
-        return value.integer != 0 ? "true" : "false";
-      case Kind::kInt:
-        return std::to_string(value.integer);
-      case Kind::kFloat:
-        return NumberText(value.number);
-      case Kind::kString:
-        return std::string(value.text);
-      default:
-        return std::nullopt;
-    }
-  }
-
   // --- errors ---
 
-  static std::string Name(Kind kind) { return std::string(KindName(kind)); }
+  static std::string Name(PickleKind kind) { return std::string(PickleKindName(kind)); }
 
   [[noreturn]] void FailHere(const std::string& text) const {
     FailCorrupt("pickle: before offset " + std::to_string(reader_.position()) + ": " + text);
   }
 
-  [[noreturn]] static void FailLimit(const std::string& what, uint64_t limit) {
-    throw plugin::Error(SKEIN_RESOURCE_EXHAUSTED,
-                        "pickle: expected at most " + std::to_string(limit) + " " + what + ", found more");
-  }
-
   ByteReader reader_;
-  std::vector<Value> values_;  // every value made, by ValueId
+  std::vector<PickleValue> values_;  // every value made, by ValueId
   std::vector<ValueId> stack_;
   std::vector<size_t> marks_;  // heights of the stack
   std::vector<ValueId> memo_;
   std::vector<PickledTensor> tensors_;  // without names
+  std::vector<PickledStorage> storages_;
+  std::unordered_set<std::string_view> storage_keys_;  // of storages_
 };
 
 }  // namespace
 
-PickledCheckpoint ReadPickle(std::span<const uint8_t> pickle) { return Interpreter(pickle).Run(); }
+PickledCheckpoint ReadPickle(ByteReader* reader) {
+  Interpreter interpreter(*reader);
+  PickledCheckpoint checkpoint = interpreter.RunCheckpoint();
+  *reader = interpreter.reader();
+  return checkpoint;
+}
+
+std::vector<std::string_view> ReadPickledTexts(ByteReader* reader) {
+  Interpreter interpreter(*reader);
+  std::vector<std::string_view> texts = interpreter.RunTexts();
+  *reader = interpreter.reader();
+  return texts;
+}
 
 }  // namespace skein::formats

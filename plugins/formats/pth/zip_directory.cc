@@ -4,7 +4,9 @@
 #include <cstring>
 #include <string>
 #include <unordered_set>
+#include <utility>
 
+#include "formats/pth/inflate.h"
 #include "support/byte_reader.h"
 #include "support/checkpoint.h"
 
@@ -32,7 +34,9 @@ constexpr uint32_t kInZip64 = 0xffffffff;      // a 32-bit field whose value is 
 constexpr uint16_t kCountInZip64 = 0xffff;     // the same for a 16-bit one
 constexpr uint16_t kFlagSizesFollow = 1 << 3;  // sizes and checksum follow the data; the local header may have zeros
 constexpr uint16_t kFlagUtf8Name = 1 << 11;
+constexpr uint16_t kFlagsHowDeflated = 3 << 1;
 constexpr uint16_t kMethodStored = 0;
+constexpr uint16_t kMethodDeflated = 8;
 
 struct DirectoryPlace {
   uint64_t offset;
@@ -132,17 +136,46 @@ DirectoryPlace FindDirectory(std::span<const uint8_t> file) {
 struct CentralHeader {
   std::string_view name;
   uint16_t flags = 0;
+  uint16_t method = kMethodStored;
   uint32_t crc32 = 0;
-  uint64_t stored_bytes = 0;
+  uint64_t stored_bytes = 0;  // in the file
+  uint64_t plain_bytes = 0;   // of the contents
   uint64_t local_offset = 0;
 };
+
+void CheckMethod(const CentralHeader& header) {
+  const std::string where = "zip: entry " + Quote(header.name) + ": ";
+  const bool is_deflated = header.method == kMethodDeflated;
+  const int allowed_flags = kFlagSizesFollow | kFlagUtf8Name | (is_deflated ? kFlagsHowDeflated : 0);
+  if ((header.flags & ~allowed_flags) != 0) {
+    FailUnsupported(where + "expected flags of " + std::to_string(allowed_flags) + " at most, found " +
+                    std::to_string(header.flags) + ": encrypted or patched entries are not read");
+  }
+  if (header.method != kMethodStored && !is_deflated) {
+    FailUnsupported(where + "expected a stored or deflated entry (method 0 or 8), found method " +
+                    std::to_string(header.method));
+  }
+}
+
+void CheckSizes(const CentralHeader& header) {
+  const std::string where = "zip: entry " + Quote(header.name) + ": ";
+  const std::string found =
+      ", found " + std::to_string(header.stored_bytes) + " stored and " + std::to_string(header.plain_bytes) + " plain";
+  if (header.method == kMethodStored && header.plain_bytes != header.stored_bytes) {
+    FailCorrupt(where + "expected equal sizes of a stored entry" + found);
+  }
+  // A small file that claims to hold a large one could take any amount of memory.
+  if (header.method == kMethodDeflated && header.plain_bytes / kMaxDeflation > header.stored_bytes) {
+    FailCorrupt(where + "expected sizes that deflate can reach" + found);
+  }
+}
 
 CentralHeader ReadCentralHeader(ByteReader& reader) {
   CentralHeader header;
   Expect("directory: signature", kCentralHeaderSignature, reader.Read<uint32_t>("signature"));
   reader.Take(4, "versions");
   header.flags = reader.Read<uint16_t>("flags");
-  const auto method = reader.Read<uint16_t>("method");
+  header.method = reader.Read<uint16_t>("method");
   reader.Take(4, "time");
   header.crc32 = reader.Read<uint32_t>("CRC-32");
   const auto stored_bytes = reader.Read<uint32_t>("compressed size");
@@ -157,34 +190,23 @@ CentralHeader ReadCentralHeader(ByteReader& reader) {
   ByteReader extra(reader.Take(extra_bytes, "extra field"), "zip extra field");
   reader.Take(comment_bytes, "comment");
 
-  const std::string where = "zip: entry " + Quote(header.name) + ": ";
-  if ((header.flags & ~(kFlagSizesFollow | kFlagUtf8Name)) != 0) {
-    FailUnsupported(where + "expected flags 8 and 2048 at most, found " + std::to_string(header.flags) +
-                    ": encrypted or patched entries are not read");
-  }
-  if (method != kMethodStored) {
-    FailUnsupported(where + "expected a stored entry (method 0), found " +
-                    (method == 8 ? "a deflated one (method 8)" : "method " + std::to_string(method)));
-  }
+  CheckMethod(header);
   Expect<uint16_t>("entry " + Quote(header.name) + ": disk number", 0, disk);
 
   header.stored_bytes = stored_bytes;
   header.local_offset = local_offset;
-  uint64_t wide_plain_bytes = plain_bytes;
+  header.plain_bytes = plain_bytes;
   // The ZIP64 extra field holds, in this order, those of the three numbers that did not fit.
   while (extra.remaining() > 0) {
     const auto id = extra.Read<uint16_t>("id");
     const auto field_bytes = extra.Read<uint16_t>("size");
     ByteReader field(extra.Take(field_bytes, "data"), "zip64 extra field");
     if (id != kZip64ExtraId) continue;
-    if (plain_bytes == kInZip64) wide_plain_bytes = field.Read<uint64_t>("size");
+    if (plain_bytes == kInZip64) header.plain_bytes = field.Read<uint64_t>("size");
     if (stored_bytes == kInZip64) header.stored_bytes = field.Read<uint64_t>("compressed size");
     if (local_offset == kInZip64) header.local_offset = field.Read<uint64_t>("local header offset");
   }
-  if (wide_plain_bytes != header.stored_bytes) {
-    FailCorrupt(where + "expected equal sizes of a stored entry, found " + std::to_string(header.stored_bytes) +
-                " stored and " + std::to_string(wide_plain_bytes) + " plain");
-  }
+  CheckSizes(header);
   return header;
 }
 
@@ -200,7 +222,7 @@ std::span<const uint8_t> LocateBytes(std::span<const uint8_t> file, const Centra
   Expect(entry + "local signature", kLocalHeaderSignature, reader.Read<uint32_t>("signature"));
   reader.Take(2, "version");
   Expect(entry + "local flags", header.flags, reader.Read<uint16_t>("flags"));
-  Expect(entry + "local method", kMethodStored, reader.Read<uint16_t>("method"));
+  Expect(entry + "local method", header.method, reader.Read<uint16_t>("method"));
   reader.Take(4, "time");
   const auto crc32 = reader.Read<uint32_t>("CRC-32");
   const auto stored_bytes = reader.Read<uint32_t>("compressed size");
@@ -212,9 +234,10 @@ std::span<const uint8_t> LocateBytes(std::span<const uint8_t> file, const Centra
 
   const bool may_be_zero = (header.flags & kFlagSizesFollow) != 0;
   if (!may_be_zero || crc32 != 0) Expect(entry + "local CRC-32", header.crc32, crc32);
-  for (const uint32_t local_bytes : {stored_bytes, plain_bytes}) {
-    if (local_bytes == kInZip64 || (may_be_zero && local_bytes == 0)) continue;
-    Expect<uint64_t>(entry + "local size", header.stored_bytes, local_bytes);
+  for (const auto& [expected, found] :
+       {std::pair(header.stored_bytes, stored_bytes), std::pair(header.plain_bytes, plain_bytes)}) {
+    if (found == kInZip64 || (may_be_zero && found == 0)) continue;
+    Expect<uint64_t>(entry + "local size", expected, found);
   }
   if (name != header.name) FailCorrupt("zip: " + entry + "found the local name " + Quote(name));
   return reader.Take(header.stored_bytes, "data of " + entry);
@@ -243,9 +266,11 @@ std::vector<ZipEntry> ReadZipDirectory(std::span<const uint8_t> file) {
     const CentralHeader header = ReadCentralHeader(reader);
     const std::span<const uint8_t> bytes = LocateBytes(file, header, place.offset);
     if (!names.insert(header.name).second) FailCorrupt("zip: entry " + Quote(header.name) + " occurs twice");
-    const bool has_checksum = header.crc32 != 0 || bytes.empty();
+    const bool has_checksum = header.crc32 != 0 || header.plain_bytes == 0;
     entries.push_back({.name = header.name,
                        .bytes = bytes,
+                       .is_deflated = header.method == kMethodDeflated,
+                       .plain_bytes = header.plain_bytes,
                        .crc32 = has_checksum ? std::optional<uint32_t>(header.crc32) : std::nullopt});
   }
   Expect<uint64_t>("directory: entries", place.num_entries, entries.size());

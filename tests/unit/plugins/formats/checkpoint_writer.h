@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -84,12 +85,15 @@ struct ZipOptions {
   uint16_t method = 0;
   uint16_t flags = 0;
   bool record_crc32 = true;
+  // Of the contents, if the entry holds them in another form.
+  std::optional<uint32_t> plain_bytes = {};
+  std::optional<uint32_t> crc32 = {};
 };
 
 class ZipWriter {
  public:
   ZipWriter& Add(const std::string& name, const Bytes& data, const ZipOptions& options = {}) {
-    const uint32_t crc32 = options.record_crc32 ? plugin::Crc32(data) : 0;
+    const uint32_t crc32 = options.record_crc32 ? options.crc32.value_or(plugin::Crc32(data)) : 0;
     const auto local_offset = static_cast<uint32_t>(file_.size());
     Append(&file_, uint32_t{0x04034b50});
     Append(&file_, uint16_t{0});  // version needed
@@ -155,7 +159,7 @@ class ZipWriter {
     Append(bytes, uint32_t{0});  // time
     Append(bytes, crc32);
     Append(bytes, static_cast<uint32_t>(data.size()));
-    Append(bytes, static_cast<uint32_t>(data.size()));
+    Append(bytes, options.plain_bytes.value_or(static_cast<uint32_t>(data.size())));
     Append(bytes, static_cast<uint16_t>(name.size()));
   }
 
@@ -211,6 +215,9 @@ class PickleWriter {
     Global("torch._utils", "_rebuild_tensor_v2").Raw("(").Storage(storage_class, key, num_elements).Int(offset);
     return Ints(shape).Ints(strides).Raw("\x89").Global("collections", "OrderedDict").Raw(")RtR");
   }
+
+  // What was written, without the start of a pickle.
+  std::string opcodes() const { return {bytes_.begin() + 2, bytes_.end()}; }
 
   // Ends the pickle.
   Bytes Finish() { return std::move(Raw(".").bytes_); }

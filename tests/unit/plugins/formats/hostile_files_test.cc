@@ -14,8 +14,10 @@
 #include "formats/rwkvcpp/reader.h"
 #include "formats/safetensors/reader.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
+#include "tests/unit/plugins/formats/deflate.h"
 #include "tests/unit/plugins/formats/format_harness.h"
 #include "tests/unit/plugins/formats/limited_process.h"
+#include "tests/unit/plugins/formats/old_pth_writer.h"
 
 namespace skein::test {
 namespace {
@@ -73,6 +75,12 @@ Bytes SoundPth() {
       .Add("archive/data.pkl", pickle.Raw("u").Finish(), options)
       .Add("archive/data/0", ManyFloats(), options)
       .FinishZip64();
+}
+
+Bytes SoundDeflatedPth() {
+  PickleWriter pickle;
+  pickle.Raw("}").Text("w").Tensor("FloatStorage", "0", kNumFloats, 0, {60, 100}, {100, 1}).Raw("s");
+  return DeflatedPthFile(pickle.Finish(), {ManyFloats()});
 }
 
 Bytes SoundSafetensors() {
@@ -169,6 +177,8 @@ INSTANTIATE_TEST_SUITE_P(
     Each, NearlySoundFileTest,
     ::testing::Values(
         SoundFile{"pth", &plugin::kFormatTable<Pth>, SoundPth, 700, 350},
+        SoundFile{"deflated", &plugin::kFormatTable<Pth>, SoundDeflatedPth, 500, 200},
+        SoundFile{"old", &plugin::kFormatTable<Pth>, [] { return OldPthFile(); }, 700},
         SoundFile{"safetensors", &plugin::kFormatTable<Safetensors>, SoundSafetensors, 200},
         SoundFile{"index", &plugin::kFormatTable<Safetensors>, SoundIndex, 200, 0, {}, {{"1.st", SoundSafetensors()}}},
         SoundFile{"gguf", &plugin::kFormatTable<Gguf>, SoundGguf, 480},
@@ -291,6 +301,11 @@ INSTANTIATE_TEST_SUITE_P(
     Zips, HostileFileTest,
     ::testing::Values(HostileZip("DeflatedEntry",
                                  [] { return ZipWriter().Add("m/data.pkl", Bytes(1000), {.method = 8}).Finish(); }),
+                      HostileZip("DeflatedPickleThatIsHuge",
+                                 [] {
+                                   const Bytes zeros(size_t{65} << 20);
+                                   return ZipWriter().Add("m/data.pkl", Deflated(zeros), DeflatedEntry(zeros)).Finish();
+                                 }),
                       HostileZip("Bomb",
                                  [] {
                                    // A deflated entry of a kilobyte that claims four gigabytes: the sizes lie 20 and 24

@@ -72,10 +72,24 @@ TEST(ZipDirectoryTest, AZeroChecksumOfSomethingIsNone) {
   EXPECT_EQ(ReadZipDirectory(file).at(0).crc32, std::nullopt);
 }
 
-TEST(ZipDirectoryTest, RefusesCompressedAndEncryptedEntriesByName) {
-  const Refusal deflated = RefusalOf(ZipWriter().Add("bomb", kOne, {.method = 8}).Finish());
-  EXPECT_EQ(deflated.status, SKEIN_UNIMPLEMENTED);
-  EXPECT_THAT(deflated.message, HasSubstr("entry \"bomb\": expected a stored entry (method 0), found a deflated one"));
+TEST(ZipDirectoryTest, GivesTheSizesOfDeflatedEntries) {
+  const Bytes file = ZipWriter().Add("one", kOne, {.method = 8, .flags = 4, .plain_bytes = 3000}).Finish();
+  const ZipEntry entry = ReadZipDirectory(file).at(0);
+  EXPECT_TRUE(entry.is_deflated);
+  EXPECT_THAT(entry.bytes, ElementsAre(1, 2, 3));
+  EXPECT_EQ(entry.plain_bytes, 3000u);
+}
+
+TEST(ZipDirectoryTest, RefusesASizeThatDeflateCannotReach) {
+  const Refusal bomb = RefusalOf(ZipWriter().Add("bomb", kOne, {.method = 8, .plain_bytes = 1 << 30}).Finish());
+  EXPECT_EQ(bomb.status, SKEIN_DATA_LOSS);
+  EXPECT_THAT(bomb.message, HasSubstr("entry \"bomb\": expected sizes that deflate can reach, found 3 stored"));
+}
+
+TEST(ZipDirectoryTest, RefusesOtherCompressionsAndEncryptedEntriesByName) {
+  const Refusal other = RefusalOf(ZipWriter().Add("packed", kOne, {.method = 14}).Finish());
+  EXPECT_EQ(other.status, SKEIN_UNIMPLEMENTED);
+  EXPECT_THAT(other.message, HasSubstr("entry \"packed\": expected a stored or deflated entry"));
   const Refusal encrypted = RefusalOf(ZipWriter().Add("secret", kOne, {.flags = 1}).Finish());
   EXPECT_EQ(encrypted.status, SKEIN_UNIMPLEMENTED);
   EXPECT_THAT(encrypted.message, HasSubstr("encrypted"));
