@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "base/status.h"
 #include "files/checkpoint/checkpoint_weights.h"
+#include "files/checkpoint/foreign_file.h"
 #include "files/checkpoint/model_folder.h"
 #include "files/package/package.h"
 #include "files/package/package_weights.h"
@@ -22,8 +23,9 @@ absl::StatusOr<ModelContents> OpenContainer(Formats formats, const skein_host& h
   if (IsSyntheticPath(path)) return OpenSynthetic(host, path);
   SKEIN_ASSIGN_OR_RETURN(const std::string file_path, ResolveModelPath(path, formats));
   SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(file_path, access));
+  SKEIN_RETURN_IF_ERROR(RefuseStandIn(file_path, file->bytes()));
   // The name decides only where the magic is gone, so that the error for a damaged package says what it is.
-  if (Package::HasMagic(file->bytes()) || absl::EndsWith(file_path, ".skein")) {
+  if (Package::HasMagic(file->bytes()) || (absl::EndsWith(file_path, ".skein") && !file->bytes().empty())) {
     return OpenPackage(host, std::move(file));
   }
   return OpenCheckpoint(formats, host, std::move(file));

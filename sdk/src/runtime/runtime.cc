@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "files/checkpoint/foreign_file.h"
 #include "files/open.h"
 #include "runtime/option_keys.h"
 #include "runtime/worker.h"
@@ -122,6 +123,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadVocabulary(const s
                                                                          const std::string& kind) {
   // The file is mapped, because it may turn out to be a model of any size. Probing and building read it once.
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
+  SKEIN_RETURN_IF_ERROR(RefuseStandIn(path, file->bytes()));
   return Tokenizer::Create(plugins_.tokenizers(), host(), kind, file->bytes(), path);
 }
 

@@ -6,9 +6,11 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "files/checkpoint/foreign_file.h"
+#include "files/checkpoint/known_formats.h"
 #include "files/checkpoint/source_folder.h"
+#include "files/naming/recognise.h"
 #include "model/tensor.h"
 #include "plugin/message.h"
 #include "plugin/table_rules.h"
@@ -24,30 +26,42 @@ constexpr uint64_t kMaxTextBytes = 256 << 20;  // a vocabulary has a few MiB
 // because a stride of 0 could make a tensor of any size out of a few bytes.
 constexpr uint64_t kMaxExpansion = 1032;
 
-absl::StatusOr<Plugin<skein_format_table>> ChooseFormat(absl::Span<const Plugin<skein_format_table>> formats,
-                                                        const skein_source& source) {
-  const Plugin<skein_format_table>* best = nullptr;
-  uint32_t best_score = 0;
+// A plugin that is less sure than this knows nothing but the file's name.
+constexpr uint32_t kSureByContent = 25;
+// And one that is less sure than this has seen a container that other formats share, such as a zip.
+constexpr uint32_t kSureOfFormat = 50;
+
+struct Choice {
+  const Plugin<skein_format_table>* format = nullptr;  // nullptr: no plugin recognises the file
+  uint32_t score = 0;
+};
+
+Choice ChooseFormat(absl::Span<const Plugin<skein_format_table>> formats, const skein_source& source) {
+  Choice best;
   for (const Plugin<skein_format_table>& format : formats) {
     if (!CheckTable(format.table).ok()) continue;
     const uint32_t score = format.table->probe(&source);
-    if (score > best_score) {
-      best = &format;
-      best_score = score;
-    }
+    if (score > best.score) best = {&format, score};
   }
-  if (best != nullptr) return *best;
-  if (source.size_bytes == 0) return absl::InvalidArgumentError(absl::StrCat(source.path, ": is empty"));
+  return best;
+}
+
+// `kind` is "" for bytes that no one knows.
+absl::Status NotAModel(absl::Span<const Plugin<skein_format_table>> formats, const skein_source& source,
+                       const std::string& kind) {
   const absl::string_view first_bytes(reinterpret_cast<const char*>(source.data),
                                       std::min<uint64_t>(8, source.size_bytes));
-  const std::string known =
-      absl::StrJoin(formats, ", ", [](std::string* out, const Plugin<skein_format_table>& format) {
-        absl::StrAppend(out, absl::string_view(format.id));
-      });
-  return absl::InvalidArgumentError(absl::StrCat(
-      source.path, ": not a model file: expected a .skein package",
-      formats.empty() ? " (no format plugin is loaded)" : absl::StrCat(" or one of: ", known), "; its first bytes are ",
-      absl::BytesToHexString(first_bytes), " (\"", absl::CHexEscape(first_bytes), "\")"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(source.path, ": not a model file: expected ", KnownFormatsText(formats), "; found ",
+                   kind.empty() ? absl::StrCat("a file whose first bytes are ", absl::BytesToHexString(first_bytes),
+                                               " (\"", absl::CHexEscape(first_bytes), "\")")
+                                : kind));
+}
+
+// The same error, and what could have been given instead.
+absl::Status WithKnownFormats(const absl::Status& status, absl::Span<const Plugin<skein_format_table>> formats) {
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), "; files that are read: ", KnownFormatsText(formats)));
 }
 
 // The bytes from the first element to the end of the last. False: they do not fit.
@@ -81,20 +95,30 @@ Checkpoint::~Checkpoint() {
 
 absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(absl::Span<const Plugin<skein_format_table>> formats,
                                                              const skein_host& host, std::unique_ptr<File> file) {
+  SKEIN_RETURN_IF_ERROR(RefuseStandIn(file->path(), file->bytes()));
   auto folder = std::make_unique<SourceFolder>(std::move(file));
-  SKEIN_ASSIGN_OR_RETURN(const Plugin<skein_format_table> format, ChooseFormat(formats, folder->main()));
+  const skein_source& source = folder->main();
+  if (source.size_bytes == 0) return NotAModel(formats, source, "an empty file");
+  const Choice choice = ChooseFormat(formats, source);
+  const std::string kind =
+      choice.score < kSureByContent ? ForeignKind({source.data, static_cast<size_t>(source.size_bytes)}) : "";
+  if (choice.format == nullptr) return NotAModel(formats, source, kind);
+  const Plugin<skein_format_table>& format = *choice.format;
   std::unique_ptr<Checkpoint> checkpoint(new Checkpoint(format, std::move(folder)));
   skein_message message = {};
-  const int32_t code = format.table->open(&host, &checkpoint->folder_->main(), &checkpoint->handle_, &message);
+  const int32_t code = format.table->open(&host, &source, &checkpoint->handle_, &message);
   if (code != SKEIN_OK) {
     checkpoint->handle_ = nullptr;
-    return FromPlugin(code, message, format.id);
+    if (!kind.empty()) return NotAModel(formats, source, kind);
+    const absl::Status refusal = FromPlugin(code, message, format.id);
+    return choice.score < kSureOfFormat ? WithKnownFormats(refusal, formats) : refusal;
   }
   if (checkpoint->handle_ == nullptr) {
     return absl::InternalError(
         absl::StrCat(format.id, ": opened ", checkpoint->folder_->path(), " without a checkpoint"));
   }
   SKEIN_RETURN_IF_ERROR(checkpoint->ReadTexts());
+  SKEIN_RETURN_IF_ERROR(Annotate(CheckArchitecture(checkpoint->texts()), checkpoint->folder_->path()));
   SKEIN_RETURN_IF_ERROR(checkpoint->ReadDirectory());
   return checkpoint;
 }

@@ -35,8 +35,9 @@ struct CheckpointTensor {
 class Checkpoint {
  public:
   // Asks every format plugin about `file`, and opens it with the plugin that is surest. Files beside it are opened with
-  // the same FileAccess. `host` must outlive the Checkpoint. INVALID_ARGUMENT: no plugin recognises the file; names the
-  // formats that were asked and the first bytes. INTERNAL: the plugin reports something impossible. And the codes of
+  // the same FileAccess. `host` must outlive the Checkpoint. INVALID_ARGUMENT: the file is empty, stands in for another
+  // (RefuseStandIn), or no plugin recognises it; names the formats that are read and what was found. UNIMPLEMENTED: a
+  // GGUF file of another architecture. INTERNAL: the plugin reports something impossible. And the codes of
   // File::Open and of the plugin.
   static absl::StatusOr<std::unique_ptr<Checkpoint>> Open(absl::Span<const Plugin<skein_format_table>> formats,
                                                           const skein_host& host, std::unique_ptr<File> file);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "files/checkpoint/foreign_file.h"
 
 namespace skein {
 namespace {
@@ -75,6 +76,7 @@ absl::StatusOr<const skein_source*> SourceFolder::OpenSibling(const std::string&
     return absl::ResourceExhaustedError(absl::StrCat(path(), ": more than ", kMaxOpenFiles, " files belong to it"));
   }
   SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(folder_ + name, access_));
+  SKEIN_RETURN_IF_ERROR(RefuseStandIn(file->path(), file->bytes()));
   return &Add(name, std::move(file))->source;
 }
 

@@ -26,7 +26,8 @@ class SourceFolder {
   const std::string& path() const { return main_->file->path(); }
 
   // Another file of the same folder. A file is opened once, however often it is asked for. INVALID_ARGUMENT: not a
-  // plain file name. RESOURCE_EXHAUSTED: too many files. And the codes of File::Open.
+  // plain file name, or the file stands in for another (RefuseStandIn). RESOURCE_EXHAUSTED: too many files. And the
+  // codes of File::Open.
   absl::StatusOr<const skein_source*> OpenSibling(const std::string& name);
 
   // Whether [data, data + size_bytes) lies inside one of the files opened so far.

@@ -105,6 +105,8 @@ std::string AnyLayer(absl::string_view name) {
 }
 
 absl::Status RefuseWhatIsNotRun(const NameIndex& names, absl::Span<const ContainerText> texts) {
+  absl::Status status = CheckArchitecture(texts);
+  if (!status.ok()) return status;
   for (const char* key : kConverterTexts) {
     if (FindText(texts, key).has_value()) {
       return NotRun(absl::StrCat("a file made by the converter of the rwkv pip package (it has the key \"", key,
@@ -115,12 +117,6 @@ absl::Status RefuseWhatIsNotRun(const NameIndex& names, absl::Span<const Contain
   for (const auto& [name, tensor] : names) any_layer.insert(AnyLayer(name));
   for (const Telltale& row : kNotRun) {
     if (any_layer.contains(row.name) && (row.also == nullptr || any_layer.contains(row.also))) return NotRun(row.model);
-  }
-  const auto architecture = FindText(texts, "general.architecture");
-  const bool is_known = std::any_of(std::begin(kGgufArchitectures), std::end(kGgufArchitectures),
-                                    [&](const char* known) { return architecture == absl::string_view(known); });
-  if (names.contains("token_embd.weight") && architecture.has_value() && !is_known) {
-    return NotRun(absl::StrCat("a GGUF file of architecture \"", *architecture, "\""));
   }
   return absl::OkStatus();
 }
@@ -179,6 +175,14 @@ absl::StatusOr<Recognised> RecogniseVersion(const NamingScheme& scheme, const Na
 }
 
 }  // namespace
+
+absl::Status CheckArchitecture(absl::Span<const ContainerText> texts) {
+  const auto architecture = FindText(texts, "general.architecture");
+  const bool is_known = std::any_of(std::begin(kGgufArchitectures), std::end(kGgufArchitectures),
+                                    [&](const char* known) { return architecture == absl::string_view(known); });
+  if (is_known || !architecture.has_value()) return absl::OkStatus();
+  return NotRun(absl::StrCat("a GGUF file of architecture \"", architecture->substr(0, 64), "\""));
+}
 
 absl::StatusOr<Recognised> Recognise(const NameIndex& names, absl::Span<const ContainerText> texts) {
   if (names.empty()) return absl::InvalidArgumentError("not a model: there are no tensors");

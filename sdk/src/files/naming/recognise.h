@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "files/naming/named_shape.h"
@@ -21,6 +22,10 @@ struct Recognised {
   const NamingScheme* scheme;
   VersionSet version;  // one bit
 };
+
+// UNIMPLEMENTED: the metadata is that of a GGUF file of another architecture, which it names. Asked before the tensors
+// are looked at, since their types may be unknown too.
+absl::Status CheckArchitecture(absl::Span<const ContainerText> texts);
 
 // UNIMPLEMENTED: a known variant, experiment or kind of file that this version does not run; names it.
 // INVALID_ARGUMENT: nothing known.
