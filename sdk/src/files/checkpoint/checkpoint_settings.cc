@@ -4,43 +4,19 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "files/checkpoint/config_file.h"
 #include "files/checkpoint/template_files.h"
 #include "model/model_name.h"
-#include "nlohmann/json.hpp"
 
 namespace skein {
 namespace {
 
-constexpr const char* kConfigFile = "config.json";
-constexpr size_t kMaxConfigBytes = 1 << 20;
-
-// The range of epsilons. Published models have 1e-5 for LayerNorms and 64e-5 for GroupNorms.
-constexpr double kMinEpsilon = 1e-12;
-constexpr double kMaxEpsilon = 1e-2;
 constexpr float kRwkvCppGroupNormEpsilon = 1e-5f;
-
-// Keys of config.json for dimensions that the shapes tell too.
-struct ConfigDim {
-  const char* key;
-  uint32_t ModelConfig::*field;
-};
-
-constexpr ConfigDim kConfigDims[] = {
-    {"vocab_size", &ModelConfig::vocab_size},        {"hidden_size", &ModelConfig::d_model},
-    {"num_hidden_layers", &ModelConfig::num_layers}, {"attention_hidden_size", &ModelConfig::d_att},
-    {"intermediate_size", &ModelConfig::d_ffn},      {"head_size", &ModelConfig::head_size},
-    {"head_dim", &ModelConfig::head_size},           {"decay_low_rank_dim", &ModelConfig::rank_decay},
-    {"a_low_rank_dim", &ModelConfig::rank_iclr},     {"v_low_rank_dim", &ModelConfig::rank_value},
-    {"gate_low_rank_dim", &ModelConfig::rank_gate},  {"lora_rank_decay", &ModelConfig::rank_decay},
-    {"lora_rank_iclr", &ModelConfig::rank_iclr},     {"lora_rank_value_residual_mix", &ModelConfig::rank_value},
-    {"lora_rank_gate", &ModelConfig::rank_gate},
-};
-
-constexpr const char* kConfigEpsilons[] = {"layer_norm_epsilon", "norm_eps"};
 
 // Vocabularies beside Hugging Face's checkpoints. The first file that is there counts.
 struct VocabularyFile {
@@ -49,13 +25,6 @@ struct VocabularyFile {
 };
 
 constexpr VocabularyFile kVocabularyFiles[] = {{"tokenizer.json", "bpe"}, {"rwkv_vocab_v20230424.txt", "world"}};
-
-// `what` names the place of the number: `config.json: "norm_eps"`.
-absl::Status CheckEpsilon(const std::string& what, double epsilon) {
-  if (epsilon >= kMinEpsilon && epsilon <= kMaxEpsilon) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(what, " ", epsilon, "; expected a number from ", kMinEpsilon, " to ", kMaxEpsilon));
-}
 
 std::string KeyText(const std::string& path, const char* key) { return absl::StrCat(path, ": \"", key, "\""); }
 
@@ -73,39 +42,11 @@ absl::Status ReadEpsilon(const Checkpoint& checkpoint, const std::string& path, 
   return absl::OkStatus();
 }
 
-absl::Status CheckConfigDims(const nlohmann::json& json, const std::string& config_path, const std::string& path,
-                             const ModelConfig& config) {
-  for (const ConfigDim& dim : kConfigDims) {
-    const auto found = json.find(dim.key);
-    // A null value follows from the others. A dimension of 0 is one that the model does not have.
-    if (found == json.end() || !found->is_number() || config.*dim.field == 0) continue;
-    if (found->is_number_unsigned() && found->get<uint64_t>() == config.*dim.field) continue;
-    return absl::InvalidArgumentError(absl::StrCat(KeyText(config_path, dim.key), " ", found->dump(), ", but ",
-                                                   config.*dim.field, " by the shapes of ", path));
-  }
-  return absl::OkStatus();
-}
-
-// Checks config.json, if there is one, and takes the LayerNorm's epsilon from it.
-absl::Status ReadConfigFile(const Checkpoint& checkpoint, const std::string& path, const ModelConfig& config,
-                            float* norm_epsilon) {
-  const absl::StatusOr<absl::Span<const uint8_t>> bytes = checkpoint.OpenSibling(kConfigFile);
-  if (absl::IsNotFound(bytes.status())) return absl::OkStatus();
-  if (!bytes.ok()) return bytes.status();
-  const std::string config_path = absl::StrCat(path.substr(0, path.rfind('/') + 1), kConfigFile);
-  if (bytes->size() > kMaxConfigBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(config_path, ": ", bytes->size(), " bytes; expected at most ", kMaxConfigBytes));
-  }
-  const nlohmann::json json = nlohmann::json::parse(bytes->begin(), bytes->end(), nullptr, false);
-  if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(config_path, ": expected a JSON object"));
-  SKEIN_RETURN_IF_ERROR(CheckConfigDims(json, config_path, path, config));
-  for (const char* key : kConfigEpsilons) {
-    const auto found = json.find(key);
-    if (found == json.end() || !found->is_number()) continue;
-    SKEIN_RETURN_IF_ERROR(CheckEpsilon(KeyText(config_path, key), found->get<double>()));
-    *norm_epsilon = found->get<float>();
-    break;
+// GGUF files name an activation under keys of their architecture.
+absl::Status CheckContainersActivation(const Checkpoint& checkpoint, const std::string& path) {
+  for (const ContainerText& text : checkpoint.texts()) {
+    if (!absl::EndsWith(text.key, ".hidden_activation") && !absl::EndsWith(text.key, ".hidden_act")) continue;
+    SKEIN_RETURN_IF_ERROR(CheckActivation(KeyText(path, text.key.c_str()), std::string(text.value)));
   }
   return absl::OkStatus();
 }
@@ -180,6 +121,7 @@ absl::StatusOr<CheckpointSettings> ReadSettings(const Checkpoint& checkpoint, co
   if (scheme.has_config_file) {
     SKEIN_RETURN_IF_ERROR(ReadConfigFile(checkpoint, path, config, &settings.norm_epsilon));
   }
+  SKEIN_RETURN_IF_ERROR(CheckContainersActivation(checkpoint, path));
   SKEIN_RETURN_IF_ERROR(ReadEpsilon(checkpoint, path, "skein.norm_epsilon", &settings.norm_epsilon));
   settings.group_norm_epsilon = GroupNormEpsilon(scheme, config, settings.norm_epsilon);
   SKEIN_RETURN_IF_ERROR(ReadEpsilon(checkpoint, path, "skein.group_norm_epsilon", &settings.group_norm_epsilon));

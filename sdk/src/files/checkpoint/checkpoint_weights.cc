@@ -8,6 +8,7 @@
 #include "files/checkpoint/checkpoint.h"
 #include "files/checkpoint/checkpoint_part.h"
 #include "files/checkpoint/checkpoint_settings.h"
+#include "files/checkpoint/config_file.h"
 #include "files/naming/naming.h"
 #include "model/elements.h"
 #include "numbers/state_layout.h"
@@ -77,10 +78,10 @@ absl::StatusOr<std::vector<float>> ReadInitialState(const Checkpoint& checkpoint
   return state;
 }
 
-absl::StatusOr<NamedModel> NameCheckpoint(const Checkpoint& checkpoint) {
+absl::StatusOr<NamedModel> NameCheckpoint(const Checkpoint& checkpoint, const std::string& path) {
   std::vector<NamedShape> names;
   for (const CheckpointTensor& tensor : checkpoint.tensors()) names.push_back({tensor.name, tensor.shape});
-  return NameTensors(names, checkpoint.texts());
+  return NameTensors(names, checkpoint.texts(), [&] { return ConfigTiesHead(checkpoint, path); });
 }
 
 }  // namespace
@@ -90,7 +91,7 @@ absl::StatusOr<ModelContents> OpenCheckpoint(absl::Span<const Plugin<skein_forma
   ModelContents contents;
   contents.path = file->path();
   SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Checkpoint> checkpoint, Checkpoint::Open(formats, host, std::move(file)));
-  absl::StatusOr<NamedModel> named = NameCheckpoint(*checkpoint);
+  absl::StatusOr<NamedModel> named = NameCheckpoint(*checkpoint, contents.path);
   if (!named.ok()) return Annotate(named.status(), contents.path);
   contents.config = named->config;
   SKEIN_ASSIGN_OR_RETURN(CheckpointSettings settings,

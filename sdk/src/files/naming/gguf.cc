@@ -87,6 +87,7 @@ const NamingScheme& GgufScheme() {
   static const NamingScheme scheme = [] {
     NamingScheme s = {"GGUF", "blk.", kNames, nullptr, kV6 | kV7};
     s.head_size_key = "rwkv7.wkv.head_size";
+    s.ties_missing_head = true;  // as llama.cpp has it
     return s;
   }();
   return scheme;

@@ -82,9 +82,10 @@ class Namer {
         absl::Span<const ContainerText> texts)
       : scheme_(*recognised.scheme), version_(recognised.version), names_(names), first_(first), texts_(texts) {}
 
-  absl::StatusOr<NamedModel> Run() {
+  absl::StatusOr<NamedModel> Run(ConfigTies config_ties_head) {
     NamedModel model;
     model.scheme = &scheme_;
+    SKEIN_ASSIGN_OR_RETURN(ties_head_, IsHeadTied(config_ties_head));
     SetVersion(version_, &model.config);
     version_name_ = model.config.VersionName();
     model.config.num_layers = CountLayers();
@@ -103,6 +104,14 @@ class Namer {
   }
 
  private:
+  // Whether the file has no head of its own, and none is needed.
+  absl::StatusOr<bool> IsHeadTied(ConfigTies config_ties_head) const {
+    const RoleName* head = NameOf(SKEIN_ROLE_HEAD, 0);
+    if (head == nullptr || names_.contains(StoredName(scheme_, *head, 0))) return false;
+    if (scheme_.ties_missing_head || !scheme_.has_config_file) return scheme_.ties_missing_head;
+    return config_ties_head();
+  }
+
   uint32_t CountLayers() const {
     uint32_t num_layers = 0;
     for (const auto& [name, tensor] : names_) {
@@ -144,7 +153,8 @@ class Namer {
 
   // The location of a role, but for its shape. Checks the number of dimensions only.
   absl::StatusOr<TensorLocation> Locate(const RoleInfo& role, uint32_t layer) const {
-    const RoleName* name = NameOf(role.role, layer);
+    const bool is_tied = ties_head_ && role.role == SKEIN_ROLE_HEAD;
+    const RoleName* name = NameOf(is_tied ? uint32_t{SKEIN_ROLE_EMBEDDING} : role.role, layer);
     if (name == nullptr) {
       return absl::UnimplementedError(absl::StrCat(version_name_, " in the names of ", scheme_.name,
                                                    " is not supported: there is no known name for ",
@@ -153,8 +163,11 @@ class Namer {
     const std::string stored_name = StoredName(scheme_, *name, layer);
     const auto found = names_.find(stored_name);
     if (found == names_.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("tensor \"", stored_name, "\" is missing; an ", version_name_, " model has it"));
+      return absl::InvalidArgumentError(absl::StrCat("tensor \"", stored_name, "\" is missing; an ", version_name_,
+                                                     " model has it",
+                                                     role.role == SKEIN_ROLE_HEAD && scheme_.has_config_file
+                                                         ? ", unless config.json has \"tie_word_embeddings\": true"
+                                                         : ""));
     }
     TensorLocation location;
     location.role = role.role;
@@ -342,11 +355,25 @@ class Namer {
   const NamedShape* const first_;
   const absl::Span<const ContainerText> texts_;
   std::string version_name_;
+  bool ties_head_ = false;
 };
+
+// Where a scheme's prefix of layers begins in `name`; npos: nowhere. The longer prefixes come first, as "blocks." is in
+// "rwkv.blocks.".
+size_t FindLayers(const std::string& name) {
+  for (const NamingScheme& (*scheme)() : {HuggingFaceScheme, FlaScheme, BlinkDlScheme}) {
+    const size_t at = name.find(scheme().layers);
+    if (at != std::string::npos) return at;
+  }
+  return std::string::npos;
+}
 
 }  // namespace
 
-absl::StatusOr<NamedModel> NameTensors(absl::Span<const NamedShape> tensors, absl::Span<const ContainerText> texts) {
+absl::StatusOr<bool> NothingTiesHead() { return false; }
+
+absl::StatusOr<NamedModel> NameTensors(absl::Span<const NamedShape> tensors, absl::Span<const ContainerText> texts,
+                                       ConfigTies config_ties_head) {
   const std::string wrapper = FindWrapper(tensors);
   NameIndex names;
   for (const NamedShape& tensor : tensors) {
@@ -356,13 +383,12 @@ absl::StatusOr<NamedModel> NameTensors(absl::Span<const NamedShape> tensors, abs
     }
   }
   SKEIN_ASSIGN_OR_RETURN(const Recognised recognised, Recognise(names, texts));
-  return Namer(recognised, names, tensors.data(), texts).Run();
+  return Namer(recognised, names, tensors.data(), texts).Run(config_ties_head);
 }
 
 std::string FindWrapper(absl::Span<const NamedShape> tensors) {
-  const absl::string_view layers = BlinkDlScheme().layers;
   for (const NamedShape& tensor : tensors) {
-    const size_t at = tensor.name.find(std::string(layers));
+    const size_t at = FindLayers(tensor.name);
     if (at == std::string::npos) continue;
     const std::string wrapper = tensor.name.substr(0, at);
     const bool in_front_of_all = std::all_of(

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "files/naming/named_shape.h"
@@ -37,12 +38,18 @@ struct NamedModel {
   std::vector<size_t> state_tensors;
 };
 
-// `texts` is the container's metadata, which tells some schemes apart.
-// UNIMPLEMENTED: a version or variant that is known by name but not run.
+// Asked where a scheme has a config.json and the file no head: whether the head is the embedding.
+using ConfigTies = absl::FunctionRef<absl::StatusOr<bool>()>;
+
+// For files without a config.json.
+absl::StatusOr<bool> NothingTiesHead();
+
+// `texts` is the container's metadata, which tells some schemes apart. Where the head is the embedding, both have the
+// same index. The codes of `config_ties_head`. UNIMPLEMENTED: a version or variant that is known by name but not run.
 // INVALID_ARGUMENT: not a model; or a tensor is missing, is superfluous, or has a shape that contradicts another. The
 // message names the tensors.
-absl::StatusOr<NamedModel> NameTensors(absl::Span<const NamedShape> tensors,
-                                       absl::Span<const ContainerText> texts = {});
+absl::StatusOr<NamedModel> NameTensors(absl::Span<const NamedShape> tensors, absl::Span<const ContainerText> texts = {},
+                                       ConfigTies config_ties_head = NothingTiesHead);
 
 // The prefix that a training framework has put in front of every name, such as "_forward_module."; "" if there is none.
 std::string FindWrapper(absl::Span<const NamedShape> tensors);

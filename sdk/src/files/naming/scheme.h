@@ -38,6 +38,8 @@ struct NamingScheme {
   WkvOrder state_order = WkvOrder::kValueKey;
   bool has_config_file = false;  // "config.json" lies beside the checkpoint
   GroupNormRule group_norm = GroupNormRule::kAuthor;
+  // Whether a file without a head has the embedding for it. In schemes with a config.json, that file says so.
+  bool ties_missing_head = false;
   // The key of the metadata that tells the head size of RWKV-7, for files whose shapes do not.
   const char* head_size_key = nullptr;
 };

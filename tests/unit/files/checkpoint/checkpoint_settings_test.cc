@@ -1,6 +1,9 @@
 #include "files/checkpoint/checkpoint_settings.h"
 
+#include <algorithm>
+#include <cstring>
 #include <memory>
+#include <utility>
 
 #include "files/open.h"
 #include "gmock/gmock.h"
@@ -210,6 +213,88 @@ TEST_F(SettingsTest, MetadataThatMakesNoSenseIsRefusedByKey) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text.key << " " << text.value;
     EXPECT_THAT(std::string(status.message()), HasSubstr(text.key));
   }
+}
+
+std::vector<FakeTensor> WithoutHead(std::vector<FakeTensor> tensors, const std::string& name) {
+  const auto head = std::find_if(tensors.begin(), tensors.end(), [&](const auto& each) { return each.name == name; });
+  EXPECT_NE(head, tensors.end());
+  tensors.erase(head);
+  return tensors;
+}
+
+std::vector<float> Values(const ModelFile& model, size_t index) {
+  std::vector<uint8_t> buffer;
+  const auto data = model.ReadTensor(index, SKEIN_DTYPE_F32, buffer);
+  EXPECT_TRUE(data.ok()) << data.status();
+  std::vector<float> values(data->size_bytes / sizeof(float));
+  std::memcpy(values.data(), data->data, data->size_bytes);
+  return values;
+}
+
+TEST_F(SettingsTest, AHeadThatTheConfigTiesIsTheEmbedding) {
+  const std::pair<std::vector<FakeTensor>, const char*> cases[] = {
+      {TinyFla(Mixes::kSplit), "lm_head.weight"},
+      {testing::TinyHuggingFace7(), "head.weight"},
+      {TinyHuggingFace(kV4), "head.weight"},
+  };
+  for (const auto& [tensors, head] : cases) {
+    std::vector<FakeTensor> tied = tensors;
+    const bool has = std::any_of(tied.begin(), tied.end(), [&](const auto& each) { return each.name == head; });
+    tied = WithoutHead(tied, has ? head : "lm_head.weight");
+    WriteConfig(R"({"tie_word_embeddings": true})");
+    const auto model = Open(tied);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const size_t last = (*model)->tensors().size() - 1;
+    EXPECT_EQ((*model)->tensors()[last].role, uint32_t{SKEIN_ROLE_HEAD});
+    EXPECT_EQ(Values(**model, last), Values(**model, 0));
+    for (const char* json : {"{}", R"({"tie_word_embeddings": false})", R"({"tie_word_embeddings": "yes"})"}) {
+      WriteConfig(json);
+      const absl::Status status = Open(tied).status();
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << json;
+      EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("is missing"), HasSubstr("tie_word_embeddings")));
+    }
+  }
+}
+
+TEST_F(SettingsTest, AHeadThatIsThereIsUsedAlsoWhereTheConfigTiesIt) {
+  WriteConfig(R"({"tie_word_embeddings": true})");
+  const auto model = OpenFla();
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_NE(Values(**model, (*model)->tensors().size() - 1), Values(**model, 0));
+}
+
+TEST_F(SettingsTest, AGgufFileWithoutAHeadHasTheEmbeddingForIt) {
+  const auto model = Open(WithoutHead(testing::TinyGguf(kV7), "output.weight"), testing::GgufTexts(kV7));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(Values(**model, (*model)->tensors().size() - 1), Values(**model, 0));
+}
+
+TEST_F(SettingsTest, TheAuthorsFilesHaveTheirHead) {
+  WriteConfig(R"({"tie_word_embeddings": true})");
+  EXPECT_EQ(Open(WithoutHead(TinyBlinkDl(), "head.weight")).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(SettingsTest, AnotherActivationThanTheSquaredReluIsRefusedByName) {
+  for (const char* json : {R"({"hidden_act": "sqrelu"})", R"({"hidden_act": "relu2"})", R"({"hidden_act": null})"}) {
+    WriteConfig(json);
+    EXPECT_TRUE(OpenFla().ok()) << json;
+  }
+  for (const char* json : {R"({"hidden_act": "silu"})", R"({"hidden_act": "relu"})", R"({"hidden_act": 2})"}) {
+    WriteConfig(json);
+    const absl::Status status = OpenFla().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << json;
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("config.json: \"hidden_act\""), HasSubstr("sqrelu")));
+  }
+}
+
+TEST_F(SettingsTest, TheActivationOfAGgufFileIsCheckedToo) {
+  std::vector<ContainerText> texts = testing::GgufTexts(kV7);
+  texts.push_back({"rwkv7.hidden_activation", "sqrelu"});
+  EXPECT_TRUE(Open(testing::TinyGguf(kV7), texts).ok());
+  texts.back().value = "gelu";
+  const absl::Status status = Open(testing::TinyGguf(kV7), texts).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("rwkv7.hidden_activation"), HasSubstr("gelu")));
 }
 
 }  // namespace

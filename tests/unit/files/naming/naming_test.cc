@@ -317,6 +317,12 @@ TEST(NamingTest, AWrapperStandsInFrontOfAllNames) {
   EXPECT_EQ(FindWrapper(std::vector<NamedShape>{{"a.blocks.0.x", {}}, {"a.head", {}}}), "a.");
   EXPECT_EQ(FindWrapper(std::vector<NamedShape>{{"a.blocks.0.x", {}}, {"head", {}}}), "");
   EXPECT_EQ(FindWrapper(std::vector<NamedShape>{{"blocks.0.x", {}}, {"head", {}}}), "");
+  EXPECT_EQ(FindWrapper(std::vector<NamedShape>{{"module.rwkv.blocks.0.x", {}}, {"module.head.weight", {}}}),
+            "module.");
+  EXPECT_EQ(FindWrapper(std::vector<NamedShape>{{"module.model.layers.0.x", {}}, {"module.lm_head.weight", {}}}),
+            "module.");
+  EXPECT_EQ(FindWrapper(std::vector<NamedShape>{{"model.layers.0.x", {}}, {"model.embeddings.weight", {}}}), "")
+      << "the names of the scheme itself";
   EXPECT_EQ(FindWrapper({}), "");
 }
 

@@ -156,6 +156,7 @@ TEST_P(SchemesTest, ATensorThatIsMissingIsNamed) {
   const SchemeCase& c = GetParam();
   const std::vector<FakeTensor> all = c.tensors();
   for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name == "output.weight") continue;  // GGUF files without it have the embedding for it
     std::vector<FakeTensor> tensors = all;
     tensors.erase(tensors.begin() + static_cast<std::ptrdiff_t>(i));
     const absl::Status status = NameTensors(NamesOf(tensors), c.texts).status();
