@@ -225,27 +225,50 @@ void CheckSplitNumber(const GgufMetadata& metadata, std::string_view key, uint64
   }
 }
 
-// Adds the tensors of the other files to those of `first`, the file behind `source`.
-void AddOtherFiles(const plugin::Source& source, uint64_t count, GgufFile* first) {
-  const std::string first_suffix = SplitSuffix(0, count);
-  if (first->metadata.FindUnsigned("split.no").value_or(0) != 0 || !source.file_name().ends_with(first_suffix)) {
-    FailUnsupported("is one of " + std::to_string(count) + " files of a model; expected the first, which ends in \"" +
-                    first_suffix + "\"");
+// One file of several, and the model's other files.
+class Split {
+ public:
+  // `file` is the one behind `source`. Throws UNIMPLEMENTED if the name of `source` does not end as that of its number.
+  Split(const plugin::Source& source, const GgufMetadata& metadata, uint64_t count)
+      : source_(source), count_(count), number_(metadata.FindUnsigned("split.no").value_or(0)) {
+    const std::string suffix = number_ < count_ ? SplitSuffix(number_, count_) : "";
+    if (suffix.empty() || !source.file_name().ends_with(suffix)) {
+      FailUnsupported("is file " + std::to_string(number_ + 1) + " of the " + std::to_string(count_) +
+                      " of a model; expected a name that ends in \"" +
+                      SplitSuffix(std::min(number_, count_ - 1), count_) + "\", by which the others are found");
+    }
+    stem_ = source.file_name().substr(0, source.file_name().size() - suffix.size());
   }
-  const std::string stem(source.file_name().substr(0, source.file_name().size() - first_suffix.size()));
-  for (uint64_t part = 1; part < count; ++part) {
-    const std::string name = stem + SplitSuffix(part, count);
-    GgufFile other = plugin::ReadSibling(source, name, [&](const plugin::Source& sibling) {
+
+  // The files in their order. The one that was opened is `opened`.
+  GgufFile ReadAll(GgufFile opened) const {
+    const uint64_t num_tensors = opened.metadata.FindUnsigned("split.tensors.count").value_or(0);
+    GgufFile whole = number_ == 0 ? std::move(opened) : ReadPart(0, num_tensors);
+    for (uint64_t part = 1; part < count_; ++part) {
+      GgufFile file = part == number_ ? std::move(opened) : ReadPart(part, num_tensors);
+      std::move(file.tensors.begin(), file.tensors.end(), std::back_inserter(whole.tensors));
+      if (whole.tensors.size() > plugin::CheckpointBuilder::kMaxTensors) break;  // the builder refuses them
+    }
+    CheckSplitNumber(whole.metadata, "split.tensors.count", whole.tensors.size());
+    return whole;
+  }
+
+ private:
+  GgufFile ReadPart(uint64_t part, uint64_t num_tensors) const {
+    return plugin::ReadSibling(source_, stem_ + SplitSuffix(part, count_), [&](const plugin::Source& sibling) {
       GgufFile file = ReadFile(sibling.bytes());
       CheckSplitNumber(file.metadata, "split.no", part);
-      CheckSplitNumber(file.metadata, "split.count", count);
+      CheckSplitNumber(file.metadata, "split.count", count_);
+      CheckSplitNumber(file.metadata, "split.tensors.count", num_tensors);
       return file;
     });
-    std::move(other.tensors.begin(), other.tensors.end(), std::back_inserter(first->tensors));
-    if (first->tensors.size() > plugin::CheckpointBuilder::kMaxTensors) break;  // the builder refuses them
   }
-  CheckSplitNumber(first->metadata, "split.tensors.count", first->tensors.size());
-}
+
+  const plugin::Source source_;
+  const uint64_t count_;
+  const uint64_t number_;  // from 0
+  std::string stem_;
+};
 
 // --- what the host understands ---
 
@@ -302,7 +325,7 @@ uint32_t Gguf::Probe(std::span<const uint8_t> file, std::string_view path) noexc
 plugin::Checkpoint Gguf::Read(const plugin::Source& source) {
   GgufFile file = ReadFile(source.bytes());
   const uint64_t num_files = file.metadata.FindUnsigned("split.count").value_or(1);
-  if (num_files > 1) AddOtherFiles(source, num_files, &file);
+  if (num_files > 1) file = Split(source, file.metadata, num_files).ReadAll(std::move(file));
   plugin::CheckpointBuilder builder;
   AddMetadata(file.metadata, &builder);
   for (plugin::Tensor& tensor : file.tensors) builder.Add(std::move(tensor));

@@ -1,5 +1,5 @@
 // GGUF files of versions 2 and 3, little-endian: typed metadata, a list of tensors, then their data, aligned. A model
-// split into NAME-00001-of-0000N.gguf and so on is opened by its first file. Reads F32, F16, BF16, F64 and the block
+// split into NAME-00001-of-0000N.gguf and so on is opened by any of its files. Reads F32, F16, BF16, F64 and the block
 // types Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, IQ4_NL, IQ4_XS and MXFP4; other types are listed as
 // SKEIN_DTYPE_NONE. Hands over the vocabulary of World models, and no other. Leaves out what the names of tensors mean.
 #ifndef SKEIN_PLUGINS_FORMATS_GGUF_READER_H_

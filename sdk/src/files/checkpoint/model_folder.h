@@ -12,9 +12,11 @@
 
 namespace skein {
 
-// `path` itself unless it is a folder. In a folder: model.safetensors.index.json, model.safetensors or
-// pytorch_model.bin, in this order; or else the only file with the extension of a package or of one of `formats`. Opens
-// no file. NOT_FOUND: there is no such file, or more than one; names what was looked for.
+// `path` itself unless it is a folder. In a folder: model.safetensors.index.json, model.safetensors,
+// pytorch_model.bin.index.json or pytorch_model.bin, in this order; or else the only file with the extension of a
+// package or of one of `formats`. A GGUF model in shards counts as its first file, and a model of DeepSpeed's processes
+// too. A folder without a model, in which DeepSpeed names the folder of its latest step, is that folder. NOT_FOUND:
+// there is no such file, or more than one; names what was looked for.
 absl::StatusOr<std::string> ResolveModelPath(const std::string& path,
                                              absl::Span<const Plugin<skein_format_table>> formats);
 

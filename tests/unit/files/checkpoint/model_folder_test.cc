@@ -1,5 +1,7 @@
 #include "files/checkpoint/model_folder.h"
 
+#include <filesystem>
+
 #include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -22,7 +24,7 @@ class ModelFolderTest : public ::testing::Test {
     return ResolveModelPath(path, format_.plugins());
   }
 
-  const FakeFormat format_{TinyBlinkDl()};
+  FakeFormat format_{TinyBlinkDl()};
   const TempFolder folder_;
 };
 
@@ -34,7 +36,8 @@ TEST_F(ModelFolderTest, AFileIsItself) {
 
 TEST_F(ModelFolderTest, UsualNamesComeBeforeOthersAndInOrder) {
   folder_.Write("other.skein", "");
-  for (const char* name : {"pytorch_model.bin", "model.safetensors", "model.safetensors.index.json"}) {
+  for (const char* name :
+       {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.safetensors", "model.safetensors.index.json"}) {
     const std::string path = folder_.Write(name, "");
     EXPECT_EQ(*Resolve(folder_.path()), path);
     EXPECT_EQ(*Resolve(folder_.path() + "/"), path);
@@ -61,6 +64,38 @@ TEST_F(ModelFolderTest, NoneOrSeveralAreNotFoundAndSayWhatWasLookedFor) {
   const absl::Status several = Resolve(folder_.path()).status();
   EXPECT_EQ(several.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(several.message()), HasSubstr("found 2: a.fake, b.skein"));
+}
+
+TEST_F(ModelFolderTest, AGgufModelInShardsIsMeantByItsFirst) {
+  format_.table.extensions = ".gguf";
+  for (const char* name : {"m-00001-of-00003.gguf", "m-00002-of-00003.gguf", "m-00003-of-00003.gguf"}) {
+    folder_.Write(name, "");
+  }
+  EXPECT_EQ(*Resolve(folder_.path()), folder_.path() + "/m-00001-of-00003.gguf");
+  folder_.Write("other-of-2.gguf", "");
+  EXPECT_FALSE(Resolve(folder_.path()).ok());
+}
+
+TEST_F(ModelFolderTest, TheFolderOfADeepSpeedStepIsMeantByTheFileOfTheModel) {
+  format_.table.extensions = ".pt";
+  folder_.Write("zero_pp_rank_0_mp_rank_00_optim_states.pt", "");
+  EXPECT_EQ(*Resolve(folder_.path()), folder_.path() + "/zero_pp_rank_0_mp_rank_00_optim_states.pt")
+      << "whose error says more";
+  for (const char* name : {"zero_pp_rank_0_mp_rank_00_model_states.pt", "zero_pp_rank_1_mp_rank_00_model_states.pt"}) {
+    folder_.Write(name, "");
+  }
+  EXPECT_EQ(*Resolve(folder_.path()), folder_.path() + "/zero_pp_rank_0_mp_rank_00_model_states.pt");
+}
+
+TEST_F(ModelFolderTest, TheFolderThatDeepSpeedNamesAsLatestIsMeant) {
+  std::filesystem::create_directory(folder_.path() + "/global_step7");
+  const std::string path = folder_.Write("global_step7/model.fake", "");
+  folder_.Write("latest", "global_step7\n");
+  EXPECT_EQ(*Resolve(folder_.path()), path);
+  for (const char* name : {"../global_step7", "", ".", "missing", "/tmp"}) {
+    folder_.Write("latest", name);
+    EXPECT_EQ(Resolve(folder_.path()).status().code(), absl::StatusCode::kNotFound) << name;
+  }
 }
 
 }  // namespace

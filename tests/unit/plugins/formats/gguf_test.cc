@@ -236,13 +236,42 @@ TEST(GgufSplitTest, GivesTheTensorsOfAllFiles) {
   EXPECT_THAT(FloatsOf(outcome.tensors.at("c")), ElementsAre(2));
 }
 
-TEST(GgufSplitTest, IsOpenedByItsFirstFile) {
-  for (const auto& [file, path] :
-       {std::pair(Part(1, 2, 2, "b"), "m-00002-of-00002.gguf"), std::pair(Part(0, 2, 2, "a"), "renamed.gguf")}) {
-    const Outcome outcome = ReadAll<Gguf>(file, path);
-    EXPECT_EQ(outcome.status, SKEIN_UNIMPLEMENTED);
-    EXPECT_THAT(outcome.message, HasSubstr("expected the first, which ends in \"-00001-of-00002.gguf\""));
+TEST(GgufSplitTest, IsOpenedByAnyOfItsFiles) {
+  const MemoryFolder::Files files = {{"m-00001-of-00003.gguf", Part(0, 3, 3, "a")},
+                                     {"m-00002-of-00003.gguf", Part(1, 3, 3, "b")},
+                                     {"m-00003-of-00003.gguf", Part(2, 3, 3, "c")}};
+  for (const auto& [path, file] : files) {
+    const Outcome outcome = ReadAll<Gguf>(file, path, files);
+    ASSERT_EQ(outcome.status, SKEIN_OK) << path << ": " << outcome.message;
+    EXPECT_THAT(FloatsOf(outcome.tensors.at("a")), ElementsAre(0)) << path;
+    EXPECT_THAT(FloatsOf(outcome.tensors.at("b")), ElementsAre(1)) << path;
+    EXPECT_THAT(FloatsOf(outcome.tensors.at("c")), ElementsAre(2)) << path;
   }
+}
+
+TEST(GgufSplitTest, TheMetadataIsThatOfTheFirstFile) {
+  Bytes no(2), of = {2, 0}, tensors = {2, 0, 0, 0};
+  const Bytes first = GgufWriter()
+                          .Text("general.name", "Goose")
+                          .Number("split.no", 2, no)
+                          .Number("split.count", 2, of)
+                          .Number("split.tensors.count", 5, tensors)
+                          .Add("a", kF32, {1}, Floats({0}))
+                          .Finish();
+  const Outcome outcome =
+      ReadAll<Gguf>(Part(1, 2, 2, "b"), "m-00002-of-00002.gguf", {{"m-00001-of-00002.gguf", first}});
+  ASSERT_EQ(outcome.status, SKEIN_OK) << outcome.message;
+  EXPECT_EQ(outcome.metadata.at("skein.name"), "Goose");
+}
+
+TEST(GgufSplitTest, ARenamedFileSaysWhatItShouldBeCalled) {
+  for (const auto& [file, suffix] :
+       {std::pair(Part(0, 2, 2, "a"), "-00001-of-00002.gguf"), std::pair(Part(1, 2, 2, "b"), "-00002-of-00002.gguf")}) {
+    const Outcome outcome = ReadAll<Gguf>(file, "renamed.gguf");
+    EXPECT_EQ(outcome.status, SKEIN_UNIMPLEMENTED);
+    EXPECT_THAT(outcome.message, HasSubstr(suffix));
+  }
+  EXPECT_EQ(ReadAll<Gguf>(Part(7, 2, 2, "a"), "m-00008-of-00002.gguf").status, SKEIN_UNIMPLEMENTED);
 }
 
 TEST(GgufSplitTest, RefusesPartsThatDoNotBelongTogether) {
@@ -252,6 +281,7 @@ TEST(GgufSplitTest, RefusesPartsThatDoNotBelongTogether) {
   EXPECT_EQ(ReadAll<Gguf>(Part(0, 2, 2, "a"), "m-00001-of-00002.gguf").status, SKEIN_NOT_FOUND);
   EXPECT_EQ(read(Part(0, 2, 2, "b")).status, SKEIN_DATA_LOSS) << "number";
   EXPECT_EQ(read(Part(1, 3, 2, "b")).status, SKEIN_DATA_LOSS) << "count";
+  EXPECT_EQ(read(Part(1, 2, 5, "b")).status, SKEIN_DATA_LOSS) << "of a model with more tensors";
   EXPECT_EQ(read(Part(1, 2, 2, "a")).status, SKEIN_DATA_LOSS) << "the same tensor";
   EXPECT_EQ(read(Bytes(4)).status, SKEIN_DATA_LOSS);
   EXPECT_THAT(read(Bytes(4)).message, HasSubstr("\"m-00002-of-00002.gguf\": expected the magic"));
