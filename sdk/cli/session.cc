@@ -43,7 +43,7 @@ Option StateOption() {
   return {.name = "state",
           .takes = Takes::kText,
           .value = "FILE",
-          .help = "tuned initial state (time_state tensors) to start from"};
+          .help = "state to start from: a tuned one (time_state tensors), or one of the rwkv pip package"};
 }
 
 std::vector<Option> WithRuntimeOptions(std::vector<Option> own) {

@@ -31,8 +31,9 @@ SKEIN_EXTERN_C_BEGIN
 //                           Bone, MiSS), and any other tensor replaces the model's own. Names may be those of another
 //                           scheme than the model's. A file with tensors that mean nothing to the model, or that
 //                           changes nothing, is INVALID_ARGUMENT; a kind of adapter that is not read, UNIMPLEMENTED
-//   state      str  ""      file with a tuned initial state (`time_state` tensors) that streams start from; "": the one
-//                           in the file, else zero
+//   state      str  ""      file with a state that streams start from: a tuned one (`time_state` tensors), or a running
+//                           one of the rwkv pip package (the list of tensors that its forward returns, as torch.save
+//                           writes it); "": the one in the file, else zero
 //   max_streams       i64  64   streams with a state on the device at a time
 //   max_batch_tokens  i64  512  tokens in one step; if it is not set, at least max_streams + 16
 // NOT_FOUND: no such file or device. DATA_LOSS: truncated or corrupt. INVALID_ARGUMENT: no format plugin knows it, or

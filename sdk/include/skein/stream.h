@@ -14,9 +14,11 @@
 SKEIN_EXTERN_C_BEGIN
 
 // Makes a stream in the initial state of the model. `options` (kind SKEIN_OPTIONS_STREAM) may be NULL.
-//   state  str  ""  file with a tuned initial state (`time_state` tensors of a .pth or .safetensors; RWKV-5.2, 6 and 7)
-//                   that the stream starts from, and goes back to with reset; "": the model's own. Streams with
-//                   different states run in one batch. Each call reads the file; forks of a stream share its contents
+//   state  str  ""  file with a state that the stream starts from, and goes back to with reset: a tuned one
+//                   (`time_state` tensors of a .pth or .safetensors; RWKV-5.2, 6 and 7), or a running one of the rwkv
+//                   pip package (the list of tensors that its forward returns, in a .pth); "": the model's own. Streams
+//                   with different states run in one batch. Each call reads the file; forks of a stream share its
+//                   contents
 // RESOURCE_EXHAUSTED: the model has max_streams streams; see retry_after_ms of the error. NOT_FOUND, DATA_LOSS,
 // INVALID_ARGUMENT: no such file, a damaged one, or one that does not fit the model.
 SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,

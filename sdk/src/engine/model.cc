@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "files/tuned_state.h"
+#include "files/state_file.h"
 
 namespace skein {
 namespace {
@@ -18,9 +18,9 @@ Model::Model(ModelParts parts) : parts_(std::move(parts)) { ++metrics().models; 
 
 Model::~Model() { --metrics().models; }
 
-absl::StatusOr<std::vector<float>> Model::ReadTunedState(const std::string& path) const {
+absl::StatusOr<std::vector<float>> Model::ReadStateFile(const std::string& path) const {
   Runtime& runtime = *parts_.runtime;
-  return skein::ReadTunedState(runtime.plugins().formats(), runtime.host(), path, config());
+  return skein::ReadStateFile(runtime.plugins().formats(), runtime.host(), path, config());
 }
 
 absl::Status Model::AddStream() {

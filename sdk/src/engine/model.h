@@ -59,8 +59,8 @@ class Model {
   Metrics& metrics() const { return parts_.runtime->metrics(); }
   absl::StatusOr<std::string> Fingerprint() const { return parts_.file->Fingerprint(); }
 
-  // The state in a file of `time_state` tensors, in canonical layout. The codes of ReadTunedState (tuned_state.h).
-  absl::StatusOr<std::vector<float>> ReadTunedState(const std::string& path) const;
+  // The state in a file that streams can start from, in canonical layout. The codes of ReadStateFile (state_file.h).
+  absl::StatusOr<std::vector<float>> ReadStateFile(const std::string& path) const;
 
  private:
   friend class StreamSeat;

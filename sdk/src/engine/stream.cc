@@ -31,7 +31,7 @@ std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path) {
   InitialState initial_state;
   if (!state_path.empty()) {
-    SKEIN_ASSIGN_OR_RETURN(std::vector<float> values, model->ReadTunedState(state_path));
+    SKEIN_ASSIGN_OR_RETURN(std::vector<float> values, model->ReadStateFile(state_path));
     initial_state = std::make_shared<const std::vector<float>>(std::move(values));
   }
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,

@@ -52,7 +52,7 @@ class WriteRight {
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   // A stream at its initial state: the tuned one in the file `state_path`, or the model's if that is "".
-  // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadTunedState, and it may
+  // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadStateFile, and it may
   // wait for one step.
   static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path);
   Stream(const Stream&) = delete;

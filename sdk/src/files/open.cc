@@ -9,7 +9,7 @@
 #include "files/checkpoint/model_folder.h"
 #include "files/package/package.h"
 #include "files/package/package_weights.h"
-#include "files/tuned_state.h"
+#include "files/state_file.h"
 #include "model/model_name.h"
 #include "model/synthetic_weights.h"
 
@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<ModelFile>> OpenModelFile(Formats formats, const 
     SKEIN_RETURN_IF_ERROR(MergeAdapters(formats, host, changes.adapters, access, &contents));
   }
   if (!changes.state_path.empty()) {
-    SKEIN_ASSIGN_OR_RETURN(contents.initial_state, ReadTunedState(formats, host, changes.state_path, contents.config));
+    SKEIN_ASSIGN_OR_RETURN(contents.initial_state, ReadStateFile(formats, host, changes.state_path, contents.config));
   }
   return std::make_unique<ModelFile>(host, std::move(contents));
 }

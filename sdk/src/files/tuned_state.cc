@@ -1,11 +1,8 @@
 #include "files/tuned_state.h"
 
-#include <memory>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/file.h"
 #include "base/status.h"
 #include "files/naming/tensor_name.h"
 #include "model/elements.h"
@@ -30,22 +27,6 @@ absl::StatusOr<std::vector<float>> ReadHeads(const CheckpointTensor& tensor, con
                                        reinterpret_cast<uint8_t*>(&values[head * head_floats])));
   }
   return values;
-}
-
-absl::StatusOr<std::vector<float>> ReadState(const Checkpoint& checkpoint, const ModelConfig& config) {
-  SKEIN_ASSIGN_OR_RETURN(const TunedStateShape shape, FindTunedState(checkpoint.tensors()));
-  SKEIN_RETURN_IF_ERROR(CheckTunedStateFits(shape, config));
-  std::vector<float> state = FreshState(config);
-  std::vector<uint8_t> buffer;
-  for (size_t i = 0; i < checkpoint.tensors().size(); ++i) {
-    const CheckpointTensor& tensor = checkpoint.tensors()[i];
-    uint32_t layer = 0;
-    ParseStateName(tensor.name, &layer);  // succeeds: FindTunedState has checked the name
-    SKEIN_ASSIGN_OR_RETURN(const uint8_t* data, checkpoint.Look(i, buffer));
-    SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, ReadHeads(tensor, data));
-    PlaceWkv(config, layer, WkvOrder::kValueKey, values.data(), state);
-  }
-  return state;
 }
 
 }  // namespace
@@ -85,21 +66,20 @@ absl::StatusOr<TunedStateShape> FindTunedState(absl::Span<const CheckpointTensor
   return shape;
 }
 
-absl::StatusOr<std::vector<float>> ReadTunedState(absl::Span<const Plugin<skein_format_table>> formats,
-                                                  const skein_host& host, const std::string& path,
-                                                  const ModelConfig& config) {
-  SKEIN_RETURN_IF_ERROR(Annotate(CheckHasTunedStates(config), path));
-  if (absl::EndsWith(path, ".st")) {
-    return absl::UnimplementedError(
-        absl::StrCat(path,
-                     ": tuned states in .st files are transposed by their converter, and the file does not say; "
-                     "expected the .pth or .safetensors that training wrote"));
+absl::StatusOr<std::vector<float>> ReadTunedState(const Checkpoint& checkpoint, const ModelConfig& config) {
+  SKEIN_RETURN_IF_ERROR(CheckHasTunedStates(config));
+  SKEIN_ASSIGN_OR_RETURN(const TunedStateShape shape, FindTunedState(checkpoint.tensors()));
+  SKEIN_RETURN_IF_ERROR(CheckTunedStateFits(shape, config));
+  std::vector<float> state = FreshState(config);
+  std::vector<uint8_t> buffer;
+  for (size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+    const CheckpointTensor& tensor = checkpoint.tensors()[i];
+    uint32_t layer = 0;
+    ParseStateName(tensor.name, &layer);  // succeeds: FindTunedState has checked the name
+    SKEIN_ASSIGN_OR_RETURN(const uint8_t* data, checkpoint.Look(i, buffer));
+    SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, ReadHeads(tensor, data));
+    PlaceWkv(config, layer, WkvOrder::kValueKey, values.data(), state);
   }
-  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
-  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint,
-                         Checkpoint::Open(formats, host, std::move(file)));
-  absl::StatusOr<std::vector<float>> state = ReadState(*checkpoint, config);
-  if (!state.ok()) return Annotate(state.status(), path);
   return state;
 }
 

@@ -1,13 +1,11 @@
 // Files of tuned initial states (model/tuned_state.h): one tensor `blocks.<i>.att.time_state` per layer, as state
-// tuning writes them, in any container that a format plugin reads.
+// tuning writes them, also in the names of Hugging Face, and with wrappers in front (naming/tensor_name.h).
 //
-// The tensors are [H, N, N], indexed [head][value][key] in every version. web-rwkv's variant in `.st` files is
-// transposed, and nothing in the file says so: a file of that name is refused.
+// The tensors are [H, N, N], indexed [head][value][key] in every version.
 #ifndef SKEIN_FILES_TUNED_STATE_H_
 #define SKEIN_FILES_TUNED_STATE_H_
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,8 +13,6 @@
 #include "files/checkpoint/checkpoint.h"
 #include "model/config.h"
 #include "model/tuned_state.h"
-#include "plugin/registry.h"
-#include "skein/plugin.h"
 
 namespace skein {
 
@@ -24,13 +20,11 @@ namespace skein {
 // names the tensor at fault.
 absl::StatusOr<TunedStateShape> FindTunedState(absl::Span<const CheckpointTensor> tensors);
 
-// Reads the state in the file at `path` for a model of `config`, in canonical layout (backend.h), all layers.
+// Reads the state in such a checkpoint for a model of `config`, in canonical layout (backend.h), all layers.
 // INVALID_ARGUMENT: the model's version has no tuned states (only RWKV-5.2, 6 and 7 do), the file holds something else,
-// or its layers, heads or head size are not the model's. UNIMPLEMENTED: a `.st`. DATA_LOSS: a value is NaN or infinite.
-// And the codes of Checkpoint::Open. Messages start with the path.
-absl::StatusOr<std::vector<float>> ReadTunedState(absl::Span<const Plugin<skein_format_table>> formats,
-                                                  const skein_host& host, const std::string& path,
-                                                  const ModelConfig& config);
+// or its layers, heads or head size are not the model's. DATA_LOSS: a value is NaN or infinite. And the codes of
+// Checkpoint::Look.
+absl::StatusOr<std::vector<float>> ReadTunedState(const Checkpoint& checkpoint, const ModelConfig& config);
 
 }  // namespace skein
 

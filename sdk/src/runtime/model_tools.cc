@@ -9,6 +9,7 @@
 #include "chat/model_template.h"
 #include "chat/template.h"
 #include "files/adapter/adapter.h"
+#include "files/adapter/adapter_file.h"
 #include "files/checkpoint/checkpoint.h"
 #include "files/companion.h"
 #include "files/convert.h"
@@ -23,11 +24,9 @@ namespace {
 // Describes a file that changes a model without being one; nullopt for any other file. RESOURCE_EXHAUSTED, and the
 // codes of VerifyCompanion.
 absl::StatusOr<std::optional<Companion>> FindCompanion(Runtime& runtime, const std::string& path, bool verify) {
-  const auto open = [&]() -> absl::StatusOr<std::unique_ptr<Checkpoint>> {
-    SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
-    return Checkpoint::Open(runtime.plugins().formats(), runtime.host(), std::move(file));
-  };
-  const absl::StatusOr<std::unique_ptr<Checkpoint>> checkpoint = open();
+  // A state is a file; an adapter may be a folder.
+  const absl::StatusOr<std::unique_ptr<Checkpoint>> checkpoint =
+      OpenAdapter(runtime.plugins().formats(), runtime.host(), path, FileAccess::kMap);
   if (absl::IsResourceExhausted(checkpoint.status())) return checkpoint.status();
   if (!checkpoint.ok()) return std::nullopt;
   std::optional<Companion> companion = DescribeCompanion(**checkpoint, path);

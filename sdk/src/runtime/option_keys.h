@@ -45,9 +45,7 @@ inline constexpr TextOption kTokenizer = {
 inline constexpr TextOption kLora = {
     .name = "lora", .value = "", .help = "adapters to merge: FILE, FOLDER or FILE:SCALE, one a line"};
 inline constexpr TextOption kState = {
-    .name = "state",
-    .value = "",
-    .help = "tuned initial state that streams start from; empty: the one in the file, else zero"};
+    .name = "state", .value = "", .help = "state that streams start from; empty: the one in the file, else zero"};
 inline constexpr IntOption kMmap = {
     .name = "mmap", .value = 1, .low = 0, .high = 1, .help = "1: map the file; 0: read it into memory"};
 inline constexpr IntOption kMaxStreams = {
@@ -75,7 +73,7 @@ inline constexpr TextOption kChatTemplate = {
     .name = "chat_template", .value = std::nullopt, .help = "world, g1, raven or instruct, recorded in the manifest"};
 inline constexpr TextOption kLora = {
     .name = "lora", .value = "", .help = "adapters to merge: FILE, FOLDER or FILE:SCALE, one a line"};
-inline constexpr TextOption kState = {.name = "state", .value = "", .help = "tuned initial state to embed"};
+inline constexpr TextOption kState = {.name = "state", .value = "", .help = "initial state to embed"};
 inline constexpr IntOption kEndToken = {.name = "end_token",
                                         .value = std::nullopt,
                                         .low = 0,
@@ -97,7 +95,7 @@ inline constexpr TextOption kKind = {.name = "kind", .value = "", .help = "token
 
 namespace stream_options {
 inline constexpr TextOption kState = {
-    .name = "state", .value = "", .help = "tuned initial state of the stream; empty: the model's"};
+    .name = "state", .value = "", .help = "initial state of the stream; empty: the model's"};
 }  // namespace stream_options
 
 // A sampling key that a request does not set has the value in the model's manifest, else the default here.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "files/state_file.h"
 #include "numbers/state_layout.h"
 #include "tests/support/fake_format.h"
 
@@ -51,7 +52,7 @@ std::vector<FakeTensor> StateTensors(uint32_t num_layers = kLayers) {
 
 absl::StatusOr<std::vector<float>> ReadState(std::vector<FakeTensor> tensors, const ModelConfig& config) {
   const FakeFormat format(std::move(tensors));
-  return ReadTunedState(format.plugins(), SerialHost(), format.path(), config);
+  return ReadStateFile(format.plugins(), SerialHost(), format.path(), config);
 }
 
 // The floats of one layer in canonical layout.
@@ -67,6 +68,26 @@ TEST(TunedStateTest, Rwkv7KeepsTheOrderOfTheFile) {
     for (size_t i = 0; i < kShifts; ++i) EXPECT_EQ(floats[i], 0.0f);
     for (size_t i = 0; i < kWidth * kSize; ++i) EXPECT_EQ(floats[kShifts + i], static_cast<float>(100 * layer + i + 1));
   }
+}
+
+TEST(TunedStateTest, WrappersAndTheNamesOfOthersMakeNoDifference) {
+  const auto plain = ReadState(StateTensors(), ConfigOf(7));
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  const std::string middle = ".att.time_state";
+  for (const char* prefix : {"base_model.model.blocks.", "_forward_module.module.model.blocks.", "module.blocks."}) {
+    std::vector<FakeTensor> tensors = StateTensors();
+    for (size_t i = 0; i < tensors.size(); ++i) tensors[i].name = prefix + std::to_string(i) + middle;
+    const auto wrapped = ReadState(std::move(tensors), ConfigOf(7));
+    ASSERT_TRUE(wrapped.ok()) << wrapped.status();
+    EXPECT_EQ(*wrapped, *plain) << prefix;
+  }
+  std::vector<FakeTensor> tensors = StateTensors();
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    tensors[i].name = "model.layers." + std::to_string(i) + ".attention.time_state";
+  }
+  const auto named = ReadState(std::move(tensors), ConfigOf(7));
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_EQ(*named, *plain);
 }
 
 TEST(TunedStateTest, Rwkv6And52HaveKeysInFrontOfValues) {
@@ -150,7 +171,7 @@ TEST(TunedStateTest, EmptyFileIsRefused) { EXPECT_TRUE(absl::IsInvalidArgument(R
 
 TEST(TunedStateTest, FileThatMayBeTransposedIsRefused) {
   const FakeFormat format(StateTensors());
-  const auto state = ReadTunedState(format.plugins(), SerialHost(), "/nonexistent/chef.st", ConfigOf(7));
+  const auto state = ReadStateFile(format.plugins(), SerialHost(), "/nonexistent/chef.st", ConfigOf(7));
   EXPECT_TRUE(absl::IsUnimplemented(state.status())) << state.status();
 }
 
