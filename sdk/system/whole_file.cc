@@ -33,7 +33,7 @@ std::string FollowLinks(const std::string& path) {
     const std::string next(link, static_cast<size_t>(size));
     target = next.starts_with('/') ? next : FolderOf(target) + next;
   }
-  Fail(ELOOP, path, "write");
+  Fail(ELOOP, path, "be written");
 }
 
 const char* KindName(mode_t mode) {
@@ -103,7 +103,7 @@ WholeFile::WholeFile(const std::string& path, IfExists if_exists, mode_t mode)
 void WholeFile::Open(mode_t mode) {
   if (OpenNameless(mode)) return;
   file_ = Descriptor(open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!file_.is_open()) Fail(errno, path_, "create");
+  if (!file_.is_open()) Fail(errno, path_, "be written");
   has_name_ = true;
 }
 
@@ -123,14 +123,14 @@ void WholeFile::TakePermissions() {
   struct stat old;
   struct stat made;
   if (if_exists_ == IfExists::kFail || stat(target_.c_str(), &old) != 0) return;
-  if (fstat(file_.number(), &made) != 0) Fail(errno, path_, "look at");
+  if (fstat(file_.number(), &made) != 0) Fail(errno, path_, "be looked at");
   mode_t mode = old.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
   // Most processes may give a file to no other owner. Another group than the old one does not get its rights.
   constexpr auto kSameUser = static_cast<uid_t>(-1);
   constexpr auto kSameGroup = static_cast<gid_t>(-1);
   if (old.st_gid != made.st_gid && fchown(file_.number(), kSameUser, old.st_gid) != 0) mode &= ~mode_t{S_IRWXG};
   if (old.st_uid != made.st_uid) static_cast<void>(!fchown(file_.number(), old.st_uid, kSameGroup));
-  if (fchmod(file_.number(), mode) != 0) Fail(errno, path_, "set the permissions of");
+  if (fchmod(file_.number(), mode) != 0) Fail(errno, path_, "be given its permissions");
 }
 
 WholeFile::~WholeFile() {
@@ -142,7 +142,7 @@ void WholeFile::WriteAt(uint64_t offset, const void* data, uint64_t size_bytes) 
   while (size_bytes > 0) {
     const ssize_t written = pwrite(file_.number(), next, size_bytes, static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) Fail(errno, path_, "write");
+    if (written < 0) Fail(errno, path_, "be written");
     next += written;
     offset += static_cast<uint64_t>(written);
     size_bytes -= static_cast<uint64_t>(written);
@@ -150,7 +150,7 @@ void WholeFile::WriteAt(uint64_t offset, const void* data, uint64_t size_bytes) 
 }
 
 void WholeFile::SetSize(uint64_t size_bytes) {
-  if (ftruncate(file_.number(), static_cast<off_t>(size_bytes)) != 0) Fail(errno, path_, "extend");
+  if (ftruncate(file_.number(), static_cast<off_t>(size_bytes)) != 0) Fail(errno, path_, "be extended");
 }
 
 int WholeFile::Link(const std::string& name) const {
@@ -175,9 +175,9 @@ int WholeFile::PutInPlace() {
 }
 
 void WholeFile::Commit() {
-  if (fsync(file_.number()) != 0) Fail(errno, path_, "write");
-  if (const int error = PutInPlace()) Fail(error, path_, "put the file in its place");
-  if (file_.Close() != 0) Fail(errno, path_, "write");
+  if (fsync(file_.number()) != 0) Fail(errno, path_, "be written");
+  if (const int error = PutInPlace()) Fail(error, path_, "be written");
+  if (file_.Close() != 0) Fail(errno, path_, "be written");
   SyncFolderOf(target_);
 }
 
