@@ -87,7 +87,9 @@ std::string FormatRecords(const Json& records) {
     };
     rows.push_back({loaded ? "loaded" : "refused", or_dash("kind"), or_dash("id"), or_dash("version"),
                     loaded ? std::to_string(record.at("abi").get<uint32_t>()) : "-", or_dash("path")});
-    if (!loaded) reasons += "refused: " + or_dash("path") + ": " + or_dash("reason") + "\n";
+    if (!record.at("reason").get<std::string>().empty()) {
+      reasons += (loaded ? "left out: " : "refused: ") + or_dash("path") + ": " + or_dash("reason") + "\n";
+    }
   }
   return FormatTable(rows) + (reasons.empty() ? "" : "\n" + reasons);
 }

@@ -212,6 +212,34 @@ TEST(CliPluginsTest, ProbeOfABackendNamesItsDevices) {
   EXPECT_EQ(record.at("devices"), json::array({"reference"}));
 }
 
+// A folder whose name is no UTF-8, with plugins that cannot be used or not wholly.
+TEST(CliPluginsTest, EveryListSaysWhatFailedAndWhy) {
+  const TestFolder parent;
+  const std::string folder = parent.Path("p\xFF\n");
+  std::filesystem::create_directory(folder);
+  std::filesystem::copy(SKEIN_GREEDY_PLUGIN, folder + "/greedy.so");
+  std::filesystem::copy(SKEIN_GREEDY_PLUGIN, folder + "/half.so");
+  std::filesystem::resize_file(folder + "/half.so", std::filesystem::file_size(folder + "/half.so") / 2);
+  const ToolResult devices = RunTool({"devices", "--json", "--plugin-path", folder});
+  ASSERT_EQ(devices.exit_code, 0) << devices.err;
+  for (const json& device : json::parse(devices.out)) EXPECT_NE(device.at("plugin"), "greedy");
+  for (const char* reason : {"half.so: expected a shared object", "name \"cpu\" is taken by",
+                             "name \"a=b,c\" has a ','", "its name is empty", "name \"\\xff\" is not UTF-8"}) {
+    EXPECT_THAT(devices.err, HasSubstr(reason));
+  }
+  const ToolResult plugins = RunTool({"plugins", "--json", "--plugin-path", folder});
+  ASSERT_EQ(plugins.exit_code, 0) << plugins.err;
+  const json greedy = json::parse(plugins.out).at(0);
+  EXPECT_TRUE(greedy.at("loaded").get<bool>());
+  EXPECT_THAT(greedy.at("path").get<std::string>(), HasSubstr("p\uFFFD\\n/greedy.so"));
+  EXPECT_THAT(greedy.at("reason").get<std::string>(), HasSubstr("its name is empty"));
+  EXPECT_THAT(RunTool({"plugins", "--plugin-path", folder}).out, HasSubstr("left out: "));
+  const ToolResult run = RunTool({"run", "-m", SKEIN_DEMO_MODEL, "--device", "cuda:0", "--plugin-path", folder});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err, HasSubstr("no device \"cuda:0\"; there are: "));
+  EXPECT_THAT(run.err, HasSubstr("still being copied"));
+}
+
 TEST(CliDevicesTest, ListsTheReferenceDevice) {
   const ToolResult result = RunTool({"devices", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;

@@ -128,8 +128,8 @@ typedef struct skein_backend_device {
   uint32_t reserved;
   uint64_t memory_bytes;  // 0 where unknown; see skein_segment_cost
   // "cpu", "reference", "cuda:0". NUL-terminated, not empty, without ',' and '=', which part names in the option
-  // `device`. Unique among all devices: a device whose name was listed before is left out with a reason, whatever its
-  // rank. The plugins that were loaded first come first.
+  // `device`. Unique among all devices: of two with one name, a device of a plugin beside libskein counts, else that of
+  // the plugin that was loaded first. The other is left out with a reason, whatever its rank.
   char name[64];
   char description[256];
   uint32_t layouts;  // bit (1 << SKEIN_LAYOUT_*) for each layout put_tensor takes for matrices; 0: ROWS alone

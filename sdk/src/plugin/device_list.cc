@@ -103,7 +103,11 @@ class Lister {
 
 DeviceList ListDevices(absl::Span<const Plugin<skein_backend_table>> backends) {
   Lister lister;
-  for (const Plugin<skein_backend_table>& plugin : backends) lister.Add(plugin);
+  for (const bool is_own : {true, false}) {
+    for (const Plugin<skein_backend_table>& plugin : backends) {
+      if (plugin.is_own == is_own) lister.Add(plugin);
+    }
+  }
   return lister.Finish();
 }
 

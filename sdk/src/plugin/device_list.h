@@ -31,8 +31,8 @@ struct DeviceList {
 };
 
 // Asks all of `backends`. If one fails, the devices that it listed before count. A device is left out if its name
-// cannot be written in the option `device`, or if a device that was listed before has it: the backends that were loaded
-// first keep their names, whatever rank others give themselves.
+// cannot be written in the option `device`, or if another device has it: a name belongs to a backend beside libskein,
+// else to the one that was loaded first, whatever rank others give themselves.
 DeviceList ListDevices(absl::Span<const Plugin<skein_backend_table>> backends);
 
 }  // namespace skein

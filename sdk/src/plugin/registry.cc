@@ -80,17 +80,18 @@ absl::Status Negotiate(const std::string& path, PluginRecord& record) {
 
 }  // namespace
 
-void PluginRegistry::LoadFolder(const std::string& folder) {
+void PluginRegistry::LoadFolder(const std::string& folder, PluginOrigin origin) {
   const std::vector<std::string> names = ListFolder(folder).value_or(std::vector<std::string>());
   for (const std::string& name : names) {
     if (name == ".so" || !absl::EndsWith(name, ".so")) continue;
     // A refusal is kept in the record, where a host looks for it.
-    LoadFile(absl::StrCat(folder, "/", name)).IgnoreError();
+    LoadFile(absl::StrCat(folder, "/", name), origin).IgnoreError();
   }
 }
 
-absl::Status PluginRegistry::LoadFile(const std::string& path) {
+absl::Status PluginRegistry::LoadFile(const std::string& path, PluginOrigin origin) {
   PluginRecord record;
+  record.is_own = origin == PluginOrigin::kOwn;
   record.path = path;
   // Outside the lock: a plugin's constructors may take their time.
   absl::Status status = Negotiate(path, record);
@@ -137,7 +138,7 @@ std::vector<Plugin<Table>> PluginRegistry::OfKind(uint32_t kind) const {
   std::vector<Plugin<Table>> plugins;
   for (const PluginRecord& record : records_) {
     if (record.table != nullptr && record.kind == kind) {
-      plugins.push_back({record.id, static_cast<const Table*>(record.table), record.num_threads});
+      plugins.push_back({record.id, static_cast<const Table*>(record.table), record.num_threads, record.is_own});
     }
   }
   return plugins;

@@ -25,6 +25,7 @@ struct PluginRecord {
   uint32_t abi = 0;
   uint32_t num_threads = 0;     // that the plugin starts on its own, beside the runtime's
   const void* table = nullptr;  // nullptr if refused
+  bool is_own = false;          // lies in the folder beside libskein
   bool is_duplicate = false;    // refused because its id was loaded already: no defect
 };
 
@@ -33,17 +34,23 @@ template <typename Table>
 struct Plugin {
   std::string id;
   const Table* table;
-  uint32_t num_threads = 0;  // as in the record
+  uint32_t num_threads = 0;  // as in the record, and so is the next
+  bool is_own = false;
+};
+
+enum class PluginOrigin {
+  kOwn,    // the folder beside libskein
+  kGiven,  // a folder or file that the host or the user named
 };
 
 // Threads: any.
 class PluginRegistry {
  public:
   // Looks at every *.so of `folder` in order of name. A missing folder counts as an empty one.
-  void LoadFolder(const std::string& folder);
+  void LoadFolder(const std::string& folder, PluginOrigin origin = PluginOrigin::kGiven);
   // Loads one file. The record is kept in either case. A file that is refused again has one record, that of the last
   // time. The codes are those of skein_runtime_load_plugin.
-  absl::Status LoadFile(const std::string& path);
+  absl::Status LoadFile(const std::string& path, PluginOrigin origin = PluginOrigin::kGiven);
 
   std::vector<PluginRecord> records() const;
 

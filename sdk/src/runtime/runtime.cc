@@ -42,7 +42,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options,
     }
     runtime->plugins_.LoadFolder(std::string(folder));
   }
-  if (!library_folder.empty()) runtime->plugins_.LoadFolder(library_folder + "/skein/plugins-1");
+  if (!library_folder.empty()) runtime->plugins_.LoadFolder(library_folder + "/skein/plugins-1", PluginOrigin::kOwn);
   RenewExitWait();
   for (const PluginRecord& record : runtime->plugins_.records()) {
     // Of two plugins with one id the first is used. Leaving the second out is not worth a warning.

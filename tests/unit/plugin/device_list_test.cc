@@ -105,6 +105,16 @@ TEST_F(DeviceListTest, ANameBelongsToTheBackendThatWasLoadedFirst) {
                                       "two: device 2: its name \"other\" is taken by device 1 of plugin \"two\""));
 }
 
+TEST_F(DeviceListTest, APluginBesideLibskeinKeepsItsNamesFromThoseThatAreFoundBefore) {
+  first.Add({.name = "cpu", .rank = 1000});
+  second.Add({.name = "cpu", .rank = 100});
+  const DeviceList list = ListDevices({{"one", &first_table_}, {"two", &second_table_, 0, /*is_own=*/true}});
+  ASSERT_EQ(list.devices.size(), 1u);
+  EXPECT_EQ(list.devices[0].plugin.id, "two");
+  ASSERT_EQ(list.problems.size(), 1u);
+  EXPECT_EQ(list.problems[0].reason, "one: device 0: its name \"cpu\" is taken by device 0 of plugin \"two\"");
+}
+
 TEST_F(DeviceListTest, ANameThatCannotBeChosenIsRefused) {
   const std::vector<std::pair<std::string, std::string>> names = {
       {"", "its name is empty"},
