@@ -80,7 +80,7 @@ std::vector<Layout> Layouts() {
              FIELD(close), FIELD(tensor_count), FIELD(tensor_info), FIELD(tensor_read), FIELD(metadata_count),
              FIELD(metadata), FIELD(tensor_check)),
       STRUCT(skein_tokenizer_table, FIELD(struct_size), FIELD(reserved), FIELD(probe), FIELD(create), FIELD(destroy),
-             FIELD(vocab_size), FIELD(encode), FIELD(decode)),
+             FIELD(vocab_size), FIELD(encode), FIELD(decode), FIELD(own_vocabulary)),
       STRUCT(skein_backend_device, FIELD(struct_size), FIELD(weight_types), FIELD(compute_types),
              FIELD(deterministic_types), FIELD(generations), FIELD(features), FIELD(rank), FIELD(reserved),
              FIELD(memory_bytes), FIELD(name), FIELD(description), FIELD(layouts), FIELD(reserved_2)),
