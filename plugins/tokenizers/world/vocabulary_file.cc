@@ -76,6 +76,8 @@ void FailLine(uint64_t line, const std::string& what) {
 VocabularyForm FormOf(std::span<const uint8_t> file) {
   const bool is_cut = file.size() > kProbeBytes;
   std::string_view rest = TextOf(file.first(std::min<uint64_t>(file.size(), kProbeBytes)));
+  // A container that holds such a file near its start is none itself. Python writes a NUL as an escape.
+  if (rest.find('\0') != std::string_view::npos) return VocabularyForm::kNone;
   uint64_t num_lines = 0;
   uint64_t num_numbered = 0;
   uint64_t num_literals = 0;

@@ -32,8 +32,8 @@ inline constexpr uint32_t kMaxTokenBytes = 1024;
 
 enum class VocabularyForm { kNone, kNumbered, kLiterals };
 
-// The form that most of the lines in the first 4096 bytes have; kNone if most have neither. Not all need it, so that a
-// damaged file is still recognised, and its damage reported.
+// The form that most of the lines in the first 4096 bytes have; kNone if most have neither, or a byte is NUL. Not all
+// need it, so that a damaged file is still recognised, and its damage reported.
 VocabularyForm FormOf(std::span<const uint8_t> file);
 
 struct VocabularyLine {

@@ -151,6 +151,11 @@ TEST(VocabularyFormTest, OtherTextHasNone) {
   }
 }
 
+TEST(VocabularyFormTest, AContainerThatHoldsAFileHasNone) {
+  const std::string lines = "1 'a' 1\n2 'b' 1\n3 'c' 1\n";
+  EXPECT_EQ(FormOf(Bytes("SKEIN" + std::string(3, '\0') + lines)), VocabularyForm::kNone);
+}
+
 TEST(VocabularyFormTest, IsThatOfTheFirst4096Bytes) {
   std::string file;
   while (file.size() < 4096) file += "1 'a' 1\n";
