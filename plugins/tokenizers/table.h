@@ -10,9 +10,13 @@
 //   // Each returns how many elements the result has, and writes them only if all fit. Throws plugin::Error.
 //   uint64_t Encode(std::span<const uint8_t> text, std::span<uint32_t> tokens) const;
 //   uint64_t Decode(std::span<const uint32_t> tokens, std::span<uint8_t> text) const;
+// and, if the plugin carries a vocabulary,
+//   // That vocabulary in the form of a file.
+//   static std::string OwnVocabulary();
 #ifndef SKEIN_PLUGINS_TOKENIZERS_TABLE_H_
 #define SKEIN_PLUGINS_TOKENIZERS_TABLE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -56,6 +60,24 @@ struct TokenizerTable {
     });
   }
 
+  static int32_t OwnVocabulary(uint8_t* vocabulary, uint64_t capacity, uint64_t* size_bytes, skein_message* message) {
+    *size_bytes = 0;
+    return Guard(message, [&] {
+      const std::string file = T::OwnVocabulary();
+      *size_bytes = file.size();
+      RequireRoom(*size_bytes, capacity, "bytes");
+      std::copy(file.begin(), file.end(), vocabulary);
+    });
+  }
+
+  static constexpr auto OwnVocabularyFunction() -> decltype(skein_tokenizer_table::own_vocabulary) {
+    if constexpr (requires { T::OwnVocabulary(); }) {
+      return OwnVocabulary;
+    } else {
+      return nullptr;
+    }
+  }
+
   static constexpr skein_tokenizer_table kTable = {
       .struct_size = sizeof(skein_tokenizer_table),
       .reserved = 0,
@@ -65,6 +87,7 @@ struct TokenizerTable {
       .vocab_size = VocabSize,
       .encode = Encode,
       .decode = Decode,
+      .own_vocabulary = OwnVocabularyFunction(),
   };
 
  private:

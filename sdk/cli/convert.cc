@@ -1,5 +1,6 @@
 // skein convert: any readable model file to a .skein package or a .safetensors checkpoint.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,15 @@
 
 namespace skein::cli {
 namespace {
+
+// Says which vocabulary the output got, where the input's file has none.
+void NoteVocabularyOf(skein_runtime runtime, const std::string& path) {
+  CallOptions options(SKEIN_OPTIONS_DESCRIBE);
+  options.Set("format", "json");
+  const auto text = Read<std::string>(skein_model_describe, runtime, path.c_str(), options.get());
+  const auto tokenizer = nlohmann::json::parse(text).at("tokenizer");
+  if (tokenizer.is_object()) NoteVocabulary(tokenizer.value("origin", ""), tokenizer.value("path", ""));
+}
 
 int Convert(const Arguments& arguments) {
   const std::optional<std::string> out = OutputPath(arguments, "out");
@@ -25,7 +35,9 @@ int Convert(const Arguments& arguments) {
   options.PassLines(arguments, "lora", "lora");
   const OrderlyEnd end;
   const Session session(arguments);
-  Call(skein_model_convert, session.runtime(), arguments.operands()[0].c_str(), out->c_str(), options.get());
+  const std::string& in = arguments.operands()[0];
+  Call(skein_model_convert, session.runtime(), in.c_str(), out->c_str(), options.get());
+  if (!arguments.Has("tokenizer")) NoteVocabularyOf(session.runtime(), in);
   Note("skein: wrote " + *out);
   return 0;
 }
@@ -55,7 +67,9 @@ Command ConvertCommand() {
           {.name = "tokenizer",
            .takes = Takes::kText,
            .value = "FILE",
-           .help = "vocabulary file to embed, or \"bytes\""},
+           .help =
+               "vocabulary to embed: a file, \"world\" or \"bytes\" (default: the one in the model, beside it, or in "
+               "the box)"},
           {.name = "name", .takes = Takes::kText, .value = "TEXT", .help = "recorded in the package"},
           {.name = "licence", .takes = Takes::kText, .value = "TEXT", .help = "recorded in the package"},
           {.name = "provenance", .takes = Takes::kText, .value = "TEXT", .help = "recorded in the package"},

@@ -51,6 +51,19 @@ std::string CountText(const std::string& what, uint64_t num_tokens, std::optiona
   return rate ? count + ", " + FormatNumber(*rate, 1) + " tokens/s" : count;
 }
 
+// Gives the request its prompt. An empty one is the end-of-text token, after which models begin a new text.
+void SetPrompt(skein_request request, const std::string& prompt, skein_model model) {
+  if (!prompt.empty()) {
+    Call(skein_request_set_prompt, request, prompt.data(), prompt.size());
+    return;
+  }
+  const skein_token end = ModelInfo(model).end_token;
+  if (end == SKEIN_NO_TOKEN) {
+    throw UsageError("run: the prompt is empty, and the model has no end-of-text token to start from");
+  }
+  Call(skein_request_set_prompt_tokens, request, &end, uint64_t{1});
+}
+
 std::string ToJson(const std::string& prompt, const Generation& generation) {
   const nlohmann::ordered_json object = {
       {"prompt", prompt},
@@ -81,7 +94,7 @@ int Run(const Arguments& arguments) {
   const auto stream = Make<Stream>(skein_stream_create, model.get(), nullptr);
   const auto queue = Make<Queue>(skein_queue_create, session.runtime(), nullptr);
   const auto request = Make<Request>(skein_request_create, stream.get());
-  Call(skein_request_set_prompt, request.get(), prompt.data(), prompt.size());
+  SetPrompt(request.get(), prompt, model.get());
   Call(skein_request_set_options, request.get(), sampling.get());
   AddStops(arguments, request.get());
 
@@ -115,7 +128,8 @@ Command RunCommand() {
            .letter = 'p',
            .takes = Takes::kText,
            .value = "TEXT",
-           .help = "the text to complete; - reads it from stdin (default: the model's example prompt)"},
+           .help = "the text to complete; - reads it from stdin, and an empty one starts from the end-of-text token "
+                   "(default: the model's example prompt)"},
           {.name = "prompt-file", .takes = Takes::kText, .value = "FILE", .help = "read the prompt from a file"},
           {.name = "echo", .help = "print the prompt in front of its completion"},
           {.name = "json", .help = "print one JSON object at the end: text, tokens, reason, timings"},

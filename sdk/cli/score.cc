@@ -30,15 +30,18 @@ struct Text {
 
 Text ReadText(const Arguments& arguments, const Model& model) {
   Text text;
-  if (ModelInfo(model.get()).has_tokenizer != 0) text.tokenizer = Make<Tokenizer>(skein_model_tokenizer, model.get());
   if (const auto path = arguments.Text("tokens-file")) {
+    if (ModelInfo(model.get()).has_tokenizer != 0) text.tokenizer = Make<Tokenizer>(skein_model_tokenizer, model.get());
     text.where = *path;
     text.tokens = ParseTokens(ReadInput(*path), *path);
     return text;
   }
   text.where = arguments.operands()[0];
-  if (text.tokenizer == nullptr) {
-    throw Failure(ModelPath(arguments) + ": the model has no tokenizer; expected --tokenizer FILE, or --tokens-file");
+  try {
+    text.tokenizer = Make<Tokenizer>(skein_model_tokenizer, model.get());
+  } catch (const Failure& failure) {
+    throw Failure(ModelPath(arguments) + ": " + failure.what() +
+                  "; --tokenizer FILE gives it one, and --tokens-file needs none");
   }
   const std::string bytes = ReadInput(text.where);
   text.tokens =

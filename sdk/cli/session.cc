@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "output.h"
+
 namespace skein::cli {
 namespace {
 
@@ -17,10 +19,23 @@ Option TokenizerOption() {
   return {.name = "tokenizer",
           .takes = Takes::kText,
           .value = "FILE",
-          .help = "vocabulary file, or \"bytes\" (default: the one in the model)"};
+          .help =
+              "vocabulary file, or \"world\" or \"bytes\", which need none (default: the one in the model, beside it, "
+              "or in the box)"};
+}
+
+void NoteVocabularyOf(skein_tokenizer tokenizer) {
+  auto info = Sized<skein_tokenizer_info>();
+  Call(skein_tokenizer_get_info, tokenizer, &info);
+  NoteVocabulary(info.origin, info.path);
 }
 
 }  // namespace
+
+void NoteVocabulary(std::string_view origin, const std::string& path) {
+  if (origin == "beside") Note("skein: vocabulary: " + path + ", beside the model");
+  if (origin == "box") Note("skein: vocabulary: " + path + ", in the box, by the number of the model's rows");
+}
 
 Runtime MakeRuntime(const Arguments& arguments) {
   CallOptions options(SKEIN_OPTIONS_RUNTIME);
@@ -100,13 +115,18 @@ Model Session::LoadModel(const std::string& path, const Arguments& arguments, Ca
   options.Pass(arguments, "tokenizer", "tokenizer");
   options.PassLines(arguments, "lora", "lora");
   options.Pass(arguments, "state", "state");
-  return Make<Model>(skein_model_load, runtime(), path.c_str(), options.get());
+  auto model = Make<Model>(skein_model_load, runtime(), path.c_str(), options.get());
+  if (ModelInfo(model.get()).has_tokenizer != 0)
+    NoteVocabularyOf(Make<Tokenizer>(skein_model_tokenizer, model.get()).get());
+  return model;
 }
 
 Tokenizer Session::LoadTokenizer(const Arguments& arguments) const {
   const auto given = arguments.Text("tokenizer");
   const std::string path = given ? *given : ModelPath(arguments);
-  return Make<Tokenizer>(skein_tokenizer_load, runtime(), path.c_str(), nullptr);
+  auto tokenizer = Make<Tokenizer>(skein_tokenizer_load, runtime(), path.c_str(), nullptr);
+  NoteVocabularyOf(tokenizer.get());
+  return tokenizer;
 }
 
 std::string ModelPath(const Arguments& arguments) {

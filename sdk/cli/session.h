@@ -4,6 +4,7 @@
 #define SKEIN_CLI_SESSION_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arguments.h"
@@ -36,19 +37,24 @@ class Session {
   skein_runtime runtime() const { return runtime_.get(); }
 
   // The model that -m names, with the options of WithModelOptions. `options`, of kind SKEIN_OPTIONS_MODEL, may hold
-  // more.
+  // more. Where the vocabulary is neither in the model nor named, a line on stderr says which was chosen; for
+  // LoadTokenizer too.
   Model LoadModel(const Arguments& arguments) const;
   Model LoadModel(const Arguments& arguments, CallOptions options) const;
   // The same with another path than that of -m.
   Model LoadModel(const std::string& path, const Arguments& arguments, CallOptions options) const;
 
-  // The tokenizer that --tokenizer names, else that of the model file that -m names. The model is not loaded.
+  // The tokenizer that --tokenizer names, else that of the model that -m names. The model is not loaded.
   Tokenizer LoadTokenizer(const Arguments& arguments) const;
 
  private:
   Runtime runtime_;
   Monitor monitor_;
 };
+
+// Says on stderr which vocabulary was chosen, where it is neither in the model nor named by the user. `origin` and
+// `path` are those of skein_tokenizer_info.
+void NoteVocabulary(std::string_view origin, const std::string& path);
 
 // The value of -m. Throws UsageError if it is missing.
 std::string ModelPath(const Arguments& arguments);

@@ -54,7 +54,7 @@ CALL(model_describe, skein_runtime,
 CALL(model_tokenizer, skein_model, skein_model_tokenizer(h, (skein_tokenizer*)&handle_out, error))
 CALL(tokenizer_load, skein_runtime, skein_tokenizer_load(h, "bytes", NULL, (skein_tokenizer*)&handle_out, error))
 static skein_status call_tokenizer_get_info(uintptr_t value, skein_error* error) {
-  skein_tokenizer_info info = {sizeof(info), 0, ""};
+  skein_tokenizer_info info = {sizeof(info), 0, "", "", ""};
   return skein_tokenizer_get_info((skein_tokenizer)value, &info, error);
 }
 CALL(tokenizer_encode, skein_tokenizer, skein_tokenizer_encode(h, "a", 1, one_token, 1, &size_out, error))

@@ -119,7 +119,8 @@ TEST_F(PhraseChatTest, WrongUsageIsToldBeforeTheFirstMessage) {
   EXPECT_EQ(Run({"--template", "raven", "--think", "on"}, "Hello\n").exit_code, 2);
   const ToolResult textless = RunTool({"chat", "-m", model_.path}, "Hello\n");
   EXPECT_EQ(textless.exit_code, 1);
-  EXPECT_THAT(textless.err, HasSubstr("has no tokenizer; --tokenizer FILE"));
+  EXPECT_THAT(textless.err, HasSubstr("the model has no tokenizer: "));
+  EXPECT_THAT(textless.err, HasSubstr("; --tokenizer FILE"));
 }
 
 // --- the model in the box, whose state depends on every byte; its tokens are bytes ---

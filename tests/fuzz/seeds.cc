@@ -202,6 +202,9 @@ void AddSnapshots(const Corpora& corpora) {
 void AddTokenizers(const Corpora& corpora) {
   corpora.Add("world_vocabulary", "small",
               "1 b'\\x00' 1\n2 'a' 1\n3 \"'\" 1\n4 '\\'\"' 2\n5 ' \\u20ac' 4\r\n7 b'\\xff\\xfe' 2\n8 '\\n\\n' 2\n");
+  corpora.Add("world_vocabulary", "literals",
+              "\xEF\xBB\xBF"
+              "b'<s>'\n'a'\n\"'\"\r\nb'\\xff\\xfe'\n' \\u20ac'\n");
   corpora.Add("bpe_vocabulary", "small", tokenizers::SmallBpe().dump());
   for (const char* fuzzer : {"world_text", "bpe_text"}) {
     corpora.Add(fuzzer, "text", "User: the then\n\naaaaaaaaa e\xcc\x81 caf\xc3\xa9 zz  12 <|end|>");

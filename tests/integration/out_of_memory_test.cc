@@ -1,8 +1,11 @@
 // Memory that runs out inside a call of the C ABI: every allocation of the call fails once, on whatever thread it is.
 // The call says RESOURCE_EXHAUSTED, leaves nothing behind, and works the next time.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -105,6 +108,31 @@ TEST_P(OutOfMemoryTest, LoadingATokenizer) {
         return skein_tokenizer_load(runtime.get(), SKEIN_DEMO_MODEL, nullptr, tokenizer.out(), error);
       },
       [&] { tokenizer.Reset(); });
+}
+
+// A file that there is no memory to read is not one that is damaged.
+TEST_P(OutOfMemoryTest, AVocabularyBesideTheModel) {
+  const std::string folder = ::testing::TempDir() + "/skein_beside_" + std::to_string(getpid());
+  std::filesystem::create_directory(folder);
+  std::filesystem::copy(DataPath("v7-odd.safetensors"), folder + "/model.safetensors");
+  std::ofstream(folder + "/vocab.txt") << "b'<s>'\n'a'\n'b'\n'ab'\n";
+  const OwnedRuntime runtime = MakeRuntime();
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_DESCRIBE, {{"format", "json"}});
+  OwnedTokenizer tokenizer;
+  std::string text(65536, '\0');
+  uint64_t size = 0;
+  Walk(
+      [&](skein_error* error) {
+        return skein_tokenizer_load(runtime.get(), folder.c_str(), nullptr, tokenizer.out(), error);
+      },
+      [&] { tokenizer.Reset(); });
+  Walk(
+      [&](skein_error* error) {
+        return skein_model_describe(runtime.get(), folder.c_str(), options.get(), text.data(), text.size(), &size,
+                                    error);
+      },
+      [&] { EXPECT_NE(text.find(R"("origin": "beside")"), std::string::npos); });
+  std::filesystem::remove_all(folder);
 }
 
 TEST_P(OutOfMemoryTest, LoadingAModel) {

@@ -15,6 +15,7 @@ using plugin::FailCorrupt;
 using plugin::Quote;
 
 constexpr std::string_view kMapKey = "weight_map";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // which the parser skips
 
 std::string_view AsText(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -130,7 +131,9 @@ class IndexGrammar final : public nlohmann::json_sax<nlohmann::json> {
 // The part of an index that may be looked at before it is read.
 std::string_view Start(std::span<const uint8_t> file) {
   constexpr size_t kProbedBytes = 4096;
-  return AsText(file.first(std::min(file.size(), kProbedBytes)));
+  std::string_view start = AsText(file.first(std::min(file.size(), kProbedBytes)));
+  if (start.starts_with(kByteOrderMark)) start.remove_prefix(kByteOrderMark.size());
+  return start;
 }
 
 // A shard as it was read, and its tensors by name.

@@ -14,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kProbeBytes = 4096;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // which the parser skips
 // The deepest part of a definition is a merge: root, model, merges, pair. A sequence of pre-tokenizers, which is
 // refused by name, goes two deeper.
 constexpr int kMaxDepth = 16;
@@ -246,7 +247,8 @@ BpeDefinition ReadDefinition(std::span<const uint8_t> file) {
 }
 
 bool LooksLikeDefinition(std::span<const uint8_t> file) {
-  const std::string_view head(reinterpret_cast<const char*>(file.data()), std::min<uint64_t>(file.size(), kProbeBytes));
+  std::string_view head(reinterpret_cast<const char*>(file.data()), std::min<uint64_t>(file.size(), kProbeBytes));
+  if (head.starts_with(kByteOrderMark)) head.remove_prefix(kByteOrderMark.size());
   const size_t start = head.find_first_not_of(" \t\r\n");
   if (start == std::string_view::npos || head[start] != '{') return false;
   // Keys of the root, of which the usual order of the file puts at least one near its start.

@@ -5,9 +5,14 @@
 #include <string_view>
 
 #include "support/boundary.h"
+#include "tokenizers/world/published_vocabulary.h"
 
 namespace skein::tokenizers {
 namespace {
+
+bool NamesPublished(std::span<const uint8_t> vocabulary) {
+  return IsPublishedName({reinterpret_cast<const char*>(vocabulary.data()), vocabulary.size()});
+}
 
 Trie MakeTrie(const Vocabulary& vocabulary) {
   std::vector<std::string_view> texts;
@@ -37,8 +42,16 @@ uint64_t ForEachToken(const Trie& trie, std::span<const uint8_t> text, Emit emit
 
 }  // namespace
 
+uint32_t WorldTokenizer::Probe(std::span<const uint8_t> vocabulary) {
+  if (NamesPublished(vocabulary)) return 100;
+  return FormOf(vocabulary) != VocabularyForm::kNone ? 90 : 0;
+}
+
+std::string WorldTokenizer::OwnVocabulary() { return Vocabulary::Published().ToFile(); }
+
 WorldTokenizer::WorldTokenizer(std::span<const uint8_t> vocabulary)
-    : vocabulary_(vocabulary), trie_(MakeTrie(vocabulary_)) {}
+    : vocabulary_(NamesPublished(vocabulary) ? Vocabulary::Published() : Vocabulary(vocabulary)),
+      trie_(MakeTrie(vocabulary_)) {}
 
 uint64_t WorldTokenizer::Encode(std::span<const uint8_t> text, std::span<uint32_t> tokens) const {
   if (tokens.size() < text.size()) {

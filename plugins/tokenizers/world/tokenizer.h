@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "tokenizers/trie.h"
@@ -15,10 +16,14 @@ namespace skein::tokenizers {
 // Immutable; any thread.
 class WorldTokenizer {
  public:
-  // 90 if it looks like a vocabulary file of this kind, else 0.
-  static uint32_t Probe(std::span<const uint8_t> vocabulary) { return LooksLikeVocabulary(vocabulary) ? 90 : 0; }
+  // 100 for a name of the published vocabulary (published_vocabulary.h), 90 if it looks like a vocabulary file of this
+  // kind, else 0.
+  static uint32_t Probe(std::span<const uint8_t> vocabulary);
 
-  // Throws plugin::Error DATA_LOSS, see Vocabulary.
+  // The published vocabulary as a file.
+  static std::string OwnVocabulary();
+
+  // `vocabulary` is a file, or a name of the published vocabulary. Throws plugin::Error DATA_LOSS, see Vocabulary.
   explicit WorldTokenizer(std::span<const uint8_t> vocabulary);
 
   uint32_t vocab_size() const { return vocabulary_.num_ids(); }

@@ -1,107 +1,71 @@
 #include "tokenizers/world/vocabulary.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "support/boundary.h"
 #include "tokenizers/world/literal.h"
+#include "tokenizers/world/published_vocabulary.h"
 
 namespace skein::tokenizers {
 namespace {
 
-constexpr uint64_t kProbeBytes = 4096;
-
-[[noreturn]] void FailLine(uint64_t line, const std::string& what) {
-  throw plugin::Error(SKEIN_DATA_LOSS, "vocabulary line " + std::to_string(line) + ": " + what);
+// Whether the text of id 0 is a mark: `<s>` in files of Hugging Face and llama.cpp, `<|rwkv_tokenizer_end_of_text|>`.
+bool IsEndMark(std::string_view text) {
+  return text == "<s>" || (text.size() > 4 && text.starts_with("<|") && text.ends_with("|>"));
 }
 
-bool IsDigits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+// Notes that `id` is that of line `number`, unless it is that of an earlier one.
+void ClaimId(uint32_t id, uint32_t number, std::vector<uint32_t>* line_of_id) {
+  if (id >= line_of_id->size()) line_of_id->resize(id + 1, 0);
+  uint32_t& line = (*line_of_id)[id];
+  if (line != 0) FailLine(number, "id " + std::to_string(id) + " is that of line " + std::to_string(line) + " as well");
+  line = number;
 }
 
-// The number in `text`; `limit` or more if it is larger. Text that is no number fails.
-uint64_t Number(std::string_view text, uint64_t limit, const char* name, uint64_t line) {
-  if (!IsDigits(text)) FailLine(line, std::string("expected `id literal length`, found no decimal number as ") + name);
-  uint64_t number = 0;
-  for (const char digit : text) {
-    number = number * 10 + static_cast<uint64_t>(digit - '0');
-    if (number >= limit) return limit;
+// Appends what the literal of `line` stands for.
+void AppendText(const VocabularyLine& line, std::string* bytes) {
+  const size_t offset = bytes->size();
+  try {
+    AppendLiteral(line.literal, bytes);
+  } catch (const plugin::Error& error) {
+    FailLine(line.number, error.what());
   }
-  return number;
+  const size_t size = bytes->size() - offset;
+  if (size > kMaxTokenBytes) {
+    FailLine(line.number, "expected at most " + std::to_string(kMaxTokenBytes) + " bytes in the literal, found " +
+                              std::to_string(size));
+  }
 }
 
-// Takes the first line off `*text`, without its LF or CRLF.
-std::string_view TakeLine(std::string_view* text) {
-  const size_t end = text->find('\n');
-  std::string_view line = text->substr(0, end);
-  text->remove_prefix(end == std::string_view::npos ? text->size() : end + 1);
-  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-  return line;
-}
-
-struct Fields {
-  std::string_view id;
-  std::string_view literal;
-  std::string_view length;
-};
-
-// The literal is what is between the first and the last space. All are empty if there is nothing between.
-Fields SplitLine(std::string_view line) {
-  const size_t first = line.find(' ');
-  const size_t last = line.rfind(' ');
-  if (first == std::string_view::npos || last <= first + 1) return {};
-  return {line.substr(0, first), line.substr(first + 1, last - first - 1), line.substr(last + 1)};
-}
-
-std::string_view AsText(std::span<const uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+// As Python's b'...'.
+void AppendBytesLiteral(std::string_view bytes, std::string* file) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  file->append("b'");
+  for (const char c : bytes) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte >= 0x20 && byte < 0x7f && c != '\'' && c != '\\') {
+      file->push_back(c);
+    } else {
+      file->append({'\\', 'x', kHex[byte >> 4], kHex[byte & 15]});
+    }
+  }
+  file->push_back('\'');
 }
 
 }  // namespace
 
 Vocabulary::Vocabulary(std::span<const uint8_t> file) {
-  if (file.size() > kMaxVocabularyBytes) {
-    throw plugin::Error(SKEIN_DATA_LOSS, "vocabulary: expected at most " + std::to_string(kMaxVocabularyBytes) +
-                                             " bytes, found " + std::to_string(file.size()));
-  }
-  std::string_view rest = AsText(file);
-  if (rest.empty()) throw plugin::Error(SKEIN_DATA_LOSS, "vocabulary: expected at least one line, found an empty file");
-
+  VocabularyLines lines(file);
   std::vector<uint32_t> line_of_id;  // 0: the id has not been seen
-  uint32_t line_number = 0;
-  while (!rest.empty()) {
-    ++line_number;
-    const Fields fields = SplitLine(TakeLine(&rest));
-    const uint64_t id = Number(fields.id, kMaxVocabularyIds, "id", line_number);
-    if (id == kMaxVocabularyIds) {
-      FailLine(line_number, "expected an id below " + std::to_string(kMaxVocabularyIds) + ", found a larger one");
-    }
-    if (id >= ranges_.size()) {
-      ranges_.resize(id + 1);
-      line_of_id.resize(id + 1, 0);
-    }
-    if (line_of_id[id] != 0) {
-      FailLine(line_number,
-               "id " + std::to_string(id) + " is that of line " + std::to_string(line_of_id[id]) + " as well");
-    }
-    line_of_id[id] = line_number;
-
+  for (VocabularyLine line; lines.Next(&line);) {
+    ClaimId(line.id, line.number, &line_of_id);
     const size_t offset = bytes_.size();
-    try {
-      AppendLiteral(fields.literal, &bytes_);
-    } catch (const plugin::Error& error) {
-      FailLine(line_number, error.what());
-    }
-    const size_t size = bytes_.size() - offset;
-    if (size > kMaxTokenBytes) {
-      FailLine(line_number, "expected at most " + std::to_string(kMaxTokenBytes) + " bytes in the literal, found " +
-                                std::to_string(size));
-    }
-    if (Number(fields.length, kMaxVocabularyBytes, "length", line_number) != size) {
-      FailLine(line_number, "expected length " + std::to_string(size) + ", the size of the literal, found " +
-                                std::string(fields.length.substr(0, 20)));
-    }
-    ranges_[id] = {static_cast<uint32_t>(offset), static_cast<uint32_t>(size)};
-    if (size > 0) ids_by_text_.push_back(static_cast<uint32_t>(id));
+    AppendText(line, &bytes_);
+    lines.CheckLength(bytes_.size() - offset);
+    if (line.id == 0 && IsEndMark(std::string_view(bytes_).substr(offset))) bytes_.resize(offset);
+    Add(line.id, offset);
   }
 
   std::sort(ids_by_text_.begin(), ids_by_text_.end(), [&](uint32_t a, uint32_t b) {
@@ -115,22 +79,49 @@ Vocabulary::Vocabulary(std::span<const uint8_t> file) {
   }
 }
 
-bool LooksLikeVocabulary(std::span<const uint8_t> file) {
-  const bool is_cut = file.size() > kProbeBytes;
-  std::string_view rest = AsText(file.first(std::min<uint64_t>(file.size(), kProbeBytes)));
-  uint64_t num_lines = 0;
-  uint64_t num_matching = 0;
-  while (!rest.empty()) {
-    const std::string_view line = TakeLine(&rest);
-    if (is_cut && rest.empty() && num_lines > 0) break;  // perhaps half a line
-    ++num_lines;
-    const Fields fields = SplitLine(line);
-    const std::string_view opening = fields.literal.substr(0, fields.literal.starts_with('b') ? 2 : 1);
-    const bool is_literal =
-        (opening.ends_with('\'') || opening.ends_with('"')) && fields.literal.back() == opening.back();
-    if (is_literal && IsDigits(fields.id) && IsDigits(fields.length)) ++num_matching;
+Vocabulary Vocabulary::Published() {
+  // Ids rise with the size: next_id[n] is the next one of a token of n bytes.
+  std::array<uint32_t, 256> next_id = {};
+  uint32_t num_ids = 1;
+  size_t num_bytes = 0;
+  for (PublishedTokens tokens; !tokens.AtEnd(); ++num_ids) {
+    const uint32_t size = tokens.Next().size();
+    num_bytes += size;
+    ++next_id[size];
   }
-  return num_matching * 2 > num_lines;
+  uint32_t first_id = 1;
+  for (uint32_t& id : next_id) first_id += std::exchange(id, first_id);
+
+  Vocabulary vocabulary;
+  vocabulary.bytes_.reserve(num_bytes);
+  vocabulary.ranges_.resize(num_ids);
+  vocabulary.ids_by_text_.reserve(num_ids - 1);
+  size_t previous = 0;
+  for (PublishedTokens tokens; !tokens.AtEnd();) {
+    const PublishedTokens::Token token = tokens.Next();
+    const size_t offset = vocabulary.bytes_.size();
+    vocabulary.bytes_.append(vocabulary.bytes_, previous, token.num_shared).append(token.rest);
+    vocabulary.Add(next_id[token.size()]++, offset);
+    previous = offset;
+  }
+  return vocabulary;
+}
+
+void Vocabulary::Add(uint32_t id, size_t offset) {
+  if (id >= ranges_.size()) ranges_.resize(id + 1);
+  ranges_[id] = {static_cast<uint32_t>(offset), static_cast<uint32_t>(bytes_.size() - offset)};
+  if (ranges_[id].size > 0) ids_by_text_.push_back(id);
+}
+
+std::string Vocabulary::ToFile() const {
+  std::string file;
+  for (uint32_t id = 0; id < num_ids(); ++id) {
+    if (text(id).empty()) continue;
+    file.append(std::to_string(id)).push_back(' ');
+    AppendBytesLiteral(text(id), &file);
+    file.append(1, ' ').append(std::to_string(text(id).size())).push_back('\n');
+  }
+  return file;
 }
 
 }  // namespace skein::tokenizers

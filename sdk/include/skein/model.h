@@ -20,7 +20,7 @@ SKEIN_EXTERN_C_BEGIN
 //                           a scale for every 128 or 64 of a row, activations in 8 bits where the device has
 //                           arithmetic for them, else in float32; low-rank factors and, under q4, the embedding in 8
 //                           bits; rows too short for groups in 16 bits. A type that a device does not offer is refused
-//   tokenizer  str  ""      vocabulary file, or "bytes"; "": the one in the package, else none
+//   tokenizer  str  ""      vocabulary file, or "world" or "bytes" (skein_tokenizer_load); "": the model's own, below
 //   mmap       i64  1       1: map the file; 0: read it. If a mapped file is truncated, its readers die with SIGBUS
 //   lora       str  ""      adapters to merge into the weights: FILE or FILE:SCALE, one a line. FILE may be the folder
 //                           that PEFT's save_pretrained writes. The low-rank product B A is added times SCALE; without
@@ -36,6 +36,13 @@ SKEIN_EXTERN_C_BEGIN
 //                           writes it); "": the one in the file, else zero
 //   max_streams       i64  64   streams with a state on the device at a time
 //   max_batch_tokens  i64  512  tokens in one step; if it is not set, at least max_streams + 16
+//
+// The model's own vocabulary is the one in its file; else the first of these files beside it that fits its rows:
+// rwkv_vocab_v20230424.txt, vocab.txt, tokenizer.json, 20B_tokenizer.json; else, by the number of rows (65,536: World),
+// one in the box; else a file beside it that does not fit, unless the rows tell that another one is meant. A model may
+// have none. skein_tokenizer_get_info says which it is. The log has a warning about a vocabulary that does not fit the
+// rows, because it has more ids or far fewer, and about a file that was passed over.
+//
 // NOT_FOUND: no such file or device. DATA_LOSS: truncated or corrupt. INVALID_ARGUMENT: no format plugin knows it, or
 // its tensors do not make a model. UNIMPLEMENTED: known, but not supported (generation, type). RESOURCE_EXHAUSTED:
 // memory.
@@ -78,7 +85,8 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
 //                                 skein_model_load; the last two in packages only); "auto" in skein_model_load is then
 //                                 the type that was named here
 //   layout         str  "panels"  layout of a package's matrices: "panels", which loading maps, or "rows"
-//   tokenizer      str  ""        vocabulary file to embed, or "bytes"; "": the input's
+//   tokenizer      str  ""        vocabulary to embed, as skein_tokenizer_load takes it; "": the model's own, wherever
+//                                 skein_model_load would find it
 //   name           str  -         recorded in the manifest
 //   licence        str  -         recorded in the manifest
 //   provenance     str  -         where the weights come from, recorded in the manifest

@@ -194,6 +194,9 @@ typedef struct skein_format_table {
 
 // --- tokenizers: bytes to token ids and back ---
 
+// A plugin may carry a vocabulary, so that its models need no file. It then knows a name for it, such as "world". The
+// host gives that name in place of the content of a file: probe says 100 for it, and create makes the tokenizer of it.
+
 typedef struct skein_tokenizer_table {
   uint32_t struct_size;
   uint32_t reserved;
@@ -216,6 +219,10 @@ typedef struct skein_tokenizer_table {
   // INVALID_ARGUMENT: an id that is not below vocab_size. Ids without text, such as the end of text, give nothing.
   int32_t (*decode)(void* tokenizer, const uint32_t* tokens, uint64_t num_tokens, uint8_t* text, uint64_t capacity,
                     uint64_t* size_bytes, skein_message* message);
+
+  // Writes the vocabulary that the plugin carries, in the form of a file that create takes, so that a package can hold
+  // it. Threads and `*size_bytes` as in decode. NULL: it carries none, or its vocabulary needs no data.
+  int32_t (*own_vocabulary)(uint8_t* vocabulary, uint64_t capacity, uint64_t* size_bytes, skein_message* message);
 } skein_tokenizer_table;
 
 SKEIN_EXTERN_C_END

@@ -8,15 +8,19 @@
 
 SKEIN_EXTERN_C_BEGIN
 
-// Loads a vocabulary file with the tokenizer plugin that recognises it; `path` "bytes" needs no file (id = byte value).
-// `options` (kind SKEIN_OPTIONS_TOKENIZER) may be NULL.
+// Loads a vocabulary file with the tokenizer plugin that recognises it. Two names need no file, and come before files
+// called so: "world", the World vocabulary in the box (also by its full name, "rwkv_vocab_v20230424"), and "bytes",
+// where the id of a token is its byte. `path` may also be a model, whose tokenizer is then the one that
+// skein_model_load would give it. `options` (kind SKEIN_OPTIONS_TOKENIZER) may be NULL.
 //   kind  str  ""  plugin to use: "world", "bpe", "bytes"; "": by content
-// NOT_FOUND: no such file. INVALID_ARGUMENT: no tokenizer plugin recognises it. DATA_LOSS: it is damaged; the message
-// names the line.
+// Files: World vocabularies (lines `id literal length`, or line n as the Python literal of token n), and tokenizer.json
+// with a byte-level BPE. A byte order mark in front is skipped.
+// NOT_FOUND: no such file, or a model without a vocabulary. INVALID_ARGUMENT: no tokenizer plugin recognises it.
+// DATA_LOSS: it is damaged; the message names the line.
 SKEIN_API skein_status skein_tokenizer_load(skein_runtime runtime, const char* path, skein_options options,
                                             skein_tokenizer* tokenizer, skein_error* error);
 
-// Gives the tokenizer of a model. NOT_FOUND: the model has none.
+// Gives the tokenizer of a model. NOT_FOUND: the model has none; the message says why, and what to do.
 SKEIN_API skein_status skein_model_tokenizer(skein_model model, skein_tokenizer* tokenizer, skein_error* error);
 
 SKEIN_API skein_status skein_tokenizer_release(skein_tokenizer tokenizer, skein_error* error);
@@ -25,6 +29,10 @@ typedef struct skein_tokenizer_info {
   uint32_t struct_size;
   uint32_t vocab_size;  // ids are below this
   char kind[64];        // "world", "bpe", "bytes"
+  // How the vocabulary was chosen: "given" by the host; "model", it is in the model's file; "beside", it is a file
+  // beside the model; "box", a plugin carries it, and the number of the model's rows told which.
+  char origin[16];
+  char path[512];  // of the vocabulary, or of the model that holds it; or the name of a vocabulary that needs no file
 } skein_tokenizer_info;
 
 SKEIN_API skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein_tokenizer_info* info,

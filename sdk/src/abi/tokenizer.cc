@@ -8,6 +8,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "absl/strings/str_cat.h"
 #include "base/process_end.h"
 #include "runtime/option_keys.h"
 #include "runtime/worker.h"
@@ -48,7 +49,9 @@ SKEIN_API skein_status skein_model_tokenizer(skein_model model, skein_tokenizer*
     SKEIN_RETURN_IF_ERROR(CheckPointer(tokenizer, "tokenizer"));
     *tokenizer = nullptr;
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(model));
-    if (object->tokenizer() == nullptr) return absl::NotFoundError("the model has no tokenizer");
+    if (object->tokenizer() == nullptr) {
+      return absl::NotFoundError(absl::StrCat("the model has no tokenizer: ", object->tokenizer_absence()));
+    }
     SKEIN_ASSIGN_OR_RETURN(*tokenizer, Wrap<skein_tokenizer>(Keep(object->runtime(), object->tokenizer())));
     return absl::OkStatus();
   });
@@ -65,6 +68,8 @@ SKEIN_API skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein
     skein_tokenizer_info filled = {};
     filled.vocab_size = object->vocab_size();
     CopyText(object->kind(), absl::MakeSpan(filled.kind));
+    CopyText(OriginName(object->origin()), absl::MakeSpan(filled.origin));
+    CopyText(object->where(), absl::MakeSpan(filled.path));
     return FillStruct(filled, info);
   });
 }

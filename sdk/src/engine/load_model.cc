@@ -13,6 +13,8 @@
 #include "engine/device_step_runner.h"
 #include "runtime/model_tools.h"
 #include "runtime/option_keys.h"
+#include "runtime/vocabulary_choice.h"
+#include "skein/runtime.h"
 
 namespace skein {
 namespace {
@@ -45,16 +47,14 @@ std::optional<uint32_t> FindEndToken(const ModelFile& file, const Tokenizer* tok
   return text.ok() && text->empty() ? std::optional<uint32_t>(0) : std::nullopt;
 }
 
-absl::StatusOr<std::shared_ptr<const Tokenizer>> FindTokenizer(Runtime& runtime, const ModelFile& file,
-                                                               const std::string& path) {
-  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<const Tokenizer> tokenizer,
-                         path.empty() ? runtime.EmbeddedTokenizer(file) : runtime.LoadTokenizer(path, ""));
-  if (tokenizer != nullptr && tokenizer->vocab_size() > file.config().vocab_size) {
-    return absl::InvalidArgumentError(absl::StrCat(file.path(), ": its tokenizer gives ids up to ",
-                                                   tokenizer->vocab_size() - 1, "; the model's vocabulary has ",
-                                                   file.config().vocab_size));
-  }
-  return tokenizer;
+// The tokenizer that the host names, else the model's own. One that does not fit is used, and the log says so: texts
+// whose tokens have rows still work.
+absl::StatusOr<ModelTokenizer> FindTokenizer(Runtime& runtime, const ModelFile& file, const std::string& path) {
+  if (path.empty()) return runtime.TokenizerOf(file);
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<const Tokenizer> tokenizer, runtime.LoadTokenizer(path, ""));
+  const std::string problem = DescribeMisfit(tokenizer->vocab_size(), file.config().vocab_size);
+  if (!problem.empty()) runtime.log().Add(SKEIN_LOG_WARNING, absl::StrCat(path, ": ", problem));
+  return ModelTokenizer{std::move(tokenizer), ""};
 }
 
 // Says of a device that is missing which plugins failed.
@@ -123,7 +123,9 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<const ModelFile> file, OpenModelFile(*runtime, path, access, changes));
 
   ModelParts parts;
-  SKEIN_ASSIGN_OR_RETURN(parts.tokenizer, FindTokenizer(*runtime, *file, options[model_options::kTokenizer]));
+  SKEIN_ASSIGN_OR_RETURN(ModelTokenizer found, FindTokenizer(*runtime, *file, options[model_options::kTokenizer]));
+  parts.tokenizer = std::move(found.tokenizer);
+  parts.tokenizer_absence = std::move(found.absence);
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
   SKEIN_ASSIGN_OR_RETURN(Placed placed, Place(*runtime, *file, options[model_options::kDevice], std::move(precision)));
   const SegmentLimits limits = LimitsFor(*file, options);

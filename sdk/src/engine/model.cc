@@ -18,6 +18,12 @@ Model::Model(ModelParts parts) : parts_(std::move(parts)) { ++metrics().models; 
 
 Model::~Model() { --metrics().models; }
 
+absl::Status Model::CheckTokenizer(absl::string_view what) const {
+  if (parts_.tokenizer != nullptr) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(what, " needs a tokenizer, and the model has none: ", parts_.tokenizer_absence));
+}
+
 absl::StatusOr<std::vector<float>> Model::ReadStateFile(const std::string& path) const {
   Runtime& runtime = *parts_.runtime;
   return skein::ReadStateFile(runtime.plugins().formats(), runtime.host(), path, config());

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "engine/engine.h"
 #include "model/model_file.h"
 #include "runtime/metrics.h"
@@ -26,6 +27,7 @@ struct ModelParts {
   std::shared_ptr<Runtime> runtime;
   std::shared_ptr<const ModelFile> file;
   std::shared_ptr<const Tokenizer> tokenizer;  // nullptr if the model has none
+  std::string tokenizer_absence;               // why it has none, and what to do
   std::optional<uint32_t> end_token;           // the end of text
   std::shared_ptr<Engine> engine;
   StateRef initial_state;        // the state that streams start from; empty: the initial state of the architecture
@@ -52,6 +54,9 @@ class Model {
   uint64_t weights_bytes() const { return parts_.weights_bytes; }
   uint64_t embedding_bytes() const { return parts_.embedding_bytes; }
   const std::shared_ptr<const Tokenizer>& tokenizer() const { return parts_.tokenizer; }
+  const std::string& tokenizer_absence() const { return parts_.tokenizer_absence; }
+  // OK if there is a tokenizer, else FAILED_PRECONDITION that says why not. `what` is what needs it.
+  absl::Status CheckTokenizer(absl::string_view what) const;
   std::optional<uint32_t> end_token() const { return parts_.end_token; }
   const StateRef& initial_state() const { return parts_.initial_state; }
   const std::shared_ptr<Engine>& engine() const { return parts_.engine; }

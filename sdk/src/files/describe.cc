@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/utf8.h"
 #include "files/facts.h"
 #include "model/model_name.h"
@@ -150,12 +151,19 @@ void AddStorage(const ModelFile& model, Facts* facts) {
        num_panels == 0 ? "" : absl::StrCat("panels in ", num_panels, " matrices, rows in the other tensors")});
 }
 
-Fact Tokenizer(const ModelFile& model) {
-  const std::string& kind = model.metadata().tokenizer_kind;
-  if (kind.empty()) return {"tokenizer", FactValue()};
-  const uint64_t vocabulary_bytes = model.vocabulary().size();
-  return {"tokenizer", Facts{{"kind", kind}, {"vocabulary_bytes", vocabulary_bytes}}, "tokenizer",
-          absl::StrCat(EscapeText(kind), ", vocabulary of ", vocabulary_bytes, " bytes")};
+Fact Tokenizer(const ModelFile& model, const DescribedVocabulary& vocabulary) {
+  if (vocabulary.kind.empty()) return {"tokenizer", FactValue()};
+  Facts facts = {{"kind", vocabulary.kind}, {"origin", vocabulary.origin}, {"path", vocabulary.where}};
+  std::string text = EscapeText(vocabulary.kind);
+  if (vocabulary.origin == "model") {
+    facts.push_back({"vocabulary_bytes", uint64_t{model.vocabulary().size()}});
+    absl::StrAppend(&text, ", vocabulary of ", model.vocabulary().size(), " bytes");
+  } else if (vocabulary.origin == "beside") {
+    absl::StrAppend(&text, ", vocabulary in ", EscapeText(vocabulary.where));
+  } else {
+    absl::StrAppend(&text, ", vocabulary in the box, by the number of rows");
+  }
+  return {"tokenizer", std::move(facts), "tokenizer", std::move(text)};
 }
 
 Fact Chat(const DescribedTemplate& chat) {
@@ -163,11 +171,13 @@ Fact Chat(const DescribedTemplate& chat) {
           Decided(chat.name, chat.decided_by)};
 }
 
-void AddText(const ModelFile& model, const DescribedTemplate& chat, Facts* facts) {
+void AddText(const ModelFile& model, const Decisions& decisions, Facts* facts) {
   const ModelMetadata& metadata = model.metadata();
-  facts->push_back(Tokenizer(model));
-  facts->push_back(Chat(chat));
-  const bool is_name = metadata.chat_template == chat.name;
+  const std::vector<std::string>& notes = decisions.vocabulary.notes;
+  facts->push_back(Tokenizer(model, decisions.vocabulary));
+  facts->push_back({"tokenizer_notes", List(notes), "note", EscapeText(absl::StrJoin(notes, "; "))});
+  facts->push_back(Chat(decisions.chat));
+  const bool is_name = metadata.chat_template == decisions.chat.name;
   facts->push_back(
       {"chat_template", metadata.chat_template, "template text", is_name ? "" : TemplateText(metadata.chat_template)});
   if (metadata.end_token) facts->push_back({"end_token", *metadata.end_token, "end token"});
@@ -184,7 +194,7 @@ void AddOrigin(const ModelFile& model, Facts* facts) {
   facts->push_back({"source_fingerprint", fingerprint.empty() ? FactValue() : FactValue(fingerprint), "fingerprint"});
 }
 
-Facts ModelFacts(const ModelFile& model, const DescribedTemplate& chat) {
+Facts ModelFacts(const ModelFile& model, const Decisions& decisions) {
   const ModelMetadata& metadata = model.metadata();
   const std::string source(NameSourceText(metadata));
   Facts facts = {{"path", model.path()},
@@ -193,7 +203,7 @@ Facts ModelFacts(const ModelFile& model, const DescribedTemplate& chat) {
                  {"name_decided_by", source}};
   AddDimensions(model, &facts);
   AddStorage(model, &facts);
-  AddText(model, chat, &facts);
+  AddText(model, decisions, &facts);
   AddOrigin(model, &facts);
   return facts;
 }
@@ -225,14 +235,14 @@ uint64_t NumParameters(const ModelFile& model) {
   return num_parameters;
 }
 
-std::string DescribeText(const ModelFile& model, const DescribedTemplate& chat) {
-  std::string text = absl::StrCat(FactsAsText(model.path(), ModelFacts(model, chat)), "\n");
+std::string DescribeText(const ModelFile& model, const Decisions& decisions) {
+  std::string text = absl::StrCat(FactsAsText(model.path(), ModelFacts(model, decisions)), "\n");
   for (const TensorSpec& spec : model.tensors()) text.append(TensorLine(spec));
   return text;
 }
 
-std::string DescribeJson(const ModelFile& model, const DescribedTemplate& chat) {
-  Facts facts = ModelFacts(model, chat);
+std::string DescribeJson(const ModelFile& model, const Decisions& decisions) {
+  Facts facts = ModelFacts(model, decisions);
   std::vector<FactValue> tensors;
   for (const TensorSpec& spec : model.tensors()) tensors.emplace_back(TensorFacts(spec));
   facts.push_back({"tensors", std::move(tensors)});

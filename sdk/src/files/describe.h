@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "model/model_file.h"
 
@@ -18,12 +19,26 @@ struct DescribedTemplate {
   std::string decided_by;
 };
 
+// The vocabulary that a model is used with if its host names none.
+struct DescribedVocabulary {
+  std::string kind;                // id of the tokenizer plugin; "": there is none
+  std::string origin;              // "model", "beside" or "box" (skein_tokenizer_info)
+  std::string where;               // path, or name
+  std::vector<std::string> notes;  // what is wrong with it, or why there is none
+};
+
+// What is decided for a model by more than its file.
+struct Decisions {
+  DescribedTemplate chat = {};
+  DescribedVocabulary vocabulary = {};
+};
+
 // Dimensions, types, tokenizer, conversations, provenance, and a line per tensor. Ends with a newline. Control
 // characters of the file's texts are escaped.
-std::string DescribeText(const ModelFile& model, const DescribedTemplate& chat = {});
+std::string DescribeText(const ModelFile& model, const Decisions& decisions = {});
 
 // The same as one JSON object, indented, with a newline at the end.
-std::string DescribeJson(const ModelFile& model, const DescribedTemplate& chat = {});
+std::string DescribeJson(const ModelFile& model, const Decisions& decisions = {});
 
 }  // namespace skein
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -16,7 +17,9 @@
 #include "files/describe.h"
 #include "files/open.h"
 #include "files/package/output_file.h"
+#include "runtime/embedded_tokenizer.h"
 #include "runtime/option_keys.h"
+#include "runtime/vocabulary_choice.h"
 
 namespace skein {
 namespace {
@@ -52,17 +55,23 @@ absl::StatusOr<ConvertOptions> ConvertOptionsOf(const Options& options) {
   return convert;
 }
 
-// The option `tokenizer` of converting; nullopt if it is empty.
-absl::StatusOr<std::optional<TokenizerSource>> TokenizerToEmbed(Runtime& runtime, const std::string& path) {
-  if (path.empty()) return std::optional<TokenizerSource>();
-  // The tokenizer is made once here, so that the package gets one that works.
-  SKEIN_ASSIGN_OR_RETURN(const auto tokenizer, runtime.LoadTokenizer(path, ""));
-  TokenizerSource source = {tokenizer->kind(), ""};
-  if (path != "bytes") {
-    SKEIN_ASSIGN_OR_RETURN(const auto file, File::Open(path, FileAccess::kRead));
-    source.vocabulary.assign(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+// The vocabulary of a model, for its description.
+absl::StatusOr<DescribedVocabulary> DescribeVocabulary(Runtime& runtime, const ModelFile& file) {
+  const std::vector<TokenizerPlugin> plugins = runtime.plugins().tokenizers();
+  SKEIN_ASSIGN_OR_RETURN(VocabularyChoice choice, ChooseVocabulary(plugins, runtime.host(), file));
+  const absl::StatusOr<std::shared_ptr<const Tokenizer>> made = MakeTokenizer(plugins, runtime.host(), file, &choice);
+  if (absl::IsResourceExhausted(made.status())) return made.status();
+  DescribedVocabulary described;
+  described.notes = std::move(choice.warnings);
+  if (!made.ok()) described.notes.emplace_back(made.status().message());
+  if (!choice.origin) {
+    described.notes = {std::move(choice.absence)};
+    return described;
   }
-  return std::optional<TokenizerSource>(std::move(source));
+  described.kind = std::move(choice.kind);
+  described.origin = OriginName(*choice.origin);
+  described.where = std::move(choice.where);
+  return described;
 }
 
 // The template that a manifest gets where none is named. A checkpoint may hold a text in some template language, which
@@ -75,8 +84,8 @@ std::string TemplateToRecord(const ModelFile& in, const ConvertOptions& convert)
 }
 
 // The conversations of a model, for its description.
-DescribedTemplate DescribeTemplate(const ModelFile& file) {
-  const RecognisedTemplate known = RecogniseFileTemplate(file, file.metadata().tokenizer_kind);
+DescribedTemplate DescribeTemplate(const ModelFile& file, const std::string& tokenizer_kind) {
+  const RecognisedTemplate known = RecogniseFileTemplate(file, tokenizer_kind);
   if (known.chat_template == nullptr) return {};
   const bool is_manifest = known.clue == ChatClue::kTemplateName && file.metadata().source_format == "package";
   return {std::string(known.chat_template->name), is_manifest ? "manifest" : std::string(ChatClueText(known.clue))};
@@ -96,10 +105,10 @@ absl::Status ConvertModel(Runtime& runtime, const std::string& in_path, const st
                           const Options& options) {
   SKEIN_ASSIGN_OR_RETURN(ConvertOptions convert, ConvertOptionsOf(options));
   SKEIN_RETURN_IF_ERROR(OutputFile::Check(out_path, convert.overwrite ? IfExists::kReplace : IfExists::kFail));
-  SKEIN_ASSIGN_OR_RETURN(convert.tokenizer, TokenizerToEmbed(runtime, options[convert_options::kTokenizer]));
   const ChangeOptions changes = {.lora = options[convert_options::kLora], .state = options[convert_options::kState]};
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFile> in,
                          OpenModelFile(runtime, in_path, FileAccess::kMap, changes));
+  SKEIN_ASSIGN_OR_RETURN(convert.tokenizer, TokenizerToEmbed(runtime, options[convert_options::kTokenizer], *in));
   if (!convert.chat_template) convert.chat_template = TemplateToRecord(*in, convert);
   return Convert(*in, out_path, convert, &runtime.progress());
 }
@@ -119,8 +128,10 @@ absl::StatusOr<std::string> DescribeModel(Runtime& runtime, const std::string& p
   SKEIN_RETURN_IF_ERROR(opened.status());
   const std::unique_ptr<ModelFile>& file = *opened;
   if (verify) SKEIN_RETURN_IF_ERROR(file->Verify(&runtime.progress()));
-  const DescribedTemplate chat = DescribeTemplate(*file);
-  return format == "json" ? DescribeJson(*file, chat) : DescribeText(*file, chat);
+  Decisions decisions;
+  SKEIN_ASSIGN_OR_RETURN(decisions.vocabulary, DescribeVocabulary(runtime, *file));
+  decisions.chat = DescribeTemplate(*file, decisions.vocabulary.kind);
+  return format == "json" ? DescribeJson(*file, decisions) : DescribeText(*file, decisions);
 }
 
 }  // namespace skein

@@ -41,7 +41,7 @@ inline constexpr TextOption kType = {
     .value = "auto",
     .help = "auto (as the file was made for), f32, f16, bf16, q8 or q4, as the device offers"};
 inline constexpr TextOption kTokenizer = {
-    .name = "tokenizer", .value = "", .help = "vocabulary file, or bytes; empty: the one in the file"};
+    .name = "tokenizer", .value = "", .help = "vocabulary file, world or bytes; empty: the model's own"};
 inline constexpr TextOption kLora = {
     .name = "lora", .value = "", .help = "adapters to merge: FILE, FOLDER or FILE:SCALE, one a line"};
 inline constexpr TextOption kState = {
@@ -61,7 +61,7 @@ inline constexpr TextOption kType = {
 inline constexpr TextOption kLayout = {
     .name = "layout", .value = "panels", .help = "of the matrices in a package: panels (mapped as they lie) or rows"};
 inline constexpr TextOption kTokenizer = {
-    .name = "tokenizer", .value = "", .help = "vocabulary file to embed, or bytes"};
+    .name = "tokenizer", .value = "", .help = "vocabulary to embed: a file, world or bytes; empty: the model's own"};
 inline constexpr TextOption kName = {.name = "name", .value = std::nullopt, .help = "name recorded in the manifest"};
 inline constexpr TextOption kLicence = {
     .name = "licence", .value = std::nullopt, .help = "licence recorded in the manifest"};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,7 @@
 #include "files/checkpoint/foreign_file.h"
 #include "files/open.h"
 #include "runtime/option_keys.h"
+#include "runtime/vocabulary_choice.h"
 #include "runtime/worker.h"
 #include "skein/runtime.h"
 
@@ -103,7 +105,6 @@ absl::StatusOr<std::shared_ptr<Device>> Runtime::OpenDevice(const DeviceDescript
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadTokenizer(const std::string& path,
                                                                         const std::string& kind) {
-  if (path == "bytes") return Tokenizer::Create(plugins_.tokenizers(), host(), "bytes", {}, path);
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer = LoadVocabulary(path, kind);
   // A file that no tokenizer plugin recognises, or a folder, may be a model.
   if (!kind.empty() || !absl::IsInvalidArgument(tokenizer.status())) return tokenizer;
@@ -111,26 +112,35 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadTokenizer(const st
       OpenModelFile(plugins_.formats(), host(), path, FileAccess::kMap);
   if (absl::IsInvalidArgument(model.status())) return tokenizer;
   SKEIN_RETURN_IF_ERROR(model.status());
-  SKEIN_ASSIGN_OR_RETURN(tokenizer, EmbeddedTokenizer(**model));
-  if (*tokenizer == nullptr) {
-    return absl::NotFoundError(
-        absl::StrCat(path, ": the model has no vocabulary of its own; expected a vocabulary file"));
+  SKEIN_ASSIGN_OR_RETURN(ModelTokenizer of_model, TokenizerOf(**model));
+  if (of_model.tokenizer == nullptr) {
+    return absl::NotFoundError(absl::StrCat(path, ": the model has no vocabulary: ", of_model.absence));
   }
-  return tokenizer;
+  return std::move(of_model.tokenizer);
 }
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::LoadVocabulary(const std::string& path,
                                                                          const std::string& kind) {
+  const std::vector<TokenizerPlugin> plugins = plugins_.tokenizers();
+  const std::optional<TokenizerPlugin> named = FindVocabularyName(plugins, path);
+  if (named && (kind.empty() || kind == named->id)) {
+    const auto* name = reinterpret_cast<const uint8_t*>(path.data());
+    return Tokenizer::Create(plugins, host(), named->id, {name, path.size()}, path);
+  }
+  if (!named && (path == "world" || path == "bytes") && !IsRegularFile(path)) {
+    return absl::NotFoundError(absl::StrCat(path, ": no tokenizer plugin that knows this vocabulary is loaded"));
+  }
   // The file is mapped, because it may turn out to be a model of any size. Probing and building read it once.
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, File::Open(path, FileAccess::kMap));
   SKEIN_RETURN_IF_ERROR(RefuseStandIn(path, file->bytes()));
-  return Tokenizer::Create(plugins_.tokenizers(), host(), kind, file->bytes(), path);
+  return Tokenizer::Create(plugins, host(), kind, file->bytes(), path);
 }
 
-absl::StatusOr<std::shared_ptr<const Tokenizer>> Runtime::EmbeddedTokenizer(const ModelFile& file) {
-  const std::string& kind = file.metadata().tokenizer_kind;
-  if (kind.empty()) return std::shared_ptr<const Tokenizer>();
-  return Tokenizer::Create(plugins_.tokenizers(), host(), kind, file.vocabulary(), file.path());
+absl::StatusOr<ModelTokenizer> Runtime::TokenizerOf(const ModelFile& file) {
+  SKEIN_ASSIGN_OR_RETURN(VocabularyChoice choice, ChooseVocabulary(plugins_.tokenizers(), host(), file));
+  SKEIN_ASSIGN_OR_RETURN(auto tokenizer, MakeTokenizer(plugins_.tokenizers(), host(), file, &choice));
+  for (const std::string& warning : choice.warnings) log_.Add(SKEIN_LOG_WARNING, warning);
+  return ModelTokenizer{std::move(tokenizer), std::move(choice.absence)};
 }
 
 }  // namespace skein

@@ -21,6 +21,12 @@
 
 namespace skein {
 
+// The tokenizer of a model whose host names none.
+struct ModelTokenizer {
+  std::shared_ptr<const Tokenizer> tokenizer;  // nullptr: the model has none
+  std::string absence;                         // why it has none, and what to do
+};
+
 // Threads: any. Everything made from a runtime holds a reference to it.
 class Runtime {
  public:
@@ -43,12 +49,12 @@ class Runtime {
   // An open device, shared by the models on it.
   absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const DeviceDescription& description);
 
-  // The tokenizer of a vocabulary file, of a model file that has a vocabulary embedded, or of `path` "bytes", which
-  // needs no file. `kind` "": by content. INVALID_ARGUMENT: neither a vocabulary that a tokenizer plugin recognises nor
-  // a model file. NOT_FOUND: no such file, or a model without a vocabulary.
+  // The tokenizer of a vocabulary file, or of a vocabulary that needs none, which `path` names: "world", "bytes". If
+  // `path` is that of a model, its TokenizerOf. `kind` "": by content. INVALID_ARGUMENT: neither a vocabulary that a
+  // tokenizer plugin recognises nor a model file. NOT_FOUND: no such file, or a model without a vocabulary.
   absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& path, const std::string& kind);
-  // The tokenizer of the vocabulary in a model file; nullptr if it has none.
-  absl::StatusOr<std::shared_ptr<const Tokenizer>> EmbeddedTokenizer(const ModelFile& file);
+  // The tokenizer of the vocabulary that ChooseVocabulary (vocabulary_choice.h) gives. Logs its warnings.
+  absl::StatusOr<ModelTokenizer> TokenizerOf(const ModelFile& file);
 
  private:
   explicit Runtime(uint32_t num_threads);

@@ -34,12 +34,8 @@ absl::Status Request::CheckToken(uint32_t token) const {
 }
 
 absl::Status Request::SetPrompt(absl::string_view text) {
-  const std::shared_ptr<const Tokenizer>& tokenizer = stream_->model()->tokenizer();
-  if (tokenizer == nullptr) {
-    return absl::FailedPreconditionError(
-        "request: a text needs a tokenizer and the model has none; set the model's option tokenizer, or give tokens");
-  }
-  SKEIN_ASSIGN_OR_RETURN(const std::vector<uint32_t> tokens, tokenizer->Encode(text));
+  SKEIN_RETURN_IF_ERROR(stream_->model()->CheckTokenizer("request: a text"));
+  SKEIN_ASSIGN_OR_RETURN(const std::vector<uint32_t> tokens, stream_->model()->tokenizer()->Encode(text));
   return SetPromptTokens(tokens);
 }
 
@@ -56,9 +52,7 @@ absl::Status Request::SetOptions(const Options& options) {
 
 absl::Status Request::AddStop(absl::string_view text) {
   if (text.empty()) return absl::InvalidArgumentError("stop string: empty; expected at least one byte");
-  if (stream_->model()->tokenizer() == nullptr) {
-    return absl::FailedPreconditionError("stop string: it needs a tokenizer, and the model has none");
-  }
+  SKEIN_RETURN_IF_ERROR(stream_->model()->CheckTokenizer("stop string: a text"));
   return Change([text](RequestSpec& spec) { spec.stop_texts.emplace_back(text); });
 }
 

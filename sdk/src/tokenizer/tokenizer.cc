@@ -23,6 +23,11 @@ absl::StatusOr<TokenizerPlugin> FindByKind(absl::Span<const TokenizerPlugin> plu
   return absl::NotFoundError(absl::StrCat("expected tokenizer plugin \"", kind, "\", found plugins: ", IdsOf(plugins)));
 }
 
+// Whether a text starts with the byte order mark that Windows writes in front of UTF-16.
+bool IsUtf16(absl::Span<const uint8_t> text) {
+  return text.size() >= 2 && ((text[0] == 0xFF && text[1] == 0xFE) || (text[0] == 0xFE && text[1] == 0xFF));
+}
+
 absl::StatusOr<TokenizerPlugin> FindByContent(absl::Span<const TokenizerPlugin> plugins,
                                               absl::Span<const uint8_t> vocabulary) {
   const TokenizerPlugin* best = nullptr;
@@ -35,6 +40,9 @@ absl::StatusOr<TokenizerPlugin> FindByContent(absl::Span<const TokenizerPlugin> 
     best_score = score;
   }
   if (best != nullptr) return *best;
+  if (IsUtf16(vocabulary)) {
+    return absl::InvalidArgumentError("expected a vocabulary in UTF-8, found text in UTF-16");
+  }
   return absl::InvalidArgumentError(absl::StrCat("expected a vocabulary that a tokenizer plugin recognises, found ",
                                                  vocabulary.size(),
                                                  " bytes that none does; plugins: ", IdsOf(plugins)));
@@ -47,10 +55,59 @@ absl::Status SizeError(const std::string& plugin_id, const char* function, uint6
 
 }  // namespace
 
+const char* OriginName(VocabularyOrigin origin) {
+  switch (origin) {
+    case VocabularyOrigin::kGiven:
+      return "given";
+    case VocabularyOrigin::kModel:
+      return "model";
+    case VocabularyOrigin::kBeside:
+      return "beside";
+    case VocabularyOrigin::kBox:
+      return "box";
+  }
+  return "";
+}
+
+std::optional<TokenizerPlugin> FindVocabularyName(absl::Span<const TokenizerPlugin> plugins, absl::string_view name) {
+  constexpr uint32_t kCertain = 100;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(name.data());
+  for (const TokenizerPlugin& plugin : plugins) {
+    if (!SKEIN_HAS(skein_tokenizer_table, plugin.table, probe)) continue;
+    if (plugin.table->probe(bytes, name.size()) == kCertain) return plugin;
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<std::string> OwnVocabulary(const TokenizerPlugin& plugin) {
+  std::string vocabulary;
+  if (!SKEIN_HAS(skein_tokenizer_table, plugin.table, own_vocabulary)) return vocabulary;
+  uint64_t size_bytes = 0;
+  skein_message message = {};
+  const auto write = [&] {
+    return plugin.table->own_vocabulary(reinterpret_cast<uint8_t*>(vocabulary.data()), vocabulary.size(), &size_bytes,
+                                        &message);
+  };
+  int32_t code = write();
+  if (code == SKEIN_OUT_OF_RANGE) {
+    if (size_bytes > vocabulary.max_size()) {
+      return SizeError(plugin.id, "own_vocabulary", size_bytes, vocabulary.max_size());
+    }
+    vocabulary.resize(size_bytes);
+    code = write();
+  }
+  SKEIN_RETURN_IF_ERROR(FromPlugin(code, message, plugin.id));
+  if (size_bytes > vocabulary.size()) {
+    return SizeError(plugin.id, "own_vocabulary", size_bytes, vocabulary.size());
+  }
+  vocabulary.resize(size_bytes);
+  return vocabulary;
+}
+
 absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Create(absl::Span<const TokenizerPlugin> plugins,
                                                                    const skein_host& host, const std::string& kind,
                                                                    absl::Span<const uint8_t> vocabulary,
-                                                                   const std::string& where) {
+                                                                   const std::string& where, VocabularyOrigin origin) {
   absl::StatusOr<TokenizerPlugin> plugin =
       kind.empty() ? FindByContent(plugins, vocabulary) : FindByKind(plugins, kind);
   if (!plugin.ok()) return Annotate(plugin.status(), where);
@@ -63,9 +120,15 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Create(absl::Span<co
   SKEIN_RETURN_IF_ERROR(Annotate(FromPlugin(code, message, plugin->id), where));
   // From here on `object` has an owner, whatever throws.
   std::unique_ptr<void, void (*)(void*)> owned(object, plugin->table->destroy);
-  const uint32_t vocab_size = plugin->table->vocab_size(object);
-  return std::shared_ptr<const Tokenizer>(new Tokenizer(*std::move(plugin), std::move(owned), vocab_size));
+  return std::shared_ptr<const Tokenizer>(new Tokenizer(*std::move(plugin), std::move(owned), where, origin));
 }
+
+Tokenizer::Tokenizer(TokenizerPlugin plugin, Object object, std::string where, VocabularyOrigin origin)
+    : plugin_(std::move(plugin)),
+      object_(std::move(object)),
+      where_(std::move(where)),
+      origin_(origin),
+      vocab_size_(plugin_.table->vocab_size(object_.get())) {}
 
 absl::StatusOr<std::vector<uint32_t>> Tokenizer::Encode(absl::string_view text) const {
   // There are seldom more tokens than bytes. A vocabulary that normalises can make a text longer: then a second call

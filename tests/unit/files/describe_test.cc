@@ -60,6 +60,30 @@ TEST_F(DescribeTest, CountsTheParameters) {
   EXPECT_EQ(NumParameters(*model_), expected);
 }
 
+TEST_F(DescribeTest, TheVocabularyIsThatOfTheCaller) {
+  const struct {
+    DescribedVocabulary vocabulary;
+    const char* text;
+  } cases[] = {
+      {{"world", "model", "tiny.skein", {}}, "  tokenizer        world, vocabulary of 0 bytes\n"},
+      {{"world", "beside", "a/vocab\x1b.txt", {}}, "  tokenizer        world, vocabulary in a/vocab\\x1b.txt\n"},
+      {{"world", "box", "world", {"x\ny"}}, "  tokenizer        world, vocabulary in the box, by the number of rows\n"},
+  };
+  for (const auto& c : cases) {
+    const nlohmann::json json = nlohmann::json::parse(DescribeJson(*model_, {.vocabulary = c.vocabulary}));
+    EXPECT_EQ(json["tokenizer"]["kind"], "world");
+    EXPECT_EQ(json["tokenizer"]["origin"], c.vocabulary.origin);
+    EXPECT_EQ(json["tokenizer"]["path"], c.vocabulary.where);
+    EXPECT_EQ(json["tokenizer"].contains("vocabulary_bytes"), c.vocabulary.origin == "model");
+    EXPECT_EQ(json["tokenizer_notes"], c.vocabulary.notes);
+    const std::string text = DescribeText(*model_, {.vocabulary = c.vocabulary});
+    EXPECT_THAT(text, HasSubstr(c.text));
+    EXPECT_EQ(text.find("  note             x\\ny\n") != std::string::npos, !c.vocabulary.notes.empty()) << text;
+  }
+  EXPECT_EQ(nlohmann::json::parse(DescribeJson(*model_, {}))["tokenizer"], nullptr);
+  EXPECT_THAT(DescribeText(*model_, {}), Not(HasSubstr("  tokenizer ")));
+}
+
 TEST_F(DescribeTest, JsonHoldsDimensionsTypesAndEveryTensor) {
   const nlohmann::json json = nlohmann::json::parse(DescribeJson(*model_));
   EXPECT_EQ(json["format"], "package");
@@ -74,7 +98,6 @@ TEST_F(DescribeTest, JsonHoldsDimensionsTypesAndEveryTensor) {
   EXPECT_EQ(json["ranks"]["gate"], 6);
   EXPECT_EQ(json["num_parameters"], NumParameters(*model_));
   EXPECT_EQ(json["state_bytes_per_stream"], 96 * 4);
-  EXPECT_EQ(json["tokenizer"]["kind"], "bytes");
   EXPECT_EQ(json["name"], "tiny \x1b[2J");
   EXPECT_EQ(json["licence"], "none");
   EXPECT_EQ(json["source_fingerprint"], *model_->Fingerprint());

@@ -105,6 +105,54 @@ TEST(TokenizerTest, ADamagedVocabularyIsDataLossWithPathAndLine) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("vocab.txt: world: vocabulary line 3"));
 }
 
+TEST(TokenizerTest, TextInUtf16IsNamed) {
+  for (const std::string mark : {"\xFF\xFE", "\xFE\xFF"}) {
+    EXPECT_THAT(std::string(Create(Plugins(), "", mark + "1").status().message()), HasSubstr("found text in UTF-16"));
+  }
+}
+
+TEST(TokenizerTest, KnowsItsOriginAndPlace) {
+  const skein_host host = {};
+  const auto tokenizer = Tokenizer::Create(Plugins(), host, "bytes", {}, "a/b", VocabularyOrigin::kBeside);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  EXPECT_EQ((*tokenizer)->origin(), VocabularyOrigin::kBeside);
+  EXPECT_EQ((*tokenizer)->where(), "a/b");
+}
+
+TEST(VocabularyNameTest, IsKnownToThePluginThatCarriesIt) {
+  EXPECT_EQ(FindVocabularyName(Plugins(), "world")->id, "world");
+  EXPECT_EQ(FindVocabularyName(Plugins(), "bytes")->id, "bytes");
+  for (const char* other : {"", "bpe", "./world", "world.txt", "1 'a' 1"}) {
+    EXPECT_FALSE(FindVocabularyName(Plugins(), other).has_value()) << other;
+  }
+}
+
+TEST(OwnVocabularyTest, IsAFileThatGivesTheTokenizerAgain) {
+  const auto vocabulary = OwnVocabulary(Plugins()[1]);
+  ASSERT_TRUE(vocabulary.ok()) << vocabulary.status();
+  const auto tokenizer = Create(Plugins(), "world", *vocabulary);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  EXPECT_EQ((*tokenizer)->vocab_size(), 65530u);
+  EXPECT_EQ(*OwnVocabulary(Plugins()[0]), "");
+}
+
+TEST(OwnVocabularyTest, OfAnOlderOrLyingPluginIsRefused) {
+  skein_tokenizer_table table = plugin::TokenizerTable<tokenizers::WorldTokenizer>::kTable;
+  table.struct_size = offsetof(skein_tokenizer_table, own_vocabulary);
+  EXPECT_EQ(*OwnVocabulary({"old", &table}), "");
+  table.struct_size = sizeof(table);
+  table.own_vocabulary = [](uint8_t*, uint64_t capacity, uint64_t* size_bytes, skein_message*) {
+    *size_bytes = capacity + 1;
+    return int32_t{SKEIN_OK};
+  };
+  EXPECT_TRUE(absl::IsInternal(OwnVocabulary({"odd", &table}).status()));
+  table.own_vocabulary = [](uint8_t*, uint64_t, uint64_t* size_bytes, skein_message*) {
+    *size_bytes = UINT64_MAX;
+    return int32_t{SKEIN_OUT_OF_RANGE};
+  };
+  EXPECT_TRUE(absl::IsInternal(OwnVocabulary({"odd", &table}).status()));
+}
+
 TEST(TokenizerTest, ErrorsOfThePluginKeepTheirCode) {
   const auto tokenizer = Create(Plugins(), "world", kWorldVocabulary);
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();

@@ -18,13 +18,6 @@ namespace {
 
 constexpr float kRwkvCppGroupNormEpsilon = 1e-5f;
 
-// Vocabularies beside Hugging Face's checkpoints. The first file that is there counts.
-struct VocabularyFile {
-  const char* name;
-  const char* kind;
-};
-
-constexpr VocabularyFile kVocabularyFiles[] = {{"tokenizer.json", "bpe"}, {"rwkv_vocab_v20230424.txt", "world"}};
 
 std::string KeyText(const std::string& path, const char* key) { return absl::StrCat(path, ": \"", key, "\""); }
 
@@ -94,24 +87,6 @@ absl::Status ReadMetadata(const Checkpoint& checkpoint, const std::string& path,
   return absl::OkStatus();
 }
 
-absl::Status ReadVocabulary(const Checkpoint& checkpoint, const NamingScheme& scheme, CheckpointSettings* settings) {
-  if (!settings->metadata.tokenizer_kind.empty()) {
-    const absl::string_view vocabulary = FindText(checkpoint.texts(), "skein.tokenizer.vocabulary").value_or("");
-    settings->vocabulary = {reinterpret_cast<const uint8_t*>(vocabulary.data()), vocabulary.size()};
-    return absl::OkStatus();
-  }
-  if (!scheme.has_config_file) return absl::OkStatus();
-  for (const VocabularyFile& file : kVocabularyFiles) {
-    const absl::StatusOr<absl::Span<const uint8_t>> bytes = checkpoint.OpenSibling(file.name);
-    if (absl::IsNotFound(bytes.status())) continue;
-    if (!bytes.ok()) return bytes.status();
-    settings->metadata.tokenizer_kind = file.kind;
-    settings->vocabulary = *bytes;
-    break;
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<CheckpointSettings> ReadSettings(const Checkpoint& checkpoint, const std::string& path,
@@ -126,7 +101,10 @@ absl::StatusOr<CheckpointSettings> ReadSettings(const Checkpoint& checkpoint, co
   settings.group_norm_epsilon = GroupNormEpsilon(scheme, config, settings.norm_epsilon);
   SKEIN_RETURN_IF_ERROR(ReadEpsilon(checkpoint, path, "skein.group_norm_epsilon", &settings.group_norm_epsilon));
   SKEIN_RETURN_IF_ERROR(ReadMetadata(checkpoint, path, config, &settings.metadata));
-  SKEIN_RETURN_IF_ERROR(ReadVocabulary(checkpoint, scheme, &settings));
+  if (!settings.metadata.tokenizer_kind.empty()) {
+    const absl::string_view vocabulary = FindText(checkpoint.texts(), "skein.tokenizer.vocabulary").value_or("");
+    settings.vocabulary = {reinterpret_cast<const uint8_t*>(vocabulary.data()), vocabulary.size()};
+  }
   std::string& chat_template = settings.metadata.chat_template;
   if (chat_template.empty() && (scheme.has_config_file || IsNamedByItsFolder(path))) {
     chat_template = ReadTemplateFiles(checkpoint);

@@ -1,6 +1,6 @@
 // The settings of a checkpoint beside its tensors: the metadata of its container, and, for Hugging Face's files,
-// config.json, vocabulary and chat template beside it. All settings are optional. Dimensions are read off the shapes
-// alone.
+// config.json and the chat template beside it. All settings are optional. Dimensions are read off the shapes alone.
+// Vocabularies beside the file are left out: runtime/vocabulary_choice.h finds them for models of every kind.
 #ifndef SKEIN_FILES_CHECKPOINT_CHECKPOINT_SETTINGS_H_
 #define SKEIN_FILES_CHECKPOINT_CHECKPOINT_SETTINGS_H_
 

@@ -117,25 +117,16 @@ TEST_F(SettingsTest, AConfigThatIsNoJsonObjectIsRefused) {
   EXPECT_THAT(std::string(OpenFla().status().message()), HasSubstr("expected at most"));
 }
 
+TEST_F(SettingsTest, AByteOrderMarkInFrontOfTheConfigIsSkipped) {
+  WriteConfig("\xEF\xBB\xBF{\"norm_eps\": 1e-6}");
+  const auto model = OpenFla();
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->config().norm_epsilon, 1e-6f);
+}
+
 TEST_F(SettingsTest, OnlyHuggingFacesFilesHaveAConfig) {
   WriteConfig(R"({"hidden_size": 16})");
   EXPECT_TRUE(Open(TinyBlinkDl()).ok());
-}
-
-TEST_F(SettingsTest, AVocabularyBesideIsTheModels) {
-  folder_.Write("rwkv_vocab_v20230424.txt", "1 'a' 1\n");
-  const auto world = OpenFla();
-  ASSERT_TRUE(world.ok()) << world.status();
-  EXPECT_EQ((*world)->metadata().tokenizer_kind, "world");
-  EXPECT_EQ(Text((*world)->vocabulary()), "1 'a' 1\n");
-  folder_.Write("tokenizer.json", "{}");
-  const auto bpe = OpenFla();
-  ASSERT_TRUE(bpe.ok()) << bpe.status();
-  EXPECT_EQ((*bpe)->metadata().tokenizer_kind, "bpe");
-  EXPECT_EQ(Text((*bpe)->vocabulary()), "{}");
-  const auto other = Open(TinyBlinkDl());
-  ASSERT_TRUE(other.ok()) << other.status();
-  EXPECT_EQ((*other)->metadata().tokenizer_kind, "");
 }
 
 TEST_F(SettingsTest, TheChatTemplateBesideIsTheModels) {
@@ -182,7 +173,6 @@ TEST_F(SettingsTest, ATemplateBesideAFileOfAnotherNameIsNotItsOwn) {
 }
 
 TEST_F(SettingsTest, TheContainerTellsNameVocabularyAndMore) {
-  folder_.Write("tokenizer.json", "{}");
   const auto model = Open(TinyFla(Mixes::kSplit), {{"skein.name", "Goose"},
                                                    {"skein.licence", "Apache-2.0"},
                                                    {"skein.tokenizer.kind", "world"},

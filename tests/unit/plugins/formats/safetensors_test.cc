@@ -188,6 +188,13 @@ TEST(SafetensorsIndexTest, GivesEachTensorFromItsShard) {
   EXPECT_THAT(FloatsOf(outcome.tensors.at("b")), ElementsAre(3, 4));
 }
 
+TEST(SafetensorsIndexTest, AByteOrderMarkInFrontIsSkipped) {
+  const Outcome outcome =
+      ReadIndex("\xEF\xBB\xBF{\"weight_map\":{\"a\":\"1.safetensors\"}}", {{"1.safetensors", OneTensor("a", {1, 2})}});
+  ASSERT_EQ(outcome.status, SKEIN_OK) << outcome.message;
+  EXPECT_THAT(FloatsOf(outcome.tensors.at("a")), ElementsAre(1, 2));
+}
+
 TEST(SafetensorsIndexTest, OpensEachShardOnce) {
   SafetensorsWriter writer;
   std::string map;

@@ -165,6 +165,12 @@ TEST(BpeDefinitionTest, IsRecognisedByItsKeys) {
   EXPECT_EQ(BpeTokenizer::Probe({}), 0u);
 }
 
+TEST(BpeDefinitionTest, AByteOrderMarkInFrontIsSkipped) {
+  const std::string file = "\xEF\xBB\xBF" + SmallBpe().dump();
+  EXPECT_EQ(BpeTokenizer::Probe(Bytes(file)), 90u);
+  EXPECT_THAT(Encode(BpeTokenizer(Bytes(file)), "abcd"), ElementsAre(258, 100));
+}
+
 TEST(BpeDefinitionTest, WhatWouldEncodeDifferentlyIsRefusedByName) {
   const std::vector<std::tuple<const char*, json, const char*>> changes = {
       {"/model/type", "WordPiece", "model \"WordPiece\""},

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tokenizers/bytes/tokenizer.h"
 #include "tokenizers/world/tokenizer.h"
 
 namespace skein::plugin {
@@ -82,6 +83,21 @@ TEST(TokenizerTableCreateTest, ADamagedVocabularyGivesNoTokenizer) {
   EXPECT_EQ(kWorld.create(nullptr, Data(vocabulary), vocabulary.size(), &tokenizer, &message), SKEIN_DATA_LOSS);
   EXPECT_EQ(tokenizer, nullptr);
   EXPECT_THAT(message.text, HasSubstr("line 1"));
+}
+
+TEST(TokenizerTableOwnVocabularyTest, IsWrittenWhereThereIsRoom) {
+  uint64_t size = 0;
+  skein_message message = {};
+  ASSERT_EQ(kWorld.own_vocabulary(nullptr, 0, &size, &message), SKEIN_OUT_OF_RANGE);
+  EXPECT_THAT(message.text, HasSubstr("found room for 0"));
+  std::vector<uint8_t> vocabulary(size);
+  ASSERT_EQ(kWorld.own_vocabulary(vocabulary.data(), size, &size, &message), SKEIN_OK);
+  EXPECT_EQ(size, vocabulary.size());
+  EXPECT_EQ(tokenizers::WorldTokenizer(vocabulary).vocab_size(), 65530u);
+}
+
+TEST(TokenizerTableOwnVocabularyTest, IsLeftOutWhereThereIsNone) {
+  EXPECT_EQ(TokenizerTable<tokenizers::BytesTokenizer>::kTable.own_vocabulary, nullptr);
 }
 
 }  // namespace

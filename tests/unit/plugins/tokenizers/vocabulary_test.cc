@@ -82,32 +82,84 @@ TEST(VocabularyTest, SaysTheLineThatIsDamaged) {
   EXPECT_THAT(Failure(good + "3 b'a' 1\n4 'c' 1\n"), HasSubstr("line 3: the text is that of line 1"));
 }
 
+TEST(VocabularyTest, LineNOfAFileOfLiteralsIsTokenN) {
+  const Vocabulary vocabulary(Bytes("b'<s>'\n'a'\r\n\"b c\"\nb'\\xff'"));
+  EXPECT_EQ(vocabulary.num_ids(), 4u);
+  EXPECT_EQ(vocabulary.text(0), "");
+  EXPECT_EQ(vocabulary.text(1), "a");
+  EXPECT_EQ(vocabulary.text(2), "b c");
+  EXPECT_EQ(vocabulary.text(3), "\xFF");
+  EXPECT_THAT(vocabulary.ids_by_text(), ElementsAre(1, 2, 3));
+}
+
+TEST(VocabularyTest, SaysTheLineOfAFileOfLiteralsThatIsDamaged) {
+  const std::string good = "'x'\n'a'\n'b'\n";
+  EXPECT_THAT(Failure(good + "'c"), HasSubstr("line 4: literal, byte 2: expected a closing '"));
+  EXPECT_THAT(Failure(good + "\n'c'\n"), HasSubstr("line 4: literal, byte 0: expected ' or \" or b' or b\""));
+  EXPECT_THAT(Failure(good + "[PAD]\n"), HasSubstr("line 4: literal, byte 0"));
+  EXPECT_THAT(Failure(good + "4 'c' 1\n"), HasSubstr("line 4: literal, byte 0"));
+  EXPECT_THAT(Failure(good + "'\\q'\n"), HasSubstr("line 4: literal, byte 1: unknown escape"));
+  EXPECT_THAT(Failure(good + "b'a'\n"), HasSubstr("line 4: the text is that of line 2"));
+}
+
+TEST(VocabularyTest, AByteOrderMarkInFrontIsSkipped) {
+  for (const std::string file : {"1 'a' 1\n2 'b' 1\n", "''\n'a'\n'b'\n"}) {
+    EXPECT_TRUE(FormOf(Bytes("\xEF\xBB\xBF" + file)) != VocabularyForm::kNone);
+    const Vocabulary vocabulary(Bytes("\xEF\xBB\xBF" + file));
+    EXPECT_EQ(vocabulary.num_ids(), 3u);
+    EXPECT_EQ(vocabulary.text(1), "a");
+  }
+  EXPECT_THAT(Failure("\xEF\xBB\xBF"), HasSubstr("empty file"));
+  EXPECT_THAT(Failure("1 'a' 1\n\xEF\xBB\xBF"
+                      "2 'b' 1\n"),
+              HasSubstr("line 2: expected `id literal length`"));
+}
+
+TEST(VocabularyTest, GivesAFileThatGivesItAgain) {
+  const Vocabulary vocabulary(Bytes("0 '<s>' 3\n5 \"'\" 1\n1 '\\\\' 1\n7 b'\\xff\\x00 \\n' 4\n3 '\xC3\xA9' 2\n"));
+  EXPECT_EQ(vocabulary.ToFile(), "1 b'\\x5c' 1\n3 b'\\xc3\\xa9' 2\n5 b'\\x27' 1\n7 b'\\xff\\x00 \\x0a' 4\n");
+  const Vocabulary again(Bytes(vocabulary.ToFile()));
+  ASSERT_EQ(again.num_ids(), vocabulary.num_ids());
+  for (uint32_t id = 0; id < again.num_ids(); ++id) EXPECT_EQ(again.text(id), vocabulary.text(id));
+}
+
 TEST(VocabularyTest, BoundsWhatAFileMayMakeItAllocate) {
   EXPECT_THAT(Failure("1 '" + std::string(kMaxTokenBytes + 1, 'a') + "' " + std::to_string(kMaxTokenBytes + 1)),
               HasSubstr("line 1: expected at most 1024 bytes"));
+  std::string many;
+  while (many.size() < 3 * (size_t{kMaxVocabularyIds} + 1)) many += "''\n";
+  EXPECT_THAT(Failure(many), HasSubstr("line 1048577: expected an id below 1048576"));
   EXPECT_THAT(Failure(std::string(kMaxVocabularyBytes + 1, 'a')), HasSubstr("expected at most 16777216 bytes"));
 }
 
-TEST(LooksLikeVocabularyTest, RecognisesTheForm) {
-  EXPECT_TRUE(LooksLikeVocabulary(Bytes("1 'a' 1\n")));
-  EXPECT_TRUE(LooksLikeVocabulary(Bytes("0 \"'\" 1\r\n1 b'\\xff' 1")));
+TEST(VocabularyFormTest, IsThatOfMostLines) {
+  EXPECT_EQ(FormOf(Bytes("1 'a' 1\n")), VocabularyForm::kNumbered);
+  EXPECT_EQ(FormOf(Bytes("0 \"'\" 1\r\n1 b'\\xff' 1")), VocabularyForm::kNumbered);
+  EXPECT_EQ(FormOf(Bytes("b'<s>'\r\nb'\\x00'\n\"'\"\n' '")), VocabularyForm::kLiterals);
 }
 
-TEST(LooksLikeVocabularyTest, RecognisesADamagedFile) {
-  EXPECT_TRUE(LooksLikeVocabulary(Bytes("! 'a' 1\n2 'b' 1\n3 'c' 1\n")));
-  EXPECT_TRUE(LooksLikeVocabulary(Bytes("1 'a' 1\n2 'b' 1\n3 'c")));
+TEST(VocabularyFormTest, OfADamagedFileIsThatOfTheLinesThatAreLeft) {
+  EXPECT_EQ(FormOf(Bytes("! 'a' 1\n2 'b' 1\n3 'c' 1\n")), VocabularyForm::kNumbered);
+  EXPECT_EQ(FormOf(Bytes("1 'a' 1\n2 'b' 1\n3 'c")), VocabularyForm::kNumbered);
+  EXPECT_EQ(FormOf(Bytes("<s>\n'a'\n'b'\n")), VocabularyForm::kLiterals);
 }
 
-TEST(LooksLikeVocabularyTest, RefusesOtherText) {
-  for (const char* other : {"", "bytes", "\n\n\n", "{\"a\": 1}\n", "hello world again\n", "1 2 3\n", "PK\x03\x04"}) {
-    EXPECT_FALSE(LooksLikeVocabulary(Bytes(other))) << other;
+TEST(VocabularyFormTest, OtherTextHasNone) {
+  for (const char* other : {"", "bytes", "world", "\n\n\n", "{\"a\": 1}\n", "hello world again\n", "1 2 3\n",
+                            "PK\x03\x04", "'", "b'\n", "[PAD]\n[UNK]\nthe\n"}) {
+    EXPECT_EQ(FormOf(Bytes(other)), VocabularyForm::kNone) << other;
   }
 }
 
-TEST(LooksLikeVocabularyTest, LooksAtTheFirst4096BytesOnly) {
+TEST(VocabularyFormTest, AContainerThatHoldsAFileHasNone) {
+  const std::string lines = "1 'a' 1\n2 'b' 1\n3 'c' 1\n";
+  EXPECT_EQ(FormOf(Bytes("SKEIN" + std::string(3, '\0') + lines)), VocabularyForm::kNone);
+}
+
+TEST(VocabularyFormTest, IsThatOfTheFirst4096Bytes) {
   std::string file;
   while (file.size() < 4096) file += "1 'a' 1\n";
-  EXPECT_TRUE(LooksLikeVocabulary(Bytes(file + std::string(100000, '!'))));
+  EXPECT_EQ(FormOf(Bytes(file + std::string(100000, '!'))), VocabularyForm::kNumbered);
 }
 
 }  // namespace

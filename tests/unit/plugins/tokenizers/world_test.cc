@@ -1,10 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -60,6 +56,23 @@ TEST(WorldTokenizerTest, IdZeroIsTheEndOfTextWhereTheFileHasItNot) {
   EXPECT_EQ(Decode(tokenizer, {1, 0, 2}), "xy");
 }
 
+TEST(WorldTokenizerTest, IdZeroIsTheEndOfTextWhereTheFileHasAMarkForIt) {
+  for (const std::string mark : {"<s>", "<|rwkv_tokenizer_end_of_text|>", "<|endoftext|>"}) {
+    const std::string numbered = "0 '" + mark + "' " + std::to_string(mark.size()) + "\n1 '<' 1\n2 's' 1\n3 '>' 1\n";
+    const std::string literals = "b'" + mark + "'\n'<'\n's'\n'>'\n";
+    for (const std::string& file : {numbered, literals}) {
+      const WorldTokenizer tokenizer(Bytes(file));
+      EXPECT_EQ(Decode(tokenizer, {1, 0, 3}), "<>") << file;
+      EXPECT_THAT(Encode(tokenizer, "<s>"), ElementsAre(1, 2, 3)) << file;
+    }
+  }
+}
+
+TEST(WorldTokenizerTest, OtherTokensThatLookLikeAMarkAreText) {
+  const WorldTokenizer tokenizer(Bytes("'a'\n'<s>'\n'<|x|>'\n"));
+  EXPECT_THAT(Encode(tokenizer, "<|x|><s>a"), ElementsAre(2, 1, 0));
+}
+
 TEST(WorldTokenizerTest, AByteThatNoTokenStartsWithIsNamedWithItsPlace) {
   const WorldTokenizer tokenizer(Bytes("1 'ab' 2\n"));
   for (const char* text : {"abax", "abx"}) {
@@ -104,6 +117,28 @@ std::string SmallVocabulary() {
   return file;
 }
 
+// The same as lines of literals.
+std::string SmallLiterals() {
+  std::string file = "b'<s>'\n";
+  const std::string numbered = SmallVocabulary();
+  for (size_t at = 0; at < numbered.size();) {
+    const size_t end = numbered.find('\n', at);
+    const std::string line = numbered.substr(at, end - at);
+    const size_t first = line.find(' ') + 1;
+    file += line.substr(first, line.rfind(' ') - first) + "\n";
+    at = end + 1;
+  }
+  return file;
+}
+
+TEST(WorldTokenizerTest, LinesOfLiteralsGiveTheVocabularyOfNumberedLines) {
+  const WorldTokenizer numbered(Bytes(SmallVocabulary()));
+  const WorldTokenizer literals(Bytes(SmallLiterals()));
+  EXPECT_EQ(WorldTokenizer::Probe(Bytes(SmallLiterals())), 90u);
+  ASSERT_EQ(literals.vocab_size(), numbered.vocab_size());
+  for (uint32_t id = 0; id < numbered.vocab_size(); ++id) EXPECT_EQ(Decode(literals, {id}), Decode(numbered, {id}));
+}
+
 // Makes a tokenizer of a file that is not the one that was written. It must refuse with a line number, or work.
 void ExpectSoundOrRefused(const std::string& file) {
   try {
@@ -121,10 +156,11 @@ void ExpectSoundOrRefused(const std::string& file) {
 }
 
 TEST(WorldTokenizerHostileTest, ATruncatedFileIsRefusedOrHasWholeLines) {
-  const std::string file = SmallVocabulary();
-  for (size_t size = 0; size < file.size(); ++size) {
-    ExpectSoundOrRefused(file.substr(0, size));
-    WorldTokenizer::Probe(Bytes(file.substr(0, size)));
+  for (const std::string& file : {SmallVocabulary(), SmallLiterals()}) {
+    for (size_t size = 0; size < file.size(); ++size) {
+      ExpectSoundOrRefused(file.substr(0, size));
+      WorldTokenizer::Probe(Bytes(file.substr(0, size)));
+    }
   }
 }
 
@@ -142,12 +178,13 @@ TEST(WorldTokenizerHostileTest, ATruncationInsideALineIsRefusedNamingIt) {
 }
 
 TEST(WorldTokenizerHostileTest, FlippedBitsAreRefusedOrGiveASoundVocabulary) {
-  const std::string file = SmallVocabulary();
-  for (size_t bit = 0; bit < file.size() * 8; ++bit) {
-    std::string flipped = file;
-    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
-    ExpectSoundOrRefused(flipped);
-    WorldTokenizer::Probe(Bytes(flipped));
+  for (const std::string& file : {SmallVocabulary(), SmallLiterals()}) {
+    for (size_t bit = 0; bit < file.size() * 8; ++bit) {
+      std::string flipped = file;
+      flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+      ExpectSoundOrRefused(flipped);
+      WorldTokenizer::Probe(Bytes(flipped));
+    }
   }
 }
 
@@ -157,116 +194,6 @@ TEST(WorldTokenizerHostileTest, RandomBytesAreRefused) {
     const std::string file = RandomBytes(generator, 1 + generator() % 300);
     EXPECT_EQ(WorldTokenizer::Probe(Bytes(file)), 0u);
     EXPECT_THROW(WorldTokenizer{Bytes(file)}, plugin::Error);
-  }
-}
-
-// The published vocabulary.
-class PublishedVocabularyTest : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    const char* folder = std::getenv("SKEIN_TEST_DATA");
-    if (folder == nullptr) return;
-    std::ifstream stream(std::string(folder) + "/tokenizers/rwkv_vocab_v20230424.txt", std::ios::binary);
-    file_ = new std::string(std::istreambuf_iterator<char>(stream), {});
-    tokenizer_ = new WorldTokenizer(Bytes(*file_));
-  }
-  static void TearDownTestSuite() {
-    delete tokenizer_;
-    delete file_;
-  }
-  void SetUp() override {
-    if (tokenizer_ == nullptr) GTEST_SKIP() << "SKEIN_TEST_DATA is not set: the published vocabulary is not at hand";
-  }
-
-  static inline std::string* file_ = nullptr;
-  static inline WorldTokenizer* tokenizer_ = nullptr;
-};
-
-TEST_F(PublishedVocabularyTest, IsRecognised) { EXPECT_EQ(WorldTokenizer::Probe(Bytes(*file_)), 90u); }
-
-TEST_F(PublishedVocabularyTest, HasIdsBelow65530) { EXPECT_EQ(tokenizer_->vocab_size(), 65530u); }
-
-TEST_F(PublishedVocabularyTest, GivesKnownIds) {
-  EXPECT_THAT(Encode(*tokenizer_, "\n"), ElementsAre(11));
-  EXPECT_THAT(Encode(*tokenizer_, "\n\n"), ElementsAre(261));
-  EXPECT_THAT(Encode(*tokenizer_, std::string(128, ' ')), ElementsAre(65529));
-  EXPECT_EQ(Decode(*tokenizer_, {0}), "");
-}
-
-TEST_F(PublishedVocabularyTest, ASingleByteIsItsValueAndOne) {
-  for (int byte = 0; byte < 256; ++byte) {
-    const std::string text(1, static_cast<char>(byte));
-    EXPECT_THAT(Encode(*tokenizer_, text), ElementsAre(byte + 1));
-    EXPECT_EQ(Decode(*tokenizer_, {static_cast<uint32_t>(byte + 1)}), text);
-  }
-}
-
-TEST_F(PublishedVocabularyTest, EveryTokenEncodesToItself) {
-  for (uint32_t id = 1; id < tokenizer_->vocab_size(); ++id) {
-    const std::string text = Decode(*tokenizer_, {id});
-    ASSERT_FALSE(text.empty()) << "id " << id;
-    ASSERT_THAT(Encode(*tokenizer_, text), ElementsAre(id));
-  }
-}
-
-TEST_F(PublishedVocabularyTest, AnyBytesComeBack) {
-  std::mt19937 generator(2);
-  for (int round = 0; round < 300; ++round) {
-    const std::string text = RandomBytes(generator, generator() % 400);
-    ASSERT_EQ(Decode(*tokenizer_, Encode(*tokenizer_, text)), text);
-  }
-  for (const char* text : {"\xC3", "\xE2\x82", "caf\xC3\xA9 \xF0\x9F\xA6", "\xED\xA0\x80", "\xFF\xFE\xC0\x80"}) {
-    EXPECT_EQ(Decode(*tokenizer_, Encode(*tokenizer_, text)), text);
-  }
-}
-
-TEST_F(PublishedVocabularyTest, AgreesWithTryingEveryLength) {
-  std::map<std::string, uint32_t> ids;
-  for (uint32_t id = 1; id < tokenizer_->vocab_size(); ++id) ids[Decode(*tokenizer_, {id})] = id;
-
-  // Texts of tokens and of bytes, so that matches are long and are cut short.
-  std::mt19937 generator(4);
-  for (int round = 0; round < 300; ++round) {
-    std::string text;
-    while (text.size() < 200) {
-      text += generator() % 3 == 0 ? RandomBytes(generator, generator() % 4)
-                                   : Decode(*tokenizer_, {static_cast<uint32_t>(1 + generator() % 65529)});
-    }
-    std::vector<uint32_t> expected;
-    for (size_t at = 0; at < text.size();) {
-      size_t size = std::min<size_t>(128, text.size() - at);
-      while (ids.count(text.substr(at, size)) == 0) --size;
-      expected.push_back(ids[text.substr(at, size)]);
-      at += size;
-    }
-    ASSERT_EQ(Encode(*tokenizer_, text), expected);
-  }
-}
-
-TEST_F(PublishedVocabularyTest, ReadsTheSameWithCrLf) {
-  std::string crlf;
-  for (const char c : *file_) {
-    if (c == '\n') crlf += '\r';
-    crlf += c;
-  }
-  const WorldTokenizer other(Bytes(crlf));
-  ASSERT_EQ(other.vocab_size(), tokenizer_->vocab_size());
-  for (uint32_t id = 0; id < other.vocab_size(); ++id) ASSERT_EQ(Decode(other, {id}), Decode(*tokenizer_, {id}));
-}
-
-TEST_F(PublishedVocabularyTest, ATruncatedCopyIsRefusedOrHasWholeLines) {
-  std::mt19937 generator(6);
-  for (int round = 0; round < 5; ++round) {
-    size_t size = generator() % file_->size();
-    while ((*file_)[size] != '\'') ++size;  // inside a line, before a quote
-    try {
-      const WorldTokenizer tokenizer(Bytes(std::string_view(*file_).substr(0, size)));
-      ADD_FAILURE() << "accepted " << size << " bytes";
-    } catch (const plugin::Error& error) {
-      EXPECT_EQ(error.code(), SKEIN_DATA_LOSS);
-      const auto line = 1 + std::count(file_->begin(), file_->begin() + static_cast<std::ptrdiff_t>(size), '\n');
-      EXPECT_THAT(error.what(), HasSubstr("vocabulary line " + std::to_string(line) + ": "));
-    }
   }
 }
 
