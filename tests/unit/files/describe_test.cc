@@ -112,14 +112,14 @@ TEST_F(DescribeTest, JsonHoldsDimensionsTypesAndEveryTensor) {
 
 TEST_F(DescribeTest, SaysByWhatNameAndTemplateWereDecided) {
   const DescribedTemplate chat = {"world", "manifest"};
-  const nlohmann::json json = nlohmann::json::parse(DescribeJson(*model_, chat));
+  const nlohmann::json json = nlohmann::json::parse(DescribeJson(*model_, {.chat = chat}));
   EXPECT_EQ(json["name_decided_by"], "manifest");
   EXPECT_EQ(json["chat"], nlohmann::json({{"template", "world"}, {"decided_by", "manifest"}}));
-  const std::string text = DescribeText(*model_, chat);
+  const std::string text = DescribeText(*model_, {.chat = chat});
   EXPECT_THAT(text, HasSubstr("  name             tiny \\x1b[2J (by the manifest)\n"));
   EXPECT_THAT(text, HasSubstr("  chat template    world (by the manifest)\n"));
   EXPECT_THAT(text, Not(HasSubstr("template text")));
-  EXPECT_THAT(DescribeText(*model_, {"g1", "name"}), HasSubstr("  template text    world\n"));
+  EXPECT_THAT(DescribeText(*model_, {.chat = {"g1", "name"}}), HasSubstr("  template text    world\n"));
   EXPECT_THAT(DescribeText(*model_), Not(HasSubstr("chat template")));
 }
 

@@ -202,6 +202,12 @@ TEST_F(VocabularyChoiceTest, FilesOfOtherKindsAreNoVocabularies) {
   EXPECT_THAT(choice.warnings, ElementsAre(HasSubstr("vocab.txt: expected a vocabulary"), HasSubstr("Unigram")));
 }
 
+TEST_F(VocabularyChoiceTest, APointerToAFileThatWasNotDownloadedIsNamed) {
+  Write("tokenizer.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 2467981\n");
+  EXPECT_THAT(Choose(65536).warnings, ElementsAre(AllOf(HasSubstr("tokenizer.json"), HasSubstr("Git LFS pointer"))));
+  EXPECT_THAT(Choose(300).absence, HasSubstr("Git LFS pointer"));
+}
+
 TEST_F(VocabularyChoiceTest, WithoutThePluginThereIsNoneInTheBox) {
   plugins_.pop_back();
   const VocabularyChoice choice = Choose(65536);
