@@ -62,8 +62,7 @@ void Take(std::shared_ptr<const Tokenizer> tokenizer, VocabularyChoice* choice) 
 std::string PassedOver(absl::string_view what) { return absl::StrCat(what, "; the file was passed over"); }
 
 // Takes the first file beside the model that fits. Returns the first of those that do not; nullptr if there is none.
-MadeTokenizer ChooseBeside(Plugins plugins, const skein_host& host, const ModelFile& file,
-                                              VocabularyChoice* choice) {
+MadeTokenizer ChooseBeside(Plugins plugins, const skein_host& host, const ModelFile& file, VocabularyChoice* choice) {
   std::shared_ptr<const Tokenizer> misfit;
   for (const char* name : kFileNames) {
     const std::string path = FolderOf(file.path()) + name;
@@ -108,8 +107,9 @@ std::string Absence(const ModelFile& file, const PublishedVocabulary* published,
                     ", whose vocabulary is ", published->file,
                     ": put it beside the model, or name it with the option tokenizer");
   } else {
-    absl::StrAppend(&text, ", and ", file.config().vocab_size,
-                    " rows are not those of a published one; name a vocabulary file with the option tokenizer");
+    absl::StrAppend(
+        &text, ", and ", file.config().vocab_size,
+        " rows are not those of a published one; name a vocabulary file, world or bytes with the option tokenizer");
   }
   for (const std::string& warning : warnings) absl::StrAppend(&text, "; ", warning);
   return text;
