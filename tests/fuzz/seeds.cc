@@ -199,6 +199,17 @@ void AddSnapshots(const Corpora& corpora) {
   }
 }
 
+void AddChatTemplates(const Corpora& corpora) {
+  corpora.Add(
+      "chat_template", "conditions",
+      "{%- if not add_generation_prompt is defined -%}{%- set add_generation_prompt = true -%}{%- endif -%}{% for "
+      "m in messages %}{{ ('User: ' if m.role == 'user' else 'Assistant: ') + m.content|trim + '\\n\\n' }}{% "
+      "endfor %}{{- 'Assistant:' -}}{% if x is defined and x is not false %}{{ ' <think>' }}{% elif not (y or x) "
+      "%}{{ ' <think' if x != true else '' }}{% else %}{% endif %}");
+  corpora.Add("chat_template", "statements",
+              "{# Bob: Alice: #}{% macro f(x) %}{{ x[0] }}{% endmacro %}{% set y %}a{% endset %}{% set ns.z = none %}");
+}
+
 void AddTokenizers(const Corpora& corpora) {
   corpora.Add("world_vocabulary", "small",
               "1 b'\\x00' 1\n2 'a' 1\n3 \"'\" 1\n4 '\\'\"' 2\n5 ' \\u20ac' 4\r\n7 b'\\xff\\xfe' 2\n8 '\\n\\n' 2\n");
@@ -224,6 +235,7 @@ int main(int argc, char** argv) {
   skein::fuzz::AddRwkvCpp(corpora);
   skein::fuzz::AddPackages(corpora);
   skein::fuzz::AddSnapshots(corpora);
+  skein::fuzz::AddChatTemplates(corpora);
   skein::fuzz::AddTokenizers(corpora);
   return 0;
 }

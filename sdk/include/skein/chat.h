@@ -1,9 +1,17 @@
 // Conversations: messages as the text that a model was trained on, and the strings that end its turn.
 //
 // A template is known by name: "world" (RWKV World models), "g1" (the same with a think block; G0 and G1 models),
-// "raven" (RWKV-4 Raven), "instruct" (one instruction, one response). A package names its template. For other files
-// libskein recognises it by the template in the file (GGUF), or else by vocabulary and name.
-// skein_model_info.chat_template gives the result.
+// "raven" (RWKV-4 Raven), "instruct" (one instruction, one response). A model has its template by one rule, whatever
+// its container is. The first of these that tells counts:
+//   1. the name of a template in the file, as in a package
+//   2. a template text, in a GGUF file or beside a checkpoint, that speaks as Bob and Alice, or as Instruction and
+//      Response
+//   3. the name of the model (skein_model_info.name): "g1" for a part G0 or G1, with an edition behind it or without
+//      (G1a, G0a3), in RWKV-7; "world" for World; "raven" for Raven in RWKV-4
+//   4. a template text that speaks as User and Assistant: "g1" if it opens a think block by itself, else "world". A
+//      text that only offers think blocks tells nothing of the model: llama.cpp writes one into every file
+//   5. the vocabulary: "world" for World's, "raven" for another one in RWKV-4
+// skein_model_info.chat_template gives the result, and skein_model_describe says by what it was decided.
 //
 // A conversation continues on a stream: render only the new messages. The stream must stand behind the last answer and
 // the end of its turn. Messages are cleaned as in training: "\r\n" becomes "\n", a run of newlines becomes one, white

@@ -68,6 +68,9 @@ typedef struct skein_model_info {
   skein_token end_token;      // end of text
   char device[128];           // where the layers run, in the form of the option `device`
   char type[16];              // type of the matrices as computed
+  // The name in the file (the manifest's, general.name of GGUF). If there is none, or one that programs give to every
+  // model ("model", "pytorch_model"): the file's name without extension and shard number; if that is such a name, the
+  // folder's.
   char name[128];
   uint32_t variant;          // within generation 5: 0, 1 or 2 for RWKV-5.0, 5.1, 5.2
   uint32_t d_att;            // A, width of the time-mix
@@ -91,7 +94,8 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
 //   licence        str  -         recorded in the manifest
 //   provenance     str  -         where the weights come from, recorded in the manifest
 //   prompt         str  -         an example prompt, recorded in the manifest
-//   chat_template  str  -         name of the chat template (chat.h), recorded in the manifest
+//   chat_template  str  -         name of the chat template (chat.h), recorded in the manifest; not set: the one that
+//                                 the input's name or template tells, so that it holds under another name too
 //   lora           str  ""        as in skein_model_load; merged
 //   state          str  ""        as in skein_model_load; embedded
 //   end_token      i64  -         the token that ends a text, recorded in the manifest
