@@ -27,6 +27,7 @@ constexpr std::string_view kSwappedMagic = "FUGG";
 constexpr uint32_t kOldestVersion = 2;
 constexpr uint32_t kNewestVersion = 3;
 constexpr uint32_t kDefaultAlignment = 32;
+constexpr std::string_view kActivationKey = "adapter.alora.invocation_tokens";
 constexpr std::string_view kWorldTokenizer = "rwkv";
 constexpr uint64_t kMaxTokens = uint64_t{1} << 20;  // as many as the World tokenizer takes
 
@@ -326,6 +327,10 @@ plugin::Checkpoint Gguf::Read(const plugin::Source& source) {
   GgufFile file = ReadFile(source.bytes());
   const uint64_t num_files = file.metadata.FindUnsigned("split.count").value_or(1);
   if (num_files > 1) file = Split(source, file.metadata, num_files).ReadAll(std::move(file));
+  if (file.metadata.Find(kActivationKey) != nullptr) {
+    FailUnsupported("metadata " + Quote(kActivationKey) +
+                    ": an activated LoRA acts from certain tokens on, so it cannot be merged; expected a plain one");
+  }
   plugin::CheckpointBuilder builder;
   AddMetadata(file.metadata, &builder);
   for (plugin::Tensor& tensor : file.tensors) builder.Add(std::move(tensor));

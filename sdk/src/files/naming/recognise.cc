@@ -8,7 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "files/naming/adapter_name.h"
 #include "files/naming/layer_name.h"
+#include "files/naming/tensor_name.h"
 #include "skein/backend.h"
 
 namespace skein {
@@ -174,6 +176,20 @@ absl::StatusOr<Recognised> RecogniseVersion(const NamingScheme& scheme, const Na
                                                  "\""));
 }
 
+// What a file is that is no model but may go with one; "" if it is not known.
+std::string CompanionText(const NameIndex& names) {
+  uint32_t layer;
+  for (const auto& [name, tensor] : names) {
+    if (IsAdapterPart(SplitAdapterName(name).part)) {
+      return "; it is an adapter, which changes a model: give it as the option lora of the model";
+    }
+    if (ParseStateName(name, &layer)) {
+      return "; it is a tuned state, which a model's streams start from: give it as the option state";
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 absl::Status CheckArchitecture(absl::Span<const ContainerText> texts) {
@@ -194,9 +210,10 @@ absl::StatusOr<Recognised> Recognise(const NameIndex& names, absl::Span<const Co
   // Any of the names helps the reader. The smallest makes the message the same each time.
   const auto example =
       std::min_element(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  return absl::InvalidArgumentError(absl::StrCat(
-      "not an RWKV model: expected tensors such as \"blocks.0.att.key.weight\" and ",
-      "\"blocks.0.att.time_decay\" or \"blocks.0.att.r_k\", found names such as \"", example->first, "\""));
+  return absl::InvalidArgumentError(
+      absl::StrCat("not an RWKV model: expected tensors such as \"blocks.0.att.key.weight\" and ",
+                   "\"blocks.0.att.time_decay\" or \"blocks.0.att.r_k\", found names such as \"", example->first, "\"",
+                   CompanionText(names)));
 }
 
 }  // namespace skein

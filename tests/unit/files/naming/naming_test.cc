@@ -16,16 +16,21 @@ using ::skein::testing::FakeTensor;
 using ::skein::testing::Find;
 using ::skein::testing::GgufTexts;
 using ::skein::testing::kEveryVersion;
+using ::skein::testing::Mixes;
 using ::skein::testing::NamesOf;
 using ::skein::testing::Remove;
 using ::skein::testing::TinyBlinkDl;
 using ::skein::testing::TinyConfig;
+using ::skein::testing::TinyFla;
 using ::skein::testing::TinyGguf;
+using ::skein::testing::TinyHuggingFace;
+using ::skein::testing::TinyHuggingFace7;
 using ::skein::testing::TinyRwkvCpp;
 using ::skein::testing::VersionText;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 absl::Status Refusal(const std::vector<FakeTensor>& tensors) { return NameTensors(NamesOf(tensors)).status(); }
 std::string MessageOf(const std::vector<FakeTensor>& tensors) { return absl::StrCat(Refusal(tensors).message()); }
@@ -312,6 +317,27 @@ INSTANTIATE_TEST_SUITE_P(
         OtherModel{"rwkv pip package", NamesOf(TinyBlinkDl(kV4)), {{"_version", "0.7"}}},
         OtherModel{
             "architecture \"rwkv6qwen2\"", {{"token_embd.weight", {8, 8}}}, {{"general.architecture", "rwkv6qwen2"}}}));
+
+TEST(NamingTest, WrappersMayStandInFrontOfEveryScheme) {
+  const auto name_wrapped = [](std::vector<FakeTensor> tensors) {
+    for (FakeTensor& tensor : tensors) tensor.name = "_forward_module.module." + tensor.name;
+    return NameTensors(NamesOf(tensors)).status();
+  };
+  for (const VersionSet version : kEveryVersion) EXPECT_TRUE(name_wrapped(TinyBlinkDl(version)).ok());
+  EXPECT_TRUE(name_wrapped(TinyHuggingFace(kV6)).ok());
+  EXPECT_TRUE(name_wrapped(TinyHuggingFace7()).ok());
+  EXPECT_TRUE(name_wrapped(TinyFla(Mixes::kFused)).ok());
+}
+
+TEST(NamingTest, AFileThatGoesWithAModelSaysSo) {
+  const auto message = [](const char* name) {
+    return std::string(NameTensors(std::vector<NamedShape>{{name, {2, 3}}}).status().message());
+  };
+  EXPECT_THAT(message("base_model.model.blocks.0.att.key.lora_A.weight"), HasSubstr("option lora"));
+  EXPECT_THAT(message("blk.0.time_mix_key.weight.lora_a"), HasSubstr("option lora"));
+  EXPECT_THAT(message("blocks.0.att.time_state"), HasSubstr("option state"));
+  EXPECT_THAT(message("some.weight"), Not(HasSubstr("option")));
+}
 
 TEST(NamingTest, AWrapperStandsInFrontOfAllNames) {
   EXPECT_EQ(FindWrapper(std::vector<NamedShape>{{"a.blocks.0.x", {}}, {"a.head", {}}}), "a.");

@@ -64,6 +64,12 @@ TEST(GgufTest, HonoursTheAlignmentKey) {
   }
 }
 
+TEST(GgufTest, RefusesAnAdapterThatActsFromCertainTokensOn) {
+  const Outcome outcome = ReadAll<Gguf>(GgufWriter().Int32s("adapter.alora.invocation_tokens", {5, 6}).Finish());
+  EXPECT_EQ(outcome.status, SKEIN_UNIMPLEMENTED);
+  EXPECT_THAT(outcome.message, HasSubstr("activated LoRA"));
+}
+
 TEST(GgufTest, AFileMayHaveNoTensors) { EXPECT_EQ(ReadAll<Gguf>(GgufWriter().Finish()).status, SKEIN_OK); }
 
 // --- a file that ggml wrote: every type of value, and tensors that it converted and quantised itself ---
