@@ -229,7 +229,8 @@ void CheckSplitNumber(const GgufMetadata& metadata, std::string_view key, uint64
 // One file of several, and the model's other files.
 class Split {
  public:
-  // `file` is the one behind `source`. Throws UNIMPLEMENTED if the name of `source` does not end as that of its number.
+  // `metadata` is that of the file behind `source`. Throws UNIMPLEMENTED if the name of `source` does not end as its number
+  // has it.
   Split(const plugin::Source& source, const GgufMetadata& metadata, uint64_t count)
       : source_(source), count_(count), number_(metadata.FindUnsigned("split.no").value_or(0)) {
     const std::string suffix = number_ < count_ ? SplitSuffix(number_, count_) : "";
@@ -241,14 +242,17 @@ class Split {
     stem_ = source.file_name().substr(0, source.file_name().size() - suffix.size());
   }
 
-  // The files in their order. The one that was opened is `opened`.
+  // The tensors of all files, in their order, and the metadata of the first. `opened` is the one that was opened.
   GgufFile ReadAll(GgufFile opened) const {
     const uint64_t num_tensors = opened.metadata.FindUnsigned("split.tensors.count").value_or(0);
-    GgufFile whole = number_ == 0 ? std::move(opened) : ReadPart(0, num_tensors);
-    for (uint64_t part = 1; part < count_; ++part) {
-      GgufFile file = part == number_ ? std::move(opened) : ReadPart(part, num_tensors);
-      std::move(file.tensors.begin(), file.tensors.end(), std::back_inserter(whole.tensors));
-      if (whole.tensors.size() > plugin::CheckpointBuilder::kMaxTensors) break;  // the builder refuses them
+    std::vector<GgufFile> files;
+    for (uint64_t part = 0; part < count_; ++part) {
+      if (part != number_) files.push_back(ReadPart(part, num_tensors));
+    }
+    files.insert(files.begin() + static_cast<ptrdiff_t>(number_), std::move(opened));
+    GgufFile whole = std::move(files[0]);
+    for (size_t i = 1; i < files.size(); ++i) {
+      std::move(files[i].tensors.begin(), files[i].tensors.end(), std::back_inserter(whole.tensors));
     }
     CheckSplitNumber(whole.metadata, "split.tensors.count", whole.tensors.size());
     return whole;
@@ -326,7 +330,10 @@ uint32_t Gguf::Probe(std::span<const uint8_t> file, std::string_view path) noexc
 plugin::Checkpoint Gguf::Read(const plugin::Source& source) {
   GgufFile file = ReadFile(source.bytes());
   const uint64_t num_files = file.metadata.FindUnsigned("split.count").value_or(1);
-  if (num_files > 1) file = Split(source, file.metadata, num_files).ReadAll(std::move(file));
+  if (num_files > 1) {
+    const Split split(source, file.metadata, num_files);
+    file = split.ReadAll(std::move(file));
+  }
   if (file.metadata.Find(kActivationKey) != nullptr) {
     FailUnsupported("metadata " + Quote(kActivationKey) +
                     ": an activated LoRA acts from certain tokens on, so it cannot be merged; expected a plain one");

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "support/checkpoint.h"
 
@@ -37,7 +38,8 @@ class StateDict {
     }
     PickledCheckpoint checkpoint;
     CollectMetadata(dict, &checkpoint);
-    const PickleValue& state_dict = Unwrap(dict, kMaxWrappers);
+    std::unordered_set<const PickleValue*> seen;
+    const PickleValue& state_dict = Unwrap(dict, kMaxWrappers, &seen);
     CollectTensors(state_dict, &checkpoint);
     RefusePartsOfDeepSpeed(dict, state_dict, checkpoint);
     return checkpoint;
@@ -65,12 +67,14 @@ class StateDict {
   }
 
   // `dict`, or the dict with tensors in it. Tensors beside a wrapper are states of random numbers and the like.
-  const PickleValue& Unwrap(const PickleValue& dict, int max_depth) const {
-    if (max_depth == 0) return dict;
+  // Each dict is looked at once: one that contains itself many times would take long otherwise.
+  const PickleValue& Unwrap(const PickleValue& dict, int max_depth,
+                            std::unordered_set<const PickleValue*>* seen) const {
+    if (max_depth == 0 || !seen->insert(&dict).second) return dict;
     for (const std::string_view key : kWrapperKeys) {
       const PickleValue* wrapped = Find(dict, key);
       if (wrapped == nullptr || wrapped->kind != PickleKind::kDict) continue;
-      const PickleValue& inner = Unwrap(*wrapped, max_depth - 1);
+      const PickleValue& inner = Unwrap(*wrapped, max_depth - 1, seen);
       if (HasTensors(inner)) return inner;
     }
     return dict;

@@ -161,6 +161,31 @@ TEST_F(RealFilesTest, ReadsRwkv5OfRwkvCpp) {
   ExpectConversionKeepsEverything(**model);
 }
 
+TEST_F(RealFilesTest, ReadsTheContainersOfPublicReportsLikeTheirTwins) {
+  for (const auto& [file, twin] :
+       {std::pair("iq4-nl.gguf", "iq4-nl.same.pth"), std::pair("mp_rank_00_model_states.pt", "base.pth")}) {
+    const auto model = Open(data_ + "/public-reports/" + file);
+    const auto same = Open(data_ + "/public-reports/" + twin);
+    ASSERT_TRUE(model.ok()) << model.status();
+    ASSERT_TRUE(same.ok()) << same.status();
+    ASSERT_EQ((*model)->tensors().size(), (*same)->tensors().size());
+    for (size_t i = 0; i < (*model)->tensors().size(); ++i) {
+      std::vector<uint8_t> buffers[2];
+      const auto a = (*model)->ReadTensor(i, SKEIN_DTYPE_F32, buffers[0]);
+      const auto b = (*same)->ReadTensor(i, SKEIN_DTYPE_F32, buffers[1]);
+      ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
+      ASSERT_EQ(a->size_bytes, b->size_bytes);
+      EXPECT_EQ(std::memcmp(a->data, b->data, a->size_bytes), 0) << (*model)->tensors()[i].source_name;
+    }
+  }
+}
+
+TEST_F(RealFilesTest, NamesAGitLfsPointer) {
+  const absl::Status status = Open(data_ + "/public-reports/git-lfs-pointer.pth").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Git LFS pointer to a file of 3055445000 bytes that was not"));
+}
+
 TEST_F(RealFilesTest, RefusesExperimentsByName) {
   const absl::Status status = Open(data_ + "/reverse-rwkv7/260123_reverse_L2_only_rwkv7.pth").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;

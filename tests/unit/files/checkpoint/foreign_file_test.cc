@@ -9,7 +9,6 @@ namespace skein {
 namespace {
 
 using ::skein::testing::FakeFormat;
-using ::skein::testing::FakeTensor;
 using ::skein::testing::Mixes;
 using ::skein::testing::SerialHost;
 using ::skein::testing::TempFolder;

@@ -272,6 +272,16 @@ Bytes NestedGgufArray(int depth) {
   return elements;
 }
 
+// A dict without tensors is sound, so this file is read; what matters is the time.
+TEST(HostilePickleTest, ADictThatWrapsItselfIsReadQuickly) {
+  std::string dict = "}q\x01(";
+  for (const std::string_view key : {"state_dict", "module", "model", "model_state_dict", "weights"}) {
+    dict += "U" + std::string(1, static_cast<char>(key.size())) + std::string(key) + "h\x01";
+  }
+  const Bytes file = PthFile(PickleWriter().Raw(dict + Repeated("NN", 100'000) + "u").Finish(), {});
+  EXPECT_EQ(RunLimited([&] { return Complaint(ReadAll<Pth>(file), false); }), "");
+}
+
 constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
 constexpr int32_t kLargest32 = std::numeric_limits<int32_t>::max();
 
