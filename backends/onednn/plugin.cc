@@ -62,6 +62,8 @@ struct Backend {
         .description = {},
         .layouts = 1u << SKEIN_LAYOUT_ROWS | 1u << SKEIN_LAYOUT_PANELS,
         .reserved_2 = 0,
+        .num_threads = 0,
+        .reserved_3 = 0,
     };
     Description().copy(device.description, sizeof(device.description) - 1);
     return device;

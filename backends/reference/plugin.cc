@@ -81,6 +81,8 @@ struct Backend {
         .description = {},
         .layouts = 1u << SKEIN_LAYOUT_ROWS,
         .reserved_2 = 0,
+        .num_threads = 1,
+        .reserved_3 = 0,
     };
     Description().copy(device.description, sizeof(device.description) - 1);
     return device;

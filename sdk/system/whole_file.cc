@@ -10,6 +10,8 @@
 #include <climits>
 #include <cstdio>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 namespace skein {
 namespace {
@@ -90,8 +92,9 @@ WholeFile::WholeFile(const std::string& path, IfExists if_exists, mode_t mode)
     : path_(path),
       target_((Check(path, if_exists), FollowLinks(path))),
       temporary_path_(TemporaryPath(target_)),
-      if_exists_(if_exists) {
-  Open(mode);
+      if_exists_(if_exists),
+      mode_(mode) {
+  if (!OpenNameless()) OpenNamed();
   try {
     TakePermissions();
   } catch (...) {
@@ -100,16 +103,15 @@ WholeFile::WholeFile(const std::string& path, IfExists if_exists, mode_t mode)
   }
 }
 
-void WholeFile::Open(mode_t mode) {
-  if (OpenNameless(mode)) return;
-  file_ = Descriptor(open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+void WholeFile::OpenNamed() {
+  file_ = Descriptor(open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_));
   if (!file_.is_open()) Fail(errno, path_, "be written");
   has_name_ = true;
 }
 
-bool WholeFile::OpenNameless(mode_t mode) {
+bool WholeFile::OpenNameless() {
   const std::string folder = FolderOf(target_);
-  file_ = Descriptor(open(folder.empty() ? "." : folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, mode));
+  file_ = Descriptor(open(folder.empty() ? "." : folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, mode_));
   if (!file_.is_open()) return false;
   // The file gets its name by way of /proc, which a changed root may lack.
   char name[64];
@@ -159,12 +161,30 @@ int WholeFile::Link(const std::string& name) const {
   return linkat(AT_FDCWD, proc, AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
 }
 
+void WholeFile::CopyToNamed() {
+  const Descriptor nameless = std::move(file_);
+  OpenNamed();
+  TakePermissions();
+  std::vector<char> piece(size_t{1} << 20);
+  uint64_t done = 0;
+  while (true) {
+    const ssize_t size = pread(nameless.number(), piece.data(), piece.size(), static_cast<off_t>(done));
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) Fail(errno, path_, "be copied");
+    if (size == 0) break;
+    WriteAt(done, piece.data(), static_cast<uint64_t>(size));
+    done += static_cast<uint64_t>(size);
+  }
+  if (fsync(file_.number()) != 0) Fail(errno, path_, "be written");
+}
+
 int WholeFile::PutInPlace() {
   if (!has_name_) {
-    const int error = Link(target_);
-    if (error != EEXIST || if_exists_ == IfExists::kFail) return error;
+    int error = Link(target_);
+    if (error == 0 || (error == EEXIST && if_exists_ == IfExists::kFail)) return error;
     // Nothing puts a file without a name in another's place. So it gets a name for the moment until the rename.
-    if (const int refused = Link(temporary_path_)) return refused;
+    if (error == EEXIST) error = Link(temporary_path_);
+    if (error != 0) CopyToNamed();  // some sandboxes refuse links, and a long conversion is not to be lost
     has_name_ = true;
   }
   const int renamed = if_exists_ == IfExists::kReplace ? rename(temporary_path_.c_str(), target_.c_str())

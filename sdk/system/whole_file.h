@@ -53,9 +53,11 @@ class WholeFile {
   const std::string& temporary_path() const { return temporary_path_; }
 
  private:
-  void Open(mode_t mode);
-  bool OpenNameless(mode_t mode);
+  bool OpenNameless();
+  void OpenNamed();
   void TakePermissions();
+  // Goes on with a copy that has a name, where the system gives the file none after all.
+  void CopyToNamed();
   // Gives the file without a name one. 0, or an errno.
   int Link(const std::string& name) const;
   int PutInPlace();
@@ -64,6 +66,7 @@ class WholeFile {
   const std::string target_;  // behind all links
   const std::string temporary_path_;
   const IfExists if_exists_;
+  const mode_t mode_;  // of a new file
   Descriptor file_;
   bool has_name_ = false;  // temporary_path_ exists
 };

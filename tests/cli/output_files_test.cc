@@ -179,8 +179,10 @@ TEST_F(OutputFilesTest, ASavedConversationIsWrittenWholeThroughLinks) {
 
 // --- signals ---
 
-// Starts the tool, and makes open() of a file without a name fail for it, as on file systems that have none.
-pid_t StartWithoutNamelessFiles(const std::vector<std::string>& arguments) {
+enum class Lacks { kNamelessFiles, kLinks };
+
+// Starts the tool, and makes open() of a file without a name fail for it, or giving it a name, as some systems do.
+pid_t StartWithout(Lacks lacks, const std::vector<std::string>& arguments) {
   std::vector<const char*> argv = {SKEIN_TOOL};
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   argv.push_back(nullptr);
@@ -190,12 +192,16 @@ pid_t StartWithoutNamelessFiles(const std::vector<std::string>& arguments) {
   constexpr uint32_t kTemporary = O_TMPFILE & ~O_DIRECTORY;
   sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_linkat, 5, 0),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kFlags),
       BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kTemporary, 0, 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
   };
+  // The call that may be made goes to the end.
+  (lacks == Lacks::kNamelessFiles ? filter[1].jt : filter[2].jt) = lacks == Lacks::kNamelessFiles ? 4 : 3;
   const sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
     _exit(99);
@@ -244,7 +250,8 @@ TEST_F(SignalsTest, NorWhereFilesHaveNamesFromTheStart) {
   int num_with_a_name = 0;
   for (const int signal : {SIGINT, SIGTERM}) {
     const TestFolder place;
-    const pid_t tool = StartWithoutNamelessFiles({"convert", Model(), "--type", "q4", "-o", place.Path("out.skein")});
+    const pid_t tool =
+        StartWithout(Lacks::kNamelessFiles, {"convert", Model(), "--type", "q4", "-o", place.Path("out.skein")});
     ASSERT_GT(tool, 0);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (NamesIn(place.Path(".")).empty() && std::chrono::steady_clock::now() < deadline) {
@@ -266,8 +273,8 @@ TEST_F(SignalsTest, ASignalLeavesNothingOfLogits) {
   const std::string old = place.Write("old", "old");
   std::string tokens = "1";
   for (int i = 0; i < 4000; ++i) tokens += ",2";
-  const pid_t tool = StartWithoutNamelessFiles(
-      {"logits", "-m", Model(), "--tokens-file", place.Write("tokens", tokens), "--chunk", "16", "-o", old});
+  const pid_t tool = StartWithout(Lacks::kNamelessFiles, {"logits", "-m", Model(), "--tokens-file",
+                                                          place.Write("tokens", tokens), "--chunk", "16", "-o", old});
   ASSERT_GT(tool, 0);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (NamesIn(place.Path(".")).size() < 3 && std::chrono::steady_clock::now() < deadline) {
@@ -281,6 +288,25 @@ TEST_F(SignalsTest, ASignalLeavesNothingOfLogits) {
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) << status;
   EXPECT_THAT(NamesIn(place.Path(".")), UnorderedElementsAre("old", "tokens"));
   EXPECT_EQ(place.Read("old"), "old");
+}
+
+TEST_F(SignalsTest, WhereAFileCannotBeNamedLaterItIsCopied) {
+  const TestFolder place;
+  ASSERT_EQ(RunTool({"convert", Model(), "--type", "q8", "-o", place.Path("right.skein")}).exit_code, 0);
+  const std::string old = place.Write("old.skein", "old");
+  ASSERT_EQ(chmod(old.c_str(), 0600), 0);
+  for (const char* name : {"old.skein", "new.skein"}) {
+    const pid_t tool =
+        StartWithout(Lacks::kLinks, {"convert", Model(), "--type", "q8", "-o", place.Path(name), "--overwrite"});
+    ASSERT_GT(tool, 0);
+    int status = 0;
+    ASSERT_EQ(waitpid(tool, &status, 0), tool);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 99) GTEST_SKIP() << "needs seccomp filters";
+    EXPECT_EQ(status, 0);
+    EXPECT_TRUE(place.Read(name) == place.Read("right.skein"));
+  }
+  EXPECT_EQ(ModeOf(old), 0600u);
+  EXPECT_THAT(NamesIn(place.Path(".")), UnorderedElementsAre("right.skein", "old.skein", "new.skein"));
 }
 
 TEST_F(SignalsTest, ASignalThatIsIgnoredStaysIgnored) {

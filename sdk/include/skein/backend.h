@@ -134,6 +134,9 @@ typedef struct skein_backend_device {
   char description[256];
   uint32_t layouts;  // bit (1 << SKEIN_LAYOUT_*) for each layout put_tensor takes for matrices; 0: ROWS alone
   uint32_t reserved_2;
+  // The struct's first form ends here.
+  uint32_t num_threads;  // that it computes with; 0: those of the host's arena
+  uint32_t reserved_3;
 } skein_backend_device;
 
 // --- segment ---

@@ -121,7 +121,8 @@ SKEIN_API skein_status skein_runtime_device_info(skein_runtime runtime, uint32_t
     SKEIN_RETURN_IF_ERROR(CheckIndex(index, devices.size(), "device"));
     const DeviceDescription& device = devices[index];
     skein_device_info filled = {};
-    filled.threads = object->services().num_threads() + device.plugin.num_threads;
+    const uint32_t own_threads = device.info.num_threads;
+    filled.threads = (own_threads != 0 ? own_threads : object->services().num_threads()) + device.plugin.num_threads;
     CopyText(device.info.name, absl::MakeSpan(filled.name));
     CopyText(device.plugin.id, absl::MakeSpan(filled.plugin_id));
     CopyText(device.info.description, absl::MakeSpan(filled.description));
