@@ -36,7 +36,8 @@ target_compile_options(skein_build_flags INTERFACE -Wall -Wextra -Wshadow
 if(SKEIN_SANITIZE)
   # gcc 12 takes members that the sanitizers look at for uninitialised, in std::regex among others.
   target_compile_options(skein_build_flags INTERFACE -fsanitize=${SKEIN_SANITIZE} -fno-omit-frame-pointer
-                                                     -fno-sanitize-recover=all -Wno-maybe-uninitialized)
+                                                     -fno-sanitize-recover=all
+                                                     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(skein_build_flags INTERFACE -fsanitize=${SKEIN_SANITIZE})
 endif()
 
