@@ -57,6 +57,15 @@ TEST_F(NoisyChatTest, AnswersOfAnyByteGoOn) {
   }
 }
 
+TEST_F(NoisyChatTest, WhatFollowsAnEmptyThinkBlockIsATurn) {
+  const std::string state = folder_.Path("state");
+  const ToolResult result =
+      RunTool(ChatWith(WriteByteModel(folder_, 'x'), {"-n", "1", "--temp", "0", "--think", "off"}),
+              "hi\n/save " + state + "\n/load " + state + "\n");
+  EXPECT_EQ(result.out, "x\n");
+  EXPECT_THAT(result.err, AllOf(Not(HasSubstr("no answer")), HasSubstr(TokensText("User: hi\n\nAssistant: x\n\n"))));
+}
+
 TEST_F(NoisyChatTest, AnAnswerWithoutTextIsToldAndItsMessageDoesNotCount) {
   const std::string state = folder_.Path("state");
   const ToolResult result = Run(' ', "3", "hi\n/retry\n/save " + state + "\n/load " + state + "\n");

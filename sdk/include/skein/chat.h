@@ -17,10 +17,12 @@
 // the end of its turn. Messages are cleaned as in training: "\r\n" becomes "\n", a run of newlines becomes one, white
 // space at both ends is removed, and an assistant's think block is left out.
 //
-// Whatever a request delivers can be given back as the assistant's text, joined as it came. Models write NUL and bytes
-// that are not UTF-8, and an answer that a limit or a cancel ends may end inside a character. In the assistant's text
-// U+FFFD stands for each NUL and for each piece that is not UTF-8: one for a beginning of a character that does not go
-// on, or that the text's end cuts, and one for any other byte. So prompts are UTF-8 without NUL.
+// Whatever a request delivers can be given back as the assistant's text, joined as it came. The opening of a think
+// block is part of the prompt, and so the text begins with the ">" that the block lacks; it is left out with the block.
+// Models write NUL and bytes that are not UTF-8, and an answer that a limit or a cancel ends may end inside a
+// character. In the assistant's text U+FFFD stands for each NUL and for each piece that is not UTF-8: one for a
+// beginning of a character that does not go on, or that the text's end cuts, and one for any other byte. So prompts are
+// UTF-8 without NUL.
 #ifndef SKEIN_CHAT_H_
 #define SKEIN_CHAT_H_
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "base/utf8.h"
 
 namespace skein {
@@ -79,12 +80,17 @@ constexpr RoleName kRoleNames[] = {
     {"system", ChatRole::kSystem}, {"user", ChatRole::kUser}, {"assistant", ChatRole::kAssistant}};
 
 // The part of `answer` behind the think block at its beginning. All of it if there is no block; "" if the block does
-// not end.
+// not end. The model goes on where the opening in the prompt ends: its text may begin with the ">" of a block's start,
+// or of the end of an empty one. It may also leave that ">" out.
 absl::string_view WithoutThoughts(absl::string_view answer) {
-  if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(answer), kThinkStart)) return answer;
-  const std::string end = absl::StrCat(kThinkEnd, ">");
-  const size_t at = answer.find(end);
-  return at == absl::string_view::npos ? "" : answer.substr(at + end.size());
+  const absl::string_view text = absl::StripLeadingAsciiWhitespace(answer);
+  const bool has_start = absl::StartsWith(text, kThinkStart);
+  if (!has_start && !absl::StartsWith(text, ">")) return answer;
+  size_t end = text.find(absl::StrCat(kThinkEnd, ">"));
+  if (end == absl::string_view::npos && has_start) end = text.find(kThinkEnd);
+  if (end != absl::string_view::npos) return absl::StripPrefix(text.substr(end + kThinkEnd.size()), ">");
+  if (has_start) return "";
+  return absl::StartsWith(text, ">\n") ? text.substr(1) : answer;
 }
 
 std::string CleanText(const ChatMessage& message) {

@@ -103,6 +103,12 @@ TEST(ChatTemplateTest, EarlierThoughtsAreLeftOut) {
   EXPECT_EQ(turn("<think></think>Hi."), "User: Hello\n\nAssistant: Hi.\n\n");
   EXPECT_EQ(turn("<think>never ends"), "User: Hello\n\nAssistant:\n\n");
   EXPECT_EQ(turn("I write </think> here."), "User: Hello\n\nAssistant: I write </think> here.\n\n");
+  // As requests deliver them: without the opening, which is in the prompt.
+  EXPECT_EQ(turn(">\nA greeting.\n</think>\nHi."), "User: Hello\n\nAssistant: Hi.\n\n");
+  EXPECT_EQ(turn(">\nHi."), "User: Hello\n\nAssistant: Hi.\n\n");
+  EXPECT_EQ(turn("> a quotation"), "User: Hello\n\nAssistant: > a quotation\n\n");
+  // Behind an empty block that the model did not close.
+  EXPECT_EQ(turn("<think>\n</thinkHi."), "User: Hello\n\nAssistant: Hi.\n\n");
 }
 
 TEST(ChatTemplateTest, ThinkingIsParsedAgainstTheTemplate) {
