@@ -22,6 +22,7 @@ struct AdapterSettings {
   double alpha = 0;                        // of LORA, positive; 0: the kind has no scale
   uint64_t rank = 0;                       // of the matrices without a pattern; 0: not said
   bool is_rank_stabilised = false;         // the scale is alpha / sqrt(rank), not alpha / rank
+  bool has_magnitudes = false;             // DoRA: each product has one
   std::vector<ModulePattern> alphas = {};  // in the place of `alpha`; the first that fits a module counts
   std::vector<ModulePattern> ranks = {};   // in the place of `rank`
 
