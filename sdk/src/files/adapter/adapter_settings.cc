@@ -183,15 +183,6 @@ class ConfigReader {
   const Json& json_;
 };
 
-absl::StatusOr<AdapterSettings> ParseConfig(absl::Span<const uint8_t> bytes) {
-  if (bytes.size() > kMaxConfigBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(bytes.size(), " bytes; expected at most ", kMaxConfigBytes));
-  }
-  const Json json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  if (!json.is_object()) return absl::InvalidArgumentError("expected a JSON object");
-  return ConfigReader(json).Read();
-}
-
 // The settings in the metadata of a GGUF file; nullopt: it does not say the scale.
 absl::StatusOr<std::optional<AdapterSettings>> ReadGgufSettings(absl::Span<const ContainerText> texts) {
   const auto kind = FindText(texts, "adapter.type");
@@ -233,12 +224,21 @@ absl::Status AdapterSettings::CheckRank(absl::string_view module, uint64_t found
       absl::StrCat("its rank is ", found, ", but ", source, " says ", expected, ", so the two do not belong together"));
 }
 
+absl::StatusOr<AdapterSettings> ParseAdapterConfig(absl::Span<const uint8_t> bytes) {
+  if (bytes.size() > kMaxConfigBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(bytes.size(), " bytes; expected at most ", kMaxConfigBytes));
+  }
+  const Json json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (!json.is_object()) return absl::InvalidArgumentError("expected a JSON object");
+  return ConfigReader(json).Read();
+}
+
 absl::StatusOr<std::optional<AdapterSettings>> ReadAdapterSettings(const Checkpoint& adapter) {
   if (FindText(adapter.texts(), "general.architecture").has_value()) return ReadGgufSettings(adapter.texts());
   const absl::StatusOr<absl::Span<const uint8_t>> bytes = adapter.OpenSibling(kAdapterConfigName);
   if (absl::IsNotFound(bytes.status())) return std::optional<AdapterSettings>();
   if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<AdapterSettings> settings = ParseConfig(*bytes);
+  absl::StatusOr<AdapterSettings> settings = ParseAdapterConfig(*bytes);
   if (!settings.ok()) return Annotate(settings.status(), kAdapterConfigName);
   return std::optional<AdapterSettings>(*std::move(settings));
 }

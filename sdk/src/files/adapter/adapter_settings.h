@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "files/adapter/module_pattern.h"
 #include "files/checkpoint/checkpoint.h"
 
@@ -37,6 +38,9 @@ struct AdapterSettings {
   // INVALID_ARGUMENT: the settings say another rank for `module`.
   absl::Status CheckRank(absl::string_view module, uint64_t rank) const;
 };
+
+// The settings in the bytes of an adapter_config.json. The codes of ReadAdapterSettings.
+absl::StatusOr<AdapterSettings> ParseAdapterConfig(absl::Span<const uint8_t> bytes);
 
 // The settings of an open adapter; nullopt: there are none. INVALID_ARGUMENT: they are malformed, or a number in them
 // makes no sense. UNIMPLEMENTED: a kind of adapter that is not read; names it, and those that are. Messages name the
