@@ -301,6 +301,33 @@ TEST(CliInspectTest, ReadsNoWeightsUnlessItVerifies) {
   ExpectFailure(RunTool({"logits", "-m", folder.Path("v7-n16.pth"), "--tokens", "1"}), "expected CRC-32");
 }
 
+// The adapter of tests/data as PEFT's save_pretrained would lay it down: its scale is 0.5.
+TEST(CliCompanionTest, AFolderOfPeftHasItsScaleInItsConfig) {
+  const TestFolder folder;
+  folder.Write("adapter_model.bin", ReadData("v7-n16.lora.pth"));
+  folder.Write("adapter_config.json", R"({"peft_type": "LORA", "r": 4, "lora_alpha": 2})");
+  const std::string path = std::filesystem::path(folder.Path("adapter_model.bin")).parent_path().string();
+  const std::vector<std::string> logits = {
+      "logits", "-m", DataPath("v7-n16.pth"), "--tokens", ReadIds("v7-n16.tokens.json"), "--lora"};
+  const auto with = [&](const std::string& lora) {
+    std::vector<std::string> arguments = logits;
+    arguments.push_back(lora);
+    return RunTool(arguments);
+  };
+  const std::vector<float> expected = Floats(ReadData("v7-n16.lora.logits.f32"));
+  for (const std::string& lora : {path, folder.Path("adapter_model.bin")}) {
+    const ToolResult result = with(lora);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.err, Not(HasSubstr("warning")));
+    EXPECT_LE(LargestDifference(Floats(result.out), expected), 1e-4f);
+  }
+  EXPECT_THAT(RunTool({"inspect", path}).out, HasSubstr("scale: 0.5 (lora_alpha 2 / r 4)"));
+  std::filesystem::remove(folder.Path("adapter_config.json"));
+  EXPECT_THAT(with(path).err, HasSubstr("skein: warning: "));
+  EXPECT_THAT(with(path).err, HasSubstr("scale 1 is taken"));
+  ExpectFailure(RunTool({"run", "-m", path, "-p", "a", "-n", "1"}), "option lora");
+}
+
 TEST(CliCompanionTest, BadScaleIsNamed) {
   ExpectFailure(RunTool({"logits", "-m", DataPath("v7-n16.pth"), "--tokens", "1", "--lora", "x.pth:1e9"}), "scale");
 }

@@ -210,6 +210,13 @@ void AddChatTemplates(const Corpora& corpora) {
               "{# Bob: Alice: #}{% macro f(x) %}{{ x[0] }}{% endmacro %}{% set y %}a{% endset %}{% set ns.z = none %}");
 }
 
+void AddAdapterConfigs(const Corpora& corpora) {
+  corpora.Add("adapter_config", "lora",
+              R"({"peft_type": "LORA", "r": 8, "lora_alpha": 16, "use_rslora": true, "init_lora_weights": "eva",
+                  "rank_pattern": {"blocks.10.att.key": 8}, "alpha_pattern": {"^b[a-z]+\\.(1|2)+.*\\w?$": 3}})");
+  corpora.Add("adapter_config", "miss", R"({"peft_type": "MISS", "r": 8, "init_weights": "bat"})");
+}
+
 void AddTokenizers(const Corpora& corpora) {
   corpora.Add("world_vocabulary", "small",
               "1 b'\\x00' 1\n2 'a' 1\n3 \"'\" 1\n4 '\\'\"' 2\n5 ' \\u20ac' 4\r\n7 b'\\xff\\xfe' 2\n8 '\\n\\n' 2\n");
@@ -236,6 +243,7 @@ int main(int argc, char** argv) {
   skein::fuzz::AddPackages(corpora);
   skein::fuzz::AddSnapshots(corpora);
   skein::fuzz::AddChatTemplates(corpora);
+  skein::fuzz::AddAdapterConfigs(corpora);
   skein::fuzz::AddTokenizers(corpora);
   return 0;
 }

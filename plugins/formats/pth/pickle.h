@@ -17,7 +17,7 @@ namespace skein::formats {
 
 // A tensor as pickled. Nothing is checked against the storage yet.
 struct PickledTensor {
-  std::string_view name;  // in the pickle, without a leading "_forward_module."
+  std::string name;  // the key in the dict, without a leading "_forward_module.", or the place in the list: "0"
   const StorageClass* storage_class;
   std::string_view storage_key;  // in the pickle
   uint64_t storage_elements;
@@ -47,8 +47,9 @@ struct PickledCheckpoint {
 //
 // Takes the tensors of the dict at the top, or of the dict under a key that trainers wrap one in: "state_dict",
 // "module", "model" and others, also within each other. Takes the metadata of the dict at the top. A dict without
-// tensors is sound. Throws plugin::Error: DATA_LOSS if the pickle is not sound; UNIMPLEMENTED for an opcode or a name
-// that state dicts do not need, which it names, and for DeepSpeed's files that have only a part of the weights.
+// tensors is sound. A list or a tuple of tensors, such as a running state, gives them by their places. Throws
+// plugin::Error: DATA_LOSS if the pickle is not sound; UNIMPLEMENTED for an opcode or a name that state dicts do not
+// need, which it names, and for DeepSpeed's files that have only a part of the weights.
 PickledCheckpoint ReadPickle(plugin::ByteReader* reader);
 
 // Runs a pickle that must be a list of strings.

@@ -33,10 +33,16 @@ class StateDict {
 
   PickledCheckpoint Collect(ValueId top) const {
     const PickleValue& dict = values_[top];
-    if (dict.kind != PickleKind::kDict) {
-      FailUnsupported("pickle: expected a dict of tensors at the top, found " + std::string(PickleKindName(dict.kind)));
-    }
     PickledCheckpoint checkpoint;
+    const bool is_list = dict.kind == PickleKind::kList || dict.kind == PickleKind::kTuple;
+    if (is_list && !dict.items.empty()) {
+      CollectList(dict, &checkpoint);
+      return checkpoint;
+    }
+    if (dict.kind != PickleKind::kDict) {
+      FailUnsupported("pickle: expected a dict or a list of tensors at the top, found " +
+                      std::string(PickleKindName(dict.kind)));
+    }
     CollectMetadata(dict, &checkpoint);
     std::unordered_set<const PickleValue*> seen;
     const PickleValue& state_dict = Unwrap(dict, kMaxWrappers, &seen);
@@ -123,6 +129,19 @@ class StateDict {
       plugin::CheckpointBuilder::CheckName(name);
       checkpoint->tensors.push_back(tensors_[static_cast<size_t>(value.integer)]);
       checkpoint->tensors.back().name = name;
+    }
+  }
+
+  void CollectList(const PickleValue& list, PickledCheckpoint* checkpoint) const {
+    for (size_t i = 0; i < list.items.size(); ++i) {
+      const PickleValue& value = values_[list.items[i]];
+      if (value.kind != PickleKind::kTensor) {
+        FailUnsupported("pickle: expected a list of tensors, found one with " +
+                        std::string(PickleKindName(value.kind)) + " at " + std::to_string(i));
+      }
+      if (i == plugin::CheckpointBuilder::kMaxTensors) FailLimit("tensors", i);
+      checkpoint->tensors.push_back(tensors_[static_cast<size_t>(value.integer)]);
+      checkpoint->tensors.back().name = std::to_string(i);
     }
   }
 

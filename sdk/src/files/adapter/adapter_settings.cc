@@ -22,8 +22,8 @@ using Json = nlohmann::ordered_json;  // the first pattern that fits counts, so 
 
 constexpr size_t kMaxConfigBytes = 4 << 20;  // patterns may name every module
 constexpr size_t kMaxShownBytes = 64;
-constexpr double kMaxAlpha = 1e6;
-constexpr double kMaxRank = 1 << 20;
+constexpr uint64_t kMaxAlpha = 1000000;
+constexpr uint64_t kMaxRank = 1000000;
 
 constexpr const char* kLora = "LORA";
 constexpr const char* kReadKinds[] = {kLora, "MISS", "BONE"};
@@ -53,14 +53,15 @@ constexpr Variant kVariants[] = {
 constexpr const char* kPlainStarts[] = {"gaussian", "eva", "orthogonal", "mica"};
 
 bool IsEmpty(const Json& value) {
-  return value.is_null() || value == false || value == 0 || value == "" || (value.is_structured() && value.empty());
+  if (value.is_string()) return value.get_ref<const std::string&>().empty();
+  return value.is_null() || value == false || value == 0 || (value.is_structured() && value.empty());
 }
 
 // A value for messages.
 std::string Shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);  // ASCII
   if (text.size() > kMaxShownBytes) text = absl::StrCat(text.substr(0, kMaxShownBytes), "...");
-  return EscapeText(text);
+  return text;
 }
 
 // The name that patterns describe: that of the module inside PEFT's own wrapper.
@@ -91,6 +92,7 @@ class ConfigReader {
     SKEIN_ASSIGN_OR_RETURN(settings.rank, ReadRank("r", At("r")));
     SKEIN_ASSIGN_OR_RETURN(settings.alpha, ReadNumber("lora_alpha", At("lora_alpha"), kMaxAlpha));
     SKEIN_ASSIGN_OR_RETURN(settings.is_rank_stabilised, ReadFlag("use_rslora"));
+    SKEIN_ASSIGN_OR_RETURN(settings.has_magnitudes, ReadFlag("use_dora"));
     SKEIN_ASSIGN_OR_RETURN(settings.ranks, ReadPatterns("rank_pattern", kMaxRank));
     SKEIN_ASSIGN_OR_RETURN(settings.alphas, ReadPatterns("alpha_pattern", kMaxAlpha));
     return settings;
@@ -143,10 +145,10 @@ class ConfigReader {
         "save_pretrained writes it with path_initial_model_for_weight_conversion, or the merged model"));
   }
 
-  static absl::StatusOr<double> ReadNumber(const std::string& key, const Json& value, double max) {
+  static absl::StatusOr<double> ReadNumber(const std::string& key, const Json& value, uint64_t max) {
     if (value.is_number()) {
       const auto number = value.get<double>();
-      if (number > 0 && number <= max) return number;
+      if (number > 0 && number <= static_cast<double>(max)) return number;
     }
     return Unexpected(key, absl::StrCat("a positive number of at most ", max), value);
   }
@@ -163,7 +165,7 @@ class ConfigReader {
     return Unexpected(key, "true or false", value);
   }
 
-  absl::StatusOr<std::vector<ModulePattern>> ReadPatterns(const std::string& key, double max) const {
+  absl::StatusOr<std::vector<ModulePattern>> ReadPatterns(const std::string& key, uint64_t max) const {
     std::vector<ModulePattern> patterns;
     const Json& object = At(key.c_str());
     if (object.is_null()) return patterns;
@@ -181,15 +183,6 @@ class ConfigReader {
   const Json& json_;
 };
 
-absl::StatusOr<AdapterSettings> ParseConfig(absl::Span<const uint8_t> bytes) {
-  if (bytes.size() > kMaxConfigBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(bytes.size(), " bytes; expected at most ", kMaxConfigBytes));
-  }
-  const Json json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  if (!json.is_object()) return absl::InvalidArgumentError("expected a JSON object");
-  return ConfigReader(json).Read();
-}
-
 // The settings in the metadata of a GGUF file; nullopt: it does not say the scale.
 absl::StatusOr<std::optional<AdapterSettings>> ReadGgufSettings(absl::Span<const ContainerText> texts) {
   const auto kind = FindText(texts, "adapter.type");
@@ -202,7 +195,7 @@ absl::StatusOr<std::optional<AdapterSettings>> ReadGgufSettings(absl::Span<const
   if (!alpha.has_value()) return std::optional<AdapterSettings>();
   AdapterSettings settings = {.source = "metadata", .kind = kLora};
   // Written so that NaN is refused.
-  if (!absl::SimpleAtod(*alpha, &settings.alpha) || !(settings.alpha > 0 && settings.alpha <= kMaxAlpha)) {
+  if (!absl::SimpleAtod(*alpha, &settings.alpha) || !(settings.alpha > 0 && settings.alpha <= double{kMaxAlpha})) {
     return absl::InvalidArgumentError(absl::StrCat("metadata \"adapter.lora.alpha\": expected a positive number of at ",
                                                    "most ", kMaxAlpha, ", found \"",
                                                    EscapeText(std::string(alpha->substr(0, kMaxShownBytes))), "\""));
@@ -231,12 +224,21 @@ absl::Status AdapterSettings::CheckRank(absl::string_view module, uint64_t found
       absl::StrCat("its rank is ", found, ", but ", source, " says ", expected, ", so the two do not belong together"));
 }
 
+absl::StatusOr<AdapterSettings> ParseAdapterConfig(absl::Span<const uint8_t> bytes) {
+  if (bytes.size() > kMaxConfigBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(bytes.size(), " bytes; expected at most ", kMaxConfigBytes));
+  }
+  const Json json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (!json.is_object()) return absl::InvalidArgumentError("expected a JSON object");
+  return ConfigReader(json).Read();
+}
+
 absl::StatusOr<std::optional<AdapterSettings>> ReadAdapterSettings(const Checkpoint& adapter) {
   if (FindText(adapter.texts(), "general.architecture").has_value()) return ReadGgufSettings(adapter.texts());
   const absl::StatusOr<absl::Span<const uint8_t>> bytes = adapter.OpenSibling(kAdapterConfigName);
   if (absl::IsNotFound(bytes.status())) return std::optional<AdapterSettings>();
   if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<AdapterSettings> settings = ParseConfig(*bytes);
+  absl::StatusOr<AdapterSettings> settings = ParseAdapterConfig(*bytes);
   if (!settings.ok()) return Annotate(settings.status(), kAdapterConfigName);
   return std::optional<AdapterSettings>(*std::move(settings));
 }

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "files/adapter/module_pattern.h"
 #include "files/checkpoint/checkpoint.h"
 
@@ -22,6 +23,7 @@ struct AdapterSettings {
   double alpha = 0;                        // of LORA, positive; 0: the kind has no scale
   uint64_t rank = 0;                       // of the matrices without a pattern; 0: not said
   bool is_rank_stabilised = false;         // the scale is alpha / sqrt(rank), not alpha / rank
+  bool has_magnitudes = false;             // DoRA: each product has one
   std::vector<ModulePattern> alphas = {};  // in the place of `alpha`; the first that fits a module counts
   std::vector<ModulePattern> ranks = {};   // in the place of `rank`
 
@@ -36,6 +38,9 @@ struct AdapterSettings {
   // INVALID_ARGUMENT: the settings say another rank for `module`.
   absl::Status CheckRank(absl::string_view module, uint64_t rank) const;
 };
+
+// The settings in the bytes of an adapter_config.json. The codes of ReadAdapterSettings.
+absl::StatusOr<AdapterSettings> ParseAdapterConfig(absl::Span<const uint8_t> bytes);
 
 // The settings of an open adapter; nullopt: there are none. INVALID_ARGUMENT: they are malformed, or a number in them
 // makes no sense. UNIMPLEMENTED: a kind of adapter that is not read; names it, and those that are. Messages name the

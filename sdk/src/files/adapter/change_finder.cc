@@ -42,7 +42,7 @@ AdapterTensor Take(std::shared_ptr<const Checkpoint> adapter, size_t index, Stor
 }
 
 // The whole of tensor `index` in its own shape and order.
-AdapterTensor TakeWhole(std::shared_ptr<const Checkpoint> adapter, size_t index) {
+AdapterTensor TakeWhole(const std::shared_ptr<const Checkpoint>& adapter, size_t index) {
   const std::vector<uint64_t>& shape = adapter->tensors()[index].shape;
   uint64_t num_elements = 0;
   NumElements(shape, &num_elements);  // fits: the tensor is there
@@ -60,7 +60,7 @@ AdapterTensor TakeFactor(std::shared_ptr<const Checkpoint> adapter, size_t index
   for (const size_t d : SqueezedDims(stored, 2)) shape.push_back(stored[d]);
   const bool is_one_row = shape.size() == 1;
   if (is_one_row) shape.insert(shape.begin(), 1);
-  if (shape.size() != 2) return TakeWhole(std::move(adapter), index);
+  if (shape.size() != 2) return TakeWhole(adapter, index);
   if (turn == Turn::kYes) std::swap(shape[0], shape[1]);
   const bool is_in_order = turn == Turn::kNo || is_one_row;
   const StoredPart part = {is_in_order ? Stored::kReshaped : Stored::kTransposed, 0, 1};
@@ -261,6 +261,11 @@ class ChangeFinder {
     if (change.trained.down.is_present()) {
       const uint64_t rank = change.trained.down.shape[0];
       SKEIN_RETURN_IF_ERROR(CheckRank(change.trained.down, rank));
+      if (settings_ && settings_->has_magnitudes && !change.magnitude.is_present()) {
+        return absl::InvalidArgumentError(absl::StrCat("tensor \"", EscapeText(change.trained.down.name),
+                                                       "\": expected its lora_magnitude_vector beside it, as ",
+                                                       settings_->source, " says use_dora; found none"));
+      }
       SetScale(rank, change);
     }
     return absl::OkStatus();

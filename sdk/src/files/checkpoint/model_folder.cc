@@ -84,19 +84,18 @@ std::vector<std::string> FindModels(const std::string& folder, const std::vector
 
 absl::StatusOr<std::string> ResolveFolder(const std::string& path, absl::string_view what,
                                           absl::Span<const char* const> usual_names,
-                                          absl::Span<const Plugin<skein_format_table>> formats) {
+                                          const std::vector<std::string>& extensions) {
   if (!IsFolder(path)) return path;
   const std::string folder = absl::EndsWith(path, "/") ? path : absl::StrCat(path, "/");
   for (const char* name : usual_names) {
     if (IsRegularFile(folder + name)) return folder + name;
   }
-  const std::vector<std::string> extensions = ModelExtensions(formats);
   SKEIN_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(path));
   const std::vector<std::string> found = FindModels(folder, names, extensions);
   if (found.size() == 1) return folder + found[0];
   if (found.empty()) {
     if (const std::string latest = LatestFolder(folder); !latest.empty()) {
-      return ResolveFolder(latest, what, usual_names, formats);
+      return ResolveFolder(latest, what, usual_names, extensions);
     }
   }
   return absl::NotFoundError(
@@ -107,7 +106,7 @@ absl::StatusOr<std::string> ResolveFolder(const std::string& path, absl::string_
 
 absl::StatusOr<std::string> ResolveModelPath(const std::string& path,
                                              absl::Span<const Plugin<skein_format_table>> formats) {
-  return ResolveFolder(path, "a model", kUsualNames, formats);
+  return ResolveFolder(path, "a model", kUsualNames, ModelExtensions(formats));
 }
 
 }  // namespace skein

@@ -3,6 +3,7 @@
 #define SKEIN_FILES_CHECKPOINT_MODEL_FOLDER_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -20,11 +21,11 @@ namespace skein {
 absl::StatusOr<std::string> ResolveModelPath(const std::string& path,
                                              absl::Span<const Plugin<skein_format_table>> formats);
 
-// The same for a file of another kind, with `usual_names` in the place of a model's. `what` is for the message: "an
-// adapter".
+// The same for a file of another kind, with `usual_names` and `extensions` in the place of a model's. `what` is for the
+// message: "an adapter".
 absl::StatusOr<std::string> ResolveFolder(const std::string& path, absl::string_view what,
                                           absl::Span<const char* const> usual_names,
-                                          absl::Span<const Plugin<skein_format_table>> formats);
+                                          const std::vector<std::string>& extensions);
 
 }  // namespace skein
 

@@ -266,6 +266,13 @@ TEST_F(AdapterFormsTest, AnotherArchitectureIsRefused) {
   EXPECT_THAT(std::string(model.status().message()), HasSubstr("\"rwkv6\"; expected \"rwkv7\""));
 }
 
+TEST_F(AdapterFormsTest, DoraNeedsItsMagnitudes) {
+  const auto model = AdaptByConfig(Factors("blocks.1.ffn.key.lora_A", "blocks.1.ffn.key.lora_B", kC, kF),
+                                   R"({"peft_type": "LORA", "r": 2, "lora_alpha": 2, "use_dora": true})");
+  EXPECT_TRUE(absl::IsInvalidArgument(model.status())) << model.status();
+  EXPECT_THAT(std::string(model.status().message()), HasSubstr("lora_magnitude_vector"));
+}
+
 TEST_F(AdapterFormsTest, MagnitudesNeedTheirProduct) {
   EXPECT_THAT(Refusal({Tensor("blocks.0.ffn.key.lora_magnitude_vector", {kF}, Ramp(kF, 1))}), HasSubstr("lora_A"));
 }

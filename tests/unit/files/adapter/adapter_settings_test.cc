@@ -122,6 +122,22 @@ TEST(AdapterSettingsTest, WhatIsNoJsonObjectIsRefused) {
   ExpectRefusal("{}", absl::StatusCode::kInvalidArgument, "\"peft_type\"");
 }
 
+// With patterns whose flips are regular expressions of many kinds.
+TEST(AdapterSettingsTest, EveryBitFlipIsRefusedOrGivesAScale) {
+  const std::string sound = R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_rslora": true,
+      "rank_pattern": {"a.*key": 4}, "alpha_pattern": {"^b(l|k)[0-9]+.*\\w?$": 3}, "init_lora_weights": "eva"})";
+  for (size_t bit = 0; bit < sound.size() * 8; ++bit) {
+    std::string flipped = sound;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    const auto settings = ParseAdapterConfig({reinterpret_cast<const uint8_t*>(flipped.data()), flipped.size()});
+    if (!settings.ok()) {
+      EXPECT_FALSE(settings.status().message().empty());
+    } else if (settings->has_scale()) {
+      EXPECT_GT(settings->ScaleOf("base_model.model.blocks.0.att.key", 4), 0) << flipped;
+    }
+  }
+}
+
 TEST(AdapterSettingsTest, OtherKindsAreRefusedByName) {
   for (const char* kind : {"ADALORA", "LOHA", "IA3", "PREFIX_TUNING"}) {
     ExpectRefusal(std::string(R"({"peft_type": ")") + kind + R"("})", absl::StatusCode::kUnimplemented, kind);

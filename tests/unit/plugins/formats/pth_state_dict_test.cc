@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "formats/pth/reader.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
 #include "tests/unit/plugins/formats/format_harness.h"
@@ -47,6 +49,28 @@ TEST(PthStateDictTest, WrappersMayLieInEachOtherAndBesideTensors) {
   const Outcome outcome = ReadPickled(DictWithW(pickle).Raw("su"));
   ASSERT_EQ(outcome.status, SKEIN_OK) << outcome.message;
   EXPECT_THAT(outcome.tensors, ElementsAre(Key("w")));
+}
+
+TEST(PthStateDictTest, AListGivesItsTensorsByTheirPlaces) {
+  for (const auto& [begin, end] : {std::pair("](", "e"), std::pair("(", "t")}) {
+    PickleWriter pickle;
+    pickle.Raw(begin).Tensor("FloatStorage", "0", 6, 0, {6}, {1}).Tensor("FloatStorage", "0", 6, 2, {3}, {1}).Raw(end);
+    const Outcome outcome = ReadPickled(pickle);
+    ASSERT_EQ(outcome.status, SKEIN_OK) << outcome.message;
+    EXPECT_THAT(outcome.tensors, ElementsAre(Key("0"), Key("1")));
+    EXPECT_THAT(FloatsOf(outcome.tensors.at("1")), ElementsAre(2, 3, 4));
+  }
+}
+
+TEST(PthStateDictTest, AListOfSomethingElseIsRefused) {
+  PickleWriter pickle;
+  pickle.Raw("](").Tensor("FloatStorage", "0", 6, 0, {6}, {1}).Raw("Ne");
+  const Outcome outcome = ReadPickled(pickle);
+  EXPECT_EQ(outcome.status, SKEIN_UNIMPLEMENTED);
+  EXPECT_THAT(outcome.message, HasSubstr("expected a list of tensors, found one with None at 1"));
+  PickleWriter number;
+  number.Int(3);
+  EXPECT_THAT(ReadPickled(number).message, HasSubstr("expected a dict or a list of tensors at the top"));
 }
 
 TEST(PthStateDictTest, AnEmptyWrapperIsNone) {
