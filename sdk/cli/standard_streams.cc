@@ -10,7 +10,7 @@ namespace skein::cli {
 namespace {
 
 // After a call that failed: whether it is to be tried again. Waits for a descriptor that is not ready.
-bool TryAgain(int descriptor, short event) {
+bool TryAgain(int descriptor, decltype(pollfd::events) event) {
   if (errno == EINTR) return true;
   if (errno != EAGAIN) return false;
   pollfd waiting = {descriptor, event, 0};

@@ -150,12 +150,14 @@ std::optional<double> CpuQuota(const std::string& root) {
     if (!hierarchy) continue;
     const std::optional<std::string> group = GroupOf(hierarchy->version, groups);
     if (!group) continue;
-    std::string path = PathBelow(hierarchy->root, *group);
+    const std::string mount_point = root + hierarchy->mount_point;
+    std::string folder = mount_point;
+    folder.append(PathBelow(hierarchy->root, *group));
     while (true) {
-      const std::optional<double> quota = QuotaOf(hierarchy->version, root + hierarchy->mount_point + path);
+      const std::optional<double> quota = QuotaOf(hierarchy->version, folder);
       if (quota && *quota < least.value_or(HUGE_VAL)) least = quota;
-      if (path.empty()) break;
-      path.resize(path.rfind('/'));
+      if (folder.size() == mount_point.size()) break;
+      folder.resize(folder.rfind('/'));
     }
   }
   return least;

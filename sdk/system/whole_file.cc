@@ -31,9 +31,9 @@ std::string FollowLinks(const std::string& path) {
   for (int num_links = 0; num_links < kMaxLinks; ++num_links) {
     char link[PATH_MAX];
     const ssize_t size = readlink(target.c_str(), link, sizeof(link));
-    if (size < 0) return target;  // no link, or nothing
-    const std::string next(link, static_cast<size_t>(size));
-    target = next.starts_with('/') ? next : FolderOf(target) + next;
+    if (size <= 0) return target;  // no link, or nothing
+    if (link[0] == '/') target.clear();
+    target = FolderOf(target).append(link, static_cast<size_t>(size));
   }
   Fail(ELOOP, path, "be written");
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -102,6 +103,17 @@ TEST_F(FiguresTest, TheDescriptionOfCpuNamesTheTierThatHolds) {
   EXPECT_THAT(DescriptionOf("cpu"), ContainsRegex(", tier (generic|avx2|avx512|avx512_vnni|avx512_bf16|amx)"));
   const EnvironmentVariable limit("SKEIN_CPU", "generic");
   EXPECT_THAT(DescriptionOf("cpu"), HasSubstr(", tier generic"));
+}
+
+TEST_F(FiguresTest, DevicesSayHowManyThreadsTheyHave) {
+  for (const json& entry : json::parse(RunTool({"devices", "--json", "--threads", "2"}).out)) {
+    const auto threads = entry.at("threads").get<uint32_t>();
+    if (entry.at("name") == "reference") {
+      EXPECT_EQ(threads, 1u);
+    }
+    EXPECT_GE(threads, 1u);
+    EXPECT_LE(threads, 2u);
+  }
 }
 
 // --- names that are unknown ---
