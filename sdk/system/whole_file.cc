@@ -69,9 +69,9 @@ int RenameToNew(const std::string& from, const std::string& to) {
   return rename(from.c_str(), to.c_str());
 }
 
-// Makes the new name survive a loss of power, where the file system can. The file itself is safe either way.
-void SyncFolderOf(const std::string& path) {
-  const std::string name = FolderOf(path);
+// Makes the names in the folder `name`, "" for the current one, survive a loss of power, where the file system can. The
+// files themselves are safe either way.
+void SyncFolder(const std::string& name) {
   const Descriptor folder(open(name.empty() ? "." : name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.is_open()) fsync(folder.number());
 }
@@ -195,10 +195,11 @@ int WholeFile::PutInPlace() {
 }
 
 void WholeFile::Commit() {
+  const std::string folder = FolderOf(target_);  // needs memory, which may run out only before the file is there
   if (fsync(file_.number()) != 0) Fail(errno, path_, "be written");
   if (const int error = PutInPlace()) Fail(error, path_, "be written");
   if (file_.Close() != 0) Fail(errno, path_, "be written");
-  SyncFolderOf(target_);
+  SyncFolder(folder);
 }
 
 }  // namespace skein

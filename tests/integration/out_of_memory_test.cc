@@ -10,51 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "tests/integration/allocation_walk.h"
 #include "tests/support/failing_allocator.h"
 #include "tests/support/host.h"
 
 namespace skein::test {
 namespace {
 
-// The number of allocations that fail: one, or all from it until the call returns.
-class OutOfMemoryTest : public ::testing::TestWithParam<uint64_t> {
- protected:
-  // Walks through the allocations of `call`. `undo` follows a call that succeeded.
-  void Walk(
-      const std::function<skein_status(skein_error*)>& call, const std::function<void()>& undo = [] {}) {
-    skein_status status = SKEIN_OK;
-    skein_error error = {};
-    uint64_t num_refused = 0;
-    const auto attempt = [&] { status = call(&error); };
-    const auto check = [&](uint64_t index, bool failed) {
-      EXPECT_EQ(error.code, status);
-      EXPECT_EQ(error.message_bytes, std::strlen(error.message));
-      if (status == SKEIN_OK) {
-        undo();
-        return;
-      }
-      EXPECT_TRUE(failed) << error.message;
-      EXPECT_EQ(status, SKEIN_RESOURCE_EXHAUSTED) << "allocation " << index << ": " << error.message;
-      ++num_refused;
-    };
-    const uint64_t num_points = WalkAllocations(AllocatingThreads::kAll, attempt, check, GetParam());
-    EXPECT_EQ(status, SKEIN_OK) << error.message;
-    RecordProperty("points", std::to_string(num_points));
-    RecordProperty("refused", std::to_string(num_refused));
-  }
+class OutOfMemoryTest : public AllocationWalk {};
 
-  // A call that succeeds whichever allocation fails.
-  void WalkRelease(const std::function<void()>& make, const std::function<skein_status(skein_error*)>& release) {
-    make();
-    skein_error error = {};
-    AllocationFault fault(0, AllocatingThreads::kThis, AllocationFault::kForever);
-    const skein_status status = release(&error);
-    fault.Disarm();
-    EXPECT_TRUE(Ok(status, error));
-  }
-};
-
-class OutOfMemoryWithModelTest : public OutOfMemoryTest {
+class OutOfMemoryWithModelTest : public AllocationWalk {
  protected:
   const OwnedRuntime runtime_ = MakeRuntime();
   const OwnedModel model_ = LoadModel(runtime_.get(), SKEIN_DEMO_MODEL, "reference");
@@ -241,12 +206,9 @@ TEST_P(OutOfMemoryWithModelTest, ErrorsNeedNoMemory) {
   EXPECT_STREQ(error.message, "out of memory");
 }
 
-std::string LengthName(const ::testing::TestParamInfo<uint64_t>& info) {
-  return info.param == 1 ? "One" : "AllThatFollow";
-}
-INSTANTIATE_TEST_SUITE_P(Failing, OutOfMemoryTest, ::testing::Values(1, AllocationFault::kForever), LengthName);
+INSTANTIATE_TEST_SUITE_P(Failing, OutOfMemoryTest, ::testing::Values(1, AllocationFault::kForever), FailuresName);
 INSTANTIATE_TEST_SUITE_P(Failing, OutOfMemoryWithModelTest, ::testing::Values(1, AllocationFault::kForever),
-                         LengthName);
+                         FailuresName);
 
 }  // namespace
 }  // namespace skein::test

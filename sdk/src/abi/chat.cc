@@ -11,8 +11,6 @@
 
 namespace skein::abi {
 
-extern "C" {
-
 namespace {
 
 // Through `text_bytes`, the last field of the first version of the struct.
@@ -39,6 +37,8 @@ absl::StatusOr<std::vector<ChatMessage>> CopyMessages(const void* messages, uint
 }
 
 }  // namespace
+
+extern "C" {
 
 SKEIN_API skein_status skein_model_chat_prompt(skein_model model, const void* messages, uint32_t message_size,
                                                uint32_t count, skein_options options, char* buffer, uint64_t capacity,

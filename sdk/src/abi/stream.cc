@@ -15,6 +15,24 @@
 
 namespace skein::abi {
 
+namespace {
+
+// Through `status`, the last field of the first version of the struct.
+constexpr uint32_t kMinItemBytes = offsetof(skein_eval_item, status) + sizeof(skein_status);
+
+absl::StatusOr<EvalItem> UnwrapItem(const skein_eval_item& item) {
+  EvalItem unwrapped;
+  SKEIN_ASSIGN_OR_RETURN(unwrapped.stream, Unwrap(item.stream));
+  if (item.num_tokens > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(item.tokens, "tokens"));
+  if (item.output_kind != SKEIN_OUTPUT_NONE) SKEIN_RETURN_IF_ERROR(CheckPointer(item.output, "output"));
+  unwrapped.tokens = {item.tokens, item.num_tokens};
+  unwrapped.output_kind = item.output_kind;
+  unwrapped.output = {item.output, item.output_capacity};
+  return unwrapped;
+}
+
+}  // namespace
+
 extern "C" {
 
 SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,
@@ -97,24 +115,6 @@ SKEIN_API skein_status skein_stream_state(skein_stream stream, float* state, uin
     return object->ExportState({state, needed});
   });
 }
-
-namespace {
-
-// Through `status`, the last field of the first version of the struct.
-constexpr uint32_t kMinItemBytes = offsetof(skein_eval_item, status) + sizeof(skein_status);
-
-absl::StatusOr<EvalItem> UnwrapItem(const skein_eval_item& item) {
-  EvalItem unwrapped;
-  SKEIN_ASSIGN_OR_RETURN(unwrapped.stream, Unwrap(item.stream));
-  if (item.num_tokens > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(item.tokens, "tokens"));
-  if (item.output_kind != SKEIN_OUTPUT_NONE) SKEIN_RETURN_IF_ERROR(CheckPointer(item.output, "output"));
-  unwrapped.tokens = {item.tokens, item.num_tokens};
-  unwrapped.output_kind = item.output_kind;
-  unwrapped.output = {item.output, item.output_capacity};
-  return unwrapped;
-}
-
-}  // namespace
 
 SKEIN_API skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint32_t count,
                                   skein_error* error) {

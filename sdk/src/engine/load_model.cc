@@ -57,12 +57,15 @@ absl::StatusOr<ModelTokenizer> FindTokenizer(Runtime& runtime, const ModelFile& 
   return ModelTokenizer{std::move(tokenizer), ""};
 }
 
-// Says of a device that is missing which plugins failed.
+// Says of a device that is missing which plugins failed. RESOURCE_EXHAUSTED: one of them had no memory.
 absl::Status ExplainMissing(const absl::Status& status, const Runtime& runtime,
                             absl::Span<const DeviceProblem> problems) {
   const std::string failures = runtime.MissingDevicesText(problems);
   if (!absl::IsNotFound(status) || failures.empty()) return status;
-  return absl::NotFoundError(absl::StrCat(status.message(), "; these plugins or devices failed: ", failures));
+  const bool ran_out_of_memory = std::any_of(problems.begin(), problems.end(),
+                                             [](const DeviceProblem& problem) { return problem.ran_out_of_memory; });
+  return absl::Status(ran_out_of_memory ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kNotFound,
+                      absl::StrCat(status.message(), "; these plugins or devices failed: ", failures));
 }
 
 absl::StatusOr<std::vector<SegmentPlacement>> PlaceLayers(const Runtime& runtime, const DeviceList& available,

@@ -25,15 +25,15 @@ struct FactValue {
   enum class Kind { kNothing, kYesOrNo, kInteger, kReal, kText, kFacts, kList };
 
   // NOLINTBEGIN(google-explicit-constructor): a fact is written as its name and its value
-  FactValue() = default;
-  FactValue(bool is) : kind(Kind::kYesOrNo), integer(is ? 1 : 0) {}
-  FactValue(uint32_t number) : kind(Kind::kInteger), integer(number) {}
-  FactValue(uint64_t number) : kind(Kind::kInteger), integer(number) {}
-  FactValue(double number) : kind(Kind::kReal), real(number) {}
-  FactValue(const char* a_text) : kind(Kind::kText), text(a_text) {}
-  FactValue(std::string a_text) : kind(Kind::kText), text(std::move(a_text)) {}
+  FactValue();
+  FactValue(bool is);
+  FactValue(uint32_t number);
+  FactValue(uint64_t number);
+  FactValue(double number);
+  FactValue(const char* a_text);
+  FactValue(std::string a_text);
   FactValue(Facts members);
-  FactValue(std::vector<FactValue> items) : kind(Kind::kList), list(std::move(items)) {}
+  FactValue(std::vector<FactValue> items);
   // NOLINTEND(google-explicit-constructor)
 
   Kind kind = Kind::kNothing;
@@ -53,7 +53,16 @@ struct Fact {
   std::optional<std::string> text = {};
 };
 
+// Only here, where a Fact is complete, can its vector be made.
+inline FactValue::FactValue() = default;
+inline FactValue::FactValue(bool is) : kind(Kind::kYesOrNo), integer(is ? 1 : 0) {}
+inline FactValue::FactValue(uint32_t number) : kind(Kind::kInteger), integer(number) {}
+inline FactValue::FactValue(uint64_t number) : kind(Kind::kInteger), integer(number) {}
+inline FactValue::FactValue(double number) : kind(Kind::kReal), real(number) {}
+inline FactValue::FactValue(const char* a_text) : kind(Kind::kText), text(a_text) {}
+inline FactValue::FactValue(std::string a_text) : kind(Kind::kText), text(std::move(a_text)) {}
 inline FactValue::FactValue(Facts members) : kind(Kind::kFacts), facts(std::move(members)) {}
+inline FactValue::FactValue(std::vector<FactValue> items) : kind(Kind::kList), list(std::move(items)) {}
 
 // One object, indented, with a newline at the end. U+FFFD stands for bytes that are not UTF-8.
 std::string FactsAsJson(const Facts& facts);

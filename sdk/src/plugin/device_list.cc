@@ -93,7 +93,7 @@ class Lister {
   }
 
   void AddProblem(const Plugin<skein_backend_table>& plugin, const absl::Status& status) {
-    list_.problems.push_back({plugin.id, std::string(status.message())});
+    list_.problems.push_back({plugin.id, std::string(status.message()), absl::IsResourceExhausted(status)});
   }
 
   DeviceList list_;

@@ -22,7 +22,8 @@ struct DeviceDescription {
 // A device that cannot be used, or a backend that cannot list its devices.
 struct DeviceProblem {
   std::string plugin_id;
-  std::string reason;  // begins with the plugin's id
+  std::string reason;              // begins with the plugin's id
+  bool ran_out_of_memory = false;  // so that it may go well the next time
 };
 
 struct DeviceList {

@@ -1,0 +1,145 @@
+// Memory that runs out in the calls that out_of_memory_test.cc and request_memory_test.cc do not make: conversions,
+// plugins, the log, chats of requests, states.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/integration/allocation_walk.h"
+
+namespace skein::test {
+namespace {
+
+class CallsMemoryTest : public AllocationWalk {};
+
+class CallsMemoryWithModelTest : public AllocationWalk {
+ protected:
+  const OwnedRuntime runtime_ = MakeRuntime();
+  const OwnedModel model_ = LoadModel(runtime_.get(), SKEIN_DEMO_MODEL, "reference");
+  const OwnedStream stream_ = MakeStream(model_.get());
+};
+
+// A conversion that fails leaves no file, whole or not.
+TEST_P(CallsMemoryTest, Converting) {
+  const OwnedRuntime runtime = MakeRuntime();
+  const std::string folder = ::testing::TempDir() + "/calls_memory." + std::to_string(getpid());
+  std::filesystem::create_directories(folder);
+  const std::string from = DataPath("v7-odd.safetensors");
+  const std::string to = folder + "/out.skein";
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_CONVERT, {{"name", "small"}, {"type", "q8"}});
+  bool is_done = false;
+  Walk(
+      [&](skein_error* error) {
+        const skein_status status = skein_model_convert(runtime.get(), from.c_str(), to.c_str(), options.get(), error);
+        is_done = status == SKEIN_OK;
+        return status;
+      },
+      [&] {
+        EXPECT_TRUE(std::filesystem::remove(to));
+        is_done = false;
+      });
+  EXPECT_FALSE(is_done);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  std::filesystem::remove_all(folder);
+}
+
+TEST_P(CallsMemoryTest, LoadingAPlugin) {
+  const OwnedRuntime first = MakeRuntime();  // as in out_of_memory_test.cc
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_RUNTIME, {}, {{"search", 0}, {"threads", 1}});
+  OwnedRuntime runtime;
+  ASSERT_EQ(skein_runtime_create(options.get(), runtime.out(), nullptr), SKEIN_OK);
+  const std::string plugin = std::string(SKEIN_PLUGIN_DIR) + "/tokenizer-bytes.so";
+  const std::string text = DataPath("jonah.txt");
+  // Whether it is loaded already, refused or missing: the code is that, or RESOURCE_EXHAUSTED.
+  const auto load = [&](const std::string& path, skein_status expected, skein_error* error) {
+    const skein_status status = skein_runtime_load_plugin(runtime.get(), path.c_str(), error);
+    if (status != expected) return status;
+    *error = {};
+    return SKEIN_OK;
+  };
+  SKEIN_CALL(skein_runtime_load_plugin, runtime.get(), plugin.c_str());
+  Walk([&](skein_error* error) { return load(plugin, SKEIN_ALREADY_EXISTS, error); });
+  Walk([&](skein_error* error) { return load(text, SKEIN_FAILED_PRECONDITION, error); });
+  Walk([&](skein_error* error) { return load("/none/such.so", SKEIN_NOT_FOUND, error); });
+  uint32_t count = 0;
+  SKEIN_CALL(skein_runtime_plugin_count, runtime.get(), &count);
+  EXPECT_EQ(count, 4u);
+}
+
+TEST_P(CallsMemoryTest, TheLogAndTheProgress) {
+  OwnedRuntime runtime;
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_RUNTIME, {{"plugin_path", "a:b:c:d"}});
+  std::string line(4097, '\0');
+  uint64_t size = 0;
+  uint32_t severity = 0;
+  skein_progress progress = {};
+  progress.struct_size = sizeof(progress);
+  SKEIN_CALL(skein_runtime_create, options.get(), runtime.out());
+  Walk([&](skein_error* error) {
+    return skein_runtime_poll_log(runtime.get(), line.data(), line.size(), &size, &severity, error);
+  });
+  Walk([&](skein_error* error) { return skein_runtime_progress(runtime.get(), &progress, error); });
+  skein_option_info key = {};
+  key.struct_size = sizeof(key);
+  Walk([&](skein_error* error) { return skein_options_key_info(SKEIN_OPTIONS_REQUEST, 3, &key, error); });
+}
+
+TEST_P(CallsMemoryWithModelTest, Descriptions) {
+  skein_model_info info = {};
+  info.struct_size = sizeof(info);
+  Walk([&](skein_error* error) { return skein_model_get_info(model_.get(), &info, error); });
+  OwnedTokenizer tokenizer;
+  SKEIN_CALL(skein_model_tokenizer, model_.get(), tokenizer.out());
+  skein_tokenizer_info of_tokenizer = {};
+  of_tokenizer.struct_size = sizeof(of_tokenizer);
+  Walk([&](skein_error* error) { return skein_tokenizer_get_info(tokenizer.get(), &of_tokenizer, error); });
+}
+
+TEST_P(CallsMemoryWithModelTest, States) {
+  AllLogits(model_.get(), stream_.get(), {65, 66});
+  std::vector<float> state(StateOf(stream_.get()).size());
+  uint64_t count = 0;
+  Walk(
+      [&](skein_error* error) { return skein_stream_state(stream_.get(), state.data(), state.size(), &count, error); });
+  EXPECT_EQ(state, StateOf(stream_.get()));
+  Walk([&](skein_error* error) { return skein_stream_reset(stream_.get(), error); });
+}
+
+TEST_P(CallsMemoryWithModelTest, ThePartsOfARequest) {
+  OwnedRequest request;
+  Walk([&](skein_error* error) { return skein_request_create(stream_.get(), request.out(), error); },
+       [&] { request.Reset(); });
+  SKEIN_CALL(skein_request_create, stream_.get(), request.out());
+  const skein_chat_message messages[] = {
+      {.role = "user", .text = "Tell me a story that is long enough to need memory.", .text_bytes = 51}};
+  const OwnedOptions chat = MakeOptions(SKEIN_OPTIONS_CHAT, {{"template", "g1"}, {"think", "on"}});
+  Walk([&](skein_error* error) {
+    return skein_request_set_chat(request.get(), messages, sizeof(messages[0]), 1, chat.get(), error);
+  });
+  const std::vector<skein_token> tokens(100, 65);
+  Walk([&](skein_error* error) {
+    return skein_request_set_prompt_tokens(request.get(), tokens.data(), tokens.size(), error);
+  });
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_REQUEST, {}, {{"window", 2}, {"max_tokens", 3}});
+  Walk([&](skein_error* error) { return skein_request_set_options(request.get(), options.get(), error); });
+}
+
+TEST_P(CallsMemoryWithModelTest, Wakeups) {
+  OwnedQueue queue;
+  SKEIN_CALL(skein_queue_create, runtime_.get(), nullptr, queue.out());
+  int32_t fd = -1;
+  Walk([&](skein_error* error) { return skein_queue_fd(queue.get(), &fd, error); });
+  Walk([&](skein_error* error) {
+    return skein_queue_set_wakeup(
+        queue.get(), [](void*) {}, nullptr, error);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Failing, CallsMemoryTest, ::testing::Values(1, AllocationFault::kForever), FailuresName);
+INSTANTIATE_TEST_SUITE_P(Failing, CallsMemoryWithModelTest, ::testing::Values(1, AllocationFault::kForever),
+                         FailuresName);
+
+}  // namespace
+}  // namespace skein::test
