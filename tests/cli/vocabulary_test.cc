@@ -14,7 +14,6 @@ namespace skein {
 namespace {
 
 using nlohmann::json;
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -29,7 +28,7 @@ class CliVocabularyTest : public testing::Test {
  protected:
   // A small model without a vocabulary.
   std::string WriteModel(const std::string& name, int num_rows) const {
-    const std::string path = folder_.Path(name);
+    std::string path = folder_.Path(name);
     const ToolResult result = RunTool(
         {"convert", "synthetic:C=32,L=1,N=16,F=64,V=" + std::to_string(num_rows), "-o", path, "--type", "bf16"});
     EXPECT_EQ(result.exit_code, 0) << result.err;
