@@ -170,7 +170,8 @@ Weights MakeBlocks(Weights& merged, const std::string& prefix, const std::string
       Dense& w = merged.at(module + ".weight");
       const Dense d = Random(shape_of(w), 0.1f, seed++);
       merge(w, d);
-      adapter[prefix + module + suffix] = d;
+      std::string name = prefix + module;
+      adapter[name.append(suffix)] = d;
     }
   }
   return adapter;
