@@ -84,8 +84,10 @@ Weights MakeLora(Weights& merged, uint64_t rank, const NameOf& name_of, const Sc
   return adapter;
 }
 
+std::string PeftModule(const std::string& module) { return "base_model.model." + module; }
+
 std::string PeftName(const std::string& module, char factor) {
-  return "base_model.model." + module + ".lora_" + factor + ".weight";
+  return PeftModule(module) + ".lora_" + factor + ".weight";
 }
 
 std::string PlainName(const std::string& module, char factor) { return module + ".lora_" + factor; }
@@ -133,7 +135,7 @@ std::string Dora(const Making& making) {
       Dense lengths = Random({w.rows()}, 1, seed++);
       for (float& length : lengths.values) length += 3;
       SetLengths(w, lengths.values);
-      adapter["base_model.model." + module + ".lora_magnitude_vector"] = lengths;
+      adapter[PeftModule(module).append(".lora_magnitude_vector")] = lengths;
     }
   }
   return making.folder.WritePeft(adapter, R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_dora": true})");
@@ -168,7 +170,8 @@ Weights MakeBlocks(Weights& merged, const std::string& prefix, const std::string
       Dense& w = merged.at(module + ".weight");
       const Dense d = Random(shape_of(w), 0.1f, seed++);
       merge(w, d);
-      adapter[prefix + module + suffix] = d;
+      std::string name = prefix + module;
+      adapter[name.append(suffix)] = d;
     }
   }
   return adapter;
@@ -330,7 +333,7 @@ class AdapterFormsTest : public ::testing::TestWithParam<Form> {
 
   // The model in .safetensors with the author's names, which the test can read.
   std::string WriteBase() const {
-    const std::string path = folder_.Path("base.safetensors");
+    std::string path = folder_.Path("base.safetensors");
     const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_CONVERT, {{"type", "f32"}});
     skein_error error = {};
     EXPECT_TRUE(
