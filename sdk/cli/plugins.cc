@@ -87,9 +87,11 @@ std::string FormatRecords(const Json& records) {
     };
     rows.push_back({loaded ? "loaded" : "refused", or_dash("kind"), or_dash("id"), or_dash("version"),
                     loaded ? std::to_string(record.at("abi").get<uint32_t>()) : "-", or_dash("path")});
-    if (!record.at("reason").get<std::string>().empty()) {
-      reasons += (loaded ? "left out: " : "refused: ") + or_dash("path") + ": " + or_dash("reason") + "\n";
-    }
+    const std::string reason = record.at("reason").get<std::string>();
+    if (reason.empty()) continue;
+    // Most reasons name the file.
+    const bool names_file = reason.starts_with(or_dash("path"));
+    reasons += (loaded ? "left out: " : "refused: ") + (names_file ? "" : or_dash("path") + ": ") + reason + "\n";
   }
   return FormatTable(rows) + (reasons.empty() ? "" : "\n" + reasons);
 }

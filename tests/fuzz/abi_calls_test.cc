@@ -31,8 +31,10 @@ class AbiCallsTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(files_.folder); }
 
-  // Stops at the first broken promise. `seed` and the index say which call it was.
+  // Stops at the first broken promise. `seed` and the index say which call it was. Other calls are made with
+  // --gtest_random_seed=N, and with each repetition of --gtest_repeat=N --gtest_shuffle.
   void MakeCalls(uint64_t seed, uint32_t count, AbiHandles& handles) {
+    seed += 1000 * static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed());
     AbiInput input(seed);
     AbiCalls calls(files_, handles);
     for (uint32_t i = 0; i < count; ++i) {

@@ -40,8 +40,8 @@ struct FactValue {
   uint64_t integer = 0;
   double real = 0;
   std::string text = {};  // any bytes
-  Facts facts = {};
-  std::vector<FactValue> list = {};
+  Facts facts;
+  std::vector<FactValue> list;
 };
 
 struct Fact {
