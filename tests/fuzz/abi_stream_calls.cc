@@ -241,7 +241,8 @@ void AbiCalls::RequestCancel(AbiInput& input) {
 
 void AbiCalls::RequestAcknowledge(AbiInput& input) {
   const Picked<skein_request> request = handles_.Pick<skein_request>(input);
-  Call(input, request.is_bad, skein_request_acknowledge, request.handle, input.Number());
+  const uint64_t num_tokens = input.OneIn(4) ? input.Number() : input.Below(3);
+  Call(input, request.is_bad, skein_request_acknowledge, request.handle, num_tokens);
 }
 
 // --- the table ---
