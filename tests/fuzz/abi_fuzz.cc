@@ -16,9 +16,11 @@ using skein::fuzz::AbiFiles;
 using skein::fuzz::AbiHandles;
 using skein::fuzz::AbiInput;
 
+// Never destroyed, since the exit handler uses it.
 const AbiFiles& Files() {
-  static const AbiFiles files = [] {
-    AbiFiles made;
+  static const AbiFiles& files = *[] {
+    auto* const all = new AbiFiles;
+    AbiFiles& made = *all;
     made.folder = (std::filesystem::temp_directory_path() / ("abi_fuzz." + std::to_string(getpid()))).string();
     std::filesystem::create_directories(made.folder);
     std::atexit([] { std::filesystem::remove_all(Files().folder); });
@@ -26,7 +28,7 @@ const AbiFiles& Files() {
       made.models.push_back(std::string(SKEIN_TESTS_DIR) + "/data/" + name);
     }
     made.plugins = {std::string(SKEIN_PLUGIN_DIR) + "/backend-reference.so", made.models[0]};
-    return made;
+    return all;
   }();
   return files;
 }

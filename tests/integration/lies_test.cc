@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -51,7 +52,7 @@ class LiesTest : public ::testing::Test {
 
   void Tell(const char* function, Lie lie, int32_t code = SKEIN_OK, const std::string& message = "") {
     Order order;
-    std::strcpy(order.function, function);
+    std::snprintf(order.function, sizeof(order.function), "%s", function);
     order.lie = lie_ = lie;
     order.code = code;
     std::memset(order.message, '#', sizeof(order.message));

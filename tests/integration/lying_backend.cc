@@ -36,7 +36,7 @@ bool IsZeroedStruct(const Struct& value) {
 template <typename Work, typename Distort>
 int32_t Tell(std::string_view function, skein_message* message, const Work& work, const Distort& distort) {
   Promise(message != nullptr && message->text[0] == '\0', "a message comes, and it is empty");
-  if (function != order.function) return work();
+  if (message == nullptr || function != order.function) return work();
   if (order.lie == Lie::kNothing) return SKEIN_OK;
   if (order.lie == Lie::kCode || order.lie == Lie::kAfterAll) {
     if (order.lie == Lie::kAfterAll) work();
@@ -68,7 +68,7 @@ int32_t DeviceInfo(uint32_t index, skein_backend_device* info, skein_message* me
       "device_info", message,
       [&] {
         const int32_t code = reference->device_info(index, info, message);
-        std::strcpy(info->name, "lying");
+        std::memcpy(info->name, "lying", sizeof("lying"));
         return code;
       },
       [&](bool huge) { Distort(info, huge); });

@@ -61,7 +61,7 @@ TEST(ShortTextTest, AMegabyteWithoutASpaceIsShortened) {
 // Random bytes in any room: always UTF-8, always in its room, always ended.
 TEST(ShortTextTest, AnyBytesFitIntoAnyRoom) {
   std::mt19937 random(1);
-  const std::string alphabet("a /\n\x80\xC3\xA9\xE2\x82\xAC\xF0\x9F\xA6\xA2\xFF\x1b\0", 20);
+  const std::string alphabet("a /\n\x80\xC3\xA9\xE2\x82\xAC\xF0\x9F\xA6\xA2\xFF\x1b\0", 17);
   for (int i = 0; i < 20000; ++i) {
     std::string text(random() % 400, '\0');
     for (char& byte : text) byte = alphabet[random() % alphabet.size()];

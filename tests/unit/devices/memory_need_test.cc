@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <cstdio>
 
 namespace skein {
 namespace {
@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 
 skein_backend_device DeviceOf(const char* name, uint64_t memory_bytes) {
   skein_backend_device device = {};
-  std::strcpy(device.name, name);
+  std::snprintf(device.name, sizeof(device.name), "%s", name);
   device.memory_bytes = memory_bytes;
   return device;
 }
