@@ -229,8 +229,8 @@ void CheckSplitNumber(const GgufMetadata& metadata, std::string_view key, uint64
 // One file of several, and the model's other files.
 class Split {
  public:
-  // `metadata` is that of the file behind `source`. Throws UNIMPLEMENTED if the name of `source` does not end as its number
-  // has it.
+  // `metadata` is that of the file behind `source`. Throws UNIMPLEMENTED if the name of `source` does not end as its
+  // number has it.
   Split(const plugin::Source& source, const GgufMetadata& metadata, uint64_t count)
       : source_(source), count_(count), number_(metadata.FindUnsigned("split.no").value_or(0)) {
     const std::string suffix = number_ < count_ ? SplitSuffix(number_, count_) : "";

@@ -17,9 +17,9 @@ SKEIN_EXTERN_C_BEGIN
 //   search       i64  1   1: search the folders; 0: load only the plugins given to skein_runtime_load_plugin
 // Folders, in order: `plugin_path`, the environment's SKEIN_PLUGIN_PATH, `skein/plugins-1` beside the loaded libskein.
 // The current directory is never searched. Files whose name ends in ".so" are looked at. Of two plugins with one id the
-// first found is used. A program that runs with more rights than its caller (set-user-id and the like) does not read the
-// caller's environment.
-// A plugin that does not fit is refused with a reason (see skein_runtime_plugin_info) and harms nobody.
+// first found is used. A program that runs with more rights than its caller (set-user-id and the like) does not read
+// the caller's environment. A plugin that does not fit is refused with a reason (see skein_runtime_plugin_info) and
+// harms nobody.
 SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime* runtime, skein_error* error);
 
 // Releases the handle. The runtime ends when the last model, stream, queue, request and tokenizer made from it is

@@ -18,7 +18,6 @@ namespace {
 
 constexpr float kRwkvCppGroupNormEpsilon = 1e-5f;
 
-
 std::string KeyText(const std::string& path, const char* key) { return absl::StrCat(path, ": \"", key, "\""); }
 
 // Reads the number under `key` of the container, if there is one.
