@@ -11,7 +11,6 @@
 namespace skein::test {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
