@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "tests/support/host.h"
@@ -92,6 +93,30 @@ TEST_F(StructGrowthTest, EventsLeaveWhatIsNotTheirsUntouched) {
       }
     }
     for (size_t at = kNumEvents * size_t{event_size}; at < bytes_.size(); ++at) ASSERT_EQ(bytes_[at], kUntouched);
+  }
+}
+
+// Structs that hold pointers must be aligned, also where a host names another size.
+TEST_F(StructGrowthTest, SizesAtWhichAStructCannotStandAreRefused) {
+  const OwnedStream stream = MakeStream(model_.get());
+  const skein_token token = 1;
+  std::vector<skein_eval_item> items(3);
+  for (skein_eval_item& item : items) item = {stream.get(), &token, 1, nullptr, 0, SKEIN_OUTPUT_NONE, SKEIN_OK};
+  std::vector<skein_chat_message> messages(3, {"user", "hi", 2});
+  std::vector<char> prompt(1000);
+  uint64_t size = 0;
+  skein_error error = {};
+  for (const uint32_t wrong :
+       {0u, 1u, 8u, uint32_t{sizeof(skein_eval_item)} + 1, uint32_t{sizeof(skein_eval_item)} + 4}) {
+    EXPECT_EQ(skein_eval(model_.get(), items.data(), wrong, 2, &error), SKEIN_INVALID_ARGUMENT) << wrong;
+    EXPECT_NE(std::string(error.message).find("item_size " + std::to_string(wrong)), std::string::npos);
+  }
+  for (const uint32_t wrong : {0u, 8u, uint32_t{sizeof(skein_chat_message)} + 1}) {
+    EXPECT_EQ(skein_model_chat_prompt(model_.get(), messages.data(), wrong, 2, nullptr, prompt.data(), prompt.size(),
+                                      &size, &error),
+              SKEIN_INVALID_ARGUMENT)
+        << wrong;
+    EXPECT_NE(std::string(error.message).find("message_size " + std::to_string(wrong)), std::string::npos);
   }
 }
 

@@ -40,7 +40,7 @@ typedef struct skein_chat_message {
 
 // Renders messages with the model's template. Each message becomes a turn with its end. If the last message is not the
 // assistant's, the opening of the assistant's turn follows. `messages` is an array of `count` structs of `message_size`
-// bytes each. `options` (kind SKEIN_OPTIONS_CHAT) may be NULL.
+// bytes each, a multiple of 8. `options` (kind SKEIN_OPTIONS_CHAT) may be NULL.
 //   template  str  ""  name of the template; "": the model's
 //   think     str  ""  "on": the answer begins with a think block; "off": with an empty one, so that the model answers
 //                      at once; "none": no block is opened; "short", "long": as "on", with " (think a bit)" or " (think

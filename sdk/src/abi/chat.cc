@@ -18,10 +18,7 @@ constexpr uint32_t kMinMessageBytes = offsetof(skein_chat_message, text_bytes) +
 
 absl::StatusOr<std::vector<ChatMessage>> CopyMessages(const void* messages, uint32_t message_size, uint32_t count) {
   if (count > 0) SKEIN_RETURN_IF_ERROR(CheckPointer(messages, "messages"));
-  if (message_size < kMinMessageBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("message_size ", message_size, "; expected at least ",
-                                                   kMinMessageBytes, ", sizeof(skein_chat_message)"));
-  }
+  SKEIN_RETURN_IF_ERROR(CheckElementSize(message_size, kMinMessageBytes, "message_size", "skein_chat_message"));
   std::vector<ChatMessage> copied;
   for (uint32_t i = 0; i < count; ++i) {
     const auto* message =

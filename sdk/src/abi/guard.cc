@@ -41,6 +41,13 @@ absl::Status CheckPointer(const void* pointer, const char* name) {
   return absl::InvalidArgumentError(absl::StrCat(name, " is NULL"));
 }
 
+absl::Status CheckElementSize(uint32_t found, uint32_t min_bytes, const char* name, const char* type) {
+  constexpr uint32_t kAlignment = alignof(uint64_t);
+  if (found >= min_bytes && found % kAlignment == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, " ", found, "; expected sizeof(", type, "), a multiple of ",
+                                                 kAlignment, " that is at least ", min_bytes));
+}
+
 absl::StatusOr<BufferUse> CheckBuffer(const void* buffer, uint64_t capacity, uint64_t needed, uint64_t* size,
                                       const char* unit) {
   absl::Status status = CheckPointer(size, "the output size");

@@ -47,6 +47,10 @@ skein_status Guard(skein_error* error, Body&& body) noexcept {
 // INVALID_ARGUMENT if a pointer that must not be NULL is.
 absl::Status CheckPointer(const void* pointer, const char* name);
 
+// INVALID_ARGUMENT unless structs of `found` bytes, one behind the other, have the fields of the first version, which
+// end at `min_bytes`, and stand where a struct with pointers may. `name` is the parameter, and `type` the struct.
+absl::Status CheckElementSize(uint32_t found, uint32_t min_bytes, const char* name, const char* type);
+
 // The rule of base.h for a caller's buffer: sets `*size` to the size needed, and says whether to write.
 enum class BufferUse { kWrite, kSizeOnly };
 absl::StatusOr<BufferUse> CheckBuffer(const void* buffer, uint64_t capacity, uint64_t needed, uint64_t* size,

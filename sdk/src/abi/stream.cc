@@ -121,10 +121,7 @@ SKEIN_API skein_status skein_eval(skein_model model, void* items, uint32_t item_
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(model));
     SKEIN_RETURN_IF_ERROR(CheckPointer(items, "items"));
-    if (item_size < kMinItemBytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("item_size ", item_size, "; expected at least ", kMinItemBytes, ", sizeof(skein_eval_item)"));
-    }
+    SKEIN_RETURN_IF_ERROR(CheckElementSize(item_size, kMinItemBytes, "item_size", "skein_eval_item"));
     const auto item_at = [&](uint32_t i) {
       return reinterpret_cast<skein_eval_item*>(static_cast<char*>(items) + uint64_t{i} * item_size);
     };
