@@ -81,7 +81,7 @@ void AbiCalls::Eval(AbiInput& input) {
                                              : uint32_t{sizeof(skein_eval_item)} + 8 * input.Below(3);
   std::vector<Tokens> tokens;
   std::vector<std::vector<float>> outputs;
-  std::vector<uint8_t> items(size_t{count} * item_size);
+  std::vector<uint8_t> items(size_t{count} * item_size + sizeof(skein_eval_item));
   bool is_bad = model.is_bad;
   for (uint32_t i = 0; i < count; ++i) {
     tokens.emplace_back(input);

@@ -19,7 +19,8 @@
 #include "tests/support/host.h"
 
 // Turns the leak checker off: a child of a fork has none of its parent's threads, whose memory would count as lost.
-extern "C" int __lsan_is_turned_off() { return 1; }  // NOLINT(bugprone-reserved-identifier)
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
+extern "C" __attribute__((visibility("default"))) int __lsan_is_turned_off() { return 1; }
 
 namespace skein::test {
 namespace {
