@@ -94,8 +94,9 @@ void OrderlyEnd::End(int signal) {
   std::exit(128 + signal);
 }
 
-UnfinishedFile::UnfinishedFile(std::string path) : path_(std::move(path)) {
-  const std::lock_guard<std::mutex> lock(unfinished_files.mutex);
+UnfinishedFile::Pause UnfinishedFile::MakePause() { return Pause(unfinished_files.mutex); }
+
+UnfinishedFile::UnfinishedFile(std::string path, const Pause& /*held*/) : path_(std::move(path)) {
   unfinished_files.paths.insert(path_);
 }
 

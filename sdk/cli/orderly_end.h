@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <map>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -34,7 +35,11 @@ class OrderlyEnd {
 // A file of the tool's own that OrderlyEnd removes, if there is one at `path`. Any thread.
 class UnfinishedFile {
  public:
-  explicit UnfinishedFile(std::string path);
+  // While somebody has it, no signal ends the process: to be held from before the file is there until it is known here.
+  using Pause = std::unique_lock<std::mutex>;
+  static Pause MakePause();
+
+  UnfinishedFile(std::string path, const Pause& pause);
   ~UnfinishedFile();
   UnfinishedFile(const UnfinishedFile&) = delete;
   UnfinishedFile& operator=(const UnfinishedFile&) = delete;

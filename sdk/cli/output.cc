@@ -28,8 +28,8 @@ bool IsStandardOutput(const struct stat& info) {
 
 // A file on its way to its place.
 struct DataWriter::File {
-  File(const std::string& path, mode_t mode)
-      : whole(path, IfExists::kReplace, mode), unfinished(whole.temporary_path()) {}
+  File(const std::string& path, mode_t mode, const UnfinishedFile::Pause& pause)
+      : whole(path, IfExists::kReplace, mode), unfinished(whole.temporary_path(), pause) {}
 
   WholeFile whole;
   UnfinishedFile unfinished;
@@ -56,7 +56,7 @@ DataWriter::~DataWriter() = default;
 
 void DataWriter::OpenFile(const std::string& path, mode_t mode) {
   try {
-    file_ = std::make_unique<File>(path, mode);
+    file_ = std::make_unique<File>(path, mode, UnfinishedFile::MakePause());
   } catch (const FileError& error) {
     throw Failure(error.what());
   }
@@ -105,8 +105,10 @@ std::optional<std::string> OutputPath(const Arguments& arguments, std::string_vi
 void WriteWhole(const std::string& path, std::string_view bytes) {
   const OrderlyEnd end;
   try {
+    UnfinishedFile::Pause pause = UnfinishedFile::MakePause();
     WholeFile file(path, IfExists::kReplace, kForTheUser);
-    const UnfinishedFile unfinished(file.temporary_path());
+    const UnfinishedFile unfinished(file.temporary_path(), pause);
+    pause.unlock();
     file.WriteAt(0, bytes.data(), bytes.size());
     file.Commit();
   } catch (const FileError& error) {
