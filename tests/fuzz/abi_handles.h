@@ -14,43 +14,28 @@ namespace skein::fuzz {
 
 constexpr uint32_t kNumKinds = 7;
 
+template <uint32_t index, auto release>
+struct KindOf {
+  static constexpr uint32_t kIndex = index;
+  static constexpr auto kRelease = release;
+};
+
 template <typename Handle>
 struct Kind;
 template <>
-struct Kind<skein_runtime> {
-  static constexpr uint32_t kIndex = 0;
-  static constexpr auto kRelease = skein_runtime_release;
-};
+struct Kind<skein_runtime> : KindOf<0, skein_runtime_release> {};
 template <>
-struct Kind<skein_options> {
-  static constexpr uint32_t kIndex = 1;
-  static constexpr auto kRelease = skein_options_release;
-};
+struct Kind<skein_options> : KindOf<1, skein_options_release> {};
 template <>
-struct Kind<skein_model> {
-  static constexpr uint32_t kIndex = 2;
-  static constexpr auto kRelease = skein_model_release;
-};
+struct Kind<skein_model> : KindOf<2, skein_model_release> {};
 template <>
-struct Kind<skein_tokenizer> {
-  static constexpr uint32_t kIndex = 3;
-  static constexpr auto kRelease = skein_tokenizer_release;
-};
+struct Kind<skein_tokenizer> : KindOf<3, skein_tokenizer_release> {};
 template <>
-struct Kind<skein_stream> {
-  static constexpr uint32_t kIndex = 4;
-  static constexpr auto kRelease = skein_stream_release;
-};
+struct Kind<skein_stream> : KindOf<4, skein_stream_release> {};
 template <>
-struct Kind<skein_queue> {
-  static constexpr uint32_t kIndex = 5;
-  static constexpr auto kRelease = skein_queue_release;
-};
+struct Kind<skein_queue> : KindOf<5, skein_queue_release> {};
 template <>
-struct Kind<skein_request> {
-  static constexpr uint32_t kIndex = 6;
-  static constexpr auto kRelease = skein_request_release;
-};
+struct Kind<skein_request> : KindOf<6, skein_request_release> {};
 
 template <typename Handle>
 struct Picked {

@@ -11,6 +11,7 @@
 #include "files/state_file.h"
 #include "numbers/state_layout.h"
 #include "tests/support/fake_format.h"
+#include "tests/unit/files/small_config.h"
 
 namespace skein {
 namespace {
@@ -20,19 +21,6 @@ using ::skein::testing::FakeTensor;
 using ::skein::testing::FloatBytes;
 using ::skein::testing::SerialHost;
 using ::testing::HasSubstr;
-
-constexpr uint32_t kLayers = 2, kHeads = 3, kSize = 2, kWidth = kHeads * kSize;
-
-ModelConfig ConfigOf(uint32_t generation, uint32_t variant = 0) {
-  ModelConfig config;
-  config.generation = generation;
-  config.variant = variant;
-  config.num_layers = kLayers;
-  config.d_model = config.d_att = kWidth;
-  config.num_heads = kHeads;
-  config.head_size = kSize;
-  return config;
-}
 
 // All numbers are different.
 std::vector<FakeTensor> StateTensors(uint32_t num_layers = kLayers) {

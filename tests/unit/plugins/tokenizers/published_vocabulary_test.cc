@@ -15,6 +15,7 @@
 
 #include "support/boundary.h"
 #include "support/crc32.h"
+#include "tests/unit/plugins/tokenizers/world_calls.h"
 #include "tokenizers/world/tokenizer.h"
 
 namespace skein::tokenizers {
@@ -22,28 +23,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::span<const uint8_t> Bytes(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
-std::vector<uint32_t> Encode(const WorldTokenizer& tokenizer, std::string_view text) {
-  std::vector<uint32_t> tokens(text.size());
-  tokens.resize(tokenizer.Encode(Bytes(text), tokens));
-  return tokens;
-}
-
-std::string Decode(const WorldTokenizer& tokenizer, const std::vector<uint32_t>& tokens) {
-  std::vector<uint8_t> text(tokenizer.Decode(tokens, {}));
-  tokenizer.Decode(tokens, text);
-  return std::string(text.begin(), text.end());
-}
-
-std::string RandomBytes(std::mt19937& generator, size_t size) {
-  std::string bytes;
-  while (bytes.size() < size) bytes.push_back(static_cast<char>(generator() % 256));
-  return bytes;
-}
 
 class PublishedVocabularyTest : public testing::Test {
  protected:
