@@ -1,6 +1,5 @@
 #include "runtime/worker.h"
 
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <list>
@@ -57,6 +56,9 @@ class ProcessEnd {
  private:
   static constexpr std::chrono::seconds kExitTime{10};
 
+  // No more workers start from now on. Gives the `stop` of one that has not been told; nullptr: all have.
+  std::function<void()> TakeStop();
+
   void JoinEnded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsQuiet() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -67,7 +69,7 @@ class ProcessEnd {
   CondVar ended_;
   std::list<Worker> workers_ ABSL_GUARDED_BY(mutex_);
   HostWork* first_work_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  std::atomic<uint64_t> num_runtimes_ = 0;  // not guarded: a worker that is stopped may let go of its runtime
+  uint64_t num_runtimes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<std::chrono::steady_clock::time_point> deadline_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -117,10 +119,13 @@ void ProcessEnd::Remove(HostWork& work) {
   ended_.NotifyAll();
 }
 
-void ProcessEnd::AddRuntime() { ++num_runtimes_; }
+void ProcessEnd::AddRuntime() {
+  const MutexLock lock(mutex_);
+  ++num_runtimes_;
+}
 
-// Takes no lock, so that WaitForRuntimes may miss it and wait for its whole time.
 void ProcessEnd::RemoveRuntime() {
+  const MutexLock lock(mutex_);
   --num_runtimes_;
   ended_.NotifyAll();
 }
@@ -154,12 +159,21 @@ void ProcessEnd::UnlockInChild() {
 void ProcessEnd::StopAndWait() {
   if (IsForkedChild()) return;  // it has none of these threads
   AnnounceProcessEnd();
+  // Without the lock, since a worker that is told may let go of its runtime, whose end takes the lock.
+  while (const std::function<void()> stop = TakeStop()) stop();
   const MutexLock lock(mutex_);
-  if (!deadline_.has_value()) deadline_ = std::chrono::steady_clock::now() + kExitTime;
-  for (const Worker& worker : workers_) worker.stop();
   do {
     JoinEnded();
   } while (!IsQuiet() && ended_.WaitUntil(mutex_, *deadline_));
+}
+
+std::function<void()> ProcessEnd::TakeStop() {
+  const MutexLock lock(mutex_);
+  if (!deadline_.has_value()) deadline_ = std::chrono::steady_clock::now() + kExitTime;
+  for (Worker& worker : workers_) {
+    if (worker.stop != nullptr) return std::exchange(worker.stop, nullptr);
+  }
+  return nullptr;
 }
 
 void ProcessEnd::JoinEnded() {
