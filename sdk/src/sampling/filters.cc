@@ -5,7 +5,7 @@
 #include <functional>
 #include <numeric>
 
-#include "sampling/exp.h"
+#include "numbers/exp.h"
 
 namespace skein {
 namespace {

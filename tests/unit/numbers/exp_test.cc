@@ -1,4 +1,4 @@
-#include "sampling/exp.h"
+#include "numbers/exp.h"
 
 #include <gtest/gtest.h>
 

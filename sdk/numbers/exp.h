@@ -1,7 +1,8 @@
-// The exponential function for whole distributions. Compilers turn it into vector code, since it is plain arithmetic
-// without branches or calls. Without fused multiply-add it gives the same bits on every machine.
-#ifndef SKEIN_SAMPLING_EXP_H_
-#define SKEIN_SAMPLING_EXP_H_
+// The exponential function for whole distributions, one for libskein and for devices that draw tokens. Compilers turn
+// it into vector code, since it is plain arithmetic without branches or calls. Without fused multiply-add it gives the
+// same bits on every machine.
+#ifndef SKEIN_NUMBERS_EXP_H_
+#define SKEIN_NUMBERS_EXP_H_
 
 #include <bit>
 #include <cstdint>
@@ -35,4 +36,4 @@ inline float ExpNonPositive(float x) {
 
 }  // namespace skein
 
-#endif  // SKEIN_SAMPLING_EXP_H_
+#endif  // SKEIN_NUMBERS_EXP_H_
