@@ -11,6 +11,8 @@
 
 #include "equations/operands.h"
 #include "host/batch.h"
+#include "host/host_memory.h"
+#include "host/logit_reduction.h"
 #include "host/state_slots.h"
 #include "kit/step_plan.h"
 #include "skein/backend.h"
@@ -19,8 +21,13 @@ namespace skein::kit {
 
 class BatchPlan {
  public:
-  // `desc` and `slots` outlive the plan. Carries [0, num_carries) cross the segment's cuts.
-  BatchPlan(const skein_segment_desc& desc, StateSlots& slots, uint32_t num_carries);
+  // `host`, `desc` and `slots` outlive the plan. Carries [0, num_carries) cross the segment's cuts. `features`: those
+  // that the device offers.
+  BatchPlan(const skein_host& host, const skein_segment_desc& desc, StateSlots& slots, uint32_t num_carries,
+            uint32_t features);
+
+  // The memory that a plan allocates from the host.
+  static uint64_t ScratchBytes(const skein_segment_desc& desc, uint32_t features);
 
   // As StepPlan::Read. Marks the slots that the entries write as written.
   void Read(const skein_step& step);
@@ -34,18 +41,24 @@ class BatchPlan {
   void GatherCarry(const float* carry, const Rows& rows) const;
   void ScatterCarry(const Rows& rows, float* carry) const;
 
-  // Hands out the hidden rows and gives each entry its status: DATA_LOSS if an output or the last row of the residual
-  // stream `x` is not finite. `hidden`: the rows of batch().output_rows after the output norm. Returns what there is to
-  // say about the first entry that failed, or "".
+  // Hands out the hidden rows, reduces logits, and gives each entry its status: DATA_LOSS if an output or the last row
+  // of the residual stream `x` is not finite. `hidden`: the rows of batch().output_rows after the output norm. Returns
+  // what there is to say about the first entry that failed, or "".
   std::string Finish(const Rows& x, const Rows& hidden);
 
  private:
-  bool HasFiniteOutputs(const PlannedEntry& planned) const;
+  // Give an entry's outputs and its status.
+  int32_t FinishHidden(const PlannedEntry& planned, const Rows& hidden) const;
+  int32_t FinishLogits(const PlannedEntry& planned);
+  int32_t FinishRow(const PlannedEntry& planned, uint32_t row);
 
   const skein_segment_desc& desc_;
   StepPlan plan_;
   StateSlots& slots_;
   std::vector<Sequence> sequences_;
+  std::vector<float*> logits_;       // per output whose logits are computed: their place
+  HostArray<float> reduced_logits_;  // of the outputs whose logits are reduced
+  LogitReduction reduction_;
   Batch batch_;
 };
 

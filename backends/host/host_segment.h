@@ -5,6 +5,7 @@
 // A backend adds its SegmentRunner:
 //   Matrix                           a packed matrix; see weight_store.h
 //   kWkvOrder                        how its recurrence wants the wkv state of RWKV-7
+//   kFeatures                        the features that its device lists, SKEIN_FEATURE_*
 //   SegmentRunner(host, desc)        allocates a step's memory beside activations; throws plugin::Error
 //   static ScratchBytes(host, desc)  how much that is
 //   Run(batch, num_rows, equations)  calls equations(ops) once on every thread that takes part, with ops for this
@@ -77,7 +78,8 @@ class GenerationSegment final : public HostSegment {
     cost.slot_bytes = CheckedProduct(StateSlots::StateFloats(desc), sizeof(float));
     const uint64_t initial_state_bytes = cost.slot_bytes;
     cost.scratch_bytes = CheckedProduct(ActivationFloats(desc), sizeof(float)) + initial_state_bytes +
-                         SegmentRunner::ScratchBytes(host, desc);
+                         SegmentRunner::ScratchBytes(host, desc) +
+                         BatchPlan::ScratchBytes(desc, SegmentRunner::kFeatures);
     return cost;
   }
 
@@ -119,7 +121,7 @@ class GenerationSegment final : public HostSegment {
           slots(host, desc, SegmentRunner::kWkvOrder),
           // Room for the longest step. The part that shorter steps leave unwritten takes no memory.
           activations(host, ActivationFloats(desc), "activations", Content::kUnset),
-          plan(desc, slots, Activations::kNumCarries) {}
+          plan(host, desc, slots, Activations::kNumCarries, SegmentRunner::kFeatures) {}
 
     SegmentRunner runner;
     StateSlots slots;

@@ -1,7 +1,12 @@
 #include "kit/step_plan.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstring>
+#include <limits>
 
+#include "numbers/step_features.h"
 #include "support/boundary.h"
 
 namespace skein::kit {
@@ -14,6 +19,25 @@ constexpr uint32_t kNoEntry = 0xFFFFFFFFu;
 constexpr uint32_t kFirstEntryBytes = offsetof(skein_step_entry, status) + sizeof(skein_step_entry::status);
 static_assert(kFirstEntryBytes == 72, "skein/backend.h");
 
+constexpr double kMostTemperature = 1e6;
+
+// How many bytes of an entry must be there for its `sampling`.
+constexpr uint32_t kSamplingEntryBytes = offsetof(skein_step_entry, sampling) + sizeof(skein_step_entry::sampling);
+
+bool IsReduced(uint32_t output) { return output == SKEIN_STEP_TOP_K || output == SKEIN_STEP_SAMPLE; }
+
+uint32_t NumWantedRows(const skein_step_entry& entry) { return entry.num_tokens - entry.output_start; }
+
+// The caller's struct as far as the caller has it.
+skein_sampling ReadSampling(const skein_sampling& from) {
+  skein_sampling sampling = {};
+  std::memcpy(&sampling, &from, std::min<size_t>(from.struct_size, sizeof(sampling)));
+  return sampling;
+}
+
+// NaN is in no range.
+bool IsWithin(double value, double low, double high) { return value >= low && value <= high; }
+
 std::string EntryName(uint32_t index) { return "entry " + std::to_string(index); }
 
 [[noreturn]] void Refuse(const std::string& what) { throw plugin::Error(SKEIN_INVALID_ARGUMENT, "step: " + what); }
@@ -25,8 +49,8 @@ void CheckAtMost(const char* what, uint32_t found, uint32_t most) {
 
 }  // namespace
 
-StepPlan::StepPlan(const skein_segment_desc& desc, uint32_t num_carries)
-    : desc_(desc), num_carries_(num_carries), slot_writer_(desc.num_slots, kNoEntry) {}
+StepPlan::StepPlan(const skein_segment_desc& desc, uint32_t num_carries, uint32_t features)
+    : desc_(desc), num_carries_(num_carries), features_(features), slot_writer_(desc.num_slots, kNoEntry) {}
 
 skein_step_entry& StepPlan::EntryAt(uint32_t index) const {
   return *reinterpret_cast<skein_step_entry*>(static_cast<unsigned char*>(step_.entries) +
@@ -40,9 +64,12 @@ void StepPlan::Read(const skein_step& step) {
   for (uint32_t i = 0; i < step.num_entries; ++i) CheckEntry(i);
   CheckSlots();
   for (uint32_t i = 0; i < step.num_entries; ++i) {
-    if (IsOffered(i)) AddRows(i);
+    if (IsOffered(i) && HasGoodTokens(i) && HasGoodBias(i) && HasGoodSampling(i)) AddRows(i);
   }
   AddOutputs(SKEIN_STEP_LOGITS);
+  AddOutputs(SKEIN_STEP_TOP_K);
+  AddOutputs(SKEIN_STEP_SAMPLE);
+  num_reduced_ = static_cast<uint32_t>(output_rows_.size() - logits_.size());
   AddOutputs(SKEIN_STEP_HIDDEN);
 }
 
@@ -82,6 +109,7 @@ void StepPlan::CheckCarries(const skein_step& step) const {
 void StepPlan::CheckEntry(uint32_t index) {
   CheckTokens(index);
   CheckOutput(index);
+  CheckBias(index);
 }
 
 void StepPlan::CheckTokens(uint32_t index) {
@@ -105,16 +133,42 @@ void StepPlan::CheckOutput(uint32_t index) const {
   if (!(desc_.flags & SKEIN_SEGMENT_HEAD)) {
     Refuse(EntryName(index) + ": wants an output of a segment without the head");
   }
-  if (entry.output > SKEIN_STEP_TOP_K) {
+  if (entry.output > SKEIN_STEP_SAMPLE) {
     Refuse(EntryName(index) + ": no output is numbered " + std::to_string(entry.output));
   }
   if (entry.output_start > entry.num_tokens) {
     Refuse(EntryName(index) + ": output_start " + std::to_string(entry.output_start) + " of " +
            std::to_string(entry.num_tokens) + " tokens");
   }
-  if (entry.output_start < entry.num_tokens && entry.output_rows == nullptr) {
-    Refuse(EntryName(index) + ": output_rows is NULL");
+  if (NumWantedRows(entry) == 0) return;
+  if (entry.output_rows == nullptr) Refuse(EntryName(index) + ": output_rows is NULL");
+  if ((FeaturesOf(entry) & ~features_) != 0) return;  // refused alone, whatever the fields of what is lacking say
+  if (IsReduced(entry.output) && entry.output_tokens == nullptr) Refuse(EntryName(index) + ": output_tokens is NULL");
+  if (entry.output == SKEIN_STEP_TOP_K) CheckTopK(index);
+  if (entry.output == SKEIN_STEP_SAMPLE) CheckSampling(index);
+}
+
+void StepPlan::CheckTopK(uint32_t index) const {
+  const uint32_t most = std::min<uint32_t>(SKEIN_MAX_TOP_K, desc_.model.vocab_size);
+  const uint32_t top_k = EntryAt(index).top_k;
+  if (top_k >= 1 && top_k <= most) return;
+  Refuse(EntryName(index) + ": top_k " + std::to_string(top_k) + ": expected 1 to " + std::to_string(most));
+}
+
+void StepPlan::CheckSampling(uint32_t index) const {
+  if (step_.entry_size < kSamplingEntryBytes || EntryAt(index).sampling == nullptr) {
+    Refuse(EntryName(index) + ": wants a token drawn without its field `sampling`");
   }
+  if (ReadSampling(*EntryAt(index).sampling).uniforms == nullptr) {
+    Refuse(EntryName(index) + ": sampling: uniforms is NULL");
+  }
+}
+
+void StepPlan::CheckBias(uint32_t index) const {
+  const skein_step_entry& entry = EntryAt(index);
+  if ((FeaturesOf(entry) & ~features_) != 0) return;
+  CheckAtMost("biases of an entry", entry.num_bias, SKEIN_MAX_BIAS);
+  if (entry.num_bias != 0 && entry.bias == nullptr) Refuse(EntryName(index) + ": bias is NULL");
 }
 
 void StepPlan::CheckSlots() {
@@ -160,11 +214,14 @@ void StepPlan::Fail(uint32_t index, int32_t status, const std::string& why) {
 }
 
 bool StepPlan::IsOffered(uint32_t index) {
+  const uint32_t lacking = FeaturesOf(EntryAt(index)) & ~features_;
+  if (lacking == 0) return true;
+  Fail(index, SKEIN_UNIMPLEMENTED, "the device does not offer " + FeatureNames(lacking));
+  return false;
+}
+
+bool StepPlan::HasGoodTokens(uint32_t index) {
   const skein_step_entry& entry = EntryAt(index);
-  if (entry.adapter != 0 || entry.output == SKEIN_STEP_TOP_K || entry.mask != nullptr || entry.num_bias != 0) {
-    Fail(index, SKEIN_UNIMPLEMENTED, "the device offers no adapters, top-k, masks or biases");
-    return false;
-  }
   for (uint32_t i = 0; i < entry.num_tokens; ++i) {
     const uint32_t token = step_.tokens[entry.first_token + i];
     if (token < desc_.model.vocab_size) continue;
@@ -176,6 +233,48 @@ bool StepPlan::IsOffered(uint32_t index) {
   return true;
 }
 
+bool StepPlan::HasGoodBias(uint32_t index) {
+  const skein_step_entry& entry = EntryAt(index);
+  uint32_t least = 0;
+  for (uint32_t i = 0; i < entry.num_bias; ++i) {
+    const auto [token, bias] = entry.bias[i];
+    if (token < least || token >= desc_.model.vocab_size) {
+      Fail(index, SKEIN_INVALID_ARGUMENT,
+           "bias " + std::to_string(i) + " is for token " + std::to_string(token) + ": expected " +
+               std::to_string(least) + " to " + std::to_string(desc_.model.vocab_size - 1));
+      return false;
+    }
+    if (!(bias < std::numeric_limits<float>::infinity())) {
+      Fail(index, SKEIN_INVALID_ARGUMENT,
+           "bias " + std::to_string(i) + " is " + std::to_string(bias) + ": expected a finite one or minus infinity");
+      return false;
+    }
+    least = token;
+  }
+  return true;
+}
+
+bool StepPlan::HasGoodSampling(uint32_t index) {
+  const skein_step_entry& entry = EntryAt(index);
+  if (entry.output != SKEIN_STEP_SAMPLE || NumWantedRows(entry) == 0) return true;
+  const skein_sampling sampling = ReadSampling(*entry.sampling);
+  const auto refuse = [&](const std::string& name, double value, const char* expected) {
+    Fail(index, SKEIN_INVALID_ARGUMENT, "sampling: " + name + " " + std::to_string(value) + ": expected " + expected);
+    return false;
+  };
+  if (!IsWithin(sampling.temperature, 0, kMostTemperature))
+    return refuse("temperature", sampling.temperature, "0 to 1e6");
+  if (!IsWithin(sampling.top_p, 0, 1)) return refuse("top_p", sampling.top_p, "0 to 1");
+  if (!IsWithin(sampling.min_p, 0, 1)) return refuse("min_p", sampling.min_p, "0 to 1");
+  for (uint32_t i = 0; i < NumWantedRows(entry); ++i) {
+    const double uniform = sampling.uniforms[i];
+    if (!IsWithin(uniform, 0, 1) || uniform == 1) {
+      return refuse("uniform " + std::to_string(i), uniform, "at least 0 and less than 1");
+    }
+  }
+  return true;
+}
+
 void StepPlan::AddRows(uint32_t index) {
   skein_step_entry& entry = EntryAt(index);
   entries_.push_back({.entry = &entry,
@@ -183,7 +282,11 @@ void StepPlan::AddRows(uint32_t index) {
                       .first_row = num_rows(),
                       .num_rows = entry.num_tokens,
                       .first_output = 0,
-                      .num_outputs = 0});
+                      .num_outputs = 0,
+                      .sampling = {}});
+  if (entry.output == SKEIN_STEP_SAMPLE && NumWantedRows(entry) != 0) {
+    entries_.back().sampling = ReadSampling(*entry.sampling);
+  }
   for (uint32_t i = 0; i < entry.num_tokens; ++i) {
     step_tokens_.push_back(entry.first_token + i);
     tokens_.push_back(step_.tokens[entry.first_token + i]);
@@ -195,7 +298,7 @@ void StepPlan::AddOutputs(uint32_t output) {
     const skein_step_entry& entry = *planned.entry;
     if (entry.output != output) continue;
     planned.first_output = static_cast<uint32_t>(output_rows_.size());
-    planned.num_outputs = entry.num_tokens - entry.output_start;
+    planned.num_outputs = NumWantedRows(entry);
     for (uint32_t i = 0; i < planned.num_outputs; ++i) {
       output_rows_.push_back(planned.first_row + entry.output_start + i);
       if (output == SKEIN_STEP_LOGITS) logits_.push_back(entry.output_rows + size_t{i} * desc_.model.vocab_size);

@@ -23,16 +23,18 @@ struct PlannedEntry {
   uint32_t num_rows;
   uint32_t first_output;  // its outputs, in output_rows()
   uint32_t num_outputs;
+  skein_sampling sampling;  // with SKEIN_STEP_SAMPLE; its fields are in their ranges
 };
 
 class StepPlan {
  public:
-  // `desc` was checked (segment_desc.h). Carries [0, num_carries) cross the segment's cuts.
-  StepPlan(const skein_segment_desc& desc, uint32_t num_carries);
+  // `desc` was checked (segment_desc.h). Carries [0, num_carries) cross the segment's cuts. `features`: those that the
+  // device offers, SKEIN_FEATURE_*.
+  StepPlan(const skein_segment_desc& desc, uint32_t num_carries, uint32_t features);
 
   // Checks a step. Throws INVALID_ARGUMENT or OUT_OF_RANGE if it breaks a rule of the boundary, in a message that names
-  // the entry; then the plan cannot be used, and no state has been touched. An entry with a bad token id or with a
-  // feature that is not offered gets its own status, and is left out of the plan.
+  // the entry; then the plan cannot be used, and no state has been touched. An entry with a bad token id, a bad number
+  // in its biases or its sampling, or a feature that is not offered gets its own status, and is left out of the plan.
   void Read(const skein_step& step);
 
   // Until the next Read:
@@ -41,10 +43,13 @@ class StepPlan {
   uint32_t num_rows() const { return static_cast<uint32_t>(tokens_.size()); }
   std::span<const uint32_t> tokens() const { return tokens_; }            // per row; checked against the vocabulary
   std::span<const uint32_t> step_tokens() const { return step_tokens_; }  // per row: its index in the step's tokens
-  // The row of each output that is wanted. First come the outputs whose logits are wanted.
+  // The row of each output that is wanted. First come the outputs whose logits are wanted, then those whose logits are
+  // computed and reduced to a few numbers (SKEIN_STEP_TOP_K and SKEIN_STEP_SAMPLE), then the hidden rows.
   std::span<const uint32_t> output_rows() const { return output_rows_; }
   // The caller's addresses for the logits of the first outputs, [V] each, in the host's memory.
   std::span<float* const> logits() const { return logits_; }
+  // The number of outputs behind those of logits() whose logits are reduced.
+  uint32_t num_reduced() const { return num_reduced_; }
 
   // The status of an entry that was computed.
   void Succeed(const PlannedEntry& entry) { entry.entry->status = SKEIN_OK; }
@@ -60,23 +65,31 @@ class StepPlan {
   void CheckEntry(uint32_t index);
   void CheckTokens(uint32_t index);
   void CheckOutput(uint32_t index) const;
+  void CheckTopK(uint32_t index) const;
+  void CheckSampling(uint32_t index) const;
+  void CheckBias(uint32_t index) const;
   void CheckSlots();
   void CheckSlotRange(uint32_t index, uint32_t slot, uint32_t special) const;
   // Writes into `slot_writer_`, and gives a message about an entry that is in another's way, or "".
   std::string FindConflict();
   void Fail(uint32_t index, int32_t status, const std::string& why);
   bool IsOffered(uint32_t index);
+  bool HasGoodTokens(uint32_t index);
+  bool HasGoodBias(uint32_t index);
+  bool HasGoodSampling(uint32_t index);
   void AddRows(uint32_t index);
   void AddOutputs(uint32_t output);
 
   const skein_segment_desc& desc_;
   const uint32_t num_carries_;
+  const uint32_t features_;
   skein_step step_{};
   std::vector<PlannedEntry> entries_;
   std::vector<uint32_t> tokens_;
   std::vector<uint32_t> step_tokens_;
   std::vector<uint32_t> output_rows_;
   std::vector<float*> logits_;
+  uint32_t num_reduced_ = 0;
   std::string first_failure_;
   std::vector<uint8_t> is_token_taken_;  // per token of the step
   std::vector<uint32_t> slot_writer_;    // per slot: the entry that writes it, while FindConflict runs

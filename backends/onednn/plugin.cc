@@ -54,7 +54,7 @@ struct Backend {
         .compute_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_BF16 | kInt8Types,
         .deterministic_types = kInt8Types,
         .generations = kit::kGenerations,
-        .features = SKEIN_FEATURE_HIDDEN,
+        .features = SegmentRunner::kFeatures,
         .rank = 100,
         .reserved = 0,
         .memory_bytes = 0,

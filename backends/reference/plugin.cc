@@ -26,6 +26,8 @@ class SegmentRunner {
  public:
   using Matrix = reference::Matrix;
   static constexpr WkvOrder kWkvOrder = WkvOrder::kValueKey;
+  static constexpr uint32_t kFeatures =
+      SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE;
 
   SegmentRunner(const skein_host& host, const skein_segment_desc& desc)
       : head_size_(desc.model.head_size),
@@ -73,7 +75,7 @@ struct Backend {
         .compute_types = kComputeTypes,
         .deterministic_types = kComputeTypes | 1u << SKEIN_DTYPE_NONE,
         .generations = kit::kGenerations,
-        .features = SKEIN_FEATURE_HIDDEN,
+        .features = SegmentRunner::kFeatures,
         .rank = 0,
         .reserved = 0,
         .memory_bytes = 0,

@@ -109,12 +109,13 @@ SKEIN_EXTERN_C_BEGIN
 
 // --- device ---
 
-// libskein asks a device only for features that the device lists. The last three are reserved: libskein sends none of
-// them yet, whatever a device lists.
+// libskein asks a device only for features that the device lists. ADAPTERS is reserved: libskein does not send it yet,
+// whatever a device lists.
 #define SKEIN_FEATURE_HIDDEN 1u         // output SKEIN_STEP_HIDDEN
-#define SKEIN_FEATURE_TOP_K 2u          // output SKEIN_STEP_TOP_K; reserved until devices sample
-#define SKEIN_FEATURE_MASK_AND_BIAS 4u  // entries' mask and bias; reserved until devices sample
+#define SKEIN_FEATURE_TOP_K 2u          // output SKEIN_STEP_TOP_K
+#define SKEIN_FEATURE_MASK_AND_BIAS 4u  // entries' mask and bias
 #define SKEIN_FEATURE_ADAPTERS 8u       // entries' adapter other than 0; reserved until streams have adapters
+#define SKEIN_FEATURE_SAMPLE 16u        // output SKEIN_STEP_SAMPLE
 
 typedef struct skein_backend_device {
   uint32_t struct_size;
@@ -218,12 +219,40 @@ typedef struct skein_tensor {
 #define SKEIN_STEP_NO_OUTPUT 0
 #define SKEIN_STEP_HIDDEN 1  // [rows, C] after the output norm
 #define SKEIN_STEP_LOGITS 2  // [rows, V]
-#define SKEIN_STEP_TOP_K 3  // per row: top_k logits in falling order, then the log-sum-exp of all; ids beside. Reserved
+// [rows, top_k + 1]: the top_k greatest logits, falling, then the log-sum-exp of all. In output_tokens, [rows, top_k]:
+// their ids. Of equal logits the one with the lower id comes first.
+#define SKEIN_STEP_TOP_K 3
+// [rows, 2]: the logit of the token that the device drew, then the log-sum-exp of all. In output_tokens, [rows]: the
+// token. See skein_sampling.
+#define SKEIN_STEP_SAMPLE 4
 
+#define SKEIN_MAX_TOP_K 64   // the most logits of a row with SKEIN_STEP_TOP_K
+#define SKEIN_MAX_BIAS 1024  // the most biases of an entry
+
+// Added to the logit of a token. Finite, or minus infinity, which bans the token.
 typedef struct skein_bias {
   uint32_t token;
   float bias;
 } skein_bias;
+
+// How SKEIN_STEP_SAMPLE draws a token. A token's probability is exp(logit) over the sum of all. The tokens that remain
+// are those that all three filters keep. Each filter looks at the whole distribution, without temperature:
+//   top_k  keeps the top_k greatest logits; of equals, those with lower ids
+//   top_p  keeps the most probable tokens until their sum is at least top_p, and all that are as probable as the last
+//   min_p  keeps the tokens that are at least min_p times as probable as the most probable one
+// Of the tokens that remain, in order of id, the first is drawn at which the running sum of exp(logit / temperature)
+// passes the share `uniforms[row]` of the whole sum. How a device rounds its sums is its own affair, so that two
+// devices may differ where a share lies within rounding of a border between two tokens.
+// Temperature 0 draws the token with the greatest logit; of equals, the one with the lowest id. Nothing else counts
+// then.
+typedef struct skein_sampling {
+  uint32_t struct_size;
+  uint32_t top_k;          // 0: off
+  double top_p;            // 0 to 1; 1: off
+  double min_p;            // 0 to 1; 0: off
+  double temperature;      // 0 to 1e6
+  const double* uniforms;  // [rows], each in [0, 1)
+} skein_sampling;
 
 // One stream's part of a step. A stream is in a step at most once. No two entries write the same slot. A slot that one
 // entry reads is written by no other entry; many entries may read it. An entry may read and write the same slot. The
@@ -236,16 +265,21 @@ typedef struct skein_step_entry {
   uint32_t adapter;         // 0: none; reserved until streams have adapters
   uint32_t output;          // SKEIN_STEP_*; only in a segment with a head
   uint32_t output_start;    // rows are wanted for its own tokens [output_start, num_tokens)
-  uint32_t top_k;           // this, output_tokens, mask, bias and num_bias: reserved until devices sample
+  uint32_t top_k;           // with SKEIN_STEP_TOP_K: at least 1, at most V and SKEIN_MAX_TOP_K
   float* output_rows;       // row-major; as many rows as wanted
-  uint32_t* output_tokens;  // [rows, top_k] with SKEIN_STEP_TOP_K, else NULL
-  const uint32_t* mask;     // a bit per token id, 0 = banned; [(V + 31) / 32], or NULL
-  const skein_bias* bias;   // or NULL
-  uint32_t num_bias;
-  int32_t status;  // 0 when it comes; written by the step: 0, or why this entry failed: INVALID_ARGUMENT a bad token
-                   // id, DATA_LOSS non-finite output, UNIMPLEMENTED a feature that the device lacks. A failed entry's
-                   // write slot is undefined.
+  uint32_t* output_tokens;  // with SKEIN_STEP_TOP_K and SKEIN_STEP_SAMPLE, else NULL
+  // With LOGITS, TOP_K and SAMPLE: bias and then mask change the logits of all wanted rows, before anything else is
+  // done with them. Biases come in ascending order of token. Those of one token are added one after the other.
+  const uint32_t* mask;    // bit token % 32 of mask[token / 32], 0 = banned; [(V + 31) / 32], or NULL
+  const skein_bias* bias;  // [num_bias], or NULL
+  uint32_t num_bias;       // at most SKEIN_MAX_BIAS
+  // 0 when it comes; written by the step: 0, or why this entry failed. INVALID_ARGUMENT: a bad token id, bias or number
+  // of `sampling`. DATA_LOSS: an output is not finite, where logits count as they are before mask and bias, or a bias
+  // takes a logit to plus infinity. FAILED_PRECONDITION, with TOP_K and SAMPLE: mask and bias leave no token.
+  // UNIMPLEMENTED: a feature that the device lacks. A failed entry's write slot and outputs are undefined.
+  int32_t status;
   // The struct's first form ends here, at 72 bytes.
+  const skein_sampling* sampling;  // with SKEIN_STEP_SAMPLE, else NULL
 } skein_step_entry;
 
 // Carries: the rows that cross a cut between segments. All are float32 [num_tokens, C] in host memory.

@@ -8,6 +8,7 @@
 #include "devices/memory_need.h"
 #include "numbers/roles.h"
 #include "numbers/state_layout.h"
+#include "numbers/step_features.h"
 #include "skein/dtype.h"
 
 namespace skein {
@@ -74,6 +75,17 @@ skein_tensor DescribeTensor(const TensorSpec& spec, uint32_t dtype, uint32_t lay
   tensor.size_bytes = data.size_bytes;
   tensor.layout = layout;
   return tensor;
+}
+
+// Takes back the wish for an output, with all that belongs to it.
+void ForgoOutput(skein_step_entry& entry) {
+  entry.output = SKEIN_STEP_NO_OUTPUT;
+  entry.output_rows = nullptr;
+  entry.output_tokens = nullptr;
+  entry.mask = nullptr;
+  entry.bias = nullptr;
+  entry.num_bias = 0;
+  entry.sampling = nullptr;
 }
 
 uint64_t StoredBytes(const ModelFile& file) {
@@ -186,7 +198,7 @@ void DeviceModel::PrepareEntries(size_t segment_index, absl::Span<const skein_st
     // trace.
     const bool has_failed = entry.status != SKEIN_OK;
     if (has_failed) entry.write_slot = SKEIN_SLOT_NONE;
-    if (!is_last || has_failed) entry.output = SKEIN_STEP_NO_OUTPUT;
+    if (!is_last || has_failed) ForgoOutput(entry);
     entry.status = SKEIN_OK;
   }
 }

@@ -21,15 +21,6 @@ constexpr std::chrono::milliseconds kPause(1);
 
 }  // namespace
 
-uint32_t FeaturesOf(const skein_step_entry& entry) {
-  uint32_t features = 0;
-  if (entry.output == SKEIN_STEP_HIDDEN) features |= SKEIN_FEATURE_HIDDEN;
-  if (entry.output == SKEIN_STEP_TOP_K) features |= SKEIN_FEATURE_TOP_K;
-  if (entry.mask != nullptr || entry.num_bias > 0) features |= SKEIN_FEATURE_MASK_AND_BIAS;
-  if (entry.adapter != 0) features |= SKEIN_FEATURE_ADAPTERS;
-  return features;
-}
-
 absl::StatusOr<std::shared_ptr<Device>> Device::Open(const skein_host& host, const DeviceDescription& description) {
   // The owner comes before the plugin's object, which would be lost if memory ran out between the two.
   std::shared_ptr<Device> device(new Device(host, description));

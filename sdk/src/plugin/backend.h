@@ -18,9 +18,6 @@
 
 namespace skein {
 
-// The features (SKEIN_FEATURE_*) that a device must have to run an entry.
-uint32_t FeaturesOf(const skein_step_entry& entry);
-
 // An open device. Threads: any.
 class Device {
  public:

@@ -207,27 +207,6 @@ TEST_F(BackendTest, MessagesWithoutANulEndWithTheirArray) {
 
 // --- the description of a device ---
 
-TEST_F(BackendTest, FeaturesOfAnEntryAreThoseItNeeds) {
-  const skein_bias bias = {.token = 1, .bias = 1};
-  const uint32_t mask = 1;
-  skein_step_entry entry = {};
-  EXPECT_EQ(FeaturesOf(entry), 0u);
-  entry.output = SKEIN_STEP_LOGITS;
-  EXPECT_EQ(FeaturesOf(entry), 0u);
-  entry.output = SKEIN_STEP_HIDDEN;
-  EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_HIDDEN);
-  entry.output = SKEIN_STEP_TOP_K;
-  entry.adapter = 3;
-  EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_ADAPTERS);
-  entry = {};
-  entry.mask = &mask;
-  EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_MASK_AND_BIAS);
-  entry = {};
-  entry.bias = &bias;
-  entry.num_bias = 1;
-  EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_MASK_AND_BIAS);
-}
-
 TEST_F(BackendTest, ATypeThatIsNotDeterministicIsSaidInTheLog) {
   MakeSegment(SKEIN_DTYPE_NONE);
   EXPECT_THAT(log_, ElementsAre());
