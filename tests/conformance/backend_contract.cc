@@ -1,10 +1,6 @@
 #include "tests/conformance/backend_contract.h"
 
 namespace skein::conformance {
-namespace {
-
-// One small model per version: two layers, and before RWKV-7 a time-mix of another width than the model. The first
-// matrix, the embedding, is float32.
 std::vector<SyntheticShape> SmallShapes() {
   const std::vector<uint32_t> types = {SKEIN_DTYPE_F32, SKEIN_DTYPE_BF16};
   // clang-format off
@@ -19,6 +15,8 @@ std::vector<SyntheticShape> SmallShapes() {
   };
   // clang-format on
 }
+
+namespace {
 
 INSTANTIATE_TEST_SUITE_P(Backends, BackendContract,
                          testing::Combine(testing::ValuesIn(ContractPluginPaths()), testing::ValuesIn(SmallShapes())),

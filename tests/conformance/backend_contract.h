@@ -15,6 +15,10 @@ namespace skein::conformance {
 constexpr uint32_t kInitial = SKEIN_SLOT_INITIAL;
 constexpr uint32_t kWhole = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
 
+// One small model per version: two layers, 40 tokens, and before RWKV-7 a time-mix of another width than the model. The
+// first matrix, the embedding, is float32.
+std::vector<SyntheticShape> SmallShapes();
+
 class BackendContract : public ModelConformance {
  protected:
   skein_segment_desc Desc() const { return DescribeSegment(model_, 0, shape().num_layers, kWhole); }

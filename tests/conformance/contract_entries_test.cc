@@ -93,10 +93,13 @@ TEST_P(BackendContract, FeaturesThatAreNotOfferedFailTheirEntryAlone) {
   ASSERT_TRUE(segment.Load(TensorsOf(model_, Desc()))) << segment.message();
   const std::vector<uint32_t> mask(2, 0xFFFFFFFFu);
   const skein_bias bias = {.token = 1, .bias = 1};
-  uint32_t ids[4];
-  RawStep raw(5);
-  std::vector<float> logits(5 * shape().vocab_size);
-  for (uint32_t i = 0; i < 5; ++i) {
+  const double uniform = 0.5;
+  const skein_sampling sampling = {
+      .struct_size = sizeof(sampling), .top_k = 0, .top_p = 1, .min_p = 0, .temperature = 1, .uniforms = &uniform};
+  uint32_t ids[5];
+  RawStep raw(6);
+  std::vector<float> logits(6 * shape().vocab_size);
+  for (uint32_t i = 0; i < 6; ++i) {
     skein_step_entry& entry = raw.Add(kInitial, i, i, 1);
     entry.output = SKEIN_STEP_LOGITS;
     entry.output_rows = logits.data() + i * shape().vocab_size;
@@ -108,6 +111,9 @@ TEST_P(BackendContract, FeaturesThatAreNotOfferedFailTheirEntryAlone) {
   raw.entries[4].output = SKEIN_STEP_TOP_K;
   raw.entries[4].top_k = 4;
   raw.entries[4].output_tokens = ids;
+  raw.entries[5].output = SKEIN_STEP_SAMPLE;
+  raw.entries[5].output_tokens = ids + 4;
+  raw.entries[5].sampling = &sampling;
   ASSERT_TRUE(segment.Step(raw.Get())) << segment.message();
   const auto expected = [features](uint32_t feature) { return features & feature ? SKEIN_OK : SKEIN_UNIMPLEMENTED; };
   EXPECT_EQ(raw.entries[0].status, SKEIN_OK);
@@ -117,6 +123,7 @@ TEST_P(BackendContract, FeaturesThatAreNotOfferedFailTheirEntryAlone) {
   EXPECT_EQ(raw.entries[2].status, expected(SKEIN_FEATURE_MASK_AND_BIAS));
   EXPECT_EQ(raw.entries[3].status, expected(SKEIN_FEATURE_MASK_AND_BIAS));
   EXPECT_EQ(raw.entries[4].status, expected(SKEIN_FEATURE_TOP_K));
+  EXPECT_EQ(raw.entries[5].status, expected(SKEIN_FEATURE_SAMPLE));
 }
 
 TEST_P(BackendContract, EntriesAreSteppedByTheirDeclaredSize) {
