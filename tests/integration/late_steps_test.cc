@@ -96,6 +96,83 @@ TEST_F(LateDevicesTest, RequestsGenerateWhatTheyDoOnOneDevice) {
   ExpectFencesInOrder();
 }
 
+// Sampling parameters of every kind, by the number of the request.
+void SetSampling(skein_request request, uint32_t i) {
+  const double temperatures[] = {0, 0.7, 1, 1.5};
+  const double top_ps[] = {1, 0.85, 0.5};
+  std::vector<std::pair<std::string, double>> reals = {{"temperature", temperatures[i % 4]}, {"top_p", top_ps[i % 3]}};
+  if (i % 5 == 4) reals.emplace_back("min_p", 0.1);
+  if (i % 2 == 0) reals.emplace_back("presence_penalty", 0.4);
+  if (i % 3 == 0) reals.emplace_back("frequency_penalty", 0.6);
+  skein_error error = {};
+  const OwnedOptions options =
+      MakeOptions(SKEIN_OPTIONS_REQUEST, {},
+                  {{"seed", i}, {"top_k", i % 7 == 6 ? 9 : 0}, {"max_tokens", 120}, {"stop_at_end", 0}}, reals);
+  EXPECT_TRUE(Ok(skein_request_set_options(request, options.get(), &error), error));
+  if (i % 4 == 1) SKEIN_CALL(skein_request_set_logit_bias, request, i, 1.5f);
+}
+
+// Runs the requests [first, first + count) on a model whose head is on late:1, each with sampling of its own. A runtime
+// of its own, because a runtime asks a device for its features once.
+void GenerateOnSplit(uint32_t first, uint32_t count, std::map<uint64_t, Delivered>& delivered) {
+  const OwnedRuntime runtime = MakeRuntime();
+  SKEIN_CALL(skein_runtime_load_plugin, runtime.get(), SKEIN_LATE_BACKEND);
+  OwnedQueue queue;
+  SKEIN_CALL(skein_queue_create, runtime.get(), nullptr, queue.out());
+  const OwnedModel model = LoadModel(runtime.get(), DataPath("v7-odd.safetensors"), SplitOf(3));
+  std::vector<OwnedStream> streams;
+  std::vector<OwnedRequest> requests;
+  std::vector<skein_request> handles;
+  for (uint32_t i = first; i < first + count; ++i) {
+    streams.push_back(MakeStream(model.get()));
+    requests.emplace_back();
+    SKEIN_CALL(skein_request_create, streams.back().get(), requests.back().out());
+    SKEIN_CALL(skein_request_set_prompt_tokens, requests.back().get(), &i, 1);
+    SKEIN_CALL(skein_request_set_user_data, requests.back().get(), i);
+    SetSampling(requests.back().get(), i);
+    handles.push_back(requests.back().get());
+  }
+  SKEIN_CALL(skein_queue_submit, queue.get(), handles.data(), count);
+  delivered = DrainUntilEnded(queue.get(), count);
+}
+
+TEST_F(LateDevicesTest, TheDeviceDrawsTheTokensThatLibskeinWouldDraw) {
+  constexpr uint32_t kTogether = 8;
+  uint64_t num_drawn_by_device = 0;
+  for (uint32_t first = 0; first < 3 * kTogether; first += kTogether) {
+    const uint64_t num_before = late_.counts().num_draws;
+    late_.Declare({.features = SKEIN_FEATURE_HIDDEN});
+    std::map<uint64_t, Delivered> expected, delivered;
+    GenerateOnSplit(first, kTogether, expected);
+    EXPECT_EQ(late_.counts().num_draws, num_before);
+    late_.Declare({});
+    GenerateOnSplit(first, kTogether, delivered);
+    num_drawn_by_device += late_.counts().num_draws - num_before;
+    EXPECT_EQ(expected.size(), kTogether);
+    for (const auto& [i, of] : expected) {
+      EXPECT_EQ(of.end, uint32_t{SKEIN_EVENT_DONE});
+      EXPECT_EQ(of.tokens.size(), 120u);
+      EXPECT_EQ(delivered[i].tokens, of.tokens) << "request " << i;
+    }
+  }
+  EXPECT_EQ(num_drawn_by_device, 3 * kTogether * 120);
+  ExpectFencesInOrder();
+}
+
+TEST_F(LateDevicesTest, BiasesThatLeaveNoTokenEndTheirRequestAlone) {
+  const OwnedModel model = LoadSplit();
+  const OwnedStream streams[] = {MakeStream(model.get()), MakeStream(model.get())};
+  const OwnedRequest bad = NewRequest(streams[0].get(), {1}, 0);
+  const OwnedRequest good = NewRequest(streams[1].get(), {1}, 1);
+  for (uint32_t token = 0; token < InfoOf(model.get()).vocab_size; ++token) {
+    SKEIN_CALL(skein_request_set_logit_bias, bad.get(), token, -INFINITY);
+  }
+  Submit({bad.get(), good.get()});
+  std::map<uint64_t, Delivered> delivered = DrainUntilEnded(queue_.get(), 2);
+  EXPECT_EQ(delivered[0].status, SKEIN_FAILED_PRECONDITION);
+  EXPECT_EQ(delivered[1].tokens.size(), 5u);
+}
+
 TEST_F(LateDevicesTest, ModelsOnTheSameDevicesDoNotDisturbEachOther) {
   const OwnedModel first = LoadSplit();
   const OwnedModel second = LoadSplit("v6-odd.safetensors");

@@ -115,7 +115,7 @@ int32_t StateImport(void* segment, uint32_t slot, const float* state, uint64_t n
       [](bool) {});
 }
 
-// The numbers that a step gives: statuses and rows.
+// The numbers that a step gives: statuses, rows and tokens.
 void DistortStep(void* segment, const skein_step* step, bool huge) {
   (void)segment;
   for (uint32_t i = 0; i < step->num_entries; ++i) {
@@ -123,6 +123,7 @@ void DistortStep(void* segment, const skein_step* step, bool huge) {
     if (entry->output_rows != nullptr) {
       entry->output_rows[0] = huge ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
     }
+    if (entry->output_tokens != nullptr) entry->output_tokens[0] = huge ? 0xFFFFFFFFu : 0x9B9B9B9Bu;
     if (!huge) entry->status = static_cast<int32_t>(0x9B9B9B9Bu);
   }
 }

@@ -24,6 +24,7 @@ std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::uniq
   parts.engine = *Engine::Start(runtime, std::move(runner),
                                 {{limits.max_tokens, limits.max_streams}, limits.num_slots, limits.max_streams});
   parts.max_streams = limits.max_streams;
+  parts.head_features = limits.head_features;
   parts.runtime = std::move(runtime);
   return std::make_shared<Model>(std::move(parts));
 }

@@ -15,6 +15,7 @@ struct FakeModelLimits {
   uint32_t max_streams = 8;
   uint32_t max_tokens = 64;  // of a step
   uint32_t num_slots = 18;
+  uint32_t head_features = 0;  // SKEIN_FEATURE_*
 };
 
 // A runtime that has no plugins.

@@ -50,6 +50,7 @@ absl::Status FakeStepRunner::Step(absl::Span<const uint32_t> tokens, absl::Span<
 }
 
 void FakeStepRunner::RunEntry(const std::vector<uint32_t>& history, skein_step_entry& entry) {
+  if (entry.output == SKEIN_STEP_SAMPLE) *entry.output_tokens = script_(history);
   if (entry.output != SKEIN_STEP_LOGITS) return;
   float* row = entry.output_rows;
   for (uint32_t token = entry.output_start; token < entry.num_tokens; ++token, row += kVocabSize) {

@@ -143,6 +143,7 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   }
   parts.placement = std::move(placed.text);
   parts.type = std::move(placed.precision.name);
+  parts.head_features = placed.devices.back()->description().info.features;
   parts.max_streams = limits.max_entries;
   parts.file = std::move(file);
   parts.runtime = std::move(runtime);

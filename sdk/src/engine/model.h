@@ -36,6 +36,7 @@ struct ModelParts {
   uint64_t weights_bytes = 0;    // as given to the devices
   uint64_t embedding_bytes = 0;  // the embedding's part of weights_bytes
   uint32_t max_streams = 0;
+  uint32_t head_features = 0;  // SKEIN_FEATURE_*, of the device that has the head
 };
 
 // Threads: any. Immutable but for the number of its streams.
@@ -58,6 +59,7 @@ class Model {
   // OK if there is a tokenizer, else FAILED_PRECONDITION that says why not. `what` is what needs it.
   absl::Status CheckTokenizer(absl::string_view what) const;
   std::optional<uint32_t> end_token() const { return parts_.end_token; }
+  uint32_t head_features() const { return parts_.head_features; }
   const StateRef& initial_state() const { return parts_.initial_state; }
   const std::shared_ptr<Engine>& engine() const { return parts_.engine; }
   const std::shared_ptr<Runtime>& runtime() const { return parts_.runtime; }

@@ -21,6 +21,8 @@ absl::Status EntryStatus(int32_t code) {
       return absl::DataLossError("the model's output for this stream is not finite; expected finite logits and state");
     case SKEIN_UNIMPLEMENTED:
       return absl::UnimplementedError("the device does not offer an output that this stream asks for");
+    case SKEIN_FAILED_PRECONDITION:
+      return absl::FailedPreconditionError("the logit biases of this stream leave no token to draw");
     case SKEIN_RESOURCE_EXHAUSTED:
       return absl::ResourceExhaustedError("the device had no memory for this stream");
     default:

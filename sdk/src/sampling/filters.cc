@@ -73,11 +73,15 @@ void ApplyBias(absl::Span<const LogitBias> biases, absl::Span<float> logits) {
   }
 }
 
+float Penalty(const Occurrence& occurrence, double presence, double frequency) {
+  return static_cast<float>(presence + occurrence.weight * frequency);
+}
+
 void ApplyPenalties(absl::Span<const Occurrence> occurrences, double presence, double frequency,
                     absl::Span<float> logits) {
   for (const Occurrence& occurrence : occurrences) {
     if (occurrence.token >= logits.size()) continue;
-    logits[occurrence.token] -= static_cast<float>(presence + occurrence.weight * frequency);
+    logits[occurrence.token] -= Penalty(occurrence, presence, frequency);
   }
 }
 

@@ -26,9 +26,11 @@ struct LogitBias {
 // Tokens that are not below logits.size() are passed over.
 void ApplyBias(absl::Span<const LogitBias> biases, absl::Span<float> logits);
 
-// logits[n] -= presence + weight[n] * frequency, for every token n that occurred. No token is exempt. The reference's
-// `generate` does not count digits and spaces, but its chat programs do. Tokens that are not below logits.size() are
-// passed over.
+// What a token that occurred loses of its logit: presence + weight * frequency.
+float Penalty(const Occurrence& occurrence, double presence, double frequency);
+
+// Subtracts the penalty of every token that occurred. No token is exempt. The reference's `generate` does not count
+// digits and spaces, but its chat programs do. Tokens that are not below logits.size() are passed over.
 void ApplyPenalties(absl::Span<const Occurrence> occurrences, double presence, double frequency,
                     absl::Span<float> logits);
 

@@ -110,8 +110,9 @@ Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<Complet
       max_tokens_(static_cast<uint64_t>(spec.options[request_options::kMaxTokens])),
       stop_tokens_(StopTokensOf(model(), spec.options[request_options::kStopAtEnd] != 0)),
       sampler_(std::move(sampler)),
+      device_sampling_(model().head_features()),
       tail_(std::move(stops)),
-      logits_(model().config().vocab_size),
+      logits_(device_sampling_.is_offered() ? 0 : model().config().vocab_size),
       terminal_(1) {
   stop_tokens_.insert(stop_tokens_.end(), spec.stop_tokens.begin(), spec.stop_tokens.end());
 }
@@ -128,8 +129,10 @@ Job::Readiness Completion::Poll() noexcept {
 void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
   times_.OnStep();
   if (num_tokens < feed_.num_waiting()) return;
-  entry.output = SKEIN_STEP_LOGITS;
   entry.output_start = num_tokens - 1;
+  if (device_sampling_.Ask(sampler_, feed_.at.position + num_tokens, entry)) return;
+  logits_.resize(model().config().vocab_size);
+  entry.output = SKEIN_STEP_LOGITS;
   entry.output_rows = logits_.data();
 }
 
@@ -139,7 +142,7 @@ void Completion::Advance(uint32_t num_tokens, StateRef written) {
   right_.Commit(feed_.at);
   if (feed_.num_waiting() > 0) return;
   times_.OnPromptRead();
-  const absl::StatusOr<uint32_t> token = sampler_.Sample(logits_, feed_.at.position, scratch_);
+  const absl::StatusOr<uint32_t> token = Draw();
   if (!token.ok()) {
     Fail(token.status());
   } else if (IsStopToken(*token)) {
@@ -152,6 +155,11 @@ void Completion::Advance(uint32_t num_tokens, StateRef written) {
       EndDone(SKEIN_REASON_LENGTH);
     }
   }
+}
+
+absl::StatusOr<uint32_t> Completion::Draw() {
+  if (device_sampling_.was_asked()) return device_sampling_.Token(model().config().vocab_size);
+  return sampler_.Sample(logits_, feed_.at.position, scratch_);
 }
 
 void Completion::Accept(uint32_t token) {

@@ -15,6 +15,7 @@
 #include "engine/stream.h"
 #include "sampling/sampler.h"
 #include "serving/completion_queue.h"
+#include "serving/device_sampling.h"
 #include "serving/request.h"
 #include "serving/request_times.h"
 #include "tokenizer/text_tail.h"
@@ -40,6 +41,8 @@ class Completion final : public Job {
              Sampler sampler, StopMatcher stops, WriteRight right, Feed feed);
 
   const Model& model() const { return *right_.stream()->model(); }
+  // The token that the step has brought: drawn by the device, or from its logits.
+  absl::StatusOr<uint32_t> Draw();
   bool IsStopToken(uint32_t token) const;
   // Makes `token` part of the output.
   void Accept(uint32_t token);
@@ -62,8 +65,9 @@ class Completion final : public Job {
   std::vector<uint32_t> stop_tokens_;
   Sampler sampler_;
   SamplingScratch scratch_;
+  DeviceSampling device_sampling_;
   TextTail tail_;
-  std::vector<float> logits_;
+  std::vector<float> logits_;  // empty until the device is asked for them
   RequestTimes times_;
   uint64_t num_prompt_tokens_ = 0;  // fed so far
   uint64_t num_generated_ = 0;

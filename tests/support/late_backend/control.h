@@ -39,6 +39,7 @@ struct Offer {
 struct Counts {
   uint64_t num_steps = 0;  // that a device has begun
   uint64_t num_held = 0;   // of them, those that wait at this moment because their device is held
+  uint64_t num_draws = 0;  // entries whose token the device was to draw
   uint64_t num_fences = 0;
   uint64_t num_released = 0;
   uint64_t num_released_early = 0;  // of them, before their step was done

@@ -11,11 +11,11 @@ namespace {
 // Long enough to expose a caller that does not wait.
 constexpr std::chrono::microseconds kDelay(200);
 
+}  // namespace
+
 skein_step_entry& EntryAt(const skein_step& step, uint32_t index) {
   return *reinterpret_cast<skein_step_entry*>(static_cast<char*>(step.entries) + size_t{index} * step.entry_size);
 }
-
-}  // namespace
 
 bool IsMeant(const Order& order, const skein_step& step, const skein_step_entry& entry) {
   if (order.token == kAny) return true;

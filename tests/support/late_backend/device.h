@@ -19,6 +19,9 @@ namespace skein::late {
 // The table of the reference backend.
 const skein_backend_table& Reference();
 
+// An entry of a step, which may have entries of any size.
+skein_step_entry& EntryAt(const skein_step& step, uint32_t index);
+
 // True if `order` is for this entry, or for a step that holds it.
 bool IsMeant(const Order& order, const skein_step& step, const skein_step_entry& entry);
 bool IsMeant(const Order& order, uint32_t device, const skein_step& step);

@@ -131,6 +131,7 @@ int32_t Step(void* segment, const skein_step* step, void** fence, skein_message*
     const bool fails = order.mishap == Mishap::kStepFails || order.mishap == Mishap::kErrorAndFence;
     if (fails) WriteMessage(order, message);
     if (order.mishap == Mishap::kStepFails) return order.code;
+    SharedState().CountDraws(*step);
     mine.last_task = std::make_shared<Task>(mine.inner, *step, order);
     *fence = SharedState().MakeFence(mine.last_task);
     mine.device.Enqueue(mine.last_task);

@@ -50,6 +50,13 @@ void State::Begin(uint32_t device) {
   --counts_.num_held;
 }
 
+void State::CountDraws(const skein_step& step) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (uint32_t i = 0; i < step.num_entries; ++i) {
+    if (EntryAt(step, i).output == SKEIN_STEP_SAMPLE) ++counts_.num_draws;
+  }
+}
+
 void* State::MakeFence(std::shared_ptr<Task> task) {
   const std::lock_guard<std::mutex> lock(mutex_);
   ++counts_.num_fences;

@@ -28,6 +28,8 @@ class State {
   // A step of the device begins: returns when the device is not held.
   void Begin(uint32_t device);
 
+  void CountDraws(const skein_step& step);
+
   // Fences: handles to tasks. A handle that was released, or never given, has none.
   void* MakeFence(std::shared_ptr<Task> task);
   std::shared_ptr<Task> TaskOf(void* fence) const;

@@ -282,6 +282,42 @@ TEST_F(CompletionTest, SamplingDoesNotGoOnBehindAPrompt) {
   EXPECT_TRUE(absl::IsFailedPrecondition(SubmitOne(request)));
 }
 
+// The model's head is on a device that draws tokens.
+class DeviceSamplingCompletionTest : public test::ServingTest {
+ protected:
+  DeviceSamplingCompletionTest() : ServingTest({.head_features = SKEIN_FEATURE_SAMPLE | SKEIN_FEATURE_MASK_AND_BIAS}) {
+    hook_ = [this](FakeStep& step) {
+      for (const skein_step_entry& entry : step.entries) outputs_.push_back(entry.output);
+      return absl::OkStatus();
+    };
+  }
+
+  std::vector<uint32_t> outputs_;  // of all entries so far
+};
+
+TEST_F(DeviceSamplingCompletionTest, WritesWhatTheDeviceDraws) {
+  const Outcome outcome = Run(NewRequest(NewStream(), std::vector<uint32_t>(100, 2), 3));
+  EXPECT_EQ(outcome.tokens, Greedy(std::vector<uint32_t>(100, 2), 3));
+  EXPECT_THAT(outputs_, ElementsAre(SKEIN_STEP_NO_OUTPUT, SKEIN_STEP_SAMPLE, SKEIN_STEP_SAMPLE, SKEIN_STEP_SAMPLE));
+}
+
+TEST_F(DeviceSamplingCompletionTest, ATokenOutsideTheVocabularyIsAnErrorOfTheRequest) {
+  script_ = [](const std::vector<uint32_t>&) { return test::FakeStepRunner::kVocabSize; };
+  const Outcome outcome = Run(NewRequest(NewStream(), {1}, 3));
+  EXPECT_EQ(outcome.terminal.status, SKEIN_INTERNAL);
+  EXPECT_THAT(outcome.message, HasSubstr("the device drew token 300"));
+}
+
+TEST_F(DeviceSamplingCompletionTest, BiasesThatLeaveNoTokenAreAnErrorOfTheRequest) {
+  hook_ = [](FakeStep& step) {
+    step.entries[0].status = SKEIN_FAILED_PRECONDITION;
+    return absl::OkStatus();
+  };
+  const Outcome outcome = Run(NewRequest(NewStream(), {1}, 3));
+  EXPECT_EQ(outcome.terminal.status, SKEIN_FAILED_PRECONDITION);
+  EXPECT_THAT(outcome.message, HasSubstr("biases"));
+}
+
 class CrowdedTest : public test::ServingTest {
  protected:
   CrowdedTest() : ServingTest({.max_streams = 4, .max_tokens = 64, .num_slots = 10}) {}

@@ -1,0 +1,66 @@
+// Tokens of a request that the device draws, so that the logits stay where they are. Here it is decided whether it can,
+// and here the sampler's parameters become those of an entry (skein/backend.h). Otherwise the sampler draws from logits
+// that cross.
+#ifndef SKEIN_SERVING_DEVICE_SAMPLING_H_
+#define SKEIN_SERVING_DEVICE_SAMPLING_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sampling/sampler.h"
+#include "skein/backend.h"
+
+namespace skein {
+
+// Of one request. Order: for every token, Ask; if it is true, the step; then Token. Threads: one at a time.
+class DeviceSampling {
+ public:
+  // `features`: those of the device that has the model's head.
+  explicit DeviceSampling(uint32_t features) : features_(features) {}
+  DeviceSampling(const DeviceSampling&) = delete;
+  DeviceSampling& operator=(const DeviceSampling&) = delete;
+
+  // Whether there is a sampler for which Ask is true.
+  bool is_offered() const { return (features_ & SKEIN_FEATURE_SAMPLE) != 0; }
+
+  // Sets in `entry`, but for output_start, that the device draws the token that follows `position` tokens of the
+  // stream. The entry points to this object. False: the device does not draw, or takes no biases, or not as many as
+  // `sampler` has biases and tokens with a penalty; then the entry is as it was. `sampler` is the same in every call.
+  bool Ask(const Sampler& sampler, uint64_t position, skein_step_entry& entry);
+
+  // Whether the last Ask was true.
+  bool was_asked() const { return was_asked_; }
+
+  // The token that the step drew. INTERNAL: it is not in the vocabulary.
+  absl::StatusOr<uint32_t> Token(uint32_t vocab_size) const;
+
+ private:
+  // A bias or a penalty of the sampler: the index of the bias, or of the occurrence.
+  struct Change {
+    uint32_t token;
+    bool is_penalty;
+    uint32_t index;
+  };
+
+  // Adds to changes_ the biases, and the occurrences that are new.
+  void FindChanges(const Sampler& sampler);
+  void Insert(Change change);
+
+  const uint32_t features_;
+  std::vector<Change> changes_;  // ascending by token; a bias before the penalty of its token
+  uint32_t num_biases_ = 0;      // of them
+  uint32_t num_occurrences_ = 0;
+
+  bool was_asked_ = false;
+  // What the entry points to.
+  std::vector<skein_bias> biases_;
+  skein_sampling sampling_ = {};
+  double uniform_ = 0;
+  uint32_t token_ = 0;
+  float rows_[2] = {};  // the token's logit, and the log-sum-exp
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_SERVING_DEVICE_SAMPLING_H_
