@@ -1,0 +1,58 @@
+// Products of matrices and rows: out = then(in Wᵀ), several that do not depend on each other in one launch (step ②, ④,
+// ⑥ and ⑦ of a layer, and the output head). Which of these runs for how many rows is decided in product_choice.h.
+#ifndef SKEIN_BACKENDS_CUDA_KERNELS_PRODUCTS_H_
+#define SKEIN_BACKENDS_CUDA_KERNELS_PRODUCTS_H_
+
+#include <cuda_runtime.h>
+
+#include <array>
+#include <cstdint>
+
+#include "cuda/kernels/launch.h"
+#include "cuda/kernels/matrix_view.h"
+#include "equations/operands.h"
+
+namespace skein::cuda {
+
+// How inputs are rounded before they are multiplied. Sums are float32 in every case.
+enum class Inputs : uint8_t { kF32, kF16, kBf16 };
+
+struct DeviceProduct {
+  MatrixView weight;
+  kit::Rows in;
+  kit::Rows out;
+  kit::Then then;
+};
+
+inline constexpr uint32_t kMaxProducts = 8;
+
+// Products of one launch, all with the same number of rows and the same WeightType.
+struct ProductList {
+  std::array<DeviceProduct, kMaxProducts> products;
+  uint32_t count;
+};
+
+// Any number of rows, any type, any shape, on the CUDA cores. A row's results do not depend on the number of rows: each
+// output is one warp's sum in a fixed order. Bound by the weights' bytes up to four rows, which go through together.
+cudaError_t RowProducts(const Queue& queue, const ProductList& list, Inputs inputs);
+
+// On the tensor cores, 64 outputs by up to 64 rows a block: kF16 weights with kF16 inputs and kBf16 with kBf16; kQ8 and
+// kQ4 with kBf16, where codes are multiplied exactly and each group's sum is scaled. A row's results do not depend on
+// the other rows. Compute capability 8.0 on. cudaErrorNotSupported for another mix.
+cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs);
+
+// The value product of a channel-mix, one to four rows, where most inputs are zero: only columns of W with an input
+// other than zero are read. `columns`: W transposed, [in.width] rows of out.width elements, kF16 or kBf16. `scratch`:
+// SparseScratchFloats floats. Sums are in a fixed order that does not depend on the number of rows.
+cudaError_t SparseProduct(const Queue& queue, const DeviceProduct& product, const MatrixView& columns, Inputs inputs,
+                          float* scratch);
+uint64_t SparseScratchFloats(uint32_t num_inputs, uint32_t num_outputs);
+
+// Rows rounded to binary16 or bf16, for a library: out [in.count][width, up to a multiple of 8], filled up with zeros.
+cudaError_t RoundRows(const Queue& queue, kit::Rows in, Inputs inputs, void* out);
+// `then` over rows that a library has written, [count][width], into `out`.
+cudaError_t FinishProduct(const Queue& queue, kit::Rows product, kit::Then then, kit::Rows out);
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_BACKENDS_CUDA_KERNELS_PRODUCTS_H_

@@ -1,0 +1,30 @@
+// States between slots, and between a slot and the canonical layout of backend.h.
+#ifndef SKEIN_BACKENDS_CUDA_KERNELS_STATE_COPY_H_
+#define SKEIN_BACKENDS_CUDA_KERNELS_STATE_COPY_H_
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cuda/kernels/batch.h"
+#include "cuda/kernels/launch.h"
+
+namespace skein::cuda {
+
+// The shape of one layer's part of a slot: `num_shift_floats` float32, then `num_wkv` elements of the States' type.
+struct LayerShape {
+  uint32_t num_layers;
+  uint32_t num_shift_floats;
+  uint32_t num_wkv;
+};
+
+// canonical [num_layers][num_shift_floats + num_wkv], float32 in the device's memory, from or to a slot.
+cudaError_t ExportSlot(const Queue& queue, const States& states, const LayerShape& shape, uint32_t slot,
+                       float* canonical);
+cudaError_t ImportSlot(const Queue& queue, const States& states, const LayerShape& shape, uint32_t slot,
+                       const float* canonical);
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_BACKENDS_CUDA_KERNELS_STATE_COPY_H_
