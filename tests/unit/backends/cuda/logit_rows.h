@@ -1,0 +1,132 @@
+// Rows of logits in an emulated device's memory, with what is wanted of each, and what the kernel makes of them.
+#ifndef SKEIN_TESTS_UNIT_BACKENDS_CUDA_LOGIT_ROWS_H_
+#define SKEIN_TESTS_UNIT_BACKENDS_CUDA_LOGIT_ROWS_H_
+
+#include <cuda_runtime.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "cuda/kernels/sample.h"
+#include "sampling/sampler.h"
+#include "tests/cuda_emulator/device_vector.h"
+
+namespace skein::cuda {
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+class LogitRows {
+ public:
+  explicit LogitRows(uint32_t vocab_size) : vocab_size_(vocab_size) {}
+
+  // Adds a row. `biases` are in order of token.
+  void Add(const std::vector<float>& logits, LogitWish wish, const std::vector<skein_bias>& biases = {},
+           const std::vector<uint32_t>& mask = {}) {
+    wish.first_bias = static_cast<uint32_t>(biases_.size());
+    wish.num_biases = static_cast<uint32_t>(biases.size());
+    wish.mask = mask.empty() ? kNoMask : num_masks_++;
+    logits_.insert(logits_.end(), logits.begin(), logits.end());
+    biases_.insert(biases_.end(), biases.begin(), biases.end());
+    masks_.insert(masks_.end(), mask.begin(), mask.end());
+    wishes_.push_back(wish);
+  }
+
+  // Runs the kernel over all rows. With `num_launches` 2 it runs once more over rows that the first run has changed, as
+  // a dependent launch; only for rows whose biases may be added twice.
+  void Finish(int num_launches = 1) {
+    const auto count = static_cast<uint32_t>(wishes_.size());
+    const emulator::DeviceVector<float> logits(logits_);
+    const emulator::DeviceVector<LogitWish> wishes(wishes_);
+    // One more, because no allocation is empty.
+    const emulator::DeviceVector<skein_bias> biases(WithOneMore(biases_));
+    const emulator::DeviceVector<uint32_t> masks(WithOneMore(masks_));
+    const emulator::DeviceVector<LogitResult> device_results(count);
+    const emulator::DeviceVector<RankedLogit> device_greatest(size_t{count} * SKEIN_MAX_TOP_K);
+    Queue queue;
+    queue.dependent_launch = true;
+    ASSERT_EQ(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking), cudaSuccess);
+    for (int i = 0; i < num_launches; ++i) {
+      ASSERT_EQ(FinishLogits(queue, {logits.data(), count, vocab_size_}, {wishes.data(), biases.data(), masks.data()},
+                             device_results.data(), device_greatest.data()),
+                cudaSuccess);
+    }
+    ASSERT_EQ(cudaStreamSynchronize(queue.stream), cudaSuccess);
+    ASSERT_EQ(cudaStreamDestroy(queue.stream), cudaSuccess);
+    logits_ = logits.Read();
+    results_ = device_results.Read();
+    greatest_ = device_greatest.Read();
+  }
+
+  // After Finish.
+  std::vector<float> logits(size_t row) const {
+    const auto first = logits_.begin() + static_cast<ptrdiff_t>(row * vocab_size_);
+    return {first, first + vocab_size_};
+  }
+  const LogitResult& result(size_t row) const { return results_[row]; }
+  const RankedLogit* greatest(size_t row) const { return &greatest_[row * SKEIN_MAX_TOP_K]; }
+  size_t size() const { return wishes_.size(); }
+
+ private:
+  template <typename T>
+  static std::vector<T> WithOneMore(std::vector<T> values) {
+    values.emplace_back();
+    return values;
+  }
+
+  const uint32_t vocab_size_;
+  std::vector<float> logits_;
+  std::vector<LogitWish> wishes_;
+  std::vector<skein_bias> biases_;
+  std::vector<uint32_t> masks_;
+  uint32_t num_masks_ = 0;
+  std::vector<LogitResult> results_;
+  std::vector<RankedLogit> greatest_;
+};
+
+inline LogitWish WishFor(LogitOutput output, uint32_t top_k = 0) {
+  return {.output = output,
+          .top_k = top_k,
+          .first_bias = 0,
+          .num_biases = 0,
+          .mask = kNoMask,
+          .scale = 1,
+          .top_p = 1,
+          .log_min_p = -HUGE_VAL,
+          .uniform = 0.5};
+}
+
+// What a sampler with these parameters draws with the number `uniform`.
+inline LogitWish WishFor(const SamplingParams& params, double uniform) {
+  LogitWish wish = WishFor(LogitOutput::kToken);
+  wish.top_k = static_cast<uint32_t>(params.top_k);
+  wish.scale = params.temperature == 0 ? 0 : static_cast<float>(1 / params.temperature);
+  wish.top_p = params.top_p;
+  wish.log_min_p = std::log(params.min_p);
+  wish.uniform = uniform;
+  return wish;
+}
+
+// A number of a list, by chance.
+template <typename T>
+T OneOf(std::mt19937_64& random, const std::vector<T>& values) {
+  return values[random() % values.size()];
+}
+
+// Logits of a peaked or a flat distribution; some rows are coarse, so that many tokens are equal.
+inline std::vector<float> RandomLogits(std::mt19937_64& random, uint32_t vocab_size) {
+  std::normal_distribution<float> normal(OneOf<float>(random, {0, -8, 5}), OneOf<float>(random, {0, 0.5f, 2, 6}));
+  const bool is_coarse = random() % 3 == 0;
+  std::vector<float> logits(vocab_size);
+  for (float& logit : logits) logit = is_coarse ? std::round(normal(random)) : normal(random);
+  return logits;
+}
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_TESTS_UNIT_BACKENDS_CUDA_LOGIT_ROWS_H_

@@ -1,0 +1,100 @@
+// The kernel that finishes logits under the detector: it accesses nothing that is not its own, and each of its barriers
+// is missed when it is left out.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "cuda/kernels/sample.h"
+#include "cuda_emulator/control.h"
+#include "tests/unit/backends/cuda/logit_rows.h"
+
+namespace skein::cuda {
+namespace {
+
+constexpr uint32_t kVocabSize = 150;  // five warps have a part of it
+constexpr uint32_t kSeeds = 8;
+
+// Rows of all kinds of wishes.
+LogitRows AllKinds() {
+  std::mt19937_64 random(1);
+  LogitRows rows(kVocabSize);
+  const std::vector<skein_bias> biases = {{1, 0.5f}, {1, -0.25f}, {140, 1.0f}, {149, -2.0f}};
+  const std::vector<uint32_t> mask = {0xFFFFFFF0u, 0x7FFFFFFFu, 0xFFFFFFFFu, 0xFFFFFFFFu, 0x003FFFFFu};
+  const auto logits = [&] { return RandomLogits(random, kVocabSize); };
+  SamplingParams params;
+  rows.Add(logits(), WishFor(params, 0.7), biases);
+  params.top_k = 9;
+  params.top_p = 0.8;
+  rows.Add(logits(), WishFor(params, 0.2), biases, mask);
+  rows.Add(std::vector<float>(kVocabSize, 2.0f), WishFor(params, 0.9));
+  params.temperature = 0;
+  rows.Add(logits(), WishFor(params, 0.7), {}, mask);
+  rows.Add(logits(), WishFor(LogitOutput::kGreatest, 10), biases);
+  rows.Add(std::vector<float>(kVocabSize, 2.0f), WishFor(LogitOutput::kGreatest, 40));
+  rows.Add(logits(), WishFor(LogitOutput::kLogits), biases, mask);
+  return rows;
+}
+
+// A run in words: results, or what the detector found.
+std::string Outcome(uint64_t seed, const std::function<void()>& spoil) {
+  emulator::Options options;
+  options.seed = seed;
+  emulator::Configure(options);
+  emulator::TakeErrors();
+  LogitRows rows = AllKinds();
+  spoil();
+  rows.Finish(2);
+  std::string text;
+  for (const emulator::Error& error : emulator::TakeErrors()) text += error.message + "\n";
+  if (!text.empty()) return text;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const LogitResult& result = rows.result(i);
+    text += std::to_string(static_cast<int>(result.status)) + " ";
+    if (i < 4) text += std::to_string(result.token) + " " + std::to_string(result.log_sum_exp);
+    for (uint32_t rank = 0; i >= 4 && i < 6 && rank < 10; ++rank) {
+      text += " " + std::to_string(rows.greatest(i)[rank].token);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+TEST(SampleFaultsTest, EverySeedGivesTheSameAndNothingIsAccused) {
+  const std::string expected = Outcome(1, [] {});
+  EXPECT_THAT(expected, testing::Not(testing::HasSubstr("thread")));
+  for (uint64_t seed = 2; seed <= kSeeds; ++seed) EXPECT_EQ(Outcome(seed, [] {}), expected);
+}
+
+bool IsSeen(const std::string& expected, const std::function<void()>& spoil) {
+  bool is_seen = false;
+  for (uint64_t seed = 1; seed <= kSeeds && !is_seen; ++seed) {
+    is_seen = Outcome(seed, spoil) != expected;
+    emulator::EnableBarriers();
+    emulator::ShiftIndex(emulator::IndexFault::kNone, 0);
+  }
+  return is_seen;
+}
+
+TEST(SampleFaultsTest, EachBarrierIsNeeded) {
+  const std::string expected = Outcome(1, [] {});
+  const std::vector<emulator::BarrierSite> sites = emulator::BarrierSites();
+  for (const emulator::BarrierSite& site : sites) {
+    EXPECT_TRUE(IsSeen(expected, [&] { emulator::DisableBarrier(site); })) << site.kind << " at line " << site.line;
+  }
+  EXPECT_EQ(sites.size(), 11u);
+}
+
+TEST(SampleFaultsTest, AThreadOrABlockInTheWrongPlaceIsSeen) {
+  const std::string expected = Outcome(1, [] {});
+  using emulator::IndexFault;
+  for (const int by : {-1, 1}) {
+    EXPECT_TRUE(IsSeen(expected, [&] { emulator::ShiftIndex(IndexFault::kThread, by); })) << "thread by " << by;
+    EXPECT_TRUE(IsSeen(expected, [&] { emulator::ShiftIndex(IndexFault::kBlock, by); })) << "block by " << by;
+  }
+  EXPECT_TRUE(IsSeen(expected, [&] { emulator::ShiftIndex(IndexFault::kExtraBlock, 1); }));
+}
+
+}  // namespace
+}  // namespace skein::cuda
