@@ -91,6 +91,10 @@ std::vector<Option> WithModelOptions(std::vector<Option> own) {
                  .takes = Takes::kText,
                  .value = "TYPE",
                  .help = "of the weights: auto (as the file has them), f32, f16, bf16, q8, q4 (default: auto)"});
+  own.push_back({.name = "state-type",
+                 .takes = Takes::kText,
+                 .value = "TYPE",
+                 .help = "of the states on the device: f32, or f16 where the device offers it (default: f32)"});
   own.push_back(TokenizerOption());
   own.push_back(LoraOption());
   own.push_back(StateOption());
@@ -112,6 +116,7 @@ Model Session::LoadModel(const Arguments& arguments, CallOptions options) const 
 Model Session::LoadModel(const std::string& path, const Arguments& arguments, CallOptions options) const {
   options.Pass(arguments, "device", "device");
   options.Pass(arguments, "type", "type");
+  options.Pass(arguments, "state-type", "state_type");
   options.Pass(arguments, "tokenizer", "tokenizer");
   options.PassLines(arguments, "lora", "lora");
   options.Pass(arguments, "state", "state");

@@ -137,6 +137,11 @@ typedef struct skein_backend_device {
   // The struct's first form ends here.
   uint32_t num_threads;  // that it computes with; 0: those of the host's arena
   uint32_t reserved_3;
+  // Bit (1 << W) for each type W of matrices whose segments libskein gives the compute_type W if the caller leaves the
+  // arithmetic open (option `type` "auto"): for a device whose matrix units float32 activations would leave idle. Each
+  // is one of compute_types. 0: NONE, float32 activations over any weights.
+  uint32_t auto_types;
+  uint32_t state_types;  // bit (1 << SKEIN_DTYPE_*) for each skein_segment_desc.state_type; F32 counts without its bit
 } skein_backend_device;
 
 // --- segment ---
@@ -174,12 +179,16 @@ typedef struct skein_segment_desc {
   uint32_t max_entries;   // in one step
   uint32_t num_adapters;  // 0; reserved until streams have adapters
   // Arithmetic of the matrix products. SKEIN_DTYPE_NONE: float32 activations and sums, over the weights as they are
-  // put. F32: the same, over float32 weights. BF16: activations rounded to bf16, float32 sums. Q8 and Q4, which are the
-  // same to a backend: for matrices that were put in Q8 or Q4, activations may be rounded to 8 bits per row and group
-  // of inputs; float32 for all others.
+  // put. F32: the same, over float32 weights. F16 and BF16: activations rounded to that type, float32 sums. Q8 and Q4,
+  // which are the same to a backend: for matrices that were put in Q8 or Q4, activations may be rounded to 8 bits per
+  // row and group of inputs; float32 for all others.
   uint32_t compute_type;
   uint32_t weight_type;  // of the large matrices as they will be put, for `query`
   skein_backend_model model;
+  // The struct's first form ends here.
+  // Of the states in their slots. NONE and F32: float32. F16: the wkv matrices in binary16, the shift rows in float32.
+  // Export and import are float32 in any case.
+  uint32_t state_type;
 } skein_segment_desc;
 
 // libskein adds up what the segments of one model need on a device: weights_bytes + num_slots * slot_bytes +

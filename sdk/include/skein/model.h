@@ -15,11 +15,14 @@ SKEIN_EXTERN_C_BEGIN
 // (kind SKEIN_OPTIONS_MODEL) may be NULL. Each row gives a key, its type, its default and its meaning.
 //   device     str  ""      device name, or a split by layers "cpu=0-11,reference=12-23"; "": the best device
 //   type       str  "auto"  "auto": the type named when the package was converted, else the file's values in float32
-//                           arithmetic; "f32"; "f16": weights rounded to f16, float32 arithmetic; "bf16": weights and
-//                           activations of the matrix products rounded to bf16; "q8", "q4": weights in 8 or 4 bits with
-//                           a scale for every 128 or 64 of a row, activations in 8 bits where the device has
-//                           arithmetic for them, else in float32; low-rank factors and, under q4, the embedding in 8
-//                           bits; rows too short for groups in 16 bits. A type that a device does not offer is refused
+//                           arithmetic, or on a GPU, where the file's matrices are f16 or bf16, in the arithmetic of
+//                           its matrix units for that type (activations rounded to it, float32 sums); "f32"; "f16":
+//                           weights rounded to f16, and activations too where the device has arithmetic for them, else
+//                           float32 arithmetic; "bf16": weights and activations of the matrix products rounded to bf16;
+//                           "q8", "q4": weights in 8 or 4 bits with a scale for every 128 or 64 of a row, activations
+//                           in 8 bits where the device has arithmetic for them, else in float32; low-rank factors and,
+//                           under q4, the embedding in 8 bits; rows too short for groups in 16 bits. A type that a
+//                           device does not offer is refused
 //   tokenizer  str  ""      vocabulary file, or "world" or "bytes" (skein_tokenizer_load); "": the model's own, below
 //   mmap       i64  1       1: map the file; 0: read it. If a mapped file is truncated, its readers die with SIGBUS
 //   lora       str  ""      adapters to merge into the weights: FILE or FILE:SCALE, one a line. FILE may be the folder
@@ -34,8 +37,11 @@ SKEIN_EXTERN_C_BEGIN
 //   state      str  ""      file with a state that streams start from: a tuned one (`time_state` tensors), or a running
 //                           one of the rwkv pip package (the list of tensors that its forward returns, as torch.save
 //                           writes it); "": the one in the file, else zero
-//   max_streams       i64  64   streams with a state on the device at a time
-//   max_batch_tokens  i64  512  tokens in one step; if it is not set, at least max_streams + 16
+//   state_type        str  "f32"  type of the wkv matrices of states on the devices: "f32"; "f16" takes half the memory
+//                                 and rounds them at every step. Snapshots and skein_stream_state are float32 in any
+//                                 case. A type that a device does not offer is refused
+//   max_streams       i64  64     streams with a state on the device at a time
+//   max_batch_tokens  i64  512    tokens in one step; if it is not set, at least max_streams + 16
 //
 // The model's own vocabulary is the one in its file; else the first of these files beside it that fits its rows:
 // rwkv_vocab_v20230424.txt, vocab.txt, tokenizer.json, 20B_tokenizer.json; else, by the number of rows (65,536: World),

@@ -12,19 +12,12 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/progress.h"
+#include "devices/model_segment.h"
 #include "devices/placement.h"
-#include "devices/precision.h"
 #include "model/model_file.h"
 #include "plugin/backend.h"
 
 namespace skein {
-
-// The room that every device makes.
-struct SegmentLimits {
-  uint32_t num_slots = 0;
-  uint32_t max_tokens = 0;
-  uint32_t max_entries = 0;
-};
 
 // Threads: one at a time.
 class DeviceModel {
@@ -35,8 +28,7 @@ class DeviceModel {
   static absl::StatusOr<std::unique_ptr<DeviceModel>> Load(const ModelFile& file,
                                                            absl::Span<const SegmentPlacement> placement,
                                                            absl::Span<const std::shared_ptr<Device>> devices,
-                                                           const Precision& precision, const SegmentLimits& limits,
-                                                           Progress* progress);
+                                                           const SegmentSettings& settings, Progress* progress);
 
   // Bytes of all tensors as the devices got them.
   uint64_t weights_bytes() const { return weights_bytes_; }

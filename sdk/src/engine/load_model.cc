@@ -24,7 +24,7 @@ struct Placed {
   std::vector<SegmentPlacement> segments;
   std::vector<std::shared_ptr<Device>> devices;  // one to one with `segments`
   std::string text;                              // as the option `device`
-  Precision precision;
+  SegmentSettings settings;
 };
 
 // "auto" is the arithmetic that the file was made for, if every device offers it. So a package that was converted with
@@ -76,7 +76,8 @@ absl::StatusOr<std::vector<SegmentPlacement>> PlaceLayers(const Runtime& runtime
   return segments;
 }
 
-absl::StatusOr<Placed> Place(Runtime& runtime, const ModelFile& file, const std::string& device, Precision precision) {
+absl::StatusOr<Placed> Place(Runtime& runtime, const ModelFile& file, const std::string& device,
+                             SegmentSettings settings) {
   const DeviceList available = runtime.ListDevices();
   std::vector<std::string> names;
   for (const DeviceDescription& description : available.devices) names.push_back(description.info.name);
@@ -87,10 +88,10 @@ absl::StatusOr<Placed> Place(Runtime& runtime, const ModelFile& file, const std:
     placed.devices.push_back(std::move(opened));
   }
   placed.text = FormatPlacement(placed.segments, names);
-  if (precision.name == "auto") {
-    SKEIN_ASSIGN_OR_RETURN(precision, ParsePrecision(DefaultType(file, placed.devices)));
+  if (settings.precision.name == "auto") {
+    SKEIN_ASSIGN_OR_RETURN(settings.precision, ParsePrecision(DefaultType(file, placed.devices)));
   }
-  placed.precision = std::move(precision);
+  placed.settings = std::move(settings);
   return placed;
 }
 
@@ -107,11 +108,10 @@ SegmentLimits LimitsFor(const ModelFile& file, const Options& options) {
 }
 
 absl::StatusOr<std::unique_ptr<DeviceModel>> LoadOnDevices(Runtime& runtime, const ModelFile& file,
-                                                           const Placed& placed, const SegmentLimits& limits) {
+                                                           const Placed& placed) {
   absl::StatusOr<std::unique_ptr<DeviceModel>> loaded = absl::UnknownError("");
-  runtime.services().Execute([&] {
-    loaded = DeviceModel::Load(file, placed.segments, placed.devices, placed.precision, limits, &runtime.progress());
-  });
+  runtime.services().Execute(
+      [&] { loaded = DeviceModel::Load(file, placed.segments, placed.devices, placed.settings, &runtime.progress()); });
   if (!loaded.ok()) return Annotate(loaded.status(), file.path());
   return loaded;
 }
@@ -121,7 +121,9 @@ absl::StatusOr<std::unique_ptr<DeviceModel>> LoadOnDevices(Runtime& runtime, con
 absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtime, const std::string& path,
                                                  const Options& options) {
   const FileAccess access = options[model_options::kMmap] == 0 ? FileAccess::kRead : FileAccess::kMap;
-  SKEIN_ASSIGN_OR_RETURN(Precision precision, ParsePrecision(options[model_options::kType]));
+  SegmentSettings settings;
+  SKEIN_ASSIGN_OR_RETURN(settings.precision, ParsePrecision(options[model_options::kType]));
+  SKEIN_ASSIGN_OR_RETURN(settings.state_type, ParseStateType(options[model_options::kStateType]));
   const ChangeOptions changes = {.lora = options[model_options::kLora], .state = options[model_options::kState]};
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<const ModelFile> file, OpenModelFile(*runtime, path, access, changes));
 
@@ -130,9 +132,9 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.tokenizer = std::move(found.tokenizer);
   parts.tokenizer_absence = std::move(found.absence);
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
-  SKEIN_ASSIGN_OR_RETURN(Placed placed, Place(*runtime, *file, options[model_options::kDevice], std::move(precision)));
-  const SegmentLimits limits = LimitsFor(*file, options);
-  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<DeviceModel> on_devices, LoadOnDevices(*runtime, *file, placed, limits));
+  const SegmentLimits limits = settings.limits = LimitsFor(*file, options);
+  SKEIN_ASSIGN_OR_RETURN(Placed placed, Place(*runtime, *file, options[model_options::kDevice], std::move(settings)));
+  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<DeviceModel> on_devices, LoadOnDevices(*runtime, *file, placed));
   parts.weights_bytes = on_devices->weights_bytes();
   parts.embedding_bytes = on_devices->embedding_bytes();
   SKEIN_ASSIGN_OR_RETURN(
@@ -142,7 +144,7 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }
   parts.placement = std::move(placed.text);
-  parts.type = std::move(placed.precision.name);
+  parts.type = std::move(placed.settings.precision.name);
   parts.max_streams = limits.max_entries;
   parts.file = std::move(file);
   parts.runtime = std::move(runtime);

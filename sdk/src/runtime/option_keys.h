@@ -40,6 +40,10 @@ inline constexpr TextOption kType = {
     .name = "type",
     .value = "auto",
     .help = "auto (as the file was made for), f32, f16, bf16, q8 or q4, as the device offers"};
+inline constexpr TextOption kStateType = {
+    .name = "state_type",
+    .value = "f32",
+    .help = "type of the wkv matrices in states: f32, or f16 as the device offers"};
 inline constexpr TextOption kTokenizer = {
     .name = "tokenizer", .value = "", .help = "vocabulary file, world or bytes; empty: the model's own"};
 inline constexpr TextOption kLora = {

@@ -60,6 +60,16 @@ TEST_F(LoadModelTest, TypeIsTheOneThatIsNamed) {
   EXPECT_THAT(Load().status().message(), HasSubstr("q3"));
 }
 
+TEST_F(LoadModelTest, StateTypeThatADeviceLacksIsRefused) {
+  ASSERT_TRUE(options_.SetText("state_type", "f32").ok());
+  EXPECT_TRUE(Load().ok());
+  ASSERT_TRUE(options_.SetText("state_type", "f16").ok());
+  EXPECT_EQ(Load().status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(Load().status().message(), HasSubstr("state_type f16: device reference"));
+  ASSERT_TRUE(options_.SetText("state_type", "f64").ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(Load().status()));
+}
+
 TEST_F(LoadModelTest, WithoutADeviceItSaysWhereToLook) {
   runtime_ = MakeRuntime(false);
   const absl::Status status = Load().status();
