@@ -34,7 +34,11 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
                                    });
   if (!started) return absl::ResourceExhaustedError("model: no thread could be started for it");
   Engine* const address = engine.get();
-  return std::shared_ptr<Engine>(address, [engine = std::move(engine)](Engine*) { engine->Stop(); });
+  // Weak references keep the deleter, which must keep nothing by then: a queue has one to every engine that it knows.
+  return std::shared_ptr<Engine>(address, [engine = std::move(engine)](Engine*) mutable {
+    engine->Stop();
+    engine.reset();
+  });
 }
 
 void Engine::Add(JobList& jobs) noexcept {

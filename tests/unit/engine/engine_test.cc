@@ -150,6 +150,18 @@ TEST_F(EngineTest, LastReferenceStopsItWithoutWaiting) {
   EXPECT_TRUE(running->Wait().ok());
 }
 
+TEST_F(EngineTest, WhoOnlyWatchesItKeepsNothingOfIt) {
+  auto on_the_device = std::make_shared<int>();
+  const std::weak_ptr<int> watched = on_the_device;
+  auto runner = std::make_unique<FakeStepRunner>();
+  runner->set_hook([held = std::move(on_the_device)](FakeStep&) { return absl::OkStatus(); });
+  std::shared_ptr<Engine> engine = *Engine::Start(runtime_, std::move(runner), {{16, 4}, kSlots, 4});
+  const std::weak_ptr<Engine> watcher = engine;
+  engine.reset();
+  for (int i = 0; i < 20000 && !watched.expired(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(watched.expired());
+}
+
 TEST_F(EngineTest, StateOutlivesItsEngine) {
   auto engine = Start();
   const float given[kStateFloats] = {1, 10};
