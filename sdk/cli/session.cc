@@ -86,7 +86,12 @@ std::vector<Option> WithModelOptions(std::vector<Option> own) {
   own.push_back({.name = "device",
                  .takes = Takes::kText,
                  .value = "NAME",
-                 .help = "device, as `skein devices` names it, or a split such as cpu=0-11,reference=12-23"});
+                 .help = "device, as `skein devices` names it; several such as cuda:0,cpu, filled in this order; or a "
+                         "split such as cpu=0-11,reference=12-23 (default: the best, and others if it is too small)"});
+  own.push_back({.name = "device-memory",
+                 .takes = Takes::kText,
+                 .value = "BYTES",
+                 .help = "that the model may take on each device: 6GiB, or cuda:0=6GiB,cuda:1=512MiB"});
   own.push_back({.name = "type",
                  .takes = Takes::kText,
                  .value = "TYPE",
@@ -115,6 +120,7 @@ Model Session::LoadModel(const Arguments& arguments, CallOptions options) const 
 
 Model Session::LoadModel(const std::string& path, const Arguments& arguments, CallOptions options) const {
   options.Pass(arguments, "device", "device");
+  options.Pass(arguments, "device-memory", "device_memory");
   options.Pass(arguments, "type", "type");
   options.Pass(arguments, "state-type", "state_type");
   options.Pass(arguments, "tokenizer", "tokenizer");

@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "devices/memory_need.h"
 #include "numbers/roles.h"
 #include "numbers/state_layout.h"
 #include "skein/dtype.h"
@@ -50,19 +49,19 @@ class DeviceModel::Loader {
         model_(new DeviceModel(file.config())) {}
 
   absl::Status AddSegment(const SegmentPlacement& placed, const std::shared_ptr<Device>& device) {
-    const skein_backend_device& info = device->description().info;
-    SKEIN_RETURN_IF_ERROR(CheckSettings(settings_, info));
-    const skein_segment_desc desc = DescribeSegment(file_, placed, settings_, info);
-    SKEIN_ASSIGN_OR_RETURN(const skein_segment_cost cost, device->Query(desc));
-    SKEIN_RETURN_IF_ERROR(need_.Add(info, cost, desc.num_slots));
-    SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Segment> segment, Segment::Create(device, desc));
+    const skein_segment_desc desc = DescribeSegment(file_, placed, settings_, device->description().info);
+    absl::StatusOr<std::unique_ptr<Segment>> segment = Segment::Create(device, desc);
+    SKEIN_RETURN_IF_ERROR(Noted(segment.status()));
     for (size_t i = 0; i < file_.tensors().size(); ++i) {
-      if (BelongsTo(file_.tensors()[i], placed)) SKEIN_RETURN_IF_ERROR(Put(i, *segment));
+      if (BelongsTo(file_.tensors()[i], placed)) SKEIN_RETURN_IF_ERROR(Put(i, **segment));
     }
-    SKEIN_RETURN_IF_ERROR(segment->Seal());
-    model_->segments_.push_back(std::move(segment));
+    SKEIN_RETURN_IF_ERROR(Noted((*segment)->Seal()));
+    model_->segments_.push_back(*std::move(segment));
     return absl::OkStatus();
   }
+
+  // The segment whose device had no room.
+  const std::optional<size_t>& full_segment() const { return full_segment_; }
 
   std::unique_ptr<DeviceModel> Finish() {
     if (model_->segments_.size() > 1) MakeRoomForCarries();
@@ -78,12 +77,18 @@ class DeviceModel::Loader {
     SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, layout == SKEIN_LAYOUT_PANELS
                                                                  ? file_.ReadPanels(index, dtype, buffer_)
                                                                  : file_.ReadTensor(index, dtype, buffer_));
-    SKEIN_RETURN_IF_ERROR(Annotate(segment.Put(DescribeTensor(spec, dtype, layout, data)),
+    SKEIN_RETURN_IF_ERROR(Annotate(Noted(segment.Put(DescribeTensor(spec, dtype, layout, data))),
                                    absl::StrCat("tensor \"", spec.source_name, "\"")));
     model_->weights_bytes_ += data.size_bytes;
     if (spec.role == SKEIN_ROLE_EMBEDDING) model_->embedding_bytes_ += data.size_bytes;
     scope_.Advance(spec.size_bytes);
     return absl::OkStatus();
+  }
+
+  // Notes of a backend's status that the device has no room.
+  absl::Status Noted(const absl::Status& status) {
+    if (absl::IsResourceExhausted(status)) full_segment_ = model_->segments_.size();
+    return status;
   }
 
   void MakeRoomForCarries() {
@@ -97,7 +102,7 @@ class DeviceModel::Loader {
   const SegmentSettings& settings_;
   const ProgressScope scope_;
   std::unique_ptr<DeviceModel> model_;
-  MemoryNeed need_;
+  std::optional<size_t> full_segment_;
   std::vector<uint8_t> buffer_;  // of the tensor that is being put
 };
 
@@ -107,10 +112,13 @@ DeviceModel::DeviceModel(const ModelConfig& config)
 absl::StatusOr<std::unique_ptr<DeviceModel>> DeviceModel::Load(const ModelFile& file,
                                                                absl::Span<const SegmentPlacement> placement,
                                                                absl::Span<const std::shared_ptr<Device>> devices,
-                                                               const SegmentSettings& settings, Progress* progress) {
+                                                               const SegmentSettings& settings, Progress* progress,
+                                                               std::optional<size_t>* full_segment) {
   Loader loader(file, settings, progress);
   for (size_t i = 0; i < placement.size(); ++i) {
-    SKEIN_RETURN_IF_ERROR(loader.AddSegment(placement[i], devices[i]));
+    const absl::Status added = loader.AddSegment(placement[i], devices[i]);
+    *full_segment = loader.full_segment();
+    SKEIN_RETURN_IF_ERROR(added);
   }
   return loader.Finish();
 }

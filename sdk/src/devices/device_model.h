@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,13 +23,15 @@ namespace skein {
 // Threads: one at a time.
 class DeviceModel {
  public:
-  // Loads the tensors of `file` to `devices`, which match `placement` one to one. `file` must outlive the result, since
-  // backends keep the addresses of mapped tensors. UNIMPLEMENTED: a device does not run the model or the type. And the
-  // codes of ModelFile::ReadTensor and of the backends.
+  // Loads the tensors of `file` to `devices`, which match `placement` one to one, offer the types of `settings` and run
+  // their segments (Device::Query). `file` must outlive the result, since backends keep the addresses of mapped
+  // tensors. The codes of ModelFile::ReadTensor and of the backends. RESOURCE_EXHAUSTED: `*full_segment` is the index
+  // of the segment whose device had no room, or not set if it was the host.
   static absl::StatusOr<std::unique_ptr<DeviceModel>> Load(const ModelFile& file,
                                                            absl::Span<const SegmentPlacement> placement,
                                                            absl::Span<const std::shared_ptr<Device>> devices,
-                                                           const SegmentSettings& settings, Progress* progress);
+                                                           const SegmentSettings& settings, Progress* progress,
+                                                           std::optional<size_t>* full_segment);
 
   // Bytes of all tensors as the devices got them.
   uint64_t weights_bytes() const { return weights_bytes_; }
