@@ -325,8 +325,10 @@ typedef struct skein_backend_table {
 
   // Runs a step. The code returned is that of the step as a whole; if it is not OK, the slots it writes are undefined.
   // INVALID_ARGUMENT or OUT_OF_RANGE: the step breaks a rule of this header. FAILED_PRECONDITION: the segment is not
-  // sealed. Any other code that plugin.h lets pass says what befell the device: RESOURCE_EXHAUSTED, UNAVAILABLE,
-  // INTERNAL. libskein then tries the entries one by one. Each entry has its own status.
+  // sealed. UNAVAILABLE: the device is lost, and so are the states of all its segments; every later call on them fails
+  // with it too, and segment_destroy and device_close still free what the process has of them. libskein ends what runs
+  // on the model, and opens the device anew for the next one. RESOURCE_EXHAUSTED, INTERNAL and any other code that
+  // plugin.h lets pass: libskein tries the entries one by one. Each entry has its own status.
   // `fence` is not NULL, and `*fence` comes as NULL. If it stays so, the step is done. Else the host keeps inputs and
   // outputs valid and untouched, and writes no slot that the step reads, until the fence is done. Steps of a segment
   // complete in order, and the host may enqueue one behind an unfinished one.

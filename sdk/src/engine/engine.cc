@@ -93,7 +93,12 @@ absl::StatusOr<StateRef> Engine::ImportState(absl::Span<const float> values) {
 
 void Engine::Answer(std::list<Call*>& calls) noexcept {
   for (auto call = calls.begin(); call != calls.end();) {
-    std::optional<absl::Status> status = Guarded((*call)->work);
+    std::optional<absl::Status> status = loop_->lost();
+    if (status->ok()) status = Guarded((*call)->work);
+    if (status.has_value() && absl::IsUnavailable(*status)) {
+      loop_->Lose(*status);
+      status = loop_->lost();
+    }
     if (!status.has_value()) {
       ++call;
       continue;
