@@ -192,8 +192,8 @@ typedef struct skein_segment_desc {
 } skein_segment_desc;
 
 // libskein adds up what the segments of one model need on a device: weights_bytes + num_slots * slot_bytes +
-// scratch_bytes. It gives the device no more than its memory_bytes, or than the option `device_memory`: layers for which
-// there is no room go to another device where the caller lets memory decide, else the load fails with
+// scratch_bytes. It gives the device no more than its memory_bytes, or than the option `device_memory`: layers for
+// which there is no room go to another device where the caller lets memory decide, else the load fails with
 // RESOURCE_EXHAUSTED. If memory_bytes is 0, only numbers that no machine has are refused. The cost does not fall with
 // the number of layers. A device may still answer RESOURCE_EXHAUSTED to segment_create, put_tensor and seal, because
 // others use it; libskein may then destroy the segment and try one with fewer layers.

@@ -22,7 +22,7 @@ std::string Plan(const std::vector<PlanDevice>& devices, uint32_t num_layers = 1
   const auto segments = PlaceByMemory(devices, num_layers, BytesOf);
   EXPECT_TRUE(segments.ok()) << segments.status();
   // What FormatPlacement writes is what a host may paste.
-  const std::string text = FormatPlacement(*segments, kNames);
+  std::string text = FormatPlacement(*segments, kNames);
   const auto read = ParsePlacement(text, kNames, num_layers);
   EXPECT_TRUE(read.ok()) << read.status();
   for (size_t i = 0; i < segments->size(); ++i) {
