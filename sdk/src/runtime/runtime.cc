@@ -92,7 +92,7 @@ absl::StatusOr<std::shared_ptr<Device>> Runtime::OpenDevice(const DeviceDescript
                       open_devices_.end());
   for (const std::weak_ptr<Device>& weak : open_devices_) {
     std::shared_ptr<Device> device = weak.lock();
-    if (device != nullptr && device->description().plugin.table == description.plugin.table &&
+    if (device != nullptr && !device->is_lost() && device->description().plugin.table == description.plugin.table &&
         device->description().index == description.index) {
       return device;
     }
