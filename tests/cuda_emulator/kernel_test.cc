@@ -150,6 +150,20 @@ TEST_F(KernelTest, ACopyThatIsNotWaitedForIsNotThere) {
   }
 }
 
+TEST_F(KernelTest, AnInstructionThatTheDeviceDoesNotHaveIsReported) {
+  Options options;
+  options.capability = 75;
+  Configure(options);
+  const std::vector<float4> in(64, make_float4(1, 1, 1, 1));
+  const DeviceVector<float4> device_in(in);
+  const DeviceVector<float> out(64);
+  Require(LaunchOn(nullptr, dim3(1), dim3(64), CopyThroughShared, device_in.data(), out.data(), Fault::kNone));
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+  const std::vector<Error> errors = TakeErrors();
+  ASSERT_THAT(errors, SizeIs(1));
+  EXPECT_THAT(errors[0].message, HasSubstr("cp.async on a device of compute capability 75; expected 80"));
+}
+
 TEST_F(KernelTest, DynamicSharedMemoryIsTheBlocks) {
   const DeviceVector<int> in(Numbers(96));
   const DeviceVector<int> out(96);

@@ -21,8 +21,8 @@ namespace skein::emulator {
 Executor* running_executor = nullptr;
 KernelThread* running_thread = nullptr;
 
-Executor::Executor(Detector& detector, uint64_t seed, Schedule schedule)
-    : detector_(detector), random_(seed), schedule_(schedule) {
+Executor::Executor(Detector& detector, const Options& options)
+    : detector_(detector), random_(options.seed), schedule_(options.schedule), capability_(options.capability) {
   void* shared = mmap(nullptr, kMaxDynamicShared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) {
     std::fprintf(stderr, "cuda emulator: no memory for shared memory\n");
@@ -317,6 +317,14 @@ void Executor::ReportMisuse(const std::string& message, Site site) {
                                                     : ", thread " + std::to_string(running_thread->index) +
                                                           " of block " + std::to_string(blockIdx.x);
   detector_.Report(ErrorKind::kMisuse, message + " at " + where + who, message + where);
+}
+
+void Executor::RequireCapability(int capability, const char* instruction, Site site) {
+  if (capability_ >= capability) return;
+  ReportMisuse(std::string(instruction) + " on a device of compute capability " + std::to_string(capability_) +
+                   "; expected " + std::to_string(capability),
+               site);
+  Abort(cudaErrorLaunchFailure);
 }
 
 void Executor::Abort(cudaError_t error) {

@@ -70,7 +70,7 @@ cudaError_t Usable(const Runtime& runtime) {
 Runtime::Runtime(const Options& options)
     : arena(options.num_devices, options.memory_bytes),
       detector(arena, options.track_uninitialised),
-      executor(detector, options.seed, options.schedule),
+      executor(detector, options),
       options_(options),
       device_errors_(options.num_devices) {
   for (int device = 0; device < options.num_devices; ++device) {
