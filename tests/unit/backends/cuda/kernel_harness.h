@@ -13,6 +13,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -192,7 +193,7 @@ struct SequenceShape {
 // Sequences that share a slot to read, go on in their own, and leave no state; with one row and with several.
 // For kRaggedSlots slots.
 inline constexpr uint32_t kRaggedSlots = 7;
-inline const std::vector<SequenceShape> kRagged = {{1, 6, 3}, {5, 1, 1}, {1, 2, 2}, {17, 6, kNoSlot},
+inline const std::vector<SequenceShape> kRagged = {{1, 6, 3}, {5, 1, 1}, {1, 2, 2},      {17, 6, kNoSlot},
                                                    {1, 6, 0}, {2, 4, 5}, {9, 6, kNoSlot}};
 
 // A step over the sequences, row after row, with the device's arrays and the reference's.
@@ -241,78 +242,99 @@ class CaseBatch {
   std::unique_ptr<DeviceArray<uint32_t>> device_row_sequences_;
 };
 
-// Runs the producer of `rows` and then the kernel, as dependent launches.
-inline void LaunchAfterProducer(const std::vector<WordCopy>& produced,
-                                const std::function<cudaError_t(const Queue&)>& launch) {
-  const TestQueue test_queue;
-  Queue queue = test_queue.get();
-  queue.dependent_launch = true;
-  WordCopies copies = {};
-  for (const WordCopy& copy : produced) copies.at[copies.count++] = copy;
-  EXPECT_EQ(CopyWords(queue, copies), cudaSuccess);
-  EXPECT_EQ(launch(queue), cudaSuccess);
-  EXPECT_EQ(cudaStreamSynchronize(queue.stream), cudaSuccess);
-}
+// How a test's kernel is launched: behind a producer, and with a fault in it or none.
+class Launcher {
+ public:
+  Launcher() = default;
+  // One thread or one block of the kernel takes the place of a neighbour.
+  Launcher(emulator::IndexFault fault, int by) : fault_(fault), by_(by) {}
+  // A barrier is left out.
+  explicit Launcher(const emulator::BarrierSite& site) : site_(site) {}
+
+  // Copies what was produced, by a kernel, and launches the kernel as its dependent. Returns why it did not end well,
+  // or
+  // "".
+  std::string Run(const std::vector<WordCopy>& produced, const std::function<cudaError_t(const Queue&)>& launch) const {
+    const TestQueue test_queue;
+    Queue queue = test_queue.get();
+    queue.dependent_launch = true;
+    WordCopies copies = {};
+    for (const WordCopy& copy : produced) copies.at[copies.count++] = copy;
+    EXPECT_EQ(CopyWords(queue, copies), cudaSuccess);
+    if (fault_ != emulator::IndexFault::kNone) {  // which would be the producer's too
+      EXPECT_EQ(cudaStreamSynchronize(queue.stream), cudaSuccess);
+      emulator::ShiftIndex(fault_, by_);
+    }
+    if (site_.has_value()) emulator::DisableBarrier(*site_);
+    cudaError_t error = launch(queue);
+    if (error == cudaSuccess) error = cudaStreamSynchronize(queue.stream);
+    emulator::ShiftIndex(emulator::IndexFault::kNone, 0);
+    if (site_.has_value()) emulator::EnableBarriers();
+    return error == cudaSuccess ? "" : cudaGetErrorString(error);
+  }
+
+ private:
+  emulator::IndexFault fault_ = emulator::IndexFault::kNone;
+  int by_ = 0;
+  std::optional<emulator::BarrierSite> site_;
+};
 
 // A test of a kernel: makes its arrays, launches it, and returns what was wrong with the results, or "".
-using KernelCase = std::function<std::string()>;
+using KernelCase = std::function<std::string(const Launcher&)>;
 
 // What was wrong with one run, whatever found it.
-inline std::string FaultOf(const KernelCase& run, uint64_t seed,
+inline std::string FaultOf(const KernelCase& run, const Launcher& launcher, uint64_t seed,
                            emulator::Schedule schedule = emulator::Schedule::kRunAhead) {
   emulator::Options options;
   options.seed = seed;
   options.schedule = schedule;
   emulator::Configure(options);
-  std::string fault = run();
+  emulator::TakeErrors();
+  std::string fault = run(launcher);
   for (const emulator::Error& error : emulator::TakeErrors()) fault += "\n" + error.message;
   return fault;
 }
 
 // Several schedules give the right results, and nothing is accused.
 inline void ExpectRight(const KernelCase& run, uint64_t num_seeds = 3) {
-  for (uint64_t seed = 1; seed <= num_seeds; ++seed) EXPECT_EQ(FaultOf(run, seed), "") << "seed " << seed;
-  EXPECT_EQ(FaultOf(run, 1, emulator::Schedule::kInStep), "");
+  for (uint64_t seed = 1; seed <= num_seeds; ++seed) EXPECT_EQ(FaultOf(run, {}, seed), "") << "seed " << seed;
+  EXPECT_EQ(FaultOf(run, {}, 1, emulator::Schedule::kInStep), "");
 }
 
-// Each barrier that the kernel's files have is missed when it is left out.
-inline void ExpectEachBarrierIsNeeded(const KernelCase& run) {
-  constexpr uint64_t kSeeds = 5;
-  EXPECT_EQ(FaultOf(run, 1), "");
+// Whether the fault is seen by one of several schedules.
+inline bool IsSeen(const KernelCase& run, const Launcher& launcher) {
+  constexpr uint64_t kSeeds = 8;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    if (!FaultOf(run, launcher, seed).empty()) return true;
+  }
+  return false;
+}
+
+// Each barrier that the kernel has is missed when it is left out. `num_barriers`: of __syncthreads and its votes.
+inline void ExpectEachBarrierIsNeeded(const KernelCase& run, uint64_t num_barriers) {
+  EXPECT_EQ(FaultOf(run, {}, 1), "");
   const std::vector<emulator::BarrierSite> sites = emulator::BarrierSites();
-  EXPECT_FALSE(sites.empty());
+  uint64_t num_found = 0;
   for (const emulator::BarrierSite& site : sites) {
     if (site.file.find("producer.cu") != std::string::npos) continue;
-    bool is_caught = false;
-    for (uint64_t seed = 1; seed <= kSeeds && !is_caught; ++seed) {
-      is_caught = !FaultOf([&] {
-                     emulator::DisableBarrier(site);
-                     std::string fault = run();
-                     emulator::EnableBarriers();
-                     return fault;
-                   }, seed).empty();
-    }
-    EXPECT_TRUE(is_caught) << site.kind << " at " << site.file << ":" << site.line << " is not missed";
+    if (site.kind != "DependencyWait") ++num_found;
+    EXPECT_TRUE(IsSeen(run, Launcher(site))) << site.kind << " at " << site.file << ":" << site.line;
   }
+  EXPECT_EQ(num_found, num_barriers);
 }
 
 // A thread or a block that takes the place of its neighbour is seen.
-inline void ExpectIndexFaultsAreSeen(const KernelCase& run, const std::vector<emulator::IndexFault>& faults) {
-  constexpr uint64_t kSeeds = 8;
-  for (const emulator::IndexFault index_fault : faults) {
-    for (const int by : {-1, 1}) {
-      bool is_caught = false;
-      for (uint64_t seed = 1; seed <= kSeeds && !is_caught; ++seed) {
-        is_caught = !FaultOf([&] {
-                       emulator::ShiftIndex(index_fault, by);
-                       std::string fault = run();
-                       emulator::ShiftIndex(emulator::IndexFault::kNone, 0);
-                       return fault;
-                     }, seed).empty();
-      }
-      EXPECT_TRUE(is_caught) << "index fault " << static_cast<int>(index_fault) << " by " << by;
-    }
+inline void ExpectIndexFaultsAreSeen(const KernelCase& run) {
+  using emulator::IndexFault;
+  for (const int by : {-1, 1}) {
+    EXPECT_TRUE(IsSeen(run, Launcher(IndexFault::kThread, by))) << "thread by " << by;
+    EXPECT_TRUE(IsSeen(run, Launcher(IndexFault::kBlock, by))) << "block by " << by;
   }
+}
+
+// Not for kernels that look whether there is work for a block.
+inline void ExpectABlockTooManyIsSeen(const KernelCase& run) {
+  EXPECT_TRUE(IsSeen(run, Launcher(emulator::IndexFault::kExtraBlock, 1)));
 }
 
 }  // namespace skein::cuda

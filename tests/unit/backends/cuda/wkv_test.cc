@@ -12,13 +12,11 @@
 namespace skein::cuda {
 namespace {
 
-using emulator::IndexFault;
-
 constexpr float kTolerance = 2e-5f;
 
 // --- RWKV-4 ---
 
-std::string Wkv4Fault(uint32_t width, const std::vector<SequenceShape>& sequences) {
+std::string Wkv4Fault(const Launcher& launcher, uint32_t width, const std::vector<SequenceShape>& sequences) {
   Random random(width);
   const CaseBatch batch(sequences);
   const uint32_t rows = batch.num_rows();
@@ -39,9 +37,11 @@ std::string Wkv4Fault(uint32_t width, const std::vector<SequenceShape>& sequence
   const CaseVector decay(decays), bonus(random.Floats(width));
 
   const kit::Wkv4Inputs on_device = {r.device(), k.device(), v.device(), decay.device(), bonus.device()};
-  LaunchAfterProducer({r.copy(), k.copy(), v.copy()}, [&](const Queue& queue) {
+  std::string fault = launcher.Run({r.copy(), k.copy(), v.copy()}, [&](const Queue& queue) {
     return Wkv4(queue, batch.device(), slots.states(), on_device, 2 * sizeof(float), y.device());
   });
+  if (!fault.empty()) return fault;
+
   batch.Reference(slots, 0, [&](reference::Ops& ops) {
     ops.Wkv4({r.host(), k.host(), v.host(), decay.host(), bonus.host()}, 2, y.host());
   });
@@ -49,13 +49,15 @@ std::string Wkv4Fault(uint32_t width, const std::vector<SequenceShape>& sequence
 }
 
 TEST(Wkv4Test, EveryWidthGivesTheReferencesRowsAndStates) {
-  for (const uint32_t width : {192u, 77u, 5u, 1u}) ExpectRight([&] { return Wkv4Fault(width, kRagged); });
+  for (const uint32_t width : {192u, 77u, 5u, 1u})
+    ExpectRight([&](const Launcher& launcher) { return Wkv4Fault(launcher, width, kRagged); });
 }
 
 TEST(Wkv4Test, FaultsAreSeen) {
-  const KernelCase run = [] { return Wkv4Fault(128, kRagged); };
-  ExpectEachBarrierIsNeeded(run);
-  ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+  const KernelCase run = [](const Launcher& launcher) { return Wkv4Fault(launcher, 128, kRagged); };
+  ExpectEachBarrierIsNeeded(run, 0);
+  ExpectIndexFaultsAreSeen(run);
+  ExpectABlockTooManyIsSeen(run);
 }
 
 // --- heads ---
@@ -76,9 +78,16 @@ SlotShape SlotsOf(const HeadShape& shape) {
 }
 
 // The kernels of heads have one path for 64 and one for every size.
-const std::vector<HeadShape> kHeadShapes = {
-    {2, 64}, {3, 64, StateType::kF16}, {1, 64, StateType::kF32, 5}, {1, 64, StateType::kF16, 2}, {2, 32},
-    {3, 5},  {7, 1},                   {2, 33, StateType::kF16, 1}, {1, 77},                     {1, 100, StateType::kF16}};
+const std::vector<HeadShape> kHeadShapes = {{2, 64},
+                                            {3, 64, StateType::kF16},
+                                            {1, 64, StateType::kF32, 5},
+                                            {1, 64, StateType::kF16, 2},
+                                            {2, 32},
+                                            {3, 5},
+                                            {7, 1},
+                                            {2, 33, StateType::kF16, 1},
+                                            {1, 77},
+                                            {1, 100, StateType::kF16}};
 
 std::string NameOf(const HeadShape& shape) {
   return std::to_string(shape.num_heads) + " heads of " + std::to_string(shape.head_size) +
@@ -96,7 +105,8 @@ std::vector<float> Shares(std::vector<float> numbers) {
   return numbers;
 }
 
-std::string Wkv5Fault(const HeadShape& shape, Variant variant, const std::vector<SequenceShape>& sequences) {
+std::string Wkv5Fault(const Launcher& launcher, const HeadShape& shape, Variant variant,
+                      const std::vector<SequenceShape>& sequences) {
   const uint32_t width = shape.num_heads * shape.head_size;
   Random random(width);
   const CaseBatch batch(sequences);
@@ -116,9 +126,9 @@ std::string Wkv5Fault(const HeadShape& shape, Variant variant, const std::vector
   if (variant != Variant::kNoGate) in.g = g.device();
   in.head_size = shape.head_size;
   in.state = slots.wkv_offset();
-  LaunchAfterProducer({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()}, [&](const Queue& queue) {
-    return Wkv5(queue, batch.device(), slots.states(), in);
-  });
+  std::string fault = launcher.Run({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()},
+                                   [&](const Queue& queue) { return Wkv5(queue, batch.device(), slots.states(), in); });
+  if (!fault.empty()) return fault;
 
   batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
     kit::Wkv5Inputs inputs = {r.host(), k.host(), v.host(), shares.host(), 0, bonus.host()};
@@ -135,7 +145,7 @@ std::string Wkv5Fault(const HeadShape& shape, Variant variant, const std::vector
 TEST(Wkv5Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
   for (const HeadShape& shape : kHeadShapes) {
     SCOPED_TRACE(NameOf(shape));
-    ExpectRight([&] { return Wkv5Fault(shape, Variant::kDataDecay, kRagged); }, 1);
+    ExpectRight([&](const Launcher& launcher) { return Wkv5Fault(launcher, shape, Variant::kDataDecay, kRagged); }, 1);
   }
 }
 
@@ -143,7 +153,7 @@ TEST(Wkv5Test, EveryVariantGivesTheReferencesRowsAndStates) {
   for (const Variant variant : {Variant::kNoGate, Variant::kFixedDecay, Variant::kDataDecay}) {
     for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
       SCOPED_TRACE(NameOf(shape));
-      ExpectRight([&] { return Wkv5Fault(shape, variant, kRagged); });
+      ExpectRight([&](const Launcher& launcher) { return Wkv5Fault(launcher, shape, variant, kRagged); });
     }
   }
 }
@@ -151,15 +161,19 @@ TEST(Wkv5Test, EveryVariantGivesTheReferencesRowsAndStates) {
 TEST(Wkv5Test, FaultsAreSeen) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 64, StateType::kF16}, HeadShape{2, 40}}) {
     SCOPED_TRACE(NameOf(shape));
-    const KernelCase run = [&] { return Wkv5Fault(shape, Variant::kDataDecay, {{9, 1, 1}, {1, 2, 0}}); };
-    ExpectEachBarrierIsNeeded(run);
-    ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+    const KernelCase run = [&](const Launcher& launcher) {
+      return Wkv5Fault(launcher, shape, Variant::kDataDecay, {{9, 1, 1}, {1, 2, 0}});
+    };
+    ExpectEachBarrierIsNeeded(run, 2);
+    ExpectIndexFaultsAreSeen(run);
+    ExpectABlockTooManyIsSeen(run);
   }
 }
 
 // --- RWKV-7 ---
 
-std::string Wkv7Fault(const HeadShape& shape, bool has_v_first, const std::vector<SequenceShape>& sequences) {
+std::string Wkv7Fault(const Launcher& launcher, const HeadShape& shape, bool has_v_first,
+                      const std::vector<SequenceShape>& sequences) {
   const uint32_t width = shape.num_heads * shape.head_size;
   Random random(width);
   const CaseBatch batch(sequences);
@@ -185,7 +199,9 @@ std::string Wkv7Fault(const HeadShape& shape, bool has_v_first, const std::vecto
   }
   in.norm = norm.device(), in.bonus = vectors[5].device();
   in.head_size = shape.head_size, in.state = slots.wkv_offset();
-  LaunchAfterProducer(produced, [&](const Queue& queue) { return Wkv7(queue, batch.device(), slots.states(), in); });
+  std::string fault =
+      launcher.Run(produced, [&](const Queue& queue) { return Wkv7(queue, batch.device(), slots.states(), in); });
+  if (!fault.empty()) return fault;
 
   batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
     CaseRows kk = Unwritten(rows, width), y = Unwritten(rows, width);
@@ -204,23 +220,26 @@ std::string Wkv7Fault(const HeadShape& shape, bool has_v_first, const std::vecto
 TEST(Wkv7Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
   for (const HeadShape& shape : kHeadShapes) {
     SCOPED_TRACE(NameOf(shape));
-    ExpectRight([&] { return Wkv7Fault(shape, true, kRagged); }, 1);
+    ExpectRight([&](const Launcher& launcher) { return Wkv7Fault(launcher, shape, true, kRagged); }, 1);
   }
 }
 
 TEST(Wkv7Test, TheFirstLayerHasNoValueResidual) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
     SCOPED_TRACE(NameOf(shape));
-    ExpectRight([&] { return Wkv7Fault(shape, false, kRagged); });
+    ExpectRight([&](const Launcher& launcher) { return Wkv7Fault(launcher, shape, false, kRagged); });
   }
 }
 
 TEST(Wkv7Test, FaultsAreSeen) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 64, StateType::kF16}, HeadShape{2, 40}}) {
     SCOPED_TRACE(NameOf(shape));
-    const KernelCase run = [&] { return Wkv7Fault(shape, true, {{9, 1, 1}, {1, 2, 0}}); };
-    ExpectEachBarrierIsNeeded(run);
-    ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+    const KernelCase run = [&](const Launcher& launcher) {
+      return Wkv7Fault(launcher, shape, true, {{9, 1, 1}, {1, 2, 0}});
+    };
+    ExpectEachBarrierIsNeeded(run, 2);
+    ExpectIndexFaultsAreSeen(run);
+    ExpectABlockTooManyIsSeen(run);
   }
 }
 
