@@ -40,7 +40,7 @@ class CublasLtTest : public testing::Test {
   }
 
   // The rows of a case as the library wants them, which the queue has finished.
-  CublasLt::Product ProductOf(const ProductCase& product_case, const DeviceArray<uint16_t>& rounded, Inputs inputs) {
+  CublasLt::Product ProductOf(const TestProduct& product_case, const DeviceArray<uint16_t>& rounded, Inputs inputs) {
     const DeviceProduct product = product_case.product();
     const uint32_t width = product.in.width;
     const bool is_float = inputs == Inputs::kF32;
@@ -67,7 +67,7 @@ TEST_F(CublasLtTest, ProductsOfEachTypeGiveTheSums) {
       {WeightType::kF32, Inputs::kF32}, {WeightType::kF16, Inputs::kF16}, {WeightType::kBf16, Inputs::kBf16}};
   for (const auto& [type, inputs] : kTypes) {
     for (const kit::Then then : {kit::Then::kStore, kit::Then::kAdd}) {
-      const ProductCase product(type, 76, 20, 70, then);
+      const TestProduct product(type, 76, 20, 70, then);
       EXPECT_TRUE(library->Multiply(queue_.get().stream, ProductOf(product, rounded_, inputs)));
       EXPECT_EQ(product.Difference(inputs), "") << NameOf(type);
     }
@@ -75,7 +75,7 @@ TEST_F(CublasLtTest, ProductsOfEachTypeGiveTheSums) {
 }
 
 TEST_F(CublasLtTest, TheFastestIsChosenAndKept) {
-  const ProductCase product(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
+  const TestProduct product(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
   fake_->delay = [] { usleep(2000); };
   {
     const std::unique_ptr<CublasLt> library = Open();
@@ -94,8 +94,8 @@ TEST_F(CublasLtTest, TheFastestIsChosenAndKept) {
 
 TEST_F(CublasLtTest, RowsGoByPowersOfTwo) {
   const std::unique_ptr<CublasLt> library = Open();
-  const ProductCase most(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
-  const ProductCase fewer(WeightType::kF16, 64, 16, 33, kit::Then::kStore);
+  const TestProduct most(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
+  const TestProduct fewer(WeightType::kF16, 64, 16, 33, kit::Then::kStore);
   library->Choose(queue_.get().stream, ProductOf(most, rounded_, Inputs::kF16));
   const int num_searches = fake_->num_searches;
   EXPECT_TRUE(library->Multiply(queue_.get().stream, ProductOf(fewer, rounded_, Inputs::kF16)));
@@ -103,7 +103,7 @@ TEST_F(CublasLtTest, RowsGoByPowersOfTwo) {
 }
 
 TEST_F(CublasLtTest, AnAlgorithmThatIsRefusedGivesWayToAnother) {
-  const ProductCase product(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
+  const TestProduct product(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
   const std::string file = [&] {
     const std::unique_ptr<CublasLt> library = Open();
     library->Choose(queue_.get().stream, ProductOf(product, rounded_, Inputs::kF16));
@@ -121,7 +121,7 @@ TEST_F(CublasLtTest, AnAlgorithmThatIsRefusedGivesWayToAnother) {
 
 TEST_F(CublasLtTest, WithoutAnAlgorithmTheProductIsRefused) {
   const std::unique_ptr<CublasLt> library = Open();
-  const ProductCase product(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
+  const TestProduct product(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
   fake_->num_suggested = 1;  // the one that does not run
   library->Choose(queue_.get().stream, ProductOf(product, rounded_, Inputs::kF16));
   EXPECT_FALSE(library->Multiply(queue_.get().stream, ProductOf(product, rounded_, Inputs::kF16)));
@@ -129,9 +129,9 @@ TEST_F(CublasLtTest, WithoutAnAlgorithmTheProductIsRefused) {
 
 TEST_F(CublasLtTest, CodesAndCrookedAddressesAreNotForTheLibrary) {
   const std::unique_ptr<CublasLt> library = Open();
-  const ProductCase codes(WeightType::kQ8, 64, 16, 64, kit::Then::kStore);
+  const TestProduct codes(WeightType::kQ8, 64, 16, 64, kit::Then::kStore);
   EXPECT_FALSE(library->Multiply(queue_.get().stream, ProductOf(codes, rounded_, Inputs::kBf16)));
-  const ProductCase halves(WeightType::kF16, 64, 16, 63, kit::Then::kStore);
+  const TestProduct halves(WeightType::kF16, 64, 16, 63, kit::Then::kStore);
   CublasLt::Product crooked = ProductOf(halves, rounded_, Inputs::kF16);
   crooked.in = rounded_.get() + 1;
   EXPECT_FALSE(library->Multiply(queue_.get().stream, crooked));
@@ -140,7 +140,7 @@ TEST_F(CublasLtTest, CodesAndCrookedAddressesAreNotForTheLibrary) {
 TEST_F(CublasLtTest, EveryObjectIsDestroyed) {
   {
     const std::unique_ptr<CublasLt> library = Open();
-    const ProductCase product(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
+    const TestProduct product(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
     library->Choose(queue_.get().stream, ProductOf(product, rounded_, Inputs::kF16));
     EXPECT_TRUE(library->Multiply(queue_.get().stream, ProductOf(product, rounded_, Inputs::kF16)));
     EXPECT_GT(fake_->num_objects, 0);

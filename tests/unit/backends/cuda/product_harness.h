@@ -42,6 +42,13 @@ class DeviceArray {
     EXPECT_EQ(cudaMemcpy(data, values.data(), size_ * sizeof(T), cudaMemcpyHostToDevice), cudaSuccess);
   }
 
+  // Bytes that nobody wrote.
+  explicit DeviceArray(size_t size) : size_(size) {
+    void* data = nullptr;
+    EXPECT_EQ(cudaMalloc(&data, size_ * sizeof(T)), cudaSuccess);
+    data_.reset(static_cast<T*>(data));
+  }
+
   T* get() const { return data_.get(); }
 
   // Waits for the device.
@@ -221,11 +228,11 @@ inline std::string Difference(const Weights& weights, const std::vector<float>& 
 }
 
 // One product with its rows.
-class ProductCase {
+class TestProduct {
  public:
-  ProductCase(WeightType type, uint32_t num_inputs, uint32_t num_outputs, uint32_t num_rows, kit::Then then,
+  TestProduct(WeightType type, uint32_t num_inputs, uint32_t num_outputs, uint32_t num_rows, kit::Then then,
               uint32_t seed = 1)
-      : ProductCase(type, num_inputs, num_outputs, num_rows, then, Random(seed)) {}
+      : TestProduct(type, num_inputs, num_outputs, num_rows, then, Random(seed)) {}
 
   DeviceProduct product() const { return {weights_.view(), in_.rows(), out_.rows(), then_}; }
   const Weights& weights() const { return weights_; }
@@ -235,7 +242,7 @@ class ProductCase {
   }
 
  private:
-  ProductCase(WeightType type, uint32_t num_inputs, uint32_t num_outputs, uint32_t num_rows, kit::Then then,
+  TestProduct(WeightType type, uint32_t num_inputs, uint32_t num_outputs, uint32_t num_rows, kit::Then then,
               Random random)
       : then_(then),
         weights_(type, num_outputs, num_inputs, random),

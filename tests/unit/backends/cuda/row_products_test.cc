@@ -20,7 +20,7 @@ constexpr Shape kShapes[] = {{192, 65, 1}, {77, 77, 3},  {24, 192, 2},  {16, 1, 
 class RowProductsTest : public testing::TestWithParam<WeightType> {
  protected:
   std::string DifferenceOf(const Shape& shape, Inputs inputs, kit::Then then) {
-    const ProductCase product(GetParam(), shape.num_inputs, shape.num_outputs, shape.num_rows, then);
+    const TestProduct product(GetParam(), shape.num_inputs, shape.num_outputs, shape.num_rows, then);
     EXPECT_EQ(RowProducts(queue_.get(), ListOf({product.product()}), inputs), cudaSuccess);
     return product.Difference(inputs);
   }
@@ -29,7 +29,7 @@ class RowProductsTest : public testing::TestWithParam<WeightType> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Types, RowProductsTest, testing::ValuesIn(kWeightTypes),
-                         [](const auto& info) { return NameOf(info.param); });
+                         [](const auto& param_info) { return NameOf(param_info.param); });
 
 TEST_P(RowProductsTest, EveryShapeGivesTheSums) {
   for (const Shape& shape : kShapes) {
@@ -52,12 +52,12 @@ TEST_P(RowProductsTest, EveryOperationIsDone) {
 }
 
 TEST_P(RowProductsTest, AListOfProductsSharesALaunch) {
-  std::vector<std::unique_ptr<ProductCase>> cases;
+  std::vector<std::unique_ptr<TestProduct>> cases;
   std::vector<DeviceProduct> products;
   constexpr Shape kListed[kMaxProducts] = {{192, 65, 3}, {8, 8, 3}, {24, 1, 3}, {20, 77, 3},
                                            {77, 24, 3},  {1, 9, 3}, {0, 5, 3},  {192, 16, 3}};
   for (const Shape& shape : kListed) {
-    cases.push_back(std::make_unique<ProductCase>(GetParam(), shape.num_inputs, shape.num_outputs, shape.num_rows,
+    cases.push_back(std::make_unique<TestProduct>(GetParam(), shape.num_inputs, shape.num_outputs, shape.num_rows,
                                                   kit::Then::kAdd, cases.size()));
     products.push_back(cases.back()->product());
   }
@@ -88,7 +88,7 @@ TEST_P(RowProductsTest, ARowDoesNotKnowTheOthers) {
 }
 
 TEST_P(RowProductsTest, RowsThatAreNotAlignedAreRead) {
-  const ProductCase whole(GetParam(), 64, 9, 3, kit::Then::kStore);
+  const TestProduct whole(GetParam(), 64, 9, 3, kit::Then::kStore);
   DeviceProduct last = whole.product();
   Random random(4);
   const Weights weights(GetParam(), 9, 64, random);
@@ -105,15 +105,15 @@ TEST_P(RowProductsTest, RowsThatAreNotAlignedAreRead) {
 TEST(RowProducts, NothingToDoIsNoError) {
   TestQueue queue;
   EXPECT_EQ(RowProducts(queue.get(), {}, Inputs::kF32), cudaSuccess);
-  const ProductCase none(WeightType::kF32, 8, 8, 0, kit::Then::kStore);
+  const TestProduct none(WeightType::kF32, 8, 8, 0, kit::Then::kStore);
   EXPECT_EQ(RowProducts(queue.get(), ListOf({none.product()}), Inputs::kF32), cudaSuccess);
 }
 
 TEST(RowProducts, AListThatDoesNotFitTogetherIsRefused) {
   TestQueue queue;
-  const ProductCase one(WeightType::kF32, 8, 8, 1, kit::Then::kStore),
+  const TestProduct one(WeightType::kF32, 8, 8, 1, kit::Then::kStore),
       two(WeightType::kF32, 8, 8, 2, kit::Then::kStore);
-  const ProductCase half(WeightType::kF16, 8, 8, 1, kit::Then::kStore);
+  const TestProduct half(WeightType::kF16, 8, 8, 1, kit::Then::kStore);
   EXPECT_EQ(RowProducts(queue.get(), ListOf({one.product(), two.product()}), Inputs::kF32), cudaErrorInvalidValue);
   EXPECT_EQ(RowProducts(queue.get(), ListOf({one.product(), half.product()}), Inputs::kF32), cudaErrorInvalidValue);
   DeviceProduct narrow = one.product();

@@ -82,7 +82,7 @@ class SparseProductTest : public testing::TestWithParam<WeightType> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Types, SparseProductTest, testing::Values(WeightType::kF16, WeightType::kBf16),
-                         [](const auto& info) { return NameOf(info.param); });
+                         [](const auto& param_info) { return NameOf(param_info.param); });
 
 TEST_P(SparseProductTest, EveryShapeGivesTheSums) {
   for (const Shape& shape : kShapes) {

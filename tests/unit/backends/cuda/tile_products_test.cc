@@ -29,11 +29,11 @@ class TileProductsTest : public testing::TestWithParam<WeightType> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Types, TileProductsTest, testing::ValuesIn(kTileTypes),
-                         [](const auto& info) { return NameOf(info.param); });
+                         [](const auto& param_info) { return NameOf(param_info.param); });
 
 TEST_P(TileProductsTest, EveryShapeGivesTheSums) {
   for (const Shape& shape : kShapes) {
-    const ProductCase product(GetParam(), shape.num_inputs, shape.num_outputs, shape.num_rows, kit::Then::kStore);
+    const TestProduct product(GetParam(), shape.num_inputs, shape.num_outputs, shape.num_rows, kit::Then::kStore);
     ASSERT_EQ(TileProducts(queue_.get(), ListOf({product.product()}), inputs_), cudaSuccess);
     EXPECT_EQ(product.Difference(inputs_), "")
         << shape.num_inputs << " inputs, " << shape.num_outputs << " outputs, " << shape.num_rows << " rows";
@@ -44,10 +44,10 @@ TEST_P(TileProductsTest, AListOfProductsSharesALaunchAndEachHasItsOperation) {
   constexpr Shape kListed[] = {{192, 65, 6}, {8, 8, 6}, {24, 1, 6}, {20, 77, 6}, {77, 24, 6}, {1, 130, 6}};
   constexpr kit::Then kThens[] = {kit::Then::kStore, kit::Then::kTanh,       kit::Then::kSigmoid,
                                   kit::Then::kSilu,  kit::Then::kReluSquare, kit::Then::kAdd};
-  std::vector<std::unique_ptr<ProductCase>> cases;
+  std::vector<std::unique_ptr<TestProduct>> cases;
   std::vector<DeviceProduct> products;
   for (size_t i = 0; i < std::size(kListed); ++i) {
-    cases.push_back(std::make_unique<ProductCase>(GetParam(), kListed[i].num_inputs, kListed[i].num_outputs,
+    cases.push_back(std::make_unique<TestProduct>(GetParam(), kListed[i].num_inputs, kListed[i].num_outputs,
                                                   kListed[i].num_rows, kThens[i], i));
     products.push_back(cases.back()->product());
   }
@@ -79,9 +79,9 @@ TEST_P(TileProductsTest, ARowDoesNotKnowTheOthers) {
 
 TEST(TileProducts, AnotherMixIsNotSupported) {
   TestQueue queue;
-  const ProductCase f32(WeightType::kF32, 8, 8, 1, kit::Then::kStore),
+  const TestProduct f32(WeightType::kF32, 8, 8, 1, kit::Then::kStore),
       f16(WeightType::kF16, 8, 8, 1, kit::Then::kStore);
-  const ProductCase q8(WeightType::kQ8, 8, 8, 1, kit::Then::kStore);
+  const TestProduct q8(WeightType::kQ8, 8, 8, 1, kit::Then::kStore);
   EXPECT_EQ(TileProducts(queue.get(), ListOf({f32.product()}), Inputs::kF32), cudaErrorNotSupported);
   EXPECT_EQ(TileProducts(queue.get(), ListOf({f32.product()}), Inputs::kBf16), cudaErrorNotSupported);
   EXPECT_EQ(TileProducts(queue.get(), ListOf({f16.product()}), Inputs::kBf16), cudaErrorNotSupported);
@@ -92,7 +92,7 @@ TEST(TileProducts, AnotherMixIsNotSupported) {
 TEST(TileProducts, NothingToDoIsNoError) {
   TestQueue queue;
   EXPECT_EQ(TileProducts(queue.get(), {}, Inputs::kBf16), cudaSuccess);
-  const ProductCase none(WeightType::kF16, 8, 8, 0, kit::Then::kStore);
+  const TestProduct none(WeightType::kF16, 8, 8, 0, kit::Then::kStore);
   EXPECT_EQ(TileProducts(queue.get(), ListOf({none.product()}), Inputs::kF16), cudaSuccess);
 }
 
