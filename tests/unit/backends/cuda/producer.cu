@@ -1,5 +1,6 @@
-#include "cuda/kernels/instructions.h"
 #include "tests/unit/backends/cuda/producer.h"
+
+#include "cuda/kernels/instructions.h"
 
 namespace skein::cuda {
 namespace {
