@@ -1,5 +1,5 @@
 // What the tests of the kernels beside products share: a step of ragged sequences with their states, in the device's
-// memory and as the reference's ops take it; and the runs of a kernel, right and broken on purpose.
+// memory and as the reference's ops take it.
 #ifndef SKEIN_TESTS_UNIT_BACKENDS_CUDA_KERNEL_HARNESS_H_
 #define SKEIN_TESTS_UNIT_BACKENDS_CUDA_KERNEL_HARNESS_H_
 
@@ -13,18 +13,17 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
-#include "cuda_emulator/control.h"
 #include "equations/operands.h"
 #include "host/batch.h"
 #include "numbers/half.h"
 #include "reference/ops.h"
 #include "tests/support/serial_host.h"
+#include "tests/unit/backends/cuda/mutants.h"
 #include "tests/unit/backends/cuda/producer.h"
 #include "tests/unit/backends/cuda/product_harness.h"
 
@@ -241,101 +240,6 @@ class CaseBatch {
   std::unique_ptr<DeviceArray<Sequence>> device_sequences_;
   std::unique_ptr<DeviceArray<uint32_t>> device_row_sequences_;
 };
-
-// How a test's kernel is launched: behind a producer, and with a fault in it or none.
-class Launcher {
- public:
-  Launcher() = default;
-  // One thread or one block of the kernel takes the place of a neighbour.
-  Launcher(emulator::IndexFault fault, int by) : fault_(fault), by_(by) {}
-  // A barrier is left out.
-  explicit Launcher(const emulator::BarrierSite& site) : site_(site) {}
-
-  // Copies what was produced, by a kernel, and launches the kernel as its dependent. Returns why it did not end well,
-  // or
-  // "".
-  std::string Run(const std::vector<WordCopy>& produced, const std::function<cudaError_t(const Queue&)>& launch) const {
-    const TestQueue test_queue;
-    Queue queue = test_queue.get();
-    queue.dependent_launch = true;
-    WordCopies copies = {};
-    for (const WordCopy& copy : produced) copies.at[copies.count++] = copy;
-    EXPECT_EQ(CopyWords(queue, copies), cudaSuccess);
-    if (fault_ != emulator::IndexFault::kNone) {  // which would be the producer's too
-      EXPECT_EQ(cudaStreamSynchronize(queue.stream), cudaSuccess);
-      emulator::ShiftIndex(fault_, by_);
-    }
-    if (site_.has_value()) emulator::DisableBarrier(*site_);
-    cudaError_t error = launch(queue);
-    if (error == cudaSuccess) error = cudaStreamSynchronize(queue.stream);
-    emulator::ShiftIndex(emulator::IndexFault::kNone, 0);
-    if (site_.has_value()) emulator::EnableBarriers();
-    return error == cudaSuccess ? "" : cudaGetErrorString(error);
-  }
-
- private:
-  emulator::IndexFault fault_ = emulator::IndexFault::kNone;
-  int by_ = 0;
-  std::optional<emulator::BarrierSite> site_;
-};
-
-// A test of a kernel: makes its arrays, launches it, and returns what was wrong with the results, or "".
-using KernelCase = std::function<std::string(const Launcher&)>;
-
-// What was wrong with one run, whatever found it.
-inline std::string FaultOf(const KernelCase& run, const Launcher& launcher, uint64_t seed,
-                           emulator::Schedule schedule = emulator::Schedule::kRunAhead) {
-  emulator::Options options;
-  options.seed = seed;
-  options.schedule = schedule;
-  emulator::Configure(options);
-  emulator::TakeErrors();
-  std::string fault = run(launcher);
-  for (const emulator::Error& error : emulator::TakeErrors()) fault += "\n" + error.message;
-  return fault;
-}
-
-// Several schedules give the right results, and nothing is accused.
-inline void ExpectRight(const KernelCase& run, uint64_t num_seeds = 3) {
-  for (uint64_t seed = 1; seed <= num_seeds; ++seed) EXPECT_EQ(FaultOf(run, {}, seed), "") << "seed " << seed;
-  EXPECT_EQ(FaultOf(run, {}, 1, emulator::Schedule::kInStep), "");
-}
-
-// Whether the fault is seen by one of several schedules.
-inline bool IsSeen(const KernelCase& run, const Launcher& launcher) {
-  constexpr uint64_t kSeeds = 8;
-  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    if (!FaultOf(run, launcher, seed).empty()) return true;
-  }
-  return false;
-}
-
-// Each barrier that the kernel has is missed when it is left out. `num_barriers`: of __syncthreads and its votes.
-inline void ExpectEachBarrierIsNeeded(const KernelCase& run, uint64_t num_barriers) {
-  EXPECT_EQ(FaultOf(run, {}, 1), "");
-  const std::vector<emulator::BarrierSite> sites = emulator::BarrierSites();
-  uint64_t num_found = 0;
-  for (const emulator::BarrierSite& site : sites) {
-    if (site.file.find("producer.cu") != std::string::npos) continue;
-    if (site.kind != "DependencyWait") ++num_found;
-    EXPECT_TRUE(IsSeen(run, Launcher(site))) << site.kind << " at " << site.file << ":" << site.line;
-  }
-  EXPECT_EQ(num_found, num_barriers);
-}
-
-// A thread or a block that takes the place of its neighbour is seen.
-inline void ExpectIndexFaultsAreSeen(const KernelCase& run) {
-  using emulator::IndexFault;
-  for (const int by : {-1, 1}) {
-    EXPECT_TRUE(IsSeen(run, Launcher(IndexFault::kThread, by))) << "thread by " << by;
-    EXPECT_TRUE(IsSeen(run, Launcher(IndexFault::kBlock, by))) << "block by " << by;
-  }
-}
-
-// Not for kernels that look whether there is work for a block.
-inline void ExpectABlockTooManyIsSeen(const KernelCase& run) {
-  EXPECT_TRUE(IsSeen(run, Launcher(emulator::IndexFault::kExtraBlock, 1)));
-}
 
 }  // namespace skein::cuda
 

@@ -43,8 +43,7 @@ class CaseBlends {
   std::vector<CaseVector> mixes_;
 };
 
-std::string NormShiftFault(const Launcher& launcher, const ShiftShape& shape,
-                           const std::vector<SequenceShape>& sequences) {
+std::string NormShiftFault(const Trial& trial, const ShiftShape& shape, const std::vector<SequenceShape>& sequences) {
   Random random(shape.width);
   const CaseBatch batch(sequences);
   CaseSlots slots({.num_slots = kRaggedSlots, .num_shift_floats = kShiftOffset + shape.width}, random);
@@ -60,7 +59,7 @@ std::string NormShiftFault(const Launcher& launcher, const ShiftShape& shape,
   arguments.num_blends = shape.num_blends;
   for (uint32_t i = 0; i < shape.num_blends; ++i) arguments.blends[i] = blends.device(i);
   if (shape.keeps_rows) arguments.kept = {n.device(), n_before.device()};
-  std::string fault = launcher.Run(
+  std::string fault = trial.Run(
       {x.copy()}, [&](const Queue& queue) { return NormShift(queue, batch.device(), slots.states(), arguments); });
   if (!fault.empty()) return fault;
 
@@ -79,37 +78,31 @@ TEST(NormShiftTest, EveryWidthAndNumberOfBlendsGivesTheReferencesRows) {
   for (const ShiftShape& shape : {ShiftShape{192, 6, false}, ShiftShape{77, 1, true}, ShiftShape{5, 2, false},
                                   ShiftShape{1, 6, true}, ShiftShape{256, 0, true}, ShiftShape{600, 3, false}}) {
     SCOPED_TRACE(shape.width);
-    ExpectRight([&](const Launcher& launcher) { return NormShiftFault(launcher, shape, kRagged); });
+    ExpectRight([&](const Trial& trial) { return NormShiftFault(trial, shape, kRagged); });
   }
 }
 
 // So few that a row is spread over several blocks.
 TEST(NormShiftTest, OneRowIsSpreadOverBlocks) {
-  ExpectRight([](const Launcher& launcher) { return NormShiftFault(launcher, {1100, 6, false}, {{1, 2, 2}}); });
-  ExpectRight([](const Launcher& launcher) {
-    return NormShiftFault(launcher, {1100, 6, false}, {{3, 2, 2}, {1, 0, 1}});
-  });
+  ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {1100, 6, false}, {{1, 2, 2}}); });
+  ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {1100, 6, false}, {{3, 2, 2}, {1, 0, 1}}); });
 }
 
 // So many that each row has one block.
 TEST(NormShiftTest, ManyRowsHaveABlockEach) {
   ExpectRight(
-      [](const Launcher& launcher) {
-        return NormShiftFault(launcher, {300, 2, true}, {{40, 0, 0}, {1, 1, 2}, {70, 3, kNoSlot}});
+      [](const Trial& trial) {
+        return NormShiftFault(trial, {300, 2, true}, {{40, 0, 0}, {1, 1, 2}, {70, 3, kNoSlot}});
       },
       1);
 }
 
 TEST(NormShiftTest, EachBarrierIsNeeded) {
-  ExpectEachBarrierIsNeeded(
-      [](const Launcher& launcher) {
-        return NormShiftFault(launcher, {300, 2, false}, kRagged);
-      },
-      1);
+  ExpectEachBarrierIsNeeded([](const Trial& trial) { return NormShiftFault(trial, {300, 2, false}, kRagged); }, 1);
 }
 
 TEST(NormShiftTest, IndexFaultsAreSeen) {
-  const KernelCase run = [](const Launcher& launcher) { return NormShiftFault(launcher, {256, 2, false}, kRagged); };
+  const KernelCase run = [](const Trial& trial) { return NormShiftFault(trial, {256, 2, false}, kRagged); };
   ExpectIndexFaultsAreSeen(run);
   ExpectABlockTooManyIsSeen(run);
 }
@@ -145,7 +138,7 @@ TEST(NormShiftTest, ARowDoesNotKnowTheOthers) {
   EXPECT_EQ(run(70), alone);
 }
 
-std::string DataShiftFault(const Launcher& launcher, uint32_t width, uint32_t num_rows, uint32_t num_blends) {
+std::string DataShiftFault(const Trial& trial, uint32_t width, uint32_t num_rows, uint32_t num_blends) {
   Random random(width);
   const CaseBatch batch({{num_rows, 0, kNoSlot}});
   CaseSlots slots({.num_slots = 1, .num_shift_floats = 1}, random);
@@ -165,7 +158,7 @@ std::string DataShiftFault(const Launcher& launcher, uint32_t width, uint32_t nu
     arguments.blends[i] = {mixes[i].device(), m[i].device(), m[i].device()};
     produced.push_back(m[i].copy());
   }
-  std::string fault = launcher.Run(produced, [&](const Queue& queue) { return DataShift(queue, arguments); });
+  std::string fault = trial.Run(produced, [&](const Queue& queue) { return DataShift(queue, arguments); });
   if (!fault.empty()) return fault;
 
   batch.Reference(slots, 0, [&](reference::Ops& ops) {
@@ -179,24 +172,24 @@ std::string DataShiftFault(const Launcher& launcher, uint32_t width, uint32_t nu
 
 TEST(DataShiftTest, EveryWidthGivesTheReferencesRows) {
   for (const uint32_t width : {192u, 77u, 5u, 1u, 513u})
-    ExpectRight([&](const Launcher& launcher) { return DataShiftFault(launcher, width, 7, 5); });
+    ExpectRight([&](const Trial& trial) { return DataShiftFault(trial, width, 7, 5); });
 }
 
 TEST(DataShiftTest, FaultsAreSeen) {
-  const KernelCase run = [](const Launcher& launcher) { return DataShiftFault(launcher, 256, 3, 5); };
-  ExpectEachBarrierIsNeeded(run, 0);
+  const KernelCase run = [](const Trial& trial) { return DataShiftFault(trial, 256, 3, 5); };
+  ExpectEachBarrierIsNeeded(run, 1);
   ExpectIndexFaultsAreSeen(run);
   ExpectABlockTooManyIsSeen(run);
 }
 
-std::string GatedAddFault(const Launcher& launcher, uint32_t width, uint32_t num_rows) {
+std::string GatedAddFault(const Trial& trial, uint32_t width, uint32_t num_rows) {
   Random random(width);
   const CaseBatch batch({{num_rows, 0, kNoSlot}});
   CaseSlots slots({.num_slots = 1, .num_shift_floats = 1}, random);
   const size_t count = size_t{num_rows} * width;
   CaseRows x(random.Floats(count), num_rows, width);
   CaseRows gate(random.Floats(count), num_rows, width), value(random.Floats(count), num_rows, width);
-  std::string fault = launcher.Run({x.copy(), gate.copy(), value.copy()}, [&](const Queue& queue) {
+  std::string fault = trial.Run({x.copy(), gate.copy(), value.copy()}, [&](const Queue& queue) {
     return GatedAdd(queue, x.device(), gate.device(), value.device());
   });
   if (!fault.empty()) return fault;
@@ -207,13 +200,13 @@ std::string GatedAddFault(const Launcher& launcher, uint32_t width, uint32_t num
 
 TEST(GatedAddTest, EveryWidthGivesTheReferencesRows) {
   for (const uint32_t width : {192u, 77u, 5u, 1u, 513u})
-    ExpectRight([&](const Launcher& launcher) { return GatedAddFault(launcher, width, 7); });
+    ExpectRight([&](const Trial& trial) { return GatedAddFault(trial, width, 7); });
 }
 
 // A block more than there are finds no work, which is right.
 TEST(GatedAddTest, FaultsAreSeen) {
-  const KernelCase run = [](const Launcher& launcher) { return GatedAddFault(launcher, 256, 2); };
-  ExpectEachBarrierIsNeeded(run, 0);
+  const KernelCase run = [](const Trial& trial) { return GatedAddFault(trial, 256, 2); };
+  ExpectEachBarrierIsNeeded(run, 1);
   ExpectIndexFaultsAreSeen(run);
 }
 

@@ -16,7 +16,7 @@ constexpr float kTolerance = 2e-5f;
 
 // --- RWKV-4 ---
 
-std::string Wkv4Fault(const Launcher& launcher, uint32_t width, const std::vector<SequenceShape>& sequences) {
+std::string Wkv4Fault(const Trial& trial, uint32_t width, const std::vector<SequenceShape>& sequences) {
   Random random(width);
   const CaseBatch batch(sequences);
   const uint32_t rows = batch.num_rows();
@@ -37,7 +37,7 @@ std::string Wkv4Fault(const Launcher& launcher, uint32_t width, const std::vecto
   const CaseVector decay(decays), bonus(random.Floats(width));
 
   const kit::Wkv4Inputs on_device = {r.device(), k.device(), v.device(), decay.device(), bonus.device()};
-  std::string fault = launcher.Run({r.copy(), k.copy(), v.copy()}, [&](const Queue& queue) {
+  std::string fault = trial.Run({r.copy(), k.copy(), v.copy()}, [&](const Queue& queue) {
     return Wkv4(queue, batch.device(), slots.states(), on_device, 2 * sizeof(float), y.device());
   });
   if (!fault.empty()) return fault;
@@ -50,12 +50,12 @@ std::string Wkv4Fault(const Launcher& launcher, uint32_t width, const std::vecto
 
 TEST(Wkv4Test, EveryWidthGivesTheReferencesRowsAndStates) {
   for (const uint32_t width : {192u, 77u, 5u, 1u})
-    ExpectRight([&](const Launcher& launcher) { return Wkv4Fault(launcher, width, kRagged); });
+    ExpectRight([&](const Trial& trial) { return Wkv4Fault(trial, width, kRagged); });
 }
 
 TEST(Wkv4Test, FaultsAreSeen) {
-  const KernelCase run = [](const Launcher& launcher) { return Wkv4Fault(launcher, 128, kRagged); };
-  ExpectEachBarrierIsNeeded(run, 0);
+  const KernelCase run = [](const Trial& trial) { return Wkv4Fault(trial, 128, kRagged); };
+  ExpectEachBarrierIsNeeded(run, 1);
   ExpectIndexFaultsAreSeen(run);
   ExpectABlockTooManyIsSeen(run);
 }
@@ -105,7 +105,7 @@ std::vector<float> Shares(std::vector<float> numbers) {
   return numbers;
 }
 
-std::string Wkv5Fault(const Launcher& launcher, const HeadShape& shape, Variant variant,
+std::string Wkv5Fault(const Trial& trial, const HeadShape& shape, Variant variant,
                       const std::vector<SequenceShape>& sequences) {
   const uint32_t width = shape.num_heads * shape.head_size;
   Random random(width);
@@ -126,8 +126,8 @@ std::string Wkv5Fault(const Launcher& launcher, const HeadShape& shape, Variant 
   if (variant != Variant::kNoGate) in.g = g.device();
   in.head_size = shape.head_size;
   in.state = slots.wkv_offset();
-  std::string fault = launcher.Run({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()},
-                                   [&](const Queue& queue) { return Wkv5(queue, batch.device(), slots.states(), in); });
+  std::string fault = trial.Run({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()},
+                                [&](const Queue& queue) { return Wkv5(queue, batch.device(), slots.states(), in); });
   if (!fault.empty()) return fault;
 
   batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
@@ -145,7 +145,7 @@ std::string Wkv5Fault(const Launcher& launcher, const HeadShape& shape, Variant 
 TEST(Wkv5Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
   for (const HeadShape& shape : kHeadShapes) {
     SCOPED_TRACE(NameOf(shape));
-    ExpectRight([&](const Launcher& launcher) { return Wkv5Fault(launcher, shape, Variant::kDataDecay, kRagged); }, 1);
+    ExpectRight([&](const Trial& trial) { return Wkv5Fault(trial, shape, Variant::kDataDecay, kRagged); }, 2);
   }
 }
 
@@ -153,7 +153,7 @@ TEST(Wkv5Test, EveryVariantGivesTheReferencesRowsAndStates) {
   for (const Variant variant : {Variant::kNoGate, Variant::kFixedDecay, Variant::kDataDecay}) {
     for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
       SCOPED_TRACE(NameOf(shape));
-      ExpectRight([&](const Launcher& launcher) { return Wkv5Fault(launcher, shape, variant, kRagged); });
+      ExpectRight([&](const Trial& trial) { return Wkv5Fault(trial, shape, variant, kRagged); });
     }
   }
 }
@@ -161,10 +161,10 @@ TEST(Wkv5Test, EveryVariantGivesTheReferencesRowsAndStates) {
 TEST(Wkv5Test, FaultsAreSeen) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 64, StateType::kF16}, HeadShape{2, 40}}) {
     SCOPED_TRACE(NameOf(shape));
-    const KernelCase run = [&](const Launcher& launcher) {
-      return Wkv5Fault(launcher, shape, Variant::kDataDecay, {{9, 1, 1}, {1, 2, 0}});
+    const KernelCase run = [&](const Trial& trial) {
+      return Wkv5Fault(trial, shape, Variant::kDataDecay, {{9, 1, 1}, {1, 2, 0}});
     };
-    ExpectEachBarrierIsNeeded(run, 2);
+    ExpectEachBarrierIsNeeded(run, 3);
     ExpectIndexFaultsAreSeen(run);
     ExpectABlockTooManyIsSeen(run);
   }
@@ -172,7 +172,7 @@ TEST(Wkv5Test, FaultsAreSeen) {
 
 // --- RWKV-7 ---
 
-std::string Wkv7Fault(const Launcher& launcher, const HeadShape& shape, bool has_v_first,
+std::string Wkv7Fault(const Trial& trial, const HeadShape& shape, bool has_v_first,
                       const std::vector<SequenceShape>& sequences) {
   const uint32_t width = shape.num_heads * shape.head_size;
   Random random(width);
@@ -200,7 +200,7 @@ std::string Wkv7Fault(const Launcher& launcher, const HeadShape& shape, bool has
   in.norm = norm.device(), in.bonus = vectors[5].device();
   in.head_size = shape.head_size, in.state = slots.wkv_offset();
   std::string fault =
-      launcher.Run(produced, [&](const Queue& queue) { return Wkv7(queue, batch.device(), slots.states(), in); });
+      trial.Run(produced, [&](const Queue& queue) { return Wkv7(queue, batch.device(), slots.states(), in); });
   if (!fault.empty()) return fault;
 
   batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
@@ -220,24 +220,22 @@ std::string Wkv7Fault(const Launcher& launcher, const HeadShape& shape, bool has
 TEST(Wkv7Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
   for (const HeadShape& shape : kHeadShapes) {
     SCOPED_TRACE(NameOf(shape));
-    ExpectRight([&](const Launcher& launcher) { return Wkv7Fault(launcher, shape, true, kRagged); }, 1);
+    ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, shape, true, kRagged); }, 2);
   }
 }
 
 TEST(Wkv7Test, TheFirstLayerHasNoValueResidual) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
     SCOPED_TRACE(NameOf(shape));
-    ExpectRight([&](const Launcher& launcher) { return Wkv7Fault(launcher, shape, false, kRagged); });
+    ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, shape, false, kRagged); });
   }
 }
 
 TEST(Wkv7Test, FaultsAreSeen) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 64, StateType::kF16}, HeadShape{2, 40}}) {
     SCOPED_TRACE(NameOf(shape));
-    const KernelCase run = [&](const Launcher& launcher) {
-      return Wkv7Fault(launcher, shape, true, {{9, 1, 1}, {1, 2, 0}});
-    };
-    ExpectEachBarrierIsNeeded(run, 2);
+    const KernelCase run = [&](const Trial& trial) { return Wkv7Fault(trial, shape, true, {{9, 1, 1}, {1, 2, 0}}); };
+    ExpectEachBarrierIsNeeded(run, 3);
     ExpectIndexFaultsAreSeen(run);
     ExpectABlockTooManyIsSeen(run);
   }
