@@ -44,7 +44,7 @@ TEST(FindNotFiniteTest, EachKindIsFoundWhereverItIs) {
   for (const uint32_t width : {77u, 1u, 5u, 2500u}) {
     for (const uint32_t place : {0u, width / 2, width - 1}) {
       for (const float number : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN(), 0.0f}) {
-        SCOPED_TRACE(testing::Message() << number << " at " << place << " of " << width);
+        SCOPED_TRACE(::testing::Message() << number << " at " << place << " of " << width);
         const KernelCase run = [&](const Trial& trial) { return FiniteFault(trial, width, 3, place, number, {}); };
         EXPECT_EQ(FaultOf(run, {}, 1), "");
       }
@@ -63,14 +63,26 @@ TEST(FindNotFiniteTest, NoRowsAreNoWork) {
   EXPECT_EQ(cudaStreamSynchronize(queue.get().stream), cudaSuccess);
 }
 
-// Its barrier is a vote. A number of the row's first warp alone tells whether the others hear of it.
+// One number in each row, each in the hands of another thread, which may not overlook it.
+std::string DiagonalFault(const Trial& trial) {
+  constexpr uint32_t kWidth = 1024, kSize = kWidth / 2;
+  std::vector<float> values(size_t{kSize} * kWidth, 1.0f);
+  for (uint32_t i = 0; i < kSize; ++i) values[size_t{i} * kWidth + 2 * i] = std::numeric_limits<float>::infinity();
+  const DeviceRows rows(values, kSize, kWidth);
+  std::vector<uint32_t> order(kSize);
+  for (uint32_t i = 0; i < kSize; ++i) order[i] = kSize - 1 - i;
+  const DeviceArray<uint32_t> source(order), indices(kSize), is_bad(kSize);
+  const std::string fault = trial.Run({{indices.get(), source.get(), kSize}}, [&](const Queue& queue) {
+    return FindNotFinite(queue, rows.rows(), indices.get(), kSize, is_bad.get());
+  });
+  if (!fault.empty()) return fault;
+  return is_bad.Read() == std::vector<uint32_t>(kSize, 1) ? "" : "a row is not bad";
+}
+
 TEST(FindNotFiniteTest, FaultsAreSeen) {
-  const KernelCase run = [](const Trial& trial) {
-    return FiniteFault(trial, 2048, 1, 2047, std::numeric_limits<float>::infinity(), {4, 1, 0});
-  };
-  ExpectEachBarrierIsNeeded(run, 2);
-  ExpectIndexFaultsAreSeen(run);
-  ExpectABlockTooManyIsSeen(run);
+  ExpectEachBarrierIsNeeded(DiagonalFault, 2);
+  ExpectIndexFaultsAreSeen(DiagonalFault);
+  ExpectABlockTooManyIsSeen(DiagonalFault);
 }
 
 }  // namespace

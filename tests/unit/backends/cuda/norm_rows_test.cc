@@ -56,8 +56,8 @@ std::string EmbedFault(const Trial& trial, WeightType type, uint32_t width) {
   return FirstDifference("x", expected, x.Read(), kTolerance);
 }
 
-class EmbedTest : public testing::TestWithParam<WeightType> {};
-INSTANTIATE_TEST_SUITE_P(Types, EmbedTest, testing::ValuesIn(kWeightTypes),
+class EmbedTest : public ::testing::TestWithParam<WeightType> {};
+INSTANTIATE_TEST_SUITE_P(Types, EmbedTest, ::testing::ValuesIn(kWeightTypes),
                          [](const auto& param_info) { return NameOf(param_info.param); });
 
 TEST_P(EmbedTest, EveryWidthGivesTheNorms) {

@@ -98,7 +98,7 @@ TEST(NormShiftTest, ManyRowsHaveABlockEach) {
 }
 
 TEST(NormShiftTest, EachBarrierIsNeeded) {
-  ExpectEachBarrierIsNeeded([](const Trial& trial) { return NormShiftFault(trial, {300, 2, false}, kRagged); }, 1);
+  ExpectEachBarrierIsNeeded([](const Trial& trial) { return NormShiftFault(trial, {300, 2, false}, kRagged); }, 2);
 }
 
 TEST(NormShiftTest, IndexFaultsAreSeen) {
