@@ -41,6 +41,7 @@ inline std::string FaultOf(const KernelCase& run, uint64_t seed,
   options.seed = seed;
   options.schedule = schedule;
   emulator::Configure(options);
+  emulator::TakeErrors();  // from here on errors are kept for the test
   std::string fault = run();
   for (const emulator::Error& error : emulator::TakeErrors()) fault += "\n" + error.message;
   return fault;
