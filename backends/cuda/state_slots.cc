@@ -53,8 +53,8 @@ void StateSlots::Copy(uint32_t from_slot, uint32_t to_slot) {
 }
 
 void StateSlots::CopySlot(uint32_t from, uint32_t to) {
-  if (form_.state_bytes() == 0) return;
-  CheckCuda(device_, cudaMemcpyAsync(At(to), At(from), form_.state_bytes(), cudaMemcpyDeviceToDevice, stream_.get()),
+  if (form_.slot_bytes() == 0) return;
+  CheckCuda(device_, cudaMemcpyAsync(At(to), At(from), form_.slot_bytes(), cudaMemcpyDeviceToDevice, stream_.get()),
             "copy of a state");
 }
 
