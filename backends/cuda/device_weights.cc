@@ -63,9 +63,6 @@ void DeviceWeights::Count(const kit::ExpectedTensor& tensor) {
   if (tensor.use != kit::Use::kMatrix) return;
   const uint64_t size = tensor.shape[0] * tensor.shape[1];
   (tensor.role == SKEIN_ROLE_HEAD ? multiplications_per_logits_ : multiplications_per_row_) += size;
-  if (!HasColumns(tensor, SKEIN_DTYPE_F16, value_columns_)) return;
-  most_sparse_outputs_ = std::max(most_sparse_outputs_, static_cast<uint32_t>(tensor.shape[0]));
-  most_sparse_inputs_ = std::max(most_sparse_inputs_, static_cast<uint32_t>(tensor.shape[1]));
 }
 
 uint64_t DeviceWeights::TensorBytes(const kit::ExpectedTensor& tensor, uint32_t dtype, ValueColumns value_columns) {

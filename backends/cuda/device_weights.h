@@ -52,9 +52,13 @@ class DeviceWeights {
   // Multiplications of a row of a step in all matrices but the output head, and in that.
   uint64_t MultiplicationsPerRow() const { return multiplications_per_row_; }
   uint64_t MultiplicationsPerLogits() const { return multiplications_per_logits_; }
-  // Inputs and outputs of the largest matrix that has columns; 0 if there is none.
-  uint32_t most_sparse_inputs() const { return most_sparse_inputs_; }
-  uint32_t most_sparse_outputs() const { return most_sparse_outputs_; }
+  // Calls function(view) for every matrix to multiply by.
+  template <typename Function>
+  void ForEachMatrix(const Function& function) const {
+    for (const StoredTensor& stored : stored_) {
+      if (stored.matrix.rows.data != nullptr) function(stored.matrix.rows);
+    }
+  }
 
  private:
   // One of these.
@@ -87,8 +91,6 @@ class DeviceWeights {
   std::optional<Upload> upload_;  // while tensors come
   uint64_t multiplications_per_row_ = 0;
   uint64_t multiplications_per_logits_ = 0;
-  uint32_t most_sparse_inputs_ = 0;
-  uint32_t most_sparse_outputs_ = 0;
 };
 
 }  // namespace skein::cuda

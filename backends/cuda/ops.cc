@@ -53,30 +53,46 @@ void Ops::Logits(const Matrix& weight, kit::Rows hidden) {
   }
 }
 
-ProductChoice Ops::Choose(const Matrix& matrix, uint32_t num_rows) const {
+ProductChoice Ops::Choose(const Matrix& matrix, uint32_t num_rows, LibraryProducts* library) const {
   return ChooseProduct({.type = matrix.rows.type,
+                        .num_weights = uint64_t{matrix.rows.num_rows} * matrix.rows.num_columns,
                         .has_columns = matrix.columns.data != nullptr,
+                        .has_library = library != nullptr,
                         .num_rows = num_rows,
                         .compute_type = context_.compute_type,
                         .capability = context_.capability});
 }
 
+bool Ops::LaunchAlone(const kit::Product<Matrix>& product, const ProductChoice& choice) {
+  if (choice.path == ProductPath::kSparse) {
+    Keep(SparseProduct(context_.queue, OnDevice(product), product.weight->columns, choice.inputs,
+                       context_.sparse_scratch));
+    return true;
+  }
+  if (choice.path != ProductPath::kLibrary) return false;
+  if (!context_.library->Multiply(context_.queue, OnDevice(product), choice.inputs)) return false;
+  library_multiplications_ += uint64_t{product.in.count} * product.in.width * product.out.width;
+  return true;
+}
+
 void Ops::Launch(std::span<const kit::Product<Matrix>> products, uint32_t num_rows_for_choice) {
   uint32_t done = 0;  // a bit for each product
-  for (size_t first = 0; first < products.size(); ++first) {
-    const kit::Product<Matrix>& product = products[first];
-    if (product.weight == nullptr || (done >> first & 1) != 0) continue;
-    const ProductChoice choice = Choose(*product.weight, num_rows_for_choice);
-    if (choice.path == ProductPath::kSparse) {
-      Keep(SparseProduct(context_.queue, OnDevice(product), product.weight->columns, choice.inputs,
-                         context_.sparse_scratch));
-      continue;
+  for (size_t i = 0; i < products.size(); ++i) {
+    const kit::Product<Matrix>& product = products[i];
+    if (product.weight == nullptr ||
+        LaunchAlone(product, Choose(*product.weight, num_rows_for_choice, context_.library))) {
+      done |= 1u << i;
     }
+  }
+  for (size_t first = 0; first < products.size(); ++first) {
+    if ((done >> first & 1) != 0) continue;
+    const Matrix& matrix = *products[first].weight;
+    const ProductChoice choice = Choose(matrix, num_rows_for_choice, nullptr);
     ProductList list = {};
     for (size_t i = first; i < products.size() && list.count < kMaxProducts; ++i) {
-      const Matrix* const other = products[i].weight;
-      if (other == nullptr || other->rows.type != product.weight->rows.type) continue;
-      if (Choose(*other, num_rows_for_choice) != choice) continue;
+      if ((done >> i & 1) != 0) continue;
+      const Matrix& other = *products[i].weight;
+      if (other.rows.type != matrix.rows.type || Choose(other, num_rows_for_choice, nullptr) != choice) continue;
       done |= 1u << i;
       list.products[list.count++] = OnDevice(products[i]);
     }

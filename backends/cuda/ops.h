@@ -16,6 +16,7 @@
 #include "cuda/kernels/products.h"
 #include "cuda/kernels/wkv5.h"
 #include "cuda/kernels/wkv7.h"
+#include "cuda/library_products.h"
 #include "cuda/product_choice.h"
 #include "cuda/state_form.h"
 #include "equations/operands.h"
@@ -38,10 +39,11 @@ struct OpsContext {
   States states;
   const StateForm& form;
   LogitsPlace logits;
-  float* sparse_scratch;  // SparseScratchFloats of the largest matrix with columns
-  uint32_t head_size;     // 0 in generation 4
-  uint32_t compute_type;  // of the segment
-  uint32_t capability;    // of the device
+  LibraryProducts* library;  // NULL: there is none
+  float* sparse_scratch;     // SparseScratchFloats of the largest matrix with columns
+  uint32_t head_size;        // 0 in generation 4
+  uint32_t compute_type;     // of the segment
+  uint32_t capability;       // of the device
 };
 
 // Ops do not throw: the first error is kept.
@@ -54,6 +56,8 @@ class Ops {
   explicit Ops(const OpsContext& context) : context_(context) {}
 
   cudaError_t error() const { return error_; }
+  // Multiplications that the library was given.
+  uint64_t library_multiplications() const { return library_multiplications_; }
 
   void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
   void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
@@ -85,12 +89,15 @@ class Ops {
   }
 
   // The choice for a matrix and inputs of so many rows.
-  ProductChoice Choose(const Matrix& matrix, uint32_t num_rows) const;
+  ProductChoice Choose(const Matrix& matrix, uint32_t num_rows, LibraryProducts* library) const;
+  // Launches a product by a path that takes one at a time. False: it is to go with others.
+  bool LaunchAlone(const kit::Product<Matrix>& product, const ProductChoice& choice);
   // Launches products, those together that go by the same choice. At most 32.
   void Launch(std::span<const kit::Product<Matrix>> products, uint32_t num_rows_for_choice);
 
   const OpsContext& context_;
   cudaError_t error_ = cudaSuccess;
+  uint64_t library_multiplications_ = 0;
   Wkv5Arguments wkv5_ = {};  // noted
   Wkv7Arguments wkv7_ = {};
 };

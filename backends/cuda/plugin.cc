@@ -41,7 +41,7 @@ struct Backend {
   using Fence = cuda::Fence;
   static constexpr const char* kId = "cuda";
   static constexpr const char* kDescription = "NVIDIA GPUs";
-  static constexpr const char* kLibrary = "";
+  static constexpr const char* kLibrary = "cuBLASLt";
 
   static uint32_t NumDevices() { return static_cast<uint32_t>(UsableDevices().size()); }
   static skein_backend_device DescribeDevice(uint32_t index) { return cuda::DescribeDevice(UsableDevices()[index]); }

@@ -18,6 +18,14 @@ Inputs InputsOf(uint32_t compute_type) {
   return compute_type == SKEIN_DTYPE_BF16 ? Inputs::kBf16 : Inputs::kF32;
 }
 
+// Whether the library multiplies as the compute type wants it: inputs and weights of one type of 16 bits.
+bool IsForLibrary(const ProductCase& product) {
+  const bool is_right_type = (product.compute_type == SKEIN_DTYPE_F16 && product.type == WeightType::kF16) ||
+                             (product.compute_type == SKEIN_DTYPE_BF16 && product.type == WeightType::kBf16);
+  return product.has_library && is_right_type && product.num_rows >= kLeastLibraryRows &&
+         product.num_weights >= kLeastLibraryWeights;
+}
+
 // How TileProducts would take the inputs; nullopt if the compute type wants them otherwise.
 std::optional<Inputs> TileInputs(const ProductCase& product) {
   if (product.compute_type == SKEIN_DTYPE_F16 && product.type == WeightType::kF16) return Inputs::kF16;
@@ -36,6 +44,7 @@ ProductChoice ChooseProduct(const ProductCase& product) {
     const ProductPath path = product.has_columns ? ProductPath::kSparse : ProductPath::kRows;
     return {path, InputsOf(product.compute_type)};
   }
+  if (IsForLibrary(product)) return {ProductPath::kLibrary, InputsOf(product.compute_type)};
   const std::optional<Inputs> tile_inputs = TileInputs(product);
   if (tile_inputs && product.capability >= kTileCapability) return {ProductPath::kTiles, *tile_inputs};
   return {ProductPath::kRows, InputsOf(product.compute_type)};

@@ -11,6 +11,7 @@
 #include "cuda/device_buffers.h"
 #include "cuda/device_weights.h"
 #include "cuda/kernels/finite.h"
+#include "cuda/library_products.h"
 #include "cuda/ops.h"
 #include "cuda/state_slots.h"
 #include "cuda/step_buffers.h"
@@ -21,6 +22,8 @@
 
 namespace skein::cuda {
 namespace {
+
+constexpr uint32_t kWarning = 2;  // SKEIN_LOG_WARNING
 
 // From this capability on kernels can be launched before the one in front has ended.
 constexpr uint32_t kDependentLaunchCapability = 90;
@@ -84,7 +87,8 @@ class GenerationSegment final : public Segment {
   using Activations = typename Generation::Activations;
 
   GenerationSegment(const skein_host& host, const SegmentPlace& place, const skein_segment_desc& desc)
-      : place_(place),
+      : host_(host),
+        place_(place),
         desc_(desc),
         form_(desc, StateType::kF32),
         weights_(host, place.device, desc, ValueColumnsOf(place)) {
@@ -110,7 +114,8 @@ class GenerationSegment final : public Segment {
     cost.supported = 1;
     cost.weights_bytes = DeviceWeights::Bytes(desc, ValueColumnsOf(place));
     cost.slot_bytes = StateSlots::SlotBytes(form);
-    cost.scratch_bytes = StateSlots::FixedBytes(form) + Sizes(place, desc).bytes();
+    cost.scratch_bytes = StateSlots::FixedBytes(form) + Sizes(place, desc).bytes() +
+                         (place.switches.library ? LibraryProducts::Bytes(desc) : 0);
     return cost;
   }
 
@@ -128,6 +133,7 @@ class GenerationSegment final : public Segment {
       weights_.Bind(role, layer, tensor);
     });
     sealed_.emplace(place_, desc_, form_);
+    if (place_.switches.library) OpenLibrary(*sealed_);
   }
 
   void InitState(uint32_t slot) override {
@@ -195,6 +201,7 @@ class GenerationSegment final : public Segment {
     const CudaStream export_stream;
     StateSlots slots;
     DeviceBuffers buffers;
+    std::unique_ptr<LibraryProducts> library;  // NULL: products are our own
     StepGraphs graphs;
     Ring ring;  // the last, since its end waits for the steps that use the others
   };
@@ -212,6 +219,25 @@ class GenerationSegment final : public Segment {
       CheckCuda(place_.device, cudaStreamWaitEvent(sealed.export_stream.get(), end->event(), 0), "export of a state");
     }
     return sealed.export_stream.get();
+  }
+
+  // Without the library our own products serve, which the log says once.
+  void OpenLibrary(Sealed& sealed) {
+    std::string why_not;
+    sealed.library = LibraryProducts::Open(place_.device, desc_, why_not);
+    if (sealed.library == nullptr) {
+      if (host_.log != nullptr) host_.log(host_.context, kWarning, why_not.data(), why_not.size());
+      return;
+    }
+    weights_.ForEachMatrix([&](const MatrixView& matrix) {
+      // The logits and the activations have room for the results of any matrix, of fewer rows.
+      const bool is_head = matrix.num_rows == desc_.model.vocab_size && sealed.sizes.logit_rows > 0;
+      const uint64_t room = is_head ? sealed.sizes.logit_floats : sealed.sizes.activation_floats;
+      float* const out = is_head ? sealed.buffers.logits.data() : sealed.buffers.activations.data();
+      const uint64_t most_rows = std::min<uint64_t>(desc_.max_tokens, room / matrix.num_rows);
+      sealed.library->Choose(sealed.stream.get(), matrix, static_cast<uint32_t>(most_rows), out);
+    });
+    sealed.library->Keep();
   }
 
   void Enqueue(Sealed& sealed, StepBuffers& buffers) {
@@ -232,13 +258,13 @@ class GenerationSegment final : public Segment {
       CopyOut(buffers.logits(), sealed.buffers.logits.data(), size_t{counts.num_logits} * desc_.model.vocab_size,
               stream);
     } else {
-      RunKernels(sealed, counts, act, buffers.logits());
+      work_.library_multiplications += RunKernels(sealed, counts, act, buffers.logits());
     }
     GiveResults(sealed, buffers, act);
   }
 
-  // Kernels alone, and copies of logits if they have a place on the host.
-  void RunKernels(Sealed& sealed, const StepCounts& counts, const Activations& act, float* host_logits) {
+  // Kernels alone, and copies of logits if they have a place on the host. Returns the library's multiplications.
+  uint64_t RunKernels(Sealed& sealed, const StepCounts& counts, const Activations& act, float* host_logits) {
     const BatchLayout layout(counts);
     unsigned char* const batch = sealed.buffers.batch.data();
     uint32_t* const flags = sealed.buffers.flags.data();
@@ -251,6 +277,7 @@ class GenerationSegment final : public Segment {
                                 .states = sealed.slots.states(),
                                 .form = form_,
                                 .logits = {logits, counts.num_logits, flags + counts.num_sequences, host_logits},
+                                .library = sealed.library.get(),
                                 .sparse_scratch = sealed.buffers.sparse_scratch.data(),
                                 .head_size = desc_.model.head_size,
                                 .compute_type = desc_.compute_type,
@@ -260,11 +287,12 @@ class GenerationSegment final : public Segment {
     CheckCuda(place_.device, ops.error(), "step");
     CheckCuda(place_.device, FindNotFinite(queue, act.x, layout.LastRows(batch), counts.num_sequences, flags), "step");
     const uint32_t num_hidden = counts.num_outputs - counts.num_logits;
-    if (num_hidden == 0) return;
+    if (num_hidden == 0) return ops.library_multiplications();
     const kit::Rows hidden = {act.hidden[counts.num_logits], num_hidden, act.hidden.width};
     CheckCuda(place_.device,
               FindNotFinite(queue, hidden, nullptr, num_hidden, flags + counts.num_sequences + counts.num_logits),
               "step");
+    return ops.library_multiplications();
   }
 
   // Fills the rows that another segment has left, or that a later one is to fill.
@@ -301,9 +329,11 @@ class GenerationSegment final : public Segment {
 
   static size_t FloatsOf(const kit::Rows& rows) { return size_t{rows.count} * rows.width; }
 
-  // Of one token each, in a graph: their logits have room at once.
+  // Rows of a step that is replayed as a graph: their logits have room at once. Steps of the library are not, since the
+  // time of their launches is small beside their own.
   uint32_t MostGraphRows(const Sealed& sealed) const {
-    const uint32_t most = std::min(desc_.max_tokens, desc_.max_entries);
+    uint32_t most = std::min(desc_.max_tokens, desc_.max_entries);
+    if (sealed.library != nullptr) most = std::min(most, kLeastLibraryRows - 1);
     return desc_.flags & SKEIN_SEGMENT_HEAD ? std::min(most, sealed.sizes.logit_rows) : most;
   }
 
@@ -317,6 +347,7 @@ class GenerationSegment final : public Segment {
     CheckCuda(place_.device, cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, stream), "step");
   }
 
+  const skein_host& host_;
   const SegmentPlace place_;
   const skein_segment_desc desc_;
   const StateForm form_;

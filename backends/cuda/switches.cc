@@ -15,8 +15,9 @@ struct Switch {
   std::string_view name;
   bool Switches::*is_on;
 };
-constexpr std::array<Switch, 4> kSwitches = {{{"graphs", &Switches::graphs},
+constexpr std::array<Switch, 5> kSwitches = {{{"graphs", &Switches::graphs},
                                               {"dependent_launch", &Switches::dependent_launch},
+                                              {"library", &Switches::library},
                                               {"sparse", &Switches::sparse},
                                               {"async_export", &Switches::async_export}}};
 

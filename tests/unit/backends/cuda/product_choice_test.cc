@@ -81,5 +81,24 @@ TEST(ProductChoiceTest, ColumnsServeFewRowsAlone) {
   EXPECT_EQ(ChooseProduct(product).path, ProductPath::kTiles);
 }
 
+TEST(ProductChoiceTest, TheLibraryTakesManyRowsOfLargeMatricesOfTheComputeType) {
+  ProductCase product = With(WeightType::kF16, SKEIN_DTYPE_F16, 65);
+  product.has_library = true;
+  EXPECT_EQ(ChooseProduct(product), (ProductChoice{ProductPath::kLibrary, Inputs::kF16}));
+  product.num_rows = 64;
+  EXPECT_EQ(ChooseProduct(product).path, ProductPath::kTiles);
+  product.num_rows = 65;
+  product.num_weights = 1000;
+  EXPECT_EQ(ChooseProduct(product).path, ProductPath::kTiles);
+  product.num_weights = 1u << 20;
+  for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kQ8}) {
+    product.type = type;
+    EXPECT_NE(ChooseProduct(product).path, ProductPath::kLibrary);
+  }
+  product.type = WeightType::kF16;
+  product.compute_type = SKEIN_DTYPE_NONE;
+  EXPECT_EQ(ChooseProduct(product), (ProductChoice{ProductPath::kRows, Inputs::kF32}));
+}
+
 }  // namespace
 }  // namespace skein::cuda

@@ -15,7 +15,8 @@ class SwitchesTest : public testing::Test {
 
 TEST_F(SwitchesTest, EachIsOffByDefault) {
   const Switches switches = ReadSwitches();
-  EXPECT_FALSE(switches.graphs || switches.dependent_launch || switches.sparse || switches.async_export);
+  EXPECT_FALSE(switches.graphs || switches.dependent_launch || switches.library || switches.sparse ||
+               switches.async_export);
   EXPECT_EQ(SwitchWarning(), "");
 }
 
