@@ -21,11 +21,11 @@ namespace {
 constexpr uint32_t kThreads = 256;
 constexpr uint32_t kWarps = kThreads / kWarp;
 
-// The weights of a head.
+// The weights of a head that its recurrence takes.
 template <uint32_t kChannels>
 struct HeadWeights {
   LaneChannels<kChannels> decay;  // w, or the bias of the decay's rows
-  LaneChannels<kChannels> bonus, norm_weight, norm_bias;
+  LaneChannels<kChannels> bonus;
 };
 
 // A row of a head with its decay.
@@ -49,8 +49,6 @@ __device__ __forceinline__ HeadWeights<kChannels> LoadWeights(const Wkv5Argument
   const float* decay = in.decay != nullptr ? in.decay : in.decay_bias;
   weights.decay = LoadChannels<kChannels>(decay + first, head_size, lane);
   weights.bonus = LoadChannels<kChannels>(in.bonus + first, head_size, lane);
-  weights.norm_weight = LoadChannels<kChannels>(in.norm.weight + first, head_size, lane);
-  weights.norm_bias = LoadChannels<kChannels>(in.norm.bias + first, head_size, lane);
   return weights;
 }
 
@@ -93,16 +91,13 @@ __device__ __forceinline__ void Share(const PreparedRow<kChannels>& row, uint32_
 template <uint32_t kChannels>
 __device__ __forceinline__ void Finish(const LaneChannels<kChannels>& y, float bonus_weight,
                                        const LaneChannels<kChannels>& v, const LaneChannels<kChannels>& g,
-                                       const HeadWeights<kChannels>& weights, float epsilon, uint32_t head_size,
-                                       uint32_t lane, float* out) {
+                                       const HeadNorm<kChannels>& norm, uint32_t head_size, uint32_t lane, float* out) {
   LaneChannels<kChannels> gated = y;
 #pragma unroll
   for (uint32_t i = 0; i < kChannels; ++i) gated.at[i] += bonus_weight * v.at[i];
-  gated = Standardized(gated, head_size, lane, epsilon);
+  gated = Normalized(gated, norm, head_size, lane);
 #pragma unroll
-  for (uint32_t i = 0; i < kChannels; ++i) {
-    gated.at[i] = (gated.at[i] * weights.norm_weight.at[i] + weights.norm_bias.at[i]) * g.at[i];
-  }
+  for (uint32_t i = 0; i < kChannels; ++i) gated.at[i] *= g.at[i];
   StoreChannels(gated, head_size, lane, out);
 }
 
@@ -159,11 +154,12 @@ __device__ __forceinline__ void Step(const SharedRow<kSize>& row, StateTile<Elem
 }
 
 template <typename Element>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     Wkv5Kernel64(const Batch batch, const States states, const Wkv5Arguments in) {
   constexpr uint32_t kChannels = kSize / kWarp;
   __shared__ SharedRow<kSize> rows[kTile];
-  __shared__ alignas(16) float parts[kTile][kWarps][kSize];  // of y, by warp
+  alignas(16) __shared__ float parts[kTile][kWarps][kSize];  // of y, by warp
+  __shared__ float norm_weight[kSize], norm_bias[kSize];
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const size_t head = size_t{blockIdx.y} * kSize * kSize;
 
@@ -171,6 +167,10 @@ __global__ void __launch_bounds__(kThreads)
   StateTile<Element> state;
   state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + head);
   const HeadWeights<kChannels> weights = LoadWeights<kChannels>(in, kSize, lane);
+  if (threadIdx.x < kSize) {
+    norm_weight[threadIdx.x] = in.norm.weight[blockIdx.y * kSize + threadIdx.x];
+    norm_bias[threadIdx.x] = in.norm.bias[blockIdx.y * kSize + threadIdx.x];
+  }
   DependencyWait();
   DependencyRelease();
 
@@ -185,6 +185,7 @@ __global__ void __launch_bounds__(kThreads)
       Share(row, kSize, lane, rows[warp]);
     }
     __syncthreads();
+#pragma unroll 1  // two at a time take more registers than four blocks leave
     for (uint32_t i = 0; i < count; ++i) Step(rows[i], state, parts[i][warp]);
     __syncthreads();
     if (warp < count) {
@@ -193,7 +194,8 @@ __global__ void __launch_bounds__(kThreads)
         y = Sum(y, LoadChannels<kChannels>(parts[warp][part], kSize, lane));
       const auto v = LoadChannels<kChannels>(rows[warp].v, kSize, lane);
       const auto g = LoadChannels<kChannels>(rows[warp].g, kSize, lane);
-      Finish(y, bonus_weight, v, g, weights, in.norm.epsilon, kSize, lane, in.out.data + own_first);
+      const auto norm = LoadNorm<kChannels>(norm_weight, norm_bias, in.norm.epsilon, kSize, lane);
+      Finish(y, bonus_weight, v, g, norm, kSize, lane, in.out.data + own_first);
     }
   }
   Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
@@ -302,7 +304,10 @@ __global__ void __launch_bounds__(kThreads)
     const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
     const auto row = Prepare(in, weights, first, head_size, lane);
     const auto y = LoadChannels<kMostChannels>(in.out.data + first, head_size, lane);
-    Finish(y, row.bonus_weight, row.v, row.g, weights, in.norm.epsilon, head_size, lane, in.out.data + first);
+    const size_t own_head = size_t{blockIdx.y} * head_size;
+    const auto norm =
+        LoadNorm<kMostChannels>(in.norm.weight + own_head, in.norm.bias + own_head, in.norm.epsilon, head_size, lane);
+    Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in.out.data + first);
   }
 }
 

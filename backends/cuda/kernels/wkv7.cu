@@ -21,10 +21,10 @@ namespace {
 constexpr uint32_t kThreads = 256;
 constexpr uint32_t kWarps = kThreads / kWarp;
 
-// The weights of a head.
+// The weights of a head that the recurrence's inputs are made with.
 template <uint32_t kChannels>
 struct HeadWeights {
-  LaneChannels<kChannels> decay_bias, rate_bias, key_k, key_a, value_bias, bonus, norm_weight, norm_bias;
+  LaneChannels<kChannels> decay_bias, rate_bias, key_k, key_a, value_bias, bonus;
 };
 
 // What a row brings to a head, before any of it is used.
@@ -59,8 +59,6 @@ __device__ __forceinline__ HeadWeights<kChannels> LoadWeights(const Wkv7Argument
     weights.value_bias = LoadChannels<kChannels>(in.value_bias + first, head_size, lane);
   }
   weights.bonus = LoadChannels<kChannels>(in.bonus + first, head_size, lane);
-  weights.norm_weight = LoadChannels<kChannels>(in.norm.weight + first, head_size, lane);
-  weights.norm_bias = LoadChannels<kChannels>(in.norm.bias + first, head_size, lane);
   return weights;
 }
 
@@ -128,14 +126,10 @@ __device__ __forceinline__ void Share(const PreparedRow<kChannels>& row, uint32_
 template <uint32_t kChannels>
 __device__ __forceinline__ void Finish(const LaneChannels<kChannels>& y, float bonus_weight,
                                        const LaneChannels<kChannels>& v, const LaneChannels<kChannels>& g,
-                                       const HeadWeights<kChannels>& weights, float epsilon, uint32_t head_size,
-                                       uint32_t lane, float* out) {
-  LaneChannels<kChannels> gated = Standardized(y, head_size, lane, epsilon);
+                                       const HeadNorm<kChannels>& norm, uint32_t head_size, uint32_t lane, float* out) {
+  LaneChannels<kChannels> gated = Normalized(y, norm, head_size, lane);
 #pragma unroll
-  for (uint32_t i = 0; i < kChannels; ++i) {
-    const float normalized = gated.at[i] * weights.norm_weight.at[i] + weights.norm_bias.at[i];
-    gated.at[i] = (normalized + bonus_weight * v.at[i]) * g.at[i];
-  }
+  for (uint32_t i = 0; i < kChannels; ++i) gated.at[i] = (gated.at[i] + bonus_weight * v.at[i]) * g.at[i];
   StoreChannels(gated, head_size, lane, out);
 }
 
@@ -206,6 +200,7 @@ __global__ void __launch_bounds__(kThreads)
   constexpr uint32_t kChannels = kSize / kWarp;
   __shared__ SharedRow<kSize> rows[kTile];
   __shared__ float y[kTile][kSize];
+  __shared__ float norm_weight[kSize], norm_bias[kSize];
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, value = threadIdx.x / kQuads;
   const size_t state_row = (size_t{blockIdx.y} * kSize + value) * kSize;
 
@@ -213,6 +208,10 @@ __global__ void __launch_bounds__(kThreads)
   StateQuarter<Element> state;
   state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
   const HeadWeights<kChannels> weights = LoadWeights<kChannels>(in, kSize, lane);
+  if (threadIdx.x < kSize) {
+    norm_weight[threadIdx.x] = in.norm.weight[blockIdx.y * kSize + threadIdx.x];
+    norm_bias[threadIdx.x] = in.norm.bias[blockIdx.y * kSize + threadIdx.x];
+  }
   DependencyWait();
   DependencyRelease();
 
@@ -236,7 +235,8 @@ __global__ void __launch_bounds__(kThreads)
       const auto own_y = LoadChannels<kChannels>(y[warp], kSize, lane);
       const auto v = LoadChannels<kChannels>(rows[warp].v, kSize, lane);
       const auto g = LoadChannels<kChannels>(rows[warp].g, kSize, lane);
-      Finish(own_y, bonus_weight, v, g, weights, in.norm.epsilon, kSize, lane, in.out.data + own_first);
+      const auto norm = LoadNorm<kChannels>(norm_weight, norm_bias, in.norm.epsilon, kSize, lane);
+      Finish(own_y, bonus_weight, v, g, norm, kSize, lane, in.out.data + own_first);
     }
   }
   Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
@@ -358,7 +358,10 @@ __global__ void __launch_bounds__(kThreads)
     const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
     const auto row = Prepare(LoadRow<kMostChannels>(in, first, head_size, lane), weights, in.v_first.data != nullptr);
     const auto y = LoadChannels<kMostChannels>(in.out.data + first, head_size, lane);
-    Finish(y, row.bonus_weight, row.v, row.g, weights, in.norm.epsilon, head_size, lane, in.out.data + first);
+    const size_t own_head = size_t{blockIdx.y} * head_size;
+    const auto norm =
+        LoadNorm<kMostChannels>(in.norm.weight + own_head, in.norm.bias + own_head, in.norm.epsilon, head_size, lane);
+    Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in.out.data + first);
   }
 }
 

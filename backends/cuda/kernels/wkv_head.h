@@ -11,6 +11,7 @@
 
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/device_code.h"
+#include "equations/operands.h"
 
 namespace skein::cuda {
 
@@ -58,25 +59,39 @@ __device__ __forceinline__ float HeadSum(const LaneChannels<kChannels>& x, const
   return WarpSum(sum);
 }
 
-// The head without its mean and divided by its deviation, before weight and bias.
+// The head's part of a GroupNorm.
 template <uint32_t kChannels>
-__device__ __forceinline__ LaneChannels<kChannels> Standardized(const LaneChannels<kChannels>& y, uint32_t head_size,
-                                                                uint32_t lane, float epsilon) {
+struct HeadNorm {
+  LaneChannels<kChannels> weight, bias;
+  float epsilon;
+};
+
+template <uint32_t kChannels>
+__device__ __forceinline__ HeadNorm<kChannels> LoadNorm(const float* weight, const float* bias, float epsilon,
+                                                        uint32_t head_size, uint32_t lane) {
+  return {LoadChannels<kChannels>(weight, head_size, lane), LoadChannels<kChannels>(bias, head_size, lane), epsilon};
+}
+
+template <uint32_t kChannels>
+__device__ __forceinline__ LaneChannels<kChannels> Normalized(const LaneChannels<kChannels>& y,
+                                                              const HeadNorm<kChannels>& norm, uint32_t head_size,
+                                                              uint32_t lane) {
   float sum = 0;
 #pragma unroll
   for (uint32_t i = 0; i < kChannels; ++i) sum += y.at[i];
   const float mean = WarpSum(sum) / static_cast<float>(head_size);
-  LaneChannels<kChannels> centred;
   float squares = 0;
 #pragma unroll
   for (uint32_t i = 0; i < kChannels; ++i) {
-    centred.at[i] = lane + i * kWarp < head_size ? y.at[i] - mean : 0.0f;
-    squares += centred.at[i] * centred.at[i];
+    if (lane + i * kWarp < head_size) squares += (y.at[i] - mean) * (y.at[i] - mean);
   }
-  const float scale = 1.0f / sqrtf(WarpSum(squares) / static_cast<float>(head_size) + epsilon);
+  const float scale = 1.0f / sqrtf(WarpSum(squares) / static_cast<float>(head_size) + norm.epsilon);
+  LaneChannels<kChannels> normalized;
 #pragma unroll
-  for (uint32_t i = 0; i < kChannels; ++i) centred.at[i] *= scale;
-  return centred;
+  for (uint32_t i = 0; i < kChannels; ++i) {
+    normalized.at[i] = (y.at[i] - mean) * scale * norm.weight.at[i] + norm.bias.at[i];
+  }
+  return normalized;
 }
 
 __device__ __forceinline__ float ToFloat(float x) { return x; }
