@@ -12,12 +12,12 @@ namespace {
 
 using testing::ElementsAre;
 
-constexpr uint32_t kInitialSlot = 8;
+constexpr uint32_t kInitialSlot = 16;
 
 skein_segment_desc Desc() {
   skein_segment_desc desc = {};
   desc.flags = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
-  desc.num_slots = 8;
+  desc.num_slots = 16;
   desc.max_tokens = 32;
   desc.max_entries = 16;
   desc.model.vocab_size = 100;
