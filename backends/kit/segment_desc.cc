@@ -70,6 +70,7 @@ void CheckSegmentDesc(const skein_segment_desc& desc, const skein_backend_device
   CheckGeneration(model, device);
   CheckType("compute", desc.compute_type, device.compute_types);
   CheckType("weight", desc.weight_type, device.weight_types);
+  CheckType("state", desc.state_type, device.state_types | 1u << SKEIN_DTYPE_F32);
 
   CheckRange("num_layers of the model", model.num_layers, 1, kMaxLayers);
   CheckRange("d_model", model.d_model, 1, kMaxWidth);

@@ -64,6 +64,8 @@ struct Backend {
         .reserved_2 = 0,
         .num_threads = 0,
         .reserved_3 = 0,
+        .auto_types = 0,
+        .state_types = 0,
     };
     Description().copy(device.description, sizeof(device.description) - 1);
     return device;

@@ -86,11 +86,20 @@ std::vector<Option> WithModelOptions(std::vector<Option> own) {
   own.push_back({.name = "device",
                  .takes = Takes::kText,
                  .value = "NAME",
-                 .help = "device, as `skein devices` names it, or a split such as cpu=0-11,reference=12-23"});
+                 .help = "device, as `skein devices` names it; several such as cuda:0,cpu, filled in this order; or a "
+                         "split such as cpu=0-11,reference=12-23 (default: the best, and others if it is too small)"});
+  own.push_back({.name = "device-memory",
+                 .takes = Takes::kText,
+                 .value = "BYTES",
+                 .help = "that the model may take on each device: 6GiB, or cuda:0=6GiB,cuda:1=512MiB"});
   own.push_back({.name = "type",
                  .takes = Takes::kText,
                  .value = "TYPE",
                  .help = "of the weights: auto (as the file has them), f32, f16, bf16, q8, q4 (default: auto)"});
+  own.push_back({.name = "state-type",
+                 .takes = Takes::kText,
+                 .value = "TYPE",
+                 .help = "of the states on the device: f32, or f16 where the device offers it (default: f32)"});
   own.push_back(TokenizerOption());
   own.push_back(LoraOption());
   own.push_back(StateOption());
@@ -111,7 +120,9 @@ Model Session::LoadModel(const Arguments& arguments, CallOptions options) const 
 
 Model Session::LoadModel(const std::string& path, const Arguments& arguments, CallOptions options) const {
   options.Pass(arguments, "device", "device");
+  options.Pass(arguments, "device-memory", "device_memory");
   options.Pass(arguments, "type", "type");
+  options.Pass(arguments, "state-type", "state_type");
   options.Pass(arguments, "tokenizer", "tokenizer");
   options.PassLines(arguments, "lora", "lora");
   options.Pass(arguments, "state", "state");

@@ -148,16 +148,20 @@ std::vector<float> Inputs() {
   return inputs;
 }
 
+std::vector<double> RoundedToBf16(std::vector<double> values) {
+  for (double& value : values) {
+    int exponent = 0;
+    const double fraction = std::frexp(value, &exponent);
+    value = std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
+  }
+  return values;
+}
+
 // The inputs as a product takes them with a matrix of type `dtype`.
 std::vector<double> Rounded(const std::vector<float>& inputs, uint32_t dtype, uint32_t compute_type) {
   std::vector<double> rounded(inputs.begin(), inputs.end());
-  if (compute_type == SKEIN_DTYPE_BF16) {
-    for (double& value : rounded) {
-      int exponent = 0;
-      const double fraction = std::frexp(value, &exponent);
-      value = std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
-    }
-  } else if (IsQuantised(compute_type) && IsQuantised(dtype)) {
+  if (compute_type == SKEIN_DTYPE_BF16) return RoundedToBf16(rounded);
+  if (IsQuantised(compute_type) && IsQuantised(dtype)) {
     const size_t group_size = dtype == SKEIN_DTYPE_Q8 ? 128 : 64;
     for (size_t first = 0; first < inputs.size(); first += group_size) {
       const size_t end = std::min(inputs.size(), first + group_size);
@@ -243,7 +247,30 @@ TEST_P(ProductsConformance, NoRoundingHidesAnInputThatIsNotFinite) {
   }
 }
 
-class ProductsOnTwoBackends : public ProductsConformance {};
+class ProductsOnTwoBackends : public ProductsConformance {
+ protected:
+  // The largest error of `outputs`, as rows of one product of `inputs`, in shares of what float32 sums may have.
+  static double WorstError(const Head& head, const std::vector<double>& inputs, const std::vector<float>& outputs,
+                           double tolerance) {
+    double worst = 0;
+    for (size_t o = 0; o < Head::kNumOutputs; ++o) {
+      const Sums expected = Product(head, o, inputs);
+      for (size_t i = o; i < outputs.size(); i += Head::kNumOutputs) {
+        const double error = std::fabs(outputs[i] - expected.sum) / (expected.magnitudes * tolerance);
+        if (!(error <= worst)) worst = error;  // also NaN
+      }
+    }
+    return worst;
+  }
+
+  // Whether a step's rows are products of the inputs as they are, or rounded to bf16: 8 bits are allowed, not asked.
+  static bool IsInFinerInputs(const Head& head, const std::vector<float>& inputs, const std::vector<float>& outputs) {
+    const std::vector<double> exact(inputs.begin(), inputs.end());
+    const double tolerance = static_cast<double>(inputs.size()) * kUnit;
+    return WorstError(head, exact, outputs, tolerance) <= 1 ||
+           WorstError(head, RoundedToBf16(exact), outputs, tolerance) <= 1;
+  }
+};
 
 TEST_P(ProductsOnTwoBackends, AreTheSame) {
   if (plugins_.reference == nullptr || plugins_.others.empty()) GTEST_SKIP() << "no two backends to compare";
@@ -256,6 +283,7 @@ TEST_P(ProductsOnTwoBackends, AreTheSame) {
     for (const uint32_t num_rows : {1, 3, 40}) {
       const auto [status, outputs] = head.Multiply(*plugin, compute_type(), num_rows);
       ASSERT_EQ(status, SKEIN_OK);
+      if (IsInEightBits() && IsInFinerInputs(head, inputs, outputs)) continue;
       for (size_t i = 0; i < outputs.size(); ++i) {
         const size_t o = i % Head::kNumOutputs;
         ASSERT_NEAR(outputs[i], expected[o], Product(head, o, rounded).magnitudes * 2 * Tolerance(inputs.size()))
@@ -333,6 +361,12 @@ class ModelsOnTwoBackends : public testing::TestWithParam<std::tuple<SyntheticSh
     return distances;
   }
 
+  static double MedianShare(std::vector<double> distances, const std::vector<double>& of) {
+    for (size_t i = 0; i < distances.size(); ++i) distances[i] /= of[i];
+    std::sort(distances.begin(), distances.end());
+    return distances[distances.size() / 2];
+  }
+
   const Plugins plugins_;
   const SyntheticModel model_ = Quantised(std::get<0>(GetParam()), {compute_type()});
 };
@@ -340,16 +374,16 @@ class ModelsOnTwoBackends : public testing::TestWithParam<std::tuple<SyntheticSh
 // Backends differ by the rounding of float32 as long as they round every input to the same code. An input in the middle
 // between two codes may get either. From there on the two backends are as far apart as either is from the exact model.
 // In the first tokens of small models that is rare: the median distance was at most 5e-5 of the rounding, on every tier
-// of `cpu`.
+// of `cpu`. A backend that rounds less than to 8 bits is to be nearer to the exact model than the reference is.
 TEST_P(ModelsOnTwoBackends, MostLogitsDifferByLessThanAThousandthOfWhatRoundingCosts) {
   const std::vector<double> reference = LogitsOn(*plugins_.reference);
-  const std::vector<double> rounding = Distances(reference, ExactLogits());
+  const std::vector<double> exact = ExactLogits();
+  const std::vector<double> rounding = Distances(reference, exact);
   for (const auto& plugin : plugins_.others) {
     if (!Offers(*plugin, compute_type())) continue;
-    std::vector<double> shares = Distances(LogitsOn(*plugin), reference);
-    for (size_t i = 0; i < shares.size(); ++i) shares[i] /= rounding[i];
-    std::sort(shares.begin(), shares.end());
-    EXPECT_LT(shares[shares.size() / 2], 1e-3) << plugin->DeviceInfo().name;
+    const std::vector<double> logits = LogitsOn(*plugin);
+    if (IsQuantised(compute_type()) && MedianShare(Distances(logits, exact), rounding) < 0.5) continue;
+    EXPECT_LT(MedianShare(Distances(logits, reference), rounding), 1e-3) << plugin->DeviceInfo().name;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <stdexcept>
 
 namespace skein::conformance {
@@ -14,14 +15,24 @@ namespace {
   throw std::runtime_error(what + ": " + message);
 }
 
+std::vector<std::string> Split(const std::string& paths) {
+  std::vector<std::string> parts;
+  std::istringstream stream(paths);
+  for (std::string part; std::getline(stream, part, ':');) parts.push_back(part);
+  return parts;
+}
+
 }  // namespace
 
 std::vector<std::string> PluginPaths() {
-  if (const char* path = std::getenv("SKEIN_CONFORMANCE_PLUGIN"); path != nullptr) return {path};
+  if (const char* paths = std::getenv("SKEIN_CONFORMANCE_PLUGIN"); paths != nullptr) return Split(paths);
   std::vector<std::string> paths;
   std::error_code error;
   for (const auto& file : std::filesystem::directory_iterator(SKEIN_PLUGIN_DIR, error)) {
-    if (file.path().filename().string().starts_with("backend-")) paths.push_back(file.path().string());
+    const std::string path = file.path().string();
+    if (file.path().filename().string().starts_with("backend-") && BackendPlugin(path).HasDevices()) {
+      paths.push_back(path);
+    }
   }
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -47,6 +58,14 @@ BackendPlugin::BackendPlugin(const std::string& path) {
   skein_message message = {};
   if (entry(&offer, &answer_, &message) != SKEIN_OK) Fail(path, message.text);
   if (answer_.kind != SKEIN_PLUGIN_BACKEND) Fail(path, "is no backend");
+}
+
+bool BackendPlugin::HasDevices() const {
+  uint32_t count = 0;
+  skein_message message = {};
+  const int32_t status = table().device_count(&count, &message);
+  if (status != SKEIN_OK && status != SKEIN_UNAVAILABLE) Fail("device_count", message.text);
+  return status == SKEIN_OK && count > 0;
 }
 
 uint32_t BackendPlugin::num_devices() const {

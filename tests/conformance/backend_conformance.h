@@ -16,10 +16,10 @@
 
 namespace skein::conformance {
 
-// The backend plugins to test: the one named by the environment variable SKEIN_CONFORMANCE_PLUGIN, or all that were
-// built.
+// The backend plugins to test: those named by the environment variable SKEIN_CONFORMANCE_PLUGIN, with colons between
+// them, or all that were built and have a device on this machine.
 std::vector<std::string> PluginPaths();
-// The same and, unless the variable names another, the late backend of tests/support. It computes as the reference
+// The same and, unless the variable names others, the late backend of tests/support. It computes as the reference
 // backend does, so the tests of numbers need not run on it.
 std::vector<std::string> ContractPluginPaths();
 
@@ -31,6 +31,8 @@ class BackendPlugin {
   const skein_plugin_answer& answer() const { return answer_; }
   const skein_backend_table& table() const { return *static_cast<const skein_backend_table*>(answer_.table); }
   uint32_t num_devices() const;
+  // False where the machine lacks what the backend is for.
+  bool HasDevices() const;
   skein_backend_device DeviceInfo(uint32_t index = 0) const;
   // True if its device says that it runs a generation.
   bool Runs(uint32_t generation) const { return (DeviceInfo().generations >> generation & 1) != 0; }

@@ -248,11 +248,15 @@ TEST_F(DetectorTest, StreamsThatNothingOrdersRace) {
   });
 }
 
-TEST_F(DetectorTest, ANullAddressEndsTheLaunch) {
-  const DeviceVector<int> out(1);
-  Require(LaunchOn(nullptr, dim3(1), dim3(32), ReadNull, out.data()));
-  EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
-  ExpectFound(ErrorKind::kOutOfBounds, "ReadNull");
+TEST_F(DetectorTest, AnAddressOfNoMemoryEndsTheLaunch) {
+  // NULL, and where an index below zero leads.
+  for (const uintptr_t address : {uintptr_t{0}, uintptr_t{0x7FFF'FFF0'0000'0000}}) {
+    Configure({});
+    const DeviceVector<int> out(1);
+    Require(LaunchOn(nullptr, dim3(1), dim3(32), ReadNowhere, out.data(), address));
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
+    ExpectFound(ErrorKind::kOutOfBounds, "ReadNowhere");
+  }
 }
 
 TEST_F(DetectorTest, DynamicSharedMemoryEndsWhereTheLaunchSays) {
@@ -266,6 +270,16 @@ TEST_F(DetectorTest, DynamicSharedMemoryEndsWhereTheLaunchSays) {
   bool is_found = false;
   for (const Error& error : TakeErrors()) is_found |= error.kind == ErrorKind::kOutOfBounds;
   EXPECT_TRUE(is_found);
+}
+
+TEST_F(DetectorTest, VectorsAreReadAtMultiplesOfTheirSize) {
+  const DeviceVector<float> in(std::vector<float>(256, 1)), out(63);
+  Require(LaunchOn(nullptr, dim3(1), dim3(63), SumFours, in.data(), out.data(), Fault::kNone));
+  EXPECT_EQ(out.Read()[5], 4);
+  ExpectClean();
+  Require(LaunchOn(nullptr, dim3(1), dim3(63), SumFours, in.data(), out.data(), Fault::kOther));
+  Require(cudaDeviceSynchronize());
+  ExpectFound(ErrorKind::kMisuse, "SumFours");
 }
 
 // The place, both threads and the barriers that they have passed are in the message.

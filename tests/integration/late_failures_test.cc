@@ -40,18 +40,17 @@ class LateFailuresTest : public LateDevicesTest, public ::testing::WithParamInte
 
 TEST_P(LateFailuresTest, OnlyTheStreamAtFaultFails) {
   const OwnedModel model = LoadSplit();
-  late_.Obey(OrderFor(SKEIN_UNAVAILABLE));
+  late_.Obey(OrderFor(SKEIN_INTERNAL));
   const std::map<uint64_t, Delivered> delivered = RunThree(model.get());
   for (const auto& [i, of] : delivered) {
     EXPECT_EQ(of.num_terminal, 1);
     EXPECT_EQ(of.end, i == 1 ? uint32_t{SKEIN_EVENT_ERROR} : uint32_t{SKEIN_EVENT_DONE}) << "request " << i;
     EXPECT_EQ(of.tokens.size(), i == 1 ? 0u : 5u) << "request " << i;
   }
-  // An entry has no code for a device that is gone, only the step as a whole has.
   const bool is_entry = GetParam().mishap == late::Mishap::kEntryFails;
-  EXPECT_EQ(delivered.at(1).status, is_entry ? SKEIN_INTERNAL : SKEIN_UNAVAILABLE);
+  EXPECT_EQ(delivered.at(1).status, SKEIN_INTERNAL);
   EXPECT_THAT(delivered.at(1).text,
-              HasSubstr(is_entry ? "failed this stream with code 14" : "late: failed as ordered"));
+              HasSubstr(is_entry ? "failed this stream with code 13" : "late: failed as ordered"));
   ExpectFencesInOrder();
 }
 

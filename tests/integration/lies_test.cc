@@ -238,7 +238,7 @@ TEST_F(LiesTest, ACostThatNoMachineHasIsRefused) {
   skein_error error = {};
   EXPECT_EQ(skein_model_load(runtime_.get(), DataPath("v7-odd.safetensors").c_str(), nullptr, &model, &error),
             SKEIN_RESOURCE_EXHAUSTED);
-  EXPECT_THAT(error.message, ::testing::HasSubstr("device lying: the model needs"));
+  EXPECT_THAT(error.message, ::testing::HasSubstr("device lying is full: the model needs"));
 }
 
 TEST_F(LiesTest, ADeviceThatIsMissingHasItsReasonInTheError) {

@@ -138,6 +138,11 @@ typedef struct skein_backend_device {
   // The struct's first form ends here.
   uint32_t num_threads;  // that it computes with; 0: those of the host's arena
   uint32_t reserved_3;
+  // Bit (1 << W) for each type W of matrices whose segments libskein gives the compute_type W if the caller leaves the
+  // arithmetic open (option `type` "auto"): for a device whose matrix units float32 activations would leave idle. Each
+  // is one of compute_types. 0: NONE, float32 activations over any weights.
+  uint32_t auto_types;
+  uint32_t state_types;  // bit (1 << SKEIN_DTYPE_*) for each skein_segment_desc.state_type; F32 counts without its bit
 } skein_backend_device;
 
 // --- segment ---
@@ -175,18 +180,24 @@ typedef struct skein_segment_desc {
   uint32_t max_entries;   // in one step
   uint32_t num_adapters;  // 0; reserved until streams have adapters
   // Arithmetic of the matrix products. SKEIN_DTYPE_NONE: float32 activations and sums, over the weights as they are
-  // put. F32: the same, over float32 weights. BF16: activations rounded to bf16, float32 sums. Q8 and Q4, which are the
-  // same to a backend: for matrices that were put in Q8 or Q4, activations may be rounded to 8 bits per row and group
-  // of inputs; float32 for all others.
+  // put. F32: the same, over float32 weights. F16 and BF16: activations rounded to that type, float32 sums. Q8 and Q4,
+  // which are the same to a backend: for matrices that were put in Q8 or Q4, activations may be rounded to bf16, or to 8
+  // bits per row and group of inputs; float32 for all others.
   uint32_t compute_type;
   uint32_t weight_type;  // of the large matrices as they will be put, for `query`
   skein_backend_model model;
+  // The struct's first form ends here.
+  // Of the states in their slots. NONE and F32: float32. F16: the wkv matrices in binary16, the shift rows in float32.
+  // Export and import are float32 in any case.
+  uint32_t state_type;
 } skein_segment_desc;
 
 // libskein adds up what the segments of one model need on a device: weights_bytes + num_slots * slot_bytes +
-// scratch_bytes. If that is more than the device's memory_bytes, the load fails with RESOURCE_EXHAUSTED. If
-// memory_bytes is 0, only numbers that no machine has are refused. Nothing else depends on the cost: libskein does not
-// place layers by it.
+// scratch_bytes. It gives the device no more than its memory_bytes, or than the option `device_memory`: layers for
+// which there is no room go to another device where the caller lets memory decide, else the load fails with
+// RESOURCE_EXHAUSTED. If memory_bytes is 0, only numbers that no machine has are refused. The cost does not fall with
+// the number of layers. A device may still answer RESOURCE_EXHAUSTED to segment_create, put_tensor and seal, because
+// others use it; libskein may then destroy the segment and try one with fewer layers.
 typedef struct skein_segment_cost {
   uint32_t struct_size;
   uint32_t supported;      // 1, or 0 with the reason in the message
@@ -315,7 +326,8 @@ typedef struct skein_backend_table {
   uint32_t reserved;
 
   // The number of devices there are now, at most 256, and a description of each. Asked whenever the host lists devices.
-  // If one fails, the devices before it count, and the reason is shown with the plugin.
+  // If one fails, the devices before it count, and the reason is shown with the plugin. UNAVAILABLE says that the
+  // machine lacks what the backend is for, such as a driver: the log tells it as information and not as a warning.
   int32_t (*device_count)(uint32_t* count, skein_message* message);
   int32_t (*device_info)(uint32_t index, skein_backend_device* info, skein_message* message);
   int32_t (*device_open)(const skein_host* host, uint32_t index, void** device, skein_message* message);
@@ -348,8 +360,10 @@ typedef struct skein_backend_table {
 
   // Runs a step. The code returned is that of the step as a whole; if it is not OK, the slots it writes are undefined.
   // INVALID_ARGUMENT or OUT_OF_RANGE: the step breaks a rule of this header. FAILED_PRECONDITION: the segment is not
-  // sealed. Any other code that plugin.h lets pass says what befell the device: RESOURCE_EXHAUSTED, UNAVAILABLE,
-  // INTERNAL. libskein then tries the entries one by one. Each entry has its own status.
+  // sealed. UNAVAILABLE: the device is lost, and so are the states of all its segments; every later call on them fails
+  // with it too, and segment_destroy and device_close still free what the process has of them. libskein ends what runs
+  // on the model, and opens the device anew for the next one. RESOURCE_EXHAUSTED, INTERNAL and any other code that
+  // plugin.h lets pass: libskein tries the entries one by one. Each entry has its own status.
   // `fence` is not NULL, and `*fence` comes as NULL. If it stays so, the step is done. Else the host keeps inputs and
   // outputs valid and untouched, and writes no slot that the step reads, until the fence is done. Steps of a segment
   // complete in order, and the host may enqueue one behind an unfinished one.

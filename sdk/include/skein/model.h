@@ -13,13 +13,19 @@ SKEIN_EXTERN_C_BEGIN
 // also be "synthetic:SHAPE", which needs no file: the weights of an RWKV-7 model are made up, to measure speed and
 // memory. SHAPE is 0.1B, 0.4B, 1.5B, 2.9B or 7.2B, or dimensions such as "C=960,L=4,F=3000,N=64,V=65536". `options`
 // (kind SKEIN_OPTIONS_MODEL) may be NULL. Each row gives a key, its type, its default and its meaning.
-//   device     str  ""      device name, or a split by layers "cpu=0-11,reference=12-23"; "": the best device
+//   device     str  ""      device name; names "cuda:0,cpu", filled in this order by memory (below); or a split by
+//   layers
+//                           "cpu=0-11,reference=12-23"; "" or "auto": the best device, and, by memory, the next best
+//                           for the layers that it has no room for
 //   type       str  "auto"  "auto": the type named when the package was converted, else the file's values in float32
-//                           arithmetic; "f32"; "f16": weights rounded to f16, float32 arithmetic; "bf16": weights and
-//                           activations of the matrix products rounded to bf16; "q8", "q4": weights in 8 or 4 bits with
-//                           a scale for every 128 or 64 of a row, activations in 8 bits where the device has
-//                           arithmetic for them, else in float32; low-rank factors and, under q4, the embedding in 8
-//                           bits; rows too short for groups in 16 bits. A type that a device does not offer is refused
+//                           arithmetic, or on a GPU, where the file's matrices are f16 or bf16, in the arithmetic of
+//                           its matrix units for that type (activations rounded to it, float32 sums); "f32"; "f16":
+//                           weights rounded to f16, and activations too where the device has arithmetic for them, else
+//                           float32 arithmetic; "bf16": weights and activations of the matrix products rounded to bf16;
+//                           "q8", "q4": weights in 8 or 4 bits with a scale for every 128 or 64 of a row, activations
+//                           in 8 bits where the device has arithmetic for them, else in float32; low-rank factors and,
+//                           under q4, the embedding in 8 bits; rows too short for groups in 16 bits. A type that a
+//                           device does not offer is refused
 //   tokenizer  str  ""      vocabulary file, or "world" or "bytes" (skein_tokenizer_load); "": the model's own, below
 //   mmap       i64  1       1: map the file; 0: read it. If a mapped file is truncated, its readers die with SIGBUS
 //   lora       str  ""      adapters to merge into the weights: FILE or FILE:SCALE, one a line. FILE may be the folder
@@ -34,8 +40,22 @@ SKEIN_EXTERN_C_BEGIN
 //   state      str  ""      file with a state that streams start from: a tuned one (`time_state` tensors), or a running
 //                           one of the rwkv pip package (the list of tensors that its forward returns, as torch.save
 //                           writes it); "": the one in the file, else zero
-//   max_streams       i64  64   streams with a state on the device at a time
-//   max_batch_tokens  i64  512  tokens in one step; if it is not set, at least max_streams + 16
+//   device_memory     str  ""     bytes that the model may take on each device, in all "6GiB" or by name
+//                                 "cuda:0=6GiB,cuda:1=512MiB"; a number of bytes, or with KiB, MiB, GiB or TiB behind
+//                                 it
+//   state_type        str  "f32"  type of the wkv matrices of states on the devices: "f32"; "f16" takes half the memory
+//                                 and rounds them at every step. Snapshots and skein_stream_state are float32 in any
+//                                 case. A type that a device does not offer is refused
+//   max_streams       i64  64     streams with a state on the device at a time
+//   max_batch_tokens  i64  512    tokens in one step; if it is not set, at least max_streams + 16
+//
+// Where memory decides, a device gets as many of the layers that are left as it has room for, states and scratch
+// included, and the next device the rest. The embedding goes with the first layers, the head with the last. A device
+// without room for a layer is left out. A device may take what it says it has (skein_device_info.memory_bytes; 0: any
+// amount), or less by `device_memory`. If nothing is named, the devices go from the best to the first that computes in
+// the host's memory. If a device turns out to be full while the model is loaded to it, because others use it too, the
+// load is tried again with less there. skein_model_info.device has the placement in the form of the option, and the log
+// has a line about it. What the caller has placed stays in its place or fails.
 //
 // The model's own vocabulary is the one in its file; else the first of these files beside it that fits its rows:
 // rwkv_vocab_v20230424.txt, vocab.txt, tokenizer.json, 20B_tokenizer.json; else, by the number of rows (65,536: World),
@@ -45,7 +65,7 @@ SKEIN_EXTERN_C_BEGIN
 //
 // NOT_FOUND: no such file or device. DATA_LOSS: truncated or corrupt. INVALID_ARGUMENT: no format plugin knows it, or
 // its tensors do not make a model. UNIMPLEMENTED: known, but not supported (generation, type). RESOURCE_EXHAUSTED:
-// memory.
+// memory; if a device is full, the message names it, what the model needs there, and what would help.
 SKEIN_API skein_status skein_model_load(skein_runtime runtime, const char* path, skein_options options,
                                         skein_model* model, skein_error* error);
 

@@ -21,8 +21,8 @@ SKEIN_EXTERN_C_BEGIN
 #define SKEIN_OUT_OF_RANGE 11   // the caller's buffer is too small, or an index is past the end
 #define SKEIN_UNIMPLEMENTED 12  // this device, format or build does not offer it
 #define SKEIN_INTERNAL 13       // a defect of skein or of a plugin
-#define SKEIN_UNAVAILABLE 14
-#define SKEIN_DATA_LOSS 15  // a file or snapshot is truncated, corrupt or lies about itself
+#define SKEIN_UNAVAILABLE 14    // a device of the model is lost; release the model, and load it again
+#define SKEIN_DATA_LOSS 15      // a file or snapshot is truncated, corrupt or lies about itself
 #define SKEIN_UNAUTHENTICATED 16
 #define SKEIN_INVALID_HANDLE 64  // NULL, released, foreign or garbage where a handle is expected
 

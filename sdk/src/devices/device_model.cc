@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "devices/memory_need.h"
 #include "numbers/roles.h"
 #include "numbers/state_layout.h"
 #include "numbers/step_features.h"
@@ -14,52 +13,8 @@
 namespace skein {
 namespace {
 
-bool BelongsTo(const TensorSpec& tensor, const SegmentPlacement& segment) {
-  switch (tensor.role) {
-    case SKEIN_ROLE_EMBEDDING:
-    case SKEIN_ROLE_EMBEDDING_NORM_W:
-    case SKEIN_ROLE_EMBEDDING_NORM_B:
-      return segment.embedding;
-    case SKEIN_ROLE_OUTPUT_NORM_W:
-    case SKEIN_ROLE_OUTPUT_NORM_B:
-    case SKEIN_ROLE_HEAD:
-      return segment.head;
-    default:
-      return tensor.layer >= segment.first_layer && tensor.layer - segment.first_layer < segment.num_layers;
-  }
-}
-
-// The type that most bytes of a segment's matrices will have.
-uint32_t DominantType(const ModelFile& file, const SegmentPlacement& segment, const Precision& precision,
-                      const skein_backend_device& device) {
-  uint64_t bytes[32] = {};
-  for (const TensorSpec& tensor : file.tensors()) {
-    if (BelongsTo(tensor, segment) && IsMatrixRole(tensor.role)) {
-      bytes[WeightTypeOn(device, precision, tensor) % 32] += tensor.size_bytes;
-    }
-  }
-  const auto largest = std::max_element(std::begin(bytes), std::end(bytes));
-  return *largest == 0 ? uint32_t{SKEIN_DTYPE_F32} : static_cast<uint32_t>(largest - std::begin(bytes));
-}
-
 // All generations hand on the residual stream. RWKV-7 also hands on the values of layer 0 (v_first).
 uint32_t NumCarries(uint32_t generation) { return (generation == 7 ? SKEIN_CARRY_V_FIRST : SKEIN_CARRY_X) + 1; }
-
-skein_segment_desc DescribeSegment(const ModelFile& file, const SegmentPlacement& placed, const Precision& precision,
-                                   const SegmentLimits& limits, const skein_backend_device& device) {
-  skein_segment_desc desc = {};
-  desc.struct_size = sizeof(desc);
-  desc.flags = (placed.embedding ? SKEIN_SEGMENT_EMBEDDING : 0) | (placed.head ? SKEIN_SEGMENT_HEAD : 0);
-  desc.first_layer = placed.first_layer;
-  desc.num_layers = placed.num_layers;
-  desc.num_slots = limits.num_slots;
-  desc.max_tokens = limits.max_tokens;
-  desc.max_entries = limits.max_entries;
-  desc.compute_type = ComputeTypeOn(device, precision);
-  desc.weight_type = DominantType(file, placed, precision, device);
-  desc.model = file.config();
-  return desc;
-}
 
 skein_tensor DescribeTensor(const TensorSpec& spec, uint32_t dtype, uint32_t layout,
                             const ModelFile::TensorData& data) {
@@ -99,27 +54,26 @@ uint64_t StoredBytes(const ModelFile& file) {
 // Gives the weights of a file to the segments of a model, one after the other.
 class DeviceModel::Loader {
  public:
-  Loader(const ModelFile& file, const Precision& precision, const SegmentLimits& limits, Progress* progress)
+  Loader(const ModelFile& file, const SegmentSettings& settings, Progress* progress)
       : file_(file),
-        precision_(precision),
-        limits_(limits),
+        settings_(settings),
         scope_(progress, "loading", StoredBytes(file)),
         model_(new DeviceModel(file.config())) {}
 
   absl::Status AddSegment(const SegmentPlacement& placed, const std::shared_ptr<Device>& device) {
-    const skein_backend_device& info = device->description().info;
-    SKEIN_RETURN_IF_ERROR(CheckPrecision(precision_, info));
-    const skein_segment_desc desc = DescribeSegment(file_, placed, precision_, limits_, info);
-    SKEIN_ASSIGN_OR_RETURN(const skein_segment_cost cost, device->Query(desc));
-    SKEIN_RETURN_IF_ERROR(need_.Add(info, cost, desc.num_slots));
-    SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<Segment> segment, Segment::Create(device, desc));
+    const skein_segment_desc desc = DescribeSegment(file_, placed, settings_, device->description().info);
+    absl::StatusOr<std::unique_ptr<Segment>> segment = Segment::Create(device, desc);
+    SKEIN_RETURN_IF_ERROR(Noted(segment.status()));
     for (size_t i = 0; i < file_.tensors().size(); ++i) {
-      if (BelongsTo(file_.tensors()[i], placed)) SKEIN_RETURN_IF_ERROR(Put(i, *segment));
+      if (BelongsTo(file_.tensors()[i], placed)) SKEIN_RETURN_IF_ERROR(Put(i, **segment));
     }
-    SKEIN_RETURN_IF_ERROR(segment->Seal());
-    model_->segments_.push_back(std::move(segment));
+    SKEIN_RETURN_IF_ERROR(Noted((*segment)->Seal()));
+    model_->segments_.push_back(*std::move(segment));
     return absl::OkStatus();
   }
+
+  // The segment whose device had no room.
+  const std::optional<size_t>& full_segment() const { return full_segment_; }
 
   std::unique_ptr<DeviceModel> Finish() {
     if (model_->segments_.size() > 1) MakeRoomForCarries();
@@ -130,12 +84,12 @@ class DeviceModel::Loader {
   absl::Status Put(size_t index, Segment& segment) {
     const TensorSpec& spec = file_.tensors()[index];
     const skein_backend_device& info = segment.device().description().info;
-    const uint32_t dtype = WeightTypeOn(info, precision_, spec);
+    const uint32_t dtype = WeightTypeOn(info, settings_.precision, spec);
     const uint32_t layout = LayoutOn(info, segment.desc().compute_type, spec, dtype);
     SKEIN_ASSIGN_OR_RETURN(const ModelFile::TensorData data, layout == SKEIN_LAYOUT_PANELS
                                                                  ? file_.ReadPanels(index, dtype, buffer_)
                                                                  : file_.ReadTensor(index, dtype, buffer_));
-    SKEIN_RETURN_IF_ERROR(Annotate(segment.Put(DescribeTensor(spec, dtype, layout, data)),
+    SKEIN_RETURN_IF_ERROR(Annotate(Noted(segment.Put(DescribeTensor(spec, dtype, layout, data))),
                                    absl::StrCat("tensor \"", spec.source_name, "\"")));
     model_->weights_bytes_ += data.size_bytes;
     if (spec.role == SKEIN_ROLE_EMBEDDING) model_->embedding_bytes_ += data.size_bytes;
@@ -143,19 +97,24 @@ class DeviceModel::Loader {
     return absl::OkStatus();
   }
 
+  // Notes of a backend's status that the device has no room.
+  absl::Status Noted(const absl::Status& status) {
+    if (absl::IsResourceExhausted(status)) full_segment_ = model_->segments_.size();
+    return status;
+  }
+
   void MakeRoomForCarries() {
-    const uint64_t carry_floats = uint64_t{limits_.max_tokens} * file_.config().d_model;
+    const uint64_t carry_floats = uint64_t{settings_.limits.max_tokens} * file_.config().d_model;
     for (auto& side : model_->carries_) {
       for (uint32_t carry = 0; carry < model_->num_carries_; ++carry) side[carry].resize(carry_floats);
     }
   }
 
   const ModelFile& file_;
-  const Precision& precision_;
-  const SegmentLimits& limits_;
+  const SegmentSettings& settings_;
   const ProgressScope scope_;
   std::unique_ptr<DeviceModel> model_;
-  MemoryNeed need_;
+  std::optional<size_t> full_segment_;
   std::vector<uint8_t> buffer_;  // of the tensor that is being put
 };
 
@@ -165,11 +124,13 @@ DeviceModel::DeviceModel(const ModelConfig& config)
 absl::StatusOr<std::unique_ptr<DeviceModel>> DeviceModel::Load(const ModelFile& file,
                                                                absl::Span<const SegmentPlacement> placement,
                                                                absl::Span<const std::shared_ptr<Device>> devices,
-                                                               const Precision& precision, const SegmentLimits& limits,
-                                                               Progress* progress) {
-  Loader loader(file, precision, limits, progress);
+                                                               const SegmentSettings& settings, Progress* progress,
+                                                               std::optional<size_t>* full_segment) {
+  Loader loader(file, settings, progress);
   for (size_t i = 0; i < placement.size(); ++i) {
-    SKEIN_RETURN_IF_ERROR(loader.AddSegment(placement[i], devices[i]));
+    const absl::Status added = loader.AddSegment(placement[i], devices[i]);
+    *full_segment = loader.full_segment();
+    SKEIN_RETURN_IF_ERROR(added);
   }
   return loader.Finish();
 }

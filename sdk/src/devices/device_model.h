@@ -6,37 +6,32 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/progress.h"
+#include "devices/model_segment.h"
 #include "devices/placement.h"
-#include "devices/precision.h"
 #include "model/model_file.h"
 #include "plugin/backend.h"
 
 namespace skein {
 
-// The room that every device makes.
-struct SegmentLimits {
-  uint32_t num_slots = 0;
-  uint32_t max_tokens = 0;
-  uint32_t max_entries = 0;
-};
-
 // Threads: one at a time.
 class DeviceModel {
  public:
-  // Loads the tensors of `file` to `devices`, which match `placement` one to one. `file` must outlive the result, since
-  // backends keep the addresses of mapped tensors. UNIMPLEMENTED: a device does not run the model or the type. And the
-  // codes of ModelFile::ReadTensor and of the backends.
+  // Loads the tensors of `file` to `devices`, which match `placement` one to one, offer the types of `settings` and run
+  // their segments (Device::Query). `file` must outlive the result, since backends keep the addresses of mapped
+  // tensors. The codes of ModelFile::ReadTensor and of the backends. RESOURCE_EXHAUSTED: `*full_segment` is the index
+  // of the segment whose device had no room, or not set if it was the host.
   static absl::StatusOr<std::unique_ptr<DeviceModel>> Load(const ModelFile& file,
                                                            absl::Span<const SegmentPlacement> placement,
                                                            absl::Span<const std::shared_ptr<Device>> devices,
-                                                           const Precision& precision, const SegmentLimits& limits,
-                                                           Progress* progress);
+                                                           const SegmentSettings& settings, Progress* progress,
+                                                           std::optional<size_t>* full_segment);
 
   // Bytes of all tensors as the devices got them.
   uint64_t weights_bytes() const { return weights_bytes_; }

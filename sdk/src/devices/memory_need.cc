@@ -1,14 +1,9 @@
 #include "devices/memory_need.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 
 namespace skein {
 namespace {
-
-// The address space of 64-bit processors: 57 bits at most.
-constexpr uint64_t kMostBytes = uint64_t{1} << 57;
 
 // Sums and products that do not fit stay at the largest number.
 uint64_t Sum(uint64_t a, uint64_t b) {
@@ -22,16 +17,31 @@ uint64_t Product(uint64_t a, uint64_t b) {
 
 }  // namespace
 
-absl::Status MemoryNeed::Add(const skein_backend_device& device, const skein_segment_cost& cost, uint32_t num_slots) {
-  uint64_t& bytes = bytes_[device.name];
-  const uint64_t states_bytes = Product(cost.slot_bytes, num_slots);
-  bytes = Sum(bytes, Sum(Sum(cost.weights_bytes, states_bytes), cost.scratch_bytes));
-  const uint64_t limit = device.memory_bytes == 0 ? kMostBytes : std::min(device.memory_bytes, kMostBytes);
-  if (bytes <= limit) return absl::OkStatus();
+MemoryParts::MemoryParts(const skein_segment_cost& cost, uint32_t num_slots)
+    : weights_bytes(cost.weights_bytes),
+      states_bytes(Product(cost.slot_bytes, num_slots)),
+      scratch_bytes(cost.scratch_bytes) {}
+
+uint64_t MemoryParts::total() const { return Sum(Sum(weights_bytes, states_bytes), scratch_bytes); }
+
+std::string MemoryParts::Text(uint32_t num_slots) const {
+  return absl::StrCat("weights ", BytesText(weights_bytes), ", states ", BytesText(states_bytes), " in ", num_slots,
+                      " slots, scratch ", BytesText(scratch_bytes));
+}
+
+absl::Status MemoryNeed::Add(const std::string& device_name, const MemoryBudget& budget, const skein_segment_cost& cost,
+                             uint32_t num_slots) {
+  const MemoryParts added(cost, num_slots);
+  MemoryParts& parts = devices_[device_name];
+  parts.weights_bytes = Sum(parts.weights_bytes, added.weights_bytes);
+  parts.states_bytes = Sum(parts.states_bytes, added.states_bytes);
+  parts.scratch_bytes = Sum(parts.scratch_bytes, added.scratch_bytes);
+  const uint64_t bytes = parts.total();
+  if (bytes <= budget.bytes) return absl::OkStatus();
   return absl::ResourceExhaustedError(
-      absl::StrCat("device ", device.name, ": the model needs ", bytes == UINT64_MAX ? "at least " : "", bytes,
-                   " bytes there; expected at most ", limit, ". Its last segment: weights ", cost.weights_bytes, ", ",
-                   num_slots, " states of ", cost.slot_bytes, ", scratch ", cost.scratch_bytes));
+      absl::StrCat("device ", device_name, " is full: the model needs ", bytes == UINT64_MAX ? "at least " : "",
+                   BytesText(bytes), " there, ", BytesText(bytes - budget.bytes), " more than the ",
+                   BytesText(budget.bytes), " that it may take (", budget.reason, "): ", parts.Text(num_slots)));
 }
 
 }  // namespace skein

@@ -82,6 +82,24 @@ absl::StatusOr<std::vector<SegmentPlacement>> ParsePlacement(absl::string_view t
   return segments;
 }
 
+bool IsDeviceList(absl::string_view text) {
+  return text.find(',') != absl::string_view::npos && text.find('=') == absl::string_view::npos;
+}
+
+absl::StatusOr<std::vector<size_t>> ParseDeviceList(absl::string_view text,
+                                                    absl::Span<const std::string> device_names) {
+  std::vector<size_t> devices;
+  for (const absl::string_view name : absl::StrSplit(text, ',')) {
+    SKEIN_ASSIGN_OR_RETURN(const size_t device, FindDevice(name, device_names));
+    if (std::find(devices.begin(), devices.end(), device) != devices.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("device \"", text, "\": expected each device once, found ", name, " twice"));
+    }
+    devices.push_back(device);
+  }
+  return devices;
+}
+
 std::string FormatPlacement(absl::Span<const SegmentPlacement> segments, absl::Span<const std::string> device_names) {
   if (segments.size() == 1) return device_names[segments[0].device_index];
   return absl::StrJoin(segments, ",", [&](std::string* out, const SegmentPlacement& segment) {

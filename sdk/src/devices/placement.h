@@ -1,4 +1,4 @@
-// Which device runs which layers, as the caller names them. Nothing here chooses by cost.
+// Which device runs which layers, as the caller names them. Nothing here chooses by cost: memory_plan.h does.
 #ifndef SKEIN_DEVICES_PLACEMENT_H_
 #define SKEIN_DEVICES_PLACEMENT_H_
 
@@ -29,6 +29,12 @@ struct SegmentPlacement {
 absl::StatusOr<std::vector<SegmentPlacement>> ParsePlacement(absl::string_view text,
                                                              absl::Span<const std::string> device_names,
                                                              uint32_t num_layers);
+
+// Whether `text` is a list of devices without layers, "cuda:0,cpu", which memory decides on.
+bool IsDeviceList(absl::string_view text);
+
+// The indices of the devices in such a list, in its order. NOT_FOUND as above. INVALID_ARGUMENT: a device twice.
+absl::StatusOr<std::vector<size_t>> ParseDeviceList(absl::string_view text, absl::Span<const std::string> device_names);
 
 // The text from which ParsePlacement makes `segments`.
 std::string FormatPlacement(absl::Span<const SegmentPlacement> segments, absl::Span<const std::string> device_names);

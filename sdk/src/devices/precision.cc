@@ -63,6 +63,12 @@ uint32_t ComputeTypeOn(const skein_backend_device& device, const Precision& prec
   return Contains(device.compute_types, precision.compute_type) ? precision.compute_type : uint32_t{SKEIN_DTYPE_NONE};
 }
 
+uint32_t ComputeTypeFor(const skein_backend_device& device, const Precision& precision, uint32_t weight_type) {
+  const bool is_open = precision.compute_type == SKEIN_DTYPE_NONE;
+  const bool is_wanted = Contains(device.auto_types & device.compute_types, weight_type);
+  return is_open && is_wanted ? weight_type : ComputeTypeOn(device, precision);
+}
+
 uint32_t WeightTypeOn(const skein_backend_device& device, const Precision& precision, const TensorSpec& tensor) {
   const uint32_t wanted = TypeInModel(tensor.role, tensor.shape, precision.matrix_dtype, tensor.dtype);
   return Contains(device.weight_types, wanted) ? wanted : uint32_t{SKEIN_DTYPE_F32};
@@ -73,6 +79,18 @@ uint32_t LayoutOn(const skein_backend_device& device, uint32_t compute_type, con
   const bool is_as_stored = tensor.dtype == dtype;
   return Contains(device.layouts, tensor.layout) && suits_arithmetic && is_as_stored ? tensor.layout
                                                                                      : uint32_t{SKEIN_LAYOUT_ROWS};
+}
+
+absl::StatusOr<uint32_t> ParseStateType(absl::string_view type) {
+  if (type.empty() || type == "f32") return uint32_t{SKEIN_DTYPE_F32};
+  if (type == "f16") return uint32_t{SKEIN_DTYPE_F16};
+  return absl::InvalidArgumentError(absl::StrCat("state_type \"", type, "\": expected f32 or f16"));
+}
+
+absl::Status CheckStateType(uint32_t state_type, const skein_backend_device& device) {
+  if (state_type == SKEIN_DTYPE_F32 || Contains(device.state_types, state_type)) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("state_type f16: device ", device.name, " does not keep states in it; it offers f32"));
 }
 
 }  // namespace skein

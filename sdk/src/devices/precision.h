@@ -1,4 +1,5 @@
-// The option `type`: in which types a device gets the weights of a model, and in which it computes.
+// The options `type` and `state_type`: in which types a device gets the weights of a model, in which it computes, and
+// in which it keeps states.
 #ifndef SKEIN_DEVICES_PRECISION_H_
 #define SKEIN_DEVICES_PRECISION_H_
 
@@ -32,6 +33,10 @@ absl::Status CheckPrecision(const Precision& precision, const skein_backend_devi
 // The arithmetic of a device at a precision. NONE: float32 over the weights as they are.
 uint32_t ComputeTypeOn(const skein_backend_device& device, const Precision& precision);
 
+// The arithmetic of a segment whose large matrices are put as `weight_type`: as ComputeTypeOn, but where "auto" leaves
+// it open, a device may have one that it wants for that type (auto_types).
+uint32_t ComputeTypeFor(const skein_backend_device& device, const Precision& precision, uint32_t weight_type);
+
 // The type in which a device gets a tensor. Vectors are float32. Matrices have the type of `precision`, or the file's,
 // or float32 where the device does not take that.
 uint32_t WeightTypeOn(const skein_backend_device& device, const Precision& precision, const TensorSpec& tensor);
@@ -39,6 +44,12 @@ uint32_t WeightTypeOn(const skein_backend_device& device, const Precision& preci
 // The SKEIN_LAYOUT_* in which a device gets a tensor as `dtype`. That is the file's layout if the device takes it, the
 // file has the tensor in this type, and the arithmetic suits: bfloat16 arithmetic wants panels of bfloat16. Else rows.
 uint32_t LayoutOn(const skein_backend_device& device, uint32_t compute_type, const TensorSpec& tensor, uint32_t dtype);
+
+// The skein_segment_desc.state_type that the option names; "" is "f32". INVALID_ARGUMENT: neither f32 nor f16.
+absl::StatusOr<uint32_t> ParseStateType(absl::string_view type);
+
+// UNIMPLEMENTED: the device does not keep states in `state_type`.
+absl::Status CheckStateType(uint32_t state_type, const skein_backend_device& device);
 
 }  // namespace skein
 

@@ -34,7 +34,11 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
                                    });
   if (!started) return absl::ResourceExhaustedError("model: no thread could be started for it");
   Engine* const address = engine.get();
-  return std::shared_ptr<Engine>(address, [engine = std::move(engine)](Engine*) { engine->Stop(); });
+  // Weak references keep the deleter, which must keep nothing by then: a queue has one to every engine that it knows.
+  return std::shared_ptr<Engine>(address, [engine = std::move(engine)](Engine*) mutable {
+    engine->Stop();
+    engine.reset();
+  });
 }
 
 void Engine::Add(JobList& jobs) noexcept {
@@ -89,7 +93,12 @@ absl::StatusOr<StateRef> Engine::ImportState(absl::Span<const float> values) {
 
 void Engine::Answer(std::list<Call*>& calls) noexcept {
   for (auto call = calls.begin(); call != calls.end();) {
-    std::optional<absl::Status> status = Guarded((*call)->work);
+    std::optional<absl::Status> status = loop_->lost();
+    if (status->ok()) status = Guarded((*call)->work);
+    if (status.has_value() && absl::IsUnavailable(*status)) {
+      loop_->Lose(*status);
+      status = loop_->lost();
+    }
     if (!status.has_value()) {
       ++call;
       continue;

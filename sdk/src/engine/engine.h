@@ -46,7 +46,8 @@ class Engine {
   // Asks the thread to end after the current step. The jobs that are left fail with CANCELLED. Does not wait.
   void Stop() noexcept;
 
-  // The canonical state of a slot. Waits for the current step.
+  // The canonical state of a slot. Waits for the current step. UNAVAILABLE: a device of the model is lost; so it is for
+  // ImportState, and for all jobs.
   absl::Status ExportState(const StateRef& state, absl::Span<float> values);
   // A new slot with this state. Waits for the current step and, if all slots are held, for one to become free.
   absl::StatusOr<StateRef> ImportState(absl::Span<const float> values);

@@ -9,8 +9,8 @@
 #include "absl/types/span.h"
 #include "base/status.h"
 #include "devices/device_model.h"
-#include "devices/placement.h"
 #include "engine/device_step_runner.h"
+#include "engine/model_placer.h"
 #include "runtime/model_tools.h"
 #include "runtime/option_keys.h"
 #include "runtime/vocabulary_choice.h"
@@ -18,25 +18,6 @@
 
 namespace skein {
 namespace {
-
-// The devices and the arithmetic of a model.
-struct Placed {
-  std::vector<SegmentPlacement> segments;
-  std::vector<std::shared_ptr<Device>> devices;  // one to one with `segments`
-  std::string text;                              // as the option `device`
-  Precision precision;
-};
-
-// "auto" is the arithmetic that the file was made for, if every device offers it. So a package that was converted with
-// type=bf16 is computed in bf16.
-std::string DefaultType(const ModelFile& file, absl::Span<const std::shared_ptr<Device>> devices) {
-  const uint32_t made_for = file.metadata().compute_dtype;
-  const bool is_offered =
-      std::all_of(devices.begin(), devices.end(), [made_for](const std::shared_ptr<Device>& device) {
-        return (device->description().info.compute_types >> made_for & 1u) != 0;
-      });
-  return made_for != SKEIN_DTYPE_NONE && is_offered ? DtypeName(made_for) : "auto";
-}
 
 // Id 0 ends a text in every published vocabulary. Byte-level and smaller vocabularies may use it for a text.
 std::optional<uint32_t> FindEndToken(const ModelFile& file, const Tokenizer* tokenizer) {
@@ -57,63 +38,41 @@ absl::StatusOr<ModelTokenizer> FindTokenizer(Runtime& runtime, const ModelFile& 
   return ModelTokenizer{std::move(tokenizer), ""};
 }
 
-// Says of a device that is missing which plugins failed. RESOURCE_EXHAUSTED: one of them had no memory.
-absl::Status ExplainMissing(const absl::Status& status, const Runtime& runtime,
-                            absl::Span<const DeviceProblem> problems) {
-  const std::string failures = runtime.MissingDevicesText(problems);
-  if (!absl::IsNotFound(status) || failures.empty()) return status;
-  const bool ran_out_of_memory = std::any_of(problems.begin(), problems.end(),
-                                             [](const DeviceProblem& problem) { return problem.ran_out_of_memory; });
-  return absl::Status(ran_out_of_memory ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kNotFound,
-                      absl::StrCat(status.message(), "; these plugins or devices failed: ", failures));
-}
+// A model on its devices, and where it went.
+struct LoadedModel {
+  std::unique_ptr<DeviceModel> on_devices;
+  ModelPlacement placement;
+};
 
-absl::StatusOr<std::vector<SegmentPlacement>> PlaceLayers(const Runtime& runtime, const DeviceList& available,
-                                                          absl::Span<const std::string> names,
-                                                          const std::string& device, uint32_t num_layers) {
-  absl::StatusOr<std::vector<SegmentPlacement>> segments = ParsePlacement(device, names, num_layers);
-  if (!segments.ok()) return ExplainMissing(segments.status(), runtime, available.problems);
-  return segments;
-}
-
-absl::StatusOr<Placed> Place(Runtime& runtime, const ModelFile& file, const std::string& device, Precision precision) {
-  const DeviceList available = runtime.ListDevices();
-  std::vector<std::string> names;
-  for (const DeviceDescription& description : available.devices) names.push_back(description.info.name);
-  Placed placed;
-  SKEIN_ASSIGN_OR_RETURN(placed.segments, PlaceLayers(runtime, available, names, device, file.config().num_layers));
-  for (const SegmentPlacement& segment : placed.segments) {
-    SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Device> opened, runtime.OpenDevice(available.devices[segment.device_index]));
-    placed.devices.push_back(std::move(opened));
-  }
-  placed.text = FormatPlacement(placed.segments, names);
-  if (precision.name == "auto") {
-    SKEIN_ASSIGN_OR_RETURN(precision, ParsePrecision(DefaultType(file, placed.devices)));
-  }
-  placed.precision = std::move(precision);
-  return placed;
-}
-
-// A step reads one slot of a stream and writes another. That makes two slots for each stream. An eval in progress holds
-// a third one, so two more let evals always go on. One more is for a tuned state that streams start from.
-SegmentLimits LimitsFor(const ModelFile& file, const Options& options) {
-  SegmentLimits limits;
-  limits.max_entries = static_cast<uint32_t>(options[model_options::kMaxStreams]);
-  limits.num_slots = 2 * limits.max_entries + 2 + (file.initial_state().empty() ? 0 : 1);
-  // By default a step has room for prompts beside all streams that decode.
-  const int64_t default_tokens = std::max(*model_options::kMaxBatchTokens.value, int64_t{limits.max_entries} + 16);
-  limits.max_tokens = static_cast<uint32_t>(options.Find(model_options::kMaxBatchTokens).value_or(default_tokens));
-  return limits;
-}
-
-absl::StatusOr<std::unique_ptr<DeviceModel>> LoadOnDevices(Runtime& runtime, const ModelFile& file,
-                                                           const Placed& placed, const SegmentLimits& limits) {
+absl::StatusOr<std::unique_ptr<DeviceModel>> LoadOnce(Runtime& runtime, const ModelFile& file,
+                                                      const ModelPlacement& placement,
+                                                      std::optional<size_t>* full_segment) {
   absl::StatusOr<std::unique_ptr<DeviceModel>> loaded = absl::UnknownError("");
   runtime.services().Execute([&] {
-    loaded = DeviceModel::Load(file, placed.segments, placed.devices, placed.precision, limits, &runtime.progress());
+    loaded = DeviceModel::Load(file, placement.segments, placement.devices, placement.settings, &runtime.progress(),
+                               full_segment);
   });
-  if (!loaded.ok()) return Annotate(loaded.status(), file.path());
   return loaded;
+}
+
+// The memory of a device says what it has, not what others have left of it. So a load may find it full, and, where the
+// placement is not the caller's, is tried again with less there.
+absl::StatusOr<LoadedModel> LoadOnDevices(Runtime& runtime, const ModelFile& file, const Options& options) {
+  SKEIN_ASSIGN_OR_RETURN(ModelPlacer placer, ModelPlacer::Create(runtime, file, options));
+  absl::Status last_failure;
+  while (true) {
+    absl::StatusOr<ModelPlacement> placement = placer.Place();
+    if (!placement.ok() && !last_failure.ok()) return Annotate(last_failure, placement.status().message());
+    SKEIN_RETURN_IF_ERROR(placement.status());
+    std::optional<size_t> full_segment;
+    absl::StatusOr<std::unique_ptr<DeviceModel>> loaded = LoadOnce(runtime, file, *placement, &full_segment);
+    if (loaded.ok()) return LoadedModel{*std::move(loaded), *std::move(placement)};
+    if (!full_segment.has_value()) return loaded.status();
+    if (!placer.GiveLess(*placement, *full_segment)) {
+      return placer.ExplainFull(loaded.status(), *placement, *full_segment);
+    }
+    last_failure = loaded.status();
+  }
 }
 
 }  // namespace
@@ -121,7 +80,6 @@ absl::StatusOr<std::unique_ptr<DeviceModel>> LoadOnDevices(Runtime& runtime, con
 absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtime, const std::string& path,
                                                  const Options& options) {
   const FileAccess access = options[model_options::kMmap] == 0 ? FileAccess::kRead : FileAccess::kMap;
-  SKEIN_ASSIGN_OR_RETURN(Precision precision, ParsePrecision(options[model_options::kType]));
   const ChangeOptions changes = {.lora = options[model_options::kLora], .state = options[model_options::kState]};
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<const ModelFile> file, OpenModelFile(*runtime, path, access, changes));
 
@@ -130,20 +88,21 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.tokenizer = std::move(found.tokenizer);
   parts.tokenizer_absence = std::move(found.absence);
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
-  SKEIN_ASSIGN_OR_RETURN(Placed placed, Place(*runtime, *file, options[model_options::kDevice], std::move(precision)));
-  const SegmentLimits limits = LimitsFor(*file, options);
-  SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<DeviceModel> on_devices, LoadOnDevices(*runtime, *file, placed, limits));
-  parts.weights_bytes = on_devices->weights_bytes();
-  parts.embedding_bytes = on_devices->embedding_bytes();
+  absl::StatusOr<LoadedModel> loaded = LoadOnDevices(*runtime, *file, options);
+  if (!loaded.ok()) return Annotate(loaded.status(), file->path());
+  parts.weights_bytes = loaded->on_devices->weights_bytes();
+  parts.embedding_bytes = loaded->on_devices->embedding_bytes();
+  const SegmentLimits& limits = loaded->placement.settings.limits;
   SKEIN_ASSIGN_OR_RETURN(
-      parts.engine, Engine::Start(runtime, std::make_unique<DeviceStepRunner>(runtime, file, std::move(on_devices)),
-                                  {{limits.max_tokens, limits.max_entries}, limits.num_slots, limits.max_entries}));
+      parts.engine,
+      Engine::Start(runtime, std::make_unique<DeviceStepRunner>(runtime, file, std::move(loaded->on_devices)),
+                    {{limits.max_tokens, limits.max_entries}, limits.num_slots, limits.max_entries}));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }
-  parts.placement = std::move(placed.text);
-  parts.type = std::move(placed.precision.name);
-  parts.head_features = placed.devices.back()->description().info.features;
+  parts.placement = loaded->placement.text;
+  parts.type = loaded->placement.settings.precision.name;
+  parts.head_features = loaded->placement.devices.back()->description().info.features;
   parts.max_streams = limits.max_entries;
   parts.file = std::move(file);
   parts.runtime = std::move(runtime);

@@ -67,19 +67,44 @@ void StepLoop::EndAll(const absl::Status& status) noexcept {
 }
 
 bool StepLoop::RunStep() noexcept {
+  if (!lost_.ok()) {
+    EndAll(lost_);
+    return false;
+  }
   PollJobs();
   PlanParts();
   if (parts_.empty()) return false;
   ++num_steps_;
   const auto start = std::chrono::steady_clock::now();
   const absl::Status whole = RunParts(absl::MakeSpan(parts_));
-  if (!whole.ok()) RunPartsAlone(whole);
+  if (absl::IsUnavailable(whole)) {
+    Lose(whole);
+  } else if (!whole.ok()) {
+    RunPartsAlone(whole);
+  }
   observers_.metrics.step_microseconds += static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count());
   CountTokens();
   ConcludeAll();
   parts_.clear();
+  if (!lost_.ok()) EndAll(lost_);
   return true;
+}
+
+void StepLoop::Lose(const absl::Status& unavailable) noexcept {
+  if (!lost_.ok()) return;
+  ++observers_.metrics.step_errors;
+  lost_ = unavailable;
+  Guarded([&] {
+    lost_ = absl::UnavailableError(
+        absl::StrCat(unavailable.message(), "; release the model, whose streams are lost too, and load it again"));
+    observers_.log.Add(SKEIN_LOG_ERROR, absl::StrCat("a model with ", jobs_.size(),
+                                                     " streams at work ends: ", absl::string_view(lost_.message())));
+    return absl::OkStatus();
+  }).IgnoreError();  // without memory the message is shorter
+  for (Part& part : parts_) {
+    if (absl::IsUnavailable(part.status)) part.status = lost_;
+  }
 }
 
 void StepLoop::PollJobs() noexcept {
@@ -151,8 +176,13 @@ void StepLoop::RunPartsAlone(const absl::Status& whole) noexcept {
                        absl::StrCat("a step of ", parts_.size(),
                                     " streams failed, trying them one by one: ", absl::string_view(whole.message())));
     return absl::OkStatus();
-  }).IgnoreError();                                                            // a line that cannot be kept is lost
-  for (Part& part : parts_) RunParts(absl::MakeSpan(&part, 1)).IgnoreError();  // the part has the status
+  }).IgnoreError();  // a line that cannot be kept is lost
+  for (Part& part : parts_) {
+    part.status = lost_;
+    if (!lost_.ok()) continue;
+    const absl::Status alone = RunParts(absl::MakeSpan(&part, 1));  // the part has the status
+    if (absl::IsUnavailable(alone)) Lose(alone);
+  }
 }
 
 void StepLoop::CountTokens() noexcept {

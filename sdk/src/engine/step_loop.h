@@ -51,9 +51,15 @@ class StepLoop {
   // Takes all of `jobs`. They take part from the next step on.
   void Add(JobList& jobs) noexcept;
 
-  // Polls the jobs, and runs a step over the ready ones. False: no step was run, because no job is ready or no slot is
-  // free to write to.
+  // Polls the jobs, and runs a step over the ready ones. False: no step was run, because no job is ready, no slot is
+  // free to write to, or a device is lost.
   bool RunStep() noexcept;
+
+  // Not OK once a device was lost: then every job ends with this status as soon as it is there, and no step is run.
+  const absl::Status& lost() const { return lost_; }
+
+  // Takes the UNAVAILABLE of the runner as the end of the model. It has no effect if there was one before.
+  void Lose(const absl::Status& unavailable) noexcept;
 
   // Ends all jobs. A job that was asked to end does so in its own way; the others fail with `status`.
   void EndAll(const absl::Status& status) noexcept;
@@ -80,7 +86,7 @@ class StepLoop {
   absl::Status RunParts(absl::Span<Part> parts) noexcept;
   void DescribeStep(absl::Span<Part> parts);
   // Runs each part alone, after a step that failed as a whole. The failed step overwrote no state. Only a stream that
-  // fails alone ends with an error.
+  // fails alone ends with an error. If a device is lost, the parts that are left have its status.
   void RunPartsAlone(const absl::Status& whole) noexcept;
   void CountTokens() noexcept;
   // Tells every job how its part ended.
@@ -98,6 +104,7 @@ class StepLoop {
   uint64_t num_jobs_added_ = 0;
   uint64_t num_steps_ = 0;
   uint64_t num_turns_ = 0;  // shares of steps given out
+  absl::Status lost_;
 
   // Of the step that is being planned or run.
   std::vector<RunningJob*> ready_;

@@ -10,7 +10,7 @@
 
 namespace skein {
 
-// Threads: one at a time.
+// UNAVAILABLE of any function: a device is lost, and with it all slots. Threads: one at a time.
 class StepRunner {
  public:
   virtual ~StepRunner() = default;

@@ -89,7 +89,11 @@ Segment::~Segment() {
 }
 
 absl::Status Segment::Check(int32_t code, const skein_message& message) const {
-  return FromPlugin(code, message, device_->description().plugin.id);
+  absl::Status status = FromPlugin(code, message, device_->description().plugin.id);
+  if (!absl::IsUnavailable(status)) return status;
+  device_->is_lost_ = true;
+  return absl::UnavailableError(
+      absl::StrCat("device ", device_->description().info.name, " is lost: ", status.message()));
 }
 
 absl::Status Segment::Put(const skein_tensor& tensor) {

@@ -3,6 +3,7 @@
 #ifndef SKEIN_PLUGIN_BACKEND_H_
 #define SKEIN_PLUGIN_BACKEND_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,8 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   const DeviceDescription& description() const { return description_; }
+  // Whether a segment on it found the device lost. An open device that was lost stays so.
+  bool is_lost() const { return is_lost_.load(std::memory_order_relaxed); }
   // UNIMPLEMENTED with the backend's reason if it would not run the segment.
   absl::StatusOr<skein_segment_cost> Query(const skein_segment_desc& desc) const;
 
@@ -43,9 +46,11 @@ class Device {
   const DeviceDescription description_;
   void* handle_ = nullptr;  // the plugin's; constant once the device is open
   bool is_open_ = false;
+  std::atomic<bool> is_lost_{false};
 };
 
-// A segment of a model on a device. Threads: one at a time.
+// A segment of a model on a device. Threads: one at a time. UNAVAILABLE of any call: the device is lost, and what was
+// on it too; the message has its name.
 class Segment {
  public:
   // The log says so if a row's result may depend on the other rows of its step (deterministic_types).

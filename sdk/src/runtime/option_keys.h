@@ -35,11 +35,21 @@ namespace model_options {
 inline constexpr TextOption kDevice = {
     .name = "device",
     .value = "",
-    .help = "device name, or a split by layers such as cpu=0-11,reference=12-23; empty: the best"};
+    .help =
+        "device name; names such as cuda:0,cpu, filled in this order by memory; or a split by layers such as "
+        "cpu=0-11,reference=12-23; empty or auto: the best, and others for what it has no room for"};
+inline constexpr TextOption kDeviceMemory = {
+    .name = "device_memory",
+    .value = "",
+    .help = "bytes that the model may take on each device, such as 6GiB, or cuda:0=6GiB,cuda:1=512MiB; empty: all"};
 inline constexpr TextOption kType = {
     .name = "type",
     .value = "auto",
     .help = "auto (as the file was made for), f32, f16, bf16, q8 or q4, as the device offers"};
+inline constexpr TextOption kStateType = {
+    .name = "state_type",
+    .value = "f32",
+    .help = "type of the wkv matrices in states: f32, or f16 as the device offers"};
 inline constexpr TextOption kTokenizer = {
     .name = "tokenizer", .value = "", .help = "vocabulary file, world or bytes; empty: the model's own"};
 inline constexpr TextOption kLora = {

@@ -64,7 +64,8 @@ DeviceList Runtime::ListDevices() {
   for (const DeviceProblem& problem : list.problems) {
     if (known_problems_.size() == kMostKnown) break;
     if (std::find(known_problems_.begin(), known_problems_.end(), problem.reason) != known_problems_.end()) continue;
-    log_.Add(SKEIN_LOG_WARNING, absl::StrCat("device left out: ", problem.reason));
+    log_.Add(problem.is_absence ? SKEIN_LOG_INFO : SKEIN_LOG_WARNING,
+             absl::StrCat("device left out: ", problem.reason));
     known_problems_.push_back(problem.reason);
   }
   return list;
@@ -92,7 +93,7 @@ absl::StatusOr<std::shared_ptr<Device>> Runtime::OpenDevice(const DeviceDescript
                       open_devices_.end());
   for (const std::weak_ptr<Device>& weak : open_devices_) {
     std::shared_ptr<Device> device = weak.lock();
-    if (device != nullptr && device->description().plugin.table == description.plugin.table &&
+    if (device != nullptr && !device->is_lost() && device->description().plugin.table == description.plugin.table &&
         device->description().index == description.index) {
       return device;
     }

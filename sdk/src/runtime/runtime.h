@@ -46,7 +46,7 @@ class Runtime {
   // What keeps a host from a device that it misses: the plugins that were refused for a defect, and `problems`. "" if
   // nothing does.
   std::string MissingDevicesText(absl::Span<const DeviceProblem> problems) const;
-  // An open device, shared by the models on it.
+  // An open device, shared by the models on it. One that was lost is not shared any more, but opened anew.
   absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const DeviceDescription& description);
 
   // The tokenizer of a vocabulary file, or of a vocabulary that needs none, which `path` names: "world", "bytes". If

@@ -180,12 +180,14 @@ unsigned ActiveMask() {
 }
 
 unsigned ReduceUnsigned(WarpReduction reduction, unsigned mask, unsigned value, const char* file, int line) {
+  running_executor->RequireCapability(80, "__reduce_sync", {file, line});
   ReductionSlot slot = {value, reduction, 0};
   running_executor->Collective(kReduction, mask, &slot, {file, line});
   return static_cast<unsigned>(slot.result);
 }
 
 int ReduceSigned(WarpReduction reduction, unsigned mask, int value, const char* file, int line) {
+  running_executor->RequireCapability(80, "__reduce_sync", {file, line});
   ReductionSlot slot = {value, reduction, 0};
   running_executor->Collective(kReduction, mask, &slot, {file, line});
   return static_cast<int>(slot.result);

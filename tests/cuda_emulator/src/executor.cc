@@ -21,8 +21,8 @@ namespace skein::emulator {
 Executor* running_executor = nullptr;
 KernelThread* running_thread = nullptr;
 
-Executor::Executor(Detector& detector, uint64_t seed, Schedule schedule)
-    : detector_(detector), random_(seed), schedule_(schedule) {
+Executor::Executor(Detector& detector, const Options& options)
+    : detector_(detector), random_(options.seed), schedule_(options.schedule), capability_(options.capability) {
   void* shared = mmap(nullptr, kMaxDynamicShared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) {
     std::fprintf(stderr, "cuda emulator: no memory for shared memory\n");
@@ -238,36 +238,29 @@ void Executor::CheckOneSite() {
   }
 }
 
+// Where a lane waits; "ended" if it does not.
+std::string Executor::DescribeWait(const Warp& warp, uint32_t lane) const {
+  const KernelThread& thread = warp.threads[lane];
+  if (warp.exited >> lane & 1) return "ended";
+  std::string text = (warp.at_barrier >> lane & 1) ? barrier_name_ : thread.operation->name;
+  return text.append(" at ").append(thread.site.file).append(":").append(std::to_string(thread.site.line));
+}
+
 void Executor::ReportDeadlock() {
   std::string message = "a barrier that not all threads reach;";
   for (const Warp& warp : warps_) {
-    message += " warp " + std::to_string(&warp - warps_.data()) + ":";
-    for (uint32_t lane = 0; lane < kWarpLanes; ++lane) {
-      const KernelThread& thread = warp.threads[lane];
-      const uint32_t bit = 1u << lane;
-      if (!(warp.present & bit)) break;
-      // Lanes that wait at the same place are named once.
-      const bool waits = !(warp.exited & bit);
-      const KernelThread& before = warp.threads[lane == 0 ? 0 : lane - 1];
-      const bool before_waits = lane != 0 && !(warp.exited & (bit >> 1));
-      const bool is_same =
-          lane != 0 && waits == before_waits &&
-          (!waits || (before.site.line == thread.site.line &&
-                      (warp.at_barrier & bit) >> lane == (warp.at_barrier & (bit >> 1)) >> (lane - 1)));
-      if (is_same) continue;
-      message += " from lane " + std::to_string(lane) + " ";
-      if (!waits) {
-        message += "ended";
-        continue;
-      }
-      message += (warp.at_barrier & bit) ? barrier_name_ : thread.operation->name;
-      message += std::string(" at ") + thread.site.file + ":" + std::to_string(thread.site.line);
+    message.append(" warp ").append(std::to_string(&warp - warps_.data())).append(":");
+    // Lanes that wait at the same place are named once.
+    std::string before;
+    for (uint32_t lane = 0; lane < kWarpLanes && (warp.present >> lane & 1); ++lane) {
+      std::string wait = DescribeWait(warp, lane);
+      if (wait != before) message.append(" from lane ").append(std::to_string(lane)).append(" ").append(wait);
+      before = std::move(wait);
     }
     message += ";";
   }
-  const uint3 block = blockIdx;
-  message +=
-      " block (" + std::to_string(block.x) + ", " + std::to_string(block.y) + ", " + std::to_string(block.z) + ")";
+  message.append(" block (").append(std::to_string(blockIdx.x)).append(", ").append(std::to_string(blockIdx.y));
+  message.append(", ").append(std::to_string(blockIdx.z)).append(")");
   detector_.Report(ErrorKind::kDeadlock, message, "deadlock");
 }
 
@@ -324,6 +317,14 @@ void Executor::ReportMisuse(const std::string& message, Site site) {
                                                     : ", thread " + std::to_string(running_thread->index) +
                                                           " of block " + std::to_string(blockIdx.x);
   detector_.Report(ErrorKind::kMisuse, message + " at " + where + who, message + where);
+}
+
+void Executor::RequireCapability(int capability, const char* instruction, Site site) {
+  if (capability_ >= capability) return;
+  ReportMisuse(std::string(instruction) + " on a device of compute capability " + std::to_string(capability_) +
+                   "; expected " + std::to_string(capability),
+               site);
+  Abort(cudaErrorLaunchFailure);
 }
 
 void Executor::Abort(cudaError_t error) {

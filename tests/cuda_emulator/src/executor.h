@@ -24,7 +24,7 @@ inline constexpr size_t kMaxDynamicShared = 256 << 10;
 
 class Executor {
  public:
-  Executor(Detector& detector, uint64_t seed, Schedule schedule);
+  Executor(Detector& detector, const Options& options);
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -43,6 +43,8 @@ class Executor {
   void IssueCopy(AsyncCopy copy, Site site);
   void CommitCopies();
   void WaitForCopies(uint32_t num_groups);
+  // Ends the launch where the device is too old for an instruction.
+  void RequireCapability(int capability, const char* instruction, Site site);
   [[noreturn]] void Abort(cudaError_t error);
   void ReportMisuse(const std::string& message, Site site);
 
@@ -61,12 +63,14 @@ class Executor {
   void EndThread();
   bool TryResolve(Warp& warp, KernelThread& thread);
   bool InOneOperation(const Warp& warp, const KernelThread& thread, uint32_t lanes) const;
+  std::string DescribeWait(const Warp& warp, uint32_t lane) const;
   void ReportDeadlock();
   void Land(AsyncCopy& copy);
 
   Detector& detector_;
   Random random_;
   const Schedule schedule_;
+  const int capability_;  // ten times the compute capability
   Sites sites_;
   FibreStacks stacks_;
   std::vector<KernelThread> threads_;

@@ -53,7 +53,7 @@ void Configure(const Options& options) {
   process.runtime = nullptr;  // ends its streams before the next one begins
   process.runtime = std::make_shared<Runtime>(options);
   CurrentDevice() = 0;
-  Note(cudaSuccess);
+  ForgetLastError();
 }
 
 int& CurrentDevice() {
@@ -70,7 +70,7 @@ cudaError_t Usable(const Runtime& runtime) {
 Runtime::Runtime(const Options& options)
     : arena(options.num_devices, options.memory_bytes),
       detector(arena, options.track_uninitialised),
-      executor(detector, options.seed, options.schedule),
+      executor(detector, options),
       options_(options),
       device_errors_(options.num_devices) {
   for (int device = 0; device < options.num_devices; ++device) {

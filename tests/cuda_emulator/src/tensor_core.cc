@@ -106,11 +106,14 @@ uint16_t ReadShared(const void* row, int column) {
 }  // namespace
 
 void Mma(MmaInput input, int k, float* d, const uint32_t* a, const uint32_t* b, const char* file, int line) {
+  const bool is_old = k == 8 && input == MmaInput::kHalf;
+  running_executor->RequireCapability(is_old ? 75 : 80, "mma", {file, line});
   MmaSlot slot = {input, k, d, a, b};
   running_executor->Collective(kMma, ~0u, &slot, {file, line});
 }
 
 void LoadMatrix(int num_matrices, bool transposed, uint32_t* d, const void* row, const char* file, int line) {
+  running_executor->RequireCapability(75, "ldmatrix", {file, line});
   const int lane = static_cast<int>(running_thread->lane);
   RowsSlot slot = {row, {}};
   running_executor->Collective(kLoadMatrix, ~0u, &slot, {file, line});
@@ -128,6 +131,7 @@ void LoadMatrix(int num_matrices, bool transposed, uint32_t* d, const void* row,
 }
 
 void CopyAsync(void* shared, const void* global, unsigned num_bytes, bool valid, const char* file, int line) {
+  running_executor->RequireCapability(80, "cp.async", {file, line});
   running_executor->IssueCopy({shared, global, num_bytes, valid, false, 0, 0}, {file, line});
 }
 

@@ -33,10 +33,17 @@ struct Order {
 struct Offer {
   uint32_t features = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE;
   uint32_t deterministic_types = 0xFFFFFFFFu;
+  uint32_t rank = 0;
+  uint32_t auto_types = 0;   // counted among the compute types too
+  uint32_t state_types = 0;  // the states are float32 whatever it says
+  uint64_t memory_bytes[kNumDevices] = {};
+  // What a device really has, for one segment: a larger one is refused when it is sealed.
+  uint64_t room_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
 };
 
 // The events since the plugin was loaded.
 struct Counts {
+  uint64_t num_step_calls = 0;
   uint64_t num_steps = 0;  // that a device has begun
   uint64_t num_held = 0;   // of them, those that wait at this moment because their device is held
   uint64_t num_draws = 0;  // entries whose token the device was to draw
@@ -44,6 +51,10 @@ struct Counts {
   uint64_t num_released = 0;
   uint64_t num_released_early = 0;  // of them, before their step was done
   uint64_t num_released_twice = 0;
+  uint64_t num_segments = 0;       // that were made
+  uint64_t num_live_segments = 0;  // of them, those that were not destroyed
+  uint32_t compute_type = 0;       // of the last segment that was made, as the host asked
+  uint32_t state_type = 0;
 };
 
 // Threads: any.
@@ -53,6 +64,9 @@ struct Table {
   void (*offer)(const Offer* offer);
   // Holds a device: its steps begin, but do not go on until the device is let go.
   void (*hold)(uint32_t device, uint32_t held);
+  // Everything that is open of a device is lost: it gives UNAVAILABLE for ever, and steps that are under way end with
+  // it. What is opened afterwards works.
+  void (*lose)(uint32_t device);
   Counts (*counts)();
 };
 

@@ -43,7 +43,12 @@ void WriteMessage(const Order& order, skein_message* message) {
   }
 }
 
-void Task::Run() {
+int32_t Lost(skein_message* message) {
+  if (message != nullptr) std::strcpy(message->text, "it fell off the bus");
+  return SKEIN_UNAVAILABLE;
+}
+
+void Task::Run(bool is_lost) {
   std::this_thread::sleep_for(kDelay);
   skein_message message = {};
   void* no_fence = nullptr;
@@ -53,6 +58,7 @@ void Task::Run() {
     code = order_.code;
     WriteMessage(order_, &message);
   }
+  if (is_lost) code = Lost(&message);
   const std::lock_guard<std::mutex> lock(mutex_);
   code_ = code;
   message_ = message;
@@ -82,7 +88,11 @@ bool Task::WaitFor(std::chrono::microseconds time) const {
   return done_.wait_for(lock, time, [this] { return is_done_; });
 }
 
-Device::Device(void* inner, uint32_t index) : inner_(inner), index_(index), thread_([this] { RunTasks(); }) {}
+Device::Device(void* inner, uint32_t index)
+    : inner_(inner),
+      index_(index),
+      num_losses_before_(SharedState().num_losses(index)),
+      thread_([this] { RunTasks(); }) {}
 
 Device::~Device() {
   {
@@ -93,6 +103,8 @@ Device::~Device() {
   thread_.join();
   Reference().device_close(inner_);
 }
+
+bool Device::is_lost() const { return SharedState().num_losses(index_) != num_losses_before_; }
 
 void Device::Enqueue(std::shared_ptr<Task> task) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -111,7 +123,7 @@ void Device::RunTasks() {
       tasks_.pop_front();
     }
     SharedState().Begin(index_);
-    task->Run();
+    task->Run(is_lost());
   }
 }
 

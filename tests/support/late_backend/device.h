@@ -27,6 +27,8 @@ bool IsMeant(const Order& order, const skein_step& step, const skein_step_entry&
 bool IsMeant(const Order& order, uint32_t device, const skein_step& step);
 // Writes the message of the order.
 void WriteMessage(const Order& order, skein_message* message);
+// Writes the message of a lost device, and gives the code.
+int32_t Lost(skein_message* message);
 
 // A step that was asked for. Threads: any.
 class Task {
@@ -35,7 +37,8 @@ class Task {
   Task(void* segment, const skein_step& step, const Order& order) : segment_(segment), step_(step), order_(order) {}
 
   void* segment() const { return segment_; }
-  void Run();  // on the device's thread
+  // On the device's thread. `is_lost`: the step ends with UNAVAILABLE.
+  void Run(bool is_lost);
   bool is_done() const;
   void Wait() const;
   bool WaitFor(std::chrono::microseconds time) const;
@@ -67,6 +70,7 @@ class Device {
 
   void* inner() const { return inner_; }  // the reference backend's
   uint32_t index() const { return index_; }
+  bool is_lost() const;
   void Enqueue(std::shared_ptr<Task> task);
 
  private:
@@ -74,6 +78,7 @@ class Device {
 
   void* const inner_;
   const uint32_t index_;
+  const uint64_t num_losses_before_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Task>> tasks_;

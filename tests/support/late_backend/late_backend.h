@@ -30,6 +30,7 @@ class Command {
   void Declare(const Offer& offer) const { table_.offer(&offer); }
   void Hold(uint32_t device) const { table_.hold(device, 1); }
   void LetGo(uint32_t device) const { table_.hold(device, 0); }
+  void Lose(uint32_t device) const { table_.lose(device); }
   Counts counts() const { return table_.counts(); }
 
   // Waits until `num_steps` steps are held; false if that takes longer than 20 s.

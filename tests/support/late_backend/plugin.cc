@@ -23,6 +23,7 @@ namespace {
 struct Segment {
   Device& device;
   void* inner;
+  uint64_t bytes;
   std::shared_ptr<Task> last_task;
 
   // Steps end in order, so that all are done when the last one is.
@@ -31,6 +32,15 @@ struct Segment {
     return inner;
   }
 };
+
+// What the reference backend is asked for in place of `desc`: it has no arithmetic that a host may be told to want, and
+// keeps states in float32.
+skein_segment_desc ForReference(const skein_segment_desc& desc) {
+  skein_segment_desc inner = desc;
+  if ((SharedState().offer().auto_types >> desc.compute_type & 1u) != 0) inner.compute_type = SKEIN_DTYPE_NONE;
+  inner.state_type = SKEIN_DTYPE_F32;
+  return inner;
+}
 
 Segment& Of(void* segment) { return *static_cast<Segment*>(segment); }
 
@@ -63,6 +73,11 @@ int32_t DeviceInfo(uint32_t index, skein_backend_device* info, skein_message* me
   const Offer offer = SharedState().offer();
   info->features = offer.features;
   info->deterministic_types = offer.deterministic_types;
+  info->rank = offer.rank;
+  info->auto_types = offer.auto_types;
+  info->compute_types |= offer.auto_types;
+  info->state_types = offer.state_types;
+  info->memory_bytes = offer.memory_bytes[index];
   std::snprintf(info->name, sizeof(info->name), "late:%u", index);
   std::strcpy(info->description, "reference loops on a thread of their own, with fences");
   return SKEIN_OK;
@@ -82,28 +97,53 @@ int32_t DeviceOpen(const skein_host* host, uint32_t index, void** device, skein_
 void DeviceClose(void* device) { delete static_cast<Device*>(device); }
 
 int32_t Query(void* device, const skein_segment_desc* desc, skein_segment_cost* cost, skein_message* message) {
-  return Reference().query(static_cast<Device*>(device)->inner(), desc, cost, message);
+  const skein_segment_desc inner = ForReference(*desc);
+  return Reference().query(static_cast<Device*>(device)->inner(), &inner, cost, message);
 }
 
 int32_t SegmentCreate(void* device, const skein_segment_desc* desc, void** segment, skein_message* message) {
   *segment = nullptr;
   return Guard(message, [&] {
-    auto made = std::make_unique<Segment>(Segment{*static_cast<Device*>(device), nullptr, nullptr});
-    const int32_t code = Reference().segment_create(made->device.inner(), desc, &made->inner, message);
-    if (code == SKEIN_OK) *segment = made.release();
+    Device& mine = *static_cast<Device*>(device);
+    if (mine.is_lost()) return Lost(message);
+    skein_segment_cost cost = {};
+    cost.struct_size = sizeof(cost);
+    Query(device, desc, &cost, message);
+    const uint64_t bytes = cost.weights_bytes + desc->num_slots * cost.slot_bytes + cost.scratch_bytes;
+    auto made = std::make_unique<Segment>(Segment{mine, nullptr, bytes, nullptr});
+    const skein_segment_desc inner = ForReference(*desc);
+    const int32_t code = Reference().segment_create(mine.inner(), &inner, &made->inner, message);
+    if (code != SKEIN_OK) return code;
+    *segment = made.release();
+    SharedState().Count([&](Counts& counts) {
+      ++counts.num_segments;
+      ++counts.num_live_segments;
+      counts.compute_type = desc->compute_type;
+      counts.state_type = desc->state_type;
+    });
     return code;
   });
 }
 
 int32_t PutTensor(void* segment, const skein_tensor* tensor, skein_message* message) {
+  if (Of(segment).device.is_lost()) return Lost(message);
   return Reference().put_tensor(Of(segment).Idle(), tensor, message);
 }
 
-int32_t Seal(void* segment, skein_message* message) { return Reference().seal(Of(segment).Idle(), message); }
+int32_t Seal(void* segment, skein_message* message) {
+  const Segment& mine = Of(segment);
+  if (mine.device.is_lost()) return Lost(message);
+  if (mine.bytes > SharedState().offer().room_bytes[mine.device.index()]) {
+    std::strcpy(message->text, "others have the memory");
+    return SKEIN_RESOURCE_EXHAUSTED;
+  }
+  return Reference().seal(mine.Idle(), message);
+}
 
 void SegmentDestroy(void* segment) {
   Reference().segment_destroy(Of(segment).Idle());
   delete &Of(segment);
+  SharedState().Count([](Counts& counts) { --counts.num_live_segments; });
 }
 
 int32_t StateInit(void* segment, uint32_t slot, skein_message* message) {
@@ -115,10 +155,12 @@ int32_t StateCopy(void* segment, uint32_t from_slot, uint32_t to_slot, skein_mes
 }
 
 int32_t StateExport(void* segment, uint32_t slot, float* state, uint64_t num_floats, skein_message* message) {
+  if (Of(segment).device.is_lost()) return Lost(message);
   return Reference().state_export(Of(segment).Idle(), slot, state, num_floats, message);
 }
 
 int32_t StateImport(void* segment, uint32_t slot, const float* state, uint64_t num_floats, skein_message* message) {
+  if (Of(segment).device.is_lost()) return Lost(message);
   return Reference().state_import(Of(segment).Idle(), slot, state, num_floats, message);
 }
 
@@ -126,6 +168,8 @@ int32_t Step(void* segment, const skein_step* step, void** fence, skein_message*
   *fence = nullptr;
   return Guard(message, [&]() -> int32_t {
     Segment& mine = Of(segment);
+    SharedState().Count([](Counts& counts) { ++counts.num_step_calls; });
+    if (mine.device.is_lost()) return Lost(message);
     Order order = SharedState().order();
     if (!IsMeant(order, mine.device.index(), *step)) order = Order();
     const bool fails = order.mishap == Mishap::kStepFails || order.mishap == Mishap::kErrorAndFence;
@@ -186,6 +230,7 @@ constexpr Table kTable = {
     .obey = [](const Order* order) { SharedState().Obey(*order); },
     .offer = [](const Offer* offer) { SharedState().Declare(*offer); },
     .hold = [](uint32_t device, uint32_t held) { SharedState().Hold(device, held != 0); },
+    .lose = [](uint32_t device) { SharedState().Lose(device); },
     .counts = [] { return SharedState().counts(); },
 };
 

@@ -37,6 +37,21 @@ void State::Hold(uint32_t device, bool is_held) {
   changed_.notify_all();
 }
 
+void State::Lose(uint32_t device) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++num_losses_[device];
+}
+
+uint64_t State::num_losses(uint32_t device) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return num_losses_[device];
+}
+
+void State::Count(const std::function<void(Counts&)>& event) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  event(counts_);
+}
+
 Counts State::counts() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return counts_;

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -23,6 +24,10 @@ class State {
   void Declare(const Offer& offer);
   Offer offer() const;
   void Hold(uint32_t device, bool is_held);
+  void Lose(uint32_t device);
+  uint64_t num_losses(uint32_t device) const;
+  // Notes something that happened.
+  void Count(const std::function<void(Counts&)>& event);
   Counts counts() const;
 
   // A step of the device begins: returns when the device is not held.
@@ -41,6 +46,7 @@ class State {
   Order order_;
   Offer offer_;
   bool is_held_[kNumDevices] = {};
+  uint64_t num_losses_[kNumDevices] = {};
   Counts counts_;
   uintptr_t last_fence_ = 0;
   std::unordered_map<uintptr_t, std::shared_ptr<Task>> fences_;

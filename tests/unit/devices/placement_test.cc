@@ -7,6 +7,7 @@
 namespace skein {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const std::vector<std::string> kDevices = {"cuda:0", "cpu", "reference"};
@@ -61,6 +62,22 @@ TEST(PlacementTest, AnUnknownDeviceIsNotFoundAndTheOthersAreListed) {
   EXPECT_EQ(ParsePlacement("gpu", kDevices, 24).status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(MessageOf("gpu"), HasSubstr("no device \"gpu\"; there are: cuda:0, cpu, reference"));
   EXPECT_EQ(ParsePlacement("gpu=0-23", kDevices, 24).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(PlacementTest, AListHasNamesAndNoLayers) {
+  for (const char* text : {"cuda:0,cpu", "cpu,", ","}) EXPECT_TRUE(IsDeviceList(text)) << text;
+  for (const char* text : {"", "cpu", "cpu=0-23", "cpu=0-3,cuda:0"}) EXPECT_FALSE(IsDeviceList(text)) << text;
+  EXPECT_THAT(*ParseDeviceList("reference,cuda:0", kDevices), ElementsAre(2u, 0u));
+}
+
+TEST(PlacementTest, AListWithAnUnknownDeviceOrOneTwiceIsRefused) {
+  const absl::Status unknown = ParseDeviceList("cuda:0,gpu", kDevices).status();
+  EXPECT_TRUE(absl::IsNotFound(unknown));
+  EXPECT_THAT(std::string(unknown.message()), HasSubstr("no device \"gpu\"; there are: cuda:0, cpu, reference"));
+  EXPECT_TRUE(absl::IsNotFound(ParseDeviceList("cuda:0,", kDevices).status()));
+  const absl::Status twice = ParseDeviceList("cpu,cuda:0,cpu", kDevices).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(twice));
+  EXPECT_THAT(std::string(twice.message()), HasSubstr("expected each device once, found cpu twice"));
 }
 
 TEST(PlacementTest, NoDeviceAtAllIsNotFound) {

@@ -73,5 +73,41 @@ TEST(LayoutOnTest, PanelsStayWhereTheDeviceTakesThemAsTheyAreStored) {
   EXPECT_EQ(LayoutOn(device, SKEIN_DTYPE_BF16, panels, SKEIN_DTYPE_F16), uint32_t{SKEIN_LAYOUT_ROWS});
 }
 
+TEST(ComputeTypeForTest, OnlyAnOpenArithmeticIsTheDevicesChoice) {
+  skein_backend_device device = PlainDevice();
+  device.compute_types |= 1u << SKEIN_DTYPE_F16;
+  const Precision open = *ParsePrecision("auto");
+  EXPECT_EQ(ComputeTypeFor(device, open, SKEIN_DTYPE_F16), uint32_t{SKEIN_DTYPE_NONE});
+  device.auto_types = 1u << SKEIN_DTYPE_F16;
+  EXPECT_EQ(ComputeTypeFor(device, open, SKEIN_DTYPE_F16), uint32_t{SKEIN_DTYPE_F16});
+  EXPECT_EQ(ComputeTypeFor(device, open, SKEIN_DTYPE_BF16), uint32_t{SKEIN_DTYPE_NONE});
+  EXPECT_EQ(ComputeTypeFor(device, *ParsePrecision("f32"), SKEIN_DTYPE_F16), uint32_t{SKEIN_DTYPE_F32});
+  EXPECT_EQ(ComputeTypeFor(device, *ParsePrecision("q8"), SKEIN_DTYPE_F16), uint32_t{SKEIN_DTYPE_NONE});
+}
+
+TEST(ComputeTypeForTest, ATypeThatTheDeviceDoesNotComputeWithIsNotAskedFor) {
+  skein_backend_device device = PlainDevice();
+  device.auto_types = 1u << SKEIN_DTYPE_F16;
+  EXPECT_EQ(ComputeTypeFor(device, *ParsePrecision("auto"), SKEIN_DTYPE_F16), uint32_t{SKEIN_DTYPE_NONE});
+}
+
+TEST(StateTypeTest, NothingIsFloat32AndOtherWordsAreRefused) {
+  EXPECT_EQ(*ParseStateType(""), uint32_t{SKEIN_DTYPE_F32});
+  EXPECT_EQ(*ParseStateType("f16"), uint32_t{SKEIN_DTYPE_F16});
+  const absl::Status status = ParseStateType("bf16").status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("state_type \"bf16\": expected f32 or f16"));
+}
+
+TEST(StateTypeTest, EveryDeviceOffersFloat32AndOthersByTheirBit) {
+  skein_backend_device device = PlainDevice();
+  EXPECT_TRUE(CheckStateType(SKEIN_DTYPE_F32, device).ok());
+  const absl::Status refused = CheckStateType(SKEIN_DTYPE_F16, device);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("state_type f16: device plain"));
+  device.state_types = 1u << SKEIN_DTYPE_F16;
+  EXPECT_TRUE(CheckStateType(SKEIN_DTYPE_F16, device).ok());
+}
+
 }  // namespace
 }  // namespace skein

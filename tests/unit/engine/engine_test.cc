@@ -150,6 +150,40 @@ TEST_F(EngineTest, LastReferenceStopsItWithoutWaiting) {
   EXPECT_TRUE(running->Wait().ok());
 }
 
+TEST_F(EngineTest, WhoOnlyWatchesItKeepsNothingOfIt) {
+  auto on_the_device = std::make_shared<int>();
+  const std::weak_ptr<int> watched = on_the_device;
+  auto runner = std::make_unique<FakeStepRunner>();
+  runner->set_hook([held = std::move(on_the_device)](FakeStep&) { return absl::OkStatus(); });
+  std::shared_ptr<Engine> engine = *Engine::Start(runtime_, std::move(runner), {{16, 4}, kSlots, 4});
+  const std::weak_ptr<Engine> watcher = engine;
+  engine.reset();
+  for (int i = 0; i < 20000 && !watched.expired(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(watched.expired());
+}
+
+// A device that is lost as soon as its state is asked for.
+class LostRunner final : public StepRunner {
+ public:
+  absl::Status Step(absl::Span<const uint32_t>, absl::Span<skein_step_entry>) override {
+    ADD_FAILURE() << "a step on a device that is known to be lost";
+    return absl::OkStatus();
+  }
+  absl::Status ExportState(uint32_t, absl::Span<float>) override { return absl::UnavailableError("device x is lost"); }
+  absl::Status ImportState(uint32_t, absl::Span<const float>) override { return absl::OkStatus(); }
+};
+
+TEST_F(EngineTest, LossThatAStateShowsEndsEverythingThatComes) {
+  const auto engine = *Engine::Start(runtime_, std::make_unique<LostRunner>(), {{16, 4}, kSlots, 4});
+  float values[kStateFloats] = {};
+  std::vector<StateRef> held;
+  for (uint32_t i = 0; i < kSlots; ++i) held.push_back(*engine->ImportState(values));
+  EXPECT_TRUE(absl::IsUnavailable(engine->ExportState(held[0], values)));
+  EXPECT_TRUE(absl::IsUnavailable(Add(*engine)->Wait()));
+  // Although no slot is free, which an import waits for as long as there is hope.
+  EXPECT_TRUE(absl::IsUnavailable(engine->ImportState(values).status()));
+}
+
 TEST_F(EngineTest, StateOutlivesItsEngine) {
   auto engine = Start();
   const float given[kStateFloats] = {1, 10};

@@ -60,6 +60,39 @@ TEST_F(LoadModelTest, TypeIsTheOneThatIsNamed) {
   EXPECT_THAT(Load().status().message(), HasSubstr("q3"));
 }
 
+TEST_F(LoadModelTest, AutoAndAllLayersOnOneDeviceAreThatDevice) {
+  for (const char* device : {"auto", "reference", "reference=0-1"}) {
+    ASSERT_TRUE(options_.SetText("device", device).ok());
+    const auto model = Load();
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ((*model)->placement(), "reference");
+  }
+}
+
+TEST_F(LoadModelTest, WithoutRoomItNamesTheNeedAndLeavesNoModel) {
+  ASSERT_TRUE(options_.SetText("device_memory", "reference=100KiB").ok());
+  const absl::Status status = Load().status();
+  EXPECT_TRUE(absl::IsResourceExhausted(status));
+  EXPECT_THAT(status.message(), HasSubstr("device reference is full: the model needs"));
+  EXPECT_THAT(status.message(), HasSubstr("the 100 KiB that it may take (option device_memory)"));
+  EXPECT_EQ(runtime_->metrics().models.load(), 0);
+}
+
+TEST_F(LoadModelTest, LimitOfADeviceThatIsNotThereIsAnError) {
+  ASSERT_TRUE(options_.SetText("device_memory", "cuda:0=1GiB").ok());
+  EXPECT_TRUE(absl::IsNotFound(Load().status()));
+}
+
+TEST_F(LoadModelTest, StateTypeThatADeviceLacksIsRefused) {
+  ASSERT_TRUE(options_.SetText("state_type", "f32").ok());
+  EXPECT_TRUE(Load().ok());
+  ASSERT_TRUE(options_.SetText("state_type", "f16").ok());
+  EXPECT_EQ(Load().status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(Load().status().message(), HasSubstr("state_type f16: device reference"));
+  ASSERT_TRUE(options_.SetText("state_type", "f64").ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(Load().status()));
+}
+
 TEST_F(LoadModelTest, WithoutADeviceItSaysWhereToLook) {
   runtime_ = MakeRuntime(false);
   const absl::Status status = Load().status();

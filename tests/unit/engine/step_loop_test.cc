@@ -178,6 +178,51 @@ TEST_F(StepLoopTest, StepThatFailsAsAWholeIsTriedStreamByStream) {
   EXPECT_THAT(log_.Take(1000, &taken)->text, HasSubstr("a step of 3 streams failed"));
 }
 
+TEST_F(StepLoopTest, LostDeviceEndsEveryJobAndNoStepIsTriedAgain) {
+  const auto a = Add({1});
+  const auto b = Add({2});
+  const auto waiting = Add({3});
+  waiting->waits = true;
+  runner_.set_hook([](FakeStep&) { return absl::UnavailableError("device x is lost"); });
+  EXPECT_TRUE(loop_.RunStep());
+  for (const auto& job : {a, b, waiting}) {
+    EXPECT_TRUE(absl::IsUnavailable(job->status)) << job->status;
+    EXPECT_THAT(job->status.message(), HasSubstr("device x is lost; release the model"));
+  }
+  EXPECT_THAT(runner_.steps(), SizeIs(1));
+  EXPECT_EQ(metrics_.step_errors.load(), 1u);
+  EXPECT_EQ(pool_->num_free(), pool_->num_slots());
+  bool taken;
+  EXPECT_THAT(log_.Take(1000, &taken)->text, HasSubstr("a model with 3 streams at work ends: device x is lost"));
+}
+
+TEST_F(StepLoopTest, JobThatComesAfterTheLossEndsAtOnce) {
+  Add({1});
+  runner_.set_hook([](FakeStep&) { return absl::UnavailableError("device x is lost"); });
+  RunAll();
+  runner_.set_hook({});
+  const auto late = Add({2});
+  EXPECT_FALSE(loop_.RunStep());
+  EXPECT_TRUE(absl::IsUnavailable(late->status));
+  EXPECT_THAT(runner_.steps(), SizeIs(1));
+  EXPECT_TRUE(loop_.empty());
+}
+
+TEST_F(StepLoopTest, DeviceLostWhileStreamsAreTriedAloneEndsTheRest) {
+  const auto a = Add({1});
+  const auto b = Add({2});
+  const auto c = Add({3});
+  runner_.set_hook([](FakeStep& step) {
+    if (step.entries.size() > 1) return absl::InternalError("first sign");
+    return step.tokens[0] == 2 ? absl::UnavailableError("device x is lost") : absl::OkStatus();
+  });
+  RunAll();
+  EXPECT_TRUE(a->status.ok()) << "it was done before";
+  EXPECT_TRUE(absl::IsUnavailable(b->status));
+  EXPECT_TRUE(absl::IsUnavailable(c->status));
+  EXPECT_THAT(runner_.steps(), SizeIs(3)) << "the third stream was not tried";
+}
+
 TEST_F(StepLoopTest, FailureThatPassesHurtsNobody) {
   const auto a = Add({1});
   const auto b = Add({2});

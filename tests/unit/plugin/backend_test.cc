@@ -126,10 +126,23 @@ TEST_F(BackendTest, AStepWithoutAFenceIsDone) {
 }
 
 TEST_F(BackendTest, AStepThatFailsLateReleasesItsFenceOnce) {
-  script.fence_code = SKEIN_UNAVAILABLE;
-  script.message = "the device is gone";
-  EXPECT_EQ(Step(), absl::UnavailableError("odd: the device is gone"));
+  script.fence_code = SKEIN_INTERNAL;
+  script.message = "the device is confused";
+  EXPECT_EQ(Step(), absl::InternalError("odd: the device is confused"));
   EXPECT_EQ(script.num_releases, 1);
+}
+
+TEST_F(BackendTest, ADeviceThatIsLostIsNamedAndStaysLost) {
+  const std::unique_ptr<Segment> segment = MakeSegment();
+  script.fence_code = SKEIN_INTERNAL;
+  EXPECT_FALSE(segment->Step(skein_step{}).ok());
+  EXPECT_FALSE(segment->device().is_lost());
+  script.fence_code = SKEIN_UNAVAILABLE;
+  script.message = "it is gone";
+  EXPECT_EQ(segment->Step(skein_step{}), absl::UnavailableError("device odd:0 is lost: odd: it is gone"));
+  script.fence_code = SKEIN_OK;
+  EXPECT_TRUE(segment->Step(skein_step{}).ok());
+  EXPECT_TRUE(segment->device().is_lost());
 }
 
 TEST_F(BackendTest, AFenceBesideAnErrorIsWaitedForAndReleasedOnce) {

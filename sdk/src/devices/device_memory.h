@@ -1,0 +1,38 @@
+// The memory that one model may take on each device: the device's own, or less by the option `device_memory`.
+#ifndef SKEIN_DEVICES_DEVICE_MEMORY_H_
+#define SKEIN_DEVICES_DEVICE_MEMORY_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "skein/backend.h"
+
+namespace skein {
+
+// A number of bytes as people say it: "312 bytes", "1.50 MiB", "13.9 GiB".
+std::string BytesText(uint64_t bytes);
+
+// Reads the option with the names of the devices: "" (no limits), "6GiB" for every device, or
+// "cuda:0=6GiB,cuda:1=512MiB". The result has a limit or nothing for each name. NOT_FOUND: no such device; lists those
+// there are. INVALID_ARGUMENT: a piece that is no size, nothing, more than any machine has, or for a device that has a
+// limit already; the message names the piece.
+absl::StatusOr<std::vector<std::optional<uint64_t>>> ParseDeviceMemory(absl::string_view text,
+                                                                       absl::Span<const std::string> device_names);
+
+// The bytes that a model may take on a device.
+struct MemoryBudget {
+  uint64_t bytes = 0;
+  std::string reason;  // for the reader of an error
+};
+
+// By the device's memory_bytes, or by the address space of any machine where it does not know them, and by `limit`.
+MemoryBudget BudgetOf(const skein_backend_device& device, const std::optional<uint64_t>& limit);
+
+}  // namespace skein
+
+#endif  // SKEIN_DEVICES_DEVICE_MEMORY_H_

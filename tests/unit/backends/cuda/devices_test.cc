@@ -1,0 +1,71 @@
+#include "cuda/devices.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "cuda_emulator/control.h"
+#include "skein/status.h"
+#include "support/boundary.h"
+
+namespace skein::cuda {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class DevicesTest : public testing::Test {
+ protected:
+  ~DevicesTest() override { emulator::Configure({}); }
+
+  static void Configure(int num_devices, int capability = 90, cudaError_t no_devices = cudaErrorNoDevice) {
+    emulator::Options options;
+    options.num_devices = num_devices;
+    options.capability = capability;
+    options.no_devices = no_devices;
+    emulator::Configure(options);
+  }
+
+  // The reason of UNAVAILABLE.
+  static std::string Refusal() {
+    try {
+      UsableDevices();
+    } catch (const plugin::Error& error) {
+      EXPECT_EQ(error.code(), SKEIN_UNAVAILABLE);
+      return error.what();
+    }
+    return "";
+  }
+};
+
+TEST_F(DevicesTest, AllThatAreNewEnoughAreListed) {
+  Configure(2);
+  EXPECT_THAT(UsableDevices(), ElementsAre(0, 1));
+  Configure(1, 75);
+  EXPECT_THAT(UsableDevices(), ElementsAre(0));
+}
+
+TEST_F(DevicesTest, NoneHasAReason) {
+  Configure(0);
+  EXPECT_THAT(Refusal(), HasSubstr("no GPU"));
+  Configure(0, 90, cudaErrorInsufficientDriver);
+  EXPECT_THAT(Refusal(), HasSubstr("driver"));
+  Configure(1, 70);
+  EXPECT_THAT(Refusal(), HasSubstr("7.5 or newer, found 7.0"));
+}
+
+TEST_F(DevicesTest, ADescriptionHasNameAndFreeMemory) {
+  Configure(2);
+  const skein_backend_device info = DescribeDevice(1);
+  EXPECT_STREQ(info.name, "cuda:1");
+  EXPECT_THAT(info.description, HasSubstr("compute capability 9.0"));
+  EXPECT_EQ(info.memory_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(info.deterministic_types, 1u << SKEIN_DTYPE_NONE | 1u << SKEIN_DTYPE_F32);
+  EXPECT_NE(info.compute_types & 1u << SKEIN_DTYPE_BF16, 0u);
+  Configure(1, 75);
+  EXPECT_EQ(DescribeDevice(0).compute_types & 1u << SKEIN_DTYPE_BF16, 0u) << "from 8.0 on";
+}
+
+}  // namespace
+}  // namespace skein::cuda

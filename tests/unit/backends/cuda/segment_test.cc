@@ -1,0 +1,280 @@
+// Segments on an emulated device: memory, faults of the device, and the switches, which change no bit of the results.
+#include "cuda/segment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cuda_emulator/control.h"
+#include "skein/status.h"
+#include "support/boundary.h"
+#include "tests/conformance/backend_conformance.h"
+#include "tests/conformance/synthetic_model.h"
+#include "tests/conformance/test_host.h"
+
+namespace skein::cuda {
+namespace {
+
+using conformance::DescribeSegment;
+using conformance::SyntheticModel;
+using conformance::SyntheticShape;
+using conformance::TestHost;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr uint32_t kVocabulary = 77;
+constexpr uint32_t kWhole = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
+
+SyntheticShape Shape() {
+  return {.name = "Small",
+          .generation = 7,
+          .num_layers = 2,
+          .d_model = 64,
+          .head_size = 32,
+          .d_ffn = 96,
+          .vocab_size = kVocabulary,
+          .rank_decay = 8,
+          .rank_iclr = 8,
+          .rank_value = 8,
+          .rank_gate = 16,
+          .matrix_types = {SKEIN_DTYPE_F16}};
+}
+
+// One stream's part of a step: `num_tokens` tokens from slot to slot, with logits of all.
+struct Part {
+  uint32_t read_slot, write_slot;
+  uint32_t num_tokens = 1;
+};
+
+// A step and its results.
+class HostStep {
+ public:
+  HostStep(const std::vector<Part>& parts, uint32_t first_token) : entries_(parts.size()) {
+    uint32_t num_tokens = 0;
+    for (const Part& part : parts) num_tokens += part.num_tokens;
+    logits_.assign(size_t{num_tokens} * kVocabulary, -1);
+    for (uint32_t i = 0; i < num_tokens; ++i) tokens_.push_back((first_token + 7 * i) % kVocabulary);
+    uint32_t next = 0;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      skein_step_entry& entry = entries_[i];
+      entry.read_slot = parts[i].read_slot;
+      entry.write_slot = parts[i].write_slot;
+      entry.first_token = next;
+      entry.num_tokens = parts[i].num_tokens;
+      entry.output = SKEIN_STEP_LOGITS;
+      entry.output_rows = logits_.data() + size_t{next} * kVocabulary;
+      next += parts[i].num_tokens;
+    }
+  }
+
+  skein_step Describe() {
+    skein_step step = {};
+    step.struct_size = sizeof(step);
+    step.num_tokens = static_cast<uint32_t>(tokens_.size());
+    step.num_entries = static_cast<uint32_t>(entries_.size());
+    step.entry_size = sizeof(skein_step_entry);
+    step.tokens = tokens_.data();
+    step.entries = entries_.data();
+    return step;
+  }
+  const std::vector<float>& logits() const { return logits_; }
+  uint32_t token(uint32_t index) const { return tokens_[index]; }
+
+ private:
+  std::vector<skein_step_entry> entries_;
+  std::vector<uint32_t> tokens_;
+  std::vector<float> logits_;
+};
+
+class SegmentTest : public testing::Test {
+ protected:
+  void SetUp() override { emulator::Configure({}); }
+
+  skein_segment_desc Desc(uint32_t compute_type = SKEIN_DTYPE_F16) const {
+    skein_segment_desc desc = DescribeSegment(model_, 0, 2, kWhole);
+    desc.compute_type = compute_type;
+    desc.weight_type = SKEIN_DTYPE_F16;
+    return desc;
+  }
+  static SegmentPlace Place(const Switches& switches = {}) {
+    return {.device = 0, .capability = 90, .switches = switches};
+  }
+
+  void Load(Segment& segment, const skein_segment_desc& desc) const {
+    for (const skein_tensor& tensor : TensorsOf(model_, desc)) segment.Put(tensor);
+    segment.Seal();
+  }
+  std::unique_ptr<Segment> Make(const Switches& switches, const skein_segment_desc& desc) const {
+    std::unique_ptr<Segment> segment = MakeSegment(*host_.table(), Place(switches), desc);
+    Load(*segment, desc);
+    return segment;
+  }
+
+  static std::vector<float> Run(Segment& segment, const std::vector<Part>& parts, uint32_t first_token) {
+    HostStep step(parts, first_token);
+    const kit::StepEnd<Fence> end = segment.Step(step.Describe());
+    EXPECT_EQ(end.fence->Wait(-1), "");
+    return step.logits();
+  }
+
+  // Prompts, decode steps of one to six streams, slots that change, and a state that leaves while a step is under way.
+  std::vector<float> Converse(Segment& segment) const {
+    std::vector<float> all;
+    const auto add = [&all](const std::vector<float>& some) { all.insert(all.end(), some.begin(), some.end()); };
+    for (uint32_t slot = 0; slot < 6; ++slot) {
+      add(Run(segment, {{SKEIN_SLOT_INITIAL, slot, 1 + slot}}, slot));
+    }
+    for (uint32_t count = 1; count <= 6; ++count) {
+      std::vector<Part> parts;
+      for (uint32_t i = 0; i < count; ++i) parts.push_back({(i + count) % 6, (i + count) % 6});
+      add(Run(segment, parts, 10 * count));
+    }
+    HostStep first({{0, 6}, {1, 1}}, 30), second({{2, 7}, {3, 3}}, 40);
+    const auto first_end = segment.Step(first.Describe());
+    const auto second_end = segment.Step(second.Describe());
+    std::vector<float> state(conformance::StateFloats(model_.model(), 2));
+    segment.ExportState(6, state.data(), state.size());
+    add(state);
+    segment.ImportState(5, state.data(), state.size());
+    EXPECT_EQ(second_end.fence->Wait(-1), "");
+    EXPECT_TRUE(first_end.fence->IsDone());
+    add(first.logits());
+    add(second.logits());
+    add(Run(segment, {{5, 5}, {6, 6}}, 50));
+    return all;
+  }
+
+  const TestHost host_{2};
+  const SyntheticModel model_{Shape()};
+};
+
+TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
+  for (const bool sparse : {false, true}) {
+    const Switches switches = {.sparse = sparse};
+    const skein_segment_desc desc = Desc();
+    const skein_segment_cost cost = SegmentCost(Place(switches), desc);
+    const uint64_t before = emulator::CurrentCounters().allocated_bytes;
+    const std::unique_ptr<Segment> segment = Make(switches, desc);
+    EXPECT_EQ(emulator::CurrentCounters().allocated_bytes - before,
+              cost.weights_bytes + desc.num_slots * cost.slot_bytes + cost.scratch_bytes);
+  }
+}
+
+TEST_F(SegmentTest, EveryAllocationThatFailsIsToldAndLeavesNothing) {
+  int64_t number = 0;
+  for (bool is_done = false; !is_done; ++number) {
+    ASSERT_LT(number, 1000);
+    emulator::Options options;
+    options.fail_allocation = number;
+    emulator::Configure(options);
+    try {
+      const std::unique_ptr<Segment> segment = Make({}, Desc());
+      Run(*segment, {{SKEIN_SLOT_INITIAL, 0, 3}}, 0);
+      is_done = true;
+    } catch (const plugin::Error& error) {
+      EXPECT_EQ(error.code(), SKEIN_RESOURCE_EXHAUSTED) << error.what();
+      EXPECT_THAT(std::string(error.what()), AllOf(HasSubstr("cuda:0"), HasSubstr("no memory for")));
+    }
+    EXPECT_EQ(emulator::CurrentCounters().allocated_bytes, 0u) << "after failing allocation " << number;
+  }
+  EXPECT_GT(number, 10);
+}
+
+TEST_F(SegmentTest, ALostDeviceSaysSoInThisAndEveryLaterCall) {
+  emulator::Options options;
+  options.lose_at_launch = 5;
+  emulator::Configure(options);
+  const std::unique_ptr<Segment> segment = Make({}, Desc());
+  const auto expect_lost = [](const auto& call) {
+    try {
+      call();
+      ADD_FAILURE() << "the device is not lost";
+    } catch (const plugin::Error& error) {
+      EXPECT_EQ(error.code(), SKEIN_UNAVAILABLE) << error.what();
+      EXPECT_THAT(std::string(error.what()), HasSubstr("device cuda:0 is lost"));
+    }
+  };
+  for (int i = 0; i < 3; ++i) {
+    expect_lost([&] { Run(*segment, {{SKEIN_SLOT_INITIAL, 0, 3}}, 0); });
+  }
+  std::vector<float> state(conformance::StateFloats(model_.model(), 2));
+  expect_lost([&] { segment->ExportState(0, state.data(), state.size()); });
+}
+
+TEST_F(SegmentTest, GraphsAreCapturedOnceABucketAndChangeNoBit) {
+  for (const uint32_t compute_type : {SKEIN_DTYPE_NONE, SKEIN_DTYPE_F16}) {
+    const std::vector<float> expected = Converse(*Make({}, Desc(compute_type)));
+    const std::unique_ptr<Segment> segment = Make({.graphs = true}, Desc(compute_type));
+    const uint64_t before = emulator::CurrentCounters().num_graph_launches;
+    EXPECT_EQ(Converse(*segment), expected);
+    // A prompt of one token, decode steps of one to six streams, and three of two.
+    EXPECT_EQ(emulator::CurrentCounters().num_graph_launches - before, 1u + 6 + 3);
+  }
+}
+
+TEST_F(SegmentTest, DependentLaunchAndASecondStreamChangeNoBit) {
+  const std::vector<float> expected = Converse(*Make({}, Desc()));
+  EXPECT_EQ(Converse(*Make({.dependent_launch = true}, Desc())), expected);
+  EXPECT_EQ(Converse(*Make({.async_export = true}, Desc())), expected);
+  EXPECT_EQ(Converse(*Make({.graphs = true, .dependent_launch = true, .async_export = true}, Desc())), expected);
+}
+
+TEST_F(SegmentTest, SkippingZerosChangesTheOrderOfSumsAlone) {
+  const std::vector<float> expected = Converse(*Make({}, Desc()));
+  const std::vector<float> sparse = Converse(*Make({.sparse = true}, Desc()));
+  ASSERT_EQ(sparse.size(), expected.size());
+  for (size_t i = 0; i < sparse.size(); ++i) ASSERT_NEAR(sparse[i], expected[i], 1e-3);
+  EXPECT_NE(sparse, expected) << "the sparse product did not run";
+}
+
+TEST_F(SegmentTest, WithoutTheLibraryOwnProductsServe) {
+  const skein_segment_desc desc = Desc();
+  const std::vector<float> expected = Run(*Make({}, desc), {{SKEIN_SLOT_INITIAL, 0, 80}}, 0);
+  EXPECT_EQ(Run(*Make({.library = true}, desc), {{SKEIN_SLOT_INITIAL, 0, 80}}, 0), expected);
+}
+
+TEST_F(SegmentTest, MoreLogitsThanHaveRoomGoThroughInTurns) {
+  skein_segment_desc desc = Desc(SKEIN_DTYPE_NONE);
+  desc.max_entries = 1;  // room for 64 rows of logits
+  const std::vector<float> whole = Run(*Make({}, desc), {{SKEIN_SLOT_INITIAL, 0, 150}}, 3);
+  const std::unique_ptr<Segment> segment = Make({}, desc);
+  std::vector<float> pieces;
+  for (uint32_t first = 0; first < 150; first += 50) {
+    const auto piece = Run(*segment, {{first == 0 ? SKEIN_SLOT_INITIAL : 0u, 0, 50}}, 3 + 7 * first);
+    pieces.insert(pieces.end(), piece.begin(), piece.end());
+  }
+  EXPECT_EQ(whole, pieces);
+}
+
+TEST_F(SegmentTest, AStepWaitsForNoOtherThanTheOneThatHasItsMemory) {
+  const std::unique_ptr<Segment> segment = Make({}, Desc());
+  HostStep steps[] = {{{{SKEIN_SLOT_INITIAL, 0, 2}}, 1}, {{{0, 0}}, 2}, {{{0, 0}}, 3}};
+  const auto first = segment->Step(steps[0].Describe());
+  const auto second = segment->Step(steps[1].Describe());
+  const auto third = segment->Step(steps[2].Describe());
+  EXPECT_TRUE(first.fence->IsDone()) << "its memory is the third's";
+  EXPECT_EQ(third.fence->Wait(-1), "");
+  EXPECT_TRUE(second.fence->IsDone());
+}
+
+TEST_F(SegmentTest, FencesOutliveTheSegment) {
+  std::unique_ptr<Segment> segment = Make({}, Desc());
+  HostStep step({{SKEIN_SLOT_INITIAL, 0, 2}}, 1);
+  const auto end = segment->Step(step.Describe());
+  segment.reset();
+  EXPECT_TRUE(end.fence->IsDone());
+  EXPECT_EQ(end.fence->Wait(0), "");
+}
+
+TEST_F(SegmentTest, HeadsThatNoKernelTakesAreRefused) {
+  skein_segment_desc desc = Desc();
+  desc.model.head_size = 257;
+  EXPECT_THROW(SegmentCost(Place(), desc), plugin::Error);
+}
+
+}  // namespace
+}  // namespace skein::cuda
