@@ -38,8 +38,8 @@ class LogitRows {
   }
 
   // Runs the kernel over all rows. With `num_launches` 2 it runs once more over rows that the first run has changed, as
-  // a dependent launch; only for rows whose biases may be added twice.
-  void Finish(int num_launches = 1) {
+  // a dependent launch; only for rows whose biases may be added twice. False: the device stopped.
+  [[nodiscard]] bool Finish(int num_launches = 1) {
     const auto count = static_cast<uint32_t>(wishes_.size());
     const emulator::DeviceVector<float> logits(logits_);
     const emulator::DeviceVector<LogitWish> wishes(wishes_);
@@ -50,17 +50,18 @@ class LogitRows {
     const emulator::DeviceVector<RankedLogit> device_greatest(size_t{count} * SKEIN_MAX_TOP_K);
     Queue queue;
     queue.dependent_launch = true;
-    ASSERT_EQ(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking), cudaSuccess);
+    emulator::Require(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking));
     for (int i = 0; i < num_launches; ++i) {
-      ASSERT_EQ(FinishLogits(queue, {logits.data(), count, vocab_size_}, {wishes.data(), biases.data(), masks.data()},
-                             device_results.data(), device_greatest.data()),
-                cudaSuccess);
+      FinishLogits(queue, {logits.data(), count, vocab_size_}, {wishes.data(), biases.data(), masks.data()},
+                   device_results.data(), device_greatest.data());
     }
-    ASSERT_EQ(cudaStreamSynchronize(queue.stream), cudaSuccess);
-    ASSERT_EQ(cudaStreamDestroy(queue.stream), cudaSuccess);
+    const cudaError_t error = cudaStreamSynchronize(queue.stream);
+    cudaStreamDestroy(queue.stream);
+    if (error != cudaSuccess) return false;
     logits_ = logits.Read();
     results_ = device_results.Read();
     greatest_ = device_greatest.Read();
+    return true;
   }
 
   // After Finish.

@@ -85,7 +85,7 @@ TEST_P(SampleTest, DrawsTheTokensOfTheHost) {
     expected.push_back(Sampler(params).Sample(changed.back(), position, scratch).value());
     rows.Add(logits, WishFor(params, UniformAt(params.seed, 0, position)), biases);
   }
-  rows.Finish();
+  ASSERT_TRUE(rows.Finish());
   for (size_t i = 0; i < rows.size(); ++i) {
     const LogitResult& result = rows.result(i);
     ASSERT_EQ(result.status, LogitStatus::kGood) << "row " << i;
@@ -111,7 +111,7 @@ TEST_P(SampleTest, GreatestAreThoseOfTheReference) {
     changed.push_back(Changed(logits, biases, mask));
     rows.Add(logits, WishFor(LogitOutput::kGreatest, top_ks.back()), biases, mask);
   }
-  rows.Finish();
+  ASSERT_TRUE(rows.Finish());
   kit::LogitReduction reference;
   for (size_t i = 0; i < rows.size(); ++i) {
     const uint32_t top_k = top_ks[i];
@@ -143,7 +143,7 @@ TEST_P(SampleTest, ARowOfLogitsIsChangedByBiasAndMask) {
     changed.push_back(Changed(logits, biases, mask));
     rows.Add(logits, WishFor(LogitOutput::kLogits), biases, mask);
   }
-  rows.Finish();
+  ASSERT_TRUE(rows.Finish());
   for (size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(rows.result(i).status, LogitStatus::kGood);
     EXPECT_EQ(rows.logits(i), changed[i]);
@@ -169,7 +169,7 @@ TEST_P(SampleTest, EqualLogitsAndZerosOfBothSignsAreTies) {
       }
     }
   }
-  rows.Finish();
+  ASSERT_TRUE(rows.Finish());
   for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows.result(i).token, expected[i]) << "row " << i;
 }
 
@@ -181,7 +181,7 @@ TEST_P(SampleTest, TheFirstAndTheLastShareDrawTheFirstAndTheLastToken) {
   rows.Add(logits, WishFor(params, 1 - 0x1p-53));
   params.top_k = 5;
   rows.Add(logits, WishFor(params, 1 - 0x1p-53));
-  rows.Finish();
+  ASSERT_TRUE(rows.Finish());
   EXPECT_EQ(rows.result(0).token, 0u);
   EXPECT_EQ(rows.result(1).token, vocab_size() - 1);
   EXPECT_EQ(rows.result(2).token, 4u);
@@ -201,7 +201,7 @@ TEST_P(SampleTest, LogitsThatAreNotFiniteAreSeenWhateverBiasAndMask) {
     }
   }
   rows.Add(std::vector<float>(vocab_size(), 3e38f), WishFor(SamplingParams(), 0.5), {{3, 3e38f}});
-  rows.Finish();
+  ASSERT_TRUE(rows.Finish());
   for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows.result(i).status, LogitStatus::kNotFinite) << "row " << i;
 }
 
@@ -212,7 +212,7 @@ TEST_P(SampleTest, ARowWithoutTokensIsSeen) {
   rows.Add(logits, WishFor(SamplingParams(), 0.5), {}, nothing);
   rows.Add(logits, WishFor(LogitOutput::kGreatest, 3), {{2, 1}}, nothing);
   rows.Add(logits, WishFor(LogitOutput::kLogits), {}, nothing);
-  rows.Finish();
+  ASSERT_TRUE(rows.Finish());
   EXPECT_EQ(rows.result(0).status, LogitStatus::kNoToken);
   EXPECT_EQ(rows.result(1).status, LogitStatus::kNoToken);
   EXPECT_EQ(rows.result(2).status, LogitStatus::kGood);
@@ -228,7 +228,7 @@ TEST_P(SampleTest, TheLargestFiniteLogitsAreDrawn) {
   cold.scale = std::numeric_limits<float>::max();
   cold.top_p = 0.9;
   rows.Add(logits, cold);
-  rows.Finish();
+  ASSERT_TRUE(rows.Finish());
   for (size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(rows.result(i).token, vocab_size() - 2);
     EXPECT_EQ(rows.result(i).log_sum_exp, 3e38f);
