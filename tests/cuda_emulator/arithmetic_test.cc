@@ -99,6 +99,7 @@ TEST(SixteenBitsTest, PairsAreLowThenHigh) {
   const float2 both = __half22float2(__hfma2(pair, pair, __float2half2_rn(0.5f)));
   EXPECT_EQ(both.x, 1.5f);
   EXPECT_EQ(both.y, 4.5f);
+  EXPECT_EQ(float(__half(2049.0f) + __half(1.0f)), 2048) << "operators round to a half";
   EXPECT_EQ(__bfloat1622float2(__floats2bfloat162_rn(3, 5)).y, 5);
 }
 

@@ -268,6 +268,16 @@ TEST_F(DetectorTest, DynamicSharedMemoryEndsWhereTheLaunchSays) {
   EXPECT_TRUE(is_found);
 }
 
+TEST_F(DetectorTest, VectorsAreReadAtMultiplesOfTheirSize) {
+  const DeviceVector<float> in(std::vector<float>(256, 1)), out(63);
+  Require(LaunchOn(nullptr, dim3(1), dim3(63), SumFours, in.data(), out.data(), Fault::kNone));
+  EXPECT_EQ(out.Read()[5], 4);
+  ExpectClean();
+  Require(LaunchOn(nullptr, dim3(1), dim3(63), SumFours, in.data(), out.data(), Fault::kOther));
+  Require(cudaDeviceSynchronize());
+  ExpectFound(ErrorKind::kMisuse, "SumFours");
+}
+
 // The place, both threads and the barriers that they have passed are in the message.
 TEST_F(DetectorTest, AnErrorSaysWhatAndWhere) {
   const DeviceVector<unsigned> out(std::vector<unsigned>(4, 0));

@@ -118,7 +118,8 @@ TEST_F(KernelTest, ABarrierThatNotAllThreadsReachIsReported) {
   ASSERT_THAT(errors, SizeIs(1));
   EXPECT_EQ(errors[0].kind, ErrorKind::kDeadlock);
   EXPECT_THAT(errors[0].kernel, HasSubstr("EndEarly"));
-  EXPECT_THAT(errors[0].message, HasSubstr("__syncwarp"));
+  EXPECT_THAT(errors[0].message,
+              HasSubstr("warp 0: from lane 0 ended; warp 1: from lane 0 ended from lane 8 __syncwarp"));
   EXPECT_THAT(errors[0].message, HasSubstr("test_kernels.cu:"));
   EXPECT_EQ(cudaMemset(out.data(), 0, 1), cudaErrorLaunchFailure) << "the error stays";
 }

@@ -99,6 +99,11 @@ __global__ void ReadNull(int* out) {
   if (threadIdx.x == 3) *out = *nowhere;
 }
 
+__global__ void SumFours(const float* in, float* out, Fault fault) {
+  const float4 v = *reinterpret_cast<const float4*>(in + 4 * threadIdx.x + (fault == Fault::kOther ? 1 : 0));
+  out[threadIdx.x] = v.x + v.y + v.z + v.w;
+}
+
 __global__ void WarpOperations(const int* in, int* results) {
   constexpr unsigned kAll = 0xFFFFFFFFu;
   const int lane = static_cast<int>(threadIdx.x);

@@ -34,6 +34,9 @@ __global__ void ReverseDynamic(const int* in, int* out, Fault fault);
 // Accesses address 0.
 __global__ void ReadNull(int* out);
 
+// out[i] = the sum of the float4 at 16 i bytes of `in`; kOther: at 16 i + 4.
+__global__ void SumFours(const float* in, float* out, Fault fault);
+
 // What shuffles, votes and reductions give for a block of 32 threads: results, [kNumWarpResults][32].
 inline constexpr int kNumWarpResults = 15;
 __global__ void WarpOperations(const int* in, int* results);

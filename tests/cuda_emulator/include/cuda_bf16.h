@@ -132,4 +132,12 @@ inline __nv_bfloat162 __hmin2(__nv_bfloat162 x, __nv_bfloat162 y) {
   return __nv_bfloat162(__hmin(x.x, y.x), __hmin(x.y, y.y));
 }
 
+inline __nv_bfloat16 operator+(__nv_bfloat16 x, __nv_bfloat16 y) { return __hadd(x, y); }
+inline __nv_bfloat16 operator-(__nv_bfloat16 x, __nv_bfloat16 y) { return __hsub(x, y); }
+inline __nv_bfloat16 operator*(__nv_bfloat16 x, __nv_bfloat16 y) { return __hmul(x, y); }
+inline __nv_bfloat162 operator+(__nv_bfloat162 x, __nv_bfloat162 y) { return __hadd2(x, y); }
+inline __nv_bfloat162 operator-(__nv_bfloat162 x, __nv_bfloat162 y) { return __hsub2(x, y); }
+inline __nv_bfloat162 operator*(__nv_bfloat162 x, __nv_bfloat162 y) { return __hmul2(x, y); }
+inline __nv_bfloat16 operator/(__nv_bfloat16 x, __nv_bfloat16 y) { return __hdiv(x, y); }
+
 #endif  // SKEIN_TESTS_CUDA_EMULATOR_CUDA_BF16_H_

@@ -94,4 +94,12 @@ inline __half2 __hneg2(__half2 x) { return __half2(__hneg(x.x), __hneg(x.y)); }
 inline __half2 __hmax2(__half2 x, __half2 y) { return __half2(__hmax(x.x, y.x), __hmax(x.y, y.y)); }
 inline __half2 __hmin2(__half2 x, __half2 y) { return __half2(__hmin(x.x, y.x), __hmin(x.y, y.y)); }
 
+inline __half operator+(__half x, __half y) { return __hadd(x, y); }
+inline __half operator-(__half x, __half y) { return __hsub(x, y); }
+inline __half operator*(__half x, __half y) { return __hmul(x, y); }
+inline __half2 operator+(__half2 x, __half2 y) { return __hadd2(x, y); }
+inline __half2 operator-(__half2 x, __half2 y) { return __hsub2(x, y); }
+inline __half2 operator*(__half2 x, __half2 y) { return __hmul2(x, y); }
+inline __half operator/(__half x, __half y) { return __hdiv(x, y); }
+
 #endif  // SKEIN_TESTS_CUDA_EMULATOR_CUDA_FP16_H_

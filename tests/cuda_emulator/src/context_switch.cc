@@ -145,7 +145,7 @@ extern "C" void* skein_emulator_prepare(void* top, void (*begin)(void*), void* a
   address = (address - sizeof(ucontext_t)) & ~uintptr_t{63};
   auto* context = reinterpret_cast<ucontext_t*>(address);
   getcontext(context);
-  constexpr uintptr_t kRoom = 64 << 10;
+  constexpr uintptr_t kRoom = 192 << 10;
   context->uc_stack.ss_sp = reinterpret_cast<void*>(address - kRoom);
   context->uc_stack.ss_size = kRoom - 64;
   context->uc_link = nullptr;

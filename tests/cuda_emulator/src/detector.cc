@@ -12,6 +12,9 @@
 
 #include "executor.h"
 
+// Of the C library, which declares it nowhere: the address of a module's thread-local storage, by number and offset.
+extern "C" void* __tls_get_addr(void* place);  // NOLINT(bugprone-reserved-identifier)
+
 namespace skein::emulator {
 namespace {
 
@@ -20,6 +23,13 @@ std::atomic<bool> is_instrumented{false};
 constexpr uint32_t kLongAgo = 1;  // the segment of everything before Rebase
 constexpr uint32_t kLastSegment = 0xF0000000u;
 constexpr uint32_t kCopy = 0xFFFFFFFFu;  // in place of a block's number
+
+// The calling thread's storage of a module. The C library makes it when it is first used, here at the latest.
+uintptr_t ThreadStorageOf(const dl_phdr_info& info) {
+  if (info.dlpi_tls_data != nullptr) return reinterpret_cast<uintptr_t>(info.dlpi_tls_data);
+  size_t first_byte[2] = {info.dlpi_tls_modid, 0};
+  return reinterpret_cast<uintptr_t>(__tls_get_addr(first_byte));
+}
 
 }  // namespace
 
@@ -261,11 +271,9 @@ Detector::SharedRange* Detector::FindShared(uintptr_t address) {
 void Detector::FindThreadStorage() {
   std::vector<SharedRange> ranges;
   const auto add = [](dl_phdr_info* info, size_t, void* data) {
-    if (info->dlpi_tls_data == nullptr) return 0;
     for (int i = 0; i < info->dlpi_phnum; ++i) {
       if (info->dlpi_phdr[i].p_type != PT_TLS) continue;
-      static_cast<std::vector<SharedRange>*>(data)->push_back(
-          {reinterpret_cast<uintptr_t>(info->dlpi_tls_data), info->dlpi_phdr[i].p_memsz, {}});
+      static_cast<std::vector<SharedRange>*>(data)->push_back({ThreadStorageOf(*info), info->dlpi_phdr[i].p_memsz, {}});
     }
     return 0;
   };

@@ -65,6 +65,8 @@ class Detector {
 
   // An access by the running thread.
   void OnAccess(uintptr_t address, size_t num_bytes, Access access);
+  // The running thread's next access is not aligned to its size.
+  void OnMisaligned(uintptr_t address, size_t num_bytes);
   // By a copy or fill of a stream.
   void OnCopyRead(uintptr_t address, size_t num_bytes);
   void OnCopyWrite(uintptr_t address, size_t num_bytes);

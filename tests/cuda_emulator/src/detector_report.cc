@@ -46,6 +46,13 @@ void Detector::ReportRace(const Current& current, uint32_t other, bool other_wro
   Report(ErrorKind::kRace, message, "race " + Name(here) + Name(there));
 }
 
+void Detector::OnMisaligned(uintptr_t address, size_t num_bytes) {
+  Report(ErrorKind::kMisuse,
+         "access of " + std::to_string(num_bytes) + " bytes at " + DescribeAddress(address) +
+             ", which is no multiple of its size, by " + Describe(SegmentOf(*running_thread, Access::kRead)),
+         "alignment");
+}
+
 void Detector::ReportUnwritten(const Current& current) {
   Report(ErrorKind::kUninitialised,
          "read of " + std::to_string(current.num_bytes) + " bytes at " + DescribeAddress(current.address) +

@@ -238,36 +238,29 @@ void Executor::CheckOneSite() {
   }
 }
 
+// Where a lane waits; "ended" if it does not.
+std::string Executor::DescribeWait(const Warp& warp, uint32_t lane) const {
+  const KernelThread& thread = warp.threads[lane];
+  if (warp.exited >> lane & 1) return "ended";
+  std::string text = (warp.at_barrier >> lane & 1) ? barrier_name_ : thread.operation->name;
+  return text.append(" at ").append(thread.site.file).append(":").append(std::to_string(thread.site.line));
+}
+
 void Executor::ReportDeadlock() {
   std::string message = "a barrier that not all threads reach;";
   for (const Warp& warp : warps_) {
-    message += " warp " + std::to_string(&warp - warps_.data()) + ":";
-    for (uint32_t lane = 0; lane < kWarpLanes; ++lane) {
-      const KernelThread& thread = warp.threads[lane];
-      const uint32_t bit = 1u << lane;
-      if (!(warp.present & bit)) break;
-      // Lanes that wait at the same place are named once.
-      const bool waits = !(warp.exited & bit);
-      const KernelThread& before = warp.threads[lane == 0 ? 0 : lane - 1];
-      const bool before_waits = lane != 0 && !(warp.exited & (bit >> 1));
-      const bool is_same =
-          lane != 0 && waits == before_waits &&
-          (!waits || (before.site.line == thread.site.line &&
-                      (warp.at_barrier & bit) >> lane == (warp.at_barrier & (bit >> 1)) >> (lane - 1)));
-      if (is_same) continue;
-      message += " from lane " + std::to_string(lane) + " ";
-      if (!waits) {
-        message += "ended";
-        continue;
-      }
-      message += (warp.at_barrier & bit) ? barrier_name_ : thread.operation->name;
-      message += std::string(" at ") + thread.site.file + ":" + std::to_string(thread.site.line);
+    message.append(" warp ").append(std::to_string(&warp - warps_.data())).append(":");
+    // Lanes that wait at the same place are named once.
+    std::string before;
+    for (uint32_t lane = 0; lane < kWarpLanes && (warp.present >> lane & 1); ++lane) {
+      std::string wait = DescribeWait(warp, lane);
+      if (wait != before) message.append(" from lane ").append(std::to_string(lane)).append(" ").append(wait);
+      before = std::move(wait);
     }
     message += ";";
   }
-  const uint3 block = blockIdx;
-  message +=
-      " block (" + std::to_string(block.x) + ", " + std::to_string(block.y) + ", " + std::to_string(block.z) + ")";
+  message.append(" block (").append(std::to_string(blockIdx.x)).append(", ").append(std::to_string(blockIdx.y));
+  message.append(", ").append(std::to_string(blockIdx.z)).append(")");
   detector_.Report(ErrorKind::kDeadlock, message, "deadlock");
 }
 

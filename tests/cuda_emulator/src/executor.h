@@ -61,6 +61,7 @@ class Executor {
   void EndThread();
   bool TryResolve(Warp& warp, KernelThread& thread);
   bool InOneOperation(const Warp& warp, const KernelThread& thread, uint32_t lanes) const;
+  std::string DescribeWait(const Warp& warp, uint32_t lane) const;
   void ReportDeadlock();
   void Land(AsyncCopy& copy);
 

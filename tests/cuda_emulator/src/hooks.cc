@@ -11,9 +11,19 @@ namespace {
 
 thread_local bool is_in_kernel = false;
 
+inline bool IsWatched() { return is_in_kernel && running_thread != nullptr && running_executor->detector().is_on(); }
+
 inline void Report(const void* address, size_t num_bytes, Access access) {
-  if (!is_in_kernel || running_thread == nullptr || !running_executor->detector().is_on()) return;
-  running_executor->detector().OnAccess(reinterpret_cast<uintptr_t>(address), num_bytes, access);
+  if (IsWatched()) running_executor->detector().OnAccess(reinterpret_cast<uintptr_t>(address), num_bytes, access);
+}
+
+// An access by a type that promises its alignment, as a GPU demands it.
+inline void ReportAligned(const void* address, size_t num_bytes, Access access) {
+  if (!IsWatched()) return;
+  if (reinterpret_cast<uintptr_t>(address) % num_bytes != 0) {
+    running_executor->detector().OnMisaligned(reinterpret_cast<uintptr_t>(address), num_bytes);
+  }
+  Report(address, num_bytes, access);
 }
 
 }  // namespace
@@ -26,16 +36,20 @@ void AtomicAccess(const void* address, size_t num_bytes) { Report(address, num_b
 }  // namespace skein::emulator
 
 #define SKEIN_HOOK extern "C" __attribute__((visibility("hidden")))
-#define SKEIN_ACCESS_HOOKS(bytes)                                                                \
-  SKEIN_HOOK void __tsan_read##bytes(void* address) {                                            \
-    skein::emulator::Report(address, bytes, skein::emulator::Access::kRead);                     \
-  }                                                                                              \
-  SKEIN_HOOK void __tsan_write##bytes(void* address) {                                           \
-    skein::emulator::Report(address, bytes, skein::emulator::Access::kWrite);                    \
-  }                                                                                              \
-  SKEIN_HOOK void __tsan_unaligned_read##bytes(void* address) { __tsan_read##bytes(address); }   \
-  SKEIN_HOOK void __tsan_unaligned_write##bytes(void* address) { __tsan_write##bytes(address); } \
-  SKEIN_HOOK void __tsan_volatile_read##bytes(void* address) { __tsan_read##bytes(address); }    \
+#define SKEIN_ACCESS_HOOKS(bytes)                                                             \
+  SKEIN_HOOK void __tsan_read##bytes(void* address) {                                         \
+    skein::emulator::ReportAligned(address, bytes, skein::emulator::Access::kRead);           \
+  }                                                                                           \
+  SKEIN_HOOK void __tsan_write##bytes(void* address) {                                        \
+    skein::emulator::ReportAligned(address, bytes, skein::emulator::Access::kWrite);          \
+  }                                                                                           \
+  SKEIN_HOOK void __tsan_unaligned_read##bytes(void* address) {                               \
+    skein::emulator::Report(address, bytes, skein::emulator::Access::kRead);                  \
+  }                                                                                           \
+  SKEIN_HOOK void __tsan_unaligned_write##bytes(void* address) {                              \
+    skein::emulator::Report(address, bytes, skein::emulator::Access::kWrite);                 \
+  }                                                                                           \
+  SKEIN_HOOK void __tsan_volatile_read##bytes(void* address) { __tsan_read##bytes(address); } \
   SKEIN_HOOK void __tsan_volatile_write##bytes(void* address) { __tsan_write##bytes(address); }
 SKEIN_ACCESS_HOOKS(1)
 SKEIN_ACCESS_HOOKS(2)

@@ -61,9 +61,8 @@ std::string NormShiftFault(const ShiftShape& shape, const std::vector<SequenceSh
   arguments.num_blends = shape.num_blends;
   for (uint32_t i = 0; i < shape.num_blends; ++i) arguments.blends[i] = blends.device(i);
   if (shape.keeps_rows) arguments.kept = {n.device(), n_before.device()};
-  LaunchAfterProducer({x.copy()}, [&](const Queue& queue) {
-    return NormShift(queue, batch.device(), slots.states(), arguments);
-  });
+  LaunchAfterProducer({x.copy()},
+                      [&](const Queue& queue) { return NormShift(queue, batch.device(), slots.states(), arguments); });
 
   const kit::ShiftedRows kept = shape.keeps_rows ? kit::ShiftedRows{n.host(), n_before.host()} : kit::ShiftedRows{};
   batch.Reference(slots, 0, [&](reference::Ops& ops) {
@@ -100,8 +99,11 @@ TEST(NormShiftTest, EachBarrierIsNeeded) {
 }
 
 TEST(NormShiftTest, IndexFaultsAreSeen) {
-  ExpectIndexFaultsAreSeen([] { return NormShiftFault({256, 2, false}, kRagged); },
-                           {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+  ExpectIndexFaultsAreSeen(
+      [] {
+        return NormShiftFault({256, 2, false}, kRagged);
+      },
+      {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
 }
 
 // A row's numbers do not depend on the number of blocks that share it.
@@ -183,9 +185,8 @@ std::string GatedAddFault(uint32_t width, uint32_t num_rows) {
   const size_t count = size_t{num_rows} * width;
   CaseRows x(random.Floats(count), num_rows, width);
   CaseRows gate(random.Floats(count), num_rows, width), value(random.Floats(count), num_rows, width);
-  LaunchAfterProducer({x.copy(), gate.copy(), value.copy()}, [&](const Queue& queue) {
-    return GatedAdd(queue, x.device(), gate.device(), value.device());
-  });
+  LaunchAfterProducer({x.copy(), gate.copy(), value.copy()},
+                      [&](const Queue& queue) { return GatedAdd(queue, x.device(), gate.device(), value.device()); });
   batch.Reference(slots, 0, [&](reference::Ops& ops) { ops.GatedAdd(x.host(), gate.host(), value.host()); });
   return x.Difference("x", kTolerance);
 }

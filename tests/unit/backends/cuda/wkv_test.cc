@@ -76,9 +76,16 @@ SlotShape SlotsOf(const HeadShape& shape) {
 }
 
 // The kernels of heads have one path for 64 and one for every size.
-const std::vector<HeadShape> kHeadShapes = {
-    {2, 64}, {3, 64, StateType::kF16}, {1, 64, StateType::kF32, 5}, {1, 64, StateType::kF16, 2}, {2, 32},
-    {3, 5},  {7, 1},                   {2, 33, StateType::kF16, 1}, {1, 77},                     {1, 100, StateType::kF16}};
+const std::vector<HeadShape> kHeadShapes = {{2, 64},
+                                            {3, 64, StateType::kF16},
+                                            {1, 64, StateType::kF32, 5},
+                                            {1, 64, StateType::kF16, 2},
+                                            {2, 32},
+                                            {3, 5},
+                                            {7, 1},
+                                            {2, 33, StateType::kF16, 1},
+                                            {1, 77},
+                                            {1, 100, StateType::kF16}};
 
 std::string NameOf(const HeadShape& shape) {
   return std::to_string(shape.num_heads) + " heads of " + std::to_string(shape.head_size) +
@@ -116,9 +123,8 @@ std::string Wkv5Fault(const HeadShape& shape, Variant variant, const std::vector
   if (variant != Variant::kNoGate) in.g = g.device();
   in.head_size = shape.head_size;
   in.state = slots.wkv_offset();
-  LaunchAfterProducer({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()}, [&](const Queue& queue) {
-    return Wkv5(queue, batch.device(), slots.states(), in);
-  });
+  LaunchAfterProducer({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()},
+                      [&](const Queue& queue) { return Wkv5(queue, batch.device(), slots.states(), in); });
 
   batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
     kit::Wkv5Inputs inputs = {r.host(), k.host(), v.host(), shares.host(), 0, bonus.host()};
