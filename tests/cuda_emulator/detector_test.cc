@@ -248,11 +248,15 @@ TEST_F(DetectorTest, StreamsThatNothingOrdersRace) {
   });
 }
 
-TEST_F(DetectorTest, ANullAddressEndsTheLaunch) {
-  const DeviceVector<int> out(1);
-  Require(LaunchOn(nullptr, dim3(1), dim3(32), ReadNull, out.data()));
-  EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
-  ExpectFound(ErrorKind::kOutOfBounds, "ReadNull");
+TEST_F(DetectorTest, AnAddressOfNoMemoryEndsTheLaunch) {
+  // NULL, and where an index below zero leads.
+  for (const uintptr_t address : {uintptr_t{0}, uintptr_t{0x7FFF'FFF0'0000'0000}}) {
+    Configure({});
+    const DeviceVector<int> out(1);
+    Require(LaunchOn(nullptr, dim3(1), dim3(32), ReadNowhere, out.data(), address));
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
+    ExpectFound(ErrorKind::kOutOfBounds, "ReadNowhere");
+  }
 }
 
 TEST_F(DetectorTest, DynamicSharedMemoryEndsWhereTheLaunchSays) {

@@ -93,10 +93,8 @@ __global__ void ReverseDynamic(const int* in, int* out, Fault fault) {
   out[threadIdx.x] = values[count - 1 - threadIdx.x + (fault == Fault::kBounds ? 1 : 0)];
 }
 
-__global__ void ReadNull(int* out) {
-  const int* nowhere = nullptr;
-  asm volatile("" : "+r"(nowhere));  // such that the compiler does not know
-  if (threadIdx.x == 3) *out = *nowhere;
+__global__ void ReadNowhere(int* out, uintptr_t address) {
+  if (threadIdx.x == 3) *out = *reinterpret_cast<const int*>(address);
 }
 
 __global__ void SumFours(const float* in, float* out, Fault fault) {

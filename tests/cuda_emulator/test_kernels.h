@@ -31,8 +31,8 @@ __global__ void AddOneDependent(const float* in, float* out, int count, Fault fa
 __global__ void EndEarly(int* out, int limit, Fault fault);
 // Dynamic shared memory: out[i] = in[count - 1 - i]; kBounds: one element too far.
 __global__ void ReverseDynamic(const int* in, int* out, Fault fault);
-// Accesses address 0.
-__global__ void ReadNull(int* out);
+// Reads an address that is not of the device's memory.
+__global__ void ReadNowhere(int* out, uintptr_t address);
 
 // out[i] = the sum of the float4 at 16 i bytes of `in`; kOther: at 16 i + 4.
 __global__ void SumFours(const float* in, float* out, Fault fault);

@@ -2,6 +2,7 @@
 
 #include <link.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -115,6 +116,7 @@ void Detector::BeginKernel(uint32_t num_threads, int device, void* dynamic_share
   dynamic_shared_.num_bytes = dynamic_shared_bytes;
   if (dynamic_shared_.cells.size() < dynamic_shared_bytes) dynamic_shared_.cells.resize(dynamic_shared_bytes);
   found_thread_storage_ = false;
+  host_pages_.clear();
   releases_early_ = false;
   has_reported_ = false;
   in_kernel_ = true;
@@ -192,6 +194,18 @@ bool Detector::IsOrderedInKernel(const Segment& earlier, const Current& current)
   return earlier.lane_clock <= thread.warp_clock[earlier.thread % kWarpLanes];
 }
 
+// Whether the address is one of the host's memory: a parameter, a constant, mapped memory. A wild address, such as one
+// from an index below zero, is not.
+bool Detector::IsOfHost(uintptr_t address) {
+  const uintptr_t page_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t page = address / page_bytes;
+  if (host_pages_.contains(page)) return true;
+  unsigned char is_resident = 0;
+  if (mincore(reinterpret_cast<void*>(page * page_bytes), page_bytes, &is_resident) != 0) return false;
+  host_pages_.insert(page);
+  return true;
+}
+
 void Detector::OnAccess(uintptr_t address, size_t num_bytes, Access access) {
   has_reported_ = true;
   KernelThread& thread = *running_thread;
@@ -200,12 +214,11 @@ void Detector::OnAccess(uintptr_t address, size_t num_bytes, Access access) {
   const bool on_device = arena_.Contains(address);
   SharedRange* shared = on_device ? nullptr : FindShared(address);
   if (!on_device && shared == nullptr) {
-    constexpr uintptr_t kFirstPages = 64 << 10;
-    if (address >= kFirstPages) return;  // the host's: parameters, constants, mapped memory
+    if (IsOfHost(address)) return;
     Report(ErrorKind::kOutOfBounds,
            "access of " + std::to_string(num_bytes) + " bytes at address " + std::to_string(address) + " by " +
                Describe(SegmentOf(thread, access)),
-           "null");
+           "unmapped");
     running_executor->Abort(cudaErrorIllegalAddress);
   }
   const Current current = {SegmentOf(thread, access), access, address, num_bytes};

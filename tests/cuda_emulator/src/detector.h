@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "arena.h"
@@ -118,6 +119,7 @@ class Detector {
   const Operation& OperationOf(uint32_t segment) const;
   bool IsOrdered(uint32_t earlier, const Current& current) const;
   bool IsOrderedInKernel(const Segment& earlier, const Current& current) const;
+  bool IsOfHost(uintptr_t address);
   void CheckDevice(const Current& current);
   bool IsAllowed(const Current& current);
   void CheckShared(SharedRange& range, const Current& current);
@@ -171,7 +173,8 @@ class Detector {
   SharedRange dynamic_shared_ = {};
   std::vector<SharedRange> thread_storage_;
   bool found_thread_storage_ = false;
-  Allocation last_found_ = {};  // most accesses are near the one before
+  std::unordered_set<uintptr_t> host_pages_;  // that are known to be mapped
+  Allocation last_found_ = {};                // most accesses are near the one before
 };
 
 }  // namespace skein::emulator

@@ -1,5 +1,5 @@
 // What the tests of the kernels beside products share: a step of ragged sequences with their states, in the device's
-// memory and as the reference's ops take it; and the runs of a kernel, right and broken on purpose.
+// memory and as the reference's ops take it.
 #ifndef SKEIN_TESTS_UNIT_BACKENDS_CUDA_KERNEL_HARNESS_H_
 #define SKEIN_TESTS_UNIT_BACKENDS_CUDA_KERNEL_HARNESS_H_
 
@@ -18,12 +18,12 @@
 
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
-#include "cuda_emulator/control.h"
 #include "equations/operands.h"
 #include "host/batch.h"
 #include "numbers/half.h"
 #include "reference/ops.h"
 #include "tests/support/serial_host.h"
+#include "tests/unit/backends/cuda/mutants.h"
 #include "tests/unit/backends/cuda/producer.h"
 #include "tests/unit/backends/cuda/product_harness.h"
 
@@ -192,7 +192,7 @@ struct SequenceShape {
 // Sequences that share a slot to read, go on in their own, and leave no state; with one row and with several.
 // For kRaggedSlots slots.
 inline constexpr uint32_t kRaggedSlots = 7;
-inline const std::vector<SequenceShape> kRagged = {{1, 6, 3}, {5, 1, 1}, {1, 2, 2}, {17, 6, kNoSlot},
+inline const std::vector<SequenceShape> kRagged = {{1, 6, 3}, {5, 1, 1}, {1, 2, 2},      {17, 6, kNoSlot},
                                                    {1, 6, 0}, {2, 4, 5}, {9, 6, kNoSlot}};
 
 // A step over the sequences, row after row, with the device's arrays and the reference's.
@@ -240,80 +240,6 @@ class CaseBatch {
   std::unique_ptr<DeviceArray<Sequence>> device_sequences_;
   std::unique_ptr<DeviceArray<uint32_t>> device_row_sequences_;
 };
-
-// Runs the producer of `rows` and then the kernel, as dependent launches.
-inline void LaunchAfterProducer(const std::vector<WordCopy>& produced,
-                                const std::function<cudaError_t(const Queue&)>& launch) {
-  const TestQueue test_queue;
-  Queue queue = test_queue.get();
-  queue.dependent_launch = true;
-  WordCopies copies = {};
-  for (const WordCopy& copy : produced) copies.at[copies.count++] = copy;
-  EXPECT_EQ(CopyWords(queue, copies), cudaSuccess);
-  EXPECT_EQ(launch(queue), cudaSuccess);
-  EXPECT_EQ(cudaStreamSynchronize(queue.stream), cudaSuccess);
-}
-
-// A test of a kernel: makes its arrays, launches it, and returns what was wrong with the results, or "".
-using KernelCase = std::function<std::string()>;
-
-// What was wrong with one run, whatever found it.
-inline std::string FaultOf(const KernelCase& run, uint64_t seed,
-                           emulator::Schedule schedule = emulator::Schedule::kRunAhead) {
-  emulator::Options options;
-  options.seed = seed;
-  options.schedule = schedule;
-  emulator::Configure(options);
-  std::string fault = run();
-  for (const emulator::Error& error : emulator::TakeErrors()) fault += "\n" + error.message;
-  return fault;
-}
-
-// Several schedules give the right results, and nothing is accused.
-inline void ExpectRight(const KernelCase& run, uint64_t num_seeds = 3) {
-  for (uint64_t seed = 1; seed <= num_seeds; ++seed) EXPECT_EQ(FaultOf(run, seed), "") << "seed " << seed;
-  EXPECT_EQ(FaultOf(run, 1, emulator::Schedule::kInStep), "");
-}
-
-// Each barrier that the kernel's files have is missed when it is left out.
-inline void ExpectEachBarrierIsNeeded(const KernelCase& run) {
-  constexpr uint64_t kSeeds = 5;
-  EXPECT_EQ(FaultOf(run, 1), "");
-  const std::vector<emulator::BarrierSite> sites = emulator::BarrierSites();
-  EXPECT_FALSE(sites.empty());
-  for (const emulator::BarrierSite& site : sites) {
-    if (site.file.find("producer.cu") != std::string::npos) continue;
-    bool is_caught = false;
-    for (uint64_t seed = 1; seed <= kSeeds && !is_caught; ++seed) {
-      is_caught = !FaultOf([&] {
-                     emulator::DisableBarrier(site);
-                     std::string fault = run();
-                     emulator::EnableBarriers();
-                     return fault;
-                   }, seed).empty();
-    }
-    EXPECT_TRUE(is_caught) << site.kind << " at " << site.file << ":" << site.line << " is not missed";
-  }
-}
-
-// A thread or a block that takes the place of its neighbour is seen.
-inline void ExpectIndexFaultsAreSeen(const KernelCase& run, const std::vector<emulator::IndexFault>& faults) {
-  constexpr uint64_t kSeeds = 8;
-  for (const emulator::IndexFault index_fault : faults) {
-    for (const int by : {-1, 1}) {
-      bool is_caught = false;
-      for (uint64_t seed = 1; seed <= kSeeds && !is_caught; ++seed) {
-        is_caught = !FaultOf([&] {
-                       emulator::ShiftIndex(index_fault, by);
-                       std::string fault = run();
-                       emulator::ShiftIndex(emulator::IndexFault::kNone, 0);
-                       return fault;
-                     }, seed).empty();
-      }
-      EXPECT_TRUE(is_caught) << "index fault " << static_cast<int>(index_fault) << " by " << by;
-    }
-  }
-}
 
 }  // namespace skein::cuda
 

@@ -10,8 +10,6 @@
 namespace skein::cuda {
 namespace {
 
-using emulator::IndexFault;
-
 constexpr float kTolerance = 1e-5f;
 constexpr uint32_t kShiftOffset = 3;  // the shift row does not begin the slot
 
@@ -45,7 +43,7 @@ class CaseBlends {
   std::vector<CaseVector> mixes_;
 };
 
-std::string NormShiftFault(const ShiftShape& shape, const std::vector<SequenceShape>& sequences) {
+std::string NormShiftFault(const Trial& trial, const ShiftShape& shape, const std::vector<SequenceShape>& sequences) {
   Random random(shape.width);
   const CaseBatch batch(sequences);
   CaseSlots slots({.num_slots = kRaggedSlots, .num_shift_floats = kShiftOffset + shape.width}, random);
@@ -61,8 +59,9 @@ std::string NormShiftFault(const ShiftShape& shape, const std::vector<SequenceSh
   arguments.num_blends = shape.num_blends;
   for (uint32_t i = 0; i < shape.num_blends; ++i) arguments.blends[i] = blends.device(i);
   if (shape.keeps_rows) arguments.kept = {n.device(), n_before.device()};
-  LaunchAfterProducer({x.copy()},
-                      [&](const Queue& queue) { return NormShift(queue, batch.device(), slots.states(), arguments); });
+  std::string fault = trial.Run(
+      {x.copy()}, [&](const Queue& queue) { return NormShift(queue, batch.device(), slots.states(), arguments); });
+  if (!fault.empty()) return fault;
 
   const kit::ShiftedRows kept = shape.keeps_rows ? kit::ShiftedRows{n.host(), n_before.host()} : kit::ShiftedRows{};
   batch.Reference(slots, 0, [&](reference::Ops& ops) {
@@ -70,7 +69,7 @@ std::string NormShiftFault(const ShiftShape& shape, const std::vector<SequenceSh
                   {blends.host(0), blends.host(1), blends.host(2), blends.host(3), blends.host(4), blends.host(5)},
                   kept);
   });
-  std::string fault = blends.Difference() + slots.Difference(kTolerance);
+  fault += blends.Difference() + slots.Difference(kTolerance);
   if (shape.keeps_rows) fault += n.Difference("n", kTolerance) + n_before.Difference("n'", kTolerance);
   return fault;
 }
@@ -79,31 +78,33 @@ TEST(NormShiftTest, EveryWidthAndNumberOfBlendsGivesTheReferencesRows) {
   for (const ShiftShape& shape : {ShiftShape{192, 6, false}, ShiftShape{77, 1, true}, ShiftShape{5, 2, false},
                                   ShiftShape{1, 6, true}, ShiftShape{256, 0, true}, ShiftShape{600, 3, false}}) {
     SCOPED_TRACE(shape.width);
-    ExpectRight([&] { return NormShiftFault(shape, kRagged); });
+    ExpectRight([&](const Trial& trial) { return NormShiftFault(trial, shape, kRagged); });
   }
 }
 
 // So few that a row is spread over several blocks.
 TEST(NormShiftTest, OneRowIsSpreadOverBlocks) {
-  ExpectRight([] { return NormShiftFault({1100, 6, false}, {{1, 2, 2}}); });
-  ExpectRight([] { return NormShiftFault({1100, 6, false}, {{3, 2, 2}, {1, 0, 1}}); });
+  ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {1100, 6, false}, {{1, 2, 2}}); });
+  ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {1100, 6, false}, {{3, 2, 2}, {1, 0, 1}}); });
 }
 
 // So many that each row has one block.
 TEST(NormShiftTest, ManyRowsHaveABlockEach) {
-  ExpectRight([] { return NormShiftFault({300, 2, true}, {{40, 0, 0}, {1, 1, 2}, {70, 3, kNoSlot}}); }, 1);
+  ExpectRight(
+      [](const Trial& trial) {
+        return NormShiftFault(trial, {300, 2, true}, {{40, 0, 0}, {1, 1, 2}, {70, 3, kNoSlot}});
+      },
+      1);
 }
 
 TEST(NormShiftTest, EachBarrierIsNeeded) {
-  ExpectEachBarrierIsNeeded([] { return NormShiftFault({300, 2, false}, kRagged); });
+  ExpectEachBarrierIsNeeded([](const Trial& trial) { return NormShiftFault(trial, {300, 2, false}, kRagged); }, 2);
 }
 
 TEST(NormShiftTest, IndexFaultsAreSeen) {
-  ExpectIndexFaultsAreSeen(
-      [] {
-        return NormShiftFault({256, 2, false}, kRagged);
-      },
-      {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+  const KernelCase run = [](const Trial& trial) { return NormShiftFault(trial, {256, 2, false}, kRagged); };
+  ExpectIndexFaultsAreSeen(run);
+  ExpectABlockTooManyIsSeen(run);
 }
 
 // A row's numbers do not depend on the number of blocks that share it.
@@ -137,7 +138,7 @@ TEST(NormShiftTest, ARowDoesNotKnowTheOthers) {
   EXPECT_EQ(run(70), alone);
 }
 
-std::string DataShiftFault(uint32_t width, uint32_t num_rows, uint32_t num_blends) {
+std::string DataShiftFault(const Trial& trial, uint32_t width, uint32_t num_rows, uint32_t num_blends) {
   Random random(width);
   const CaseBatch batch({{num_rows, 0, kNoSlot}});
   CaseSlots slots({.num_slots = 1, .num_shift_floats = 1}, random);
@@ -157,8 +158,9 @@ std::string DataShiftFault(uint32_t width, uint32_t num_rows, uint32_t num_blend
     arguments.blends[i] = {mixes[i].device(), m[i].device(), m[i].device()};
     produced.push_back(m[i].copy());
   }
-  LaunchAfterProducer(produced, [&](const Queue& queue) { return DataShift(queue, arguments); });
-  std::string fault;
+  std::string fault = trial.Run(produced, [&](const Queue& queue) { return DataShift(queue, arguments); });
+  if (!fault.empty()) return fault;
+
   batch.Reference(slots, 0, [&](reference::Ops& ops) {
     for (uint32_t i = 0; i < num_blends; ++i) {
       ops.DataShift({n.host(), n_before.host()}, {{mixes[i].host(), m[i].host(), m[i].host()}});
@@ -169,37 +171,43 @@ std::string DataShiftFault(uint32_t width, uint32_t num_rows, uint32_t num_blend
 }
 
 TEST(DataShiftTest, EveryWidthGivesTheReferencesRows) {
-  for (const uint32_t width : {192u, 77u, 5u, 1u, 513u}) ExpectRight([&] { return DataShiftFault(width, 7, 5); });
+  for (const uint32_t width : {192u, 77u, 5u, 1u, 513u})
+    ExpectRight([&](const Trial& trial) { return DataShiftFault(trial, width, 7, 5); });
 }
 
 TEST(DataShiftTest, FaultsAreSeen) {
-  const KernelCase run = [] { return DataShiftFault(256, 3, 5); };
-  ExpectEachBarrierIsNeeded(run);
-  ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+  const KernelCase run = [](const Trial& trial) { return DataShiftFault(trial, 256, 3, 5); };
+  ExpectEachBarrierIsNeeded(run, 1);
+  ExpectIndexFaultsAreSeen(run);
+  ExpectABlockTooManyIsSeen(run);
 }
 
-std::string GatedAddFault(uint32_t width, uint32_t num_rows) {
+std::string GatedAddFault(const Trial& trial, uint32_t width, uint32_t num_rows) {
   Random random(width);
   const CaseBatch batch({{num_rows, 0, kNoSlot}});
   CaseSlots slots({.num_slots = 1, .num_shift_floats = 1}, random);
   const size_t count = size_t{num_rows} * width;
   CaseRows x(random.Floats(count), num_rows, width);
   CaseRows gate(random.Floats(count), num_rows, width), value(random.Floats(count), num_rows, width);
-  LaunchAfterProducer({x.copy(), gate.copy(), value.copy()},
-                      [&](const Queue& queue) { return GatedAdd(queue, x.device(), gate.device(), value.device()); });
+  std::string fault = trial.Run({x.copy(), gate.copy(), value.copy()}, [&](const Queue& queue) {
+    return GatedAdd(queue, x.device(), gate.device(), value.device());
+  });
+  if (!fault.empty()) return fault;
+
   batch.Reference(slots, 0, [&](reference::Ops& ops) { ops.GatedAdd(x.host(), gate.host(), value.host()); });
   return x.Difference("x", kTolerance);
 }
 
 TEST(GatedAddTest, EveryWidthGivesTheReferencesRows) {
-  for (const uint32_t width : {192u, 77u, 5u, 1u, 513u}) ExpectRight([&] { return GatedAddFault(width, 7); });
+  for (const uint32_t width : {192u, 77u, 5u, 1u, 513u})
+    ExpectRight([&](const Trial& trial) { return GatedAddFault(trial, width, 7); });
 }
 
 // A block more than there are finds no work, which is right.
 TEST(GatedAddTest, FaultsAreSeen) {
-  const KernelCase run = [] { return GatedAddFault(256, 2); };
-  ExpectEachBarrierIsNeeded(run);
-  ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock});
+  const KernelCase run = [](const Trial& trial) { return GatedAddFault(trial, 256, 2); };
+  ExpectEachBarrierIsNeeded(run, 1);
+  ExpectIndexFaultsAreSeen(run);
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ WordCopy CopyOf(const DeviceArray<float>& to, const DeviceArray<float>& from, si
 }
 
 // One product of another kernel's results, added to another kernel's results.
-std::string ProductFault(Launcher launch, WeightType type, Inputs inputs, uint32_t num_inputs, uint32_t num_outputs,
-                         uint32_t num_rows) {
+std::string ProductFault(const Trial& trial, Launcher launch, WeightType type, Inputs inputs, uint32_t num_inputs,
+                         uint32_t num_outputs, uint32_t num_rows) {
   Random random(1);
   const Weights weights(type, num_outputs, num_inputs, random);
   const std::vector<float> in_values = random.Floats(size_t{num_rows} * num_inputs);
@@ -29,21 +29,24 @@ std::string ProductFault(Launcher launch, WeightType type, Inputs inputs, uint32
   const DeviceArray<float> in(in_values.size()), out(before.size());
   const DeviceProduct product = {
       weights.view(), {in.get(), num_rows, num_inputs}, {out.get(), num_rows, num_outputs}, kit::Then::kAdd};
-  LaunchAfterProducer({CopyOf(in, in_source, in_values.size()), CopyOf(out, out_source, before.size())},
-                      [&](const Queue& queue) { return launch(queue, ListOf({product}), inputs); });
+  const std::string fault = trial.Run({CopyOf(in, in_source, in_values.size()), CopyOf(out, out_source, before.size())},
+                                      [&](const Queue& queue) { return launch(queue, ListOf({product}), inputs); });
+  if (!fault.empty()) return fault;
   return Difference(weights, in_values, before, out.Read(), inputs, product.then);
 }
 
 // Several chunks of inputs, and tails of all.
-std::string RowFault(WeightType type) { return ProductFault(RowProducts, type, Inputs::kF32, 2200, 21, 3); }
-
-// More stages than lie in shared memory, and tails of all.
-std::string TileFault(WeightType type, uint32_t num_rows = 11) {
-  const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
-  return ProductFault(TileProducts, type, inputs, 410, 70, num_rows);
+std::string RowFault(const Trial& trial, WeightType type) {
+  return ProductFault(trial, RowProducts, type, Inputs::kF32, 2200, 21, 3);
 }
 
-std::string SparseFault() {
+// More stages than lie in shared memory, and tails of all.
+std::string TileFault(const Trial& trial, WeightType type, uint32_t num_rows = 11) {
+  const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
+  return ProductFault(trial, TileProducts, type, inputs, 410, 70, num_rows);
+}
+
+std::string SparseFault(const Trial& trial) {
   constexpr uint32_t kInputs = 700, kOutputs = 300, kRows = 2;
   Random random(2);
   const Weights columns(WeightType::kF16, kInputs, kOutputs, random);
@@ -55,11 +58,12 @@ std::string SparseFault() {
   const DeviceArray<float> in_source(in_values), out_source(before);
   const DeviceArray<float> in(in_values.size()), out(before.size());
   const DeviceArray<float> scratch(SparseScratchFloats(kInputs, kOutputs));
-  LaunchAfterProducer(
+  const std::string fault = trial.Run(
       {CopyOf(in, in_source, in_values.size()), CopyOf(out, out_source, before.size())}, [&](const Queue& queue) {
         return SparseProduct(queue, {{}, {in.get(), kRows, kInputs}, {out.get(), kRows, kOutputs}, kit::Then::kAdd},
                              columns.view(), Inputs::kF16, scratch.get());
       });
+  if (!fault.empty()) return fault;
   const std::vector<float> results = out.Read();
   for (uint32_t i = 0; i < results.size(); ++i) {
     double want = before[i];
@@ -72,14 +76,15 @@ std::string SparseFault() {
   return "";
 }
 
-std::string RoundFault() {
+std::string RoundFault(const Trial& trial) {
   constexpr uint32_t kWidth = 77, kRows = 3, kPadded = 80;
   const std::vector<float> values = Random(3).Floats(kRows * kWidth);
   const DeviceArray<float> source(values), in(values.size());
   const DeviceArray<uint16_t> out(size_t{kRows} * kPadded);
-  LaunchAfterProducer({CopyOf(in, source, values.size())}, [&](const Queue& queue) {
+  const std::string fault = trial.Run({CopyOf(in, source, values.size())}, [&](const Queue& queue) {
     return RoundRows(queue, {in.get(), kRows, kWidth}, Inputs::kBf16, out.get());
   });
+  if (!fault.empty()) return fault;
   const std::vector<uint16_t> results = out.Read();
   for (uint32_t i = 0; i < results.size(); ++i) {
     const uint32_t column = i % kPadded;
@@ -89,14 +94,15 @@ std::string RoundFault() {
   return "";
 }
 
-std::string FinishFault() {
+std::string FinishFault(const Trial& trial) {
   constexpr uint32_t kCount = 700;
   const std::vector<float> values = Random(4).Floats(kCount), before = Random(5).Floats(kCount);
   const DeviceArray<float> value_source(values), before_source(before), product(kCount), out(kCount);
-  LaunchAfterProducer(
-      {CopyOf(product, value_source, kCount), CopyOf(out, before_source, kCount)}, [&](const Queue& queue) {
+  const std::string fault =
+      trial.Run({CopyOf(product, value_source, kCount), CopyOf(out, before_source, kCount)}, [&](const Queue& queue) {
         return FinishProduct(queue, {product.get(), 1, kCount}, kit::Then::kAdd, {out.get(), 1, kCount});
       });
+  if (!fault.empty()) return fault;
   const std::vector<float> results = out.Read();
   for (uint32_t i = 0; i < kCount; ++i) {
     if (results[i] != before[i] + values[i]) return "element " + std::to_string(i);
@@ -109,16 +115,16 @@ INSTANTIATE_TEST_SUITE_P(Types, RowFaultsTest, testing::ValuesIn(kWeightTypes),
                          [](const auto& param_info) { return NameOf(param_info.param); });
 
 TEST_P(RowFaultsTest, NothingIsAccused) {
-  ExpectRight([&] { return RowFault(GetParam()); });
+  ExpectRight([&](const Trial& trial) { return RowFault(trial, GetParam()); });
 }
 
 TEST_P(RowFaultsTest, EachBarrierIsNeeded) {
   // The wait for the kernel before, and the barriers before and after a chunk of inputs.
-  ExpectEachBarrierIsNeeded([&] { return RowFault(GetParam()); }, 3);
+  ExpectEachBarrierIsNeeded([&](const Trial& trial) { return RowFault(trial, GetParam()); }, 3);
 }
 
 TEST_P(RowFaultsTest, IndexFaultsAreSeen) {
-  ExpectIndexFaultsAreSeen([&] { return RowFault(GetParam()); });
+  ExpectIndexFaultsAreSeen([&](const Trial& trial) { return RowFault(trial, GetParam()); });
 }
 
 class TileFaultsTest : public testing::TestWithParam<WeightType> {};
@@ -128,17 +134,17 @@ INSTANTIATE_TEST_SUITE_P(Types, TileFaultsTest,
 
 TEST_P(TileFaultsTest, NothingIsAccused) {
   for (const uint32_t num_rows : {3u, 11u, 20u, 70u}) {
-    ExpectRight([&] { return TileFault(GetParam(), num_rows); });
+    ExpectRight([&](const Trial& trial) { return TileFault(trial, GetParam(), num_rows); });
   }
 }
 
 TEST_P(TileFaultsTest, EachBarrierIsNeeded) {
   // The waits for the kernel before and for copies, and the barrier of a stage.
-  ExpectEachBarrierIsNeeded([&] { return TileFault(GetParam()); }, 3);
+  ExpectEachBarrierIsNeeded([&](const Trial& trial) { return TileFault(trial, GetParam()); }, 3);
 }
 
 TEST_P(TileFaultsTest, IndexFaultsAreSeen) {
-  ExpectIndexFaultsAreSeen([&] { return TileFault(GetParam()); });
+  ExpectIndexFaultsAreSeen([&](const Trial& trial) { return TileFault(trial, GetParam()); });
 }
 
 TEST(SparseFaults, NothingIsAccused) { ExpectRight(SparseFault); }

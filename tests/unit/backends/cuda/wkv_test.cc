@@ -12,13 +12,11 @@
 namespace skein::cuda {
 namespace {
 
-using emulator::IndexFault;
-
 constexpr float kTolerance = 2e-5f;
 
 // --- RWKV-4 ---
 
-std::string Wkv4Fault(uint32_t width, const std::vector<SequenceShape>& sequences) {
+std::string Wkv4Fault(const Trial& trial, uint32_t width, const std::vector<SequenceShape>& sequences) {
   Random random(width);
   const CaseBatch batch(sequences);
   const uint32_t rows = batch.num_rows();
@@ -39,9 +37,11 @@ std::string Wkv4Fault(uint32_t width, const std::vector<SequenceShape>& sequence
   const CaseVector decay(decays), bonus(random.Floats(width));
 
   const kit::Wkv4Inputs on_device = {r.device(), k.device(), v.device(), decay.device(), bonus.device()};
-  LaunchAfterProducer({r.copy(), k.copy(), v.copy()}, [&](const Queue& queue) {
+  std::string fault = trial.Run({r.copy(), k.copy(), v.copy()}, [&](const Queue& queue) {
     return Wkv4(queue, batch.device(), slots.states(), on_device, 2 * sizeof(float), y.device());
   });
+  if (!fault.empty()) return fault;
+
   batch.Reference(slots, 0, [&](reference::Ops& ops) {
     ops.Wkv4({r.host(), k.host(), v.host(), decay.host(), bonus.host()}, 2, y.host());
   });
@@ -49,13 +49,15 @@ std::string Wkv4Fault(uint32_t width, const std::vector<SequenceShape>& sequence
 }
 
 TEST(Wkv4Test, EveryWidthGivesTheReferencesRowsAndStates) {
-  for (const uint32_t width : {192u, 77u, 5u, 1u}) ExpectRight([&] { return Wkv4Fault(width, kRagged); });
+  for (const uint32_t width : {192u, 77u, 5u, 1u})
+    ExpectRight([&](const Trial& trial) { return Wkv4Fault(trial, width, kRagged); });
 }
 
 TEST(Wkv4Test, FaultsAreSeen) {
-  const KernelCase run = [] { return Wkv4Fault(128, kRagged); };
-  ExpectEachBarrierIsNeeded(run);
-  ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+  const KernelCase run = [](const Trial& trial) { return Wkv4Fault(trial, 128, kRagged); };
+  ExpectEachBarrierIsNeeded(run, 1);
+  ExpectIndexFaultsAreSeen(run);
+  ExpectABlockTooManyIsSeen(run);
 }
 
 // --- heads ---
@@ -103,7 +105,8 @@ std::vector<float> Shares(std::vector<float> numbers) {
   return numbers;
 }
 
-std::string Wkv5Fault(const HeadShape& shape, Variant variant, const std::vector<SequenceShape>& sequences) {
+std::string Wkv5Fault(const Trial& trial, const HeadShape& shape, Variant variant,
+                      const std::vector<SequenceShape>& sequences) {
   const uint32_t width = shape.num_heads * shape.head_size;
   Random random(width);
   const CaseBatch batch(sequences);
@@ -123,8 +126,9 @@ std::string Wkv5Fault(const HeadShape& shape, Variant variant, const std::vector
   if (variant != Variant::kNoGate) in.g = g.device();
   in.head_size = shape.head_size;
   in.state = slots.wkv_offset();
-  LaunchAfterProducer({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()},
-                      [&](const Queue& queue) { return Wkv5(queue, batch.device(), slots.states(), in); });
+  std::string fault = trial.Run({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()},
+                                [&](const Queue& queue) { return Wkv5(queue, batch.device(), slots.states(), in); });
+  if (!fault.empty()) return fault;
 
   batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
     kit::Wkv5Inputs inputs = {r.host(), k.host(), v.host(), shares.host(), 0, bonus.host()};
@@ -141,7 +145,7 @@ std::string Wkv5Fault(const HeadShape& shape, Variant variant, const std::vector
 TEST(Wkv5Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
   for (const HeadShape& shape : kHeadShapes) {
     SCOPED_TRACE(NameOf(shape));
-    ExpectRight([&] { return Wkv5Fault(shape, Variant::kDataDecay, kRagged); }, 1);
+    ExpectRight([&](const Trial& trial) { return Wkv5Fault(trial, shape, Variant::kDataDecay, kRagged); }, 2);
   }
 }
 
@@ -149,7 +153,7 @@ TEST(Wkv5Test, EveryVariantGivesTheReferencesRowsAndStates) {
   for (const Variant variant : {Variant::kNoGate, Variant::kFixedDecay, Variant::kDataDecay}) {
     for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
       SCOPED_TRACE(NameOf(shape));
-      ExpectRight([&] { return Wkv5Fault(shape, variant, kRagged); });
+      ExpectRight([&](const Trial& trial) { return Wkv5Fault(trial, shape, variant, kRagged); });
     }
   }
 }
@@ -157,15 +161,19 @@ TEST(Wkv5Test, EveryVariantGivesTheReferencesRowsAndStates) {
 TEST(Wkv5Test, FaultsAreSeen) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 64, StateType::kF16}, HeadShape{2, 40}}) {
     SCOPED_TRACE(NameOf(shape));
-    const KernelCase run = [&] { return Wkv5Fault(shape, Variant::kDataDecay, {{9, 1, 1}, {1, 2, 0}}); };
-    ExpectEachBarrierIsNeeded(run);
-    ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+    const KernelCase run = [&](const Trial& trial) {
+      return Wkv5Fault(trial, shape, Variant::kDataDecay, {{9, 1, 1}, {1, 2, 0}});
+    };
+    ExpectEachBarrierIsNeeded(run, 3);
+    ExpectIndexFaultsAreSeen(run);
+    ExpectABlockTooManyIsSeen(run);
   }
 }
 
 // --- RWKV-7 ---
 
-std::string Wkv7Fault(const HeadShape& shape, bool has_v_first, const std::vector<SequenceShape>& sequences) {
+std::string Wkv7Fault(const Trial& trial, const HeadShape& shape, bool has_v_first,
+                      const std::vector<SequenceShape>& sequences) {
   const uint32_t width = shape.num_heads * shape.head_size;
   Random random(width);
   const CaseBatch batch(sequences);
@@ -191,7 +199,9 @@ std::string Wkv7Fault(const HeadShape& shape, bool has_v_first, const std::vecto
   }
   in.norm = norm.device(), in.bonus = vectors[5].device();
   in.head_size = shape.head_size, in.state = slots.wkv_offset();
-  LaunchAfterProducer(produced, [&](const Queue& queue) { return Wkv7(queue, batch.device(), slots.states(), in); });
+  std::string fault =
+      trial.Run(produced, [&](const Queue& queue) { return Wkv7(queue, batch.device(), slots.states(), in); });
+  if (!fault.empty()) return fault;
 
   batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
     CaseRows kk = Unwritten(rows, width), y = Unwritten(rows, width);
@@ -210,23 +220,24 @@ std::string Wkv7Fault(const HeadShape& shape, bool has_v_first, const std::vecto
 TEST(Wkv7Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
   for (const HeadShape& shape : kHeadShapes) {
     SCOPED_TRACE(NameOf(shape));
-    ExpectRight([&] { return Wkv7Fault(shape, true, kRagged); }, 1);
+    ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, shape, true, kRagged); }, 2);
   }
 }
 
 TEST(Wkv7Test, TheFirstLayerHasNoValueResidual) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
     SCOPED_TRACE(NameOf(shape));
-    ExpectRight([&] { return Wkv7Fault(shape, false, kRagged); });
+    ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, shape, false, kRagged); });
   }
 }
 
 TEST(Wkv7Test, FaultsAreSeen) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 64, StateType::kF16}, HeadShape{2, 40}}) {
     SCOPED_TRACE(NameOf(shape));
-    const KernelCase run = [&] { return Wkv7Fault(shape, true, {{9, 1, 1}, {1, 2, 0}}); };
-    ExpectEachBarrierIsNeeded(run);
-    ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+    const KernelCase run = [&](const Trial& trial) { return Wkv7Fault(trial, shape, true, {{9, 1, 1}, {1, 2, 0}}); };
+    ExpectEachBarrierIsNeeded(run, 3);
+    ExpectIndexFaultsAreSeen(run);
+    ExpectABlockTooManyIsSeen(run);
   }
 }
 
