@@ -79,8 +79,9 @@ std::string FormatAlgorithms(const Algorithms& algorithms) {
 
 std::optional<Algorithms> ParseAlgorithms(std::string_view text) {
   std::istringstream lines{std::string(text)};
-  std::string line, next;
-  if (!std::getline(lines, line) || !std::getline(lines, line)) return std::nullopt;
+  std::string header, line, next;
+  std::getline(lines, header);
+  if (!std::getline(lines, line)) return std::nullopt;
   Algorithms algorithms;
   // The last line is the checksum.
   for (; std::getline(lines, next); line = next) {

@@ -5,12 +5,12 @@
 #define SKEIN_BACKENDS_CUDA_ALGORITHM_FILE_H_
 
 #include <array>
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 namespace skein::cuda {
 
@@ -20,7 +20,12 @@ struct ProductShape {
   uint32_t num_outputs;
   uint32_t num_inputs;
   uint32_t num_rows;
-  auto operator<=>(const ProductShape&) const = default;
+
+  bool operator==(const ProductShape&) const = default;
+  bool operator<(const ProductShape& other) const {
+    return std::tie(weight_type, num_outputs, num_inputs, num_rows) <
+           std::tie(other.weight_type, other.num_outputs, other.num_inputs, other.num_rows);
+  }
 };
 
 using Algorithm = std::array<uint64_t, 8>;

@@ -8,7 +8,7 @@
 // Limit: the bytes of the weights, up to four rows. The first loads of a warp, 128 bytes a thread, are on their way
 // before the kernel before has ended. Beside them a block reads its inputs from the second level cache: a quarter of
 // its f16 weights' bytes at one row, a half at four. In instructions, at one row, a weight of f16 takes 2 (convert,
-// multiply) and a code of kQ4 4 (take out, subtract, convert, multiply). A multiprocessor of 128 lanes that memory
+// multiply) and a code of kQ4 4 (take out, widen, subtract, multiply). A multiprocessor of 128 lanes that memory
 // feeds with 19 bytes a cycle (4.3 TB/s, 132 of them, 1.7 GHz) is busy for 0.15 of the time with f16, 0.45 with kQ8,
 // and 1.2 with kQ4, which is bound by them and not by bytes. These are counts; nothing here was measured.
 //

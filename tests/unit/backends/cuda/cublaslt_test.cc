@@ -44,7 +44,9 @@ class CublasLtTest : public testing::Test {
     const DeviceProduct product = product_case.product();
     const uint32_t width = product.in.width;
     const bool is_float = inputs == Inputs::kF32;
-    if (!is_float) EXPECT_EQ(RoundRows(queue_.get(), product.in, inputs, rounded.get()), cudaSuccess);
+    if (!is_float) {
+      EXPECT_EQ(RoundRows(queue_.get(), product.in, inputs, rounded.get()), cudaSuccess);
+    }
     EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
     return {.weight = product.weight,
             .in = is_float ? static_cast<const void*>(product.in.data) : rounded.get(),
@@ -76,7 +78,7 @@ TEST_F(CublasLtTest, ProductsOfEachTypeGiveTheSums) {
 
 TEST_F(CublasLtTest, TheFastestIsChosenAndKept) {
   const TestProduct product(WeightType::kF16, 64, 16, 64, kit::Then::kStore);
-  fake_->delay = [] { usleep(2000); };
+  fake_->delay = [] { usleep(20000); };
   {
     const std::unique_ptr<CublasLt> library = Open();
     library->Choose(queue_.get().stream, ProductOf(product, rounded_, Inputs::kF16));

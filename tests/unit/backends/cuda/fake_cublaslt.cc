@@ -131,7 +131,7 @@ __attribute__((visibility("default"))) int cublasLtMatmulAlgoGetHeuristic(void*,
   if (static_cast<Preference*>(preference)->workspace_bytes == 0 || num_wanted < 3) return kInvalidValue;
   if (!Fits(*static_cast<Layout*>(a), *static_cast<Layout*>(b), *static_cast<Layout*>(d))) return kInvalidValue;
   *num_found = counters.num_suggested;
-  for (int i = 0; i < counters.num_suggested; ++i) results[i] = {.algorithm = {{i + 1u}}};
+  for (int i = 0; i < counters.num_suggested; ++i) results[i].algorithm.data[0] = i + 1u;
   return lt::kSuccess;
 }
 

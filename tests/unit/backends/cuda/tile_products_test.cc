@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "cuda_emulator/control.h"
 #include "tests/unit/backends/cuda/product_harness.h"
 
 namespace skein::cuda {
@@ -87,6 +88,19 @@ TEST(TileProducts, AnotherMixIsNotSupported) {
   EXPECT_EQ(TileProducts(queue.get(), ListOf({f16.product()}), Inputs::kBf16), cudaErrorNotSupported);
   EXPECT_EQ(TileProducts(queue.get(), ListOf({f16.product()}), Inputs::kF32), cudaErrorNotSupported);
   EXPECT_EQ(TileProducts(queue.get(), ListOf({q8.product()}), Inputs::kF16), cudaErrorNotSupported);
+}
+
+TEST(TileProducts, BeforeCapability80ItIsNotSupported) {
+  emulator::Options options;
+  options.capability = 75;
+  emulator::Configure(options);
+  {
+    TestQueue queue;
+    const TestProduct product(WeightType::kF16, 8, 8, 1, kit::Then::kStore);
+    EXPECT_EQ(TileProducts(queue.get(), ListOf({product.product()}), Inputs::kF16), cudaErrorNotSupported);
+    EXPECT_EQ(RowProducts(queue.get(), ListOf({product.product()}), Inputs::kF16), cudaSuccess);
+  }
+  emulator::Configure({});
 }
 
 TEST(TileProducts, NothingToDoIsNoError) {
