@@ -60,6 +60,12 @@ uint32_t ComputeTypes(uint32_t capability) {
   return types;
 }
 
+// The types whose products the tensor cores take (tile_products.cu). Over them float32 activations are for those who
+// ask.
+uint32_t AutoTypes(uint32_t capability) {
+  return capability >= 80 ? 1u << SKEIN_DTYPE_F16 | 1u << SKEIN_DTYPE_BF16 : 0;
+}
+
 }  // namespace
 
 std::vector<uint32_t> UsableDevices() {
@@ -87,12 +93,13 @@ skein_backend_device DescribeDevice(uint32_t device) {
   const CurrentDevice current(device);
   cudaDeviceProp properties = {};
   CheckCuda(device, cudaGetDeviceProperties(&properties, static_cast<int>(device)), "properties");
+  const uint32_t capability = CapabilityOf(device);
   size_t free_bytes = 0, total_bytes = 0;
   CheckCuda(device, cudaMemGetInfo(&free_bytes, &total_bytes), "memory");
   skein_backend_device info = {
       .struct_size = sizeof(skein_backend_device),
       .weight_types = kit::kWeightTypes,
-      .compute_types = ComputeTypes(CapabilityOf(device)),
+      .compute_types = ComputeTypes(capability),
       // In the others the number of rows decides between two orders of the sums.
       .deterministic_types = 1u << SKEIN_DTYPE_NONE | 1u << SKEIN_DTYPE_F32,
       .generations = kit::kGenerations,
@@ -106,6 +113,8 @@ skein_backend_device DescribeDevice(uint32_t device) {
       .reserved_2 = 0,
       .num_threads = 1,
       .reserved_3 = 0,
+      .auto_types = AutoTypes(capability),
+      .state_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_F16,
   };
   DeviceName(device).copy(info.name, sizeof(info.name) - 1);
   DescriptionOf(properties, total_bytes).copy(info.description, sizeof(info.description) - 1);

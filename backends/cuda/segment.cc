@@ -32,6 +32,11 @@ ValueColumns ValueColumnsOf(const SegmentPlace& place) {
   return place.switches.sparse ? ValueColumns::kKept : ValueColumns::kNone;
 }
 
+// RWKV-4 has no wkv matrices.
+StateType StateTypeOf(const skein_segment_desc& desc) {
+  return desc.state_type == SKEIN_DTYPE_F16 && desc.model.generation != 4 ? StateType::kF16 : StateType::kF32;
+}
+
 void CheckHeadSize(const skein_segment_desc& desc) {
   if (desc.model.head_size <= kMaxHeadSize) return;
   throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: expected a head_size of at most " + std::to_string(kMaxHeadSize) +
@@ -90,7 +95,7 @@ class GenerationSegment final : public Segment {
       : host_(host),
         place_(place),
         desc_(desc),
-        form_(desc, StateType::kF32),
+        form_(desc, StateTypeOf(desc)),
         weights_(host, place.device, desc, ValueColumnsOf(place)) {
     CheckHeadSize(desc);
   }
@@ -109,7 +114,7 @@ class GenerationSegment final : public Segment {
 
   static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
     CheckHeadSize(desc);
-    const StateForm form(desc, StateType::kF32);
+    const StateForm form(desc, StateTypeOf(desc));
     skein_segment_cost cost = {};
     cost.supported = 1;
     cost.weights_bytes = DeviceWeights::Bytes(desc, ValueColumnsOf(place));

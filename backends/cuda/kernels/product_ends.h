@@ -7,6 +7,7 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
+#include <cmath>
 #include <cstdint>
 
 #include "cuda/kernels/device_code.h"
@@ -14,8 +15,15 @@
 
 namespace skein::cuda {
 
+// A finite number beyond binary16's largest becomes that one, since a squared ReLU may give such. Infinity and NaN
+// stay, so that a step which goes wrong is seen.
+__device__ __forceinline__ float InF16Range(float x) {
+  constexpr float kLargest = 65504.0f;
+  return fabsf(x) < INFINITY ? fminf(fmaxf(x, -kLargest), kLargest) : x;
+}
+
 __device__ __forceinline__ float Rounded(float x, Inputs inputs) {
-  if (inputs == Inputs::kF16) return __half2float(__float2half_rn(x));
+  if (inputs == Inputs::kF16) return __half2float(__float2half_rn(InF16Range(x)));
   if (inputs == Inputs::kBf16) return __bfloat162float(__float2bfloat16_rn(x));
   return x;
 }

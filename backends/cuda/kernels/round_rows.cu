@@ -19,7 +19,7 @@ constexpr uint32_t kThreadElements = 4;
 constexpr uint32_t kRowMultiple = 8;
 
 __device__ __forceinline__ uint32_t Pair(float low, float high, Inputs inputs) {
-  if (inputs == Inputs::kF16) return BitsAs<uint32_t>(__floats2half2_rn(low, high));
+  if (inputs == Inputs::kF16) return BitsAs<uint32_t>(__floats2half2_rn(InF16Range(low), InF16Range(high)));
   return BitsAs<uint32_t>(__floats2bfloat162_rn(low, high));
 }
 

@@ -70,7 +70,7 @@ __device__ __forceinline__ uint32_t Place(uint32_t row, uint32_t piece) {
 }
 
 __device__ __forceinline__ uint32_t Packed(float low, float high, Half) {
-  return BitsAs<uint32_t>(__floats2half2_rn(low, high));
+  return BitsAs<uint32_t>(__floats2half2_rn(InF16Range(low), InF16Range(high)));
 }
 
 __device__ __forceinline__ uint32_t Packed(float low, float high, Bf16) {

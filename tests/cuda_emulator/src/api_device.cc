@@ -239,7 +239,10 @@ cudaError_t cudaDeviceCanAccessPeer(int* can_access, int, int) {
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = TheRuntime()->options().num_devices == 0 ? 0 : CUDART_VERSION;
+  const Options& options = TheRuntime()->options();
+  constexpr int kOldDriver = 11080;
+  *version =
+      options.num_devices == 0 && options.no_devices == cudaErrorInsufficientDriver ? kOldDriver : CUDART_VERSION;
   return cudaSuccess;
 }
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "tests/unit/backends/cuda/product_harness.h"
@@ -25,6 +27,36 @@ TEST(RoundRows, RowsAreRoundedAndFilledUpWithZeros) {
       }
       EXPECT_EQ(out.Read(), want) << width;
     }
+  }
+}
+
+// A squared ReLU may leave the range of binary16; what is not finite is to be seen.
+TEST(RoundRows, FiniteNumbersBeyondBinary16AreItsLargest) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  TestQueue queue;
+  const DeviceRows in({1e5f, -3e38f, 65504.0f, 65535.0f, kInfinity, -kInfinity, 1.0f, 0.0f}, 1, 8);
+  const DeviceArray<uint16_t> out(std::vector<uint16_t>(8, 0xFFFF));
+  ASSERT_EQ(RoundRows(queue.get(), in.rows(), Inputs::kF16, out.get()), cudaSuccess);
+  EXPECT_EQ(out.Read(), (std::vector<uint16_t>{0x7BFF, 0xFBFF, 0x7BFF, 0x7BFF, 0x7C00, 0xFC00, 0x3C00, 0}));
+}
+
+// Each path rounds on its own: one number among zeros, by itself.
+TEST(Products, FiniteInputsBeyondBinary16AreItsLargest) {
+  TestQueue queue;
+  Random random(5);
+  const Weights weights(WeightType::kF16, 1, 8, random);
+  for (const auto product : {RowProducts, TileProducts}) {
+    for (const float x : {1e5f, -1e30f}) {
+      const DeviceRows in({x, 0, 0, 0, 0, 0, 0, 0}, 1, 8), out = Poisoned(1, 1);
+      ASSERT_EQ(
+          product(queue.get(), ListOf({{weights.view(), in.rows(), out.rows(), kit::Then::kStore}}), Inputs::kF16),
+          cudaSuccess);
+      EXPECT_FLOAT_EQ(out.Read()[0], static_cast<float>(std::copysign(65504.0, x) * weights.value(0, 0)));
+    }
+    const DeviceRows nan({std::numeric_limits<float>::quiet_NaN(), 0, 0, 0, 0, 0, 0, 0}, 1, 8), out = Poisoned(1, 1);
+    ASSERT_EQ(product(queue.get(), ListOf({{weights.view(), nan.rows(), out.rows(), kit::Then::kStore}}), Inputs::kF16),
+              cudaSuccess);
+    EXPECT_TRUE(std::isnan(out.Read()[0]));
   }
 }
 
