@@ -16,13 +16,6 @@
 
 namespace skein::conformance {
 
-// The backend plugins to test: the one named by the environment variable SKEIN_CONFORMANCE_PLUGIN, or all that were
-// built.
-std::vector<std::string> PluginPaths();
-// The same and, unless the variable names another, the late backend of tests/support. It computes as the reference
-// backend does, so the tests of numbers need not run on it.
-std::vector<std::string> ContractPluginPaths();
-
 // A loaded plugin; never unloaded.
 class BackendPlugin {
  public:
