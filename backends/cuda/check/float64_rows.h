@@ -27,7 +27,7 @@ bool IsExact(uint32_t compute_type);
 
 // Holds a device's logits to float64. In exact arithmetics every number must be near. F16 and BF16 must be nearer to
 // the rounded float64 than that is to the exact one: they round as they say, and nothing else. Of Q8 and Q4 the error
-// of all logits together may be 3 % of them.
+// of all logits together may be 5 % of them.
 class LogitsComparison {
  public:
   LogitsComparison(uint32_t compute_type, uint32_t vocab_size) : compute_type_(compute_type), width_(vocab_size) {}
