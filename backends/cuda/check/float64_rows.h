@@ -27,10 +27,11 @@ bool IsExact(uint32_t compute_type);
 
 // Holds a device's logits to float64. In exact arithmetics every number must be near. F16 and BF16 must be nearer to
 // the rounded float64 than that is to the exact one: they round as they say, and nothing else. Of Q8 and Q4 the error
-// of all logits together may be 5 % of them.
+// of all logits together may be a share of them.
 class LogitsComparison {
  public:
-  LogitsComparison(uint32_t compute_type, uint32_t vocab_size) : compute_type_(compute_type), width_(vocab_size) {}
+  LogitsComparison(uint32_t compute_type, uint32_t vocab_size, double error_in_eight_bits = 0)
+      : compute_type_(compute_type), width_(vocab_size), error_in_eight_bits_(error_in_eight_bits) {}
 
   // `found`: the rows of tokens [first_token, ...). Throws Mismatch.
   void Add(std::span<const float> found, const Float64Rows& expected, size_t first_token, const std::string& what);
@@ -46,6 +47,7 @@ class LogitsComparison {
 
   const uint32_t compute_type_;
   const size_t width_;
+  const double error_in_eight_bits_;
   size_t count_ = 0;
   double worst_ = 0;
   // Sums of squares.

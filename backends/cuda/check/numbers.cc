@@ -17,6 +17,10 @@ using conformance::SyntheticModel;
 using conformance::SyntheticShape;
 using conformance::SyntheticTokens;
 
+// The conformance tests allow 3 % in prompts of 40 tokens. A stream's first tokens are more delicate, because its state
+// is little more than one outer product, and here more of them are looked at.
+constexpr double kErrorInEightBits = 0.05;
+
 struct NumbersCase {
   SyntheticShape shape;
   std::vector<uint32_t> types;  // that the matrices are given in turn
@@ -25,12 +29,18 @@ struct NumbersCase {
   std::string Name() const { return shape.name + "/" + TypesName(types) + "/" + TypeName(compute_type); }
 };
 
+// The slots of a case's streams, and the first of those that hold the beginnings of texts.
+constexpr uint32_t kNumSlots = 80;
+constexpr uint32_t kFirstBeginning = 72;
+
 // How much of a model each case runs.
 struct Amount {
   uint32_t num_prompt_tokens;
-  uint32_t num_single_tokens;            // of them fed one by one
-  std::vector<uint32_t> batches;         // streams of one token each, in one step
-  static constexpr uint32_t kPairs = 6;  // different streams in the batches, of two tokens
+  uint32_t num_single_tokens;                  // of them fed one by one
+  std::vector<uint32_t> batches;               // streams of one token each, in one step
+  static constexpr uint32_t kTexts = 4;        // different ones in the batches
+  static constexpr uint32_t kBegun = 8;        // their tokens before the batch
+  static constexpr uint32_t kTextTokens = 10;  // and altogether
 };
 
 // Products are computed in different ways by number of rows: 1 to 4, up to 64, and more.
@@ -53,9 +63,7 @@ std::vector<std::pair<std::vector<uint32_t>, uint32_t>> KindsFor(const Synthetic
           {{kQ4}, kNone},
           {{kF32}, kF32},
           {{kQ8, kBf16, kQ4, kF16, kQ8, kF32}, kNone},
-          {{kQ8, kBf16, kQ4, kF16, kQ8, kF32}, kQ8},
-          {{kF32, kBf16, kF16}, kF16},
-          {{kF32, kF16, kBf16}, kBf16}};
+          {{kQ8, kBf16, kQ4, kF16, kQ8, kF32}, kQ8}};
 }
 
 // Every shape with the first kind, then every shape with the next one.
@@ -80,15 +88,19 @@ class NumbersCheck {
       : amount_(AmountFor(run)),
         what_(what),
         model_(conformance::Quantised(what.shape, what.types)),
-        pipeline_(
-            run.device(), model_,
-            {.cuts = {}, .compute_type = what.compute_type, .num_slots = 80, .max_tokens = 80, .max_entries = 80}),
-        comparison_(what.compute_type, what.shape.vocab_size),
+        pipeline_(run.device(), model_,
+                  {.cuts = {},
+                   .compute_type = what.compute_type,
+                   .num_slots = kNumSlots,
+                   .max_tokens = 80,
+                   .max_entries = kNumSlots}),
+        comparison_(what.compute_type, what.shape.vocab_size, kErrorInEightBits),
         has_hidden_((run.Info().features & SKEIN_FEATURE_HIDDEN) != 0) {}
 
   // The largest difference from exact float64. Throws Mismatch.
   double Check() {
     CheckPrompt();
+    BeginTexts();
     for (const uint32_t count : amount_.batches) CheckBatch(count);
     comparison_.Finish();
     return comparison_.worst();
@@ -109,29 +121,35 @@ class NumbersCheck {
                what_.shape.d_model, conformance::kFirstTokenTolerance, "hidden rows of a prompt in chunks of 7");
   }
 
-  // The streams of a batch repeat a few, so that float64 takes less time than the device.
+  // The streams of a batch repeat a few texts, so that float64 takes less time than the device. Slots behind those of
+  // the batch hold the beginnings.
   void CheckBatch(uint32_t count) {
-    if (pairs_.empty()) ComputePairs();
-    for (uint32_t token = 0; token < 2; ++token) {
+    for (uint32_t token = Amount::kBegun; token < Amount::kTextTokens; ++token) {
       std::vector<Entry> entries;
       for (uint32_t i = 0; i < count; ++i) {
-        entries.push_back({.read_slot = token == 0 ? SKEIN_SLOT_INITIAL : i,
+        const uint32_t text = i % Amount::kTexts;
+        entries.push_back({.read_slot = token == Amount::kBegun ? kFirstBeginning + text : i,
                            .write_slot = i,
-                           .tokens = {Pair(i % Amount::kPairs)[token]}});
+                           .tokens = {Text(text)[token]}});
       }
       ExpectStatus(pipeline_.Step(entries), SKEIN_OK, "a step", pipeline_.message());
       for (uint32_t i = 0; i < count; ++i) {
         ExpectStatus(entries[i].status, SKEIN_OK, "entry " + std::to_string(i), pipeline_.message());
-        comparison_.Add(entries[i].rows, pairs_[i % Amount::kPairs], token,
+        comparison_.Add(entries[i].rows, texts_[i % Amount::kTexts], token,
                         "logits of stream " + std::to_string(i) + " of " + std::to_string(count));
       }
     }
   }
 
-  std::vector<uint32_t> Pair(uint32_t index) const { return SyntheticTokens(2, what_.shape.vocab_size, 100 + index); }
-  void ComputePairs() {
-    for (uint32_t i = 0; i < Amount::kPairs; ++i) {
-      pairs_.push_back(ComputeInFloat64(model_, what_.compute_type, Pair(i)));
+  std::vector<uint32_t> Text(uint32_t index) const {
+    return SyntheticTokens(Amount::kTextTokens, what_.shape.vocab_size, 100 + index);
+  }
+  void BeginTexts() {
+    for (uint32_t i = 0; i < Amount::kTexts; ++i) {
+      const std::vector<uint32_t> text = Text(i);
+      texts_.push_back(ComputeInFloat64(model_, what_.compute_type, text));
+      comparison_.Add(pipeline_.Feed(kFirstBeginning + i, {text.begin(), text.begin() + Amount::kBegun}, 3), texts_[i],
+                      0, "logits of the beginning of a text");
     }
   }
 
@@ -141,7 +159,7 @@ class NumbersCheck {
   Pipeline pipeline_;
   LogitsComparison comparison_;
   const bool has_hidden_;
-  std::vector<Float64Rows> pairs_;
+  std::vector<Float64Rows> texts_;
 };
 
 void CheckAll(Run& run, const std::vector<NumbersCase>& cases) {
