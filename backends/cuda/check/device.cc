@@ -31,7 +31,7 @@ void CheckDevice(Run& run) {
   report.Note("memory " + GigabytesText(info.memory_bytes) + ", plugin " + run.plugin().answer().id + " " +
               run.plugin().answer().version);
   report.Note("weights " + TypesText(info.weight_types) + "; arithmetics " + TypesText(info.compute_types) +
-              "; deterministic " + TypesText(info.deterministic_types));
+              "; deterministic " + TypesText(info.deterministic_types & (info.compute_types | 1u)));
   report.Add(JsonObject()
                  .Text("name", info.name)
                  .Text("description", info.description)
