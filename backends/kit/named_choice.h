@@ -1,5 +1,5 @@
-// A choice that the user makes by an environment variable, as one of several names. A name that is not among them is
-// ignored, with a line for the log.
+// A choice that the user makes by an environment variable, as one or more of several names. A name that is not among
+// them is ignored, with a line for the log.
 #ifndef SKEIN_BACKENDS_KIT_NAMED_CHOICE_H_
 #define SKEIN_BACKENDS_KIT_NAMED_CHOICE_H_
 
@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace skein::kit {
 
@@ -26,6 +27,22 @@ class NamedChoice {
  private:
   const char* const variable_;
   const std::string value_;
+};
+
+// Any number of names, with commas between them.
+class NamedChoices {
+ public:
+  // Reads the variable, as NamedChoice does.
+  explicit NamedChoices(const char* variable);
+
+  bool Has(std::string_view name) const;
+  // One line that names the variable, the names that are known, and those that were found beside them; "" if there are
+  // none.
+  std::string WarningOf(std::span<const std::string_view> names) const;
+
+ private:
+  const char* const variable_;
+  const std::vector<std::string> values_;
 };
 
 }  // namespace skein::kit

@@ -14,6 +14,93 @@
 
 namespace skein::cuda {
 
+// The type of the elements of a product of a warp.
+struct Half {};
+struct Bf16 {};
+
+// A processor before 8.0 has none of what needs 8.0: no kernel that calls it is launched there.
+__device__ __forceinline__ void NotOnThisProcessor() { __trap(); }
+
+// d += a b for a [16, 16], b [16, 8] and d [16, 8]: mma.m16n8k16. Lane l, with g = l / 4 and t = l % 4, holds
+//   a: rows g, g + 8, g, g + 8 of columns 2t and 2t + 1, the last two of columns 2t + 8 and 2t + 9
+//   b: rows 2t and 2t + 1, then 2t + 8 and 2t + 9, of column g
+//   d: columns 2t and 2t + 1 of row g, then of row g + 8
+// The element with the lower index is in the lower half of a word. From 8.0 on.
+__device__ __forceinline__ void MmaM16N8K16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Half) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  NotOnThisProcessor();
+#endif
+}
+
+__device__ __forceinline__ void MmaM16N8K16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Bf16) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  NotOnThisProcessor();
+#endif
+}
+
+__device__ __forceinline__ uint32_t SharedAddress(const void* shared) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+}
+
+// Matrices of 8 x 8 elements of two bytes from shared memory: ldmatrix. Lanes 8i to 8i + 7 give the addresses of the
+// rows of matrix i, 16 bytes each and so aligned. Lane l gets of each matrix, in d[i], elements 2 (l % 4) and the next
+// of row l / 4.
+__device__ __forceinline__ void LoadMatrixX4(uint32_t (&d)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+               : "r"(SharedAddress(row))
+               : "memory");
+}
+
+// Two matrices; the addresses of lanes 16 to 31 are not looked at.
+__device__ __forceinline__ void LoadMatrixX2(uint32_t (&d)[2], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+               : "=r"(d[0]), "=r"(d[1])
+               : "r"(SharedAddress(row))
+               : "memory");
+}
+
+// Starts a copy of 16 bytes, both addresses aligned to 16, that passes the first level cache. Not `valid`: nothing is
+// read, and zeros are written. The bytes are there for the thread after CopyAsyncWait, for others after a barrier
+// behind it. From 8.0 on.
+__device__ __forceinline__ void CopyAsync16(void* shared, const void* global, bool valid) {
+#if __CUDA_ARCH__ >= 800
+  const uint32_t num_bytes = valid ? 16 : 0;
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(SharedAddress(shared)),
+               "l"(__cvta_generic_to_global(global)), "r"(num_bytes)
+               : "memory");
+#else
+  NotOnThisProcessor();
+#endif
+}
+
+// Makes a group of the thread's copies since the last commit. A group may be empty.
+__device__ __forceinline__ void CopyAsyncCommit() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+
+// Waits until all but the kPending last groups of the thread have ended.
+template <int kPending>
+__device__ __forceinline__ void CopyAsyncWait() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
+#endif
+}
+
 // Waits until the kernels before this one in the queue have ended and their results can be read. No effect without
 // dependent launch.
 __device__ __forceinline__ void DependencyWait() {

@@ -12,11 +12,13 @@
 
 namespace skein::cuda {
 
-// The shape of one layer's part of a slot: `num_shift_floats` float32, then `num_wkv` elements of the States' type.
+// How the layers lie in a slot, one part after the other: `num_shift_floats` float32, then `num_wkv` elements of the
+// States' type.
 struct LayerShape {
   uint32_t num_layers;
   uint32_t num_shift_floats;
   uint32_t num_wkv;
+  size_t layer_bytes;  // from a layer's part to the next one's; a multiple of 4, of 16 for the fastest wkv kernels
 };
 
 // canonical [num_layers][num_shift_floats + num_wkv], float32 in the device's memory, from or to a slot.

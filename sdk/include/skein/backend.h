@@ -174,9 +174,9 @@ typedef struct skein_segment_desc {
   uint32_t max_entries;   // in one step
   uint32_t num_adapters;  // 0; reserved until streams have adapters
   // Arithmetic of the matrix products. SKEIN_DTYPE_NONE: float32 activations and sums, over the weights as they are
-  // put. F32: the same, over float32 weights. BF16: activations rounded to bf16, float32 sums. Q8 and Q4, which are the
-  // same to a backend: for matrices that were put in Q8 or Q4, activations may be rounded to 8 bits per row and group
-  // of inputs; float32 for all others.
+  // put. F32: the same, over float32 weights. F16: activations rounded to binary16, float32 sums. BF16: activations
+  // rounded to bf16, float32 sums. Q8 and Q4, which are the same to a backend: for matrices that were put in Q8 or Q4,
+  // activations may be rounded to bf16, or to 8 bits per row and group of inputs; float32 for all others.
   uint32_t compute_type;
   uint32_t weight_type;  // of the large matrices as they will be put, for `query`
   skein_backend_model model;
@@ -281,7 +281,8 @@ typedef struct skein_backend_table {
   uint32_t reserved;
 
   // The number of devices there are now, at most 256, and a description of each. Asked whenever the host lists devices.
-  // If one fails, the devices before it count, and the reason is shown with the plugin.
+  // If one fails, the devices before it count, and the reason is shown with the plugin. UNAVAILABLE says that the
+  // machine lacks what the backend is for, such as a driver: the log tells it as information and not as a warning.
   int32_t (*device_count)(uint32_t* count, skein_message* message);
   int32_t (*device_info)(uint32_t index, skein_backend_device* info, skein_message* message);
   int32_t (*device_open)(const skein_host* host, uint32_t index, void** device, skein_message* message);

@@ -24,6 +24,7 @@ struct DeviceProblem {
   std::string plugin_id;
   std::string reason;              // begins with the plugin's id
   bool ran_out_of_memory = false;  // so that it may go well the next time
+  bool is_absence = false;         // the machine lacks what the backend is for, which is no defect
 };
 
 struct DeviceList {

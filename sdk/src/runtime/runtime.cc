@@ -64,7 +64,8 @@ DeviceList Runtime::ListDevices() {
   for (const DeviceProblem& problem : list.problems) {
     if (known_problems_.size() == kMostKnown) break;
     if (std::find(known_problems_.begin(), known_problems_.end(), problem.reason) != known_problems_.end()) continue;
-    log_.Add(SKEIN_LOG_WARNING, absl::StrCat("device left out: ", problem.reason));
+    log_.Add(problem.is_absence ? SKEIN_LOG_INFO : SKEIN_LOG_WARNING,
+             absl::StrCat("device left out: ", problem.reason));
     known_problems_.push_back(problem.reason);
   }
   return list;

@@ -46,5 +46,37 @@ TEST_F(NamedChoiceTest, TheWarningListsTheNamesInOneLine) {
   EXPECT_LT(With(std::string(100000, 'x')).WarningOf(kNames).size(), 200u);
 }
 
+class NamedChoicesTest : public testing::Test {
+ protected:
+  ~NamedChoicesTest() override { unsetenv(kVariable); }
+
+  static NamedChoices With(const std::string& value) {
+    setenv(kVariable, value.c_str(), 1);
+    return NamedChoices(kVariable);
+  }
+};
+
+TEST_F(NamedChoicesTest, NoValueHasNoName) {
+  EXPECT_FALSE(NamedChoices(kVariable).Has("small"));
+  EXPECT_FALSE(With(",,").Has(""));
+  EXPECT_EQ(With("").WarningOf(kNames), "");
+}
+
+TEST_F(NamedChoicesTest, NamesStandBetweenCommas) {
+  const NamedChoices chosen = With("large,small");
+  EXPECT_TRUE(chosen.Has("small"));
+  EXPECT_TRUE(chosen.Has("large"));
+  EXPECT_FALSE(chosen.Has("medium"));
+  EXPECT_FALSE(chosen.Has("large,small"));
+  EXPECT_EQ(chosen.WarningOf(kNames), "");
+}
+
+TEST_F(NamedChoicesTest, TheWarningHasTheNamesThatAreUnknown) {
+  EXPECT_EQ(With("huge\n,small, large").WarningOf(kNames),
+            "SKEIN_NAMED_CHOICE_TEST: expected names of small, medium, large with commas between them, found "
+            "\"huge?, large\", which is ignored");
+  EXPECT_LT(With(std::string(100000, 'x')).WarningOf(kNames).size(), 200u);
+}
+
 }  // namespace
 }  // namespace skein::kit

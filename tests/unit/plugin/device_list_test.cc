@@ -157,6 +157,15 @@ TEST_F(DeviceListTest, ACountThatFailsIsAProblemAndTheOthersGoOn) {
   EXPECT_THAT(Problems(), ElementsAre("one: device_count: the driver\nis \uFFFD gone"));
 }
 
+TEST_F(DeviceListTest, AMachineWithoutSuchDevicesIsNoDefect) {
+  first.count_code = SKEIN_UNAVAILABLE;
+  second.count_code = SKEIN_INTERNAL;
+  const DeviceList list = List();
+  ASSERT_EQ(list.problems.size(), 2u);
+  EXPECT_TRUE(list.problems[0].is_absence);
+  EXPECT_FALSE(list.problems[1].is_absence);
+}
+
 TEST_F(DeviceListTest, ACountThatNoMachineHasIsAProblem) {
   second.Add({.name = "cpu"});
   for (const uint32_t count : {257u, 0x80000000u, 0xFFFFFFFFu}) {

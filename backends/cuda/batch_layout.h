@@ -1,0 +1,69 @@
+// A step's rows, sequences and slots in one block of memory, which is filled on the host and copied to the device as a
+// whole (kernels/batch.h). Host code alone; calls no CUDA.
+#ifndef SKEIN_BACKENDS_CUDA_BATCH_LAYOUT_H_
+#define SKEIN_BACKENDS_CUDA_BATCH_LAYOUT_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "cuda/kernels/batch.h"
+#include "kit/step_plan.h"
+#include "skein/backend.h"
+
+namespace skein::cuda {
+
+// The size of a step, as kernels see it.
+struct StepCounts {
+  uint32_t num_rows;
+  uint32_t num_sequences;
+  uint32_t num_outputs;
+  uint32_t num_logits;  // the first of the outputs
+
+  friend bool operator==(const StepCounts&, const StepCounts&) = default;
+};
+
+StepCounts CountsOf(const kit::StepPlan& plan);
+
+// The next larger size for which one captured graph serves: a step with one row a sequence, and logits for all of them
+// or for none. nullopt: the step is of another kind, or beyond `most_rows`.
+std::optional<StepCounts> BucketOf(const StepCounts& counts, uint32_t most_rows);
+
+// The slots of one sequence, as kernels/batch.h has them.
+struct SlotPair {
+  uint32_t read;
+  uint32_t write;
+};
+
+class BatchLayout {
+ public:
+  explicit BatchLayout(const StepCounts& counts);
+
+  // Of any step that `desc` allows.
+  static uint64_t MostBytes(const skein_segment_desc& desc);
+
+  uint64_t bytes() const { return bytes_; }
+
+  // The block at `memory`, in the host's or a device's memory. Follows no address.
+  Batch At(unsigned char* memory) const;
+  // [num_sequences]: the last row of each.
+  uint32_t* LastRows(unsigned char* memory) const { return reinterpret_cast<uint32_t*>(memory + last_rows_); }
+
+  // Writes the block of a plan, `slots` being those of its entries in turn. Where the layout has more sequences or
+  // outputs than the plan, the rest are rows that read `initial_slot`, write nothing, and that nobody looks at.
+  void Fill(const kit::StepPlan& plan, std::span<const SlotPair> slots, uint32_t initial_slot,
+            unsigned char* memory) const;
+
+ private:
+  void FillSequences(const kit::StepPlan& plan, std::span<const SlotPair> slots, uint32_t initial_slot,
+                     unsigned char* memory) const;
+
+  StepCounts counts_;
+  // Offsets in bytes.
+  uint64_t sequences_, tokens_, row_sequences_, output_rows_, last_rows_;
+  uint64_t bytes_;
+};
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_BACKENDS_CUDA_BATCH_LAYOUT_H_

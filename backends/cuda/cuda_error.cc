@@ -1,0 +1,42 @@
+#include "cuda/cuda_error.h"
+
+#include "skein/status.h"
+
+namespace skein::cuda {
+
+std::string DeviceName(uint32_t device) { return "cuda:" + std::to_string(device); }
+
+bool IsLost(cudaError_t error) {
+  switch (error) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorHardwareStackError:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorNoDevice:
+    case cudaErrorUnknown:
+      return true;
+    default:
+      return false;
+  }
+}
+
+plugin::Error ErrorOf(uint32_t device, cudaError_t error, const char* what) {
+  const std::string reason = std::string(what) + ": " + cudaGetErrorString(error);
+  if (IsLost(error)) return {SKEIN_UNAVAILABLE, "device " + DeviceName(device) + " is lost: " + reason};
+  const int32_t code = error == cudaErrorMemoryAllocation ? SKEIN_RESOURCE_EXHAUSTED : SKEIN_INTERNAL;
+  return {code, "device " + DeviceName(device) + ": " + reason};
+}
+
+void CheckCuda(uint32_t device, cudaError_t error, const char* what) {
+  if (error != cudaSuccess) throw ErrorOf(device, error, what);
+}
+
+}  // namespace skein::cuda

@@ -1,0 +1,49 @@
+#include "cuda/device_buffers.h"
+
+#include <algorithm>
+
+#include "cuda/batch_layout.h"
+#include "cuda/kernels/products.h"
+#include "kit/checked_product.h"
+
+namespace skein::cuda {
+namespace {
+
+// 512 rows of 65,536 float32 are 128 MiB.
+constexpr uint32_t kLeastLogitRows = 64, kMostLogitRows = 512;
+
+// All rows of a step of one token a stream, and many of a prompt.
+uint32_t LogitRows(const skein_segment_desc& desc) {
+  if (!(desc.flags & SKEIN_SEGMENT_HEAD)) return 0;
+  return std::min(desc.max_tokens, std::clamp(desc.max_entries, kLeastLogitRows, kMostLogitRows));
+}
+
+uint64_t SparseFloats(const skein_segment_desc& desc, ValueColumns value_columns) {
+  if (value_columns == ValueColumns::kNone || desc.num_layers == 0) return 0;
+  return SparseScratchFloats(desc.model.d_ffn, desc.model.d_model);
+}
+
+}  // namespace
+
+DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t activation_floats_per_row,
+                                     ValueColumns value_columns)
+    : activation_floats(kit::CheckedProduct(desc.max_tokens, activation_floats_per_row)),
+      batch_bytes(BatchLayout::MostBytes(desc)),
+      logit_rows(LogitRows(desc)),
+      logit_floats(kit::CheckedProduct(logit_rows, desc.model.vocab_size)),
+      flags(2 * uint64_t{desc.max_tokens}),
+      sparse_floats(SparseFloats(desc, value_columns)) {}
+
+uint64_t DeviceBufferSizes::bytes() const {
+  return DeviceArray<float>::Bytes(activation_floats) + batch_bytes + DeviceArray<float>::Bytes(logit_floats) +
+         DeviceArray<uint32_t>::Bytes(flags) + DeviceArray<float>::Bytes(sparse_floats);
+}
+
+DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes)
+    : activations(device, sizes.activation_floats, "activations"),
+      batch(device, sizes.batch_bytes, "a step's rows"),
+      logits(device, sizes.logit_floats, "logits"),
+      flags(device, sizes.flags, "flags"),
+      sparse_scratch(device, sizes.sparse_floats, "sums of a sparse product") {}
+
+}  // namespace skein::cuda

@@ -1,0 +1,40 @@
+// The memory of a segment's steps on the device. Steps follow each other in one stream, so that all use the same.
+#ifndef SKEIN_BACKENDS_CUDA_DEVICE_BUFFERS_H_
+#define SKEIN_BACKENDS_CUDA_DEVICE_BUFFERS_H_
+
+#include <cstdint>
+
+#include "cuda/device_memory.h"
+#include "cuda/device_weights.h"
+#include "skein/backend.h"
+
+namespace skein::cuda {
+
+// How many values of each kind the steps of a segment need.
+struct DeviceBufferSizes {
+  uint64_t activation_floats;
+  uint64_t batch_bytes;
+  uint32_t logit_rows;  // that have room at once; a step with more goes through in turns
+  uint64_t logit_floats;
+  uint64_t flags;
+  uint64_t sparse_floats;
+
+  // `activation_floats_per_row`: as of the generation. `desc` was checked.
+  DeviceBufferSizes(const skein_segment_desc& desc, uint64_t activation_floats_per_row, ValueColumns value_columns);
+
+  uint64_t bytes() const;
+};
+
+struct DeviceBuffers {
+  DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes);
+
+  DeviceArray<float> activations;
+  DeviceArray<unsigned char> batch;
+  DeviceArray<float> logits;
+  DeviceArray<uint32_t> flags;
+  DeviceArray<float> sparse_scratch;
+};
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_BACKENDS_CUDA_DEVICE_BUFFERS_H_

@@ -1,0 +1,27 @@
+// The NVIDIA GPUs that the backend runs on, and their descriptions.
+#ifndef SKEIN_BACKENDS_CUDA_DEVICES_H_
+#define SKEIN_BACKENDS_CUDA_DEVICES_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "skein/backend.h"
+
+namespace skein::cuda {
+
+// A compute capability as one number: 90 for 9.0.
+inline constexpr uint32_t kLeastCapability = 75;
+
+// The numbers that CUDA gives to the GPUs of capability 7.5 or newer, at least one. Throws UNAVAILABLE with the reason
+// why there is none: no driver, one that is too old, no GPU, or old ones alone.
+std::vector<uint32_t> UsableDevices();
+
+uint32_t CapabilityOf(uint32_t device);
+
+// As the table wants it. `device` is CUDA's number, which is also in the name. Makes CUDA's context on the device,
+// which alone knows how much memory is free.
+skein_backend_device DescribeDevice(uint32_t device);
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_BACKENDS_CUDA_DEVICES_H_

@@ -1,0 +1,99 @@
+// Embed and NormOutputs: before the first layer and after the last.
+//   Launch: a block of 256 threads a row. Bound by latency: a row is a few KB, and each sum waits for the one before.
+//   Synchronisation: the barriers of the sums. Everything else that a thread reads, it wrote itself.
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cuda/kernels/device_code.h"
+#include "cuda/kernels/norm_rows.h"
+#include "cuda/kernels/row_norm.h"
+
+namespace skein::cuda {
+namespace {
+
+constexpr uint32_t kThreads = 256;
+
+// out = LayerNorm(x) over a block. Row `out` may be row `x`.
+__device__ __forceinline__ void NormRow(const float* x, const kit::Norm& norm, uint32_t width,
+                                        MomentsScratch<kThreads>& scratch, float* out) {
+  const Moments moments = RowMoments(x, width, norm.epsilon, scratch);
+  for (uint32_t c = threadIdx.x; c < width; c += kThreads) {
+    out[c] = Normalized(x[c], moments, norm.weight[c], norm.bias[c]);
+  }
+}
+
+// An element of a row of the matrix.
+template <WeightType kType>
+__device__ __forceinline__ float Weight(const MatrixView& matrix, uint32_t row, uint32_t column) {
+  const unsigned char* data = static_cast<const unsigned char*>(matrix.data) + size_t{row} * matrix.row_bytes;
+  const __half* scales = matrix.scales + size_t{row} * matrix.groups_per_row;
+  if constexpr (kType == WeightType::kF32) {
+    return reinterpret_cast<const float*>(data)[column];
+  } else if constexpr (kType == WeightType::kF16) {
+    return __half2float(reinterpret_cast<const __half*>(data)[column]);
+  } else if constexpr (kType == WeightType::kBf16) {
+    return __bfloat162float(reinterpret_cast<const __nv_bfloat16*>(data)[column]);
+  } else if constexpr (kType == WeightType::kQ8) {
+    const auto code = static_cast<float>(reinterpret_cast<const signed char*>(data)[column]);
+    return code * __half2float(scales[column / kQ8Group]);
+  } else {
+    const int code = (data[column / 2] >> (column % 2 * 4) & 0xF) - 8;
+    return static_cast<float>(code) * __half2float(scales[column / kQ4Group]);
+  }
+}
+
+template <WeightType kType>
+__global__ void __launch_bounds__(kThreads)
+    EmbedKernel(const uint32_t* tokens, const MatrixView embedding, const kit::Norm norm, const kit::Rows x) {
+  __shared__ MomentsScratch<kThreads> scratch;
+  DependencyWait();
+  DependencyRelease();
+  const uint32_t token = tokens[blockIdx.x];
+  float* row = x.data + size_t{blockIdx.x} * x.width;
+  for (uint32_t c = threadIdx.x; c < x.width; c += kThreads) row[c] = Weight<kType>(embedding, token, c);
+  NormRow(row, norm, x.width, scratch, row);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    NormOutputsKernel(const uint32_t* output_rows, const kit::Rows x, const kit::Norm norm, const kit::Rows hidden) {
+  __shared__ MomentsScratch<kThreads> scratch;
+  DependencyWait();
+  DependencyRelease();
+  const float* row = x.data + size_t{output_rows[blockIdx.x]} * x.width;
+  NormRow(row, norm, x.width, scratch, hidden.data + size_t{blockIdx.x} * x.width);
+}
+
+template <WeightType kType>
+cudaError_t LaunchEmbed(const Queue& queue, const Batch& batch, const MatrixView& embedding, const kit::Norm& norm,
+                        const kit::Rows& x) {
+  return Launch(queue, dim3(x.count), kThreads, EmbedKernel<kType>, batch.tokens, embedding, norm, x);
+}
+
+}  // namespace
+
+cudaError_t Embed(const Queue& queue, const Batch& batch, const MatrixView& embedding, const kit::Norm& norm,
+                  kit::Rows x) {
+  switch (embedding.type) {
+    case WeightType::kF32:
+      return LaunchEmbed<WeightType::kF32>(queue, batch, embedding, norm, x);
+    case WeightType::kF16:
+      return LaunchEmbed<WeightType::kF16>(queue, batch, embedding, norm, x);
+    case WeightType::kBf16:
+      return LaunchEmbed<WeightType::kBf16>(queue, batch, embedding, norm, x);
+    case WeightType::kQ8:
+      return LaunchEmbed<WeightType::kQ8>(queue, batch, embedding, norm, x);
+    case WeightType::kQ4:
+      return LaunchEmbed<WeightType::kQ4>(queue, batch, embedding, norm, x);
+  }
+  return cudaErrorInvalidValue;
+}
+
+cudaError_t NormOutputs(const Queue& queue, const Batch& batch, kit::Rows x, const kit::Norm& norm, kit::Rows hidden) {
+  if (hidden.count == 0) return cudaSuccess;
+  return Launch(queue, dim3(hidden.count), kThreads, NormOutputsKernel, batch.output_rows, x, norm, hidden);
+}
+
+}  // namespace skein::cuda

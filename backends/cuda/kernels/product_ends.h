@@ -1,0 +1,62 @@
+// The two ends of a product: inputs are rounded on their way in, and outputs pass an operation on their way to memory.
+// For the kernels of products alone.
+#ifndef SKEIN_BACKENDS_CUDA_KERNELS_PRODUCT_ENDS_H_
+#define SKEIN_BACKENDS_CUDA_KERNELS_PRODUCT_ENDS_H_
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/kernels/device_code.h"
+#include "cuda/kernels/products.h"
+
+namespace skein::cuda {
+
+__device__ __forceinline__ float Rounded(float x, Inputs inputs) {
+  if (inputs == Inputs::kF16) return __half2float(__float2half_rn(x));
+  if (inputs == Inputs::kBf16) return __bfloat162float(__float2bfloat16_rn(x));
+  return x;
+}
+
+__device__ __forceinline__ float4 Rounded(const float4& x, Inputs inputs) {
+  return make_float4(Rounded(x.x, inputs), Rounded(x.y, inputs), Rounded(x.z, inputs), Rounded(x.w, inputs));
+}
+
+// Whether rows can be read four floats at a time.
+__device__ __forceinline__ bool AreRowsAligned(const kit::Rows& rows) {
+  return rows.width % 4 == 0 && reinterpret_cast<uintptr_t>(rows.data) % sizeof(float4) == 0;
+}
+
+// Inputs [column, column + 4) of a row, zeros beyond the last row and column. `column` is a multiple of four.
+__device__ __forceinline__ float4 LoadInputs(const kit::Rows& rows, uint32_t row, uint32_t column, bool are_aligned) {
+  if (row >= rows.count || column >= rows.width) return make_float4(0, 0, 0, 0);
+  const float* x = rows.data + size_t{row} * rows.width + column;
+  if (are_aligned) return *reinterpret_cast<const float4*>(x);
+  const uint32_t left = rows.width - column;
+  return make_float4(x[0], left > 1 ? x[1] : 0, left > 2 ? x[2] : 0, left > 3 ? x[3] : 0);
+}
+
+// What is put in place of `before`, for a sum of products.
+__device__ __forceinline__ float Finished(kit::Then then, float sum, float before) {
+  switch (then) {
+    case kit::Then::kStore:
+      return sum;
+    case kit::Then::kTanh:
+      return tanhf(sum);
+    case kit::Then::kSigmoid:
+      return Sigmoid(sum);
+    case kit::Then::kSilu:
+      return sum * Sigmoid(sum);
+    case kit::Then::kReluSquare:
+      return sum < 0 ? 0 : sum * sum;
+    case kit::Then::kAdd:
+      return before + sum;
+  }
+  return sum;
+}
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_BACKENDS_CUDA_KERNELS_PRODUCT_ENDS_H_

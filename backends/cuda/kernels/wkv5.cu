@@ -1,0 +1,329 @@
+// Step ③ of a layer of RWKV-5 and 6.
+//   Launch: a block of 256 threads a head of a sequence, grid (sequences, heads).
+//   Bytes: a head of 64 has 16 KB of state in float32, which is read and written once a step whatever the number of
+//   rows. A row's inputs are about 1 KB beside that.
+//   The walk: eight rows at a time. First each warp prepares one row. Then all warps take the rows one after the other:
+//   a thread has a tile of the state in registers, a few keys by as many values as 16 bytes hold. Its part of y is the
+//   sum over its keys; the lanes of a warp with the same values add theirs. Then each warp finishes the row that it
+//   prepared: it adds the parts of all warps in their order, then comes group norm and gate.
+//   Synchronisation: one barrier before the walk, for what was prepared, and one after it, for the parts. The state and
+//   the weights are loaded before the wait for the kernel before, which therefore must write no state.
+// Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
+// and y goes through `out`.
+#include "cuda/kernels/device_code.h"
+#include "cuda/kernels/slot.h"
+#include "cuda/kernels/wkv5.h"
+#include "cuda/kernels/wkv_head.h"
+
+namespace skein::cuda {
+namespace {
+
+constexpr uint32_t kThreads = 256;
+constexpr uint32_t kWarps = kThreads / kWarp;
+
+// The weights of a head that its recurrence takes.
+template <uint32_t kChannels>
+struct HeadWeights {
+  LaneChannels<kChannels> decay;  // w, or the bias of the decay's rows
+  LaneChannels<kChannels> bonus;
+};
+
+// A row of a head with its decay.
+template <uint32_t kChannels>
+struct PreparedRow {
+  LaneChannels<kChannels> r, w, k, v, g;
+  float bonus_weight;  // of v in y: the sum over the keys of r u k
+};
+
+// A PreparedRow while the block walks. `g` is for the warp that prepared it.
+template <uint32_t kSize>
+struct alignas(16) SharedRow {
+  float r[kSize], w[kSize], k[kSize], v[kSize], g[kSize];
+};
+
+template <uint32_t kChannels>
+__device__ __forceinline__ HeadWeights<kChannels> LoadWeights(const Wkv5Arguments& in, uint32_t head_size,
+                                                              uint32_t lane) {
+  const size_t first = size_t{blockIdx.y} * head_size;
+  HeadWeights<kChannels> weights;
+  const float* decay = in.decay != nullptr ? in.decay : in.decay_bias;
+  weights.decay = LoadChannels<kChannels>(decay + first, head_size, lane);
+  weights.bonus = LoadChannels<kChannels>(in.bonus + first, head_size, lane);
+  return weights;
+}
+
+// Loads a row of a head, and applies Decay6 of ops.h. `first`: the head's first element of the row.
+template <uint32_t kChannels>
+__device__ __forceinline__ PreparedRow<kChannels> Prepare(const Wkv5Arguments& in,
+                                                          const HeadWeights<kChannels>& weights, size_t first,
+                                                          uint32_t head_size, uint32_t lane) {
+  PreparedRow<kChannels> row;
+  row.r = LoadChannels<kChannels>(in.r.data + first, head_size, lane);
+  row.k = LoadChannels<kChannels>(in.k.data + first, head_size, lane);
+  row.v = LoadChannels<kChannels>(in.v.data + first, head_size, lane);
+  row.w = weights.decay;
+  if (in.decay == nullptr) {
+    const auto decay = LoadChannels<kChannels>(in.decay_rows.data + first, head_size, lane);
+#pragma unroll
+    for (uint32_t i = 0; i < kChannels; ++i) row.w.at[i] = expf(-expf(weights.decay.at[i] + decay.at[i]));
+  }
+  if (in.g.data != nullptr) {
+    row.g = LoadChannels<kChannels>(in.g.data + first, head_size, lane);
+  } else {
+#pragma unroll
+    for (uint32_t i = 0; i < kChannels; ++i) row.g.at[i] = 1.0f;
+  }
+  row.bonus_weight = HeadSum(row.r, row.k, weights.bonus);
+  return row;
+}
+
+template <uint32_t kChannels, uint32_t kSize>
+__device__ __forceinline__ void Share(const PreparedRow<kChannels>& row, uint32_t head_size, uint32_t lane,
+                                      SharedRow<kSize>& shared) {
+  StoreChannels(row.r, head_size, lane, shared.r);
+  StoreChannels(row.w, head_size, lane, shared.w);
+  StoreChannels(row.k, head_size, lane, shared.k);
+  StoreChannels(row.v, head_size, lane, shared.v);
+  StoreChannels(row.g, head_size, lane, shared.g);
+}
+
+// The bonus, and NormGate of ops.h, into `out`, the head's part of the row. `y`: Sᵀ r.
+template <uint32_t kChannels>
+__device__ __forceinline__ void Finish(const LaneChannels<kChannels>& y, float bonus_weight,
+                                       const LaneChannels<kChannels>& v, const LaneChannels<kChannels>& g,
+                                       const HeadNorm<kChannels>& norm, uint32_t head_size, uint32_t lane, float* out) {
+  LaneChannels<kChannels> gated = y;
+#pragma unroll
+  for (uint32_t i = 0; i < kChannels; ++i) gated.at[i] += bonus_weight * v.at[i];
+  gated = Normalized(gated, norm, head_size, lane);
+#pragma unroll
+  for (uint32_t i = 0; i < kChannels; ++i) gated.at[i] *= g.at[i];
+  StoreChannels(gated, head_size, lane, out);
+}
+
+// --- head size 64 ---
+
+constexpr uint32_t kSize = 64;
+constexpr uint32_t kTile = kWarps;  // rows that are prepared at a time
+
+// A thread's part of the state: a few keys by the values of a chunk.
+template <typename Element>
+struct StateTile {
+  static constexpr uint32_t kValues = kChunk<Element>;
+  static constexpr uint32_t kThreadsPerKey = kSize / kValues;
+  static constexpr uint32_t kKeys = kSize * kThreadsPerKey / kThreads;
+  float at[kKeys][kValues];
+
+  static __device__ __forceinline__ uint32_t FirstKey() { return threadIdx.x / kThreadsPerKey * kKeys; }
+  static __device__ __forceinline__ uint32_t FirstValue() { return threadIdx.x % kThreadsPerKey * kValues; }
+  __device__ __forceinline__ void Load(const Element* head) {
+#pragma unroll
+    for (uint32_t i = 0; i < kKeys; ++i) LoadChunk(head + (FirstKey() + i) * kSize + FirstValue(), at[i]);
+  }
+  __device__ __forceinline__ void StoreTo(Element* head) const {
+#pragma unroll
+    for (uint32_t i = 0; i < kKeys; ++i) StoreChunk(at[i], head + (FirstKey() + i) * kSize + FirstValue());
+  }
+};
+
+// A row's step of the recurrence. Leaves the warp's part of y in y [kSize].
+template <typename Element>
+__device__ __forceinline__ void Step(const SharedRow<kSize>& row, StateTile<Element>& state, float* y) {
+  constexpr uint32_t kValues = StateTile<Element>::kValues, kThreadsPerKey = StateTile<Element>::kThreadsPerKey;
+  float v[kValues];
+  LoadFloats(row.v + state.FirstValue(), v);
+  float part[kValues] = {};
+#pragma unroll
+  for (uint32_t i = 0; i < state.kKeys; ++i) {
+    const uint32_t key = state.FirstKey() + i;
+    const float r = row.r[key], w = row.w[key], k = row.k[key];
+#pragma unroll
+    for (uint32_t j = 0; j < kValues; ++j) {
+      part[j] += r * state.at[i][j];
+      state.at[i][j] = w * state.at[i][j] + k * v[j];
+    }
+  }
+#pragma unroll
+  for (uint32_t j = 0; j < kValues; ++j) {
+#pragma unroll
+    for (uint32_t distance = kThreadsPerKey; distance < kWarp; distance *= 2) {
+      part[j] += __shfl_xor_sync(kFullWarp, part[j], distance);
+    }
+  }
+  if (threadIdx.x % kWarp < kThreadsPerKey) StoreFloats(part, y + state.FirstValue());
+}
+
+template <typename Element>
+__global__ void __launch_bounds__(kThreads, 4)
+    Wkv5Kernel64(const Batch batch, const States states, const Wkv5Arguments in) {
+  constexpr uint32_t kChannels = kSize / kWarp;
+  __shared__ SharedRow<kSize> rows[kTile];
+  alignas(16) __shared__ float parts[kTile][kWarps][kSize];  // of y, by warp
+  __shared__ float norm_weight[kSize], norm_bias[kSize];
+  const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
+  const size_t head = size_t{blockIdx.y} * kSize * kSize;
+
+  const Sequence sequence = batch.sequences[blockIdx.x];
+  StateTile<Element> state;
+  state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + head);
+  const HeadWeights<kChannels> weights = LoadWeights<kChannels>(in, kSize, lane);
+  if (threadIdx.x < kSize) {
+    norm_weight[threadIdx.x] = in.norm.weight[blockIdx.y * kSize + threadIdx.x];
+    norm_bias[threadIdx.x] = in.norm.bias[blockIdx.y * kSize + threadIdx.x];
+  }
+  DependencyWait();
+  DependencyRelease();
+
+  for (uint32_t begin = 0; begin < sequence.num_rows; begin += kTile) {
+    const uint32_t count = min(kTile, sequence.num_rows - begin);
+    const size_t own_row = size_t{sequence.first_row} + begin + warp;
+    const size_t own_first = own_row * in.r.width + blockIdx.y * kSize;
+    float bonus_weight = 0;
+    if (warp < count) {
+      const PreparedRow<kChannels> row = Prepare(in, weights, own_first, kSize, lane);
+      bonus_weight = row.bonus_weight;
+      Share(row, kSize, lane, rows[warp]);
+    }
+    __syncthreads();
+#pragma unroll 1  // two at a time take more registers than four blocks leave
+    for (uint32_t i = 0; i < count; ++i) Step(rows[i], state, parts[i][warp]);
+    __syncthreads();
+    if (warp < count) {
+      auto y = LoadChannels<kChannels>(parts[warp][0], kSize, lane);
+      for (uint32_t part = 1; part < kWarps; ++part)
+        y = Sum(y, LoadChannels<kChannels>(parts[warp][part], kSize, lane));
+      const auto v = LoadChannels<kChannels>(rows[warp].v, kSize, lane);
+      const auto g = LoadChannels<kChannels>(rows[warp].g, kSize, lane);
+      const auto norm = LoadNorm<kChannels>(norm_weight, norm_bias, in.norm.epsilon, kSize, lane);
+      Finish(y, bonus_weight, v, g, norm, kSize, lane, in.out.data + own_first);
+    }
+  }
+  Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
+  if (after != nullptr) state.StoreTo(after + head);
+}
+
+// --- every head size ---
+
+constexpr uint32_t kMostChannels = kMaxHeadSize / kWarp;
+constexpr uint32_t kMostKeys = kMaxHeadSize / kWarps;  // of a warp
+constexpr uint32_t kAnyTile = 4;                       // rows that are prepared at a time
+
+// A column of the state, by lane: a value by the keys warp, warp + kWarps, ...
+struct WarpKeys {
+  float at[kMostKeys];
+};
+
+// `column`: the value's, or beyond the head.
+template <typename Element>
+__device__ __forceinline__ WarpKeys LoadKeys(const Element* head, uint32_t head_size, uint32_t column) {
+  WarpKeys keys = {};
+#pragma unroll
+  for (uint32_t i = 0; i < kMostKeys; ++i) {
+    const uint32_t key = threadIdx.x / kWarp + i * kWarps;
+    if (key < head_size && column < head_size) keys.at[i] = ToFloat(head[key * head_size + column]);
+  }
+  return keys;
+}
+
+template <typename Element>
+__device__ __forceinline__ void StoreKeys(const WarpKeys& keys, uint32_t head_size, uint32_t column, Element* head) {
+#pragma unroll
+  for (uint32_t i = 0; i < kMostKeys; ++i) {
+    const uint32_t key = threadIdx.x / kWarp + i * kWarps;
+    if (key < head_size && column < head_size) Store(keys.at[i], head[key * head_size + column]);
+  }
+}
+
+// A row's step of the recurrence. Returns the part of y that the warp's keys give.
+__device__ __forceinline__ float StepAny(const SharedRow<kMaxHeadSize>& row, float v, uint32_t head_size,
+                                         WarpKeys& state) {
+  float part = 0;
+#pragma unroll
+  for (uint32_t i = 0; i < kMostKeys; ++i) {
+    const uint32_t key = threadIdx.x / kWarp + i * kWarps;
+    if (key >= head_size) break;
+    part += row.r[key] * state.at[i];
+    state.at[i] = row.w[key] * state.at[i] + row.k[key] * v;
+  }
+  return part;
+}
+
+// What the block shares of the rows that are prepared at a time.
+struct AnyTile {
+  SharedRow<kMaxHeadSize> rows[kAnyTile];
+  float parts[kAnyTile][kWarps][kWarp];  // of y, by warp and value
+};
+
+// Walks all rows of a sequence with the value `column` of each lane, and leaves y in `out`.
+__device__ __forceinline__ void WalkColumns(const Wkv5Arguments& in, const Sequence& sequence, uint32_t column,
+                                            AnyTile& tile, WarpKeys& state) {
+  const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, head_size = in.head_size;
+  for (uint32_t begin = 0; begin < sequence.num_rows; begin += kAnyTile) {
+    const uint32_t count = min(kAnyTile, sequence.num_rows - begin);
+    const size_t first = (size_t{sequence.first_row} + begin) * in.r.width + size_t{blockIdx.y} * head_size;
+    const size_t own_first = first + size_t{warp} * in.r.width;
+    if (warp < count) {
+      const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
+      Share(Prepare(in, weights, own_first, head_size, lane), head_size, lane, tile.rows[warp]);
+    }
+    __syncthreads();
+    for (uint32_t t = 0; t < count; ++t) {
+      const float v = column < head_size ? tile.rows[t].v[column] : 0.0f;
+      tile.parts[t][warp][lane] = StepAny(tile.rows[t], v, head_size, state);
+    }
+    __syncthreads();
+    if (warp < count && column < head_size) {
+      float y = 0;
+      for (uint32_t part = 0; part < kWarps; ++part) y += tile.parts[warp][part][lane];
+      in.out.data[own_first + column] = y;
+    }
+  }
+}
+
+template <typename Element>
+__global__ void __launch_bounds__(kThreads)
+    Wkv5KernelAny(const Batch batch, const States states, const Wkv5Arguments in) {
+  __shared__ AnyTile tile;
+  const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, head_size = in.head_size;
+  DependencyWait();
+  DependencyRelease();
+  const Sequence sequence = batch.sequences[blockIdx.x];
+  const size_t head = size_t{blockIdx.y} * head_size * head_size;
+  const Element* before = SlotPart<Element>(states, sequence.read_slot, in.state) + head;
+  Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
+
+  for (uint32_t begin = 0; begin < head_size; begin += kWarp) {
+    WarpKeys state = LoadKeys(before, head_size, begin + lane);
+    WalkColumns(in, sequence, begin + lane, tile, state);
+    if (after != nullptr) StoreKeys(state, head_size, begin + lane, after + head);
+  }
+  // Each y is read by the thread that wrote it.
+  if (warp >= kAnyTile) return;
+  for (uint32_t i = warp; i < sequence.num_rows; i += kAnyTile) {
+    const size_t first = (size_t{sequence.first_row} + i) * in.r.width + size_t{blockIdx.y} * head_size;
+    const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
+    const auto row = Prepare(in, weights, first, head_size, lane);
+    const auto y = LoadChannels<kMostChannels>(in.out.data + first, head_size, lane);
+    const size_t own_head = size_t{blockIdx.y} * head_size;
+    const auto norm =
+        LoadNorm<kMostChannels>(in.norm.weight + own_head, in.norm.bias + own_head, in.norm.epsilon, head_size, lane);
+    Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in.out.data + first);
+  }
+}
+
+template <typename Element>
+cudaError_t LaunchWkv5(const Queue& queue, const Batch& batch, const States& states, const Wkv5Arguments& arguments) {
+  const bool is_64 = arguments.head_size == kSize && HasAlignedChunks(states, arguments.state);
+  const auto kernel = is_64 ? Wkv5Kernel64<Element> : Wkv5KernelAny<Element>;
+  const dim3 grid(batch.num_sequences, arguments.r.width / arguments.head_size);
+  return Launch(queue, grid, kThreads, kernel, batch, states, arguments);
+}
+
+}  // namespace
+
+cudaError_t Wkv5(const Queue& queue, const Batch& batch, const States& states, const Wkv5Arguments& arguments) {
+  return states.wkv_type == StateType::kF16 ? LaunchWkv5<__half>(queue, batch, states, arguments)
+                                            : LaunchWkv5<float>(queue, batch, states, arguments);
+}
+
+}  // namespace skein::cuda

@@ -1,0 +1,383 @@
+// Step ③ of a layer of RWKV-7.
+//   Launch: a block of 256 threads a head of a sequence, grid (sequences, heads).
+//   Bytes: a head of 64 has 16 KB of state in float32, which is read and written once a step whatever the number of
+//   rows. A row's inputs are 2 KB beside that.
+//   The walk: eight rows at a time. First each warp prepares one row (decay, keys, value). Then all warps take the
+//   rows one after the other: a thread has a quarter of a row of the state in registers, and the four threads of the
+//   row add their sums. Then each warp finishes the row that it prepared (group norm, bonus, gate).
+//   Synchronisation: one barrier before the walk, for what was prepared, and one after it, for the sums. The state and
+//   the weights are loaded before the wait for the kernel before, which therefore must write no state.
+// Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
+// and y goes through `out`.
+#include "cuda/kernels/device_code.h"
+#include "cuda/kernels/slot.h"
+#include "cuda/kernels/wkv5.h"
+#include "cuda/kernels/wkv7.h"
+#include "cuda/kernels/wkv_head.h"
+
+namespace skein::cuda {
+namespace {
+
+constexpr uint32_t kThreads = 256;
+constexpr uint32_t kWarps = kThreads / kWarp;
+
+// The weights of a head that the recurrence's inputs are made with.
+template <uint32_t kChannels>
+struct HeadWeights {
+  LaneChannels<kChannels> decay_bias, rate_bias, key_k, key_a, value_bias, bonus;
+};
+
+// What a row brings to a head, before any of it is used.
+template <uint32_t kChannels>
+struct RowInputs {
+  LaneChannels<kChannels> r, decay, key, rate, value, v_first, value_gate, g;
+};
+
+// The vectors that the recurrence takes, and what comes after it.
+template <uint32_t kChannels>
+struct PreparedRow {
+  LaneChannels<kChannels> r, w, k, v, kk, b, g;
+  float bonus_weight;  // of v
+};
+
+// A PreparedRow while the block walks. `g` is for the warp that prepared it.
+template <uint32_t kSize>
+struct alignas(16) SharedRow {
+  float r[kSize], w[kSize], k[kSize], v[kSize], kk[kSize], b[kSize], g[kSize];
+};
+
+template <uint32_t kChannels>
+__device__ __forceinline__ HeadWeights<kChannels> LoadWeights(const Wkv7Arguments& in, uint32_t head_size,
+                                                              uint32_t lane) {
+  const size_t first = size_t{blockIdx.y} * head_size;
+  HeadWeights<kChannels> weights = {};
+  weights.decay_bias = LoadChannels<kChannels>(in.decay_bias + first, head_size, lane);
+  weights.rate_bias = LoadChannels<kChannels>(in.keys.rate_bias + first, head_size, lane);
+  weights.key_k = LoadChannels<kChannels>(in.keys.key_k + first, head_size, lane);
+  weights.key_a = LoadChannels<kChannels>(in.keys.key_a + first, head_size, lane);
+  if (in.v_first.data != nullptr) {
+    weights.value_bias = LoadChannels<kChannels>(in.value_bias + first, head_size, lane);
+  }
+  weights.bonus = LoadChannels<kChannels>(in.bonus + first, head_size, lane);
+  return weights;
+}
+
+// `first`: the head's first element of the row.
+template <uint32_t kChannels>
+__device__ __forceinline__ RowInputs<kChannels> LoadRow(const Wkv7Arguments& in, size_t first, uint32_t head_size,
+                                                        uint32_t lane) {
+  RowInputs<kChannels> row = {};
+  row.r = LoadChannels<kChannels>(in.r.data + first, head_size, lane);
+  row.decay = LoadChannels<kChannels>(in.decay.data + first, head_size, lane);
+  row.key = LoadChannels<kChannels>(in.keys.key.data + first, head_size, lane);
+  row.rate = LoadChannels<kChannels>(in.keys.rate.data + first, head_size, lane);
+  row.value = LoadChannels<kChannels>(in.value.data + first, head_size, lane);
+  if (in.v_first.data != nullptr) {
+    row.v_first = LoadChannels<kChannels>(in.v_first.data + first, head_size, lane);
+    row.value_gate = LoadChannels<kChannels>(in.value_gate.data + first, head_size, lane);
+  }
+  row.g = LoadChannels<kChannels>(in.g.data + first, head_size, lane);
+  return row;
+}
+
+// Decay7, Keys and ValueResidual of ops.h.
+template <uint32_t kChannels>
+__device__ __forceinline__ PreparedRow<kChannels> Prepare(const RowInputs<kChannels>& row,
+                                                          const HeadWeights<kChannels>& weights, bool has_v_first) {
+  constexpr float kRate = 0.60653066f;  // e^(-1/2)
+  PreparedRow<kChannels> prepared;
+  prepared.r = row.r;
+  prepared.g = row.g;
+  float squares = 0;
+#pragma unroll
+  for (uint32_t i = 0; i < kChannels; ++i) {
+    prepared.kk.at[i] = row.key.at[i] * weights.key_k.at[i];
+    squares += prepared.kk.at[i] * prepared.kk.at[i];
+  }
+  const float length = fmaxf(sqrtf(WarpSum(squares)), 1e-12f);
+#pragma unroll
+  for (uint32_t i = 0; i < kChannels; ++i) {
+    prepared.w.at[i] = expf(-kRate * Sigmoid(weights.decay_bias.at[i] + row.decay.at[i]));
+    const float a = Sigmoid(weights.rate_bias.at[i] + row.rate.at[i]);
+    prepared.kk.at[i] /= length;
+    prepared.k.at[i] = row.key.at[i] * (1.0f + (a - 1.0f) * weights.key_a.at[i]);
+    prepared.b.at[i] = prepared.kk.at[i] * a;
+    const float value = row.value.at[i];
+    const float share = has_v_first ? Sigmoid(weights.value_bias.at[i] + row.value_gate.at[i]) : 0.0f;
+    prepared.v.at[i] = value + (row.v_first.at[i] - value) * share;
+  }
+  prepared.bonus_weight = HeadSum(prepared.r, prepared.k, weights.bonus);
+  return prepared;
+}
+
+template <uint32_t kChannels, uint32_t kSize>
+__device__ __forceinline__ void Share(const PreparedRow<kChannels>& row, uint32_t head_size, uint32_t lane,
+                                      SharedRow<kSize>& shared) {
+  StoreChannels(row.r, head_size, lane, shared.r);
+  StoreChannels(row.w, head_size, lane, shared.w);
+  StoreChannels(row.k, head_size, lane, shared.k);
+  StoreChannels(row.v, head_size, lane, shared.v);
+  StoreChannels(row.kk, head_size, lane, shared.kk);
+  StoreChannels(row.b, head_size, lane, shared.b);
+  StoreChannels(row.g, head_size, lane, shared.g);
+}
+
+// NormBonusGate of ops.h, into `out`, the head's part of the row.
+template <uint32_t kChannels>
+__device__ __forceinline__ void Finish(const LaneChannels<kChannels>& y, float bonus_weight,
+                                       const LaneChannels<kChannels>& v, const LaneChannels<kChannels>& g,
+                                       const HeadNorm<kChannels>& norm, uint32_t head_size, uint32_t lane, float* out) {
+  LaneChannels<kChannels> gated = Normalized(y, norm, head_size, lane);
+#pragma unroll
+  for (uint32_t i = 0; i < kChannels; ++i) gated.at[i] = (gated.at[i] + bonus_weight * v.at[i]) * g.at[i];
+  StoreChannels(gated, head_size, lane, out);
+}
+
+// --- head size 64 ---
+
+constexpr uint32_t kSize = 64;
+constexpr uint32_t kTile = kWarps;             // rows that are prepared at a time
+constexpr uint32_t kQuads = kThreads / kSize;  // threads of a row of the state: four
+static_assert(kQuads == 4);
+
+// A thread's share of row `value` of the state: of every four chunks the one with its number.
+template <typename Element>
+struct StateQuarter {
+  static constexpr uint32_t kChunks = kSize / kQuads / kChunk<Element>;
+  float at[kChunks][kChunk<Element>];
+
+  static __device__ __forceinline__ uint32_t FirstKey(uint32_t chunk) {
+    return (chunk * kQuads + threadIdx.x % kQuads) * kChunk<Element>;
+  }
+  __device__ __forceinline__ void Load(const Element* row) {
+#pragma unroll
+    for (uint32_t c = 0; c < kChunks; ++c) LoadChunk(row + FirstKey(c), at[c]);
+  }
+  __device__ __forceinline__ void StoreTo(Element* row) const {
+#pragma unroll
+    for (uint32_t c = 0; c < kChunks; ++c) StoreChunk(at[c], row + FirstKey(c));
+  }
+};
+
+__device__ __forceinline__ float QuadSum(float x) {
+  x += __shfl_xor_sync(kFullWarp, x, 1);
+  return x + __shfl_xor_sync(kFullWarp, x, 2);
+}
+
+// A row's step of the recurrence. Returns y of the thread's value.
+template <typename Element>
+__device__ __forceinline__ float Step(const SharedRow<kSize>& row, float v, StateQuarter<Element>& state) {
+  constexpr uint32_t kCount = kChunk<Element>;
+  float removed = 0;
+#pragma unroll
+  for (uint32_t c = 0; c < state.kChunks; ++c) {
+    float kk[kCount];
+    LoadFloats(row.kk + state.FirstKey(c), kk);
+#pragma unroll
+    for (uint32_t i = 0; i < kCount; ++i) removed += state.at[c][i] * kk[i];
+  }
+  removed = QuadSum(removed);
+  float y = 0;
+#pragma unroll
+  for (uint32_t c = 0; c < state.kChunks; ++c) {
+    float w[kCount], b[kCount], k[kCount], r[kCount];
+    LoadFloats(row.w + state.FirstKey(c), w);
+    LoadFloats(row.b + state.FirstKey(c), b);
+    LoadFloats(row.k + state.FirstKey(c), k);
+    LoadFloats(row.r + state.FirstKey(c), r);
+#pragma unroll
+    for (uint32_t i = 0; i < kCount; ++i) {
+      state.at[c][i] = state.at[c][i] * w[i] - removed * b[i] + v * k[i];
+      y += state.at[c][i] * r[i];
+    }
+  }
+  return QuadSum(y);
+}
+
+template <typename Element>
+__global__ void __launch_bounds__(kThreads)
+    Wkv7Kernel64(const Batch batch, const States states, const Wkv7Arguments in) {
+  constexpr uint32_t kChannels = kSize / kWarp;
+  __shared__ SharedRow<kSize> rows[kTile];
+  __shared__ float y[kTile][kSize];
+  __shared__ float norm_weight[kSize], norm_bias[kSize];
+  const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, value = threadIdx.x / kQuads;
+  const size_t state_row = (size_t{blockIdx.y} * kSize + value) * kSize;
+
+  const Sequence sequence = batch.sequences[blockIdx.x];
+  StateQuarter<Element> state;
+  state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
+  const HeadWeights<kChannels> weights = LoadWeights<kChannels>(in, kSize, lane);
+  if (threadIdx.x < kSize) {
+    norm_weight[threadIdx.x] = in.norm.weight[blockIdx.y * kSize + threadIdx.x];
+    norm_bias[threadIdx.x] = in.norm.bias[blockIdx.y * kSize + threadIdx.x];
+  }
+  DependencyWait();
+  DependencyRelease();
+
+  for (uint32_t begin = 0; begin < sequence.num_rows; begin += kTile) {
+    const uint32_t count = min(kTile, sequence.num_rows - begin);
+    const size_t own_row = size_t{sequence.first_row} + begin + warp;
+    const size_t own_first = own_row * in.r.width + blockIdx.y * kSize;
+    float bonus_weight = 0;
+    if (warp < count) {
+      const auto row = Prepare(LoadRow<kChannels>(in, own_first, kSize, lane), weights, in.v_first.data != nullptr);
+      bonus_weight = row.bonus_weight;
+      Share(row, kSize, lane, rows[warp]);
+    }
+    __syncthreads();
+    for (uint32_t i = 0; i < count; ++i) {
+      const float out = Step(rows[i], rows[i].v[value], state);
+      if (threadIdx.x % kQuads == 0) y[i][value] = out;
+    }
+    __syncthreads();
+    if (warp < count) {
+      const auto own_y = LoadChannels<kChannels>(y[warp], kSize, lane);
+      const auto v = LoadChannels<kChannels>(rows[warp].v, kSize, lane);
+      const auto g = LoadChannels<kChannels>(rows[warp].g, kSize, lane);
+      const auto norm = LoadNorm<kChannels>(norm_weight, norm_bias, in.norm.epsilon, kSize, lane);
+      Finish(own_y, bonus_weight, v, g, norm, kSize, lane, in.out.data + own_first);
+    }
+  }
+  Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
+  if (after != nullptr) state.StoreTo(after + state_row);
+}
+
+// --- every head size ---
+
+constexpr uint32_t kMostChannels = kMaxHeadSize / kWarp;
+constexpr uint32_t kAnyTile = 4;       // rows that are prepared at a time
+constexpr uint32_t kValuesOfWarp = 4;  // rows of the state that a warp walks with at a time
+
+// A warp's rows of the state, from value `first_value` on. The lanes share the keys.
+struct WarpRows {
+  LaneChannels<kMostChannels> at[kValuesOfWarp];
+};
+
+template <typename Element>
+__device__ __forceinline__ WarpRows LoadRows(const Element* head, uint32_t head_size, uint32_t first_value,
+                                             uint32_t lane) {
+  WarpRows rows = {};
+#pragma unroll
+  for (uint32_t j = 0; j < kValuesOfWarp; ++j) {
+    if (first_value + j >= head_size) break;
+    const Element* row = head + (first_value + j) * head_size;
+#pragma unroll
+    for (uint32_t i = 0; i < kMostChannels; ++i) {
+      const uint32_t key = lane + i * kWarp;
+      if (key < head_size) rows.at[j].at[i] = ToFloat(row[key]);
+    }
+  }
+  return rows;
+}
+
+template <typename Element>
+__device__ __forceinline__ void StoreRows(const WarpRows& rows, uint32_t head_size, uint32_t first_value, uint32_t lane,
+                                          Element* head) {
+#pragma unroll
+  for (uint32_t j = 0; j < kValuesOfWarp; ++j) {
+    if (first_value + j >= head_size) break;
+    Element* row = head + (first_value + j) * head_size;
+#pragma unroll
+    for (uint32_t i = 0; i < kMostChannels; ++i) {
+      const uint32_t key = lane + i * kWarp;
+      if (key < head_size) Store(rows.at[j].at[i], row[key]);
+    }
+  }
+}
+
+// A row's step of the recurrence for one row of the state. Returns y of its value, in every lane.
+__device__ __forceinline__ float StepAny(const SharedRow<kMaxHeadSize>& row, float v, uint32_t head_size, uint32_t lane,
+                                         LaneChannels<kMostChannels>& state) {
+  float removed = 0;
+#pragma unroll
+  for (uint32_t i = 0; i < kMostChannels; ++i) {
+    const uint32_t key = lane + i * kWarp;
+    if (key < head_size) removed += state.at[i] * row.kk[key];
+  }
+  removed = WarpSum(removed);
+  float y = 0;
+#pragma unroll
+  for (uint32_t i = 0; i < kMostChannels; ++i) {
+    const uint32_t key = lane + i * kWarp;
+    if (key >= head_size) break;
+    state.at[i] = state.at[i] * row.w[key] - removed * row.b[key] + v * row.k[key];
+    y += state.at[i] * row.r[key];
+  }
+  return WarpSum(y);
+}
+
+// Walks all rows of a sequence with the values [first_value, first_value + kValuesOfWarp) of each warp, and leaves y in
+// `out`.
+template <typename Element>
+__device__ void WalkValues(const Wkv7Arguments& in, const Sequence& sequence, uint32_t first_value,
+                           SharedRow<kMaxHeadSize> (&rows)[kAnyTile], WarpRows& state) {
+  const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, head_size = in.head_size;
+  for (uint32_t begin = 0; begin < sequence.num_rows; begin += kAnyTile) {
+    const uint32_t count = min(kAnyTile, sequence.num_rows - begin);
+    const size_t first = (size_t{sequence.first_row} + begin) * in.r.width + size_t{blockIdx.y} * head_size;
+    if (warp < count) {
+      const auto row = LoadRow<kMostChannels>(in, first + size_t{warp} * in.r.width, head_size, lane);
+      const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
+      Share(Prepare(row, weights, in.v_first.data != nullptr), head_size, lane, rows[warp]);
+    }
+    __syncthreads();
+    for (uint32_t t = 0; t < count; ++t) {
+#pragma unroll
+      for (uint32_t j = 0; j < kValuesOfWarp; ++j) {
+        const uint32_t value = first_value + j;
+        if (value >= head_size) break;
+        const float y = StepAny(rows[t], rows[t].v[value], head_size, lane, state.at[j]);
+        if (lane == 0) in.out.data[first + size_t{t} * in.r.width + value] = y;
+      }
+    }
+    __syncthreads();
+  }
+}
+
+template <typename Element>
+__global__ void __launch_bounds__(kThreads)
+    Wkv7KernelAny(const Batch batch, const States states, const Wkv7Arguments in) {
+  __shared__ SharedRow<kMaxHeadSize> rows[kAnyTile];
+  const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, head_size = in.head_size;
+  DependencyWait();
+  DependencyRelease();
+  const Sequence sequence = batch.sequences[blockIdx.x];
+  const size_t head = size_t{blockIdx.y} * head_size * head_size;
+  const Element* before = SlotPart<Element>(states, sequence.read_slot, in.state) + head;
+  Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
+
+  for (uint32_t begin = 0; begin < head_size; begin += kWarps * kValuesOfWarp) {
+    const uint32_t first_value = begin + warp * kValuesOfWarp;
+    WarpRows state = LoadRows(before, head_size, first_value, lane);
+    WalkValues<Element>(in, sequence, first_value, rows, state);
+    if (after != nullptr) StoreRows(state, head_size, first_value, lane, after + head);
+  }
+  for (uint32_t i = warp; i < sequence.num_rows; i += kWarps) {
+    const size_t first = (size_t{sequence.first_row} + i) * in.r.width + size_t{blockIdx.y} * head_size;
+    const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
+    const auto row = Prepare(LoadRow<kMostChannels>(in, first, head_size, lane), weights, in.v_first.data != nullptr);
+    const auto y = LoadChannels<kMostChannels>(in.out.data + first, head_size, lane);
+    const size_t own_head = size_t{blockIdx.y} * head_size;
+    const auto norm =
+        LoadNorm<kMostChannels>(in.norm.weight + own_head, in.norm.bias + own_head, in.norm.epsilon, head_size, lane);
+    Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in.out.data + first);
+  }
+}
+
+template <typename Element>
+cudaError_t LaunchWkv7(const Queue& queue, const Batch& batch, const States& states, const Wkv7Arguments& arguments) {
+  const bool is_64 = arguments.head_size == kSize && HasAlignedChunks(states, arguments.state);
+  const auto kernel = is_64 ? Wkv7Kernel64<Element> : Wkv7KernelAny<Element>;
+  const dim3 grid(batch.num_sequences, arguments.r.width / arguments.head_size);
+  return Launch(queue, grid, kThreads, kernel, batch, states, arguments);
+}
+
+}  // namespace
+
+cudaError_t Wkv7(const Queue& queue, const Batch& batch, const States& states, const Wkv7Arguments& arguments) {
+  return states.wkv_type == StateType::kF16 ? LaunchWkv7<__half>(queue, batch, states, arguments)
+                                            : LaunchWkv7<float>(queue, batch, states, arguments);
+}
+
+}  // namespace skein::cuda

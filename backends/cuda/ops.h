@@ -1,0 +1,109 @@
+// The ops of equations/ops.h on a device: each enqueues kernels, and nothing waits. Where one kernel does what several
+// ops say (kernels/wkv5.h, wkv7.h), the first of them note their arguments and the last one launches.
+#ifndef SKEIN_BACKENDS_CUDA_OPS_H_
+#define SKEIN_BACKENDS_CUDA_OPS_H_
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+
+#include "cuda/device_weights.h"
+#include "cuda/kernels/batch.h"
+#include "cuda/kernels/launch.h"
+#include "cuda/kernels/products.h"
+#include "cuda/kernels/wkv5.h"
+#include "cuda/kernels/wkv7.h"
+#include "cuda/library_products.h"
+#include "cuda/product_choice.h"
+#include "cuda/state_form.h"
+#include "equations/operands.h"
+#include "equations/ops_concepts.h"
+
+namespace skein::cuda {
+
+// Where logits go: through a block of the device's memory with room for some of them at a time.
+struct LogitsPlace {
+  kit::Rows device;     // as many rows as have room at once
+  uint32_t num_logits;  // that are wanted
+  uint32_t* is_bad;     // [num_logits], in the device's memory: 1 if a row is not finite
+  float* host;          // page-locked, [num_logits][V]; NULL: they stay in `device`, where all have room
+};
+
+// What the ops of one step work with. Addresses are the device's.
+struct OpsContext {
+  Queue queue;
+  Batch batch;
+  States states;
+  const StateForm& form;
+  LogitsPlace logits;
+  LibraryProducts* library;  // NULL: there is none
+  float* sparse_scratch;     // SparseScratchFloats of the largest matrix with columns
+  uint32_t head_size;        // 0 in generation 4
+  uint32_t compute_type;     // of the segment
+  uint32_t capability;       // of the device
+};
+
+// Ops do not throw: the first error is kept.
+class Ops {
+ public:
+  using Matrix = DeviceMatrix;
+  using EmbeddingRows = DeviceEmbedding;
+
+  // The context outlives the ops.
+  explicit Ops(const OpsContext& context) : context_(context) {}
+
+  cudaError_t error() const { return error_; }
+  // Multiplications that the library was given.
+  uint64_t library_multiplications() const { return library_multiplications_; }
+
+  void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
+  void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
+                 const kit::ShiftedRows& kept = {});
+  void Multiply(std::initializer_list<kit::Product<Matrix>> products);
+  void NormOutputs(kit::Rows x, const kit::Norm& norm, kit::Rows hidden);
+  void Logits(const Matrix& weight, kit::Rows hidden);
+
+  void GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value);
+
+  void Wkv4(const kit::Wkv4Inputs& inputs, size_t state, kit::Rows y);
+
+  void Wkv5(const kit::Wkv5Inputs& inputs, size_t state, kit::Rows y);
+  void NormGate(kit::Rows y, const kit::Norm& norm, kit::Rows g, kit::Rows out);
+
+  void DataShift(const kit::ShiftedRows& rows, std::initializer_list<kit::DataBlend> blends);
+  void Decay6(kit::Rows decay, const float* bias, kit::Rows w);
+
+  void Decay7(kit::Rows decay, const float* bias, kit::Rows w);
+  void Keys(const kit::KeysInputs& inputs, const kit::KeysOutputs& outputs);
+  void ValueResidual(const kit::ValueResidualInputs& inputs, kit::Rows v);
+  void Wkv7(const kit::Wkv7Inputs& inputs, size_t state, kit::Rows y);
+  void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus, kit::Rows g,
+                     kit::Rows out);
+
+ private:
+  void Keep(cudaError_t error) {
+    if (error_ == cudaSuccess) error_ = error;
+  }
+
+  // The choice for a matrix and inputs of so many rows.
+  ProductChoice Choose(const Matrix& matrix, uint32_t num_rows, LibraryProducts* library) const;
+  // Launches a product by a path that takes one at a time. False: it is to go with others.
+  bool LaunchAlone(const kit::Product<Matrix>& product, const ProductChoice& choice);
+  // Launches products, those together that go by the same choice. At most 32.
+  void Launch(std::span<const kit::Product<Matrix>> products, uint32_t num_rows_for_choice);
+
+  const OpsContext& context_;
+  cudaError_t error_ = cudaSuccess;
+  uint64_t library_multiplications_ = 0;
+  Wkv5Arguments wkv5_ = {};  // noted
+  Wkv7Arguments wkv7_ = {};
+};
+
+static_assert(kit::Rwkv4Ops<Ops> && kit::Rwkv5Ops<Ops> && kit::Rwkv6Ops<Ops> && kit::Rwkv7Ops<Ops>);
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_BACKENDS_CUDA_OPS_H_

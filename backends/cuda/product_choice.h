@@ -1,0 +1,48 @@
+// Which product of kernels/products.h runs for a matrix and a number of rows, from best to plainest; the plainest takes
+// everything. Pure.
+#ifndef SKEIN_BACKENDS_CUDA_PRODUCT_CHOICE_H_
+#define SKEIN_BACKENDS_CUDA_PRODUCT_CHOICE_H_
+
+#include <cstdint>
+
+#include "cuda/kernels/matrix_view.h"
+#include "cuda/kernels/products.h"
+
+namespace skein::cuda {
+
+enum class ProductPath : uint8_t {
+  kSparse,   // SparseProduct
+  kLibrary,  // library_products.h
+  kTiles,    // TileProducts
+  kRows,     // RowProducts
+};
+
+struct ProductChoice {
+  ProductPath path;
+  Inputs inputs;
+
+  friend bool operator==(const ProductChoice&, const ProductChoice&) = default;
+};
+
+struct ProductCase {
+  WeightType type;
+  uint64_t num_weights;
+  bool has_columns;       // the matrix is there turned over too
+  bool has_library;       // cuBLASLt is open
+  uint32_t num_rows;      // of the inputs
+  uint32_t compute_type;  // of the segment: SKEIN_DTYPE_*
+  uint32_t capability;    // of the device: 90 for 9.0
+};
+
+// Up to so many rows a product is bound by the bytes of its weights, which RowProducts reads once for all of them.
+inline constexpr uint32_t kMostRowsTogether = 4;
+
+// From so many rows, and for matrices of so many weights, the library is worth its extra passes over the inputs.
+inline constexpr uint32_t kLeastLibraryRows = 65;
+inline constexpr uint64_t kLeastLibraryWeights = uint64_t{1} << 18;
+
+ProductChoice ChooseProduct(const ProductCase& product);
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_BACKENDS_CUDA_PRODUCT_CHOICE_H_

@@ -1,0 +1,375 @@
+#include "cuda/segment.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "cuda/cuda_error.h"
+#include "cuda/current_device.h"
+#include "cuda/device_buffers.h"
+#include "cuda/device_weights.h"
+#include "cuda/kernels/finite.h"
+#include "cuda/library_products.h"
+#include "cuda/ops.h"
+#include "cuda/state_slots.h"
+#include "cuda/step_buffers.h"
+#include "cuda/step_graphs.h"
+#include "equations/activations.h"
+#include "equations/generations.h"
+#include "kit/checked_product.h"
+
+namespace skein::cuda {
+namespace {
+
+constexpr uint32_t kWarning = 2;  // SKEIN_LOG_WARNING
+
+// From this capability on kernels can be launched before the one in front has ended.
+constexpr uint32_t kDependentLaunchCapability = 90;
+
+ValueColumns ValueColumnsOf(const SegmentPlace& place) {
+  return place.switches.sparse ? ValueColumns::kKept : ValueColumns::kNone;
+}
+
+void CheckHeadSize(const skein_segment_desc& desc) {
+  if (desc.model.head_size <= kMaxHeadSize) return;
+  throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: expected a head_size of at most " + std::to_string(kMaxHeadSize) +
+                                               ", found " + std::to_string(desc.model.head_size));
+}
+
+// Steps in flight, the oldest first out.
+class Ring {
+ public:
+  Ring(uint32_t device, const skein_segment_desc& desc, uint32_t num_carries)
+      : slots_{Slot(device, desc, num_carries), Slot(device, desc, num_carries)} {}
+  ~Ring() {
+    for (Slot& slot : slots_) slot.Finish();
+  }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  uint64_t next_number() const { return next_number_; }
+  // The buffers of the next step. Waits for the step that used them last.
+  StepBuffers& Next() {
+    At(next_number_).Finish();
+    return At(next_number_).buffers;
+  }
+  // The step that uses the buffers of Next has been enqueued.
+  void Add(std::shared_ptr<EndOfStep> end) { At(next_number_++).end = std::move(end); }
+  // The end of a step that is perhaps not done; NULL if it is.
+  const EndOfStep* Find(uint64_t number) {
+    return number + slots_.size() >= next_number_ && number < next_number_ ? At(number).end.get() : nullptr;
+  }
+
+ private:
+  struct Slot {
+    Slot(uint32_t device, const skein_segment_desc& desc, uint32_t num_carries) : buffers(device, desc, num_carries) {}
+
+    void Finish() {
+      if (end != nullptr) end->Finish();
+      end = nullptr;
+    }
+
+    StepBuffers buffers;
+    std::shared_ptr<EndOfStep> end;
+  };
+
+  Slot& At(uint64_t number) { return slots_[number % slots_.size()]; }
+
+  std::array<Slot, 2> slots_;
+  uint64_t next_number_ = StateSlots::kFirstStep;
+};
+
+template <typename Generation>
+class GenerationSegment final : public Segment {
+ public:
+  using Activations = typename Generation::Activations;
+
+  GenerationSegment(const skein_host& host, const SegmentPlace& place, const skein_segment_desc& desc)
+      : host_(host),
+        place_(place),
+        desc_(desc),
+        form_(desc, StateType::kF32),
+        weights_(host, place.device, desc, ValueColumnsOf(place)) {
+    CheckHeadSize(desc);
+  }
+  ~GenerationSegment() override {
+    // The device's memory is freed under it. Whether that succeeds nobody can be told.
+    int before = 0;
+    cudaGetDevice(&before);
+    cudaSetDevice(static_cast<int>(place_.device));
+    sealed_.reset();
+    cudaSetDevice(before);
+  }
+
+  static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
+    return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place)};
+  }
+
+  static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
+    CheckHeadSize(desc);
+    const StateForm form(desc, StateType::kF32);
+    skein_segment_cost cost = {};
+    cost.supported = 1;
+    cost.weights_bytes = DeviceWeights::Bytes(desc, ValueColumnsOf(place));
+    cost.slot_bytes = StateSlots::SlotBytes(form);
+    cost.scratch_bytes = StateSlots::FixedBytes(form) + Sizes(place, desc).bytes() +
+                         (place.switches.library ? LibraryProducts::Bytes(desc) : 0);
+    return cost;
+  }
+
+  void Put(const skein_tensor& tensor) override {
+    if (sealed_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "put_tensor: the segment is sealed");
+    const CurrentDevice current(place_.device);
+    weights_.Put(tensor);
+  }
+
+  void Seal() override {
+    if (sealed_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "seal: the segment is sealed already");
+    const CurrentDevice current(place_.device);
+    weights_.Seal();
+    bound_.Visit(desc_, [this](uint32_t role, uint32_t layer, auto*& tensor, const kit::VectorForm& = {}) {
+      weights_.Bind(role, layer, tensor);
+    });
+    sealed_.emplace(place_, desc_, form_);
+    if (place_.switches.library) OpenLibrary(*sealed_);
+  }
+
+  void InitState(uint32_t slot) override {
+    Sealed& sealed = RequireSealed();
+    const CurrentDevice current(place_.device);
+    sealed.slots.Init(slot);
+  }
+
+  void CopyState(uint32_t from_slot, uint32_t to_slot) override {
+    Sealed& sealed = RequireSealed();
+    const CurrentDevice current(place_.device);
+    sealed.slots.Copy(from_slot, to_slot);
+  }
+
+  void ExportState(uint32_t slot, float* state, uint64_t num_floats) override {
+    Sealed& sealed = RequireSealed();
+    const CurrentDevice current(place_.device);
+    sealed.slots.CheckSlot(slot);
+    sealed.slots.Export(slot, state, num_floats, ExportStream(sealed, slot));
+  }
+
+  void ImportState(uint32_t slot, const float* state, uint64_t num_floats) override {
+    Sealed& sealed = RequireSealed();
+    const CurrentDevice current(place_.device);
+    sealed.slots.Import(slot, state, num_floats);
+  }
+
+  kit::StepEnd<Fence> Step(const skein_step& step) override {
+    Sealed& sealed = RequireSealed();
+    const CurrentDevice current(place_.device);
+    StepBuffers& buffers = sealed.ring.Next();
+    buffers.plan().Read(step);
+    auto end = std::make_shared<EndOfStep>(place_.device, [&buffers] { return buffers.HandOut(); });
+    auto fence = std::make_unique<Fence>(end);
+    try {
+      Enqueue(sealed, buffers);
+      CheckCuda(place_.device, end->Record(sealed.stream.get()), "step");
+    } catch (...) {
+      // Part of the step is on its way, and reads and writes the buffers.
+      cudaStreamSynchronize(sealed.stream.get());
+      throw;
+    }
+    sealed.ring.Add(std::move(end));
+    work_.multiplications += buffers.plan().num_rows() * weights_.MultiplicationsPerRow() +
+                             buffers.plan().logits().size() * weights_.MultiplicationsPerLogits();
+    return {.fence = std::move(fence), .first_failure = ""};
+  }
+
+  kit::Work TotalWork() const override { return work_; }
+
+ private:
+  // The parts that exist once the segment is sealed.
+  struct Sealed {
+    Sealed(const SegmentPlace& place, const skein_segment_desc& desc, const StateForm& form)
+        : sizes(Sizes(place, desc)),
+          stream(place.device),
+          export_stream(place.device),
+          slots(place.device, desc, form, stream),
+          buffers(place.device, sizes),
+          graphs(place.device),
+          ring(place.device, desc, Activations::kNumCarries) {}
+
+    const DeviceBufferSizes sizes;
+    const CudaStream stream;
+    const CudaStream export_stream;
+    StateSlots slots;
+    DeviceBuffers buffers;
+    std::unique_ptr<LibraryProducts> library;  // NULL: products are our own
+    StepGraphs graphs;
+    Ring ring;  // the last, since its end waits for the steps that use the others
+  };
+
+  Sealed& RequireSealed() {
+    if (!sealed_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "the segment is not sealed");
+    return *sealed_;
+  }
+
+  // The stream in which a slot can be exported, behind the step that wrote it last.
+  cudaStream_t ExportStream(Sealed& sealed, uint32_t slot) {
+    const uint64_t writer = sealed.slots.LastWriter(slot);
+    if (!place_.switches.async_export || writer == StateSlots::kCall) return sealed.stream.get();
+    if (const EndOfStep* end = sealed.ring.Find(writer); end != nullptr) {
+      CheckCuda(place_.device, cudaStreamWaitEvent(sealed.export_stream.get(), end->event(), 0), "export of a state");
+    }
+    return sealed.export_stream.get();
+  }
+
+  // Without the library our own products serve, which the log says once.
+  void OpenLibrary(Sealed& sealed) {
+    std::string why_not;
+    sealed.library = LibraryProducts::Open(place_.device, desc_, why_not);
+    if (sealed.library == nullptr) {
+      if (host_.log != nullptr) host_.log(host_.context, kWarning, why_not.data(), why_not.size());
+      return;
+    }
+    weights_.ForEachMatrix([&](const MatrixView& matrix) {
+      // The logits and the activations have room for the results of any matrix, of fewer rows.
+      const bool is_head = matrix.num_rows == desc_.model.vocab_size && sealed.sizes.logit_rows > 0;
+      const uint64_t room = is_head ? sealed.sizes.logit_floats : sealed.sizes.activation_floats;
+      float* const out = is_head ? sealed.buffers.logits.data() : sealed.buffers.activations.data();
+      const uint64_t most_rows = std::min<uint64_t>(desc_.max_tokens, room / matrix.num_rows);
+      sealed.library->Choose(sealed.stream.get(), matrix, static_cast<uint32_t>(most_rows), out);
+    });
+    sealed.library->Keep();
+  }
+
+  void Enqueue(Sealed& sealed, StepBuffers& buffers) {
+    const StepCounts exact = CountsOf(buffers.plan());
+    const std::optional<StepCounts> bucket =
+        place_.switches.graphs ? BucketOf(exact, MostGraphRows(sealed)) : std::nullopt;
+    buffers.FillBatch(bucket.value_or(exact), sealed.slots, sealed.ring.next_number());
+    const StepCounts& counts = buffers.counts();
+    if (counts.num_rows == 0) return;
+
+    const cudaStream_t stream = sealed.stream.get();
+    CopyIn(sealed.buffers.batch.data(), buffers.batch(), BatchLayout(counts).bytes(), stream);
+    kit::RowDealer dealer(sealed.buffers.activations.data(), counts.num_rows);
+    const Activations act(desc_.model, counts.num_outputs, dealer);
+    TakeCarries(buffers, act, stream);
+    if (bucket) {
+      sealed.graphs.Launch(counts, stream, [&] { RunKernels(sealed, counts, act, nullptr); });
+      CopyOut(buffers.logits(), sealed.buffers.logits.data(), size_t{counts.num_logits} * desc_.model.vocab_size,
+              stream);
+    } else {
+      work_.library_multiplications += RunKernels(sealed, counts, act, buffers.logits());
+    }
+    GiveResults(sealed, buffers, act);
+  }
+
+  // Kernels alone, and copies of logits if they have a place on the host. Returns the library's multiplications.
+  uint64_t RunKernels(Sealed& sealed, const StepCounts& counts, const Activations& act, float* host_logits) {
+    const BatchLayout layout(counts);
+    unsigned char* const batch = sealed.buffers.batch.data();
+    uint32_t* const flags = sealed.buffers.flags.data();
+    const Queue queue = {
+        .stream = sealed.stream.get(),
+        .dependent_launch = place_.switches.dependent_launch && place_.capability >= kDependentLaunchCapability};
+    const kit::Rows logits = {sealed.buffers.logits.data(), sealed.sizes.logit_rows, desc_.model.vocab_size};
+    const OpsContext context = {.queue = queue,
+                                .batch = layout.At(batch),
+                                .states = sealed.slots.states(),
+                                .form = form_,
+                                .logits = {logits, counts.num_logits, flags + counts.num_sequences, host_logits},
+                                .library = sealed.library.get(),
+                                .sparse_scratch = sealed.buffers.sparse_scratch.data(),
+                                .head_size = desc_.model.head_size,
+                                .compute_type = desc_.compute_type,
+                                .capability = place_.capability};
+    Ops ops(context);
+    kit::RunSegment<Generation>(ops, bound_, act);
+    CheckCuda(place_.device, ops.error(), "step");
+    CheckCuda(place_.device, FindNotFinite(queue, act.x, layout.LastRows(batch), counts.num_sequences, flags), "step");
+    const uint32_t num_hidden = counts.num_outputs - counts.num_logits;
+    if (num_hidden == 0) return ops.library_multiplications();
+    const kit::Rows hidden = {act.hidden[counts.num_logits], num_hidden, act.hidden.width};
+    CheckCuda(place_.device,
+              FindNotFinite(queue, hidden, nullptr, num_hidden, flags + counts.num_sequences + counts.num_logits),
+              "step");
+    return ops.library_multiplications();
+  }
+
+  // Fills the rows that another segment has left, or that a later one is to fill.
+  void TakeCarries(StepBuffers& buffers, const Activations& act, cudaStream_t stream) {
+    const auto carries = act.Carries();
+    if (!(desc_.flags & SKEIN_SEGMENT_EMBEDDING)) {
+      buffers.GatherCarries();
+      for (uint32_t i = 0; i < carries.size(); ++i) {
+        CopyIn(carries[i].data, buffers.carry_in(i), FloatsOf(carries[i]) * sizeof(float), stream);
+      }
+    } else if (desc_.num_layers == 0) {
+      // The layer that makes the carries beside x is still to come.
+      for (uint32_t i = 1; i < carries.size(); ++i) {
+        CheckCuda(place_.device, cudaMemsetAsync(carries[i].data, 0, FloatsOf(carries[i]) * sizeof(float), stream),
+                  "step");
+      }
+    }
+  }
+
+  void GiveResults(Sealed& sealed, const StepBuffers& buffers, const Activations& act) {
+    const StepCounts& counts = buffers.counts();
+    const cudaStream_t stream = sealed.stream.get();
+    CopyOut(buffers.flags(), sealed.buffers.flags.data(), counts.num_sequences + counts.num_outputs, stream);
+    if (counts.num_outputs > counts.num_logits) {
+      CopyOut(buffers.hidden(), act.hidden[counts.num_logits],
+              size_t{counts.num_outputs - counts.num_logits} * act.hidden.width, stream);
+    }
+    if (desc_.flags & SKEIN_SEGMENT_HEAD) return;
+    const auto carries = act.Carries();
+    for (uint32_t i = 0; i < carries.size(); ++i) {
+      CopyOut(buffers.carry_out(i), carries[i].data, FloatsOf(carries[i]), stream);
+    }
+  }
+
+  static size_t FloatsOf(const kit::Rows& rows) { return size_t{rows.count} * rows.width; }
+
+  // Rows of a step that is replayed as a graph: their logits have room at once. Steps of the library are not, since the
+  // time of their launches is small beside their own.
+  uint32_t MostGraphRows(const Sealed& sealed) const {
+    uint32_t most = std::min(desc_.max_tokens, desc_.max_entries);
+    if (sealed.library != nullptr) most = std::min(most, kLeastLibraryRows - 1);
+    return desc_.flags & SKEIN_SEGMENT_HEAD ? std::min(most, sealed.sizes.logit_rows) : most;
+  }
+
+  void CopyIn(void* to, const void* from, size_t bytes, cudaStream_t stream) const {
+    CheckCuda(place_.device, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "step");
+  }
+
+  template <typename T>
+  void CopyOut(T* to, const T* from, size_t count, cudaStream_t stream) const {
+    if (count == 0) return;
+    CheckCuda(place_.device, cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, stream), "step");
+  }
+
+  const skein_host& host_;
+  const SegmentPlace place_;
+  const skein_segment_desc desc_;
+  const StateForm form_;
+  DeviceWeights weights_;
+  typename Generation::template Weights<DeviceMatrix, DeviceEmbedding> bound_;
+  std::optional<Sealed> sealed_;
+  kit::Work work_;
+};
+
+}  // namespace
+
+std::unique_ptr<Segment> MakeSegment(const skein_host& host, const SegmentPlace& place,
+                                     const skein_segment_desc& desc) {
+  return kit::WithGeneration(desc.model.generation, [&](auto generation) -> std::unique_ptr<Segment> {
+    return std::make_unique<GenerationSegment<decltype(generation)>>(host, place, desc);
+  });
+}
+
+skein_segment_cost SegmentCost(const SegmentPlace& place, const skein_segment_desc& desc) {
+  return kit::WithGeneration(desc.model.generation, [&](auto generation) {
+    return GenerationSegment<decltype(generation)>::Cost(place, desc);
+  });
+}
+
+}  // namespace skein::cuda

@@ -1,0 +1,39 @@
+#include "cuda/switches.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "kit/named_choice.h"
+
+namespace skein::cuda {
+namespace {
+
+constexpr const char* kVariable = "SKEIN_CUDA";
+
+struct Switch {
+  std::string_view name;
+  bool Switches::*is_on;
+};
+constexpr std::array<Switch, 5> kSwitches = {{{"graphs", &Switches::graphs},
+                                              {"dependent_launch", &Switches::dependent_launch},
+                                              {"library", &Switches::library},
+                                              {"sparse", &Switches::sparse},
+                                              {"async_export", &Switches::async_export}}};
+
+}  // namespace
+
+Switches ReadSwitches() {
+  const kit::NamedChoices chosen(kVariable);
+  Switches switches;
+  for (const Switch& each : kSwitches) switches.*each.is_on = chosen.Has(each.name);
+  return switches;
+}
+
+std::string SwitchWarning() {
+  std::array<std::string_view, kSwitches.size()> names;
+  std::transform(kSwitches.begin(), kSwitches.end(), names.begin(), [](const Switch& each) { return each.name; });
+  return kit::NamedChoices(kVariable).WarningOf(names);
+}
+
+}  // namespace skein::cuda

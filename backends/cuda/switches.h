@@ -1,0 +1,25 @@
+// Means that have not been shown to be right and faster on a GPU yet. Each is off until its name is in the environment
+// variable SKEIN_CUDA, as in SKEIN_CUDA=graphs,sparse.
+#ifndef SKEIN_BACKENDS_CUDA_SWITCHES_H_
+#define SKEIN_BACKENDS_CUDA_SWITCHES_H_
+
+#include <string>
+
+namespace skein::cuda {
+
+struct Switches {
+  bool graphs = false;            // decode steps are captured once and replayed (step_graphs.h)
+  bool dependent_launch = false;  // a kernel starts while the one before ends; from capability 9.0 on (launch.h)
+  bool library = false;           // products of many rows by cuBLASLt (library_products.h)
+  bool sparse = false;            // value products of few rows skip zeros (SparseProduct of products.h)
+  bool async_export = false;      // states are exported in a stream of their own (state_slots.h)
+};
+
+Switches ReadSwitches();
+
+// A line for the log about names that no switch has; "" if there is none.
+std::string SwitchWarning();
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_BACKENDS_CUDA_SWITCHES_H_
