@@ -40,6 +40,8 @@ case $size in
   *) echo "check.sh: --size: expected full, quick or toy, found \"$size\"" >&2; exit 2 ;;
 esac
 
+# In a bundle, the script lies beside what was built.
+[[ -n $prebuilt || ! -x $here/tests/cuda_check ]] || prebuilt=$here
 if [[ -n $prebuilt ]]; then
   [[ -d $prebuilt ]] || { echo "check.sh: --prebuilt: there is no folder $prebuilt" >&2; exit 2; }
   prebuilt=$(cd "$prebuilt" && pwd)
@@ -172,7 +174,7 @@ check() {
   local name=$1 stage=$2 seconds kind=$5 code began=$SECONDS
   begins "$name" "$3" "$4" || return 0
   shift 5
-  timeout -k 5 $((seconds + 5)) "$program" "$stage" --plugin "$plugin" --reference "$reference" --device "$device" \
+  timeout -k 5 $((seconds + 5)) "$program" "$stage" --name "$name" --plugin "$plugin" --reference "$reference" --device "$device" \
     --size "$size" --seconds "$seconds" --json "$out/stages/$name.json" "$@" 2>&1 | tee "$out/stages/$name.log"
   code=${PIPESTATUS[0]}
   case $code in
@@ -228,16 +230,19 @@ left_out() {
 
 # Builds the plugins and cuda_check with what every machine with CUDA has.
 build() {
-  local log=$out/stages/build.log began=$SECONDS generator=()
+  local log=$out/stages/build.log began=$SECONDS code generator=()
   order+=(build)
   printf '== build ==\n'
   ! command -v ninja >/dev/null || generator=(-G Ninja)
-  if ! { timeout 60 cmake -S "$here/check" -B "$out/build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
-      -DCMAKE_CUDA_ARCHITECTURES="${SKEIN_CUDA_ARCHITECTURES:-native}" &&
-    timeout "$(share 240 100)" cmake --build "$out/build" -j "$(nproc)"; } >"$log" 2>&1; then
+  { timeout 60 cmake -S "$here/check" -B "$out/build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_CUDA_ARCHITECTURES="${SKEIN_CUDA_ARCHITECTURES:-native}" &&
+    timeout "$(share 240 100)" cmake --build "$out/build" -j "$(nproc)"; } >"$log" 2>&1
+  code=$?
+  if ((code != 0)); then
     grep -iE 'error' "$log" | head -n 20
     tail -n 5 "$log"
-    stage_report build FAILED "see $log: $(grep -iE 'error' "$log" | head -n 1)" $((SECONDS - began))
+    stage_report build FAILED "$(how_it_ended "$code"); see $log: $(grep -iE 'error' "$log" | head -n 1)" \
+      $((SECONDS - began))
     failed build foundation
     return 1
   fi

@@ -35,7 +35,8 @@ constexpr struct {
 int Usage(const char* why) {
   std::fprintf(stderr,
                "cuda_check: %s\nusage: cuda_check STAGE --plugin FILE --reference FILE [--device N] [--seconds S]\n"
-               "  [--size toy|quick|full] [--only CASE] [--json FILE] [--bandwidth B] [--matrix-rate R]\nstages:\n",
+               "  [--size toy|quick|full] [--only CASE] [--name NAME] [--json FILE] [--bandwidth B] [--matrix-rate "
+               "R]\nstages:\n",
                why);
   for (const auto& stage : kStages) std::fprintf(stderr, "  %-11s %s\n", stage.name, stage.what);
   return 2;
@@ -67,11 +68,11 @@ int main(int argc, char** argv) {
   for (const auto& stage : kStages) {
     if (options.stage != stage.name) continue;
     const auto start = std::chrono::steady_clock::now();
-    Report report(stage.name);
+    Report report(options.name.empty() ? stage.name : options.name);
     Check(stage.check, options, report);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    std::printf("%s: %s: %s (%.1f s)\n", stage.name, OutcomeName(report.outcome()), report.Summary().c_str(),
-                seconds.count());
+    std::printf("%s: %s: %s (%.1f s)\n", report.stage().c_str(), OutcomeName(report.outcome()),
+                report.Summary().c_str(), seconds.count());
     if (!options.json.empty()) std::ofstream(options.json) << report.Json(seconds.count()) << '\n';
     return ExitCode(report.outcome());
   }

@@ -30,6 +30,7 @@ Options ParseOptions(int argc, char** argv) {
   Options options;
   options.program = argv[0];
   const std::map<std::string, std::function<void(const std::string&)>> setters = {
+      {"--name", [&](const std::string& text) { options.name = text; }},
       {"--plugin", [&](const std::string& text) { options.plugin = text; }},
       {"--reference", [&](const std::string& text) { options.reference = text; }},
       {"--device",

@@ -15,6 +15,7 @@ enum class Size { kToy, kQuick, kFull };
 struct Options {
   std::string program;  // of this process, to run it again
   std::string stage;
+  std::string name;       // of the stage in the report; "": its own
   std::string plugin;     // to check
   std::string reference;  // to compare with
   uint32_t device = 0;    // of the plugin

@@ -18,6 +18,8 @@ class Report {
  public:
   explicit Report(std::string stage) : stage_(std::move(stage)) {}
 
+  const std::string& stage() const { return stage_; }
+
   // A line for the reader, printed at once.
   void Note(const std::string& line);
   // A result for programs: `figure` names what was measured and how.
