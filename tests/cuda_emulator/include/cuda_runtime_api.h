@@ -1,0 +1,8 @@
+// Takes the place of CUDA's header of this name where sources are compiled for the emulator.
+#ifndef SKEIN_TESTS_CUDA_EMULATOR_CUDA_RUNTIME_API_H_
+#define SKEIN_TESTS_CUDA_EMULATOR_CUDA_RUNTIME_API_H_
+
+#include "cuda_emulator/runtime.h"
+#include "cuda_emulator/types.h"
+
+#endif  // SKEIN_TESTS_CUDA_EMULATOR_CUDA_RUNTIME_API_H_

@@ -1,0 +1,22 @@
+# skein_emulated_cuda_library(NAME SOURCES ... [INSTRUMENTED] [LIBS ...]): a static library of .cu and .cc sources for the
+# emulator. INSTRUMENTED: kernels report their accesses, and the detector looks at them; slower. A program links sources
+# of one kind alone: the linker takes an inline function from any of them.
+set(SKEIN_CUDA_EMULATOR_DIR ${CMAKE_CURRENT_LIST_DIR})
+
+function(skein_emulated_cuda_library name)
+  cmake_parse_arguments(ARG "INSTRUMENTED" "" "SOURCES;LIBS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC skein_cuda_emulator ${ARG_LIBS} PRIVATE skein_build_flags)
+  # Before every other folder: the names of its headers are those of CUDA's.
+  target_include_directories(${name} BEFORE PUBLIC ${SKEIN_CUDA_EMULATOR_DIR}/include)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/backends)
+  target_compile_options(${name} PRIVATE -Wno-unknown-pragmas)
+  set(kernels ${ARG_SOURCES})
+  list(FILTER kernels INCLUDE REGEX "[.]cu$")
+  set_source_files_properties(${kernels} PROPERTIES LANGUAGE CXX)
+  if(ARG_INSTRUMENTED)
+    # As few accesses as the source has, and none that a loop is turned into memcpy for, which reports nothing.
+    target_compile_options(${name} PRIVATE
+      -fno-sanitize=all -fsanitize=thread -O1 -fno-tree-loop-distribute-patterns)
+  endif()
+endfunction()

@@ -1,0 +1,177 @@
+// Finds races, accesses outside allocations and reads of what nobody wrote, in kernels that are compiled to report
+// their accesses (-fsanitize=thread).
+//
+// Each byte of the devices' memory and of shared memory has a cell: who wrote it last, and who has read it since. Two
+// accesses of which one writes are a race unless something orders them: a barrier of the block, a __syncwarp of the
+// warp, or the order of kernels and copies in streams. It finds them in any schedule, whichever came first.
+//
+// Left out: the order that fences and atomics make between blocks of one launch. Of many readers of one byte that
+// nothing orders, three are kept: such that a later write races with one of them if it races with any, but for lanes of
+// one warp that __syncwarp joins in parts.
+#ifndef SKEIN_TESTS_CUDA_EMULATOR_DETECTOR_H_
+#define SKEIN_TESTS_CUDA_EMULATOR_DETECTOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "arena.h"
+#include "cuda_emulator/control.h"
+#include "kernel_thread.h"
+
+namespace skein::emulator {
+
+enum class Access { kRead, kWrite, kAtomic };
+
+// For each stream by number, how many of its operations are known to have ended.
+using Clock = std::vector<uint64_t>;
+void Merge(Clock& clock, const Clock& other);
+
+// A piece of work of a stream.
+struct OperationOrder {
+  uint32_t stream = 0;
+  uint64_t sequence = 0;   // in its stream, from 1
+  Clock known;             // what has ended before it begins, its own stream's included
+  bool dependent = false;  // begins before the kernel before it in the stream has ended
+};
+
+// Used by one thread at a time.
+class Detector {
+ public:
+  Detector(Arena& arena, bool track_uninitialised);
+  ~Detector();
+  Detector(const Detector&) = delete;
+  Detector& operator=(const Detector&) = delete;
+
+  // Whether a source of this program reports its accesses.
+  static bool IsInstrumented();
+  static void SetInstrumented();
+  // Whether this one was made after a source did so. Accesses may be reported to it only then.
+  bool is_on() const { return cells_ != nullptr; }
+
+  // An operation of a stream begins. Accesses until the next one are its own.
+  // `name` outlives the detector.
+  void BeginOperation(const OperationOrder& order, const std::string& name);
+  void BeginKernel(uint32_t num_threads, int device, void* dynamic_shared, size_t dynamic_shared_bytes);
+  void EndKernel();
+  void BeginBlock(uint32_t block);
+  // All threads of the block have met.
+  void BlockBarrier() { ++block_epoch_; }
+  // The lanes have met.
+  void WarpBarrier(WarpGroup& group);
+  // A thread of the kernel has ended, or lets the next kernel begin.
+  void Release(const KernelThread& thread);
+
+  // An access by the running thread.
+  void OnAccess(uintptr_t address, size_t num_bytes, Access access);
+  // By a copy or fill of a stream.
+  void OnCopyRead(uintptr_t address, size_t num_bytes);
+  void OnCopyWrite(uintptr_t address, size_t num_bytes);
+  // Between allocations: as far as was written in `from`, `to` is written.
+  void OnCopyWithin(uintptr_t to, uintptr_t from, size_t num_bytes);
+  // A copy that goes on by itself: nobody may touch `shared` until it is settled. Gives the segment for SettleAsync.
+  uint32_t OnAsyncCopy(uintptr_t shared, size_t num_bytes);
+  void SettleAsync(uintptr_t shared, size_t num_bytes, uint32_t segment);
+
+  void Forget(const Allocation& allocation);
+
+  const std::string& operation_name() const { return *name_; }
+  void Report(ErrorKind kind, const std::string& message, const std::string& place);
+
+ private:
+  // Bits of a segment's flags.
+  static constexpr uint8_t kAtomicSegment = 1, kAsyncSegment = 2;
+  struct Cell {
+    uint32_t write;    // a segment; 0: nobody
+    uint32_t read[3];  // since then
+  };
+  struct Segment {
+    uint32_t block, block_epoch, lane_clock;
+    uint16_t thread;
+    uint8_t flags;
+    Site site;
+  };
+  struct Operation {
+    uint32_t first_segment;
+    uint32_t stream;
+    uint64_t sequence;
+    const std::string* name;
+  };
+  struct SharedRange {
+    uintptr_t begin;
+    size_t num_bytes;
+    std::vector<Cell> cells;
+  };
+  // The access that is looked at.
+  struct Current {
+    uint32_t segment;
+    Access access;
+    uintptr_t address;
+    size_t num_bytes;
+  };
+
+  uint32_t NewSegment(const Segment& segment);
+  uint32_t SegmentOf(KernelThread& thread, Access access);
+  const Operation& OperationOf(uint32_t segment) const;
+  bool IsOrdered(uint32_t earlier, const Current& current) const;
+  bool IsOrderedInKernel(const Segment& earlier, const Current& current) const;
+  void CheckDevice(const Current& current);
+  bool IsAllowed(const Current& current);
+  void CheckShared(SharedRange& range, const Current& current);
+  SharedRange* FindShared(uintptr_t address);
+  void FindThreadStorage();
+  // False: an error was found.
+  bool CheckCell(Cell& cell, const Current& current);
+  bool CheckWrite(Cell& cell, const Current& current);
+  bool CheckRead(Cell& cell, const Current& current);
+  void NoteReader(Cell& cell, const Current& current);
+  bool InOneWarp(uint32_t segment, uint32_t other) const;
+  bool InOneBlock(uint32_t segment, uint32_t other) const;
+  void ReportRace(const Current& current, uint32_t other, bool other_wrote);
+  void ReportUnwritten(const Current& current);
+  std::string Describe(uint32_t segment) const;
+  std::string DescribeAddress(uintptr_t address) const;
+  Cell* CellOf(uintptr_t address) const { return cells_ + (address - arena_.base()); }
+  void Rebase();
+  uint32_t ThresholdFor(const Clock& known) const;
+
+  Arena& arena_;
+  const bool track_uninitialised_;
+  bool untracked_writes_ = false;  // a kernel that reports nothing has run
+  Cell* cells_ = nullptr;          // of the arena
+
+  std::vector<Operation> operations_;
+  std::vector<std::vector<uint32_t>> operations_of_;  // by stream and sequence: places in operations_
+  std::vector<Segment> segments_;                     // of the operation that runs
+  uint32_t next_segment_ = 2;                         // 1: whatever was written before the numbers began anew
+
+  // Of the operation that runs.
+  const std::string* name_ = nullptr;
+  OperationOrder order_;
+  Clock known_before_wait_;
+  uint32_t ordered_after_wait_ = 0, ordered_before_wait_ = 0;  // segments below are ordered before everything
+  bool releases_early_ = false;  // the next kernel may begin before the one before this has ended
+  struct LastKernel {
+    bool is_last = false;  // of its stream's operations so far
+    Clock known_at_release;
+  };
+  std::vector<LastKernel> last_kernels_;  // by stream
+
+  // Of the kernel that runs.
+  bool in_kernel_ = false;
+  bool has_reported_ = false;
+  int device_ = 0;
+  uint32_t num_threads_ = 0;
+  uint32_t block_ = 0;
+  uint32_t block_epoch_ = 0;
+  uint32_t first_segment_of_block_ = 0;
+  SharedRange dynamic_shared_ = {};
+  std::vector<SharedRange> thread_storage_;
+  bool found_thread_storage_ = false;
+  Allocation last_found_ = {};  // most accesses are near the one before
+};
+
+}  // namespace skein::emulator
+
+#endif  // SKEIN_TESTS_CUDA_EMULATOR_DETECTOR_H_

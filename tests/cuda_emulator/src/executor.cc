@@ -1,0 +1,379 @@
+#include "executor.h"
+
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <numeric>
+
+#include "error_log.h"
+#include "hooks.h"
+#include "symbols.h"
+
+uint3 threadIdx;
+uint3 blockIdx;
+dim3 blockDim;
+dim3 gridDim;
+
+namespace skein::emulator {
+
+Executor* running_executor = nullptr;
+KernelThread* running_thread = nullptr;
+
+Executor::Executor(Detector& detector, uint64_t seed, Schedule schedule)
+    : detector_(detector), random_(seed), schedule_(schedule) {
+  void* shared = mmap(nullptr, kMaxDynamicShared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) {
+    std::fprintf(stderr, "cuda emulator: no memory for shared memory\n");
+    std::abort();
+  }
+  dynamic_shared_ = static_cast<unsigned char*>(shared);
+}
+
+Executor::~Executor() { munmap(dynamic_shared_, kMaxDynamicShared); }
+
+void Executor::ShiftIndex(IndexFault fault, int by) {
+  fault_ = fault;
+  fault_by_ = by;
+}
+
+cudaError_t Executor::Run(const Launch& launch) {
+  launch_ = &launch;
+  num_threads_ = launch.block.x * launch.block.y * launch.block.z;
+  threads_.resize(std::max<size_t>(threads_.size(), num_threads_));
+  warps_.assign((num_threads_ + kWarpLanes - 1) / kWarpLanes, Warp{});
+  host_ = ThisHostThread();
+  error_ = cudaSuccess;
+  running_executor = this;
+  const KernelScope scope;
+  RunBlocks(launch);
+  running_executor = nullptr;
+  launch_ = nullptr;
+  return error_;
+}
+
+void Executor::RunBlocks(const Launch& launch) {
+  const uint32_t extra = fault_ == IndexFault::kExtraBlock ? launch.grid.y * launch.grid.z : 0;
+  const uint32_t num_blocks = launch.grid.x * launch.grid.y * launch.grid.z + extra;
+  faulty_thread_ = random_.Below(num_threads_);
+  faulty_block_ = random_.Below(num_blocks);
+  std::vector<uint32_t> order(num_blocks);
+  std::iota(order.begin(), order.end(), 0u);
+  if (schedule_ != Schedule::kInStep) {
+    for (uint32_t i = num_blocks; i > 1; --i) std::swap(order[i - 1], order[random_.Below(i)]);
+  }
+  for (const uint32_t block : order) {
+    RunBlock(block);
+    if (error_ != cudaSuccess) return;
+  }
+}
+
+void Executor::RunBlock(uint32_t block) {
+  // Shared memory holds what it held. Bytes of NaNs show a read before a write.
+  std::memset(dynamic_shared_, 0xFF, launch_->dynamic_shared_bytes);
+  detector_.BeginBlock(block);
+  StartThreads(block);
+  while (num_live_ > 0 && error_ == cudaSuccess) {
+    Warp* warp = NextWarp();
+    if (warp != nullptr) {
+      RunWarp(*warp);
+    } else if (num_at_barrier_ == num_live_) {
+      ReleaseBarrier();
+    } else {
+      ReportDeadlock();
+      error_ = cudaErrorLaunchFailure;
+    }
+  }
+}
+
+void Executor::StartThreads(uint32_t block) {
+  const uint32_t columns = launch_->grid.x + (fault_ == IndexFault::kExtraBlock ? 1 : 0);
+  uint3 index = {block % columns, block / columns % launch_->grid.y, block / columns / launch_->grid.y};
+  if (fault_ == IndexFault::kBlock && block == faulty_block_) index.x += static_cast<unsigned>(fault_by_);
+  num_live_ = num_threads_;
+  num_at_barrier_ = 0;
+  for (size_t i = 0; i < warps_.size(); ++i) {
+    const uint32_t lanes = std::min(kWarpLanes, num_threads_ - static_cast<uint32_t>(i) * kWarpLanes);
+    const uint32_t present = lanes == kWarpLanes ? ~0u : (1u << lanes) - 1;
+    warps_[i] = {&threads_[i * kWarpLanes], present, present, 0, 0, 0};
+  }
+  blockIdx = index;
+  blockDim = launch_->block;
+  gridDim = launch_->grid;
+  for (uint32_t i = 0; i < num_threads_; ++i) StartThread(i);
+}
+
+void Executor::StartThread(uint32_t index) {
+  KernelThread& thread = threads_[index];
+  const dim3& block = launch_->block;
+  thread.place = {index % block.x, index / block.x % block.y, index / block.x / block.y};
+  if (fault_ == IndexFault::kThread && index == faulty_thread_) {
+    thread.place.x += static_cast<unsigned>(fault_by_);
+  }
+  thread.index = index;
+  thread.lane = index % kWarpLanes;
+  thread.warp = &warps_[index / kWarpLanes];
+  thread.operation = nullptr;
+  thread.segment = thread.atomic_segment = 0;
+  thread.segment_site = thread.site = {};
+  thread.lane_clock = 1;
+  thread.warp_clock = {};
+  thread.dependency_waited = false;
+  thread.copies.clear();
+  thread.copy_group = 0;
+  thread.continuation = stacks_.Start(index, ThreadMain, this);
+}
+
+void Executor::ThreadMain(void* executor) {
+  auto& self = *static_cast<Executor*>(executor);
+  self.launch_->kernel->Run();
+  self.EndThread();
+}
+
+Warp* Executor::NextWarp() {
+  uint32_t num_runnable = 0;
+  for (const Warp& warp : warps_) num_runnable += warp.ready != 0;
+  if (num_runnable == 0) return nullptr;
+  uint32_t chosen = schedule_ == Schedule::kInStep ? 0 : random_.Below(num_runnable);
+  for (Warp& warp : warps_) {
+    if (warp.ready != 0 && chosen-- == 0) return &warp;
+  }
+  return nullptr;
+}
+
+// Until all its threads wait or have ended.
+void Executor::RunWarp(Warp& warp) {
+  uint32_t lane = 0;
+  while (warp.ready != 0 && error_ == cudaSuccess) {
+    if (schedule_ != Schedule::kInStep) lane = static_cast<uint32_t>(random_.Next() >> 59);
+    // The next that is ready, around the warp.
+    const uint32_t turned = lane == 0 ? warp.ready : (warp.ready >> lane) | (warp.ready << (kWarpLanes - lane));
+    lane = (lane + static_cast<uint32_t>(__builtin_ctz(turned))) % kWarpLanes;
+    KernelThread& thread = warp.threads[lane];
+    running_thread = &thread;
+    threadIdx = thread.place;
+    SwitchTo(host_, thread.continuation);
+  }
+  running_thread = nullptr;
+}
+
+void Executor::Yield() {
+  KernelThread& thread = *running_thread;
+  SwitchTo(thread.continuation, host_);
+}
+
+void Executor::EndThread() {
+  KernelThread& thread = *running_thread;
+  Warp& warp = *thread.warp;
+  for (AsyncCopy& copy : thread.copies) {
+    if (!copy.landed) Land(copy);
+  }
+  detector_.Release(thread);
+  warp.exited |= 1u << thread.lane;
+  warp.ready &= ~(1u << thread.lane);
+  --num_live_;
+  // Operations that waited for this thread alone.
+  for (uint32_t waiting = warp.in_operation; waiting != 0;) {
+    KernelThread& other = warp.threads[__builtin_ctz(waiting)];
+    waiting &= ~(TryResolve(warp, other) ? other.mask : 1u << other.lane);
+  }
+  Yield();
+}
+
+void Executor::Barrier(Site site, const char* name, BlockVote vote, int predicate) {
+  KernelThread& thread = *running_thread;
+  Warp& warp = *thread.warp;
+  thread.site = site;
+  thread.vote = vote;
+  thread.predicate = predicate;
+  barrier_name_ = name;
+  warp.at_barrier |= 1u << thread.lane;
+  warp.ready &= ~(1u << thread.lane);
+  ++num_at_barrier_;
+  Yield();
+}
+
+void Executor::ReleaseBarrier() {
+  CheckOneSite();
+  int count = 0;
+  for (const Warp& warp : warps_) {
+    for (uint32_t lanes = warp.at_barrier; lanes != 0; lanes &= lanes - 1) {
+      count += warp.threads[__builtin_ctz(lanes)].predicate != 0;
+    }
+  }
+  const int num_voters = static_cast<int>(num_at_barrier_);
+  for (Warp& warp : warps_) {
+    for (uint32_t lanes = warp.at_barrier; lanes != 0; lanes &= lanes - 1) {
+      KernelThread& thread = warp.threads[__builtin_ctz(lanes)];
+      thread.vote_result = thread.vote == BlockVote::kCount ? count
+                           : thread.vote == BlockVote::kAnd ? count == num_voters
+                                                            : count != 0;
+      thread.segment = thread.atomic_segment = 0;
+      thread.segment_site = thread.site;
+    }
+    warp.ready |= warp.at_barrier;
+    warp.at_barrier = 0;
+  }
+  num_at_barrier_ = 0;
+  detector_.BlockBarrier();
+}
+
+// All threads must wait at the same call. CUDA may let others pass, and says that it need not.
+void Executor::CheckOneSite() {
+  const KernelThread* first = nullptr;
+  for (const Warp& warp : warps_) {
+    for (uint32_t lanes = warp.at_barrier; lanes != 0; lanes &= lanes - 1) {
+      const KernelThread& thread = warp.threads[__builtin_ctz(lanes)];
+      if (first == nullptr) first = &thread;
+      if (thread.site.line == first->site.line && thread.site.file == first->site.file) continue;
+      const std::string here = std::string(first->site.file) + ":" + std::to_string(first->site.line);
+      const std::string there = std::string(thread.site.file) + ":" + std::to_string(thread.site.line);
+      detector_.Report(ErrorKind::kDeadlock,
+                       "threads of one block wait at different barriers: thread " + std::to_string(first->index) +
+                           " at " + here + ", thread " + std::to_string(thread.index) + " at " + there,
+                       "divergence " + here + there);
+      return;
+    }
+  }
+}
+
+void Executor::ReportDeadlock() {
+  std::string message = "a barrier that not all threads reach;";
+  for (const Warp& warp : warps_) {
+    message += " warp " + std::to_string(&warp - warps_.data()) + ":";
+    for (uint32_t lane = 0; lane < kWarpLanes; ++lane) {
+      const KernelThread& thread = warp.threads[lane];
+      const uint32_t bit = 1u << lane;
+      if (!(warp.present & bit)) break;
+      // Lanes that wait at the same place are named once.
+      const bool waits = !(warp.exited & bit);
+      const KernelThread& before = warp.threads[lane == 0 ? 0 : lane - 1];
+      const bool before_waits = lane != 0 && !(warp.exited & (bit >> 1));
+      const bool is_same =
+          lane != 0 && waits == before_waits &&
+          (!waits || (before.site.line == thread.site.line &&
+                      (warp.at_barrier & bit) >> lane == (warp.at_barrier & (bit >> 1)) >> (lane - 1)));
+      if (is_same) continue;
+      message += " from lane " + std::to_string(lane) + " ";
+      if (!waits) {
+        message += "ended";
+        continue;
+      }
+      message += (warp.at_barrier & bit) ? barrier_name_ : thread.operation->name;
+      message += std::string(" at ") + thread.site.file + ":" + std::to_string(thread.site.line);
+    }
+    message += ";";
+  }
+  const uint3 block = blockIdx;
+  message +=
+      " block (" + std::to_string(block.x) + ", " + std::to_string(block.y) + ", " + std::to_string(block.z) + ")";
+  detector_.Report(ErrorKind::kDeadlock, message, "deadlock");
+}
+
+void Executor::Collective(const WarpOperation& operation, uint32_t mask, void* slot, Site site) {
+  KernelThread& thread = *running_thread;
+  Warp& warp = *thread.warp;
+  const uint32_t bit = 1u << thread.lane;
+  if ((mask & bit) == 0) ReportMisuse(std::string(operation.name) + ": the mask lacks the calling lane", site);
+  thread.operation = &operation;
+  thread.mask = mask | bit;
+  thread.slot = slot;
+  thread.site = site;
+  warp.in_operation |= bit;
+  warp.ready &= ~bit;
+  if (!TryResolve(warp, thread)) Yield();
+}
+
+bool Executor::InOneOperation(const Warp& warp, const KernelThread& thread, uint32_t lanes) const {
+  for (; lanes != 0; lanes &= lanes - 1) {
+    const KernelThread& other = warp.threads[__builtin_ctz(lanes)];
+    if (other.operation != thread.operation || other.mask != thread.mask) return false;
+  }
+  return true;
+}
+
+// Lets the lanes that wait with `thread` go on if all that it waits for are there. Threads that have ended are not
+// waited for.
+bool Executor::TryResolve(Warp& warp, KernelThread& thread) {
+  const uint32_t lanes = thread.mask & warp.present & ~warp.exited;
+  if ((warp.in_operation & lanes) != lanes) return false;
+  if (!InOneOperation(warp, thread, lanes)) {
+    ReportMisuse(
+        std::string(thread.operation->name) + ": lanes of the mask are in another operation or have another mask",
+        thread.site);
+    error_ = cudaErrorLaunchFailure;
+    return false;
+  }
+  if (thread.operation->resolve != nullptr) {
+    WarpGroup group = {lanes, {}, warp.threads};
+    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+      const int lane = __builtin_ctz(rest);
+      group.slots[lane] = warp.threads[lane].slot;
+    }
+    thread.operation->resolve(group);
+  }
+  warp.in_operation &= ~lanes;
+  warp.ready |= lanes;
+  return true;
+}
+
+void Executor::ReportMisuse(const std::string& message, Site site) {
+  const std::string where = std::string(site.file) + ":" + std::to_string(site.line);
+  const std::string who = running_thread == nullptr ? ""
+                                                    : ", thread " + std::to_string(running_thread->index) +
+                                                          " of block " + std::to_string(blockIdx.x);
+  detector_.Report(ErrorKind::kMisuse, message + " at " + where + who, message + where);
+}
+
+void Executor::Abort(cudaError_t error) {
+  error_ = error;
+  Yield();
+  std::abort();  // nobody goes on with a kernel that has failed
+}
+
+void Executor::IssueCopy(AsyncCopy copy, Site site) {
+  KernelThread& thread = *running_thread;
+  if (reinterpret_cast<uintptr_t>(copy.shared) % copy.num_bytes != 0 ||
+      (copy.valid && reinterpret_cast<uintptr_t>(copy.global) % copy.num_bytes != 0)) {
+    ReportMisuse("CopyAsync16: an address is no multiple of " + std::to_string(copy.num_bytes), site);
+    Abort(cudaErrorMisalignedAddress);
+  }
+  copy.group = thread.copy_group;
+  if (detector_.is_on()) {
+    if (copy.valid) detector_.OnAccess(reinterpret_cast<uintptr_t>(copy.global), copy.num_bytes, Access::kRead);
+    copy.segment = detector_.OnAsyncCopy(reinterpret_cast<uintptr_t>(copy.shared), copy.num_bytes);
+  }
+  // Some are quick. Most are there no sooner than they must be.
+  if (random_.Below(4) == 0) Land(copy);
+  thread.copies.push_back(copy);
+}
+
+void Executor::Land(AsyncCopy& copy) {
+  copy.landed = true;
+  if (copy.valid) {
+    std::memcpy(copy.shared, copy.global, copy.num_bytes);
+  } else {
+    std::memset(copy.shared, 0, copy.num_bytes);
+  }
+}
+
+void Executor::CommitCopies() { ++running_thread->copy_group; }
+
+void Executor::WaitForCopies(uint32_t num_groups) {
+  KernelThread& thread = *running_thread;
+  size_t num_left = 0;
+  for (AsyncCopy& copy : thread.copies) {
+    if (copy.group + num_groups >= thread.copy_group) {
+      thread.copies[num_left++] = copy;
+      continue;
+    }
+    if (!copy.landed) Land(copy);
+    if (detector_.is_on()) {
+      detector_.SettleAsync(reinterpret_cast<uintptr_t>(copy.shared), copy.num_bytes, copy.segment);
+    }
+  }
+  thread.copies.resize(num_left);
+}
+
+}  // namespace skein::emulator

@@ -1,0 +1,96 @@
+// Runs kernels: the blocks of a grid one after the other in a random order, a fibre for each thread of a block.
+//
+// One kernel runs at a time in the process; its threads reach the executor through TheExecutor.
+#ifndef SKEIN_TESTS_CUDA_EMULATOR_EXECUTOR_H_
+#define SKEIN_TESTS_CUDA_EMULATOR_EXECUTOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cuda_emulator/control.h"
+#include "detector.h"
+#include "fibre.h"
+#include "kernel_thread.h"
+#include "launch.h"
+#include "random.h"
+#include "sites.h"
+
+namespace skein::emulator {
+
+inline constexpr size_t kMaxDynamicShared = 256 << 10;
+
+class Executor {
+ public:
+  Executor(Detector& detector, uint64_t seed, Schedule schedule);
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  // Runs a kernel to its end. cudaSuccess, or the error that a device ends with.
+  cudaError_t Run(const Launch& launch);
+
+  void ShiftIndex(IndexFault fault, int by);
+  Sites& sites() { return sites_; }
+  Detector& detector() { return detector_; }
+
+  // For the thread that runs.
+  void Barrier(Site site, const char* name, BlockVote vote, int predicate);
+  void Collective(const WarpOperation& operation, uint32_t mask, void* slot, Site site);
+  void* dynamic_shared() const { return dynamic_shared_; }
+  void IssueCopy(AsyncCopy copy, Site site);
+  void CommitCopies();
+  void WaitForCopies(uint32_t num_groups);
+  [[noreturn]] void Abort(cudaError_t error);
+  void ReportMisuse(const std::string& message, Site site);
+
+ private:
+  static void ThreadMain(void* executor);
+
+  void RunBlocks(const Launch& launch);
+  void RunBlock(uint32_t block);
+  void StartThreads(uint32_t block);
+  void StartThread(uint32_t index);
+  Warp* NextWarp();
+  void RunWarp(Warp& warp);
+  void ReleaseBarrier();
+  void CheckOneSite();
+  void Yield();
+  void EndThread();
+  bool TryResolve(Warp& warp, KernelThread& thread);
+  bool InOneOperation(const Warp& warp, const KernelThread& thread, uint32_t lanes) const;
+  void ReportDeadlock();
+  void Land(AsyncCopy& copy);
+
+  Detector& detector_;
+  Random random_;
+  const Schedule schedule_;
+  Sites sites_;
+  FibreStacks stacks_;
+  std::vector<KernelThread> threads_;
+  std::vector<Warp> warps_;
+  unsigned char* dynamic_shared_;
+
+  // Of the kernel that runs.
+  const Launch* launch_ = nullptr;
+  Continuation host_;
+  uint32_t num_threads_ = 0;
+  uint32_t num_live_ = 0;
+  uint32_t num_at_barrier_ = 0;
+  const char* barrier_name_ = "";
+  cudaError_t error_ = cudaSuccess;
+
+  IndexFault fault_ = IndexFault::kNone;
+  int fault_by_ = 0;
+  uint32_t faulty_thread_ = 0, faulty_block_ = 0;
+};
+
+// The executor of the kernel that runs, and its thread; NULL while none runs.
+extern Executor* running_executor;
+extern KernelThread* running_thread;
+
+}  // namespace skein::emulator
+
+#endif  // SKEIN_TESTS_CUDA_EMULATOR_EXECUTOR_H_

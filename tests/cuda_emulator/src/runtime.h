@@ -1,0 +1,107 @@
+// The emulated devices of the process and everything that was made on them.
+//
+// Locks, in the order in which they are taken: handles_mutex, execution_mutex. A stream's thread takes the second
+// alone.
+#ifndef SKEIN_TESTS_CUDA_EMULATOR_SRC_RUNTIME_H_
+#define SKEIN_TESTS_CUDA_EMULATOR_SRC_RUNTIME_H_
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "arena.h"
+#include "cuda_emulator/control.h"
+#include "detector.h"
+#include "executor.h"
+#include "stream.h"
+
+namespace skein::emulator {
+
+class Runtime {
+ public:
+  explicit Runtime(const Options& options);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  const Options& options() const { return options_; }
+
+  // An error that a device does not recover from; cudaSuccess: none.
+  cudaError_t DeviceError(int device) const { return static_cast<cudaError_t>(device_errors_[device].load()); }
+  void FailDevice(int device, cudaError_t error);
+
+  // Handles. `handle` of the default stream: that of the current device. NULL: no stream of this runtime.
+  Stream* Resolve(cudaStream_t handle);
+  cudaError_t MakeStream(cudaStream_t* handle, bool blocking);
+  cudaError_t DestroyStream(cudaStream_t handle);
+  template <typename T>
+  bool Owns(const std::map<const void*, std::shared_ptr<T>>& handles, const void* handle) {
+    return handles.find(handle) != handles.end();
+  }
+
+  // Gives work to a stream, or to the graph that it captures, in the order that the default stream asks for.
+  cudaError_t Submit(Stream& stream, Work work);
+  // Waits until the stream has done all. During a capture: an error.
+  cudaError_t Synchronize(Stream& stream);
+  cudaError_t SynchronizeDevice(int device);
+  // The host has seen this.
+  void HostKnows(const Clock& clock);
+  Clock HostClock();
+  // Calls that wait, or allocate, break a capture that is under way. cudaSuccess: none is.
+  cudaError_t CheckNoCapture();
+
+  // Called by a stream's thread.
+  void RunKernel(Stream& stream, const Launch& launch);
+  void RunCopy(Stream& stream, void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width_bytes,
+               size_t num_rows);
+  void RunFill(Stream& stream, void* address, int value, size_t num_bytes);
+
+  // Whether one of the next allocations is to fail.
+  bool NextAllocationFails();
+  bool IsPinned(const void* address, size_t num_bytes);
+
+  std::recursive_mutex handles_mutex;
+  std::map<const void*, std::shared_ptr<Stream>> streams;
+  std::map<const void*, std::shared_ptr<Event>> events;
+  std::map<const void*, std::shared_ptr<Graph>> graphs;
+  std::map<const void*, std::shared_ptr<GraphExec>> execs;
+  std::map<uintptr_t, size_t> pinned;      // the host's memory that devices reach
+  std::map<uintptr_t, size_t> registered;  // of it, what the caller owns
+  std::map<std::pair<int, const void*>, int> dynamic_shared_limits;
+  int num_captures = 0;
+
+  std::mutex execution_mutex;  // of what runs, and of the memory
+  Arena arena;
+  Detector detector;
+  Executor executor;
+  Counters counters;
+
+ private:
+  void CopyRow(void* to, const void* from, size_t num_bytes);
+  void OrderWithDefault(Stream& stream);
+
+  const Options options_;
+  std::vector<std::atomic<int>> device_errors_;
+  std::vector<std::shared_ptr<Stream>> default_streams_;
+  std::atomic<uint32_t> num_streams_{0};
+  std::atomic<int64_t> num_allocations_{0};
+  std::mutex clock_mutex_;
+  Clock host_clock_;
+};
+
+// The process's, made when it is first asked for.
+std::shared_ptr<Runtime> TheRuntime();
+
+// The current device of this thread.
+int& CurrentDevice();
+// Keeps the error for cudaGetLastError, and gives it back.
+cudaError_t Note(cudaError_t error);
+// cudaSuccess if there are devices and the current one is well.
+cudaError_t Usable(const Runtime& runtime);
+
+}  // namespace skein::emulator
+
+#endif  // SKEIN_TESTS_CUDA_EMULATOR_SRC_RUNTIME_H_
