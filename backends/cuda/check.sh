@@ -53,7 +53,6 @@ rm -f "$out"/stages/* "$out/report.json"
 start=$SECONDS
 result=0     # of the whole: 1 as soon as a stage failed
 broken=''    # the stage that stopped the others
-why_broken=''
 order=()     # of the stages, for the report
 bandwidth='' matrix_rate=''
 
@@ -151,7 +150,7 @@ share() {
 # The end of a stage that failed, and what that means for the others: failed NAME KIND. Foundations stop them.
 failed() {
   result=1
-  [[ $2 != foundation || -n $keep_going ]] || broken=$1 why_broken='failed'
+  [[ $2 != foundation || -n $keep_going ]] || broken=$1
 }
 
 # True if a stage is to run, with its `seconds`; else it is noted why not: begins NAME FULL QUICK.
@@ -159,7 +158,7 @@ begins() {
   order+=("$1")
   seconds=$(share "$2" "$3")
   if [[ -n $broken ]]; then
-    stage_report "$1" "not run" "stage $broken: $why_broken" 0
+    stage_report "$1" "not run" "because of stage $broken" 0 >/dev/null
   elif ((seconds < 2)); then
     stage_report "$1" "not run" "no time for it" 0
   else
@@ -181,8 +180,7 @@ check() {
     0) ;;
     1) failed "$name" "$kind" ;;
     3)
-      result=3 broken=$name
-      why_broken=$(sed -n 's/.*"summary": "\([^"]*\)".*/\1/p' "$out/stages/$name.json") ;;
+      result=3 broken=$name ;;
     *)
       stage_report "$name" FAILED "$(how_it_ended "$code"); last line: $(tail -n 1 "$out/stages/$name.log")" \
         $((SECONDS - began))
@@ -249,9 +247,12 @@ build() {
   stage_report build passed "in $out/build" $((SECONDS - began))
 }
 
-# Finds programs and plugins in a build or a bundle.
+# Finds programs and plugins in a build or a bundle, and unpacks the libraries of a bundle that are packed.
 find_parts() {
-  local folder=$1
+  local folder=$1 packed
+  for packed in "$folder"/lib/*.gz; do
+    [[ ! -e $packed || -e ${packed%.gz} ]] || gunzip -k "$packed"
+  done
   program=$folder/tests/cuda_check
   roofs=$folder/tests/cuda_roofs
   reference=$folder/lib/skein/plugins-1/backend-reference.so

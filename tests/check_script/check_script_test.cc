@@ -83,7 +83,7 @@ TEST_F(CheckScriptTest, StopsAtABrokenContract) {
   EXPECT_THAT(Field("contract", "summary"), HasSubstr("a copy of a state"));
   EXPECT_THAT(output_, HasSubstr("this case alone: "));
   EXPECT_EQ(Outcome("benchmark"), "not run");
-  EXPECT_EQ(Field("benchmark", "summary"), "stage contract: failed");
+  EXPECT_EQ(Field("benchmark", "summary"), "because of stage contract");
 }
 
 TEST_F(CheckScriptTest, GoesOnIfToldTo) {
