@@ -299,7 +299,7 @@ test_program() {
   shift 4
   if [[ ! -x $folder/tests/$file ]]; then left_out "$name" "there is no tests/$file"; return; fi
   # The paths in a bundle's tests begin at its folder.
-  other "$name" "$full" "$quick" env -C "$folder" SKEIN_CONFORMANCE_PLUGIN="$plugin" \
+  other "$name" "$full" "$quick" env -C "$folder" SKEIN_CONFORMANCE_PLUGIN="$plugin:$reference" \
     SKEIN_GOLDEN_DEVICE="$device_name" SKEIN_PLUGIN_PATH="$out/plugins" "tests/$file" --gtest_brief=1 "$@"
 }
 

@@ -11,7 +11,7 @@
 
 #include "cuda/fence.h"
 #include "cuda/switches.h"
-#include "kit/backend_table.h"
+#include "kit/step_end.h"
 #include "kit/work.h"
 #include "skein/backend.h"
 

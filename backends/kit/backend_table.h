@@ -25,6 +25,7 @@
 #include <string_view>
 
 #include "kit/segment_desc.h"
+#include "kit/step_end.h"
 #include "kit/work.h"
 #include "skein/backend.h"
 #include "support/boundary.h"
@@ -53,13 +54,6 @@ concept BackendFence = requires(Fence& fence, int64_t timeout_us) {
   // After the step: the message of the first entry that failed, or ""; throws if the step failed as a whole. nullopt if
   // the step was not done in time. A negative timeout waits for ever.
   { fence.Wait(timeout_us) } -> std::same_as<std::optional<std::string>>;
-};
-
-// The return of a step of a backend with fences.
-template <typename Fence>
-struct StepEnd {
-  std::unique_ptr<Fence> fence;  // NULL: the step is done
-  std::string first_failure;     // of a step that is done: about the first entry that failed, or ""
 };
 
 template <typename Backend>

@@ -30,6 +30,14 @@ BackendPlugin::BackendPlugin(const std::string& path) {
   if (answer_.kind != SKEIN_PLUGIN_BACKEND) Fail(path, "is no backend");
 }
 
+bool BackendPlugin::HasDevices() const {
+  uint32_t count = 0;
+  skein_message message = {};
+  const int32_t status = table().device_count(&count, &message);
+  if (status != SKEIN_OK && status != SKEIN_UNAVAILABLE) Fail("device_count", message.text);
+  return status == SKEIN_OK && count > 0;
+}
+
 uint32_t BackendPlugin::num_devices() const {
   uint32_t count = 0;
   skein_message message = {};

@@ -24,6 +24,8 @@ class BackendPlugin {
   const skein_plugin_answer& answer() const { return answer_; }
   const skein_backend_table& table() const { return *static_cast<const skein_backend_table*>(answer_.table); }
   uint32_t num_devices() const;
+  // False where the machine lacks what the backend is for.
+  bool HasDevices() const;
   skein_backend_device DeviceInfo(uint32_t index = 0) const;
   // True if its device says that it runs a generation.
   bool Runs(uint32_t generation) const { return (DeviceInfo().generations >> generation & 1) != 0; }

@@ -84,7 +84,10 @@ TEST_P(BackendContract, EveryFailedAllocationIsReportedAndLeaksNothing) {
     }
     EXPECT_EQ(host.num_live_blocks(), 0) << "after failing allocation " << number;
   }
-  EXPECT_GT(number, 1u) << "the backend takes its memory from elsewhere";
+  // A device that knows how much memory it has takes memory of its own.
+  if (plugin_.DeviceInfo().memory_bytes == 0) {
+    EXPECT_GT(number, 1u) << "the backend takes its memory from elsewhere";
+  }
 }
 
 TEST_P(BackendContract, AbsurdNumberOfSlotsIsRefused) {

@@ -3,15 +3,31 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
+
+#include "tests/conformance/backend_conformance.h"
 
 namespace skein::conformance {
+namespace {
+
+std::vector<std::string> Split(const std::string& paths) {
+  std::vector<std::string> parts;
+  std::istringstream stream(paths);
+  for (std::string part; std::getline(stream, part, ':');) parts.push_back(part);
+  return parts;
+}
+
+}  // namespace
 
 std::vector<std::string> PluginPaths() {
-  if (const char* path = std::getenv("SKEIN_CONFORMANCE_PLUGIN"); path != nullptr) return {path};
+  if (const char* paths = std::getenv("SKEIN_CONFORMANCE_PLUGIN"); paths != nullptr) return Split(paths);
   std::vector<std::string> paths;
   std::error_code error;
   for (const auto& file : std::filesystem::directory_iterator(SKEIN_PLUGIN_DIR, error)) {
-    if (file.path().filename().string().starts_with("backend-")) paths.push_back(file.path().string());
+    const std::string path = file.path().string();
+    if (file.path().filename().string().starts_with("backend-") && BackendPlugin(path).HasDevices()) {
+      paths.push_back(path);
+    }
   }
   std::sort(paths.begin(), paths.end());
   return paths;

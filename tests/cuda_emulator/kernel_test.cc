@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <numeric>
 
 #include "cuda_emulator/control.h"
@@ -42,19 +41,6 @@ TEST_F(KernelTest, BlocksThatAreNoWholeNumberOfWarpsRun) {
   const DeviceVector<int> out(5 * 77);
   ASSERT_EQ(LaunchOn(nullptr, dim3(5), dim3(77), Meet, out.data(), 2), cudaSuccess);
   EXPECT_EQ(out.Read(), Numbers(5 * 77));
-}
-
-TEST_F(KernelTest, ALaunchIsFast) {
-  const DeviceVector<int> out(64 * 256);
-  LaunchOn(nullptr, dim3(64), dim3(256), Meet, out.data(), 4);
-  ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  const auto begin = std::chrono::steady_clock::now();
-  constexpr int kLaunches = 20;
-  for (int i = 0; i < kLaunches; ++i) LaunchOn(nullptr, dim3(64), dim3(256), Meet, out.data(), 4);
-  ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
-  RecordProperty("ms_per_launch", std::to_string(time.count() / kLaunches));
-  std::printf("%.2f ms a launch\n", time.count() / kLaunches);
 }
 
 // Indices, widths and results as the CUDA programming guide has them, "Warp Shuffle Functions".

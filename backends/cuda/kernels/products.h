@@ -50,7 +50,7 @@ uint64_t SparseScratchFloats(uint32_t num_inputs, uint32_t num_outputs);
 
 // Rows rounded to binary16 or bf16, for a library: out [in.count][width, up to a multiple of 8], filled up with zeros.
 cudaError_t RoundRows(const Queue& queue, kit::Rows in, Inputs inputs, void* out);
-// `then` over rows that a library has written, [count][width], into `out`.
+// `then` over rows that a library has written, [count][width], into `out`, which may be the same rows.
 cudaError_t FinishProduct(const Queue& queue, kit::Rows product, kit::Then then, kit::Rows out);
 
 }  // namespace skein::cuda

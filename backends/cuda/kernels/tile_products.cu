@@ -25,6 +25,7 @@
 // Another type of weights: the cases of Tile and of LoadWeightFragment, and one in TileProducts.
 #include <type_traits>
 
+#include "cuda/kernels/bits.h"
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/product_blocks.h"
 #include "cuda/kernels/product_ends.h"
@@ -68,22 +69,18 @@ __device__ __forceinline__ uint32_t Place(uint32_t row, uint32_t piece) {
 }
 
 __device__ __forceinline__ uint32_t Packed(float low, float high, Half) {
-  const __half2 pair = __floats2half2_rn(low, high);
-  return *reinterpret_cast<const uint32_t*>(&pair);
+  return BitsAs<uint32_t>(__floats2half2_rn(low, high));
 }
 
 __device__ __forceinline__ uint32_t Packed(float low, float high, Bf16) {
-  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-  return *reinterpret_cast<const uint32_t*>(&pair);
+  return BitsAs<uint32_t>(__floats2bfloat162_rn(low, high));
 }
 
 // Nibbles 0 and 1 of a word as bf16, less 8. 128 + nibble has the nibble as the last bits of its bf16.
 __device__ __forceinline__ uint32_t NibblesAsBf16(uint32_t word) {
   const uint32_t above = ((word | word << 12) & 0x000F000Fu) | 0x43004300u;
   constexpr uint32_t kBase = 0x43084308u;  // 136
-  const __nv_bfloat162 codes =
-      __hsub2(*reinterpret_cast<const __nv_bfloat162*>(&above), *reinterpret_cast<const __nv_bfloat162*>(&kBase));
-  return *reinterpret_cast<const uint32_t*>(&codes);
+  return BitsAs<uint32_t>(__hsub2(BitsAs<__nv_bfloat162>(above), BitsAs<__nv_bfloat162>(kBase)));
 }
 
 // Four codes side by side as two words of bf16.

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "cuda/kernels/bits.h"
 #include "cuda/kernels/matrix_view.h"
 
 namespace skein::cuda {
@@ -63,9 +64,7 @@ __device__ __forceinline__ WeightVector<kType> LoadVector(const MatrixView& matr
   return vector;
 }
 
-__device__ __forceinline__ float2 HalvesOf(uint32_t word) {
-  return __half22float2(*reinterpret_cast<const __half2*>(&word));
-}
+__device__ __forceinline__ float2 HalvesOf(uint32_t word) { return __half22float2(BitsAs<__half2>(word)); }
 
 // Elements [4 * index, 4 * index + 4) of a vector: floats, or codes less the code of zero.
 template <WeightType kType>

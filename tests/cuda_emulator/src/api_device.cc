@@ -125,6 +125,8 @@ cudaError_t Note(cudaError_t error) {
   return error;
 }
 
+void ForgetLastError() { last_error = cudaSuccess; }
+
 }  // namespace skein::emulator
 
 using skein::emulator::CurrentDevice;

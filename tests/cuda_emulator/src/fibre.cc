@@ -90,8 +90,8 @@ Continuation FibreStacks::Start(size_t index, void (*entry)(void* argument), voi
   unsigned char* bottom = Bottom(index) + kGuardBytes;
   const size_t num_bytes = kFibreStackBytes - kGuardBytes;
   ForgetStack(bottom, num_bytes);
-  // Stacks of different threads do not begin at the same offset in a page, so that their tops share no cache set.
-  unsigned char* top = bottom + num_bytes - (index % 16) * 128;
+  // The stacks are a power of two apart: their tops must not all fall into the same few sets of the caches.
+  unsigned char* top = bottom + num_bytes - index % 128 * 192;
   auto* beginning = reinterpret_cast<Beginning*>(top - 64);
   *beginning = {entry, argument};
   Continuation continuation;

@@ -53,7 +53,7 @@ void Configure(const Options& options) {
   process.runtime = nullptr;  // ends its streams before the next one begins
   process.runtime = std::make_shared<Runtime>(options);
   CurrentDevice() = 0;
-  Note(cudaSuccess);
+  ForgetLastError();
 }
 
 int& CurrentDevice() {

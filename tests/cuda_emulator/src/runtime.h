@@ -99,6 +99,7 @@ std::shared_ptr<Runtime> TheRuntime();
 int& CurrentDevice();
 // Keeps the error for cudaGetLastError, and gives it back.
 cudaError_t Note(cudaError_t error);
+void ForgetLastError();
 // cudaSuccess if there are devices and the current one is well.
 cudaError_t Usable(const Runtime& runtime);
 

@@ -80,7 +80,9 @@ TEST(MatrixFormTest, CodesAndScalesArePulledApart) {
       uint16_t scale = 0;
       std::memcpy(&scale, scales.data() + c / layout.group_size * 2, 2);
       EXPECT_EQ(scale, ScaleBits(group));
-      if (c >= kNumColumns) EXPECT_EQ(code, 0) << "beyond the row";
+      if (c >= kNumColumns) {
+        EXPECT_EQ(code, 0) << "beyond the row";
+      }
     }
   }
 }

@@ -7,8 +7,13 @@
 namespace skein::cuda {
 namespace {
 
-constexpr ProductCase kOneRow = {
-    .type = WeightType::kF16, .has_columns = false, .num_rows = 1, .compute_type = SKEIN_DTYPE_F16, .capability = 90};
+constexpr ProductCase kOneRow = {.type = WeightType::kF16,
+                                 .num_weights = 1u << 20,
+                                 .has_columns = false,
+                                 .has_library = false,
+                                 .num_rows = 1,
+                                 .compute_type = SKEIN_DTYPE_F16,
+                                 .capability = 90};
 
 ProductCase With(WeightType type, uint32_t compute_type, uint32_t num_rows, uint32_t capability = 90) {
   ProductCase product = kOneRow;

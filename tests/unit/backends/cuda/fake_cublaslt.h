@@ -1,0 +1,23 @@
+// What a test asks of the library in fake_cublaslt.cc, by its function FakeCublasLtCounters.
+#ifndef SKEIN_TESTS_UNIT_BACKENDS_CUDA_FAKE_CUBLASLT_H_
+#define SKEIN_TESTS_UNIT_BACKENDS_CUDA_FAKE_CUBLASLT_H_
+
+#include <cstdint>
+
+namespace skein::cuda {
+
+struct FakeCublasLt {
+  // The algorithms that it suggests, in this order.
+  enum : uint64_t { kRefused = 1, kSlow = 2, kFast = 3 };
+
+  int start_status = 0;  // of cublasLtCreate
+  int num_suggested = 3;
+  void (*delay)() = [] {};  // before the slow one
+  int num_objects = 0;      // not yet destroyed
+  int num_searches = 0;
+  int num_runs[4] = {};  // by algorithm
+};
+
+}  // namespace skein::cuda
+
+#endif  // SKEIN_TESTS_UNIT_BACKENDS_CUDA_FAKE_CUBLASLT_H_

@@ -1,0 +1,205 @@
+#include "cuda/kernels/norm_shift.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/unit/backends/cuda/kernel_harness.h"
+
+namespace skein::cuda {
+namespace {
+
+using emulator::IndexFault;
+
+constexpr float kTolerance = 1e-5f;
+constexpr uint32_t kShiftOffset = 3;  // the shift row does not begin the slot
+
+struct ShiftShape {
+  uint32_t width;
+  uint32_t num_blends;
+  bool keeps_rows;
+};
+
+// Rows of outputs for up to kMaxBlends blends.
+class CaseBlends {
+ public:
+  CaseBlends(uint32_t num_blends, uint32_t num_rows, uint32_t width, Random& random) : num_blends_(num_blends) {
+    for (uint32_t i = 0; i < kMaxBlends; ++i) {
+      out_.push_back(Unwritten(num_rows, width));
+      mixes_.emplace_back(random.Floats(width));
+    }
+  }
+
+  kit::Blend host(uint32_t i) { return {i < num_blends_ ? mixes_[i].host() : nullptr, out_[i].host()}; }
+  kit::Blend device(uint32_t i) const { return {mixes_[i].device(), out_[i].device()}; }
+  std::string Difference() const {
+    std::string fault;
+    for (uint32_t i = 0; i < num_blends_; ++i) fault += out_[i].Difference("blend " + std::to_string(i), kTolerance);
+    return fault;
+  }
+
+ private:
+  uint32_t num_blends_;
+  std::vector<CaseRows> out_;
+  std::vector<CaseVector> mixes_;
+};
+
+std::string NormShiftFault(const ShiftShape& shape, const std::vector<SequenceShape>& sequences) {
+  Random random(shape.width);
+  const CaseBatch batch(sequences);
+  CaseSlots slots({.num_slots = kRaggedSlots, .num_shift_floats = kShiftOffset + shape.width}, random);
+  CaseRows x(random.Floats(size_t{batch.num_rows()} * shape.width), batch.num_rows(), shape.width);
+  const CaseNorm norm(shape.width, 1e-5f, random);
+  CaseBlends blends(shape.num_blends, batch.num_rows(), shape.width, random);
+  CaseRows n = Unwritten(batch.num_rows(), shape.width), n_before = Unwritten(batch.num_rows(), shape.width);
+
+  NormShiftArguments arguments = {};
+  arguments.x = x.device();
+  arguments.norm = norm.device();
+  arguments.state = kShiftOffset * sizeof(float);
+  arguments.num_blends = shape.num_blends;
+  for (uint32_t i = 0; i < shape.num_blends; ++i) arguments.blends[i] = blends.device(i);
+  if (shape.keeps_rows) arguments.kept = {n.device(), n_before.device()};
+  LaunchAfterProducer({x.copy()}, [&](const Queue& queue) {
+    return NormShift(queue, batch.device(), slots.states(), arguments);
+  });
+
+  const kit::ShiftedRows kept = shape.keeps_rows ? kit::ShiftedRows{n.host(), n_before.host()} : kit::ShiftedRows{};
+  batch.Reference(slots, 0, [&](reference::Ops& ops) {
+    ops.NormShift(x.host(), norm.host(), kShiftOffset,
+                  {blends.host(0), blends.host(1), blends.host(2), blends.host(3), blends.host(4), blends.host(5)},
+                  kept);
+  });
+  std::string fault = blends.Difference() + slots.Difference(kTolerance);
+  if (shape.keeps_rows) fault += n.Difference("n", kTolerance) + n_before.Difference("n'", kTolerance);
+  return fault;
+}
+
+TEST(NormShiftTest, EveryWidthAndNumberOfBlendsGivesTheReferencesRows) {
+  for (const ShiftShape& shape : {ShiftShape{192, 6, false}, ShiftShape{77, 1, true}, ShiftShape{5, 2, false},
+                                  ShiftShape{1, 6, true}, ShiftShape{256, 0, true}, ShiftShape{600, 3, false}}) {
+    SCOPED_TRACE(shape.width);
+    ExpectRight([&] { return NormShiftFault(shape, kRagged); });
+  }
+}
+
+// So few that a row is spread over several blocks.
+TEST(NormShiftTest, OneRowIsSpreadOverBlocks) {
+  ExpectRight([] { return NormShiftFault({1100, 6, false}, {{1, 2, 2}}); });
+  ExpectRight([] { return NormShiftFault({1100, 6, false}, {{3, 2, 2}, {1, 0, 1}}); });
+}
+
+// So many that each row has one block.
+TEST(NormShiftTest, ManyRowsHaveABlockEach) {
+  ExpectRight([] { return NormShiftFault({300, 2, true}, {{40, 0, 0}, {1, 1, 2}, {70, 3, kNoSlot}}); }, 1);
+}
+
+TEST(NormShiftTest, EachBarrierIsNeeded) {
+  ExpectEachBarrierIsNeeded([] { return NormShiftFault({300, 2, false}, kRagged); });
+}
+
+TEST(NormShiftTest, IndexFaultsAreSeen) {
+  ExpectIndexFaultsAreSeen([] { return NormShiftFault({256, 2, false}, kRagged); },
+                           {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+}
+
+// A row's numbers do not depend on the number of blocks that share it.
+TEST(NormShiftTest, ARowDoesNotKnowTheOthers) {
+  constexpr uint32_t kWidth = 700;
+  Random random(1);
+  const std::vector<float> row = random.Floats(kWidth);
+  const CaseNorm norm(kWidth, 1e-5f, random);
+  const CaseVector mix(random.Floats(kWidth));
+  const auto run = [&](uint32_t num_sequences) {
+    std::vector<SequenceShape> sequences(num_sequences, SequenceShape{1, 0, kNoSlot});
+    const CaseBatch batch(sequences);
+    Random same(2);
+    const CaseSlots slots({.num_slots = 1, .num_shift_floats = kWidth}, same);
+    std::vector<float> values;
+    for (uint32_t i = 0; i < num_sequences; ++i) values.insert(values.end(), row.begin(), row.end());
+    const DeviceRows x(values, num_sequences, kWidth), out = Poisoned(num_sequences, kWidth);
+    NormShiftArguments arguments = {};
+    arguments.x = x.rows();
+    arguments.norm = norm.device();
+    arguments.blends[0] = {mix.device(), out.rows()};
+    arguments.num_blends = 1;
+    const TestQueue queue;
+    EXPECT_EQ(NormShift(queue.get(), batch.device(), slots.states(), arguments), cudaSuccess);
+    std::vector<float> last = out.Read();
+    last.erase(last.begin(), last.end() - kWidth);
+    return last;
+  };
+  const std::vector<float> alone = run(1);
+  EXPECT_EQ(run(20), alone);
+  EXPECT_EQ(run(70), alone);
+}
+
+std::string DataShiftFault(uint32_t width, uint32_t num_rows, uint32_t num_blends) {
+  Random random(width);
+  const CaseBatch batch({{num_rows, 0, kNoSlot}});
+  CaseSlots slots({.num_slots = 1, .num_shift_floats = 1}, random);
+  CaseRows n(random.Floats(size_t{num_rows} * width), num_rows, width);
+  CaseRows n_before(random.Floats(size_t{num_rows} * width), num_rows, width);
+  std::vector<CaseRows> m;  // outputs lie over them
+  std::vector<CaseVector> mixes;
+  for (uint32_t i = 0; i < num_blends; ++i) {
+    m.emplace_back(random.Floats(size_t{num_rows} * width), num_rows, width);
+    mixes.emplace_back(random.Floats(width));
+  }
+  DataShiftArguments arguments = {};
+  arguments.rows = {n.device(), n_before.device()};
+  arguments.num_blends = num_blends;
+  std::vector<WordCopy> produced = {n.copy(), n_before.copy()};
+  for (uint32_t i = 0; i < num_blends; ++i) {
+    arguments.blends[i] = {mixes[i].device(), m[i].device(), m[i].device()};
+    produced.push_back(m[i].copy());
+  }
+  LaunchAfterProducer(produced, [&](const Queue& queue) { return DataShift(queue, arguments); });
+  std::string fault;
+  batch.Reference(slots, 0, [&](reference::Ops& ops) {
+    for (uint32_t i = 0; i < num_blends; ++i) {
+      ops.DataShift({n.host(), n_before.host()}, {{mixes[i].host(), m[i].host(), m[i].host()}});
+    }
+  });
+  for (uint32_t i = 0; i < num_blends; ++i) fault += m[i].Difference("blend " + std::to_string(i), kTolerance);
+  return fault;
+}
+
+TEST(DataShiftTest, EveryWidthGivesTheReferencesRows) {
+  for (const uint32_t width : {192u, 77u, 5u, 1u, 513u}) ExpectRight([&] { return DataShiftFault(width, 7, 5); });
+}
+
+TEST(DataShiftTest, FaultsAreSeen) {
+  const KernelCase run = [] { return DataShiftFault(256, 3, 5); };
+  ExpectEachBarrierIsNeeded(run);
+  ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+}
+
+std::string GatedAddFault(uint32_t width, uint32_t num_rows) {
+  Random random(width);
+  const CaseBatch batch({{num_rows, 0, kNoSlot}});
+  CaseSlots slots({.num_slots = 1, .num_shift_floats = 1}, random);
+  const size_t count = size_t{num_rows} * width;
+  CaseRows x(random.Floats(count), num_rows, width);
+  CaseRows gate(random.Floats(count), num_rows, width), value(random.Floats(count), num_rows, width);
+  LaunchAfterProducer({x.copy(), gate.copy(), value.copy()}, [&](const Queue& queue) {
+    return GatedAdd(queue, x.device(), gate.device(), value.device());
+  });
+  batch.Reference(slots, 0, [&](reference::Ops& ops) { ops.GatedAdd(x.host(), gate.host(), value.host()); });
+  return x.Difference("x", kTolerance);
+}
+
+TEST(GatedAddTest, EveryWidthGivesTheReferencesRows) {
+  for (const uint32_t width : {192u, 77u, 5u, 1u, 513u}) ExpectRight([&] { return GatedAddFault(width, 7); });
+}
+
+// A block more than there are finds no work, which is right.
+TEST(GatedAddTest, FaultsAreSeen) {
+  const KernelCase run = [] { return GatedAddFault(256, 2); };
+  ExpectEachBarrierIsNeeded(run);
+  ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock});
+}
+
+}  // namespace
+}  // namespace skein::cuda

@@ -1,0 +1,161 @@
+// The products under the emulator's detector, right and broken on purpose.
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "tests/unit/backends/cuda/mutants.h"
+#include "tests/unit/backends/cuda/product_harness.h"
+
+namespace skein::cuda {
+namespace {
+
+using Launcher = cudaError_t (*)(const Queue&, const ProductList&, Inputs);
+
+WordCopy CopyOf(const DeviceArray<float>& to, const DeviceArray<float>& from, size_t count) {
+  return {reinterpret_cast<uint32_t*>(to.get()), reinterpret_cast<const uint32_t*>(from.get()),
+          static_cast<uint32_t>(count)};
+}
+
+// One product of another kernel's results, added to another kernel's results.
+std::string ProductFault(Launcher launch, WeightType type, Inputs inputs, uint32_t num_inputs, uint32_t num_outputs,
+                         uint32_t num_rows) {
+  Random random(1);
+  const Weights weights(type, num_outputs, num_inputs, random);
+  const std::vector<float> in_values = random.Floats(size_t{num_rows} * num_inputs);
+  const std::vector<float> before = random.Floats(size_t{num_rows} * num_outputs);
+  const DeviceArray<float> in_source(in_values), out_source(before);
+  const DeviceArray<float> in(in_values.size()), out(before.size());
+  const DeviceProduct product = {
+      weights.view(), {in.get(), num_rows, num_inputs}, {out.get(), num_rows, num_outputs}, kit::Then::kAdd};
+  LaunchAfterProducer({CopyOf(in, in_source, in_values.size()), CopyOf(out, out_source, before.size())},
+                      [&](const Queue& queue) { return launch(queue, ListOf({product}), inputs); });
+  return Difference(weights, in_values, before, out.Read(), inputs, product.then);
+}
+
+// Several chunks of inputs, and tails of all.
+std::string RowFault(WeightType type) { return ProductFault(RowProducts, type, Inputs::kF32, 2200, 21, 3); }
+
+// More stages than lie in shared memory, and tails of all.
+std::string TileFault(WeightType type, uint32_t num_rows = 11) {
+  const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
+  return ProductFault(TileProducts, type, inputs, 410, 70, num_rows);
+}
+
+std::string SparseFault() {
+  constexpr uint32_t kInputs = 700, kOutputs = 300, kRows = 2;
+  Random random(2);
+  const Weights columns(WeightType::kF16, kInputs, kOutputs, random);
+  std::vector<float> in_values = random.Floats(size_t{kRows} * kInputs);
+  for (size_t i = 0; i < in_values.size(); ++i) {
+    if (i % 3 != 0) in_values[i] = 0;
+  }
+  const std::vector<float> before = random.Floats(size_t{kRows} * kOutputs);
+  const DeviceArray<float> in_source(in_values), out_source(before);
+  const DeviceArray<float> in(in_values.size()), out(before.size());
+  const DeviceArray<float> scratch(SparseScratchFloats(kInputs, kOutputs));
+  LaunchAfterProducer(
+      {CopyOf(in, in_source, in_values.size()), CopyOf(out, out_source, before.size())}, [&](const Queue& queue) {
+        return SparseProduct(queue, {{}, {in.get(), kRows, kInputs}, {out.get(), kRows, kOutputs}, kit::Then::kAdd},
+                             columns.view(), Inputs::kF16, scratch.get());
+      });
+  const std::vector<float> results = out.Read();
+  for (uint32_t i = 0; i < results.size(); ++i) {
+    double want = before[i];
+    for (uint32_t c = 0; c < kInputs; ++c) {
+      want += columns.value(c, i % kOutputs) *
+              static_cast<double>(RoundedInput(in_values[size_t{i / kOutputs} * kInputs + c], Inputs::kF16));
+    }
+    if (!(std::abs(results[i] - want) < 1e-3)) return "output " + std::to_string(i);
+  }
+  return "";
+}
+
+std::string RoundFault() {
+  constexpr uint32_t kWidth = 77, kRows = 3, kPadded = 80;
+  const std::vector<float> values = Random(3).Floats(kRows * kWidth);
+  const DeviceArray<float> source(values), in(values.size());
+  const DeviceArray<uint16_t> out(size_t{kRows} * kPadded);
+  LaunchAfterProducer({CopyOf(in, source, values.size())}, [&](const Queue& queue) {
+    return RoundRows(queue, {in.get(), kRows, kWidth}, Inputs::kBf16, out.get());
+  });
+  const std::vector<uint16_t> results = out.Read();
+  for (uint32_t i = 0; i < results.size(); ++i) {
+    const uint32_t column = i % kPadded;
+    const uint16_t want = column < kWidth ? F32ToBf16(values[i / kPadded * kWidth + column]) : 0;
+    if (results[i] != want) return "element " + std::to_string(i);
+  }
+  return "";
+}
+
+std::string FinishFault() {
+  constexpr uint32_t kCount = 700;
+  const std::vector<float> values = Random(4).Floats(kCount), before = Random(5).Floats(kCount);
+  const DeviceArray<float> value_source(values), before_source(before), product(kCount), out(kCount);
+  LaunchAfterProducer(
+      {CopyOf(product, value_source, kCount), CopyOf(out, before_source, kCount)}, [&](const Queue& queue) {
+        return FinishProduct(queue, {product.get(), 1, kCount}, kit::Then::kAdd, {out.get(), 1, kCount});
+      });
+  const std::vector<float> results = out.Read();
+  for (uint32_t i = 0; i < kCount; ++i) {
+    if (results[i] != before[i] + values[i]) return "element " + std::to_string(i);
+  }
+  return "";
+}
+
+class RowFaultsTest : public testing::TestWithParam<WeightType> {};
+INSTANTIATE_TEST_SUITE_P(Types, RowFaultsTest, testing::ValuesIn(kWeightTypes),
+                         [](const auto& param_info) { return NameOf(param_info.param); });
+
+TEST_P(RowFaultsTest, NothingIsAccused) {
+  ExpectRight([&] { return RowFault(GetParam()); });
+}
+
+TEST_P(RowFaultsTest, EachBarrierIsNeeded) {
+  // The wait for the kernel before, and the barriers before and after a chunk of inputs.
+  ExpectEachBarrierIsNeeded([&] { return RowFault(GetParam()); }, 3);
+}
+
+TEST_P(RowFaultsTest, IndexFaultsAreSeen) {
+  ExpectIndexFaultsAreSeen([&] { return RowFault(GetParam()); });
+}
+
+class TileFaultsTest : public testing::TestWithParam<WeightType> {};
+INSTANTIATE_TEST_SUITE_P(Types, TileFaultsTest,
+                         testing::Values(WeightType::kF16, WeightType::kBf16, WeightType::kQ8, WeightType::kQ4),
+                         [](const auto& param_info) { return NameOf(param_info.param); });
+
+TEST_P(TileFaultsTest, NothingIsAccused) {
+  for (const uint32_t num_rows : {3u, 11u, 20u, 70u}) {
+    ExpectRight([&] { return TileFault(GetParam(), num_rows); });
+  }
+}
+
+TEST_P(TileFaultsTest, EachBarrierIsNeeded) {
+  // The waits for the kernel before and for copies, and the barrier of a stage.
+  ExpectEachBarrierIsNeeded([&] { return TileFault(GetParam()); }, 3);
+}
+
+TEST_P(TileFaultsTest, IndexFaultsAreSeen) {
+  ExpectIndexFaultsAreSeen([&] { return TileFault(GetParam()); });
+}
+
+TEST(SparseFaults, NothingIsAccused) { ExpectRight(SparseFault); }
+TEST(SparseFaults, EachBarrierIsNeeded) {
+  // The waits of two kernels, and the barriers of the list's counts, the list, and the warps' sums.
+  ExpectEachBarrierIsNeeded(SparseFault, 5);
+}
+TEST(SparseFaults, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(SparseFault); }
+
+TEST(RoundFaults, NothingIsAccused) { ExpectRight(RoundFault); }
+TEST(RoundFaults, EachBarrierIsNeeded) { ExpectEachBarrierIsNeeded(RoundFault, 1); }
+// The row before the first is nowhere in memory.
+TEST(RoundFaults, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(RoundFault, {1}); }
+
+TEST(FinishFaults, NothingIsAccused) { ExpectRight(FinishFault); }
+TEST(FinishFaults, EachBarrierIsNeeded) { ExpectEachBarrierIsNeeded(FinishFault, 1); }
+TEST(FinishFaults, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(FinishFault); }
+
+}  // namespace
+}  // namespace skein::cuda

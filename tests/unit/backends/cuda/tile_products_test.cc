@@ -1,0 +1,100 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <vector>
+
+#include "tests/unit/backends/cuda/product_harness.h"
+
+namespace skein::cuda {
+namespace {
+
+struct Shape {
+  uint32_t num_inputs, num_outputs, num_rows;
+};
+
+// Tails of every tile: rows (8, 16, 32, 64), outputs (64), inputs (a step of 16, a stage of 64, a group of 64 or 128,
+// more stages than lie in shared memory).
+constexpr Shape kShapes[] = {{192, 65, 5}, {77, 77, 8}, {24, 192, 9},   {16, 1, 16},   {8, 65, 17},
+                             {20, 77, 32}, {1, 9, 33},  {1300, 33, 64}, {64, 64, 1},   {129, 17, 7},
+                             {320, 5, 3},  {0, 3, 2},   {136, 70, 70},  {448, 64, 12}, {72, 8, 130}};
+
+constexpr WeightType kTileTypes[] = {WeightType::kF16, WeightType::kBf16, WeightType::kQ8, WeightType::kQ4};
+
+Inputs InputsOf(WeightType type) { return type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16; }
+
+class TileProductsTest : public testing::TestWithParam<WeightType> {
+ protected:
+  const Inputs inputs_ = InputsOf(GetParam());
+  TestQueue queue_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Types, TileProductsTest, testing::ValuesIn(kTileTypes),
+                         [](const auto& param_info) { return NameOf(param_info.param); });
+
+TEST_P(TileProductsTest, EveryShapeGivesTheSums) {
+  for (const Shape& shape : kShapes) {
+    const TestProduct product(GetParam(), shape.num_inputs, shape.num_outputs, shape.num_rows, kit::Then::kStore);
+    ASSERT_EQ(TileProducts(queue_.get(), ListOf({product.product()}), inputs_), cudaSuccess);
+    EXPECT_EQ(product.Difference(inputs_), "")
+        << shape.num_inputs << " inputs, " << shape.num_outputs << " outputs, " << shape.num_rows << " rows";
+  }
+}
+
+TEST_P(TileProductsTest, AListOfProductsSharesALaunchAndEachHasItsOperation) {
+  constexpr Shape kListed[] = {{192, 65, 6}, {8, 8, 6}, {24, 1, 6}, {20, 77, 6}, {77, 24, 6}, {1, 130, 6}};
+  constexpr kit::Then kThens[] = {kit::Then::kStore, kit::Then::kTanh,       kit::Then::kSigmoid,
+                                  kit::Then::kSilu,  kit::Then::kReluSquare, kit::Then::kAdd};
+  std::vector<std::unique_ptr<TestProduct>> cases;
+  std::vector<DeviceProduct> products;
+  for (size_t i = 0; i < std::size(kListed); ++i) {
+    cases.push_back(std::make_unique<TestProduct>(GetParam(), kListed[i].num_inputs, kListed[i].num_outputs,
+                                                  kListed[i].num_rows, kThens[i], i));
+    products.push_back(cases.back()->product());
+  }
+  ASSERT_EQ(TileProducts(queue_.get(), ListOf(products), inputs_), cudaSuccess);
+  for (const auto& product : cases) EXPECT_EQ(product->Difference(inputs_), "");
+}
+
+// A row's bits are the same alone, among others, and beside rows that are not finite.
+TEST_P(TileProductsTest, ARowDoesNotKnowTheOthers) {
+  constexpr uint32_t kInputs = 200, kOutputs = 19;
+  Random random(3);
+  const Weights weights(GetParam(), kOutputs, kInputs, random);
+  const std::vector<float> row = random.Floats(kInputs);
+  const auto run = [&](uint32_t count, uint32_t place) {
+    std::vector<float> values(size_t{count} * kInputs, std::numeric_limits<float>::infinity());
+    std::copy(row.begin(), row.end(), values.begin() + size_t{place} * kInputs);
+    const DeviceRows in(values, count, kInputs), out = Poisoned(count, kOutputs);
+    EXPECT_EQ(TileProducts(queue_.get(), ListOf({{weights.view(), in.rows(), out.rows(), kit::Then::kStore}}), inputs_),
+              cudaSuccess);
+    const std::vector<float> results = out.Read();
+    return std::vector<float>(results.begin() + place * kOutputs, results.begin() + (place + 1) * kOutputs);
+  };
+  const std::vector<float> alone = run(1, 0);
+  for (const uint32_t count : {2u, 8u, 13u, 30u, 64u, 66u}) {
+    EXPECT_EQ(run(count, 0), alone) << count;
+    EXPECT_EQ(run(count, count - 1), alone) << count;
+  }
+}
+
+TEST(TileProducts, AnotherMixIsNotSupported) {
+  TestQueue queue;
+  const TestProduct f32(WeightType::kF32, 8, 8, 1, kit::Then::kStore),
+      f16(WeightType::kF16, 8, 8, 1, kit::Then::kStore);
+  const TestProduct q8(WeightType::kQ8, 8, 8, 1, kit::Then::kStore);
+  EXPECT_EQ(TileProducts(queue.get(), ListOf({f32.product()}), Inputs::kF32), cudaErrorNotSupported);
+  EXPECT_EQ(TileProducts(queue.get(), ListOf({f32.product()}), Inputs::kBf16), cudaErrorNotSupported);
+  EXPECT_EQ(TileProducts(queue.get(), ListOf({f16.product()}), Inputs::kBf16), cudaErrorNotSupported);
+  EXPECT_EQ(TileProducts(queue.get(), ListOf({f16.product()}), Inputs::kF32), cudaErrorNotSupported);
+  EXPECT_EQ(TileProducts(queue.get(), ListOf({q8.product()}), Inputs::kF16), cudaErrorNotSupported);
+}
+
+TEST(TileProducts, NothingToDoIsNoError) {
+  TestQueue queue;
+  EXPECT_EQ(TileProducts(queue.get(), {}, Inputs::kBf16), cudaSuccess);
+  const TestProduct none(WeightType::kF16, 8, 8, 0, kit::Then::kStore);
+  EXPECT_EQ(TileProducts(queue.get(), ListOf({none.product()}), Inputs::kF16), cudaSuccess);
+}
+
+}  // namespace
+}  // namespace skein::cuda

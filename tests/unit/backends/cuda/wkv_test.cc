@@ -1,0 +1,228 @@
+// The recurrences of every generation, against the reference's ops.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "cuda/kernels/wkv4.h"
+#include "cuda/kernels/wkv5.h"
+#include "cuda/kernels/wkv7.h"
+#include "tests/unit/backends/cuda/kernel_harness.h"
+
+namespace skein::cuda {
+namespace {
+
+using emulator::IndexFault;
+
+constexpr float kTolerance = 2e-5f;
+
+// --- RWKV-4 ---
+
+std::string Wkv4Fault(uint32_t width, const std::vector<SequenceShape>& sequences) {
+  Random random(width);
+  const CaseBatch batch(sequences);
+  const uint32_t rows = batch.num_rows();
+  CaseSlots slots({.num_slots = kRaggedSlots, .num_shift_floats = 2 + 3 * width}, random);
+  for (uint32_t slot = 0; slot < kRaggedSlots; ++slot) {
+    for (uint32_t c = 0; c < width; ++c) {
+      float* sums = slots.host(slot).data() + 2 + c;
+      sums[width] = std::abs(sums[width]) + 0.1f;  // b is a sum of exponentials
+      // The initial state has sums of nothing.
+      if (slot == kRaggedSlots - 1) sums[0] = sums[width] = 0, sums[2 * width] = -1e30f;
+    }
+  }
+  slots.Upload();
+  const auto values = [&] { return random.Floats(size_t{rows} * width); };
+  CaseRows r(values(), rows, width), k(values(), rows, width), v(values(), rows, width), y = Unwritten(rows, width);
+  std::vector<float> decays = random.Floats(width);
+  for (float& decay : decays) decay = -std::exp(decay);
+  const CaseVector decay(decays), bonus(random.Floats(width));
+
+  const kit::Wkv4Inputs on_device = {r.device(), k.device(), v.device(), decay.device(), bonus.device()};
+  LaunchAfterProducer({r.copy(), k.copy(), v.copy()}, [&](const Queue& queue) {
+    return Wkv4(queue, batch.device(), slots.states(), on_device, 2 * sizeof(float), y.device());
+  });
+  batch.Reference(slots, 0, [&](reference::Ops& ops) {
+    ops.Wkv4({r.host(), k.host(), v.host(), decay.host(), bonus.host()}, 2, y.host());
+  });
+  return y.Difference("y", kTolerance) + slots.Difference(kTolerance);
+}
+
+TEST(Wkv4Test, EveryWidthGivesTheReferencesRowsAndStates) {
+  for (const uint32_t width : {192u, 77u, 5u, 1u}) ExpectRight([&] { return Wkv4Fault(width, kRagged); });
+}
+
+TEST(Wkv4Test, FaultsAreSeen) {
+  const KernelCase run = [] { return Wkv4Fault(128, kRagged); };
+  ExpectEachBarrierIsNeeded(run);
+  ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+}
+
+// --- heads ---
+
+struct HeadShape {
+  uint32_t num_heads;
+  uint32_t head_size;
+  StateType state_type = StateType::kF32;
+  // Floats before the wkv matrices: not a multiple of four, and the matrices do not lie at multiples of 16 bytes.
+  uint32_t num_shift_floats = 4;
+};
+
+SlotShape SlotsOf(const HeadShape& shape) {
+  return {.num_slots = kRaggedSlots,
+          .num_shift_floats = shape.num_shift_floats,
+          .num_wkv = shape.num_heads * shape.head_size * shape.head_size,
+          .wkv_type = shape.state_type};
+}
+
+// The kernels of heads have one path for 64 and one for every size.
+const std::vector<HeadShape> kHeadShapes = {
+    {2, 64}, {3, 64, StateType::kF16}, {1, 64, StateType::kF32, 5}, {1, 64, StateType::kF16, 2}, {2, 32},
+    {3, 5},  {7, 1},                   {2, 33, StateType::kF16, 1}, {1, 77},                     {1, 100, StateType::kF16}};
+
+std::string NameOf(const HeadShape& shape) {
+  return std::to_string(shape.num_heads) + " heads of " + std::to_string(shape.head_size) +
+         (shape.state_type == StateType::kF16 ? ", f16" : ", f32") + ", after " +
+         std::to_string(shape.num_shift_floats) + " floats";
+}
+
+// --- RWKV-5 and 6 ---
+
+enum class Variant { kNoGate, kFixedDecay, kDataDecay };  // RWKV-5.0, 5.2 and 6
+
+// Shares of the state that stay, in (0, 1).
+std::vector<float> Shares(std::vector<float> numbers) {
+  for (float& number : numbers) number = 1 / (1 + std::exp(-number));
+  return numbers;
+}
+
+std::string Wkv5Fault(const HeadShape& shape, Variant variant, const std::vector<SequenceShape>& sequences) {
+  const uint32_t width = shape.num_heads * shape.head_size;
+  Random random(width);
+  const CaseBatch batch(sequences);
+  const uint32_t rows = batch.num_rows();
+  CaseSlots slots(SlotsOf(shape), random);
+  const auto values = [&] { return random.Floats(size_t{rows} * width); };
+  CaseRows r(values(), rows, width), k(values(), rows, width), v(values(), rows, width), g(values(), rows, width);
+  CaseRows decay(values(), rows, width), y = Unwritten(rows, width), out = Unwritten(rows, width);
+  const CaseVector bonus(random.Floats(width)), shares(Shares(random.Floats(width))), bias(random.Floats(width));
+  const CaseNorm norm(width, 64e-5f, random);
+
+  Wkv5Arguments in = {};
+  in.r = r.device(), in.k = k.device(), in.v = v.device(), in.out = out.device();
+  in.bonus = bonus.device(), in.norm = norm.device();
+  if (variant == Variant::kDataDecay) in.decay_rows = decay.device(), in.decay_bias = bias.device();
+  if (variant != Variant::kDataDecay) in.decay = shares.device();
+  if (variant != Variant::kNoGate) in.g = g.device();
+  in.head_size = shape.head_size;
+  in.state = slots.wkv_offset();
+  LaunchAfterProducer({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()}, [&](const Queue& queue) {
+    return Wkv5(queue, batch.device(), slots.states(), in);
+  });
+
+  batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
+    kit::Wkv5Inputs inputs = {r.host(), k.host(), v.host(), shares.host(), 0, bonus.host()};
+    if (variant == Variant::kDataDecay) {
+      ops.Decay6(decay.host(), bias.host(), decay.host());
+      inputs.w = decay.host().data, inputs.w_stride = width;
+    }
+    ops.Wkv5(inputs, shape.num_shift_floats, y.host());
+    ops.NormGate(y.host(), norm.host(), variant == Variant::kNoGate ? kit::Rows{} : g.host(), out.host());
+  });
+  return out.Difference("out", kTolerance) + slots.Difference(kTolerance);
+}
+
+TEST(Wkv5Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
+  for (const HeadShape& shape : kHeadShapes) {
+    SCOPED_TRACE(NameOf(shape));
+    ExpectRight([&] { return Wkv5Fault(shape, Variant::kDataDecay, kRagged); }, 1);
+  }
+}
+
+TEST(Wkv5Test, EveryVariantGivesTheReferencesRowsAndStates) {
+  for (const Variant variant : {Variant::kNoGate, Variant::kFixedDecay, Variant::kDataDecay}) {
+    for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
+      SCOPED_TRACE(NameOf(shape));
+      ExpectRight([&] { return Wkv5Fault(shape, variant, kRagged); });
+    }
+  }
+}
+
+TEST(Wkv5Test, FaultsAreSeen) {
+  for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 64, StateType::kF16}, HeadShape{2, 40}}) {
+    SCOPED_TRACE(NameOf(shape));
+    const KernelCase run = [&] { return Wkv5Fault(shape, Variant::kDataDecay, {{9, 1, 1}, {1, 2, 0}}); };
+    ExpectEachBarrierIsNeeded(run);
+    ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+  }
+}
+
+// --- RWKV-7 ---
+
+std::string Wkv7Fault(const HeadShape& shape, bool has_v_first, const std::vector<SequenceShape>& sequences) {
+  const uint32_t width = shape.num_heads * shape.head_size;
+  Random random(width);
+  const CaseBatch batch(sequences);
+  const uint32_t rows = batch.num_rows();
+  CaseSlots slots(SlotsOf(shape), random);
+  std::vector<CaseRows> inputs;  // r, decay, key, rate, value, v_first, value_gate, g
+  std::vector<WordCopy> produced;
+  for (int i = 0; i < 8; ++i) {
+    inputs.emplace_back(random.Floats(size_t{rows} * width), rows, width);
+    produced.push_back(inputs.back().copy());
+  }
+  std::vector<CaseVector> vectors;  // decay_bias, rate_bias, key_k, key_a, value_bias, bonus
+  for (int i = 0; i < 6; ++i) vectors.emplace_back(random.Floats(width));
+  const CaseNorm norm(width, 64e-5f, random);
+  CaseRows out = Unwritten(rows, width);
+
+  Wkv7Arguments in = {};
+  in.r = inputs[0].device(), in.decay = inputs[1].device(), in.decay_bias = vectors[0].device();
+  in.keys = {inputs[2].device(), inputs[3].device(), vectors[1].device(), vectors[2].device(), vectors[3].device()};
+  in.value = inputs[4].device(), in.g = inputs[7].device(), in.out = out.device();
+  if (has_v_first) {
+    in.v_first = inputs[5].device(), in.value_gate = inputs[6].device(), in.value_bias = vectors[4].device();
+  }
+  in.norm = norm.device(), in.bonus = vectors[5].device();
+  in.head_size = shape.head_size, in.state = slots.wkv_offset();
+  LaunchAfterProducer(produced, [&](const Queue& queue) { return Wkv7(queue, batch.device(), slots.states(), in); });
+
+  batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
+    CaseRows kk = Unwritten(rows, width), y = Unwritten(rows, width);
+    const kit::Rows r = inputs[0].host(), w = inputs[1].host(), k = inputs[2].host(), b = inputs[3].host();
+    const kit::Rows v = inputs[4].host(), g = inputs[7].host();
+    ops.Decay7(w, vectors[0].host(), w);
+    ops.Keys({k, b, vectors[1].host(), vectors[2].host(), vectors[3].host()}, {k, kk.host(), b});
+    if (has_v_first) ops.ValueResidual({v, inputs[5].host(), inputs[6].host(), vectors[4].host()}, v);
+    const kit::Wkv7Inputs wkv = {r, w, k, v, kk.host(), b};
+    ops.Wkv7(wkv, shape.num_shift_floats, y.host());
+    ops.NormBonusGate(y.host(), norm.host(), wkv, vectors[5].host(), g, out.host());
+  });
+  return out.Difference("out", kTolerance) + slots.Difference(kTolerance);
+}
+
+TEST(Wkv7Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
+  for (const HeadShape& shape : kHeadShapes) {
+    SCOPED_TRACE(NameOf(shape));
+    ExpectRight([&] { return Wkv7Fault(shape, true, kRagged); }, 1);
+  }
+}
+
+TEST(Wkv7Test, TheFirstLayerHasNoValueResidual) {
+  for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
+    SCOPED_TRACE(NameOf(shape));
+    ExpectRight([&] { return Wkv7Fault(shape, false, kRagged); });
+  }
+}
+
+TEST(Wkv7Test, FaultsAreSeen) {
+  for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 64, StateType::kF16}, HeadShape{2, 40}}) {
+    SCOPED_TRACE(NameOf(shape));
+    const KernelCase run = [&] { return Wkv7Fault(shape, true, {{9, 1, 1}, {1, 2, 0}}); };
+    ExpectEachBarrierIsNeeded(run);
+    ExpectIndexFaultsAreSeen(run, {IndexFault::kThread, IndexFault::kBlock, IndexFault::kExtraBlock});
+  }
+}
+
+}  // namespace
+}  // namespace skein::cuda
