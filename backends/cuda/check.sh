@@ -350,7 +350,7 @@ else
   left_out benchmark-switched "no switch is both right and faster"
 fi
 test_program conformance 30 0 backend_conformance_test
-test_program golden 30 0 golden_test --gtest_filter='*Device*'
+test_program golden 30 0 golden_test --gtest_filter='*NamedDevice*'
 measure_abi
 sanitize memcheck
 sanitize racecheck
