@@ -309,7 +309,7 @@ measure_abi() {
   local shape=1.5B
   [[ $size != toy ]] || shape=C=128,L=2,V=512
   other abi 40 10 "$folder/bin/skein" bench --shape "$shape" --type f16 --device "$device_name" \
-    --plugin-path "$out/plugins" --prefill 512 --decode 32 --streams 32 --runs 1
+    --plugin-path "$out/plugins" --prefill 512 --decode 32 --streams 32 --runs 1 --sample
 }
 
 # compute-sanitizer over small shapes, where it is.
