@@ -52,13 +52,13 @@ class CheckScriptTest : public testing::Test {
 
 constexpr char kWrong[] = SKEIN_WRONG_BACKEND_PLUGIN;
 
+constexpr const char* kStages[] = {"device",     "contract", "numbers", "cuts",      "migration",
+                                   "invariance", "switches", "soak",    "benchmark", "abi"};
+
 TEST_F(CheckScriptTest, RunsEveryStageOverAGoodBackend) {
   EXPECT_EQ(Check(SKEIN_LATE_BACKEND), 0) << output_;
   EXPECT_EQ(report_["result"], "passed");
-  for (const char* stage :
-       {"device", "contract", "numbers", "cuts", "migration", "invariance", "switches", "soak", "benchmark"}) {
-    EXPECT_EQ(Outcome(stage), "passed") << stage << ": " << Field(stage, "summary");
-  }
+  for (const char* stage : kStages) EXPECT_EQ(Outcome(stage), "passed") << stage << ": " << Field(stage, "summary");
   for (const auto& stage : report_["stages"]) {
     if (stage["stage"] != "benchmark") continue;
     ASSERT_FALSE(stage["figures"].empty());
@@ -66,6 +66,13 @@ TEST_F(CheckScriptTest, RunsEveryStageOverAGoodBackend) {
   }
   EXPECT_THAT(output_, HasSubstr("toy/f16/dense"));
 }
+
+#ifdef SKEIN_EMULATED_BACKEND
+TEST_F(CheckScriptTest, RunsEveryStageOverTheEmulatedBackend) {
+  EXPECT_EQ(Check(SKEIN_EMULATED_BACKEND), 0) << output_;
+  for (const char* stage : kStages) EXPECT_EQ(Outcome(stage), "passed") << stage << ": " << Field(stage, "summary");
+}
+#endif
 
 TEST_F(CheckScriptTest, StopsAtWrongNumbers) {
   EXPECT_EQ(Check(kWrong, "numbers"), 1);

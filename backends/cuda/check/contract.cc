@@ -192,17 +192,22 @@ constexpr struct {
     {"missing tensors", &Contract::MissingTensorsAreNamed},
 };
 
+void CheckShape(Run& run, const SyntheticShape& shape) {
+  const SyntheticModel model(shape);
+  const Contract contract(run.device(), model);
+  for (const auto& [name, check] : kCases) {
+    run.Case(shape.name + "/" + name, [&contract, check = check] { (contract.*check)(); });
+  }
+  run.Case(shape.name + "/fences", [&] { CheckFences(run.device(), model); });
+}
+
 }  // namespace
 
 void CheckContract(Run& run) {
-  for (const SyntheticShape& shape : conformance::SmallShapes()) {
-    const SyntheticModel model(shape);
-    const Contract contract(run.device(), model);
-    for (const auto& [name, check] : kCases) {
-      run.Case(shape.name + "/" + name, [&contract, check = check] { (contract.*check)(); });
-    }
-    run.Case(shape.name + "/fences", [&] { CheckFences(run.device(), model); });
-  }
+  if (run.IsToy()) return CheckFewContracts(run);
+  for (const SyntheticShape& shape : conformance::SmallShapes()) CheckShape(run, shape);
 }
+
+void CheckFewContracts(Run& run) { CheckShape(run, conformance::SmallShapes().back()); }
 
 }  // namespace skein::check

@@ -60,10 +60,10 @@ void TimeSteps(Run& run) {
 }  // namespace
 
 void Probe(Run& run) {
-  CheckContract(run);
   CheckFewNumbers(run);
   CheckFewStreams(run);
   run.Case("times", [&] { TimeSteps(run); });
+  CheckFewContracts(run);
 }
 
 }  // namespace skein::check

@@ -15,7 +15,6 @@ using conformance::Pipeline;
 using conformance::SyntheticModel;
 using conformance::SyntheticShape;
 
-constexpr uint32_t kNumSlots = 32;
 // What other processes and the driver's own bookkeeping may take meanwhile.
 constexpr double kMemoryTolerance = 32 << 20;
 
@@ -23,17 +22,18 @@ constexpr double kMemoryTolerance = 32 << 20;
 // request, whose logits never change.
 class Requests {
  public:
-  Requests(const conformance::Device& device, const SyntheticModel& model)
+  Requests(const conformance::Device& device, const SyntheticModel& model, uint32_t num_slots)
       : vocab_size_(model.model().vocab_size),
         pipeline_(device, model,
-                  {.cuts = {}, .num_slots = kNumSlots, .max_tokens = 16 * kNumSlots, .max_entries = kNumSlots}) {}
+                  {.cuts = {}, .num_slots = num_slots, .max_tokens = 16 * num_slots, .max_entries = num_slots}),
+        requests_(num_slots) {}
 
   uint64_t num_done() const { return num_done_; }
 
   // One step: a prompt for every slot whose request has ended, a token for every other.
   void Step() {
     std::vector<Entry> entries;
-    for (uint32_t slot = 0; slot < kNumSlots; ++slot) {
+    for (uint32_t slot = 0; slot < requests_.size(); ++slot) {
       Request& request = requests_[slot];
       const bool begins = request.num_left == 0;
       if (begins) request = Begin(slot);
@@ -76,13 +76,13 @@ class Requests {
 
   const uint32_t vocab_size_;
   Pipeline pipeline_;
-  Request requests_[kNumSlots];
-  std::vector<float> first_;  // logits at the end of the request of slot 0
+  std::vector<Request> requests_;  // by slot
+  std::vector<float> first_;       // logits at the end of the request of slot 0
   std::mt19937 random_{1};
   uint64_t num_done_ = 0;
 };
 
-uint64_t NumRequests(const Run& run) { return run.IsFull() ? 100000 : run.IsToy() ? 40 : 10000; }
+uint64_t NumRequests(const Run& run) { return run.IsFull() ? 100000 : run.IsToy() ? 12 : 10000; }
 
 void CheckMemory(Run& run, double before, const std::string& what) {
   const double after = static_cast<double>(run.Info().memory_bytes);
@@ -95,8 +95,8 @@ void CheckMemory(Run& run, double before, const std::string& what) {
 }
 
 void RunRequests(Run& run, const SyntheticModel& model) {
-  Requests requests(run.device(), model);
-  for (uint32_t i = 0; i < 10; ++i) requests.Step();
+  Requests requests(run.device(), model, run.IsToy() ? 4 : 32);
+  for (uint32_t i = 0; i < (run.IsToy() ? 2 : 10); ++i) requests.Step();
   const auto before = static_cast<double>(run.Info().memory_bytes);
   const uint64_t wanted = NumRequests(run);
   while (requests.num_done() < wanted && run.SecondsLeft() > 0) requests.Step();

@@ -10,6 +10,8 @@ namespace skein::check {
 void CheckDevice(Run& run);
 // The rules of backend.h that are not about numbers: slots, ragged batches, entries that fail, fences.
 void CheckContract(Run& run);
+// The same of RWKV-7 alone.
+void CheckFewContracts(Run& run);
 // Every generation, weight type and arithmetic against float64.
 void CheckNumbers(Run& run);
 // One shape of each generation, in a few of these ways.

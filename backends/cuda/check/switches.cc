@@ -18,6 +18,7 @@ constexpr double kNoise = 0.03;
 // What the probe said in a process of its own.
 struct Trial {
   bool is_right = false;
+  bool is_whole = true;                 // there was time for all of it
   std::string trouble;                  // if it is not right
   std::map<std::string, double> times;  // microseconds by step
 };
@@ -30,7 +31,7 @@ Trial Try(const Run& run, const std::string& switches, double seconds) {
                                            options.reference, "--device", std::to_string(options.device), "--size",
                                            sizes[static_cast<size_t>(options.size)], "--seconds", NumberText(seconds)},
                                           seconds + 5);
-  Trial trial = {.is_right = result.code == 0, .trouble = {}, .times = {}};
+  Trial trial = {.is_right = result.code == 0, .is_whole = true, .trouble = {}, .times = {}};
   std::istringstream lines(result.output);
   std::string last;
   for (std::string line; std::getline(lines, line);) {
@@ -40,6 +41,8 @@ Trial Try(const Run& run, const std::string& switches, double seconds) {
     if (words >> word >> step >> time && word == kTimeWord) trial.times[step] = time;
     if (!line.empty()) last = line;
   }
+  trial.is_whole = last.starts_with(std::string("probe: ") + OutcomeName(Outcome::kPassed));
+  if (trial.is_right && !trial.is_whole) trial.trouble = last;
   if (result.code == 124 || result.code == 137) trial.trouble = "did not end in time; ";
   if (!trial.is_right) trial.trouble += "ended with " + std::to_string(result.code) + ": " + last;
   return trial;
@@ -69,19 +72,27 @@ Gain GainOf(const Trial& plain, const Trial& with) {
 
 std::string Advice(const Trial& trial, const Gain& gain) {
   if (!trial.is_right) return "keep off: wrong";
+  if (!trial.is_whole) return "not decided: there was no time for the whole trial";
   if (gain.mean > 1 + kNoise && gain.least > 1 - kNoise) return "turn on by default";
   if (gain.mean > 1 + kNoise) return "turn on where it is faster";
   return "keep off: not faster";
 }
 
+std::string ResultText(const Trial& trial) {
+  if (!trial.is_right) return "WRONG (" + trial.trouble + ")";
+  return trial.is_whole ? "right" : "right as far as it ran (" + trial.trouble + ")";
+}
+
 void Tell(Run& run, const std::string& switches, const Trial& plain, const Trial& trial) {
   const Gain gain = GainOf(plain, trial);
   const std::string advice = Advice(trial, gain);
-  run.report().Note(switches + ": " + (trial.is_right ? "right" : "WRONG (" + trial.trouble + ")") +
+  run.report().Note(switches + ": " + ResultText(trial) +
                     "; times as fast: " + (gain.text.empty() ? "not measured" : gain.text) + "; " + advice);
   JsonObject figure;
   figure.Text("switches", switches)
-      .Text("result", trial.is_right ? "right" : "wrong")
+      .Text("result", trial.is_whole   ? "right"
+                      : trial.is_right ? "not decided"
+                                       : "wrong")
       .Text("trouble", trial.trouble)
       .Number("mean_gain", gain.mean)
       .Number("least_gain", gain.least)
@@ -111,7 +122,7 @@ void CheckSwitches(Run& run) {
   const auto try_one = [&](const std::string& switches) {
     const Trial trial = Try(run, switches, seconds_for_one());
     Tell(run, switches, plain, trial);
-    return trial.is_right && GainOf(plain, trial).mean > 1 + kNoise;
+    return trial.is_right && trial.is_whole && GainOf(plain, trial).mean > 1 + kNoise;
   };
   for (const std::string& name : kSwitches) {
     run.Case(name, [&] {
