@@ -307,10 +307,10 @@ test_program() {
 # The figures once more as a host of libskein sees them.
 measure_abi() {
   if [[ ! -x $folder/bin/skein ]]; then left_out abi "there is no bin/skein"; return; fi
-  local shape=1.5B
-  [[ $size != toy ]] || shape=C=128,L=2,V=512
+  local shape=1.5B amount=(--prefill 512 --decode 32 --streams 32)
+  [[ $size != toy ]] || { shape=C=128,L=2,V=512; amount=(--prefill 8 --decode 2 --streams 3); }
   other abi 40 10 "$folder/bin/skein" bench --shape "$shape" --type f16 --device "$device_name" \
-    --plugin-path "$out/plugins" --prefill 512 --decode 32 --streams 32 --runs 1 --sample
+    --plugin-path "$out/plugins" "${amount[@]}" --runs 1 --sample
 }
 
 # compute-sanitizer over small shapes, where it is.

@@ -67,12 +67,11 @@ TEST_F(CheckScriptTest, RunsEveryStageOverAGoodBackend) {
   EXPECT_THAT(output_, HasSubstr("toy/f16/dense"));
 }
 
-#ifdef SKEIN_EMULATED_BACKEND
 TEST_F(CheckScriptTest, RunsEveryStageOverTheEmulatedBackend) {
+  if (std::string(SKEIN_EMULATED_BACKEND).empty()) GTEST_SKIP() << "the emulated backend is not built";
   EXPECT_EQ(Check(SKEIN_EMULATED_BACKEND), 0) << output_;
   for (const char* stage : kStages) EXPECT_EQ(Outcome(stage), "passed") << stage << ": " << Field(stage, "summary");
 }
-#endif
 
 TEST_F(CheckScriptTest, StopsAtWrongNumbers) {
   EXPECT_EQ(Check(kWrong, "numbers"), 1);
