@@ -49,7 +49,8 @@ INSTANTIATE_TEST_SUITE_P(EveryGeneration, NamedDeviceTest,
                          ::testing::Combine(::testing::ValuesIn(kOracles), ::testing::ValuesIn(NamedDevices())),
                          [](const auto& parameter) { return CaseName(std::get<0>(parameter.param).name); });
 
-// A trained model, whose logits rounding moves less than those of random weights.
+// A trained model, whose logits rounding moves less than those of random weights. Not in bf16: on this small model its
+// rounding alone moves a logit by 0.04.
 class NamedDeviceTypeTest : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(NamedDeviceTypeTest, ATrainedModelKeepsItsLogits) {
@@ -71,7 +72,7 @@ TEST_P(NamedDeviceTypeTest, ATrainedModelKeepsItsLogits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(SmallerTypes, NamedDeviceTypeTest,
-                         ::testing::Combine(::testing::ValuesIn(NamedDevices()), ::testing::Values("f16", "bf16")),
+                         ::testing::Combine(::testing::ValuesIn(NamedDevices()), ::testing::Values("f16")),
                          [](const auto& parameter) { return std::get<1>(parameter.param); });
 
 }  // namespace
