@@ -347,7 +347,11 @@ class HostServices::Arena {
       } catch (...) {
         // No more than the threads that were asked so far.
       }
-      team == nullptr ? fn(argument, 0, wanted) : team->Lead(CurrentSlot());
+      if (team != nullptr) {
+        team->Lead(CurrentSlot());
+      } else {
+        fn(argument, 0, wanted);
+      }
     });
   }
 
