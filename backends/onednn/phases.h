@@ -42,7 +42,7 @@ class Progress {
   }
 
   // Begins a chunk of the share of `owner`, which has chunks [begin, end): the owner from the front, others from the
-  // back. Nothing: there is none left. The phases before are over.
+  // back. Nothing: there is none left. The phases before are over. A share has fewer than 2^16 chunks.
   std::optional<uint32_t> Begin(uint32_t phase, uint32_t owner, uint32_t begin, uint32_t end, bool from_front) {
     std::atomic<uint64_t>& shared = begun_[owner].word;
     uint64_t word = shared.load(std::memory_order_relaxed);
