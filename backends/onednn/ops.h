@@ -1,6 +1,9 @@
-// The ops of equations/ops.h on several threads: every participant of a step has an Ops of its own, runs all equations
-// with it, and does its share inside each op. Every op ends with a barrier. Shares are contiguous. They depend only on
-// shapes and on the number of participants, so that a thread meets the same weights in every step.
+// The ops of equations/ops.h on several threads: every thread of a step has an Ops of its own, runs all equations with
+// it, and does a part of each op. An op is a phase or two (phases.h), and is over when all its chunks are done. A
+// thread begins with its own share. Shares are contiguous. They depend only on shapes and on the number of threads, so
+// that a thread meets the same weights in every step.
+//
+// Outside of a chunk no op reads or writes rows or states: other threads may be phases ahead.
 #ifndef SKEIN_BACKENDS_ONEDNN_OPS_H_
 #define SKEIN_BACKENDS_ONEDNN_OPS_H_
 
@@ -21,27 +24,26 @@
 #include "onednn/matmul.h"
 #include "onednn/packed_matrix.h"
 #include "onednn/panel_primitives.h"
+#include "onednn/phases.h"
 #include "onednn/prepared_input.h"
-#include "onednn/spin_barrier.h"
 #include "onednn/weights_trail.h"
 
 namespace skein::onednn {
 
-// The objects that the participants of a step share.
+// The objects that the threads of a step share.
 struct SharedStep {
   const kit::Batch& batch;
   const MatMulPolicy& policy;
   Arithmetic arithmetic;
   uint32_t head_size;       // 0 in generation 4
-  bool is_one_token_each;   // of every sequence
   bool states_pass_caches;  // kernels/time_mix.h
   std::byte* inputs;        // scratch for the inputs of one Multiply, in forms other than float32
+  Progress& progress;
 
-  SpinBarrier barrier = {};
   std::atomic<bool> has_failed = false;  // oneDNN reported an error; the results are worth nothing
 };
 
-// The objects that each participant has to itself.
+// The objects that each thread has to itself.
 struct Scratch {
   PanelPrimitives* primitives;
   float* tile;      // [kMaxTileRows][64]
@@ -49,6 +51,7 @@ struct Scratch {
   float* state;     // a wkv matrix, for states that are not kept
   uint32_t* steps;  // active steps of the widest input (kernels/active_steps.h)
   WeightsTrail* trail;
+  Turn* turn;
 };
 
 class Ops {
@@ -56,13 +59,13 @@ class Ops {
   using Matrix = PackedMatrix;
   using EmbeddingRows = kit::EmbeddingRows;
 
-  // For participant `index` of `count`. `shared` outlives the ops.
-  Ops(SharedStep& shared, const Scratch& scratch, uint32_t index, uint32_t count)
-      : shared_(shared), scratch_(scratch), index_(index), count_(count) {
+  // For thread `index` of up to `count`. `shared` outlives the ops.
+  Ops(SharedStep& shared, const Scratch& scratch, uint32_t index, uint32_t count, PhaseWalk::Rest rest)
+      : shared_(shared), scratch_(scratch), walk_(shared.progress, *scratch.turn, index, count, rest) {
     scratch_.trail->Restart();
   }
 
-  // The multiplications of this participant.
+  // The multiplications of this thread.
   const kit::Work& work() const { return work_; }
 
   void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
@@ -91,24 +94,26 @@ class Ops {
 
  private:
   // A range of items.
-  struct Share {
+  struct Range {
     uint64_t begin, end;
   };
 
-  // This participant's part of `total`, in multiples of `step`; the parts of all participants are the whole.
-  Share ShareOf(uint64_t total, uint64_t step = 1) const;
+  // The number of chunks of a phase over `num_items`: about `chunk_items` in each, and as many for every thread.
+  uint32_t NumChunks(uint64_t num_items, uint64_t chunk_items) const;
 
-  // Calls body(row, begin, end) for this participant's part of `num_rows` rows of `width` channels, cut at multiples of
-  // `step` channels.
+  // A phase: calls body(range) for the chunks that are this thread's to do, and waits for the others.
   template <typename Body>
-  void ForMyChannels(uint32_t num_rows, uint32_t width, uint64_t step, const Body& body) const;
+  void RunPhase(uint64_t num_items, uint64_t chunk_items, const Body& body);
+  // A phase over `num_rows` rows of `width` channels, cut at multiples of `step` channels: body(row, begin, end).
+  template <typename Body>
+  void ForChannels(uint32_t num_rows, uint32_t width, uint64_t step, const Body& body);
   // The same, cut at heads.
   template <typename Body>
-  void ForMyHeads(uint32_t num_rows, uint32_t width, const Body& body) const;
-  // Calls body(sequence, begin, end) for this participant's part of the recurrences over `width` channels, cut at
-  // multiples of `step` channels: all tokens of a sequence, for channels [begin, end).
+  void ForHeads(uint32_t num_rows, uint32_t width, const Body& body);
+  // A phase over the recurrences over `width` channels, cut at multiples of `step` channels: body(sequence, begin, end)
+  // for all tokens of a sequence, and channels [begin, end).
   template <typename Body>
-  void ForMyRecurrences(uint32_t num_rows, uint32_t width, uint64_t step, const Body& body) const;
+  void ForRecurrences(uint32_t num_rows, uint32_t width, uint64_t step, const Body& body);
 
   // One product's place in a Multiply.
   struct Operand {
@@ -119,12 +124,22 @@ class Ops {
     float* const* out_addresses;  // one per row
     uint32_t num_rows;
     PreparedInput prepared;
+    bool is_first_of_prepared;  // no operand before it has the same prepared input
     ActiveSteps active;
+
+    // The bytes of a panel and of a matrix, for each row: the measure of a chunk.
+    uint64_t panel_cost() const { return weight->panel_bytes() * num_rows; }
+    uint64_t cost() const { return weight->num_panels() * panel_cost(); }
   };
   void RunProducts(std::span<Operand> operands);
-  // Brings the inputs into the forms in which they will be multiplied, each once, and waits for all participants.
+  // Brings the inputs into the forms in which they will be multiplied, each once.
   void PrepareInputs(std::span<Operand> operands);
-  void RunMyPanels(std::span<Operand> operands);
+  void FillInputs(std::span<const Operand> operands, Range items);
+  void RunPanels(std::span<Operand> operands);
+  // The tiles that begin in this range of the costs of all operands.
+  void RunTiles(std::span<const Operand> operands, Range costs);
+  // Tells the trail where this thread's share of the products begins.
+  void MarkTrail(std::span<const Operand> operands, uint64_t begin);
   // The part of a Multiply that is one panel by some rows.
   PanelProduct ProductOf(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows,
                          float* tile) const;
@@ -139,37 +154,26 @@ class Ops {
   // Adds a panel to `finished`. If the panel does not follow the others there, puts those in their place first.
   void RunTile(const Operand& operand, uint32_t panel, uint32_t first_row, uint32_t num_rows, FinishedPanels& finished);
   void PutInPlace(const FinishedPanels& finished);
-  // The operands of a NormShift, and this participant's part of its rows and channels.
-  struct NormShiftShare {
+  // The operands of a NormShift, and the rows and channels of a chunk.
+  struct NormShiftChunk {
     kit::Rows x;
     const kit::Norm& norm;
     size_t state;
     std::span<const kit::Blend> blends;
     const kit::ShiftedRows& kept;
-    Share rows, channels;
+    Range rows, channels;
   };
-  void NormShiftMyRows(const NormShiftShare& mine);
-  // Rows [begin, end) of a sequence, which are this participant's.
-  void NormShiftSequence(const NormShiftShare& mine, const kit::Sequence& sequence, uint64_t begin, uint64_t end);
+  void NormShiftRows(const NormShiftChunk& chunk);
+  // Rows [begin, end) of a sequence.
+  void NormShiftSequence(const NormShiftChunk& chunk, const kit::Sequence& sequence, uint64_t begin, uint64_t end);
   void LayerNorm(const float* row, uint32_t width, const kit::Norm& norm, float* out) const;
-
-  void Synchronize() {
-    shared_.barrier.Wait(count_, [this] { return scratch_.trail->FetchLine(); });
-  }
-  // Between ops that are cut at heads and read nothing but their own rows and heads. With one token per sequence the
-  // recurrence is cut in the same places. Each participant then reads only rows that it wrote itself, and need not
-  // wait.
-  void SynchronizeHeads() {
-    if (!shared_.is_one_token_each) Synchronize();
-  }
 
   SharedStep& shared_;
   const ElementwiseKernels& elementwise_ = Elementwise();
   const PanelKernels& panels_ = Panels();
   const TimeMixKernels& time_mix_ = TimeMix();
   const Scratch scratch_;
-  const uint32_t index_;
-  const uint32_t count_;
+  PhaseWalk walk_;
   kit::Work work_;
 };
 

@@ -10,7 +10,7 @@
 namespace skein::onednn {
 namespace {
 
-// One more thread per million multiplications, about 50 us of work: waiting for a thread to join costs as much.
+// One more thread per million multiplications, about 50 us of work: a thread that sleeps takes as long to come.
 constexpr uint64_t kWorkPerThread = 1'000'000;
 
 // A segment with more weights than this comes from memory in every step, and so do the states that a step leaves.
@@ -134,6 +134,8 @@ SegmentRunner::SegmentRunner(const skein_host& host, const skein_segment_desc& d
       steps_(host, kit::CheckedProduct(num_threads_, num_steps_), "scratch"),
       inputs_(host, InputBytes(desc), "inputs of products", kit::Content::kUnset),
       trails_(MakeTrails(desc, num_threads_)),
+      turns_(num_threads_),
+      progress_(num_threads_),
       work_(num_threads_) {}
 
 uint64_t SegmentRunner::ScratchBytes(const skein_host& host, const skein_segment_desc& desc) {
@@ -150,15 +152,14 @@ kit::Work SegmentRunner::TotalWork() const {
 }
 
 SharedStep SegmentRunner::Share(const kit::Batch& batch) {
-  const bool is_one_token_each = std::all_of(batch.sequences.begin(), batch.sequences.end(),
-                                             [](const kit::Sequence& sequence) { return sequence.num_rows == 1; });
+  progress_.Restart();
   return {.batch = batch,
           .policy = policy_,
           .arithmetic = arithmetic_,
           .head_size = head_size_,
-          .is_one_token_each = is_one_token_each,
           .states_pass_caches = row_work_ > kMostCachedWeights,
-          .inputs = inputs_.data()};
+          .inputs = inputs_.data(),
+          .progress = progress_};
 }
 
 Scratch SegmentRunner::ScratchOf(uint32_t index) {
@@ -169,10 +170,11 @@ Scratch SegmentRunner::ScratchOf(uint32_t index) {
   scratch.state = scratch.expanded + expanded_floats_;
   scratch.steps = steps_.data() + index * num_steps_;
   scratch.trail = &trails_[index];
+  scratch.turn = &turns_[index];
   return scratch;
 }
 
-uint32_t SegmentRunner::NumParticipants(uint64_t num_rows, uint64_t num_logits) const {
+uint32_t SegmentRunner::NumThreads(uint64_t num_rows, uint64_t num_logits) const {
   const uint64_t work = num_rows * row_work_ + num_logits * logits_work_;
   return static_cast<uint32_t>(std::clamp<uint64_t>(work / kWorkPerThread, 1, num_threads_));
 }

@@ -1,9 +1,10 @@
-// Runs steps of one segment on the host's threads: one parallel region per step, in which every participant runs all
-// equations with its own Ops.
+// Runs steps of one segment on the host's threads: a team for each step, in which every thread runs all equations with
+// its own Ops.
 #ifndef SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_
 #define SKEIN_BACKENDS_ONEDNN_SEGMENT_RUNNER_H_
 
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 #include "host/batch.h"
@@ -32,9 +33,10 @@ class SegmentRunner {
   template <typename Equations>
   void Run(const kit::Batch& batch, uint32_t num_rows, const Equations& equations) {
     SharedStep shared = Share(batch);
-    kit::ParallelRegion(host_, NumParticipants(num_rows, batch.logits.size()), [&](uint32_t index, uint32_t count) {
+    const std::thread::id caller = std::this_thread::get_id();
+    kit::ParallelTeam(host_, NumThreads(num_rows, batch.logits.size()), [&](uint32_t index, uint32_t count) {
       const CallerEnvironment environment;
-      Ops ops(shared, ScratchOf(index), index, count);
+      Ops ops(shared, ScratchOf(index), index, count, RestOf(caller));
       equations(ops);
       work_[index] += ops.work();
     });
@@ -46,8 +48,13 @@ class SegmentRunner {
  private:
   SharedStep Share(const kit::Batch& batch);
   Scratch ScratchOf(uint32_t index);
+  // The caller of a step has to stay in it.
+  PhaseWalk::Rest RestOf(std::thread::id caller) const {
+    return kit::ComeAgain(host_) && std::this_thread::get_id() != caller ? PhaseWalk::Rest::kOutside
+                                                                         : PhaseWalk::Rest::kInside;
+  }
   // The number of threads that a step is worth.
-  uint32_t NumParticipants(uint64_t num_rows, uint64_t num_logits) const;
+  uint32_t NumThreads(uint64_t num_rows, uint64_t num_logits) const;
   static void CheckSuccess(const SharedStep& shared);
 
   const skein_host& host_;
@@ -65,7 +72,9 @@ class SegmentRunner {
   kit::HostArray<uint32_t> steps_;  // [num_threads][num_steps]
   kit::HostArray<std::byte> inputs_;
   std::vector<WeightsTrail> trails_;  // per thread
-  std::vector<kit::Work> work_;       // per thread, of all runs; written once a run
+  std::vector<Turn> turns_;           // per thread
+  Progress progress_;
+  std::vector<kit::Work> work_;  // per thread, of all runs; written when a thread leaves a step
 };
 
 }  // namespace skein::onednn

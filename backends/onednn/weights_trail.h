@@ -9,9 +9,9 @@
 
 namespace skein::onednn {
 
-// Where one participant's share of each product of a step begins, as the steps before had it: every step goes through
+// Where one thread's share of each product of a step begins, as the steps before had it: every step goes through
 // the same products, and shares stay the same from token to token. It is a hint: where it is wrong, only time is lost.
-// Threads: its participant's. It shares no cache line with another participant's trail.
+// Threads: its own. It shares no cache line with another thread's trail.
 class alignas(64) WeightsTrail {
  public:
   // The most that is fetched before a product: a part of any second-level cache.
@@ -27,7 +27,7 @@ class alignas(64) WeightsTrail {
     Aim();
   }
 
-  // The participant begins its share of the next product, at `weights`, of which `bytes` follow each other.
+  // The thread has come to the next product. Its share begins at `weights`, of which `bytes` follow each other.
   void Pass(const std::byte* weights, uint64_t bytes) {
     const Range range = {weights, weights + (bytes < kMostBytes ? bytes : kMostBytes)};
     if (product_ < ranges_.size()) {

@@ -19,6 +19,7 @@
 #include "commands.h"
 #include "machine_probe.h"
 #include "output.h"
+#include "sampled_decode.h"
 #include "session.h"
 #include "table.h"
 
@@ -118,12 +119,13 @@ class Feeder {
 };
 
 struct Test {
-  enum class Kind { kPrefill, kDecode };
+  enum class Kind { kPrefill, kDecode, kSample };  // the last: decoding by requests, sampled
   Kind kind;
   uint64_t num_tokens;   // of each stream
   uint64_t num_streams;  // 1 in prefill
 
-  const char* Name() const { return kind == Kind::kPrefill ? "prefill" : "decode"; }
+  const char* Name() const { return kind == Kind::kPrefill ? "prefill" : kind == Kind::kDecode ? "decode" : "sample"; }
+  bool IsPrefill() const { return kind == Kind::kPrefill; }
   uint64_t TotalTokens() const { return num_tokens * num_streams; }
 };
 
@@ -140,17 +142,16 @@ Cost CostOf(const Test& test, const skein_model_info& info) {
   // every stream.
   const auto weights = static_cast<double>(info.weights_bytes - info.embedding_bytes);
   const double states = 2.0 * sizeof(float) * static_cast<double>(info.num_state_floats * test.num_streams);
-  const bool is_decode = test.kind == Test::Kind::kDecode;
-  const auto tokens_per_step = static_cast<double>(is_decode ? test.num_streams : test.num_tokens);
+  const auto tokens_per_step = static_cast<double>(test.IsPrefill() ? test.num_tokens : test.num_streams);
   // The products with matrices alone. A prefill asks for one token's logits.
-  const double heads_per_step = is_decode ? tokens_per_step : 1;
+  const double heads_per_step = test.IsPrefill() ? 1 : tokens_per_step;
   const double layers = std::max(0.0, parameters - 2 * embedding);
   return {(weights + states) / tokens_per_step, 2 * (layers + embedding * heads_per_step / tokens_per_step)};
 }
 
-// Seconds of one run.
+// Seconds of one run by evals.
 double Run(const Test& test, Feeder& feeder) {
-  const uint64_t num_steps = test.kind == Test::Kind::kDecode ? test.num_tokens : 1;
+  const uint64_t num_steps = test.IsPrefill() ? 1 : test.num_tokens;
   const Clock::time_point start = Clock::now();
   for (uint64_t i = 0; i < num_steps; ++i) feeder.Step();
   return SecondsSince(start);
@@ -200,15 +201,17 @@ class Bench {
       : runtime_(runtime), model_(model), info_(info), probe_(probe), arithmetic_(arithmetic), num_runs_(num_runs) {}
 
   Result Measure(const Test& test, std::span<const Stream> streams) {
-    const bool is_decode = test.kind == Test::Kind::kDecode;
-    Feeder feeder(model_, streams.first(test.num_streams), is_decode ? 1 : test.num_tokens, info_.vocab_size);
+    const std::span<const Stream> used = streams.first(test.num_streams);
+    Feeder feeder(model_, used, test.IsPrefill() ? test.num_tokens : 1, info_.vocab_size);
     feeder.Step();  // first use of memory and of kernels
     const Cost cost = CostOf(test, info_);
     std::vector<double> speeds, bandwidth_shares, arithmetic_shares;
     const Multiplications multiplications_before = ReadMultiplications(runtime_);
     Probe before = TakeProbe();
     for (uint64_t run = 0; run < num_runs_; ++run) {
-      const double speed = static_cast<double>(test.TotalTokens()) / Run(test, feeder);
+      const double seconds =
+          test.kind == Test::Kind::kSample ? TimeSampledDecode(runtime_, used, test.num_tokens) : Run(test, feeder);
+      const double speed = static_cast<double>(test.TotalTokens()) / seconds;
       const Probe after = TakeProbe();
       speeds.push_back(speed);
       // The better of the two neighbours: a disturbed probe would make a share look large.
@@ -396,8 +399,12 @@ std::vector<Test> Tests(const Arguments& arguments, uint64_t num_streams) {
     tests.push_back({Test::Kind::kPrefill, num_tokens, 1});
   }
   const uint64_t num_decode = arguments.Count("decode").value_or(64);
-  tests.push_back({Test::Kind::kDecode, num_decode, 1});
-  if (num_streams > 1) tests.push_back({Test::Kind::kDecode, num_decode, num_streams});
+  std::vector<Test::Kind> kinds = {Test::Kind::kDecode};
+  if (arguments.Has("sample")) kinds.push_back(Test::Kind::kSample);
+  for (const Test::Kind kind : kinds) {
+    tests.push_back({kind, num_decode, 1});
+    if (num_streams > 1) tests.push_back({kind, num_decode, num_streams});
+  }
   return tests;
 }
 
@@ -461,6 +468,7 @@ Command BenchCommand() {
            .value = "N",
            .help = "tokens to read at once (default: 256, and 512)"},
           {.name = "streams", .takes = Takes::kCount, .value = "N", .help = "streams decoded together (default: 32)"},
+          {.name = "sample", .help = "decode by requests as well, with the model's default sampling"},
           {.name = "runs",
            .takes = Takes::kCount,
            .value = "N",

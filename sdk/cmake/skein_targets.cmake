@@ -85,6 +85,17 @@ function(skein_plugin name)
   set_property(GLOBAL APPEND PROPERTY SKEIN_PLUGIN_TARGETS ${name})
 endfunction()
 
+# Where test programs find the files and plugins that they need: in the checkout and its build, or, for programs that
+# are moved to another machine, below the folder in which they are run.
+set(SKEIN_TESTS_RUN_IN "" CACHE STRING "The folder of tests/ and lib/ for the test programs; the checkout's if empty")
+if(SKEIN_TESTS_RUN_IN)
+  set(SKEIN_TESTS_DIR ${SKEIN_TESTS_RUN_IN}/tests)
+  set(SKEIN_TESTS_PLUGIN_DIR ${SKEIN_TESTS_RUN_IN}/lib/${SKEIN_PLUGIN_FOLDER})
+else()
+  set(SKEIN_TESTS_DIR ${PROJECT_SOURCE_DIR}/tests)
+  set(SKEIN_TESTS_PLUGIN_DIR ${SKEIN_PLUGIN_OUTPUT_DIRECTORY})
+endif()
+
 # skein_test(NAME SOURCES ... [LIBS ...] [LABELS ...]): a GoogleTest program, one ctest entry per test case. Tests that need the
 # shared models find them through the environment variable SKEIN_TEST_DATA at run time.
 function(skein_test name)
@@ -93,7 +104,7 @@ function(skein_test name)
   include(GoogleTest)
   add_executable(${name} ${ARG_SOURCES})
   target_compile_definitions(${name} PRIVATE
-    SKEIN_TESTS_DIR="${PROJECT_SOURCE_DIR}/tests" SKEIN_PLUGIN_DIR="${SKEIN_PLUGIN_OUTPUT_DIRECTORY}")
+    SKEIN_TESTS_DIR="${SKEIN_TESTS_DIR}" SKEIN_PLUGIN_DIR="${SKEIN_TESTS_PLUGIN_DIR}")
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/sdk/src
     ${PROJECT_SOURCE_DIR}/backends ${PROJECT_SOURCE_DIR}/plugins)
   target_link_libraries(${name} PRIVATE skein_headers skein_build_flags ${ARG_LIBS} GTest::gmock GTest::gtest_main)

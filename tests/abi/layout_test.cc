@@ -67,7 +67,7 @@ std::vector<Layout> Layouts() {
              FIELD(decode_us)),
       STRUCT(skein_message, FIELD(text)),
       STRUCT(skein_host, FIELD(struct_size), FIELD(reserved), FIELD(context), FIELD(concurrency), FIELD(parallel_for),
-             FIELD(parallel_region), FIELD(alloc), FIELD(free), FIELD(log)),
+             FIELD(parallel_region), FIELD(alloc), FIELD(free), FIELD(log), FIELD(parallel_team)),
       STRUCT(skein_plugin_offer, FIELD(struct_size), FIELD(abi_min), FIELD(abi_max), FIELD(reserved),
              FIELD(host_version)),
       STRUCT(skein_plugin_answer, FIELD(struct_size), FIELD(abi), FIELD(kind), FIELD(num_threads), FIELD(id),

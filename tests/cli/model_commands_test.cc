@@ -435,6 +435,20 @@ TEST_F(CliModelTest, BenchGivesFiguresForEachTest) {
   EXPECT_GT(report.at("loaded_peak_bytes"), report.at("loaded_anonymous_bytes"));
 }
 
+TEST(CliBenchTest, SamplesByRequestsIfAsked) {
+  const ToolResult result = RunTool({"bench", "--shape", "C=192,L=2,F=500,V=70", "--decode", "3", "--prefill", "8",
+                                     "--streams", "2", "--runs", "1", "--sample", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report.at("results").size(), 5u);
+  for (const size_t i : {3, 4}) {
+    const json& entry = report.at("results")[i];
+    EXPECT_EQ(entry.at("test"), "sample");
+    EXPECT_EQ(entry.at("streams"), i == 3 ? 1 : 2);
+    EXPECT_GT(entry.at("tokens_per_second"), 0) << entry;
+  }
+}
+
 TEST(CliBenchTest, AShapeNeedsNoFileAndTheTypeIsNamed) {
   for (const char* type : {"bf16", "q8", "q4"}) {
     const ToolResult result = RunTool({"bench", "--shape", "C=192,L=2,F=500,V=70", "--type", type, "--decode", "2",

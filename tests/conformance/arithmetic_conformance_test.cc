@@ -15,6 +15,7 @@
 #include "tests/conformance/backend_conformance.h"
 #include "tests/conformance/float64_stream.h"
 #include "tests/conformance/model_conformance.h"
+#include "tests/conformance/plugin_paths.h"
 #include "tests/conformance/quantised_model.h"
 
 namespace skein::conformance {

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "tests/conformance/backend_contract.h"
+#include "tests/conformance/model_shapes.h"
+#include "tests/conformance/plugin_paths.h"
 
 namespace skein::conformance {
 namespace {

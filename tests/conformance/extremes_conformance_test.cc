@@ -8,6 +8,7 @@
 
 #include "tests/conformance/backend_conformance.h"
 #include "tests/conformance/model_conformance.h"
+#include "tests/conformance/plugin_paths.h"
 
 namespace skein::conformance {
 namespace {

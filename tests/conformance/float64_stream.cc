@@ -1,5 +1,6 @@
 #include "tests/conformance/float64_stream.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/conformance/rwkv4_float64.h"
@@ -68,7 +69,10 @@ double Float64Stream::Rounded(double value) const {
   if (inputs_ == ProductInputs::kExact || value == 0) return value;
   int exponent = 0;
   const double fraction = std::frexp(value, &exponent);
-  return std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
+  const bool is_f16 = inputs_ == ProductInputs::kF16;
+  // Of the significand, the leading one included. A binary16 below the normal ones has fewer.
+  const int bits = is_f16 ? 11 + std::min(0, exponent + 13) : 8;
+  return std::ldexp(std::nearbyint(std::ldexp(fraction, bits)), exponent - bits);
 }
 
 Float64Stream::Vector Float64Stream::LayerNorm(const Vector& x, uint32_t weight_role, uint32_t bias_role,

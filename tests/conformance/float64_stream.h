@@ -13,8 +13,8 @@
 
 namespace skein::conformance {
 
-// The inputs of the matrix products: exact, or rounded to bf16 first, as compute type BF16 does.
-enum class ProductInputs { kExact, kBf16 };
+// The inputs of the matrix products: exact, or rounded first, as the compute types BF16 and F16 do.
+enum class ProductInputs { kExact, kBf16, kF16 };
 
 // The frame that all generations share; what they do not is in rwkvN_float64.h. The model outlives the stream.
 class Float64Stream {

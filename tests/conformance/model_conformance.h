@@ -1,4 +1,4 @@
-// Small models of every generation on every backend: what the conformance tests run over.
+// Small models of every generation on every backend, as GoogleTest cases.
 #ifndef SKEIN_TESTS_CONFORMANCE_MODEL_CONFORMANCE_H_
 #define SKEIN_TESTS_CONFORMANCE_MODEL_CONFORMANCE_H_
 
@@ -10,24 +10,10 @@
 #include <vector>
 
 #include "tests/conformance/backend_conformance.h"
+#include "tests/conformance/model_shapes.h"
 #include "tests/conformance/synthetic_model.h"
 
 namespace skein::conformance {
-
-// The largest difference of a float32 path from float64. The first token of an empty state is the most delicate: its
-// output is one outer product, which the group norm scales up.
-constexpr double kTolerance = 3e-4;
-constexpr double kFirstTokenTolerance = 5e-4;
-// The largest difference of two ways to the same result within one backend.
-constexpr double kSameTolerance = 1e-4;
-
-// The shapes of one generation: head sizes from 5 to 64 and one head, odd widths, every matrix type; before RWKV-7 also
-// a time-mix that is wider or narrower than the model.
-std::vector<SyntheticShape> ShapesOf(uint32_t generation);
-std::vector<SyntheticShape> AllShapes();
-
-// The largest |found - expected|; infinite if the sizes differ, NaN if one is.
-double MaxDifference(const std::vector<float>& found, const std::vector<float>& expected);
 
 // A parameter: plugin and shape. Skipped where the device does not run the generation.
 class ModelConformance : public testing::TestWithParam<std::tuple<std::string, SyntheticShape>> {

@@ -11,6 +11,7 @@
 
 #include "tests/conformance/backend_conformance.h"
 #include "tests/conformance/float64_stream.h"
+#include "tests/conformance/plugin_paths.h"
 
 namespace skein::conformance {
 namespace {

@@ -12,6 +12,7 @@
 #include "tests/conformance/backend_conformance.h"
 #include "tests/conformance/model_conformance.h"
 #include "tests/conformance/panels.h"
+#include "tests/conformance/plugin_paths.h"
 #include "tests/conformance/quantised_model.h"
 
 namespace skein::conformance {

@@ -12,6 +12,7 @@
 #include "tests/conformance/backend_conformance.h"
 #include "tests/conformance/float64_stream.h"
 #include "tests/conformance/model_conformance.h"
+#include "tests/conformance/plugin_paths.h"
 
 namespace skein::conformance {
 namespace {

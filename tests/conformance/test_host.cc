@@ -3,8 +3,11 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -15,8 +18,9 @@ constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
 }  // namespace
 
-TestHost::TestHost(uint32_t num_threads)
+TestHost::TestHost(uint32_t num_threads, Team team)
     : num_threads_(num_threads),
+      team_(team),
       table_{.struct_size = sizeof(skein_host),
              .reserved = 0,
              .context = this,
@@ -25,7 +29,8 @@ TestHost::TestHost(uint32_t num_threads)
              .parallel_region = ParallelRegion,
              .alloc = Alloc,
              .free = Free,
-             .log = Log} {}
+             .log = Log,
+             .parallel_team = team == Team::kInRegion ? nullptr : ParallelTeam} {}
 
 uint32_t TestHost::Concurrency(void* context) { return static_cast<TestHost*>(context)->num_threads_; }
 
@@ -48,6 +53,28 @@ void TestHost::ParallelRegion(void* context, uint32_t wanted, void (*fn)(void*, 
   std::vector<std::thread> others;
   for (uint32_t i = 1; i < count; ++i) others.emplace_back(fn, argument, i, count);
   fn(argument, 0, count);
+  for (std::thread& other : others) other.join();
+}
+
+void TestHost::ParallelTeam(void* context, uint32_t wanted, void (*fn)(void*, uint32_t, uint32_t), void* argument) {
+  const TestHost& host = *static_cast<TestHost*>(context);
+  const uint32_t count = std::clamp(wanted, 1u, host.num_threads_);
+  const uint32_t num_others = host.team_ == Team::kNever ? 0 : count - 1;
+  std::atomic<uint32_t> num_here = 0;
+  std::atomic<bool> is_over = false;
+  const auto help = [&](uint32_t index) {
+    std::minstd_rand random(index);
+    do {
+      if (host.team_ == Team::kLate) std::this_thread::sleep_for(std::chrono::microseconds(random() % 300));
+      ++num_here;
+      fn(argument, index, count);
+    } while (!is_over);
+  };
+  std::vector<std::thread> others;
+  for (uint32_t i = 1; i <= num_others; ++i) others.emplace_back(help, i);
+  while (host.team_ == Team::kTogether && num_here < num_others) std::this_thread::yield();
+  fn(argument, 0, count);
+  is_over = true;
   for (std::thread& other : others) other.join();
 }
 

@@ -16,8 +16,13 @@ class TestHost {
   // Larger requests fail, as on a small machine.
   static constexpr uint64_t kLargestBlock = uint64_t{4} << 30;
 
-  // `num_threads`: what concurrency() says and parallel_region gives.
-  explicit TestHost(uint32_t num_threads = 1);
+  // When the threads of a team come that are not its caller. kTogether: before the caller. kLate: after random times,
+  // and so again when they have returned. kNever: the caller is alone. kInRegion: there are no teams, as on an older
+  // host.
+  enum class Team { kTogether, kLate, kNever, kInRegion };
+
+  // `num_threads`: what concurrency() says, and parallel_region and parallel_team give.
+  explicit TestHost(uint32_t num_threads = 1, Team team = Team::kTogether);
 
   TestHost(const TestHost&) = delete;
   TestHost& operator=(const TestHost&) = delete;
@@ -37,11 +42,13 @@ class TestHost {
   static uint32_t Concurrency(void* context);
   static void ParallelFor(void* context, uint64_t num_items, void (*fn)(void*, uint64_t), void* argument);
   static void ParallelRegion(void* context, uint32_t wanted, void (*fn)(void*, uint32_t, uint32_t), void* argument);
+  static void ParallelTeam(void* context, uint32_t wanted, void (*fn)(void*, uint32_t, uint32_t), void* argument);
   static void* Alloc(void* context, uint64_t bytes, uint64_t alignment);
   static void Free(void* context, void* memory);
   static void Log(void* context, uint32_t severity, const char* text, uint64_t text_bytes);
 
   const uint32_t num_threads_;
+  const Team team_;
   skein_host table_;
   std::atomic<uint64_t> num_allocations_ = 0;
   std::atomic<uint64_t> first_failing_allocation_ = kNever;

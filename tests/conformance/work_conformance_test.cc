@@ -7,6 +7,7 @@
 
 #include "tests/conformance/backend_conformance.h"
 #include "tests/conformance/model_conformance.h"
+#include "tests/conformance/plugin_paths.h"
 #include "tests/conformance/synthetic_model.h"
 
 namespace skein::conformance {

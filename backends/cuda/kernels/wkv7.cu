@@ -2,11 +2,13 @@
 //   Launch: a block of 256 threads a head of a sequence, grid (sequences, heads).
 //   Bytes: a head of 64 has 16 KB of state in float32, which is read and written once a step whatever the number of
 //   rows. A row's inputs are 2 KB beside that.
-//   The walk: eight rows at a time. First each warp prepares one row (decay, keys, value). Then all warps take the
-//   rows one after the other: a thread has a quarter of a row of the state in registers, and the four threads of the
-//   row add their sums. Then each warp finishes the row that it prepared (group norm, bonus, gate).
-//   Synchronisation: one barrier before the walk, for what was prepared, and one after it, for the sums. The state and
-//   the weights are loaded before the wait for the kernel before, which therefore must write no state.
+//   The walk: eight rows at a time. First each warp prepares one row (decay, keys, value), and loads what the next one
+//   brings. Then all warps take the rows one after the other: a thread has a quarter of a row of the state in
+//   registers, and the four threads of the row add their sums. Then each warp finishes the row that it prepared (group
+//   norm, bonus, gate).
+//   Synchronisation: one barrier for the weights, one before a walk, for what was prepared, and one after it, for the
+//   sums. The state and the weights are loaded before the wait for the kernel before, which therefore must write no
+//   state.
 // Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
 // and y goes through `out`.
 #include "cuda/kernels/device_code.h"
@@ -46,6 +48,7 @@ struct alignas(16) SharedRow {
   float r[kSize], w[kSize], k[kSize], v[kSize], kk[kSize], b[kSize], g[kSize];
 };
 
+// Those of head blockIdx.y.
 template <uint32_t kChannels>
 __device__ __forceinline__ HeadWeights<kChannels> LoadWeights(const Wkv7Arguments& in, uint32_t head_size,
                                                               uint32_t lane) {
@@ -159,6 +162,31 @@ struct StateQuarter {
   }
 };
 
+// The weights of a head, read for every row. In registers they would leave room for fewer blocks.
+struct SharedWeights {
+  float decay_bias[kSize], rate_bias[kSize], key_k[kSize], key_a[kSize], value_bias[kSize], bonus[kSize];
+  float norm_weight[kSize], norm_bias[kSize];
+
+  // Of head blockIdx.y, by the first kSize threads of a block.
+  __device__ __forceinline__ void Fill(const Wkv7Arguments& in) {
+    const uint32_t c = threadIdx.x, channel = blockIdx.y * kSize + c;
+    decay_bias[c] = in.decay_bias[channel];
+    rate_bias[c] = in.keys.rate_bias[channel];
+    key_k[c] = in.keys.key_k[channel];
+    key_a[c] = in.keys.key_a[channel];
+    value_bias[c] = in.v_first.data != nullptr ? in.value_bias[channel] : 0.0f;
+    bonus[c] = in.bonus[channel];
+    norm_weight[c] = in.norm.weight[channel];
+    norm_bias[c] = in.norm.bias[channel];
+  }
+  template <uint32_t kChannels>
+  __device__ __forceinline__ HeadWeights<kChannels> Read(uint32_t lane) const {
+    return {LoadChannels<kChannels>(decay_bias, kSize, lane), LoadChannels<kChannels>(rate_bias, kSize, lane),
+            LoadChannels<kChannels>(key_k, kSize, lane),      LoadChannels<kChannels>(key_a, kSize, lane),
+            LoadChannels<kChannels>(value_bias, kSize, lane), LoadChannels<kChannels>(bonus, kSize, lane)};
+  }
+};
+
 __device__ __forceinline__ float QuadSum(float x) {
   x += __shfl_xor_sync(kFullWarp, x, 1);
   return x + __shfl_xor_sync(kFullWarp, x, 2);
@@ -195,36 +223,36 @@ __device__ __forceinline__ float Step(const SharedRow<kSize>& row, float v, Stat
 }
 
 template <typename Element>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     Wkv7Kernel64(const Batch batch, const States states, const Wkv7Arguments in) {
   constexpr uint32_t kChannels = kSize / kWarp;
   __shared__ SharedRow<kSize> rows[kTile];
   __shared__ float y[kTile][kSize];
-  __shared__ float norm_weight[kSize], norm_bias[kSize];
+  __shared__ SharedWeights weights;
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, value = threadIdx.x / kQuads;
   const size_t state_row = (size_t{blockIdx.y} * kSize + value) * kSize;
 
   const Sequence sequence = batch.sequences[blockIdx.x];
   StateQuarter<Element> state;
   state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
-  const HeadWeights<kChannels> weights = LoadWeights<kChannels>(in, kSize, lane);
-  if (threadIdx.x < kSize) {
-    norm_weight[threadIdx.x] = in.norm.weight[blockIdx.y * kSize + threadIdx.x];
-    norm_bias[threadIdx.x] = in.norm.bias[blockIdx.y * kSize + threadIdx.x];
-  }
+  if (threadIdx.x < kSize) weights.Fill(in);
   DependencyWait();
   DependencyRelease();
+  __syncthreads();
 
+  size_t own_first = (size_t{sequence.first_row} + warp) * in.r.width + blockIdx.y * kSize;
+  RowInputs<kChannels> inputs = {};
+  if (warp < sequence.num_rows) inputs = LoadRow<kChannels>(in, own_first, kSize, lane);
   for (uint32_t begin = 0; begin < sequence.num_rows; begin += kTile) {
     const uint32_t count = min(kTile, sequence.num_rows - begin);
-    const size_t own_row = size_t{sequence.first_row} + begin + warp;
-    const size_t own_first = own_row * in.r.width + blockIdx.y * kSize;
     float bonus_weight = 0;
     if (warp < count) {
-      const auto row = Prepare(LoadRow<kChannels>(in, own_first, kSize, lane), weights, in.v_first.data != nullptr);
+      const auto row = Prepare(inputs, weights.Read<kChannels>(lane), in.v_first.data != nullptr);
       bonus_weight = row.bonus_weight;
       Share(row, kSize, lane, rows[warp]);
     }
+    const size_t next_first = own_first + size_t{kTile} * in.r.width;
+    if (begin + kTile + warp < sequence.num_rows) inputs = LoadRow<kChannels>(in, next_first, kSize, lane);
     __syncthreads();
     for (uint32_t i = 0; i < count; ++i) {
       const float out = Step(rows[i], rows[i].v[value], state);
@@ -235,9 +263,10 @@ __global__ void __launch_bounds__(kThreads)
       const auto own_y = LoadChannels<kChannels>(y[warp], kSize, lane);
       const auto v = LoadChannels<kChannels>(rows[warp].v, kSize, lane);
       const auto g = LoadChannels<kChannels>(rows[warp].g, kSize, lane);
-      const auto norm = LoadNorm<kChannels>(norm_weight, norm_bias, in.norm.epsilon, kSize, lane);
+      const auto norm = LoadNorm<kChannels>(weights.norm_weight, weights.norm_bias, in.norm.epsilon, kSize, lane);
       Finish(own_y, bonus_weight, v, g, norm, kSize, lane, in.out.data + own_first);
     }
+    own_first = next_first;
   }
   Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
   if (after != nullptr) state.StoreTo(after + state_row);

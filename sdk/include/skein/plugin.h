@@ -77,6 +77,15 @@ typedef struct skein_host {
   // Adds a line to the runtime's log. `severity` is a SKEIN_LOG_* of runtime.h: 0 debug, 1 info, 2 warning, 3 error. A
   // text of several lines becomes several lines. Any thread.
   void (*log)(void* context, uint32_t severity, const char* text, uint64_t text_bytes);
+
+  // Calls fn(argument, index, count) at once on the calling thread, and meanwhile on other threads as they become free:
+  // soon, late or never. `count` is `wanted`, at most the number of threads; `index` is in [0, count), and no two
+  // threads have the same. A thread whose call has returned may call again, with its index, as long as the caller's
+  // call runs; so a thread that should let others have its processor returns. No call may wait for another one to
+  // come, but it may wait for work that another one has begun. Returns when the caller's call and all others have
+  // returned.
+  void (*parallel_team)(void* context, uint32_t wanted, void (*fn)(void* argument, uint32_t index, uint32_t count),
+                        void* argument);
 } skein_host;
 
 // --- entry ---

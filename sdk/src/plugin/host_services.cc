@@ -11,6 +11,8 @@
 #include <bit>
 #include <chrono>
 #include <cstdlib>
+#include <memory>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -111,6 +113,69 @@ class Arrivals {
 };
 
 constexpr std::chrono::microseconds kArrivalTime(50);
+
+// The threads of a skein_host.parallel_team. It belongs to its caller and to all tasks that were made for it. A task
+// that no thread begins in time finds the team closed, and nobody waits for it.
+class Team {
+ public:
+  using Function = void (*)(void* argument, uint32_t index, uint32_t count);
+
+  Team(Function fn, void* argument, uint32_t count) : fn_(fn), argument_(argument), count_(count) { mark_.Release(); }
+
+  // The caller's part, on a thread that has this slot in the arena. Returns when all have returned.
+  void Lead(uint32_t slot) {
+    fn_(argument_, TakeIndex(slot), count_);
+    state_.fetch_or(kClosed, std::memory_order_acq_rel);
+    for (uint32_t spin = 0; state_.load(std::memory_order_acquire) != kClosed; ++spin) {
+      if (spin < kMostSpins) {
+        CpuPause();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  // The part of another thread. At most `count` - 1 calls.
+  void Help(uint32_t slot) {
+    mark_.Acquire();
+    if (!Enter()) return;
+    const uint32_t index = TakeIndex(slot);
+    do {
+      fn_(argument_, index, count_);
+      state_.fetch_sub(1, std::memory_order_release);
+      std::this_thread::yield();
+    } while (Enter());
+  }
+
+ private:
+  static constexpr uint32_t kClosed = 1u << 31;  // the rest of the state is the number of others inside
+  static constexpr uint32_t kMostSpins = 1000;   // about 50 us
+
+  bool Enter() {
+    uint32_t state = state_.load(std::memory_order_relaxed);
+    while ((state & kClosed) == 0) {
+      if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) return true;
+    }
+    return false;
+  }
+
+  // The slot as an index, if that is free. A worker that comes back to the arena takes the slot that it had, so from
+  // team to team a thread has the same index, and finds the weights of its share in its own caches.
+  uint32_t TakeIndex(uint32_t slot) {
+    uint32_t index = slot % count_;
+    while ((taken_[index / 64].fetch_or(uint64_t{1} << index % 64, std::memory_order_relaxed) >> index % 64 & 1) != 0) {
+      index = (index + 1) % count_;
+    }
+    return index;
+  }
+
+  const Function fn_;
+  void* const argument_;
+  const uint32_t count_;
+  std::atomic<uint32_t> state_{0};
+  std::atomic<uint64_t> taken_[Arrivals::kMostSlots / 64] = {};
+  ForkJoinMark mark_;
+};
 
 // oneTBB counts the cores once in a process. If memory runs out during that count, every later use of oneTBB spins for
 // ever. So oneTBB is made to count while this library is loaded.
@@ -268,7 +333,35 @@ class HostServices::Arena {
     });
   }
 
+  void ParallelTeam(uint32_t wanted, Team::Function fn, void* argument) {
+    wanted = std::clamp<uint32_t>(wanted, 1, num_threads());
+    if (wanted == 1) {
+      fn(argument, 0, 1);
+      return;
+    }
+    Execute([&] {
+      std::shared_ptr<Team> team;
+      try {
+        team = std::make_shared<Team>(fn, argument, wanted);
+        for (uint32_t i = 1; i < wanted; ++i) Enqueue(team);
+      } catch (...) {
+        // No more than the threads that were asked so far.
+      }
+      if (team != nullptr) {
+        team->Lead(CurrentSlot());
+      } else {
+        fn(argument, 0, wanted);
+      }
+    });
+  }
+
  private:
+  // Has another thread of the arena help, when one is free. The task is nobody's: a thread that waits inside the arena
+  // for work of its own does not take it up, and the team does not wait for it.
+  void Enqueue(const std::shared_ptr<Team>& team) {
+    arena_.enqueue([team] { team->Help(CurrentSlot()); });
+  }
+
   const uint32_t num_threads_;
   const uint32_t num_slots_;
   tbb::task_arena arena_;
@@ -284,6 +377,9 @@ HostServices::HostServices(uint32_t num_threads, LogFunction log)
   };
   host_.parallel_region = [](void* context, uint32_t wanted, void (*fn)(void*, uint32_t, uint32_t), void* argument) {
     static_cast<HostServices*>(context)->arena_->ParallelRegion(wanted, fn, argument);
+  };
+  host_.parallel_team = [](void* context, uint32_t wanted, Team::Function fn, void* argument) {
+    static_cast<HostServices*>(context)->arena_->ParallelTeam(wanted, fn, argument);
   };
   host_.alloc = [](void*, uint64_t bytes, uint64_t alignment) { return Allocate(bytes, alignment); };
   host_.free = [](void*, void* memory) { std::free(memory); };

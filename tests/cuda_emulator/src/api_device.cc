@@ -239,7 +239,7 @@ cudaError_t cudaDeviceCanAccessPeer(int* can_access, int, int) {
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  const Options& options = TheRuntime()->options();
+  const skein::emulator::Options options = TheRuntime()->options();
   constexpr int kOldDriver = 11080;
   *version =
       options.num_devices == 0 && options.no_devices == cudaErrorInsufficientDriver ? kOldDriver : CUDART_VERSION;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cfenv>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -90,6 +92,129 @@ TEST(HostServicesTest, RegionsOfSeveralThreadsDoNotLockEachOther) {
   EXPECT_EQ(calls, 300u);
 }
 
+// A team whose caller stays until `are_all_here` says so, or far too long.
+struct TeamLog {
+  std::atomic<uint32_t> calls{0};
+  std::atomic<uint32_t> inside{0};
+  std::atomic<uint32_t> callers_index{0};
+  std::atomic<uint32_t> count{0};
+  std::atomic<uint64_t> indices{0};
+  std::atomic<bool> has_overlap{false};
+  const std::thread::id caller = std::this_thread::get_id();
+  std::function<bool(const TeamLog&)> are_all_here = [](const TeamLog&) { return true; };
+  std::function<void()> help = [] {};
+
+  void Run(const skein_host& host, uint32_t wanted) {
+    host.parallel_team(
+        host.context, wanted,
+        [](void* argument, uint32_t index, uint32_t num_threads) {
+          static_cast<TeamLog*>(argument)->Call(index, num_threads);
+        },
+        this);
+  }
+
+ private:
+  void Call(uint32_t index, uint32_t num_threads) {
+    ++inside;
+    ++calls;
+    count = num_threads;
+    const uint64_t bit = uint64_t{1} << index;
+    if (std::this_thread::get_id() == caller) {
+      callers_index = index;
+      if ((indices.fetch_or(bit) & bit) != 0) has_overlap = true;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (!are_all_here(*this) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    } else {
+      indices.fetch_or(bit);
+      if (index == callers_index && inside > 1) has_overlap = true;
+      help();
+    }
+    --inside;
+  }
+};
+
+TEST(HostServicesTest, ATeamsCallerWaitsForNobody) {
+  HostServices services(2, IgnoreLog);
+  for (int round = 0; round < 200; ++round) {
+    TeamLog team;
+    team.Run(services.host(), 8);
+    EXPECT_GE(team.calls, 1u);
+    EXPECT_EQ(team.count, services.num_threads());
+    EXPECT_LT(team.callers_index, services.num_threads());
+    EXPECT_EQ(team.inside, 0u);
+  }
+}
+
+TEST(HostServicesTest, AThreadJoinsATeamHoweverLateAndWithAnIndexOfItsOwn) {
+  HostServices services(2, IgnoreLog);
+  if (services.num_threads() < 2) GTEST_SKIP() << "one processor";
+  for (int round = 0; round < 50; ++round) {
+    TeamLog team;
+    // Far more than a region waits.
+    const auto start = std::chrono::steady_clock::now() + std::chrono::milliseconds(round % 5);
+    team.are_all_here = [&](const TeamLog& log) {
+      return std::chrono::steady_clock::now() > start && log.indices == 0b11;
+    };
+    team.Run(services.host(), 2);
+    ASSERT_EQ(team.indices, 0b11u);
+    EXPECT_FALSE(team.has_overlap);
+    EXPECT_EQ(team.inside, 0u);
+  }
+}
+
+TEST(HostServicesTest, AThreadThatLeavesATeamComesAgain) {
+  HostServices services(2, IgnoreLog);
+  if (services.num_threads() < 2) GTEST_SKIP() << "one processor";
+  TeamLog team;
+  team.are_all_here = [](const TeamLog& log) { return log.calls >= 5; };
+  team.Run(services.host(), 2);
+  EXPECT_GE(team.calls, 5u);
+  EXPECT_EQ(team.indices, 0b11u);
+}
+
+TEST(HostServicesTest, ATeamEndsWhenItsLastThreadHasLeft) {
+  HostServices services(2, IgnoreLog);
+  if (services.num_threads() < 2) GTEST_SKIP() << "one processor";
+  TeamLog team;
+  std::atomic<bool> has_left = false;
+  team.are_all_here = [](const TeamLog& log) { return log.calls >= 2; };
+  team.help = [&has_left] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    has_left = true;
+  };
+  team.Run(services.host(), 2);
+  EXPECT_TRUE(has_left);
+  const uint32_t calls = team.calls;
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(team.calls, calls);
+}
+
+TEST(HostServicesTest, ATeamOfOneIsItsCaller) {
+  HostServices services(2, IgnoreLog);
+  TeamLog team;
+  team.Run(services.host(), 0);
+  EXPECT_EQ(team.calls, 1u);
+  EXPECT_EQ(team.count, 1u);
+}
+
+TEST(HostServicesTest, TeamsOfSeveralThreadsDoNotLockEachOther) {
+  HostServices services(2, IgnoreLog);
+  std::vector<std::thread> threads;
+  std::atomic<uint32_t> num_teams{0};
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 100; ++round) {
+        services.Execute([&] {
+          TeamLog().Run(services.host(), 2);
+          ++num_teams;
+        });
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(num_teams, 300u);
+}
+
 // Counts the calls on a thread that rounds otherwise than to nearest.
 void CountOddRounding(void* argument, uint32_t, uint32_t) {
   if (std::fegetround() != FE_TONEAREST) ++*static_cast<std::atomic<int>*>(argument);
@@ -103,6 +228,7 @@ TEST(HostServicesTest, WorkRunsInTheDefaultFloatingPointEnvironment) {
   for (int round = 0; round < 100; ++round) {
     services.Execute([&] {
       host.parallel_region(host.context, 4, CountOddRounding, &num_odd);
+      host.parallel_team(host.context, 4, CountOddRounding, &num_odd);
       services.ParallelFor(64, [&](uint64_t) { CountOddRounding(&num_odd, 0, 0); });
     });
   }
