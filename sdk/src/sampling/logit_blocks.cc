@@ -10,45 +10,51 @@ namespace skein {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr uint32_t kNumLanes = 16;  // independent maxima, which the compiler keeps in vector registers
-
-struct BlockSummary {
-  float max;
-  bool has_nan;
-};
-
-BlockSummary SummariseBlock(const float* block) {
-  float lanes[kNumLanes];
-  uint32_t nans[kNumLanes] = {};
-  std::fill(lanes, lanes + kNumLanes, -kInfinity);
-  for (uint32_t i = 0; i < LogitBlocks::kBlockSize; i += kNumLanes) {
-    for (uint32_t lane = 0; lane < kNumLanes; ++lane) {
-      const float logit = block[i + lane];
-      lanes[lane] = logit > lanes[lane] ? logit : lanes[lane];
-      nans[lane] |= logit != logit ? 1 : 0;
-    }
-  }
-  return {*std::max_element(lanes, lanes + kNumLanes),
-          std::any_of(nans, nans + kNumLanes, [](uint32_t nan) { return nan != 0; })};
-}
 
 }  // namespace
 
 void LogitBlocks::Assign(absl::Span<const float> logits) {
   size_ = logits.size();
-  padded_.resize((size_ + kBlockSize - 1) / kBlockSize * kBlockSize);
-  std::fill(std::copy(logits.begin(), logits.end(), padded_.begin()), padded_.end(), -kInfinity);
+  const size_t num_blocks = (size_ + kBlockSize - 1) / kBlockSize;
+  padded_.resize(num_blocks * kBlockSize);
+  blocks_.resize(num_blocks);
+  is_changed_.assign(num_blocks, false);
+  changed_blocks_.clear();
+  const size_t num_whole = size_ / kBlockSize;
+  for (size_t i = 0; i < num_whole; ++i) Summarise(i, &logits[i * kBlockSize]);
+  if (num_whole == num_blocks) return;
+  std::fill(std::copy(logits.begin() + static_cast<std::ptrdiff_t>(num_whole * kBlockSize), logits.end(),
+                      padded_.begin() + static_cast<std::ptrdiff_t>(num_whole * kBlockSize)),
+            padded_.end(), -kInfinity);
+  Summarise(num_whole, &padded_[num_whole * kBlockSize]);
+}
+
+void LogitBlocks::Add(uint32_t token, float change) {
+  if (token >= size_) return;
+  padded_[token] += change;
+  const uint32_t block = token / kBlockSize;
+  if (is_changed_[block]) return;
+  is_changed_[block] = true;
+  changed_blocks_.push_back(block);
+}
+
+void LogitBlocks::Summarise(size_t block, const float* logits) {
+  const size_t start = block * kBlockSize;
+  blocks_[block] = kernels_->copy_block(logits, &padded_[start]);
+  const size_t size = std::min<size_t>(kBlockSize, size_ - start);
+  // The padding is no token.
+  if (size < kBlockSize) blocks_[block].min = *std::min_element(&padded_[start], &padded_[start] + size);
 }
 
 absl::Status LogitBlocks::Summarise() {
-  block_max_.resize(padded_.size() / kBlockSize);
+  for (const uint32_t block : changed_blocks_) Summarise(block, &padded_[block * kBlockSize]);
   max_ = -kInfinity;
+  min_ = kInfinity;
   bool is_sound = true;
-  for (size_t i = 0; i < block_max_.size(); ++i) {
-    const BlockSummary summary = SummariseBlock(&padded_[i * kBlockSize]);
-    block_max_[i] = summary.max;
-    max_ = std::max(max_, summary.max);
-    is_sound = is_sound && !summary.has_nan;
+  for (const BlockSummary& block : blocks_) {
+    max_ = std::max(max_, block.max);
+    min_ = std::min(min_, block.min);
+    is_sound = is_sound && !block.has_nan;
   }
   if (!is_sound || max_ == kInfinity) {
     const auto bad = std::find_if(padded_.begin(), padded_.end(),
