@@ -82,22 +82,13 @@ Cutoff MinPCutoff(const LogitBlocks& logits, double min_p) {
 
 void Candidates::Reset(size_t capacity) {
   size_ = 0;
-  // One more, because AppendFrom writes before it knows whether to keep.
-  if (tokens_.size() <= capacity) tokens_.resize(capacity + 1);
-  if (logits_.size() <= capacity) logits_.resize(capacity + 1);
+  capacity += kKeepSlack;
+  if (tokens_.size() < capacity) tokens_.resize(capacity);
+  if (logits_.size() < capacity) logits_.resize(capacity);
 }
 
 void Candidates::AppendFrom(float floor, uint32_t first_token, absl::Span<const float> block) {
-  uint32_t* const tokens = tokens_.data();
-  float* const logits = logits_.data();
-  size_t size = size_;
-  for (uint32_t i = 0; i < block.size(); ++i) {
-    // Without a branch, because no machine could foresee it.
-    tokens[size] = first_token + i;
-    logits[size] = block[i];
-    size += block[i] >= floor ? 1 : 0;
-  }
-  size_ = size;
+  size_ += kernels_->keep_from(block.data(), block.size(), floor, first_token, &tokens_[size_], &logits_[size_]);
 }
 
 void KeepCandidates(const LogitBlocks& logits, Cutoff cutoff, Candidates& candidates) {

@@ -13,6 +13,7 @@
 
 #include "absl/types/span.h"
 #include "sampling/logit_blocks.h"
+#include "sampling/row_kernels.h"
 #include "sampling/sampler_state.h"
 #include "sampling/selection.h"
 
@@ -85,6 +86,7 @@ class Candidates {
   absl::Span<const float> logits() const { return {logits_.data(), size_}; }
 
  private:
+  const RowKernels* kernels_ = &BestRowKernels();
   std::vector<uint32_t> tokens_;
   std::vector<float> logits_;
   size_t size_ = 0;

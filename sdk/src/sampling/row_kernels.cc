@@ -1,6 +1,11 @@
 #include "sampling/row_kernels.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <numeric>
 
@@ -12,7 +17,7 @@
 namespace skein {
 namespace {
 
-SKEIN_INLINE BlockSummary CopyBlock(const float* logits, float* copy) {
+SKEIN_INLINE BlockSummary SummariseBlock(const float* logits) {
   constexpr size_t kNumLanes = 16;  // independent extremes, which the compiler keeps in vector registers
   float max[kNumLanes];
   float min[kNumLanes];
@@ -22,7 +27,6 @@ SKEIN_INLINE BlockSummary CopyBlock(const float* logits, float* copy) {
   for (size_t i = 0; i < kLogitBlockSize; i += kNumLanes) {
     for (size_t lane = 0; lane < kNumLanes; ++lane) {
       const float logit = logits[i + lane];
-      copy[i + lane] = logit;
       max[lane] = logit > max[lane] ? logit : max[lane];
       min[lane] = logit < min[lane] ? logit : min[lane];
       nans[lane] |= logit != logit ? 1 : 0;
@@ -49,11 +53,35 @@ SKEIN_INLINE void FindBuckets(const float* logits, BucketScale scale, uint32_t* 
   const auto last = static_cast<float>(scale.last_bucket);
   for (size_t i = 0; i < kLogitBlockSize; ++i) {
     const float bucket = (scale.high - logits[i]) * scale.scale;
-    buckets[i] = static_cast<uint32_t>(static_cast<int32_t>(bucket < last ? bucket : last));
+    const float not_below = bucket > 0.0f ? bucket : 0.0f;
+    buckets[i] = static_cast<uint32_t>(static_cast<int32_t>(not_below < last ? not_below : last));
   }
 }
 
-BlockSummary CopyBlockPlain(const float* logits, float* copy) { return CopyBlock(logits, copy); }
+// What is kept is written without a branch, because no machine could foresee it.
+size_t KeepFromPlain(const float* logits, size_t size, float floor, uint32_t first_token, uint32_t* tokens,
+                     float* kept) {
+  size_t num_kept = 0;
+  for (size_t i = 0; i < size; ++i) {
+    tokens[num_kept] = first_token + static_cast<uint32_t>(i);
+    kept[num_kept] = logits[i];
+    num_kept += logits[i] >= floor ? 1 : 0;
+  }
+  return num_kept;
+}
+
+size_t KeepBucketPlain(const float* logits, const float* weights, size_t size, const uint32_t* buckets, uint32_t bucket,
+                       float* kept_logits, float* kept_weights) {
+  size_t num_kept = 0;
+  for (size_t i = 0; i < size; ++i) {
+    kept_logits[num_kept] = logits[i];
+    if (weights != nullptr) kept_weights[num_kept] = weights[i];
+    num_kept += buckets[i] == bucket ? 1 : 0;
+  }
+  return num_kept;
+}
+
+BlockSummary SummariseBlockPlain(const float* logits) { return SummariseBlock(logits); }
 
 double WeighBlockPlain(const float* logits, size_t size, float max, float scale, float* weights) {
   return WeighBlock(logits, size, max, scale, weights);
@@ -63,10 +91,11 @@ void FindBucketsPlain(const float* logits, BucketScale scale, uint32_t* buckets)
   FindBuckets(logits, scale, buckets);
 }
 
-constexpr RowKernels kPlain = {"plain", CopyBlockPlain, WeighBlockPlain, FindBucketsPlain};
+constexpr RowKernels kPlain = {"plain",          SummariseBlockPlain, WeighBlockPlain,
+                               FindBucketsPlain, KeepFromPlain,       KeepBucketPlain};
 
 #if defined(__x86_64__)
-[[gnu::target("avx2")]] BlockSummary CopyBlockAvx2(const float* logits, float* copy) { return CopyBlock(logits, copy); }
+[[gnu::target("avx2")]] BlockSummary SummariseBlockAvx2(const float* logits) { return SummariseBlock(logits); }
 
 [[gnu::target("avx2")]] double WeighBlockAvx2(const float* logits, size_t size, float max, float scale,
                                               float* weights) {
@@ -77,7 +106,71 @@ constexpr RowKernels kPlain = {"plain", CopyBlockPlain, WeighBlockPlain, FindBuc
   FindBuckets(logits, scale, buckets);
 }
 
-constexpr RowKernels kAvx2 = {"avx2", CopyBlockAvx2, WeighBlockAvx2, FindBucketsAvx2};
+constexpr RowKernels kAvx2 = {"avx2",          SummariseBlockAvx2, WeighBlockAvx2,
+                              FindBucketsAvx2, KeepFromPlain,      KeepBucketPlain};
+
+#define SKEIN_AVX512 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]]
+
+SKEIN_AVX512 BlockSummary SummariseBlockAvx512(const float* logits) { return SummariseBlock(logits); }
+
+SKEIN_AVX512 double WeighBlockAvx512(const float* logits, size_t size, float max, float scale, float* weights) {
+  return WeighBlock(logits, size, max, scale, weights);
+}
+
+SKEIN_AVX512 void FindBucketsAvx512(const float* logits, BucketScale scale, uint32_t* buckets) {
+  FindBuckets(logits, scale, buckets);
+}
+
+// The lanes that are below `size` of the 16 from `start` on.
+SKEIN_INLINE uint16_t LanesBelow(size_t start, size_t size) {
+  return size - start >= 16 ? uint16_t{0xFFFF} : static_cast<uint16_t>((1u << (size - start)) - 1);
+}
+
+SKEIN_AVX512 size_t KeepFromAvx512(const float* logits, size_t size, float floor, uint32_t first_token,
+                                   uint32_t* tokens, float* kept) {
+  const __m512i ids = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  size_t num_kept = 0;
+  for (size_t i = 0; i < size; i += 16) {
+    const __mmask16 lanes = LanesBelow(i, size);
+    const __m512 values = _mm512_maskz_loadu_ps(lanes, logits + i);
+    const __mmask16 is_kept = _mm512_mask_cmp_ps_mask(lanes, values, _mm512_set1_ps(floor), _CMP_GE_OQ);
+    const __m512i first = _mm512_set1_epi32(static_cast<int32_t>(first_token + static_cast<uint32_t>(i)));
+    _mm512_storeu_si512(tokens + num_kept, _mm512_maskz_compress_epi32(is_kept, _mm512_add_epi32(first, ids)));
+    _mm512_storeu_ps(kept + num_kept, _mm512_maskz_compress_ps(is_kept, values));
+    num_kept += static_cast<size_t>(std::popcount(static_cast<uint16_t>(is_kept)));
+  }
+  return num_kept;
+}
+
+SKEIN_AVX512 size_t KeepBucketAvx512(const float* logits, const float* weights, size_t size, const uint32_t* buckets,
+                                     uint32_t bucket, float* kept_logits, float* kept_weights) {
+  const __m512i wanted = _mm512_set1_epi32(static_cast<int32_t>(bucket));
+  size_t num_kept = 0;
+  for (size_t i = 0; i < size; i += 16) {
+    const __mmask16 lanes = LanesBelow(i, size);
+    const __mmask16 is_kept = _mm512_mask_cmpeq_epi32_mask(lanes, _mm512_loadu_si512(buckets + i), wanted);
+    const int count = std::popcount(static_cast<uint16_t>(is_kept));
+    if (count == 0) continue;
+    // No more than what is kept is written, because the outputs may lie before the inputs.
+    const __mmask16 written = LanesBelow(0, static_cast<size_t>(count));
+    const __m512 values = _mm512_maskz_loadu_ps(lanes, logits + i);
+    _mm512_mask_storeu_ps(kept_logits + num_kept, written, _mm512_maskz_compress_ps(is_kept, values));
+    if (weights != nullptr) {
+      const __m512 own = _mm512_maskz_loadu_ps(lanes, weights + i);
+      _mm512_mask_storeu_ps(kept_weights + num_kept, written, _mm512_maskz_compress_ps(is_kept, own));
+    }
+    num_kept += static_cast<size_t>(count);
+  }
+  return num_kept;
+}
+
+constexpr RowKernels kAvx512 = {"avx512",          SummariseBlockAvx512, WeighBlockAvx512,
+                                FindBucketsAvx512, KeepFromAvx512,       KeepBucketAvx512};
+
+bool HasAvx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
 #endif
 
 }  // namespace
@@ -86,6 +179,7 @@ const RowKernels& PlainRowKernels() { return kPlain; }
 
 const RowKernels& BestRowKernels() {
 #if defined(__x86_64__)
+  if (HasAvx512()) return kAvx512;
   if (__builtin_cpu_supports("avx2")) return kAvx2;
 #endif
   return kPlain;

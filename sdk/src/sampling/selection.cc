@@ -1,6 +1,7 @@
 #include "sampling/selection.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -15,7 +16,7 @@ namespace {
 constexpr size_t kNumBuckets = 512;
 constexpr uint32_t kLastBucket = kNumBuckets - 1;
 // Neighbours often share a bucket. Copies keep their additions from waiting for each other.
-constexpr size_t kNumCopies = 4;
+constexpr size_t kNumCopies = 8;
 
 struct Tokens {
   const float* logits;  // whole blocks
@@ -23,8 +24,8 @@ struct Tokens {
   size_t size;
 };
 
-// The sums over buckets of tokens that fall from `high`. The last bucket has all tokens that are not above `low`, and
-// those within rounding of it.
+// The sums over buckets of tokens that fall from `high`. The first bucket has all tokens above too. The last bucket has
+// all tokens that are not above `low`, and those within rounding of it.
 class Histogram {
  public:
   Histogram(float high, float low, std::vector<double>& sums) : kernels_(BestRowKernels()), sums_(sums) {
@@ -44,8 +45,11 @@ class Histogram {
   void Add(Tokens block) {
     uint32_t buckets[kLogitBlockSize];
     kernels_.find_buckets(block.logits, scale_, buckets);
-    for (size_t i = 0; i < block.size; ++i) {
-      sums_[buckets[i] * kNumCopies + i % kNumCopies] += block.weights == nullptr ? 1.0 : double{block.weights[i]};
+    double* const sums = sums_.data();
+    if (block.weights == nullptr) {
+      for (size_t i = 0; i < block.size; ++i) sums[buckets[i] * kNumCopies + i % kNumCopies] += 1.0;
+    } else {
+      for (size_t i = 0; i < block.size; ++i) sums[buckets[i] * kNumCopies + i % kNumCopies] += block.weights[i];
     }
   }
 
@@ -71,16 +75,8 @@ class Histogram {
   size_t Gather(Tokens block, uint32_t bucket, SelectionScratch& to, size_t size) const {
     uint32_t buckets[kLogitBlockSize];
     kernels_.find_buckets(block.logits, scale_, buckets);
-    uint32_t num_found = 0;
-    for (size_t i = 0; i < kLogitBlockSize; ++i) num_found += buckets[i] == bucket ? 1 : 0;
-    if (num_found == 0) return size;
-    for (size_t i = 0; i < block.size; ++i) {
-      // Without a branch, because no machine could foresee it.
-      to.logits[size] = block.logits[i];
-      if (block.weights != nullptr) to.weights[size] = block.weights[i];
-      size += buckets[i] == bucket ? 1 : 0;
-    }
-    return size;
+    return size + kernels_.keep_bucket(block.logits, block.weights, block.size, buckets, bucket, &to.logits[size],
+                                       &to.weights[size]);
   }
 
  private:
@@ -93,7 +89,9 @@ class Histogram {
 template <typename Visit>
 void ForEachBlock(const LogitBlocks& row, const float* weights, float floor, Visit visit) {
   row.ForEachBlockFrom(floor, [&](uint32_t first, absl::Span<const float> block) {
-    visit(Tokens{block.data(), weights == nullptr ? nullptr : weights + first, block.size()});
+    // The padding of the last block is no token.
+    const size_t size = std::min<size_t>(block.size(), row.logits().size() - first);
+    visit(Tokens{block.data(), weights == nullptr ? nullptr : weights + first, size});
   });
 }
 
@@ -106,35 +104,60 @@ void ForEachBlock(const SelectionScratch& scratch, bool has_weights, size_t size
   }
 }
 
-// The logit down to which the histogram of a whole row looks closely: one that only a few blocks reach if the sum
-// reaches `wanted` there, else one that most of a usual row reaches.
-float FirstFloor(const LogitBlocks& row, const float* weights, double wanted, std::vector<double>& sums) {
+// The tokens of the bucket in which a sum of a row is reached.
+struct Gathered {
+  size_t size;   // 0: it is not reached
+  double above;  // the sum over the buckets before
+};
+
+// Looks only at the blocks that have logits near the maximum, if they are few and the sum reaches `wanted` in them.
+Gathered GatherNearMaximum(const LogitBlocks& row, const float* weights, double wanted, SelectionScratch& scratch) {
   for (const float distance : {4.0f, 8.0f}) {
     const float floor = row.max() - distance;
     if (floor <= row.min() || row.NumBlocksFrom(floor) > row.num_blocks() / 4) break;
-    Histogram histogram(row.max(), floor, sums);
+    Histogram histogram(row.max(), floor, scratch.sums);
+    if (!histogram.is_sound()) break;
     ForEachBlock(row, weights, floor, [&](Tokens block) { histogram.Add(block); });
-    double above = 0;
-    if (histogram.is_sound() && histogram.FindCrossing(wanted, above) < kLastBucket) return floor;
+    Gathered gathered{0, 0};
+    const uint32_t crossing = histogram.FindCrossing(wanted, gathered.above);
+    if (crossing == kLastBucket) continue;
+    ForEachBlock(row, weights, floor,
+                 [&](Tokens block) { gathered.size = histogram.Gather(block, crossing, scratch, gathered.size); });
+    return gathered;
   }
-  const float floor = row.max() - 16.0f;
-  return floor < row.max() ? std::max(row.min(), floor) : row.min();
+  return {0, 0};
 }
 
-// Gathers the tokens of the bucket in which the sum of the row reaches `wanted`, and adds what lies before it to
-// `above`. Returns their number.
-size_t GatherFromRow(const LogitBlocks& row, const float* weights, double wanted, SelectionScratch& scratch,
-                     double& above) {
-  const float floor = FirstFloor(row, weights, wanted, scratch.sums);
-  // Tokens below the floor count only if the sum is not reached before them.
-  const float last_floor = floor > row.max() - 16.0f ? floor : -std::numeric_limits<float>::infinity();
-  Histogram histogram(row.max(), floor, scratch.sums);
-  ForEachBlock(row, weights, last_floor, [&](Tokens block) { histogram.Add(block); });
-  const uint32_t crossing = histogram.FindCrossing(wanted, above);
-  size_t size = 0;
-  ForEachBlock(row, weights, last_floor,
-               [&](Tokens block) { size = histogram.Gather(block, crossing, scratch, size); });
-  return size;
+// The histogram that tells most tokens of a row apart: between the median of its blocks' maxima and that of their
+// minima, as 64 blocks have them. A few tokens far from all others do not spoil it.
+Histogram RowHistogram(const LogitBlocks& row, std::vector<double>& sums) {
+  constexpr size_t kNumSamples = 64;
+  std::array<float, kNumSamples> max;
+  std::array<float, kNumSamples> min;
+  for (size_t i = 0; i < kNumSamples; ++i) {
+    const BlockSummary& block = row.summary(i * row.num_blocks() / kNumSamples);
+    max[i] = block.max;
+    min[i] = block.min;
+  }
+  const size_t middle = kNumSamples / 2;
+  std::nth_element(max.begin(), max.begin() + middle, max.end());
+  std::nth_element(min.begin(), min.begin() + middle, min.end());
+  const float high = max[middle];
+  const float low = std::max(min[middle], high - 16.0f);  // banned tokens are not worth buckets
+  if (low < high) return Histogram(high, low, sums);
+  return Histogram(row.max(), row.min(), sums);
+}
+
+Gathered GatherFromRow(const LogitBlocks& row, const float* weights, double wanted, SelectionScratch& scratch) {
+  constexpr float kLeast = -std::numeric_limits<float>::infinity();
+  Gathered gathered = GatherNearMaximum(row, weights, wanted, scratch);
+  if (gathered.size > 0) return gathered;
+  Histogram histogram = RowHistogram(row, scratch.sums);
+  ForEachBlock(row, weights, kLeast, [&](Tokens block) { histogram.Add(block); });
+  const uint32_t crossing = histogram.FindCrossing(wanted, gathered.above);
+  ForEachBlock(row, weights, kLeast,
+               [&](Tokens block) { gathered.size = histogram.Gather(block, crossing, scratch, gathered.size); });
+  return gathered;
 }
 
 // Sorts the tokens that are left and walks along them. Equal logits have equal weights.
@@ -153,10 +176,9 @@ Crossing Find(const LogitBlocks& row, const float* weights, double wanted, Selec
   constexpr size_t kShort = 64;
   if (row.min() == row.max()) return {row.max(), 0};
   const bool has_weights = weights != nullptr;
-  scratch.logits.resize(row.num_blocks() * kLogitBlockSize);
+  scratch.logits.resize(row.num_blocks() * kLogitBlockSize + kKeepSlack);
   scratch.weights.resize(scratch.logits.size());
-  double above = 0;
-  size_t size = GatherFromRow(row, weights, wanted, scratch, above);
+  auto [size, above] = GatherFromRow(row, weights, wanted, scratch);
   for (;;) {
     const auto [low, high] = std::minmax_element(scratch.logits.data(), scratch.logits.data() + size);
     if (*low == *high) return {*high, above};
@@ -165,7 +187,8 @@ Crossing Find(const LogitBlocks& row, const float* weights, double wanted, Selec
       return Walk(scratch.logits.data(), size, has_weights, row.max(), wanted, above);
     }
     // What fills the last block is not counted, but has a place in the histogram.
-    std::fill_n(scratch.logits.begin() + static_cast<std::ptrdiff_t>(size), (kLogitBlockSize - size % kLogitBlockSize) % kLogitBlockSize, *low);
+    std::fill_n(scratch.logits.begin() + static_cast<std::ptrdiff_t>(size),
+                (kLogitBlockSize - size % kLogitBlockSize) % kLogitBlockSize, *low);
     ForEachBlock(scratch, has_weights, size, [&](Tokens block) { histogram.Add(block); });
     const uint32_t crossing = histogram.FindCrossing(wanted, above);
     size_t rest = 0;
