@@ -35,7 +35,7 @@ struct RowKernels {
   BlockSummary (*summarise_block)(const float* logits);
 
   // weights[i] = exp((logits[i] - max) * scale) for i below `size`, which is at most kLogitBlockSize. Returns the sum
-  // of the weights. weights may be logits.
+  // of the weights. weights may not overlap logits.
   double (*weigh_block)(const float* logits, size_t size, float max, float scale, float* weights);
 
   // buckets[i] of a block of kLogitBlockSize.
