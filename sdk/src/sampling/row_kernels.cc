@@ -48,7 +48,7 @@ SKEIN_INLINE double WeighPart(const float* logits, size_t size, float max, float
   return std::accumulate(sums, sums + kNumSums, 0.0);
 }
 
-// A number of steps that the compiler knows makes the code for whole blocks twice as fast.
+// Apart from the parts of blocks, because a number of steps that the compiler knows makes faster code.
 SKEIN_INLINE double WeighBlock(const float* __restrict logits, size_t size, float max, float scale,
                                float* __restrict weights) {
   if (size < kLogitBlockSize) return WeighPart(logits, size, max, scale, weights);
@@ -186,7 +186,15 @@ bool HasAvx512() {
 
 }  // namespace
 
-const RowKernels& PlainRowKernels() { return kPlain; }
+std::vector<const RowKernels*> UsableRowKernels() {
+  std::vector<const RowKernels*> usable;
+#if defined(__x86_64__)
+  if (HasAvx512()) usable.push_back(&kAvx512);
+  if (__builtin_cpu_supports("avx2")) usable.push_back(&kAvx2);
+#endif
+  usable.push_back(&kPlain);
+  return usable;
+}
 
 const RowKernels& BestRowKernels() {
 #if defined(__x86_64__)

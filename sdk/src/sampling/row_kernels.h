@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace skein {
 
@@ -55,8 +56,8 @@ struct RowKernels {
 // The best of the variants that this machine can run.
 const RowKernels& BestRowKernels();
 
-// The variant that every machine can run.
-const RowKernels& PlainRowKernels();
+// The variants that this machine can run, from best to plainest.
+std::vector<const RowKernels*> UsableRowKernels();
 
 }  // namespace skein
 
