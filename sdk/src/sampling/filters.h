@@ -13,7 +13,9 @@
 
 #include "absl/types/span.h"
 #include "sampling/logit_blocks.h"
+#include "sampling/row_kernels.h"
 #include "sampling/sampler_state.h"
+#include "sampling/selection.h"
 
 namespace skein {
 
@@ -23,16 +25,15 @@ struct LogitBias {
   float bias;
 };
 
-// Tokens that are not below logits.size() are passed over.
-void ApplyBias(absl::Span<const LogitBias> biases, absl::Span<float> logits);
+// Tokens that are not in the row are passed over.
+void ApplyBias(absl::Span<const LogitBias> biases, LogitBlocks& logits);
 
 // What a token that occurred loses of its logit: presence + weight * frequency.
 float Penalty(const Occurrence& occurrence, double presence, double frequency);
 
 // Subtracts the penalty of every token that occurred. No token is exempt. The reference's `generate` does not count
-// digits and spaces, but its chat programs do. Tokens that are not below logits.size() are passed over.
-void ApplyPenalties(absl::Span<const Occurrence> occurrences, double presence, double frequency,
-                    absl::Span<float> logits);
+// digits and spaces, but its chat programs do. Tokens that are not in the row are passed over.
+void ApplyPenalties(absl::Span<const Occurrence> occurrences, double presence, double frequency, LogitBlocks& logits);
 
 // The tokens that a filter keeps: all with a logit above `logit`, and of the tokens whose logit equals it the
 // `num_ties` with the lowest ids.
@@ -46,25 +47,51 @@ struct Cutoff {
 // The cutoff that keeps the tokens that both keep.
 Cutoff Stricter(Cutoff a, Cutoff b);
 
+// What the logits of a row weigh: their exponentials, and the sums of these over blocks.
+struct Weights {
+  std::vector<float> values;
+  std::vector<double> block_sums;
+};
+
+// The working memory of the filters.
+struct FilterScratch {
+  Weights weights;
+  SelectionScratch selection;
+};
+
 // The filters. Each keeps at least one most probable token. `scratch` may hold anything.
 
 // Keeps the `top_k` most probable tokens; of equals, those with lower ids. Keeps all if top_k is 0, or the vocabulary
 // has no more tokens.
-Cutoff TopKCutoff(const LogitBlocks& logits, uint64_t top_k, std::vector<float>& scratch);
+Cutoff TopKCutoff(const LogitBlocks& logits, uint64_t top_k, FilterScratch& scratch);
 
 // Keeps the most probable tokens until their sum is at least `top_p`, and all that are as probable as the last of them.
 // 0 keeps the most probable token and its equals; 1 and above keeps all.
-Cutoff TopPCutoff(const LogitBlocks& logits, double top_p, std::vector<float>& scratch);
+Cutoff TopPCutoff(const LogitBlocks& logits, double top_p, FilterScratch& scratch);
 
 // Keeps the tokens that are at least `min_p` times as probable as the most probable one. 0 keeps all. `min_p` is at
 // most 1.
 Cutoff MinPCutoff(const LogitBlocks& logits, double min_p);
 
 // The tokens that remain, ascending, with their logits.
-struct Candidates {
-  std::vector<uint32_t> tokens;
-  std::vector<float> logits;
+class Candidates {
+ public:
+  // Empties the list, and makes room for `capacity` tokens.
+  void Reset(size_t capacity);
+
+  // Appends the tokens of `block` whose logit is at least `floor`. The first of them is `first_token`.
+  void AppendFrom(float floor, uint32_t first_token, absl::Span<const float> block);
+
+  absl::Span<const uint32_t> tokens() const { return {tokens_.data(), size_}; }
+  absl::Span<const float> logits() const { return {logits_.data(), size_}; }
+
+ private:
+  const RowKernels* kernels_ = &BestRowKernels();
+  std::vector<uint32_t> tokens_;
+  std::vector<float> logits_;
+  size_t size_ = 0;
 };
+
 void KeepCandidates(const LogitBlocks& logits, Cutoff cutoff, Candidates& candidates);
 
 // The token with the greatest logit; of equals, the one with the lowest id.
@@ -73,8 +100,7 @@ uint32_t Argmax(const LogitBlocks& logits);
 // Draws an index of `logits` with probability proportional to exp(logit / temperature): the first index at which the
 // running sum passes the share `uniform` of the whole sum. `max` is the greatest of `logits` and finite; temperature >
 // 0; uniform in [0, 1).
-size_t DrawIndex(absl::Span<const float> logits, float max, double temperature, double uniform,
-                 std::vector<float>& scratch);
+size_t DrawIndex(absl::Span<const float> logits, float max, double temperature, double uniform, Weights& weights);
 
 }  // namespace skein
 

@@ -10,51 +10,62 @@ namespace skein {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr uint32_t kNumLanes = 16;  // independent maxima, which the compiler keeps in vector registers
-
-struct BlockSummary {
-  float max;
-  bool has_nan;
-};
-
-BlockSummary SummariseBlock(const float* block) {
-  float lanes[kNumLanes];
-  uint32_t nans[kNumLanes] = {};
-  std::fill(lanes, lanes + kNumLanes, -kInfinity);
-  for (uint32_t i = 0; i < LogitBlocks::kBlockSize; i += kNumLanes) {
-    for (uint32_t lane = 0; lane < kNumLanes; ++lane) {
-      const float logit = block[i + lane];
-      lanes[lane] = logit > lanes[lane] ? logit : lanes[lane];
-      nans[lane] |= logit != logit ? 1 : 0;
-    }
-  }
-  return {*std::max_element(lanes, lanes + kNumLanes),
-          std::any_of(nans, nans + kNumLanes, [](uint32_t nan) { return nan != 0; })};
-}
 
 }  // namespace
 
 void LogitBlocks::Assign(absl::Span<const float> logits) {
   size_ = logits.size();
-  padded_.resize((size_ + kBlockSize - 1) / kBlockSize * kBlockSize);
+  const size_t num_blocks = (size_ + kBlockSize - 1) / kBlockSize;
+  blocks_.resize(num_blocks);
+  is_changed_.assign(num_blocks, false);
+  changed_blocks_.clear();
+  if (size_ % kBlockSize == 0) {
+    view_ = logits.data();
+  } else {
+    Copy(logits);
+  }
+  for (size_t i = 0; i < num_blocks; ++i) Summarise(i);
+}
+
+void LogitBlocks::Copy(absl::Span<const float> logits) {
+  padded_.resize(blocks_.size() * kBlockSize);
   std::fill(std::copy(logits.begin(), logits.end(), padded_.begin()), padded_.end(), -kInfinity);
+  view_ = nullptr;
+}
+
+void LogitBlocks::Add(uint32_t token, float change) {
+  if (token >= size_) return;
+  if (view_ != nullptr) Copy({view_, size_});
+  padded_[token] += change;
+  const uint32_t block = token / kBlockSize;
+  if (is_changed_[block]) return;
+  is_changed_[block] = true;
+  changed_blocks_.push_back(block);
+}
+
+void LogitBlocks::Summarise(size_t block) {
+  const float* const logits = data() + block * kBlockSize;
+  blocks_[block] = kernels_->summarise_block(logits);
+  const size_t size = std::min<size_t>(kBlockSize, size_ - block * kBlockSize);
+  // The padding is no token.
+  if (size < kBlockSize) blocks_[block].min = *std::min_element(logits, logits + size);
 }
 
 absl::Status LogitBlocks::Summarise() {
-  block_max_.resize(padded_.size() / kBlockSize);
+  for (const uint32_t block : changed_blocks_) Summarise(block);
   max_ = -kInfinity;
+  min_ = kInfinity;
   bool is_sound = true;
-  for (size_t i = 0; i < block_max_.size(); ++i) {
-    const BlockSummary summary = SummariseBlock(&padded_[i * kBlockSize]);
-    block_max_[i] = summary.max;
-    max_ = std::max(max_, summary.max);
-    is_sound = is_sound && !summary.has_nan;
+  for (const BlockSummary& block : blocks_) {
+    max_ = std::max(max_, block.max);
+    min_ = std::min(min_, block.min);
+    is_sound = is_sound && !block.has_nan;
   }
   if (!is_sound || max_ == kInfinity) {
-    const auto bad = std::find_if(padded_.begin(), padded_.end(),
-                                  [](float logit) { return std::isnan(logit) || logit == kInfinity; });
-    return absl::InternalError(absl::StrCat("logits, token ", bad - padded_.begin(),
-                                            ": expected a finite number or minus infinity, found ", *bad));
+    const auto bad =
+        std::find_if(data(), data() + size_, [](float logit) { return std::isnan(logit) || logit == kInfinity; });
+    return absl::InternalError(
+        absl::StrCat("logits, token ", bad - data(), ": expected a finite number or minus infinity, found ", *bad));
   }
   if (max_ == -kInfinity) {
     return absl::FailedPreconditionError(

@@ -30,12 +30,12 @@ struct SamplingParams {
   std::vector<LogitBias> biases;  // of tokens of the vocabulary; finite or minus infinity; those of one token add up
 };
 
-// The working memory of Sample: some 16 bytes per token of the vocabulary. Any number of samplers can reuse it.
+// The working memory of Sample: some 24 bytes per token of the vocabulary. Any number of samplers can reuse it.
 // Threads: one at a time.
 struct SamplingScratch {
   LogitBlocks logits;
   Candidates candidates;
-  std::vector<float> values;
+  FilterScratch filters;
 };
 
 // The sampler of one request. Order: for every token, Sample, then Accept if the token becomes part of the output (a

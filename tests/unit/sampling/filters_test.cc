@@ -33,16 +33,16 @@ LogitBlocks FromProbabilities(const std::vector<double>& probabilities) {
 std::vector<uint32_t> Kept(const LogitBlocks& logits, Cutoff cutoff) {
   Candidates candidates;
   KeepCandidates(logits, cutoff, candidates);
-  return candidates.tokens;
+  return {candidates.tokens().begin(), candidates.tokens().end()};
 }
 
 std::vector<uint32_t> TopK(const LogitBlocks& logits, uint64_t top_k) {
-  std::vector<float> scratch;
+  FilterScratch scratch;
   return Kept(logits, TopKCutoff(logits, top_k, scratch));
 }
 
 std::vector<uint32_t> TopP(const LogitBlocks& logits, double top_p) {
-  std::vector<float> scratch;
+  FilterScratch scratch;
   return Kept(logits, TopPCutoff(logits, top_p, scratch));
 }
 
@@ -118,7 +118,7 @@ TEST(MinPTest, OneKeepsTheMaximumAndItsEquals) { EXPECT_THAT(MinP(Blocks({2, 1, 
 
 TEST(StricterTest, KeepsWhatBothKeep) {
   const LogitBlocks logits = Blocks({1, 2, 1, 1, 3});
-  std::vector<float> scratch;
+  FilterScratch scratch;
   const Cutoff three = TopKCutoff(logits, 3, scratch);
   EXPECT_THAT(Kept(logits, Stricter(three, {1.0f, Cutoff::kAllTies})), ElementsAre(0, 1, 4));
   EXPECT_THAT(Kept(logits, Stricter({1.0f, Cutoff::kAllTies}, three)), ElementsAre(0, 1, 4));
@@ -179,27 +179,27 @@ TEST(ArgmaxTest, OfEqualsGivesTheLowestId) {
 }
 
 TEST(ApplyPenaltiesTest, SubtractsPresenceOnceAndFrequencyPerOccurrence) {
-  std::vector<float> logits = {1, 1, 1, 1};
-  ApplyPenalties({{1, 2.0}, {3, 0.5}, {9, 1.0}}, 0.25, 0.5, absl::MakeSpan(logits));
-  EXPECT_THAT(logits, ElementsAre(1, 1 - 0.25f - 1.0f, 1, 1 - 0.25f - 0.25f));
+  LogitBlocks logits = Blocks({1, 1, 1, 1});
+  ApplyPenalties({{1, 2.0}, {3, 0.5}, {9, 1.0}}, 0.25, 0.5, logits);
+  EXPECT_THAT(logits.logits(), ElementsAre(1, 1 - 0.25f - 1.0f, 1, 1 - 0.25f - 0.25f));
 }
 
 TEST(ApplyPenaltiesTest, PresenceCountsForATokenOfNoWeight) {
-  std::vector<float> logits = {1, 1};
-  ApplyPenalties({{0, 0.0}}, 0.25, 0.5, absl::MakeSpan(logits));
-  EXPECT_THAT(logits, ElementsAre(0.75f, 1));
+  LogitBlocks logits = Blocks({1, 1});
+  ApplyPenalties({{0, 0.0}}, 0.25, 0.5, logits);
+  EXPECT_THAT(logits.logits(), ElementsAre(0.75f, 1));
 }
 
 TEST(ApplyBiasTest, AddsAndBans) {
-  std::vector<float> logits = {1, 1, 1};
-  ApplyBias({{0, 0.5f}, {2, -kInfinity}, {0, 0.25f}, {3, 1.0f}}, absl::MakeSpan(logits));
-  EXPECT_THAT(logits, ElementsAre(1.75f, 1, -kInfinity));
+  LogitBlocks logits = Blocks({1, 1, 1});
+  ApplyBias({{0, 0.5f}, {2, -kInfinity}, {0, 0.25f}, {3, 1.0f}}, logits);
+  EXPECT_THAT(logits.logits(), ElementsAre(1.75f, 1, -kInfinity));
 }
 
 TEST(DrawIndexTest, WalksTheDistributionInOrderOfIndex) {
   const std::vector<float> logits = {std::log(0.25f), std::log(0.5f), std::log(0.25f)};
-  std::vector<float> scratch;
-  const auto draw = [&](double uniform) { return DrawIndex(logits, logits[1], 1.0, uniform, scratch); };
+  Weights weights;
+  const auto draw = [&](double uniform) { return DrawIndex(logits, logits[1], 1.0, uniform, weights); };
   EXPECT_EQ(draw(0.0), 0u);
   EXPECT_EQ(draw(0.24), 0u);
   EXPECT_EQ(draw(0.26), 1u);
@@ -212,32 +212,32 @@ TEST(DrawIndexTest, NeverDrawsWhatHasNoWeight) {
   std::vector<float> logits(1000, -kInfinity);
   logits[300] = 0;
   logits[700] = -1;
-  std::vector<float> scratch;
-  EXPECT_EQ(DrawIndex(logits, 0, 1.0, 0.0, scratch), 300u);
-  EXPECT_EQ(DrawIndex(logits, 0, 1.0, 1.0 - 0x1p-53, scratch), 700u);
+  Weights weights;
+  EXPECT_EQ(DrawIndex(logits, 0, 1.0, 0.0, weights), 300u);
+  EXPECT_EQ(DrawIndex(logits, 0, 1.0, 1.0 - 0x1p-53, weights), 700u);
 }
 
 TEST(DrawIndexTest, EveryIndexOfManyIsReached) {
   const std::vector<float> logits(1000, 2.5f);
-  std::vector<float> scratch;
+  Weights weights;
   for (size_t i = 0; i < logits.size(); ++i) {
-    ASSERT_EQ(DrawIndex(logits, 2.5f, 1.0, (static_cast<double>(i) + 0.5) / 1000.0, scratch), i);
+    ASSERT_EQ(DrawIndex(logits, 2.5f, 1.0, (static_cast<double>(i) + 0.5) / 1000.0, weights), i);
   }
 }
 
 TEST(DrawIndexTest, TemperatureIsAPowerOfTheProbabilities) {
   // 1/5 and 4/5 at temperature 0.5 are 1/17 and 16/17, at 2 they are 1/3 and 2/3.
   const std::vector<float> logits = {std::log(0.2f), std::log(0.8f)};
-  std::vector<float> scratch;
-  EXPECT_EQ(DrawIndex(logits, logits[1], 0.5, 0.999 / 17, scratch), 0u);
-  EXPECT_EQ(DrawIndex(logits, logits[1], 0.5, 1.001 / 17, scratch), 1u);
-  EXPECT_EQ(DrawIndex(logits, logits[1], 2.0, 0.999 / 3, scratch), 0u);
-  EXPECT_EQ(DrawIndex(logits, logits[1], 2.0, 1.001 / 3, scratch), 1u);
+  Weights weights;
+  EXPECT_EQ(DrawIndex(logits, logits[1], 0.5, 0.999 / 17, weights), 0u);
+  EXPECT_EQ(DrawIndex(logits, logits[1], 0.5, 1.001 / 17, weights), 1u);
+  EXPECT_EQ(DrawIndex(logits, logits[1], 2.0, 0.999 / 3, weights), 0u);
+  EXPECT_EQ(DrawIndex(logits, logits[1], 2.0, 1.001 / 3, weights), 1u);
 }
 
 TEST(DrawIndexTest, ATemperatureBelowFloat32IsGreedy) {
-  std::vector<float> scratch;
-  EXPECT_EQ(DrawIndex({0.0f, 0.001f}, 0.001f, 1e-300, 0.0, scratch), 1u);
+  Weights weights;
+  EXPECT_EQ(DrawIndex({0.0f, 0.001f}, 0.001f, 1e-300, 0.0, weights), 1u);
 }
 
 TEST(KeepCandidatesTest, LeavesOutTheBannedAndThePadding) {

@@ -36,6 +36,30 @@ TEST(LogitBlocksTest, VisitsOnlyBlocksThatReachTheFloor) {
   EXPECT_THAT(visited, testing::ElementsAre(LogitBlocks::kBlockSize));
 }
 
+TEST(LogitBlocksTest, AChangeMovesTheExtremes) {
+  std::vector<float> logits(200, 1.0f);
+  logits[150] = 3.0f;
+  LogitBlocks blocks;
+  blocks.Assign(logits);
+  blocks.Add(150, -2.5f);
+  blocks.Add(70, 1.0f);
+  blocks.Add(71, 2.0f);
+  blocks.Add(70, 0.5f);
+  blocks.Add(200, 9.0f);  // no token
+  ASSERT_TRUE(blocks.Summarise().ok());
+  EXPECT_EQ(blocks.max(), 3.0f);
+  EXPECT_EQ(blocks.min(), 0.5f);
+  EXPECT_EQ(blocks.logits()[70], 2.5f);
+  EXPECT_EQ(blocks.NumBlocksFrom(2.0f), 1u);
+}
+
+TEST(LogitBlocksTest, ThePaddingIsNoMinimum) {
+  LogitBlocks blocks;
+  blocks.Assign(std::vector<float>(70, 1.0f));
+  ASSERT_TRUE(blocks.Summarise().ok());
+  EXPECT_EQ(blocks.min(), 1.0f);
+}
+
 TEST(LogitBlocksTest, AShorterRowForgetsTheLonger) {
   LogitBlocks blocks;
   blocks.Assign(std::vector<float>(100, 5.0f));

@@ -1,0 +1,64 @@
+// The loops over whole rows, compiled for the vector units of several machines: the maxima, the exponentials, the
+// places in a histogram. They compute, and choose nothing. Every variant gives the same bits.
+#ifndef SKEIN_SAMPLING_ROW_KERNELS_H_
+#define SKEIN_SAMPLING_ROW_KERNELS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace skein {
+
+// Rows are looked at in blocks of so many logits.
+inline constexpr size_t kLogitBlockSize = 64;
+
+// Kernels that keep may write so many elements beyond what they keep.
+inline constexpr size_t kKeepSlack = 16;
+
+struct BlockSummary {
+  float max;
+  float min;
+  bool has_nan;
+};
+
+// Where a logit lies in a histogram that falls from `high`: bucket (high - logit) * scale, the first one for all
+// above and the last one for all beyond.
+struct BucketScale {
+  float high;
+  float scale;
+  uint32_t last_bucket;
+};
+
+struct RowKernels {
+  const char* name;
+
+  // The extremes of a block of kLogitBlockSize, which mean nothing if it has a NaN.
+  BlockSummary (*summarise_block)(const float* logits);
+
+  // weights[i] = exp((logits[i] - max) * scale) for i below `size`, which is at most kLogitBlockSize. Returns the sum
+  // of the weights. weights may not overlap logits.
+  double (*weigh_block)(const float* logits, size_t size, float max, float scale, float* weights);
+
+  // buckets[i] of a block of kLogitBlockSize.
+  void (*find_buckets)(const float* logits, BucketScale scale, uint32_t* buckets);
+
+  // Copies the logits of a block that are at least `floor`, and their tokens, of which the first is `first_token`.
+  // Returns their number. Both outputs have room for `size` and kKeepSlack more.
+  size_t (*keep_from)(const float* logits, size_t size, float floor, uint32_t first_token, uint32_t* tokens,
+                      float* kept);
+
+  // Copies the logits of a block that lie in `bucket`, and their weights, unless these are null. Returns their number.
+  // The outputs have room as above, and may be the inputs or lie before them.
+  size_t (*keep_bucket)(const float* logits, const float* weights, size_t size, const uint32_t* buckets,
+                        uint32_t bucket, float* kept_logits, float* kept_weights);
+};
+
+// The best of the variants that this machine can run.
+const RowKernels& BestRowKernels();
+
+// The variants that this machine can run, from best to plainest.
+std::vector<const RowKernels*> UsableRowKernels();
+
+}  // namespace skein
+
+#endif  // SKEIN_SAMPLING_ROW_KERNELS_H_
