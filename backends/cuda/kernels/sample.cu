@@ -466,7 +466,7 @@ __device__ __forceinline__ LogitStatus StatusOf(const Survey& survey, LogitOutpu
   return survey.num_tokens == 0 && output != LogitOutput::kLogits ? LogitStatus::kNoToken : LogitStatus::kGood;
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     FinishLogitsKernel(const kit::Rows logits, const LogitWishArrays wishes, float unit, LogitResult* results,
                        RankedLogit* greatest) {
   __shared__ Shared shared;
