@@ -40,14 +40,16 @@ std::optional<Inputs> TileInputs(const ProductCase& product) {
 }  // namespace
 
 ProductChoice ChooseProduct(const ProductCase& product) {
+  const Inputs inputs = InputsOf(product.compute_type);
   if (product.num_rows <= kMostRowsTogether) {
-    const ProductPath path = product.has_columns ? ProductPath::kSparse : ProductPath::kRows;
-    return {path, InputsOf(product.compute_type)};
+    // In float32 a row's bits are promised not to depend on the number of rows, and more rows have no sparse product.
+    const bool is_sparse = product.has_columns && inputs != Inputs::kF32;
+    return {is_sparse ? ProductPath::kSparse : ProductPath::kRows, inputs};
   }
-  if (IsForLibrary(product)) return {ProductPath::kLibrary, InputsOf(product.compute_type)};
+  if (IsForLibrary(product)) return {ProductPath::kLibrary, inputs};
   const std::optional<Inputs> tile_inputs = TileInputs(product);
   if (tile_inputs && product.capability >= kTileCapability) return {ProductPath::kTiles, *tile_inputs};
-  return {ProductPath::kRows, InputsOf(product.compute_type)};
+  return {ProductPath::kRows, inputs};
 }
 
 }  // namespace skein::cuda

@@ -28,8 +28,10 @@ constexpr uint32_t kWarning = 2;  // SKEIN_LOG_WARNING
 // From this capability on kernels can be launched before the one in front has ended.
 constexpr uint32_t kDependentLaunchCapability = 90;
 
-ValueColumns ValueColumnsOf(const SegmentPlace& place) {
-  return place.switches.sparse ? ValueColumns::kKept : ValueColumns::kNone;
+// Only products of rounded inputs are ever sparse (product_choice.h).
+ValueColumns ValueColumnsOf(const SegmentPlace& place, const skein_segment_desc& desc) {
+  const bool is_rounded = desc.compute_type == SKEIN_DTYPE_F16 || desc.compute_type == SKEIN_DTYPE_BF16;
+  return place.switches.sparse && is_rounded ? ValueColumns::kKept : ValueColumns::kNone;
 }
 
 // RWKV-4 has no wkv matrices.
@@ -96,7 +98,7 @@ class GenerationSegment final : public Segment {
         place_(place),
         desc_(desc),
         form_(desc, StateTypeOf(desc)),
-        weights_(host, place.device, desc, ValueColumnsOf(place)) {
+        weights_(host, place.device, desc, ValueColumnsOf(place, desc)) {
     CheckHeadSize(desc);
   }
   ~GenerationSegment() override {
@@ -109,7 +111,7 @@ class GenerationSegment final : public Segment {
   }
 
   static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
-    return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place)};
+    return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place, desc)};
   }
 
   static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
@@ -117,7 +119,7 @@ class GenerationSegment final : public Segment {
     const StateForm form(desc, StateTypeOf(desc));
     skein_segment_cost cost = {};
     cost.supported = 1;
-    cost.weights_bytes = DeviceWeights::Bytes(desc, ValueColumnsOf(place));
+    cost.weights_bytes = DeviceWeights::Bytes(desc, ValueColumnsOf(place, desc));
     cost.slot_bytes = StateSlots::SlotBytes(form);
     cost.scratch_bytes = StateSlots::FixedBytes(form) + Sizes(place, desc).bytes() +
                          (place.switches.library ? LibraryProducts::Bytes(desc) : 0);

@@ -86,6 +86,15 @@ TEST(ProductChoiceTest, ColumnsServeFewRowsAlone) {
   EXPECT_EQ(ChooseProduct(product).path, ProductPath::kTiles);
 }
 
+// Five rows would have other bits.
+TEST(ProductChoiceTest, InFloat32NoProductIsSparse) {
+  for (const uint32_t compute_type : {SKEIN_DTYPE_NONE, SKEIN_DTYPE_F32}) {
+    ProductCase product = With(WeightType::kF16, compute_type, 1);
+    product.has_columns = true;
+    EXPECT_EQ(ChooseProduct(product), (ProductChoice{ProductPath::kRows, Inputs::kF32}));
+  }
+}
+
 TEST(ProductChoiceTest, TheLibraryTakesManyRowsOfLargeMatricesOfTheComputeType) {
   ProductCase product = With(WeightType::kF16, SKEIN_DTYPE_F16, 65);
   product.has_library = true;

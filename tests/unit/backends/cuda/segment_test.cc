@@ -155,7 +155,7 @@ class SegmentTest : public testing::Test {
 TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
   for (const bool sparse : {false, true}) {
     const Switches switches = {.sparse = sparse};
-    const skein_segment_desc desc = Desc();
+    const skein_segment_desc desc = Desc(SKEIN_DTYPE_F16);
     const skein_segment_cost cost = SegmentCost(Place(switches), desc);
     const emulator::Counters before = emulator::CurrentCounters();
     const std::unique_ptr<Segment> segment = Make(switches, desc);
@@ -228,11 +228,27 @@ TEST_F(SegmentTest, DependentLaunchAndASecondStreamChangeNoBit) {
 }
 
 TEST_F(SegmentTest, SkippingZerosChangesTheOrderOfSumsAlone) {
-  const std::vector<float> expected = Converse(*Make({}, Desc()));
-  const std::vector<float> sparse = Converse(*Make({.sparse = true}, Desc()));
+  const std::vector<float> expected = Converse(*Make({}, Desc(SKEIN_DTYPE_F16)));
+  const std::vector<float> sparse = Converse(*Make({.sparse = true}, Desc(SKEIN_DTYPE_F16)));
   ASSERT_EQ(sparse.size(), expected.size());
   for (size_t i = 0; i < sparse.size(); ++i) ASSERT_NEAR(sparse[i], expected[i], 1e-3);
   EXPECT_NE(sparse, expected) << "the sparse product did not run";
+}
+
+TEST_F(SegmentTest, InFloat32NothingIsSkipped) {
+  EXPECT_EQ(Converse(*Make({.sparse = true}, Desc(SKEIN_DTYPE_NONE))), Converse(*Make({}, Desc(SKEIN_DTYPE_NONE))));
+}
+
+TEST_F(SegmentTest, StatesInBinary16TakeLessAndAreRounded) {
+  skein_segment_desc desc = Desc();
+  const std::vector<float> expected = Converse(*Make({}, desc));
+  const uint64_t slot_bytes = SegmentCost(Place({}), desc).slot_bytes;
+  desc.state_type = SKEIN_DTYPE_F16;
+  EXPECT_LT(SegmentCost(Place({}), desc).slot_bytes, slot_bytes);
+  const std::vector<float> rounded = Converse(*Make({}, desc));
+  ASSERT_EQ(rounded.size(), expected.size());
+  for (size_t i = 0; i < rounded.size(); ++i) ASSERT_NEAR(rounded[i], expected[i], 2e-2);
+  EXPECT_NE(rounded, expected) << "the states are float32";
 }
 
 TEST_F(SegmentTest, WithoutTheLibraryOwnProductsServe) {
