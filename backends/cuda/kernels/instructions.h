@@ -109,7 +109,9 @@ __device__ __forceinline__ void DependencyWait() {
 #endif
 }
 
-// From here on the next kernel may start. It still waits for this one's end at its own DependencyWait.
+// From here on the next kernel may start. It still waits for this one's end at its own DependencyWait. Called behind
+// this kernel's own wait: so the next kernel finds, even before its wait, what the kernels before this one wrote. The
+// recurrences rely on that for the states and the batch (wkv5.cu, wkv7.cu).
 __device__ __forceinline__ void DependencyRelease() {
 #if __CUDA_ARCH__ >= 900
   cudaTriggerProgrammaticLaunchCompletion();
