@@ -34,11 +34,12 @@ struct Segment {
 };
 
 // What the reference backend is asked for in place of `desc`: it has no arithmetic that a host may be told to want, and
-// keeps states in float32.
+// keeps states in float32. What the late backend does not offer stays, for the reference backend to refuse.
 skein_segment_desc ForReference(const skein_segment_desc& desc) {
+  const Offer offer = SharedState().offer();
   skein_segment_desc inner = desc;
-  if ((SharedState().offer().auto_types >> desc.compute_type & 1u) != 0) inner.compute_type = SKEIN_DTYPE_NONE;
-  inner.state_type = SKEIN_DTYPE_F32;
+  if ((offer.auto_types >> desc.compute_type & 1u) != 0) inner.compute_type = SKEIN_DTYPE_NONE;
+  if ((offer.state_types >> desc.state_type & 1u) != 0) inner.state_type = SKEIN_DTYPE_F32;
   return inner;
 }
 
