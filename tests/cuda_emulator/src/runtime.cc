@@ -249,6 +249,9 @@ void Runtime::RunCopy(Stream& stream, void* to, size_t to_pitch, const void* fro
   const std::lock_guard lock(execution_mutex);
   if (DeviceError(stream.device()) != cudaSuccess) return;
   ++counters.num_copies;
+  if (!arena.Contains(reinterpret_cast<uintptr_t>(to)) && arena.Contains(reinterpret_cast<uintptr_t>(from))) {
+    counters.copied_to_host_bytes += width_bytes * num_rows;
+  }
   detector.BeginOperation(stream.BeginOperation(false), kCopyName);
   for (size_t row = 0; row < num_rows; ++row) {
     CopyRow(static_cast<unsigned char*>(to) + row * to_pitch,

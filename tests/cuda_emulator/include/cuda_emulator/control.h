@@ -92,8 +92,9 @@ struct Counters {
   uint64_t num_launches = 0;  // kernels, those of graphs included
   uint64_t num_graph_launches = 0;
   uint64_t num_copies = 0;
-  uint64_t num_allocations = 0;  // of the device's memory
-  uint64_t allocated_bytes = 0;  // now
+  uint64_t copied_to_host_bytes = 0;  // from a device's memory
+  uint64_t num_allocations = 0;       // of the device's memory
+  uint64_t allocated_bytes = 0;       // now
 };
 Counters CurrentCounters();
 
