@@ -26,16 +26,21 @@ StepCounts CountsOf(const kit::StepPlan& plan) {
   return {.num_rows = plan.num_rows(),
           .num_sequences = static_cast<uint32_t>(plan.entries().size()),
           .num_outputs = static_cast<uint32_t>(plan.output_rows().size()),
-          .num_logits = static_cast<uint32_t>(plan.logits().size())};
+          .num_logits = static_cast<uint32_t>(plan.logits().size()),
+          .num_reduced = plan.num_reduced()};
 }
 
 std::optional<StepCounts> BucketOf(const StepCounts& counts, uint32_t most_rows) {
   const bool is_decode = counts.num_rows > 0 && counts.num_rows == counts.num_sequences;
-  const bool has_logits_alone = counts.num_outputs == counts.num_logits;
+  const bool has_logits_alone = counts.num_outputs == counts.num_logit_rows();
   const uint32_t rows = RoundedUp(counts.num_rows);
   if (!is_decode || !has_logits_alone || rows > most_rows) return std::nullopt;
   const uint32_t outputs = counts.num_outputs == 0 ? 0 : rows;
-  return StepCounts{.num_rows = rows, .num_sequences = rows, .num_outputs = outputs, .num_logits = outputs};
+  return StepCounts{.num_rows = rows,
+                    .num_sequences = rows,
+                    .num_outputs = outputs,
+                    .num_logits = counts.num_logits,
+                    .num_reduced = outputs - counts.num_logits};
 }
 
 BatchLayout::BatchLayout(const StepCounts& counts) : counts_(counts) {
@@ -45,6 +50,7 @@ BatchLayout::BatchLayout(const StepCounts& counts) : counts_(counts) {
   row_sequences_ = Take(next, counts.num_rows * sizeof(uint32_t));
   output_rows_ = Take(next, counts.num_outputs * sizeof(uint32_t));
   last_rows_ = Take(next, counts.num_sequences * sizeof(uint32_t));
+  wishes_ = Take(next, counts.num_logit_rows() * sizeof(LogitWish));
   bytes_ = next;
 }
 
@@ -53,7 +59,8 @@ uint64_t BatchLayout::MostBytes(const skein_segment_desc& desc) {
   return BatchLayout({.num_rows = desc.max_tokens,
                       .num_sequences = most_sequences,
                       .num_outputs = desc.max_tokens,
-                      .num_logits = desc.max_tokens})
+                      .num_logits = desc.max_tokens,
+                      .num_reduced = 0})
       .bytes();
 }
 
@@ -75,6 +82,14 @@ void BatchLayout::Fill(const kit::StepPlan& plan, std::span<const SlotPair> slot
   std::fill(std::copy(plan.output_rows().begin(), plan.output_rows().end(), output_rows),
             output_rows + counts_.num_outputs, 0);
   FillSequences(plan, slots, initial_slot, memory);
+}
+
+void BatchLayout::FillWishes(std::span<const LogitWish> wishes, unsigned char* memory) const {
+  LogitWish nothing = {};
+  nothing.output = LogitOutput::kLogits;
+  nothing.mask = kNoMask;
+  std::fill(std::copy(wishes.begin(), wishes.end(), Wishes(memory)), Wishes(memory) + counts_.num_logit_rows(),
+            nothing);
 }
 
 void BatchLayout::FillSequences(const kit::StepPlan& plan, std::span<const SlotPair> slots, uint32_t initial_slot,

@@ -4,6 +4,7 @@
 
 #include "cuda/batch_layout.h"
 #include "cuda/kernels/products.h"
+#include "cuda/logit_wishes.h"
 #include "kit/checked_product.h"
 
 namespace skein::cuda {
@@ -17,6 +18,13 @@ uint32_t LogitRows(const skein_segment_desc& desc) {
   if (!(desc.flags & SKEIN_SEGMENT_HEAD)) return 0;
   return std::min(desc.max_tokens, std::clamp(desc.max_entries, kLeastLogitRows, kMostLogitRows));
 }
+
+// Entries of a step, and rows, that can have logits.
+uint64_t MostEntries(const skein_segment_desc& desc) {
+  return desc.flags & SKEIN_SEGMENT_HEAD ? std::min(desc.max_entries, desc.max_tokens) : 0;
+}
+
+uint64_t MostOutputs(const skein_segment_desc& desc) { return desc.flags & SKEIN_SEGMENT_HEAD ? desc.max_tokens : 0; }
 
 uint64_t SparseFloats(const skein_segment_desc& desc, ValueColumns value_columns) {
   if (value_columns == ValueColumns::kNone || desc.num_layers == 0) return 0;
@@ -32,11 +40,17 @@ DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t ac
       logit_rows(LogitRows(desc)),
       logit_floats(kit::CheckedProduct(logit_rows, desc.model.vocab_size)),
       flags(2 * uint64_t{desc.max_tokens}),
+      biases(MostEntries(desc) * SKEIN_MAX_BIAS),
+      mask_words(kit::CheckedProduct(MostEntries(desc), MaskWords(desc.model.vocab_size))),
+      results(MostOutputs(desc)),
+      greatest(MostOutputs(desc) * SKEIN_MAX_TOP_K),
       sparse_floats(SparseFloats(desc, value_columns)) {}
 
 uint64_t DeviceBufferSizes::bytes() const {
   return DeviceArray<float>::Bytes(activation_floats) + batch_bytes + DeviceArray<float>::Bytes(logit_floats) +
-         DeviceArray<uint32_t>::Bytes(flags) + DeviceArray<float>::Bytes(sparse_floats);
+         DeviceArray<uint32_t>::Bytes(flags) + DeviceArray<skein_bias>::Bytes(biases) +
+         DeviceArray<uint32_t>::Bytes(mask_words) + DeviceArray<LogitResult>::Bytes(results) +
+         DeviceArray<RankedLogit>::Bytes(greatest) + DeviceArray<float>::Bytes(sparse_floats);
 }
 
 DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes)
@@ -44,6 +58,10 @@ DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes)
       batch(device, sizes.batch_bytes, "a step's rows"),
       logits(device, sizes.logit_floats, "logits"),
       flags(device, sizes.flags, "flags"),
+      biases(device, sizes.biases, "biases of logits"),
+      masks(device, sizes.mask_words, "masks of logits"),
+      results(device, sizes.results, "results of logits"),
+      greatest(device, sizes.greatest, "greatest logits"),
       sparse_scratch(device, sizes.sparse_floats, "sums of a sparse product") {}
 
 }  // namespace skein::cuda

@@ -6,6 +6,7 @@
 
 #include "cuda/device_memory.h"
 #include "cuda/device_weights.h"
+#include "cuda/kernels/sample.h"
 #include "skein/backend.h"
 
 namespace skein::cuda {
@@ -17,6 +18,10 @@ struct DeviceBufferSizes {
   uint32_t logit_rows;  // that have room at once; a step with more goes through in turns
   uint64_t logit_floats;
   uint64_t flags;
+  uint64_t biases;
+  uint64_t mask_words;
+  uint64_t results;  // of rows of logits
+  uint64_t greatest;
   uint64_t sparse_floats;
 
   // `activation_floats_per_row`: as of the generation. `desc` was checked.
@@ -32,6 +37,10 @@ struct DeviceBuffers {
   DeviceArray<unsigned char> batch;
   DeviceArray<float> logits;
   DeviceArray<uint32_t> flags;
+  DeviceArray<skein_bias> biases;
+  DeviceArray<uint32_t> masks;
+  DeviceArray<LogitResult> results;
+  DeviceArray<RankedLogit> greatest;
   DeviceArray<float> sparse_scratch;
 };
 

@@ -103,7 +103,7 @@ skein_backend_device DescribeDevice(uint32_t device) {
       // In the others the number of rows decides between two orders of the sums.
       .deterministic_types = 1u << SKEIN_DTYPE_NONE | 1u << SKEIN_DTYPE_F32,
       .generations = kit::kGenerations,
-      .features = SKEIN_FEATURE_HIDDEN,
+      .features = kFeatures,
       .rank = 200,
       .reserved = 0,
       .memory_bytes = free_bytes,

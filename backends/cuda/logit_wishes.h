@@ -15,10 +15,13 @@
 
 namespace skein::cuda {
 
+// Of one mask.
+constexpr uint32_t MaskWords(uint32_t vocab_size) { return vocab_size / 32 + (vocab_size % 32 != 0 ? 1 : 0); }
+
 // Threads: one at a time.
 class LogitWishes {
  public:
-  explicit LogitWishes(uint32_t vocab_size) : num_mask_words_((vocab_size + 31) / 32) {}
+  explicit LogitWishes(uint32_t vocab_size) : num_mask_words_(MaskWords(vocab_size)) {}
 
   // Until the next Read, the wishes of a plan.
   void Read(const kit::StepPlan& plan);

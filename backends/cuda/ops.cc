@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cuda/kernels/finite.h"
 #include "cuda/kernels/norm_rows.h"
 #include "cuda/kernels/norm_shift.h"
 #include "cuda/kernels/wkv4.h"
@@ -40,16 +39,19 @@ void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
 
 void Ops::Logits(const Matrix& weight, kit::Rows hidden) {
   const LogitsPlace& place = context_.logits;
-  for (uint32_t first = 0; first < place.num_logits; first += place.device.count) {
-    const uint32_t count = std::min(place.device.count, place.num_logits - first);
+  for (uint32_t first = 0; first < place.num_rows; first += place.device.count) {
+    const uint32_t count = std::min(place.device.count, place.num_rows - first);
     const kit::Rows logits = {place.device.data, count, place.device.width};
     const kit::Product<Matrix> product = {&weight, {hidden[first], count, hidden.width}, logits, kit::Then::kStore};
     // All rows by one choice, however they are cut.
-    Launch({&product, 1}, place.num_logits);
-    Keep(FindNotFinite(context_.queue, logits, nullptr, count, place.is_bad + first));
-    if (place.host == nullptr) continue;
+    Launch({&product, 1}, place.num_rows);
+    Keep(FinishLogits(context_.queue, logits, {place.wishes.rows + first, place.wishes.biases, place.wishes.masks},
+                      place.results + first, place.greatest + size_t{first} * SKEIN_MAX_TOP_K));
+    if (place.host == nullptr || first >= place.num_host_rows) continue;
+    const uint32_t num_copied = std::min(count, place.num_host_rows - first);
     Keep(cudaMemcpyAsync(place.host + size_t{first} * logits.width, logits.data,
-                         size_t{count} * logits.width * sizeof(float), cudaMemcpyDeviceToHost, context_.queue.stream));
+                         size_t{num_copied} * logits.width * sizeof(float), cudaMemcpyDeviceToHost,
+                         context_.queue.stream));
   }
 }
 

@@ -14,6 +14,7 @@
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/products.h"
+#include "cuda/kernels/sample.h"
 #include "cuda/kernels/wkv5.h"
 #include "cuda/kernels/wkv7.h"
 #include "cuda/library_products.h"
@@ -24,12 +25,16 @@
 
 namespace skein::cuda {
 
-// Where logits go: through a block of the device's memory with room for some of them at a time.
+// Where logits go: through a block of the device's memory with room for some of them at a time. Addresses are the
+// device's but for `host`.
 struct LogitsPlace {
-  kit::Rows device;     // as many rows as have room at once
-  uint32_t num_logits;  // that are wanted
-  uint32_t* is_bad;     // [num_logits], in the device's memory: 1 if a row is not finite
-  float* host;          // page-locked, [num_logits][V]; NULL: they stay in `device`, where all have room
+  kit::Rows device;        // as many rows as have room at once
+  uint32_t num_rows;       // that are computed
+  LogitWishArrays wishes;  // of those rows
+  LogitResult* results;    // [num_rows]
+  RankedLogit* greatest;   // [num_rows][SKEIN_MAX_TOP_K]
+  float* host;             // page-locked, [num_host_rows][V]; NULL: nothing is copied from here
+  uint32_t num_host_rows;  // the first of the rows
 };
 
 // What the ops of one step work with. Addresses are the device's.

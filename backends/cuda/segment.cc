@@ -185,7 +185,7 @@ class GenerationSegment final : public Segment {
     }
     sealed.ring.Add(std::move(end));
     work_.multiplications += buffers.plan().num_rows() * weights_.MultiplicationsPerRow() +
-                             buffers.plan().logits().size() * weights_.MultiplicationsPerLogits();
+                             CountsOf(buffers.plan()).num_logit_rows() * weights_.MultiplicationsPerLogits();
     return {.fence = std::move(fence), .first_failure = ""};
   }
 
@@ -257,6 +257,8 @@ class GenerationSegment final : public Segment {
 
     const cudaStream_t stream = sealed.stream.get();
     CopyIn(sealed.buffers.batch.data(), buffers.batch(), BatchLayout(counts).bytes(), stream);
+    CopyIn(sealed.buffers.biases.data(), buffers.biases(), buffers.num_biases() * sizeof(skein_bias), stream);
+    CopyIn(sealed.buffers.masks.data(), buffers.masks(), buffers.num_mask_words() * sizeof(uint32_t), stream);
     kit::RowDealer dealer(sealed.buffers.activations.data(), counts.num_rows);
     const Activations act(desc_.model, counts.num_outputs, dealer);
     TakeCarries(buffers, act, stream);
@@ -278,12 +280,11 @@ class GenerationSegment final : public Segment {
     const Queue queue = {
         .stream = sealed.stream.get(),
         .dependent_launch = place_.switches.dependent_launch && place_.capability >= kDependentLaunchCapability};
-    const kit::Rows logits = {sealed.buffers.logits.data(), sealed.sizes.logit_rows, desc_.model.vocab_size};
     const OpsContext context = {.queue = queue,
                                 .batch = layout.At(batch),
                                 .states = sealed.slots.states(),
                                 .form = form_,
-                                .logits = {logits, counts.num_logits, flags + counts.num_sequences, host_logits},
+                                .logits = LogitsPlaceOf(sealed, counts, host_logits),
                                 .library = sealed.library.get(),
                                 .sparse_scratch = sealed.buffers.sparse_scratch.data(),
                                 .head_size = desc_.model.head_size,
@@ -293,13 +294,22 @@ class GenerationSegment final : public Segment {
     kit::RunSegment<Generation>(ops, bound_, act);
     CheckCuda(place_.device, ops.error(), "step");
     CheckCuda(place_.device, FindNotFinite(queue, act.x, layout.LastRows(batch), counts.num_sequences, flags), "step");
-    const uint32_t num_hidden = counts.num_outputs - counts.num_logits;
+    const uint32_t num_hidden = counts.num_outputs - counts.num_logit_rows();
     if (num_hidden == 0) return ops.library_multiplications();
-    const kit::Rows hidden = {act.hidden[counts.num_logits], num_hidden, act.hidden.width};
-    CheckCuda(place_.device,
-              FindNotFinite(queue, hidden, nullptr, num_hidden, flags + counts.num_sequences + counts.num_logits),
-              "step");
+    const kit::Rows hidden = {act.hidden[counts.num_logit_rows()], num_hidden, act.hidden.width};
+    CheckCuda(place_.device, FindNotFinite(queue, hidden, nullptr, num_hidden, flags + counts.num_sequences), "step");
     return ops.library_multiplications();
+  }
+
+  LogitsPlace LogitsPlaceOf(const Sealed& sealed, const StepCounts& counts, float* host_logits) const {
+    const DeviceBuffers& buffers = sealed.buffers;
+    return {.device = {buffers.logits.data(), sealed.sizes.logit_rows, desc_.model.vocab_size},
+            .num_rows = counts.num_logit_rows(),
+            .wishes = {BatchLayout(counts).Wishes(buffers.batch.data()), buffers.biases.data(), buffers.masks.data()},
+            .results = buffers.results.data(),
+            .greatest = buffers.greatest.data(),
+            .host = host_logits,
+            .num_host_rows = counts.num_logits};
   }
 
   // Fills the rows that another segment has left, or that a later one is to fill.
@@ -322,10 +332,15 @@ class GenerationSegment final : public Segment {
   void GiveResults(Sealed& sealed, const StepBuffers& buffers, const Activations& act) {
     const StepCounts& counts = buffers.counts();
     const cudaStream_t stream = sealed.stream.get();
-    CopyOut(buffers.flags(), sealed.buffers.flags.data(), counts.num_sequences + counts.num_outputs, stream);
-    if (counts.num_outputs > counts.num_logits) {
-      CopyOut(buffers.hidden(), act.hidden[counts.num_logits],
-              size_t{counts.num_outputs - counts.num_logits} * act.hidden.width, stream);
+    const uint32_t num_logit_rows = counts.num_logit_rows(), num_hidden = counts.num_outputs - num_logit_rows;
+    CopyOut(buffers.flags(), sealed.buffers.flags.data(), counts.num_sequences + num_hidden, stream);
+    CopyOut(buffers.results(), sealed.buffers.results.data(), num_logit_rows, stream);
+    if (buffers.has_greatest()) {
+      CopyOut(buffers.greatest(), sealed.buffers.greatest.data() + size_t{counts.num_logits} * SKEIN_MAX_TOP_K,
+              size_t{counts.num_reduced} * SKEIN_MAX_TOP_K, stream);
+    }
+    if (num_hidden > 0) {
+      CopyOut(buffers.hidden(), act.hidden[num_logit_rows], size_t{num_hidden} * act.hidden.width, stream);
     }
     if (desc_.flags & SKEIN_SEGMENT_HEAD) return;
     const auto carries = act.Carries();
@@ -345,6 +360,7 @@ class GenerationSegment final : public Segment {
   }
 
   void CopyIn(void* to, const void* from, size_t bytes, cudaStream_t stream) const {
+    if (bytes == 0) return;
     CheckCuda(place_.device, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "step");
   }
 

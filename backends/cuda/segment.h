@@ -1,8 +1,9 @@
 // A part of a model on a GPU: its weights, its states, and its steps, which go on after they return.
 //
 // A step is: rows and slots into the device's memory, in one copy (batch_layout.h); the equations of its generation
-// over ops.h, which enqueue kernels; the check of its results; the results into page-locked memory; an event. Nothing
-// waits for the device but the fence (fence.h), and a step that finds two others unfinished.
+// over ops.h, which enqueue kernels; what becomes of its logits (kernels/sample.h), and the check of its other results;
+// the results into page-locked memory; an event. Nothing waits for the device but the fence (fence.h), and a step that
+// finds two others unfinished.
 #ifndef SKEIN_BACKENDS_CUDA_SEGMENT_H_
 #define SKEIN_BACKENDS_CUDA_SEGMENT_H_
 

@@ -12,6 +12,7 @@
 
 #include "cuda/batch_layout.h"
 #include "cuda/device_memory.h"
+#include "cuda/logit_wishes.h"
 #include "cuda/state_slots.h"
 #include "kit/step_plan.h"
 #include "skein/backend.h"
@@ -31,38 +32,57 @@ class StepBuffers {
   void FillBatch(const StepCounts& counts, StateSlots& slots, uint64_t number);
   const StepCounts& counts() const { return counts_; }
   const unsigned char* batch() const { return batch_.data(); }
+  // Beside the batch, what its wishes refer to.
+  const skein_bias* biases() const { return biases_.data(); }
+  size_t num_biases() const { return wishes_.biases().size(); }
+  const uint32_t* masks() const { return masks_.data(); }
+  size_t num_mask_words() const { return wishes_.masks().size(); }
 
   // Copies the rows of each carry into its block, [counts().num_rows][C]. Rows beyond the plan's become zero.
   void GatherCarries();
   float* carry_in(uint32_t carry) const { return carries_in_.data() + carry * carry_floats_; }
 
-  // For results: flags [num_sequences][num_outputs], 1 where a number is not finite; logits [num_logits][V]; the hidden
-  // rows of the other outputs [num_outputs - num_logits][C]; carries [num_rows][C].
+  // For results: flags of the sequences and of the hidden rows, 1 where a number is not finite; results
+  // [num_logit_rows]; if wanted, the greatest logits [num_reduced][SKEIN_MAX_TOP_K]; logits [num_logits][V]; the hidden
+  // rows [num_outputs - num_logit_rows][C]; carries [num_rows][C].
   uint32_t* flags() const { return flags_.data(); }
+  LogitResult* results() const { return results_.data(); }
+  bool has_greatest() const { return wishes_.has_greatest(); }
+  RankedLogit* greatest() const { return greatest_.data(); }
   float* logits() const { return logits_.data(); }
   float* hidden() const { return hidden_.data(); }
   float* carry_out(uint32_t carry) const { return carries_out_.data() + carry * carry_floats_; }
 
   // Copies the results to the caller's memory and gives each entry its status: DATA_LOSS if an output or the last row
-  // of the residual stream is not finite. Returns what there is to say about the first entry that failed, or "".
+  // of the residual stream is not finite, FAILED_PRECONDITION if mask and bias leave no token. Returns what there is to
+  // say about the first entry that failed, or "".
   std::string HandOut();
 
  private:
+  void MakeRoom();
   void ScatterCarries();
-  bool IsFinite(uint32_t entry) const;
+  void HandOutLogits();
+  void HandOutHidden();
+  // Of an entry of the plan, by its flags and results.
+  int32_t StatusOf(uint32_t entry) const;
 
   const uint32_t device_;
   const skein_segment_desc& desc_;
   const uint32_t num_carries_;
   const uint64_t carry_floats_;  // of the longest step
   kit::StepPlan plan_;
+  LogitWishes wishes_;
   std::vector<SlotPair> slots_;
   StepCounts counts_ = {};
   PinnedArray<unsigned char> batch_;
   PinnedArray<float> carries_in_;
   PinnedArray<float> carries_out_;
   PinnedArray<uint32_t> flags_;
+  PinnedArray<LogitResult> results_;
   // As large as a step needed them so far.
+  PinnedArray<skein_bias> biases_;
+  PinnedArray<uint32_t> masks_;
+  PinnedArray<RankedLogit> greatest_;
   PinnedArray<float> logits_;
   PinnedArray<float> hidden_;
 };

@@ -1,5 +1,5 @@
 // The check of a step's results.
-//   Launch: a block of 1,024 threads a row. Bound by bytes: a row of logits is 256 KB for one multiprocessor.
+//   Launch: a block of 1,024 threads a row. Bound by the time of a launch: a row of 4,096 is 16 KB.
 //   Synchronisation: one vote of the block.
 #include <cstddef>
 #include <cstdint>

@@ -63,7 +63,8 @@ std::vector<uint32_t> Values(const uint32_t* first, uint32_t count) { return {fi
 TEST(BatchLayoutTest, ABlockHoldsTheRowsOfThePlan) {
   const PlannedStep step({3, 1, 2});
   const StepCounts counts = CountsOf(step.plan());
-  EXPECT_EQ(counts, (StepCounts{.num_rows = 6, .num_sequences = 3, .num_outputs = 3, .num_logits = 3}));
+  EXPECT_EQ(counts,
+            (StepCounts{.num_rows = 6, .num_sequences = 3, .num_outputs = 3, .num_logits = 3, .num_reduced = 0}));
   const BatchLayout layout(counts);
   std::vector<unsigned char> memory(layout.bytes(), 0xEE);
   const std::vector<SlotPair> slots = {{kInitialSlot, 0}, {5, kNoSlot}, {2, 2}};
@@ -103,6 +104,25 @@ TEST(BatchLayoutTest, WhatIsFilledUpReadsTheInitialStateAndWritesNothing) {
   }
 }
 
+TEST(BatchLayoutTest, OfWhatIsFilledUpNoLogitsAreWanted) {
+  const PlannedStep step({1, 1, 1, 1, 1});
+  const BatchLayout layout(*BucketOf(CountsOf(step.plan()), 16));
+  std::vector<unsigned char> memory(layout.bytes(), 0xEE);
+  std::vector<LogitWish> wishes(5);
+  for (uint32_t i = 0; i < 5; ++i) {
+    wishes[i].output = LogitOutput::kGreatest;
+    wishes[i].top_k = 1 + i;
+  }
+  layout.FillWishes(wishes, memory.data());
+  const LogitWish* const found = layout.Wishes(memory.data());
+  for (uint32_t i = 0; i < 5; ++i) EXPECT_EQ(found[i].top_k, 1 + i);
+  for (uint32_t i = 5; i < 8; ++i) {
+    EXPECT_EQ(found[i].output, LogitOutput::kLogits);
+    EXPECT_EQ(found[i].num_biases, 0u);
+    EXPECT_EQ(found[i].mask, kNoMask);
+  }
+}
+
 TEST(BatchLayoutTest, TheLargestBlockHoldsAnyStep) {
   const uint64_t most = BatchLayout::MostBytes(Desc());
   for (const auto& lengths : {std::vector<uint32_t>(16, 1), std::vector<uint32_t>{32}, std::vector<uint32_t>(16, 2)}) {
@@ -110,8 +130,12 @@ TEST(BatchLayoutTest, TheLargestBlockHoldsAnyStep) {
   }
 }
 
-StepCounts Decode(uint32_t num_rows, uint32_t num_logits) {
-  return {.num_rows = num_rows, .num_sequences = num_rows, .num_outputs = num_logits, .num_logits = num_logits};
+StepCounts Decode(uint32_t num_rows, uint32_t num_logits, uint32_t num_reduced = 0) {
+  return {.num_rows = num_rows,
+          .num_sequences = num_rows,
+          .num_outputs = num_logits + num_reduced,
+          .num_logits = num_logits,
+          .num_reduced = num_reduced};
 }
 
 TEST(BucketTest, FewRowsHaveABucketOfTheirOwn) {
@@ -125,14 +149,21 @@ TEST(BucketTest, ManyRowsAreFilledUpByAQuarterAtMost) {
     EXPECT_GE(bucket->num_rows, rows);
     EXPECT_LT(bucket->num_rows, rows + std::max(8u, rows / 2));
     EXPECT_EQ(bucket->num_sequences, bucket->num_rows);
-    EXPECT_EQ(bucket->num_logits, bucket->num_rows);
+    EXPECT_EQ(bucket->num_outputs, bucket->num_rows);
+    EXPECT_EQ(bucket->num_logit_rows(), bucket->num_rows);
+    EXPECT_EQ(bucket->num_logits, rows) << "of the others no logits go to the host";
     EXPECT_EQ(BucketOf(*bucket, 1024), bucket) << "a bucket is its own";
   }
 }
 
 TEST(BucketTest, StepsThatWantNoLogitsHaveOthersThanThoseThatDo) {
   EXPECT_EQ(BucketOf(Decode(5, 0), 512), Decode(8, 0));
-  EXPECT_EQ(BucketOf(Decode(5, 2), 512), Decode(8, 8));
+  EXPECT_EQ(BucketOf(Decode(5, 2), 512), Decode(8, 2, 6));
+}
+
+TEST(BucketTest, ReducedLogitsAreLogits) {
+  EXPECT_EQ(BucketOf(Decode(5, 0, 5), 512), Decode(8, 0, 8));
+  EXPECT_EQ(BucketOf(Decode(5, 2, 1), 512), Decode(8, 2, 6));
 }
 
 TEST(BucketTest, OtherStepsHaveNone) {

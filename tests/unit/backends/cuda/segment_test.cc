@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -24,6 +25,7 @@ using conformance::SyntheticModel;
 using conformance::SyntheticShape;
 using conformance::TestHost;
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr uint32_t kVocabulary = 77;
@@ -81,6 +83,28 @@ class HostStep {
     step.entries = entries_.data();
     return step;
   }
+  // Before Describe: the token that each row draws, the most likely one, takes the place of its logits.
+  void DrawTokens() {
+    draws_.assign(tokens_.size(), kVocabulary);
+    for (skein_step_entry& entry : entries_) {
+      entry.output = SKEIN_STEP_SAMPLE;
+      entry.output_rows = logits_.data() + size_t{2} * entry.first_token;
+      entry.output_tokens = draws_.data() + entry.first_token;
+      entry.sampling = &greedy_;
+    }
+    uniforms_.assign(tokens_.size(), 0);
+    greedy_.uniforms = uniforms_.data();
+  }
+  // After DrawTokens: all logits of a part once more.
+  void WantLogits(uint32_t index, float* rows) {
+    skein_step_entry& entry = entries_[index];
+    entry.output = SKEIN_STEP_LOGITS;
+    entry.output_rows = rows;
+    entry.output_tokens = nullptr;
+    entry.sampling = nullptr;
+  }
+  skein_step_entry& entry(uint32_t index) { return entries_[index]; }
+  const std::vector<uint32_t>& draws() const { return draws_; }
   const std::vector<float>& logits() const { return logits_; }
   uint32_t token(uint32_t index) const { return tokens_[index]; }
 
@@ -88,7 +112,19 @@ class HostStep {
   std::vector<skein_step_entry> entries_;
   std::vector<uint32_t> tokens_;
   std::vector<float> logits_;
+  std::vector<uint32_t> draws_;
+  std::vector<double> uniforms_;
+  skein_sampling greedy_ = {sizeof(skein_sampling), 0, 1, 0, 0, nullptr};
 };
+
+// The most likely token of each row.
+std::vector<uint32_t> MostLikely(const std::vector<float>& logits) {
+  std::vector<uint32_t> tokens;
+  for (auto row = logits.begin(); row != logits.end(); row += kVocabulary) {
+    tokens.push_back(static_cast<uint32_t>(std::max_element(row, row + kVocabulary) - row));
+  }
+  return tokens;
+}
 
 class SegmentTest : public testing::Test {
  protected:
@@ -268,6 +304,80 @@ TEST_F(SegmentTest, MoreLogitsThanHaveRoomGoThroughInTurns) {
     pieces.insert(pieces.end(), piece.begin(), piece.end());
   }
   EXPECT_EQ(whole, pieces);
+}
+
+TEST_F(SegmentTest, RowsThatAreReducedGoThroughInTurnsToo) {
+  skein_segment_desc desc = Desc(SKEIN_DTYPE_NONE);
+  desc.max_entries = 2;  // room for 64 rows of logits
+  const std::vector<Part> parts = {{SKEIN_SLOT_INITIAL, 0, 40}, {SKEIN_SLOT_INITIAL, 1, 110}};
+  const std::unique_ptr<Segment> segment = Make({}, desc);
+  const std::vector<float> all = Run(*segment, parts, 3);
+  const std::vector<uint32_t> expected = MostLikely(all);
+
+  // One part wants all logits, which come first and leave the other's in two turns.
+  HostStep mixed(parts, 3);
+  mixed.DrawTokens();
+  std::vector<float> logits(size_t{40} * kVocabulary);
+  mixed.WantLogits(0, logits.data());
+  EXPECT_EQ(segment->Step(mixed.Describe()).fence->Wait(-1), "");
+  EXPECT_EQ(logits, std::vector<float>(all.begin(), all.begin() + 40 * kVocabulary));
+  EXPECT_TRUE(std::equal(expected.begin() + 40, expected.end(), mixed.draws().begin() + 40));
+
+  HostStep drawn(parts, 3);
+  drawn.DrawTokens();
+  EXPECT_EQ(segment->Step(drawn.Describe()).fence->Wait(-1), "");
+  EXPECT_EQ(drawn.draws(), expected);
+}
+
+TEST_F(SegmentTest, AGraphServesDrawsWhateverIsWantedOfThem) {
+  const std::unique_ptr<Segment> segment = Make({.graphs = true}, Desc(SKEIN_DTYPE_NONE));
+  const std::vector<Part> parts(5, Part{SKEIN_SLOT_INITIAL, SKEIN_SLOT_NONE});
+  const std::vector<float> logits = Run(*segment, parts, 1);
+  const std::vector<uint32_t> expected = MostLikely(logits);
+  const std::vector<uint32_t> mask = {0, 1, 0};  // token 32 alone
+  const skein_bias favourite = {21, 1e6f};
+  const uint64_t before = emulator::CurrentCounters().num_graph_launches;
+  const auto draws = [&](HostStep& step) {
+    EXPECT_EQ(segment->Step(step.Describe()).fence->Wait(-1), "");
+    return step.draws();
+  };
+  HostStep plain(parts, 1);
+  plain.DrawTokens();
+  EXPECT_EQ(draws(plain), expected);
+
+  HostStep changed(parts, 1);
+  changed.DrawTokens();
+  changed.entry(1).bias = &favourite;
+  changed.entry(1).num_bias = 1;
+  changed.entry(4).mask = mask.data();
+  EXPECT_THAT(draws(changed), ElementsAre(expected[0], 21, expected[2], expected[3], 32));
+
+  HostStep mixed(parts, 1);
+  mixed.DrawTokens();
+  std::vector<float> row(kVocabulary);
+  mixed.WantLogits(3, row.data());
+  EXPECT_THAT(draws(mixed), ElementsAre(expected[0], expected[1], expected[2], kVocabulary, expected[4]));
+  EXPECT_TRUE(std::equal(row.begin(), row.end(), logits.begin() + 3 * kVocabulary));
+  EXPECT_EQ(emulator::CurrentCounters().num_graph_launches - before, 3u);
+}
+
+TEST_F(SegmentTest, LogitsOfDrawsStayOnTheDevice) {
+  const std::vector<Part> parts(5, Part{SKEIN_SLOT_INITIAL, SKEIN_SLOT_NONE});
+  for (const bool graphs : {false, true}) {
+    const std::unique_ptr<Segment> segment = Make({.graphs = graphs}, Desc());
+    const auto copied_by = [&](HostStep& step) {
+      const uint64_t before = emulator::CurrentCounters().copied_to_host_bytes;
+      EXPECT_EQ(segment->Step(step.Describe()).fence->Wait(-1), "");
+      return emulator::CurrentCounters().copied_to_host_bytes - before;
+    };
+    HostStep all(parts, 1), drawn(parts, 1);
+    drawn.DrawTokens();
+    const uint64_t row_bytes = kVocabulary * sizeof(float);
+    // Twice, so that both steps in flight have a place for logits.
+    EXPECT_GE(copied_by(all), 5 * row_bytes);
+    EXPECT_GE(copied_by(all), 5 * row_bytes);
+    EXPECT_LT(copied_by(drawn), row_bytes);
+  }
 }
 
 TEST_F(SegmentTest, AStepWaitsForNoOtherThanTheOneThatHasItsMemory) {
