@@ -181,8 +181,8 @@ typedef struct skein_segment_desc {
   uint32_t num_adapters;  // 0; reserved until streams have adapters
   // Arithmetic of the matrix products. SKEIN_DTYPE_NONE: float32 activations and sums, over the weights as they are
   // put. F32: the same, over float32 weights. F16 and BF16: activations rounded to that type, float32 sums. Q8 and Q4,
-  // which are the same to a backend: for matrices that were put in Q8 or Q4, activations may be rounded to bf16, or to 8
-  // bits per row and group of inputs; float32 for all others.
+  // which are the same to a backend: for matrices that were put in Q8 or Q4, activations may be rounded to bf16, or to
+  // 8 bits per row and group of inputs; float32 for all others.
   uint32_t compute_type;
   uint32_t weight_type;  // of the large matrices as they will be put, for `query`
   skein_backend_model model;

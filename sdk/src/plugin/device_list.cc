@@ -93,8 +93,8 @@ class Lister {
   }
 
   void AddProblem(const Plugin<skein_backend_table>& plugin, const absl::Status& status) {
-    list_.problems.push_back({plugin.id, std::string(status.message()), absl::IsResourceExhausted(status),
-                              absl::IsUnavailable(status)});
+    list_.problems.push_back(
+        {plugin.id, std::string(status.message()), absl::IsResourceExhausted(status), absl::IsUnavailable(status)});
   }
 
   DeviceList list_;

@@ -1,6 +1,5 @@
-#include "tests/unit/backends/cuda/producer.h"
-
 #include "cuda/kernels/instructions.h"
+#include "tests/unit/backends/cuda/producer.h"
 
 namespace skein::cuda {
 namespace {
