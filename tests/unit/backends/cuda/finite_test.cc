@@ -26,7 +26,7 @@ std::string FiniteFault(const Trial& trial, uint32_t width, uint32_t bad_row, ui
   const DeviceArray<uint32_t> indices(is_listed ? row_indices : std::vector<uint32_t>{0});
   const uint32_t count = is_listed ? static_cast<uint32_t>(row_indices.size()) : kRows;
   const DeviceArray<uint32_t> is_bad(count);
-  const std::string fault = trial.Run({rows.copy()}, [&](const Queue& queue) {
+  std::string fault = trial.Run({rows.copy()}, [&](const Queue& queue) {
     return FindNotFinite(queue, rows.device(), is_listed ? indices.get() : nullptr, count, is_bad.get());
   });
   if (!fault.empty()) return fault;
@@ -72,7 +72,7 @@ std::string DiagonalFault(const Trial& trial) {
   std::vector<uint32_t> order(kSize);
   for (uint32_t i = 0; i < kSize; ++i) order[i] = kSize - 1 - i;
   const DeviceArray<uint32_t> source(order), indices(kSize), is_bad(kSize);
-  const std::string fault = trial.Run({{indices.get(), source.get(), kSize}}, [&](const Queue& queue) {
+  std::string fault = trial.Run({{indices.get(), source.get(), kSize}}, [&](const Queue& queue) {
     return FindNotFinite(queue, rows.rows(), indices.get(), kSize, is_bad.get());
   });
   if (!fault.empty()) return fault;

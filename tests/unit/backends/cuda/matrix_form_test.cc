@@ -51,7 +51,9 @@ TEST(MatrixFormTest, APlainRowKeepsItsElementsAndEndsInZeros) {
     const MatrixForm form = FormOf(dtype, 4, 5);
     std::vector<unsigned char> packed(form.row_bytes, 0xFF);
     PackRow(view, form, 2, packed.data());
-    std::vector<float> values(form.row_bytes / FloatBytes(dtype));
+    const uint64_t element_bytes = FloatBytes(dtype);
+    ASSERT_NE(element_bytes, 0u);
+    std::vector<float> values(form.row_bytes / element_bytes);
     ExpandFloats(dtype, packed.data(), values.size(), values.data());
     for (uint64_t c = 0; c < values.size(); ++c) EXPECT_EQ(values[c], c < 5 ? ValueAt(2, c) : 0);
   }

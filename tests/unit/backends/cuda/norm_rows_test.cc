@@ -41,7 +41,7 @@ std::string EmbedFault(const Trial& trial, WeightType type, uint32_t width) {
   Batch batch = {};
   batch.tokens = device_tokens.get();
   batch.num_rows = num_rows;
-  const std::string fault = trial.Run({CopyOf(device_tokens, token_source, tokens.size())}, [&](const Queue& queue) {
+  std::string fault = trial.Run({CopyOf(device_tokens, token_source, tokens.size())}, [&](const Queue& queue) {
     return Embed(queue, batch, embedding.view(), norm.device(), {x.get(), num_rows, width});
   });
   if (!fault.empty()) return fault;

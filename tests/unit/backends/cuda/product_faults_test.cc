@@ -29,8 +29,8 @@ std::string ProductFault(const Trial& trial, Launcher launch, WeightType type, I
   const DeviceArray<float> in(in_values.size()), out(before.size());
   const DeviceProduct product = {
       weights.view(), {in.get(), num_rows, num_inputs}, {out.get(), num_rows, num_outputs}, kit::Then::kAdd};
-  const std::string fault = trial.Run({CopyOf(in, in_source, in_values.size()), CopyOf(out, out_source, before.size())},
-                                      [&](const Queue& queue) { return launch(queue, ListOf({product}), inputs); });
+  std::string fault = trial.Run({CopyOf(in, in_source, in_values.size()), CopyOf(out, out_source, before.size())},
+                                [&](const Queue& queue) { return launch(queue, ListOf({product}), inputs); });
   if (!fault.empty()) return fault;
   return Difference(weights, in_values, before, out.Read(), inputs, product.then);
 }
@@ -58,7 +58,7 @@ std::string SparseFault(const Trial& trial) {
   const DeviceArray<float> in_source(in_values), out_source(before);
   const DeviceArray<float> in(in_values.size()), out(before.size());
   const DeviceArray<float> scratch(SparseScratchFloats(kInputs, kOutputs));
-  const std::string fault = trial.Run(
+  std::string fault = trial.Run(
       {CopyOf(in, in_source, in_values.size()), CopyOf(out, out_source, before.size())}, [&](const Queue& queue) {
         return SparseProduct(queue, {{}, {in.get(), kRows, kInputs}, {out.get(), kRows, kOutputs}, kit::Then::kAdd},
                              columns.view(), Inputs::kF16, scratch.get());
@@ -81,7 +81,7 @@ std::string RoundFault(const Trial& trial) {
   const std::vector<float> values = Random(3).Floats(kRows * kWidth);
   const DeviceArray<float> source(values), in(values.size());
   const DeviceArray<uint16_t> out(size_t{kRows} * kPadded);
-  const std::string fault = trial.Run({CopyOf(in, source, values.size())}, [&](const Queue& queue) {
+  std::string fault = trial.Run({CopyOf(in, source, values.size())}, [&](const Queue& queue) {
     return RoundRows(queue, {in.get(), kRows, kWidth}, Inputs::kBf16, out.get());
   });
   if (!fault.empty()) return fault;

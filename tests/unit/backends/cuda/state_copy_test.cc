@@ -89,7 +89,7 @@ std::string ExportFault(const Trial& trial, const CopyShape& shape) {
   const DeviceArray<unsigned char> source(slots.bytes()), device(slots.bytes().size());
   const DeviceArray<float> out(slots.numbers());
   const States states = {device.get(), slots.slot_bytes(), shape.type};
-  const std::string fault = trial.Run({CopyOf(device, source, slots.bytes().size())}, [&](const Queue& queue) {
+  std::string fault = trial.Run({CopyOf(device, source, slots.bytes().size())}, [&](const Queue& queue) {
     return ExportSlot(queue, states, shape.layers, kSlots - 1, out.get());
   });
   if (!fault.empty()) return fault;
@@ -105,7 +105,7 @@ std::string ImportFault(const Trial& trial, const CopyShape& shape) {
   const DeviceArray<unsigned char> device(slots.bytes());
   const CaseRows in(canonical, 1, static_cast<uint32_t>(canonical.size()));
   const States states = {device.get(), slots.slot_bytes(), shape.type};
-  const std::string fault = trial.Run(
+  std::string fault = trial.Run(
       {in.copy()}, [&](const Queue& queue) { return ImportSlot(queue, states, shape.layers, 1, in.device().data); });
   if (!fault.empty()) return fault;
   slots.Put(1, canonical);
