@@ -23,7 +23,7 @@ class SegmentRunner {
  public:
   using Matrix = PackedMatrix;
   static constexpr WkvOrder kWkvOrder = WkvOrder::kKeyValue;
-  // libskein draws tokens on many threads, with less work than a device in the same memory could.
+  // libskein draws tokens on the host's threads itself. Logits lie in the same memory, so none has to cross.
   static constexpr uint32_t kFeatures = SKEIN_FEATURE_HIDDEN;
 
   SegmentRunner(const skein_host& host, const skein_segment_desc& desc);
