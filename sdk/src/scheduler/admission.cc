@@ -217,7 +217,7 @@ double Admission::RoomUs(const AdmittedTenant& counts, uint64_t num_tokens, uint
     if (first.num_tokens < excess) first.Add(*job);
   }
   const Forecast forecast(admitted_, counts, pace_, AdmittedJob(), now_us);
-  return forecast.step_us() + forecast.ReadUs(excess, first.num_waiting);
+  return forecast.TickUs() + forecast.ReadUs(excess, first.num_waiting);
 }
 
 double Admission::AllRoomUs(uint64_t num_tokens, uint64_t most, int64_t now_us) const {
@@ -226,7 +226,7 @@ double Admission::AllRoomUs(uint64_t num_tokens, uint64_t most, int64_t now_us) 
   const double part = excess / static_cast<double>(admitted_.queued_tokens());
   const auto num_waiting = static_cast<uint32_t>(std::ceil(part * admitted_.num_waiting()));
   const Forecast forecast(admitted_, admitted_.tenants().begin()->second, pace_, AdmittedJob(), now_us);
-  return forecast.step_us() + forecast.ReadAllUs(excess, num_waiting);
+  return forecast.TickUs() + forecast.ReadAllUs(excess, num_waiting);
 }
 
 absl::Status Admission::CheckDeadlines(AdmittedJob& job, int64_t now_us) {
@@ -242,20 +242,21 @@ absl::Status Admission::CheckDeadlines(AdmittedJob& job, int64_t now_us) {
   }
   const auto num_tokens = before.num_tokens + static_cast<double>(job.num_tokens);
   const JobForecast expected = forecast.Of(job, num_tokens, before.num_waiting);
-  if (!Meets(expected, job, now_us, kMargin)) return LateStatus(expected, job, now_us);
+  if (!Meets(expected, job, now_us, kMargin)) return LateStatus(expected, job, forecast.TickUs(), now_us);
   return CheckThoseBehind(job, counts, forecast, now_us);
 }
 
-absl::Status Admission::LateStatus(const JobForecast& expected, const AdmittedJob& job, int64_t now_us) const {
+absl::Status Admission::LateStatus(const JobForecast& expected, const AdmittedJob& job, double tick_us,
+                                   int64_t now_us) const {
   Admitted nobody;
-  const Forecast forecast(nobody, nobody.CountsOf(*job.tenant), pace_, job, now_us);
-  const JobForecast alone = forecast.Of(job, static_cast<double>(job.num_tokens), 0);
+  const Forecast empty(nobody, nobody.CountsOf(*job.tenant), pace_, job, now_us);
+  const JobForecast alone = empty.Of(job, static_cast<double>(job.num_tokens), 0);
   double late_us;
   if (!Meets(alone, job, now_us, kMargin)) {
     return absl::DeadlineExceededError(DescribeMiss(alone, job, now_us, "even if nothing else runs", &late_us));
   }
   const std::string why = DescribeMiss(expected, job, now_us, "under the present load", &late_us);
-  return Refuse(why, late_us);
+  return Refuse(why, late_us + tick_us);
 }
 
 absl::Status Admission::CheckThoseBehind(const AdmittedJob& job, const AdmittedTenant& counts, const Forecast& forecast,
@@ -271,7 +272,7 @@ absl::Status Admission::CheckThoseBehind(const AdmittedJob& job, const AdmittedT
     if (Meets(with, *other, now_us, 1) || !Meets(without, *other, now_us, 1)) continue;
     return Refuse(absl::StrCat("deadline: going ahead of those with a later deadline or a lower priority, these ",
                                job.num_tokens, " tokens would keep one from being in time that was admitted"),
-                  without.first_token_us);
+                  without.first_token_us + forecast.TickUs());
   }
   return absl::OkStatus();
 }

@@ -132,8 +132,8 @@ class Admission : public std::enable_shared_from_this<Admission> {
   double AllRoomUs(uint64_t num_tokens, uint64_t most, int64_t now_us) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether `job`, which gets its rank, and those behind it will be in time.
   absl::Status CheckDeadlines(AdmittedJob& job, int64_t now_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // That a job is not in time: now, or ever.
-  absl::Status LateStatus(const JobForecast& expected, const AdmittedJob& job, int64_t now_us) const
+  // That a job is not in time: now, or ever. `tick_us`: Forecast::TickUs.
+  absl::Status LateStatus(const JobForecast& expected, const AdmittedJob& job, double tick_us, int64_t now_us) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckThoseBehind(const AdmittedJob& job, const AdmittedTenant& counts, const Forecast& forecast,
                                 int64_t now_us) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

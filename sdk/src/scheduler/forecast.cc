@@ -18,20 +18,23 @@ Forecast::Forecast(const Admitted& admitted, const AdmittedTenant& counts, const
       decode_step_us_(pace.StepUs(num_decoding_, 0)),
       token_us_(full_step_us_ / static_cast<double>(chunk_)) {}
 
-// If steps are full, each job has the same rows of them until it is done, so those that decode have the part of the
-// answers' tokens in all tokens.
+// By the time that all waiting prompts are read, some of the streams that decode now are done, and those of the prompts
+// that were read last decode.
 uint64_t Forecast::ExpectedDecoding(const AdmittedJob& with) const {
-  auto answers = static_cast<double>(with.num_answer_tokens);
-  double tokens = answers + static_cast<double>(with.num_tokens);
-  uint64_t num_answering = with.num_answer_tokens > 0 ? 1 : 0;
+  const uint64_t num_now = admitted_.num_decoding();
+  const uint64_t chunk = pace_.ChunkBeside(num_now);
+  const auto num_tokens = static_cast<double>(admitted_.queued_tokens() + with.num_tokens);
+  const double num_steps = std::max(1.0, num_tokens / static_cast<double>(chunk));
+  double num_then = std::min(1.0, static_cast<double>(with.num_answer_tokens) / num_steps);
   for (const AdmittedJob* job : admitted_.jobs()) {
-    answers += static_cast<double>(job->num_answer_tokens);
-    tokens += static_cast<double>(job->num_answer_tokens + job->num_tokens);
-    if (job->num_answer_tokens > 0) ++num_answering;
+    const auto num_draws = static_cast<double>(job->num_draws_left());
+    if (job->num_tokens_left > 0) {
+      num_then += std::min(1.0, num_draws / num_steps);
+    } else if (num_draws > num_steps) {
+      num_then += 1;
+    }
   }
-  const double rows = static_cast<double>(pace_.RowsInTime());
-  const auto balanced = static_cast<uint64_t>(std::ceil(rows * answers / tokens));
-  const uint64_t expected = std::max<uint64_t>(admitted_.num_decoding(), std::min(balanced, num_answering));
+  const uint64_t expected = std::max(num_now, static_cast<uint64_t>(std::ceil(num_then)));
   const uint32_t max_running = pace_.limits().max_running;
   return max_running == 0 ? expected : std::min<uint64_t>(expected, max_running);
 }
@@ -80,24 +83,37 @@ double Forecast::PlaceUs(uint32_t num_waiting) const {
   return us;
 }
 
-double Forecast::EndsUs(const AdmittedTenant* counts, uint64_t num_ends, uint32_t max_running) const {
-  std::vector<double> lefts;  // steps that running jobs need
+double Forecast::MeanDraws(const AdmittedTenant* counts) const {
   double draws = 0;
   uint64_t num_jobs = 0;
   for (const AdmittedJob* job : admitted_.jobs()) {
     if (counts != nullptr && job->counts != counts) continue;
     draws += static_cast<double>(job->num_answer_tokens);
     ++num_jobs;
-    if (!job->is_running) continue;
+  }
+  return num_jobs > 0 ? draws / static_cast<double>(num_jobs) : 0;
+}
+
+double Forecast::EndsUs(const AdmittedTenant* counts, uint64_t num_ends, uint32_t max_running) const {
+  std::vector<double> lefts;  // steps that running jobs need
+  for (const AdmittedJob* job : admitted_.jobs()) {
+    if (!job->is_running || (counts != nullptr && job->counts != counts)) continue;
     lefts.push_back(static_cast<double>(job->num_draws_left()) +
                     static_cast<double>(job->num_tokens_left) / static_cast<double>(chunk_));
   }
-  const double mean_draws = num_jobs > 0 ? draws / static_cast<double>(num_jobs) : 0;
+  const double mean_draws = MeanDraws(counts);
   if (lefts.size() < max_running) lefts.resize(max_running, mean_draws);  // waiting jobs take the free places
   std::sort(lefts.begin(), lefts.end());
   // Behind the jobs that run come others, one for each that ends.
   const auto num_rounds = static_cast<double>((num_ends - 1) / lefts.size());
   return (lefts[(num_ends - 1) % lefts.size()] + num_rounds * mean_draws) * decode_step_us_;
+}
+
+double Forecast::TickUs() const {
+  double us = full_step_us_;
+  if (const uint32_t most = pace_.limits().max_running; most > 0) us += MeanDraws(nullptr) * full_step_us_ / most;
+  if (const uint32_t most = counts_.tenant->max_running(); most > 0) us += MeanDraws(&counts_) * full_step_us_ / most;
+  return us;
 }
 
 double Forecast::DrawUs(uint64_t num_draws, double num_tokens_before) const {

@@ -1,7 +1,7 @@
 // When a job will have its first token and its last, as the load stands. A model of the steps to come:
 //
 // - A step has one token of each stream that decodes, and a chunk of prompts. As many streams decode as do now, or as
-//   many as would if every job took its part of each step, whichever is more.
+//   many as will once the prompts that wait are read, whichever is more.
 // - A tenant's prompts are read by rank. Other tenants read meanwhile: what they have and what they bring, up to their
 //   share by weight.
 // - If the number of running jobs is bounded, a job waits for a place too. Running jobs leave when they have drawn all
@@ -38,8 +38,8 @@ class Forecast {
   double ReadUs(double num_tokens, uint32_t num_waiting) const;
   // The same of all tenants together.
   double ReadAllUs(double num_tokens, uint32_t num_waiting) const;
-  // Of a step with prompts.
-  double step_us() const { return full_step_us_; }
+  // The time in which the load is sure to change: a step, and, where jobs wait for places, until one more has ended.
+  double TickUs() const;
 
  private:
   uint64_t ExpectedDecoding(const AdmittedJob& with) const;
@@ -49,6 +49,8 @@ class Forecast {
   double PlaceUs(uint32_t num_waiting) const;
   // The time until `num_ends` jobs have ended, while `max_running` run: of the tenant's or, if that is nullptr, of all.
   double EndsUs(const AdmittedTenant* counts, uint64_t num_ends, uint32_t max_running) const;
+  // The answer's tokens of a mean job, of the tenant or of all.
+  double MeanDraws(const AdmittedTenant* counts) const;
   // The time of `num_draws` steps that come after `num_tokens_before` of the waiting tokens were read.
   double DrawUs(uint64_t num_draws, double num_tokens_before) const;
 
