@@ -48,6 +48,8 @@ SKEIN_EXTERN_C_BEGIN
 //                                 case. A type that a device does not offer is refused
 //   max_streams       i64  64     streams with a state on the device at a time
 //   max_batch_tokens  i64  512    tokens in one step; if it is not set, at least max_streams + 16
+//   max_queued_tokens  i64  0     tokens that may wait to be read, of all streams (schedule.h); 0: what is read in 4 s
+//                                 at the measured pace, but at least 8192
 //
 // Where memory decides, a device gets as many of the layers that are left as it has room for, states and scratch
 // included, and the next device the rest. The embedding goes with the first layers, the head with the last. A device

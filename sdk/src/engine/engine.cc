@@ -8,16 +8,31 @@
 namespace skein {
 namespace {
 
+// Of a step with prompts beside streams that decode.
+constexpr double kStepUs = 100000;
+constexpr uint32_t kMinChunk = 16;
+
+PaceLimits PaceLimitsOf(const EngineLimits& limits) {
+  return {.max_rows = limits.step.max_tokens, .target_us = kStepUs, .min_chunk = kMinChunk};
+}
+
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }
 
 }  // namespace
 
-Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner)
-    : runtime_(std::move(runtime)), runner_(std::move(runner)) {}
+Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
+               EngineClock clock)
+    : runtime_(std::move(runtime)),
+      runner_(std::move(runner)),
+      limits_(limits),
+      clock_(std::move(clock)),
+      pace_(PaceLimitsOf(limits)),
+      admission_(Admission::Create(limits.admission, tenants_, pace_)) {}
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
-                                                      std::unique_ptr<StepRunner> runner, const EngineLimits& limits) {
-  std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner)));
+                                                      std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
+                                                      EngineClock clock) {
+  std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits, std::move(clock)));
   const std::weak_ptr<Engine> weak(engine);
   engine->pool_ = StatePool::Create(limits.num_slots, [weak] {
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify();
@@ -115,6 +130,24 @@ void Engine::Finish(Call& call, absl::Status status) noexcept {
   call_done_.NotifyAll();
 }
 
+void Engine::WaitForWork(bool did_step) {
+  while (!did_step && !is_notified_ && !is_stopped_ && calls_.empty()) {
+    const std::chrono::steady_clock::time_point deadline = loop_->next_deadline();
+    if (deadline == std::chrono::steady_clock::time_point::max()) {
+      changed_.Wait(mutex_);
+      continue;
+    }
+    const auto left = deadline - clock_();
+    if (left <= left.zero()) return;
+    changed_.WaitUntil(mutex_, std::chrono::steady_clock::now() + left);
+  }
+}
+
+void Engine::PublishPace() noexcept {
+  pace_.cost() = loop_->cost();
+  admission_->SetPace(pace_);
+}
+
 void Engine::Run() noexcept {
   std::list<Call*> calls;  // calls that wait for a slot stay here
   JobList added;
@@ -123,7 +156,7 @@ void Engine::Run() noexcept {
   while (!is_stopped) {
     {
       const MutexLock lock(mutex_);
-      while (!did_step && !is_notified_ && !is_stopped_ && calls_.empty()) changed_.Wait(mutex_);
+      WaitForWork(did_step);
       is_notified_ = false;
       is_stopped = is_stopped_;
       added.splice(added.end(), added_);
@@ -133,6 +166,7 @@ void Engine::Run() noexcept {
     loop_->Add(added);
     if (is_stopped) break;
     did_step = loop_->RunStep();
+    if (did_step) PublishPace();
     if (did_step && loop_->num_steps() == 1) RenewExitWait();
   }
   loop_->EndAll(Released());

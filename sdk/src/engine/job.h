@@ -3,6 +3,7 @@
 #ifndef SKEIN_ENGINE_JOB_H_
 #define SKEIN_ENGINE_JOB_H_
 
+#include <chrono>
 #include <cstdint>
 
 #include "absl/status/status.h"
@@ -25,6 +26,11 @@ class Job {
 
   // The readiness of the job now. A job that was asked to end does so here.
   virtual Readiness Poll() noexcept = 0;
+
+  // The time from which on Poll may end the job, if nothing else happens before; max() if there is none.
+  virtual std::chrono::steady_clock::time_point next_deadline() const noexcept {
+    return std::chrono::steady_clock::time_point::max();
+  }
 
   // The tokens to feed: at least one while the job is ready.
   virtual const Feed& feed() const = 0;

@@ -45,7 +45,8 @@ StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, StepLimi
       observers_(observers),
       parallel_for_(std::move(parallel_for)),
       max_parts_(std::min(limits.max_entries, max_jobs)),
-      scheduler_(limits, max_jobs) {
+      scheduler_(limits, max_jobs),
+      cost_(limits.max_tokens) {
   ready_.reserve(max_jobs);
   candidates_.reserve(max_jobs);
   free_slots_.reserve(max_parts_);
@@ -82,8 +83,9 @@ bool StepLoop::RunStep() noexcept {
   } else if (!whole.ok()) {
     RunPartsAlone(whole);
   }
-  observers_.metrics.step_microseconds += static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count());
+  const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
+  observers_.metrics.step_microseconds += static_cast<uint64_t>(duration.count());
+  if (whole.ok()) cost_.Observe(tokens_.size(), parts_.size(), static_cast<double>(duration.count()));
   CountTokens();
   ConcludeAll();
   parts_.clear();
@@ -110,12 +112,14 @@ void StepLoop::Lose(const absl::Status& unavailable) noexcept {
 void StepLoop::PollJobs() noexcept {
   ready_.clear();
   candidates_.clear();
+  next_deadline_ = std::chrono::steady_clock::time_point::max();
   for (auto running = jobs_.begin(); running != jobs_.end();) {
     const Job::Readiness readiness = running->job->Poll();
     if (readiness == Job::Readiness::kEnded) {
       running = jobs_.erase(running);
       continue;
     }
+    next_deadline_ = std::min(next_deadline_, running->job->next_deadline());
     if (readiness == Job::Readiness::kReady) {
       const Feed& feed = running->job->feed();
       ready_.push_back(&*running);

@@ -6,6 +6,7 @@
 #ifndef SKEIN_ENGINE_STEP_LOOP_H_
 #define SKEIN_ENGINE_STEP_LOOP_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -20,6 +21,7 @@
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/step_cost.h"
 #include "state/state_pool.h"
 
 namespace skein {
@@ -64,6 +66,12 @@ class StepLoop {
   // Ends all jobs. A job that was asked to end does so in its own way; the others fail with `status`.
   void EndAll(const absl::Status& status) noexcept;
 
+  // The earliest deadline of the jobs, as of the last poll.
+  std::chrono::steady_clock::time_point next_deadline() const { return next_deadline_; }
+
+  // What steps cost, as measured so far.
+  const StepCost& cost() const { return cost_; }
+
   bool empty() const { return jobs_.empty(); }
   uint64_t num_steps() const { return num_steps_; }
 
@@ -105,6 +113,8 @@ class StepLoop {
   uint64_t num_steps_ = 0;
   uint64_t num_turns_ = 0;  // shares of steps given out
   absl::Status lost_;
+  std::chrono::steady_clock::time_point next_deadline_ = std::chrono::steady_clock::time_point::max();
+  StepCost cost_;
 
   // Of the step that is being planned or run.
   std::vector<RunningJob*> ready_;

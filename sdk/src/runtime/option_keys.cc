@@ -6,9 +6,10 @@ namespace {
 constexpr OptionKey kRuntimeKeys[] = {runtime_options::kThreads, runtime_options::kPluginPath,
                                       runtime_options::kSearch};
 constexpr OptionKey kModelKeys[] = {
-    model_options::kDevice,     model_options::kDeviceMemory,  model_options::kType,  model_options::kStateType,
-    model_options::kTokenizer,  model_options::kLora,          model_options::kState, model_options::kMmap,
-    model_options::kMaxStreams, model_options::kMaxBatchTokens};
+    model_options::kDevice,         model_options::kDeviceMemory,   model_options::kType,
+    model_options::kStateType,      model_options::kTokenizer,      model_options::kLora,
+    model_options::kState,          model_options::kMmap,           model_options::kMaxStreams,
+    model_options::kMaxBatchTokens, model_options::kMaxQueuedTokens};
 constexpr OptionKey kConvertKeys[] = {
     convert_options::kType,   convert_options::kLayout,       convert_options::kTokenizer,
     convert_options::kName,   convert_options::kLicence,      convert_options::kProvenance,
@@ -16,7 +17,7 @@ constexpr OptionKey kConvertKeys[] = {
     convert_options::kState,  convert_options::kEndToken,     convert_options::kOverwrite};
 constexpr OptionKey kDescribeKeys[] = {describe_options::kFormat, describe_options::kVerify};
 constexpr OptionKey kTokenizerKeys[] = {tokenizer_options::kKind};
-constexpr OptionKey kStreamKeys[] = {stream_options::kState};
+constexpr OptionKey kStreamKeys[] = {stream_options::kState, stream_options::kTenant};
 constexpr OptionKey kRequestKeys[] = {request_options::kMaxTokens,
                                       request_options::kTemperature,
                                       request_options::kTopK,
@@ -29,8 +30,14 @@ constexpr OptionKey kRequestKeys[] = {request_options::kMaxTokens,
                                       request_options::kSampleIndex,
                                       request_options::kContinueSampling,
                                       request_options::kStopAtEnd,
-                                      request_options::kWindow};
+                                      request_options::kWindow,
+                                      request_options::kPriority,
+                                      request_options::kFirstTokenMs,
+                                      request_options::kDeadlineMs};
 constexpr OptionKey kChatKeys[] = {chat_options::kTemplate, chat_options::kThink};
+
+constexpr OptionKey kTenantKeys[] = {tenant_options::kWeight, tenant_options::kMaxQueuedTokens,
+                                     tenant_options::kMaxRunning};
 
 }  // namespace
 
@@ -52,6 +59,8 @@ absl::Span<const OptionKey> OptionKeys(uint32_t kind) {
       return kRequestKeys;
     case SKEIN_OPTIONS_CHAT:
       return kChatKeys;
+    case SKEIN_OPTIONS_TENANT:
+      return kTenantKeys;
     default:
       return {};
   }

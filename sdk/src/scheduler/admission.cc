@@ -169,12 +169,20 @@ absl::StatusOr<std::vector<Ticket>> Admission::Admit(absl::Span<const Demand> de
   return tickets;
 }
 
+double Admission::PromptTokenUs() const {
+  const uint64_t chunk = pace_.ChunkBeside(admitted_.num_decoding());
+  return pace_.StepUs(admitted_.num_decoding(), chunk) / static_cast<double>(chunk);
+}
+
+double Admission::PromptTokensPerSecond() const {
+  const MutexLock lock(mutex_);
+  return pace_.is_known() ? 1e6 / PromptTokenUs() : 0;
+}
+
 uint64_t Admission::MaxQueued() const {
   if (limits_.max_queued_tokens != 0) return limits_.max_queued_tokens;
   if (!pace_.is_known()) return std::numeric_limits<uint64_t>::max();
-  const uint64_t chunk = pace_.ChunkBeside(admitted_.num_decoding());
-  const double token_us = pace_.StepUs(admitted_.num_decoding(), chunk) / static_cast<double>(chunk);
-  const auto in_time = static_cast<uint64_t>(static_cast<double>(kQueueTime.count()) / token_us);
+  const auto in_time = static_cast<uint64_t>(static_cast<double>(kQueueTime.count()) / PromptTokenUs());
   return std::max({in_time, uint64_t{pace_.limits().max_rows}, kLongPrompt});
 }
 

@@ -114,6 +114,8 @@ class Admission : public std::enable_shared_from_this<Admission> {
 
   QueueLoad Load() const;
   QueueLoad LoadOf(const Tenant& tenant) const;
+  // The pace of reading prompts at present; 0: not known yet.
+  double PromptTokensPerSecond() const;
 
  private:
   friend class Ticket;
@@ -121,6 +123,7 @@ class Admission : public std::enable_shared_from_this<Admission> {
   Admission(const AdmissionLimits& limits, std::shared_ptr<const TenantTable> tenants, const Pace& pace)
       : limits_(limits), tenants_(std::move(tenants)), pace_(pace) {}
 
+  double PromptTokenUs() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The bounds that hold now.
   uint64_t MaxQueued() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t MaxQueuedOf(const Tenant& tenant) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -30,7 +30,7 @@ struct AdmittedJob {
   int32_t priority = 0;
   int64_t rank_us = 0;  // a tenant's prompts are read in this order, then by id
   int64_t first_token_deadline_us = kNever;
-  int64_t deadline_us = kNever;
+  int64_t deadline_us = kNever;  // of the last token
   uint64_t num_tokens = 0;         // known when it came
   uint64_t num_answer_tokens = 0;  // at most; 0: an eval
 

@@ -1,6 +1,19 @@
 #include "scheduler/tenant.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace skein {
+namespace {
+
+constexpr size_t kMaxNameBytes = 255;
+
+}  // namespace
+
+absl::Status CheckTenantName(absl::string_view name) {
+  if (name.size() <= kMaxNameBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("tenant: a name of ", name.size(), " bytes; expected at most ", kMaxNameBytes));
+}
 
 void Tenant::SetPolicy(const TenantPolicy& policy) noexcept {
   weight_.store(policy.weight, std::memory_order_relaxed);

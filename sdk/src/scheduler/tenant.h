@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/mutex.h"
 
@@ -22,6 +23,9 @@ struct TenantPolicy {
   uint64_t max_queued_tokens = 0;  // that wait; 0: as admission.h has it
   uint32_t max_running = 0;        // streams that have had a share and are not done; 0: any number
 };
+
+// INVALID_ARGUMENT: a tenant cannot have this name, because it is too long.
+absl::Status CheckTenantName(absl::string_view name);
 
 // Threads: any. A setting may change while the tenant's streams run.
 class Tenant {

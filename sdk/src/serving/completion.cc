@@ -84,7 +84,8 @@ std::vector<uint32_t> StopTokensOf(const Model& model, bool stop_at_end) {
 
 absl::StatusOr<std::shared_ptr<Completion>> Completion::Create(std::shared_ptr<Request> request,
                                                                std::shared_ptr<CompletionQueue> queue,
-                                                               const RequestSpec& spec, WriteRight right) {
+                                                               const RequestSpec& spec, WriteRight right,
+                                                               Ticket ticket) {
   const Model& model = *request->stream()->model();
   StreamState at = right.stream()->Committed();
   SKEIN_ASSIGN_OR_RETURN(Sampler sampler, MakeSampler(spec, model.metadata().sampling, at));
@@ -97,14 +98,17 @@ absl::StatusOr<std::shared_ptr<Completion>> Completion::Create(std::shared_ptr<R
         "token");
   }
   return std::shared_ptr<Completion>(new Completion(std::move(request), std::move(queue), spec, std::move(sampler),
-                                                    std::move(stops), std::move(right), std::move(feed)));
+                                                    std::move(stops), std::move(right), std::move(ticket),
+                                                    std::move(feed)));
 }
 
 Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
-                       const RequestSpec& spec, Sampler sampler, StopMatcher stops, WriteRight right, Feed feed)
+                       const RequestSpec& spec, Sampler sampler, StopMatcher stops, WriteRight right, Ticket ticket,
+                       Feed feed)
     : request_(std::move(request)),
       queue_(std::move(queue)),
       right_(std::move(right)),
+      ticket_(std::move(ticket)),
       feed_(std::move(feed)),
       user_data_(spec.user_data),
       max_tokens_(static_cast<uint64_t>(spec.options[request_options::kMaxTokens])),
@@ -123,7 +127,21 @@ Job::Readiness Completion::Poll() noexcept {
     EndCancelled();
     return Readiness::kEnded;
   }
+  if (next_deadline() <= model().engine()->Now()) {
+    Fail(MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                    num_generated_ == 0 && ticket_.job().first_token_deadline_us <= ticket_.job().deadline_us
+                        ? "deadline: no token within first_token_ms of the submit"
+                        : "deadline: the last token was not there within deadline_ms of the submit"));
+    return Readiness::kEnded;
+  }
   return request_->window().IsFull() ? Readiness::kWaiting : Readiness::kReady;
+}
+
+std::chrono::steady_clock::time_point Completion::next_deadline() const noexcept {
+  const AdmittedJob& job = ticket_.job();
+  const int64_t us = num_generated_ == 0 ? std::min(job.first_token_deadline_us, job.deadline_us) : job.deadline_us;
+  using TimePoint = std::chrono::steady_clock::time_point;
+  return us == kNever ? TimePoint::max() : TimePoint(std::chrono::microseconds(us));
 }
 
 void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
@@ -137,7 +155,10 @@ void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
 }
 
 void Completion::Advance(uint32_t num_tokens, StateRef written) {
-  if (!feed_.decodes) num_prompt_tokens_ += num_tokens;
+  if (!feed_.decodes) {
+    num_prompt_tokens_ += num_tokens;
+    ticket_.OnFed(num_tokens);
+  }
   feed_.Advance(num_tokens, std::move(written));
   right_.Commit(feed_.at);
   if (feed_.num_waiting() > 0) return;
@@ -173,6 +194,7 @@ void Completion::Accept(uint32_t token) {
   committed.pending = token;
 
   ++num_generated_;
+  ticket_.OnDrawn();
   feed_.GoOnWith(token);
   right_.Commit(std::move(committed));
   events.front().event = NewEvent(SKEIN_EVENT_TOKEN);
@@ -240,8 +262,10 @@ void Completion::End(skein_event terminal) noexcept {
   EventList events;
   events.swap(terminal_);
   events.front().event = terminal;
-  // The stream is free for its next writer before anyone can learn that this one ended.
+  // The stream is free for its next writer, and the queue for the next job, before anyone can learn that this one
+  // ended.
   right_.Release();
+  ticket_.Release();
   request_.reset();
   queue_->Push(events);
 }

@@ -2,6 +2,7 @@
 #ifndef SKEIN_SERVING_COMPLETION_H_
 #define SKEIN_SERVING_COMPLETION_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include "engine/model.h"
 #include "engine/stream.h"
 #include "sampling/sampler.h"
+#include "scheduler/admission.h"
 #include "serving/completion_queue.h"
 #include "serving/device_sampling.h"
 #include "serving/request.h"
@@ -25,12 +27,13 @@ namespace skein {
 class Completion final : public Job {
  public:
   // INVALID_ARGUMENT: a sampling default of the model's manifest is out of range. FAILED_PRECONDITION: no token to
-  // start from. `right` is the right to write to the request's stream.
+  // start from. `right` is the right to write to the request's stream, `ticket` its admission.
   static absl::StatusOr<std::shared_ptr<Completion>> Create(std::shared_ptr<Request> request,
                                                             std::shared_ptr<CompletionQueue> queue,
-                                                            const RequestSpec& spec, WriteRight right);
+                                                            const RequestSpec& spec, WriteRight right, Ticket ticket);
 
   Readiness Poll() noexcept override;
+  std::chrono::steady_clock::time_point next_deadline() const noexcept override;
   const Feed& feed() const override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;
@@ -38,7 +41,7 @@ class Completion final : public Job {
 
  private:
   Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
-             Sampler sampler, StopMatcher stops, WriteRight right, Feed feed);
+             Sampler sampler, StopMatcher stops, WriteRight right, Ticket ticket, Feed feed);
 
   const Model& model() const { return *right_.stream()->model(); }
   // The token that the step has brought: drawn by the device, or from its logits.
@@ -59,6 +62,7 @@ class Completion final : public Job {
   std::shared_ptr<Request> request_;  // empty once the completion has ended
   const std::shared_ptr<CompletionQueue> queue_;
   WriteRight right_;
+  Ticket ticket_;
   Feed feed_;
   const uint64_t user_data_;
   const uint64_t max_tokens_;
