@@ -31,7 +31,10 @@ struct Outcome {
 
 class ServingTest : public ::testing::Test {
  protected:
-  explicit ServingTest(const FakeModelLimits& limits = {}) { MakeModel(limits); }
+  explicit ServingTest(const FakeModelLimits& limits = {}, EngineClock clock = std::chrono::steady_clock::now)
+      : clock_(std::move(clock)) {
+    MakeModel(limits);
+  }
 
   void MakeModel(const FakeModelLimits& limits) {
     auto runner = std::make_unique<FakeStepRunner>();
@@ -41,7 +44,7 @@ class ServingTest : public ::testing::Test {
       while (is_stalled_) std::this_thread::yield();
       return hook_ ? hook_(step) : absl::OkStatus();
     });
-    model_ = MakeFakeModel(EmptyRuntime(), std::move(runner), limits);
+    model_ = MakeFakeModel(EmptyRuntime(), std::move(runner), limits, clock_);
   }
 
   std::shared_ptr<Stream> NewStream() { return *Stream::Create(model_, ""); }
@@ -112,6 +115,8 @@ class ServingTest : public ::testing::Test {
     };
   }
 
+  // Before the model is made.
+  EngineClock clock_ = std::chrono::steady_clock::now;
   // Before the first request.
   FakeStepRunner::Script script_ = FakeStepRunner::Next;
   FakeStepRunner::Hook hook_;
