@@ -1,0 +1,126 @@
+// Which tokens of which sequences make up the next step. Policy over numbers: it knows neither text nor tensors.
+//
+// - A sequence with one token to feed, such as a stream that decodes, is in every step while all of them fit. If they
+//   do not, they take turns.
+// - The rest of the step goes to prompts. It is as large as the step's time allows: a step with streams that decode
+//   should take at most `step_us`, and at most kStretch times as long as without the prompts. A prompt that is due
+//   (below) gets a minimum whatever the time. Without streams that decode, prompts fill the step.
+// - Who gets a place that not all can have: the tenant that had the least service for its weight (virtual token
+//   counters, arXiv:2401.00588), and among its sequences the one of the smallest rank, or, of those with one token, the
+//   one whose turn is longest ago. A tenant that comes back is put level with the one that had least.
+//
+// The rank of a sequence is the time at which it would start if there were one place after the other:
+//
+//   min(arrival - priority * age_limit + time to read its prompt, latest start that meets its first-token deadline)
+//
+// The terms are strict classes of priority that age by one class in `age_limit`, shortest first with ageing, and
+// earliest deadline first. A rank never changes, and later sequences have later arrivals. So only a bounded number of
+// them can overtake a sequence, and none starves. A prompt is due when it has waited for `age_limit`, or when its
+// latest start has come.
+#ifndef SKEIN_SCHEDULER_FAIR_SCHEDULER_H_
+#define SKEIN_SCHEDULER_FAIR_SCHEDULER_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "scheduler/sequence.h"
+#include "scheduler/step_cost.h"
+
+namespace skein {
+
+struct SchedulerLimits {
+  uint32_t max_tokens = 0;    // of a step, all sequences together; at least 1
+  uint32_t max_entries = 0;   // sequences in a step; at least 1
+  uint32_t max_running = 0;   // sequences between their first share and their end; 0: no bound
+  int64_t step_us = 100'000;  // the time of a step with streams that decode
+  int64_t age_limit_us = 1'000'000;
+  uint32_t tile = 16;               // rows that a device multiplies at a time
+  uint32_t min_prompt_tokens = 16;  // the share of a prompt that is due
+  double prefill_charge = 1;        // the service of a token that was known
+  double decode_charge = 2;         // the service of a token that was sampled
+};
+
+// A sequence's part of a step.
+struct Share {
+  Sequence* sequence = nullptr;
+  uint32_t num_tokens = 0;  // at least 1
+};
+
+// Order for a sequence: Add; after each step that leaves it without a token, Continue; Remove. All sequences are
+// removed before the scheduler goes. Threads: one at a time. Only the constructor allocates.
+class FairScheduler {
+ public:
+  // A step with prompts takes at most this many times as long as without them. So the time between two tokens of a
+  // stream does not grow by more, and a prompt gets about half of the time.
+  static constexpr double kStretch = 2;
+
+  explicit FairScheduler(const SchedulerLimits& limits);
+
+  // `sequence` has `num_tokens` to feed, at least 1. `decodes`: the first of them was sampled.
+  void Add(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
+  // The tokens of a sequence, which the scheduler has, are now these; 0: the next comes out of a step that runs.
+  void Continue(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
+  // The sequence has ended, or waits for its reader and gives up its place. Add brings it back. No effect if the
+  // scheduler does not have it.
+  void Remove(Sequence& sequence) noexcept;
+
+  // The next step, at the time `now_us`, of at most `max_entries` sequences: as many as there are slots to write. What
+  // it gives out counts as issued. It gives at least one share if a sequence has a token that may be fed. The result is
+  // valid until the next call.
+  absl::Span<const Share> Schedule(int64_t now_us, uint32_t max_entries) noexcept;
+
+  StepCost& cost() { return cost_; }
+  const StepCost& cost() const { return cost_; }
+  uint64_t num_sequences() const { return num_sequences_; }
+  uint64_t num_running() const { return num_running_; }
+
+ private:
+  // The rest of the step that is being planned.
+  struct Room {
+    uint64_t entries = 0;
+    uint64_t tokens = 0;
+  };
+
+  void Enqueue(Sequence& sequence) noexcept;
+  void Dequeue(Sequence& sequence) noexcept;
+  // Sets the tokens of a sequence that is in no queue, and puts it into one.
+  void SetTokens(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
+  void SetAwaited(Sequence& sequence, bool is_awaited) noexcept;
+  void Begin(Sequence& sequence) noexcept;
+  void Enter(TenantQueues& tenant) noexcept;
+  // Puts the tenant where its sequences and its service call for.
+  void SortIn(TenantQueues& tenant) noexcept;
+
+  void GiveShare(Sequence& sequence, uint64_t num_tokens, Room& room) noexcept;
+  void ScheduleDecodes(const Room& kept, Room& room) noexcept;
+  void SchedulePrompts(const Room& kept, Room& room) noexcept;
+  // The part of the step that prompts have whatever the time, and though others may have to wait for it.
+  Room KeptForPrompts(int64_t now_us, const Room& room) noexcept;
+  // The tokens, at most `most`, that prompts may have beside the streams that decode, as the time allows.
+  uint64_t TokensInTime(uint64_t most) const;
+  // The prompt that comes first; nullptr: there is none that may get a share.
+  Sequence* NextPrompt() const;
+  bool is_full() const { return limits_.max_running != 0 && num_running_ >= limits_.max_running; }
+
+  const SchedulerLimits limits_;
+  StepCost cost_;
+  // Tenants, by service.
+  TenantQueues::Order active_;     // have sequences
+  TenantQueues::Order may_start_;  // have sequences that wait, and are not at their own bound
+  TenantQueues::Order reading_;
+  TenantQueues::Order decoding_;
+  uint64_t num_ids_ = 0;
+  uint64_t num_sequences_ = 0;
+  uint64_t num_running_ = 0;
+  uint64_t num_decoding_ = 0;  // in the queues `decoding_` of all tenants
+  uint64_t num_awaited_ = 0;
+  int64_t num_turns_ = 0;
+  double floor_ = 0;               // the service of the tenant that left last
+  bool was_prompts_turn_ = false;  // the last step that could not be divided was the prompts'
+  std::vector<Share> shares_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_SCHEDULER_FAIR_SCHEDULER_H_
