@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "scheduler/fair_scheduler.h"
+#include "scheduler/scheduler.h"
 
 namespace skein {
 namespace {
@@ -20,13 +20,13 @@ SchedulerLimits Limits(uint32_t max_running) {
 }
 
 // Ends a step: every stream has its next token.
-void Conclude(FairScheduler& scheduler, absl::Span<const Share> shares) {
+void Conclude(Scheduler& scheduler, absl::Span<const Share> shares) {
   for (const Share& share : shares) scheduler.Continue(*share.sequence, 1, true);
 }
 
 class Streams {
  public:
-  Streams(FairScheduler& scheduler, int num_tenants) : scheduler_(scheduler) {
+  Streams(Scheduler& scheduler, int num_tenants) : scheduler_(scheduler) {
     for (int i = 0; i < num_tenants; ++i) tenants_.push_back(std::make_shared<TenantQueues>());
   }
   ~Streams() {
@@ -41,14 +41,14 @@ class Streams {
   }
 
  private:
-  FairScheduler& scheduler_;
+  Scheduler& scheduler_;
   std::vector<std::shared_ptr<TenantQueues>> tenants_;
   std::list<Sequence> sequences_;
 };
 
 // Arguments: streams, tenants.
 void BM_DecodeStep(benchmark::State& state) {
-  FairScheduler scheduler(Limits(0));
+  Scheduler scheduler(Limits(0));
   Streams streams(scheduler, static_cast<int>(state.range(1)));
   streams.Add(static_cast<int>(state.range(0)), 1);
   for (auto _ : state) Conclude(scheduler, scheduler.Schedule(0, 20000));
@@ -58,7 +58,7 @@ BENCHMARK(BM_DecodeStep)->Args({64, 1})->Args({64, 64})->Args({512, 1})->Args({5
 // A step of 32 streams that decode and the requests that start, while this many wait, and end. Arguments: requests that
 // wait, tenants.
 void BM_StepWithWaiting(benchmark::State& state) {
-  FairScheduler scheduler(Limits(64));
+  Scheduler scheduler(Limits(64));
   Streams streams(scheduler, static_cast<int>(state.range(1)));
   streams.Add(32, 1);
   streams.Add(static_cast<int>(state.range(0)), 100);

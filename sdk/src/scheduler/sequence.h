@@ -27,7 +27,7 @@ class TenantQueues {
   std::atomic<uint32_t> max_running = 0;  // sequences between their first share and their end; 0: no bound
 
  private:
-  friend class FairScheduler;
+  friend class Scheduler;
   using Order = OrderedQueue<TenantQueues, double>;
 
   bool is_full() const {
@@ -59,6 +59,7 @@ struct Urgency {
 // One sequence of tokens. It stays where it is in memory while the scheduler has it.
 class Sequence {
  public:
+  // `tenant` nullptr: the scheduler's own, for sequences that nobody gave a tenant.
   Sequence(std::shared_ptr<TenantQueues> tenant, const Urgency& urgency)
       : tenant_(std::move(tenant)), urgency_(urgency) {}
 
@@ -71,9 +72,9 @@ class Sequence {
   bool is_running() const { return is_running_; }
 
  private:
-  friend class FairScheduler;
+  friend class Scheduler;
 
-  const std::shared_ptr<TenantQueues> tenant_;
+  std::shared_ptr<TenantQueues> tenant_;
   const Urgency urgency_;
   uint64_t id_ = 0;  // 0: the scheduler never had it
   int64_t rank_ = 0;

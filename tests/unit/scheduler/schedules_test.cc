@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/fair_scheduler.h"
+#include "scheduler/scheduler.h"
 #include "tests/unit/scheduler/simulation.h"
 
 namespace skein {

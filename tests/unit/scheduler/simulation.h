@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "scheduler/fair_scheduler.h"
+#include "scheduler/scheduler.h"
 
 namespace skein::test {
 
@@ -99,7 +99,7 @@ class Simulation {
   int64_t now_us() const { return now_us_; }
   void Wait(int64_t us) { now_us_ += us; }
   const std::vector<std::unique_ptr<Stream>>& streams() const { return streams_; }
-  FairScheduler& scheduler() { return scheduler_; }
+  Scheduler& scheduler() { return scheduler_; }
   const SchedulerLimits& limits() const { return limits_; }
   uint64_t num_open(const std::shared_ptr<TenantQueues>& tenant) { return num_open_[tenant.get()]; }
   // Tokens fed for a tenant; a sampled one counts twice.
@@ -124,7 +124,7 @@ class Simulation {
   }
 
   const SchedulerLimits limits_;
-  FairScheduler scheduler_;
+  Scheduler scheduler_;
   int64_t now_us_ = 1'000'000;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::unordered_map<const Sequence*, Stream*> by_sequence_;
