@@ -8,12 +8,8 @@
 namespace skein {
 namespace {
 
-// Of a step with prompts beside streams that decode.
-constexpr double kStepUs = 100000;
-constexpr uint32_t kMinChunk = 16;
-
-PaceLimits PaceLimitsOf(const EngineLimits& limits) {
-  return {.max_rows = limits.step.max_tokens, .target_us = kStepUs, .min_chunk = kMinChunk};
+AdmissionLimits AdmissionLimitsOf(const EngineLimits& limits) {
+  return {limits.max_queued_tokens, limits.step.age_limit_us};
 }
 
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }
@@ -26,8 +22,8 @@ Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> run
       runner_(std::move(runner)),
       limits_(limits),
       clock_(std::move(clock)),
-      pace_(PaceLimitsOf(limits)),
-      admission_(Admission::Create(limits.admission, tenants_, pace_)) {}
+      pace_(limits.step),
+      admission_(Admission::Create(AdmissionLimitsOf(limits), tenants_, pace_)) {}
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
@@ -35,7 +31,7 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
   std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits, std::move(clock)));
   const std::weak_ptr<Engine> weak(engine);
   engine->pool_ = StatePool::Create(limits.num_slots, [weak] {
-    if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify();
+    if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfSlot();
   });
   engine->loop_ = std::make_unique<StepLoop>(
       *engine->runner_, engine->pool_, limits.step, limits.max_jobs,
@@ -61,7 +57,6 @@ void Engine::Add(JobList& jobs) noexcept {
     const MutexLock lock(mutex_);
     if (!is_stopped_) {
       added_.splice(added_.end(), jobs);
-      is_notified_ = true;
       changed_.NotifyAll();
     }
   }
@@ -72,6 +67,12 @@ void Engine::Add(JobList& jobs) noexcept {
 void Engine::Notify() noexcept {
   const MutexLock lock(mutex_);
   is_notified_ = true;
+  changed_.NotifyAll();
+}
+
+void Engine::NotifyOfSlot() noexcept {
+  const MutexLock lock(mutex_);
+  has_slot_ = true;
   changed_.NotifyAll();
 }
 
@@ -131,20 +132,20 @@ void Engine::Finish(Call& call, absl::Status status) noexcept {
 }
 
 void Engine::WaitForWork(bool did_step) {
-  while (!did_step && !is_notified_ && !is_stopped_ && calls_.empty()) {
-    const std::chrono::steady_clock::time_point deadline = loop_->next_deadline();
-    if (deadline == std::chrono::steady_clock::time_point::max()) {
+  while (!did_step && !is_notified_ && !has_slot_ && !is_stopped_ && calls_.empty() && added_.empty()) {
+    const int64_t deadline_us = loop_->next_deadline_us();
+    if (deadline_us == kNoDeadline) {
       changed_.Wait(mutex_);
       continue;
     }
-    const auto left = deadline - clock_();
-    if (left <= left.zero()) return;
-    changed_.WaitUntil(mutex_, std::chrono::steady_clock::now() + left);
+    const int64_t left_us = deadline_us - StepClockUs(clock_());
+    if (left_us <= 0) return;
+    changed_.WaitUntil(mutex_, StepClock::now() + std::chrono::microseconds(left_us));
   }
 }
 
 void Engine::PublishPace() noexcept {
-  pace_.cost() = loop_->cost();
+  pace_.cost = loop_->cost();
   admission_->SetPace(pace_);
 }
 
@@ -152,20 +153,24 @@ void Engine::Run() noexcept {
   std::list<Call*> calls;  // calls that wait for a slot stay here
   JobList added;
   bool did_step = false;
+  bool is_notified = false;
   bool is_stopped = false;
   while (!is_stopped) {
     {
       const MutexLock lock(mutex_);
       WaitForWork(did_step);
-      is_notified_ = false;
+      is_notified = std::exchange(is_notified_, false);
+      has_slot_ = false;
       is_stopped = is_stopped_;
       added.splice(added.end(), added_);
       calls.splice(calls.end(), calls_);
     }
+    if (!calls.empty() || is_stopped) loop_->FinishAll();
     Answer(calls);
     loop_->Add(added);
     if (is_stopped) break;
-    did_step = loop_->RunStep();
+    if (is_notified) loop_->LookAtAll();
+    did_step = loop_->RunStep(clock_());
     if (did_step) PublishPace();
     if (did_step && loop_->num_steps() == 1) RenewExitWait();
   }

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
+#include "engine/step_clock.h"
 #include "engine/step_loop.h"
 #include "engine/step_runner.h"
 #include "runtime/runtime.h"
@@ -27,14 +28,14 @@ namespace skein {
 
 // The limits of a model's engine.
 struct EngineLimits {
-  StepLimits step;
+  SchedulerLimits step;
   uint32_t num_slots = 0;
-  uint32_t max_jobs = 0;  // one per stream
-  AdmissionLimits admission = {};
+  uint32_t max_jobs = 0;           // one per stream
+  uint64_t max_queued_tokens = 0;  // 0: by the pace, as admission.h has it
 };
 
 // The time, as the engine sees it.
-using EngineClock = std::function<std::chrono::steady_clock::time_point()>;
+using EngineClock = std::function<StepClock::time_point()>;
 
 // Threads: any. The functions that wait may not be called on the engine's own thread. The thread keeps the engine alive
 // until the engine was stopped and its last step is done.
@@ -44,10 +45,10 @@ class Engine {
   // it forward calls Notify. RESOURCE_EXHAUSTED: no thread could be started.
   static absl::StatusOr<std::shared_ptr<Engine>> Start(std::shared_ptr<Runtime> runtime,
                                                        std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
-                                                       EngineClock clock = std::chrono::steady_clock::now);
+                                                       EngineClock clock = StepClock::now);
 
   const EngineLimits& limits() const { return limits_; }
-  std::chrono::steady_clock::time_point Now() const { return clock_(); }
+  StepClock::time_point Now() const { return clock_(); }
 
   // The tenants of the model, and the admission of the jobs that come to Add.
   TenantTable& tenants() const { return *tenants_; }
@@ -56,7 +57,7 @@ class Engine {
   // Hands over all of `jobs` together. They take part from the next step on. A stopped engine fails them.
   void Add(JobList& jobs) noexcept;
 
-  // Tells the engine that a job may have become ready, or a slot free.
+  // Tells the engine that jobs may have become ready, or were asked to end.
   void Notify() noexcept;
 
   // Asks the thread to end after the current step. The jobs that are left fail with CANCELLED. Does not wait.
@@ -84,6 +85,8 @@ class Engine {
   void WaitForWork(bool did_step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells admission what steps cost.
   void PublishPace() noexcept;
+  // Tells the thread that a slot is free.
+  void NotifyOfSlot() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
   absl::Status CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work);
   // Does the work of `calls`. Calls that have to wait for a slot stay in the list.
@@ -104,7 +107,8 @@ class Engine {
   CondVar changed_;
   JobList added_ ABSL_GUARDED_BY(mutex_);
   std::list<Call*> calls_ ABSL_GUARDED_BY(mutex_);
-  bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;  // jobs are to be looked at
+  bool has_slot_ ABSL_GUARDED_BY(mutex_) = false;     // one became free since the thread found none
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
   CondVar call_done_;
 };

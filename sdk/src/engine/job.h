@@ -3,11 +3,11 @@
 #ifndef SKEIN_ENGINE_JOB_H_
 #define SKEIN_ENGINE_JOB_H_
 
-#include <chrono>
 #include <cstdint>
 
 #include "absl/status/status.h"
 #include "engine/feed.h"
+#include "scheduler/sequence.h"
 #include "skein/backend.h"
 #include "state/state_pool.h"
 
@@ -24,26 +24,27 @@ class Job {
 
   virtual ~Job() = default;
 
-  // The readiness of the job now. A job that was asked to end does so here.
+  // The readiness of the job now, with no part in flight. A job that was asked to end does so here.
   virtual Readiness Poll() noexcept = 0;
 
-  // The time from which on Poll may end the job, if nothing else happens before; max() if there is none.
-  virtual std::chrono::steady_clock::time_point next_deadline() const noexcept {
-    return std::chrono::steady_clock::time_point::max();
-  }
+  // Whether a job with parts in flight takes part in a further step. Not once it was asked to end.
+  virtual bool WantsMore() const noexcept { return true; }
 
-  // The tokens to feed: at least one while the job is ready.
-  virtual const Feed& feed() const = 0;
+  // The time from which on Poll may end the job, in microseconds of the engine's clock; kNoDeadline if there is none.
+  virtual int64_t next_deadline_us() const noexcept { return kNoDeadline; }
 
-  // Sets in `entry` the outputs that the job wants of its next `num_tokens` tokens.
+  // The tokens to feed. The step loop issues them and takes them back; the job does the rest.
+  virtual Feed& feed() = 0;
+
+  // Sets in `entry` the outputs that the job wants of its next `num_tokens` tokens, which are issued then.
   virtual void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) = 0;
 
-  // The next `num_tokens` tokens were fed, the outputs are written, and the new state is in `written`. It may throw;
-  // then Fail is called.
+  // The oldest `num_tokens` of the issued tokens were fed, the outputs are written, and the new state is in `written`.
+  // It may throw; then Fail is called.
   virtual void Advance(uint32_t num_tokens, StateRef written) = 0;
 
-  // Ends the job because of an error. No effect on a job that ended. The stream stands at its last committed place. The
-  // error may be a lack of memory, so Fail must do without allocating any.
+  // Ends the job because of an error, with no part in flight. No effect on a job that ended. The stream stands at its
+  // last committed place. The error may be a lack of memory, so Fail must do without allocating any.
   virtual void Fail(const absl::Status& status) noexcept = 0;
 };
 

@@ -95,12 +95,11 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   const SegmentLimits& limits = loaded->placement.settings.limits;
   SKEIN_ASSIGN_OR_RETURN(
       parts.engine,
-      Engine::Start(
-          runtime, std::make_unique<DeviceStepRunner>(runtime, file, std::move(loaded->on_devices)),
-          {.step = {limits.max_tokens, limits.max_entries},
-           .num_slots = limits.num_slots,
-           .max_jobs = limits.max_entries,
-           .admission = {.max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens])}}));
+      Engine::Start(runtime, std::make_unique<DeviceStepRunner>(runtime, file, std::move(loaded->on_devices)),
+                    {.step = {limits.max_tokens, limits.max_entries},
+                     .num_slots = limits.num_slots,
+                     .max_jobs = limits.max_entries,
+                     .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens])}));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }

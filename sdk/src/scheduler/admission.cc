@@ -21,7 +21,7 @@ int64_t Microseconds(Admission::Clock::time_point time) {
 }
 
 int64_t DeadlineUs(int64_t now_us, std::optional<std::chrono::milliseconds> from_now) {
-  return from_now.has_value() ? now_us + std::chrono::microseconds(*from_now).count() : kNever;
+  return from_now.has_value() ? now_us + std::chrono::microseconds(*from_now).count() : kNoDeadline;
 }
 
 absl::Status Refuse(absl::string_view why, double retry_us) {
@@ -41,25 +41,14 @@ std::string NameOf(const Tenant& tenant) {
   return tenant.name().empty() ? "the common tenant" : absl::StrCat("tenant \"", tenant.name(), "\"");
 }
 
-// A job as `demand` has it, in front of those of the tenant that rank behind it.
 std::unique_ptr<AdmittedJob> MakeJob(const Demand& demand, int64_t now_us) {
   auto job = std::make_unique<AdmittedJob>();
   job->tenant = demand.tenant;
-  job->arrival_us = now_us;
-  job->priority = demand.priority;
-  job->first_token_deadline_us = DeadlineUs(now_us, demand.first_token);
+  job->urgency = {now_us, demand.priority, DeadlineUs(now_us, demand.first_token)};
   job->deadline_us = DeadlineUs(now_us, demand.end);
   job->num_tokens = job->num_tokens_left = demand.num_tokens;
   job->num_answer_tokens = demand.num_answer_tokens;
   return job;
-}
-
-// Strict priority with ageing, the shortest first with ageing, and the earliest deadline first, in one number.
-int64_t RankUs(const AdmittedJob& job, int64_t age_limit_us, double read_us) {
-  const auto length_us = static_cast<int64_t>(read_us);
-  const int64_t rank_us = job.arrival_us - job.priority * age_limit_us + length_us;
-  if (job.first_token_deadline_us == kNever) return rank_us;
-  return std::min(rank_us, job.first_token_deadline_us - length_us);
 }
 
 // Some of a tenant's jobs, the first by rank.
@@ -73,7 +62,9 @@ struct First {
   }
 };
 
-bool HasDeadline(const AdmittedJob& job) { return job.first_token_deadline_us != kNever || job.deadline_us != kNever; }
+bool HasDeadline(const AdmittedJob& job) {
+  return job.urgency.first_token_deadline_us != kNoDeadline || job.deadline_us != kNoDeadline;
+}
 
 // A queue that is empty has room for any number of tokens.
 bool HasRoom(uint64_t queued, uint64_t num_tokens, uint64_t most) {
@@ -87,9 +78,9 @@ uint64_t Excess(uint64_t queued, uint64_t num_tokens, uint64_t most) {
 
 bool Meets(const JobForecast& forecast, const AdmittedJob& job, int64_t now_us, double margin) {
   const auto is_in_time = [now_us, margin](double us, int64_t deadline_us) {
-    return deadline_us == kNever || us * margin <= static_cast<double>(deadline_us - now_us);
+    return deadline_us == kNoDeadline || us * margin <= static_cast<double>(deadline_us - now_us);
   };
-  return is_in_time(forecast.first_token_us, job.first_token_deadline_us) &&
+  return is_in_time(forecast.first_token_us, job.urgency.first_token_deadline_us) &&
          is_in_time(forecast.end_us, job.deadline_us);
 }
 
@@ -98,7 +89,7 @@ std::string DescribeMiss(const JobForecast& forecast, const AdmittedJob& job, in
                          double* late_us) {
   const bool is_first = !Meets({forecast.first_token_us, 0}, job, now_us, Admission::kMargin);
   const double us = is_first ? forecast.first_token_us : forecast.end_us;
-  const int64_t left_us = (is_first ? job.first_token_deadline_us : job.deadline_us) - now_us;
+  const int64_t left_us = (is_first ? job.urgency.first_token_deadline_us : job.deadline_us) - now_us;
   const double most_us = static_cast<double>(left_us) / Admission::kMargin;
   *late_us = us - most_us;
   return absl::StrCat("deadline: the ", is_first ? "first" : "last", " token is to be expected in ",
@@ -183,7 +174,7 @@ uint64_t Admission::MaxQueued() const {
   if (limits_.max_queued_tokens != 0) return limits_.max_queued_tokens;
   if (!pace_.is_known()) return std::numeric_limits<uint64_t>::max();
   const auto in_time = static_cast<uint64_t>(static_cast<double>(kQueueTime.count()) / PromptTokenUs());
-  return std::max({in_time, uint64_t{pace_.limits().max_rows}, kLongPrompt});
+  return std::max({in_time, uint64_t{pace_.limits.max_tokens}, kLongPrompt});
 }
 
 uint64_t Admission::MaxQueuedOf(const Tenant& tenant) const {
@@ -238,12 +229,10 @@ double Admission::AllRoomUs(uint64_t num_tokens, uint64_t most, int64_t now_us) 
 }
 
 absl::Status Admission::CheckDeadlines(AdmittedJob& job, int64_t now_us) {
-  const auto age_limit_us = std::chrono::microseconds(limits_.age_limit).count();
-  job.rank_us = RankUs(job, age_limit_us, 0);
+  job.rank_us = RankOf(job.urgency, limits_.age_limit_us, static_cast<int64_t>(pace_.cost.PromptTime(job.num_tokens)));
   if (!pace_.is_known()) return absl::OkStatus();
   const AdmittedTenant& counts = admitted_.CountsOf(*job.tenant);
   const Forecast forecast(admitted_, counts, pace_, job, now_us);
-  job.rank_us = RankUs(job, age_limit_us, forecast.ReadAllUs(static_cast<double>(job.num_tokens), 0));
   First before;
   for (const AdmittedJob* other : counts.reading) {
     if (other->rank_us <= job.rank_us) before.Add(*other);

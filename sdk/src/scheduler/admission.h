@@ -53,8 +53,8 @@ struct QueueLoad {
 };
 
 struct AdmissionLimits {
-  uint64_t max_queued_tokens = 0;             // 0: by the pace
-  std::chrono::milliseconds age_limit{1000};  // of waiting is worth one priority
+  uint64_t max_queued_tokens = 0;    // 0: by the pace
+  int64_t age_limit_us = 1'000'000;  // the scheduler's
 };
 
 class Admission;
@@ -74,6 +74,8 @@ class Ticket {
   bool empty() const { return job_ == nullptr; }
   // Its constant part. Not of an empty ticket.
   const AdmittedJob& job() const { return *job_; }
+  // Its tenant, as the scheduler knows it.
+  std::shared_ptr<TenantQueues> tenant() const { return {job_->tenant, &job_->tenant->queues()}; }
 
   // These have no effect on an empty ticket. OnFed: so many of the known tokens were fed. OnDrawn: a token of the
   // answer was drawn. Release: the place is given back.

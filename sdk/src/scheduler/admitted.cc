@@ -38,7 +38,7 @@ void Admitted::Add(AdmittedJob& job) {
   MakeRoom(jobs_);
   MakeRoom(counts.reading);
   if (counts.num_waiting + counts.num_running == 0) {
-    counts.offered.Add(static_cast<double>(job.num_tokens), job.arrival_us);  // Offer did not know the tenant
+    counts.offered.Add(static_cast<double>(job.num_tokens), job.urgency.arrival_us);  // Offer did not know the tenant
   }
   job.id = ++num_added_;
   job.counts = &counts;

@@ -5,20 +5,17 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <memory>
 #include <vector>
 
 #include "scheduler/arrival_rate.h"
+#include "scheduler/sequence.h"
 #include "scheduler/tenant.h"
 
 namespace skein {
 
 struct AdmittedTenant;
-
-// Times are microseconds of the steady clock.
-inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 // A job, on behalf of which its ticket acts.
 struct AdmittedJob {
@@ -26,13 +23,11 @@ struct AdmittedJob {
   std::shared_ptr<Tenant> tenant;
   AdmittedTenant* counts = nullptr;
   uint64_t id = 0;
-  int64_t arrival_us = 0;
-  int32_t priority = 0;
-  int64_t rank_us = 0;  // a tenant's prompts are read in this order, then by id
-  int64_t first_token_deadline_us = kNever;
-  int64_t deadline_us = kNever;  // of the last token
-  uint64_t num_tokens = 0;         // known when it came
-  uint64_t num_answer_tokens = 0;  // at most; 0: an eval
+  Urgency urgency;
+  int64_t rank_us = 0;  // as the scheduler ranks it: a tenant's prompts are read in this order, then by id
+  int64_t deadline_us = kNoDeadline;  // of the last token
+  uint64_t num_tokens = 0;            // known when it came
+  uint64_t num_answer_tokens = 0;     // at most; 0: an eval
 
   uint64_t num_tokens_left = 0;  // known and not fed
   bool is_running = false;       // had a share

@@ -35,7 +35,7 @@ uint64_t Forecast::ExpectedDecoding(const AdmittedJob& with) const {
     }
   }
   const uint64_t expected = std::max(num_now, static_cast<uint64_t>(std::ceil(num_then)));
-  const uint32_t max_running = pace_.limits().max_running;
+  const uint32_t max_running = pace_.limits.max_running;
   return max_running == 0 ? expected : std::min<uint64_t>(expected, max_running);
 }
 
@@ -59,7 +59,7 @@ double Forecast::ReadUs(double num_tokens, uint32_t num_waiting) const {
 
 double Forecast::ReadAllUs(double num_tokens, uint32_t num_waiting) const {
   const uint64_t num_jobs = uint64_t{num_waiting} + admitted_.num_running();
-  const uint32_t most = pace_.limits().max_running;
+  const uint32_t most = pace_.limits.max_running;
   const double place_us = most > 0 && num_jobs > most ? EndsUs(nullptr, num_jobs - most, most) : 0;
   return place_us + num_tokens * token_us_;
 }
@@ -67,7 +67,7 @@ double Forecast::ReadAllUs(double num_tokens, uint32_t num_waiting) const {
 double Forecast::PlaceUs(uint32_t num_waiting) const {
   if (num_waiting == 0) return 0;
   double us = 0;
-  if (const uint32_t most = pace_.limits().max_running; most > 0) {
+  if (const uint32_t most = pace_.limits.max_running; most > 0) {
     double before = num_waiting;
     for (const auto& [tenant, counts] : admitted_.tenants()) {
       if (&counts == &counts_) continue;
@@ -111,7 +111,7 @@ double Forecast::EndsUs(const AdmittedTenant* counts, uint64_t num_ends, uint32_
 
 double Forecast::TickUs() const {
   double us = full_step_us_;
-  if (const uint32_t most = pace_.limits().max_running; most > 0) us += MeanDraws(nullptr) * full_step_us_ / most;
+  if (const uint32_t most = pace_.limits.max_running; most > 0) us += MeanDraws(nullptr) * full_step_us_ / most;
   if (const uint32_t most = counts_.tenant->max_running(); most > 0) us += MeanDraws(&counts_) * full_step_us_ / most;
   return us;
 }

@@ -47,8 +47,11 @@ uint64_t StepCost::RowsThatFit(uint64_t rows, uint64_t entries, double us, uint6
   uint64_t low = 0, high = most;
   while (low < high) {
     const uint64_t middle = high - (high - low) / 2;
-    (Time(rows + middle, entries + 1) <= us ? low : high) =
-        Time(rows + middle, entries + 1) <= us ? middle : middle - 1;
+    if (Time(rows + middle, entries + 1) <= us) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
   }
   return low;
 }

@@ -12,7 +12,7 @@
 
 namespace skein {
 
-// Threads: one at a time. Allocates nothing once it is made.
+// A value. Threads: one at a time. Allocates nothing once it is made.
 class StepCost {
  public:
   // For steps of at most `max_rows` rows, at least 1.

@@ -16,9 +16,9 @@ absl::Status CheckTenantName(absl::string_view name) {
 }
 
 void Tenant::SetPolicy(const TenantPolicy& policy) noexcept {
-  weight_.store(policy.weight, std::memory_order_relaxed);
+  queues_.weight.store(policy.weight, std::memory_order_relaxed);
   max_queued_tokens_.store(policy.max_queued_tokens, std::memory_order_relaxed);
-  max_running_.store(policy.max_running, std::memory_order_relaxed);
+  queues_.max_running.store(policy.max_running, std::memory_order_relaxed);
 }
 
 // No reference to a tenant is dropped under the lock, which the end of a tenant takes.

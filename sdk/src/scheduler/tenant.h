@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/mutex.h"
+#include "scheduler/sequence.h"
 
 namespace skein {
 
@@ -36,17 +37,19 @@ class Tenant {
 
   const std::string& name() const { return name_; }
 
-  double weight() const { return weight_.load(std::memory_order_relaxed); }
+  double weight() const { return queues_.weight.load(std::memory_order_relaxed); }
   uint64_t max_queued_tokens() const { return max_queued_tokens_.load(std::memory_order_relaxed); }
-  uint32_t max_running() const { return max_running_.load(std::memory_order_relaxed); }
+  uint32_t max_running() const { return queues_.max_running.load(std::memory_order_relaxed); }
+
+  // The part that the scheduler knows.
+  TenantQueues& queues() { return queues_; }
 
   void SetPolicy(const TenantPolicy& policy) noexcept;
 
  private:
   const std::string name_;
-  std::atomic<double> weight_{TenantPolicy().weight};
   std::atomic<uint64_t> max_queued_tokens_{TenantPolicy().max_queued_tokens};
-  std::atomic<uint32_t> max_running_{TenantPolicy().max_running};
+  TenantQueues queues_;
 };
 
 // Threads: any.

@@ -123,13 +123,13 @@ Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<Complet
 
 Job::Readiness Completion::Poll() noexcept {
   if (terminal_.empty()) return Readiness::kEnded;
-  if (request_->is_cancelled() || queue_->is_closed()) {
+  if (IsAskedToEnd()) {
     EndCancelled();
     return Readiness::kEnded;
   }
-  if (next_deadline() <= model().engine()->Now()) {
+  if (IsLate()) {
     Fail(MakeStatus(absl::StatusCode::kDeadlineExceeded,
-                    num_generated_ == 0 && ticket_.job().first_token_deadline_us <= ticket_.job().deadline_us
+                    num_generated_ == 0 && ticket_.job().urgency.first_token_deadline_us <= ticket_.job().deadline_us
                         ? "deadline: no token within first_token_ms of the submit"
                         : "deadline: the last token was not there within deadline_ms of the submit"));
     return Readiness::kEnded;
@@ -137,18 +137,16 @@ Job::Readiness Completion::Poll() noexcept {
   return request_->window().IsFull() ? Readiness::kWaiting : Readiness::kReady;
 }
 
-std::chrono::steady_clock::time_point Completion::next_deadline() const noexcept {
+int64_t Completion::next_deadline_us() const noexcept {
   const AdmittedJob& job = ticket_.job();
-  const int64_t us = num_generated_ == 0 ? std::min(job.first_token_deadline_us, job.deadline_us) : job.deadline_us;
-  using TimePoint = std::chrono::steady_clock::time_point;
-  return us == kNever ? TimePoint::max() : TimePoint(std::chrono::microseconds(us));
+  return num_generated_ == 0 ? std::min(job.urgency.first_token_deadline_us, job.deadline_us) : job.deadline_us;
 }
 
 void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
   times_.OnStep();
-  if (num_tokens < feed_.num_waiting()) return;
+  if (num_tokens < feed_.num_unissued()) return;
   entry.output_start = num_tokens - 1;
-  if (device_sampling_.Ask(sampler_, feed_.at.position + num_tokens, entry)) return;
+  if (device_sampling_.Ask(sampler_, feed_.next_position() + num_tokens, entry)) return;
   logits_.resize(model().config().vocab_size);
   entry.output = SKEIN_STEP_LOGITS;
   entry.output_rows = logits_.data();
@@ -161,7 +159,7 @@ void Completion::Advance(uint32_t num_tokens, StateRef written) {
   }
   feed_.Advance(num_tokens, std::move(written));
   right_.Commit(feed_.at);
-  if (feed_.num_waiting() > 0) return;
+  if (feed_.num_unfed() > 0) return;
   times_.OnPromptRead();
   const absl::StatusOr<uint32_t> token = Draw();
   if (!token.ok()) {

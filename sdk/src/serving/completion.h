@@ -2,7 +2,6 @@
 #ifndef SKEIN_SERVING_COMPLETION_H_
 #define SKEIN_SERVING_COMPLETION_H_
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "engine/feed.h"
 #include "engine/job.h"
 #include "engine/model.h"
+#include "engine/step_clock.h"
 #include "engine/stream.h"
 #include "sampling/sampler.h"
 #include "scheduler/admission.h"
@@ -33,8 +33,9 @@ class Completion final : public Job {
                                                             const RequestSpec& spec, WriteRight right, Ticket ticket);
 
   Readiness Poll() noexcept override;
-  std::chrono::steady_clock::time_point next_deadline() const noexcept override;
-  const Feed& feed() const override { return feed_; }
+  bool WantsMore() const noexcept override { return !IsAskedToEnd() && !IsLate(); }
+  int64_t next_deadline_us() const noexcept override;
+  Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;
   void Fail(const absl::Status& status) noexcept override;
@@ -44,6 +45,8 @@ class Completion final : public Job {
              Sampler sampler, StopMatcher stops, WriteRight right, Ticket ticket, Feed feed);
 
   const Model& model() const { return *right_.stream()->model(); }
+  bool IsLate() const noexcept { return next_deadline_us() <= StepClockUs(model().engine()->Now()); }
+  bool IsAskedToEnd() const { return request_->is_cancelled() || queue_->is_closed(); }
   // The token that the step has brought: drawn by the device, or from its logits.
   absl::StatusOr<uint32_t> Draw();
   bool IsStopToken(uint32_t token) const;

@@ -52,10 +52,12 @@ class Submission {
   }
 
   absl::Status MakeJob(const std::shared_ptr<CompletionQueue>& queue, Ticket ticket) {
+    const std::shared_ptr<TenantQueues> tenant = ticket.tenant();
+    const Urgency urgency = ticket.job().urgency;
     absl::StatusOr<std::shared_ptr<Job>> job =
         Completion::Create(request_, queue, spec_, std::move(right_), std::move(ticket));
     if (!job.ok()) return Named(job.status());
-    jobs_.push_back({*std::move(job)});
+    jobs_.emplace_back(*std::move(job), tenant, urgency);
     return absl::OkStatus();
   }
 

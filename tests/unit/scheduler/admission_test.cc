@@ -16,7 +16,7 @@ using std::chrono::seconds;
 using testing::HasSubstr;
 
 // 100 rows take 1 ms and 100 ms more: about a token of a prompt per millisecond.
-constexpr PaceLimits kLimits = {.max_rows = 100, .target_us = 60000, .min_chunk = 10};
+constexpr SchedulerLimits kLimits = {.max_tokens = 100, .max_entries = 100, .step_us = 60000, .min_prompt_tokens = 10};
 
 class AdmissionTest : public ::testing::Test {
  protected:
@@ -24,7 +24,7 @@ class AdmissionTest : public ::testing::Test {
 
   void SetUp() override { Make({.max_queued_tokens = 1000}); }
 
-  void Make(const AdmissionLimits& limits, const PaceLimits& pace = kLimits) {
+  void Make(const AdmissionLimits& limits, const SchedulerLimits& pace = kLimits) {
     admission_ = Admission::Create(limits, tenants_, test::SteadyPace(pace, 1000, 1000));
   }
   Demand Ask(uint64_t num_tokens, const std::string& tenant = "") const {
@@ -194,7 +194,7 @@ TEST_F(AdmissionTest, NobodyGoesAheadAtTheCostOfAPromise) {
 }
 
 TEST_F(AdmissionTest, WaitsForPlacesWhereRunningJobsAreBounded) {
-  PaceLimits limits = kLimits;
+  SchedulerLimits limits = kLimits;
   limits.max_running = 1;
   Make({.max_queued_tokens = 1000}, limits);
   Demand long_answer = Ask(1);

@@ -7,12 +7,12 @@
 namespace skein::test {
 
 // A step takes `base_us`, and `row_us` for each row.
-inline Pace SteadyPace(const PaceLimits& limits, double base_us, double row_us) {
+inline Pace SteadyPace(const SchedulerLimits& limits, double base_us, double row_us) {
   Pace pace(limits);
   for (int i = 0; i < 4; ++i) {
-    for (uint64_t rows = 1; rows < 2 * limits.max_rows; rows *= 2) {
-      const uint64_t within = rows < limits.max_rows ? rows : limits.max_rows;
-      pace.cost().Observe(within, 1, base_us + row_us * static_cast<double>(within));
+    for (uint64_t rows = 1; rows < 2 * limits.max_tokens; rows *= 2) {
+      const uint64_t within = rows < limits.max_tokens ? rows : limits.max_tokens;
+      pace.cost.Observe(within, 1, base_us + row_us * static_cast<double>(within));
     }
   }
   return pace;
