@@ -119,7 +119,7 @@ Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<Complet
 
 Job::Readiness Completion::Poll() noexcept {
   if (terminal_.empty()) return Readiness::kEnded;
-  if (request_->is_cancelled() || queue_->is_closed()) {
+  if (IsAskedToEnd()) {
     EndCancelled();
     return Readiness::kEnded;
   }
@@ -128,9 +128,9 @@ Job::Readiness Completion::Poll() noexcept {
 
 void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
   times_.OnStep();
-  if (num_tokens < feed_.num_waiting()) return;
+  if (num_tokens < feed_.num_unissued()) return;
   entry.output_start = num_tokens - 1;
-  if (device_sampling_.Ask(sampler_, feed_.at.position + num_tokens, entry)) return;
+  if (device_sampling_.Ask(sampler_, feed_.next_position() + num_tokens, entry)) return;
   logits_.resize(model().config().vocab_size);
   entry.output = SKEIN_STEP_LOGITS;
   entry.output_rows = logits_.data();
@@ -140,7 +140,7 @@ void Completion::Advance(uint32_t num_tokens, StateRef written) {
   if (!feed_.decodes) num_prompt_tokens_ += num_tokens;
   feed_.Advance(num_tokens, std::move(written));
   right_.Commit(feed_.at);
-  if (feed_.num_waiting() > 0) return;
+  if (feed_.num_unfed() > 0) return;
   times_.OnPromptRead();
   const absl::StatusOr<uint32_t> token = Draw();
   if (!token.ok()) {

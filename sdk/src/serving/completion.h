@@ -31,7 +31,8 @@ class Completion final : public Job {
                                                             const RequestSpec& spec, WriteRight right);
 
   Readiness Poll() noexcept override;
-  const Feed& feed() const override { return feed_; }
+  bool WantsMore() const noexcept override { return !IsAskedToEnd(); }
+  Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;
   void Fail(const absl::Status& status) noexcept override;
@@ -41,6 +42,7 @@ class Completion final : public Job {
              Sampler sampler, StopMatcher stops, WriteRight right, Feed feed);
 
   const Model& model() const { return *right_.stream()->model(); }
+  bool IsAskedToEnd() const { return request_->is_cancelled() || queue_->is_closed(); }
   // The token that the step has brought: drawn by the device, or from its logits.
   absl::StatusOr<uint32_t> Draw();
   bool IsStopToken(uint32_t token) const;
