@@ -48,6 +48,7 @@ std::unique_ptr<AdmittedJob> MakeJob(const Demand& demand, int64_t now_us) {
   job->deadline_us = DeadlineUs(now_us, demand.end);
   job->num_tokens = job->num_tokens_left = demand.num_tokens;
   job->num_answer_tokens = demand.num_answer_tokens;
+  job->num_answers = demand.num_answers;
   return job;
 }
 
@@ -173,7 +174,9 @@ double Admission::PromptTokensPerSecond() const {
 uint64_t Admission::MaxQueued() const {
   if (limits_.max_queued_tokens != 0) return limits_.max_queued_tokens;
   if (!pace_.is_known()) return std::numeric_limits<uint64_t>::max();
-  const auto in_time = static_cast<uint64_t>(static_cast<double>(kQueueTime.count()) / PromptTokenUs());
+  // Alone, so that the bound stays while streams come and go.
+  const double token_us = pace_.cost.PromptTime(pace_.limits.max_tokens) / pace_.limits.max_tokens;
+  const auto in_time = static_cast<uint64_t>(static_cast<double>(kQueueTime.count()) / token_us);
   return std::max({in_time, uint64_t{pace_.limits.max_tokens}, kLongPrompt});
 }
 

@@ -3,12 +3,11 @@
 // in which admitted jobs run is the scheduler's.
 //
 // - The tokens that wait are those of prompts and evals that are known and not fed. A bound that is not set is what is
-//   read in kQueueTime at the measured pace, but at least a step, and at least kLongPrompt tokens. The bound of one
-//   tenant is half of it while other tenants are there. Demands that find an empty queue are admitted whatever they
-//   ask, so that a long prompt has its turn too.
-// - A demand with deadlines is admitted if the forecast [forecast.h] meets them with kMargin to spare, and if those
-// that
-//   it goes ahead of still meet theirs.
+//   read in kQueueTime, by the measured time of the largest steps, but at least a step, and at least kLongPrompt
+//   tokens. The bound of one tenant is half of it while other tenants are there. Demands that find an empty queue are
+//   admitted whatever they ask, so that a long prompt has its turn too.
+// - A demand with deadlines is admitted if the forecast [forecast.h] meets them with kMargin to spare, and if the jobs
+//   that it goes ahead of still meet theirs.
 // - A refusal says when to come again. The time holds if nobody else comes meanwhile.
 #ifndef SKEIN_SCHEDULER_ADMISSION_H_
 #define SKEIN_SCHEDULER_ADMISSION_H_
@@ -38,6 +37,7 @@ struct Demand {
   std::shared_ptr<Tenant> tenant;
   uint64_t num_tokens = 0;         // known, to be fed; at least 1
   uint64_t num_answer_tokens = 0;  // to be drawn, at most; 0: an eval
+  uint32_t num_answers = 1;        // of so many tokens each, behind one prompt
   int32_t priority = 0;            // the higher goes first
   // The times, from now on, by which the first token and the last are to be there.
   std::optional<std::chrono::milliseconds> first_token = {};

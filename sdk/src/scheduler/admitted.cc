@@ -66,7 +66,7 @@ void Admitted::Feed(AdmittedJob& job, uint64_t num_tokens) noexcept {
   queued_tokens_ -= num_tokens;
   if (num_tokens == job.num_tokens_left) {
     LeaveQueue(job);
-    ++num_decoding_;
+    num_decoding_ += job.num_answers;
   }
   job.num_tokens_left -= num_tokens;
 }
@@ -83,7 +83,7 @@ void Admitted::Remove(AdmittedJob& job) noexcept {
     counts.queued_tokens -= job.num_tokens_left;
     queued_tokens_ -= job.num_tokens_left;
   } else {
-    --num_decoding_;
+    num_decoding_ -= job.num_answers;
   }
   --(job.is_running ? counts.num_running : counts.num_waiting);
   --(job.is_running ? num_running_ : num_waiting_);

@@ -27,15 +27,16 @@ struct AdmittedJob {
   int64_t rank_us = 0;  // as the scheduler ranks it: a tenant's prompts are read in this order, then by id
   int64_t deadline_us = kNoDeadline;  // of the last token
   uint64_t num_tokens = 0;            // known when it came
-  uint64_t num_answer_tokens = 0;     // at most; 0: an eval
+  uint64_t num_answer_tokens = 0;     // at most, of each answer; 0: an eval
+  uint32_t num_answers = 1;
 
-  uint64_t num_tokens_left = 0;  // known and not fed
-  bool is_running = false;       // had a share
-  size_t index = 0;              // in the list of all
-  std::atomic<uint64_t> num_drawn{0};
+  uint64_t num_tokens_left = 0;        // known and not fed
+  bool is_running = false;             // had a share
+  size_t index = 0;                    // in the list of all
+  std::atomic<uint64_t> num_drawn{0};  // of all answers
 
   uint64_t num_draws_left() const {
-    const uint64_t num_done = num_drawn.load(std::memory_order_relaxed);
+    const uint64_t num_done = num_drawn.load(std::memory_order_relaxed) / num_answers;
     return num_answer_tokens > num_done ? num_answer_tokens - num_done : 0;
   }
 };
@@ -73,7 +74,7 @@ class Admitted {
   uint64_t queued_tokens() const { return queued_tokens_; }
   uint32_t num_waiting() const { return num_waiting_; }
   uint32_t num_running() const { return num_running_; }
-  // Running jobs that have fed all known tokens.
+  // Answers that running jobs draw.
   uint32_t num_decoding() const { return num_decoding_; }
 
  private:

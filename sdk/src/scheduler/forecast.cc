@@ -25,13 +25,13 @@ uint64_t Forecast::ExpectedDecoding(const AdmittedJob& with) const {
   const uint64_t chunk = pace_.ChunkBeside(num_now);
   const auto num_tokens = static_cast<double>(admitted_.queued_tokens() + with.num_tokens);
   const double num_steps = std::max(1.0, num_tokens / static_cast<double>(chunk));
-  double num_then = std::min(1.0, static_cast<double>(with.num_answer_tokens) / num_steps);
+  double num_then = with.num_answers * std::min(1.0, static_cast<double>(with.num_answer_tokens) / num_steps);
   for (const AdmittedJob* job : admitted_.jobs()) {
     const auto num_draws = static_cast<double>(job->num_draws_left());
     if (job->num_tokens_left > 0) {
-      num_then += std::min(1.0, num_draws / num_steps);
+      num_then += job->num_answers * std::min(1.0, num_draws / num_steps);
     } else if (num_draws > num_steps) {
-      num_then += 1;
+      num_then += job->num_answers;
     }
   }
   const uint64_t expected = std::max(num_now, static_cast<uint64_t>(std::ceil(num_then)));
@@ -110,7 +110,11 @@ double Forecast::EndsUs(const AdmittedTenant* counts, uint64_t num_ends, uint32_
 }
 
 double Forecast::TickUs() const {
-  double us = full_step_us_;
+  double weights = counts_.tenant->weight();
+  for (const auto& [tenant, counts] : admitted_.tenants()) {
+    if (&counts != &counts_ && counts.queued_tokens > 0) weights += tenant->weight();
+  }
+  double us = full_step_us_ * weights / counts_.tenant->weight();
   if (const uint32_t most = pace_.limits.max_running; most > 0) us += MeanDraws(nullptr) * full_step_us_ / most;
   if (const uint32_t most = counts_.tenant->max_running(); most > 0) us += MeanDraws(&counts_) * full_step_us_ / most;
   return us;

@@ -38,7 +38,8 @@ class Forecast {
   double ReadUs(double num_tokens, uint32_t num_waiting) const;
   // The same of all tenants together.
   double ReadAllUs(double num_tokens, uint32_t num_waiting) const;
-  // The time in which the load is sure to change: a step, and, where jobs wait for places, until one more has ended.
+  // The time in which the tenant is sure to get on: a step of its own in its turn among the tenants, and, where jobs
+  // wait for places, until one more has ended.
   double TickUs() const;
 
  private:

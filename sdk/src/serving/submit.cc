@@ -15,7 +15,7 @@
 #include "engine/stream.h"
 #include "runtime/option_keys.h"
 #include "scheduler/admission.h"
-#include "serving/completion.h"
+#include "serving/sample.h"
 
 namespace skein {
 namespace {
@@ -46,19 +46,15 @@ class Submission {
     return {.tenant = request_->stream()->tenant(),
             .num_tokens = std::max<uint64_t>(1, spec_.prompt.size() + num_pending),
             .num_answer_tokens = static_cast<uint64_t>(spec_.options[request_options::kMaxTokens]),
+            .num_answers = static_cast<uint32_t>(
+                std::max(spec_.options[request_options::kN], spec_.options[request_options::kBestOf])),
             .priority = static_cast<int32_t>(spec_.options[request_options::kPriority]),
             .first_token = milliseconds(request_options::kFirstTokenMs),
             .end = milliseconds(request_options::kDeadlineMs)};
   }
 
   absl::Status MakeJob(const std::shared_ptr<CompletionQueue>& queue, Ticket ticket) {
-    const std::shared_ptr<TenantQueues> tenant = ticket.tenant();
-    const Urgency urgency = ticket.job().urgency;
-    absl::StatusOr<std::shared_ptr<Job>> job =
-        Completion::Create(request_, queue, spec_, std::move(right_), std::move(ticket));
-    if (!job.ok()) return Named(job.status());
-    jobs_.emplace_back(*std::move(job), tenant, urgency);
-    return absl::OkStatus();
+    return Named(Sample::Create(request_, queue, spec_, std::move(right_), std::move(ticket), jobs_));
   }
 
   const Model& model() const { return *request_->stream()->model(); }
