@@ -1,8 +1,10 @@
 #include "engine/engine.h"
 
+#include <chrono>
 #include <utility>
 
 #include "base/status.h"
+#include "engine/calibration.h"
 #include "runtime/worker.h"
 
 namespace skein {
@@ -11,6 +13,8 @@ namespace {
 AdmissionLimits AdmissionLimitsOf(const EngineLimits& limits) {
   return {limits.max_queued_tokens, limits.step.age_limit_us};
 }
+// A device that stalls must not keep a host that releases a model.
+constexpr std::chrono::seconds kLongestCalibration{1};
 
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }
 
@@ -23,7 +27,8 @@ Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> run
       limits_(limits),
       clock_(std::move(clock)),
       pace_(limits.step),
-      admission_(Admission::Create(AdmissionLimitsOf(limits), tenants_, pace_)) {}
+      admission_(Admission::Create(AdmissionLimitsOf(limits), tenants_, pace_)),
+      is_calibrating_(limits.calibrates) {}
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
@@ -80,6 +85,9 @@ void Engine::Stop() noexcept {
   const MutexLock lock(mutex_);
   is_stopped_ = true;
   changed_.NotifyAll();
+  const auto end = std::chrono::steady_clock::now() + kLongestCalibration;
+  while (is_calibrating_ && calibrated_.WaitUntil(mutex_, end)) {
+  }
 }
 
 absl::Status Engine::CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work) {
@@ -132,7 +140,7 @@ void Engine::Finish(Call& call, absl::Status status) noexcept {
 }
 
 void Engine::WaitForWork(bool did_step) {
-  while (!did_step && !is_notified_ && !has_slot_ && !is_stopped_ && calls_.empty() && added_.empty()) {
+  while (!did_step && !HasWork()) {
     const int64_t deadline_us = loop_->next_deadline_us();
     if (deadline_us == kNoDeadline) {
       changed_.Wait(mutex_);
@@ -149,7 +157,21 @@ void Engine::PublishPace() noexcept {
   admission_->SetPace(pace_);
 }
 
+void Engine::Calibrate() noexcept {
+  const absl::Status status = skein::Calibrate(*runner_, *pool_, limits_.step.max_entries, loop_->cost(), [this] {
+    const MutexLock lock(mutex_);
+    return HasWork();
+  });
+  // Any other error comes back with the first job, if it stays.
+  if (absl::IsUnavailable(status)) loop_->Lose(status);
+  PublishPace();
+  const MutexLock lock(mutex_);
+  is_calibrating_ = false;
+  calibrated_.NotifyAll();
+}
+
 void Engine::Run() noexcept {
+  if (limits_.calibrates) Calibrate();
   std::list<Call*> calls;  // calls that wait for a slot stay here
   JobList added;
   bool did_step = false;

@@ -75,8 +75,8 @@ class StepLoop {
   // The earliest deadline of the jobs, in microseconds of the clock of RunStep; kNoDeadline if there is none.
   int64_t next_deadline_us() const { return deadlines_.empty() ? kNoDeadline : deadlines_.front_key(); }
 
-  // What steps cost, as measured so far.
-  const StepCost& cost() const { return scheduler_.cost(); }
+  // What steps take.
+  StepCost& cost() { return scheduler_.cost(); }
 
   bool empty() const { return jobs_.empty(); }
   size_t num_jobs() const { return jobs_.size(); }
