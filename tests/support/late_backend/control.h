@@ -37,6 +37,9 @@ struct Offer {
   uint32_t auto_types = 0;   // counted among the compute types too
   uint32_t state_types = 0;  // the states are float32 whatever it says
   uint64_t memory_bytes[kNumDevices] = {};
+  // The least time of a step, for each layer of its segment, and more for each of its rows.
+  uint32_t layer_us = 0;
+  uint32_t layer_row_us = 0;
   // What a device really has, for one segment: a larger one is refused when it is sealed.
   uint64_t room_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
 };
