@@ -16,6 +16,8 @@ struct RunningJob {
   uint64_t id = 0;             // given when it enters the loop
   uint64_t last_turn = 0;      // the number of its last share of a step; 0: it had none
   uint32_t num_in_flight = 0;  // its parts of steps that are in flight
+  uint64_t last_step = 0;      // the number of the step of its last part, and the index of its entry there
+  uint32_t last_entry = 0;
 };
 using JobList = std::list<RunningJob>;
 

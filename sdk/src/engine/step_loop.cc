@@ -108,13 +108,18 @@ void StepLoop::PollJobs() noexcept {
 }
 
 void StepLoop::AddCandidate(RunningJob& running) noexcept {
+  const Job& job = *running.job;
+  if (running.num_in_flight > 0 && !job.WantsMore()) return;
   const Feed& feed = running.job->feed();
-  const bool waits = feed.num_unissued() == 0;
-  num_waiting_ += waits ? 1 : 0;
-  num_decoding_ += waits || feed.decodes ? 1 : 0;
-  if (waits || (running.num_in_flight > 0 && !running.job->WantsMore())) return;
+  const bool is_known = feed.num_unissued() > 0;
+  if (!is_known || feed.decodes) ++num_decoding_;
+  if (!is_known && !(pipeline_.feeds_drawn && steps_.IsInLast(running) && job.GoesOnWithDrawn())) {
+    ++num_waiting_;
+    return;
+  }
   ready_.push_back(&running);
-  candidates_.push_back({running.id, running.last_turn, feed.num_unissued(), feed.decodes});
+  candidates_.push_back(
+      {running.id, running.last_turn, std::max<uint64_t>(1, feed.num_unissued()), !is_known || feed.decodes});
 }
 
 void StepLoop::PlanParts(std::vector<StepPart>& parts) noexcept {
@@ -124,6 +129,9 @@ void StepLoop::PlanParts(std::vector<StepPart>& parts) noexcept {
     if (slot.empty()) break;
     free_slots_.push_back(std::move(slot));
   }
+  // One device is not sent ahead with a part of the streams only (MayRunAhead).
+  const bool is_ahead = !steps_.empty() && pipeline_.num_stages == 1;
+  if (is_ahead && free_slots_.size() < std::min<size_t>(ready_.size(), max_parts_)) free_slots_.clear();
   const uint32_t max_decodes = DecodesOfStep(num_decoding_, pipeline_.num_stages);
   for (const Share& share : scheduler_.Plan(candidates_, static_cast<uint32_t>(free_slots_.size()), max_decodes)) {
     RunningJob& running = *ready_[share.candidate];

@@ -126,6 +126,18 @@ Job::Readiness Completion::Poll() noexcept {
   return request_->window().IsFull() ? Readiness::kWaiting : Readiness::kReady;
 }
 
+bool Completion::WantsMore() const noexcept {
+  if (terminal_.empty() || IsAskedToEnd()) return false;
+  const uint64_t num_coming = feed_.num_in_draw();
+  return num_coming == 0 || (num_generated_ + num_coming < max_tokens_ && !request_->window().IsFull(num_coming));
+}
+
+// Where penalties count, a token must be known before the next one is drawn.
+bool Completion::GoesOnWithDrawn() const noexcept {
+  return device_sampling_.is_asked() && !sampler_.has_penalties() &&
+         feed_.num_in_draw() < DeviceSampling::kMostInFlight;
+}
+
 void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
   times_.OnStep();
   if (num_tokens < feed_.num_unissued()) return;
@@ -158,7 +170,9 @@ void Completion::Advance(uint32_t num_tokens, StateRef written) {
 }
 
 absl::StatusOr<uint32_t> Completion::Draw() {
-  if (device_sampling_.was_asked()) return device_sampling_.Token(model().config().vocab_size);
+  if (device_sampling_.is_asked()) {
+    return device_sampling_.Token(feed_.at.position, model().config().vocab_size);
+  }
   return sampler_.Sample(logits_, feed_.at.position, scratch_);
 }
 
@@ -240,6 +254,7 @@ void Completion::End(skein_event terminal) noexcept {
   EventList events;
   events.swap(terminal_);
   events.front().event = terminal;
+  feed_.TakeBack();  // what is in flight behind the last token
   // The stream is free for its next writer before anyone can learn that this one ended.
   right_.Release();
   request_.reset();

@@ -31,7 +31,8 @@ class Completion final : public Job {
                                                             const RequestSpec& spec, WriteRight right);
 
   Readiness Poll() noexcept override;
-  bool WantsMore() const noexcept override { return !IsAskedToEnd(); }
+  bool WantsMore() const noexcept override;
+  bool GoesOnWithDrawn() const noexcept override;
   Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;

@@ -31,7 +31,8 @@ struct Order {
 
 // The answers of a device about itself from now on.
 struct Offer {
-  uint32_t features = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE;
+  uint32_t features = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE |
+                      SKEIN_FEATURE_FEED_DRAWN;
   uint32_t deterministic_types = 0xFFFFFFFFu;
   uint32_t rank = 0;
   uint32_t auto_types = 0;   // counted among the compute types too
@@ -47,9 +48,10 @@ struct Offer {
 // The events since the plugin was loaded.
 struct Counts {
   uint64_t num_step_calls = 0;
-  uint64_t num_steps = 0;  // that a device has begun
-  uint64_t num_held = 0;   // of them, those that wait at this moment because their device is held
-  uint64_t num_draws = 0;  // entries whose token the device was to draw
+  uint64_t num_steps = 0;      // that a device has begun
+  uint64_t num_held = 0;       // of them, those that wait at this moment because their device is held
+  uint64_t num_draws = 0;      // entries whose token the device was to draw
+  uint64_t num_fed_drawn = 0;  // entries whose token the step before was to draw
   uint64_t num_fences = 0;
   uint64_t num_released = 0;
   uint64_t num_released_early = 0;  // of them, before their step was done
