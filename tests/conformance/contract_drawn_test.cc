@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/conformance/backend_contract.h"
+#include "tests/conformance/plugin_paths.h"
 
 namespace skein::conformance {
 namespace {

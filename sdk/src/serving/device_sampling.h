@@ -17,9 +17,9 @@ namespace skein {
 // be asked for before. Threads: one at a time.
 class DeviceSampling {
  public:
-  // `features`: those of the device that has the model's head.
   static constexpr uint32_t kMostInFlight = 2;  // tokens asked for and not taken
 
+  // `features`: those of the device that has the model's head.
   explicit DeviceSampling(uint32_t features) : features_(features) {}
   DeviceSampling(const DeviceSampling&) = delete;
   DeviceSampling& operator=(const DeviceSampling&) = delete;
@@ -37,6 +37,12 @@ class DeviceSampling {
 
   // The token that the step drew behind `position` tokens. INTERNAL: it is not in the vocabulary.
   absl::StatusOr<uint32_t> Token(uint64_t position, uint32_t vocab_size) const;
+
+  // The logarithm of that token's probability in the softmax of the logits with the sampler's biases and penalties.
+  float logprob(uint64_t position) const {
+    const Draw& draw = draws_[position % kMostInFlight];
+    return draw.rows[0] - draw.rows[1];
+  }
 
  private:
   // A bias or a penalty of the sampler: the index of the bias, or of the occurrence.
