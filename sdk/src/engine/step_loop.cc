@@ -105,7 +105,7 @@ void StepLoop::BeginSteps(int64_t now_us) noexcept {
     ++observers_.metrics.steps;
     StepInFlight& step = steps_.next();
     steps_.Begin();
-    if (!pipeline_.feeds_drawn) continue;
+    if (pipeline_.depth == 1) continue;
     for (const StepPart& part : step.parts) LookInFlight(*part.running);
   }
 }
