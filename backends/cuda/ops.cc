@@ -16,7 +16,7 @@ DeviceProduct OnDevice(const kit::Product<DeviceMatrix>& product) {
 }  // namespace
 
 void Ops::Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x) {
-  Keep(cuda::Embed(context_.queue, context_.batch, embedding.rows, norm, x));
+  Keep(cuda::Embed(context_.queue, context_.batch, context_.logits.results, embedding.rows, norm, x));
 }
 
 void Ops::NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
