@@ -2,7 +2,9 @@
 #ifndef SKEIN_ENGINE_FEED_H_
 #define SKEIN_ENGINE_FEED_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -15,7 +17,10 @@ struct Feed {
   std::vector<uint32_t> tokens;  // never empty; the tokens that were fed are included
   uint64_t num_fed = 0;
   bool decodes = false;  // the next token was sampled rather than known beforehand
-  StreamState at;        // never with a pending token: that one is the first of `tokens`
+  // The most tokens of one step. A job that looks at the rows of all its tokens has room for those of one step, so that
+  // two of its parts must not run at once.
+  uint64_t max_step_tokens = std::numeric_limits<uint64_t>::max();
+  StreamState at;  // never with a pending token: that one is the first of `tokens`
 
   // The feed of a stream that stands at `at`: its pending token, and `tokens` behind it.
   static Feed Start(StreamState at, absl::Span<const uint32_t> tokens) {
@@ -29,6 +34,8 @@ struct Feed {
   }
 
   uint64_t num_waiting() const { return tokens.size() - num_fed; }
+  // Of these, the tokens that may be in the next step.
+  uint64_t num_ready() const { return std::min(num_waiting(), max_step_tokens); }
   absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_fed, num_tokens}; }
 
   // `num_tokens` were fed, and the state after them is `written`.

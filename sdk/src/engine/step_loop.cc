@@ -119,7 +119,7 @@ void StepLoop::PollJobs() noexcept {
     if (readiness == Job::Readiness::kReady) {
       const Feed& feed = running->job->feed();
       ready_.push_back(&*running);
-      candidates_.push_back({running->id, running->last_turn, feed.num_waiting(), feed.decodes});
+      candidates_.push_back({running->id, running->last_turn, feed.num_ready(), feed.decodes});
     }
     ++running;
   }

@@ -54,6 +54,7 @@ class FakeJob final : public Job {
   bool throws_in_advance = false;
   std::vector<uint32_t> parts;  // tokens of each, as they were planned
   absl::Status status;
+  void LimitSteps(uint64_t max_step_tokens) { feed_.max_step_tokens = max_step_tokens; }
 
  private:
   Feed feed_;
@@ -92,6 +93,14 @@ class StepLoopTest : public ::testing::Test {
                  }};
   bool parallel_for_throws_ = false;
 };
+
+TEST_F(StepLoopTest, JobMayTakePartsThatAreSmallerThanAStep) {
+  const auto job = Add({1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  job->LimitSteps(4);
+  RunAll();
+  EXPECT_THAT(job->parts, ElementsAre(4u, 4u, 2u));
+  EXPECT_TRUE(job->ended);
+}
 
 TEST_F(StepLoopTest, NoJobsNoStep) { EXPECT_FALSE(loop_.RunStep()); }
 
