@@ -23,6 +23,13 @@ struct FakeStep {
 class FakeStepRunner final : public StepRunner {
  public:
   static constexpr uint32_t kVocabSize = 300;
+  static constexpr uint32_t kHiddenSize = 64;
+
+  // A script's answer for logits that are NaN.
+  static constexpr uint32_t kNotFinite = 0xFFFFFFFF;
+
+  // The hidden row behind a history: the number of its tokens, the last one, and zeros.
+  static std::vector<float> Hidden(const std::vector<uint32_t>& history);
 
   // The token that follows a history. A script may replace this function.
   static uint32_t Next(const std::vector<uint32_t>& history);
@@ -43,6 +50,7 @@ class FakeStepRunner final : public StepRunner {
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
 
  private:
+  std::vector<float> Logits(const std::vector<uint32_t>& history) const;
   void RunEntry(const std::vector<uint32_t>& history, skein_step_entry& entry);
 
   Script script_ = Next;
