@@ -5,7 +5,9 @@
 #ifndef SKEIN_ENGINE_FEED_H_
 #define SKEIN_ENGINE_FEED_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,8 @@
 namespace skein {
 
 struct Feed {
+  static constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+
   std::vector<uint32_t> tokens;  // never empty; the tokens that were fed are included
   uint64_t num_fed = 0;
   uint64_t num_issued = 0;  // at least num_fed
@@ -23,6 +27,9 @@ struct Feed {
   StateRef issued;          // will hold the state behind the tokens issued; empty if all of them are fed
   // The parts that were issued before the last of them do not count.
   uint64_t num_take_backs = 0;
+  // The most tokens of one step. A job that looks at the rows of all its tokens has room for those of one step, so that
+  // two of its parts must not be in flight at once.
+  uint64_t max_step_tokens = kNoLimit;
 
   // The feed of a stream that stands at `at`: its pending token, and `tokens` behind it.
   static Feed Start(StreamState at, absl::Span<const uint32_t> tokens) {
@@ -40,6 +47,11 @@ struct Feed {
   // --- issue ---
 
   uint64_t num_unissued() const { return tokens.size() - num_issued; }
+  // Of these, the tokens that may be in the next step.
+  uint64_t num_ready() const {
+    if (max_step_tokens != kNoLimit && num_issued > num_fed) return 0;
+    return std::min(num_unissued(), max_step_tokens);
+  }
   absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_issued, num_tokens}; }
   // The state that the next part reads, and the position of the stream there.
   const StateRef& next_state() const { return num_issued > num_fed ? issued : at.state; }

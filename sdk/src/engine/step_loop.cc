@@ -46,7 +46,7 @@ void StepLoop::Look(RunningJob& running) noexcept {
   if (running.num_in_flight > 0) return LookInFlight(running);
   switch (running.job->Poll()) {
     case Job::Readiness::kReady:
-      scheduler_.Add(running, running.job->feed().num_unissued(), running.job->feed().decodes);
+      scheduler_.Add(running, running.job->feed().num_ready(), running.job->feed().decodes);
       return;
     case Job::Readiness::kWaiting:
       scheduler_.Remove(running);
@@ -60,7 +60,7 @@ void StepLoop::Look(RunningJob& running) noexcept {
 
 void StepLoop::LookInFlight(RunningJob& running) noexcept {
   if (running.job->WantsMore()) {
-    scheduler_.Continue(running, running.job->feed().num_unissued(), running.job->feed().decodes);
+    scheduler_.Continue(running, running.job->feed().num_ready(), running.job->feed().decodes);
   } else {
     scheduler_.Remove(running);  // it ends behind its last part
   }

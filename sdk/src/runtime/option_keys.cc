@@ -30,6 +30,7 @@ constexpr OptionKey kRequestKeys[] = {request_options::kMaxTokens,
                                       request_options::kN,
                                       request_options::kBestOf,
                                       request_options::kLogprobs,
+                                      request_options::kPromptLogprobs,
                                       request_options::kContinueSampling,
                                       request_options::kStopAtEnd,
                                       request_options::kWindow};

@@ -168,6 +168,11 @@ inline constexpr IntOption kLogprobs = {
     .low = -1,
     .high = SKEIN_MAX_TOP_LOGPROBS,
     .help = "log-probabilities of the tokens, and of so many of the most probable ones at each; -1: none"};
+inline constexpr IntOption kPromptLogprobs = {.name = "prompt_logprobs",
+                                              .value = -1,
+                                              .low = -1,
+                                              .high = SKEIN_MAX_TOP_LOGPROBS,
+                                              .help = "the same of the prompt's tokens; -1: none"};
 inline constexpr IntOption kContinueSampling = {
     .name = "continue_sampling",
     .value = 0,
