@@ -1,6 +1,7 @@
 #include "sampling/filters.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
@@ -76,31 +77,45 @@ Cutoff MinPCutoff(const LogitBlocks& logits, double min_p) {
   return {static_cast<float>(logits.max() + std::log(min_p)), Cutoff::kAllTies};
 }
 
-void Candidates::Reset(size_t capacity) {
+void Candidates::Reset(size_t num_blocks) {
   size_ = 0;
-  capacity += kKeepSlack;
-  if (tokens_.size() < capacity) tokens_.resize(capacity);
+  masks_.assign(num_blocks, 0);
+  const size_t capacity = num_blocks * kBlockSize + kKeepSlack;
   if (values_.size() < capacity) values_.resize(capacity);
 }
 
-void Candidates::AppendFrom(float floor, uint32_t first_token, absl::Span<const float> block, const float* values) {
-  size_ +=
-      kernels_->keep_from(block.data(), values, block.size(), floor, first_token, &tokens_[size_], &values_[size_]);
+void Candidates::AppendFrom(float floor, size_t block, size_t start, absl::Span<const float> part,
+                            const float* values) {
+  const uint64_t mask = kernels_->keep_from(part.data(), values, part.size(), floor, &values_[size_]);
+  masks_[block] |= mask << start;
+  size_ += static_cast<size_t>(std::popcount(mask));
+}
+
+uint32_t Candidates::TokenAt(size_t index) const {
+  size_t block = 0;
+  for (;; ++block) {
+    const auto num_here = static_cast<size_t>(std::popcount(masks_[block]));
+    if (index < num_here) break;
+    index -= num_here;
+  }
+  uint64_t mask = masks_[block];
+  for (; index > 0; --index) mask &= mask - 1;  // clears the lowest bit
+  return static_cast<uint32_t>(block * kBlockSize) + static_cast<uint32_t>(std::countr_zero(mask));
 }
 
 void KeepCandidates(const LogitBlocks& logits, Cutoff cutoff, const float* values, Candidates& candidates) {
-  candidates.Reset(logits.num_blocks() * kBlockSize);
+  candidates.Reset(logits.num_blocks());
   // A token at minus infinity is never drawn, and the padding of the last block is no token.
   const float floor = std::max(cutoff.logit, std::numeric_limits<float>::lowest());
   const float above_ties = std::nextafter(floor, kInfinity);
   uint64_t num_ties = cutoff.logit < floor ? Cutoff::kAllTies : cutoff.num_ties;
-  logits.ForEachBlockFrom(floor, [&](uint32_t first_token, absl::Span<const float> block) {
+  logits.ForEachBlockFrom(floor, [&](uint32_t first_token, absl::Span<const float> all) {
+    const size_t block = first_token / kBlockSize;
     // The ties up to this index are kept.
-    const size_t end_of_ties = EndOfTies(block, floor, num_ties);
-    candidates.AppendFrom(floor, first_token, block.first(end_of_ties), values + first_token);
-    if (end_of_ties == block.size()) return;
-    candidates.AppendFrom(above_ties, first_token + static_cast<uint32_t>(end_of_ties), block.subspan(end_of_ties),
-                          values + first_token + end_of_ties);
+    const size_t end_of_ties = EndOfTies(all, floor, num_ties);
+    candidates.AppendFrom(floor, block, 0, all.first(end_of_ties), values + first_token);
+    if (end_of_ties == all.size()) return;
+    candidates.AppendFrom(above_ties, block, end_of_ties, all.subspan(end_of_ties), values + first_token + end_of_ties);
   });
 }
 

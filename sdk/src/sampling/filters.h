@@ -78,18 +78,21 @@ Cutoff MinPCutoff(const LogitBlocks& logits, double min_p);
 // The tokens that remain, ascending, with a value of each: its logit or its weight.
 class Candidates {
  public:
-  // Empties the list, and makes room for `capacity` tokens.
-  void Reset(size_t capacity);
+  // Empties the list, and makes room for the tokens of `num_blocks` blocks.
+  void Reset(size_t num_blocks);
 
-  // Appends the tokens of `block` whose logit is at least `floor`, with their `values`. The first is `first_token`.
-  void AppendFrom(float floor, uint32_t first_token, absl::Span<const float> block, const float* values);
+  // Appends the tokens of `part` whose logit is at least `floor`, with their `values`. `part` begins at `start` in a
+  // block of the row.
+  void AppendFrom(float floor, size_t block, size_t start, absl::Span<const float> part, const float* values);
 
-  absl::Span<const uint32_t> tokens() const { return {tokens_.data(), size_}; }
   absl::Span<const float> values() const { return {values_.data(), size_}; }
+
+  // The token of values()[index].
+  uint32_t TokenAt(size_t index) const;
 
  private:
   const RowKernels* kernels_ = &BestRowKernels();
-  std::vector<uint32_t> tokens_;
+  std::vector<uint64_t> masks_;  // per block: a bit for each token that remains
   std::vector<float> values_;
   size_t size_ = 0;
 };

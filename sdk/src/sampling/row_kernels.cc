@@ -8,6 +8,7 @@
 #include <bit>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "numbers/exp.h"
 
@@ -93,15 +94,16 @@ SKEIN_INLINE void SumFrom(const float* logits, const float* weights, size_t size
 }
 
 // What is kept is written without a branch, because no machine could foresee it.
-size_t KeepFromPlain(const float* logits, const float* values, size_t size, float floor, uint32_t first_token,
-                     uint32_t* tokens, float* kept) {
+uint64_t KeepFromPlain(const float* logits, const float* values, size_t size, float floor, float* kept) {
+  uint64_t mask = 0;
   size_t num_kept = 0;
   for (size_t i = 0; i < size; ++i) {
-    tokens[num_kept] = first_token + static_cast<uint32_t>(i);
+    const bool is_kept = logits[i] >= floor;
     kept[num_kept] = values[i];
-    num_kept += logits[i] >= floor ? 1 : 0;
+    num_kept += is_kept ? 1 : 0;
+    mask |= uint64_t{is_kept} << i;
   }
-  return num_kept;
+  return mask;
 }
 
 Kept KeepBetweenPlain(const float* logits, const float* weights, size_t size, float high, float low, float* kept_logits,
@@ -175,7 +177,7 @@ constexpr RowKernels kPlain = {"plain",          SummariseBlockPlain, WeighPlain
 constexpr RowKernels kAvx2 = {"avx2",          SummariseBlockAvx2, WeighAvx2,        SumBlocksAvx2,  SumFromAvx2,
                               FindBucketsAvx2, KeepFromPlain,      KeepBetweenPlain, KeepBucketPlain};
 
-#define SKEIN_AVX512 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]]
+#define SKEIN_AVX512 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,popcnt")]]
 
 SKEIN_AVX512 __m256 UpperHalf(__m512 values) { return _mm512_extractf32x8_ps(values, 1); }
 
@@ -230,20 +232,17 @@ SKEIN_INLINE uint16_t LanesBelow(size_t start, size_t size) {
   return size - start >= 16 ? uint16_t{0xFFFF} : static_cast<uint16_t>((1u << (size - start)) - 1);
 }
 
-SKEIN_AVX512 size_t KeepFromAvx512(const float* logits, const float* values, size_t size, float floor,
-                                   uint32_t first_token, uint32_t* tokens, float* kept) {
-  const __m512i ids = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  size_t num_kept = 0;
+SKEIN_AVX512 uint64_t KeepFromAvx512(const float* logits, const float* values, size_t size, float floor, float* kept) {
+  uint64_t mask = 0;
   for (size_t i = 0; i < size; i += 16) {
     const __mmask16 lanes = LanesBelow(i, size);
     const __m512 own = _mm512_maskz_loadu_ps(lanes, logits + i);
     const __mmask16 is_kept = _mm512_mask_cmp_ps_mask(lanes, own, _mm512_set1_ps(floor), _CMP_GE_OQ);
-    const __m512i first = _mm512_set1_epi32(static_cast<int32_t>(first_token + static_cast<uint32_t>(i)));
-    _mm512_storeu_si512(tokens + num_kept, _mm512_maskz_compress_epi32(is_kept, _mm512_add_epi32(first, ids)));
-    _mm512_storeu_ps(kept + num_kept, _mm512_maskz_compress_ps(is_kept, _mm512_maskz_loadu_ps(lanes, values + i)));
-    num_kept += static_cast<size_t>(std::popcount(static_cast<uint16_t>(is_kept)));
+    _mm512_storeu_ps(kept, _mm512_maskz_compress_ps(is_kept, _mm512_maskz_loadu_ps(lanes, values + i)));
+    kept += std::popcount(static_cast<uint16_t>(is_kept));
+    mask |= uint64_t{is_kept} << i;
   }
-  return num_kept;
+  return mask;
 }
 
 SKEIN_AVX512 __m512 WeightsAt(const float* weights, size_t i, __mmask16 lanes) {
@@ -251,24 +250,31 @@ SKEIN_AVX512 __m512 WeightsAt(const float* weights, size_t i, __mmask16 lanes) {
                             : _mm512_maskz_loadu_ps(lanes, weights + i);
 }
 
-SKEIN_AVX512 void SumFromAvx512(const float* logits, const float* weights, size_t size, const float* floors,
-                                float* sums) {
-  __m512 lane_sums[kNumFloors];
-  for (__m512& sum : lane_sums) sum = _mm512_setzero_ps();
+SKEIN_AVX512 float SumOfLanes(__m512 sums) {
+  float lanes[kNumLanes];
+  _mm512_storeu_ps(lanes, sums);
+  return std::accumulate(lanes, lanes + kNumLanes, 0.0f);
+}
+
+// The indices are constants, so that the compiler keeps the sums in registers.
+template <size_t... k>
+SKEIN_AVX512 void SumFrom(const float* logits, const float* weights, size_t size, const float* floors, float* sums,
+                          std::index_sequence<k...>) {
+  __m512 lane_sums[] = {(static_cast<void>(k), _mm512_setzero_ps())...};
   for (size_t i = 0; i < size; i += 16) {
     const __mmask16 lanes = LanesBelow(i, size);
     const __m512 values = _mm512_maskz_loadu_ps(lanes, logits + i);
     const __m512 own = WeightsAt(weights, i, lanes);
-    for (size_t k = 0; k < kNumFloors; ++k) {
-      const __mmask16 is_from = _mm512_cmp_ps_mask(values, _mm512_set1_ps(floors[k]), _CMP_GE_OQ);
-      lane_sums[k] = _mm512_mask_add_ps(lane_sums[k], is_from, lane_sums[k], own);
-    }
+    ((lane_sums[k] = _mm512_mask_add_ps(lane_sums[k], _mm512_cmp_ps_mask(values, _mm512_set1_ps(floors[k]), _CMP_GE_OQ),
+                                        lane_sums[k], own)),
+     ...);
   }
-  for (size_t k = 0; k < kNumFloors; ++k) {
-    float lanes[16];
-    _mm512_storeu_ps(lanes, lane_sums[k]);
-    sums[k] = std::accumulate(lanes, lanes + 16, 0.0f);
-  }
+  ((sums[k] = SumOfLanes(lane_sums[k])), ...);
+}
+
+SKEIN_AVX512 void SumFromAvx512(const float* logits, const float* weights, size_t size, const float* floors,
+                                float* sums) {
+  SumFrom(logits, weights, size, floors, sums, std::make_index_sequence<kNumFloors>());
 }
 
 SKEIN_AVX512 __m512d AddTo(__m512d sums, __m512 weights) {
@@ -281,18 +287,23 @@ SKEIN_AVX512 Kept KeepBetweenAvx512(const float* logits, const float* weights, s
   __m512d within = _mm512_setzero_pd();
   __m512d above = _mm512_setzero_pd();
   size_t num_kept = 0;
+  size_t num_above = 0;
   for (size_t i = 0; i < size; i += 16) {
     const __mmask16 lanes = LanesBelow(i, size);
     const __m512 values = _mm512_maskz_loadu_ps(lanes, logits + i);
-    const __m512 own = WeightsAt(weights, i, lanes);
     const __mmask16 is_above = _mm512_mask_cmp_ps_mask(lanes, values, _mm512_set1_ps(high), _CMP_GE_OQ);
     const __mmask16 is_kept = _mm512_mask_cmp_ps_mask(lanes & ~is_above, values, _mm512_set1_ps(low), _CMP_GE_OQ);
-    within = AddTo(within, _mm512_maskz_mov_ps(is_kept, own));
-    above = AddTo(above, _mm512_maskz_mov_ps(is_above, own));
     _mm512_storeu_ps(kept_logits + num_kept, _mm512_maskz_compress_ps(is_kept, values));
-    if (weights != nullptr) _mm512_storeu_ps(kept_weights + num_kept, _mm512_maskz_compress_ps(is_kept, own));
+    if (weights != nullptr) {
+      const __m512 own = _mm512_maskz_loadu_ps(lanes, weights + i);
+      _mm512_storeu_ps(kept_weights + num_kept, _mm512_maskz_compress_ps(is_kept, own));
+      within = AddTo(within, _mm512_maskz_mov_ps(is_kept, own));
+      above = AddTo(above, _mm512_maskz_mov_ps(is_above, own));
+    }
     num_kept += static_cast<size_t>(std::popcount(static_cast<uint16_t>(is_kept)));
+    num_above += static_cast<size_t>(std::popcount(static_cast<uint16_t>(is_above)));
   }
+  if (weights == nullptr) return {num_kept, static_cast<double>(num_kept), static_cast<double>(num_above)};
   return {num_kept, SumOfLanes(within), SumOfLanes(above)};
 }
 

@@ -58,10 +58,9 @@ struct RowKernels {
   // buckets[i] of a block of kLogitBlockSize.
   void (*find_buckets)(const float* logits, BucketScale scale, uint32_t* buckets);
 
-  // Copies the values of the logits of a block that are at least `floor`, and their tokens, of which the first is
-  // `first_token`. Returns their number. Both outputs have room for `size` and kKeepSlack more.
-  size_t (*keep_from)(const float* logits, const float* values, size_t size, float floor, uint32_t first_token,
-                      uint32_t* tokens, float* kept);
+  // Copies the values of the logits of a block, or of a part of it, that are at least `floor`. Returns a bit for each
+  // logit, 1 for those. `kept` has room for `size` and kKeepSlack more.
+  uint64_t (*keep_from)(const float* logits, const float* values, size_t size, float floor, float* kept);
 
   // Copies the logits of a row that are at least `low` and below `high`, and their weights. The outputs have room as
   // above. Without weights each logit counts as 1, and kept_weights is not written.

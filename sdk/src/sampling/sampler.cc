@@ -27,10 +27,10 @@ absl::StatusOr<uint32_t> Sampler::Sample(absl::Span<const float> logits, uint64_
   Candidates& candidates = scratch.candidates;
   if (params_.temperature == 1 && params_.top_p < 1) {  // the filter has weighed the tokens
     KeepCandidates(row, cutoff, weights.values.data(), candidates);
-    return candidates.tokens()[DrawWeighted(candidates.values(), uniform, weights.block_sums)];
+    return candidates.TokenAt(DrawWeighted(candidates.values(), uniform, weights.block_sums));
   }
   KeepCandidates(row, cutoff, row.logits().data(), candidates);
-  return candidates.tokens()[DrawIndex(candidates.values(), row.max(), params_.temperature, uniform, weights)];
+  return candidates.TokenAt(DrawIndex(candidates.values(), row.max(), params_.temperature, uniform, weights));
 }
 
 void Sampler::Accept(uint32_t token) {

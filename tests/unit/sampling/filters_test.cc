@@ -33,7 +33,12 @@ LogitBlocks FromProbabilities(const std::vector<double>& probabilities) {
 std::vector<uint32_t> Kept(const LogitBlocks& logits, Cutoff cutoff) {
   Candidates candidates;
   KeepCandidates(logits, cutoff, logits.logits().data(), candidates);
-  return {candidates.tokens().begin(), candidates.tokens().end()};
+  std::vector<uint32_t> tokens;
+  for (size_t i = 0; i < candidates.values().size(); ++i) {
+    tokens.push_back(candidates.TokenAt(i));
+    EXPECT_EQ(candidates.values()[i], logits.logits()[tokens.back()]);
+  }
+  return tokens;
 }
 
 std::vector<uint32_t> TopK(const LogitBlocks& logits, uint64_t top_k) {
