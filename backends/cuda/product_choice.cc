@@ -39,11 +39,12 @@ std::optional<Inputs> TileInputs(const ProductCase& product) {
 
 }  // namespace
 
+bool MayBeSparse(uint32_t compute_type) { return compute_type != SKEIN_DTYPE_NONE && compute_type != SKEIN_DTYPE_F32; }
+
 ProductChoice ChooseProduct(const ProductCase& product) {
   const Inputs inputs = InputsOf(product.compute_type);
   if (product.num_rows <= kMostRowsTogether) {
-    // In float32 a row's bits are promised not to depend on the number of rows, and more rows have no sparse product.
-    const bool is_sparse = product.has_columns && inputs != Inputs::kF32;
+    const bool is_sparse = product.has_columns && MayBeSparse(product.compute_type);
     return {is_sparse ? ProductPath::kSparse : ProductPath::kRows, inputs};
   }
   if (IsForLibrary(product)) return {ProductPath::kLibrary, inputs};

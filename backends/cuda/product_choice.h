@@ -41,6 +41,10 @@ inline constexpr uint32_t kMostRowsTogether = 4;
 inline constexpr uint32_t kLeastLibraryRows = 65;
 inline constexpr uint64_t kLeastLibraryWeights = uint64_t{1} << 18;
 
+// Whether a segment's products of few rows may leave out zeros. In float32 a row's bits are promised not to depend on
+// the number of rows, and more rows have no sparse product.
+bool MayBeSparse(uint32_t compute_type);
+
 ProductChoice ChooseProduct(const ProductCase& product);
 
 }  // namespace skein::cuda

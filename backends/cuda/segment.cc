@@ -13,6 +13,7 @@
 #include "cuda/kernels/finite.h"
 #include "cuda/library_products.h"
 #include "cuda/ops.h"
+#include "cuda/product_choice.h"
 #include "cuda/state_slots.h"
 #include "cuda/step_buffers.h"
 #include "cuda/step_graphs.h"
@@ -28,10 +29,8 @@ constexpr uint32_t kWarning = 2;  // SKEIN_LOG_WARNING
 // From this capability on kernels can be launched before the one in front has ended.
 constexpr uint32_t kDependentLaunchCapability = 90;
 
-// Only products of rounded inputs are ever sparse (product_choice.h).
 ValueColumns ValueColumnsOf(const SegmentPlace& place, const skein_segment_desc& desc) {
-  const bool is_rounded = desc.compute_type == SKEIN_DTYPE_F16 || desc.compute_type == SKEIN_DTYPE_BF16;
-  return place.switches.sparse && is_rounded ? ValueColumns::kKept : ValueColumns::kNone;
+  return place.switches.sparse && MayBeSparse(desc.compute_type) ? ValueColumns::kKept : ValueColumns::kNone;
 }
 
 // RWKV-4 has no wkv matrices.

@@ -42,8 +42,8 @@ cudaError_t RowProducts(const Queue& queue, const ProductList& list, Inputs inpu
 cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs);
 
 // The value product of a channel-mix, one to four rows, where most inputs are zero: only columns of W with an input
-// other than zero are read. `columns`: W transposed, [in.width] rows of out.width elements, kF16 or kBf16. `scratch`:
-// SparseScratchFloats floats. Sums are in a fixed order that does not depend on the number of rows.
+// other than zero are read. `columns`: W turned over, [in.width] rows of out.width elements, of any type but kF32.
+// `scratch`: SparseScratchFloats floats. Sums are in a fixed order that does not depend on the number of rows.
 cudaError_t SparseProduct(const Queue& queue, const DeviceProduct& product, const MatrixView& columns, Inputs inputs,
                           float* scratch);
 uint64_t SparseScratchFloats(uint32_t num_inputs, uint32_t num_outputs);

@@ -86,6 +86,16 @@ TEST(ProductChoiceTest, ColumnsServeFewRowsAlone) {
   EXPECT_EQ(ChooseProduct(product).path, ProductPath::kTiles);
 }
 
+TEST(ProductChoiceTest, ColumnsOfCodesServeFewRowsWithInputsAsTheyAre) {
+  for (const WeightType type : {WeightType::kQ8, WeightType::kQ4}) {
+    ProductCase product = With(type, SKEIN_DTYPE_Q8, 4);
+    product.has_columns = true;
+    EXPECT_EQ(ChooseProduct(product), (ProductChoice{ProductPath::kSparse, Inputs::kF32}));
+    product.num_rows = 5;
+    EXPECT_EQ(ChooseProduct(product), (ProductChoice{ProductPath::kTiles, Inputs::kBf16}));
+  }
+}
+
 // Five rows would have other bits.
 TEST(ProductChoiceTest, InFloat32NoProductIsSparse) {
   for (const uint32_t compute_type : {SKEIN_DTYPE_NONE, SKEIN_DTYPE_F32}) {

@@ -46,10 +46,10 @@ std::string TileFault(const Trial& trial, WeightType type, uint32_t num_rows = 1
   return ProductFault(trial, TileProducts, type, inputs, 410, 70, num_rows);
 }
 
-std::string SparseFault(const Trial& trial) {
+std::string SparseFault(const Trial& trial, WeightType type) {
   constexpr uint32_t kInputs = 700, kOutputs = 300, kRows = 2;
   Random random(2);
-  const Weights columns(WeightType::kF16, kInputs, kOutputs, random);
+  const TurnedWeights columns(type, kInputs, kOutputs, random);
   std::vector<float> in_values = random.Floats(size_t{kRows} * kInputs);
   for (size_t i = 0; i < in_values.size(); ++i) {
     if (i % 3 != 0) in_values[i] = 0;
@@ -147,12 +147,19 @@ TEST_P(TileFaultsTest, IndexFaultsAreSeen) {
   ExpectIndexFaultsAreSeen([&](const Trial& trial) { return TileFault(trial, GetParam()); });
 }
 
-TEST(SparseFaults, NothingIsAccused) { ExpectRight(SparseFault); }
-TEST(SparseFaults, EachBarrierIsNeeded) {
+class SparseFaultsTest : public testing::TestWithParam<WeightType> {
+ protected:
+  static std::string Fault(const Trial& trial) { return SparseFault(trial, GetParam()); }
+};
+INSTANTIATE_TEST_SUITE_P(Types, SparseFaultsTest, testing::Values(WeightType::kF16, WeightType::kQ8, WeightType::kQ4),
+                         [](const auto& param_info) { return NameOf(param_info.param); });
+
+TEST_P(SparseFaultsTest, NothingIsAccused) { ExpectRight(Fault); }
+TEST_P(SparseFaultsTest, EachBarrierIsNeeded) {
   // The waits of two kernels, and the barriers of the list's counts, the list, and the warps' sums.
-  ExpectEachBarrierIsNeeded(SparseFault, 5);
+  ExpectEachBarrierIsNeeded(Fault, 5);
 }
-TEST(SparseFaults, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(SparseFault); }
+TEST_P(SparseFaultsTest, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(Fault); }
 
 TEST(RoundFaults, NothingIsAccused) { ExpectRight(RoundFault); }
 TEST(RoundFaults, EachBarrierIsNeeded) { ExpectEachBarrierIsNeeded(RoundFault, 1); }

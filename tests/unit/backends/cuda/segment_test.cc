@@ -14,6 +14,7 @@
 #include "skein/status.h"
 #include "support/boundary.h"
 #include "tests/conformance/backend_conformance.h"
+#include "tests/conformance/quantised_model.h"
 #include "tests/conformance/synthetic_model.h"
 #include "tests/conformance/test_host.h"
 
@@ -150,6 +151,14 @@ class SegmentTest : public testing::Test {
     return segment;
   }
 
+  // Of a model whose matrices and arithmetic are of one type. The model goes on to be that of later calls.
+  std::unique_ptr<Segment> MakeOf(uint32_t type, const Switches& switches) {
+    model_ = IsQuantised(type) ? conformance::Quantised(Shape(), {type}) : SyntheticModel(Shape());
+    skein_segment_desc desc = Desc(type);
+    desc.weight_type = type;
+    return Make(switches, desc);
+  }
+
   static std::vector<float> Run(Segment& segment, const std::vector<Part>& parts, uint32_t first_token) {
     HostStep step(parts, first_token);
     const kit::StepEnd<Fence> end = segment.Step(step.Describe());
@@ -185,7 +194,7 @@ class SegmentTest : public testing::Test {
   }
 
   const TestHost host_{2};
-  const SyntheticModel model_{Shape()};
+  SyntheticModel model_{Shape()};
 };
 
 TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
@@ -264,11 +273,13 @@ TEST_F(SegmentTest, DependentLaunchAndASecondStreamChangeNoBit) {
 }
 
 TEST_F(SegmentTest, SkippingZerosChangesTheOrderOfSumsAlone) {
-  const std::vector<float> expected = Converse(*Make({}, Desc(SKEIN_DTYPE_F16)));
-  const std::vector<float> sparse = Converse(*Make({.sparse = true}, Desc(SKEIN_DTYPE_F16)));
-  ASSERT_EQ(sparse.size(), expected.size());
-  for (size_t i = 0; i < sparse.size(); ++i) ASSERT_NEAR(sparse[i], expected[i], 1e-3);
-  EXPECT_NE(sparse, expected) << "the sparse product did not run";
+  for (const uint32_t type : {SKEIN_DTYPE_F16, SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
+    const std::vector<float> expected = Converse(*MakeOf(type, {}));
+    const std::vector<float> sparse = Converse(*MakeOf(type, {.sparse = true}));
+    ASSERT_EQ(sparse.size(), expected.size());
+    for (size_t i = 0; i < sparse.size(); ++i) ASSERT_NEAR(sparse[i], expected[i], 1e-3);
+    EXPECT_NE(sparse, expected) << "the sparse product did not run";
+  }
 }
 
 TEST_F(SegmentTest, InFloat32NothingIsSkipped) {
