@@ -64,8 +64,8 @@ struct Error {
 // aborts.
 std::vector<Error> TakeErrors();
 
-// A call of a barrier, by its line. Barriers are __syncthreads and its votes, __syncwarp, CopyAsyncWait and
-// DependencyWait.
+// A call of a barrier, by its line. Barriers are __syncthreads and its votes, __syncwarp, __threadfence, CopyAsyncWait
+// and DependencyWait.
 struct BarrierSite {
   std::string kind;
   std::string file;
