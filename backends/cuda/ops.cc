@@ -98,7 +98,7 @@ void Ops::Launch(std::span<const kit::Product<Matrix>> products, uint32_t num_ro
       done |= 1u << i;
       list.products[list.count++] = OnDevice(products[i]);
     }
-    Keep(choice.path == ProductPath::kTiles ? TileProducts(context_.queue, list, choice.inputs)
+    Keep(choice.path == ProductPath::kTiles ? TileProducts(context_.queue, list, choice.inputs, context_.part_scratch)
                                             : RowProducts(context_.queue, list, choice.inputs));
   }
 }

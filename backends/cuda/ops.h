@@ -46,9 +46,10 @@ struct OpsContext {
   LogitsPlace logits;
   LibraryProducts* library;  // NULL: there is none
   float* sparse_scratch;     // SparseScratchFloats of the largest matrix with columns
-  uint32_t head_size;        // 0 in generation 4
-  uint32_t compute_type;     // of the segment
-  uint32_t capability;       // of the device
+  PartScratch part_scratch;
+  uint32_t head_size;     // 0 in generation 4
+  uint32_t compute_type;  // of the segment
+  uint32_t capability;    // of the device
 };
 
 // Ops do not throw: the first error is kept.

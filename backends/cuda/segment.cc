@@ -110,7 +110,8 @@ class GenerationSegment final : public Segment {
   }
 
   static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
-    return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place, desc)};
+    return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place, desc),
+            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks};
   }
 
   static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
@@ -198,7 +199,7 @@ class GenerationSegment final : public Segment {
           stream(place.device),
           export_stream(place.device),
           slots(place.device, desc, form, stream),
-          buffers(place.device, sizes),
+          buffers(place.device, sizes, stream.get()),
           graphs(place.device),
           ring(place.device, desc, Activations::kNumCarries) {}
 
@@ -286,6 +287,7 @@ class GenerationSegment final : public Segment {
                                 .logits = LogitsPlaceOf(sealed, counts, host_logits),
                                 .library = sealed.library.get(),
                                 .sparse_scratch = sealed.buffers.sparse_scratch.data(),
+                                .part_scratch = sealed.buffers.part_scratch(),
                                 .head_size = desc_.model.head_size,
                                 .compute_type = desc_.compute_type,
                                 .capability = place_.capability};

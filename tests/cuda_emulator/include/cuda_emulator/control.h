@@ -90,6 +90,7 @@ void ShiftIndex(IndexFault fault, int by);
 // Counters of work done, for tests of the backend's planning.
 struct Counters {
   uint64_t num_launches = 0;  // kernels, those of graphs included
+  uint64_t num_blocks = 0;    // of these kernels
   uint64_t num_graph_launches = 0;
   uint64_t num_copies = 0;
   uint64_t copied_to_host_bytes = 0;  // from a device's memory

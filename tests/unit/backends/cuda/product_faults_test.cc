@@ -1,6 +1,7 @@
 // The products under the emulator's detector, right and broken on purpose.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -11,7 +12,7 @@
 namespace skein::cuda {
 namespace {
 
-using Launcher = cudaError_t (*)(const Queue&, const ProductList&, Inputs);
+using Launcher = std::function<cudaError_t(const Queue&, const ProductList&, Inputs)>;
 
 WordCopy CopyOf(const DeviceArray<float>& to, const DeviceArray<float>& from, size_t count) {
   return {reinterpret_cast<uint32_t*>(to.get()), reinterpret_cast<const uint32_t*>(from.get()),
@@ -43,7 +44,20 @@ std::string RowFault(const Trial& trial, WeightType type) {
 // More stages than lie in shared memory, and tails of all.
 std::string TileFault(const Trial& trial, WeightType type, uint32_t num_rows = 11) {
   const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
-  return ProductFault(trial, TileProducts, type, inputs, 410, 70, num_rows);
+  const auto launch = [](const Queue& queue, const ProductList& list, Inputs rounding) {
+    return TileProducts(queue, list, rounding);
+  };
+  return ProductFault(trial, launch, type, inputs, 410, 70, num_rows);
+}
+
+// Parts of sums that blocks hand to each other.
+std::string SplitFault(const Trial& trial, WeightType type, uint32_t num_rows) {
+  const TestPartScratch scratch;
+  const auto launch = [&scratch](const Queue& queue, const ProductList& list, Inputs inputs) {
+    return TileProducts(queue, list, inputs, scratch.get());
+  };
+  const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
+  return ProductFault(trial, launch, type, inputs, 1300, 70, num_rows);
 }
 
 std::string SparseFault(const Trial& trial, WeightType type) {
@@ -145,6 +159,21 @@ TEST_P(TileFaultsTest, EachBarrierIsNeeded) {
 
 TEST_P(TileFaultsTest, IndexFaultsAreSeen) {
   ExpectIndexFaultsAreSeen([&](const Trial& trial) { return TileFault(trial, GetParam()); });
+}
+
+TEST_P(TileFaultsTest, NothingIsAccusedOfPartsThatAreHandedOver) {
+  for (const uint32_t num_rows : {5u, 60u}) {
+    ExpectRight([&](const Trial& trial) { return SplitFault(trial, GetParam(), num_rows); }, 2);
+  }
+}
+
+TEST_P(TileFaultsTest, EachBarrierOfPartsThatAreHandedOverIsNeeded) {
+  // Beside the three: two barriers and two fences.
+  ExpectEachBarrierIsNeeded([&](const Trial& trial) { return SplitFault(trial, GetParam(), 5); }, 7);
+}
+
+TEST_P(TileFaultsTest, IndexFaultsAreSeenInPartsThatAreHandedOver) {
+  ExpectIndexFaultsAreSeen([&](const Trial& trial) { return SplitFault(trial, GetParam(), 5); });
 }
 
 class SparseFaultsTest : public testing::TestWithParam<WeightType> {

@@ -337,6 +337,16 @@ inline ProductList ListOf(const std::vector<DeviceProduct>& products) {
   return list;
 }
 
+// Where blocks hand parts of sums to each other.
+class TestPartScratch {
+ public:
+  PartScratch get() const { return {sums_.get(), counts_.get()}; }
+
+ private:
+  const DeviceArray<float> sums_{size_t{PartScratch::kBlocks} * PartScratch::kBlockFloats};
+  const DeviceArray<uint32_t> counts_{std::vector<uint32_t>(PartScratch::kBlocks, 0)};
+};
+
 // A queue of its own.
 class TestQueue {
  public:

@@ -198,8 +198,8 @@ class SegmentTest : public testing::Test {
 };
 
 TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
-  for (const bool sparse : {false, true}) {
-    const Switches switches = {.sparse = sparse};
+  for (const bool is_on : {false, true}) {
+    const Switches switches = {.sparse = is_on, .split_sums = is_on};
     const skein_segment_desc desc = Desc(SKEIN_DTYPE_F16);
     const skein_segment_cost cost = SegmentCost(Place(switches), desc);
     const emulator::Counters before = emulator::CurrentCounters();
@@ -280,6 +280,20 @@ TEST_F(SegmentTest, SkippingZerosChangesTheOrderOfSumsAlone) {
     for (size_t i = 0; i < sparse.size(); ++i) ASSERT_NEAR(sparse[i], expected[i], 1e-3);
     EXPECT_NE(sparse, expected) << "the sparse product did not run";
   }
+}
+
+TEST_F(SegmentTest, BlocksThatShareSumsChangeNoBit) {
+  SyntheticShape shape = Shape();
+  shape.d_ffn = 1100;
+  model_ = SyntheticModel(shape);
+  const std::vector<float> expected = Converse(*Make({}, Desc()));
+  const auto counts = [] { return emulator::CurrentCounters().num_blocks; };
+  const uint64_t before = counts();
+  EXPECT_EQ(Converse(*Make({}, Desc())), expected);
+  const uint64_t plain = counts() - before;
+  EXPECT_EQ(Converse(*Make({.split_sums = true}, Desc())), expected);
+  EXPECT_GT(counts() - before - plain, plain) << "no sum is shared";
+  EXPECT_EQ(Converse(*Make({.graphs = true, .dependent_launch = true, .split_sums = true}, Desc())), expected);
 }
 
 TEST_F(SegmentTest, InFloat32NothingIsSkipped) {
