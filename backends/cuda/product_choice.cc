@@ -8,10 +8,6 @@
 namespace skein::cuda {
 namespace {
 
-constexpr uint32_t kTileCapability = 80;
-
-bool HasCodes(WeightType type) { return type == WeightType::kQ8 || type == WeightType::kQ4; }
-
 // As skein_segment_desc.compute_type has it.
 Inputs InputsOf(uint32_t compute_type) {
   if (compute_type == SKEIN_DTYPE_F16) return Inputs::kF16;
@@ -28,16 +24,18 @@ bool IsForLibrary(const ProductCase& product) {
 
 // How TileProducts would take the inputs; nullopt if the compute type wants them otherwise.
 std::optional<Inputs> TileInputs(const ProductCase& product) {
+  if (HasCodes(product.type)) return MayBeExpanded(product.compute_type) ? std::optional(Inputs::kBf16) : std::nullopt;
   if (product.compute_type == SKEIN_DTYPE_F16 && product.type == WeightType::kF16) return Inputs::kF16;
-  if (product.compute_type == SKEIN_DTYPE_BF16 && (product.type == WeightType::kBf16 || HasCodes(product.type))) {
-    return Inputs::kBf16;
-  }
-  // 8-bit segments let the inputs of codes be rounded, to bf16 too.
-  if (IsQuantised(product.compute_type) && HasCodes(product.type)) return Inputs::kBf16;
+  if (product.compute_type == SKEIN_DTYPE_BF16 && product.type == WeightType::kBf16) return Inputs::kBf16;
   return std::nullopt;
 }
 
 }  // namespace
+
+bool HasCodes(WeightType type) { return type == WeightType::kQ8 || type == WeightType::kQ4; }
+
+// 8-bit segments let the inputs of codes be rounded, to bf16 too.
+bool MayBeExpanded(uint32_t compute_type) { return compute_type == SKEIN_DTYPE_BF16 || IsQuantised(compute_type); }
 
 bool MayBeSparse(uint32_t compute_type) { return compute_type != SKEIN_DTYPE_NONE && compute_type != SKEIN_DTYPE_F32; }
 
@@ -49,7 +47,10 @@ ProductChoice ChooseProduct(const ProductCase& product) {
   }
   if (IsForLibrary(product)) return {ProductPath::kLibrary, inputs};
   const std::optional<Inputs> tile_inputs = TileInputs(product);
-  if (tile_inputs && product.capability >= kTileCapability) return {ProductPath::kTiles, *tile_inputs};
+  if (tile_inputs && product.capability >= kTileCapability) {
+    const bool is_expanded = HasCodes(product.type) && product.is_expanded_faster;
+    return {is_expanded ? ProductPath::kExpanded : ProductPath::kTiles, *tile_inputs};
+  }
   return {ProductPath::kRows, inputs};
 }
 

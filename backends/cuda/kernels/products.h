@@ -59,6 +59,11 @@ cudaError_t SparseProduct(const Queue& queue, const DeviceProduct& product, cons
                           float* scratch);
 uint64_t SparseScratchFloats(uint32_t num_inputs, uint32_t num_outputs);
 
+// A matrix of kQ8 or kQ4 as one of kBf16, each weight rounded once, and what `out` then is. `out` has row_bytes of that
+// view for each row.
+cudaError_t ExpandCodes(const Queue& queue, const MatrixView& codes, void* out);
+MatrixView ExpandedView(const MatrixView& codes, const void* data);
+
 // Rows rounded to binary16 or bf16, for a library: out [in.count][width, up to a multiple of 8], filled up with zeros.
 cudaError_t RoundRows(const Queue& queue, kit::Rows in, Inputs inputs, void* out);
 // `then` over rows that a library has written, [count][width], into `out`, which may be the same rows.

@@ -108,6 +108,28 @@ std::string RoundFault(const Trial& trial) {
   return "";
 }
 
+// The matrix before it is read by the kernel before.
+std::string ExpandFault(const Trial& trial) {
+  constexpr uint32_t kInputs = 9000, kOutputs = 3;
+  Random random(6);
+  const Weights weights(WeightType::kQ8, kOutputs, kInputs, random);
+  const uint32_t row_halves = ExpandedView(weights.view(), nullptr).row_bytes / 2;
+  const size_t words = size_t{kOutputs} * row_halves / 2;
+  const DeviceArray<float> out(std::vector<float>(words, 0)), read(words);
+  std::string fault = trial.Run({CopyOf(read, out, words)},
+                                [&](const Queue& queue) { return ExpandCodes(queue, weights.view(), out.get()); });
+  if (!fault.empty()) return fault;
+  std::vector<uint16_t> results(2 * words);
+  const std::vector<float> pairs = out.Read();
+  std::memcpy(results.data(), pairs.data(), words * sizeof(float));
+  for (uint32_t i = 0; i < results.size(); ++i) {
+    const uint32_t column = i % row_halves;
+    const double value = column < kInputs ? weights.value(i / row_halves, column) : 0;
+    if (results[i] != F32ToBf16(static_cast<float>(value))) return "element " + std::to_string(i);
+  }
+  return "";
+}
+
 std::string FinishFault(const Trial& trial) {
   constexpr uint32_t kCount = 700;
   const std::vector<float> values = Random(4).Floats(kCount), before = Random(5).Floats(kCount);
@@ -194,6 +216,11 @@ TEST(RoundFaults, NothingIsAccused) { ExpectRight(RoundFault); }
 TEST(RoundFaults, EachBarrierIsNeeded) { ExpectEachBarrierIsNeeded(RoundFault, 1); }
 // The row before the first is nowhere in memory.
 TEST(RoundFaults, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(RoundFault, {1}); }
+
+TEST(ExpandFaults, NothingIsAccused) { ExpectRight(ExpandFault); }
+TEST(ExpandFaults, EachBarrierIsNeeded) { ExpectEachBarrierIsNeeded(ExpandFault, 1); }
+// The row before the first is nowhere in memory.
+TEST(ExpandFaults, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(ExpandFault, {1}); }
 
 TEST(FinishFaults, NothingIsAccused) { ExpectRight(FinishFault); }
 TEST(FinishFaults, EachBarrierIsNeeded) { ExpectEachBarrierIsNeeded(FinishFault, 1); }

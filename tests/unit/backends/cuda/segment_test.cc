@@ -3,13 +3,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cuda/algorithm_file.h"
+#include "cuda/devices.h"
+#include "cuda/expanded_products.h"
 #include "cuda_emulator/control.h"
 #include "skein/status.h"
 #include "support/boundary.h"
@@ -199,7 +204,7 @@ class SegmentTest : public testing::Test {
 
 TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
   for (const bool is_on : {false, true}) {
-    const Switches switches = {.sparse = is_on, .split_sums = is_on};
+    const Switches switches = {.timed_products = is_on, .sparse = is_on, .split_sums = is_on};
     const skein_segment_desc desc = Desc(SKEIN_DTYPE_F16);
     const skein_segment_cost cost = SegmentCost(Place(switches), desc);
     const emulator::Counters before = emulator::CurrentCounters();
@@ -316,6 +321,34 @@ TEST_F(SegmentTest, WithoutTheLibraryOwnProductsServe) {
   const skein_segment_desc desc = Desc();
   const std::vector<float> expected = Run(*Make({}, desc), {{SKEIN_SLOT_INITIAL, 0, 80}}, 0);
   EXPECT_EQ(Run(*Make({.library = true}, desc), {{SKEIN_SLOT_INITIAL, 0, 80}}, 0), expected);
+}
+
+// Of a file that an earlier start has left, so that no time decides.
+TEST_F(SegmentTest, CodesThatWereTimedAreExpandedForManyRows) {
+  const std::string folder = testing::TempDir() + "segment_test_timed";
+  std::filesystem::remove_all(folder);
+  setenv("XDG_CACHE_HOME", folder.c_str(), 1);
+  Algorithms choices;
+  for (const uint32_t num_outputs : {8, 16, 64, 77, 96}) {
+    for (const uint32_t num_inputs : {8, 16, 64, 96}) {
+      for (const uint32_t num_rows : {128, 256}) {
+        const bool is_expanded = num_outputs == 96 || num_outputs == 77;
+        choices[{static_cast<uint32_t>(WeightType::kQ8), num_outputs, num_inputs, num_rows}] =
+            AlgorithmOf(is_expanded ? CodePath::kExpandedTiles : CodePath::kCodes);
+      }
+    }
+  }
+  ASSERT_TRUE(AddToAlgorithmFile(AlgorithmFilePath(CurrentDeviceModel(), 0), choices));
+  const std::vector<Part> many = {{SKEIN_SLOT_INITIAL, 0, 70}}, few = {{SKEIN_SLOT_INITIAL, 0, 40}};
+  const std::unique_ptr<Segment> plain = MakeOf(SKEIN_DTYPE_Q8, {});
+  const std::unique_ptr<Segment> timed = MakeOf(SKEIN_DTYPE_Q8, {.timed_products = true});
+  EXPECT_EQ(Run(*timed, few, 0), Run(*plain, few, 0));
+  const std::vector<float> expected = Run(*plain, many, 0), found = Run(*timed, many, 0);
+  EXPECT_NE(found, expected) << "nothing was expanded";
+  // The weights of the key and the head have eight bits.
+  for (size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 5e-2);
+  std::filesystem::remove_all(folder);
+  unsetenv("XDG_CACHE_HOME");
 }
 
 TEST_F(SegmentTest, MoreLogitsThanHaveRoomGoThroughInTurns) {
