@@ -3,6 +3,7 @@
 #define SKEIN_BACKENDS_CUDA_DEVICES_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "skein/backend.h"
@@ -21,6 +22,9 @@ inline constexpr uint32_t kFeatures = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K
 std::vector<uint32_t> UsableDevices();
 
 uint32_t CapabilityOf(uint32_t device);
+
+// "NVIDIA H200" of the device that is current; "" if it does not say.
+std::string CurrentDeviceModel();
 
 // As the table wants it. `device` is CUDA's number, which is also in the name. Makes CUDA's context on the device,
 // which alone knows how much memory is free.

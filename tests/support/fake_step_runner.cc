@@ -1,6 +1,7 @@
 #include "tests/support/fake_step_runner.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -77,14 +78,29 @@ absl::Status FakeStepRunner::Run(absl::Span<const uint32_t> tokens, absl::Span<s
   return status;
 }
 
+std::vector<float> FakeStepRunner::Hidden(const std::vector<uint32_t>& history) {
+  std::vector<float> row(kHiddenSize);
+  row[0] = static_cast<float>(history.size());
+  row[1] = static_cast<float>(history.back());
+  return row;
+}
+
+std::vector<float> FakeStepRunner::Logits(const std::vector<uint32_t>& history) const {
+  const uint32_t next = script_(history);
+  if (next == kNotFinite) return std::vector<float>(kVocabSize, std::numeric_limits<float>::quiet_NaN());
+  std::vector<float> row(kVocabSize);
+  row[next] = 10.0f;
+  return row;
+}
+
 void FakeStepRunner::RunEntry(const std::vector<uint32_t>& history, skein_step_entry& entry) {
   if (entry.output == SKEIN_STEP_SAMPLE) *entry.output_tokens = script_(history);
-  if (entry.output != SKEIN_STEP_LOGITS) return;
+  if (entry.output != SKEIN_STEP_LOGITS && entry.output != SKEIN_STEP_HIDDEN) return;
   float* row = entry.output_rows;
-  for (uint32_t token = entry.output_start; token < entry.num_tokens; ++token, row += kVocabSize) {
+  for (uint32_t token = entry.output_start; token < entry.num_tokens; ++token) {
     const std::vector<uint32_t> so_far(history.begin(), history.end() - (entry.num_tokens - 1 - token));
-    std::fill(row, row + kVocabSize, 0.0f);
-    row[script_(so_far)] = 10.0f;
+    const std::vector<float> values = entry.output == SKEIN_STEP_HIDDEN ? Hidden(so_far) : Logits(so_far);
+    row = std::copy(values.begin(), values.end(), row);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,8 @@
 namespace skein {
 
 struct Feed {
+  static constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+
   std::vector<uint32_t> tokens;  // never empty; the tokens that were fed are included
   uint64_t num_fed = 0;
   uint64_t num_issued = 0;  // at least num_fed; more than there are tokens if some are still to be drawn
@@ -25,6 +28,9 @@ struct Feed {
   StateRef issued;          // will hold the state behind the tokens issued; empty if all of them are fed
   // The parts that were issued before the last of them do not count.
   uint64_t num_take_backs = 0;
+  // The most tokens of one step. A job that looks at the rows of all its tokens has room for those of one step, so that
+  // two of its parts must not be in flight at once.
+  uint64_t max_step_tokens = kNoLimit;
 
   // The feed of a stream that stands at `at`: its pending token, and `tokens` behind it.
   static Feed Start(StreamState at, absl::Span<const uint32_t> tokens) {
@@ -42,6 +48,11 @@ struct Feed {
   // --- issue ---
 
   uint64_t num_unissued() const { return tokens.size() - std::min<uint64_t>(num_issued, tokens.size()); }
+  // Of these, the tokens that may be in the next step.
+  uint64_t num_ready() const {
+    if (max_step_tokens != kNoLimit && num_issued > num_fed) return 0;
+    return std::min(num_unissued(), max_step_tokens);
+  }
   // Tokens that steps in flight draw, if each step draws one behind the last token that it feeds.
   uint64_t num_in_draw() const { return num_issued < tokens.size() ? 0 : num_issued - tokens.size() + 1; }
   absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_issued, num_tokens}; }

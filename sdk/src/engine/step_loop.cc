@@ -46,7 +46,7 @@ void StepLoop::Look(RunningJob& running) noexcept {
   if (running.num_in_flight > 0) return LookInFlight(running);
   switch (running.job->Poll()) {
     case Job::Readiness::kReady:
-      scheduler_.Add(running, running.job->feed().num_unissued(), running.job->feed().decodes);
+      scheduler_.Add(running, running.job->feed().num_ready(), running.job->feed().decodes);
       return;
     case Job::Readiness::kWaiting:
       scheduler_.Remove(running);
@@ -65,7 +65,7 @@ void StepLoop::LookInFlight(RunningJob& running) noexcept {
   } else if (feed.num_unissued() == 0 && IsFedByDevice(running)) {
     scheduler_.Continue(running, 1, true);
   } else {
-    scheduler_.Continue(running, feed.num_unissued(), feed.decodes);
+    scheduler_.Continue(running, feed.num_ready(), feed.decodes);
   }
 }
 

@@ -62,6 +62,11 @@ class Completion {
   const SampleCounts& counts() const { return counts_; }
   uint64_t max_tokens() const { return max_tokens_; }
   LogprobWish logprobs() const { return logprobs_; }
+  LogprobWish prompt_logprobs() const { return prompt_logprobs_; }
+  // Keeps the log-probabilities of a token for the host; see LogprobRecord::Add.
+  void Record(uint32_t sample, TokenLogprob token, absl::Span<const TokenLogprob> top) {
+    request_->logprobs().Add(sample, token, top);
+  }
   bool IsStopToken(uint32_t token) const;
 
   // The request was cancelled, or nobody can take its events.
@@ -102,6 +107,7 @@ class Completion {
   const SampleCounts counts_;
   const uint64_t max_tokens_;
   const LogprobWish logprobs_;
+  const LogprobWish prompt_logprobs_;
   std::vector<uint32_t> stop_tokens_;
 
   // Of the prompt, and constant from BeginSamples on.

@@ -36,13 +36,15 @@ class TokenDraw {
   void Ask(uint64_t position, skein_step_entry& entry);
   // Whether the device draws, and needs nothing of a token to draw the next one. Where penalties count, it does.
   bool CanAskAhead() const { return is_drawn_by_device_ && !sampler_.has_penalties(); }
-  // The same with the logits of `num_rows` rows, which others may read. The last row is drawn from.
+  // The same with the logits of `num_rows` rows, which others may read. The last of them is drawn from.
   void AskForLogits(uint64_t num_rows, skein_step_entry& entry);
 
   // The rows of AskForLogits.
-  absl::Span<const float> logits() const { return logits_; }
-  absl::Span<const float> row(uint64_t i) const { return logits().subspan(i * vocab_size_, vocab_size_); }
   uint64_t num_rows() const { return logits_.size() / vocab_size_; }
+  absl::Span<const float> row(uint64_t i) const {
+    return absl::MakeConstSpan(logits_).subspan(i * vocab_size_, vocab_size_);
+  }
+  absl::Span<const float> last_row() const { return row(num_rows() - 1); }
 
   // The token that follows `position` tokens of the stream. INTERNAL, DATA_LOSS, FAILED_PRECONDITION: the device drew
   // no token, the logits are not finite, or the biases leave none.
