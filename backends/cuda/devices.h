@@ -14,8 +14,8 @@ namespace skein::cuda {
 inline constexpr uint32_t kLeastCapability = 75;
 
 // What steps offer beside all logits.
-inline constexpr uint32_t kFeatures =
-    SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE;
+inline constexpr uint32_t kFeatures = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS |
+                                      SKEIN_FEATURE_SAMPLE | SKEIN_FEATURE_FEED_DRAWN;
 
 // The numbers that CUDA gives to the GPUs of capability 7.5 or newer, at least one. Throws UNAVAILABLE with the reason
 // why there is none: no driver, one that is too old, no GPU, or old ones alone.

@@ -10,7 +10,7 @@
 namespace skein::cuda {
 
 void Ops::Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x) {
-  Keep(cuda::Embed(context_.queue, context_.batch, embedding.rows, norm, x));
+  Keep(cuda::Embed(context_.queue, context_.batch, context_.logits.results, embedding.rows, norm, x));
 }
 
 void Ops::NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,

@@ -35,7 +35,7 @@ struct LogitsPlace {
   kit::Rows device;        // as many rows as have room at once
   uint32_t num_rows;       // that are computed
   LogitWishArrays wishes;  // of those rows
-  LogitResult* results;    // [num_rows]
+  LogitResult* results;    // [num_rows]; until the logits are reduced, those of the step before
   RankedLogit* greatest;   // [num_rows][SKEIN_MAX_TOP_K]
   float* host;             // page-locked, [num_host_rows][V]; NULL: nothing is copied from here
   uint32_t num_host_rows;  // the first of the rows

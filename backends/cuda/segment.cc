@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cuda/cuda_error.h"
 #include "cuda/current_device.h"
@@ -180,7 +182,9 @@ class GenerationSegment final : public Segment {
     Sealed& sealed = RequireSealed();
     const CurrentDevice current(place_.device);
     StepBuffers& buffers = sealed.ring.Next();
-    buffers.plan().Read(step);
+    sealed.draws_before.swap(sealed.draws);
+    sealed.draws.clear();  // behind a step that fails here nothing was drawn
+    buffers.plan().Read(step, sealed.draws_before);
     auto end = std::make_shared<EndOfStep>(place_.device, [&buffers] { return buffers.HandOut(); });
     auto fence = std::make_unique<Fence>(end);
     try {
@@ -192,6 +196,8 @@ class GenerationSegment final : public Segment {
       throw;
     }
     sealed.ring.Add(std::move(end));
+    const std::span<const uint32_t> draws = buffers.plan().draws();
+    sealed.draws.assign(draws.begin(), draws.end());  // for which there is room
     work_.multiplications += buffers.plan().num_rows() * weights_.MultiplicationsPerRow() +
                              CountsOf(buffers.plan()).num_logit_rows() * weights_.MultiplicationsPerLogits();
     return {.fence = std::move(fence), .first_failure = ""};
@@ -209,7 +215,10 @@ class GenerationSegment final : public Segment {
           slots(place.device, desc, form, stream),
           buffers(place.device, sizes, stream.get()),
           graphs(place.device),
-          ring(place.device, desc, Activations::kNumCarries) {}
+          ring(place.device, desc, Activations::kNumCarries) {
+      draws.reserve(desc.max_entries);
+      draws_before.reserve(desc.max_entries);
+    }
 
     const DeviceBufferSizes sizes;
     const CudaStream stream;
@@ -219,6 +228,8 @@ class GenerationSegment final : public Segment {
     std::unique_ptr<LibraryProducts> library;  // NULL: products are our own
     std::optional<ExpandedProducts> expanded;
     StepGraphs graphs;
+    // As the plans of the last step and of the one before had them.
+    std::vector<uint32_t> draws, draws_before;
     Ring ring;  // the last, since its end waits for the steps that use the others
   };
 

@@ -77,6 +77,17 @@ Job::Readiness Sample::Poll() noexcept {
   return completion_->IsWindowFull() ? Readiness::kWaiting : Readiness::kReady;
 }
 
+bool Sample::WantsMore() const noexcept {
+  if (is_ended() || completion_->IsCancelled()) return false;
+  const uint64_t num_coming = feed_.num_in_draw();
+  return num_coming == 0 ||
+         (num_tokens_ + num_coming < completion_->max_tokens() && !completion_->IsWindowFull(num_coming));
+}
+
+bool Sample::GoesOnWithDrawn() const noexcept {
+  return draw_.CanAskAhead() && feed_.num_in_draw() < DeviceSampling::kMostInFlight;
+}
+
 void Sample::ReadRows(uint64_t num_before) {
   records_prompt_ = true;
   num_before_ = num_before;
@@ -221,6 +232,7 @@ void Sample::Fail(const absl::Status& status) noexcept {
 }
 
 void Sample::End(uint32_t kind, uint32_t reason, const absl::Status& status) noexcept {
+  feed_.TakeBack();  // what is in flight behind the last token
   SampleEnd end;
   end.kind = kind;
   end.reason = reason;
