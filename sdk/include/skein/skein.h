@@ -13,6 +13,7 @@
 #include "skein/request.h"
 #include "skein/runtime.h"
 #include "skein/schedule.h"
+#include "skein/score.h"
 #include "skein/status.h"
 #include "skein/stream.h"
 #include "skein/tokenizer.h"

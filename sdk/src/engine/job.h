@@ -32,11 +32,15 @@ class Job {
 
   // The time from which on Poll may end the job, in microseconds of the engine's clock; kNoDeadline if there is none.
   virtual int64_t next_deadline_us() const noexcept { return kNoDeadline; }
+  // Whether the job goes on with whatever token the device draws in a step in flight, when all the tokens that it knows
+  // are in flight.
+  virtual bool GoesOnWithDrawn() const noexcept { return false; }
 
   // The tokens to feed. The step loop issues them and takes them back; the job does the rest.
   virtual Feed& feed() = 0;
 
-  // Sets in `entry` the outputs that the job wants of its next `num_tokens` tokens, which are issued then.
+  // Sets in `entry` the outputs that the job wants of its next `num_tokens` tokens, which are issued then. They may be
+  // one token that is still to be drawn.
   virtual void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) = 0;
 
   // The oldest `num_tokens` of the issued tokens were fed, the outputs are written, and the new state is in `written`.

@@ -80,7 +80,6 @@ class StepLoop {
 
   bool empty() const { return jobs_.empty(); }
   size_t num_jobs() const { return jobs_.size(); }
-  uint64_t num_steps() const { return num_steps_; }
 
  private:
   void Clear() noexcept;
@@ -91,6 +90,8 @@ class StepLoop {
   void NoteDeadline(RunningJob& running) noexcept;
   // Looks at the jobs whose deadlines have passed. One with parts in flight ends behind them.
   void LookAtLate(int64_t now_us) noexcept;
+  // Whether the next step may have the token that the last one draws for the job.
+  bool IsFedByDevice(const RunningJob& running) const;
   // Whether the next step may begin although others are in flight.
   bool MayRunAhead() const;
   void BeginSteps(int64_t now_us) noexcept;
@@ -117,7 +118,6 @@ class StepLoop {
   DeadlineQueue deadlines_;
   JobList jobs_;
   uint64_t num_jobs_added_ = 0;
-  uint64_t num_steps_ = 0;
   absl::Status lost_;
 
   StepClock::time_point last_end_;      // of a step
