@@ -111,6 +111,18 @@ absl::Status Request::Acknowledge(uint64_t num_tokens) {
   return absl::OkStatus();
 }
 
-void Request::NotifyEngine() noexcept { stream_->model()->engine()->Notify(); }
+void Request::SetJob(std::weak_ptr<Job> job) noexcept {
+  const MutexLock lock(mutex_);
+  job_ = std::move(job);
+}
+
+void Request::NotifyEngine() noexcept {
+  std::shared_ptr<Job> job;
+  {
+    const MutexLock lock(mutex_);
+    job = job_.lock();
+  }
+  if (job != nullptr) stream_->model()->engine()->Notify(std::move(job));
+}
 
 }  // namespace skein

@@ -59,6 +59,8 @@ class Request final : public Writer, public Delivery {
 
   // Marks the request as submitted and gives its specification. FAILED_PRECONDITION: it was submitted before.
   absl::StatusOr<RequestSpec> BeginSubmit();
+  // The job that runs the request, which the engine is to look at when the request changes.
+  void SetJob(std::weak_ptr<Job> job) noexcept;
   // Takes the mark back, for a submission that failed.
   void AbandonSubmit() noexcept;
 
@@ -82,6 +84,7 @@ class Request final : public Writer, public Delivery {
   Mutex mutex_;
   RequestSpec spec_ ABSL_GUARDED_BY(mutex_);
   bool is_submitted_ ABSL_GUARDED_BY(mutex_) = false;
+  std::weak_ptr<Job> job_ ABSL_GUARDED_BY(mutex_);
 
   std::atomic<bool> is_cancelled_{false};
   TokenWindow window_;

@@ -29,6 +29,7 @@ class Submission {
     is_begun_ = true;
     SKEIN_ASSIGN_OR_RETURN(WriteRight right, request_->stream()->BeginWrite());
     SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Job> job, Completion::Create(request_, queue, spec, std::move(right)));
+    request_->SetJob(job);
     jobs_.emplace_back(std::move(job));
     return absl::OkStatus();
   }
