@@ -165,6 +165,7 @@ void Engine::Run() noexcept {
   std::list<Call*> calls;  // calls that wait for a slot stay here
   JobList added;
   bool did_step = false;
+  bool has_stepped = false;
   bool is_notified = false;
   bool is_stopped = false;
   while (!is_stopped) {
@@ -184,7 +185,7 @@ void Engine::Run() noexcept {
     if (is_stopped) break;
     if (is_notified) loop_->LookAtAll();
     did_step = loop_->RunStep();
-    if (did_step && loop_->num_steps() == 1) RenewExitWait();
+    if (did_step && !std::exchange(has_stepped, true)) RenewExitWait();
   }
   loop_->EndAll(Released());
   for (Call* call : calls) Finish(*call, Released());

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "runtime/options.h"
+#include "skein/request.h"
 
 namespace skein {
 
@@ -50,6 +51,12 @@ inline constexpr TextOption kStateType = {
     .name = "state_type",
     .value = "f32",
     .help = "type of the wkv matrices in states: f32, or f16 as the device offers"};
+inline constexpr IntOption kDeterministic = {
+    .name = "deterministic",
+    .value = 0,
+    .low = 0,
+    .high = 1,
+    .help = "1: a stream's results never depend on the streams and chunks that it is computed with, in any type"};
 inline constexpr TextOption kTokenizer = {
     .name = "tokenizer", .value = "", .help = "vocabulary file, world or bytes; empty: the model's own"};
 inline constexpr TextOption kLora = {
@@ -177,6 +184,25 @@ inline constexpr IntOption kSampleIndex = {.name = "sample_index",
                                            .low = 0,
                                            .high = kMaxOptionCount,
                                            .help = "i for the i-th of several samples with one seed"};
+inline constexpr IntOption kN = {
+    .name = "n", .value = 1, .low = 1, .high = 1024, .help = "samples of the prompt, which is read once"};
+inline constexpr IntOption kBestOf = {
+    .name = "best_of",
+    .value = 0,
+    .low = 0,
+    .high = 1024,
+    .help = "write so many samples and deliver the n with the best mean log-probability; 0: as many as n"};
+inline constexpr IntOption kLogprobs = {
+    .name = "logprobs",
+    .value = -1,
+    .low = -1,
+    .high = SKEIN_MAX_TOP_LOGPROBS,
+    .help = "log-probabilities of the tokens, and of so many of the most probable ones at each; -1: none"};
+inline constexpr IntOption kPromptLogprobs = {.name = "prompt_logprobs",
+                                              .value = -1,
+                                              .low = -1,
+                                              .high = SKEIN_MAX_TOP_LOGPROBS,
+                                              .help = "the same of the prompt's tokens; -1: none"};
 inline constexpr IntOption kContinueSampling = {
     .name = "continue_sampling",
     .value = 0,

@@ -111,18 +111,54 @@ absl::Status Request::Acknowledge(uint64_t num_tokens) {
   return absl::OkStatus();
 }
 
-void Request::SetJob(std::weak_ptr<Job> job) noexcept {
+void Request::SetJobs(std::vector<std::weak_ptr<Job>> jobs) noexcept {
   const MutexLock lock(mutex_);
-  job_ = std::move(job);
+  jobs_ = std::move(jobs);
+}
+
+std::shared_ptr<Job> Request::FindJob(size_t index) const noexcept {
+  const MutexLock lock(mutex_);
+  return jobs_[index].lock();
+}
+
+size_t Request::num_jobs() const noexcept {
+  const MutexLock lock(mutex_);
+  return jobs_.size();
 }
 
 void Request::NotifyEngine() noexcept {
-  std::shared_ptr<Job> job;
-  {
-    const MutexLock lock(mutex_);
-    job = job_.lock();
+  const size_t count = num_jobs();
+  for (size_t i = 0; i < count; ++i) {
+    if (std::shared_ptr<Job> job = FindJob(i)) stream_->model()->engine()->Notify(std::move(job));
   }
-  if (job != nullptr) stream_->model()->engine()->Notify(std::move(job));
+}
+
+void Request::KeepSamples(std::vector<std::shared_ptr<Stream>> streams) noexcept {
+  const MutexLock lock(mutex_);
+  sample_streams_.swap(streams);
+}
+
+absl::StatusOr<std::shared_ptr<Stream>> Request::SampleStream(uint32_t sample) const {
+  const MutexLock lock(mutex_);
+  if (sample_streams_.empty()) {
+    return absl::FailedPreconditionError(
+        "request: no samples are kept; expected a request with several samples that has ended");
+  }
+  if (sample >= sample_streams_.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("request: sample ", sample, "; expected one below ", sample_streams_.size()));
+  }
+  if (sample_streams_[sample] != nullptr) return sample_streams_[sample];
+  return absl::FailedPreconditionError(
+      absl::StrCat("request: sample ", sample,
+                   " is not kept; expected one that was not taken before, and that the request's own "
+                   "stream does not go on from"));
+}
+
+void Request::HandOverSample(uint32_t sample) noexcept {
+  std::shared_ptr<Stream> handed_over;  // released outside the lock
+  const MutexLock lock(mutex_);
+  sample_streams_[sample].swap(handed_over);
 }
 
 }  // namespace skein

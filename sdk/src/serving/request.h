@@ -4,6 +4,7 @@
 #define SKEIN_SERVING_REQUEST_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,6 +22,7 @@
 #include "runtime/options.h"
 #include "sampling/sampler.h"
 #include "serving/delivery.h"
+#include "serving/logprob_record.h"
 #include "serving/token_window.h"
 #include "skein/request.h"
 
@@ -59,17 +61,30 @@ class Request final : public Writer, public Delivery {
 
   // Marks the request as submitted and gives its specification. FAILED_PRECONDITION: it was submitted before.
   absl::StatusOr<RequestSpec> BeginSubmit();
-  // The job that runs the request, which the engine is to look at when the request changes.
-  void SetJob(std::weak_ptr<Job> job) noexcept;
   // Takes the mark back, for a submission that failed.
   void AbandonSubmit() noexcept;
+
+  // The jobs of the request, which the engine is to look at when the request changes. Set once, before they get there.
+  void SetJobs(std::vector<std::weak_ptr<Job>> jobs) noexcept;
 
   void Cancel() override;
   bool is_cancelled() const { return is_cancelled_.load(std::memory_order_acquire); }
 
+  // The log-probabilities of the tokens so far.
+  LogprobRecord& logprobs() { return logprobs_; }
+
   // Flow control: tokens that were pushed to the queue and not acknowledged.
   TokenWindow& window() { return window_; }
   void OnDelivered() noexcept override;
+  // Keeps the streams of the samples, by their index; nullptr: the request's own stream goes on from it. Called before
+  // the terminal event can be seen.
+  void KeepSamples(std::vector<std::shared_ptr<Stream>> streams) noexcept;
+  // The kept stream of a sample. INVALID_ARGUMENT: there is no such sample. FAILED_PRECONDITION: the request has not
+  // ended, its own stream goes on from the sample, or the stream was handed over.
+  absl::StatusOr<std::shared_ptr<Stream>> SampleStream(uint32_t sample) const;
+  // The kept stream of a sample belongs to the host from here on.
+  void HandOverSample(uint32_t sample) noexcept;
+
   // The codes of TokenWindow::Acknowledge.
   absl::Status Acknowledge(uint64_t num_tokens);
 
@@ -77,16 +92,21 @@ class Request final : public Writer, public Delivery {
   // Changes the spec. FAILED_PRECONDITION: it was submitted.
   absl::Status Change(absl::FunctionRef<void(RequestSpec&)> change);
   absl::Status CheckToken(uint32_t token) const;
+  // A job that may be gone; nullptr then.
+  std::shared_ptr<Job> FindJob(size_t index) const noexcept;
+  size_t num_jobs() const noexcept;
   void NotifyEngine() noexcept;
 
   const std::shared_ptr<Stream> stream_;
   skein_request handle_ = nullptr;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   RequestSpec spec_ ABSL_GUARDED_BY(mutex_);
   bool is_submitted_ ABSL_GUARDED_BY(mutex_) = false;
-  std::weak_ptr<Job> job_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Stream>> sample_streams_ ABSL_GUARDED_BY(mutex_);
 
   std::atomic<bool> is_cancelled_{false};
+  LogprobRecord logprobs_;
   TokenWindow window_;
 };
 

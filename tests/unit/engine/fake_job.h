@@ -45,6 +45,8 @@ class FakeJob final : public Job {
     ended = true;
   }
 
+  void LimitSteps(uint64_t max_step_tokens) { feed_.max_step_tokens = max_step_tokens; }
+
   bool waits = false;
   bool is_cancelled = false;  // it ends when it is polled
   bool ended = false;
