@@ -129,6 +129,7 @@ void Engine::Run() noexcept {
       added.splice(added.end(), added_);
       calls.splice(calls.end(), calls_);
     }
+    if (!calls.empty() || is_stopped) loop_->FinishAll();
     Answer(calls);
     loop_->Add(added);
     if (is_stopped) break;

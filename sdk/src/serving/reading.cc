@@ -27,26 +27,28 @@ class ReadJob final : public Job {
         reading_(&reading),
         feed_(Feed::Start(reading.at, reading.tokens)),
         latch_(std::move(latch)) {
-    feed_.max_step_tokens = MaxOutputRows(row_floats_);
+    feed_.max_part_tokens = MaxOutputRows(row_floats_);
   }
 
   Readiness Poll() noexcept override { return is_ended() ? Readiness::kEnded : Readiness::kReady; }
-  const Feed& feed() const override { return feed_; }
+  // The rows of one part have their place.
+  bool WantsMore() const noexcept override { return false; }
+  Feed& feed() override { return feed_; }
 
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
-    first_ = std::max(reading_->first_row, feed_.num_fed);
-    const uint64_t end = feed_.num_fed + num_tokens;
+    first_ = std::max(reading_->first_row, feed_.num_issued);
+    const uint64_t end = feed_.num_issued + num_tokens;
     rows_.resize(first_ < end ? (end - first_) * row_floats_ : 0);
     if (rows_.empty()) return;
     entry.output = reading_->output;
-    entry.output_start = static_cast<uint32_t>(first_ - feed_.num_fed);
+    entry.output_start = static_cast<uint32_t>(first_ - feed_.num_issued);
     entry.output_rows = rows_.data();
   }
 
   void Advance(uint32_t num_tokens, StateRef written) override {
     feed_.Advance(num_tokens, std::move(written));
     const absl::Status status = rows_.empty() ? absl::OkStatus() : reading_->reader->OnRows(first_, rows_);
-    if (!status.ok() || feed_.num_waiting() == 0) End(status);
+    if (!status.ok() || feed_.num_unfed() == 0) End(status);
   }
 
   void Fail(const absl::Status& status) noexcept override {

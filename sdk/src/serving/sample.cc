@@ -80,7 +80,7 @@ Job::Readiness Sample::Poll() noexcept {
 void Sample::ReadRows(uint64_t num_before) {
   records_prompt_ = true;
   num_before_ = num_before;
-  feed_.max_step_tokens = MaxOutputRows(model().config().vocab_size);
+  feed_.max_part_tokens = MaxOutputRows(model().config().vocab_size);
 }
 
 void Sample::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
@@ -89,10 +89,10 @@ void Sample::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
     draw_.AskForLogits(num_tokens, entry);
     return;
   }
-  if (num_tokens < feed_.num_waiting()) return;
+  if (num_tokens < feed_.num_unissued()) return;
   entry.output_start = num_tokens - 1;
   if (others_.empty()) {
-    draw_.Ask(feed_.at.position + num_tokens, entry);
+    draw_.Ask(feed_.next_position() + num_tokens, entry);
   } else {
     draw_.AskForLogits(1, entry);
   }
@@ -108,9 +108,9 @@ void Sample::Advance(uint32_t num_tokens, StateRef written) {
   }
   feed_.Advance(num_tokens, std::move(written));
   right_.Commit(feed_.at);
-  if (feed_.num_waiting() > 0) return;
+  if (feed_.num_unfed() > 0) return;
   records_prompt_ = false;
-  feed_.max_step_tokens = std::numeric_limits<uint64_t>::max();
+  feed_.max_part_tokens = std::numeric_limits<uint64_t>::max();
   if (reads_prompt) completion_->BeginSamples();
   if (!others_.empty()) BeginOthers();
   GoOn(draw_.Draw(feed_.at.position));

@@ -37,7 +37,9 @@ class Sample final : public Job {
          Feed feed);
 
   Readiness Poll() noexcept override;
-  const Feed& feed() const override { return feed_; }
+  // The rows of one part of the prompt have their place.
+  bool WantsMore() const noexcept override { return !records_prompt_ && !completion_->IsCancelled(); }
+  Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;
   void Fail(const absl::Status& status) noexcept override;
