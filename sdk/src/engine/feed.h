@@ -21,8 +21,8 @@ struct Feed {
   uint64_t num_fed = 0;
   uint64_t num_issued = 0;  // at least num_fed
   bool decodes = false;     // the next token was sampled rather than known beforehand
-  // The most tokens of one part. A job that looks at the rows of all its tokens has room for those of one part.
-  uint64_t max_part_tokens = std::numeric_limits<uint64_t>::max();
+  // The most tokens that are issued and not fed. A job that looks at the rows of all its tokens has room for so many.
+  uint64_t max_issued = std::numeric_limits<uint64_t>::max();
   StreamState at;   // behind the tokens fed; never with a pending token: that one is the first of `tokens`
   StateRef issued;  // will hold the state behind the tokens issued; empty if all of them are fed
   // The parts that were issued before the last of them do not count.
@@ -44,8 +44,8 @@ struct Feed {
   // --- issue ---
 
   uint64_t num_unissued() const { return tokens.size() - num_issued; }
-  // Of these, the tokens that the next part may take.
-  uint64_t num_ready() const { return std::min(num_unissued(), max_part_tokens); }
+  // Of these, the tokens that may be issued now.
+  uint64_t num_ready() const { return std::min(num_unissued(), max_issued - (num_issued - num_fed)); }
   absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_issued, num_tokens}; }
   // The state that the next part reads, and the position of the stream there.
   const StateRef& next_state() const { return num_issued > num_fed ? issued : at.state; }
