@@ -12,12 +12,6 @@ constexpr uint32_t kTileCapability = 80;
 
 bool HasCodes(WeightType type) { return type == WeightType::kQ8 || type == WeightType::kQ4; }
 
-// As skein_segment_desc.compute_type has it.
-Inputs InputsOf(uint32_t compute_type) {
-  if (compute_type == SKEIN_DTYPE_F16) return Inputs::kF16;
-  return compute_type == SKEIN_DTYPE_BF16 ? Inputs::kBf16 : Inputs::kF32;
-}
-
 // Whether the library multiplies as the compute type wants it: inputs and weights of one type of 16 bits.
 bool IsForLibrary(const ProductCase& product) {
   const bool is_right_type = (product.compute_type == SKEIN_DTYPE_F16 && product.type == WeightType::kF16) ||
@@ -38,6 +32,11 @@ std::optional<Inputs> TileInputs(const ProductCase& product) {
 }
 
 }  // namespace
+
+Inputs InputsOf(uint32_t compute_type) {
+  if (compute_type == SKEIN_DTYPE_F16) return Inputs::kF16;
+  return compute_type == SKEIN_DTYPE_BF16 ? Inputs::kBf16 : Inputs::kF32;
+}
 
 ProductChoice ChooseProduct(const ProductCase& product) {
   const Inputs inputs = InputsOf(product.compute_type);

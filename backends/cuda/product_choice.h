@@ -41,6 +41,13 @@ inline constexpr uint32_t kMostRowsTogether = 4;
 inline constexpr uint32_t kLeastLibraryRows = 65;
 inline constexpr uint64_t kLeastLibraryWeights = uint64_t{1} << 18;
 
+// Up to so many rows the low-rank products of RWKV-6 are made by the kernels before and behind them, on the CUDA cores:
+// the launch that is saved is worth more than the tensor cores.
+inline constexpr uint32_t kMostFusedRows = 64;
+
+// How a segment's inputs are rounded on the CUDA cores. `compute_type`: of skein_segment_desc.
+Inputs InputsOf(uint32_t compute_type);
+
 ProductChoice ChooseProduct(const ProductCase& product);
 
 }  // namespace skein::cuda

@@ -292,6 +292,7 @@ class GenerationSegment final : public Segment {
                                 .capability = place_.capability};
     Ops ops(context);
     kit::RunSegment<Generation>(ops, bound_, act);
+    ops.Finish();
     CheckCuda(place_.device, ops.error(), "step");
     CheckCuda(place_.device, FindNotFinite(queue, act.x, layout.LastRows(batch), counts.num_sequences, flags), "step");
     const uint32_t num_hidden = counts.num_outputs - counts.num_logit_rows();

@@ -12,7 +12,8 @@ constexpr FeatureName kNames[] = {{SKEIN_FEATURE_HIDDEN, "hidden rows"},
                                   {SKEIN_FEATURE_TOP_K, "top-k"},
                                   {SKEIN_FEATURE_MASK_AND_BIAS, "masks and biases"},
                                   {SKEIN_FEATURE_ADAPTERS, "adapters"},
-                                  {SKEIN_FEATURE_SAMPLE, "sampling"}};
+                                  {SKEIN_FEATURE_SAMPLE, "sampling"},
+                                  {SKEIN_FEATURE_DETERMINISTIC, "deterministic segments"}};
 
 }  // namespace
 

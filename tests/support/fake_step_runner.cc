@@ -19,13 +19,6 @@ uint32_t FakeStepRunner::Next(const std::vector<uint32_t>& history) {
          1u;
 }
 
-std::vector<float> FakeStepRunner::Hidden(const std::vector<uint32_t>& history) {
-  std::vector<float> row(kHiddenSize);
-  row[0] = static_cast<float>(history.size());
-  row[1] = static_cast<float>(history.back());
-  return row;
-}
-
 absl::Status FakeStepRunner::CheckSlots(absl::Span<const skein_step_entry> entries) const {
   std::set<uint32_t> written;
   for (const skein_step_entry& entry : entries) {
@@ -77,6 +70,13 @@ absl::Status FakeStepRunner::Run(absl::Span<const uint32_t> tokens, absl::Span<s
     states_[entry.write_slot] = std::move(history);
   }
   return status;
+}
+
+std::vector<float> FakeStepRunner::Hidden(const std::vector<uint32_t>& history) {
+  std::vector<float> row(kHiddenSize);
+  row[0] = static_cast<float>(history.size());
+  row[1] = static_cast<float>(history.back());
+  return row;
 }
 
 std::vector<float> FakeStepRunner::Logits(const std::vector<uint32_t>& history) const {

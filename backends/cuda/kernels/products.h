@@ -17,11 +17,20 @@ namespace skein::cuda {
 // How inputs are rounded before they are multiplied. Sums are float32 in every case.
 enum class Inputs : uint8_t { kF32, kF16, kBf16 };
 
+// What a product that is added (Then::kAdd) is multiplied by, or added to instead of `out`. NULL: nothing.
+struct ProductEnd {
+  const float* gate = nullptr;  // rows like `out`: out = out + gate ⊙ sum, as GatedAdd of ops.h
+  // DataShift of ops.h: out = n + (n_before - n) ⊙ (mix + sum); rows like `out`, and [out.width].
+  const float *n = nullptr, *n_before = nullptr;
+  const float* mix = nullptr;
+};
+
 struct DeviceProduct {
   MatrixView weight;
   kit::Rows in;
   kit::Rows out;
   kit::Then then;
+  ProductEnd end = {};  // RowProducts and TileProducts look at it
 };
 
 inline constexpr uint32_t kMaxProducts = 8;

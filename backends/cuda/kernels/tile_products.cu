@@ -153,8 +153,7 @@ class BlockProduct {
         const uint32_t row = first_row_ + tile * 8 + lane % 4 * 2 + i % 2;
         if (output >= product_.out.width || row >= product_.out.count) continue;
         float* out = product_.out.data + size_t{row} * product_.out.width + output;
-        const float before = product_.then == kit::Then::kAdd ? *out : 0;
-        *out = Finished(product_.then, sums_[tile][i], before);
+        *out = Finished(product_.then, sums_[tile][i], LoadEnd(product_, row, output));
       }
     }
   }

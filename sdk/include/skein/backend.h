@@ -111,11 +111,12 @@ SKEIN_EXTERN_C_BEGIN
 
 // libskein asks a device only for features that the device lists. ADAPTERS is reserved: libskein does not send it yet,
 // whatever a device lists.
-#define SKEIN_FEATURE_HIDDEN 1u         // output SKEIN_STEP_HIDDEN
-#define SKEIN_FEATURE_TOP_K 2u          // output SKEIN_STEP_TOP_K
-#define SKEIN_FEATURE_MASK_AND_BIAS 4u  // entries' mask and bias
-#define SKEIN_FEATURE_ADAPTERS 8u       // entries' adapter other than 0; reserved until streams have adapters
-#define SKEIN_FEATURE_SAMPLE 16u        // output SKEIN_STEP_SAMPLE
+#define SKEIN_FEATURE_HIDDEN 1u          // output SKEIN_STEP_HIDDEN
+#define SKEIN_FEATURE_TOP_K 2u           // output SKEIN_STEP_TOP_K
+#define SKEIN_FEATURE_MASK_AND_BIAS 4u   // entries' mask and bias
+#define SKEIN_FEATURE_ADAPTERS 8u        // entries' adapter other than 0; reserved until streams have adapters
+#define SKEIN_FEATURE_SAMPLE 16u         // output SKEIN_STEP_SAMPLE
+#define SKEIN_FEATURE_DETERMINISTIC 64u  // segments with SKEIN_SEGMENT_DETERMINISTIC, of every compute type
 
 typedef struct skein_backend_device {
   uint32_t struct_size;
@@ -169,6 +170,9 @@ typedef struct skein_backend_model {
 
 #define SKEIN_SEGMENT_EMBEDDING 1u  // starts from token ids; else from the carries
 #define SKEIN_SEGMENT_HEAD 2u       // ends with output norm and head; else with the carries
+// A row's results never depend on the other rows of its step: the same bits alone, among others and in any chunks. Only
+// for devices with SKEIN_FEATURE_DETERMINISTIC; not needed for deterministic_types.
+#define SKEIN_SEGMENT_DETERMINISTIC 4u
 
 typedef struct skein_segment_desc {
   uint32_t struct_size;

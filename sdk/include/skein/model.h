@@ -46,6 +46,11 @@ SKEIN_EXTERN_C_BEGIN
 //   state_type        str  "f32"  type of the wkv matrices of states on the devices: "f32"; "f16" takes half the memory
 //                                 and rounds them at every step. Snapshots and skein_stream_state are float32 in any
 //                                 case. A type that a device does not offer is refused
+//   deterministic     i64  0      1: a stream's logits, tokens and states are the same bits alone and in a batch, in any
+//                                 chunks and whoever joins, leaves or fails beside it, also in "f32", "f16" and
+//                                 "bf16" arithmetic. In "q8" and "q4" they are so in any case where activations are in
+//                                 8 bits. On the CPU steps of 16 rows and more take longer by COST. A device that does
+//                                 not offer it for the type is refused
 //   max_streams       i64  64     streams with a state on the device at a time
 //   max_batch_tokens  i64  512    tokens in one step; if it is not set, at least max_streams + 16
 //

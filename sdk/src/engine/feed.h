@@ -17,12 +17,14 @@
 namespace skein {
 
 struct Feed {
+  static constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+
   std::vector<uint32_t> tokens;  // never empty; the tokens that were fed are included
   uint64_t num_fed = 0;
   uint64_t num_issued = 0;  // at least num_fed
   bool decodes = false;     // the next token was sampled rather than known beforehand
   // The most tokens that are issued and not fed. A job that looks at the rows of all its tokens has room for so many.
-  uint64_t max_issued = std::numeric_limits<uint64_t>::max();
+  uint64_t max_issued = kNoLimit;
   StreamState at;   // behind the tokens fed; never with a pending token: that one is the first of `tokens`
   StateRef issued;  // will hold the state behind the tokens issued; empty if all of them are fed
   // The parts that were issued before the last of them do not count.

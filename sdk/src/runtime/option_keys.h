@@ -51,6 +51,12 @@ inline constexpr TextOption kStateType = {
     .name = "state_type",
     .value = "f32",
     .help = "type of the wkv matrices in states: f32, or f16 as the device offers"};
+inline constexpr IntOption kDeterministic = {
+    .name = "deterministic",
+    .value = 0,
+    .low = 0,
+    .high = 1,
+    .help = "1: a stream's results never depend on the streams and chunks that it is computed with, in any type"};
 inline constexpr TextOption kTokenizer = {
     .name = "tokenizer", .value = "", .help = "vocabulary file, world or bytes; empty: the model's own"};
 inline constexpr TextOption kLora = {

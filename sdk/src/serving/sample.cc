@@ -140,7 +140,7 @@ absl::Status Sample::RecordPrompt(absl::Span<const float> rows) {
 
 void Sample::EndPrompt(absl::Span<const float> logits) {
   records_prompt_ = false;
-  feed_.max_issued = std::numeric_limits<uint64_t>::max();
+  feed_.max_issued = Feed::kNoLimit;
   if (!others_.empty()) BeginOthers(logits);
   const absl::StatusOr<DrawnToken> drawn = draw_.DrawFrom(logits, feed_.at.position);
   prompt_rows_.Clear();

@@ -31,7 +31,8 @@ struct Order {
 
 // The answers of a device about itself from now on.
 struct Offer {
-  uint32_t features = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE;
+  uint32_t features = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE |
+                      SKEIN_FEATURE_DETERMINISTIC;
   uint32_t deterministic_types = 0xFFFFFFFFu;
   uint32_t rank = 0;
   uint32_t auto_types = 0;   // counted among the compute types too

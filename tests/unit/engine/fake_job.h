@@ -44,6 +44,8 @@ class FakeJob final : public Job {
     ended = true;
   }
 
+  void LimitSteps(uint64_t max_issued) { feed_.max_issued = max_issued; }
+
   bool waits = false;
   bool is_cancelled = false;  // it ends when it is polled
   bool ended = false;

@@ -20,8 +20,9 @@ using testing::SizeIs;
 
 class StepLoopTest : public ::testing::Test {
  protected:
-  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens) {
+  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens, uint64_t max_issued = Feed::kNoLimit) {
     auto job = std::make_shared<FakeJob>(std::move(tokens));
+    job->LimitSteps(max_issued);
     JobList jobs;
     jobs.emplace_back(job);
     loop_.Add(jobs);
@@ -53,8 +54,7 @@ class StepLoopTest : public ::testing::Test {
 };
 
 TEST_F(StepLoopTest, JobMayTakePartsThatAreSmallerThanAStep) {
-  const auto job = Add({1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
-  job->feed().max_issued = 4;
+  const auto job = Add({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 4);
   RunAll();
   EXPECT_THAT(job->parts, ElementsAre(4u, 4u, 2u));
   EXPECT_TRUE(job->ended);
