@@ -54,19 +54,25 @@ absl::Status FakeStepRunner::Finish() noexcept {
 
 absl::Status FakeStepRunner::Run(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
   FakeStep step = {{tokens.begin(), tokens.end()}, {entries.begin(), entries.end()}};
+  for (const skein_step_entry& entry : entries) {
+    if (entry.drawn_by != 0) step.tokens[entry.first_token] = drawn_.at(entry.drawn_by - 1);
+  }
+  drawn_.assign(entries.size(), kSpoiltToken);
   absl::Status status = hook_ ? Guarded([&] { return hook_(step); }) : absl::OkStatus();
   std::copy(step.entries.begin(), step.entries.end(), entries.begin());
   steps_.push_back(step);
-  for (skein_step_entry& entry : entries) {
+  for (size_t i = 0; i < entries.size(); ++i) {
+    skein_step_entry& entry = entries[i];
     if (!status.ok() || entry.status != SKEIN_OK) {
       states_[entry.write_slot] = {kSpoiltToken};
       continue;
     }
     std::vector<uint32_t> history;
     if (entry.read_slot != SKEIN_SLOT_INITIAL) history = states_[entry.read_slot];
-    const auto own = tokens.subspan(entry.first_token, entry.num_tokens);
+    const auto own = absl::MakeConstSpan(step.tokens).subspan(entry.first_token, entry.num_tokens);
     history.insert(history.end(), own.begin(), own.end());
     RunEntry(history, entry);
+    if (entry.output == SKEIN_STEP_SAMPLE) drawn_[i] = *entry.output_tokens;
     states_[entry.write_slot] = std::move(history);
   }
   return status;

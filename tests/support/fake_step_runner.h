@@ -80,6 +80,7 @@ class FakeStepRunner final : public StepRunner {
   BeginHook begin_hook_;
   StepPipeline pipeline_;
   std::deque<InFlight> in_flight_;
+  std::vector<uint32_t> drawn_;                       // by entry of the step that was done last
   std::map<uint32_t, std::vector<uint32_t>> states_;  // by slot
   std::vector<FakeStep> steps_;
 };

@@ -45,6 +45,9 @@ class DeviceModel {
   uint32_t max_steps() const { return static_cast<uint32_t>(passages_.size()); }
   uint32_t num_stages() const { return num_stages_; }
 
+  // Whether an entry may have a token that the step before draws (skein_step_entry.drawn_by).
+  bool feeds_drawn() const;
+
   // Begins a step over `tokens`. There are fewer than max_steps() under way. Whatever fails, Finish tells.
   void Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) noexcept;
 

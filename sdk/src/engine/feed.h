@@ -1,7 +1,8 @@
 // The tokens that a job feeds to its stream, and the place that the stream has reached.
 //
 // A token is issued when it becomes part of a step, and fed when that step ended well. A prompt may have parts in
-// several steps in flight: each reads the state that the part before it writes.
+// several steps in flight: each reads the state that the part before it writes. Behind the last token of `tokens`,
+// those may be issued that the device draws itself: they are known when the steps that draw them have ended.
 #ifndef SKEIN_ENGINE_FEED_H_
 #define SKEIN_ENGINE_FEED_H_
 
@@ -21,7 +22,7 @@ struct Feed {
 
   std::vector<uint32_t> tokens;  // never empty; the tokens that were fed are included
   uint64_t num_fed = 0;
-  uint64_t num_issued = 0;  // at least num_fed
+  uint64_t num_issued = 0;  // at least num_fed; more than there are tokens if some are still to be drawn
   bool decodes = false;     // the next token was sampled rather than known beforehand
   // The most tokens that are issued and not fed. A job that looks at the rows of all its tokens has room for so many.
   uint64_t max_issued = kNoLimit;
@@ -45,15 +46,17 @@ struct Feed {
 
   // --- issue ---
 
-  uint64_t num_unissued() const { return tokens.size() - num_issued; }
+  uint64_t num_unissued() const { return tokens.size() - std::min<uint64_t>(num_issued, tokens.size()); }
   // Of these, the tokens that may be issued now.
   uint64_t num_ready() const { return std::min(num_unissued(), max_issued - (num_issued - num_fed)); }
+  // Tokens that steps in flight draw, if each step draws one behind the last token that it feeds.
+  uint64_t num_in_draw() const { return num_issued < tokens.size() ? 0 : num_issued - tokens.size() + 1; }
   absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_issued, num_tokens}; }
   // The state that the next part reads, and the position of the stream there.
   const StateRef& next_state() const { return num_issued > num_fed ? issued : at.state; }
   uint64_t next_position() const { return at.position + (num_issued - num_fed); }
 
-  // The next `num_tokens` tokens are part of a step that writes `written`.
+  // The next `num_tokens` tokens, or the one that the step before draws, are part of a step that writes `written`.
   void Issue(uint32_t num_tokens, StateRef written) {
     num_issued += num_tokens;
     issued = std::move(written);
@@ -78,10 +81,10 @@ struct Feed {
 
   // Goes on with `token`, which was sampled after all others were fed.
   void GoOnWith(uint32_t token) {
+    num_issued -= num_fed;
+    num_fed = 0;
     tokens.resize(1);
     tokens[0] = token;
-    num_fed = 0;
-    num_issued = 0;
     decodes = true;
   }
 };

@@ -71,8 +71,9 @@ class Completion {
 
   // The request was cancelled, or nobody can take its events.
   bool IsCancelled() const { return request_->is_cancelled() || queue_->is_closed(); }
-  // So many tokens wait for the reader that the samples have to wait too.
-  bool IsWindowFull() const { return request_->window().IsFull(); }
+  // So many tokens wait for the reader that the samples have to wait too. `num_coming`: tokens that a sample has in
+  // flight.
+  bool IsWindowFull(uint64_t num_coming = 0) const { return request_->window().IsFull(num_coming); }
 
   // The phases of the prompt; called by its reader alone, before there are samples.
   void OnPromptStep() { times_.OnStep(); }

@@ -77,6 +77,17 @@ Job::Readiness Sample::Poll() noexcept {
   return completion_->IsWindowFull() ? Readiness::kWaiting : Readiness::kReady;
 }
 
+bool Sample::WantsMore() const noexcept {
+  if (is_ended() || completion_->IsCancelled()) return false;
+  const uint64_t num_coming = feed_.num_in_draw();
+  return num_coming == 0 ||
+         (num_tokens_ + num_coming < completion_->max_tokens() && !completion_->IsWindowFull(num_coming));
+}
+
+bool Sample::GoesOnWithDrawn() const noexcept {
+  return draw_.CanAskAhead() && feed_.num_in_draw() < DeviceSampling::kMostInFlight;
+}
+
 void Sample::RecordPromptBehind(uint64_t num_before) {
   records_prompt_ = true;
   num_before_ = num_before;
@@ -90,7 +101,7 @@ uint32_t Sample::NumPromptRows(uint32_t num_tokens, bool is_last) const {
 
 void Sample::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
   if (!feed_.decodes) completion_->OnPromptStep();
-  const bool is_last = num_tokens == feed_.num_unissued();
+  const bool is_last = num_tokens >= feed_.num_unissued();
   if (const uint32_t num_rows = NumPromptRows(num_tokens, is_last); num_rows > 0) {
     entry.output = SKEIN_STEP_LOGITS;
     entry.output_start = num_tokens - num_rows;
@@ -237,6 +248,7 @@ void Sample::Fail(const absl::Status& status) noexcept {
 }
 
 void Sample::End(uint32_t kind, uint32_t reason, const absl::Status& status) noexcept {
+  feed_.TakeBack();  // what is in flight behind the last token
   SampleEnd end;
   end.kind = kind;
   end.reason = reason;

@@ -26,13 +26,16 @@ struct DrawnToken {
   float logprob = std::numeric_limits<float>::quiet_NaN();  // NaN if it was not wished for
 };
 
-// Order: Ask; if the outputs are written, Draw. Threads: one at a time.
+// Order: Ask; if the outputs are written, Draw. Where CanAskAhead, the next Ask may come before the Draw. Threads: one
+// at a time.
 class TokenDraw {
  public:
   TokenDraw(const Model& model, Sampler sampler, LogprobWish wish);
 
   // Sets in `entry`, but for output_start, the outputs that Draw needs of a row behind `position` tokens.
   void Ask(uint64_t position, skein_step_entry& entry);
+  // Whether the device draws, and needs nothing of a token to draw the next one. Where penalties count, it does.
+  bool CanAskAhead() const { return is_drawn_by_device_ && !sampler_.has_penalties(); }
 
   // The token that follows `position` tokens of the stream. INTERNAL, DATA_LOSS, FAILED_PRECONDITION: the device drew
   // no token, the logits are not finite, or the biases leave none.
