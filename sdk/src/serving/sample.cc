@@ -1,6 +1,7 @@
 #include "serving/sample.h"
 
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -46,10 +47,12 @@ absl::StatusOr<std::shared_ptr<Job>> Sample::Create(std::shared_ptr<Request> req
         "request: the prompt is empty and the stream has no sampled token to continue from; expected at least one "
         "token");
   }
+  Request& of = *request;
   const auto completion = std::make_shared<Completion>(std::move(request), std::move(queue), spec, counts);
   const uint64_t num_before = feed.tokens.size() - spec.prompt.size();
   auto first = std::make_shared<Sample>(completion, 0, sampler, stops, std::move(right), std::move(feed));
   if (completion->prompt_logprobs().has_value() && !spec.prompt.empty()) first->RecordPromptBehind(num_before);
+  std::vector<std::weak_ptr<Job>> jobs = {first};
   for (uint32_t i = 1; i < counts.num_written; ++i) {
     SKEIN_ASSIGN_OR_RETURN(WriteRight fork, ForkFor(*stream, counts.num_written));
     Feed later;
@@ -57,7 +60,9 @@ absl::StatusOr<std::shared_ptr<Job>> Sample::Create(std::shared_ptr<Request> req
     const Sampler own = SamplerOfSample(sampler, i);
     later.at.sampler = std::make_shared<const SamplerState>(own.ExportState());
     first->others_.emplace_back(std::make_shared<Sample>(completion, i, own, stops, std::move(fork), std::move(later)));
+    jobs.push_back(first->others_.back().job);
   }
+  of.SetJobs(std::move(jobs));
   return first;
 }
 
