@@ -26,7 +26,7 @@ class Job {
   // The readiness of the job now, with no part in flight. A job that was asked to end does so here.
   virtual Readiness Poll() noexcept = 0;
 
-  // Whether a job with parts in flight takes part in a further step. Not once it was asked to end.
+  // Whether a job with parts in flight takes part in a further step. Not once it was asked to end, or has.
   virtual bool WantsMore() const noexcept { return true; }
 
   // Whether the job goes on with whatever token the device draws in a step in flight, when all the tokens that it knows

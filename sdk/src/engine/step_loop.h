@@ -72,6 +72,9 @@ class StepLoop {
   // `status`.
   void EndAll(const absl::Status& status) noexcept;
 
+  // What steps take.
+  StepCost& cost() { return scheduler_.cost(); }
+
   bool empty() const { return jobs_.empty(); }
   size_t num_jobs() const { return jobs_.size(); }
 

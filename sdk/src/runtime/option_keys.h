@@ -69,6 +69,30 @@ inline constexpr IntOption kMaxStreams = {
     .name = "max_streams", .value = 64, .low = 1, .high = 65536, .help = "streams of the model at a time"};
 inline constexpr IntOption kMaxBatchTokens = {
     .name = "max_batch_tokens", .value = 512, .low = 1, .high = 65536, .help = "tokens in one step"};
+inline constexpr IntOption kStepTimeMs = {
+    .name = "step_time_ms",
+    .value = 0,
+    .low = 0,
+    .high = 60'000,
+    .help = "time that a step may take because of prompts beside streams that decode; 0: as the device needs"};
+inline constexpr IntOption kMaxRunning = {
+    .name = "max_running",
+    .value = 0,
+    .low = 0,
+    .high = 65536,
+    .help = "requests and evals between their first step and their end; 0: as many as there are streams"};
+inline constexpr IntOption kAgeLimitMs = {
+    .name = "age_limit_ms",
+    .value = 1000,
+    .low = 1,
+    .high = 3'600'000,
+    .help = "waiting time after which a prompt gets a share of every step, and that outweighs one priority"};
+inline constexpr IntOption kCalibrate = {
+    .name = "calibrate",
+    .value = 1,
+    .low = 0,
+    .high = 1,
+    .help = "1: measure a few short steps after the load, while there is no work; 0: only those with work"};
 }  // namespace model_options
 
 // A key without a default leaves the value of the input.

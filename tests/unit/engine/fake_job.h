@@ -20,7 +20,7 @@ class FakeJob final : public Job {
     if (is_cancelled) ended = true;
     return ended ? Readiness::kEnded : waits ? Readiness::kWaiting : Readiness::kReady;
   }
-  bool WantsMore() const noexcept override { return !is_cancelled; }
+  bool WantsMore() const noexcept override { return !is_cancelled && !ended; }
   Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry&) override {
     if (throws_in_want) throw std::bad_alloc();
