@@ -49,7 +49,11 @@ absl::StatusOr<double> LogSumExp(absl::Span<const float> logits) {
   float weights[kLogitBlockSize];
   double sum = 0;
   for (size_t i = 0; i < logits.size(); i += kLogitBlockSize) {
-    sum += kernels.weigh_block(logits.data() + i, std::min(kLogitBlockSize, logits.size() - i), max, 1.0f, weights);
+    const size_t size = std::min(kLogitBlockSize, logits.size() - i);
+    double block_sum = 0;
+    kernels.weigh(logits.data() + i, size, max, 1.0f, weights);
+    kernels.sum_blocks(weights, size, &block_sum);
+    sum += block_sum;
   }
   return max + std::log(sum);
 }
