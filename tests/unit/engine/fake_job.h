@@ -44,7 +44,7 @@ class FakeJob final : public Job {
     ended = true;
   }
 
-  void LimitSteps(uint64_t max_step_tokens) { feed_.max_step_tokens = max_step_tokens; }
+  void LimitSteps(uint64_t max_issued) { feed_.max_issued = max_issued; }
 
   bool waits = false;
   bool is_cancelled = false;  // it ends when it is polled

@@ -20,9 +20,9 @@ using testing::SizeIs;
 
 class StepLoopTest : public ::testing::Test {
  protected:
-  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens, uint64_t max_step_tokens = Feed::kNoLimit) {
+  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens, uint64_t max_issued = Feed::kNoLimit) {
     auto job = std::make_shared<FakeJob>(std::move(tokens));
-    job->LimitSteps(max_step_tokens);
+    job->LimitSteps(max_issued);
     JobList jobs;
     jobs.emplace_back(job);
     loop_.Add(jobs);
