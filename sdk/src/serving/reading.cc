@@ -34,7 +34,7 @@ class ReadJob final : public Job {
   }
 
   Readiness Poll() noexcept override { return is_ended() ? Readiness::kEnded : Readiness::kReady; }
-  bool WantsMore() const noexcept override { return !is_ended(); }
+  bool WantsMore() const noexcept override { return !is_ended() && feed_.num_unissued() > 0; }
   Feed& feed() override { return feed_; }
 
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
