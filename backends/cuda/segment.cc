@@ -28,10 +28,20 @@ constexpr uint32_t kWarning = 2;  // SKEIN_LOG_WARNING
 // From this capability on kernels can be launched before the one in front has ended.
 constexpr uint32_t kDependentLaunchCapability = 90;
 
+// From this one on the tensor cores take what kernels/instructions.h gives them.
+constexpr uint32_t kTensorCoreCapability = 80;
+
 // Only products of rounded inputs are ever sparse (product_choice.h).
 ValueColumns ValueColumnsOf(const SegmentPlace& place, const skein_segment_desc& desc) {
   const bool is_rounded = desc.compute_type == SKEIN_DTYPE_F16 || desc.compute_type == SKEIN_DTYPE_BF16;
   return place.switches.sparse && is_rounded ? ValueColumns::kKept : ValueColumns::kNone;
+}
+
+// Float32 arithmetic keeps its precision.
+Chunks ChunksOf(const SegmentPlace& place, const skein_segment_desc& desc) {
+  if (!place.switches.chunked_wkv || place.capability < kTensorCoreCapability) return Chunks::kNone;
+  const bool is_exact = desc.compute_type == SKEIN_DTYPE_F32 || desc.compute_type == SKEIN_DTYPE_NONE;
+  return is_exact ? Chunks::kExact : Chunks::kRounded;
 }
 
 // RWKV-4 has no wkv matrices.
@@ -289,7 +299,8 @@ class GenerationSegment final : public Segment {
                                 .sparse_scratch = sealed.buffers.sparse_scratch.data(),
                                 .head_size = desc_.model.head_size,
                                 .compute_type = desc_.compute_type,
-                                .capability = place_.capability};
+                                .capability = place_.capability,
+                                .chunks = ChunksOf(place_, desc_)};
     Ops ops(context);
     kit::RunSegment<Generation>(ops, bound_, act);
     ops.Finish();

@@ -15,10 +15,11 @@ struct Switch {
   std::string_view name;
   bool Switches::*is_on;
 };
-constexpr std::array<Switch, 5> kSwitches = {{{"graphs", &Switches::graphs},
+constexpr std::array<Switch, 6> kSwitches = {{{"graphs", &Switches::graphs},
                                               {"dependent_launch", &Switches::dependent_launch},
                                               {"library", &Switches::library},
                                               {"sparse", &Switches::sparse},
+                                              {"chunked_wkv", &Switches::chunked_wkv},
                                               {"async_export", &Switches::async_export}}};
 
 }  // namespace
