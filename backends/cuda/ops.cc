@@ -10,7 +10,7 @@
 namespace skein::cuda {
 
 void Ops::Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x) {
-  Keep(cuda::Embed(context_.queue, context_.batch, embedding.rows, norm, x));
+  Keep(cuda::Embed(context_.queue, context_.batch, context_.logits.results, embedding.rows, norm, x));
 }
 
 void Ops::NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
@@ -84,48 +84,62 @@ void Ops::Logits(const Matrix& weight, kit::Rows hidden) {
   }
 }
 
-ProductChoice Ops::Choose(const Matrix& matrix, uint32_t num_rows, LibraryProducts* library) const {
+ProductChoice Ops::Choose(const Matrix& matrix, uint32_t num_rows, Paths paths) const {
+  const bool is_any = paths == Paths::kAll;
   return ChooseProduct({.type = matrix.rows.type,
                         .num_weights = uint64_t{matrix.rows.num_rows} * matrix.rows.num_columns,
                         .has_columns = matrix.columns.data != nullptr,
-                        .has_library = library != nullptr,
+                        .has_library = is_any && context_.library != nullptr,
+                        .is_expanded_faster = is_any && context_.expanded != nullptr &&
+                                              context_.expanded->IsFaster(matrix.rows, num_rows),
                         .num_rows = num_rows,
                         .compute_type = context_.compute_type,
                         .capability = context_.capability});
 }
 
-bool Ops::LaunchAlone(const WaitingProduct& waiting, const ProductChoice& choice) {
+bool Ops::LaunchAlone(const WaitingProduct& waiting, uint32_t num_rows_for_choice) {
   const kit::Product<Matrix>& product = waiting.product;
-  if (choice.path == ProductPath::kSparse) {
-    Keep(SparseProduct(context_.queue, waiting.OnDevice(), product.weight->columns, choice.inputs,
-                       context_.sparse_scratch));
-    return true;
+  const ProductChoice choice = Choose(*product.weight, num_rows_for_choice, Paths::kAll);
+  bool by_library = false;
+  switch (choice.path) {
+    case ProductPath::kSparse:
+      Keep(SparseProduct(context_.queue, waiting.OnDevice(), product.weight->columns, choice.inputs,
+                         context_.sparse_scratch));
+      return true;
+    case ProductPath::kExpanded:
+      Keep(context_.expanded->Multiply(context_.queue, waiting.OnDevice(), num_rows_for_choice, by_library));
+      break;
+    case ProductPath::kLibrary:
+      by_library = context_.library->Multiply(context_.queue, waiting.OnDevice(), choice.inputs);
+      if (!by_library) return false;
+      break;
+    case ProductPath::kTiles:
+    case ProductPath::kRows:
+      return false;
   }
-  if (choice.path != ProductPath::kLibrary) return false;
-  if (!context_.library->Multiply(context_.queue, waiting.OnDevice(), choice.inputs)) return false;
-  library_multiplications_ += uint64_t{product.in.count} * product.in.width * product.out.width;
+  if (by_library) library_multiplications_ += uint64_t{product.in.count} * product.in.width * product.out.width;
   return true;
 }
 
 void Ops::Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice) {
   uint32_t done = 0;  // a bit for each product
   for (size_t i = 0; i < products.size(); ++i) {
-    const ProductChoice choice = Choose(*products[i].product.weight, num_rows_for_choice, context_.library);
-    if (LaunchAlone(products[i], choice)) done |= 1u << i;
+    if (LaunchAlone(products[i], num_rows_for_choice)) done |= 1u << i;
   }
   for (size_t first = 0; first < products.size(); ++first) {
     if ((done >> first & 1) != 0) continue;
     const Matrix& matrix = *products[first].product.weight;
-    const ProductChoice choice = Choose(matrix, num_rows_for_choice, nullptr);
+    const ProductChoice choice = Choose(matrix, num_rows_for_choice, Paths::kTogether);
     ProductList list = {};
     for (size_t i = first; i < products.size() && list.count < kMaxProducts; ++i) {
       if ((done >> i & 1) != 0) continue;
       const Matrix& other = *products[i].product.weight;
-      if (other.rows.type != matrix.rows.type || Choose(other, num_rows_for_choice, nullptr) != choice) continue;
+      if (other.rows.type != matrix.rows.type || Choose(other, num_rows_for_choice, Paths::kTogether) != choice)
+        continue;
       done |= 1u << i;
       list.products[list.count++] = products[i].OnDevice();
     }
-    Keep(choice.path == ProductPath::kTiles ? TileProducts(context_.queue, list, choice.inputs)
+    Keep(choice.path == ProductPath::kTiles ? TileProducts(context_.queue, list, choice.inputs, context_.part_scratch)
                                             : RowProducts(context_.queue, list, choice.inputs));
   }
 }
@@ -142,7 +156,7 @@ Ops::WaitingProduct* Ops::FindWaiting(const kit::Rows& out) {
   for (uint32_t i = 0; i < num_waiting_; ++i) {
     const kit::Product<Matrix>& product = waiting_[i].product;
     if (product.out.data != out.data || product.then != kit::Then::kStore) continue;
-    const ProductPath path = Choose(*product.weight, context_.batch.num_rows, context_.library).path;
+    const ProductPath path = Choose(*product.weight, context_.batch.num_rows, Paths::kAll).path;
     return path == ProductPath::kRows || path == ProductPath::kTiles ? &waiting_[i] : nullptr;
   }
   return nullptr;

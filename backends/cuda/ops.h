@@ -13,6 +13,7 @@
 #include <span>
 
 #include "cuda/device_weights.h"
+#include "cuda/expanded_products.h"
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/norm_shift.h"
@@ -34,7 +35,7 @@ struct LogitsPlace {
   kit::Rows device;        // as many rows as have room at once
   uint32_t num_rows;       // that are computed
   LogitWishArrays wishes;  // of those rows
-  LogitResult* results;    // [num_rows]
+  LogitResult* results;    // [num_rows]; until the logits are reduced, those of the step before
   RankedLogit* greatest;   // [num_rows][SKEIN_MAX_TOP_K]
   float* host;             // page-locked, [num_host_rows][V]; NULL: nothing is copied from here
   uint32_t num_host_rows;  // the first of the rows
@@ -47,12 +48,14 @@ struct OpsContext {
   States states;
   const StateForm& form;
   LogitsPlace logits;
-  LibraryProducts* library;  // NULL: there is none
-  float* sparse_scratch;     // SparseScratchFloats of the largest matrix with columns
-  uint32_t head_size;        // 0 in generation 4
-  uint32_t compute_type;     // of the segment
-  uint32_t capability;       // of the device
-  Chunks chunks;             // of long sequences
+  LibraryProducts* library;    // NULL: there is none
+  ExpandedProducts* expanded;  // NULL: codes stay codes
+  float* sparse_scratch;       // SparseScratchFloats of the largest matrix with columns
+  PartScratch part_scratch;
+  uint32_t head_size;     // 0 in generation 4
+  uint32_t compute_type;  // of the segment
+  uint32_t capability;    // of the device
+  Chunks chunks;          // of long sequences
 };
 
 // Ops do not throw: the first error is kept.
@@ -107,10 +110,11 @@ class Ops {
     if (error_ == cudaSuccess) error_ = error;
   }
 
-  // The choice for a matrix and inputs of so many rows.
-  ProductChoice Choose(const Matrix& matrix, uint32_t num_rows, LibraryProducts* library) const;
+  // The choice for a matrix and inputs of so many rows: of all paths, or of those that take products together.
+  enum class Paths { kAll, kTogether };
+  ProductChoice Choose(const Matrix& matrix, uint32_t num_rows, Paths paths) const;
   // Launches a product by a path that takes one at a time. False: it is to go with others.
-  bool LaunchAlone(const WaitingProduct& product, const ProductChoice& choice);
+  bool LaunchAlone(const WaitingProduct& product, uint32_t num_rows_for_choice);
   // Launches products, those together that go by the same choice. At most 32.
   void Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice);
   void LaunchWaiting();

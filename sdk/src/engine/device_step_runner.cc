@@ -9,9 +9,16 @@ DeviceStepRunner::DeviceStepRunner(std::shared_ptr<Runtime> runtime, std::shared
                                    std::unique_ptr<DeviceModel> model)
     : runtime_(std::move(runtime)), file_(std::move(file)), model_(std::move(model)), counted_(model_->Work()) {}
 
-absl::Status DeviceStepRunner::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
+absl::Status DeviceStepRunner::Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
+  runtime_->services().Execute([&] { model_->Begin(tokens, entries); });
+  ++num_in_flight_;
+  return absl::OkStatus();
+}
+
+absl::Status DeviceStepRunner::Finish() noexcept {
   absl::Status status;
-  runtime_->services().Execute([&] { status = model_->Step(tokens, entries); });
+  runtime_->services().Execute([&] { status = model_->Finish(); });
+  if (--num_in_flight_ > 0) return status;
   try {
     CountWork();
   } catch (const std::bad_alloc&) {  // the next step's count includes what is missed now

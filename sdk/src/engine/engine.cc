@@ -1,26 +1,31 @@
 #include "engine/engine.h"
 
+#include <chrono>
 #include <utility>
 
 #include "base/status.h"
+#include "engine/calibration.h"
 #include "runtime/worker.h"
 
 namespace skein {
 namespace {
 
+// A device that stalls must not keep a host that releases a model.
+constexpr std::chrono::seconds kLongestCalibration{1};
+
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }
 
 }  // namespace
 
-Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner)
-    : runtime_(std::move(runtime)), runner_(std::move(runner)) {}
+Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner, const EngineLimits& limits)
+    : runtime_(std::move(runtime)), runner_(std::move(runner)), limits_(limits), is_calibrating_(limits.calibrates) {}
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits) {
-  std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner)));
+  std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits));
   const std::weak_ptr<Engine> weak(engine);
   engine->pool_ = StatePool::Create(limits.num_slots, [weak] {
-    if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify();
+    if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfSlot();
   });
   engine->loop_ = std::make_unique<StepLoop>(
       *engine->runner_, engine->pool_, limits.step, limits.max_jobs,
@@ -46,7 +51,6 @@ void Engine::Add(JobList& jobs) noexcept {
     const MutexLock lock(mutex_);
     if (!is_stopped_) {
       added_.splice(added_.end(), jobs);
-      is_notified_ = true;
       changed_.NotifyAll();
     }
   }
@@ -60,10 +64,19 @@ void Engine::Notify() noexcept {
   changed_.NotifyAll();
 }
 
+void Engine::NotifyOfSlot() noexcept {
+  const MutexLock lock(mutex_);
+  has_slot_ = true;
+  changed_.NotifyAll();
+}
+
 void Engine::Stop() noexcept {
   const MutexLock lock(mutex_);
   is_stopped_ = true;
   changed_.NotifyAll();
+  const auto end = std::chrono::steady_clock::now() + kLongestCalibration;
+  while (is_calibrating_ && calibrated_.WaitUntil(mutex_, end)) {
+  }
 }
 
 absl::Status Engine::CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work) {
@@ -115,25 +128,43 @@ void Engine::Finish(Call& call, absl::Status status) noexcept {
   call_done_.NotifyAll();
 }
 
+void Engine::Calibrate() noexcept {
+  const absl::Status status = skein::Calibrate(*runner_, *pool_, limits_.step.max_entries, loop_->cost(), [this] {
+    const MutexLock lock(mutex_);
+    return HasWork();
+  });
+  // Any other error comes back with the first job, if it stays.
+  if (absl::IsUnavailable(status)) loop_->Lose(status);
+  const MutexLock lock(mutex_);
+  is_calibrating_ = false;
+  calibrated_.NotifyAll();
+}
+
 void Engine::Run() noexcept {
+  if (limits_.calibrates) Calibrate();
   std::list<Call*> calls;  // calls that wait for a slot stay here
   JobList added;
   bool did_step = false;
+  bool has_stepped = false;
+  bool is_notified = false;
   bool is_stopped = false;
   while (!is_stopped) {
     {
       const MutexLock lock(mutex_);
-      while (!did_step && !is_notified_ && !is_stopped_ && calls_.empty()) changed_.Wait(mutex_);
-      is_notified_ = false;
+      while (!did_step && !HasWork()) changed_.Wait(mutex_);
+      is_notified = std::exchange(is_notified_, false);
+      has_slot_ = false;
       is_stopped = is_stopped_;
       added.splice(added.end(), added_);
       calls.splice(calls.end(), calls_);
     }
+    if (!calls.empty() || is_stopped) loop_->FinishAll();
     Answer(calls);
     loop_->Add(added);
     if (is_stopped) break;
+    if (is_notified) loop_->LookAtAll();
     did_step = loop_->RunStep();
-    if (did_step && loop_->num_steps() == 1) RenewExitWait();
+    if (did_step && !std::exchange(has_stepped, true)) RenewExitWait();
   }
   loop_->EndAll(Released());
   for (Call* call : calls) Finish(*call, Released());

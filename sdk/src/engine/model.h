@@ -59,6 +59,7 @@ class Model {
   // OK if there is a tokenizer, else FAILED_PRECONDITION that says why not. `what` is what needs it.
   absl::Status CheckTokenizer(absl::string_view what) const;
   std::optional<uint32_t> end_token() const { return parts_.end_token; }
+  uint32_t max_streams() const { return parts_.max_streams; }
   uint32_t head_features() const { return parts_.head_features; }
   const StateRef& initial_state() const { return parts_.initial_state; }
   const std::shared_ptr<Engine>& engine() const { return parts_.engine; }

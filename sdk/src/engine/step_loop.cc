@@ -2,93 +2,130 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "scheduler/decode_groups.h"
 #include "skein/runtime.h"
 
 namespace skein {
-namespace {
-
-absl::Status EntryStatus(int32_t code) {
-  switch (code) {
-    case SKEIN_OK:
-      return absl::OkStatus();
-    case SKEIN_INVALID_ARGUMENT:
-      return absl::InvalidArgumentError("the device refused a token id or an argument of this stream");
-    case SKEIN_DATA_LOSS:
-      return absl::DataLossError("the model's output for this stream is not finite; expected finite logits and state");
-    case SKEIN_UNIMPLEMENTED:
-      return absl::UnimplementedError("the device does not offer an output that this stream asks for");
-    case SKEIN_FAILED_PRECONDITION:
-      return absl::FailedPreconditionError("the logit biases of this stream leave no token to draw");
-    case SKEIN_RESOURCE_EXHAUSTED:
-      return absl::ResourceExhaustedError("the device had no memory for this stream");
-    default:
-      return absl::InternalError(absl::StrCat("the device failed this stream with code ", code));
-  }
-}
-
-// CANCELLED means that the host cancelled. A device that gives this code has failed.
-absl::Status DeviceFailure(const absl::Status& status) {
-  if (!absl::IsCancelled(status)) return status;
-  return absl::InternalError(absl::StrCat("the device cancelled a step: ", absl::string_view(status.message())));
-}
-
-}  // namespace
-
-StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, StepLimits limits, uint32_t max_jobs,
-                   StepObservers observers, ParallelFor parallel_for)
-    : runner_(runner),
-      pool_(std::move(pool)),
+StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, const SchedulerLimits& limits,
+                   uint32_t max_jobs, StepObservers observers, ParallelFor parallel_for)
+    : pool_(std::move(pool)),
       observers_(observers),
       parallel_for_(std::move(parallel_for)),
+      pipeline_(runner.pipeline()),
       max_parts_(std::min(limits.max_entries, max_jobs)),
-      scheduler_(limits, max_jobs) {
-  ready_.reserve(max_jobs);
-  candidates_.reserve(max_jobs);
-  free_slots_.reserve(max_parts_);
-  parts_.reserve(max_parts_);
-  entries_.reserve(max_parts_);
-  tokens_.reserve(limits.max_tokens);
+      scheduler_(limits),
+      steps_(runner, max_parts_, limits.max_tokens) {
+  concluded_.reserve(max_parts_);
+}
+
+StepLoop::~StepLoop() { Clear(); }
+
+void StepLoop::Clear() noexcept {
+  for (RunningJob& running : jobs_) scheduler_.Remove(running);
+  jobs_.clear();
 }
 
 void StepLoop::Add(JobList& jobs) noexcept {
-  for (RunningJob& running : jobs) running.id = ++num_jobs_added_;
-  jobs_.splice(jobs_.end(), jobs);
+  while (!jobs.empty()) {
+    jobs_.splice(jobs_.end(), jobs, jobs.begin());
+    jobs_.back().place = std::prev(jobs_.end());
+    Look(jobs_.back());
+  }
+}
+
+void StepLoop::LookAtAll() noexcept {
+  for (auto next = jobs_.begin(); next != jobs_.end();) Look(*next++);
+}
+
+void StepLoop::Look(RunningJob& running) noexcept {
+  if (running.num_in_flight > 0) return LookInFlight(running);
+  switch (running.job->Poll()) {
+    case Job::Readiness::kReady:
+      scheduler_.Add(running, running.job->feed().num_ready(), running.job->feed().decodes);
+      return;
+    case Job::Readiness::kWaiting:
+      scheduler_.Remove(running);
+      return;
+    case Job::Readiness::kEnded:
+      scheduler_.Remove(running);
+      jobs_.erase(running.place);
+      return;
+  }
+}
+
+void StepLoop::LookInFlight(RunningJob& running) noexcept {
+  const Feed& feed = running.job->feed();
+  if (!running.job->WantsMore()) {
+    scheduler_.Remove(running);  // it ends behind its last part, or waits for its reader
+  } else if (feed.num_unissued() == 0 && IsFedByDevice(running)) {
+    scheduler_.Continue(running, 1, true);
+  } else {
+    scheduler_.Continue(running, feed.num_ready(), feed.decodes);
+  }
+}
+
+bool StepLoop::IsFedByDevice(const RunningJob& running) const {
+  return pipeline_.feeds_drawn && steps_.IsInLast(running) && running.job->GoesOnWithDrawn();
 }
 
 void StepLoop::EndAll(const absl::Status& status) noexcept {
   for (const RunningJob& running : jobs_) {
     if (running.job->Poll() != Job::Readiness::kEnded) running.job->Fail(status);
   }
-  jobs_.clear();
+  Clear();
 }
 
-bool StepLoop::RunStep() noexcept {
+bool StepLoop::RunStep(StepClock::time_point now) noexcept {
   if (!lost_.ok()) {
     EndAll(lost_);
     return false;
   }
-  PollJobs();
-  PlanParts();
-  if (parts_.empty()) return false;
-  ++num_steps_;
-  const auto start = std::chrono::steady_clock::now();
-  const absl::Status whole = RunParts(absl::MakeSpan(parts_));
-  if (absl::IsUnavailable(whole)) {
-    Lose(whole);
-  } else if (!whole.ok()) {
-    RunPartsAlone(whole);
-  }
-  observers_.metrics.step_microseconds += static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count());
-  CountTokens();
-  ConcludeAll();
-  parts_.clear();
-  if (!lost_.ok()) EndAll(lost_);
+  BeginSteps(StepClockUs(now));
+  if (steps_.empty()) return false;
+  FinishOldest();
+  if (!lost_.ok()) FinishAll();
   return true;
+}
+
+void StepLoop::FinishAll() noexcept {
+  while (!steps_.empty()) FinishOldest();
+  if (!lost_.ok()) EndAll(lost_);
+}
+
+void StepLoop::BeginSteps(int64_t now_us) noexcept {
+  while (steps_.CanBegin()) {
+    if (!steps_.empty() && !MayRunAhead()) return;
+    PlanParts(now_us, steps_.next().parts);
+    if (steps_.next().parts.empty()) return;
+    ++observers_.metrics.steps;
+    StepInFlight& step = steps_.next();
+    steps_.Begin();
+    if (pipeline_.depth == 1) continue;
+    for (const StepPart& part : step.parts) LookInFlight(*part.running);
+  }
+}
+
+// A device reads its weights once a step. If a stream waits for the end of the step in flight, a step ahead would leave
+// it out, and one step later would serve both. Several devices have nothing to read twice, and idle without steps.
+bool StepLoop::MayRunAhead() const { return pipeline_.num_stages > 1 || scheduler_.num_awaited() == 0; }
+
+void StepLoop::FinishOldest() noexcept {
+  StepInFlight& step = steps_.Finish();
+  if (absl::IsUnavailable(step.whole)) Lose(step.whole);
+  const bool is_whole = step.whole.ok();
+  if (!is_whole) RunPartsAlone(step);
+  const int64_t us = CountStep(step);
+  if (is_whole) scheduler_.cost().Observe(step.tokens.size(), step.parts.size(), static_cast<double>(us));
+  ConcludeAll(step);
+  concluded_.clear();
+  for (const StepPart& part : step.parts) concluded_.push_back(part.running);
+  steps_.Pop();
+  for (RunningJob* running : concluded_) Look(*running);
 }
 
 void StepLoop::Lose(const absl::Status& unavailable) noexcept {
@@ -102,119 +139,95 @@ void StepLoop::Lose(const absl::Status& unavailable) noexcept {
                                                      " streams at work ends: ", absl::string_view(lost_.message())));
     return absl::OkStatus();
   }).IgnoreError();  // without memory the message is shorter
-  for (Part& part : parts_) {
-    if (absl::IsUnavailable(part.status)) part.status = lost_;
+}
+
+void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept {
+  // Other threads only let go of slots. Where none is free, the pool is asked in vain, and then says when one is.
+  uint32_t num_free = pool_->num_free();
+  while (num_free == 0 && !pool_->Acquire().empty()) num_free = pool_->num_free();
+  // One device is not sent ahead with a part of the streams only (MayRunAhead).
+  const bool is_ahead = !steps_.empty() && pipeline_.num_stages == 1;
+  if (is_ahead && num_free < std::min<uint64_t>(scheduler_.num_decoding(), max_parts_)) return;
+  const uint32_t max_decodes = DecodesOfStep(static_cast<uint32_t>(scheduler_.num_decoding()), pipeline_.num_stages);
+  for (const Share& share : scheduler_.Schedule(now_us, std::min(num_free, max_parts_), max_decodes)) {
+    StepPart& part = parts.emplace_back();
+    part.running = static_cast<RunningJob*>(share.sequence);
+    part.num_tokens = share.num_tokens;
+    part.written = pool_->Acquire();
   }
 }
 
-void StepLoop::PollJobs() noexcept {
-  ready_.clear();
-  candidates_.clear();
-  for (auto running = jobs_.begin(); running != jobs_.end();) {
-    const Job::Readiness readiness = running->job->Poll();
-    if (readiness == Job::Readiness::kEnded) {
-      running = jobs_.erase(running);
-      continue;
-    }
-    if (readiness == Job::Readiness::kReady) {
-      const Feed& feed = running->job->feed();
-      ready_.push_back(&*running);
-      candidates_.push_back({running->id, running->last_turn, feed.num_waiting(), feed.decodes});
-    }
-    ++running;
+void StepLoop::RunPartsAlone(StepInFlight& step) noexcept {
+  steps_.Drain();
+  if (lost_.ok()) {
+    ++observers_.metrics.step_errors;
+    Guarded([&] {
+      observers_.log.Add(SKEIN_LOG_ERROR,
+                         absl::StrCat("a step of ", step.parts.size(), " streams failed, trying them one by one: ",
+                                      absl::string_view(step.whole.message())));
+      return absl::OkStatus();
+    }).IgnoreError();  // a line that cannot be kept is lost
   }
-}
-
-void StepLoop::PlanParts() noexcept {
-  // A stream that gets no slot waits. Slots become free as other streams leave their states, and the pool then says so.
-  while (free_slots_.size() < std::min<size_t>(ready_.size(), max_parts_)) {
-    StateRef slot = pool_->Acquire();
-    if (slot.empty()) break;
-    free_slots_.push_back(std::move(slot));
-  }
-  for (const Share& share : scheduler_.Plan(candidates_, static_cast<uint32_t>(free_slots_.size()))) {
-    RunningJob& running = *ready_[share.candidate];
-    running.last_turn = ++num_turns_;
-    parts_.push_back({&running, share.num_tokens, running.job->feed().at.state, std::move(free_slots_.back()), {}});
-    free_slots_.pop_back();
-  }
-  free_slots_.clear();
-}
-
-void StepLoop::DescribeStep(absl::Span<Part> parts) {
-  tokens_.clear();
-  entries_.clear();
-  for (const Part& part : parts) {
-    skein_step_entry entry = {};
-    entry.read_slot = part.read.empty() ? SKEIN_SLOT_INITIAL : part.read.slot();
-    entry.write_slot = part.written.slot();
-    entry.first_token = static_cast<uint32_t>(tokens_.size());
-    entry.num_tokens = part.num_tokens;
-    part.job().WantOutputs(part.num_tokens, entry);
-    const absl::Span<const uint32_t> next = part.job().feed().Next(part.num_tokens);
-    tokens_.insert(tokens_.end(), next.begin(), next.end());
-    entries_.push_back(entry);
-  }
-}
-
-absl::Status StepLoop::RunParts(absl::Span<Part> parts) noexcept {
-  ++observers_.metrics.steps;
-  absl::Status whole = Guarded([&] {
-    DescribeStep(parts);
-    return DeviceFailure(runner_.Step(tokens_, absl::MakeSpan(entries_)));
-  });
-  for (size_t i = 0; i < parts.size(); ++i) {
-    parts[i].status = whole.ok() ? Guarded([&] { return EntryStatus(entries_[i].status); }) : whole;
-  }
-  return whole;
-}
-
-void StepLoop::RunPartsAlone(const absl::Status& whole) noexcept {
-  ++observers_.metrics.step_errors;
-  Guarded([&] {
-    observers_.log.Add(SKEIN_LOG_ERROR,
-                       absl::StrCat("a step of ", parts_.size(),
-                                    " streams failed, trying them one by one: ", absl::string_view(whole.message())));
-    return absl::OkStatus();
-  }).IgnoreError();  // a line that cannot be kept is lost
-  for (Part& part : parts_) {
+  for (StepPart& part : step.parts) {
+    if (!part.counts()) continue;
+    Feed& feed = part.job().feed();
+    feed.TakeBack();
+    part.num_take_backs = feed.num_take_backs;
     part.status = lost_;
     if (!lost_.ok()) continue;
-    const absl::Status alone = RunParts(absl::MakeSpan(&part, 1));  // the part has the status
-    if (absl::IsUnavailable(alone)) Lose(alone);
+    ++observers_.metrics.steps;
+    steps_.RunAlone(step, part);
+    if (!absl::IsUnavailable(step.whole)) continue;
+    Lose(step.whole);
+    part.status = lost_;
   }
 }
 
-void StepLoop::CountTokens() noexcept {
+int64_t StepLoop::CountStep(const StepInFlight& step) noexcept {
   Metrics& metrics = observers_.metrics;
-  for (const Part& part : parts_) {
-    if (!part.status.ok()) continue;
+  // A step behind another has the devices to itself from the end of that one.
+  const auto begin = std::max(step.begin, last_end_);
+  last_end_ = std::chrono::steady_clock::now();
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(last_end_ - begin).count();
+  metrics.step_microseconds += static_cast<uint64_t>(us);
+  for (const StepPart& part : step.parts) {
+    if (!part.status.ok() || !part.counts()) continue;
     (part.job().feed().decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
   }
+  return us;
 }
 
-void StepLoop::ConcludeAll() noexcept {
+void StepLoop::ConcludeAll(StepInFlight& step) noexcept {
   // Sampling over a large vocabulary is worth a thread for each stream.
   Guarded([&] {
-    parallel_for_(parts_.size(), [this](uint64_t i) { Conclude(parts_[i]); });
+    parallel_for_(step.parts.size(), [&step](uint64_t i) { Conclude(step.parts[i]); });
     return absl::OkStatus();
   }).IgnoreError();
   // If there was no memory to ask other threads, this thread does the rest.
-  for (Part& part : parts_) {
+  for (StepPart& part : step.parts) {
     if (!part.is_concluded) Conclude(part);
   }
+  FailParts(step);
 }
 
-void StepLoop::Conclude(Part& part) noexcept {
+void StepLoop::Conclude(StepPart& part) noexcept {
   part.is_concluded = true;
   part.read = StateRef();
-  if (part.status.ok()) {
-    part.status = Guarded([&] {
-      part.job().Advance(part.num_tokens, std::move(part.written));
-      return absl::OkStatus();
-    });
+  if (!part.status.ok() || !part.counts()) return;
+  part.status = Guarded([&] {
+    part.job().Advance(part.num_tokens, std::move(part.written));
+    return absl::OkStatus();
+  });
+}
+
+void StepLoop::FailParts(StepInFlight& step) noexcept {
+  for (StepPart& part : step.parts) {
+    if (part.status.ok() || !part.counts()) continue;
+    // A job that fails may leave its outputs to others, so no device may write to them any more.
+    steps_.Drain();
+    part.job().feed().TakeBack();
+    part.job().Fail(part.status);
   }
-  if (!part.status.ok()) part.job().Fail(part.status);
 }
 
 }  // namespace skein

@@ -1,36 +1,32 @@
-// The steps of one model. The loop holds the jobs, plans and runs each step, and tells every job how its part ended. It
+// The steps of one model. The loop holds the jobs, plans and runs the steps, and tells every job how its part ended. It
 // has no thread of its own, and knows neither plugins nor texts.
+//
+// As many steps are in flight as the runner takes. Steps end in the order in which they began. When one fails as a
+// whole, the steps behind it are waited for, and its parts are run one by one; parts behind them of the same jobs do
+// not count, and those of other jobs do.
 //
 // If memory runs out, the jobs concerned end, and no others. So the memory that every step needs is allocated
 // beforehand, and functions that may throw are called only where the error can go to a job.
 #ifndef SKEIN_ENGINE_STEP_LOOP_H_
 #define SKEIN_ENGINE_STEP_LOOP_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <memory>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/types/span.h"
-#include "engine/job.h"
+#include "engine/running_job.h"
+#include "engine/step_clock.h"
 #include "engine/step_runner.h"
+#include "engine/steps_in_flight.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "scheduler/scheduler.h"
 #include "state/state_pool.h"
 
 namespace skein {
-
-// A job in the loop. Lists of them are handed on without allocating.
-struct RunningJob {
-  std::shared_ptr<Job> job;
-  uint64_t id = 0;         // given when it enters the loop
-  uint64_t last_turn = 0;  // the number of its last share of a step; 0: it had none
-};
-using JobList = std::list<RunningJob>;
 
 // Calls work(i) for every i below the number of items, perhaps in parallel.
 using ParallelFor = std::function<void(uint64_t num_items, const std::function<void(uint64_t)>& work)>;
@@ -45,15 +41,26 @@ struct StepObservers {
 class StepLoop {
  public:
   // `runner` and `observers` outlive the loop. `max_jobs`: as many as there are streams.
-  StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, StepLimits limits, uint32_t max_jobs,
+  StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, const SchedulerLimits& limits, uint32_t max_jobs,
            StepObservers observers, ParallelFor parallel_for);
+
+  // The jobs that are left go without a word. No step may be in flight.
+  ~StepLoop();
+  StepLoop(const StepLoop&) = delete;
+  StepLoop& operator=(const StepLoop&) = delete;
 
   // Takes all of `jobs`. They take part from the next step on.
   void Add(JobList& jobs) noexcept;
 
-  // Polls the jobs, and runs a step over the ready ones. False: no step was run, because no job is ready, no slot is
-  // free to write to, or a device is lost.
-  bool RunStep() noexcept;
+  // Looks at all jobs: one may have become ready, or may have been asked to end.
+  void LookAtAll() noexcept;
+
+  // Begins steps over the jobs that are ready, and concludes the oldest step that is in flight. False: there is none,
+  // because no job is ready, no slot is free to write to, or a device is lost.
+  bool RunStep(StepClock::time_point now = StepClock::now()) noexcept;
+
+  // Concludes all steps that are in flight, and begins none.
+  void FinishAll() noexcept;
 
   // Not OK once a device was lost: then every job ends with this status as soon as it is there, and no step is run.
   const absl::Status& lost() const { return lost_; }
@@ -61,58 +68,51 @@ class StepLoop {
   // Takes the UNAVAILABLE of the runner as the end of the model. It has no effect if there was one before.
   void Lose(const absl::Status& unavailable) noexcept;
 
-  // Ends all jobs. A job that was asked to end does so in its own way; the others fail with `status`.
+  // Ends all jobs. No step may be in flight. A job that was asked to end does so in its own way; the others fail with
+  // `status`.
   void EndAll(const absl::Status& status) noexcept;
 
+  // What steps take.
+  StepCost& cost() { return scheduler_.cost(); }
+
   bool empty() const { return jobs_.empty(); }
-  uint64_t num_steps() const { return num_steps_; }
+  size_t num_jobs() const { return jobs_.size(); }
 
  private:
-  // One part of a step.
-  struct Part {
-    RunningJob* running = nullptr;
-    uint32_t num_tokens = 0;
-    StateRef read;
-    StateRef written;
-    absl::Status status;
-    bool is_concluded = false;
-
-    Job& job() const { return *running->job; }
-  };
-
-  void PollJobs() noexcept;
-  void PlanParts() noexcept;
-  // Runs parts as one step, and gives each its status.
-  absl::Status RunParts(absl::Span<Part> parts) noexcept;
-  void DescribeStep(absl::Span<Part> parts);
-  // Runs each part alone, after a step that failed as a whole. The failed step overwrote no state. Only a stream that
-  // fails alone ends with an error. If a device is lost, the parts that are left have its status.
-  void RunPartsAlone(const absl::Status& whole) noexcept;
-  void CountTokens() noexcept;
+  void Clear() noexcept;
+  // Polls a job, tells the scheduler what it has to feed, and lets go of it if it has ended.
+  void Look(RunningJob& running) noexcept;
+  void LookInFlight(RunningJob& running) noexcept;
+  // Whether the next step may have the token that the last one draws for the job.
+  bool IsFedByDevice(const RunningJob& running) const;
+  // Whether the next step may begin although others are in flight.
+  bool MayRunAhead() const;
+  void BeginSteps(int64_t now_us) noexcept;
+  void PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept;
+  void FinishOldest() noexcept;
+  // Runs each part of the oldest step alone, after the step failed as a whole. The failed step overwrote no state. Only
+  // a stream that fails alone ends with an error. If a device is lost, the parts that are left have its status.
+  void RunPartsAlone(StepInFlight& step) noexcept;
+  // Counts the step, and gives its time in microseconds.
+  int64_t CountStep(const StepInFlight& step) noexcept;
   // Tells every job how its part ended.
-  void ConcludeAll() noexcept;
-  static void Conclude(Part& part) noexcept;
+  void ConcludeAll(StepInFlight& step) noexcept;
+  static void Conclude(StepPart& part) noexcept;
+  void FailParts(StepInFlight& step) noexcept;
 
-  StepRunner& runner_;
   const std::shared_ptr<StatePool> pool_;
   const StepObservers observers_;
   const ParallelFor parallel_for_;
+  const StepPipeline pipeline_;
   const uint32_t max_parts_;
   Scheduler scheduler_;
+  StepsInFlight steps_;
 
   JobList jobs_;
-  uint64_t num_jobs_added_ = 0;
-  uint64_t num_steps_ = 0;
-  uint64_t num_turns_ = 0;  // shares of steps given out
   absl::Status lost_;
 
-  // Of the step that is being planned or run.
-  std::vector<RunningJob*> ready_;
-  std::vector<Candidate> candidates_;
-  std::vector<StateRef> free_slots_;
-  std::vector<Part> parts_;
-  std::vector<uint32_t> tokens_;
-  std::vector<skein_step_entry> entries_;
+  StepClock::time_point last_end_;      // of a step
+  std::vector<RunningJob*> concluded_;  // of the step that ends
 };
 
 }  // namespace skein

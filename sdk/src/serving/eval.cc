@@ -4,38 +4,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/mutex.h"
 #include "engine/engine.h"
 #include "engine/feed.h"
 #include "engine/job.h"
+#include "serving/latch.h"
 #include "skein/stream.h"
 
 namespace skein {
 namespace {
-
-// Counts the items that still run. The caller waits for 0.
-class Latch {
- public:
-  // Only before the first item can end.
-  void Add() {
-    const MutexLock lock(mutex_);
-    ++count_;
-  }
-  void CountDown() {
-    const MutexLock lock(mutex_);
-    --count_;
-    done_.NotifyAll();
-  }
-  void Wait() {
-    const MutexLock lock(mutex_);
-    while (count_ > 0) done_.Wait(mutex_);
-  }
-
- private:
-  Mutex mutex_;
-  CondVar done_;
-  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
-};
 
 bool WantsHidden(uint32_t output_kind) {
   return output_kind == SKEIN_OUTPUT_LAST_HIDDEN || output_kind == SKEIN_OUTPUT_ALL_HIDDEN;
@@ -61,24 +37,25 @@ class EvalJob final : public Job {
 
   Readiness Poll() noexcept override { return is_ended() ? Readiness::kEnded : Readiness::kReady; }
 
-  const Feed& feed() const override { return feed_; }
+  bool WantsMore() const noexcept override { return !is_ended() && feed_.num_unissued() > 0; }
+  Feed& feed() override { return feed_; }
 
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
     if (output_kind_ == SKEIN_OUTPUT_NONE) return;
     const bool wants_last = output_kind_ == SKEIN_OUTPUT_LAST_LOGITS || output_kind_ == SKEIN_OUTPUT_LAST_HIDDEN;
     // Rows are wanted for the item's own tokens from `first` on. The stream's pending token is not one of them.
     const uint64_t first = wants_last ? feed_.tokens.size() - 1 : num_before_;
-    const uint64_t begin = std::max(first, feed_.num_fed);
-    const uint64_t end = feed_.num_fed + num_tokens;
+    const uint64_t begin = std::max(first, feed_.num_issued);
+    const uint64_t end = feed_.num_issued + num_tokens;
     if (begin >= end) return;
     entry.output = WantsHidden(output_kind_) ? SKEIN_STEP_HIDDEN : SKEIN_STEP_LOGITS;
-    entry.output_start = static_cast<uint32_t>(begin - feed_.num_fed);
+    entry.output_start = static_cast<uint32_t>(begin - feed_.num_issued);
     entry.output_rows = output_.data() + (begin - first) * row_floats_;
   }
 
   void Advance(uint32_t num_tokens, StateRef written) override {
     feed_.Advance(num_tokens, std::move(written));
-    if (feed_.num_waiting() > 0) return;
+    if (feed_.num_unfed() > 0) return;
     right_.Commit(feed_.at);
     End(absl::OkStatus());
   }
@@ -155,12 +132,12 @@ std::vector<absl::Status> Eval(const Model& model, absl::Span<const absl::Status
     absl::StatusOr<WriteRight> right = items[i]->stream->BeginWrite();
     statuses[i] = right.status();
     if (!right.ok()) continue;
-    jobs.push_back({std::make_shared<EvalJob>(*items[i], *std::move(right), statuses[i], latch)});
+    jobs.emplace_back(std::make_shared<EvalJob>(*items[i], *std::move(right), statuses[i], latch));
     latch->Add();
     ++model.metrics().evals;
   }
   model.engine()->Add(jobs);
-  latch->Wait();
+  latch->WaitForAtMost(0);
   return statuses;
 }
 

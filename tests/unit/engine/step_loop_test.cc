@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/support/fake_step_runner.h"
+#include "tests/unit/engine/fake_job.h"
 
 namespace skein {
 namespace {
@@ -17,54 +18,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-// A job that records the calls to it.
-class FakeJob final : public Job {
- public:
-  explicit FakeJob(const std::vector<uint32_t>& tokens) : feed_(Feed::Start({}, tokens)) {}
-
-  Readiness Poll() noexcept override {
-    return ended ? Readiness::kEnded : waits ? Readiness::kWaiting : Readiness::kReady;
-  }
-  const Feed& feed() const override { return feed_; }
-  void WantOutputs(uint32_t num_tokens, skein_step_entry&) override {
-    if (throws_in_want) throw std::bad_alloc();
-    parts.push_back(num_tokens);
-  }
-  void Advance(uint32_t num_tokens, StateRef written) override {
-    if (throws_in_advance) throw std::bad_alloc();
-    feed_.Advance(num_tokens, std::move(written));
-    if (feed_.num_waiting() > 0) return;
-    if (decodes_for_ever) {
-      feed_.GoOnWith(1);
-    } else {
-      feed_.at.state = StateRef();
-      ended = true;
-    }
-  }
-  void Fail(const absl::Status& failure) noexcept override {
-    status = failure;
-    feed_.at.state = StateRef();
-    ended = true;
-  }
-
-  bool waits = false;
-  bool ended = false;
-  bool decodes_for_ever = false;
-  bool throws_in_want = false;
-  bool throws_in_advance = false;
-  std::vector<uint32_t> parts;  // tokens of each, as they were planned
-  absl::Status status;
-
- private:
-  Feed feed_;
-};
-
 class StepLoopTest : public ::testing::Test {
  protected:
-  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens) {
+  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens, uint64_t max_issued = Feed::kNoLimit) {
     auto job = std::make_shared<FakeJob>(std::move(tokens));
+    job->LimitSteps(max_issued);
     JobList jobs;
-    jobs.push_back({job});
+    jobs.emplace_back(job);
     loop_.Add(jobs);
     EXPECT_TRUE(jobs.empty());
     return job;
@@ -93,14 +53,21 @@ class StepLoopTest : public ::testing::Test {
   bool parallel_for_throws_ = false;
 };
 
+TEST_F(StepLoopTest, JobMayTakePartsThatAreSmallerThanAStep) {
+  const auto job = Add({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 4);
+  RunAll();
+  EXPECT_THAT(job->parts, ElementsAre(4u, 4u, 2u));
+  EXPECT_TRUE(job->ended);
+}
+
 TEST_F(StepLoopTest, NoJobsNoStep) { EXPECT_FALSE(loop_.RunStep()); }
 
 TEST_F(StepLoopTest, StepIsARaggedBatchOfAllJobs) {
   const auto a = Add({1, 2, 3});
-  const auto b = Add({4});
+  const auto b = Add({4, 5});
   EXPECT_TRUE(loop_.RunStep());
   ASSERT_THAT(runner_.steps(), SizeIs(1));
-  EXPECT_THAT(runner_.steps()[0].tokens, ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(runner_.steps()[0].tokens, ElementsAre(1, 2, 3, 4, 5));
   EXPECT_EQ(runner_.steps()[0].entries[1].first_token, 3u);
   EXPECT_EQ(runner_.steps()[0].entries[0].read_slot, SKEIN_SLOT_INITIAL);
   EXPECT_TRUE(a->ended);
@@ -121,11 +88,13 @@ TEST_F(StepLoopTest, JobsThatWaitOrEndedAreLeftOut) {
   waiting->waits = true;
   const auto ended = Add({2});
   ended->ended = true;
+  loop_.LookAtAll();
   const auto ready = Add({3});
   EXPECT_TRUE(loop_.RunStep());
   EXPECT_THAT(runner_.steps()[0].tokens, ElementsAre(3));
   EXPECT_FALSE(loop_.RunStep());
   waiting->waits = false;
+  loop_.LookAtAll();
   EXPECT_TRUE(loop_.RunStep());
 }
 
@@ -292,9 +261,10 @@ TEST_F(StepLoopTest, JobsTakeTurnsAtTooFewSlots) {
   std::vector<StateRef> others;
   for (uint32_t i = 0; i < pool_->num_slots() - 4; ++i) others.push_back(pool_->Acquire());
   std::vector<std::shared_ptr<FakeJob>> jobs;
-  for (uint32_t i = 0; i < 3; ++i) jobs.push_back(Add(std::vector<uint32_t>(500, i)));
+  for (uint32_t i = 0; i < 3; ++i) jobs.push_back(Add({i}));
+  for (const auto& job : jobs) job->decodes_for_ever = true;
   for (int step = 0; step < 30; ++step) EXPECT_TRUE(loop_.RunStep());
-  for (const auto& job : jobs) EXPECT_GE(job->parts.size(), 8u);
+  for (const auto& job : jobs) EXPECT_GE(job->parts.size(), 9u);
 }
 
 TEST_F(StepLoopTest, DecodedTokensAreCountedApart) {

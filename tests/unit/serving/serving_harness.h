@@ -41,6 +41,7 @@ class ServingTest : public ::testing::Test {
       while (is_stalled_) std::this_thread::yield();
       return hook_ ? hook_(step) : absl::OkStatus();
     });
+    runner->set_pipeline(pipeline_);
     model_ = MakeFakeModel(EmptyRuntime(), std::move(runner), limits);
   }
 
@@ -112,6 +113,8 @@ class ServingTest : public ::testing::Test {
     };
   }
 
+  // Before MakeModel.
+  StepPipeline pipeline_;
   // Before the first request.
   FakeStepRunner::Script script_ = FakeStepRunner::Next;
   FakeStepRunner::Hook hook_;
