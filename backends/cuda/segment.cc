@@ -41,6 +41,13 @@ bool MayTimeProducts(const SegmentPlace& place) {
   return place.switches.timed_products && place.capability >= kTileCapability;
 }
 
+// Float32 arithmetic keeps its precision.
+Chunks ChunksOf(const SegmentPlace& place, const skein_segment_desc& desc) {
+  if (!place.switches.chunked_wkv || place.capability < kTileCapability) return Chunks::kNone;
+  const bool is_exact = desc.compute_type == SKEIN_DTYPE_F32 || desc.compute_type == SKEIN_DTYPE_NONE;
+  return is_exact ? Chunks::kExact : Chunks::kRounded;
+}
+
 // RWKV-4 has no wkv matrices.
 StateType StateTypeOf(const skein_segment_desc& desc) {
   return desc.state_type == SKEIN_DTYPE_F16 && desc.model.generation != 4 ? StateType::kF16 : StateType::kF32;
@@ -343,7 +350,8 @@ class GenerationSegment final : public Segment {
                                 .part_scratch = sealed.buffers.part_scratch(),
                                 .head_size = desc_.model.head_size,
                                 .compute_type = desc_.compute_type,
-                                .capability = place_.capability};
+                                .capability = place_.capability,
+                                .chunks = ChunksOf(place_, desc_)};
     Ops ops(context);
     kit::RunSegment<Generation>(ops, bound_, act);
     ops.Finish();
