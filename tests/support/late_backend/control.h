@@ -37,6 +37,8 @@ struct Offer {
   uint32_t auto_types = 0;   // counted among the compute types too
   uint32_t state_types = 0;  // the states are float32 whatever it says
   uint64_t memory_bytes[kNumDevices] = {};
+  // What is free of it.
+  uint64_t free_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
   // What a device really has, for one segment: a larger one is refused when it is sealed.
   uint64_t room_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
 };
@@ -46,6 +48,7 @@ struct Counts {
   uint64_t num_step_calls = 0;
   uint64_t num_steps = 0;  // that a device has begun
   uint64_t num_held = 0;   // of them, those that wait at this moment because their device is held
+  uint64_t num_asked_for_memory = 0;
   uint64_t num_draws = 0;  // entries whose token the device was to draw
   uint64_t num_fences = 0;
   uint64_t num_released = 0;
