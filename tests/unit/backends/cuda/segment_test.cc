@@ -516,6 +516,16 @@ TEST_F(SegmentTest, LogitsOfDrawsStayOnTheDevice) {
   }
 }
 
+TEST_F(SegmentTest, ADrawIsACopyInAndACopyOut) {
+  const std::vector<Part> parts(5, Part{SKEIN_SLOT_INITIAL, SKEIN_SLOT_NONE});
+  const std::unique_ptr<Segment> segment = Make({}, Desc());
+  HostStep drawn(parts, 1);
+  drawn.DrawTokens();
+  const uint64_t before = emulator::CurrentCounters().num_copies;
+  EXPECT_EQ(segment->Step(drawn.Describe()).fence->Wait(-1), "");
+  EXPECT_EQ(emulator::CurrentCounters().num_copies - before, 2u);
+}
+
 TEST_F(SegmentTest, AStepWaitsForNoOtherThanTheOneThatHasItsMemory) {
   const std::unique_ptr<Segment> segment = Make({}, Desc());
   HostStep steps[] = {{{{SKEIN_SLOT_INITIAL, 0, 2}}, 1}, {{{0, 0}}, 2}, {{{0, 0}}, 3}};
