@@ -6,6 +6,7 @@
 #include "cuda/cuda_error.h"
 #include "cuda/kernels/products.h"
 #include "cuda/logit_wishes.h"
+#include "cuda/outcome_layout.h"
 #include "kit/checked_product.h"
 
 namespace skein::cuda {
@@ -40,10 +41,9 @@ DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t ac
       batch_bytes(BatchLayout::MostBytes(desc)),
       logit_rows(LogitRows(desc)),
       logit_floats(kit::CheckedProduct(logit_rows, desc.model.vocab_size)),
-      flags(2 * uint64_t{desc.max_tokens}),
+      outcome_bytes(OutcomeLayout::MostBytes(desc)),
       biases(MostEntries(desc) * SKEIN_MAX_BIAS),
       mask_words(kit::CheckedProduct(MostEntries(desc), MaskWords(desc.model.vocab_size))),
-      results(MostOutputs(desc)),
       greatest(MostOutputs(desc) * SKEIN_MAX_TOP_K),
       sparse_floats(SparseFloats(desc, value_columns)),
       part_floats(sum_parts == SumParts::kHandedOver ? PartScratch::kBlocks * PartScratch::kBlockFloats : 0),
@@ -51,8 +51,7 @@ DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t ac
 
 uint64_t DeviceBufferSizes::bytes() const {
   return DeviceArray<float>::Bytes(activation_floats) + batch_bytes + DeviceArray<float>::Bytes(logit_floats) +
-         DeviceArray<uint32_t>::Bytes(flags) + DeviceArray<skein_bias>::Bytes(biases) +
-         DeviceArray<uint32_t>::Bytes(mask_words) + DeviceArray<LogitResult>::Bytes(results) +
+         outcome_bytes + DeviceArray<skein_bias>::Bytes(biases) + DeviceArray<uint32_t>::Bytes(mask_words) +
          DeviceArray<RankedLogit>::Bytes(greatest) + DeviceArray<float>::Bytes(sparse_floats) +
          DeviceArray<float>::Bytes(part_floats) + DeviceArray<uint32_t>::Bytes(part_counts);
 }
@@ -61,10 +60,9 @@ DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes, cu
     : activations(device, sizes.activation_floats, "activations"),
       batch(device, sizes.batch_bytes, "a step's rows"),
       logits(device, sizes.logit_floats, "logits"),
-      flags(device, sizes.flags, "flags"),
+      outcome(device, sizes.outcome_bytes, "outcomes of rows"),
       biases(device, sizes.biases, "biases of logits"),
       masks(device, sizes.mask_words, "masks of logits"),
-      results(device, sizes.results, "results of logits"),
       greatest(device, sizes.greatest, "greatest logits"),
       sparse_scratch(device, sizes.sparse_floats, "sums of a sparse product"),
       part_sums(device, sizes.part_floats, "parts of sums"),

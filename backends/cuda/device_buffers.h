@@ -23,10 +23,9 @@ struct DeviceBufferSizes {
   uint64_t batch_bytes;
   uint32_t logit_rows;  // that have room at once; a step with more goes through in turns
   uint64_t logit_floats;
-  uint64_t flags;
+  uint64_t outcome_bytes;
   uint64_t biases;
   uint64_t mask_words;
-  uint64_t results;  // of rows of logits
   uint64_t greatest;
   uint64_t sparse_floats;
   uint64_t part_floats;  // as PartScratch has them
@@ -46,10 +45,9 @@ struct DeviceBuffers {
   DeviceArray<float> activations;
   DeviceArray<unsigned char> batch;
   DeviceArray<float> logits;
-  DeviceArray<uint32_t> flags;
+  DeviceArray<unsigned char> outcome;  // outcome_layout.h
   DeviceArray<skein_bias> biases;
   DeviceArray<uint32_t> masks;
-  DeviceArray<LogitResult> results;
   DeviceArray<RankedLogit> greatest;
   DeviceArray<float> sparse_scratch;
   DeviceArray<float> part_sums;

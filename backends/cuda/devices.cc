@@ -42,12 +42,12 @@ int Attribute(uint32_t device, cudaDeviceAttr attribute) {
   return value;
 }
 
-std::string DescriptionOf(const cudaDeviceProp& properties, uint64_t total_bytes) {
+std::string DescriptionOf(const cudaDeviceProp& properties) {
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
   char memory[32];
-  std::snprintf(memory, sizeof(memory), "%.1f GiB", static_cast<double>(total_bytes) / (1u << 30));
+  std::snprintf(memory, sizeof(memory), "%.1f GiB", static_cast<double>(properties.totalGlobalMem) / (1u << 30));
   return std::string(properties.name) + ", " + memory + ", " + std::to_string(properties.multiProcessorCount) +
          " multiprocessors, compute capability " + std::to_string(properties.major) + "." +
          std::to_string(properties.minor) + "; driver for CUDA " + VersionText(driver) + ", built with " +
@@ -97,12 +97,9 @@ std::string CurrentDeviceModel() {
 }
 
 skein_backend_device DescribeDevice(uint32_t device) {
-  const CurrentDevice current(device);
   cudaDeviceProp properties = {};
   CheckCuda(device, cudaGetDeviceProperties(&properties, static_cast<int>(device)), "properties");
   const uint32_t capability = CapabilityOf(device);
-  size_t free_bytes = 0, total_bytes = 0;
-  CheckCuda(device, cudaMemGetInfo(&free_bytes, &total_bytes), "memory");
   skein_backend_device info = {
       .struct_size = sizeof(skein_backend_device),
       .weight_types = kit::kWeightTypes,
@@ -113,7 +110,7 @@ skein_backend_device DescribeDevice(uint32_t device) {
       .features = kFeatures,
       .rank = 200,
       .reserved = 0,
-      .memory_bytes = free_bytes,
+      .memory_bytes = properties.totalGlobalMem,
       .name = {},
       .description = {},
       .layouts = 1u << SKEIN_LAYOUT_ROWS,
@@ -124,8 +121,15 @@ skein_backend_device DescribeDevice(uint32_t device) {
       .state_types = 1u << SKEIN_DTYPE_F32 | 1u << SKEIN_DTYPE_F16,
   };
   DeviceName(device).copy(info.name, sizeof(info.name) - 1);
-  DescriptionOf(properties, total_bytes).copy(info.description, sizeof(info.description) - 1);
+  DescriptionOf(properties).copy(info.description, sizeof(info.description) - 1);
   return info;
+}
+
+uint64_t FreeMemoryOf(uint32_t device) {
+  const CurrentDevice current(device);
+  size_t free_bytes = 0, total_bytes = 0;
+  CheckCuda(device, cudaMemGetInfo(&free_bytes, &total_bytes), "memory");
+  return free_bytes;
 }
 
 }  // namespace skein::cuda

@@ -26,9 +26,12 @@ uint32_t CapabilityOf(uint32_t device);
 // "NVIDIA H200" of the device that is current; "" if it does not say.
 std::string CurrentDeviceModel();
 
-// As the table wants it. `device` is CUDA's number, which is also in the name. Makes CUDA's context on the device,
-// which alone knows how much memory is free.
+// As the table wants it, with all of the device's memory. `device` is CUDA's number, which is also in the name. Makes
+// no context of CUDA's, which would take some hundred MiB of the device.
 skein_backend_device DescribeDevice(uint32_t device);
+
+// The bytes of its memory that nobody has taken. Makes CUDA's context on the device, which alone knows.
+uint64_t FreeMemoryOf(uint32_t device);
 
 }  // namespace skein::cuda
 

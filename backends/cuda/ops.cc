@@ -203,6 +203,7 @@ void Ops::Wkv5(const kit::Wkv5Inputs& inputs, size_t state, kit::Rows /*y*/) {
   wkv5_.bonus = inputs.bonus;
   wkv5_.head_size = context_.head_size;
   wkv5_.state = context_.form.ByteOffset(state);
+  wkv5_.chunks = wkv5_.decay_rank.data == nullptr ? context_.chunks : Chunks::kNone;
 }
 
 void Ops::NormGate(kit::Rows /*y*/, const kit::Norm& norm, kit::Rows g, kit::Rows out) {
@@ -257,6 +258,7 @@ void Ops::NormBonusGate(kit::Rows /*y*/, const kit::Norm& norm, const kit::Wkv7I
   wkv7_.g = g;
   wkv7_.out = out;
   LaunchWaiting();
+  wkv7_.chunks = context_.chunks;
   Keep(cuda::Wkv7(context_.queue, context_.batch, context_.states, wkv7_));
   wkv7_ = {};
 }

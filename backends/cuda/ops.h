@@ -55,6 +55,7 @@ struct OpsContext {
   uint32_t head_size;     // 0 in generation 4
   uint32_t compute_type;  // of the segment
   uint32_t capability;    // of the device
+  Chunks chunks;          // of long sequences
 };
 
 // Ops do not throw: the first error is kept.
@@ -119,7 +120,9 @@ class Ops {
   void LaunchWaiting();
 
   // Whether the step has so few rows that low-rank products go with the kernels beside them.
-  bool IsFused() const { return context_.batch.num_rows <= kMostFusedRows; }
+  bool IsFused() const {
+    return context_.batch.num_rows <= kMostFusedRows && !IsChunked(context_.chunks, context_.batch.num_rows);
+  }
   // Launches the shift that waits with these products of its blend, if one kernel does both.
   bool LaunchShift(std::initializer_list<kit::Product<Matrix>> products);
 

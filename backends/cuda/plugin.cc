@@ -25,6 +25,7 @@ class Device {
     if (host.log != nullptr && !warning.empty()) host.log(host.context, kWarning, warning.data(), warning.size());
   }
 
+  uint64_t FreeMemory() const { return FreeMemoryOf(place_.device); }
   skein_segment_cost Cost(const skein_segment_desc& desc) const { return SegmentCost(place_, desc); }
   std::unique_ptr<Segment> MakeSegment(const skein_segment_desc& desc) const {
     return cuda::MakeSegment(host_, place_, desc);

@@ -16,6 +16,7 @@
 #include "cuda/kernels/finite.h"
 #include "cuda/library_products.h"
 #include "cuda/ops.h"
+#include "cuda/outcome_layout.h"
 #include "cuda/product_choice.h"
 #include "cuda/state_slots.h"
 #include "cuda/step_buffers.h"
@@ -39,6 +40,13 @@ ValueColumns ValueColumnsOf(const SegmentPlace& place, const skein_segment_desc&
 // The tensor cores take codes where they take anything.
 bool MayTimeProducts(const SegmentPlace& place) {
   return place.switches.timed_products && place.capability >= kTileCapability;
+}
+
+// Float32 arithmetic keeps its precision.
+Chunks ChunksOf(const SegmentPlace& place, const skein_segment_desc& desc) {
+  if (!place.switches.chunked_wkv || place.capability < kTileCapability) return Chunks::kNone;
+  const bool is_exact = desc.compute_type == SKEIN_DTYPE_F32 || desc.compute_type == SKEIN_DTYPE_NONE;
+  return is_exact ? Chunks::kExact : Chunks::kRounded;
 }
 
 // RWKV-4 has no wkv matrices.
@@ -328,7 +336,7 @@ class GenerationSegment final : public Segment {
   uint64_t RunKernels(Sealed& sealed, const StepCounts& counts, const Activations& act, float* host_logits) {
     const BatchLayout layout(counts);
     unsigned char* const batch = sealed.buffers.batch.data();
-    uint32_t* const flags = sealed.buffers.flags.data();
+    uint32_t* const flags = OutcomeLayout(counts).Flags(sealed.buffers.outcome.data());
     const Queue queue = {
         .stream = sealed.stream.get(),
         .dependent_launch = place_.switches.dependent_launch && place_.capability >= kDependentLaunchCapability};
@@ -343,7 +351,8 @@ class GenerationSegment final : public Segment {
                                 .part_scratch = sealed.buffers.part_scratch(),
                                 .head_size = desc_.model.head_size,
                                 .compute_type = desc_.compute_type,
-                                .capability = place_.capability};
+                                .capability = place_.capability,
+                                .chunks = ChunksOf(place_, desc_)};
     Ops ops(context);
     kit::RunSegment<Generation>(ops, bound_, act);
     ops.Finish();
@@ -361,7 +370,7 @@ class GenerationSegment final : public Segment {
     return {.device = {buffers.logits.data(), sealed.sizes.logit_rows, desc_.model.vocab_size},
             .num_rows = counts.num_logit_rows(),
             .wishes = {BatchLayout(counts).Wishes(buffers.batch.data()), buffers.biases.data(), buffers.masks.data()},
-            .results = buffers.results.data(),
+            .results = OutcomeLayout(counts).Results(buffers.outcome.data()),
             .greatest = buffers.greatest.data(),
             .host = host_logits,
             .num_host_rows = counts.num_logits};
@@ -388,8 +397,7 @@ class GenerationSegment final : public Segment {
     const StepCounts& counts = buffers.counts();
     const cudaStream_t stream = sealed.stream.get();
     const uint32_t num_logit_rows = counts.num_logit_rows(), num_hidden = counts.num_outputs - num_logit_rows;
-    CopyOut(buffers.flags(), sealed.buffers.flags.data(), counts.num_sequences + num_hidden, stream);
-    CopyOut(buffers.results(), sealed.buffers.results.data(), num_logit_rows, stream);
+    CopyOut(buffers.outcome(), sealed.buffers.outcome.data(), OutcomeLayout(counts).bytes(), stream);
     if (buffers.has_greatest()) {
       CopyOut(buffers.greatest(), sealed.buffers.greatest.data() + size_t{counts.num_logits} * SKEIN_MAX_TOP_K,
               size_t{counts.num_reduced} * SKEIN_MAX_TOP_K, stream);

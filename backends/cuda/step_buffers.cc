@@ -34,8 +34,7 @@ StepBuffers::StepBuffers(uint32_t device, const skein_segment_desc& desc, uint32
       batch_(device, BatchLayout::MostBytes(desc), "a step's rows"),
       carries_in_(device, desc.flags & SKEIN_SEGMENT_EMBEDDING ? 0 : num_carries * carry_floats_, "carries"),
       carries_out_(device, desc.flags & SKEIN_SEGMENT_HEAD ? 0 : num_carries * carry_floats_, "carries"),
-      flags_(device, 2 * uint64_t{desc.max_tokens}, "flags"),
-      results_(device, desc.flags & SKEIN_SEGMENT_HEAD ? desc.max_tokens : 0, "results of logits") {}
+      outcome_(device, OutcomeLayout::MostBytes(desc), "outcomes of rows") {}
 
 void StepBuffers::FillBatch(const StepCounts& counts, StateSlots& slots, uint64_t number) {
   counts_ = counts;

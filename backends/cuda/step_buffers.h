@@ -13,6 +13,7 @@
 #include "cuda/batch_layout.h"
 #include "cuda/device_memory.h"
 #include "cuda/logit_wishes.h"
+#include "cuda/outcome_layout.h"
 #include "cuda/state_slots.h"
 #include "kit/step_plan.h"
 #include "skein/backend.h"
@@ -42,11 +43,9 @@ class StepBuffers {
   void GatherCarries();
   float* carry_in(uint32_t carry) const { return carries_in_.data() + carry * carry_floats_; }
 
-  // For results: flags of the sequences and of the hidden rows, 1 where a number is not finite; results
-  // [num_logit_rows]; if wanted, the greatest logits [num_reduced][SKEIN_MAX_TOP_K]; logits [num_logits][V]; the hidden
-  // rows [num_outputs - num_logit_rows][C]; carries [num_rows][C].
-  uint32_t* flags() const { return flags_.data(); }
-  LogitResult* results() const { return results_.data(); }
+  // For results: the outcome of rows (outcome_layout.h); if wanted, the greatest logits [num_reduced][SKEIN_MAX_TOP_K];
+  // logits [num_logits][V]; the hidden rows [num_outputs - num_logit_rows][C]; carries [num_rows][C].
+  unsigned char* outcome() const { return outcome_.data(); }
   bool has_greatest() const { return wishes_.has_greatest(); }
   RankedLogit* greatest() const { return greatest_.data(); }
   float* logits() const { return logits_.data(); }
@@ -59,6 +58,8 @@ class StepBuffers {
   std::string HandOut();
 
  private:
+  const uint32_t* flags() const { return OutcomeLayout(counts_).Flags(outcome()); }
+  const LogitResult* results() const { return OutcomeLayout(counts_).Results(outcome()); }
   void MakeRoom();
   void ScatterCarries();
   void HandOutLogits();
@@ -77,8 +78,7 @@ class StepBuffers {
   PinnedArray<unsigned char> batch_;
   PinnedArray<float> carries_in_;
   PinnedArray<float> carries_out_;
-  PinnedArray<uint32_t> flags_;
-  PinnedArray<LogitResult> results_;
+  PinnedArray<unsigned char> outcome_;
   // As large as a step needed them so far.
   PinnedArray<skein_bias> biases_;
   PinnedArray<uint32_t> masks_;

@@ -8,7 +8,8 @@
 //   NumDevices()                  how many devices there are now
 //   DescribeDevice(index)         the description that device_info gives
 //   Device                        an open device: Device(host, index) opens it, or refuses by an exception; Cost(desc);
-//                                 MakeSegment(desc). The host outlives it, and it outlives its segments
+//                                 MakeSegment(desc); perhaps FreeMemory(), the bytes that are free, from any thread.
+//                                 The host outlives it, and it outlives its segments
 //   Segment                       a part of a model on a device; see BackendSegment
 //   Fence                         only where steps may end after they return; see BackendFence
 // Descriptions of segments are checked (segment_desc.h) before they come to a Device.
@@ -61,6 +62,11 @@ concept HasFences = requires {
   typename Backend::Fence;
 };
 
+template <typename Backend>
+concept HasFreeMemory = requires(const typename Backend::Device& device) {
+  { device.FreeMemory() } -> std::same_as<uint64_t>;
+};
+
 // A struct of the boundary as the caller means it: fields that an older caller's struct lacks are zero, fields that a
 // newer one adds is left out.
 template <typename Struct>
@@ -104,6 +110,7 @@ class BackendTable {
         .fence_wait = FenceWait(),
         .fence_release = FenceRelease(),
         .segment_work = SegmentWork,
+        .device_free_memory = DeviceFreeMemory(),
     };
     return &kTable;
   }
@@ -145,6 +152,16 @@ class BackendTable {
   }
 
   static void DeviceClose(void* device) { delete static_cast<OpenDevice*>(device); }
+
+  static constexpr auto DeviceFreeMemory() -> decltype(skein_backend_table::device_free_memory) {
+    if constexpr (HasFreeMemory<Backend>) {
+      return [](void* device, uint64_t* bytes, skein_message* message) {
+        return plugin::Guard(message, [&] { *bytes = static_cast<OpenDevice*>(device)->device->FreeMemory(); });
+      };
+    } else {
+      return nullptr;
+    }
+  }
 
   // --- segments ---
 

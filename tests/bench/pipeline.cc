@@ -1,5 +1,5 @@
-// Layers split over two devices against all of them on one: pipeline. Prints a table: tokens a second of prompts and of
-// streams that decode, and the ratio.
+// Steps in flight: pipeline. Prints two tables of tokens a second: layers split over two devices against all of them on
+// one, and one device that feeds the tokens that it draws against the same without.
 //
 // The devices are those of the late backend. A step lasts as long there as the table's head says, whatever the machine
 // does, so the ratio is that of the engine. One device of the same speed is never idle between the parts of a prompt,
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr uint32_t kLayerMicroseconds = 1500;
 constexpr uint32_t kLayerRowMicroseconds = 100;
+constexpr uint32_t kShortLayerMicroseconds = 250;
 constexpr char kModel[] = "synthetic:C=64,L=8,F=64,N=64,V=300";
 constexpr char kOne[] = "late:0";
 constexpr char kTwo[] = "late:0=0-3,late:1=4-7";
@@ -134,19 +136,41 @@ constexpr Load kLoads[] = {
     {"16 streams that decode", 16, 1, 48},   {"a prompt beside 8 that decode", 9, 120, 48},
 };
 
+constexpr Load kDecodes[] = {
+    {"1 stream that decodes", 1, 1, 200},
+    {"8 streams that decode", 8, 1, 200},
+    {"15 streams that decode", 15, 1, 200},
+};
+
+void Compare(const char* first, Host& one, const char* second, Host& other, const Load* loads, size_t num_loads) {
+  std::printf("%-32s %12s %12s %8s\n", "tokens/s", first, second, "ratio");
+  for (size_t i = 0; i < num_loads; ++i) {
+    const double before = one.Run(loads[i].num_streams, loads[i].prompt_tokens, loads[i].max_tokens);
+    const double after = other.Run(loads[i].num_streams, loads[i].prompt_tokens, loads[i].max_tokens);
+    std::printf("%-32s %12.1f %12.1f %8.2f\n", loads[i].name, before, after, after / before);
+  }
+}
+
 }  // namespace
 
 int main() {
   const skein::late::Command late(SKEIN_LATE_BACKEND);
-  late.Declare({.layer_us = kLayerMicroseconds, .layer_row_us = kLayerRowMicroseconds});
+  skein::late::Offer offer = {.layer_us = kLayerMicroseconds, .layer_row_us = kLayerRowMicroseconds};
+  late.Declare(offer);
   std::printf("A step: %u us a layer, and %u us a layer and row.\n", kLayerMicroseconds, kLayerRowMicroseconds);
-  std::printf("%-32s %12s %12s %8s\n", "tokens/s", kOne, "two devices", "ratio");
-  Host one(kOne);
-  Host two(kTwo);
-  for (const Load& load : kLoads) {
-    const double before = one.Run(load.num_streams, load.prompt_tokens, load.max_tokens);
-    const double split = two.Run(load.num_streams, load.prompt_tokens, load.max_tokens);
-    std::printf("%-32s %12.1f %12.1f %8.2f\n", load.name, before, split, split / before);
+  {
+    Host one(kOne);
+    Host two(kTwo);
+    Compare(kOne, one, "two devices", two, kLoads, std::size(kLoads));
   }
+  offer.layer_us = kShortLayerMicroseconds;
+  offer.layer_row_us = 0;
+  late.Declare(offer);
+  std::printf("A step: %u us a layer.\n", kShortLayerMicroseconds);
+  Host with(kOne);
+  offer.features &= ~SKEIN_FEATURE_FEED_DRAWN;
+  late.Declare(offer);
+  Host without(kOne);
+  Compare("one by one", without, "feeds drawn", with, kDecodes, std::size(kDecodes));
   return 0;
 }

@@ -52,8 +52,8 @@ class CheckScriptTest : public testing::Test {
 
 constexpr char kWrong[] = SKEIN_WRONG_BACKEND_PLUGIN;
 
-constexpr const char* kStages[] = {"device",     "contract", "numbers", "cuts",      "migration",
-                                   "invariance", "switches", "soak",    "benchmark", "abi"};
+constexpr const char* kStages[] = {"device",   "contract", "numbers",   "cuts",        "migration", "invariance",
+                                   "switches", "soak",     "benchmark", "conformance", "golden",    "abi"};
 
 TEST_F(CheckScriptTest, RunsEveryStageOverAGoodBackend) {
   EXPECT_EQ(Check(SKEIN_LATE_BACKEND), 0) << output_;
@@ -65,6 +65,11 @@ TEST_F(CheckScriptTest, RunsEveryStageOverAGoodBackend) {
     EXPECT_GT(stage["figures"][0]["tokens_per_second"].get<double>(), 0);
   }
   EXPECT_THAT(output_, HasSubstr("toy/f16/dense"));
+  for (const char* stage : {"memcheck", "racecheck"}) {
+    if (Outcome(stage) != "passed") {
+      EXPECT_EQ(Field(stage, "summary"), "there is no compute-sanitizer") << Outcome(stage);
+    }
+  }
 }
 
 TEST_F(CheckScriptTest, RunsEveryStageOverTheEmulatedBackend) {
@@ -115,7 +120,7 @@ TEST_F(CheckScriptTest, SaysWhyThereIsNoDevice) {
 }
 
 TEST_F(CheckScriptTest, EndsAStageThatHangs) {
-  EXPECT_EQ(Check(kWrong, "time"), 1);
+  EXPECT_EQ(Check(kWrong, "time", "--quick"), 1);
   EXPECT_EQ(Outcome("contract"), "FAILED");
   EXPECT_THAT(Field("contract", "summary"), HasSubstr("did not end in time"));
   EXPECT_EQ(Outcome("numbers"), "not run");

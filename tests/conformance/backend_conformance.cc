@@ -58,6 +58,14 @@ Device::Device(const BackendPlugin& plugin, const TestHost& host, uint32_t index
   if (table().device_open(host.table(), index, &device_, &message) != SKEIN_OK) Fail("device_open", message.text);
 }
 
+uint64_t Device::FreeMemory() const {
+  uint64_t bytes = 0;
+  skein_message message = {};
+  if (!SKEIN_HAS(skein_backend_table, &table(), device_free_memory)) return bytes;
+  if (table().device_free_memory(device_, &bytes, &message) != SKEIN_OK) Fail("device_free_memory", message.text);
+  return bytes;
+}
+
 uint64_t StateFloats(const skein_backend_model& model, uint32_t num_layers) {
   const uint64_t memory_rows = model.generation == 4 ? 3 : model.head_size;
   return num_layers * (2 * uint64_t{model.d_model} + memory_rows * model.d_att);

@@ -44,6 +44,8 @@ class Device {
 
   const skein_backend_table& table() const { return plugin_.table(); }
   void* handle() const { return device_; }
+  // The bytes of its memory that are free; 0 where it does not say.
+  uint64_t FreeMemory() const;
 
  private:
   const BackendPlugin& plugin_;

@@ -163,6 +163,31 @@ TEST_P(ProductTest, AgreesWithAPlainProduct) {
 INSTANTIATE_TEST_SUITE_P(Shapes, ProductTest,
                          testing::Values(ProductShape{16, true}, ProductShape{16, false}, ProductShape{8, true}));
 
+TEST(ProductTest, OfTf32TakesTenBitsOfEachNumber) {
+  Configure({});
+  std::mt19937 random(8);
+  std::uniform_real_distribution<float> distribution(-2, 2);
+  std::vector<float> a(16 * 8), b(8 * 8), d(16 * 8);
+  for (std::vector<float>* values : {&a, &b, &d}) {
+    for (float& x : *values) x = distribution(random);
+  }
+  const DeviceVector<float> device_a(a), device_b(b), device_d(d);
+  Require(LaunchOn(nullptr, dim3(1), dim3(32), ProductTf32, device_a.data(), device_b.data(), device_d.data()));
+  // Ten bits behind the first one.
+  const auto rounded = [](double x) {
+    const double unit = std::exp2(std::floor(std::log2(std::abs(x))) - 10);
+    return std::round(x / unit) * unit;
+  };
+  const std::vector<float> found = device_d.Read();
+  for (int row = 0; row < 16; ++row) {
+    for (int column = 0; column < 8; ++column) {
+      double sum = d[row * 8 + column];
+      for (int k = 0; k < 8; ++k) sum += rounded(a[row * 8 + k]) * rounded(b[k * 8 + column]);
+      EXPECT_FLOAT_EQ(found[row * 8 + column], static_cast<float>(sum)) << row << ", " << column;
+    }
+  }
+}
+
 // Register i of lane l holds two neighbours of row l / 4 of matrix i; transposed: of its column l / 4.
 TEST(LoadMatrixTest, LanesGetTheirPairs) {
   Configure({});

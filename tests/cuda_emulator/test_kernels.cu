@@ -196,6 +196,17 @@ __global__ void Product8(const uint16_t* a, const uint16_t* b, float* d) {
   d[(quad + 8) * 8 + place * 2 + 1] = fd[3];
 }
 
+__global__ void ProductTf32(const float* a, const float* b, float* d) {
+  const unsigned quad = threadIdx.x / 4, place = threadIdx.x % 4;
+  uint32_t fa[4], fb[2];
+  for (unsigned i = 0; i < 4; ++i) fa[i] = cuda::RoundedToTf32(a[(quad + i % 2 * 8) * 8 + place + i / 2 * 4]);
+  for (unsigned i = 0; i < 2; ++i) fb[i] = cuda::RoundedToTf32(b[(place + i * 4) * 8 + quad]);
+  float fd[4];
+  for (unsigned i = 0; i < 4; ++i) fd[i] = d[(quad + i / 2 * 8) * 8 + place * 2 + i % 2];
+  cuda::MmaM16N8K8(fd, fa, fb);
+  for (unsigned i = 0; i < 4; ++i) d[(quad + i / 2 * 8) * 8 + place * 2 + i % 2] = fd[i];
+}
+
 __global__ void LoadMatrices(const uint16_t* in, uint32_t* results) {
   __shared__ __align__(16) uint16_t matrix[32 * 8];
   for (unsigned i = threadIdx.x; i < 32 * 8; i += 32) matrix[i] = in[i];

@@ -49,6 +49,8 @@ __global__ void Meet(int* out, int num_barriers);
 // d = a·b + d by one warp; a [16][k], b [k][8] as 16-bit numbers, d [16][8].
 __global__ void Product16(const uint16_t* a, const uint16_t* b, float* d, bool is_half);
 __global__ void Product8(const uint16_t* a, const uint16_t* b, float* d);
+// The same for k 8 and numbers that are rounded to tf32.
+__global__ void ProductTf32(const float* a, const float* b, float* d);
 // results [8][32]: what ldmatrix gives from a [32][8] matrix of 16-bit numbers: x4, x4 transposed (four registers
 // each).
 __global__ void LoadMatrices(const uint16_t* in, uint32_t* results);

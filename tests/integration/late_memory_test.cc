@@ -194,6 +194,17 @@ TEST_F(LateMemoryTest, TheNextBestGetWhatTheBestHasNoRoomFor) {
   EXPECT_THAT(placement, Not(HasSubstr("reference")));
 }
 
+TEST_F(LateMemoryTest, WhatIsFreeCountsAndIsAskedWhereAModelGoesAlone) {
+  const uint64_t whole = WholeBytes();
+  late_.Declare({.rank = 200, .memory_bytes = {2 * whole, 2 * whole}, .free_bytes = {whole / 2, 2 * whole}});
+  EXPECT_THAT(ErrorOf({.device = "late:0"}),
+              AllOf(HasSubstr("device late:0 is full"), HasSubstr("what is free of its memory")));
+  EXPECT_THAT(PlacementOf({}), AllOf(StartsWith("late:0=0-"), HasSubstr(",late:1=")));
+  const late::Counts before = late_.counts();
+  EXPECT_EQ(PlacementOf({.device = "late:1"}), "late:1");
+  EXPECT_EQ(late_.counts().num_asked_for_memory - before.num_asked_for_memory, 1u);
+}
+
 // --- devices that are full before their memory is used up ---
 
 TEST_F(LateMemoryTest, ALoadThatFindsADeviceFullIsTriedWithLess) {

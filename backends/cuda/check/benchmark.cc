@@ -112,6 +112,7 @@ class Benchmark {
 
   // The most streams of the subject for which the device has memory.
   std::optional<uint32_t> SlotsThatFit() const {
+    const uint64_t free_bytes = run_.device().FreeMemory();
     for (auto rows = subject_.rows.rbegin(); rows != subject_.rows.rend(); ++rows) {
       const skein_segment_desc desc = DescribeWhole(model_, SegmentOptions(*rows));
       skein_segment_cost cost = {};
@@ -120,7 +121,7 @@ class Benchmark {
       const int32_t status = run_.device().table().query(run_.device().handle(), &desc, &cost, &message);
       if (status != SKEIN_OK || cost.supported == 0) throw std::runtime_error(std::string("query: ") + message.text);
       const uint64_t bytes = cost.weights_bytes + *rows * cost.slot_bytes + cost.scratch_bytes;
-      if (info_.memory_bytes == 0 || bytes <= info_.memory_bytes) return *rows;
+      if (free_bytes == 0 || bytes <= free_bytes) return *rows;
     }
     return std::nullopt;
   }

@@ -40,21 +40,22 @@ double TimeWithExport(TimedSegment& segment, uint32_t rows, uint32_t num_steps) 
   return std::chrono::duration<double>(Clock::now() - start).count() / num_steps;
 }
 
-void TimeSteps(Run& run) {
+// The steps of a model of one type, each beside its name behind `prefix`.
+void TimeSteps(Run& run, uint32_t type, const std::string& prefix) {
   const Timing timing = TimingFor(run);
   // As many zeros as trained models have, for the products that leave them out.
-  const RealModel model(RealShapeOf(timing.shape), SKEIN_DTYPE_F16, 0.86);
-  const bool computes = run.Computes(SKEIN_DTYPE_F16);
+  const RealModel model(RealShapeOf(timing.shape), type, 0.86);
   TimedSegment segment(run.device(), model,
-                       {.compute_type = computes ? uint32_t{SKEIN_DTYPE_F16} : uint32_t{SKEIN_DTYPE_NONE},
+                       {.compute_type = run.Computes(type) ? type : uint32_t{SKEIN_DTYPE_NONE},
                         .num_slots = timing.rows.back(),
                         .max_tokens = std::max(timing.prompt, timing.rows.back()),
                         .features = run.Info().features});
   for (const uint32_t rows : timing.rows) {
-    Tell(run, "decode/" + std::to_string(rows), segment.TimeDecode(rows, timing.seconds).median);
+    Tell(run, prefix + "decode/" + std::to_string(rows), segment.TimeDecode(rows, timing.seconds).median);
   }
-  Tell(run, "prompt/" + std::to_string(timing.prompt), segment.TimePrompt(timing.prompt, timing.seconds).median);
-  Tell(run, "export", TimeWithExport(segment, timing.rows[1], run.IsToy() ? 1 : 20));
+  Tell(run, prefix + "prompt/" + std::to_string(timing.prompt),
+       segment.TimePrompt(timing.prompt, timing.seconds).median);
+  Tell(run, prefix + "export", TimeWithExport(segment, timing.rows[1], run.IsToy() ? 1 : 20));
 }
 
 }  // namespace
@@ -62,7 +63,10 @@ void TimeSteps(Run& run) {
 void Probe(Run& run) {
   CheckFewNumbers(run);
   CheckFewStreams(run);
-  run.Case("times", [&] { TimeSteps(run); });
+  run.Case("times", [&] { TimeSteps(run, SKEIN_DTYPE_F16, ""); });
+  // For the switches that are about codes, which a toy has too few rows for.
+  if (!run.IsToy() && run.Takes(SKEIN_DTYPE_Q8))
+    run.Case("times of codes", [&] { TimeSteps(run, SKEIN_DTYPE_Q8, "q8/"); });
   if (!run.IsToy()) CheckFewContracts(run);
 }
 

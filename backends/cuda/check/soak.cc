@@ -85,7 +85,7 @@ class Requests {
 uint64_t NumRequests(const Run& run) { return run.IsFull() ? 100000 : run.IsToy() ? 12 : 10000; }
 
 void CheckMemory(Run& run, double before, const std::string& what) {
-  const double after = static_cast<double>(run.Info().memory_bytes);
+  const double after = static_cast<double>(run.device().FreeMemory());
   run.report().Note("memory of the device " + what + ": " + NumberText(before / 0x1p20) + " MiB free before, " +
                     NumberText(after / 0x1p20) + " after");
   run.report().Add(JsonObject().Text("memory", what).Number("free_before", before).Number("free_after", after));
@@ -97,7 +97,7 @@ void CheckMemory(Run& run, double before, const std::string& what) {
 void RunRequests(Run& run, const SyntheticModel& model) {
   Requests requests(run.device(), model, run.IsToy() ? 4 : 32);
   for (uint32_t i = 0; i < (run.IsToy() ? 2 : 10); ++i) requests.Step();
-  const auto before = static_cast<double>(run.Info().memory_bytes);
+  const auto before = static_cast<double>(run.device().FreeMemory());
   const uint64_t wanted = NumRequests(run);
   while (requests.num_done() < wanted && run.SecondsLeft() > 0) requests.Step();
   run.report().Note(std::to_string(requests.num_done()) + " requests");
@@ -123,7 +123,7 @@ void CheckSoak(Run& run) {
   const SyntheticShape shape = {"Rwkv7Soak", 7, 0, 2, 128, 128, 64, 512, 199, 0, 16, 16, 8, 32};
   const SyntheticModel model = conformance::Quantised(shape, {SKEIN_DTYPE_F16});
   MakeSegments(run, model);
-  const auto before = static_cast<double>(run.Info().memory_bytes);
+  const auto before = static_cast<double>(run.device().FreeMemory());
   run.Case("requests", [&] { RunRequests(run, model); });
   run.Case("segments", [&] { MakeSegments(run, model); });
   run.Case("memory", [&] { CheckMemory(run, before, "over the whole stage"); });

@@ -50,6 +50,35 @@ __device__ __forceinline__ void MmaM16N8K16(float (&d)[4], const uint32_t (&a)[4
 #endif
 }
 
+// The bits of the nearest number that tf32 has, which is float32 with 10 bits of mantissa. From 8.0 on.
+__device__ __forceinline__ uint32_t RoundedToTf32(float x) {
+  uint32_t bits = 0;
+#if __CUDA_ARCH__ >= 800
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+#else
+  NotOnThisProcessor();
+#endif
+  return bits;
+}
+
+// d += a b for a [16, 8], b [8, 8] and d [16, 8], elements of a and b tf32: mma.m16n8k8. Lane l, with g = l / 4 and
+// t = l % 4, holds
+//   a: rows g and g + 8 of column t, then of column t + 4
+//   b: rows t and t + 4 of column g
+//   d: as above
+// From 8.0 on.
+__device__ __forceinline__ void MmaM16N8K8(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  NotOnThisProcessor();
+#endif
+}
+
 __device__ __forceinline__ uint32_t SharedAddress(const void* shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
 }

@@ -8,9 +8,9 @@
 // Limit: the bytes of the weights, up to four rows. The first loads of a warp, 128 bytes a thread, are on their way
 // before the kernel before has ended. Beside them a block reads its inputs from the second level cache: a quarter of
 // its f16 weights' bytes at one row, a half at four. In instructions, at one row, a weight of f16 takes 2 (convert,
-// multiply) and a code of kQ4 4 (take out, widen, subtract, multiply). A multiprocessor of 128 lanes that memory
-// feeds with 19 bytes a cycle (4.3 TB/s, 132 of them, 1.7 GHz) is busy for 0.15 of the time with f16, 0.45 with kQ8,
-// and 1.2 with kQ4, which is bound by them and not by bytes. These are counts; nothing here was measured.
+// multiply) and a code of kQ4 3 (take out, subtract, multiply) and one more for eight. A multiprocessor of 128 lanes
+// that memory feeds with 19 bytes a cycle (4.3 TB/s, 132 of them, 1.7 GHz) is busy for 0.15 of the time with f16, 0.45
+// with kQ8, and 0.95 with kQ4, which is near that bound. These are counts, of PTX; nothing here was measured.
 //
 // Synchronisation: one barrier after a chunk of inputs is written, and one before the next overwrites it.
 //
@@ -42,7 +42,7 @@ __device__ __forceinline__ void Stage(const kit::Rows& in, uint32_t first_row, u
 }
 
 template <WeightType kType, uint32_t kRows>
-__global__ void __launch_bounds__(kThreads, 3)
+__global__ void __launch_bounds__(kThreads, IsScaled(kType) && kRows == 4 ? 2 : 3)
     RowProductsKernel(const __grid_constant__ ProductBlocks blocks, const Inputs inputs) {
   using S = WarpProductShape<kType, kRows>;
   __shared__ __align__(16) float staged[kRows * S::kRowFloats];

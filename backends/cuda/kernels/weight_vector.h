@@ -84,13 +84,17 @@ __device__ __forceinline__ float4 ExpandFour(const WeightVector<kType>& vector, 
     return make_float4(static_cast<int8_t>(word), static_cast<int8_t>(word >> 8), static_cast<int8_t>(word >> 16),
                        static_cast<int8_t>(word >> 24));
   } else {
-    // Two nibbles at a time as the last bits of bf16 from 128 on: a conversion of an integer each would take longer.
-    const uint32_t word = vector.words[index / 2];
-    const auto code = [word, index](uint32_t i) {
-      const uint32_t pair = (word >> (4 * i) & 0x000F000Fu) | 0x43004300u;
-      return __uint_as_float(index % 2 == 0 ? pair << 16 : pair & 0xFFFF0000u) - 136.0f;
+    // A nibble stays where it is, as bits of the mantissa of a power of two whose bit there weighs one: one operation
+    // takes it out and makes a float of it, and one takes the power and the 8 away. The upper ones, which would reach
+    // into the exponent, are moved down together. A conversion of an integer each would take longer.
+    const uint32_t word = index % 2 == 0 ? vector.words[index / 2] : vector.words[index / 2] >> 12;
+    const auto code = [word](uint32_t bit) {
+      const uint32_t exponent = 23 - bit;
+      const float above = __uint_as_float((word & 0xFu << bit) | (127 + exponent) << 23);
+      return above - static_cast<float>((1u << exponent) + 8);
     };
-    return make_float4(code(0), code(1), code(2), code(3));
+    if (index % 2 == 0) return make_float4(code(0), code(4), code(8), code(12));
+    return make_float4(code(4), code(8), code(12), code(16));
   }
 }
 

@@ -13,6 +13,7 @@
 //   which therefore must write no state.
 // Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
 // and y goes through `out`.
+#include "cuda/kernels/chunk_kernels.h"
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/head_product.h"
 #include "cuda/kernels/slot.h"
@@ -185,15 +186,17 @@ __global__ void __launch_bounds__(kThreads, kMakesDecays ? 2 : 4)
   const size_t head = size_t{blockIdx.y} * kSize * kSize;
 
   const Sequence sequence = batch.sequences[blockIdx.x];
-  StateTile<Element> state;
-  state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + head);
+  StateTile<Element> state = {};
+  const bool is_mine = !IsChunked(in.chunks, sequence.num_rows);
+  if (is_mine) state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + head);
   const HeadWeights<kChannels> weights = LoadWeights<kChannels>(in, kSize, lane);
   if (threadIdx.x < kSize) {
     norm_weight[threadIdx.x] = in.norm.weight[blockIdx.y * kSize + threadIdx.x];
     norm_bias[threadIdx.x] = in.norm.bias[blockIdx.y * kSize + threadIdx.x];
   }
-  DependencyWait();
+  DependencyWait();  // by every block: the kernel behind this one relies on it
   DependencyRelease();
+  if (!is_mine) return;
 
   for (uint32_t begin = 0; begin < sequence.num_rows; begin += kTile) {
     const uint32_t count = min(kTile, sequence.num_rows - begin);
@@ -309,7 +312,7 @@ __device__ __forceinline__ void WalkColumns(const Wkv5Arguments& in, const Seque
 }
 
 template <typename Element>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     Wkv5KernelAny(const Batch batch, const States states, const Wkv5Arguments in) {
   __shared__ AnyTile tile;
   const uint32_t lane = threadIdx.x % kWarp, head_size = in.head_size;
@@ -335,13 +338,19 @@ __global__ void __launch_bounds__(kThreads)
 
 template <typename Element>
 HeadKernels<Wkv5Arguments> KernelsFor(const Wkv5Arguments& arguments) {
-  return {MakesDecays(arguments) ? Wkv5Kernel64<Element, true> : Wkv5Kernel64<Element, false>, Wkv5KernelAny<Element>};
+  HeadKernels<Wkv5Arguments> kernels = {};
+  kernels.of_64 = MakesDecays(arguments) ? Wkv5Kernel64<Element, true> : Wkv5Kernel64<Element, false>;
+  kernels.of_any = Wkv5KernelAny<Element>;
+  return kernels;
 }
 
 }  // namespace
 
 cudaError_t Wkv5(const Queue& queue, const Batch& batch, const States& states, const Wkv5Arguments& arguments) {
-  return LaunchHeads(queue, batch, states, arguments, KernelsFor<float>(arguments), KernelsFor<__half>(arguments));
+  if (MakesDecays(arguments) && arguments.chunks != Chunks::kNone) return cudaErrorInvalidValue;
+  HeadKernels<Wkv5Arguments> for_f32 = KernelsFor<float>(arguments), for_f16 = KernelsFor<__half>(arguments);
+  AddChunkKernels(for_f32, for_f16);
+  return LaunchHeads(queue, batch, states, arguments, for_f32, for_f16);
 }
 
 }  // namespace skein::cuda

@@ -10,6 +10,7 @@
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/products.h"
+#include "cuda/kernels/sequence_chunks.h"
 #include "equations/operands.h"
 
 namespace skein::cuda {
@@ -28,12 +29,13 @@ struct Wkv5Arguments {
   kit::Rows out;            // [T, A]: GroupNorm(y) ⊙ g. Lies over no input
   uint32_t head_size;       // N, at most kMaxHeadSize
   size_t state;             // bytes from the beginning of a slot to wkv [H][N keys][N values]
+  Chunks chunks;            // not with decays that heads make
 };
 
 inline constexpr uint32_t kMaxHeadSize = 256;
 
 // Bound by the state's bytes when a stream has one token: read once, written once. A prompt is bound by the walk from
-// token to token.
+// token to token, or by the instructions of its chunks.
 cudaError_t Wkv5(const Queue& queue, const Batch& batch, const States& states, const Wkv5Arguments& arguments);
 
 }  // namespace skein::cuda

@@ -11,10 +11,12 @@
 //   state.
 // Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
 // and y goes through `out`.
+#include "cuda/kernels/chunk_kernels.h"
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/slot.h"
 #include "cuda/kernels/wkv5.h"
 #include "cuda/kernels/wkv7.h"
+#include "cuda/kernels/wkv7_row.h"
 #include "cuda/kernels/wkv_head.h"
 #include "cuda/kernels/wkv_heads.h"
 
@@ -23,25 +25,6 @@ namespace {
 
 constexpr uint32_t kThreads = kHeadThreads;
 constexpr uint32_t kWarps = kHeadWarps;
-
-// The weights of a head that the recurrence's inputs are made with.
-template <uint32_t kChannels>
-struct HeadWeights {
-  LaneChannels<kChannels> decay_bias, rate_bias, key_k, key_a, value_bias, bonus;
-};
-
-// What a row brings to a head, before any of it is used.
-template <uint32_t kChannels>
-struct RowInputs {
-  LaneChannels<kChannels> r, decay, key, rate, value, v_first, value_gate, g;
-};
-
-// The vectors that the recurrence takes, and what comes after it.
-template <uint32_t kChannels>
-struct PreparedRow {
-  LaneChannels<kChannels> r, w, k, v, kk, b, g;
-  float bonus_weight;  // of v
-};
 
 // A PreparedRow while the block walks. `g` is for the warp that prepared it.
 template <uint32_t kSize>
@@ -82,36 +65,6 @@ __device__ __forceinline__ RowInputs<kChannels> LoadRow(const Wkv7Arguments& in,
   }
   row.g = LoadChannels<kChannels>(in.g.data + first, head_size, lane);
   return row;
-}
-
-// Decay7, Keys and ValueResidual of ops.h.
-template <uint32_t kChannels>
-__device__ __forceinline__ PreparedRow<kChannels> Prepare(const RowInputs<kChannels>& row,
-                                                          const HeadWeights<kChannels>& weights, bool has_v_first) {
-  constexpr float kRate = 0.60653066f;  // e^(-1/2)
-  PreparedRow<kChannels> prepared;
-  prepared.r = row.r;
-  prepared.g = row.g;
-  float squares = 0;
-#pragma unroll
-  for (uint32_t i = 0; i < kChannels; ++i) {
-    prepared.kk.at[i] = row.key.at[i] * weights.key_k.at[i];
-    squares += prepared.kk.at[i] * prepared.kk.at[i];
-  }
-  const float length = fmaxf(sqrtf(WarpSum(squares)), 1e-12f);
-#pragma unroll
-  for (uint32_t i = 0; i < kChannels; ++i) {
-    prepared.w.at[i] = expf(-kRate * Sigmoid(weights.decay_bias.at[i] + row.decay.at[i]));
-    const float a = Sigmoid(weights.rate_bias.at[i] + row.rate.at[i]);
-    prepared.kk.at[i] /= length;
-    prepared.k.at[i] = row.key.at[i] * (1.0f + (a - 1.0f) * weights.key_a.at[i]);
-    prepared.b.at[i] = prepared.kk.at[i] * a;
-    const float value = row.value.at[i];
-    const float share = has_v_first ? Sigmoid(weights.value_bias.at[i] + row.value_gate.at[i]) : 0.0f;
-    prepared.v.at[i] = value + (row.v_first.at[i] - value) * share;
-  }
-  prepared.bonus_weight = HeadSum(prepared.r, prepared.k, weights.bonus);
-  return prepared;
 }
 
 template <uint32_t kChannels, uint32_t kSize>
@@ -234,11 +187,13 @@ __global__ void __launch_bounds__(kThreads, 2)
   const size_t state_row = (size_t{blockIdx.y} * kSize + value) * kSize;
 
   const Sequence sequence = batch.sequences[blockIdx.x];
-  StateQuarter<Element> state;
-  state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
+  const bool is_mine = !IsChunked(in.chunks, sequence.num_rows);
+  StateQuarter<Element> state = {};
+  if (is_mine) state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
   if (threadIdx.x < kSize) weights.Fill(in);
-  DependencyWait();
+  DependencyWait();  // by every block: the kernel behind this one relies on it
   DependencyRelease();
+  if (!is_mine) return;
   __syncthreads();
 
   size_t own_first = (size_t{sequence.first_row} + warp) * in.r.width + blockIdx.y * kSize;
@@ -248,7 +203,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     const uint32_t count = min(kTile, sequence.num_rows - begin);
     float bonus_weight = 0;
     if (warp < count) {
-      const auto row = Prepare(inputs, weights.Read<kChannels>(lane), in.v_first.data != nullptr);
+      const auto row = Prepare(inputs, weights.Read<kChannels>(lane), in.v_first.data != nullptr, SumOfWarp());
       bonus_weight = row.bonus_weight;
       Share(row, kSize, lane, rows[warp]);
     }
@@ -348,7 +303,7 @@ __device__ void WalkValues(const Wkv7Arguments& in, const Sequence& sequence, ui
     if (warp < count) {
       const auto row = LoadRow<kMostChannels>(in, first + size_t{warp} * in.r.width, head_size, lane);
       const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
-      Share(Prepare(row, weights, in.v_first.data != nullptr), head_size, lane, rows[warp]);
+      Share(Prepare(row, weights, in.v_first.data != nullptr, SumOfWarp()), head_size, lane, rows[warp]);
     }
     __syncthreads();
     for (uint32_t t = 0; t < count; ++t) {
@@ -379,7 +334,8 @@ __global__ void __launch_bounds__(kThreads)
   };
   const auto finish = [&](size_t first) {
     const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
-    const auto row = Prepare(LoadRow<kMostChannels>(in, first, head_size, lane), weights, in.v_first.data != nullptr);
+    const auto row =
+        Prepare(LoadRow<kMostChannels>(in, first, head_size, lane), weights, in.v_first.data != nullptr, SumOfWarp());
     const auto y = LoadChannels<kMostChannels>(in.out.data + first, head_size, lane);
     const size_t own_head = size_t{blockIdx.y} * head_size;
     const auto norm =
@@ -389,11 +345,20 @@ __global__ void __launch_bounds__(kThreads)
   WalkInParts<Element>(batch, states, in, kWarps * kValuesOfWarp, walk, finish);
 }
 
+template <typename Element>
+HeadKernels<Wkv7Arguments> Kernels() {
+  HeadKernels<Wkv7Arguments> kernels = {};
+  kernels.of_64 = Wkv7Kernel64<Element>;
+  kernels.of_any = Wkv7KernelAny<Element>;
+  return kernels;
+}
+
 }  // namespace
 
 cudaError_t Wkv7(const Queue& queue, const Batch& batch, const States& states, const Wkv7Arguments& arguments) {
-  return LaunchHeads<Wkv7Arguments>(queue, batch, states, arguments, {Wkv7Kernel64<float>, Wkv7KernelAny<float>},
-                                    {Wkv7Kernel64<__half>, Wkv7KernelAny<__half>});
+  HeadKernels<Wkv7Arguments> for_f32 = Kernels<float>(), for_f16 = Kernels<__half>();
+  AddChunkKernels(for_f32, for_f16);
+  return LaunchHeads(queue, batch, states, arguments, for_f32, for_f16);
 }
 
 }  // namespace skein::cuda

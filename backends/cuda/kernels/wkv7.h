@@ -11,6 +11,7 @@
 
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
+#include "cuda/kernels/sequence_chunks.h"
 #include "equations/operands.h"
 
 namespace skein::cuda {
@@ -30,10 +31,11 @@ struct Wkv7Arguments {
   kit::Rows out;       // gated; lies over no input
   uint32_t head_size;  // N, at most kMaxHeadSize (wkv5.h)
   size_t state;        // bytes from the beginning of a slot to wkv [H][N values][N keys]
+  Chunks chunks;
 };
 
 // Bound by the state's bytes when a stream has one token: read once, written once. A prompt is bound by the walk from
-// token to token.
+// token to token, or by the instructions of its chunks.
 cudaError_t Wkv7(const Queue& queue, const Batch& batch, const States& states, const Wkv7Arguments& arguments);
 
 }  // namespace skein::cuda

@@ -49,6 +49,10 @@ __device__ __forceinline__ LaneChannels<kChannels> Sum(LaneChannels<kChannels> x
   return x;
 }
 
+struct SumOfWarp {
+  __device__ __forceinline__ float operator()(float x) const { return WarpSum(x); }
+};
+
 // The sum over the head of x ⊙ y ⊙ z, in every lane.
 template <uint32_t kChannels>
 __device__ __forceinline__ float HeadSum(const LaneChannels<kChannels>& x, const LaneChannels<kChannels>& y,

@@ -11,6 +11,7 @@
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/launch.h"
+#include "cuda/kernels/sequence_chunks.h"
 #include "cuda/kernels/slot.h"
 #include "cuda/kernels/wkv_head.h"
 
@@ -48,15 +49,24 @@ struct HeadKernels {
   using Kernel = void (*)(Batch, States, Arguments);
   Kernel of_64;
   Kernel of_any;
+  Kernel by_rounded_chunks, by_exact_chunks;  // of 64, sequences that IsChunked
 };
 
+// The kernel of chunks, if there may be sequences for it, and the kernel of the walk, if there may be others.
 template <typename Arguments>
 cudaError_t LaunchHeads(const Queue& queue, const Batch& batch, const States& states, const Arguments& arguments,
                         const HeadKernels<Arguments>& for_f32, const HeadKernels<Arguments>& for_f16) {
   const HeadKernels<Arguments>& kernels = states.wkv_type == StateType::kF16 ? for_f16 : for_f32;
   const bool is_64 = arguments.head_size == 64 && HasAlignedChunks(states, arguments.state);
   const dim3 grid(batch.num_sequences, arguments.r.width / arguments.head_size);
-  return Launch(queue, grid, kHeadThreads, is_64 ? kernels.of_64 : kernels.of_any, batch, states, arguments);
+  Arguments in = arguments;
+  if (!is_64 || batch.num_rows < kLeastChunkedRows) in.chunks = Chunks::kNone;
+  if (in.chunks != Chunks::kNone) {
+    const auto by_chunks = in.chunks == Chunks::kExact ? kernels.by_exact_chunks : kernels.by_rounded_chunks;
+    const cudaError_t error = Launch(queue, grid, kHeadThreads, by_chunks, batch, states, in);
+    if (error != cudaSuccess || batch.num_sequences == 1) return error;
+  }
+  return Launch(queue, grid, kHeadThreads, is_64 ? kernels.of_64 : kernels.of_any, batch, states, in);
 }
 
 }  // namespace skein::cuda

@@ -129,7 +129,7 @@ typedef struct skein_backend_device {
   uint32_t features;             // SKEIN_FEATURE_*
   uint32_t rank;                 // the host prefers higher: reference 0, CPU 100, GPU 200
   uint32_t reserved;
-  uint64_t memory_bytes;  // 0 where unknown; see skein_segment_cost
+  uint64_t memory_bytes;  // 0 where unknown; see skein_segment_cost and device_free_memory
   // "cpu", "reference", "cuda:0". NUL-terminated, not empty, without ',' and '=', which part names in the option
   // `device`. Unique among all devices: of two with one name, a device of a plugin beside libskein counts, else that of
   // the plugin that was loaded first. The other is left out with a reason, whatever its rank.
@@ -198,11 +198,11 @@ typedef struct skein_segment_desc {
 } skein_segment_desc;
 
 // libskein adds up what the segments of one model need on a device: weights_bytes + num_slots * slot_bytes +
-// scratch_bytes. It gives the device no more than its memory_bytes, or than the option `device_memory`: layers for
-// which there is no room go to another device where the caller lets memory decide, else the load fails with
-// RESOURCE_EXHAUSTED. If memory_bytes is 0, only numbers that no machine has are refused. The cost does not fall with
-// the number of layers. A device may still answer RESOURCE_EXHAUSTED to segment_create, put_tensor and seal, because
-// others use it; libskein may then destroy the segment and try one with fewer layers.
+// scratch_bytes. It gives the device no more than its memory_bytes or what is free of them, or than the option
+// `device_memory`: layers for which there is no room go to another device where the caller lets memory decide, else the
+// load fails with RESOURCE_EXHAUSTED. If memory_bytes is 0, only numbers that no machine has are refused. The cost does
+// not fall with the number of layers. A device may still answer RESOURCE_EXHAUSTED to segment_create, put_tensor and
+// seal, because others use it; libskein may then destroy the segment and try one with fewer layers.
 typedef struct skein_segment_cost {
   uint32_t struct_size;
   uint32_t supported;      // 1, or 0 with the reason in the message
@@ -392,6 +392,11 @@ typedef struct skein_backend_table {
 
   // Fills *work. May be NULL. Called between steps, as every call on a segment.
   int32_t (*segment_work)(void* segment, skein_segment_work* work, skein_message* message);
+
+  // The bytes of an open device's memory that are free now, which stand for its memory_bytes where layers are placed.
+  // libskein asks only then, and only devices that say their memory_bytes: to know it may cost memory itself. May be
+  // NULL: memory_bytes stand. Any thread. RESOURCE_EXHAUSTED, UNAVAILABLE: the model is not placed there.
+  int32_t (*device_free_memory)(void* device, uint64_t* bytes, skein_message* message);
 } skein_backend_table;
 
 SKEIN_EXTERN_C_END

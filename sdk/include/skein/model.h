@@ -69,7 +69,7 @@ SKEIN_EXTERN_C_BEGIN
 //
 // Where memory decides, a device gets as many of the layers that are left as it has room for, states and scratch
 // included, and the next device the rest. The embedding goes with the first layers, the head with the last. A device
-// without room for a layer is left out. A device may take what it says it has (skein_device_info.memory_bytes; 0: any
+// without room for a layer is left out. A device may take what is free of its skein_device_info.memory_bytes (0: any
 // amount), or less by `device_memory`. If nothing is named, the devices go from the best to the first that computes in
 // the host's memory. If a device turns out to be full while the model is loaded to it, because others use it too, the
 // load is tried again with less there. skein_model_info.device has the placement in the form of the option, and the log

@@ -58,7 +58,7 @@ typedef struct skein_device_info {
   char name[64];     // what `device` options take: "cpu", "reference", "cuda:0"; no two devices have one name
   char plugin_id[64];
   char description[256];  // such as the processor's name and instruction tier: "AMD EPYC 9654, tier avx512_bf16; ..."
-  uint64_t memory_bytes;  // of the device; 0 where unknown
+  uint64_t memory_bytes;  // all that the device has, taken or free; 0 where unknown
   uint32_t weight_types;  // bit (1 << SKEIN_DTYPE_*) for each type of matrix it computes with
   uint32_t generations;   // bit (1 << 7) for RWKV-7, and so on
 } skein_device_info;

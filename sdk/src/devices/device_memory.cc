@@ -88,9 +88,11 @@ absl::StatusOr<std::vector<std::optional<uint64_t>>> ParseDeviceMemory(absl::str
   return limits;
 }
 
-MemoryBudget BudgetOf(const skein_backend_device& device, const std::optional<uint64_t>& limit) {
+MemoryBudget BudgetOf(uint64_t free_bytes, uint64_t memory_bytes, const std::optional<uint64_t>& limit) {
   MemoryBudget budget = {.bytes = kMostBytes, .reason = "no machine has more"};
-  if (device.memory_bytes != 0 && device.memory_bytes < budget.bytes) budget = {device.memory_bytes, "its memory"};
+  if (memory_bytes != 0 && free_bytes < budget.bytes) {
+    budget = {free_bytes, free_bytes < memory_bytes ? "what is free of its memory" : "its memory"};
+  }
   if (limit.has_value() && *limit < budget.bytes) budget = {*limit, "option device_memory"};
   return budget;
 }

@@ -10,7 +10,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "skein/backend.h"
 
 namespace skein {
 
@@ -30,8 +29,9 @@ struct MemoryBudget {
   std::string reason;  // for the reader of an error
 };
 
-// By the device's memory_bytes, or by the address space of any machine where it does not know them, and by `limit`.
-MemoryBudget BudgetOf(const skein_backend_device& device, const std::optional<uint64_t>& limit);
+// By what is free of a device's `memory_bytes`, or by the address space of any machine where these are 0, as it does
+// not know them, and by `limit`.
+MemoryBudget BudgetOf(uint64_t free_bytes, uint64_t memory_bytes, const std::optional<uint64_t>& limit);
 
 }  // namespace skein
 

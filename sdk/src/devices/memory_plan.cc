@@ -21,24 +21,25 @@ absl::StatusOr<uint32_t> MostLayers(SegmentPlacement segment, uint32_t num_left,
 
 }  // namespace
 
-absl::StatusOr<std::vector<SegmentPlacement>> PlaceByMemory(absl::Span<const PlanDevice> devices, uint32_t num_layers,
-                                                            SegmentBytes bytes_of) {
+absl::StatusOr<std::vector<SegmentPlacement>> PlaceByMemory(absl::Span<const size_t> devices, uint32_t num_layers,
+                                                            RoomBytes room_of, SegmentBytes bytes_of) {
   std::vector<SegmentPlacement> segments;
   uint32_t next_layer = 0;
-  for (const PlanDevice& device : devices) {
-    SegmentPlacement segment = {device.device_index, next_layer, num_layers - next_layer, next_layer == 0, true};
+  for (const size_t& device : devices) {
+    SegmentPlacement segment = {device, next_layer, num_layers - next_layer, next_layer == 0, true};
     const bool is_last = &device == &devices.back();
-    bool takes_all = is_last;
-    if (!is_last) {
-      SKEIN_ASSIGN_OR_RETURN(const uint64_t needed, bytes_of(segment));
-      takes_all = needed <= device.bytes;
+    if (is_last) {
+      segments.push_back(segment);
+      return segments;
     }
-    if (takes_all) {
+    SKEIN_ASSIGN_OR_RETURN(const uint64_t needed, bytes_of(segment));
+    SKEIN_ASSIGN_OR_RETURN(const uint64_t room, room_of(device));
+    if (needed <= room) {
       segments.push_back(segment);
       return segments;
     }
     segment.head = false;
-    SKEIN_ASSIGN_OR_RETURN(segment.num_layers, MostLayers(segment, segment.num_layers, device.bytes, bytes_of));
+    SKEIN_ASSIGN_OR_RETURN(segment.num_layers, MostLayers(segment, segment.num_layers, room, bytes_of));
     if (segment.num_layers > 0) segments.push_back(segment);
     next_layer += segment.num_layers;
   }

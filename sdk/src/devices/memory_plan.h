@@ -17,18 +17,15 @@ namespace skein {
 // The bytes that a segment takes on its device, states and scratch included.
 using SegmentBytes = absl::FunctionRef<absl::StatusOr<uint64_t>(const SegmentPlacement&)>;
 
-// A device, and the bytes that the model may take there.
-struct PlanDevice {
-  size_t device_index = 0;  // as in SegmentPlacement
-  uint64_t bytes = 0;
-};
+// The bytes that the model may take on a device. Asked only of those that are reached.
+using RoomBytes = absl::FunctionRef<absl::StatusOr<uint64_t>(size_t device_index)>;
 
-// Gives each of `devices`, which is not empty, as many of the layers that are left as fit in its bytes, in this order.
-// The embedding goes with the first segment, the head with the last. A device that has no room for a layer is left out.
-// The last device gets all that is left, whether it fits or not. A cut always has layers on both sides. The codes are
-// those of `bytes_of`.
-absl::StatusOr<std::vector<SegmentPlacement>> PlaceByMemory(absl::Span<const PlanDevice> devices, uint32_t num_layers,
-                                                            SegmentBytes bytes_of);
+// Gives each of `devices` (device_index of SegmentPlacement), which is not empty, as many of the layers that are left
+// as fit in its room, in this order. The embedding goes with the first segment, the head with the last. A device that
+// has no room for a layer is left out. The last device gets all that is left, whether it fits or not. A cut always has
+// layers on both sides. The codes are those of `room_of` and `bytes_of`.
+absl::StatusOr<std::vector<SegmentPlacement>> PlaceByMemory(absl::Span<const size_t> devices, uint32_t num_layers,
+                                                            RoomBytes room_of, SegmentBytes bytes_of);
 
 }  // namespace skein
 

@@ -69,7 +69,27 @@ void Engine::Add(JobList& jobs) noexcept {
   jobs.clear();
 }
 
-void Engine::Notify() noexcept {
+void Engine::Notify(std::shared_ptr<Job> job) noexcept {
+  const MutexLock lock(mutex_);
+  // A job refers to its engine, so nothing may stay in the list of an engine whose thread has ended.
+  if (is_stopped_) return;
+  noticed_.Add(std::move(job));
+  changed_.NotifyAll();
+}
+
+void Engine::LookAtNoticed() noexcept {
+  while (true) {
+    std::shared_ptr<Job> job;
+    {
+      const MutexLock lock(mutex_);
+      job = noticed_.Take();
+    }
+    if (job == nullptr) return;
+    loop_->LookAt(*job);
+  }
+}
+
+void Engine::NotifyAll() noexcept {
   const MutexLock lock(mutex_);
   is_notified_ = true;
   changed_.NotifyAll();
@@ -191,6 +211,7 @@ void Engine::Run() noexcept {
     if (!calls.empty() || is_stopped) loop_->FinishAll();
     Answer(calls);
     loop_->Add(added);
+    LookAtNoticed();
     if (is_stopped) break;
     if (is_notified) loop_->LookAtAll();
     did_step = loop_->RunStep(clock_());

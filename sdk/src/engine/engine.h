@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
+#include "engine/noticed_jobs.h"
 #include "engine/step_clock.h"
 #include "engine/step_loop.h"
 #include "engine/step_runner.h"
@@ -43,7 +44,7 @@ using EngineClock = std::function<StepClock::time_point()>;
 class Engine {
  public:
   // Starts an engine. It stops when the last copy of the result is gone. `clock` is called by any thread; whoever turns
-  // it forward calls Notify. RESOURCE_EXHAUSTED: no thread could be started.
+  // it forward calls NotifyAll. RESOURCE_EXHAUSTED: no thread could be started.
   static absl::StatusOr<std::shared_ptr<Engine>> Start(std::shared_ptr<Runtime> runtime,
                                                        std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
                                                        EngineClock clock = StepClock::now);
@@ -58,8 +59,10 @@ class Engine {
   // Hands over all of `jobs` together. They take part from the next step on. A stopped engine fails them.
   void Add(JobList& jobs) noexcept;
 
-  // Tells the engine that jobs may have become ready, or were asked to end.
-  void Notify() noexcept;
+  // Tells the engine that a job may have become ready, or was asked to end. No effect on a job that left the engine.
+  void Notify(std::shared_ptr<Job> job) noexcept;
+  // The same of all jobs.
+  void NotifyAll() noexcept;
 
   // Asks the thread to end after the current step. The jobs that are left fail with CANCELLED. Does not wait, but for a
   // calibrating step: a host that has used nothing of a model may change its mapped file as soon as it is released.
@@ -89,9 +92,11 @@ class Engine {
   void PublishPace() noexcept;
   // Whether somebody waits for the thread.
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_notified_ || has_slot_ || is_stopped_ || !calls_.empty() || !added_.empty();
+    return is_notified_ || has_slot_ || !noticed_.empty() || is_stopped_ || !calls_.empty() || !added_.empty();
   }
   void Calibrate() noexcept;
+  // Looks at the jobs that were noticed.
+  void LookAtNoticed() noexcept;
   // Tells the thread that a slot is free.
   void NotifyOfSlot() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
@@ -114,7 +119,8 @@ class Engine {
   CondVar changed_;
   JobList added_ ABSL_GUARDED_BY(mutex_);
   std::list<Call*> calls_ ABSL_GUARDED_BY(mutex_);
-  bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;  // jobs are to be looked at
+  NoticedJobs noticed_ ABSL_GUARDED_BY(mutex_);
+  bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;  // all jobs are to be looked at
   bool has_slot_ ABSL_GUARDED_BY(mutex_) = false;     // one became free since the thread found none
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_calibrating_ ABSL_GUARDED_BY(mutex_);

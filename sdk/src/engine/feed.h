@@ -24,13 +24,12 @@ struct Feed {
   uint64_t num_fed = 0;
   uint64_t num_issued = 0;  // at least num_fed; more than there are tokens if some are still to be drawn
   bool decodes = false;     // the next token was sampled rather than known beforehand
-  StreamState at;           // behind the tokens fed; never with a pending token: that one is the first of `tokens`
-  StateRef issued;          // will hold the state behind the tokens issued; empty if all of them are fed
+  // The most tokens that are issued and not fed. A job that looks at the rows of all its tokens has room for so many.
+  uint64_t max_issued = kNoLimit;
+  StreamState at;   // behind the tokens fed; never with a pending token: that one is the first of `tokens`
+  StateRef issued;  // will hold the state behind the tokens issued; empty if all of them are fed
   // The parts that were issued before the last of them do not count.
   uint64_t num_take_backs = 0;
-  // The most tokens of one step. A job that looks at the rows of all its tokens has room for those of one step, so that
-  // two of its parts must not be in flight at once.
-  uint64_t max_step_tokens = kNoLimit;
 
   // The feed of a stream that stands at `at`: its pending token, and `tokens` behind it.
   static Feed Start(StreamState at, absl::Span<const uint32_t> tokens) {
@@ -48,11 +47,8 @@ struct Feed {
   // --- issue ---
 
   uint64_t num_unissued() const { return tokens.size() - std::min<uint64_t>(num_issued, tokens.size()); }
-  // Of these, the tokens that may be in the next step.
-  uint64_t num_ready() const {
-    if (max_step_tokens != kNoLimit && num_issued > num_fed) return 0;
-    return std::min(num_unissued(), max_step_tokens);
-  }
+  // Of these, the tokens that may be issued now.
+  uint64_t num_ready() const { return std::min(num_unissued(), max_issued - (num_issued - num_fed)); }
   // Tokens that steps in flight draw, if each step draws one behind the last token that it feeds.
   uint64_t num_in_draw() const { return num_issued < tokens.size() ? 0 : num_issued - tokens.size() + 1; }
   absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_issued, num_tokens}; }

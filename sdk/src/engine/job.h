@@ -4,6 +4,7 @@
 #define SKEIN_ENGINE_JOB_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "engine/feed.h"
@@ -13,12 +14,14 @@
 
 namespace skein {
 
+struct RunningJob;
+
 // Threads: the engine's, one at a time; Advance of different jobs runs in parallel.
 class Job {
  public:
   enum class Readiness {
     kReady,    // has tokens to feed
-    kWaiting,  // waits for its reader; the code that ends the wait calls Engine::Notify
+    kWaiting,  // waits for its reader; the code that ends the wait calls Engine::Notify with the job
     kEnded,    // leaves the engine
   };
 
@@ -50,6 +53,14 @@ class Job {
   // Ends the job because of an error, with no part in flight. No effect on a job that ended. The stream stands at its
   // last committed place. The error may be a lack of memory, so Fail must do without allocating any.
   virtual void Fail(const absl::Status& status) noexcept = 0;
+
+ private:
+  friend class NoticedJobs;
+  friend class StepLoop;
+
+  RunningJob* running_ = nullptr;      // in the step loop, which alone uses it; nullptr: not there
+  std::shared_ptr<Job> next_noticed_;  // both of the list of noticed jobs
+  bool is_noticed_ = false;
 };
 
 }  // namespace skein

@@ -12,10 +12,23 @@ absl::StatusOr<ModelCosts> ModelCosts::Create(Runtime& runtime, const ModelFile&
                                               const std::string& device_memory) {
   ModelCosts costs(runtime, file, std::move(available));
   for (const DeviceDescription& device : costs.available_.devices) costs.names_.emplace_back(device.info.name);
-  SKEIN_ASSIGN_OR_RETURN(const std::vector<std::optional<uint64_t>> limits,
-                         ParseDeviceMemory(device_memory, costs.names_));
-  for (size_t i = 0; i < limits.size(); ++i) costs.budgets_.push_back(BudgetOf(costs.info(i), limits[i]));
+  SKEIN_ASSIGN_OR_RETURN(costs.limits_, ParseDeviceMemory(device_memory, costs.names_));
   return costs;
+}
+
+absl::StatusOr<MemoryBudget> ModelCosts::BudgetOn(size_t device) {
+  if (!budgets_[device]) {
+    SKEIN_ASSIGN_OR_RETURN(const std::shared_ptr<Device> opened, Open(device));
+    const absl::StatusOr<uint64_t> free_bytes = opened->FreeMemory(info(device).memory_bytes);
+    if (absl::IsResourceExhausted(free_bytes.status())) {
+      // Not even the question finds room: the others may have some.
+      budgets_[device] = {.bytes = 0, .reason = std::string(free_bytes.status().message())};
+    } else {
+      SKEIN_RETURN_IF_ERROR(free_bytes.status());
+      budgets_[device] = BudgetOf(*free_bytes, info(device).memory_bytes, limits_[device]);
+    }
+  }
+  return *budgets_[device];
 }
 
 absl::StatusOr<std::shared_ptr<Device>> ModelCosts::Open(size_t device) {
@@ -41,21 +54,23 @@ absl::Status ModelCosts::CheckRoom(absl::Span<const SegmentPlacement> segments, 
   MemoryNeed need;
   for (const SegmentPlacement& segment : segments) {
     SKEIN_ASSIGN_OR_RETURN(const skein_segment_cost cost, Query(segment, settings));
-    SKEIN_RETURN_IF_ERROR(
-        need.Add(names_[segment.device_index], budgets_[segment.device_index], cost, settings.limits.num_slots));
+    SKEIN_ASSIGN_OR_RETURN(const MemoryBudget budget, BudgetOn(segment.device_index));
+    SKEIN_RETURN_IF_ERROR(need.Add(names_[segment.device_index], budget, cost, settings.limits.num_slots));
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<SegmentPlacement>> ModelCosts::Plan(absl::Span<const size_t> devices,
                                                                const SegmentSettings& settings) {
-  std::vector<PlanDevice> to_fill;
-  for (const size_t device : devices) to_fill.push_back({device, budgets_[device].bytes});
-  return PlaceByMemory(to_fill, file_.config().num_layers,
-                       [&](const SegmentPlacement& segment) -> absl::StatusOr<uint64_t> {
-                         SKEIN_ASSIGN_OR_RETURN(const MemoryParts parts, Of(segment, settings));
-                         return parts.total();
-                       });
+  const auto room_of = [&](size_t device) -> absl::StatusOr<uint64_t> {
+    SKEIN_ASSIGN_OR_RETURN(const MemoryBudget budget, BudgetOn(device));
+    return budget.bytes;
+  };
+  const auto bytes_of = [&](const SegmentPlacement& segment) -> absl::StatusOr<uint64_t> {
+    SKEIN_ASSIGN_OR_RETURN(const MemoryParts parts, Of(segment, settings));
+    return parts.total();
+  };
+  return PlaceByMemory(devices, file_.config().num_layers, room_of, bytes_of);
 }
 
 std::vector<size_t> ModelCosts::WithMoreDevices(std::vector<size_t> devices, const SegmentSettings& settings) const {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,7 +36,7 @@ class ModelCosts {
   size_t num_devices() const { return available_.devices.size(); }
   const skein_backend_device& info(size_t device) const { return available_.devices[device].info; }
   absl::Span<const std::string> names() const { return names_; }
-  const MemoryBudget& budget(size_t device) const { return budgets_[device]; }
+  // From here on, in place of what the device says.
   void SetBudget(size_t device, MemoryBudget budget) { budgets_[device] = std::move(budget); }
 
   // The device, opened the first time.
@@ -57,16 +58,23 @@ class ModelCosts {
 
  private:
   ModelCosts(Runtime& runtime, const ModelFile& file, DeviceList available)
-      : runtime_(runtime), file_(file), available_(std::move(available)), opened_(available_.devices.size()) {}
+      : runtime_(runtime),
+        file_(file),
+        available_(std::move(available)),
+        budgets_(available_.devices.size()),
+        opened_(available_.devices.size()) {}
 
+  // What the model may take on a device, asked of it the first time.
+  absl::StatusOr<MemoryBudget> BudgetOn(size_t device);
   absl::StatusOr<skein_segment_cost> Query(const SegmentPlacement& segment, const SegmentSettings& settings);
 
   Runtime& runtime_;
   const ModelFile& file_;
   const DeviceList available_;
   std::vector<std::string> names_;
-  std::vector<MemoryBudget> budgets_;
-  std::vector<std::shared_ptr<Device>> opened_;  // nullptr: not yet
+  std::vector<std::optional<uint64_t>> limits_;       // of the option
+  std::vector<std::optional<MemoryBudget>> budgets_;  // of devices that were asked
+  std::vector<std::shared_ptr<Device>> opened_;       // nullptr: not yet
 };
 
 }  // namespace skein

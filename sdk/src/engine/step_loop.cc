@@ -25,18 +25,29 @@ StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, const Sc
 
 StepLoop::~StepLoop() { Clear(); }
 
+void StepLoop::Erase(RunningJob& running) noexcept {
+  scheduler_.Remove(running);
+  running.job->running_ = nullptr;
+  jobs_.erase(running.place);
+}
+
 void StepLoop::Clear() noexcept {
-  for (RunningJob& running : jobs_) scheduler_.Remove(running);
-  jobs_.clear();
+  while (!jobs_.empty()) Erase(jobs_.front());
 }
 
 void StepLoop::Add(JobList& jobs) noexcept {
   while (!jobs.empty()) {
     jobs_.splice(jobs_.end(), jobs, jobs.begin());
-    jobs_.back().place = std::prev(jobs_.end());
-    jobs_.back().number = ++num_jobs_added_;
-    Look(jobs_.back());
+    RunningJob& running = jobs_.back();
+    running.place = std::prev(jobs_.end());
+    running.number = ++num_jobs_added_;
+    running.job->running_ = &running;
+    Look(running);
   }
+}
+
+void StepLoop::LookAt(const Job& job) noexcept {
+  if (job.running_ != nullptr) Look(*job.running_);
 }
 
 void StepLoop::LookAtAll() noexcept {
@@ -71,8 +82,7 @@ void StepLoop::Look(RunningJob& running) noexcept {
       scheduler_.Remove(running);
       return;
     case Job::Readiness::kEnded:
-      scheduler_.Remove(running);
-      jobs_.erase(running.place);
+      Erase(running);
       return;
   }
 }

@@ -52,7 +52,9 @@ class StepLoop {
   // Takes all of `jobs`. They take part from the next step on.
   void Add(JobList& jobs) noexcept;
 
-  // Looks at all jobs: one may have become ready, or may have been asked to end.
+  // Looks at a job that may have become ready, or may have been asked to end. No effect if it is not in the loop.
+  void LookAt(const Job& job) noexcept;
+  // The same for all jobs.
   void LookAtAll() noexcept;
 
   // Begins steps over the jobs that are ready, and concludes the oldest step that is in flight. False: there is none,
@@ -82,6 +84,7 @@ class StepLoop {
   size_t num_jobs() const { return jobs_.size(); }
 
  private:
+  void Erase(RunningJob& running) noexcept;
   void Clear() noexcept;
   // Polls a job, tells the scheduler what it has to feed, and lets go of it if it has ended.
   void Look(RunningJob& running) noexcept;

@@ -1,5 +1,6 @@
 #include "plugin/backend.h"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 #include <thread>
@@ -62,6 +63,16 @@ absl::StatusOr<skein_segment_cost> Device::Query(const skein_segment_desc& desc)
     return absl::UnimplementedError(absl::StrCat("device ", description_.info.name, ": ", TextOf(message.text)));
   }
   return cost;
+}
+
+absl::StatusOr<uint64_t> Device::FreeMemory(uint64_t memory_bytes) const {
+  const skein_backend_table& table = *description_.plugin.table;
+  if (memory_bytes == 0 || !SKEIN_HAS(skein_backend_table, &table, device_free_memory)) return memory_bytes;
+  uint64_t bytes = 0;
+  skein_message message = {};
+  SKEIN_RETURN_IF_ERROR(
+      FromPlugin(table.device_free_memory(handle_, &bytes, &message), message, description_.plugin.id));
+  return std::min(bytes, memory_bytes);
 }
 
 absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(std::shared_ptr<Device> device,

@@ -32,6 +32,9 @@ class Device {
   bool is_lost() const { return is_lost_.load(std::memory_order_relaxed); }
   // UNIMPLEMENTED with the backend's reason if it would not run the segment.
   absl::StatusOr<skein_segment_cost> Query(const skein_segment_desc& desc) const;
+  // The bytes that are free of `memory_bytes`, which the last list of devices says, or all of them where its backend
+  // does not tell. 0, which is not known, stays 0.
+  absl::StatusOr<uint64_t> FreeMemory(uint64_t memory_bytes) const;
 
  private:
   friend class Segment;

@@ -71,9 +71,8 @@ class Scheduler {
   void Remove(Sequence& sequence) noexcept;
 
   // The next step, at the time `now_us`, of at most `max_entries` sequences: as many as there are slots to write. At
-  // most `max_decodes` are of one token (decode_groups.h). What
-  // it gives out counts as issued. It gives at least one share if a sequence has a token that may be fed. The result is
-  // valid until the next call.
+  // most `max_decodes` are of one token (decode_groups.h). What it gives out counts as issued. It gives at least one
+  // share if a sequence has a token that may be fed. The result is valid until the next call.
   absl::Span<const Share> Schedule(int64_t now_us, uint32_t max_entries,
                                    uint32_t max_decodes = std::numeric_limits<uint32_t>::max()) noexcept;
 

@@ -1,7 +1,6 @@
 #include "scheduler/step_cost.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace skein {
 namespace {

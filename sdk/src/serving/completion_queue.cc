@@ -103,7 +103,7 @@ void CompletionQueue::Close() noexcept {
   }
   wakeup_.Set(nullptr, nullptr);
   for (const std::weak_ptr<Engine>& weak : engines) {
-    if (const std::shared_ptr<Engine> engine = weak.lock()) engine->Notify();
+    if (const std::shared_ptr<Engine> engine = weak.lock()) engine->NotifyAll();
   }
 }
 

@@ -1,5 +1,4 @@
-// How many rows of output one job may ask of a step: a job that looks at every row of a long text holds a few of them
-// at a time.
+// How many rows of output one job may hold: a job that looks at every row of a long text holds a few of them at a time.
 #ifndef SKEIN_SERVING_OUTPUT_ROWS_H_
 #define SKEIN_SERVING_OUTPUT_ROWS_H_
 

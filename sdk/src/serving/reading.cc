@@ -12,6 +12,7 @@
 #include "engine/job.h"
 #include "serving/latch.h"
 #include "serving/output_rows.h"
+#include "serving/row_queue.h"
 
 namespace skein {
 namespace {
@@ -23,29 +24,37 @@ class ReadJob final : public Job {
  public:
   // `reading` and `latch` stay valid until the job has counted itself down in `latch`.
   ReadJob(const Model& model, Reading& reading, std::shared_ptr<Latch> latch)
-      : row_floats_(reading.output == SKEIN_STEP_HIDDEN ? model.config().d_model : model.config().vocab_size),
+      : output_(reading.output),
+        row_floats_(output_ == SKEIN_STEP_HIDDEN ? model.config().d_model : model.config().vocab_size),
+        first_row_(reading.first_row),
         reading_(&reading),
         feed_(Feed::Start(reading.at, reading.tokens)),
         latch_(std::move(latch)) {
-    feed_.max_step_tokens = MaxOutputRows(row_floats_);
+    feed_.max_issued = MaxOutputRows(row_floats_);
   }
 
   Readiness Poll() noexcept override { return is_ended() ? Readiness::kEnded : Readiness::kReady; }
+  bool WantsMore() const noexcept override { return !is_ended() && feed_.num_unissued() > 0; }
   Feed& feed() override { return feed_; }
 
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
-    first_ = std::max(reading_->first_row, feed_.num_issued);
+    const uint64_t first = FirstRow(feed_.num_issued);
     const uint64_t end = feed_.num_issued + num_tokens;
-    rows_.resize(first_ < end ? (end - first_) * row_floats_ : 0);
-    if (rows_.empty()) return;
-    entry.output = reading_->output;
-    entry.output_start = static_cast<uint32_t>(first_ - feed_.num_issued);
-    entry.output_rows = rows_.data();
+    if (first >= end) return;
+    entry.output = output_;
+    entry.output_start = static_cast<uint32_t>(first - feed_.num_issued);
+    entry.output_rows = rows_.Add(feed_, (end - first) * row_floats_);
   }
 
   void Advance(uint32_t num_tokens, StateRef written) override {
+    if (is_ended()) return;  // by rows in front of these
+    const uint64_t first = FirstRow(feed_.num_fed);
     feed_.Advance(num_tokens, std::move(written));
-    const absl::Status status = rows_.empty() ? absl::OkStatus() : reading_->reader->OnRows(first_, rows_);
+    absl::Status status;
+    if (first < feed_.num_fed) {
+      status = reading_->reader->OnRows(first, rows_.front());
+      rows_.Pop();
+    }
     if (!status.ok() || feed_.num_unfed() == 0) End(status);
   }
 
@@ -56,6 +65,9 @@ class ReadJob final : public Job {
  private:
   bool is_ended() const { return reading_ == nullptr; }
 
+  // The first token from number `from` on whose row is wanted.
+  uint64_t FirstRow(uint64_t from) const { return std::max(first_row_, from); }
+
   void End(const absl::Status& status) noexcept {
     feed_.at = StreamState();
     reading_->status = status;
@@ -63,12 +75,13 @@ class ReadJob final : public Job {
     latch_->CountDown();  // the caller may be gone from here on
   }
 
+  const uint32_t output_;
   const uint64_t row_floats_;
+  const uint64_t first_row_;
   Reading* reading_;  // nullptr once the job has ended
   Feed feed_;
   const std::shared_ptr<Latch> latch_;
-  uint64_t first_ = 0;       // the token of rows_[0]
-  std::vector<float> rows_;  // of the step that runs
+  RowQueue rows_;
 };
 
 // Places for readings that run at a time: as many of `wanted` as there are, or the error of the first.

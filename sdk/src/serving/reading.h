@@ -33,8 +33,8 @@ struct Reading {
 
 // Runs the readings as ragged batches, waits for them, and sets the status of each. Each one that runs takes the place
 // of a stream in the model's max_streams; 32 run at a time, if there is room for so many. RESOURCE_EXHAUSTED of all:
-// there is room for none. One that fails leaves the others alone. At any time a reading holds the rows of one step,
-// which are at most kMaxOutputBytes or one row.
+// there is room for none. One that fails leaves the others alone. At any time a reading holds at most kMaxOutputBytes
+// of rows, or one row.
 void ReadAll(const std::shared_ptr<Model>& model, absl::Span<Reading> readings);
 
 // OK if all of `tokens` are in the vocabulary.

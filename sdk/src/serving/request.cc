@@ -111,6 +111,28 @@ absl::Status Request::Acknowledge(uint64_t num_tokens) {
   return absl::OkStatus();
 }
 
+void Request::SetJobs(std::vector<std::weak_ptr<Job>> jobs) noexcept {
+  const MutexLock lock(mutex_);
+  jobs_ = std::move(jobs);
+}
+
+std::shared_ptr<Job> Request::FindJob(size_t index) const noexcept {
+  const MutexLock lock(mutex_);
+  return jobs_[index].lock();
+}
+
+size_t Request::num_jobs() const noexcept {
+  const MutexLock lock(mutex_);
+  return jobs_.size();
+}
+
+void Request::NotifyEngine() noexcept {
+  const size_t count = num_jobs();
+  for (size_t i = 0; i < count; ++i) {
+    if (std::shared_ptr<Job> job = FindJob(i)) stream_->model()->engine()->Notify(std::move(job));
+  }
+}
+
 void Request::KeepSamples(std::vector<std::shared_ptr<Stream>> streams) noexcept {
   const MutexLock lock(mutex_);
   sample_streams_.swap(streams);
@@ -138,7 +160,5 @@ void Request::HandOverSample(uint32_t sample) noexcept {
   const MutexLock lock(mutex_);
   sample_streams_[sample].swap(handed_over);
 }
-
-void Request::NotifyEngine() noexcept { stream_->model()->engine()->Notify(); }
 
 }  // namespace skein

@@ -4,6 +4,7 @@
 #define SKEIN_SERVING_REQUEST_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -63,6 +64,9 @@ class Request final : public Writer, public Delivery {
   // Takes the mark back, for a submission that failed.
   void AbandonSubmit() noexcept;
 
+  // The jobs of the request, which the engine is to look at when the request changes. Set once, before they get there.
+  void SetJobs(std::vector<std::weak_ptr<Job>> jobs) noexcept;
+
   void Cancel() override;
   bool is_cancelled() const { return is_cancelled_.load(std::memory_order_acquire); }
 
@@ -88,6 +92,9 @@ class Request final : public Writer, public Delivery {
   // Changes the spec. FAILED_PRECONDITION: it was submitted.
   absl::Status Change(absl::FunctionRef<void(RequestSpec&)> change);
   absl::Status CheckToken(uint32_t token) const;
+  // A job that may be gone; nullptr then.
+  std::shared_ptr<Job> FindJob(size_t index) const noexcept;
+  size_t num_jobs() const noexcept;
   void NotifyEngine() noexcept;
 
   const std::shared_ptr<Stream> stream_;
@@ -95,6 +102,7 @@ class Request final : public Writer, public Delivery {
   mutable Mutex mutex_;
   RequestSpec spec_ ABSL_GUARDED_BY(mutex_);
   bool is_submitted_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::weak_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Stream>> sample_streams_ ABSL_GUARDED_BY(mutex_);
 
   std::atomic<bool> is_cancelled_{false};

@@ -1,6 +1,7 @@
 #include "serving/sample.h"
 
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -47,11 +48,13 @@ absl::Status Sample::Create(std::shared_ptr<Request> request, std::shared_ptr<Co
         "request: the prompt is empty and the stream has no sampled token to continue from; expected at least one "
         "token");
   }
+  Request& of = *request;
   const auto completion =
       std::make_shared<Completion>(std::move(request), std::move(queue), spec, counts, std::move(ticket));
   const uint64_t num_before = feed.tokens.size() - spec.prompt.size();
   auto first = std::make_shared<Sample>(completion, 0, sampler, stops, std::move(right), std::move(feed));
-  if (completion->prompt_logprobs().has_value() && !spec.prompt.empty()) first->ReadRows(num_before);
+  if (completion->prompt_logprobs().has_value() && !spec.prompt.empty()) first->RecordPromptBehind(num_before);
+  std::vector<std::weak_ptr<Job>> handles = {first};
   for (uint32_t i = 1; i < counts.num_written; ++i) {
     SKEIN_ASSIGN_OR_RETURN(WriteRight fork, ForkFor(*stream, counts.num_written));
     Feed later;
@@ -60,7 +63,9 @@ absl::Status Sample::Create(std::shared_ptr<Request> request, std::shared_ptr<Co
     later.at.sampler = std::make_shared<const SamplerState>(own.ExportState());
     first->others_.emplace_back(std::make_shared<Sample>(completion, i, own, stops, std::move(fork), std::move(later)),
                                 tenant, urgency);
+    handles.push_back(first->others_.back().job);
   }
+  of.SetJobs(std::move(handles));
   jobs.emplace_back(std::move(first), tenant, urgency);
   return absl::OkStatus();
 }
@@ -93,65 +98,81 @@ bool Sample::GoesOnWithDrawn() const noexcept {
   return draw_.CanAskAhead() && feed_.num_in_draw() < DeviceSampling::kMostInFlight;
 }
 
-void Sample::ReadRows(uint64_t num_before) {
+void Sample::RecordPromptBehind(uint64_t num_before) {
   records_prompt_ = true;
   num_before_ = num_before;
-  feed_.max_step_tokens = MaxOutputRows(model().config().vocab_size);
+  feed_.max_issued = MaxOutputRows(model().config().vocab_size);
+}
+
+uint32_t Sample::NumPromptRows(uint32_t num_tokens, bool is_last) const {
+  if (records_prompt_) return num_tokens;
+  return is_last && !others_.empty() ? 1 : 0;
 }
 
 void Sample::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
   if (!feed_.decodes) completion_->OnPromptStep();
-  if (records_prompt_) {
-    draw_.AskForLogits(num_tokens, entry);
-    return;
-  }
-  if (num_tokens < feed_.num_unissued()) return;
-  entry.output_start = num_tokens - 1;
-  if (others_.empty()) {
+  const bool is_last = num_tokens >= feed_.num_unissued();
+  if (const uint32_t num_rows = NumPromptRows(num_tokens, is_last); num_rows > 0) {
+    entry.output = SKEIN_STEP_LOGITS;
+    entry.output_start = num_tokens - num_rows;
+    entry.output_rows = prompt_rows_.Add(feed_, uint64_t{num_rows} * model().config().vocab_size);
+  } else if (is_last) {
+    entry.output_start = num_tokens - 1;
     draw_.Ask(feed_.next_position() + num_tokens, entry);
-  } else {
-    draw_.AskForLogits(1, entry);
   }
 }
 
 void Sample::Advance(uint32_t num_tokens, StateRef written) {
+  if (is_ended()) return;  // by rows in front of these
+  const bool is_last = num_tokens == feed_.num_unfed();
+  const bool has_rows = NumPromptRows(num_tokens, is_last) > 0;
   const bool reads_prompt = !feed_.decodes;
   if (reads_prompt) completion_->OnPromptTokens(num_tokens);
-  const absl::Status recorded = records_prompt_ ? RecordPrompt(num_tokens) : absl::OkStatus();
-  if (!recorded.ok()) {
-    Fail(recorded);
-    return;
-  }
+  const absl::Status recorded = records_prompt_ ? RecordPrompt(prompt_rows_.front()) : absl::OkStatus();
+  if (!recorded.ok()) return Fail(recorded);
   feed_.Advance(num_tokens, std::move(written));
   right_.Commit(feed_.at);
-  if (feed_.num_unfed() > 0) return;
-  records_prompt_ = false;
-  feed_.max_step_tokens = Feed::kNoLimit;
+  if (!is_last) {
+    if (has_rows) prompt_rows_.Pop();
+    return;
+  }
   if (reads_prompt) completion_->BeginSamples();
-  if (!others_.empty()) BeginOthers();
-  GoOn(draw_.Draw(feed_.at.position));
+  if (!has_rows) return GoOn(draw_.Draw(feed_.at.position));
+  const uint32_t vocab_size = model().config().vocab_size;
+  const absl::Span<const float> rows = prompt_rows_.front();
+  EndPrompt(rows.subspan(rows.size() - vocab_size));
 }
 
-absl::Status Sample::RecordPrompt(uint64_t num_tokens) {
+absl::Status Sample::RecordPrompt(absl::Span<const float> rows) {
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  const uint32_t vocab_size = model().config().vocab_size;
   std::vector<TokenLogprob> top(*completion_->prompt_logprobs(), TokenLogprob{SKEIN_NO_TOKEN, kNaN});
   // Nothing predicts a first token without a token in front of it.
   if (feed_.num_fed == 0 && num_before_ == 0) completion_->Record(SKEIN_SAMPLE_PROMPT, {feed_.tokens[0], kNaN}, top);
-  for (uint64_t i = 0; i < num_tokens && feed_.num_fed + i + 1 < feed_.tokens.size(); ++i) {
+  for (uint64_t i = 0; i * vocab_size < rows.size() && feed_.num_fed + i + 1 < feed_.tokens.size(); ++i) {
+    const absl::Span<const float> row = rows.subspan(i * vocab_size, vocab_size);
     const uint32_t token = feed_.tokens[feed_.num_fed + i + 1];
-    SKEIN_ASSIGN_OR_RETURN(const double log_sum_exp, LogSumExp(draw_.row(i)));
-    FindTopLogprobs(draw_.row(i), log_sum_exp, absl::MakeSpan(top));
-    const auto logprob = static_cast<float>(draw_.row(i)[token] - log_sum_exp);
-    completion_->Record(SKEIN_SAMPLE_PROMPT, {token, logprob}, top);
+    SKEIN_ASSIGN_OR_RETURN(const double log_sum_exp, LogSumExp(row));
+    FindTopLogprobs(row, log_sum_exp, absl::MakeSpan(top));
+    completion_->Record(SKEIN_SAMPLE_PROMPT, {token, static_cast<float>(row[token] - log_sum_exp)}, top);
   }
   return absl::OkStatus();
 }
 
-void Sample::BeginOthers() {
+void Sample::EndPrompt(absl::Span<const float> logits) {
+  records_prompt_ = false;
+  feed_.max_issued = Feed::kNoLimit;
+  if (!others_.empty()) BeginOthers(logits);
+  const absl::StatusOr<DrawnToken> drawn = draw_.DrawFrom(logits, feed_.at.position);
+  prompt_rows_.Clear();
+  GoOn(drawn);
+}
+
+void Sample::BeginOthers(absl::Span<const float> logits) {
   for (const RunningJob& other : others_) {
     auto& sample = static_cast<Sample&>(*other.job);  // Create has put nothing else there
     const absl::Status status = Guarded([&] {
-      sample.Begin(feed_.at, draw_.last_row());
+      sample.Begin(feed_.at, logits);
       return absl::OkStatus();
     });
     if (!status.ok()) sample.Fail(status);

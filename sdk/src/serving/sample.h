@@ -16,6 +16,7 @@
 #include "serving/completion.h"
 #include "serving/completion_queue.h"
 #include "serving/request.h"
+#include "serving/row_queue.h"
 #include "serving/token_draw.h"
 #include "tokenizer/text_tail.h"
 
@@ -48,14 +49,17 @@ class Sample final : public Job {
   bool is_ended() const { return last_event_.empty(); }
   const Model& model() const { return completion_->model(); }
 
-  // From here on the sample looks at the rows of all tokens of the prompt, which has `num_before` tokens in front of
-  // it.
-  void ReadRows(uint64_t num_before);
-  // Keeps the log-probabilities of the prompt's tokens, of which `num_tokens` are about to be fed. DATA_LOSS: the
-  // logits are not finite.
-  absl::Status RecordPrompt(uint64_t num_tokens);
+  // From here on the log-probabilities of the prompt's tokens are kept. `num_before` tokens are in front of it.
+  void RecordPromptBehind(uint64_t num_before);
+  // How many rows of logits are wanted of a part of `num_tokens` tokens, beside what draw_ asks for: all of them, or
+  // the one that the first tokens of all samples are drawn from. `is_last`: the part has the prompt's last token.
+  uint32_t NumPromptRows(uint32_t num_tokens, bool is_last) const;
+  // Keeps the log-probabilities of the prompt's tokens that the rows predict. DATA_LOSS: the logits are not finite.
+  absl::Status RecordPrompt(absl::Span<const float> rows);
+  // The prompt is read, and `logits` are behind it: all samples draw their first tokens.
+  void EndPrompt(absl::Span<const float> logits);
   // Starts the other samples where this one stands, behind the prompt.
-  void BeginOthers();
+  void BeginOthers(absl::Span<const float> logits);
   // Begins behind a prompt that another sample has read, with the logits behind it.
   void Begin(const StreamState& at, absl::Span<const float> logits);
   // Goes on with what was drawn.
@@ -76,6 +80,7 @@ class Sample final : public Job {
   Feed feed_;
   TokenDraw draw_;
   TextTail tail_;
+  RowQueue prompt_rows_;
   JobList others_;  // samples that begin once the prompt is read
   uint64_t num_tokens_ = 0;
   double logprob_sum_ = 0;

@@ -22,18 +22,14 @@ bool TokenDraw::IsDeviceExact() const {
 
 void TokenDraw::Ask(uint64_t position, skein_step_entry& entry) {
   is_drawn_by_device_ = IsDeviceExact() && device_sampling_.Ask(sampler_, position, entry);
-  if (!is_drawn_by_device_) AskForLogits(1, entry);
-}
-
-void TokenDraw::AskForLogits(uint64_t num_rows, skein_step_entry& entry) {
-  is_drawn_by_device_ = false;
-  logits_.resize(num_rows * vocab_size_);
+  if (is_drawn_by_device_) return;
+  logits_.resize(vocab_size_);
   entry.output = SKEIN_STEP_LOGITS;
   entry.output_rows = logits_.data();
 }
 
 absl::StatusOr<DrawnToken> TokenDraw::Draw(uint64_t position) {
-  if (!is_drawn_by_device_) return DrawFrom(last_row(), position);
+  if (!is_drawn_by_device_) return DrawFrom(logits_, position);
   DrawnToken drawn;
   SKEIN_ASSIGN_OR_RETURN(drawn.token, device_sampling_.Token(position, vocab_size_));
   if (wish_.has_value()) drawn.logprob = device_sampling_.logprob(position);

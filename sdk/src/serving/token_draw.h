@@ -26,8 +26,8 @@ struct DrawnToken {
   float logprob = std::numeric_limits<float>::quiet_NaN();  // NaN if it was not wished for
 };
 
-// Order: Ask or AskForLogits; if the outputs are written, Draw. Where CanAskAhead, the next Ask may come before the
-// Draw. Threads: one at a time; the logits may be read by others while no call runs.
+// Order: Ask; if the outputs are written, Draw. Where CanAskAhead, the next Ask may come before the Draw. Threads: one
+// at a time.
 class TokenDraw {
  public:
   TokenDraw(const Model& model, Sampler sampler, LogprobWish wish);
@@ -36,20 +36,11 @@ class TokenDraw {
   void Ask(uint64_t position, skein_step_entry& entry);
   // Whether the device draws, and needs nothing of a token to draw the next one. Where penalties count, it does.
   bool CanAskAhead() const { return is_drawn_by_device_ && !sampler_.has_penalties(); }
-  // The same with the logits of `num_rows` rows, which others may read. The last of them is drawn from.
-  void AskForLogits(uint64_t num_rows, skein_step_entry& entry);
-
-  // The rows of AskForLogits.
-  uint64_t num_rows() const { return logits_.size() / vocab_size_; }
-  absl::Span<const float> row(uint64_t i) const {
-    return absl::MakeConstSpan(logits_).subspan(i * vocab_size_, vocab_size_);
-  }
-  absl::Span<const float> last_row() const { return row(num_rows() - 1); }
 
   // The token that follows `position` tokens of the stream. INTERNAL, DATA_LOSS, FAILED_PRECONDITION: the device drew
   // no token, the logits are not finite, or the biases leave none.
   absl::StatusOr<DrawnToken> Draw(uint64_t position);
-  // The same from a row of logits that another asked for.
+  // The same from a row of logits, without Ask.
   absl::StatusOr<DrawnToken> DrawFrom(absl::Span<const float> logits, uint64_t position);
 
   // The most probable tokens at the last draw: as many as were wished for, if the vocabulary has so many.

@@ -214,6 +214,7 @@ cudaError_t cudaSetDevice(int device) {
   if (runtime->options().num_devices == 0) return Note(runtime->options().no_devices);
   if (device < 0 || device >= runtime->options().num_devices) return Note(cudaErrorInvalidDevice);
   CurrentDevice() = device;
+  runtime->MakeContext(device);
   return Note(runtime->DeviceError(device));
 }
 

@@ -117,6 +117,7 @@ Counters CurrentCounters() {
   const auto runtime = TheRuntime();
   const std::lock_guard lock(runtime->execution_mutex);
   Counters counters = runtime->counters;
+  counters.num_contexts = runtime->NumContexts();
   for (int device = 0; device < runtime->options().num_devices; ++device) {
     counters.allocated_bytes += runtime->arena.used_bytes(device);
   }

@@ -64,7 +64,9 @@ int& CurrentDevice() {
 cudaError_t Usable(const Runtime& runtime) {
   if (runtime.options().num_devices == 0) return runtime.options().no_devices;
   const int device = CurrentDevice();
-  return device < runtime.options().num_devices ? runtime.DeviceError(device) : cudaErrorInvalidDevice;
+  if (device >= runtime.options().num_devices) return cudaErrorInvalidDevice;
+  runtime.MakeContext(device);
+  return runtime.DeviceError(device);
 }
 
 Runtime::Runtime(const Options& options)
@@ -72,7 +74,8 @@ Runtime::Runtime(const Options& options)
       detector(arena, options.track_uninitialised),
       executor(detector, options),
       options_(options),
-      device_errors_(options.num_devices) {
+      device_errors_(options.num_devices),
+      has_context_(options.num_devices) {
   for (int device = 0; device < options.num_devices; ++device) {
     default_streams_.push_back(std::make_shared<Stream>(*this, device, true, num_streams_++));
   }

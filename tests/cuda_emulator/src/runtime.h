@@ -5,6 +5,7 @@
 #ifndef SKEIN_TESTS_CUDA_EMULATOR_SRC_RUNTIME_H_
 #define SKEIN_TESTS_CUDA_EMULATOR_SRC_RUNTIME_H_
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -59,6 +60,12 @@ class Runtime {
                size_t num_rows);
   void RunFill(Stream& stream, void* address, int value, size_t num_bytes);
 
+  // A call that a device answers by its context makes one.
+  void MakeContext(int device) const { has_context_[static_cast<size_t>(device)] = true; }
+  uint64_t NumContexts() const {
+    return static_cast<uint64_t>(std::count(has_context_.begin(), has_context_.end(), true));
+  }
+
   // Whether one of the next allocations is to fail.
   bool NextAllocationFails();
   bool IsPinned(const void* address, size_t num_bytes);
@@ -85,6 +92,7 @@ class Runtime {
 
   const Options options_;
   std::vector<std::atomic<int>> device_errors_;
+  mutable std::vector<std::atomic<bool>> has_context_;  // by device
   std::vector<std::shared_ptr<Stream>> default_streams_;
   std::atomic<uint32_t> num_streams_{0};
   std::atomic<int64_t> num_allocations_{0};

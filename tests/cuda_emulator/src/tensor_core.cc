@@ -32,6 +32,18 @@ struct Operands {
   float b[kMaxDepth][kColumns];
 };
 
+// Lane l is of group l / 4 and has place l % 4 in it. Register i of a: row group + 8 (i odd), column place, + 4 for
+// i >= 2. Register i of b: row place + 4 i, column group. The last 13 bits are not looked at.
+void GatherTf32(const WarpGroup& group, Operands& operands) {
+  const auto value = [](uint32_t bits) { return BitsAs<float>(bits & ~0x1FFFu); };
+  for (int lane = 0; lane < static_cast<int>(kWarpLanes); ++lane) {
+    const auto& slot = *static_cast<const MmaSlot*>(group.slots[lane]);
+    const int quad = lane / 4, place = lane % 4;
+    for (int i = 0; i < 4; ++i) operands.a[quad + 8 * (i % 2)][place + 4 * (i / 2)] = value(slot.a[i]);
+    for (int i = 0; i < 2; ++i) operands.b[place + 4 * i][quad] = value(slot.b[i]);
+  }
+}
+
 // Lane l is of group l / 4 and has place l % 4 in it. Register i of a: row group + 8 (i odd), columns 2 place and the
 // next, + 8 for i >= 2. Register i of b: rows 2 place and the next, + 8 i, column group.
 void Gather(const WarpGroup& group, Operands& operands) {
@@ -58,7 +70,8 @@ void ResolveMma(WarpGroup& group) {
     return;
   }
   Operands operands;
-  Gather(group, operands);
+  const bool is_tf32 = static_cast<const MmaSlot*>(group.slots[0])->input == MmaInput::kTf32;
+  is_tf32 ? GatherTf32(group, operands) : Gather(group, operands);
   for (int lane = 0; lane < static_cast<int>(kWarpLanes); ++lane) {
     const auto& slot = *static_cast<const MmaSlot*>(group.slots[lane]);
     // Register i of d: row group + 8 (i >= 2), column 2 place + (i odd).

@@ -41,6 +41,8 @@ struct Offer {
   // The least time of a step, for each layer of its segment, and more for each of its rows.
   uint32_t layer_us = 0;
   uint32_t layer_row_us = 0;
+  // What is free of it.
+  uint64_t free_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
   // What a device really has, for one segment: a larger one is refused when it is sealed.
   uint64_t room_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
 };
@@ -52,6 +54,7 @@ struct Counts {
   uint64_t num_held = 0;       // of them, those that wait at this moment because their device is held
   uint64_t num_draws = 0;      // entries whose token the device was to draw
   uint64_t num_fed_drawn = 0;  // entries whose token the step before was to draw
+  uint64_t num_asked_for_memory = 0;
   uint64_t num_fences = 0;
   uint64_t num_released = 0;
   uint64_t num_released_early = 0;  // of them, before their step was done

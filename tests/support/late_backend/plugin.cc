@@ -96,6 +96,12 @@ int32_t DeviceOpen(const skein_host* host, uint32_t index, void** device, skein_
   });
 }
 
+int32_t DeviceFreeMemory(void* device, uint64_t* bytes, skein_message*) {
+  SharedState().Count([](Counts& counts) { ++counts.num_asked_for_memory; });
+  *bytes = SharedState().offer().free_bytes[static_cast<Device*>(device)->index()];
+  return SKEIN_OK;
+}
+
 void DeviceClose(void* device) { delete static_cast<Device*>(device); }
 
 int32_t Query(void* device, const skein_segment_desc* desc, skein_segment_cost* cost, skein_message* message) {
@@ -231,6 +237,7 @@ constexpr Table kTable = {
             .fence_wait = FenceWait,
             .fence_release = FenceRelease,
             .segment_work = SegmentWork,
+            .device_free_memory = DeviceFreeMemory,
         },
     .obey = [](const Order* order) { SharedState().Obey(*order); },
     .offer = [](const Offer* offer) { SharedState().Declare(*offer); },

@@ -84,8 +84,17 @@ struct FakeBackend {
 
 struct LateBackend : FakeBackend<FakeSegment<StepEnd<FakeFence>>> {
   using Fence = FakeFence;
+  struct Device : FakeBackend::Device {
+    using FakeBackend::Device::Device;
+    uint64_t FreeMemory() const { return 12; }
+  };
 };
 struct PromptBackend : FakeBackend<FakeSegment<std::string>> {};
+
+TEST(BackendTableMembersTest, FreeMemoryIsOfferedByThoseWhoKnowIt) {
+  EXPECT_EQ(BackendTable<PromptBackend>::Get()->device_free_memory, nullptr);
+  EXPECT_NE(BackendTable<LateBackend>::Get()->device_free_memory, nullptr);
+}
 
 class BackendTableTest : public testing::Test {
  protected:

@@ -63,16 +63,15 @@ TEST(ParseDeviceMemoryTest, ADeviceThatIsNotThereOrNamedTwiceIsRefused) {
 }
 
 TEST(BudgetOfTest, TheLeastOfAllLimitsCountsAndIsNamed) {
-  skein_backend_device device = {};
-  EXPECT_EQ(BudgetOf(device, std::nullopt).bytes, uint64_t{1} << 57);
-  EXPECT_EQ(BudgetOf(device, kGiB).bytes, kGiB);
-  device.memory_bytes = 4 * kGiB;
-  EXPECT_EQ(BudgetOf(device, std::nullopt).bytes, 4 * kGiB);
-  EXPECT_EQ(BudgetOf(device, std::nullopt).reason, "its memory");
-  EXPECT_EQ(BudgetOf(device, kGiB).reason, "option device_memory");
-  EXPECT_EQ(BudgetOf(device, 8 * kGiB).bytes, 4 * kGiB);
-  device.memory_bytes = UINT64_MAX;
-  EXPECT_EQ(BudgetOf(device, std::nullopt).bytes, uint64_t{1} << 57);
+  EXPECT_EQ(BudgetOf(0, 0, std::nullopt).bytes, uint64_t{1} << 57);
+  EXPECT_EQ(BudgetOf(0, 0, kGiB).bytes, kGiB);
+  EXPECT_EQ(BudgetOf(4 * kGiB, 4 * kGiB, std::nullopt).bytes, 4 * kGiB);
+  EXPECT_EQ(BudgetOf(4 * kGiB, 4 * kGiB, std::nullopt).reason, "its memory");
+  EXPECT_EQ(BudgetOf(3 * kGiB, 4 * kGiB, std::nullopt).bytes, 3 * kGiB);
+  EXPECT_EQ(BudgetOf(3 * kGiB, 4 * kGiB, std::nullopt).reason, "what is free of its memory");
+  EXPECT_EQ(BudgetOf(4 * kGiB, 4 * kGiB, kGiB).reason, "option device_memory");
+  EXPECT_EQ(BudgetOf(3 * kGiB, 4 * kGiB, 8 * kGiB).bytes, 3 * kGiB);
+  EXPECT_EQ(BudgetOf(UINT64_MAX, UINT64_MAX, std::nullopt).bytes, uint64_t{1} << 57);
 }
 
 TEST(BytesTextTest, HasThreeDigitsAndTheUnit) {

@@ -31,7 +31,7 @@ TEST(MemoryNeedTest, TheSegmentsOfADeviceShareItsMemory) {
 }
 
 TEST(MemoryNeedTest, NumbersThatNoMachineHasAreRefused) {
-  const MemoryBudget most = BudgetOf(skein_backend_device{}, std::nullopt);
+  const MemoryBudget most = BudgetOf(0, 0, std::nullopt);
   EXPECT_TRUE(MemoryNeed().Add("cpu", most, Cost(uint64_t{1} << 50, 1, 1), 8).ok());
   for (const skein_segment_cost& cost :
        {Cost(uint64_t{1} << 63, 0, 0), Cost(0, uint64_t{1} << 63, 0), Cost(0, 0, uint64_t{1} << 63),
@@ -41,7 +41,7 @@ TEST(MemoryNeedTest, NumbersThatNoMachineHasAreRefused) {
 }
 
 TEST(MemoryNeedTest, ASumThatOverflowsIsNotForgotten) {
-  const MemoryBudget most = BudgetOf(skein_backend_device{}, std::nullopt);
+  const MemoryBudget most = BudgetOf(0, 0, std::nullopt);
   MemoryNeed need;
   EXPECT_FALSE(need.Add("cpu", most, Cost(UINT64_MAX, 1, 1), 1).ok());
   EXPECT_FALSE(need.Add("cpu", most, Cost(1, 0, 0), 1).ok());

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace skein {
 namespace {
@@ -17,9 +20,23 @@ uint64_t BytesOf(const SegmentPlacement& segment) {
 
 const std::vector<std::string> kNames = {"a", "b", "c"};
 
-// Ten layers on devices with these bytes, as text.
-std::string Plan(const std::vector<PlanDevice>& devices, uint32_t num_layers = 10) {
-  const auto segments = PlaceByMemory(devices, num_layers, BytesOf);
+struct PlanDevice {
+  size_t device_index = 0;
+  uint64_t bytes = 0;
+};
+
+// Ten layers on devices with these bytes, as text. `num_asked`: the devices that were asked for their bytes.
+std::string Plan(const std::vector<PlanDevice>& devices, uint32_t num_layers = 10, size_t* num_asked = nullptr) {
+  std::vector<size_t> indices;
+  for (const PlanDevice& device : devices) indices.push_back(device.device_index);
+  std::set<size_t> asked;
+  const auto room_of = [&](size_t index) -> absl::StatusOr<uint64_t> {
+    asked.insert(index);
+    return std::find_if(devices.begin(), devices.end(), [&](const PlanDevice& d) { return d.device_index == index; })
+        ->bytes;
+  };
+  const auto segments = PlaceByMemory(indices, num_layers, room_of, BytesOf);
+  if (num_asked != nullptr) *num_asked = asked.size();
   EXPECT_TRUE(segments.ok()) << segments.status();
   // What FormatPlacement writes is what a host may paste.
   std::string text = FormatPlacement(*segments, kNames);
@@ -38,6 +55,16 @@ TEST(PlaceByMemoryTest, AModelThatFitsOnTheFirstIsThereAlone) {
   constexpr uint64_t kWhole = 10 * kLayer + kEmbedding + kHead + kScratch;
   EXPECT_EQ(Plan({{0, kWhole}, {1, kAny}}), "a");
   EXPECT_EQ(Plan({{2, kWhole}, {1, kAny}}), "c");
+}
+
+// To ask may cost a device memory.
+TEST(PlaceByMemoryTest, DevicesThatAreNotReachedAreNotAsked) {
+  constexpr uint64_t kWhole = 10 * kLayer + kEmbedding + kHead + kScratch;
+  size_t num_asked = 0;
+  Plan({{0, kWhole}, {1, kAny}, {2, kAny}}, 10, &num_asked);
+  EXPECT_EQ(num_asked, 1u);
+  Plan({{0, kWhole - 1}, {1, kWhole}, {2, kAny}}, 10, &num_asked);
+  EXPECT_EQ(num_asked, 2u);
 }
 
 TEST(PlaceByMemoryTest, OneByteTooFewForTheHeadLeavesTheLastLayerToTheNext) {
@@ -81,21 +108,26 @@ TEST(PlaceByMemoryTest, OneLayerIsNotCut) {
 
 TEST(PlaceByMemoryTest, ManyLayersNeedFewQuestions) {
   uint32_t num_questions = 0;
-  const PlanDevice devices[] = {{0, 1000 * kLayer + kEmbedding + kScratch}, {1, kAny}};
-  const auto segments = PlaceByMemory(devices, 4096, [&](const SegmentPlacement& segment) {
-    ++num_questions;
-    return BytesOf(segment);
-  });
+  const size_t devices[] = {0, 1};
+  const auto segments = PlaceByMemory(
+      devices, 4096, [](size_t) { return 1000 * kLayer + kEmbedding + kScratch; },
+      [&](const SegmentPlacement& segment) {
+        ++num_questions;
+        return BytesOf(segment);
+      });
   EXPECT_EQ((*segments)[0].num_layers, 1000u);
   EXPECT_LE(num_questions, 14u);
 }
 
 TEST(PlaceByMemoryTest, AnErrorOfADeviceIsPassedOn) {
-  const PlanDevice devices[] = {{0, 100}, {1, kAny}};
-  const auto segments = PlaceByMemory(devices, 10, [](const SegmentPlacement&) -> absl::StatusOr<uint64_t> {
-    return absl::UnimplementedError("no such generation");
-  });
-  EXPECT_EQ(segments.status(), absl::UnimplementedError("no such generation"));
+  const size_t devices[] = {0, 1};
+  const absl::Status failure = absl::UnimplementedError("no such generation");
+  const auto fails = [&](const auto&) -> absl::StatusOr<uint64_t> { return failure; };
+  EXPECT_EQ(PlaceByMemory(
+                devices, 10, [](size_t) { return uint64_t{100}; }, fails)
+                .status(),
+            failure);
+  EXPECT_EQ(PlaceByMemory(devices, 10, fails, BytesOf).status(), failure);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ class FakeJob final : public Job {
   explicit FakeJob(const std::vector<uint32_t>& tokens) : feed_(Feed::Start({}, tokens)) {}
 
   Readiness Poll() noexcept override {
+    ++num_polls;
     if (is_cancelled) ended = true;
     return ended ? Readiness::kEnded : waits ? Readiness::kWaiting : Readiness::kReady;
   }
@@ -44,7 +45,7 @@ class FakeJob final : public Job {
     ended = true;
   }
 
-  void LimitSteps(uint64_t max_step_tokens) { feed_.max_step_tokens = max_step_tokens; }
+  void LimitSteps(uint64_t max_issued) { feed_.max_issued = max_issued; }
 
   bool waits = false;
   bool is_cancelled = false;  // it ends when it is polled
@@ -53,6 +54,7 @@ class FakeJob final : public Job {
   bool throws_in_want = false;
   bool throws_in_advance = false;
   std::vector<uint32_t> parts;  // tokens of each, as they were planned
+  int num_polls = 0;
   int num_failures = 0;
   absl::Status status;
 

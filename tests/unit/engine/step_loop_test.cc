@@ -20,9 +20,9 @@ using testing::SizeIs;
 
 class StepLoopTest : public ::testing::Test {
  protected:
-  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens, uint64_t max_step_tokens = Feed::kNoLimit) {
+  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens, uint64_t max_issued = Feed::kNoLimit) {
     auto job = std::make_shared<FakeJob>(std::move(tokens));
-    job->LimitSteps(max_step_tokens);
+    job->LimitSteps(max_issued);
     JobList jobs;
     jobs.emplace_back(job);
     loop_.Add(jobs);
@@ -96,6 +96,23 @@ TEST_F(StepLoopTest, JobsThatWaitOrEndedAreLeftOut) {
   waiting->waits = false;
   loop_.LookAtAll();
   EXPECT_TRUE(loop_.RunStep());
+}
+
+TEST_F(StepLoopTest, JobIsPolledWhenItsPartHasEndedOrSomebodyAsks) {
+  const auto running = Add({1});
+  running->decodes_for_ever = true;
+  const auto waiting = Add({2});
+  waiting->waits = true;
+  loop_.LookAt(*waiting);
+  const int before = waiting->num_polls;
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(loop_.RunStep());
+  EXPECT_EQ(waiting->num_polls, before);
+  EXPECT_EQ(running->num_polls, 6);
+  waiting->is_cancelled = true;
+  loop_.LookAt(*waiting);
+  EXPECT_EQ(loop_.num_jobs(), 1u);
+  loop_.LookAt(*waiting);  // it has left
+  EXPECT_EQ(waiting->num_polls, before + 1);
 }
 
 TEST_F(StepLoopTest, FreedSlotsAreThoseOfEndedJobs) {

@@ -114,6 +114,32 @@ class BackendTest : public testing::Test {
   HostServices services_{1, [this](uint32_t, absl::string_view line) { log_.emplace_back(line); }};
 };
 
+// --- memory ---
+
+TEST_F(BackendTest, WhatIsFreeIsAskedOfThoseWhoTell) {
+  EXPECT_EQ(*OpenDevice()->FreeMemory(100), 100u) << "it does not tell";
+  table_.device_free_memory = [](void*, uint64_t* bytes, skein_message*) {
+    *bytes = 60;
+    return int32_t{SKEIN_OK};
+  };
+  EXPECT_EQ(*OpenDevice()->FreeMemory(100), 60u);
+  EXPECT_EQ(*OpenDevice()->FreeMemory(50), 50u) << "no more than it has";
+  EXPECT_EQ(*OpenDevice()->FreeMemory(0), 0u) << "not known";
+  table_.struct_size = offsetof(skein_backend_table, device_free_memory);
+  EXPECT_EQ(*OpenDevice()->FreeMemory(100), 100u) << "an older table";
+}
+
+TEST_F(BackendTest, AQuestionForFreeMemoryMayFindNone) {
+  table_.device_free_memory = [](void*, uint64_t*, skein_message* message) {
+    script.message = "no room for a context";
+    WriteMessage(message);
+    return int32_t{SKEIN_RESOURCE_EXHAUSTED};
+  };
+  const absl::Status status = OpenDevice()->FreeMemory(100).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no room for a context"));
+}
+
 // --- fences ---
 
 TEST_F(BackendTest, AStepIsWaitedForAndItsFenceReleasedOnce) {

@@ -486,6 +486,26 @@ TEST_F(SampleTest, LogprobsOfThePromptAreKept) {
   }
 }
 
+// The rows of one part have their place, so that no second part may be in flight; the samples run ahead as ever.
+TEST_F(SampleTest, StepsInFlightChangeNothing) {
+  std::vector<uint32_t> prompt(200);
+  std::iota(prompt.begin(), prompt.end(), 1u);
+  const Written expected = Write(NewSamples(NewStream(), prompt, 3));
+  pipeline_ = {.depth = 4, .num_stages = 2};
+  MakeModel({});
+  const auto request = NewSamples(NewStream(), prompt, 3);
+  Set(*request, "prompt_logprobs", 1);
+  const Written written = Write(request);
+  EXPECT_EQ(written.tokens, expected.tokens);
+  const auto rows = request->logprobs().Read(SKEIN_SAMPLE_PROMPT, 0, 200);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  for (size_t i = 1; i < 200; ++i) {
+    EXPECT_EQ((*rows)[2 * i].token, prompt[i]);
+    EXPECT_EQ((*rows)[2 * i + 1].token,
+              FakeStepRunner::Next({prompt.begin(), prompt.begin() + static_cast<ptrdiff_t>(i)}));
+  }
+}
+
 TEST_F(SampleTest, PendingTokenPredictsThePromptsFirst) {
   const auto stream = NewStream();
   const std::vector<uint32_t> written = Run(NewRequest(stream, {1, 2}, 1)).tokens;

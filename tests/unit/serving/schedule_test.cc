@@ -33,7 +33,7 @@ class ScheduleTest : private WithFakeClock, public test::ServingTest {
 
   void Advance(milliseconds by) {
     time.Advance(by);
-    model_->engine()->Notify();
+    model_->engine()->NotifyAll();
   }
   skein_load Load() const { return *LoadOf(*model_, nullptr); }
   void ExpectNoLoad() const {

@@ -129,6 +129,52 @@ TEST_F(ScoreTest, ManyItemsBehindOneStreamReadItsState) {
   }
 }
 
+TEST_F(ScoreTest, StepsInFlightChangeNothing) {
+  pipeline_ = {.depth = 4, .num_stages = 2};
+  MakeModel({});
+  std::vector<uint32_t> tokens(300);
+  for (uint32_t i = 0; i < 300; ++i) tokens[i] = i % 250;
+  for (size_t i = 100; i < 300; i += 3) {
+    tokens[i] = FakeStepRunner::Next({tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(i)});
+  }
+  std::vector<float> logprobs(300);
+  ScoreItem item = {.stream = NewStream(), .tokens = tokens, .logprobs = absl::MakeSpan(logprobs)};
+  ASSERT_TRUE(ScoreOne(item).ok());
+  for (size_t i = 1; i < 300; ++i) {
+    EXPECT_NEAR(logprobs[i], Logprob({tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(i)}, tokens[i]), 1e-5);
+  }
+}
+
+TEST_F(ScoreTest, ItemThatEndsByItsRowsLeavesWhatIsInFlight) {
+  pipeline_ = {.depth = 4, .num_stages = 2};
+  MakeModel({});
+  script_ = [](const std::vector<uint32_t>& history) {
+    return history.back() == 66 ? FakeStepRunner::kNotFinite : FakeStepRunner::Next(history);
+  };
+  std::vector<uint32_t> tokens(300, 1);
+  tokens[70] = 66;  // in the second part of five
+  ScoreItem item = {.stream = NewStream(), .tokens = tokens};
+  EXPECT_TRUE(absl::IsDataLoss(ScoreOne(item)));
+  tokens[70] = 67;
+  EXPECT_TRUE(ScoreOne(item).ok());
+  EXPECT_EQ(item.num_scored, 299u);
+}
+
+TEST_F(ScoreTest, StepThatFailsOnceLosesNoRows) {
+  pipeline_ = {.depth = 4, .num_stages = 2};
+  MakeModel({});
+  hook_ = [this](FakeStep&) { return num_steps_ == 2 ? absl::InternalError("a hiccup") : absl::OkStatus(); };
+  std::vector<uint32_t> tokens(300);
+  for (uint32_t i = 0; i < 300; ++i) tokens[i] = i % 250;
+  std::vector<float> logprobs(300);
+  ScoreItem item = {.stream = NewStream(), .tokens = tokens, .logprobs = absl::MakeSpan(logprobs)};
+  ASSERT_TRUE(ScoreOne(item).ok());
+  EXPECT_EQ(item.num_scored, 299u);
+  for (size_t i = 1; i < 300; ++i) {
+    EXPECT_NEAR(logprobs[i], Logprob({tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(i)}, tokens[i]), 1e-5);
+  }
+}
+
 TEST_F(ScoreTest, ItemsFailOneByOne) {
   const auto stream = NewStream();
   script_ = [](const std::vector<uint32_t>& history) {

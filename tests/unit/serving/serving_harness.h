@@ -44,6 +44,7 @@ class ServingTest : public ::testing::Test {
       while (is_stalled_) std::this_thread::yield();
       return hook_ ? hook_(step) : absl::OkStatus();
     });
+    runner->set_pipeline(pipeline_);
     model_ = MakeFakeModel(EmptyRuntime(), std::move(runner), limits, clock_);
   }
 
@@ -117,6 +118,7 @@ class ServingTest : public ::testing::Test {
 
   // Before the model is made.
   EngineClock clock_ = std::chrono::steady_clock::now;
+  StepPipeline pipeline_;
   // Before the first request.
   FakeStepRunner::Script script_ = FakeStepRunner::Next;
   FakeStepRunner::Hook hook_;

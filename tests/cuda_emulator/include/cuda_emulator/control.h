@@ -89,6 +89,7 @@ void ShiftIndex(IndexFault fault, int by);
 
 // Counters of work done, for tests of the backend's planning.
 struct Counters {
+  uint64_t num_contexts = 0;  // devices whose memory a context takes a part of
   uint64_t num_launches = 0;  // kernels, those of graphs included
   uint64_t num_blocks = 0;    // of these kernels
   uint64_t num_graph_launches = 0;

@@ -9,9 +9,9 @@
 
 namespace skein::emulator {
 
-enum class MmaInput { kHalf, kBfloat16 };
+enum class MmaInput { kHalf, kBfloat16, kTf32 };
 
-// d += a·b for a of 16 x k, b of k x 8, k 8 or 16.
+// d += a·b for a of 16 x k, b of k x 8, k 8 or 16; for tf32 8.
 void Mma(MmaInput input, int k, float* d, const uint32_t* a, const uint32_t* b, const char* file, int line);
 void LoadMatrix(int num_matrices, bool transposed, uint32_t* d, const void* row, const char* file, int line);
 void CopyAsync(void* shared, const void* global, unsigned num_bytes, bool valid, const char* file, int line);
@@ -38,6 +38,17 @@ inline void MmaM16N8K16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&
 // d += a·b, a 16 x 8, b 8 x 8: mma.sync.aligned.m16n8k8.row.col.f32.f16.
 inline void MmaM16N8K8(float (&d)[4], const uint32_t (&a)[2], const uint32_t (&b)[1], Half, SKEIN_CALLED_FROM) {
   emulator::Mma(emulator::MmaInput::kHalf, 8, d, a, b, file, line);
+}
+
+// d += a·b, a 16 x 8, b 8 x 8, of tf32: mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32.
+inline void MmaM16N8K8(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], SKEIN_CALLED_FROM) {
+  emulator::Mma(emulator::MmaInput::kTf32, 8, d, a, b, file, line);
+}
+// cvt.rna.tf32.f32: to the nearest number with 10 bits of mantissa, ties away from zero.
+inline uint32_t RoundedToTf32(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(bits));
+  return x - x == 0 ? (bits + 0x1000u) & ~0x1FFFu : bits;
 }
 
 // ldmatrix.sync.aligned.m8n8.{x4,x2}[.trans].shared.b16: lane i gives the address of row i % 8 of matrix i / 8.

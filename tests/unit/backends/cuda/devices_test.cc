@@ -1,5 +1,6 @@
 #include "cuda/devices.h"
 
+#include <cuda_runtime.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -55,7 +56,7 @@ TEST_F(DevicesTest, NoneHasAReason) {
   EXPECT_THAT(Refusal(), HasSubstr("7.5 or newer, found 7.0"));
 }
 
-TEST_F(DevicesTest, ADescriptionHasNameAndFreeMemory) {
+TEST_F(DevicesTest, ADescriptionHasNameAndMemory) {
   Configure(2);
   const skein_backend_device info = DescribeDevice(1);
   EXPECT_STREQ(info.name, "cuda:1");
@@ -65,6 +66,19 @@ TEST_F(DevicesTest, ADescriptionHasNameAndFreeMemory) {
   EXPECT_NE(info.compute_types & 1u << SKEIN_DTYPE_BF16, 0u);
   Configure(1, 75);
   EXPECT_EQ(DescribeDevice(0).compute_types & 1u << SKEIN_DTYPE_BF16, 0u) << "from 8.0 on";
+}
+
+TEST_F(DevicesTest, OnlyTheQuestionForFreeMemoryMakesAContext) {
+  Configure(2);
+  for (const uint32_t device : UsableDevices()) DescribeDevice(device);
+  EXPECT_EQ(emulator::CurrentCounters().num_contexts, 0u);
+  void* taken = nullptr;
+  ASSERT_EQ(cudaMalloc(&taken, 4096), cudaSuccess);
+  EXPECT_EQ(FreeMemoryOf(0), (uint64_t{1} << 30) - 4096);
+  EXPECT_EQ(emulator::CurrentCounters().num_contexts, 1u);
+  EXPECT_EQ(FreeMemoryOf(1), uint64_t{1} << 30);
+  EXPECT_EQ(emulator::CurrentCounters().num_contexts, 2u);
+  cudaFree(taken);
 }
 
 }  // namespace

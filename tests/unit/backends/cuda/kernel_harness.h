@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -134,7 +135,7 @@ class CaseSlots {
     const std::vector<unsigned char> bytes = device_->Read();
     std::string found;
     for (uint32_t slot = 0; slot < shape_.num_slots && found.empty(); ++slot) {
-      const float wkv_tolerance = shape_.wkv_type == StateType::kF16 ? 0x1p-10f : tolerance;
+      const float wkv_tolerance = shape_.wkv_type == StateType::kF16 ? std::max(0x1p-10f, tolerance) : tolerance;
       const std::vector<float> numbers = Numbers(bytes.data() + slot * SlotBytes());
       const auto shift_end = host_[slot].begin() + shape_.num_shift_floats;
       const std::string name = "slot " + std::to_string(slot);

@@ -16,7 +16,7 @@ class SwitchesTest : public testing::Test {
 TEST_F(SwitchesTest, EachIsOffByDefault) {
   const Switches switches = ReadSwitches();
   EXPECT_FALSE(switches.graphs || switches.dependent_launch || switches.library || switches.sparse ||
-               switches.async_export);
+               switches.chunked_wkv || switches.async_export);
   EXPECT_EQ(SwitchWarning(), "");
 }
 

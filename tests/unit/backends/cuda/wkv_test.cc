@@ -14,6 +14,9 @@ namespace {
 
 constexpr float kTolerance = 2e-5f;
 
+// Chunks::kRounded has factors with errors of 2^-11, which a norm of heads magnifies.
+float ToleranceOf(Chunks chunks) { return chunks == Chunks::kRounded ? 1e-2f : kTolerance; }
+
 // --- RWKV-4 ---
 
 std::string Wkv4Fault(const Trial& trial, uint32_t width, const std::vector<SequenceShape>& sequences) {
@@ -131,7 +134,8 @@ struct DecayProduct {
 };
 
 std::string Wkv5Fault(const Trial& trial, const HeadShape& shape, Variant variant,
-                      const std::vector<SequenceShape>& sequences, const DecayProduct& product = {}) {
+                      const std::vector<SequenceShape>& sequences, const DecayProduct& product = {},
+                      Chunks chunks = Chunks::kNone) {
   const uint32_t width = shape.num_heads * shape.head_size;
   Random random(width);
   const CaseBatch batch(sequences);
@@ -163,6 +167,7 @@ std::string Wkv5Fault(const Trial& trial, const HeadShape& shape, Variant varian
   if (variant != Variant::kNoGate) in.g = g.device();
   in.head_size = shape.head_size;
   in.state = slots.wkv_offset();
+  in.chunks = chunks;
   std::string fault = trial.Run({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy(), decay_rank.copy()},
                                 [&](const Queue& queue) { return Wkv5(queue, batch.device(), slots.states(), in); });
   if (!fault.empty()) return fault;
@@ -176,7 +181,7 @@ std::string Wkv5Fault(const Trial& trial, const HeadShape& shape, Variant varian
     ops.Wkv5(inputs, shape.num_shift_floats, y.host());
     ops.NormGate(y.host(), norm.host(), variant == Variant::kNoGate ? kit::Rows{} : g.host(), out.host());
   });
-  return out.Difference("out", kTolerance) + slots.Difference(kTolerance);
+  return out.Difference("out", ToleranceOf(chunks)) + slots.Difference(ToleranceOf(chunks));
 }
 
 TEST(Wkv5Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
@@ -219,6 +224,43 @@ TEST(Wkv5Test, DecaysAreMadeFromEveryTypeAndRank) {
   }
 }
 
+// Chunks that are full and one that is not, beside sequences that go row by row.
+const std::vector<SequenceShape> kMixedLengths = {{1, 6, 3}, {64, 1, 1}, {63, 2, 2}, {75, 6, kNoSlot}, {5, 6, 0}};
+
+TEST(Wkv5Test, LongSequencesGoByChunks) {
+  for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{1, 64, StateType::kF16}, HeadShape{2, 32}}) {
+    for (const Variant variant : {Variant::kNoGate, Variant::kFixedDecay, Variant::kDataDecay}) {
+      for (const Chunks chunks : {Chunks::kExact, Chunks::kRounded}) {
+        SCOPED_TRACE(NameOf(shape) + (chunks == Chunks::kExact ? ", exact" : ", rounded"));
+        ExpectRight([&](const Trial& trial) { return Wkv5Fault(trial, shape, variant, kMixedLengths, {}, chunks); }, 1);
+      }
+    }
+  }
+}
+
+TEST(Wkv5Test, ALongSequenceAloneGoesByChunks) {
+  ExpectRight([](const Trial& trial) {
+    return Wkv5Fault(trial, {2, 64}, Variant::kDataDecay, {{81, 1, 1}}, {}, Chunks::kExact);
+  });
+}
+
+TEST(Wkv5Test, FaultsOfChunksAreSeen) {
+  for (const StateType type : {StateType::kF32, StateType::kF16}) {
+    const KernelCase run = [&](const Trial& trial) {
+      return Wkv5Fault(trial, {2, 64, type}, Variant::kDataDecay, {{70, 1, 1}}, {}, Chunks::kExact);
+    };
+    ExpectEachBarrierIsNeeded(run, 4);
+    ExpectIndexFaultsAreSeen(run);
+    ExpectABlockTooManyIsSeen(run);
+  }
+}
+
+TEST(Wkv5Test, ChunksTakeNoDecaysThatHeadsMake) {
+  Wkv5Arguments in = {};
+  in.chunks = Chunks::kExact;
+  EXPECT_EQ(Wkv5({}, {}, {}, in), cudaErrorInvalidValue);
+}
+
 TEST(Wkv5Test, FaultsOfMadeDecaysAreSeen) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 40}}) {
     SCOPED_TRACE(NameOf(shape));
@@ -245,7 +287,7 @@ TEST(Wkv5Test, FaultsAreSeen) {
 // --- RWKV-7 ---
 
 std::string Wkv7Fault(const Trial& trial, const HeadShape& shape, bool has_v_first,
-                      const std::vector<SequenceShape>& sequences) {
+                      const std::vector<SequenceShape>& sequences, Chunks chunks = Chunks::kNone) {
   const uint32_t width = shape.num_heads * shape.head_size;
   Random random(width);
   const CaseBatch batch(sequences);
@@ -270,7 +312,7 @@ std::string Wkv7Fault(const Trial& trial, const HeadShape& shape, bool has_v_fir
     in.v_first = inputs[5].device(), in.value_gate = inputs[6].device(), in.value_bias = vectors[4].device();
   }
   in.norm = norm.device(), in.bonus = vectors[5].device();
-  in.head_size = shape.head_size, in.state = slots.wkv_offset();
+  in.head_size = shape.head_size, in.state = slots.wkv_offset(), in.chunks = chunks;
   std::string fault =
       trial.Run(produced, [&](const Queue& queue) { return Wkv7(queue, batch.device(), slots.states(), in); });
   if (!fault.empty()) return fault;
@@ -286,7 +328,7 @@ std::string Wkv7Fault(const Trial& trial, const HeadShape& shape, bool has_v_fir
     ops.Wkv7(wkv, shape.num_shift_floats, y.host());
     ops.NormBonusGate(y.host(), norm.host(), wkv, vectors[5].host(), g, out.host());
   });
-  return out.Difference("out", kTolerance) + slots.Difference(kTolerance);
+  return out.Difference("out", ToleranceOf(chunks)) + slots.Difference(ToleranceOf(chunks));
 }
 
 TEST(Wkv7Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
@@ -307,6 +349,32 @@ TEST(Wkv7Test, TheFirstLayerHasNoValueResidual) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
     SCOPED_TRACE(NameOf(shape));
     ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, shape, false, kRagged); });
+  }
+}
+
+TEST(Wkv7Test, LongSequencesGoByChunks) {
+  for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{1, 64, StateType::kF16}, HeadShape{2, 32}}) {
+    for (const bool has_v_first : {false, true}) {
+      for (const Chunks chunks : {Chunks::kExact, Chunks::kRounded}) {
+        SCOPED_TRACE(NameOf(shape) + (chunks == Chunks::kExact ? ", exact" : ", rounded"));
+        ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, shape, has_v_first, kMixedLengths, chunks); }, 1);
+      }
+    }
+  }
+}
+
+TEST(Wkv7Test, ALongSequenceAloneGoesByChunks) {
+  ExpectRight([](const Trial& trial) { return Wkv7Fault(trial, {2, 64}, true, {{81, 1, 1}}, Chunks::kExact); });
+}
+
+TEST(Wkv7Test, FaultsOfChunksAreSeen) {
+  for (const StateType type : {StateType::kF32, StateType::kF16}) {
+    const KernelCase run = [&](const Trial& trial) {
+      return Wkv7Fault(trial, {2, 64, type}, true, {{70, 1, 1}}, Chunks::kExact);
+    };
+    ExpectEachBarrierIsNeeded(run, 5);
+    ExpectIndexFaultsAreSeen(run);
+    ExpectABlockTooManyIsSeen(run);
   }
 }
 
