@@ -299,6 +299,7 @@ static void test_structs(const char* model_path) {
   EXPECT_STRUCT_RULES(skein_tokenizer_info, vocab_size, skein_tokenizer_get_info(tokenizer_of(&w), info, &error));
   if (model_path != NULL) {
     EXPECT_STRUCT_RULES(skein_model_info, num_layers, skein_model_get_info(model_of(&w), info, &error));
+    EXPECT_STRUCT_RULES(skein_load, num_tenants, skein_model_get_load(model_of(&w), NULL, info, &error));
   }
   release_world(&w);
 }

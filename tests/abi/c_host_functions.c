@@ -46,6 +46,13 @@ static skein_status call_model_get_info(uintptr_t value, skein_error* error) {
   info.struct_size = sizeof(info);
   return skein_model_get_info((skein_model)value, &info, error);
 }
+static skein_status call_model_get_load(uintptr_t value, skein_error* error) {
+  skein_load load;
+  memset(&load, 0, sizeof(load));
+  load.struct_size = sizeof(load);
+  return skein_model_get_load((skein_model)value, "a", &load, error);
+}
+CALL(model_set_tenant, skein_model, skein_model_set_tenant(h, "a", NULL, error))
 CALL(model_chat_prompt, skein_model,
      skein_model_chat_prompt(h, NULL, sizeof(skein_chat_message), 0, NULL, scratch, sizeof(scratch), &size_out, error))
 CALL(model_convert, skein_runtime, skein_model_convert(h, "/nonexistent", "/nonexistent/too", NULL, error))
@@ -128,6 +135,8 @@ const function functions[] = {
     FUNCTION(runtime_progress, RUNTIME),
     FUNCTION(model_load, RUNTIME),
     FUNCTION(model_get_info, MODEL),
+    FUNCTION(model_get_load, MODEL),
+    FUNCTION(model_set_tenant, MODEL),
     FUNCTION(model_chat_prompt, MODEL),
     FUNCTION(model_convert, RUNTIME),
     FUNCTION(model_describe, RUNTIME),

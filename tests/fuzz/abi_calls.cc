@@ -103,8 +103,8 @@ void AbiCalls::SetOption(AbiInput& input, skein_options options, uint32_t kind) 
 // --- options and constants ---
 
 void AbiCalls::OptionsCreate(AbiInput& input) {
-  const uint32_t kind = input.OneIn(16) ? static_cast<uint32_t>(input.Number()) : 1 + input.Below(9);
-  Make<skein_options>(input, kind == 0 || kind > 9, skein_options_create, kind);
+  const uint32_t kind = input.OneIn(16) ? static_cast<uint32_t>(input.Number()) : 1 + input.Below(10);
+  Make<skein_options>(input, kind == 0 || kind > 10, skein_options_create, kind);
 }
 
 void AbiCalls::OptionsSet(AbiInput& input) {
@@ -203,6 +203,25 @@ void AbiCalls::ModelLoad(AbiInput& input) {
 void AbiCalls::ModelGetInfo(AbiInput& input) {
   const Picked<skein_model> model = handles_.Pick<skein_model>(input);
   Fill<skein_model_info>(input, model.is_bad, skein_model_get_info, model.handle);
+}
+
+void AbiCalls::ModelGetLoad(AbiInput& input) {
+  const Picked<skein_model> model = handles_.Pick<skein_model>(input);
+  const char* name = input.OneIn(3) ? nullptr : input.Of({"", "a", "b", "no such tenant"});
+  Fill<skein_load>(
+      input, model.is_bad,
+      [name](skein_model of, skein_load* load, skein_error* error) {
+        return skein_model_get_load(of, name, load, error);
+      },
+      model.handle);
+}
+
+void AbiCalls::ModelSetTenant(AbiInput& input) {
+  const Picked<skein_model> model = handles_.Pick<skein_model>(input);
+  const Picked<skein_options> options = Options(input, SKEIN_OPTIONS_TENANT);
+  const std::string name = input.OneIn(8) ? std::string(256, 'a') : input.Of({"", "a", "b", "\xFF\n"});
+  Call(input, model.is_bad || options.is_bad || name.size() > 255, skein_model_set_tenant, model.handle, name.c_str(),
+       options.handle);
 }
 
 void AbiCalls::ModelDescribe(AbiInput& input) {

@@ -83,6 +83,8 @@ class AbiCalls {
   void RuntimeProgress(AbiInput& input);
   void ModelLoad(AbiInput& input);
   void ModelGetInfo(AbiInput& input);
+  void ModelGetLoad(AbiInput& input);
+  void ModelSetTenant(AbiInput& input);
   void ModelDescribe(AbiInput& input);
   void ModelConvert(AbiInput& input);
   void ModelChatPrompt(AbiInput& input);

@@ -346,6 +346,8 @@ const std::vector<AbiCalls::Row>& AbiCalls::Rows() {
       {"skein_model_load", &AbiCalls::ModelLoad, 2},
       {"skein_model_release", &AbiCalls::Release<skein_model>, 1},
       {"skein_model_get_info", &AbiCalls::ModelGetInfo, 4},
+      {"skein_model_get_load", &AbiCalls::ModelGetLoad, 3},
+      {"skein_model_set_tenant", &AbiCalls::ModelSetTenant, 3},
       {"skein_model_describe", &AbiCalls::ModelDescribe, 1},
       {"skein_model_convert", &AbiCalls::ModelConvert, 1},
       {"skein_model_chat_prompt", &AbiCalls::ModelChatPrompt, 8},

@@ -98,6 +98,22 @@ TEST_P(CallsMemoryWithModelTest, Descriptions) {
   Walk([&](skein_error* error) { return skein_tokenizer_get_info(tokenizer.get(), &of_tokenizer, error); });
 }
 
+TEST_P(CallsMemoryWithModelTest, Tenants) {
+  const OwnedOptions policy = MakeOptions(SKEIN_OPTIONS_TENANT, {}, {{"max_running", 2}}, {{"weight", 2.0}});
+  const char* name = "a tenant whose name is too long to be stored without an allocation";
+  const auto reset = [&] { SKEIN_CALL(skein_model_set_tenant, model_.get(), name, nullptr); };
+  Walk([&](skein_error* error) { return skein_model_set_tenant(model_.get(), name, policy.get(), error); }, reset);
+  skein_load load = {};
+  load.struct_size = sizeof(load);
+  Walk([&](skein_error* error) { return skein_model_get_load(model_.get(), name, &load, error); });
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_STREAM, {{"tenant", name}});
+  OwnedStream stream;
+  Walk([&](skein_error* error) { return skein_stream_create(model_.get(), options.get(), stream.out(), error); },
+       [&] { stream.Reset(); });
+  SKEIN_CALL(skein_model_get_load, model_.get(), nullptr, &load);
+  EXPECT_EQ(load.num_tenants, 1u) << "that of the test's own stream";
+}
+
 TEST_P(CallsMemoryWithModelTest, States) {
   AllLogits(model_.get(), stream_.get(), {65, 66});
   std::vector<float> state(StateOf(stream_.get()).size());

@@ -16,13 +16,17 @@ std::shared_ptr<Runtime> EmptyRuntime() {
 }
 
 std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::unique_ptr<FakeStepRunner> runner,
-                                     const FakeModelLimits& limits) {
+                                     const FakeModelLimits& limits, EngineClock clock) {
   ModelParts parts;
   parts.file = *OpenModelFile({}, runtime->host(), "synthetic:C=64,L=1,F=64,N=64,V=300", FileAccess::kMap);
   const TokenizerPlugin bytes = {"bytes", &plugin::TokenizerTable<tokenizers::BytesTokenizer>::kTable};
   parts.tokenizer = *Tokenizer::Create({&bytes, 1}, runtime->host(), "bytes", {}, "bytes");
   parts.engine = *Engine::Start(runtime, std::move(runner),
-                                {{limits.max_tokens, limits.max_streams}, limits.num_slots, limits.max_streams});
+                                {.step = {limits.max_tokens, limits.max_streams},
+                                 .num_slots = limits.num_slots,
+                                 .max_jobs = limits.max_streams,
+                                 .max_queued_tokens = limits.max_queued_tokens},
+                                std::move(clock));
   parts.max_streams = limits.max_streams;
   parts.head_features = limits.head_features;
   parts.runtime = std::move(runtime);

@@ -16,6 +16,7 @@ struct FakeModelLimits {
   uint32_t max_tokens = 64;  // of a step
   uint32_t num_slots = 18;
   uint32_t head_features = 0;  // SKEIN_FEATURE_*
+  uint64_t max_queued_tokens = 0;
 };
 
 // A runtime that has no plugins.
@@ -24,7 +25,8 @@ std::shared_ptr<Runtime> EmptyRuntime();
 // A model of kVocabSize rows with the tokenizer of bytes. `runner` runs its steps and belongs to the model. A test may
 // set the runner's hooks before the first request.
 std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::unique_ptr<FakeStepRunner> runner,
-                                     const FakeModelLimits& limits = {});
+                                     const FakeModelLimits& limits = {},
+                                     EngineClock clock = std::chrono::steady_clock::now);
 
 }  // namespace skein::test
 

@@ -53,6 +53,8 @@ SKEIN_EXTERN_C_BEGIN
 //                                 not offer it for the type is refused
 //   max_streams       i64  64     streams with a state on the device at a time
 //   max_batch_tokens  i64  512    tokens in one step; if it is not set, at least max_streams + 16
+//   max_queued_tokens  i64  0     tokens that may wait to be read, of all streams (schedule.h); 0: what is read in 4 s
+//                                 at the measured pace, but at least 8192
 //   step_time_ms      i64  0      the time that a step with streams that decode may take because of prompts: their
 //                                 shares are cut so. A step with prompts takes no more than about twice the time of the
 //                                 same step without them in any case. 0: 100, and 25 on devices that take steps ahead,

@@ -22,6 +22,7 @@ SKEIN_EXTERN_C_BEGIN
 #define SKEIN_OPTIONS_QUEUE 7      // skein_queue_create
 #define SKEIN_OPTIONS_REQUEST 8    // skein_request_set_options
 #define SKEIN_OPTIONS_CHAT 9       // skein_model_chat_prompt, skein_request_set_chat
+#define SKEIN_OPTIONS_TENANT 10    // skein_model_set_tenant
 
 #define SKEIN_OPTION_I64 1
 #define SKEIN_OPTION_F64 2

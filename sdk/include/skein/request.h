@@ -27,7 +27,7 @@ SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error
 
 #define SKEIN_EVENT_TOKEN 1      // one generated token; its text may be empty (held back) or cover earlier tokens
 #define SKEIN_EVENT_DONE 2       // terminal; see `reason`; its text is the rest, which was held back
-#define SKEIN_EVENT_ERROR 3      // terminal; see `status`; its text is the message
+#define SKEIN_EVENT_ERROR 3      // terminal; see `status`, DEADLINE_EXCEEDED among others; its text is the message
 #define SKEIN_EVENT_CANCELLED 4  // terminal
 #define SKEIN_EVENT_SAMPLE_DONE \
   5  // of a request with several samples: the end of the sample; see `reason`, or `status` if
@@ -141,6 +141,9 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 //                                  for the penalties. Also after a fork or a restore. The prompt has to be empty
 //   stop_at_end        i64  1      1: the end-of-text token stops; 0: a token like any other
 //   window             i64  0      number of unacknowledged tokens at which the request waits; 0: polling acknowledges
+//   priority           i64  0      -8 to 8; the higher goes first among the requests of one tenant (schedule.h)
+//   first_token_ms     i64  0      time from submit by which the first token is wanted, in milliseconds; 0: any
+//   deadline_ms        i64  0      time from submit by which all max_tokens are wanted; 0: any
 SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);
 
 // Samples: with the options n and best_of one request writes several samples of its prompt. The prompt is read once,
@@ -194,7 +197,9 @@ SKEIN_API skein_status skein_request_set_logit_bias(skein_request request, skein
 SKEIN_API skein_status skein_request_set_user_data(skein_request request, uint64_t user_data, skein_error* error);
 
 // Submits `count` requests whose events go to `queue`: all of them, or none. A request is submitted once.
-// FAILED_PRECONDITION: submitted before, or its stream is busy. RESOURCE_EXHAUSTED: no room; see retry_after_ms.
+// FAILED_PRECONDITION: submitted before, or its stream is busy. RESOURCE_EXHAUSTED: the queue of the model or of the
+// tenant is full, or a deadline cannot be met under the present load (schedule.h); see retry_after_ms.
+// DEADLINE_EXCEEDED: a deadline could not be met even if nothing else ran. Neither waits for a step.
 SKEIN_API skein_status skein_queue_submit(skein_queue queue, const skein_request* requests, uint32_t count,
                                           skein_error* error);
 

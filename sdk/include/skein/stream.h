@@ -19,6 +19,7 @@ SKEIN_EXTERN_C_BEGIN
 //                   pip package (the list of tensors that its forward returns, in a .pth); "": the model's own. Streams
 //                   with different states run in one batch. Each call reads the file; forks of a stream share its
 //                   contents
+//   tenant  str  ""  tenant that the stream and its forks belong to (schedule.h), at most 255 bytes; "": the common one
 // RESOURCE_EXHAUSTED: the model has max_streams streams; see retry_after_ms of the error. NOT_FOUND, DATA_LOSS,
 // INVALID_ARGUMENT: no such file, a damaged one, or one that does not fit the model.
 SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,
@@ -78,7 +79,8 @@ typedef struct skein_eval_item {
 // Feeds tokens to streams of one model, each stream at most once, as one ragged batch; waits until all are done.
 // Each item ends on its own: the call returns the first status that is not OK, and `error` says which item it was. An
 // item that failed leaves its stream where it was. `items` is an array of `count` structs of `item_size` bytes each, a
-// multiple of 8.
+// multiple of 8. The items wait and run like requests without a priority (schedule.h). RESOURCE_EXHAUSTED: no room for
+// the items of this call; none of them ran; see retry_after_ms.
 SKEIN_API skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint32_t count,
                                   skein_error* error);
 

@@ -11,7 +11,7 @@ namespace {
 
 absl::Status CheckKind(uint32_t kind) {
   if (IsOptionsKind(kind)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("options: kind ", kind, "; expected 1 to 9, a SKEIN_OPTIONS_*"));
+  return absl::InvalidArgumentError(absl::StrCat("options: kind ", kind, "; expected 1 to 10, a SKEIN_OPTIONS_*"));
 }
 
 }  // namespace

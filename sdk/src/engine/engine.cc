@@ -10,6 +10,9 @@
 namespace skein {
 namespace {
 
+AdmissionLimits AdmissionLimitsOf(const EngineLimits& limits) {
+  return {limits.max_queued_tokens, limits.step.age_limit_us};
+}
 // A device that stalls must not keep a host that releases a model.
 constexpr std::chrono::seconds kLongestCalibration{1};
 
@@ -17,12 +20,20 @@ absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelle
 
 }  // namespace
 
-Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner, const EngineLimits& limits)
-    : runtime_(std::move(runtime)), runner_(std::move(runner)), limits_(limits), is_calibrating_(limits.calibrates) {}
+Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
+               EngineClock clock)
+    : runtime_(std::move(runtime)),
+      runner_(std::move(runner)),
+      limits_(limits),
+      clock_(std::move(clock)),
+      pace_(limits.step),
+      admission_(Admission::Create(AdmissionLimitsOf(limits), tenants_, pace_)),
+      is_calibrating_(limits.calibrates) {}
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
-                                                      std::unique_ptr<StepRunner> runner, const EngineLimits& limits) {
-  std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits));
+                                                      std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
+                                                      EngineClock clock) {
+  std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits, std::move(clock)));
   const std::weak_ptr<Engine> weak(engine);
   engine->pool_ = StatePool::Create(limits.num_slots, [weak] {
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfSlot();
@@ -148,6 +159,24 @@ void Engine::Finish(Call& call, absl::Status status) noexcept {
   call_done_.NotifyAll();
 }
 
+void Engine::WaitForWork(bool did_step) {
+  while (!did_step && !HasWork()) {
+    const int64_t deadline_us = loop_->next_deadline_us();
+    if (deadline_us == kNoDeadline) {
+      changed_.Wait(mutex_);
+      continue;
+    }
+    const int64_t left_us = deadline_us - StepClockUs(clock_());
+    if (left_us <= 0) return;
+    changed_.WaitUntil(mutex_, StepClock::now() + std::chrono::microseconds(left_us));
+  }
+}
+
+void Engine::PublishPace() noexcept {
+  pace_.cost = loop_->cost();
+  admission_->SetPace(pace_);
+}
+
 void Engine::Calibrate() noexcept {
   const absl::Status status = skein::Calibrate(*runner_, *pool_, limits_.step.max_entries, loop_->cost(), [this] {
     const MutexLock lock(mutex_);
@@ -155,6 +184,7 @@ void Engine::Calibrate() noexcept {
   });
   // Any other error comes back with the first job, if it stays.
   if (absl::IsUnavailable(status)) loop_->Lose(status);
+  PublishPace();
   const MutexLock lock(mutex_);
   is_calibrating_ = false;
   calibrated_.NotifyAll();
@@ -171,7 +201,7 @@ void Engine::Run() noexcept {
   while (!is_stopped) {
     {
       const MutexLock lock(mutex_);
-      while (!did_step && !HasWork()) changed_.Wait(mutex_);
+      WaitForWork(did_step);
       is_notified = std::exchange(is_notified_, false);
       has_slot_ = false;
       is_stopped = is_stopped_;
@@ -184,7 +214,8 @@ void Engine::Run() noexcept {
     LookAtNoticed();
     if (is_stopped) break;
     if (is_notified) loop_->LookAtAll();
-    did_step = loop_->RunStep();
+    did_step = loop_->RunStep(clock_());
+    if (did_step) PublishPace();
     if (did_step && !std::exchange(has_stepped, true)) RenewExitWait();
   }
   loop_->EndAll(Released());

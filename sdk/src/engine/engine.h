@@ -2,6 +2,7 @@
 #ifndef SKEIN_ENGINE_ENGINE_H_
 #define SKEIN_ENGINE_ENGINE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -14,10 +15,14 @@
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "engine/noticed_jobs.h"
+#include "engine/step_clock.h"
 #include "engine/step_loop.h"
 #include "engine/step_runner.h"
 #include "runtime/runtime.h"
+#include "scheduler/admission.h"
+#include "scheduler/pace.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/tenant.h"
 #include "state/state_pool.h"
 
 namespace skein {
@@ -26,18 +31,30 @@ namespace skein {
 struct EngineLimits {
   SchedulerLimits step;
   uint32_t num_slots = 0;
-  uint32_t max_jobs = 0;    // one per stream
-  bool calibrates = false;  // the thread begins with a calibration [calibration.h]
+  uint32_t max_jobs = 0;           // one per stream
+  bool calibrates = false;         // the thread begins with a calibration [calibration.h]
+  uint64_t max_queued_tokens = 0;  // 0: by the pace, as admission.h has it
 };
+
+// The time, as the engine sees it.
+using EngineClock = std::function<StepClock::time_point()>;
 
 // Threads: any. The functions that wait may not be called on the engine's own thread. The thread keeps the engine alive
 // until the engine was stopped and its last step is done.
 class Engine {
  public:
-  // Starts an engine. It stops when the last copy of the result is gone. RESOURCE_EXHAUSTED: no thread could be
-  // started.
+  // Starts an engine. It stops when the last copy of the result is gone. `clock` is called by any thread; whoever turns
+  // it forward calls NotifyAll. RESOURCE_EXHAUSTED: no thread could be started.
   static absl::StatusOr<std::shared_ptr<Engine>> Start(std::shared_ptr<Runtime> runtime,
-                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits);
+                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
+                                                       EngineClock clock = StepClock::now);
+
+  const EngineLimits& limits() const { return limits_; }
+  StepClock::time_point Now() const { return clock_(); }
+
+  // The tenants of the model, and the admission of the jobs that come to Add.
+  TenantTable& tenants() const { return *tenants_; }
+  Admission& admission() const { return *admission_; }
 
   // Hands over all of `jobs` together. They take part from the next step on. A stopped engine fails them.
   void Add(JobList& jobs) noexcept;
@@ -58,7 +75,8 @@ class Engine {
   absl::StatusOr<StateRef> ImportState(absl::Span<const float> values);
 
  private:
-  Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner, const EngineLimits& limits);
+  Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
+         EngineClock clock);
 
   // Work between two steps, for a thread that waits for it.
   struct Call {
@@ -68,6 +86,10 @@ class Engine {
   };
 
   void Run() noexcept;
+  // Waits until there is something to do; not if `did_step`, because then there may be another step.
+  void WaitForWork(bool did_step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells admission what steps cost.
+  void PublishPace() noexcept;
   // Whether somebody waits for the thread.
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return is_notified_ || has_slot_ || !noticed_.empty() || is_stopped_ || !calls_.empty() || !added_.empty();
@@ -86,6 +108,10 @@ class Engine {
   const std::shared_ptr<Runtime> runtime_;
   const std::unique_ptr<StepRunner> runner_;
   const EngineLimits limits_;
+  const EngineClock clock_;
+  const std::shared_ptr<TenantTable> tenants_ = TenantTable::Create();
+  Pace pace_;  // the engine's thread only
+  const std::shared_ptr<Admission> admission_;
   std::shared_ptr<StatePool> pool_;  // constant once the thread runs
   std::unique_ptr<StepLoop> loop_;   // the engine's thread only
 

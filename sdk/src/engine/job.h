@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "engine/feed.h"
+#include "scheduler/sequence.h"
 #include "skein/backend.h"
 #include "state/state_pool.h"
 
@@ -32,6 +33,8 @@ class Job {
   // Whether a job with parts in flight takes part in a further step. Not once it was asked to end, or has.
   virtual bool WantsMore() const noexcept { return true; }
 
+  // The time from which on Poll may end the job, in microseconds of the engine's clock; kNoDeadline if there is none.
+  virtual int64_t next_deadline_us() const noexcept { return kNoDeadline; }
   // Whether the job goes on with whatever token the device draws in a step in flight, when all the tokens that it knows
   // are in flight.
   virtual bool GoesOnWithDrawn() const noexcept { return false; }

@@ -95,10 +95,12 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.embedding_bytes = loaded->on_devices->embedding_bytes();
   const SegmentLimits& limits = loaded->placement.settings.limits;
   auto runner = std::make_unique<DeviceStepRunner>(runtime, file, std::move(loaded->on_devices));
-  const EngineLimits engine_limits = {.step = SchedulingOf(options, limits, runner->pipeline()),
-                                      .num_slots = limits.num_slots,
-                                      .max_jobs = limits.max_entries,
-                                      .calibrates = options[model_options::kCalibrate] != 0};
+  const EngineLimits engine_limits = {
+      .step = SchedulingOf(options, limits, runner->pipeline()),
+      .num_slots = limits.num_slots,
+      .max_jobs = limits.max_entries,
+      .calibrates = options[model_options::kCalibrate] != 0,
+      .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens])};
   SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));

@@ -61,6 +61,7 @@ class Model {
   std::optional<uint32_t> end_token() const { return parts_.end_token; }
   uint32_t max_streams() const { return parts_.max_streams; }
   uint32_t head_features() const { return parts_.head_features; }
+  uint32_t num_streams() const { return num_streams_.load(std::memory_order_relaxed); }
   const StateRef& initial_state() const { return parts_.initial_state; }
   const std::shared_ptr<Engine>& engine() const { return parts_.engine; }
   const std::shared_ptr<Runtime>& runtime() const { return parts_.runtime; }

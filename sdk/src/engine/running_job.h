@@ -9,6 +9,7 @@
 
 #include "engine/job.h"
 #include "engine/step_clock.h"
+#include "scheduler/ordered_queue.h"
 #include "scheduler/sequence.h"
 
 namespace skein {
@@ -16,6 +17,8 @@ namespace skein {
 struct RunningJob;
 // Lists of them are handed on without allocating.
 using JobList = std::list<RunningJob>;
+// Jobs that are to be looked at from a time on.
+using DeadlineQueue = OrderedQueue<RunningJob, int64_t>;
 
 // The scheduler knows its base alone.
 struct RunningJob final : Sequence {
@@ -29,6 +32,9 @@ struct RunningJob final : Sequence {
   uint64_t last_step = 0;      // the number of the step of its last part, and the index of its entry there
   uint32_t last_entry = 0;
   JobList::iterator place;  // in the list of the step loop
+  uint64_t number = 0;      // in the order of arrival
+  int64_t deadline_us = kNoDeadline;
+  DeadlineQueue::Place deadline;  // until it has passed
 };
 
 }  // namespace skein

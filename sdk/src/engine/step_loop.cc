@@ -40,6 +40,7 @@ void StepLoop::Add(JobList& jobs) noexcept {
     jobs_.splice(jobs_.end(), jobs, jobs.begin());
     RunningJob& running = jobs_.back();
     running.place = std::prev(jobs_.end());
+    running.number = ++num_jobs_added_;
     running.job->running_ = &running;
     Look(running);
   }
@@ -53,13 +54,31 @@ void StepLoop::LookAtAll() noexcept {
   for (auto next = jobs_.begin(); next != jobs_.end();) Look(*next++);
 }
 
+void StepLoop::LookAtLate(int64_t now_us) noexcept {
+  while (next_deadline_us() <= now_us) {
+    RunningJob& running = deadlines_.front();
+    running.deadline.Leave();
+    Look(running);
+  }
+}
+
+void StepLoop::NoteDeadline(RunningJob& running) noexcept {
+  const int64_t us = running.job->next_deadline_us();
+  if (us == running.deadline_us) return;  // it is in the queue, or was, and has passed
+  running.deadline.Leave();
+  running.deadline_us = us;
+  if (us != kNoDeadline) deadlines_.Insert(running, us, running.number, running.deadline);
+}
+
 void StepLoop::Look(RunningJob& running) noexcept {
   if (running.num_in_flight > 0) return LookInFlight(running);
   switch (running.job->Poll()) {
     case Job::Readiness::kReady:
+      NoteDeadline(running);
       scheduler_.Add(running, running.job->feed().num_ready(), running.job->feed().decodes);
       return;
     case Job::Readiness::kWaiting:
+      NoteDeadline(running);
       scheduler_.Remove(running);
       return;
     case Job::Readiness::kEnded:
@@ -95,6 +114,7 @@ bool StepLoop::RunStep(StepClock::time_point now) noexcept {
     EndAll(lost_);
     return false;
   }
+  LookAtLate(StepClockUs(now));
   BeginSteps(StepClockUs(now));
   if (steps_.empty()) return false;
   FinishOldest();

@@ -74,6 +74,9 @@ class StepLoop {
   // `status`.
   void EndAll(const absl::Status& status) noexcept;
 
+  // The earliest deadline of the jobs, in microseconds of the clock of RunStep; kNoDeadline if there is none.
+  int64_t next_deadline_us() const { return deadlines_.empty() ? kNoDeadline : deadlines_.front_key(); }
+
   // What steps take.
   StepCost& cost() { return scheduler_.cost(); }
 
@@ -86,6 +89,10 @@ class StepLoop {
   // Polls a job, tells the scheduler what it has to feed, and lets go of it if it has ended.
   void Look(RunningJob& running) noexcept;
   void LookInFlight(RunningJob& running) noexcept;
+  // Puts a job where its deadline calls for.
+  void NoteDeadline(RunningJob& running) noexcept;
+  // Looks at the jobs whose deadlines have passed. One with parts in flight ends behind them.
+  void LookAtLate(int64_t now_us) noexcept;
   // Whether the next step may have the token that the last one draws for the job.
   bool IsFedByDevice(const RunningJob& running) const;
   // Whether the next step may begin although others are in flight.
@@ -111,7 +118,9 @@ class StepLoop {
   Scheduler scheduler_;
   StepsInFlight steps_;
 
+  DeadlineQueue deadlines_;
   JobList jobs_;
+  uint64_t num_jobs_added_ = 0;
   absl::Status lost_;
 
   StepClock::time_point last_end_;      // of a step

@@ -28,33 +28,42 @@ std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path) {
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path,
+                                                       const std::string& tenant) {
+  SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
   InitialState initial_state;
   if (!state_path.empty()) {
     SKEIN_ASSIGN_OR_RETURN(std::vector<float> values, model->ReadStateFile(state_path));
     initial_state = std::make_shared<const std::vector<float>>(std::move(values));
   }
+  std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,
-                         Add(std::move(model), std::move(initial_state), StreamState()));
+                         Add(std::move(model), std::move(party), std::move(initial_state), StreamState()));
   SKEIN_RETURN_IF_ERROR(stream->Reset());
   return stream;
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, InitialState initial_state,
-                                                    StreamState at) {
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
+                                                    InitialState initial_state, StreamState at) {
   SKEIN_ASSIGN_OR_RETURN(StreamSeat seat, StreamSeat::Take(std::move(model)));
-  return std::shared_ptr<Stream>(new Stream(std::move(seat), std::move(initial_state), std::move(at)));
+  return std::shared_ptr<Stream>(
+      new Stream(std::move(seat), std::move(tenant), std::move(initial_state), std::move(at)));
 }
 
-Stream::Stream(StreamSeat seat, InitialState initial_state, StreamState at)
-    : seat_(std::move(seat)), initial_state_(std::move(initial_state)), at_(std::move(at)) {}
+Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, InitialState initial_state, StreamState at)
+    : seat_(std::move(seat)),
+      tenant_(std::move(tenant)),
+      initial_state_(std::move(initial_state)),
+      at_(std::move(at)) {}
 
 StreamState Stream::Committed() const {
   const MutexLock lock(mutex_);
   return at_;
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Add(model(), initial_state_, Committed()); }
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const {
+  return Add(model(), tenant_, initial_state_, Committed());
+}
 
 absl::StatusOr<StateRef> Stream::StartingPoint() const {
   if (initial_state_ == nullptr) return model()->initial_state();

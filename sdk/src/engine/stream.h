@@ -15,6 +15,7 @@
 #include "engine/model.h"
 #include "engine/stream_state.h"
 #include "engine/writer.h"
+#include "scheduler/tenant.h"
 #include "state/state_pool.h"
 
 namespace skein {
@@ -53,12 +54,15 @@ class Stream : public std::enable_shared_from_this<Stream> {
  public:
   // A stream at its initial state: the tuned one in the file `state_path`, or the model's if that is "".
   // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadStateFile, and it may
-  // wait for one step.
-  static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path);
+  // wait for one step. INVALID_ARGUMENT: `tenant` is too long.
+  static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path,
+                                                        const std::string& tenant = "");
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   const std::shared_ptr<Model>& model() const { return seat_.model(); }
+  // The party that the stream and its forks belong to.
+  const std::shared_ptr<Tenant>& tenant() const { return tenant_; }
 
   // The last committed place.
   StreamState Committed() const;
@@ -90,15 +94,16 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // holds no slot for it. nullptr: the stream starts from the model's initial state.
   using InitialState = std::shared_ptr<const std::vector<float>>;
 
-  static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, InitialState initial_state,
-                                                     StreamState at);
-  Stream(StreamSeat seat, InitialState initial_state, StreamState at);
+  static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
+                                                     InitialState initial_state, StreamState at);
+  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, InitialState initial_state, StreamState at);
   absl::StatusOr<StateRef> StartingPoint() const;
   absl::Status ExportState(const StateRef& state, absl::Span<float> values) const;
   void Commit(StreamState at) noexcept;
   void EndWrite() noexcept;
 
   const StreamSeat seat_;
+  const std::shared_ptr<Tenant> tenant_;
   const InitialState initial_state_;
   mutable Mutex mutex_;
   StreamState at_ ABSL_GUARDED_BY(mutex_);

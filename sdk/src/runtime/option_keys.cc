@@ -9,8 +9,9 @@ constexpr OptionKey kModelKeys[] = {
     model_options::kDevice,     model_options::kDeviceMemory,   model_options::kType,
     model_options::kStateType,  model_options::kDeterministic,  model_options::kTokenizer,
     model_options::kLora,       model_options::kState,          model_options::kMmap,
-    model_options::kMaxStreams, model_options::kMaxBatchTokens, model_options::kStepTimeMs,
-    model_options::kMaxRunning, model_options::kAgeLimitMs,     model_options::kCalibrate};
+    model_options::kMaxStreams, model_options::kMaxBatchTokens, model_options::kMaxQueuedTokens,
+    model_options::kStepTimeMs, model_options::kMaxRunning,     model_options::kAgeLimitMs,
+    model_options::kCalibrate};
 constexpr OptionKey kConvertKeys[] = {
     convert_options::kType,   convert_options::kLayout,       convert_options::kTokenizer,
     convert_options::kName,   convert_options::kLicence,      convert_options::kProvenance,
@@ -18,7 +19,7 @@ constexpr OptionKey kConvertKeys[] = {
     convert_options::kState,  convert_options::kEndToken,     convert_options::kOverwrite};
 constexpr OptionKey kDescribeKeys[] = {describe_options::kFormat, describe_options::kVerify};
 constexpr OptionKey kTokenizerKeys[] = {tokenizer_options::kKind};
-constexpr OptionKey kStreamKeys[] = {stream_options::kState};
+constexpr OptionKey kStreamKeys[] = {stream_options::kState, stream_options::kTenant};
 constexpr OptionKey kRequestKeys[] = {request_options::kMaxTokens,
                                       request_options::kTemperature,
                                       request_options::kTopK,
@@ -35,8 +36,14 @@ constexpr OptionKey kRequestKeys[] = {request_options::kMaxTokens,
                                       request_options::kPromptLogprobs,
                                       request_options::kContinueSampling,
                                       request_options::kStopAtEnd,
-                                      request_options::kWindow};
+                                      request_options::kWindow,
+                                      request_options::kPriority,
+                                      request_options::kFirstTokenMs,
+                                      request_options::kDeadlineMs};
 constexpr OptionKey kChatKeys[] = {chat_options::kTemplate, chat_options::kThink};
+
+constexpr OptionKey kTenantKeys[] = {tenant_options::kWeight, tenant_options::kMaxQueuedTokens,
+                                     tenant_options::kMaxRunning};
 
 }  // namespace
 
@@ -58,6 +65,8 @@ absl::Span<const OptionKey> OptionKeys(uint32_t kind) {
       return kRequestKeys;
     case SKEIN_OPTIONS_CHAT:
       return kChatKeys;
+    case SKEIN_OPTIONS_TENANT:
+      return kTenantKeys;
     default:
       return {};
   }

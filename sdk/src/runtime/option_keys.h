@@ -13,6 +13,9 @@
 
 namespace skein {
 
+// A year. Deadlines are added to clocks.
+inline constexpr int64_t kMaxOptionMilliseconds = int64_t{365} * 24 * 3600 * 1000;
+
 // 2^53, the largest count that a double holds exactly: the listing gives ranges as doubles.
 inline constexpr int64_t kMaxOptionCount = int64_t{1} << 53;
 
@@ -69,6 +72,12 @@ inline constexpr IntOption kMaxStreams = {
     .name = "max_streams", .value = 64, .low = 1, .high = 65536, .help = "streams of the model at a time"};
 inline constexpr IntOption kMaxBatchTokens = {
     .name = "max_batch_tokens", .value = 512, .low = 1, .high = 65536, .help = "tokens in one step"};
+inline constexpr IntOption kMaxQueuedTokens = {
+    .name = "max_queued_tokens",
+    .value = 0,
+    .low = 0,
+    .high = kMaxOptionCount,
+    .help = "tokens that may wait to be read, of all streams; 0: what is read in 4 s, and at least 8192"};
 inline constexpr IntOption kStepTimeMs = {
     .name = "step_time_ms",
     .value = 0,
@@ -137,6 +146,8 @@ inline constexpr TextOption kKind = {.name = "kind", .value = "", .help = "token
 namespace stream_options {
 inline constexpr TextOption kState = {
     .name = "state", .value = "", .help = "initial state of the stream; empty: the model's"};
+inline constexpr TextOption kTenant = {
+    .name = "tenant", .value = "", .help = "the party that the stream belongs to; empty: the common one"};
 }  // namespace stream_options
 
 // A sampling key that a request does not set has the value in the model's manifest, else the default here.
@@ -220,6 +231,23 @@ inline constexpr IntOption kWindow = {
     .low = 0,
     .high = kMaxOptionCount,
     .help = "tokens delivered and not acknowledged at which the request waits; 0: polling acknowledges"};
+inline constexpr IntOption kPriority = {.name = "priority",
+                                        .value = 0,
+                                        .low = -8,
+                                        .high = 8,
+                                        .help = "the higher goes first among the requests of a tenant"};
+inline constexpr IntOption kFirstTokenMs = {
+    .name = "first_token_ms",
+    .value = 0,
+    .low = 0,
+    .high = kMaxOptionMilliseconds,
+    .help = "time from submit by which the first token is wanted, else the request ends; 0: any"};
+inline constexpr IntOption kDeadlineMs = {
+    .name = "deadline_ms",
+    .value = 0,
+    .low = 0,
+    .high = kMaxOptionMilliseconds,
+    .help = "time from submit by which the last token is wanted, else the request ends; 0: any"};
 }  // namespace request_options
 
 namespace chat_options {
@@ -230,6 +258,23 @@ inline constexpr TextOption kThink = {
     .value = "",
     .help = "on, off, none, short or long: what think block an answer begins with; empty: as the template has it"};
 }  // namespace chat_options
+
+namespace tenant_options {
+inline constexpr RealOption kWeight = {
+    .name = "weight", .value = 1, .low = 0.001, .high = 1000, .help = "of its share of the steps, against the others'"};
+inline constexpr IntOption kMaxQueuedTokens = {
+    .name = "max_queued_tokens",
+    .value = 0,
+    .low = 0,
+    .high = kMaxOptionCount,
+    .help = "tokens of the tenant that may wait to be read; 0: half of the model's while other tenants are there"};
+inline constexpr IntOption kMaxRunning = {
+    .name = "max_running",
+    .value = 0,
+    .low = 0,
+    .high = 65536,
+    .help = "requests and evals of the tenant between their first step and their end; 0: any number"};
+}  // namespace tenant_options
 
 }  // namespace skein
 

@@ -51,7 +51,7 @@ double OptionKey::high() const {
   return 0;
 }
 
-bool IsOptionsKind(uint32_t kind) { return kind >= SKEIN_OPTIONS_RUNTIME && kind <= SKEIN_OPTIONS_CHAT; }
+bool IsOptionsKind(uint32_t kind) { return kind >= SKEIN_OPTIONS_RUNTIME && kind <= SKEIN_OPTIONS_TENANT; }
 
 absl::Status Options::SetInt(absl::string_view name, int64_t value) {
   return Set(name, {.type = SKEIN_OPTION_I64, .integer = value});

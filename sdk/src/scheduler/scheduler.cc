@@ -8,12 +8,6 @@ namespace {
 // No time between now and the end of all days overflows when such terms are added.
 constexpr double kLongestEstimateUs = 1e15;
 
-int64_t RankOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us) {
-  const int64_t natural = urgency.arrival_us - urgency.priority * age_limit_us + read_us;
-  if (urgency.first_token_deadline_us == kNoDeadline) return natural;
-  return std::min(natural, urgency.first_token_deadline_us - read_us);
-}
-
 int64_t DueTimeOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us) {
   const int64_t aged = urgency.arrival_us + age_limit_us;
   if (urgency.first_token_deadline_us == kNoDeadline) return aged;
@@ -21,6 +15,12 @@ int64_t DueTimeOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us)
 }
 
 }  // namespace
+
+int64_t RankOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us) {
+  const int64_t natural = urgency.arrival_us - urgency.priority * age_limit_us + read_us;
+  if (urgency.first_token_deadline_us == kNoDeadline) return natural;
+  return std::min(natural, urgency.first_token_deadline_us - read_us);
+}
 
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cost_(limits.max_tokens) {
   shares_.reserve(std::min(limits.max_entries, limits.max_tokens));

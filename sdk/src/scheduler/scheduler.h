@@ -43,6 +43,9 @@ struct SchedulerLimits {
   double decode_charge = 2;         // the service of a token that was sampled
 };
 
+// The rank of a sequence whose prompt takes `read_us` to read.
+int64_t RankOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us);
+
 // A sequence's part of a step.
 struct Share {
   Sequence* sequence = nullptr;

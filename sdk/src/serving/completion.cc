@@ -8,6 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/short_text.h"
+#include "base/status.h"
+#include "engine/engine.h"
+#include "engine/step_clock.h"
 #include "runtime/option_keys.h"
 
 namespace skein {
@@ -64,8 +67,9 @@ std::string EventMessage(const absl::Status& status) noexcept {
 }
 
 Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
-                       const RequestSpec& spec, SampleCounts counts)
+                       const RequestSpec& spec, SampleCounts counts, Ticket ticket)
     : request_(std::move(request)),
+      ticket_(std::move(ticket)),
       queue_(std::move(queue)),
       user_data_(spec.user_data),
       counts_(counts),
@@ -84,6 +88,24 @@ Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<Complet
 
 bool Completion::IsStopToken(uint32_t token) const {
   return std::find(stop_tokens_.begin(), stop_tokens_.end(), token) != stop_tokens_.end();
+}
+
+int64_t Completion::DeadlineUs(uint64_t num_tokens) const noexcept {
+  const AdmittedJob& job = ticket_.job();
+  return num_tokens == 0 ? std::min(job.urgency.first_token_deadline_us, job.deadline_us) : job.deadline_us;
+}
+
+bool Completion::IsLate(uint64_t num_tokens) const noexcept {
+  const int64_t deadline_us = DeadlineUs(num_tokens);
+  return deadline_us != kNoDeadline && deadline_us <= StepClockUs(model().engine()->Now());
+}
+
+absl::Status Completion::LateStatus(uint64_t num_tokens) const noexcept {
+  const AdmittedJob& job = ticket_.job();
+  const bool is_first = num_tokens == 0 && job.urgency.first_token_deadline_us <= job.deadline_us;
+  return MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                    is_first ? "deadline: no token within first_token_ms of the submit"
+                             : "deadline: the last token was not there within deadline_ms of the submit");
 }
 
 void Completion::BeginSamples() {
@@ -151,8 +173,10 @@ void Completion::EndRequest() noexcept {
   events.splice(events.end(), terminal_);
   if (has_begun_ && counts_.num_written > 1) KeepStreams(own);
   CountTokens(events);
-  // The streams are free for their next writers before anyone can learn that the request ended.
+  // The streams are free for their next writers, and the queue for the next job, before anyone can learn that the
+  // request ended.
   for (SampleEnd& end : ends_) end.right.Release();
+  ticket_.Release();
   request_.reset();
   queue_->Push(events);
 }

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "engine/model.h"
 #include "engine/stream.h"
+#include "scheduler/admission.h"
 #include "serving/completion_queue.h"
 #include "serving/request.h"
 #include "serving/request_times.h"
@@ -53,9 +54,9 @@ struct SampleEnd {
 // Threads: samples call it in parallel.
 class Completion {
  public:
-  // Reserves all the memory that the end takes.
+  // Reserves all the memory that the end takes. `ticket`: the request's admission.
   Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
-             SampleCounts counts);
+             SampleCounts counts, Ticket ticket);
 
   // Until the request has ended.
   const Model& model() const { return *request_->stream()->model(); }
@@ -71,15 +72,26 @@ class Completion {
 
   // The request was cancelled, or nobody can take its events.
   bool IsCancelled() const { return request_->is_cancelled() || queue_->is_closed(); }
+  // The deadline of a sample that has `num_tokens`, and whether it has passed.
+  int64_t DeadlineUs(uint64_t num_tokens) const noexcept;
+  bool IsLate(uint64_t num_tokens) const noexcept;
+  // That it has passed.
+  absl::Status LateStatus(uint64_t num_tokens) const noexcept;
   // So many tokens wait for the reader that the samples have to wait too. `num_coming`: tokens that a sample has in
   // flight.
   bool IsWindowFull(uint64_t num_coming = 0) const { return request_->window().IsFull(num_coming); }
 
   // The phases of the prompt; called by its reader alone, before there are samples.
   void OnPromptStep() { times_.OnStep(); }
-  void OnPromptTokens(uint32_t num_tokens) { num_prompt_tokens_ += num_tokens; }
+  void OnPromptTokens(uint32_t num_tokens) {
+    num_prompt_tokens_ += num_tokens;
+    ticket_.OnFed(num_tokens);
+  }
   // The prompt is read, and all samples begin. From here on each one ends by EndSample.
   void BeginSamples();
+
+  // A sample has a token more.
+  void OnToken() { ticket_.OnDrawn(); }
 
   skein_event NewEvent(uint32_t kind, const SampleProgress& progress) const;
   // Delivers events of tokens.
@@ -100,6 +112,8 @@ class Completion {
   skein_event TerminalEvent(uint32_t own) const noexcept;
 
   std::shared_ptr<Request> request_;  // empty once the request has ended
+
+  Ticket ticket_;
 
   // Constant.
   const std::shared_ptr<CompletionQueue> queue_;

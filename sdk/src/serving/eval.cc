@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/feed.h"
 #include "engine/job.h"
+#include "scheduler/admission.h"
 #include "serving/latch.h"
 #include "skein/stream.h"
 
@@ -25,11 +26,12 @@ uint64_t RowFloats(const Model& model, uint32_t output_kind) {
 class EvalJob final : public Job {
  public:
   // `status`, `latch` and the arrays of `item` stay valid until the job has counted itself down in `latch`.
-  EvalJob(const EvalItem& item, WriteRight right, absl::Status& status, std::shared_ptr<Latch> latch)
+  EvalJob(const EvalItem& item, WriteRight right, Ticket ticket, absl::Status& status, std::shared_ptr<Latch> latch)
       : output_kind_(item.output_kind),
         output_(item.output),
         row_floats_(RowFloats(*item.stream->model(), item.output_kind)),
         right_(std::move(right)),
+        ticket_(std::move(ticket)),
         feed_(Feed::Start(right_.stream()->Committed(), item.tokens)),
         num_before_(feed_.tokens.size() - item.tokens.size()),
         status_(status),
@@ -54,6 +56,7 @@ class EvalJob final : public Job {
   }
 
   void Advance(uint32_t num_tokens, StateRef written) override {
+    ticket_.OnFed(num_tokens);
     feed_.Advance(num_tokens, std::move(written));
     if (feed_.num_unfed() > 0) return;
     right_.Commit(feed_.at);
@@ -70,6 +73,7 @@ class EvalJob final : public Job {
   void End(const absl::Status& status) noexcept {
     feed_.at = StreamState();
     right_.Release();
+    ticket_.Release();
     status_ = status;
     latch_->CountDown();  // the caller may be gone from here on
   }
@@ -78,6 +82,7 @@ class EvalJob final : public Job {
   const absl::Span<float> output_;
   const uint64_t row_floats_;
   WriteRight right_;
+  Ticket ticket_;
   Feed feed_;
   const uint64_t num_before_;  // pending tokens in front of the item's own
   absl::Status& status_;
@@ -120,19 +125,58 @@ absl::Status CheckItem(const Model& model, const EvalItem& item) {
   return absl::OkStatus();
 }
 
-}  // namespace
+// An item that can run.
+struct Runnable {
+  size_t index;
+  WriteRight right;
+};
 
-std::vector<absl::Status> Eval(const Model& model, absl::Span<const absl::StatusOr<EvalItem>> items) {
-  std::vector<absl::Status> statuses(items.size());
-  const auto latch = std::make_shared<Latch>();
-  JobList jobs;
+// Takes the rights of the items that can run; the others get their statuses.
+std::vector<Runnable> FindRunnable(const Model& model, absl::Span<const absl::StatusOr<EvalItem>> items,
+                                   std::vector<absl::Status>& statuses) {
+  std::vector<Runnable> runnable;
   for (size_t i = 0; i < items.size(); ++i) {
     statuses[i] = items[i].ok() ? CheckItem(model, *items[i]) : items[i].status();
     if (!statuses[i].ok()) continue;
     absl::StatusOr<WriteRight> right = items[i]->stream->BeginWrite();
     statuses[i] = right.status();
-    if (!right.ok()) continue;
-    jobs.emplace_back(std::make_shared<EvalJob>(*items[i], *std::move(right), statuses[i], latch));
+    if (right.ok()) runnable.push_back({i, *std::move(right)});
+  }
+  return runnable;
+}
+
+// Admits the items together.
+absl::StatusOr<std::vector<Ticket>> Admit(const Engine& engine, absl::Span<const absl::StatusOr<EvalItem>> items,
+                                          absl::Span<const Runnable> runnable) {
+  std::vector<Demand> demands;
+  for (const Runnable& item : runnable) {
+    const Stream& stream = *items[item.index]->stream;
+    const uint64_t num_pending = stream.Committed().pending.has_value() ? 1 : 0;
+    demands.push_back({.tenant = stream.tenant(), .num_tokens = items[item.index]->tokens.size() + num_pending});
+  }
+  return engine.admission().Admit(demands, engine.Now());
+}
+
+}  // namespace
+
+std::vector<absl::Status> Eval(const Model& model, absl::Span<const absl::StatusOr<EvalItem>> items) {
+  std::vector<absl::Status> statuses(items.size());
+  std::vector<Runnable> runnable = FindRunnable(model, items, statuses);
+  absl::StatusOr<std::vector<Ticket>> tickets = Admit(*model.engine(), items, runnable);
+  if (!tickets.ok()) {
+    for (const Runnable& item : runnable) statuses[item.index] = tickets.status();
+    return statuses;
+  }
+  const auto latch = std::make_shared<Latch>();
+  JobList jobs;
+  for (size_t k = 0; k < runnable.size(); ++k) {
+    const size_t i = runnable[k].index;
+    Ticket& ticket = (*tickets)[k];
+    const std::shared_ptr<TenantQueues> tenant = ticket.tenant();
+    const Urgency urgency = ticket.job().urgency;
+    jobs.emplace_back(
+        std::make_shared<EvalJob>(*items[i], std::move(runnable[k].right), std::move(ticket), statuses[i], latch),
+        tenant, urgency);
     latch->Add();
     ++model.metrics().evals;
   }

@@ -31,9 +31,10 @@ absl::StatusOr<WriteRight> ForkFor(const Stream& stream, uint32_t num_samples) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Job>> Sample::Create(std::shared_ptr<Request> request,
-                                                    std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
-                                                    WriteRight right) {
+absl::Status Sample::Create(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
+                            const RequestSpec& spec, WriteRight right, Ticket ticket, JobList& jobs) {
+  const std::shared_ptr<TenantQueues> tenant = ticket.tenant();
+  const Urgency urgency = ticket.job().urgency;
   const std::shared_ptr<Stream> stream = right.stream();
   StreamState at = stream->Committed();
   SKEIN_ASSIGN_OR_RETURN(const SampleCounts counts, SampleCounts::Of(spec.options));
@@ -48,22 +49,25 @@ absl::StatusOr<std::shared_ptr<Job>> Sample::Create(std::shared_ptr<Request> req
         "token");
   }
   Request& of = *request;
-  const auto completion = std::make_shared<Completion>(std::move(request), std::move(queue), spec, counts);
+  const auto completion =
+      std::make_shared<Completion>(std::move(request), std::move(queue), spec, counts, std::move(ticket));
   const uint64_t num_before = feed.tokens.size() - spec.prompt.size();
   auto first = std::make_shared<Sample>(completion, 0, sampler, stops, std::move(right), std::move(feed));
   if (completion->prompt_logprobs().has_value() && !spec.prompt.empty()) first->RecordPromptBehind(num_before);
-  std::vector<std::weak_ptr<Job>> jobs = {first};
+  std::vector<std::weak_ptr<Job>> handles = {first};
   for (uint32_t i = 1; i < counts.num_written; ++i) {
     SKEIN_ASSIGN_OR_RETURN(WriteRight fork, ForkFor(*stream, counts.num_written));
     Feed later;
     later.tokens.reserve(1);
     const Sampler own = SamplerOfSample(sampler, i);
     later.at.sampler = std::make_shared<const SamplerState>(own.ExportState());
-    first->others_.emplace_back(std::make_shared<Sample>(completion, i, own, stops, std::move(fork), std::move(later)));
-    jobs.push_back(first->others_.back().job);
+    first->others_.emplace_back(std::make_shared<Sample>(completion, i, own, stops, std::move(fork), std::move(later)),
+                                tenant, urgency);
+    handles.push_back(first->others_.back().job);
   }
-  of.SetJobs(std::move(jobs));
-  return first;
+  of.SetJobs(std::move(handles));
+  jobs.emplace_back(std::move(first), tenant, urgency);
+  return absl::OkStatus();
 }
 
 Sample::Sample(std::shared_ptr<Completion> completion, uint32_t index, Sampler sampler, StopMatcher stops,
@@ -78,12 +82,13 @@ Sample::Sample(std::shared_ptr<Completion> completion, uint32_t index, Sampler s
 
 Job::Readiness Sample::Poll() noexcept {
   if (!is_ended() && completion_->IsCancelled()) End(SKEIN_EVENT_CANCELLED, SKEIN_REASON_NONE, absl::OkStatus());
+  if (!is_ended() && completion_->IsLate(num_tokens_)) Fail(completion_->LateStatus(num_tokens_));
   if (is_ended()) return Readiness::kEnded;
   return completion_->IsWindowFull() ? Readiness::kWaiting : Readiness::kReady;
 }
 
 bool Sample::WantsMore() const noexcept {
-  if (is_ended() || completion_->IsCancelled()) return false;
+  if (is_ended() || completion_->IsCancelled() || completion_->IsLate(num_tokens_)) return false;
   const uint64_t num_coming = feed_.num_in_draw();
   return num_coming == 0 ||
          (num_tokens_ + num_coming < completion_->max_tokens() && !completion_->IsWindowFull(num_coming));
@@ -212,6 +217,7 @@ void Sample::Accept(const DrawnToken& drawn) {
   committed.pending = drawn.token;
 
   ++num_tokens_;
+  completion_->OnToken();
   logprob_sum_ += drawn.logprob;
   feed_.GoOnWith(drawn.token);
   right_.Commit(std::move(committed));

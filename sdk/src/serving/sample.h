@@ -26,13 +26,12 @@ namespace skein {
 // its own sampler, stops, text and stream, and takes its own part in the steps.
 class Sample final : public Job {
  public:
-  // The job of a request: its first sample, which starts the others once the prompt is read. `right` is the right to
-  // write to the request's stream. INVALID_ARGUMENT: a sampling default of the model's manifest is out of range, or
-  // best_of is below n. FAILED_PRECONDITION: no token to start from. RESOURCE_EXHAUSTED: the model has not as many
-  // streams left as there are samples.
-  static absl::StatusOr<std::shared_ptr<Job>> Create(std::shared_ptr<Request> request,
-                                                     std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
-                                                     WriteRight right);
+  // Puts the job of a request into `jobs`: its first sample, which starts the others once the prompt is read. `right`
+  // is the right to write to the request's stream, and `ticket` its admission. INVALID_ARGUMENT: a sampling default of
+  // the model's manifest is out of range, or best_of is below n. FAILED_PRECONDITION: no token to start from.
+  // RESOURCE_EXHAUSTED: the model has not as many streams left as there are samples.
+  static absl::Status Create(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
+                             const RequestSpec& spec, WriteRight right, Ticket ticket, JobList& jobs);
 
   Sample(std::shared_ptr<Completion> completion, uint32_t index, Sampler sampler, StopMatcher stops, WriteRight right,
          Feed feed);
@@ -40,6 +39,7 @@ class Sample final : public Job {
   Readiness Poll() noexcept override;
   bool WantsMore() const noexcept override;
   bool GoesOnWithDrawn() const noexcept override;
+  int64_t next_deadline_us() const noexcept override { return completion_->DeadlineUs(num_tokens_); }
   Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;

@@ -15,7 +15,7 @@
 namespace skein {
 namespace {
 
-constexpr uint32_t kLastKind = SKEIN_OPTIONS_CHAT;
+constexpr uint32_t kLastKind = SKEIN_OPTIONS_TENANT;
 
 // Names of the kinds, from their definitions in skein/options.h.
 std::map<std::string, uint32_t> KindsInHeader(const std::filesystem::path& folder) {

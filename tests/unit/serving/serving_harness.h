@@ -31,7 +31,10 @@ struct Outcome {
 
 class ServingTest : public ::testing::Test {
  protected:
-  explicit ServingTest(const FakeModelLimits& limits = {}) { MakeModel(limits); }
+  explicit ServingTest(const FakeModelLimits& limits = {}, EngineClock clock = std::chrono::steady_clock::now)
+      : clock_(std::move(clock)) {
+    MakeModel(limits);
+  }
 
   void MakeModel(const FakeModelLimits& limits) {
     auto runner = std::make_unique<FakeStepRunner>();
@@ -42,7 +45,7 @@ class ServingTest : public ::testing::Test {
       return hook_ ? hook_(step) : absl::OkStatus();
     });
     runner->set_pipeline(pipeline_);
-    model_ = MakeFakeModel(EmptyRuntime(), std::move(runner), limits);
+    model_ = MakeFakeModel(EmptyRuntime(), std::move(runner), limits, clock_);
   }
 
   std::shared_ptr<Stream> NewStream() { return *Stream::Create(model_, ""); }
@@ -113,7 +116,8 @@ class ServingTest : public ::testing::Test {
     };
   }
 
-  // Before MakeModel.
+  // Before the model is made.
+  EngineClock clock_ = std::chrono::steady_clock::now;
   StepPipeline pipeline_;
   // Before the first request.
   FakeStepRunner::Script script_ = FakeStepRunner::Next;
