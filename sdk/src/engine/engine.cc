@@ -1,12 +1,22 @@
 #include "engine/engine.h"
 
 #include <utility>
+#include <vector>
 
 #include "base/status.h"
+#include "runtime/option_keys.h"
 #include "runtime/worker.h"
 
 namespace skein {
 namespace {
+
+// The limits by the names of the options that set them. The last two follow from max_streams.
+std::vector<ModelLimit> NamedLimits(const EngineLimits& limits) {
+  return {{model_options::kMaxStreams.name, limits.max_jobs},
+          {model_options::kMaxBatchTokens.name, limits.step.max_tokens},
+          {"step_entries", limits.step.max_entries},
+          {"slots", limits.num_slots}};
+}
 
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }
 
@@ -16,15 +26,21 @@ Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> run
     : runtime_(std::move(runtime)), runner_(std::move(runner)) {}
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
-                                                      std::unique_ptr<StepRunner> runner, const EngineLimits& limits) {
+                                                      std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
+                                                      std::string name) {
   std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner)));
   const std::weak_ptr<Engine> weak(engine);
   engine->pool_ = StatePool::Create(limits.num_slots, [weak] {
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify();
   });
+  ObservedModel observed = {std::move(name), NamedLimits(limits), [pool = engine->pool_] {
+                              const uint64_t num_free = pool->num_free();
+                              return SlotCounts{pool->num_slots() - num_free, num_free};
+                            }};
+  engine->observer_ = engine->runtime_->metrics().observed_models.Add(std::move(observed), engine->runtime_->trace());
   engine->loop_ = std::make_unique<StepLoop>(
       *engine->runner_, engine->pool_, limits.step, limits.max_jobs,
-      StepObservers{engine->runtime_->metrics(), engine->runtime_->log()},
+      StepObservers{engine->runtime_->metrics(), engine->runtime_->log(), *engine->observer_},
       [&services = engine->runtime_->services()](uint64_t num_items, const std::function<void(uint64_t)>& work) {
         services.ParallelFor(num_items, work);
       });

@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -15,6 +16,7 @@
 #include "base/mutex.h"
 #include "engine/step_loop.h"
 #include "engine/step_runner.h"
+#include "runtime/model_observer.h"
 #include "runtime/runtime.h"
 #include "scheduler/scheduler.h"
 #include "state/state_pool.h"
@@ -32,10 +34,14 @@ struct EngineLimits {
 // until the engine was stopped and its last step is done.
 class Engine {
  public:
-  // Starts an engine. It stops when the last copy of the result is gone. RESOURCE_EXHAUSTED: no thread could be
-  // started.
+  // Starts an engine. It stops when the last copy of the result is gone. `name` is that of the model in metrics and
+  // trace. RESOURCE_EXHAUSTED: no thread could be started.
   static absl::StatusOr<std::shared_ptr<Engine>> Start(std::shared_ptr<Runtime> runtime,
-                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits);
+                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
+                                                       std::string name = "");
+
+  // What is measured of the model. Lives as long as the engine.
+  ModelObserver& observer() const { return *observer_; }
 
   // Hands over all of `jobs` together. They take part from the next step on. A stopped engine fails them.
   void Add(JobList& jobs) noexcept;
@@ -71,8 +77,9 @@ class Engine {
 
   const std::shared_ptr<Runtime> runtime_;
   const std::unique_ptr<StepRunner> runner_;
-  std::shared_ptr<StatePool> pool_;  // constant once the thread runs
-  std::unique_ptr<StepLoop> loop_;   // the engine's thread only
+  std::shared_ptr<StatePool> pool_;          // constant once the thread runs
+  std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs
+  std::unique_ptr<StepLoop> loop_;           // the engine's thread only
 
   Mutex mutex_;
   CondVar changed_;

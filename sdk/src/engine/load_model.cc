@@ -96,7 +96,8 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   SKEIN_ASSIGN_OR_RETURN(
       parts.engine,
       Engine::Start(runtime, std::make_unique<DeviceStepRunner>(runtime, file, std::move(loaded->on_devices)),
-                    {{limits.max_tokens, limits.max_entries}, limits.num_slots, limits.max_entries}));
+                    {{limits.max_tokens, limits.max_entries}, limits.num_slots, limits.max_entries},
+                    file->metadata().name));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }

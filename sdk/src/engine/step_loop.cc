@@ -71,20 +71,17 @@ bool StepLoop::RunStep() noexcept {
     EndAll(lost_);
     return false;
   }
-  PollJobs();
-  PlanParts();
+  Plan();
   if (parts_.empty()) return false;
   ++num_steps_;
-  const auto start = std::chrono::steady_clock::now();
+  const auto begin = ModelObserver::Clock::now();
   const absl::Status whole = RunParts(absl::MakeSpan(parts_));
   if (absl::IsUnavailable(whole)) {
     Lose(whole);
   } else if (!whole.ok()) {
     RunPartsAlone(whole);
   }
-  observers_.metrics.step_microseconds += static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count());
-  CountTokens();
+  ObserveStep(begin);
   ConcludeAll();
   parts_.clear();
   if (!lost_.ok()) EndAll(lost_);
@@ -107,7 +104,15 @@ void StepLoop::Lose(const absl::Status& unavailable) noexcept {
   }
 }
 
-void StepLoop::PollJobs() noexcept {
+void StepLoop::Plan() noexcept {
+  const auto begin = ModelObserver::Clock::now();
+  const JobCounts jobs = PollJobs();
+  PlanParts();
+  observers_.model.OnPlanned({begin, ModelObserver::Clock::now()}, jobs);
+}
+
+JobCounts StepLoop::PollJobs() noexcept {
+  JobCounts counts;
   ready_.clear();
   candidates_.clear();
   for (auto running = jobs_.begin(); running != jobs_.end();) {
@@ -117,12 +122,16 @@ void StepLoop::PollJobs() noexcept {
       continue;
     }
     if (readiness == Job::Readiness::kReady) {
+      ++(running->last_turn == 0 ? counts.queued : counts.running);
       const Feed& feed = running->job->feed();
       ready_.push_back(&*running);
       candidates_.push_back({running->id, running->last_turn, feed.num_waiting(), feed.decodes});
+    } else {
+      ++counts.paused;
     }
     ++running;
   }
+  return counts;
 }
 
 void StepLoop::PlanParts() noexcept {
@@ -185,15 +194,28 @@ void StepLoop::RunPartsAlone(const absl::Status& whole) noexcept {
   }
 }
 
-void StepLoop::CountTokens() noexcept {
+void StepLoop::ObserveStep(ModelObserver::Clock::time_point begin) noexcept {
+  const auto end = ModelObserver::Clock::now();
+  observers_.metrics.step_microseconds +=
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(end - begin).count());
+  observers_.model.OnStep({begin, end}, CountTokens());
+}
+
+StepSize StepLoop::CountTokens() noexcept {
   Metrics& metrics = observers_.metrics;
+  StepSize size;
   for (const Part& part : parts_) {
-    if (!part.status.ok()) continue;
-    (part.job().feed().decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
+    const bool decodes = part.job().feed().decodes;
+    size.num_entries += 1;
+    size.num_tokens += part.num_tokens;
+    size.num_decodes += decodes ? 1 : 0;
+    if (part.status.ok()) (decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
   }
+  return size;
 }
 
 void StepLoop::ConcludeAll() noexcept {
+  const auto begin = ModelObserver::Clock::now();
   // Sampling over a large vocabulary is worth a thread for each stream.
   Guarded([&] {
     parallel_for_(parts_.size(), [this](uint64_t i) { Conclude(parts_[i]); });
@@ -203,6 +225,7 @@ void StepLoop::ConcludeAll() noexcept {
   for (Part& part : parts_) {
     if (!part.is_concluded) Conclude(part);
   }
+  observers_.model.OnConcluded({begin, ModelObserver::Clock::now()});
 }
 
 void StepLoop::Conclude(Part& part) noexcept {

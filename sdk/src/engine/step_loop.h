@@ -19,6 +19,7 @@
 #include "engine/step_runner.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
+#include "runtime/model_observer.h"
 #include "scheduler/scheduler.h"
 #include "state/state_pool.h"
 
@@ -35,10 +36,11 @@ using JobList = std::list<RunningJob>;
 // Calls work(i) for every i below the number of items, perhaps in parallel.
 using ParallelFor = std::function<void(uint64_t num_items, const std::function<void(uint64_t)>& work)>;
 
-// The metrics and the log of a loop.
+// What a loop tells of its work.
 struct StepObservers {
   Metrics& metrics;
   Log& log;
+  ModelObserver& model;
 };
 
 // Threads: one at a time.
@@ -80,7 +82,8 @@ class StepLoop {
     Job& job() const { return *running->job; }
   };
 
-  void PollJobs() noexcept;
+  void Plan() noexcept;
+  JobCounts PollJobs() noexcept;
   void PlanParts() noexcept;
   // Runs parts as one step, and gives each its status.
   absl::Status RunParts(absl::Span<Part> parts) noexcept;
@@ -88,7 +91,9 @@ class StepLoop {
   // Runs each part alone, after a step that failed as a whole. The failed step overwrote no state. Only a stream that
   // fails alone ends with an error. If a device is lost, the parts that are left have its status.
   void RunPartsAlone(const absl::Status& whole) noexcept;
-  void CountTokens() noexcept;
+  // Tells of the step that began at `begin` and has just ended.
+  void ObserveStep(ModelObserver::Clock::time_point begin) noexcept;
+  StepSize CountTokens() noexcept;
   // Tells every job how its part ended.
   void ConcludeAll() noexcept;
   static void Conclude(Part& part) noexcept;

@@ -3,8 +3,8 @@
 namespace skein {
 namespace {
 
-constexpr OptionKey kRuntimeKeys[] = {runtime_options::kThreads, runtime_options::kPluginPath,
-                                      runtime_options::kSearch};
+constexpr OptionKey kRuntimeKeys[] = {runtime_options::kThreads, runtime_options::kPluginPath, runtime_options::kSearch,
+                                      runtime_options::kTrace};
 constexpr OptionKey kModelKeys[] = {
     model_options::kDevice,     model_options::kDeviceMemory,  model_options::kType,  model_options::kStateType,
     model_options::kTokenizer,  model_options::kLora,          model_options::kState, model_options::kMmap,

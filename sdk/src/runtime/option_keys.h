@@ -29,6 +29,10 @@ inline constexpr IntOption kSearch = {.name = "search",
                                       .low = 0,
                                       .high = 1,
                                       .help = "1: search the plugin folders; 0: load only what is named"};
+inline constexpr TextOption kTrace = {
+    .name = "trace",
+    .value = "",
+    .help = "file to which the models' steps and requests are traced, in Chrome's JSON format; empty: none"};
 }  // namespace runtime_options
 
 namespace model_options {

@@ -123,11 +123,13 @@ Job::Readiness Completion::Poll() noexcept {
     EndCancelled();
     return Readiness::kEnded;
   }
-  return request_->window().IsFull() ? Readiness::kWaiting : Readiness::kReady;
+  if (!request_->window().IsFull()) return Readiness::kReady;
+  times_.OnPause();
+  return Readiness::kWaiting;
 }
 
 void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
-  times_.OnStep();
+  times_.OnStep(observer());
   if (num_tokens < feed_.num_waiting()) return;
   entry.output_start = num_tokens - 1;
   if (device_sampling_.Ask(sampler_, feed_.at.position + num_tokens, entry)) return;
@@ -141,7 +143,7 @@ void Completion::Advance(uint32_t num_tokens, StateRef written) {
   feed_.Advance(num_tokens, std::move(written));
   right_.Commit(feed_.at);
   if (feed_.num_waiting() > 0) return;
-  times_.OnPromptRead();
+  times_.OnPromptRead(observer());
   const absl::StatusOr<uint32_t> token = Draw();
   if (!token.ok()) {
     Fail(token.status());
@@ -177,6 +179,7 @@ void Completion::Accept(uint32_t token) {
   right_.Commit(std::move(committed));
   events.front().event = NewEvent(SKEIN_EVENT_TOKEN);
   events.front().event.token = token;
+  times_.OnToken(observer());
   events.front().delivery = request_;
   request_->window().OnPushed();
   queue_->Push(events);
@@ -240,6 +243,7 @@ void Completion::End(skein_event terminal) noexcept {
   EventList events;
   events.swap(terminal_);
   events.front().event = terminal;
+  times_.OnEnd(observer(), terminal);
   // The stream is free for its next writer before anyone can learn that this one ended.
   right_.Release();
   request_.reset();

@@ -41,6 +41,7 @@ class Completion final : public Job {
              Sampler sampler, StopMatcher stops, WriteRight right, Feed feed);
 
   const Model& model() const { return *right_.stream()->model(); }
+  ModelObserver& observer() const { return model().engine()->observer(); }
   // The token that the step has brought: drawn by the device, or from its logits.
   absl::StatusOr<uint32_t> Draw();
   bool IsStopToken(uint32_t token) const;
