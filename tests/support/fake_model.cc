@@ -25,6 +25,7 @@ std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::uniq
                                 {{limits.max_tokens, limits.max_streams}, limits.num_slots, limits.max_streams});
   parts.max_streams = limits.max_streams;
   parts.head_features = limits.head_features;
+  parts.trained_length = limits.trained_length;
   parts.runtime = std::move(runtime);
   return std::make_shared<Model>(std::move(parts));
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "engine/model.h"
 #include "runtime/runtime.h"
@@ -16,6 +17,7 @@ struct FakeModelLimits {
   uint32_t max_tokens = 64;  // of a step
   uint32_t num_slots = 18;
   uint32_t head_features = 0;  // SKEIN_FEATURE_*
+  std::optional<uint32_t> trained_length = {};
 };
 
 // A runtime that has no plugins.

@@ -96,6 +96,9 @@ typedef struct skein_model_info {
   uint32_t d_att;            // A, width of the time-mix
   char chat_template[32];    // name of the template of its conversations (chat.h); "" if none is known
   uint64_t embedding_bytes;  // part of weights_bytes: the embedding; a step reads the rows of its tokens only
+  // Tokens of the longest text that the model was trained with; 0: unknown. When a stream's position passes it, the log
+  // has a warning: what the model writes from there on may be poor.
+  uint64_t trained_length;
 } skein_model_info;
 
 // INVALID_ARGUMENT: `info->struct_size` is 0.
@@ -119,6 +122,9 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
 //   lora           str  ""        as in skein_model_load; merged
 //   state          str  ""        as in skein_model_load; embedded
 //   end_token      i64  -         the token that ends a text, recorded in the manifest
+//   trained_length i64  -         tokens of the longest text that the model was trained with, recorded in the manifest.
+//                                 Not set: what the input says, in its metadata, in config.json, or in its name
+//                                 ("ctx4096")
 //   overwrite      i64  0         1: replace `out_path` if it exists; 0: ALREADY_EXISTS
 // The file appears whole or not at all. Where the system can, it has no name until it is complete; elsewhere it is
 // written beside its place as skein-*.tmp and renamed. A file that is replaced keeps its permissions, and links that

@@ -10,10 +10,11 @@ constexpr OptionKey kModelKeys[] = {
     model_options::kTokenizer,  model_options::kLora,          model_options::kState, model_options::kMmap,
     model_options::kMaxStreams, model_options::kMaxBatchTokens};
 constexpr OptionKey kConvertKeys[] = {
-    convert_options::kType,   convert_options::kLayout,       convert_options::kTokenizer,
-    convert_options::kName,   convert_options::kLicence,      convert_options::kProvenance,
-    convert_options::kPrompt, convert_options::kChatTemplate, convert_options::kLora,
-    convert_options::kState,  convert_options::kEndToken,     convert_options::kOverwrite};
+    convert_options::kType,     convert_options::kLayout,       convert_options::kTokenizer,
+    convert_options::kName,     convert_options::kLicence,      convert_options::kProvenance,
+    convert_options::kPrompt,   convert_options::kChatTemplate, convert_options::kLora,
+    convert_options::kState,    convert_options::kEndToken,     convert_options::kTrainedLength,
+    convert_options::kOverwrite};
 constexpr OptionKey kDescribeKeys[] = {describe_options::kFormat, describe_options::kVerify};
 constexpr OptionKey kTokenizerKeys[] = {tokenizer_options::kKind};
 constexpr OptionKey kStreamKeys[] = {stream_options::kState};
