@@ -10,12 +10,12 @@
 namespace skein {
 namespace {
 
-// The limits by the names of the options that set them. The last two follow from max_streams.
 std::vector<ModelLimit> NamedLimits(const EngineLimits& limits) {
-  return {{model_options::kMaxStreams.name, limits.max_jobs},
-          {model_options::kMaxBatchTokens.name, limits.step.max_tokens},
-          {"step_entries", limits.step.max_entries},
-          {"slots", limits.num_slots}};
+  const char* const max_streams = model_options::kMaxStreams.name;
+  return {{"streams", max_streams, limits.max_jobs},
+          {"step_entries", max_streams, limits.step.max_entries},
+          {"slots", max_streams, limits.num_slots},
+          {"step_tokens", model_options::kMaxBatchTokens.name, limits.step.max_tokens}};
 }
 
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }

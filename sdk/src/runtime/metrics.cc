@@ -43,10 +43,11 @@ void AddSlots(const ObserverList& models, MetricsText* text) {
 }
 
 void AddLimits(const ObserverList& models, MetricsText* text) {
-  text->Describe("limit", "gauge", "Limits inside the engine.");
+  text->Describe("limit", "gauge", "Limits inside the engine, with the option of the model that sets each.");
   for (const auto& model : models) {
     for (const ModelLimit& limit : model->model().limits) {
-      text->Sample("limit", {{"model", model->model().name}, {"limit", limit.name}}, limit.value);
+      text->Sample("limit", {{"model", model->model().name}, {"limit", limit.name}, {"option", limit.option}},
+                   limit.value);
     }
   }
 }

@@ -17,7 +17,8 @@ namespace skein {
 
 // A limit inside the engine.
 struct ModelLimit {
-  const char* name;  // the option that sets it, or what it limits
+  const char* name;
+  const char* option;  // the model's option that sets it
   uint64_t value;
 };
 

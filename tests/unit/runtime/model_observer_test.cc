@@ -35,13 +35,13 @@ TEST(ModelObserverTest, GaugesAreThoseOfTheLastPlan) {
 TEST(ModelObserverTest, LimitsAndSlotsAreGauges) {
   Metrics metrics;
   const auto observer = metrics.observed_models.Add({"m",
-                                                     {{"max_streams", 64}},
+                                                     {{"streams", "max_streams", 64}},
                                                      [] {
                                                        return SlotCounts{5, 7};
                                                      }},
                                                     nullptr);
   const std::string text = metrics.Text();
-  EXPECT_THAT(text, HasSubstr("skein_limit{model=\"m\",limit=\"max_streams\"} 64\n"));
+  EXPECT_THAT(text, HasSubstr("skein_limit{model=\"m\",limit=\"streams\",option=\"max_streams\"} 64\n"));
   EXPECT_THAT(text, HasSubstr("skein_slots{model=\"m\",state=\"held\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("skein_slots{model=\"m\",state=\"free\"} 7\n"));
 }
