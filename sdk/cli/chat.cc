@@ -44,7 +44,7 @@ void Speak(Chat& chat, Answer answer) {
     ++chat.num_interrupts;
     if (chat.interactive) Note("(stopped)");
   } else if (generation.reason == "length") {
-    Note("(cut after " + std::to_string(generation.tokens.size()) + " tokens; -n sets the limit)");
+    Note("(cut after " + std::to_string(generation.num_tokens) + " tokens; -n sets the limit)");
   }
   if (!chat.conversation.was_answered()) Note("(no answer: the message does not count)");
 }

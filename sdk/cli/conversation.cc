@@ -159,7 +159,7 @@ Generation Conversation::Answer(const Exchange& exchange, const Show& show) {
   std::vector<Message> turns = exchange.messages;
   turns.push_back({kAssistant, ""});
   const std::string silent = Render(turns, chat_);
-  turns.back().text = opening + generation.text;
+  turns.back().text = opening + generation.texts[0].text;
   const std::string spoken = Render(turns, chat_);
   const bool was_said = spoken != silent;
   Stream behind = Fork(exchange.before);

@@ -1,5 +1,7 @@
 #include "generate.h"
 
+#include <algorithm>
+
 #include "interrupt.h"
 
 namespace skein::cli {
@@ -24,6 +26,44 @@ std::optional<double> Rate(uint64_t tokens, double seconds) {
 }
 
 double Seconds(uint64_t microseconds) { return static_cast<double>(microseconds) / 1e6; }
+
+GeneratedText& TextOf(Generation& generation, uint32_t sample) {
+  for (GeneratedText& text : generation.texts) {
+    if (text.sample == sample) return text;
+  }
+  GeneratedText& added = generation.texts.emplace_back();
+  added.sample = sample;
+  return added;
+}
+
+// Notes an event that is no error of the request. The decoding until its first token took `first_us`.
+void NoteEvent(const skein_event& event, std::string_view piece, uint64_t& first_us, Generation& generation) {
+  generation.num_prompt_tokens = event.num_prompt_tokens;
+  generation.num_read_tokens = event.num_prompt_tokens - event.num_cached_tokens;
+  generation.queue_seconds = Seconds(event.queue_us);
+  generation.prefill_seconds = Seconds(event.prefill_us);
+  GeneratedText& of = TextOf(generation, event.sample);
+  switch (event.kind) {
+    case SKEIN_EVENT_TOKEN:
+      of.text += piece;
+      if (generation.num_tokens == 0) first_us = event.decode_us;
+      generation.decode_seconds = Seconds(event.decode_us - first_us);
+      of.tokens.push_back(event.token);
+      ++generation.num_tokens;
+      break;
+    case SKEIN_EVENT_SAMPLE_DONE:
+      of.reason = event.status == SKEIN_OK ? ReasonName(event.reason) : "error";
+      if (event.status == SKEIN_OK) of.text += piece;
+      break;
+    default:
+      of.text += piece;
+      generation.num_tokens = event.num_tokens;
+      generation.reason = event.kind == SKEIN_EVENT_CANCELLED ? "cancelled" : ReasonName(event.reason);
+      for (GeneratedText& text : generation.texts) {
+        if (text.reason.empty()) text.reason = generation.reason;
+      }
+  }
+}
 
 }  // namespace
 
@@ -83,7 +123,8 @@ void AddStops(const Arguments& arguments, skein_request request) {
 std::optional<double> Generation::PrefillRate() const { return Rate(num_read_tokens, prefill_seconds); }
 
 std::optional<double> Generation::DecodeRate() const {
-  return Rate(tokens.empty() ? 0 : tokens.size() - 1, decode_seconds);
+  // The first token of every sample is the prompt's.
+  return Rate(num_tokens - std::min<uint64_t>(num_tokens, texts.size()), decode_seconds);
 }
 
 Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show) {
@@ -116,19 +157,8 @@ Generation Generate(skein_queue queue, skein_request request, const std::functio
       const skein_event& event = events[i];
       const std::string_view piece(text.data() + event.text_offset, event.text_bytes);
       if (event.kind == SKEIN_EVENT_ERROR) throw Failure(std::string(piece));
-      generation.num_prompt_tokens = event.num_prompt_tokens;
-      generation.num_read_tokens = event.num_prompt_tokens - event.num_cached_tokens;
-      generation.queue_seconds = Seconds(event.queue_us);
-      generation.prefill_seconds = Seconds(event.prefill_us);
-      generation.text += piece;
+      NoteEvent(event, piece, first_us, generation);
       if (show) show(piece);
-      if (event.kind == SKEIN_EVENT_TOKEN) {
-        if (generation.tokens.empty()) first_us = event.decode_us;
-        generation.decode_seconds = Seconds(event.decode_us - first_us);
-        generation.tokens.push_back(event.token);
-      } else {
-        generation.reason = event.kind == SKEIN_EVENT_CANCELLED ? "cancelled" : ReasonName(event.reason);
-      }
     }
   }
   return generation;

@@ -24,11 +24,19 @@ CallOptions SamplingOptions(const Arguments& arguments);
 // Adds the texts of --stop. Throws Failure.
 void AddStops(const Arguments& arguments, skein_request request);
 
-// The result of a request.
-struct Generation {
+// What one sample wrote.
+struct GeneratedText {
+  uint32_t sample = 0;  // its index
   std::string text;
   std::vector<skein_token> tokens;
-  std::string reason;  // "stop_token", "stop_text", "length", "cancelled"
+  std::string reason;  // why it ended: "stop_token", "stop_text", "length", "cancelled", "error"
+};
+
+// The result of a request.
+struct Generation {
+  std::vector<GeneratedText> texts;  // in the order in which the samples began to come; at least one
+  std::string reason;                // why the request ended; without samples that failed
+  uint64_t num_tokens = 0;           // of all samples, also of those that were not delivered
   uint64_t num_prompt_tokens = 0;
   uint64_t num_read_tokens = 0;  // of the prompt, those that were computed
   // The engine's times. The tool takes several events at once, so that its own clock would tell nothing.
@@ -43,7 +51,8 @@ struct Generation {
 };
 
 // Submits `request`, and takes its events from `queue` until it has ended. The queue has no other requests. `show`, if
-// there is one, gets each piece of text as it comes. When Interrupted(), the request is cancelled. Throws Failure.
+// there is one, gets each piece of text as it comes, of whichever sample. When Interrupted(), the request is cancelled.
+// Throws Failure.
 Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show);
 
 }  // namespace skein::cli

@@ -1,10 +1,12 @@
 // skein run: completes a text, streaming it to stdout. Ctrl-C ends the generation in good order.
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "call_options.h"
 #include "commands.h"
@@ -64,33 +66,60 @@ void SetPrompt(skein_request request, const std::string& prompt, skein_model mod
   Call(skein_request_set_prompt_tokens, request, &end, uint64_t{1});
 }
 
-std::string ToJson(const std::string& prompt, const Generation& generation) {
-  const nlohmann::ordered_json object = {
-      {"prompt", prompt},
-      {"text", generation.text},
-      {"tokens", generation.tokens},
-      {"reason", generation.reason},
-      {"timings",
-       {{"num_prompt_tokens", generation.num_prompt_tokens},
-        {"num_tokens", generation.tokens.size()},
-        {"queue_seconds", generation.queue_seconds},
-        {"prefill_seconds", generation.prefill_seconds},
-        {"decode_seconds", generation.decode_seconds},
-        {"prefill_tokens_per_second", RateJson(generation.PrefillRate())},
-        {"decode_tokens_per_second", RateJson(generation.DecodeRate())}}},
-  };
+bool HasSamples(const Arguments& arguments) { return arguments.Has("n") || arguments.Has("best-of"); }
+
+std::string ToJson(const std::string& prompt, const Generation& generation, bool has_samples) {
+  nlohmann::ordered_json object = {{"prompt", prompt}};
+  if (has_samples) {
+    for (const GeneratedText& text : generation.texts) {
+      object["samples"].push_back(
+          {{"sample", text.sample}, {"text", text.text}, {"tokens", text.tokens}, {"reason", text.reason}});
+    }
+  } else {
+    object["text"] = generation.texts[0].text;
+    object["tokens"] = generation.texts[0].tokens;
+  }
+  object["reason"] = generation.reason;
+  object["timings"] = {{"num_prompt_tokens", generation.num_prompt_tokens},
+                       {"num_tokens", generation.num_tokens},
+                       {"queue_seconds", generation.queue_seconds},
+                       {"prefill_seconds", generation.prefill_seconds},
+                       {"decode_seconds", generation.decode_seconds},
+                       {"prefill_tokens_per_second", RateJson(generation.PrefillRate())},
+                       {"decode_tokens_per_second", RateJson(generation.DecodeRate())}};
   // A model may write bytes that are no UTF-8, which JSON cannot hold: they become U+FFFD; the tokens are exact.
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+// The samples, each below a line with its number.
+std::string SamplesText(const Generation& generation) {
+  std::string all;
+  for (const GeneratedText& text : generation.texts) {
+    all +=
+        "[sample " + std::to_string(text.sample) + (text.reason == "error" ? ", failed]\n" : "]\n") + text.text + "\n";
+  }
+  return all;
+}
+
+// The model, with a stream for each sample.
+Model LoadModel(const Session& session, const Arguments& arguments) {
+  CallOptions options(SKEIN_OPTIONS_MODEL);
+  const uint64_t num_samples = std::max(arguments.Count("n").value_or(1), arguments.Count("best-of").value_or(1));
+  options.Set("max_streams", static_cast<int64_t>(num_samples));
+  return session.LoadModel(arguments, std::move(options));
+}
+
 int Run(const Arguments& arguments) {
-  const CallOptions sampling = SamplingOptions(arguments);
+  CallOptions sampling = SamplingOptions(arguments);
+  sampling.Pass(arguments, "n", "n");
+  sampling.Pass(arguments, "best-of", "best_of");
+  const bool has_samples = HasSamples(arguments);
   const bool json = arguments.Has("json");
   ModelPath(arguments);  // wrong usage is told before standard input is read
   const Session session(arguments);
   const std::string prompt = Prompt(arguments, session);
 
-  const Model model = session.LoadModel(arguments);
+  const Model model = LoadModel(session, arguments);
   const auto stream = Make<Stream>(skein_stream_create, model.get(), nullptr);
   const auto queue = Make<Queue>(skein_queue_create, session.runtime(), nullptr);
   const auto request = Make<Request>(skein_request_create, stream.get());
@@ -101,18 +130,24 @@ int Run(const Arguments& arguments) {
   DataWriter writer;
   if (arguments.Has("echo") && !json) writer.Write(prompt);
   const InterruptGuard guard(SecondInterrupt::kEndsTheProcess);
-  const Generation generation = Generate(queue.get(), request.get(), [&](std::string_view piece) {
-    if (!json) writer.Write(piece);
+  Generation generation = Generate(queue.get(), request.get(), [&](std::string_view piece) {
+    if (!json && !has_samples) writer.Write(piece);
   });
+  if (!arguments.Has("best-of")) {  // those come in the order of their rank
+    std::sort(generation.texts.begin(), generation.texts.end(),
+              [](const GeneratedText& a, const GeneratedText& b) { return a.sample < b.sample; });
+  }
 
   // Stdout gets the text and nothing else, unless it is a terminal.
   if (json) {
-    writer.Write(ToJson(prompt, generation));
+    writer.Write(ToJson(prompt, generation, has_samples));
+  } else if (has_samples) {
+    writer.Write(SamplesText(generation));
   } else if (isatty(STDOUT_FILENO) == 1) {
     writer.Write("\n");
   }
   Note("skein: " + CountText("prompt", generation.num_prompt_tokens, generation.PrefillRate()) + "; " +
-       CountText("generated", generation.tokens.size(), generation.DecodeRate()) + "; ended by " + generation.reason);
+       CountText("generated", generation.num_tokens, generation.DecodeRate()) + "; ended by " + generation.reason);
   return generation.reason == "cancelled" ? 1 : 0;
 }
 
@@ -131,6 +166,14 @@ Command RunCommand() {
            .help = "the text to complete; - reads it from stdin, and an empty one starts from the end-of-text token "
                    "(default: the model's example prompt)"},
           {.name = "prompt-file", .takes = Takes::kText, .value = "FILE", .help = "read the prompt from a file"},
+          {.name = "n",
+           .takes = Takes::kCount,
+           .value = "N",
+           .help = "write N samples of the prompt, which is read once; they are printed at the end"},
+          {.name = "best-of",
+           .takes = Takes::kCount,
+           .value = "N",
+           .help = "write N samples, and print the most probable ones: as many as --n says (default: 1)"},
           {.name = "echo", .help = "print the prompt in front of its completion"},
           {.name = "json", .help = "print one JSON object at the end: text, tokens, reason, timings"},
       })),

@@ -95,6 +95,7 @@ CALL(request_set_logit_bias, skein_request, skein_request_set_logit_bias(h, 1, 0
 CALL(request_set_user_data, skein_request, skein_request_set_user_data(h, 1, error))
 CALL(request_cancel, skein_request, skein_request_cancel(h, error))
 CALL(request_acknowledge, skein_request, skein_request_acknowledge(h, 1, error))
+CALL(request_take_sample, skein_request, skein_request_take_sample(h, 1, (skein_stream*)&handle_out, error))
 
 #define FUNCTION(name, kind) \
   { "skein_" #name, kind, call_##name }
@@ -145,6 +146,7 @@ const function functions[] = {
     FUNCTION(request_set_user_data, REQUEST),
     FUNCTION(request_cancel, REQUEST),
     FUNCTION(request_acknowledge, REQUEST),
+    FUNCTION(request_take_sample, REQUEST),
 };
 const size_t num_functions = sizeof(functions) / sizeof(functions[0]);
 

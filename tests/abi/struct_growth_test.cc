@@ -124,7 +124,7 @@ TEST_F(StructGrowthTest, LogprobThatNobodyAskedForIsNoNumber) {
   ASSERT_NO_FATAL_FAILURE(Run(sizeof(skein_event)));
   for (uint32_t i = 0; i < kNumEvents; ++i) {
     EXPECT_TRUE(std::isnan(EventAt(sizeof(skein_event), i).logprob)) << "event " << i;
-    EXPECT_EQ(EventAt(sizeof(skein_event), i).reserved, 0u);
+    EXPECT_EQ(EventAt(sizeof(skein_event), i).sample, 0u);
   }
 }
 

@@ -63,8 +63,9 @@ Picked<skein_options> AbiCalls::Options(AbiInput& input, uint32_t kind) {
   skein_options options = nullptr;
   if (skein_options_create(kind, &options, nullptr) != SKEIN_OK) return {};
   for (uint32_t i = input.Below(4); i > 0; --i) SetOption(input, options, kind);
-  // What few choices would hit: requests that wait for their reader, runtimes without plugins.
+  // What few choices would hit: requests that wait for their reader or have samples, runtimes without plugins.
   if (kind == SKEIN_OPTIONS_REQUEST && input.OneIn(2)) skein_options_set_i64(options, "window", 2, nullptr);
+  if (kind == SKEIN_OPTIONS_REQUEST && input.OneIn(2)) skein_options_set_i64(options, "n", 2, nullptr);
   if (kind == SKEIN_OPTIONS_RUNTIME && input.OneIn(2)) skein_options_set_i64(options, "search", 0, nullptr);
   if (handles_.num_live<skein_options>() >= kMaxLive) Release<skein_options>(input);
   handles_.Add(options);

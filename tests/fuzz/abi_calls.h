@@ -114,6 +114,7 @@ class AbiCalls {
   void RequestSetUserData(AbiInput& input);
   void RequestCancel(AbiInput& input);
   void RequestAcknowledge(AbiInput& input);
+  void RequestTakeSample(AbiInput& input);
   void Constants(AbiInput& input);
 
   const AbiFiles& files_;

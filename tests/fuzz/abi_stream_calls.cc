@@ -113,11 +113,13 @@ void AbiCalls::QueueCreate(AbiInput& input) {
 void AbiCalls::CheckEvents(const std::vector<skein_event>& events, uint32_t count, uint64_t text_bytes) {
   for (uint32_t i = 0; i < count; ++i) {
     const skein_event& event = events[i];
-    if (event.kind < SKEIN_EVENT_TOKEN || event.kind > SKEIN_EVENT_CANCELLED) Break("an event of no kind");
+    if (event.kind < SKEIN_EVENT_TOKEN || event.kind > SKEIN_EVENT_SAMPLE_DONE) Break("an event of no kind");
     if (event.text_offset > text_bytes || event.text_bytes > text_bytes - event.text_offset) {
       Break("an event's text lies outside the texts");
     }
-    if ((event.kind == SKEIN_EVENT_ERROR) != (event.status != SKEIN_OK)) Break("only an error has a status");
+    if (event.kind == SKEIN_EVENT_ERROR && event.status == SKEIN_OK) Break("an error without a status");
+    const bool may_fail = event.kind == SKEIN_EVENT_ERROR || event.kind == SKEIN_EVENT_SAMPLE_DONE;
+    if (!may_fail && event.status != SKEIN_OK) Break("only an error has a status");
   }
 }
 
@@ -245,6 +247,12 @@ void AbiCalls::RequestAcknowledge(AbiInput& input) {
   Call(input, request.is_bad, skein_request_acknowledge, request.handle, num_tokens);
 }
 
+void AbiCalls::RequestTakeSample(AbiInput& input) {
+  const Picked<skein_request> request = handles_.Pick<skein_request>(input);
+  const auto sample = static_cast<uint32_t>(input.OneIn(8) ? input.Number() : input.Below(3));
+  Make<skein_stream>(input, request.is_bad, skein_request_take_sample, request.handle, sample);
+}
+
 // --- the table ---
 
 struct AbiCalls::Row {
@@ -305,6 +313,7 @@ const std::vector<AbiCalls::Row>& AbiCalls::Rows() {
       {"skein_request_set_user_data", &AbiCalls::RequestSetUserData, 3},
       {"skein_request_cancel", &AbiCalls::RequestCancel, 4},
       {"skein_request_acknowledge", &AbiCalls::RequestAcknowledge, 6},
+      {"skein_request_take_sample", &AbiCalls::RequestTakeSample, 12},
       {"skein_version skein_status_name", &AbiCalls::Constants, 1},
   };
   return rows;

@@ -75,8 +75,10 @@ class RequestMemoryTest : public ::testing::TestWithParam<Setup> {
   }
 
   void Note(const skein_event& event) {
-    Outcome& outcome = outcomes_[event.user_data];
-    if (event.kind != SKEIN_EVENT_TOKEN) {
+    Outcome& outcome = outcomes_[event.user_data + event.sample];
+    if (event.kind == SKEIN_EVENT_SAMPLE_DONE) {
+      ++num_samples_done_;
+    } else if (event.kind != SKEIN_EVENT_TOKEN) {
       ++outcome.num_terminal;
       outcome.end = event.kind;
       outcome.status = event.status;
@@ -164,6 +166,7 @@ class RequestMemoryTest : public ::testing::TestWithParam<Setup> {
   Outcome known_[2];
   Outcome outcomes_[2];
   int num_errors_ = 0;
+  int num_samples_done_ = 0;
   const char* bad_call_ = nullptr;
   skein_status bad_status_ = SKEIN_OK;
 };
@@ -235,6 +238,45 @@ TEST_P(RequestMemoryTest, OfARequestThatIsCancelled) {
     CheckStreamsAreFree();
   };
   WalkAllocations(AllocatingThreads::kAll, live, check, GetParam().length);
+}
+
+// Two samples of one prompt. A sample may fail alone; then the other one is what it always is.
+TEST_P(RequestMemoryTest, OfARequestWithSamples) {
+  const OwnedOptions two = MakeOptions(SKEIN_OPTIONS_REQUEST, {}, {{"n", 2}, {"logprobs", 2}});
+  const auto live = [&] {
+    for (Outcome& outcome : outcomes_) outcome = Outcome();
+    num_samples_done_ = 0;
+    const skein_request request = NewRequest(streams_[0].get(), 0);
+    SKEIN_INSIST(skein_request_set_options, request, two.get());
+    SKEIN_INSIST(skein_queue_submit, queue_.get(), &request, 1);
+    if (bad_call_ == nullptr) DrainUntilEnded(1);
+    skein_stream taken = nullptr;
+    if (outcomes_[1].num_tokens > 0) SKEIN_INSIST(skein_request_take_sample, request, 1, &taken);
+    Expect("release", skein_stream_release(taken, nullptr));
+    Expect("release", skein_request_release(request, nullptr));
+  };
+  live();
+  const Outcome known[2] = {outcomes_[0], outcomes_[1]};
+  ASSERT_EQ(known[1].num_tokens, kMaxTokens);
+  CheckStreamsAreFree();
+  const auto check = [&](uint64_t index, bool /*failed*/) {
+    if (HasFatalFailure()) return;
+    ASSERT_EQ(bad_call_, nullptr) << bad_call_ << ": " << skein_status_name(bad_status_) << " at allocation " << index;
+    EXPECT_EQ(outcomes_[0].num_terminal + outcomes_[1].num_terminal, 1u);
+    const bool has_failed = outcomes_[0].end == SKEIN_EVENT_ERROR;
+    EXPECT_TRUE(has_failed || num_samples_done_ == 2) << "allocation " << index;
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(std::memcmp(outcomes_[i].tokens, known[i].tokens, outcomes_[i].num_tokens * sizeof(uint32_t)), 0);
+    }
+    if (GetParam().length == 1 && !has_failed) {
+      EXPECT_GE(outcomes_[0].num_tokens + outcomes_[1].num_tokens, kMaxTokens) << "allocation " << index;
+    }
+    CheckStreamsAreFree();
+  };
+  WalkAllocations(AllocatingThreads::kAll, live, check, GetParam().length);
+  // No sample was left behind.
+  std::vector<OwnedStream> streams;
+  for (int i = 2; i < 8; ++i) streams.push_back(MakeStream(model_.get()));
 }
 
 // Whatever the call says of memory, an item's status says whether its stream has moved on.

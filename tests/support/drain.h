@@ -42,6 +42,8 @@ inline bool TakeEvents(skein_queue queue, std::map<uint64_t, Delivered>& deliver
       EXPECT_EQ(of.num_terminal, 0) << "a token after the terminal event";
       of.tokens.push_back(events[i].token);
       EXPECT_EQ(events[i].num_tokens, of.tokens.size());
+    } else if (events[i].kind == SKEIN_EVENT_SAMPLE_DONE) {
+      ADD_FAILURE() << "several samples; expected a request with one";
     } else {
       of.end = events[i].kind;
       of.reason = events[i].reason;

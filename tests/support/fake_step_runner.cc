@@ -4,22 +4,12 @@
 #include <numeric>
 #include <set>
 
+#include "base/status.h"
+
 namespace skein::test {
 namespace {
 
 constexpr uint32_t kSpoiltToken = 299;
-
-// The rules of backend.h for the slots of a step.
-absl::Status CheckSlots(absl::Span<const skein_step_entry> entries) {
-  std::set<uint32_t> written;
-  for (const skein_step_entry& entry : entries) {
-    if (!written.insert(entry.write_slot).second) return absl::InternalError("two entries write one slot");
-  }
-  for (const skein_step_entry& entry : entries) {
-    if (written.count(entry.read_slot) != 0) return absl::InternalError("a slot is read and written in one step");
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -28,10 +18,42 @@ uint32_t FakeStepRunner::Next(const std::vector<uint32_t>& history) {
          1u;
 }
 
-absl::Status FakeStepRunner::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
-  FakeStep step = {{tokens.begin(), tokens.end()}, {entries.begin(), entries.end()}};
+absl::Status FakeStepRunner::CheckSlots(absl::Span<const skein_step_entry> entries) const {
+  std::set<uint32_t> written;
+  for (const skein_step_entry& entry : entries) {
+    if (!written.insert(entry.write_slot).second) return absl::InternalError("two entries write one slot");
+  }
+  for (const skein_step_entry& entry : entries) {
+    if (written.count(entry.read_slot) != 0) return absl::InternalError("a slot is read and written in one step");
+  }
+  for (const InFlight& before : in_flight_) {
+    for (const skein_step_entry& entry : before.entries) {
+      if (written.count(entry.read_slot) != 0)
+        return absl::InternalError("a slot that a step in flight reads is written");
+      if (written.count(entry.write_slot) != 0) return absl::InternalError("two steps in flight write one slot");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FakeStepRunner::Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
+  if (in_flight_.size() == pipeline_.depth) return absl::InternalError("more steps are begun than the runner takes");
   absl::Status status = CheckSlots(entries);
-  if (status.ok() && hook_) status = hook_(step);
+  if (status.ok() && begin_hook_)
+    status = begin_hook_({{tokens.begin(), tokens.end()}, {entries.begin(), entries.end()}});
+  if (status.ok()) in_flight_.push_back({tokens, entries});
+  return status;
+}
+
+absl::Status FakeStepRunner::Finish() noexcept {
+  const InFlight oldest = in_flight_.front();
+  in_flight_.pop_front();
+  return Guarded([&] { return Run(oldest.tokens, oldest.entries); });
+}
+
+absl::Status FakeStepRunner::Run(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
+  FakeStep step = {{tokens.begin(), tokens.end()}, {entries.begin(), entries.end()}};
+  absl::Status status = hook_ ? Guarded([&] { return hook_(step); }) : absl::OkStatus();
   std::copy(step.entries.begin(), step.entries.end(), entries.begin());
   steps_.push_back(step);
   for (skein_step_entry& entry : entries) {

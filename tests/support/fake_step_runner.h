@@ -1,12 +1,15 @@
 // A model without weights, for tests of the code that runs models. Its state is the list of the tokens that it has
-// read, and its next token is a function of them. It fails, stalls and throws on command.
+// read, and its next token is a function of them. It fails, stalls and throws on command. A step is done when it is
+// finished, so that a test sees what begins while others are in flight.
 #ifndef SKEIN_TESTS_SUPPORT_FAKE_STEP_RUNNER_H_
 #define SKEIN_TESTS_SUPPORT_FAKE_STEP_RUNNER_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "engine/step_runner.h"
@@ -29,24 +32,46 @@ class FakeStepRunner final : public StepRunner {
   using Script = std::function<uint32_t(const std::vector<uint32_t>& history)>;
   void set_script(Script script) { script_ = std::move(script); }
 
-  // Called before every step. An error fails the step as a whole, and its slots are then spoilt. The hook may set the
-  // status of entries, which fails these entries alone, and it may throw.
+  // Called before every step is done. An error or std::bad_alloc fails the step as a whole, and its slots are then
+  // spoilt. The hook may set the status of entries, which fails these entries alone.
   using Hook = std::function<absl::Status(FakeStep& step)>;
   void set_hook(Hook hook) { hook_ = std::move(hook); }
 
-  const std::vector<FakeStep>& steps() const { return steps_; }
+  // Called when a step begins. If it fails or throws, the step does not.
+  using BeginHook = std::function<absl::Status(const FakeStep& step)>;
+  void set_begin_hook(BeginHook hook) { begin_hook_ = std::move(hook); }
 
-  absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
+  // Before the runner is handed on.
+  void set_pipeline(StepPipeline pipeline) { pipeline_ = pipeline; }
+
+  // The steps that are done, oldest first, with what the devices saw.
+  const std::vector<FakeStep>& steps() const { return steps_; }
+  size_t num_in_flight() const { return in_flight_.size(); }
+
+  StepPipeline pipeline() const override { return pipeline_; }
+  absl::Status Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
+  absl::Status Finish() noexcept override;
 
   // A state as floats: the number of tokens, then the tokens.
   absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
 
  private:
+  struct InFlight {
+    absl::Span<const uint32_t> tokens;
+    absl::Span<skein_step_entry> entries;
+  };
+
+  absl::Status Run(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries);
+  // The rules of backend.h for the slots of a step, and those for steps in flight.
+  absl::Status CheckSlots(absl::Span<const skein_step_entry> entries) const;
   void RunEntry(const std::vector<uint32_t>& history, skein_step_entry& entry);
 
   Script script_ = Next;
   Hook hook_;
+  BeginHook begin_hook_;
+  StepPipeline pipeline_;
+  std::deque<InFlight> in_flight_;
   std::map<uint32_t, std::vector<uint32_t>> states_;  // by slot
   std::vector<FakeStep> steps_;
 };

@@ -12,6 +12,8 @@
 
 SKEIN_EXTERN_C_BEGIN
 
+#define SKEIN_MAX_TOP_LOGPROBS 64  // the most of the option logprobs
+
 // --- queues ---
 
 // Makes a completion queue. `options` (kind SKEIN_OPTIONS_QUEUE, none yet) may be NULL. One queue serves any number of
@@ -27,6 +29,9 @@ SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error
 #define SKEIN_EVENT_DONE 2       // terminal; see `reason`; its text is the rest, which was held back
 #define SKEIN_EVENT_ERROR 3      // terminal; see `status`; its text is the message
 #define SKEIN_EVENT_CANCELLED 4  // terminal
+#define SKEIN_EVENT_SAMPLE_DONE \
+  5  // of a request with several samples: the end of the sample; see `reason`, or `status` if
+     // it failed; its text is the sample's rest, or the message
 
 #define SKEIN_REASON_NONE 0
 #define SKEIN_REASON_STOP_TOKEN 1  // a stop token or the end of text was sampled; it is not part of the output
@@ -36,23 +41,23 @@ SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error
 // Grows at its end only. skein_queue_poll fills as much of it as the host's `event_size` says.
 typedef struct skein_event {
   uint32_t kind;               // SKEIN_EVENT_*
-  uint32_t reason;             // SKEIN_REASON_*, with DONE
+  uint32_t reason;             // SKEIN_REASON_*, with DONE and SAMPLE_DONE
   skein_request request;       // its handle, also after it was released
   uint64_t user_data;          // as set on the request
   skein_token token;           // with TOKEN
-  skein_status status;         // with ERROR
+  skein_status status;         // with ERROR, and with SAMPLE_DONE of a sample that failed
   uint64_t text_offset;        // where the event's text starts in the caller's text buffer
   uint64_t text_bytes;         // complete UTF-8 sequences as far as the model writes UTF-8; not NUL-terminated
   uint64_t num_prompt_tokens;  // read so far
-  uint64_t num_tokens;         // generated so far, this one included
-  uint64_t position;           // of the stream: tokens committed
+  uint64_t num_tokens;         // generated so far in the sample, this one included; in terminal events in all samples
+  uint64_t position;           // of the sample's stream: tokens committed
   // The struct's first form ends here, at 72 bytes.
 
   // With TOKEN: the natural logarithm of the token's probability in the softmax of the model's logits, before bias,
-  // penalties, filters and temperature. NaN where it was not asked for, and in events of other kinds. So far no option
-  // asks for it.
+  // penalties, filters and temperature. NaN where the options logprobs and best_of do not ask for it, and in events of
+  // other kinds.
   float logprob;
-  uint32_t reserved;           // 0
+  uint32_t sample;             // the sample's index, from 0; in terminal events the one that the stream goes on from
   uint64_t num_cached_tokens;  // the part of num_prompt_tokens that was not computed, because a cached state had read
                                // it; 0, since this version has no cache
 
@@ -61,6 +66,10 @@ typedef struct skein_event {
   uint64_t queue_us;    // from submit to the start of the first step that feeds a token of the request
   uint64_t prefill_us;  // from there to the end of the step that feeds the prompt's last token
   uint64_t decode_us;   // from there on
+
+  // The sum of the log-probabilities of the sample's tokens so far. NaN where they are not asked for, and in the
+  // terminal event of several samples.
+  double logprob_sum;
 } skein_event;
 
 // Takes the events that are there, oldest first, without waiting: at most `capacity` of them, as structs of
@@ -122,12 +131,34 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 //   penalty_decay      f64  0.996  factor on all occurrences, per token
 //   seed               i64  0      of the random numbers: same seed, same tokens
 //   sample_index       i64  0      i for the i-th of several samples with one seed; a stream keeps its last request's
+//   n                  i64  1      samples of the prompt, 1 to 1024. See the samples below
+//   best_of            i64  0      write so many samples, and deliver the n best of them; 0: as many as n
+//   logprobs           i64  -1     k, 0 to 64: the log-probability of each token is in its event, and k most probable
+//                                  tokens are kept beside it; -1: none
 //   continue_sampling  i64  0      1: the sampler goes on where the sampler of the stream's last request stood: with
 //                                  its seed and sample_index, unless they are set, and with the tokens that it counted
 //                                  for the penalties. Also after a fork or a restore. The prompt has to be empty
 //   stop_at_end        i64  1      1: the end-of-text token stops; 0: a token like any other
 //   window             i64  0      number of unacknowledged tokens at which the request waits; 0: polling acknowledges
 SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);
+
+// Samples: with the options n and best_of one request writes several samples of its prompt. The prompt is read once,
+// and the samples go on from its state, which is not copied. Sample i draws as a request with the option sample_index +
+// i would draw. Each is a stream in the steps and in the model's max_streams: if there are too few, submit returns
+// RESOURCE_EXHAUSTED. Events of tokens carry the index of their sample, and each sample ends with an event SAMPLE_DONE,
+// also if it fails alone. The request's one terminal event is the last of all: ERROR only if every sample failed. The
+// window counts the tokens of all samples; those of one step may go beyond it.
+//   With best_of above n no token is delivered before the end. Then the n samples whose tokens have the greatest mean
+// log-probability follow one after the other, the best first; samples without a token and failed ones come last.
+//   The request's stream goes on from sample 0, or from the best one. The streams of all other samples are kept, and
+// count as streams of the model, until the request is released.
+//
+// Gives `*stream` the stream of a sample, which stands behind the sample's last token, as the request's own stream does
+// behind its own. Each can be taken once. FAILED_PRECONDITION: the request has not ended or has one sample, its own
+// stream goes on from this one, or the stream was taken. INVALID_ARGUMENT: no such sample. On failure `*stream` is
+// NULL.
+SKEIN_API skein_status skein_request_take_sample(skein_request request, uint32_t sample, skein_stream* stream,
+                                                 skein_error* error);
 
 // Adds a stop string (found across token borders) or a stop token. INVALID_ARGUMENT: empty text, or no such token.
 SKEIN_API skein_status skein_request_add_stop(skein_request request, const char* text, uint64_t text_bytes,

@@ -205,6 +205,19 @@ SKEIN_API skein_status skein_request_cancel(skein_request request, skein_error* 
   });
 }
 
+SKEIN_API skein_status skein_request_take_sample(skein_request request, uint32_t sample, skein_stream* stream,
+                                                 skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_RETURN_IF_ERROR(CheckPointer(stream, "stream"));
+    *stream = nullptr;
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
+    SKEIN_ASSIGN_OR_RETURN(auto kept, object->SampleStream(sample));
+    SKEIN_ASSIGN_OR_RETURN(*stream, Wrap<skein_stream>(std::move(kept)));
+    object->HandOverSample(sample);
+    return absl::OkStatus();
+  });
+}
+
 SKEIN_API skein_status skein_request_acknowledge(skein_request request, uint64_t num_tokens, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));

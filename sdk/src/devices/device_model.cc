@@ -1,6 +1,7 @@
 #include "devices/device_model.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -30,17 +31,6 @@ skein_tensor DescribeTensor(const TensorSpec& spec, uint32_t dtype, uint32_t lay
   tensor.size_bytes = data.size_bytes;
   tensor.layout = layout;
   return tensor;
-}
-
-// Takes back the wish for an output, with all that belongs to it.
-void ForgoOutput(skein_step_entry& entry) {
-  entry.output = SKEIN_STEP_NO_OUTPUT;
-  entry.output_rows = nullptr;
-  entry.output_tokens = nullptr;
-  entry.mask = nullptr;
-  entry.bias = nullptr;
-  entry.num_bias = 0;
-  entry.sampling = nullptr;
 }
 
 uint64_t StoredBytes(const ModelFile& file) {
@@ -76,7 +66,7 @@ class DeviceModel::Loader {
   const std::optional<size_t>& full_segment() const { return full_segment_; }
 
   std::unique_ptr<DeviceModel> Finish() {
-    if (model_->segments_.size() > 1) MakeRoomForCarries();
+    model_->MakePassages(settings_.limits);
     return std::move(model_);
   }
 
@@ -103,13 +93,6 @@ class DeviceModel::Loader {
     return status;
   }
 
-  void MakeRoomForCarries() {
-    const uint64_t carry_floats = uint64_t{settings_.limits.max_tokens} * file_.config().d_model;
-    for (auto& side : model_->carries_) {
-      for (uint32_t carry = 0; carry < model_->num_carries_; ++carry) side[carry].resize(carry_floats);
-    }
-  }
-
   const ModelFile& file_;
   const SegmentSettings& settings_;
   const ProgressScope scope_;
@@ -119,7 +102,9 @@ class DeviceModel::Loader {
 };
 
 DeviceModel::DeviceModel(const ModelConfig& config)
-    : state_floats_per_layer_(LayerStateFloats(config)), num_carries_(NumCarries(config.generation)) {}
+    : state_floats_per_layer_(LayerStateFloats(config)),
+      d_model_(config.d_model),
+      num_carries_(NumCarries(config.generation)) {}
 
 absl::StatusOr<std::unique_ptr<DeviceModel>> DeviceModel::Load(const ModelFile& file,
                                                                absl::Span<const SegmentPlacement> placement,
@@ -135,49 +120,81 @@ absl::StatusOr<std::unique_ptr<DeviceModel>> DeviceModel::Load(const ModelFile& 
   return loader.Finish();
 }
 
-absl::Status DeviceModel::Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
+void DeviceModel::MakePassages(const SegmentLimits& limits) {
+  std::set<const Device*> late;
+  bool has_host = false;
+  for (const auto& segment : segments_) {
+    if (segment->ends_late()) {
+      late.insert(&segment->device());
+    } else {
+      has_host = true;
+    }
+  }
+  // Devices that are done when they return all work on the thread that asks.
+  num_stages_ = static_cast<uint32_t>(late.size()) + (has_host ? 1 : 0);
+  const PassageRoom room = {limits.max_entries, num_carries_, uint64_t{limits.max_tokens} * d_model_,
+                            static_cast<uint32_t>(segments_.size() - 1)};
+  // One step more than devices that work, so that none waits for the host.
+  const size_t num_steps = late.empty() ? 1 : num_stages_ + 1;
+  passages_.reserve(num_steps);
+  for (size_t i = 0; i < num_steps; ++i) passages_.emplace_back(room);
+}
+
+void DeviceModel::Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) noexcept {
   // Only the last device sees more of an entry than its tokens and slots.
   const uint32_t features = segments_.back()->device().description().info.features;
   for (skein_step_entry& entry : entries) {
     entry.status = (FeaturesOf(entry) & ~features) == 0 ? SKEIN_OK : SKEIN_UNIMPLEMENTED;
   }
-  for (size_t i = 0; i < segments_.size(); ++i) {
-    PrepareEntries(i, entries);
-    SKEIN_RETURN_IF_ERROR(segments_[i]->Step(PartOfStep(i, tokens)));
-    for (size_t e = 0; e < entries.size(); ++e) {
-      if (entries[e].status == SKEIN_OK) entries[e].status = segment_entries_[e].status;
+  StepPassage& passage = PassageAt(num_steps_++);
+  passage.Start(tokens, entries);
+  Enter(passage, 0);
+  MoveOthers(Movers::kLate);
+}
+
+absl::Status DeviceModel::Finish() noexcept {
+  StepPassage& oldest = PassageAt(0);
+  while (oldest.status().ok()) {
+    // While a device works on this step, others work on the next ones.
+    if (!oldest.is_done()) MoveOthers(Movers::kAll);
+    Leave(oldest);
+    if (!oldest.status().ok() || IsLast(oldest.segment_index())) break;
+    Enter(oldest, oldest.segment_index() + 1);
+  }
+  first_step_ = (first_step_ + 1) % passages_.size();
+  --num_steps_;
+  MoveOthers(Movers::kLate);
+  return oldest.status();
+}
+
+void DeviceModel::Enter(StepPassage& passage, size_t segment_index) noexcept {
+  if (!lost_.ok()) return passage.Fail(lost_);
+  passage.Enter(*segments_[segment_index], segment_index, IsLast(segment_index));
+  if (absl::IsUnavailable(passage.status())) lost_ = passage.status();
+}
+
+void DeviceModel::Leave(StepPassage& passage) noexcept {
+  passage.Leave();
+  if (absl::IsUnavailable(passage.status())) lost_ = passage.status();
+  if (!on_segment_) return;
+  const size_t index = passage.segment_index();
+  const Clock::time_point end = Clock::now();
+  on_segment_(index, std::max(passage.entered(), last_ends_[index]), end);
+  last_ends_[index] = end;
+}
+
+void DeviceModel::MoveOthers(Movers movers) noexcept {
+  for (size_t age = 0; age < num_steps_; ++age) {
+    StepPassage& passage = PassageAt(age);
+    while (passage.status().ok() && passage.is_done() && !IsLast(passage.segment_index())) {
+      const size_t next = passage.segment_index() + 1;
+      // A step may read what the one before it writes, so none overtakes another.
+      const bool is_free = age == 0 || !PassageAt(age - 1).status().ok() || PassageAt(age - 1).segment_index() >= next;
+      if (!is_free || (movers == Movers::kLate && !segments_[next]->ends_late())) break;
+      Leave(passage);
+      if (passage.status().ok()) Enter(passage, next);
     }
   }
-  return absl::OkStatus();
-}
-
-void DeviceModel::PrepareEntries(size_t segment_index, absl::Span<const skein_step_entry> entries) {
-  const bool is_last = segment_index + 1 == segments_.size();
-  segment_entries_.assign(entries.begin(), entries.end());
-  for (skein_step_entry& entry : segment_entries_) {
-    // An entry that failed before stays in the batch, so that the rows of the others keep their places. It leaves no
-    // trace.
-    const bool has_failed = entry.status != SKEIN_OK;
-    if (has_failed) entry.write_slot = SKEIN_SLOT_NONE;
-    if (!is_last || has_failed) ForgoOutput(entry);
-    entry.status = SKEIN_OK;
-  }
-}
-
-skein_step DeviceModel::PartOfStep(size_t segment_index, absl::Span<const uint32_t> tokens) {
-  const bool is_last = segment_index + 1 == segments_.size();
-  skein_step step = {};
-  step.struct_size = sizeof(step);
-  step.num_tokens = static_cast<uint32_t>(tokens.size());
-  step.num_entries = static_cast<uint32_t>(segment_entries_.size());
-  step.entry_size = sizeof(skein_step_entry);
-  step.tokens = tokens.data();
-  step.entries = segment_entries_.data();
-  for (uint32_t carry = 0; carry < num_carries_; ++carry) {
-    if (segment_index > 0) step.carries_in[carry] = carries_[(segment_index - 1) % 2][carry].data();
-    if (!is_last) step.carries_out[carry] = carries_[segment_index % 2][carry].data();
-  }
-  return step;
 }
 
 std::vector<skein_segment_work> DeviceModel::Work() const {

@@ -1,12 +1,17 @@
-// A model on its devices: loads the weights of every segment, runs a step through the segments in order, and hands the
-// carries across the cuts.
+// A model on its devices: loads the weights of every segment, and runs steps through the segments in order.
+//
+// Several steps are under way: while a device works on one, the devices before it work on the next ones. A device whose
+// steps are done when they return works on the caller's thread.
 #ifndef SKEIN_DEVICES_DEVICE_MODEL_H_
 #define SKEIN_DEVICES_DEVICE_MODEL_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,6 +20,7 @@
 #include "base/progress.h"
 #include "devices/model_segment.h"
 #include "devices/placement.h"
+#include "devices/step_passage.h"
 #include "model/model_file.h"
 #include "plugin/backend.h"
 
@@ -38,16 +44,35 @@ class DeviceModel {
   // The share of the embedding.
   uint64_t embedding_bytes() const { return embedding_bytes_; }
 
-  // Runs `tokens` through all segments. An entry that fails in one segment keeps that status and leaves no trace in the
-  // others. An entry that needs a feature which its device lacks is UNIMPLEMENTED, and no device sees its wish. After
-  // an error of the call every slot that the step writes is undefined. When the call returns, no device touches
-  // `tokens`, `entries` or their outputs.
-  absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries);
+  // How many steps may be under way, and how many of them devices work on at the same time.
+  uint32_t max_steps() const { return static_cast<uint32_t>(passages_.size()); }
+  uint32_t num_stages() const { return num_stages_; }
+
+  size_t num_segments() const { return segments_.size(); }
+
+  using Clock = std::chrono::steady_clock;
+  // Is told of each segment's part of a step: from when the segment had it to itself, until the host saw that it is
+  // done.
+  using OnSegment = std::function<void(size_t segment_index, Clock::time_point begin, Clock::time_point end)>;
+  // `on_segment` throws nothing. Before the first step.
+  void set_on_segment(OnSegment on_segment) {
+    on_segment_ = std::move(on_segment);
+    last_ends_.resize(segments_.size());
+  }
+
+  // Begins a step over `tokens`. There are fewer than max_steps() under way. Whatever fails, Finish tells.
+  void Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) noexcept;
+
+  // Waits for the oldest step. An entry that failed in one segment keeps that status and left no trace in the others.
+  // An entry that needs a feature which its device lacks is UNIMPLEMENTED, and no device saw its wish. After an error
+  // every slot that the step writes is undefined. From then on no device touches `tokens`, `entries` or their outputs.
+  // UNAVAILABLE: a device is lost. Then no device is asked for a step any more.
+  absl::Status Finish() noexcept;
 
   // The multiplications of each segment so far; zeros where its backend does not count them.
   std::vector<skein_segment_work> Work() const;
 
-  // The state of a slot, in canonical layout (backend.h), of all layers.
+  // The state of a slot, in canonical layout (backend.h), of all layers. Both only while no step is under way, as Work.
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
 
@@ -56,20 +81,34 @@ class DeviceModel {
 
   explicit DeviceModel(const ModelConfig& config);
 
-  // Fills segment_entries_ with what a segment gets of `entries`.
-  void PrepareEntries(size_t segment_index, absl::Span<const skein_step_entry> entries);
-  // The step of a segment over segment_entries_.
-  skein_step PartOfStep(size_t segment_index, absl::Span<const uint32_t> tokens);
+  enum class Movers {
+    kLate,  // steps go on to devices that do not keep the caller
+    kAll,
+  };
+
+  void MakePassages(const SegmentLimits& limits);
+  bool IsLast(size_t segment_index) const { return segment_index + 1 == segments_.size(); }
+  // By age: 0 is the oldest.
+  StepPassage& PassageAt(size_t age) { return passages_[(first_step_ + age) % passages_.size()]; }
+  // As those of the passage. They note that a device is lost.
+  void Enter(StepPassage& passage, size_t segment_index) noexcept;
+  void Leave(StepPassage& passage) noexcept;
+  // Lets each step go on to its next segment whose device is done with it.
+  void MoveOthers(Movers movers) noexcept;
 
   const uint64_t state_floats_per_layer_;
+  const uint64_t d_model_;
   const uint32_t num_carries_;  // the SKEIN_CARRY_* below this number cross a cut in this generation
   uint64_t weights_bytes_ = 0;
   uint64_t embedding_bytes_ = 0;
   std::vector<std::unique_ptr<Segment>> segments_;
-  // The carries across a cut, [max_tokens, d_model] each. Segments take turns: one reads the side that the one before
-  // wrote. Empty with one segment.
-  std::vector<float> carries_[2][SKEIN_MAX_CARRIES];
-  std::vector<skein_step_entry> segment_entries_;  // of the segment that runs
+  uint32_t num_stages_ = 1;
+  std::vector<StepPassage> passages_;  // a ring
+  size_t first_step_ = 0;
+  size_t num_steps_ = 0;  // under way
+  absl::Status lost_;
+  OnSegment on_segment_;                      // may be empty
+  std::vector<Clock::time_point> last_ends_;  // by segment, if there is on_segment_
 };
 
 }  // namespace skein

@@ -18,17 +18,21 @@ class DeviceStepRunner final : public StepRunner {
   DeviceStepRunner(std::shared_ptr<Runtime> runtime, std::shared_ptr<const ModelFile> file,
                    std::unique_ptr<DeviceModel> model);
 
-  absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
+  StepPipeline pipeline() const override { return {model_->max_steps(), model_->num_stages()}; }
+  void Observe(ModelObserver& observer) override;
+  absl::Status Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
+  absl::Status Finish() noexcept override;
   absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
 
  private:
-  // Adds the segments' multiplications since the last call to the runtime's metrics.
+  // Adds the segments' multiplications since the last call to the runtime's metrics. Between steps.
   void CountWork();
 
   const std::shared_ptr<Runtime> runtime_;
   const std::shared_ptr<const ModelFile> file_;
   const std::unique_ptr<DeviceModel> model_;
+  uint32_t num_in_flight_ = 0;
   std::vector<skein_segment_work> counted_;  // by segment: the part that is in the metrics already
 };
 

@@ -38,6 +38,7 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
                               return SlotCounts{pool->num_slots() - num_free, num_free};
                             }};
   engine->observer_ = engine->runtime_->metrics().observed_models.Add(std::move(observed), engine->runtime_->trace());
+  engine->runner_->Observe(*engine->observer_);
   engine->loop_ = std::make_unique<StepLoop>(
       *engine->runner_, engine->pool_, limits.step, limits.max_jobs,
       StepObservers{engine->runtime_->metrics(), engine->runtime_->log(), *engine->observer_},
@@ -145,6 +146,7 @@ void Engine::Run() noexcept {
       added.splice(added.end(), added_);
       calls.splice(calls.end(), calls_);
     }
+    if (!calls.empty() || is_stopped) loop_->FinishAll();
     Answer(calls);
     loop_->Add(added);
     if (is_stopped) break;

@@ -1,4 +1,7 @@
 // The tokens that a job feeds to its stream, and the place that the stream has reached.
+//
+// A token is issued when it becomes part of a step, and fed when that step ended well. A prompt may have parts in
+// several steps in flight: each reads the state that the part before it writes.
 #ifndef SKEIN_ENGINE_FEED_H_
 #define SKEIN_ENGINE_FEED_H_
 
@@ -14,8 +17,12 @@ namespace skein {
 struct Feed {
   std::vector<uint32_t> tokens;  // never empty; the tokens that were fed are included
   uint64_t num_fed = 0;
-  bool decodes = false;  // the next token was sampled rather than known beforehand
-  StreamState at;        // never with a pending token: that one is the first of `tokens`
+  uint64_t num_issued = 0;  // at least num_fed
+  bool decodes = false;     // the next token was sampled rather than known beforehand
+  StreamState at;           // behind the tokens fed; never with a pending token: that one is the first of `tokens`
+  StateRef issued;          // will hold the state behind the tokens issued; empty if all of them are fed
+  // The parts that were issued before the last of them do not count.
+  uint64_t num_take_backs = 0;
 
   // The feed of a stream that stands at `at`: its pending token, and `tokens` behind it.
   static Feed Start(StreamState at, absl::Span<const uint32_t> tokens) {
@@ -28,14 +35,37 @@ struct Feed {
     return feed;
   }
 
-  uint64_t num_waiting() const { return tokens.size() - num_fed; }
-  absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_fed, num_tokens}; }
+  uint64_t num_unfed() const { return tokens.size() - num_fed; }
 
-  // `num_tokens` were fed, and the state after them is `written`.
+  // --- issue ---
+
+  uint64_t num_unissued() const { return tokens.size() - num_issued; }
+  absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_issued, num_tokens}; }
+  // The state that the next part reads, and the position of the stream there.
+  const StateRef& next_state() const { return num_issued > num_fed ? issued : at.state; }
+  uint64_t next_position() const { return at.position + (num_issued - num_fed); }
+
+  // The next `num_tokens` tokens are part of a step that writes `written`.
+  void Issue(uint32_t num_tokens, StateRef written) {
+    num_issued += num_tokens;
+    issued = std::move(written);
+  }
+
+  // What is issued and not fed will not count: it is to be issued again.
+  void TakeBack() {
+    num_issued = num_fed;
+    issued = StateRef();
+    ++num_take_backs;
+  }
+
+  // --- commit ---
+
+  // The next `num_tokens` tokens, which were issued, are fed, and the state behind them is `written`.
   void Advance(uint32_t num_tokens, StateRef written) {
     num_fed += num_tokens;
     at.position += num_tokens;
     at.state = std::move(written);
+    if (num_issued == num_fed) issued = StateRef();
   }
 
   // Goes on with `token`, which was sampled after all others were fed.
@@ -43,6 +73,7 @@ struct Feed {
     tokens.resize(1);
     tokens[0] = token;
     num_fed = 0;
+    num_issued = 0;
     decodes = true;
   }
 };

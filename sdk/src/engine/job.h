@@ -23,21 +23,24 @@ class Job {
 
   virtual ~Job() = default;
 
-  // The readiness of the job now. A job that was asked to end does so here.
+  // The readiness of the job now, with no part in flight. A job that was asked to end does so here.
   virtual Readiness Poll() noexcept = 0;
 
-  // The tokens to feed: at least one while the job is ready.
-  virtual const Feed& feed() const = 0;
+  // Whether a job with parts in flight takes part in a further step. Not once it was asked to end.
+  virtual bool WantsMore() const noexcept { return true; }
 
-  // Sets in `entry` the outputs that the job wants of its next `num_tokens` tokens.
+  // The tokens to feed. The step loop issues them and takes them back; the job does the rest.
+  virtual Feed& feed() = 0;
+
+  // Sets in `entry` the outputs that the job wants of its next `num_tokens` tokens, which are issued then.
   virtual void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) = 0;
 
-  // The next `num_tokens` tokens were fed, the outputs are written, and the new state is in `written`. It may throw;
-  // then Fail is called.
+  // The oldest `num_tokens` of the issued tokens were fed, the outputs are written, and the new state is in `written`.
+  // It may throw; then Fail is called.
   virtual void Advance(uint32_t num_tokens, StateRef written) = 0;
 
-  // Ends the job because of an error. No effect on a job that ended. The stream stands at its last committed place. The
-  // error may be a lack of memory, so Fail must do without allocating any.
+  // Ends the job because of an error, with no part in flight. No effect on a job that ended. The stream stands at its
+  // last committed place. The error may be a lack of memory, so Fail must do without allocating any.
   virtual void Fail(const absl::Status& status) noexcept = 0;
 };
 

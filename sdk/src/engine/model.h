@@ -61,6 +61,7 @@ class Model {
   absl::Status CheckTokenizer(absl::string_view what) const;
   std::optional<uint32_t> end_token() const { return parts_.end_token; }
   std::optional<uint32_t> trained_length() const { return parts_.trained_length; }
+  uint32_t max_streams() const { return parts_.max_streams; }
   uint32_t head_features() const { return parts_.head_features; }
   const StateRef& initial_state() const { return parts_.initial_state; }
   const std::shared_ptr<Engine>& engine() const { return parts_.engine; }

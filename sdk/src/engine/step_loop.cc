@@ -6,52 +6,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "scheduler/decode_groups.h"
 #include "skein/runtime.h"
 
 namespace skein {
-namespace {
-
-absl::Status EntryStatus(int32_t code) {
-  switch (code) {
-    case SKEIN_OK:
-      return absl::OkStatus();
-    case SKEIN_INVALID_ARGUMENT:
-      return absl::InvalidArgumentError("the device refused a token id or an argument of this stream");
-    case SKEIN_DATA_LOSS:
-      return absl::DataLossError("the model's output for this stream is not finite; expected finite logits and state");
-    case SKEIN_UNIMPLEMENTED:
-      return absl::UnimplementedError("the device does not offer an output that this stream asks for");
-    case SKEIN_FAILED_PRECONDITION:
-      return absl::FailedPreconditionError("the logit biases of this stream leave no token to draw");
-    case SKEIN_RESOURCE_EXHAUSTED:
-      return absl::ResourceExhaustedError("the device had no memory for this stream");
-    default:
-      return absl::InternalError(absl::StrCat("the device failed this stream with code ", code));
-  }
-}
-
-// CANCELLED means that the host cancelled. A device that gives this code has failed.
-absl::Status DeviceFailure(const absl::Status& status) {
-  if (!absl::IsCancelled(status)) return status;
-  return absl::InternalError(absl::StrCat("the device cancelled a step: ", absl::string_view(status.message())));
-}
-
-}  // namespace
-
 StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, StepLimits limits, uint32_t max_jobs,
                    StepObservers observers, ParallelFor parallel_for)
-    : runner_(runner),
-      pool_(std::move(pool)),
+    : pool_(std::move(pool)),
       observers_(observers),
       parallel_for_(std::move(parallel_for)),
+      pipeline_(runner.pipeline()),
       max_parts_(std::min(limits.max_entries, max_jobs)),
-      scheduler_(limits, max_jobs) {
+      scheduler_(limits, max_jobs),
+      steps_(runner, max_parts_, limits.max_tokens) {
   ready_.reserve(max_jobs);
   candidates_.reserve(max_jobs);
   free_slots_.reserve(max_parts_);
-  parts_.reserve(max_parts_);
-  entries_.reserve(max_parts_);
-  tokens_.reserve(limits.max_tokens);
 }
 
 void StepLoop::Add(JobList& jobs) noexcept {
@@ -71,21 +41,45 @@ bool StepLoop::RunStep() noexcept {
     EndAll(lost_);
     return false;
   }
-  Plan();
-  if (parts_.empty()) return false;
-  ++num_steps_;
-  const auto begin = ModelObserver::Clock::now();
-  const absl::Status whole = RunParts(absl::MakeSpan(parts_));
-  if (absl::IsUnavailable(whole)) {
-    Lose(whole);
-  } else if (!whole.ok()) {
-    RunPartsAlone(whole);
-  }
-  ObserveStep(begin);
-  ConcludeAll();
-  parts_.clear();
-  if (!lost_.ok()) EndAll(lost_);
+  BeginSteps();
+  if (steps_.empty()) return false;
+  FinishOldest();
+  if (!lost_.ok()) FinishAll();
   return true;
+}
+
+void StepLoop::FinishAll() noexcept {
+  while (!steps_.empty()) FinishOldest();
+  if (!lost_.ok()) EndAll(lost_);
+}
+
+void StepLoop::BeginSteps() noexcept {
+  while (steps_.CanBegin() && Plan()) {
+    ++num_steps_;
+    ++observers_.metrics.steps;
+    steps_.Begin();
+  }
+}
+
+bool StepLoop::Plan() noexcept {
+  const auto begin = ModelObserver::Clock::now();
+  const JobCounts jobs = PollJobs();
+  if (steps_.empty() || MayRunAhead()) PlanParts(steps_.next().parts);
+  observers_.model.OnPlanned({begin, ModelObserver::Clock::now()}, jobs);
+  return !steps_.next().parts.empty();
+}
+
+// A device reads its weights once a step. If a stream waits for the end of the step in flight, a step ahead would leave
+// it out, and one step later would serve both. Several devices have nothing to read twice, and idle without steps.
+bool StepLoop::MayRunAhead() const { return pipeline_.num_stages > 1 || num_waiting_ == 0; }
+
+void StepLoop::FinishOldest() noexcept {
+  StepInFlight& step = steps_.Finish();
+  if (absl::IsUnavailable(step.whole)) Lose(step.whole);
+  if (!step.whole.ok()) RunPartsAlone(step);
+  CountStep(step);
+  ConcludeAll(step);
+  steps_.Pop();
 }
 
 void StepLoop::Lose(const absl::Status& unavailable) noexcept {
@@ -99,33 +93,23 @@ void StepLoop::Lose(const absl::Status& unavailable) noexcept {
                                                      " streams at work ends: ", absl::string_view(lost_.message())));
     return absl::OkStatus();
   }).IgnoreError();  // without memory the message is shorter
-  for (Part& part : parts_) {
-    if (absl::IsUnavailable(part.status)) part.status = lost_;
-  }
-}
-
-void StepLoop::Plan() noexcept {
-  const auto begin = ModelObserver::Clock::now();
-  const JobCounts jobs = PollJobs();
-  PlanParts();
-  observers_.model.OnPlanned({begin, ModelObserver::Clock::now()}, jobs);
 }
 
 JobCounts StepLoop::PollJobs() noexcept {
   JobCounts counts;
   ready_.clear();
   candidates_.clear();
+  num_decoding_ = 0;
+  num_waiting_ = 0;
   for (auto running = jobs_.begin(); running != jobs_.end();) {
-    const Job::Readiness readiness = running->job->Poll();
+    const Job::Readiness readiness = running->num_in_flight > 0 ? Job::Readiness::kReady : running->job->Poll();
     if (readiness == Job::Readiness::kEnded) {
       running = jobs_.erase(running);
       continue;
     }
     if (readiness == Job::Readiness::kReady) {
       ++(running->last_turn == 0 ? counts.queued : counts.running);
-      const Feed& feed = running->job->feed();
-      ready_.push_back(&*running);
-      candidates_.push_back({running->id, running->last_turn, feed.num_waiting(), feed.decodes});
+      AddCandidate(*running);
     } else {
       ++counts.paused;
     }
@@ -134,110 +118,114 @@ JobCounts StepLoop::PollJobs() noexcept {
   return counts;
 }
 
-void StepLoop::PlanParts() noexcept {
+void StepLoop::AddCandidate(RunningJob& running) noexcept {
+  const Feed& feed = running.job->feed();
+  const bool waits = feed.num_unissued() == 0;
+  num_waiting_ += waits ? 1 : 0;
+  num_decoding_ += waits || feed.decodes ? 1 : 0;
+  if (waits || (running.num_in_flight > 0 && !running.job->WantsMore())) return;
+  ready_.push_back(&running);
+  candidates_.push_back({running.id, running.last_turn, feed.num_unissued(), feed.decodes});
+}
+
+void StepLoop::PlanParts(std::vector<StepPart>& parts) noexcept {
   // A stream that gets no slot waits. Slots become free as other streams leave their states, and the pool then says so.
   while (free_slots_.size() < std::min<size_t>(ready_.size(), max_parts_)) {
     StateRef slot = pool_->Acquire();
     if (slot.empty()) break;
     free_slots_.push_back(std::move(slot));
   }
-  for (const Share& share : scheduler_.Plan(candidates_, static_cast<uint32_t>(free_slots_.size()))) {
+  const uint32_t max_decodes = DecodesOfStep(num_decoding_, pipeline_.num_stages);
+  for (const Share& share : scheduler_.Plan(candidates_, static_cast<uint32_t>(free_slots_.size()), max_decodes)) {
     RunningJob& running = *ready_[share.candidate];
     running.last_turn = ++num_turns_;
-    parts_.push_back({&running, share.num_tokens, running.job->feed().at.state, std::move(free_slots_.back()), {}});
+    StepPart& part = parts.emplace_back();
+    part.running = &running;
+    part.num_tokens = share.num_tokens;
+    part.written = std::move(free_slots_.back());
     free_slots_.pop_back();
   }
   free_slots_.clear();
 }
 
-void StepLoop::DescribeStep(absl::Span<Part> parts) {
-  tokens_.clear();
-  entries_.clear();
-  for (const Part& part : parts) {
-    skein_step_entry entry = {};
-    entry.read_slot = part.read.empty() ? SKEIN_SLOT_INITIAL : part.read.slot();
-    entry.write_slot = part.written.slot();
-    entry.first_token = static_cast<uint32_t>(tokens_.size());
-    entry.num_tokens = part.num_tokens;
-    part.job().WantOutputs(part.num_tokens, entry);
-    const absl::Span<const uint32_t> next = part.job().feed().Next(part.num_tokens);
-    tokens_.insert(tokens_.end(), next.begin(), next.end());
-    entries_.push_back(entry);
+void StepLoop::RunPartsAlone(StepInFlight& step) noexcept {
+  steps_.Drain();
+  if (lost_.ok()) {
+    ++observers_.metrics.step_errors;
+    Guarded([&] {
+      observers_.log.Add(SKEIN_LOG_ERROR,
+                         absl::StrCat("a step of ", step.parts.size(), " streams failed, trying them one by one: ",
+                                      absl::string_view(step.whole.message())));
+      return absl::OkStatus();
+    }).IgnoreError();  // a line that cannot be kept is lost
   }
-}
-
-absl::Status StepLoop::RunParts(absl::Span<Part> parts) noexcept {
-  ++observers_.metrics.steps;
-  absl::Status whole = Guarded([&] {
-    DescribeStep(parts);
-    return DeviceFailure(runner_.Step(tokens_, absl::MakeSpan(entries_)));
-  });
-  for (size_t i = 0; i < parts.size(); ++i) {
-    parts[i].status = whole.ok() ? Guarded([&] { return EntryStatus(entries_[i].status); }) : whole;
-  }
-  return whole;
-}
-
-void StepLoop::RunPartsAlone(const absl::Status& whole) noexcept {
-  ++observers_.metrics.step_errors;
-  Guarded([&] {
-    observers_.log.Add(SKEIN_LOG_ERROR,
-                       absl::StrCat("a step of ", parts_.size(),
-                                    " streams failed, trying them one by one: ", absl::string_view(whole.message())));
-    return absl::OkStatus();
-  }).IgnoreError();  // a line that cannot be kept is lost
-  for (Part& part : parts_) {
+  for (StepPart& part : step.parts) {
+    if (!part.counts()) continue;
+    Feed& feed = part.job().feed();
+    feed.TakeBack();
+    part.num_take_backs = feed.num_take_backs;
     part.status = lost_;
     if (!lost_.ok()) continue;
-    const absl::Status alone = RunParts(absl::MakeSpan(&part, 1));  // the part has the status
-    if (absl::IsUnavailable(alone)) Lose(alone);
+    ++observers_.metrics.steps;
+    steps_.RunAlone(step, part);
+    if (!absl::IsUnavailable(step.whole)) continue;
+    Lose(step.whole);
+    part.status = lost_;
   }
 }
 
-void StepLoop::ObserveStep(ModelObserver::Clock::time_point begin) noexcept {
-  const auto end = ModelObserver::Clock::now();
-  observers_.metrics.step_microseconds +=
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(end - begin).count());
-  observers_.model.OnStep({begin, end}, CountTokens());
-}
-
-StepSize StepLoop::CountTokens() noexcept {
+void StepLoop::CountStep(const StepInFlight& step) noexcept {
   Metrics& metrics = observers_.metrics;
+  // A step behind another has the devices to itself from the end of that one.
+  const auto begin = std::max(step.begin, last_end_);
+  last_end_ = std::chrono::steady_clock::now();
+  metrics.step_microseconds +=
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(last_end_ - begin).count());
   StepSize size;
-  for (const Part& part : parts_) {
+  for (const StepPart& part : step.parts) {
     const bool decodes = part.job().feed().decodes;
     size.num_entries += 1;
     size.num_tokens += part.num_tokens;
     size.num_decodes += decodes ? 1 : 0;
-    if (part.status.ok()) (decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
+    if (!part.status.ok() || !part.counts()) continue;
+    (decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
   }
-  return size;
+  observers_.model.OnStep({begin, last_end_}, size);
 }
 
-void StepLoop::ConcludeAll() noexcept {
+void StepLoop::ConcludeAll(StepInFlight& step) noexcept {
   const auto begin = ModelObserver::Clock::now();
   // Sampling over a large vocabulary is worth a thread for each stream.
   Guarded([&] {
-    parallel_for_(parts_.size(), [this](uint64_t i) { Conclude(parts_[i]); });
+    parallel_for_(step.parts.size(), [&step](uint64_t i) { Conclude(step.parts[i]); });
     return absl::OkStatus();
   }).IgnoreError();
   // If there was no memory to ask other threads, this thread does the rest.
-  for (Part& part : parts_) {
+  for (StepPart& part : step.parts) {
     if (!part.is_concluded) Conclude(part);
   }
+  FailParts(step);
   observers_.model.OnConcluded({begin, ModelObserver::Clock::now()});
 }
 
-void StepLoop::Conclude(Part& part) noexcept {
+void StepLoop::Conclude(StepPart& part) noexcept {
   part.is_concluded = true;
   part.read = StateRef();
-  if (part.status.ok()) {
-    part.status = Guarded([&] {
-      part.job().Advance(part.num_tokens, std::move(part.written));
-      return absl::OkStatus();
-    });
+  if (!part.status.ok() || !part.counts()) return;
+  part.status = Guarded([&] {
+    part.job().Advance(part.num_tokens, std::move(part.written));
+    return absl::OkStatus();
+  });
+}
+
+void StepLoop::FailParts(StepInFlight& step) noexcept {
+  for (StepPart& part : step.parts) {
+    if (part.status.ok() || !part.counts()) continue;
+    // A job that fails may leave its outputs to others, so no device may write to them any more.
+    steps_.Drain();
+    part.job().feed().TakeBack();
+    part.job().Fail(part.status);
   }
-  if (!part.status.ok()) part.job().Fail(part.status);
 }
 
 }  // namespace skein

@@ -1,22 +1,25 @@
-// The steps of one model. The loop holds the jobs, plans and runs each step, and tells every job how its part ended. It
+// The steps of one model. The loop holds the jobs, plans and runs the steps, and tells every job how its part ended. It
 // has no thread of its own, and knows neither plugins nor texts.
+//
+// As many steps are in flight as the runner takes. Steps end in the order in which they began. When one fails as a
+// whole, the steps behind it are waited for, and its parts are run one by one; parts behind them of the same jobs do
+// not count, and those of other jobs do.
 //
 // If memory runs out, the jobs concerned end, and no others. So the memory that every step needs is allocated
 // beforehand, and functions that may throw are called only where the error can go to a job.
 #ifndef SKEIN_ENGINE_STEP_LOOP_H_
 #define SKEIN_ENGINE_STEP_LOOP_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <memory>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/types/span.h"
-#include "engine/job.h"
+#include "engine/running_job.h"
 #include "engine/step_runner.h"
+#include "engine/steps_in_flight.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "runtime/model_observer.h"
@@ -24,14 +27,6 @@
 #include "state/state_pool.h"
 
 namespace skein {
-
-// A job in the loop. Lists of them are handed on without allocating.
-struct RunningJob {
-  std::shared_ptr<Job> job;
-  uint64_t id = 0;         // given when it enters the loop
-  uint64_t last_turn = 0;  // the number of its last share of a step; 0: it had none
-};
-using JobList = std::list<RunningJob>;
 
 // Calls work(i) for every i below the number of items, perhaps in parallel.
 using ParallelFor = std::function<void(uint64_t num_items, const std::function<void(uint64_t)>& work)>;
@@ -53,9 +48,12 @@ class StepLoop {
   // Takes all of `jobs`. They take part from the next step on.
   void Add(JobList& jobs) noexcept;
 
-  // Polls the jobs, and runs a step over the ready ones. False: no step was run, because no job is ready, no slot is
-  // free to write to, or a device is lost.
+  // Polls the jobs, begins steps over the ready ones, and concludes the oldest step that is in flight. False: there is
+  // none, because no job is ready, no slot is free to write to, or a device is lost.
   bool RunStep() noexcept;
+
+  // Concludes all steps that are in flight, and begins none.
+  void FinishAll() noexcept;
 
   // Not OK once a device was lost: then every job ends with this status as soon as it is there, and no step is run.
   const absl::Status& lost() const { return lost_; }
@@ -63,47 +61,42 @@ class StepLoop {
   // Takes the UNAVAILABLE of the runner as the end of the model. It has no effect if there was one before.
   void Lose(const absl::Status& unavailable) noexcept;
 
-  // Ends all jobs. A job that was asked to end does so in its own way; the others fail with `status`.
+  // Ends all jobs. No step may be in flight. A job that was asked to end does so in its own way; the others fail with
+  // `status`.
   void EndAll(const absl::Status& status) noexcept;
 
   bool empty() const { return jobs_.empty(); }
+  size_t num_jobs() const { return jobs_.size(); }
   uint64_t num_steps() const { return num_steps_; }
 
  private:
-  // One part of a step.
-  struct Part {
-    RunningJob* running = nullptr;
-    uint32_t num_tokens = 0;
-    StateRef read;
-    StateRef written;
-    absl::Status status;
-    bool is_concluded = false;
-
-    Job& job() const { return *running->job; }
-  };
-
-  void Plan() noexcept;
+  // Finds the jobs that are ready.
   JobCounts PollJobs() noexcept;
-  void PlanParts() noexcept;
-  // Runs parts as one step, and gives each its status.
-  absl::Status RunParts(absl::Span<Part> parts) noexcept;
-  void DescribeStep(absl::Span<Part> parts);
-  // Runs each part alone, after a step that failed as a whole. The failed step overwrote no state. Only a stream that
-  // fails alone ends with an error. If a device is lost, the parts that are left have its status.
-  void RunPartsAlone(const absl::Status& whole) noexcept;
-  // Tells of the step that began at `begin` and has just ended.
-  void ObserveStep(ModelObserver::Clock::time_point begin) noexcept;
-  StepSize CountTokens() noexcept;
+  void AddCandidate(RunningJob& running) noexcept;
+  // Whether the next step may begin although others are in flight.
+  bool MayRunAhead() const;
+  void BeginSteps() noexcept;
+  // Plans the next step. False: there is none to begin now.
+  bool Plan() noexcept;
+  void PlanParts(std::vector<StepPart>& parts) noexcept;
+  void FinishOldest() noexcept;
+  // Runs each part of the oldest step alone, after the step failed as a whole. The failed step overwrote no state. Only
+  // a stream that fails alone ends with an error. If a device is lost, the parts that are left have its status.
+  void RunPartsAlone(StepInFlight& step) noexcept;
+  // Tells of a step that has just ended.
+  void CountStep(const StepInFlight& step) noexcept;
   // Tells every job how its part ended.
-  void ConcludeAll() noexcept;
-  static void Conclude(Part& part) noexcept;
+  void ConcludeAll(StepInFlight& step) noexcept;
+  static void Conclude(StepPart& part) noexcept;
+  void FailParts(StepInFlight& step) noexcept;
 
-  StepRunner& runner_;
   const std::shared_ptr<StatePool> pool_;
   const StepObservers observers_;
   const ParallelFor parallel_for_;
+  const StepPipeline pipeline_;
   const uint32_t max_parts_;
   Scheduler scheduler_;
+  StepsInFlight steps_;
 
   JobList jobs_;
   uint64_t num_jobs_added_ = 0;
@@ -111,13 +104,14 @@ class StepLoop {
   uint64_t num_turns_ = 0;  // shares of steps given out
   absl::Status lost_;
 
-  // Of the step that is being planned or run.
+  std::chrono::steady_clock::time_point last_end_;  // of a step
+
+  // Of the step that is being planned.
   std::vector<RunningJob*> ready_;
   std::vector<Candidate> candidates_;
+  uint32_t num_decoding_ = 0;  // ready jobs that decode or wait for their next token, in flight or not
+  uint32_t num_waiting_ = 0;   // ready jobs that have all their tokens in flight
   std::vector<StateRef> free_slots_;
-  std::vector<Part> parts_;
-  std::vector<uint32_t> tokens_;
-  std::vector<skein_step_entry> entries_;
 };
 
 }  // namespace skein

@@ -6,21 +6,42 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "runtime/model_observer.h"
 #include "skein/backend.h"
 
 namespace skein {
 
-// UNAVAILABLE of any function: a device is lost, and with it all slots. Threads: one at a time.
+// How many steps a model runs at a time.
+struct StepPipeline {
+  uint32_t depth = 1;       // steps that may have begun and not ended
+  uint32_t num_stages = 1;  // devices that work at the same time, each on a step of its own
+};
+
+// Order: Begin for each step; Finish as many times, which ends them in the order of their beginning. UNAVAILABLE of any
+// function: a device is lost, and with it all slots. Threads: one at a time.
 class StepRunner {
  public:
   virtual ~StepRunner() = default;
 
-  // Runs `tokens`, of which every entry has its range, and waits for the end. Every entry gets a status. If the call
-  // returns an error, the step failed as a whole: the slots that it was to write are undefined, and no other slot is
-  // touched. std::bad_alloc, which it may throw, means the same.
-  virtual absl::Status Step(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) = 0;
+  // Constant.
+  virtual StepPipeline pipeline() const = 0;
 
-  // The state of a slot in canonical layout (backend.h), all layers. `values` has exactly its size.
+  // Has the runner tell of the parts of each step, if there are any and the observer has a trace. Before the first
+  // step. `observer` outlives the runner's steps.
+  virtual void Observe(ModelObserver& /*observer*/) {}
+
+  // Begins a step over `tokens`, of which every entry has its range. A device that is done only later goes on with it
+  // after the return. At most pipeline().depth steps are begun and not finished. An entry may read a slot that a step
+  // begun before writes. `tokens`, `entries` and the outputs stay as they are until Finish. An error, or
+  // std::bad_alloc, which it may throw: the step has failed as a whole and was not begun.
+  virtual absl::Status Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) = 0;
+
+  // Waits for the end of the oldest step, after which no device touches its memory. Every entry has a status. An error:
+  // the step failed as a whole, the slots that it was to write are undefined, and no other slot is touched.
+  virtual absl::Status Finish() noexcept = 0;
+
+  // The state of a slot in canonical layout (backend.h), all layers. `values` has exactly its size. Only while no step
+  // has begun that is not finished.
   virtual absl::Status ExportState(uint32_t slot, absl::Span<float> values) = 0;
   virtual absl::Status ImportState(uint32_t slot, absl::Span<const float> values) = 0;
 };

@@ -116,20 +116,44 @@ absl::Status Segment::ImportState(uint32_t slot, absl::Span<const float> state) 
   return Check(table().state_import(handle_, slot, state.data(), state.size(), &message), message);
 }
 
-absl::Status Segment::Step(const skein_step& step) {
+bool Segment::ends_late() const { return HasFences(table()); }
+
+absl::StatusOr<SegmentStep> Segment::Begin(const skein_step& step) {
   skein_message message = {};
   void* fence = nullptr;
   const int32_t begun = table().step(handle_, &step, &fence, &message);
-  if (fence == nullptr) return Check(begun, message);
-  if (!HasFences(table())) {
-    SKEIN_RETURN_IF_ERROR(Check(begun, message));
+  if (fence != nullptr && ends_late()) {
+    if (begun == SKEIN_OK) return SegmentStep(*this, fence);
+    skein_message last_message = {};
+    End(fence, &last_message);  // the device may still work on a step that failed
+    fence = nullptr;
+  }
+  SKEIN_RETURN_IF_ERROR(Check(begun, message));
+  if (fence != nullptr) {
     return absl::InternalError(
         absl::StrCat(device_->description().plugin.id, ": step gave a fence, but the table has no functions for it"));
   }
-  skein_message last_message = {};
-  const int32_t ended = WaitFor(fence, &last_message);
+  return SegmentStep();
+}
+
+int32_t Segment::End(void* fence, skein_message* message) const noexcept {
+  const int32_t code = WaitFor(fence, message);
   table().fence_release(fence);
-  return begun != SKEIN_OK ? Check(begun, message) : Check(ended, last_message);
+  return code;
+}
+
+SegmentStep::~SegmentStep() {
+  skein_message message = {};
+  if (fence_ != nullptr) segment_->End(fence_, &message);
+}
+
+bool SegmentStep::is_done() const noexcept { return fence_ == nullptr || segment_->table().fence_done(fence_) != 0; }
+
+absl::Status SegmentStep::Wait() {
+  if (fence_ == nullptr) return absl::OkStatus();
+  skein_message message = {};
+  const int32_t code = segment_->End(std::exchange(fence_, nullptr), &message);
+  return segment_->Check(code, message);
 }
 
 int32_t Segment::WaitFor(void* fence, skein_message* message) const noexcept {

@@ -1,5 +1,5 @@
 // The backend table of a plugin as checked C++: devices and segments that own their handles, with statuses instead of
-// codes, and steps that are done when they return.
+// codes, and steps that are waited for.
 #ifndef SKEIN_PLUGIN_BACKEND_H_
 #define SKEIN_PLUGIN_BACKEND_H_
 
@@ -7,8 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -49,6 +48,33 @@ class Device {
   std::atomic<bool> is_lost_{false};
 };
 
+class Segment;
+
+// A step that a segment has begun, until it was waited for. The segment outlives it. Threads: one at a time.
+class SegmentStep {
+ public:
+  SegmentStep() = default;  // is done
+  SegmentStep(SegmentStep&& other) noexcept : segment_(other.segment_), fence_(std::exchange(other.fence_, nullptr)) {}
+  SegmentStep& operator=(SegmentStep other) noexcept {
+    std::swap(segment_, other.segment_);
+    std::swap(fence_, other.fence_);
+    return *this;
+  }
+  ~SegmentStep();
+
+  bool is_done() const noexcept;
+  // Waits until the device has finished the step, also if the step failed. After the return nobody but the caller
+  // touches its inputs and outputs. While a step takes longer than ten seconds, the log says so.
+  absl::Status Wait();
+
+ private:
+  friend class Segment;
+  SegmentStep(const Segment& segment, void* fence) : segment_(&segment), fence_(fence) {}
+
+  const Segment* segment_ = nullptr;
+  void* fence_ = nullptr;  // the plugin's; NULL: the step is done
+};
+
 // A segment of a model on a device. Threads: one at a time. UNAVAILABLE of any call: the device is lost, and what was
 // on it too; the message has its name.
 class Segment {
@@ -67,20 +93,24 @@ class Segment {
   absl::Status Seal();
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
-  // Runs a step and waits until the device has finished it, also if the step failed. After the return nobody but the
-  // caller touches its inputs and outputs. Entries carry their own statuses. While a step takes longer than ten
-  // seconds, the log says so. INTERNAL: the backend gave a fence without functions for it, or a code that is no failure
-  // of a device.
-  absl::Status Step(const skein_step& step);
+  // Whether its steps may be under way when they have begun.
+  bool ends_late() const;
+  // Begins a step, behind those that have begun before. Entries carry their own statuses, which are there when the step
+  // is done. After an error no device touches the step's memory. INTERNAL: the backend gave a fence without functions
+  // for it, or a code that is no failure of a device.
+  absl::StatusOr<SegmentStep> Begin(const skein_step& step);
   // The multiplications of the segment so far. UNIMPLEMENTED: its backend does not count.
   absl::StatusOr<skein_segment_work> Work() const;
 
  private:
+  friend class SegmentStep;
   Segment(std::shared_ptr<Device> device, const skein_segment_desc& desc) : device_(std::move(device)), desc_(desc) {}
   absl::Status Check(int32_t code, const skein_message& message) const;
   // Waits until the step of a fence is done, and gives its code and message. It waits whatever happens, because the
   // device still writes to the caller's memory.
   int32_t WaitFor(void* fence, skein_message* message) const noexcept;
+  // The same, and the fence is gone afterwards.
+  int32_t End(void* fence, skein_message* message) const noexcept;
   const skein_backend_table& table() const { return *device_->description().plugin.table; }
 
   const std::shared_ptr<Device> device_;

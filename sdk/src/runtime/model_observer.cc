@@ -1,5 +1,7 @@
 #include "runtime/model_observer.h"
 
+#include <array>
+#include <cstdio>
 #include <utility>
 
 namespace skein {
@@ -7,6 +9,7 @@ namespace {
 
 constexpr uint32_t kEngineTrack = 1;
 constexpr uint32_t kStepTrack = 2;
+constexpr uint32_t kFirstSegmentTrack = 3;
 
 }  // namespace
 
@@ -27,14 +30,26 @@ void ModelObserver::OnPlanned(Span span, JobCounts jobs) noexcept {
   trace_->Span(trace_process_, kEngineTrack, "plan", span.begin, span.end, arguments);
 }
 
-void ModelObserver::OnStep(Span span, StepSize size, uint32_t lane) noexcept {
+void ModelObserver::OnStep(Span span, StepSize size) noexcept {
   step_time_.Observe(span.end - span.begin);
   step_tokens_.Observe(size.num_tokens);
   step_entries_.Observe(size.num_entries);
   if (trace_ == nullptr) return;
   const TraceArgument arguments[] = {
       {"entries", size.num_entries}, {"tokens", size.num_tokens}, {"decodes", size.num_decodes}};
-  trace_->Span(trace_process_, kStepTrack + lane, "step", span.begin, span.end, arguments);
+  trace_->Span(trace_process_, kStepTrack, "step", span.begin, span.end, arguments);
+}
+
+void ModelObserver::OnSegment(uint32_t segment, Span span) noexcept {
+  if (trace_ == nullptr) return;
+  trace_->Span(trace_process_, kFirstSegmentTrack + segment, "segment", span.begin, span.end, {});
+}
+
+void ModelObserver::NameSegment(uint32_t segment) noexcept {
+  if (trace_ == nullptr) return;
+  std::array<char, 32> name;
+  std::snprintf(name.data(), name.size(), "segment %u", static_cast<unsigned>(segment));
+  trace_->NameTrack(trace_process_, kFirstSegmentTrack + segment, name.data());
 }
 
 void ModelObserver::OnConcluded(Span span) noexcept {

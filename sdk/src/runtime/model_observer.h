@@ -64,8 +64,12 @@ class ModelObserver {
 
   // A step was planned, or it was found that there is none to run.
   void OnPlanned(Span span, JobCounts jobs) noexcept;
-  // The devices ran a step. Steps that overlap in time have different lanes.
-  void OnStep(Span span, StepSize size, uint32_t lane = 0) noexcept;
+  // The devices ran a step. Of steps that overlap, each counts from the end of the one before.
+  void OnStep(Span span, StepSize size) noexcept;
+  // A segment of the model did its part of a step. For the trace alone.
+  void OnSegment(uint32_t segment, Span span) noexcept;
+  // Before OnSegment: names the segment's track.
+  void NameSegment(uint32_t segment) noexcept;
   // The tokens of a step were drawn, and their texts delivered.
   void OnConcluded(Span span) noexcept;
 

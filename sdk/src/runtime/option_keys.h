@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "runtime/options.h"
+#include "skein/request.h"
 
 namespace skein {
 
@@ -163,6 +164,20 @@ inline constexpr IntOption kSampleIndex = {.name = "sample_index",
                                            .low = 0,
                                            .high = kMaxOptionCount,
                                            .help = "i for the i-th of several samples with one seed"};
+inline constexpr IntOption kN = {
+    .name = "n", .value = 1, .low = 1, .high = 1024, .help = "samples of the prompt, which is read once"};
+inline constexpr IntOption kBestOf = {
+    .name = "best_of",
+    .value = 0,
+    .low = 0,
+    .high = 1024,
+    .help = "write so many samples and deliver the n with the best mean log-probability; 0: as many as n"};
+inline constexpr IntOption kLogprobs = {
+    .name = "logprobs",
+    .value = -1,
+    .low = -1,
+    .high = SKEIN_MAX_TOP_LOGPROBS,
+    .help = "log-probabilities of the tokens, and of so many of the most probable ones at each; -1: none"};
 inline constexpr IntOption kContinueSampling = {
     .name = "continue_sampling",
     .value = 0,

@@ -17,11 +17,12 @@ Scheduler::Scheduler(StepLimits limits, uint32_t max_candidates) : limits_(limit
   shares_.reserve(max_candidates);
 }
 
-absl::Span<const Share> Scheduler::Plan(absl::Span<const Candidate> candidates, uint32_t max_shares) {
+absl::Span<const Share> Scheduler::Plan(absl::Span<const Candidate> candidates, uint32_t max_shares,
+                                        uint32_t max_decodes) {
   Room room = {std::min<uint64_t>(limits_.max_entries, max_shares), limits_.max_tokens};
   SortByTurn(candidates, room);
   shares_.clear();
-  ShareAmongDecodes(KeptForPrompts(candidates, room), room);
+  ShareAmongDecodes(max_decodes, KeptForPrompts(candidates, room), room);
   ShareAmongPrompts(candidates, room);
   FillUp(candidates, room);
   return shares_;
@@ -49,9 +50,9 @@ Scheduler::Room Scheduler::KeptForPrompts(absl::Span<const Candidate> candidates
   return {std::min<uint64_t>(room.entries / 2, 1), std::min({room.tokens / 2, kPromptTokens, wanted})};
 }
 
-void Scheduler::ShareAmongDecodes(Room kept, Room& room) {
+void Scheduler::ShareAmongDecodes(uint32_t max_decodes, Room kept, Room& room) {
   for (const uint32_t candidate : decodes_) {
-    if (room.entries == kept.entries || room.tokens == kept.tokens) return;
+    if (shares_.size() == max_decodes || room.entries == kept.entries || room.tokens == kept.tokens) return;
     shares_.push_back({candidate, 1});
     --room.entries;
     --room.tokens;

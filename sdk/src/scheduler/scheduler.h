@@ -9,6 +9,7 @@
 #define SKEIN_SCHEDULER_SCHEDULER_H_
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -42,9 +43,11 @@ class Scheduler {
   Scheduler(StepLimits limits, uint32_t max_candidates);
 
   // Plans the next step over `candidates`, of which at most `max_shares` get in: as many as there are slots to write.
-  // Gives at least one share unless there is no candidate or `max_shares` is 0. No candidate gets two. The result is
-  // valid until the next call.
-  absl::Span<const Share> Plan(absl::Span<const Candidate> candidates, uint32_t max_shares);
+  // Gives at least one share unless there is no candidate or `max_shares` is 0. No candidate gets two. At most
+  // `max_decodes`, which is at least 1, are of streams that decode (decode_groups.h). The result is valid until the
+  // next call.
+  absl::Span<const Share> Plan(absl::Span<const Candidate> candidates, uint32_t max_shares,
+                               uint32_t max_decodes = std::numeric_limits<uint32_t>::max());
 
  private:
   // The rest of the step that is being planned.
@@ -55,7 +58,7 @@ class Scheduler {
 
   void SortByTurn(absl::Span<const Candidate> candidates, Room room);
   Room KeptForPrompts(absl::Span<const Candidate> candidates, Room room) const;
-  void ShareAmongDecodes(Room kept, Room& room);
+  void ShareAmongDecodes(uint32_t max_decodes, Room kept, Room& room);
   void ShareAmongPrompts(absl::Span<const Candidate> candidates, Room& room);
   void FillUp(absl::Span<const Candidate> candidates, Room& room);
 

@@ -3,251 +3,204 @@
 #include <algorithm>
 #include <limits>
 #include <new>
-#include <optional>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/short_text.h"
-#include "base/status.h"
 #include "runtime/option_keys.h"
 
 namespace skein {
 namespace {
 
-// The value of `key` that the request set, else the one in the model's manifest, else the key's default.
-// INVALID_ARGUMENT: the manifest's value is out of the key's range. The request's value was checked when it was set.
-absl::StatusOr<double> Resolve(const Options& options, const RealOption& key, std::optional<double> of_manifest) {
-  if (const std::optional<double> found = options.Find(key)) return *found;
-  if (!of_manifest.has_value()) return *key.value;
-  SKEIN_RETURN_IF_ERROR(Annotate(key.Check(*of_manifest), "default_sampling of the model"));
-  return *of_manifest;
-}
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The manifest's top_p, where any number from 1 on means "off".
-std::optional<double> TopPOfManifest(const SamplingDefaults& defaults) {
-  if (!defaults.top_p.has_value()) return std::nullopt;
-  return std::min(*defaults.top_p, request_options::kTopP.high);
-}
-
-// `last` is the memory of the sampler of the stream's last request; nullptr: there was none.
-absl::StatusOr<SamplingParams> ResolveSampling(const RequestSpec& spec, const SamplingDefaults& defaults,
-                                               const SamplerState* last) {
-  namespace keys = request_options;
-  const Options& options = spec.options;
-  const int64_t top_k = defaults.top_k.has_value() ? int64_t{*defaults.top_k} : *keys::kTopK.value;
-  SamplingParams params;
-  SKEIN_ASSIGN_OR_RETURN(params.temperature, Resolve(options, keys::kTemperature, defaults.temperature));
-  params.top_k = static_cast<uint64_t>(options.Find(keys::kTopK).value_or(top_k));
-  SKEIN_ASSIGN_OR_RETURN(params.top_p, Resolve(options, keys::kTopP, TopPOfManifest(defaults)));
-  SKEIN_ASSIGN_OR_RETURN(params.min_p, Resolve(options, keys::kMinP, defaults.min_p));
-  SKEIN_ASSIGN_OR_RETURN(params.presence_penalty, Resolve(options, keys::kPresencePenalty, defaults.presence_penalty));
-  SKEIN_ASSIGN_OR_RETURN(params.frequency_penalty,
-                         Resolve(options, keys::kFrequencyPenalty, defaults.frequency_penalty));
-  SKEIN_ASSIGN_OR_RETURN(params.penalty_decay, Resolve(options, keys::kPenaltyDecay, defaults.penalty_decay));
-  const bool goes_on = last != nullptr && options[keys::kContinueSampling] != 0;
-  const int64_t default_seed = goes_on ? static_cast<int64_t>(last->seed) : *keys::kSeed.value;
-  params.seed = static_cast<uint64_t>(options.Find(keys::kSeed).value_or(default_seed));
-  // The stream keeps the sample index of its last request.
-  const uint64_t sample_index = last != nullptr ? last->sample_index : 0;
-  params.sample_index =
-      static_cast<uint64_t>(options.Find(keys::kSampleIndex).value_or(static_cast<int64_t>(sample_index)));
-  params.biases = spec.biases;
-  return params;
-}
-
-// The sampler of a request on a stream that stands at `at`. FAILED_PRECONDITION: the option continue_sampling is set,
-// and there is a prompt.
-absl::StatusOr<Sampler> MakeSampler(const RequestSpec& spec, const SamplingDefaults& defaults, const StreamState& at) {
-  SKEIN_ASSIGN_OR_RETURN(SamplingParams params, ResolveSampling(spec, defaults, at.sampler.get()));
-  Sampler sampler(std::move(params));
-  if (spec.options[request_options::kContinueSampling] == 0) return sampler;
-  if (!spec.prompt.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat("request: continue_sampling with a prompt of ",
-                                                      spec.prompt.size(), " tokens; expected an empty prompt"));
-  }
-  if (at.sampler != nullptr) {
-    SamplerState state = sampler.ExportState();
-    state.occurrences = at.sampler->occurrences;
-    sampler.ImportState(std::move(state));
-  }
-  return sampler;
-}
-
-// The tokens at which an answer ends, in addition to those that the request names.
-std::vector<uint32_t> StopTokensOf(const Model& model, bool stop_at_end) {
+// The tokens at which an answer ends.
+std::vector<uint32_t> StopTokensOf(const Model& model, const RequestSpec& spec) {
   std::vector<uint32_t> tokens = model.metadata().stop_tokens;
+  const bool stop_at_end = spec.options[request_options::kStopAtEnd] != 0;
   if (stop_at_end && model.end_token().has_value()) tokens.push_back(*model.end_token());
+  tokens.insert(tokens.end(), spec.stop_tokens.begin(), spec.stop_tokens.end());
   return tokens;
+}
+
+// A ranking compares log-probabilities, also where the host asks for none.
+LogprobWish WishOf(const Options& options, const SampleCounts& counts) {
+  const int64_t num_top = options[request_options::kLogprobs];
+  if (num_top >= 0) return static_cast<uint32_t>(num_top);
+  return counts.is_ranked() ? LogprobWish(0) : std::nullopt;
+}
+
+// The mean log-probability of the tokens; below all others without a token.
+double MeanLogprob(const SampleProgress& progress) {
+  if (progress.num_tokens == 0) return -std::numeric_limits<double>::infinity();
+  return progress.logprob_sum / static_cast<double>(progress.num_tokens);
 }
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Completion>> Completion::Create(std::shared_ptr<Request> request,
-                                                               std::shared_ptr<CompletionQueue> queue,
-                                                               const RequestSpec& spec, WriteRight right) {
-  const Model& model = *request->stream()->model();
-  StreamState at = right.stream()->Committed();
-  SKEIN_ASSIGN_OR_RETURN(Sampler sampler, MakeSampler(spec, model.metadata().sampling, at));
-  SKEIN_ASSIGN_OR_RETURN(StopMatcher stops, StopMatcher::Create(spec.stop_texts));
-  at.sampler = std::make_shared<const SamplerState>(sampler.ExportState());
-  Feed feed = Feed::Start(std::move(at), spec.prompt);
-  if (feed.tokens.empty()) {
-    return absl::FailedPreconditionError(
-        "request: the prompt is empty and the stream has no sampled token to continue from; expected at least one "
-        "token");
+absl::StatusOr<SampleCounts> SampleCounts::Of(const Options& options) {
+  const int64_t n = options[request_options::kN];
+  const int64_t best_of = options[request_options::kBestOf];
+  if (best_of != 0 && best_of < n) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("request: best_of ", best_of, "; expected 0, or at least the option n, which is ", n));
   }
-  return std::shared_ptr<Completion>(new Completion(std::move(request), std::move(queue), spec, std::move(sampler),
-                                                    std::move(stops), std::move(right), std::move(feed)));
+  return SampleCounts{static_cast<uint32_t>(std::max(n, best_of)), static_cast<uint32_t>(n)};
+}
+
+std::string EventMessage(const absl::Status& status) noexcept {
+  try {
+    return ShortText(status.message(), SKEIN_ERROR_MESSAGE_BYTES - 1);
+  } catch (const std::bad_alloc&) {  // the code alone has to do
+    return std::string();
+  }
 }
 
 Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
-                       const RequestSpec& spec, Sampler sampler, StopMatcher stops, WriteRight right, Feed feed)
+                       const RequestSpec& spec, SampleCounts counts)
     : request_(std::move(request)),
       queue_(std::move(queue)),
-      right_(std::move(right)),
-      feed_(std::move(feed)),
       user_data_(spec.user_data),
+      counts_(counts),
       max_tokens_(static_cast<uint64_t>(spec.options[request_options::kMaxTokens])),
-      stop_tokens_(StopTokensOf(model(), spec.options[request_options::kStopAtEnd] != 0)),
-      sampler_(std::move(sampler)),
-      device_sampling_(model().head_features()),
-      tail_(std::move(stops)),
-      logits_(device_sampling_.is_offered() ? 0 : model().config().vocab_size),
+      logprobs_(WishOf(spec.options, counts)),
+      stop_tokens_(StopTokensOf(model(), spec)),
+      ends_(counts.num_written),
+      order_(counts.num_written),
+      kept_streams_(counts.num_written),
       terminal_(1) {
-  stop_tokens_.insert(stop_tokens_.end(), spec.stop_tokens.begin(), spec.stop_tokens.end());
-}
-
-Job::Readiness Completion::Poll() noexcept {
-  if (terminal_.empty()) return Readiness::kEnded;
-  if (request_->is_cancelled() || queue_->is_closed()) {
-    EndCancelled();
-    return Readiness::kEnded;
-  }
-  if (!request_->window().IsFull()) return Readiness::kReady;
-  times_.OnPause();
-  return Readiness::kWaiting;
-}
-
-void Completion::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
-  times_.OnStep(observer());
-  if (num_tokens < feed_.num_waiting()) return;
-  entry.output_start = num_tokens - 1;
-  if (device_sampling_.Ask(sampler_, feed_.at.position + num_tokens, entry)) return;
-  logits_.resize(model().config().vocab_size);
-  entry.output = SKEIN_STEP_LOGITS;
-  entry.output_rows = logits_.data();
-}
-
-void Completion::Advance(uint32_t num_tokens, StateRef written) {
-  if (!feed_.decodes) num_prompt_tokens_ += num_tokens;
-  feed_.Advance(num_tokens, std::move(written));
-  right_.Commit(feed_.at);
-  if (feed_.num_waiting() > 0) return;
-  times_.OnPromptRead(observer());
-  const absl::StatusOr<uint32_t> token = Draw();
-  if (!token.ok()) {
-    Fail(token.status());
-  } else if (IsStopToken(*token)) {
-    EndDone(SKEIN_REASON_STOP_TOKEN);
-  } else {
-    Accept(*token);
-    if (tail_.is_stopped()) {
-      EndDone(SKEIN_REASON_STOP_TEXT);
-    } else if (num_generated_ == max_tokens_) {
-      EndDone(SKEIN_REASON_LENGTH);
-    }
-  }
-}
-
-absl::StatusOr<uint32_t> Completion::Draw() {
-  if (device_sampling_.was_asked()) return device_sampling_.Token(model().config().vocab_size);
-  return sampler_.Sample(logits_, feed_.at.position, scratch_);
-}
-
-void Completion::Accept(uint32_t token) {
-  // The work that may run out of memory comes first. If it does, the stream stands in front of this token, which nobody
-  // has seen.
-  sampler_.Accept(token);
-  EventList events(1);
-  events.front().text = TextOf(token);
-  if (sampler_.has_penalties()) feed_.at.sampler = std::make_shared<const SamplerState>(sampler_.ExportState());
-  StreamState committed = feed_.at;
-  committed.pending = token;
-
-  ++num_generated_;
-  feed_.GoOnWith(token);
-  right_.Commit(std::move(committed));
-  events.front().event = NewEvent(SKEIN_EVENT_TOKEN);
-  events.front().event.token = token;
-  times_.OnToken(observer());
-  events.front().delivery = request_;
-  request_->window().OnPushed();
-  queue_->Push(events);
+  std::iota(order_.begin(), order_.end(), 0u);
 }
 
 bool Completion::IsStopToken(uint32_t token) const {
   return std::find(stop_tokens_.begin(), stop_tokens_.end(), token) != stop_tokens_.end();
 }
 
-std::string Completion::TextOf(uint32_t token) {
-  const std::shared_ptr<const Tokenizer>& tokenizer = model().tokenizer();
-  // A model may have more rows of logits than its vocabulary has tokens.
-  if (tokenizer == nullptr || token >= tokenizer->vocab_size()) return "";
-  const absl::StatusOr<std::string> bytes = tokenizer->Decode({&token, 1});
-  return bytes.ok() ? tail_.Push(*bytes) : "";
+void Completion::BeginSamples() {
+  times_.OnPromptRead(observer());
+  has_begun_ = true;
+  const MutexLock lock(mutex_);
+  num_open_ = counts_.num_written;
 }
 
-skein_event Completion::NewEvent(uint32_t kind) const {
+skein_event Completion::NewEvent(uint32_t kind, const SampleProgress& progress) const {
   skein_event event = {};
   event.kind = kind;
   event.request = request_->handle();
   event.user_data = user_data_;
   event.num_prompt_tokens = num_prompt_tokens_;
-  event.num_tokens = num_generated_;
-  event.position = feed_.at.position;
+  event.num_tokens = progress.num_tokens;
+  event.position = progress.position;
   event.logprob = std::numeric_limits<float>::quiet_NaN();
+  event.sample = progress.sample;
+  event.logprob_sum = logprobs_.has_value() ? progress.logprob_sum : kNaN;
   times_.Fill(event);
   return event;
 }
 
-void Completion::Fail(const absl::Status& status) noexcept {
-  if (terminal_.empty()) return;
-  if (absl::IsCancelled(status)) {
-    EndCancelled();
-    return;
+void Completion::CountTokens(EventList& events) noexcept {
+  for (QueuedEvent& queued : events) {
+    if (queued.event.kind != SKEIN_EVENT_TOKEN) continue;
+    queued.delivery = request_;
+    request_->window().OnPushed();
   }
-  ++model().metrics().requests_failed;
-  skein_event event = NewEvent(SKEIN_EVENT_ERROR);
-  event.status = status.raw_code();
-  try {
-    terminal_.front().text = ShortText(status.message(), SKEIN_ERROR_MESSAGE_BYTES - 1);
-  } catch (const std::bad_alloc&) {  // the code alone has to do
+}
+
+void Completion::Push(EventList& events) noexcept {
+  CountTokens(events);
+  queue_->Push(events);
+}
+
+void Completion::EndSample(SampleEnd end) noexcept {
+  const bool is_told_now = has_begun_ && counts_.num_written > 1 && !counts_.is_ranked();
+  if (is_told_now) Push(end.events);
+  bool is_last = false;
+  {
+    const MutexLock lock(mutex_);
+    const uint32_t sample = end.progress.sample;
+    ends_[sample] = std::move(end);
+    is_last = --num_open_ == 0;
   }
-  End(event);
+  if (is_last) EndRequest();
 }
 
-void Completion::EndDone(uint32_t reason) {
-  terminal_.front().text = tail_.Flush();
-  ++model().metrics().requests_done;
-  skein_event event = NewEvent(SKEIN_EVENT_DONE);
-  event.reason = reason;
-  End(event);
-}
-
-void Completion::EndCancelled() noexcept {
-  ++model().metrics().requests_cancelled;
-  End(NewEvent(SKEIN_EVENT_CANCELLED));
-}
-
-void Completion::End(skein_event terminal) noexcept {
+void Completion::EndRequest() noexcept {
+  if (counts_.is_ranked() && has_begun_) Rank();
+  const uint32_t own = order_[0];
+  const skein_event terminal = TerminalEvent(own);
   EventList events;
-  events.swap(terminal_);
-  events.front().event = terminal;
+  if (!has_begun_ || counts_.num_written == 1) {
+    if (!ends_[0].events.empty()) terminal_.front().text.swap(ends_[0].events.back().text);
+  } else if (terminal.kind == SKEIN_EVENT_ERROR) {
+    terminal_.front().text = EventMessage(ends_[own].status);
+  }
+  if (counts_.is_ranked() && has_begun_ && terminal.kind != SKEIN_EVENT_CANCELLED) {
+    for (uint32_t i = 0; i < counts_.num_delivered; ++i) events.splice(events.end(), ends_[order_[i]].events);
+  }
+  terminal_.front().event = terminal;
+  events.splice(events.end(), terminal_);
+  if (has_begun_ && counts_.num_written > 1) KeepStreams(own);
+  CountTokens(events);
   times_.OnEnd(observer(), terminal);
-  // The stream is free for its next writer before anyone can learn that this one ended.
-  right_.Release();
+  // The streams are free for their next writers before anyone can learn that the request ended.
+  for (SampleEnd& end : ends_) end.right.Release();
   request_.reset();
   queue_->Push(events);
+}
+
+void Completion::Rank() noexcept {
+  std::sort(order_.begin(), order_.end(), [this](uint32_t a, uint32_t b) {
+    const bool a_done = ends_[a].kind == SKEIN_EVENT_DONE;
+    const bool b_done = ends_[b].kind == SKEIN_EVENT_DONE;
+    if (a_done != b_done) return a_done;
+    const double a_mean = MeanLogprob(ends_[a].progress);
+    const double b_mean = MeanLogprob(ends_[b].progress);
+    return a_mean != b_mean ? a_mean > b_mean : a < b;
+  });
+}
+
+void Completion::KeepStreams(uint32_t own) noexcept {
+  for (uint32_t i = 0; i < counts_.num_written; ++i) kept_streams_[i] = ends_[i].right.stream();
+  if (own != 0) {
+    // Sample 0 has written to the request's stream so far: it changes places with the sample that was chosen.
+    StreamState of_first = kept_streams_[0]->Committed();
+    ends_[0].right.Commit(kept_streams_[own]->Committed());
+    ends_[own].right.Commit(std::move(of_first));
+    kept_streams_[0] = std::move(kept_streams_[own]);
+  }
+  kept_streams_[own] = nullptr;
+  request_->KeepSamples(std::move(kept_streams_));
+}
+
+skein_event Completion::TerminalEvent(uint32_t own) const noexcept {
+  SampleProgress total = ends_[own].progress;
+  uint32_t kind = SKEIN_EVENT_ERROR;
+  const SampleEnd* done = nullptr;
+  for (uint32_t i = 0; i < (has_begun_ ? counts_.num_written : 1); ++i) {
+    const SampleEnd& end = ends_[order_[i]];
+    if (done == nullptr && end.kind == SKEIN_EVENT_DONE) done = &end;
+    if (end.kind == SKEIN_EVENT_CANCELLED) kind = SKEIN_EVENT_CANCELLED;
+    if (i > 0) total.num_tokens += ends_[order_[i]].progress.num_tokens;
+  }
+  if (kind == SKEIN_EVENT_ERROR && done != nullptr) kind = SKEIN_EVENT_DONE;
+  if (counts_.num_written > 1) total.logprob_sum = kNaN;
+
+  Metrics& metrics = model().metrics();
+  skein_event event = NewEvent(kind, total);
+  switch (kind) {
+    case SKEIN_EVENT_DONE:
+      ++metrics.requests_done;
+      event.reason = done->reason;
+      break;
+    case SKEIN_EVENT_ERROR:
+      ++metrics.requests_failed;
+      event.status = ends_[own].status.raw_code();
+      break;
+    default:
+      ++metrics.requests_cancelled;
+  }
+  return event;
 }
 
 }  // namespace skein

@@ -1,78 +1,125 @@
-// A request that runs: reads its prompt, then samples token after token until something stops it.
+// A request that runs: what its samples share, and how they end together. sample.h writes the samples.
 #ifndef SKEIN_SERVING_COMPLETION_H_
 #define SKEIN_SERVING_COMPLETION_H_
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/feed.h"
-#include "engine/job.h"
+#include "base/mutex.h"
 #include "engine/model.h"
 #include "engine/stream.h"
-#include "sampling/sampler.h"
 #include "serving/completion_queue.h"
-#include "serving/device_sampling.h"
 #include "serving/request.h"
 #include "serving/request_times.h"
-#include "tokenizer/text_tail.h"
+#include "serving/token_draw.h"
 
 namespace skein {
 
-class Completion final : public Job {
- public:
-  // INVALID_ARGUMENT: a sampling default of the model's manifest is out of range. FAILED_PRECONDITION: no token to
-  // start from. `right` is the right to write to the request's stream.
-  static absl::StatusOr<std::shared_ptr<Completion>> Create(std::shared_ptr<Request> request,
-                                                            std::shared_ptr<CompletionQueue> queue,
-                                                            const RequestSpec& spec, WriteRight right);
+// How many samples a request writes, and how many of them it delivers.
+struct SampleCounts {
+  uint32_t num_written = 1;
+  uint32_t num_delivered = 1;  // fewer than written: the best ones, at the end
 
-  Readiness Poll() noexcept override;
-  const Feed& feed() const override { return feed_; }
-  void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
-  void Advance(uint32_t num_tokens, StateRef written) override;
-  void Fail(const absl::Status& status) noexcept override;
+  bool is_ranked() const { return num_delivered < num_written; }
+
+  // From the options n and best_of. INVALID_ARGUMENT: best_of is below n.
+  static absl::StatusOr<SampleCounts> Of(const Options& options);
+};
+
+// A message that fits an event; "" if there is no memory for it.
+std::string EventMessage(const absl::Status& status) noexcept;
+
+// How far a sample has come.
+struct SampleProgress {
+  uint32_t sample = 0;  // its index
+  uint64_t num_tokens = 0;
+  uint64_t position = 0;   // tokens in the state of its stream
+  double logprob_sum = 0;  // over its tokens, if their log-probabilities are computed
+};
+
+// The end of a sample, or of the prompt before there are samples.
+struct SampleEnd {
+  uint32_t kind = SKEIN_EVENT_CANCELLED;  // or DONE or ERROR
+  uint32_t reason = SKEIN_REASON_NONE;    // with DONE
+  absl::Status status;                    // with ERROR
+  SampleProgress progress;
+  WriteRight right;  // to the sample's stream
+  EventList events;  // the events that were held back, and the sample's last one
+};
+
+// Threads: samples call it in parallel.
+class Completion {
+ public:
+  // Reserves all the memory that the end takes.
+  Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
+             SampleCounts counts);
+
+  // Until the request has ended.
+  const Model& model() const { return *request_->stream()->model(); }
+  ModelObserver& observer() const { return model().engine()->observer(); }
+  const SampleCounts& counts() const { return counts_; }
+  uint64_t max_tokens() const { return max_tokens_; }
+  LogprobWish logprobs() const { return logprobs_; }
+  bool IsStopToken(uint32_t token) const;
+
+  // The request was cancelled, or nobody can take its events.
+  bool IsCancelled() const { return request_->is_cancelled() || queue_->is_closed(); }
+  // So many tokens wait for the reader that the samples have to wait too.
+  bool IsWindowFull() const { return request_->window().IsFull(); }
+
+  // The phases of the prompt; called by its reader alone, before there are samples.
+  void OnPromptStep() { times_.OnStep(observer()); }
+  void OnPromptTokens(uint32_t num_tokens) { num_prompt_tokens_ += num_tokens; }
+  // The prompt is read, and all samples begin. From here on each one ends by EndSample.
+  void BeginSamples();
+
+  // The first token is there.
+  void OnFirstToken() const { times_.OnFirstToken(observer()); }
+
+  skein_event NewEvent(uint32_t kind, const SampleProgress& progress) const;
+  // Delivers events of tokens.
+  void Push(EventList& events) noexcept;
+
+  // Takes the end of a sample, or of the prompt. The last one ends the request: its streams become free, and then its
+  // terminal event is there.
+  void EndSample(SampleEnd end) noexcept;
 
  private:
-  Completion(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
-             Sampler sampler, StopMatcher stops, WriteRight right, Feed feed);
+  // Lets the request's window know of tokens that are about to be pushed.
+  void CountTokens(EventList& events) noexcept;
+  void EndRequest() noexcept;
+  // Orders the samples: the best first, those that failed last.
+  void Rank() noexcept;
+  // Leaves the request's stream at the sample that it goes on from, and hands the streams of the others to the request.
+  void KeepStreams(uint32_t own) noexcept;
+  skein_event TerminalEvent(uint32_t own) const noexcept;
 
-  const Model& model() const { return *right_.stream()->model(); }
-  ModelObserver& observer() const { return model().engine()->observer(); }
-  // The token that the step has brought: drawn by the device, or from its logits.
-  absl::StatusOr<uint32_t> Draw();
-  bool IsStopToken(uint32_t token) const;
-  // Makes `token` part of the output.
-  void Accept(uint32_t token);
-  // The text that can be shown now that `token` was sampled.
-  std::string TextOf(uint32_t token);
-  skein_event NewEvent(uint32_t kind) const;
+  std::shared_ptr<Request> request_;  // empty once the request has ended
 
-  // Ends the completion, and delivers the text that was held back.
-  void EndDone(uint32_t reason);
-  void EndCancelled() noexcept;
-  // Ends the completion with its terminal event. The event's memory was allocated at the start.
-  void End(skein_event terminal) noexcept;
-
-  std::shared_ptr<Request> request_;  // empty once the completion has ended
+  // Constant.
   const std::shared_ptr<CompletionQueue> queue_;
-  WriteRight right_;
-  Feed feed_;
   const uint64_t user_data_;
+  const SampleCounts counts_;
   const uint64_t max_tokens_;
+  const LogprobWish logprobs_;
   std::vector<uint32_t> stop_tokens_;
-  Sampler sampler_;
-  SamplingScratch scratch_;
-  DeviceSampling device_sampling_;
-  TextTail tail_;
-  std::vector<float> logits_;  // empty until the device is asked for them
+
+  // Of the prompt, and constant from BeginSamples on.
   RequestTimes times_;
   uint64_t num_prompt_tokens_ = 0;  // fed so far
-  uint64_t num_generated_ = 0;
-  EventList terminal_;  // the terminal event; empty once the completion has ended
+  bool has_begun_ = false;          // there are samples
+
+  Mutex mutex_;
+  uint32_t num_open_ ABSL_GUARDED_BY(mutex_) = 1;  // of samples, or of the prompt's one reader
+
+  // By sample; each is written once under mutex_, and all are read by the last sample to end.
+  std::vector<SampleEnd> ends_;
+  std::vector<uint32_t> order_;  // of samples, in which they are delivered
+  std::vector<std::shared_ptr<Stream>> kept_streams_;
+  EventList terminal_;
 };
 
 }  // namespace skein

@@ -35,6 +35,9 @@ class DeviceSampling {
   // The token that the step drew. INTERNAL: it is not in the vocabulary.
   absl::StatusOr<uint32_t> Token(uint32_t vocab_size) const;
 
+  // The logarithm of that token's probability in the softmax of the logits with the sampler's biases and penalties.
+  float logprob() const { return rows_[0] - rows_[1]; }
+
  private:
   // A bias or a penalty of the sampler: the index of the bias, or of the occurrence.
   struct Change {

@@ -61,24 +61,24 @@ class EvalJob final : public Job {
 
   Readiness Poll() noexcept override { return is_ended() ? Readiness::kEnded : Readiness::kReady; }
 
-  const Feed& feed() const override { return feed_; }
+  Feed& feed() override { return feed_; }
 
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
     if (output_kind_ == SKEIN_OUTPUT_NONE) return;
     const bool wants_last = output_kind_ == SKEIN_OUTPUT_LAST_LOGITS || output_kind_ == SKEIN_OUTPUT_LAST_HIDDEN;
     // Rows are wanted for the item's own tokens from `first` on. The stream's pending token is not one of them.
     const uint64_t first = wants_last ? feed_.tokens.size() - 1 : num_before_;
-    const uint64_t begin = std::max(first, feed_.num_fed);
-    const uint64_t end = feed_.num_fed + num_tokens;
+    const uint64_t begin = std::max(first, feed_.num_issued);
+    const uint64_t end = feed_.num_issued + num_tokens;
     if (begin >= end) return;
     entry.output = WantsHidden(output_kind_) ? SKEIN_STEP_HIDDEN : SKEIN_STEP_LOGITS;
-    entry.output_start = static_cast<uint32_t>(begin - feed_.num_fed);
+    entry.output_start = static_cast<uint32_t>(begin - feed_.num_issued);
     entry.output_rows = output_.data() + (begin - first) * row_floats_;
   }
 
   void Advance(uint32_t num_tokens, StateRef written) override {
     feed_.Advance(num_tokens, std::move(written));
-    if (feed_.num_waiting() > 0) return;
+    if (feed_.num_unfed() > 0) return;
     right_.Commit(feed_.at);
     End(absl::OkStatus());
   }

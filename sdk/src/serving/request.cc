@@ -111,6 +111,34 @@ absl::Status Request::Acknowledge(uint64_t num_tokens) {
   return absl::OkStatus();
 }
 
+void Request::KeepSamples(std::vector<std::shared_ptr<Stream>> streams) noexcept {
+  const MutexLock lock(mutex_);
+  sample_streams_.swap(streams);
+}
+
+absl::StatusOr<std::shared_ptr<Stream>> Request::SampleStream(uint32_t sample) const {
+  const MutexLock lock(mutex_);
+  if (sample_streams_.empty()) {
+    return absl::FailedPreconditionError(
+        "request: no samples are kept; expected a request with several samples that has ended");
+  }
+  if (sample >= sample_streams_.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("request: sample ", sample, "; expected one below ", sample_streams_.size()));
+  }
+  if (sample_streams_[sample] != nullptr) return sample_streams_[sample];
+  return absl::FailedPreconditionError(
+      absl::StrCat("request: sample ", sample,
+                   " is not kept; expected one that was not taken before, and that the request's own "
+                   "stream does not go on from"));
+}
+
+void Request::HandOverSample(uint32_t sample) noexcept {
+  std::shared_ptr<Stream> handed_over;  // released outside the lock
+  const MutexLock lock(mutex_);
+  sample_streams_[sample].swap(handed_over);
+}
+
 void Request::NotifyEngine() noexcept { stream_->model()->engine()->Notify(); }
 
 }  // namespace skein

@@ -68,6 +68,15 @@ class Request final : public Writer, public Delivery {
   // Flow control: tokens that were pushed to the queue and not acknowledged.
   TokenWindow& window() { return window_; }
   void OnDelivered() noexcept override;
+  // Keeps the streams of the samples, by their index; nullptr: the request's own stream goes on from it. Called before
+  // the terminal event can be seen.
+  void KeepSamples(std::vector<std::shared_ptr<Stream>> streams) noexcept;
+  // The kept stream of a sample. INVALID_ARGUMENT: there is no such sample. FAILED_PRECONDITION: the request has not
+  // ended, its own stream goes on from the sample, or the stream was handed over.
+  absl::StatusOr<std::shared_ptr<Stream>> SampleStream(uint32_t sample) const;
+  // The kept stream of a sample belongs to the host from here on.
+  void HandOverSample(uint32_t sample) noexcept;
+
   // The codes of TokenWindow::Acknowledge.
   absl::Status Acknowledge(uint64_t num_tokens);
 
@@ -79,9 +88,10 @@ class Request final : public Writer, public Delivery {
 
   const std::shared_ptr<Stream> stream_;
   skein_request handle_ = nullptr;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   RequestSpec spec_ ABSL_GUARDED_BY(mutex_);
   bool is_submitted_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::shared_ptr<Stream>> sample_streams_ ABSL_GUARDED_BY(mutex_);
 
   std::atomic<bool> is_cancelled_{false};
   TokenWindow window_;

@@ -33,16 +33,6 @@ void RequestTimes::OnPromptRead(ModelObserver& observer, Clock::time_point now) 
   trace->BeginAsync(observer.trace_process(), kDecode, trace_id_, now);
 }
 
-void RequestTimes::OnToken(ModelObserver& observer, Clock::time_point now) noexcept {
-  if (!last_token_.has_value()) {
-    observer.OnFirstToken(now - submitted_);
-  } else if (!is_paused_) {
-    observer.OnNextToken(now - *last_token_);
-  }
-  last_token_ = now;
-  is_paused_ = false;
-}
-
 void RequestTimes::Fill(skein_event& event, Clock::time_point now) const noexcept {
   const Clock::time_point begun = begun_.value_or(now);
   const Clock::time_point prompt_read = prompt_read_.value_or(now);

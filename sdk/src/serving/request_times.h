@@ -25,11 +25,10 @@ class RequestTimes {
   // The prompt's last token was fed. Only the first call counts.
   void OnPromptRead(ModelObserver& observer, Clock::time_point now = Clock::now()) noexcept;
 
-  // A token was delivered.
-  void OnToken(ModelObserver& observer, Clock::time_point now = Clock::now()) noexcept;
-
-  // The request waits for its reader: the time to its next token tells nothing of the model.
-  void OnPause() noexcept { is_paused_ = true; }
+  // The request's first token is there.
+  void OnFirstToken(ModelObserver& observer, Clock::time_point now = Clock::now()) const noexcept {
+    observer.OnFirstToken(now - submitted_);
+  }
 
   // Sets queue_us, prefill_us and decode_us. The phase in progress is counted up to `now`.
   void Fill(skein_event& event, Clock::time_point now = Clock::now()) const noexcept;
@@ -44,9 +43,25 @@ class RequestTimes {
   Clock::time_point submitted_;
   std::optional<Clock::time_point> begun_;
   std::optional<Clock::time_point> prompt_read_;
-  std::optional<Clock::time_point> last_token_;
-  bool is_paused_ = false;
   uint64_t trace_id_ = 0;  // 0: the trace knows nothing of it yet, or there is none
+};
+
+// The times between the tokens of one sample. Threads: one at a time.
+class TokenGaps {
+ public:
+  using Clock = RequestTimes::Clock;
+
+  // Another token is there.
+  void OnToken(ModelObserver& observer, Clock::time_point now = Clock::now()) noexcept {
+    if (last_.has_value()) observer.OnNextToken(now - *last_);
+    last_ = now;
+  }
+
+  // The sample waits for its reader: the time to its next token tells nothing of the model.
+  void OnPause() noexcept { last_.reset(); }
+
+ private:
+  std::optional<Clock::time_point> last_;
 };
 
 }  // namespace skein

@@ -8,7 +8,7 @@
 #include "engine/engine.h"
 #include "engine/model.h"
 #include "engine/stream.h"
-#include "serving/completion.h"
+#include "serving/sample.h"
 
 namespace skein {
 namespace {
@@ -28,7 +28,7 @@ class Submission {
     SKEIN_ASSIGN_OR_RETURN(const RequestSpec spec, request_->BeginSubmit());
     is_begun_ = true;
     SKEIN_ASSIGN_OR_RETURN(WriteRight right, request_->stream()->BeginWrite());
-    SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Job> job, Completion::Create(request_, queue, spec, std::move(right)));
+    SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Job> job, Sample::Create(request_, queue, spec, std::move(right)));
     jobs_.push_back({std::move(job)});
     return absl::OkStatus();
   }

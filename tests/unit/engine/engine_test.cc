@@ -21,7 +21,7 @@ class OneTokenJob final : public Job {
  public:
   explicit OneTokenJob(StreamState at) : feed_(Feed::Start(std::move(at), std::vector<uint32_t>{1})) {}
   Readiness Poll() noexcept override { return is_ended_ ? Readiness::kEnded : Readiness::kReady; }
-  const Feed& feed() const override { return feed_; }
+  Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t, skein_step_entry&) override {}
   void Advance(uint32_t num_tokens, StateRef written) override {
     feed_.Advance(num_tokens, std::move(written));
@@ -165,10 +165,12 @@ TEST_F(EngineTest, WhoOnlyWatchesItKeepsNothingOfIt) {
 // A device that is lost as soon as its state is asked for.
 class LostRunner final : public StepRunner {
  public:
-  absl::Status Step(absl::Span<const uint32_t>, absl::Span<skein_step_entry>) override {
+  StepPipeline pipeline() const override { return {}; }
+  absl::Status Begin(absl::Span<const uint32_t>, absl::Span<skein_step_entry>) override {
     ADD_FAILURE() << "a step on a device that is known to be lost";
     return absl::OkStatus();
   }
+  absl::Status Finish() noexcept override { return absl::OkStatus(); }
   absl::Status ExportState(uint32_t, absl::Span<float>) override { return absl::UnavailableError("device x is lost"); }
   absl::Status ImportState(uint32_t, absl::Span<const float>) override { return absl::OkStatus(); }
 };

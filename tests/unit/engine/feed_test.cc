@@ -23,8 +23,10 @@ TEST(FeedTest, PendingTokenComesFirst) {
 TEST(FeedTest, AdvancesByParts) {
   const uint32_t tokens[] = {1, 2, 3};
   Feed feed = Feed::Start({}, tokens);
+  feed.Issue(2, StateRef());
   feed.Advance(2, StateRef());
-  EXPECT_EQ(feed.num_waiting(), 1u);
+  EXPECT_EQ(feed.num_unfed(), 1u);
+  EXPECT_EQ(feed.num_unissued(), 1u);
   EXPECT_EQ(feed.at.position, 2u);
   EXPECT_THAT(feed.Next(1), ElementsAre(3));
 }
@@ -32,11 +34,50 @@ TEST(FeedTest, AdvancesByParts) {
 TEST(FeedTest, GoesOnWithASampledToken) {
   const uint32_t tokens[] = {1, 2, 3};
   Feed feed = Feed::Start({}, tokens);
+  feed.Issue(3, StateRef());
   feed.Advance(3, StateRef());
   feed.GoOnWith(8);
   EXPECT_THAT(feed.Next(1), ElementsAre(8));
-  EXPECT_EQ(feed.num_waiting(), 1u);
+  EXPECT_EQ(feed.num_unfed(), 1u);
   EXPECT_TRUE(feed.decodes);
+}
+
+TEST(FeedTest, PartsInFlightFollowEachOther) {
+  const auto pool = StatePool::Create(3);
+  const StateRef first = pool->Acquire(), second = pool->Acquire();
+  StreamState at;
+  at.position = 4;
+  at.state = pool->Acquire();
+  const uint32_t before = at.state.slot();
+  const uint32_t tokens[] = {1, 2, 3, 5};
+  Feed feed = Feed::Start(std::move(at), tokens);
+  EXPECT_EQ(feed.next_state().slot(), before);
+  feed.Issue(1, first);
+  EXPECT_EQ(feed.next_state().slot(), first.slot());
+  EXPECT_EQ(feed.next_position(), 5u);
+  feed.Issue(2, second);
+  EXPECT_THAT(feed.Next(1), ElementsAre(5));
+  EXPECT_EQ(feed.num_unissued(), 1u);
+  EXPECT_EQ(feed.num_unfed(), 4u);
+  feed.Advance(1, first);
+  EXPECT_EQ(feed.at.state.slot(), first.slot());
+  EXPECT_EQ(feed.next_state().slot(), second.slot());
+  EXPECT_EQ(feed.next_position(), 7u);
+}
+
+TEST(FeedTest, WhatIsTakenBackIsIssuedAgainFromThePlaceThatIsReached) {
+  const auto pool = StatePool::Create(2);
+  const StateRef fed = pool->Acquire();
+  const uint32_t tokens[] = {1, 2, 3};
+  Feed feed = Feed::Start({}, tokens);
+  feed.Issue(1, fed);
+  feed.Issue(1, pool->Acquire());
+  feed.Advance(1, fed);
+  feed.TakeBack();
+  EXPECT_EQ(feed.num_take_backs, 1u);
+  EXPECT_THAT(feed.Next(2), ElementsAre(2, 3));
+  EXPECT_EQ(feed.next_state().slot(), fed.slot());
+  EXPECT_EQ(pool->num_free(), 1u) << "the slot of the part that does not count";
 }
 
 }  // namespace

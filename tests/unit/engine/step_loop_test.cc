@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/support/fake_step_runner.h"
+#include "tests/unit/engine/fake_job.h"
 
 namespace skein {
 namespace {
@@ -16,48 +17,6 @@ using test::FakeStepRunner;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
-
-// A job that records the calls to it.
-class FakeJob final : public Job {
- public:
-  explicit FakeJob(const std::vector<uint32_t>& tokens) : feed_(Feed::Start({}, tokens)) {}
-
-  Readiness Poll() noexcept override {
-    return ended ? Readiness::kEnded : waits ? Readiness::kWaiting : Readiness::kReady;
-  }
-  const Feed& feed() const override { return feed_; }
-  void WantOutputs(uint32_t num_tokens, skein_step_entry&) override {
-    if (throws_in_want) throw std::bad_alloc();
-    parts.push_back(num_tokens);
-  }
-  void Advance(uint32_t num_tokens, StateRef written) override {
-    if (throws_in_advance) throw std::bad_alloc();
-    feed_.Advance(num_tokens, std::move(written));
-    if (feed_.num_waiting() > 0) return;
-    if (decodes_for_ever) {
-      feed_.GoOnWith(1);
-    } else {
-      feed_.at.state = StateRef();
-      ended = true;
-    }
-  }
-  void Fail(const absl::Status& failure) noexcept override {
-    status = failure;
-    feed_.at.state = StateRef();
-    ended = true;
-  }
-
-  bool waits = false;
-  bool ended = false;
-  bool decodes_for_ever = false;
-  bool throws_in_want = false;
-  bool throws_in_advance = false;
-  std::vector<uint32_t> parts;  // tokens of each, as they were planned
-  absl::Status status;
-
- private:
-  Feed feed_;
-};
 
 class StepLoopTest : public ::testing::Test {
  protected:

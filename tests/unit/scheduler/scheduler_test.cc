@@ -55,6 +55,13 @@ TEST(SchedulerTest, NoCandidatesNoStep) { EXPECT_TRUE(Plan({8, 4}, {}).empty());
 
 TEST(SchedulerTest, NoSlotNoStep) { EXPECT_TRUE(Plan({8, 4}, {Decode(1)}, 0).empty()); }
 
+TEST(SchedulerTest, NoMoreStreamsDecodeThanAllowedAndPromptsHaveTheRest) {
+  Scheduler scheduler({16, 8}, 100);
+  const std::vector<Candidate> candidates = {Decode(1, 3), Decode(2, 1), Decode(3, 2), Prompt(4, 100)};
+  EXPECT_EQ(ByCandidate(scheduler.Plan(candidates, kAnySlots, 2)),
+            (std::map<uint32_t, uint32_t>{{1, 1}, {2, 1}, {3, 14}}));
+}
+
 TEST(SchedulerTest, OnePromptTakesTheWholeBudget) {
   EXPECT_EQ(Plan({32, 4}, {Prompt(1, 100)}), (std::map<uint32_t, uint32_t>{{0, 32}}));
 }

@@ -73,9 +73,11 @@ TEST_F(RequestTimesTest, PhasesMakeUpTheWhole) {
 }
 
 TEST_F(RequestTimesTest, FirstTokenIsCountedFromTheSubmission) {
-  times_.OnToken(observer_, At(30));
-  times_.OnToken(observer_, At(40));
-  times_.OnToken(observer_, At(45));
+  TokenGaps gaps;
+  times_.OnFirstToken(observer_, At(30));
+  gaps.OnToken(observer_, At(30));
+  gaps.OnToken(observer_, At(40));
+  gaps.OnToken(observer_, At(45));
   EXPECT_EQ(observer_.first_token_time().sum(), 30'000'000u);
   EXPECT_EQ(Count(observer_.first_token_time()), 1u);
   EXPECT_EQ(observer_.token_gap().sum(), 15'000'000u);
@@ -83,10 +85,11 @@ TEST_F(RequestTimesTest, FirstTokenIsCountedFromTheSubmission) {
 }
 
 TEST_F(RequestTimesTest, WaitForTheReaderIsNoGap) {
-  times_.OnToken(observer_, At(30));
-  times_.OnPause();
-  times_.OnToken(observer_, At(4000));
-  times_.OnToken(observer_, At(4001));
+  TokenGaps gaps;
+  gaps.OnToken(observer_, At(30));
+  gaps.OnPause();
+  gaps.OnToken(observer_, At(4000));
+  gaps.OnToken(observer_, At(4001));
   EXPECT_EQ(observer_.token_gap().sum(), 1'000'000u);
   EXPECT_EQ(Count(observer_.token_gap()), 1u);
 }
@@ -179,6 +182,24 @@ TEST_F(ObservedRequestTest, MetricsHaveTheTimesOfTokens) {
   EXPECT_EQ(Count(observer.first_token_time()), 1u);
   EXPECT_EQ(Count(observer.token_gap()), 4u);
   EXPECT_EQ(Count(observer.step_time()), 5u);
+}
+
+// Of the first token and of those behind it, whichever sample they are of.
+TEST_F(ObservedRequestTest, SamplesHaveOneFirstTokenAndGapsOfTheirOwn) {
+  const auto request = NewRequest(NewStream(), {1, 2}, 5);
+  Set(*request, "n", 3);
+  ASSERT_TRUE(SubmitOne(request).ok());
+  bool ended = false;
+  while (!ended) {
+    ASSERT_EQ(queue_->Wait(std::chrono::steady_clock::now() + std::chrono::seconds(20)), true);
+    uint64_t needed;
+    for (const QueuedEvent& event : queue_->Take(100, 1000, &needed)) {
+      ended = ended || event.event.kind == SKEIN_EVENT_DONE;
+    }
+  }
+  const ModelObserver& observer = model_->engine()->observer();
+  EXPECT_EQ(Count(observer.first_token_time()), 1u);
+  EXPECT_EQ(Count(observer.token_gap()), 3u * 4u);
 }
 
 TEST_F(ObservedRequestTest, JobsAreCountedByTheirState) {

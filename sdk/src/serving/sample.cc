@@ -1,0 +1,208 @@
+#include "serving/sample.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "serving/request_sampler.h"
+
+namespace skein {
+namespace {
+
+// OK if the model has room for so many samples at all.
+absl::Status CheckSamples(const Model& model, uint32_t num_samples) {
+  if (num_samples <= model.max_streams()) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("request: ", num_samples, " samples count as ", num_samples,
+                                                   " streams; the model's option max_streams is ",
+                                                   model.max_streams()));
+}
+
+// The right to write to a new stream that stands where `stream` stands.
+absl::StatusOr<WriteRight> ForkFor(const Stream& stream, uint32_t num_samples) {
+  const absl::StatusOr<std::shared_ptr<Stream>> fork = stream.Fork();
+  if (fork.ok()) return (*fork)->BeginWrite();
+  return Annotate(fork.status(), absl::StrCat("request: ", num_samples, " samples count as ", num_samples, " streams"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<Job>> Sample::Create(std::shared_ptr<Request> request,
+                                                    std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
+                                                    WriteRight right) {
+  const std::shared_ptr<Stream> stream = right.stream();
+  StreamState at = stream->Committed();
+  SKEIN_ASSIGN_OR_RETURN(const SampleCounts counts, SampleCounts::Of(spec.options));
+  SKEIN_RETURN_IF_ERROR(CheckSamples(*stream->model(), counts.num_written));
+  SKEIN_ASSIGN_OR_RETURN(const Sampler sampler, MakeSampler(spec, stream->model()->metadata().sampling, at));
+  SKEIN_ASSIGN_OR_RETURN(const StopMatcher stops, StopMatcher::Create(spec.stop_texts));
+  at.sampler = std::make_shared<const SamplerState>(sampler.ExportState());
+  Feed feed = Feed::Start(std::move(at), spec.prompt);
+  if (feed.tokens.empty()) {
+    return absl::FailedPreconditionError(
+        "request: the prompt is empty and the stream has no sampled token to continue from; expected at least one "
+        "token");
+  }
+  const auto completion = std::make_shared<Completion>(std::move(request), std::move(queue), spec, counts);
+  auto first = std::make_shared<Sample>(completion, 0, sampler, stops, std::move(right), std::move(feed));
+  for (uint32_t i = 1; i < counts.num_written; ++i) {
+    SKEIN_ASSIGN_OR_RETURN(WriteRight fork, ForkFor(*stream, counts.num_written));
+    Feed later;
+    later.tokens.reserve(1);
+    const Sampler own = SamplerOfSample(sampler, i);
+    later.at.sampler = std::make_shared<const SamplerState>(own.ExportState());
+    first->others_.push_back({std::make_shared<Sample>(completion, i, own, stops, std::move(fork), std::move(later))});
+  }
+  return first;
+}
+
+Sample::Sample(std::shared_ptr<Completion> completion, uint32_t index, Sampler sampler, StopMatcher stops,
+               WriteRight right, Feed feed)
+    : completion_(std::move(completion)),
+      index_(index),
+      right_(std::move(right)),
+      feed_(std::move(feed)),
+      draw_(model(), std::move(sampler), completion_->logprobs()),
+      tail_(std::move(stops)),
+      last_event_(1) {}
+
+Job::Readiness Sample::Poll() noexcept {
+  if (!is_ended() && completion_->IsCancelled()) End(SKEIN_EVENT_CANCELLED, SKEIN_REASON_NONE, absl::OkStatus());
+  if (is_ended()) return Readiness::kEnded;
+  if (!completion_->IsWindowFull()) return Readiness::kReady;
+  gaps_.OnPause();
+  return Readiness::kWaiting;
+}
+
+void Sample::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
+  if (!feed_.decodes) completion_->OnPromptStep();
+  if (num_tokens < feed_.num_unissued()) return;
+  entry.output_start = num_tokens - 1;
+  if (others_.empty()) {
+    draw_.Ask(feed_.next_position() + num_tokens, entry);
+  } else {
+    draw_.AskForLogits(1, entry);
+  }
+}
+
+void Sample::Advance(uint32_t num_tokens, StateRef written) {
+  const bool reads_prompt = !feed_.decodes;
+  if (reads_prompt) completion_->OnPromptTokens(num_tokens);
+  feed_.Advance(num_tokens, std::move(written));
+  right_.Commit(feed_.at);
+  if (feed_.num_unfed() > 0) return;
+  if (reads_prompt) completion_->BeginSamples();
+  if (!others_.empty()) BeginOthers();
+  GoOn(draw_.Draw(feed_.at.position));
+}
+
+void Sample::BeginOthers() {
+  for (const RunningJob& other : others_) {
+    auto& sample = static_cast<Sample&>(*other.job);  // Create has put nothing else there
+    const absl::Status status = Guarded([&] {
+      sample.Begin(feed_.at, draw_.logits());
+      return absl::OkStatus();
+    });
+    if (!status.ok()) sample.Fail(status);
+  }
+  // They take part from the next step on. The engine drops those that have ended.
+  model().engine()->Add(others_);
+}
+
+void Sample::Begin(const StreamState& at, absl::Span<const float> logits) {
+  std::shared_ptr<const SamplerState> own_sampler = std::move(feed_.at.sampler);
+  feed_.at = at;
+  feed_.at.sampler = std::move(own_sampler);
+  right_.Commit(feed_.at);
+  GoOn(draw_.DrawFrom(logits, feed_.at.position));
+}
+
+void Sample::GoOn(const absl::StatusOr<DrawnToken>& drawn) {
+  if (!drawn.ok()) {
+    Fail(drawn.status());
+  } else if (completion_->IsStopToken(drawn->token)) {
+    EndDone(SKEIN_REASON_STOP_TOKEN);
+  } else {
+    Accept(*drawn);
+    if (tail_.is_stopped()) {
+      EndDone(SKEIN_REASON_STOP_TEXT);
+    } else if (num_tokens_ == completion_->max_tokens()) {
+      EndDone(SKEIN_REASON_LENGTH);
+    }
+  }
+}
+
+void Sample::Accept(const DrawnToken& drawn) {
+  // The work that may run out of memory comes first. If it does, the stream stands in front of this token, which nobody
+  // has seen.
+  Sampler& sampler = draw_.sampler();
+  sampler.Accept(drawn.token);
+  EventList events(1);
+  events.front().text = TextOf(drawn.token);
+  if (sampler.has_penalties()) feed_.at.sampler = std::make_shared<const SamplerState>(sampler.ExportState());
+  StreamState committed = feed_.at;
+  committed.pending = drawn.token;
+
+  ++num_tokens_;
+  logprob_sum_ += drawn.logprob;
+  feed_.GoOnWith(drawn.token);
+  right_.Commit(std::move(committed));
+  events.front().event = completion_->NewEvent(SKEIN_EVENT_TOKEN, Progress());
+  events.front().event.token = drawn.token;
+  events.front().event.logprob = drawn.logprob;
+  if (num_tokens_ == 1 && index_ == 0) completion_->OnFirstToken();
+  gaps_.OnToken(completion_->observer());
+  if (completion_->counts().is_ranked()) {
+    held_back_.splice(held_back_.end(), events);
+  } else {
+    completion_->Push(events);
+  }
+}
+
+std::string Sample::TextOf(uint32_t token) {
+  const std::shared_ptr<const Tokenizer>& tokenizer = model().tokenizer();
+  // A model may have more rows of logits than its vocabulary has tokens.
+  if (tokenizer == nullptr || token >= tokenizer->vocab_size()) return "";
+  const absl::StatusOr<std::string> bytes = tokenizer->Decode({&token, 1});
+  return bytes.ok() ? tail_.Push(*bytes) : "";
+}
+
+SampleProgress Sample::Progress() const {
+  return {.sample = index_, .num_tokens = num_tokens_, .position = feed_.at.position, .logprob_sum = logprob_sum_};
+}
+
+void Sample::EndDone(uint32_t reason) {
+  last_event_.front().text = tail_.Flush();
+  End(SKEIN_EVENT_DONE, reason, absl::OkStatus());
+}
+
+void Sample::Fail(const absl::Status& status) noexcept {
+  if (is_ended()) return;
+  if (absl::IsCancelled(status)) {
+    End(SKEIN_EVENT_CANCELLED, SKEIN_REASON_NONE, absl::OkStatus());
+    return;
+  }
+  last_event_.front().text = EventMessage(status);
+  End(SKEIN_EVENT_ERROR, SKEIN_REASON_NONE, status);
+}
+
+void Sample::End(uint32_t kind, uint32_t reason, const absl::Status& status) noexcept {
+  SampleEnd end;
+  end.kind = kind;
+  end.reason = reason;
+  end.status = status;
+  end.progress = Progress();
+  end.right = std::move(right_);
+  last_event_.front().event = completion_->NewEvent(SKEIN_EVENT_SAMPLE_DONE, end.progress);
+  last_event_.front().event.reason = reason;
+  last_event_.front().event.status = status.raw_code();
+  end.events.splice(end.events.end(), held_back_);
+  if (kind != SKEIN_EVENT_CANCELLED) {
+    end.events.splice(end.events.end(), last_event_);
+  } else {
+    last_event_.clear();
+  }
+  others_.clear();  // the prompt was not read
+  completion_->EndSample(std::move(end));
+}
+
+}  // namespace skein

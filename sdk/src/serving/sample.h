@@ -1,0 +1,83 @@
+// One sample of a request: draws token after token until something stops it. The first sample reads the prompt before.
+#ifndef SKEIN_SERVING_SAMPLE_H_
+#define SKEIN_SERVING_SAMPLE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/engine.h"
+#include "engine/feed.h"
+#include "engine/job.h"
+#include "engine/stream.h"
+#include "serving/completion.h"
+#include "serving/completion_queue.h"
+#include "serving/request.h"
+#include "serving/request_times.h"
+#include "serving/token_draw.h"
+#include "tokenizer/text_tail.h"
+
+namespace skein {
+
+// The samples of a request go on from one state, which the first one's prompt has reached: nothing is copied. Each has
+// its own sampler, stops, text and stream, and takes its own part in the steps.
+class Sample final : public Job {
+ public:
+  // The job of a request: its first sample, which starts the others once the prompt is read. `right` is the right to
+  // write to the request's stream. INVALID_ARGUMENT: a sampling default of the model's manifest is out of range, or
+  // best_of is below n. FAILED_PRECONDITION: no token to start from. RESOURCE_EXHAUSTED: the model has not as many
+  // streams left as there are samples.
+  static absl::StatusOr<std::shared_ptr<Job>> Create(std::shared_ptr<Request> request,
+                                                     std::shared_ptr<CompletionQueue> queue, const RequestSpec& spec,
+                                                     WriteRight right);
+
+  Sample(std::shared_ptr<Completion> completion, uint32_t index, Sampler sampler, StopMatcher stops, WriteRight right,
+         Feed feed);
+
+  Readiness Poll() noexcept override;
+  bool WantsMore() const noexcept override { return !completion_->IsCancelled(); }
+  Feed& feed() override { return feed_; }
+  void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
+  void Advance(uint32_t num_tokens, StateRef written) override;
+  void Fail(const absl::Status& status) noexcept override;
+
+ private:
+  bool is_ended() const { return last_event_.empty(); }
+  const Model& model() const { return completion_->model(); }
+
+  // Starts the other samples where this one stands, behind the prompt.
+  void BeginOthers();
+  // Begins behind a prompt that another sample has read, with the logits behind it.
+  void Begin(const StreamState& at, absl::Span<const float> logits);
+  // Goes on with what was drawn.
+  void GoOn(const absl::StatusOr<DrawnToken>& drawn);
+  // Makes a token part of the output.
+  void Accept(const DrawnToken& drawn);
+  // The text that can be shown now that `token` was sampled.
+  std::string TextOf(uint32_t token);
+
+  SampleProgress Progress() const;
+  // Ends the sample, and delivers the text that was held back.
+  void EndDone(uint32_t reason);
+  void End(uint32_t kind, uint32_t reason, const absl::Status& status) noexcept;
+
+  const std::shared_ptr<Completion> completion_;
+  const uint32_t index_;
+  WriteRight right_;
+  Feed feed_;
+  TokenDraw draw_;
+  TextTail tail_;
+  TokenGaps gaps_;
+  JobList others_;  // samples that begin once the prompt is read
+  uint64_t num_tokens_ = 0;
+  double logprob_sum_ = 0;
+  EventList held_back_;   // events that wait for the ranking
+  EventList last_event_;  // its memory is there from the start; empty once the sample has ended
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_SERVING_SAMPLE_H_

@@ -1,0 +1,267 @@
+// A host that does random things with streams of a model: submits, cancels, forks, takes snapshots, restores, resets
+// and evaluates, and notes what each request was and gave. Some of its prompts hold a token that a device is told to
+// fail.
+#ifndef SKEIN_TESTS_INTEGRATION_RANDOM_HOST_H_
+#define SKEIN_TESTS_INTEGRATION_RANDOM_HOST_H_
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/host.h"
+
+namespace skein::test {
+
+// The device fails entries that feed this token.
+inline constexpr uint32_t kPoison = 40;
+
+// Of a model that Load loads.
+inline constexpr int64_t kMaxStreams = 400;
+
+// What a stream has read, as the host knows it from events.
+struct History {
+  std::vector<uint32_t> tokens;
+  bool has_pending = false;  // the last token was sampled and not fed
+};
+
+// A request, and what came of it.
+struct Record {
+  History before;
+  std::vector<uint32_t> prompt;
+  int64_t max_tokens = 0;
+  int64_t seed = 0;
+  double temperature = 0;
+  std::vector<uint32_t> tokens;  // delivered
+  uint32_t end = 0;
+  uint32_t reason = 0;
+};
+
+struct Setting {
+  const char* name;
+  const char* file;
+  const char* device;
+  const char* type;
+  int64_t max_batch_tokens;
+  bool poisons;
+  size_t num_requests;  // of each host
+};
+
+inline std::ostream& operator<<(std::ostream& out, const Setting& setting) { return out << setting.name; }
+
+inline OwnedModel Load(skein_runtime runtime, const Setting& setting, int64_t max_batch_tokens) {
+  OwnedModel model;
+  skein_error error = {};
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", setting.device}, {"type", setting.type}},
+                                           {{"max_streams", kMaxStreams}, {"max_batch_tokens", max_batch_tokens}});
+  const std::string path = setting.file[0] == '/' ? setting.file : DataPath(setting.file);
+  EXPECT_TRUE(Ok(skein_model_load(runtime, path.c_str(), options.get(), model.out(), &error), error));
+  return model;
+}
+
+inline OwnedRequest MakeRequest(skein_stream stream, const Record& record, uint64_t user_data) {
+  OwnedRequest request;
+  skein_error error = {};
+  EXPECT_TRUE(Ok(skein_request_create(stream, request.out(), &error), error));
+  EXPECT_TRUE(
+      Ok(skein_request_set_prompt_tokens(request.get(), record.prompt.data(), record.prompt.size(), &error), error));
+  const OwnedOptions options =
+      MakeOptions(SKEIN_OPTIONS_REQUEST, {}, {{"max_tokens", record.max_tokens}, {"seed", record.seed}},
+                  {{"temperature", record.temperature}});
+  EXPECT_TRUE(Ok(skein_request_set_options(request.get(), options.get(), &error), error));
+  EXPECT_TRUE(Ok(skein_request_set_logit_bias(request.get(), kPoison, -INFINITY, &error), error));
+  EXPECT_TRUE(Ok(skein_request_set_user_data(request.get(), user_data, &error), error));
+  return request;
+}
+
+inline skein_status Feed(skein_model model, skein_stream stream, const std::vector<uint32_t>& tokens) {
+  skein_eval_item item = {};
+  item.stream = stream;
+  item.tokens = tokens.data();
+  item.num_tokens = tokens.size();
+  return skein_eval(model, &item, sizeof(item), 1, nullptr);
+}
+
+// One host with its own streams and its own queue. It does random things with them until it has submitted as many
+// requests as it should, and then waits for the rest.
+class Host {
+ public:
+  Host(const Setting& setting, skein_runtime runtime, skein_model model, uint32_t seed)
+      : setting_(setting), model_(model), vocab_size_(InfoOf(model).vocab_size), random_(seed) {
+    EXPECT_EQ(skein_queue_create(runtime, nullptr, queue_.out(), nullptr), SKEIN_OK);
+  }
+
+  void Run(size_t num_streams, size_t num_requests) {
+    for (size_t i = 0; i < num_streams; ++i) seats_.push_back({MakeStream(model_), {}, {}, {}});
+    while (records_.size() < num_requests) {
+      Act(seats_[Below(seats_.size())]);
+      TakeEvents(0);
+    }
+    while (num_running_ > 0 && !::testing::Test::HasFailure()) TakeEvents(20000);
+  }
+
+  std::vector<std::unique_ptr<Record>> records_;  // by user data
+
+ private:
+  // A stream and what the host knows of it.
+  struct Seat {
+    OwnedStream stream;
+    History history;
+    OwnedRequest request;  // runs if its handle is there
+    size_t record = 0;
+  };
+
+  uint32_t Below(size_t bound) { return static_cast<uint32_t>(random_() % bound); }
+
+  std::vector<uint32_t> SomeTokens(size_t least, size_t most) {
+    std::vector<uint32_t> tokens(least + Below(most - least + 1));
+    for (uint32_t& token : tokens) {
+      do token = 1 + Below(vocab_size_ - 1);
+      while (token == kPoison);
+    }
+    if (setting_.poisons && !tokens.empty() && Below(8) == 0) tokens[Below(tokens.size())] = kPoison;
+    return tokens;
+  }
+
+  void Act(Seat& seat) {
+    const bool runs = seat.request.get() != nullptr;
+    switch (Below(12)) {
+      case 0:
+        if (!runs) return;
+        EXPECT_EQ(skein_request_cancel(seat.request.get(), nullptr), SKEIN_OK);
+        return;
+      case 1:
+        if (!runs) Fork(seat);
+        return;
+      case 2:
+        if (!runs) Restore(seat);
+        return;
+      case 3:
+        if (!runs) Eval(seat);
+        return;
+      case 4:
+        if (runs || Below(4) != 0) return;
+        EXPECT_EQ(skein_stream_reset(seat.stream.get(), nullptr), SKEIN_OK);
+        seat.history = {};
+        return;
+      default:
+        if (!runs) Submit(seat);
+    }
+  }
+
+  void Submit(Seat& seat) {
+    auto record = std::make_unique<Record>();
+    record->before = seat.history;
+    record->prompt = SomeTokens(seat.history.has_pending ? 0 : 1, Below(6) == 0 ? 120 : 12);
+    record->max_tokens = 1 + Below(12);
+    record->seed = Below(1000);
+    record->temperature = Below(3) == 0 ? 0 : 1;
+    seat.record = records_.size();
+    seat.request = MakeRequest(seat.stream.get(), *record, seat.record);
+    records_.push_back(std::move(record));
+    seat_of_[seat.record] = &seat;
+    const skein_request handle = seat.request.get();
+    skein_error error = {};
+    EXPECT_TRUE(Ok(skein_queue_submit(queue_.get(), &handle, 1, &error), error));
+    ++num_running_;
+  }
+
+  // Another stream that does not run becomes a fork of this one.
+  void Fork(Seat& seat) {
+    Seat& other = seats_[Below(seats_.size())];
+    if (&other == &seat || other.request.get() != nullptr) return;
+    OwnedStream copy;
+    EXPECT_EQ(skein_stream_fork(seat.stream.get(), copy.out(), nullptr), SKEIN_OK);
+    other.stream = std::move(copy);
+    other.history = seat.history;
+  }
+
+  // Another stream that does not run is restored from a snapshot of this one.
+  void Restore(Seat& seat) {
+    Seat& other = seats_[Below(seats_.size())];
+    if (other.request.get() != nullptr) return;
+    uint64_t size = 0;
+    EXPECT_EQ(skein_stream_snapshot(seat.stream.get(), nullptr, 0, &size, nullptr), SKEIN_OK);
+    std::vector<uint8_t> bytes(size);
+    EXPECT_EQ(skein_stream_snapshot(seat.stream.get(), bytes.data(), size, &size, nullptr), SKEIN_OK);
+    skein_error error = {};
+    EXPECT_TRUE(Ok(skein_stream_restore(other.stream.get(), bytes.data(), size, &error), error));
+    other.history = seat.history;
+  }
+
+  void Eval(Seat& seat) {
+    const std::vector<uint32_t> tokens = SomeTokens(1, 20);
+    if (Feed(model_, seat.stream.get(), tokens) != SKEIN_OK) {
+      EXPECT_TRUE(std::count(tokens.begin(), tokens.end(), kPoison) > 0);
+      return;  // the stream is where it was
+    }
+    seat.history.tokens.insert(seat.history.tokens.end(), tokens.begin(), tokens.end());
+    seat.history.has_pending = false;
+  }
+
+  void TakeEvents(int64_t timeout_ms) {
+    uint32_t ready = 0;
+    EXPECT_EQ(skein_queue_wait(queue_.get(), timeout_ms, &ready, nullptr), SKEIN_OK);
+    if (ready == 0) {
+      EXPECT_EQ(timeout_ms, 0) << num_running_ << " requests run, and no event came";
+      return;
+    }
+    skein_event events[16];
+    std::string text(1 << 16, '\0');
+    uint32_t count = 0;
+    uint64_t text_bytes = 0;
+    EXPECT_EQ(skein_queue_poll(queue_.get(), events, sizeof(skein_event), 16, text.data(), text.size(), &count,
+                               &text_bytes, nullptr),
+              SKEIN_OK);
+    for (uint32_t i = 0; i < count; ++i) TakeEvent(events[i], text.substr(events[i].text_offset, events[i].text_bytes));
+  }
+
+  void TakeEvent(const skein_event& event, const std::string& text) {
+    Record& record = *records_[event.user_data];
+    if (event.kind == SKEIN_EVENT_TOKEN) {
+      record.tokens.push_back(event.token);
+      return;
+    }
+    record.end = event.kind;
+    record.reason = event.reason;
+    if (event.kind == SKEIN_EVENT_ERROR) {
+      EXPECT_TRUE(std::count(record.prompt.begin(), record.prompt.end(), kPoison) > 0) << text;
+    }
+    Seat& seat = *seat_of_[event.user_data];
+    // A pending token is part of what the request reads first.
+    const uint64_t num_pending = record.before.has_pending ? 1 : 0;
+    std::vector<uint32_t>& tokens = seat.history.tokens;
+    ASSERT_GE(event.num_prompt_tokens + tokens.size(), num_pending);
+    if (event.num_prompt_tokens > 0) {
+      const auto num_read = static_cast<std::ptrdiff_t>(event.num_prompt_tokens - num_pending);
+      tokens.insert(tokens.end(), record.prompt.begin(), record.prompt.begin() + num_read);
+      tokens.insert(tokens.end(), record.tokens.begin(), record.tokens.end());
+      // A stop token is not part of the stream, and the token before it has been fed.
+      seat.history.has_pending = !record.tokens.empty() && event.reason != SKEIN_REASON_STOP_TOKEN;
+    }
+    EXPECT_EQ(event.position + (seat.history.has_pending ? 1 : 0), tokens.size());
+    seat.request.Reset();
+    --num_running_;
+  }
+
+  const Setting& setting_;
+  const skein_model model_;
+  const uint32_t vocab_size_;
+  std::mt19937 random_;
+  OwnedQueue queue_;
+  std::vector<Seat> seats_;
+  std::map<size_t, Seat*> seat_of_;  // by record
+  size_t num_running_ = 0;
+};
+
+}  // namespace skein::test
+
+#endif  // SKEIN_TESTS_INTEGRATION_RANDOM_HOST_H_
