@@ -95,7 +95,8 @@ SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffe
 //   skein_first_token_seconds    histogram: from the submission of a request to its first token
 //   skein_token_gap_seconds      histogram: between two tokens of a request that did not wait for its reader
 //   skein_step_tokens, skein_step_entries  histograms: the size of a step
-// A second model of the same name is called "name#2".
+// A second model of the same name is called "name#2". Numbers grow while models work, and so may the size of the text
+// between two calls.
 SKEIN_API skein_status skein_runtime_metrics(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
                                              skein_error* error);
 

@@ -31,7 +31,7 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
   std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner)));
   const std::weak_ptr<Engine> weak(engine);
   engine->pool_ = StatePool::Create(limits.num_slots, [weak] {
-    if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify();
+    if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfSlot();
   });
   ObservedModel observed = {std::move(name), NamedLimits(limits), [pool = engine->pool_] {
                               const uint64_t num_free = pool->num_free();
@@ -63,7 +63,6 @@ void Engine::Add(JobList& jobs) noexcept {
     const MutexLock lock(mutex_);
     if (!is_stopped_) {
       added_.splice(added_.end(), jobs);
-      is_notified_ = true;
       changed_.NotifyAll();
     }
   }
@@ -74,6 +73,12 @@ void Engine::Add(JobList& jobs) noexcept {
 void Engine::Notify() noexcept {
   const MutexLock lock(mutex_);
   is_notified_ = true;
+  changed_.NotifyAll();
+}
+
+void Engine::NotifyOfSlot() noexcept {
+  const MutexLock lock(mutex_);
+  has_slot_ = true;
   changed_.NotifyAll();
 }
 
@@ -136,12 +141,16 @@ void Engine::Run() noexcept {
   std::list<Call*> calls;  // calls that wait for a slot stay here
   JobList added;
   bool did_step = false;
+  bool is_notified = false;
   bool is_stopped = false;
   while (!is_stopped) {
     {
       const MutexLock lock(mutex_);
-      while (!did_step && !is_notified_ && !is_stopped_ && calls_.empty()) changed_.Wait(mutex_);
-      is_notified_ = false;
+      while (!did_step && !is_notified_ && !has_slot_ && !is_stopped_ && calls_.empty() && added_.empty()) {
+        changed_.Wait(mutex_);
+      }
+      is_notified = std::exchange(is_notified_, false);
+      has_slot_ = false;
       is_stopped = is_stopped_;
       added.splice(added.end(), added_);
       calls.splice(calls.end(), calls_);
@@ -150,6 +159,7 @@ void Engine::Run() noexcept {
     Answer(calls);
     loop_->Add(added);
     if (is_stopped) break;
+    if (is_notified) loop_->LookAtAll();
     did_step = loop_->RunStep();
     if (did_step && loop_->num_steps() == 1) RenewExitWait();
   }

@@ -25,7 +25,7 @@ namespace skein {
 
 // The limits of a model's engine.
 struct EngineLimits {
-  StepLimits step;
+  SchedulerLimits step;
   uint32_t num_slots = 0;
   uint32_t max_jobs = 0;  // one per stream
 };
@@ -46,7 +46,7 @@ class Engine {
   // Hands over all of `jobs` together. They take part from the next step on. A stopped engine fails them.
   void Add(JobList& jobs) noexcept;
 
-  // Tells the engine that a job may have become ready, or a slot free.
+  // Tells the engine that jobs may have become ready, or were asked to end.
   void Notify() noexcept;
 
   // Asks the thread to end after the current step. The jobs that are left fail with CANCELLED. Does not wait.
@@ -69,6 +69,8 @@ class Engine {
   };
 
   void Run() noexcept;
+  // Tells the thread that a slot is free.
+  void NotifyOfSlot() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
   absl::Status CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work);
   // Does the work of `calls`. Calls that have to wait for a slot stay in the list.
@@ -85,7 +87,8 @@ class Engine {
   CondVar changed_;
   JobList added_ ABSL_GUARDED_BY(mutex_);
   std::list<Call*> calls_ ABSL_GUARDED_BY(mutex_);
-  bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;  // jobs are to be looked at
+  bool has_slot_ ABSL_GUARDED_BY(mutex_) = false;     // one became free since the thread found none
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
   CondVar call_done_;
 };

@@ -5,19 +5,29 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <utility>
 
 #include "engine/job.h"
+#include "engine/step_clock.h"
+#include "scheduler/sequence.h"
 
 namespace skein {
 
+struct RunningJob;
 // Lists of them are handed on without allocating.
-struct RunningJob {
-  std::shared_ptr<Job> job;
-  uint64_t id = 0;             // given when it enters the loop
-  uint64_t last_turn = 0;      // the number of its last share of a step; 0: it had none
-  uint32_t num_in_flight = 0;  // its parts of steps that are in flight
-};
 using JobList = std::list<RunningJob>;
+
+// The scheduler knows its base alone.
+struct RunningJob final : Sequence {
+  // A job that has just arrived. `tenant` nullptr: the common one.
+  explicit RunningJob(std::shared_ptr<Job> new_job, std::shared_ptr<TenantQueues> tenant = nullptr,
+                      const Urgency& urgency = {.arrival_us = StepClockUs(StepClock::now())})
+      : Sequence(std::move(tenant), urgency), job(std::move(new_job)) {}
+
+  const std::shared_ptr<Job> job;
+  uint32_t num_in_flight = 0;  // its parts of steps that are in flight
+  JobList::iterator place;     // in the list of the step loop
+};
 
 }  // namespace skein
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,38 +11,89 @@
 #include "skein/runtime.h"
 
 namespace skein {
-StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, StepLimits limits, uint32_t max_jobs,
-                   StepObservers observers, ParallelFor parallel_for)
+
+class StepLoop::LookTimer {
+ public:
+  explicit LookTimer(StepLoop& loop) : loop_(loop) {}
+  ~LookTimer() { loop_.looked_ += StepClock::now() - begin_; }
+  LookTimer(const LookTimer&) = delete;
+  LookTimer& operator=(const LookTimer&) = delete;
+
+ private:
+  StepLoop& loop_;
+  const StepClock::time_point begin_ = StepClock::now();
+};
+
+StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, const SchedulerLimits& limits,
+                   uint32_t max_jobs, StepObservers observers, ParallelFor parallel_for)
     : pool_(std::move(pool)),
       observers_(observers),
       parallel_for_(std::move(parallel_for)),
       pipeline_(runner.pipeline()),
       max_parts_(std::min(limits.max_entries, max_jobs)),
-      scheduler_(limits, max_jobs),
+      scheduler_(limits),
       steps_(runner, max_parts_, limits.max_tokens) {
-  ready_.reserve(max_jobs);
-  candidates_.reserve(max_jobs);
-  free_slots_.reserve(max_parts_);
+  concluded_.reserve(max_parts_);
+}
+
+StepLoop::~StepLoop() { Clear(); }
+
+void StepLoop::Clear() noexcept {
+  for (RunningJob& running : jobs_) scheduler_.Remove(running);
+  jobs_.clear();
 }
 
 void StepLoop::Add(JobList& jobs) noexcept {
-  for (RunningJob& running : jobs) running.id = ++num_jobs_added_;
-  jobs_.splice(jobs_.end(), jobs);
+  const LookTimer timer(*this);
+  while (!jobs.empty()) {
+    jobs_.splice(jobs_.end(), jobs, jobs.begin());
+    jobs_.back().place = std::prev(jobs_.end());
+    Look(jobs_.back());
+  }
+}
+
+void StepLoop::LookAtAll() noexcept {
+  const LookTimer timer(*this);
+  for (auto next = jobs_.begin(); next != jobs_.end();) Look(*next++);
+}
+
+void StepLoop::Look(RunningJob& running) noexcept {
+  if (running.num_in_flight > 0) return LookInFlight(running);
+  switch (running.job->Poll()) {
+    case Job::Readiness::kReady:
+      scheduler_.Add(running, running.job->feed().num_unissued(), running.job->feed().decodes);
+      return;
+    case Job::Readiness::kWaiting:
+      scheduler_.Remove(running);
+      return;
+    case Job::Readiness::kEnded:
+      scheduler_.Remove(running);
+      jobs_.erase(running.place);
+      return;
+  }
+}
+
+void StepLoop::LookInFlight(RunningJob& running) noexcept {
+  if (running.job->WantsMore()) {
+    scheduler_.Continue(running, running.job->feed().num_unissued(), running.job->feed().decodes);
+  } else {
+    scheduler_.Remove(running);  // it ends behind its last part
+  }
 }
 
 void StepLoop::EndAll(const absl::Status& status) noexcept {
   for (const RunningJob& running : jobs_) {
     if (running.job->Poll() != Job::Readiness::kEnded) running.job->Fail(status);
   }
-  jobs_.clear();
+  Clear();
 }
 
-bool StepLoop::RunStep() noexcept {
+bool StepLoop::RunStep(StepClock::time_point now) noexcept {
   if (!lost_.ok()) {
     EndAll(lost_);
     return false;
   }
-  BeginSteps();
+  BeginSteps(StepClockUs(now));
   if (steps_.empty()) return false;
   FinishOldest();
   if (!lost_.ok()) FinishAll();
@@ -53,33 +105,44 @@ void StepLoop::FinishAll() noexcept {
   if (!lost_.ok()) EndAll(lost_);
 }
 
-void StepLoop::BeginSteps() noexcept {
-  while (steps_.CanBegin() && Plan()) {
+void StepLoop::BeginSteps(int64_t now_us) noexcept {
+  while (steps_.CanBegin() && Plan(now_us)) {
     ++num_steps_;
     ++observers_.metrics.steps;
     steps_.Begin();
   }
 }
 
-bool StepLoop::Plan() noexcept {
-  const auto begin = ModelObserver::Clock::now();
-  const JobCounts jobs = PollJobs();
-  if (steps_.empty() || MayRunAhead()) PlanParts(steps_.next().parts);
-  observers_.model.OnPlanned({begin, ModelObserver::Clock::now()}, jobs);
+bool StepLoop::Plan(int64_t now_us) noexcept {
+  if (!steps_.empty() && !MayRunAhead()) return false;
+  const auto begin = StepClock::now();
+  const uint64_t num_running = scheduler_.num_running();
+  const JobCounts jobs = {.queued = scheduler_.num_sequences() - num_running,
+                          .running = num_running,
+                          .paused = jobs_.size() - scheduler_.num_sequences()};
+  PlanParts(now_us, steps_.next().parts);
+  observers_.model.OnPlanned({begin, StepClock::now()}, jobs, looked_);
+  looked_ = {};
   return !steps_.next().parts.empty();
 }
 
 // A device reads its weights once a step. If a stream waits for the end of the step in flight, a step ahead would leave
 // it out, and one step later would serve both. Several devices have nothing to read twice, and idle without steps.
-bool StepLoop::MayRunAhead() const { return pipeline_.num_stages > 1 || num_waiting_ == 0; }
+bool StepLoop::MayRunAhead() const { return pipeline_.num_stages > 1 || scheduler_.num_awaited() == 0; }
 
 void StepLoop::FinishOldest() noexcept {
   StepInFlight& step = steps_.Finish();
   if (absl::IsUnavailable(step.whole)) Lose(step.whole);
-  if (!step.whole.ok()) RunPartsAlone(step);
-  CountStep(step);
+  const bool is_whole = step.whole.ok();
+  if (!is_whole) RunPartsAlone(step);
+  const int64_t us = CountStep(step);
+  if (is_whole) scheduler_.cost().Observe(step.tokens.size(), step.parts.size(), static_cast<double>(us));
   ConcludeAll(step);
+  concluded_.clear();
+  for (const StepPart& part : step.parts) concluded_.push_back(part.running);
   steps_.Pop();
+  const LookTimer timer(*this);
+  for (RunningJob* running : concluded_) Look(*running);
 }
 
 void StepLoop::Lose(const absl::Status& unavailable) noexcept {
@@ -95,57 +158,17 @@ void StepLoop::Lose(const absl::Status& unavailable) noexcept {
   }).IgnoreError();  // without memory the message is shorter
 }
 
-JobCounts StepLoop::PollJobs() noexcept {
-  JobCounts counts;
-  ready_.clear();
-  candidates_.clear();
-  num_decoding_ = 0;
-  num_waiting_ = 0;
-  for (auto running = jobs_.begin(); running != jobs_.end();) {
-    const Job::Readiness readiness = running->num_in_flight > 0 ? Job::Readiness::kReady : running->job->Poll();
-    if (readiness == Job::Readiness::kEnded) {
-      running = jobs_.erase(running);
-      continue;
-    }
-    if (readiness == Job::Readiness::kReady) {
-      ++(running->last_turn == 0 ? counts.queued : counts.running);
-      AddCandidate(*running);
-    } else {
-      ++counts.paused;
-    }
-    ++running;
-  }
-  return counts;
-}
-
-void StepLoop::AddCandidate(RunningJob& running) noexcept {
-  const Feed& feed = running.job->feed();
-  const bool waits = feed.num_unissued() == 0;
-  num_waiting_ += waits ? 1 : 0;
-  num_decoding_ += waits || feed.decodes ? 1 : 0;
-  if (waits || (running.num_in_flight > 0 && !running.job->WantsMore())) return;
-  ready_.push_back(&running);
-  candidates_.push_back({running.id, running.last_turn, feed.num_unissued(), feed.decodes});
-}
-
-void StepLoop::PlanParts(std::vector<StepPart>& parts) noexcept {
-  // A stream that gets no slot waits. Slots become free as other streams leave their states, and the pool then says so.
-  while (free_slots_.size() < std::min<size_t>(ready_.size(), max_parts_)) {
-    StateRef slot = pool_->Acquire();
-    if (slot.empty()) break;
-    free_slots_.push_back(std::move(slot));
-  }
-  const uint32_t max_decodes = DecodesOfStep(num_decoding_, pipeline_.num_stages);
-  for (const Share& share : scheduler_.Plan(candidates_, static_cast<uint32_t>(free_slots_.size()), max_decodes)) {
-    RunningJob& running = *ready_[share.candidate];
-    running.last_turn = ++num_turns_;
+void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept {
+  // Other threads only let go of slots. Where none is free, the pool is asked in vain, and then says when one is.
+  uint32_t num_free = pool_->num_free();
+  while (num_free == 0 && !pool_->Acquire().empty()) num_free = pool_->num_free();
+  const uint32_t max_decodes = DecodesOfStep(static_cast<uint32_t>(scheduler_.num_decoding()), pipeline_.num_stages);
+  for (const Share& share : scheduler_.Schedule(now_us, std::min(num_free, max_parts_), max_decodes)) {
     StepPart& part = parts.emplace_back();
-    part.running = &running;
+    part.running = static_cast<RunningJob*>(share.sequence);
     part.num_tokens = share.num_tokens;
-    part.written = std::move(free_slots_.back());
-    free_slots_.pop_back();
+    part.written = pool_->Acquire();
   }
-  free_slots_.clear();
 }
 
 void StepLoop::RunPartsAlone(StepInFlight& step) noexcept {
@@ -174,13 +197,13 @@ void StepLoop::RunPartsAlone(StepInFlight& step) noexcept {
   }
 }
 
-void StepLoop::CountStep(const StepInFlight& step) noexcept {
+int64_t StepLoop::CountStep(const StepInFlight& step) noexcept {
   Metrics& metrics = observers_.metrics;
   // A step behind another has the devices to itself from the end of that one.
   const auto begin = std::max(step.begin, last_end_);
   last_end_ = std::chrono::steady_clock::now();
-  metrics.step_microseconds +=
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(last_end_ - begin).count());
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(last_end_ - begin).count();
+  metrics.step_microseconds += static_cast<uint64_t>(us);
   StepSize size;
   for (const StepPart& part : step.parts) {
     const bool decodes = part.job().feed().decodes;
@@ -191,10 +214,11 @@ void StepLoop::CountStep(const StepInFlight& step) noexcept {
     (decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
   }
   observers_.model.OnStep({begin, last_end_}, size);
+  return us;
 }
 
 void StepLoop::ConcludeAll(StepInFlight& step) noexcept {
-  const auto begin = ModelObserver::Clock::now();
+  const auto begin = StepClock::now();
   // Sampling over a large vocabulary is worth a thread for each stream.
   Guarded([&] {
     parallel_for_(step.parts.size(), [&step](uint64_t i) { Conclude(step.parts[i]); });
@@ -205,7 +229,7 @@ void StepLoop::ConcludeAll(StepInFlight& step) noexcept {
     if (!part.is_concluded) Conclude(part);
   }
   FailParts(step);
-  observers_.model.OnConcluded({begin, ModelObserver::Clock::now()});
+  observers_.model.OnConcluded({begin, StepClock::now()});
 }
 
 void StepLoop::Conclude(StepPart& part) noexcept {

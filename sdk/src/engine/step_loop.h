@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "engine/running_job.h"
+#include "engine/step_clock.h"
 #include "engine/step_runner.h"
 #include "engine/steps_in_flight.h"
 #include "runtime/log.h"
@@ -42,15 +43,23 @@ struct StepObservers {
 class StepLoop {
  public:
   // `runner` and `observers` outlive the loop. `max_jobs`: as many as there are streams.
-  StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, StepLimits limits, uint32_t max_jobs,
+  StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, const SchedulerLimits& limits, uint32_t max_jobs,
            StepObservers observers, ParallelFor parallel_for);
+
+  // The jobs that are left go without a word. No step may be in flight.
+  ~StepLoop();
+  StepLoop(const StepLoop&) = delete;
+  StepLoop& operator=(const StepLoop&) = delete;
 
   // Takes all of `jobs`. They take part from the next step on.
   void Add(JobList& jobs) noexcept;
 
-  // Polls the jobs, begins steps over the ready ones, and concludes the oldest step that is in flight. False: there is
-  // none, because no job is ready, no slot is free to write to, or a device is lost.
-  bool RunStep() noexcept;
+  // Looks at all jobs: one may have become ready, or may have been asked to end.
+  void LookAtAll() noexcept;
+
+  // Begins steps over the jobs that are ready, and concludes the oldest step that is in flight. False: there is none,
+  // because no job is ready, no slot is free to write to, or a device is lost.
+  bool RunStep(StepClock::time_point now = StepClock::now()) noexcept;
 
   // Concludes all steps that are in flight, and begins none.
   void FinishAll() noexcept;
@@ -70,21 +79,25 @@ class StepLoop {
   uint64_t num_steps() const { return num_steps_; }
 
  private:
-  // Finds the jobs that are ready.
-  JobCounts PollJobs() noexcept;
-  void AddCandidate(RunningJob& running) noexcept;
+  // Adds the time that it lives to looked_.
+  class LookTimer;
+
+  void Clear() noexcept;
+  // Polls a job, tells the scheduler what it has to feed, and lets go of it if it has ended.
+  void Look(RunningJob& running) noexcept;
+  void LookInFlight(RunningJob& running) noexcept;
   // Whether the next step may begin although others are in flight.
   bool MayRunAhead() const;
-  void BeginSteps() noexcept;
+  void BeginSteps(int64_t now_us) noexcept;
   // Plans the next step. False: there is none to begin now.
-  bool Plan() noexcept;
-  void PlanParts(std::vector<StepPart>& parts) noexcept;
+  bool Plan(int64_t now_us) noexcept;
+  void PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept;
   void FinishOldest() noexcept;
   // Runs each part of the oldest step alone, after the step failed as a whole. The failed step overwrote no state. Only
   // a stream that fails alone ends with an error. If a device is lost, the parts that are left have its status.
   void RunPartsAlone(StepInFlight& step) noexcept;
-  // Tells of a step that has just ended.
-  void CountStep(const StepInFlight& step) noexcept;
+  // Counts the step, and gives its time in microseconds.
+  int64_t CountStep(const StepInFlight& step) noexcept;
   // Tells every job how its part ended.
   void ConcludeAll(StepInFlight& step) noexcept;
   static void Conclude(StepPart& part) noexcept;
@@ -99,19 +112,12 @@ class StepLoop {
   StepsInFlight steps_;
 
   JobList jobs_;
-  uint64_t num_jobs_added_ = 0;
   uint64_t num_steps_ = 0;
-  uint64_t num_turns_ = 0;  // shares of steps given out
   absl::Status lost_;
 
-  std::chrono::steady_clock::time_point last_end_;  // of a step
-
-  // Of the step that is being planned.
-  std::vector<RunningJob*> ready_;
-  std::vector<Candidate> candidates_;
-  uint32_t num_decoding_ = 0;  // ready jobs that decode or wait for their next token, in flight or not
-  uint32_t num_waiting_ = 0;   // ready jobs that have all their tokens in flight
-  std::vector<StateRef> free_slots_;
+  StepClock::time_point last_end_;      // of a step
+  StepClock::duration looked_{0};       // the time for looking at jobs since the last plan
+  std::vector<RunningJob*> concluded_;  // of the step that ends
 };
 
 }  // namespace skein

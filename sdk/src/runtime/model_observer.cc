@@ -20,11 +20,11 @@ ModelObserver::ModelObserver(ObservedModel model, Trace* trace)
   trace_->NameTrack(trace_process_, kStepTrack, "steps on the devices");
 }
 
-void ModelObserver::OnPlanned(Span span, JobCounts jobs) noexcept {
+void ModelObserver::OnPlanned(Span span, JobCounts jobs, Clock::duration looked) noexcept {
   num_queued_.store(jobs.queued, std::memory_order_relaxed);
   num_running_.store(jobs.running, std::memory_order_relaxed);
   num_paused_.store(jobs.paused, std::memory_order_relaxed);
-  plan_time_.Observe(span.end - span.begin);
+  plan_time_.Observe(span.end - span.begin + looked);
   if (trace_ == nullptr) return;
   const TraceArgument arguments[] = {{"queued", jobs.queued}, {"running", jobs.running}, {"paused", jobs.paused}};
   trace_->Span(trace_process_, kEngineTrack, "plan", span.begin, span.end, arguments);

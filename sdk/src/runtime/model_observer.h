@@ -24,8 +24,8 @@ struct ModelLimit {
 
 // The jobs of a model. A job is a request, or an item of an eval.
 struct JobCounts {
-  uint64_t queued = 0;   // had no share of a step yet
-  uint64_t running = 0;  // had one
+  uint64_t queued = 0;   // wait for their first share of a step
+  uint64_t running = 0;  // had one, or have one token to feed
   uint64_t paused = 0;   // wait for the host to read what they wrote; neither of the others
 };
 
@@ -62,8 +62,9 @@ class ModelObserver {
   ModelObserver(const ModelObserver&) = delete;
   ModelObserver& operator=(const ModelObserver&) = delete;
 
-  // A step was planned, or it was found that there is none to run.
-  void OnPlanned(Span span, JobCounts jobs) noexcept;
+  // A step was planned, or it was found that there is none to run. `jobs`: before that. `looked`: the time in which the
+  // engine had looked at jobs for it.
+  void OnPlanned(Span span, JobCounts jobs, Clock::duration looked) noexcept;
   // The devices ran a step. Of steps that overlap, each counts from the end of the one before.
   void OnStep(Span span, StepSize size) noexcept;
   // A segment of the model did its part of a step. For the trace alone.

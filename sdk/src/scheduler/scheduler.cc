@@ -1,82 +1,197 @@
 #include "scheduler/scheduler.h"
 
 #include <algorithm>
-#include <tuple>
+#include <cmath>
 
 namespace skein {
 namespace {
 
-// The tokens of a crowded step that are kept for prompts, if the step has at least twice that number.
-constexpr uint64_t kPromptTokens = 16;
+// No time between now and the end of all days overflows when such terms are added.
+constexpr double kLongestEstimateUs = 1e15;
+
+int64_t RankOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us) {
+  const int64_t natural = urgency.arrival_us - urgency.priority * age_limit_us + read_us;
+  if (urgency.first_token_deadline_us == kNoDeadline) return natural;
+  return std::min(natural, urgency.first_token_deadline_us - read_us);
+}
+
+int64_t DueTimeOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us) {
+  const int64_t aged = urgency.arrival_us + age_limit_us;
+  if (urgency.first_token_deadline_us == kNoDeadline) return aged;
+  return std::min(aged, urgency.first_token_deadline_us - read_us);
+}
 
 }  // namespace
 
-Scheduler::Scheduler(StepLimits limits, uint32_t max_candidates) : limits_(limits) {
-  decodes_.reserve(max_candidates);
-  prompts_.reserve(max_candidates);
-  shares_.reserve(max_candidates);
+Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cost_(limits.max_tokens) {
+  shares_.reserve(std::min(limits.max_entries, limits.max_tokens));
 }
 
-absl::Span<const Share> Scheduler::Plan(absl::Span<const Candidate> candidates, uint32_t max_shares,
-                                        uint32_t max_decodes) {
-  Room room = {std::min<uint64_t>(limits_.max_entries, max_shares), limits_.max_tokens};
-  SortByTurn(candidates, room);
+void Scheduler::Add(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept {
+  if (sequence.is_present_) return Continue(sequence, num_tokens, decodes);
+  if (sequence.tenant_ == nullptr) sequence.tenant_ = common_;
+  if (sequence.id_ == 0) {
+    sequence.id_ = ++num_ids_;
+    const auto read_us = static_cast<int64_t>(std::min(cost_.PromptTime(num_tokens), kLongestEstimateUs));
+    sequence.rank_ = RankOf(sequence.urgency_, limits_.age_limit_us, read_us);
+    sequence.due_us_ = DueTimeOf(sequence.urgency_, limits_.age_limit_us, read_us);
+  }
+  sequence.is_present_ = true;
+  ++num_sequences_;
+  Enter(*sequence.tenant_);
+  SetTokens(sequence, num_tokens, decodes);
+}
+
+void Scheduler::Continue(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept {
+  if (!sequence.is_present_ || (sequence.place_.is_queued() && sequence.num_tokens_ == num_tokens)) return;
+  Dequeue(sequence);
+  SetTokens(sequence, num_tokens, decodes);
+}
+
+void Scheduler::Remove(Sequence& sequence) noexcept {
+  if (!sequence.is_present_) return;
+  TenantQueues& tenant = *sequence.tenant_;
+  Dequeue(sequence);
+  SetAwaited(sequence, false);
+  sequence.is_present_ = false;
+  --num_sequences_;
+  if (sequence.is_running_) {
+    sequence.is_running_ = false;
+    --num_running_;
+    --tenant.num_running_;
+  }
+  if (--tenant.num_sequences_ == 0) floor_ = tenant.service_;
+  SortIn(tenant);
+}
+
+void Scheduler::Enter(TenantQueues& tenant) noexcept {
+  if (tenant.num_sequences_++ > 0) return;
+  if (tenant.id_ == 0) tenant.id_ = ++num_ids_;
+  tenant.service_ = std::max(tenant.service_, active_.empty() ? floor_ : active_.front_key());
+}
+
+void Scheduler::SortIn(TenantQueues& tenant) noexcept {
+  const auto put = [&tenant](TenantQueues::Order& order, TenantQueues::Order::Place& place, bool belongs) {
+    place.Leave();
+    if (belongs) order.Insert(tenant, tenant.service_, tenant.id_, place);
+  };
+  put(active_, tenant.active_, tenant.num_sequences_ > 0);
+  put(may_start_, tenant.may_start_, !tenant.waiting_.empty() && !tenant.is_full());
+  put(reading_, tenant.reads_, !tenant.reading_.empty());
+  put(decoding_, tenant.decodes_, !tenant.decoding_.empty());
+}
+
+void Scheduler::SetAwaited(Sequence& sequence, bool is_awaited) noexcept {
+  num_awaited_ -= sequence.is_awaited_;
+  sequence.is_awaited_ = is_awaited;
+  num_awaited_ += sequence.is_awaited_;
+}
+
+void Scheduler::SetTokens(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept {
+  sequence.num_tokens_ = num_tokens;
+  sequence.decodes_ = decodes;
+  SetAwaited(sequence, num_tokens == 0);
+  if (num_tokens > 0) Enqueue(sequence);
+  SortIn(*sequence.tenant_);
+}
+
+void Scheduler::Enqueue(Sequence& sequence) noexcept {
+  TenantQueues& tenant = *sequence.tenant_;
+  // A single token costs the others so little that it need not wait for a step with time to spare.
+  if (sequence.num_tokens_ == 1 && !sequence.is_running_ && !is_full() && !tenant.is_full()) Begin(sequence);
+  if (!sequence.is_running_) {
+    tenant.waiting_.Insert(sequence, sequence.rank_, sequence.id_, sequence.place_);
+  } else if (sequence.num_tokens_ > 1) {
+    tenant.reading_.Insert(sequence, sequence.rank_, sequence.id_, sequence.place_);
+  } else {
+    tenant.decoding_.Insert(sequence, ++num_turns_, sequence.id_, sequence.place_);
+    ++num_decoding_;
+  }
+}
+
+void Scheduler::Dequeue(Sequence& sequence) noexcept {
+  if (!sequence.place_.is_queued()) return;
+  if (sequence.is_running_ && sequence.num_tokens_ == 1) --num_decoding_;
+  sequence.place_.Leave();
+}
+
+void Scheduler::Begin(Sequence& sequence) noexcept {
+  sequence.is_running_ = true;
+  ++num_running_;
+  ++sequence.tenant_->num_running_;
+}
+
+absl::Span<const Share> Scheduler::Schedule(int64_t now_us, uint32_t max_entries, uint32_t max_decodes) noexcept {
   shares_.clear();
-  ShareAmongDecodes(max_decodes, KeptForPrompts(candidates, room), room);
-  ShareAmongPrompts(candidates, room);
-  FillUp(candidates, room);
+  Room room = {std::min(limits_.max_entries, max_entries), limits_.max_tokens};
+  const Room kept = KeptForPrompts(now_us, room);
+  ScheduleDecodes(max_decodes, kept, room);
+  SchedulePrompts(kept, room);
   return shares_;
 }
 
-void Scheduler::SortByTurn(absl::Span<const Candidate> candidates, Room room) {
-  decodes_.clear();
-  prompts_.clear();
-  for (uint32_t i = 0; i < candidates.size(); ++i) (candidates[i].decodes ? decodes_ : prompts_).push_back(i);
-  const auto comes_first = [candidates](uint32_t a, uint32_t b) {
-    return std::tie(candidates[a].last_turn, candidates[a].id) < std::tie(candidates[b].last_turn, candidates[b].id);
-  };
-  std::sort(decodes_.begin(), decodes_.end(), comes_first);
-  std::sort(prompts_.begin(), prompts_.end(), comes_first);
-  // A step of one stream cannot be divided between the two kinds, so the turn decides.
-  if (!decodes_.empty() && !prompts_.empty() && std::min(room.entries, room.tokens) == 1) {
-    (comes_first(decodes_[0], prompts_[0]) ? prompts_ : decodes_).clear();
+Scheduler::Room Scheduler::KeptForPrompts(int64_t now_us, const Room& room) noexcept {
+  const Sequence* first = NextPrompt();
+  const bool is_crowded = num_decoding_ > std::min(room.entries, room.tokens);
+  if (first == nullptr || (!is_crowded && now_us < first->due_us_)) return {};
+  if (room.entries > 1 && room.tokens > 1) {
+    return {1, std::min<uint64_t>({room.tokens / 2, limits_.min_prompt_tokens, first->num_tokens_})};
+  }
+  // A step of one share cannot be divided, so the two kinds take turns.
+  was_prompts_turn_ = !was_prompts_turn_;
+  return was_prompts_turn_ ? room : Room{};
+}
+
+void Scheduler::ScheduleDecodes(uint64_t max_decodes, const Room& kept, Room& room) noexcept {
+  uint64_t num_places = std::min({max_decodes, room.entries - kept.entries, room.tokens - kept.tokens});
+  for (; num_places > 0 && !decoding_.empty(); --num_places) {
+    GiveShare(decoding_.front().decoding_.front(), 1, room);
   }
 }
 
-Scheduler::Room Scheduler::KeptForPrompts(absl::Span<const Candidate> candidates, Room room) const {
-  if (prompts_.empty()) return {};
-  uint64_t wanted = 0;
-  for (const uint32_t prompt : prompts_) wanted += std::min(candidates[prompt].num_tokens, kPromptTokens);
-  return {std::min<uint64_t>(room.entries / 2, 1), std::min({room.tokens / 2, kPromptTokens, wanted})};
-}
-
-void Scheduler::ShareAmongDecodes(uint32_t max_decodes, Room kept, Room& room) {
-  for (const uint32_t candidate : decodes_) {
-    if (shares_.size() == max_decodes || room.entries == kept.entries || room.tokens == kept.tokens) return;
-    shares_.push_back({candidate, 1});
-    --room.entries;
-    --room.tokens;
+void Scheduler::SchedulePrompts(const Room& kept, Room& room) noexcept {
+  Sequence* prompt = NextPrompt();
+  if (prompt == nullptr) return;
+  room.tokens = std::max(kept.tokens, TokensInTime(room.tokens));
+  // The rest of a prompt that did not fit stays in the queue, so the loop ends with it.
+  while (prompt != nullptr && room.entries > 0 && room.tokens > 0) {
+    GiveShare(*prompt, std::min(prompt->num_tokens_, room.tokens), room);
+    prompt = NextPrompt();
   }
 }
 
-void Scheduler::ShareAmongPrompts(absl::Span<const Candidate> candidates, Room& room) {
-  for (size_t i = 0; i < prompts_.size() && room.entries > 0 && room.tokens > 0; ++i) {
-    // A prompt that needs less than its share leaves the rest to the prompts after it.
-    const uint64_t num_waiting = std::min<uint64_t>(prompts_.size() - i, room.entries);
-    const uint64_t fair = std::max<uint64_t>(1, room.tokens / num_waiting);
-    const uint64_t take = std::min(candidates[prompts_[i]].num_tokens, fair);
-    shares_.push_back({prompts_[i], static_cast<uint32_t>(take)});
-    --room.entries;
-    room.tokens -= take;
-  }
+uint64_t Scheduler::TokensInTime(uint64_t most) const {
+  // Those in this step and in steps in flight.
+  if (num_awaited_ == 0) return most;
+  const uint64_t num_decodes = shares_.size();
+  const double without = cost_.Time(num_awaited_, num_awaited_);
+  const double longest = std::min(static_cast<double>(limits_.step_us), kStretch * without);
+  uint64_t num_tokens = cost_.RowsThatFit(num_decodes, num_decodes, longest, most);
+  // Whole tiles, if there is one.
+  const uint64_t rest = (num_decodes + num_tokens) % limits_.tile;
+  return num_tokens < most && num_tokens > rest ? num_tokens - rest : num_tokens;
 }
 
-void Scheduler::FillUp(absl::Span<const Candidate> candidates, Room& room) {
-  for (Share& share : shares_) {
-    const uint64_t more = std::min<uint64_t>(candidates[share.candidate].num_tokens - share.num_tokens, room.tokens);
-    share.num_tokens += static_cast<uint32_t>(more);
-    room.tokens -= more;
-  }
+Sequence* Scheduler::NextPrompt() const {
+  const bool may_start = !is_full() && !may_start_.empty();
+  if (!may_start && reading_.empty()) return nullptr;
+  if (!may_start) return &reading_.front().reading_.front();
+  if (reading_.empty() || may_start_.front_key() < reading_.front_key()) return &may_start_.front().waiting_.front();
+  TenantQueues& tenant = reading_.front();
+  const bool starts = &tenant == &may_start_.front() && tenant.waiting_.front_key() < tenant.reading_.front_key();
+  return starts ? &tenant.waiting_.front() : &tenant.reading_.front();
+}
+
+void Scheduler::GiveShare(Sequence& sequence, uint64_t num_tokens, Room& room) noexcept {
+  TenantQueues& tenant = *sequence.tenant_;
+  Dequeue(sequence);
+  if (!sequence.is_running_) Begin(sequence);
+  const double charge = sequence.decodes_ ? limits_.decode_charge : limits_.prefill_charge;
+  tenant.service_ += charge * static_cast<double>(num_tokens) / tenant.weight.load(std::memory_order_relaxed);
+  SetTokens(sequence, sequence.num_tokens_ - num_tokens, false);
+  shares_.push_back({&sequence, static_cast<uint32_t>(num_tokens)});
+  --room.entries;
+  room.tokens -= num_tokens;
 }
 
 }  // namespace skein

@@ -1,53 +1,88 @@
-// Which tokens of which streams make up the next step. Policy over counts: it knows neither text nor tensors.
+// Which tokens of which sequences make up the next step. Policy over numbers: it knows neither text nor tensors.
 //
-// The policy of this version:
-// - Every stream that decodes is in the step, if the step has room for all of them. The rest of the tokens goes to
-//   streams that read a prompt, in equal shares.
-// - If the step has no room for all, the streams take turns: the stream whose last share is longest ago comes first. A
-//   part of the step is kept for prompts, so that neither kind of stream waits for ever.
+// - A sequence with one token to feed, such as a stream that decodes, is in every step while all of them fit. If they
+//   do not, they take turns.
+// - The rest of the step goes to prompts. It is as large as the step's time allows: a step with streams that decode
+//   should take at most `step_us`, and at most kStretch times as long as without the prompts. A prompt that is due
+//   (below) gets a minimum whatever the time. Without streams that decode, prompts fill the step.
+// - Who gets a place that not all can have: the tenant that had the least service for its weight (virtual token
+//   counters, arXiv:2401.00588), and among its sequences the one of the smallest rank, or, of those with one token, the
+//   one whose turn is longest ago. A tenant that comes back is put level with the one that had least.
+//
+// The rank of a sequence is the time at which it would start if there were one place after the other:
+//
+//   min(arrival - priority * age_limit + time to read its prompt, latest start that meets its first-token deadline)
+//
+// The terms are strict classes of priority that age by one class in `age_limit`, shortest first with ageing, and
+// earliest deadline first. A rank never changes, and later sequences have later arrivals. So only a bounded number of
+// them can overtake a sequence, and none starves. A prompt is due when it has waited for `age_limit`, or when its
+// latest start has come.
 #ifndef SKEIN_SCHEDULER_SCHEDULER_H_
 #define SKEIN_SCHEDULER_SCHEDULER_H_
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "scheduler/sequence.h"
+#include "scheduler/step_cost.h"
 
 namespace skein {
 
-// The room in a step.
-struct StepLimits {
-  uint32_t max_tokens = 0;   // of all streams together; at least 1
-  uint32_t max_entries = 0;  // streams; at least 1
+struct SchedulerLimits {
+  uint32_t max_tokens = 0;    // of a step, all sequences together; at least 1
+  uint32_t max_entries = 0;   // sequences in a step; at least 1
+  uint32_t max_running = 0;   // sequences between their first share and their end; 0: no bound
+  int64_t step_us = 100'000;  // the time of a step with streams that decode
+  int64_t age_limit_us = 1'000'000;
+  uint32_t tile = 16;               // rows that a device multiplies at a time
+  uint32_t min_prompt_tokens = 16;  // the share of a prompt that is due
+  double prefill_charge = 1;        // the service of a token that was known
+  double decode_charge = 2;         // the service of a token that was sampled
 };
 
-// A stream that has tokens to feed.
-struct Candidate {
-  uint64_t id = 0;          // of the job: earlier jobs have smaller ids
-  uint64_t last_turn = 0;   // the number of its last share, counted over all streams; 0 if it had none
-  uint64_t num_tokens = 0;  // known and not fed yet; at least 1
-  bool decodes = false;     // its one token was sampled, and a reader waits for the next
-};
-
-// A stream's part of a step.
+// A sequence's part of a step.
 struct Share {
-  uint32_t candidate = 0;   // index
+  Sequence* sequence = nullptr;
   uint32_t num_tokens = 0;  // at least 1
 };
 
-// Plans depend on the candidates alone, not on earlier calls. Threads: one at a time.
+// Order for a sequence: Add; after each step that leaves it without a token, Continue; Remove. All sequences are
+// removed before the scheduler goes. Threads: one at a time. Only the constructor allocates.
 class Scheduler {
  public:
-  // Plans for at most `max_candidates` candidates allocate nothing.
-  Scheduler(StepLimits limits, uint32_t max_candidates);
+  // A step with prompts takes at most this many times as long as without them. So the time between two tokens of a
+  // stream does not grow by more, and a prompt gets about half of the time.
+  static constexpr double kStretch = 2;
 
-  // Plans the next step over `candidates`, of which at most `max_shares` get in: as many as there are slots to write.
-  // Gives at least one share unless there is no candidate or `max_shares` is 0. No candidate gets two. At most
-  // `max_decodes`, which is at least 1, are of streams that decode (decode_groups.h). The result is valid until the
-  // next call.
-  absl::Span<const Share> Plan(absl::Span<const Candidate> candidates, uint32_t max_shares,
-                               uint32_t max_decodes = std::numeric_limits<uint32_t>::max());
+  explicit Scheduler(const SchedulerLimits& limits);
+
+  // `sequence` has `num_tokens` to feed, at least 1. `decodes`: the first of them was sampled.
+  void Add(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
+  // The tokens of a sequence, which the scheduler has, are now these; 0: the next comes out of a step that runs.
+  void Continue(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
+  // The sequence has ended, or waits for its reader and gives up its place. Add brings it back. No effect if the
+  // scheduler does not have it.
+  void Remove(Sequence& sequence) noexcept;
+
+  // The next step, at the time `now_us`, of at most `max_entries` sequences: as many as there are slots to write. At
+  // most `max_decodes` are of one token (decode_groups.h). What
+  // it gives out counts as issued. It gives at least one share if a sequence has a token that may be fed. The result is
+  // valid until the next call.
+  absl::Span<const Share> Schedule(int64_t now_us, uint32_t max_entries,
+                                   uint32_t max_decodes = std::numeric_limits<uint32_t>::max()) noexcept;
+
+  const SchedulerLimits& limits() const { return limits_; }
+  StepCost& cost() { return cost_; }
+  const StepCost& cost() const { return cost_; }
+  uint64_t num_sequences() const { return num_sequences_; }
+  uint64_t num_running() const { return num_running_; }
+  // Sequences whose next token comes out of a step in flight.
+  uint64_t num_awaited() const { return num_awaited_; }
+  // Those, and the sequences with one token that had a share or may have one.
+  uint64_t num_decoding() const { return num_awaited_ + num_decoding_; }
 
  private:
   // The rest of the step that is being planned.
@@ -56,15 +91,43 @@ class Scheduler {
     uint64_t tokens = 0;
   };
 
-  void SortByTurn(absl::Span<const Candidate> candidates, Room room);
-  Room KeptForPrompts(absl::Span<const Candidate> candidates, Room room) const;
-  void ShareAmongDecodes(uint32_t max_decodes, Room kept, Room& room);
-  void ShareAmongPrompts(absl::Span<const Candidate> candidates, Room& room);
-  void FillUp(absl::Span<const Candidate> candidates, Room& room);
+  void Enqueue(Sequence& sequence) noexcept;
+  void Dequeue(Sequence& sequence) noexcept;
+  // Sets the tokens of a sequence that is in no queue, and puts it into one.
+  void SetTokens(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
+  void SetAwaited(Sequence& sequence, bool is_awaited) noexcept;
+  void Begin(Sequence& sequence) noexcept;
+  void Enter(TenantQueues& tenant) noexcept;
+  // Puts the tenant where its sequences and its service call for.
+  void SortIn(TenantQueues& tenant) noexcept;
 
-  const StepLimits limits_;
-  std::vector<uint32_t> decodes_;  // indices of candidates, in order of their turns
-  std::vector<uint32_t> prompts_;
+  void GiveShare(Sequence& sequence, uint64_t num_tokens, Room& room) noexcept;
+  void ScheduleDecodes(uint64_t max_decodes, const Room& kept, Room& room) noexcept;
+  void SchedulePrompts(const Room& kept, Room& room) noexcept;
+  // The part of the step that prompts have whatever the time, and though others may have to wait for it.
+  Room KeptForPrompts(int64_t now_us, const Room& room) noexcept;
+  // The tokens, at most `most`, that prompts may have beside the streams that decode, as the time allows.
+  uint64_t TokensInTime(uint64_t most) const;
+  // The prompt that comes first; nullptr: there is none that may get a share.
+  Sequence* NextPrompt() const;
+  bool is_full() const { return limits_.max_running != 0 && num_running_ >= limits_.max_running; }
+
+  const SchedulerLimits limits_;
+  const std::shared_ptr<TenantQueues> common_ = std::make_shared<TenantQueues>();
+  StepCost cost_;
+  // Tenants, by service.
+  TenantQueues::Order active_;     // have sequences
+  TenantQueues::Order may_start_;  // have sequences that wait, and are not at their own bound
+  TenantQueues::Order reading_;
+  TenantQueues::Order decoding_;
+  uint64_t num_ids_ = 0;
+  uint64_t num_sequences_ = 0;
+  uint64_t num_running_ = 0;
+  uint64_t num_decoding_ = 0;  // in the queues `decoding_` of all tenants
+  uint64_t num_awaited_ = 0;
+  int64_t num_turns_ = 0;
+  double floor_ = 0;               // the service of the tenant that left last
+  bool was_prompts_turn_ = false;  // the last step that could not be divided was the prompts'
   std::vector<Share> shares_;
 };
 

@@ -155,7 +155,7 @@ std::vector<absl::Status> Eval(const Model& model, absl::Span<const absl::Status
     absl::StatusOr<WriteRight> right = items[i]->stream->BeginWrite();
     statuses[i] = right.status();
     if (!right.ok()) continue;
-    jobs.push_back({std::make_shared<EvalJob>(*items[i], *std::move(right), statuses[i], latch)});
+    jobs.emplace_back(std::make_shared<EvalJob>(*items[i], *std::move(right), statuses[i], latch));
     latch->Add();
     ++model.metrics().evals;
   }

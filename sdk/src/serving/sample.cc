@@ -50,7 +50,7 @@ absl::StatusOr<std::shared_ptr<Job>> Sample::Create(std::shared_ptr<Request> req
     later.tokens.reserve(1);
     const Sampler own = SamplerOfSample(sampler, i);
     later.at.sampler = std::make_shared<const SamplerState>(own.ExportState());
-    first->others_.push_back({std::make_shared<Sample>(completion, i, own, stops, std::move(fork), std::move(later))});
+    first->others_.emplace_back(std::make_shared<Sample>(completion, i, own, stops, std::move(fork), std::move(later)));
   }
   return first;
 }

@@ -38,7 +38,7 @@ class Sample final : public Job {
          Feed feed);
 
   Readiness Poll() noexcept override;
-  bool WantsMore() const noexcept override { return !completion_->IsCancelled(); }
+  bool WantsMore() const noexcept override { return !is_ended() && !completion_->IsCancelled(); }
   Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;

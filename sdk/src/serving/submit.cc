@@ -29,7 +29,7 @@ class Submission {
     is_begun_ = true;
     SKEIN_ASSIGN_OR_RETURN(WriteRight right, request_->stream()->BeginWrite());
     SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Job> job, Sample::Create(request_, queue, spec, std::move(right)));
-    jobs_.push_back({std::move(job)});
+    jobs_.emplace_back(std::move(job));
     return absl::OkStatus();
   }
 

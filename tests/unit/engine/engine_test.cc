@@ -67,7 +67,7 @@ class EngineTest : public ::testing::Test {
   static std::shared_ptr<OneTokenJob> Add(Engine& engine) {
     auto job = std::make_shared<OneTokenJob>(StreamState());
     JobList jobs;
-    jobs.push_back({job});
+    jobs.emplace_back(job);
     engine.Add(jobs);
     return job;
   }

@@ -33,7 +33,7 @@ constexpr StepPipeline kTwoDevices = {3, 2};
 struct Bench {
   explicit Bench(StepPipeline pipeline) {
     runner.set_pipeline(pipeline);
-    loop.emplace(runner, pool, StepLimits{kMaxTokens, kMaxJobs}, kMaxJobs, StepObservers{metrics, log, model},
+    loop.emplace(runner, pool, SchedulerLimits{kMaxTokens, kMaxJobs}, kMaxJobs, StepObservers{metrics, log, model},
                  [](uint64_t num_items, const std::function<void(uint64_t)>& work) {
                    for (uint64_t i = 0; i < num_items; ++i) work(i);
                  });
@@ -41,7 +41,7 @@ struct Bench {
 
   void AddJob(std::shared_ptr<Job> job) {
     JobList jobs;
-    jobs.push_back({std::move(job)});
+    jobs.emplace_back(std::move(job));
     loop->Add(jobs);
   }
   std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens) {
@@ -125,8 +125,8 @@ TEST(StepsInFlightTest, StepThatFailsAsAWholeTakesBackThePartsBehindIt) {
 
 TEST(StepsInFlightTest, StepBehindOneThatFailsCountsForOtherStreams) {
   Bench bench(kTwoDevices);
-  const auto a = bench.Add({1});
-  const auto b = bench.Add({2});
+  const auto a = bench.Add({1, 1});
+  const auto b = bench.Add({2, 2});
   a->decodes_for_ever = b->decodes_for_ever = true;
   EXPECT_TRUE(bench.loop->RunStep());  // both prompts
   int num_runs_of_b = 0;
@@ -196,6 +196,7 @@ TEST(StepsInFlightTest, JobThatIsCancelledIssuesNothingMoreAndEndsBehindItsLastP
   EXPECT_TRUE(bench.loop->RunStep());
   EXPECT_EQ(bench.runner.num_in_flight(), 2u);
   job->is_cancelled = true;
+  bench.loop->LookAtAll();
   EXPECT_TRUE(bench.loop->RunStep());
   EXPECT_EQ(bench.runner.num_in_flight(), 1u);
   EXPECT_FALSE(job->ended) << "a part is in flight";

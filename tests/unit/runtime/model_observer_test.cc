@@ -24,8 +24,8 @@ ObservedModel Named(const std::string& name) { return {name, {}, {}}; }
 TEST(ModelObserverTest, GaugesAreThoseOfTheLastPlan) {
   Metrics metrics;
   const auto observer = metrics.observed_models.Add(Named("m"), nullptr);
-  observer->OnPlanned({kBegin, kBegin}, {.queued = 9, .running = 9, .paused = 9});
-  observer->OnPlanned({kBegin, kBegin}, {.queued = 3, .running = 2, .paused = 1});
+  observer->OnPlanned({kBegin, kBegin}, {.queued = 9, .running = 9, .paused = 9}, {});
+  observer->OnPlanned({kBegin, kBegin}, {.queued = 3, .running = 2, .paused = 1}, {});
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("# TYPE skein_jobs gauge\nskein_jobs{model=\"m\",state=\"queued\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("skein_jobs{model=\"m\",state=\"running\"} 2\n"));

@@ -155,7 +155,7 @@ TEST_F(TraceTest, StepsOfAModelAreSpansOnItsTracks) {
   const auto trace = *Trace::Open(path_, log_);
   ModelObserver observer({"m", {}, {}}, trace.get());
   const Clock::time_point begin = Clock::now();
-  observer.OnPlanned({begin, begin + microseconds(5)}, {.queued = 1, .running = 2, .paused = 3});
+  observer.OnPlanned({begin, begin + microseconds(5)}, {.queued = 1, .running = 2, .paused = 3}, {});
   observer.OnStep({begin, begin + microseconds(50)}, {.num_entries = 2, .num_tokens = 9, .num_decodes = 1});
   observer.OnConcluded({begin, begin + microseconds(7)});  // flushes
   const Json events = Read();

@@ -2,136 +2,409 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <set>
 #include <vector>
+
+#include "tests/unit/scheduler/simulation.h"
 
 namespace skein {
 namespace {
 
-constexpr uint32_t kAnySlots = 1000;
+using test::Simulation;
+using test::Stream;
 
-Candidate Decode(uint64_t id, uint64_t last_turn = 0) {
-  return {.id = id, .last_turn = last_turn, .num_tokens = 1, .decodes = true};
-}
-Candidate Prompt(uint64_t id, uint64_t num_tokens, uint64_t last_turn = 0) {
-  return {.id = id, .last_turn = last_turn, .num_tokens = num_tokens, .decodes = false};
-}
-
-uint64_t Total(absl::Span<const Share> shares) {
-  uint64_t total = 0;
-  for (const Share& share : shares) total += share.num_tokens;
-  return total;
+std::shared_ptr<TenantQueues> Tenant(double weight = 1) {
+  auto tenant = std::make_shared<TenantQueues>();
+  tenant->weight = weight;
+  return tenant;
 }
 
-std::map<uint32_t, uint32_t> ByCandidate(absl::Span<const Share> shares) {
-  std::map<uint32_t, uint32_t> result;
-  for (const Share& share : shares) EXPECT_TRUE(result.emplace(share.candidate, share.num_tokens).second);
+SchedulerLimits Limits(uint32_t max_tokens, uint32_t max_entries) {
+  SchedulerLimits limits;
+  limits.max_tokens = max_tokens;
+  limits.max_entries = max_entries;
+  return limits;
+}
+
+// The tokens of each stream in the next step, which is run.
+std::map<const Stream*, uint32_t> StepOf(Simulation& simulation, uint32_t max_entries = 1000) {
+  std::map<const Stream*, uint32_t> result;
+  const absl::Span<const Share> shares = simulation.Plan(max_entries);
+  for (const Share& share : shares) {
+    EXPECT_TRUE(result.emplace(&simulation.Of(share), share.num_tokens).second) << "two shares of one stream";
+  }
+  simulation.Run(shares);
   return result;
 }
 
-// The tokens that the candidates get in a step of these limits.
-std::map<uint32_t, uint32_t> Plan(StepLimits limits, const std::vector<Candidate>& candidates,
-                                  uint32_t max_shares = kAnySlots) {
-  return ByCandidate(Scheduler(limits, 100).Plan(candidates, max_shares));
+constexpr uint64_t kForEver = 1u << 30;
+
+// Streams that decode for ever.
+std::vector<Stream*> AddDecoding(Simulation& simulation, const std::shared_ptr<TenantQueues>& tenant, int count) {
+  std::vector<Stream*> streams;
+  for (int i = 0; i < count; ++i) streams.push_back(&simulation.Add(tenant, 1, kForEver));
+  while (std::any_of(streams.begin(), streams.end(), [](const Stream* s) { return !s->decodes; })) simulation.Step();
+  return streams;
 }
 
-// Runs steps over candidates that never end, and counts the steps that each is in.
-std::map<uint64_t, int> CountTurns(StepLimits limits, std::vector<Candidate> candidates, int num_steps,
-                                   uint32_t max_shares = kAnySlots) {
-  Scheduler scheduler(limits, 100);
-  std::map<uint64_t, int> turns;
-  uint64_t turn = 0;
-  for (int step = 1; step <= num_steps; ++step) {
-    for (const Share& share : scheduler.Plan(candidates, max_shares)) {
-      candidates[share.candidate].last_turn = ++turn;
-      ++turns[candidates[share.candidate].id];
-    }
+uint64_t Spread(const std::vector<Stream*>& streams) {
+  const auto [least, most] = std::minmax_element(
+      streams.begin(), streams.end(), [](const Stream* a, const Stream* b) { return a->num_steps < b->num_steps; });
+  return (*most)->num_steps - (*least)->num_steps;
+}
+
+TEST(SchedulerTest, NoSequencesNoStep) {
+  Simulation simulation(Limits(8, 4));
+  EXPECT_FALSE(simulation.Step());
+}
+
+TEST(SchedulerTest, NoSlotNoStep) {
+  Simulation simulation(Limits(8, 4));
+  simulation.Add(Tenant(), 3, 1);
+  EXPECT_TRUE(simulation.Plan(0).empty());
+  EXPECT_FALSE(simulation.Plan(1).empty());
+}
+
+TEST(SchedulerTest, PromptAloneFillsTheStep) {
+  Simulation simulation(Limits(32, 4));
+  simulation.Calibrate();
+  Stream& prompt = simulation.Add(Tenant(), 100, 1);
+  EXPECT_EQ(StepOf(simulation).at(&prompt), 32u);
+}
+
+TEST(SchedulerTest, WhatOnePromptLeavesGoesToTheNext) {
+  Simulation simulation(Limits(32, 4));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  Stream& a = simulation.Add(tenant, 10, 1);
+  Stream& b = simulation.Add(tenant, 100, 1);
+  const auto step = StepOf(simulation);
+  EXPECT_EQ(step.at(&a), 10u);
+  EXPECT_EQ(step.at(&b), 22u);
+}
+
+TEST(SchedulerTest, LongPromptAtMostDoublesTheTimeBetweenTokens) {
+  Simulation simulation(Limits(512, 64));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const std::vector<Stream*> decoding = AddDecoding(simulation, tenant, 8);
+  simulation.Step();
+  int64_t before = simulation.now_us();
+  simulation.Step();
+  const int64_t alone_us = simulation.now_us() - before;
+  Stream& prompt = simulation.Add(tenant, 2000, 1);
+  uint64_t num_steps = 0;
+  while (!prompt.is_done) {
+    before = simulation.now_us();
+    const auto step = StepOf(simulation);
+    for (const Stream* stream : decoding) EXPECT_TRUE(step.contains(stream));
+    // The table is straight between its points, so it is a little wrong in between.
+    EXPECT_LE(simulation.now_us() - before, 2.1 * static_cast<double>(alone_us));
+    ++num_steps;
   }
-  return turns;
+  EXPECT_LE(num_steps, 2000 / 8);
 }
 
-TEST(SchedulerTest, NoCandidatesNoStep) { EXPECT_TRUE(Plan({8, 4}, {}).empty()); }
-
-TEST(SchedulerTest, NoSlotNoStep) { EXPECT_TRUE(Plan({8, 4}, {Decode(1)}, 0).empty()); }
-
-TEST(SchedulerTest, NoMoreStreamsDecodeThanAllowedAndPromptsHaveTheRest) {
-  Scheduler scheduler({16, 8}, 100);
-  const std::vector<Candidate> candidates = {Decode(1, 3), Decode(2, 1), Decode(3, 2), Prompt(4, 100)};
-  EXPECT_EQ(ByCandidate(scheduler.Plan(candidates, kAnySlots, 2)),
-            (std::map<uint32_t, uint32_t>{{1, 1}, {2, 1}, {3, 14}}));
-}
-
-TEST(SchedulerTest, OnePromptTakesTheWholeBudget) {
-  EXPECT_EQ(Plan({32, 4}, {Prompt(1, 100)}), (std::map<uint32_t, uint32_t>{{0, 32}}));
-}
-
-TEST(SchedulerTest, EveryDecodingStreamIsInTheStepBesideALongPrompt) {
-  EXPECT_EQ(Plan({16, 8}, {Prompt(1, 1000), Decode(2), Decode(3), Decode(4)}),
-            (std::map<uint32_t, uint32_t>{{0, 13}, {1, 1}, {2, 1}, {3, 1}}));
-}
-
-TEST(SchedulerTest, PromptsShareEquallyAndWhatOneLeavesGoesToTheOthers) {
-  auto shares = Plan({30, 8}, {Prompt(1, 2), Prompt(2, 100), Prompt(3, 100)});
-  EXPECT_EQ(shares[0], 2u);
-  EXPECT_GE(shares[1], 10u);
-  EXPECT_GE(shares[2], 10u);
-  EXPECT_EQ(shares[0] + shares[1] + shares[2], 30u);
-}
-
-TEST(SchedulerTest, LimitsHoldForAnyMixture) {
-  for (uint32_t max_tokens = 1; max_tokens < 20; ++max_tokens) {
-    for (uint32_t max_entries = 1; max_entries < 6; ++max_entries) {
-      for (uint32_t max_shares = 1; max_shares < 6; ++max_shares) {
-        std::vector<Candidate> candidates;
-        for (uint64_t i = 0; i < 9; ++i) candidates.push_back(i % 3 == 0 ? Decode(i, i % 4) : Prompt(i, i * i, i % 4));
-        Scheduler scheduler({max_tokens, max_entries}, 9);
-        const auto shares = scheduler.Plan(candidates, max_shares);
-        EXPECT_FALSE(shares.empty());
-        EXPECT_LE(shares.size(), std::min(max_entries, max_shares));
-        EXPECT_LE(Total(shares), max_tokens);
-        for (const auto& [candidate, num_tokens] : ByCandidate(shares)) {
-          EXPECT_GE(num_tokens, 1u);
-          EXPECT_LE(num_tokens, candidates[candidate].num_tokens);
-        }
-      }
-    }
+TEST(SchedulerTest, StepTimeBoundsTheShareOfPrompts) {
+  SchedulerLimits limits = Limits(512, 64);
+  limits.step_us = 40'000;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  AddDecoding(simulation, tenant, 24);  // about 32 ms
+  simulation.Step();
+  simulation.Add(tenant, 2000, 1);
+  for (int i = 0; i < 20; ++i) {
+    const int64_t before = simulation.now_us();
+    simulation.Step();
+    EXPECT_LE(simulation.now_us() - before, 42'000);
   }
+}
+
+TEST(SchedulerTest, PromptThatIsDueIsReadWhateverTheTime) {
+  SchedulerLimits limits = Limits(512, 64);
+  limits.step_us = 10'000;
+  limits.age_limit_us = 500'000;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const std::vector<Stream*> decoding = AddDecoding(simulation, tenant, 24);
+  Stream& prompt = simulation.Add(tenant, 100, 1);
+  const int64_t arrival = simulation.now_us();
+  while (simulation.now_us() < arrival + limits.age_limit_us) EXPECT_FALSE(StepOf(simulation).contains(&prompt));
+  const auto step = StepOf(simulation);
+  EXPECT_EQ(step.at(&prompt), limits.min_prompt_tokens);
+  for (const Stream* stream : decoding) EXPECT_TRUE(step.contains(stream));
+}
+
+TEST(SchedulerTest, DeadlineOfTheFirstTokenMakesAPromptDueInTime) {
+  SchedulerLimits limits = Limits(512, 64);
+  limits.step_us = 10'000;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  AddDecoding(simulation, tenant, 8);
+  simulation.Step();
+  Urgency urgency;
+  urgency.first_token_deadline_us = simulation.now_us() + 150'000;
+  const Stream& prompt = simulation.Add(tenant, 20, 1, urgency);
+  while (!prompt.is_done) simulation.Step();
+  EXPECT_LE(prompt.first_token_us, urgency.first_token_deadline_us + 30'000);
+}
+
+TEST(SchedulerTest, SequenceOfOneTokenIsInEveryStepWhileAllFit) {
+  SchedulerLimits limits = Limits(512, 64);
+  limits.step_us = 1;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  AddDecoding(simulation, tenant, 30);
+  Stream& eval = simulation.Add(tenant, 1, 0);
+  EXPECT_EQ(StepOf(simulation).size(), 31u);
+  EXPECT_TRUE(eval.is_done);
 }
 
 TEST(SchedulerTest, MoreStreamsThanEntriesTakeTurns) {
-  const auto turns = CountTurns({100, 2}, {Decode(1), Decode(2), Decode(3), Decode(4), Decode(5)}, 5);
-  for (const auto& [id, times] : turns) EXPECT_EQ(times, 2) << "stream " << id;
-  EXPECT_EQ(turns.size(), 5u);
+  Simulation simulation(Limits(100, 2));
+  const std::vector<Stream*> streams = AddDecoding(simulation, Tenant(), 5);
+  for (int i = 0; i < 33; ++i) {
+    simulation.Step();
+    EXPECT_LE(Spread(streams), 1u);
+  }
 }
 
-TEST(SchedulerTest, MoreStreamsThanSlotsTakeTurns) {
-  const auto turns = CountTurns({100, 50}, {Prompt(1, 100000), Prompt(2, 100000), Prompt(3, 100000)}, 6, 2);
-  for (const auto& [id, times] : turns) EXPECT_EQ(times, 4) << "stream " << id;
+TEST(SchedulerTest, HundredStreamsProgressEquallyWithEvalsAmongThem) {
+  for (const uint32_t max_tokens : {1u, 7u, 16u, 32u, 100u}) {
+    Simulation simulation(Limits(max_tokens, 100));
+    simulation.Calibrate();
+    const auto tenant = Tenant();
+    std::vector<Stream*> streams;
+    for (int i = 0; i < 100; ++i) streams.push_back(&simulation.Add(tenant, 1, kForEver));
+    for (int i = 0; i < 500; ++i) {
+      if (i % 3 == 0) simulation.Add(tenant, 1 + i % 5, 0);
+      if (i == 100) simulation.Add(tenant, 5000, 0);
+      simulation.Step();
+      ASSERT_LE(Spread(streams), 1u) << "max_tokens " << max_tokens << ", step " << i;
+    }
+  }
 }
 
-TEST(SchedulerTest, TurnFollowsTheStreamWhenOthersCome) {
-  // Stream 7 had its turn before the others, and comes first although newer streams stand before it in the list.
-  EXPECT_EQ(Plan({8, 1}, {Decode(8, 5), Decode(9, 5), Decode(7, 4)}), (std::map<uint32_t, uint32_t>{{2, 1}}));
+TEST(SchedulerTest, PromptIsReadThoughStreamsThatDecodeFillTheStep) {
+  for (const SchedulerLimits& limits : {Limits(8, 8), Limits(8, 1), Limits(1, 8), Limits(8, 2)}) {
+    Simulation simulation(limits);
+    simulation.Calibrate();
+    const auto tenant = Tenant();
+    const std::vector<Stream*> decoding = AddDecoding(simulation, tenant, 8);
+    const Stream& prompt = simulation.Add(tenant, 100, 0);
+    uint64_t num_steps = 0;
+    while (!prompt.is_done && ++num_steps < 1000) simulation.Step();
+    EXPECT_TRUE(prompt.is_done) << limits.max_tokens << " tokens, " << limits.max_entries << " entries";
+    EXPECT_LE(Spread(decoding), 1u);
+  }
 }
 
-TEST(SchedulerTest, PromptIsReadThoughDecodingStreamsFillTheStep) {
-  std::vector<Candidate> candidates(8, Candidate());
-  for (uint64_t i = 0; i < 8; ++i) candidates[i] = Decode(i);
-  candidates.push_back(Prompt(8, 1000));
-  const auto turns = CountTurns({8, 8}, candidates, 20);
-  EXPECT_EQ(turns.at(8), 20);
-  for (uint64_t i = 0; i < 8; ++i) EXPECT_GE(turns.at(i), 8) << "stream " << i;
+TEST(SchedulerTest, RunningSequencesAreBounded) {
+  SchedulerLimits limits = Limits(64, 64);
+  limits.max_running = 3;
+  Simulation simulation(limits);
+  const auto tenant = Tenant();
+  for (int i = 0; i < 10; ++i) simulation.Add(tenant, 1 + i % 4, 5);
+  uint64_t most = 0;
+  do {
+    EXPECT_LE(simulation.scheduler().num_running(), 3u);
+    most = std::max(most, simulation.scheduler().num_running());
+  } while (simulation.Step());
+  EXPECT_EQ(most, 3u);
+  for (const auto& stream : simulation.streams()) EXPECT_TRUE(stream->is_done);
 }
 
-TEST(SchedulerTest, DecodingStreamsAllFitBesideAShortPrompt) {
-  EXPECT_EQ(Plan({4, 8}, {Decode(1), Decode(2), Decode(3), Prompt(4, 1)}).size(), 4u);
+TEST(SchedulerTest, RunningSequencesOfATenantAreBoundedAndOthersGoOn) {
+  Simulation simulation(Limits(64, 64));
+  const auto narrow = Tenant(), wide = Tenant();
+  narrow->max_running = 2;
+  for (int i = 0; i < 6; ++i) simulation.Add(narrow, 1 + i % 2, 4);
+  for (int i = 0; i < 6; ++i) simulation.Add(wide, 2, 4);
+  while (true) {
+    const auto step = StepOf(simulation);
+    if (step.empty()) break;
+    EXPECT_LE(std::count_if(step.begin(), step.end(), [&](const auto& s) { return s.first->tenant == narrow; }), 2);
+  }
+  for (const auto& stream : simulation.streams()) EXPECT_TRUE(stream->is_done);
 }
 
-TEST(SchedulerTest, StepOfOneEntryGoesToBothKindsInTurn) {
-  const auto turns = CountTurns({64, 1}, {Decode(1), Prompt(2, 100000)}, 10);
-  EXPECT_EQ(turns.at(1), 5);
-  EXPECT_EQ(turns.at(2), 5);
+TEST(SchedulerTest, PauseGivesUpThePlaceAndKeepsTheRank) {
+  SchedulerLimits limits = Limits(64, 64);
+  limits.max_running = 1;
+  Simulation simulation(limits);
+  const auto tenant = Tenant();
+  Stream& first = simulation.Add(tenant, 2, kForEver);
+  Stream& second = simulation.Add(tenant, 2, 3);
+  Stream& third = simulation.Add(tenant, 2, 3);
+  simulation.Step();
+  simulation.Pause(first);
+  EXPECT_TRUE(StepOf(simulation).contains(&second));
+  simulation.Resume(first);
+  while (!second.is_done) simulation.Step();
+  EXPECT_TRUE(StepOf(simulation).contains(&first));
+  EXPECT_EQ(third.num_steps, 0u);
+}
+
+TEST(SchedulerTest, HigherPriorityComesFirstAndAgesAway) {
+  SchedulerLimits limits = Limits(16, 16);
+  limits.age_limit_us = 1'000'000;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  Stream& low = simulation.Add(tenant, 64, 0);
+  Stream& high = simulation.Add(tenant, 64, 0, {.priority = 1});
+  while (!high.is_done) EXPECT_FALSE(StepOf(simulation).contains(&low));
+  Stream& older = simulation.Add(tenant, 64, 0);
+  simulation.Wait(1'100'000);
+  Stream& newer = simulation.Add(tenant, 64, 0, {.priority = 1});
+  while (!low.is_done || !older.is_done) EXPECT_FALSE(StepOf(simulation).contains(&newer));
+}
+
+TEST(SchedulerTest, ShortPromptOvertakesALongOneThatIsBeingRead) {
+  Simulation simulation(Limits(16, 16));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  Stream& prompt = simulation.Add(tenant, 1000, 0);
+  simulation.Step();
+  Stream& brief = simulation.Add(tenant, 20, 0);
+  while (!brief.is_done) EXPECT_TRUE(StepOf(simulation).contains(&brief));
+  EXPECT_FALSE(prompt.is_done);
+}
+
+TEST(SchedulerTest, EarlierDeadlineComesFirst) {
+  Simulation simulation(Limits(16, 16));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const int64_t now = simulation.now_us();
+  Stream& none = simulation.Add(tenant, 64, 0);
+  Stream& late = simulation.Add(tenant, 64, 0, {.first_token_deadline_us = now + 110'000});
+  Stream& soon = simulation.Add(tenant, 64, 0, {.first_token_deadline_us = now + 90'000});
+  while (!none.is_done) simulation.Step();
+  EXPECT_LT(soon.first_token_us, late.first_token_us);
+  EXPECT_LT(late.first_token_us, none.first_token_us);
+}
+
+// Prompts arrive faster than they can be read, of ever higher priority than the one that waits.
+TEST(SchedulerTest, LowestPriorityIsNotStarvedByAnEndlessCrowd) {
+  SchedulerLimits limits = Limits(64, 64);
+  limits.age_limit_us = 200'000;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const Stream& low = simulation.Add(tenant, 500, 4, {.priority = -8});
+  const int64_t arrival = simulation.now_us();
+  while (low.start_us < 0 && simulation.now_us() < arrival + 60'000'000) {
+    simulation.Add(tenant, 100, 2, {.priority = 8});
+    simulation.Step();
+  }
+  // All that arrive in the 16 classes of time come first, each of them once. They are what 1.6 times as much can read.
+  EXPECT_GE(low.start_us, arrival + 16 * limits.age_limit_us / 2);
+  EXPECT_LE(low.start_us, arrival + 3 * 16 * limits.age_limit_us);
+}
+
+double Service(Simulation& simulation, const std::shared_ptr<TenantQueues>& tenant) {
+  return static_cast<double>(simulation.service(tenant));
+}
+
+TEST(SchedulerTest, TenantsOfOneToNineOfferedLoadGetEqualService) {
+  for (const uint64_t prompt : {20u, 300u}) {
+    for (const uint64_t decode : {1u, 30u}) {
+      SchedulerLimits limits = Limits(512, 200);
+      limits.max_running = 32;
+      Simulation simulation(limits);
+      simulation.Calibrate();
+      const auto modest = Tenant(), greedy = Tenant();
+      for (int i = 0; i < 3000; ++i) {
+        while (simulation.num_open(modest) < 20) simulation.Add(modest, prompt, decode);
+        while (simulation.num_open(greedy) < 180) simulation.Add(greedy, prompt, decode);
+        simulation.Step();
+      }
+      const double ratio = Service(simulation, modest) / Service(simulation, greedy);
+      EXPECT_NEAR(ratio, 1, 0.05) << prompt << " and " << decode;
+    }
+  }
+}
+
+TEST(SchedulerTest, ServiceFollowsTheWeights) {
+  SchedulerLimits limits = Limits(256, 200);
+  limits.max_running = 16;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto one = Tenant(1), three = Tenant(3);
+  for (int i = 0; i < 3000; ++i) {
+    for (const auto& tenant : {one, three}) {
+      while (simulation.num_open(tenant) < 30) simulation.Add(tenant, 50, 20);
+    }
+    simulation.Step();
+  }
+  EXPECT_NEAR(Service(simulation, three) / Service(simulation, one), 3, 0.15);
+}
+
+TEST(SchedulerTest, CrowdedStepIsSharedByTenantsNotByStreams) {
+  Simulation simulation(Limits(8, 8));
+  const auto few = Tenant(), many = Tenant();
+  std::vector<Stream*> streams = AddDecoding(simulation, many, 20);
+  const std::vector<Stream*> two = AddDecoding(simulation, few, 2);
+  const uint64_t before = two[0]->num_steps;
+  for (int i = 0; i < 100; ++i) {
+    simulation.Step();
+    EXPECT_LE(Spread(streams), 1u);
+  }
+  EXPECT_GE(two[0]->num_steps, before + 99);
+}
+
+TEST(SchedulerTest, TenantAloneIsNotLimited) {
+  int64_t spent_us[2] = {};
+  for (const bool has_other : {false, true}) {
+    Simulation simulation(Limits(64, 64));
+    simulation.Calibrate();
+    const auto tenant = Tenant(), other = Tenant(9);
+    // The other has had little service, and is idle.
+    if (has_other) simulation.Add(other, 40, 2);
+    while (simulation.Step()) {
+    }
+    const int64_t begin_us = simulation.now_us();
+    for (int i = 0; i < 20; ++i) simulation.Add(tenant, 40, 10);
+    while (simulation.Step()) {
+    }
+    spent_us[has_other] = simulation.now_us() - begin_us;
+  }
+  EXPECT_NEAR(static_cast<double>(spent_us[1]) / static_cast<double>(spent_us[0]), 1, 0.02);
+}
+
+TEST(SchedulerTest, TenantThatComesBackDoesNotMakeTheOthersPayForItsAbsence) {
+  SchedulerLimits limits = Limits(16, 64);
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto busy = Tenant(), back = Tenant();
+  simulation.Add(busy, 100000, 0);
+  for (int i = 0; i < 1000; ++i) simulation.Step();
+  simulation.Add(back, 100000, 0);
+  const double before = Service(simulation, busy);
+  for (int i = 0; i < 100; ++i) simulation.Step();
+  EXPECT_NEAR(Service(simulation, busy) - before, Service(simulation, back), 32);
+}
+
+TEST(SchedulerTest, PromptBesideStreamsInFlightKeepsToTheirTime) {
+  Simulation simulation(Limits(512, 64));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  AddDecoding(simulation, tenant, 8);
+  Stream& prompt = simulation.Add(tenant, 2000, 1);
+  ASSERT_EQ(simulation.Plan(64).size(), 9u);
+  // The streams that decode are in flight now, and no token of theirs is known.
+  for (const Share& share : simulation.Plan(64)) {
+    EXPECT_EQ(&simulation.Of(share), &prompt);
+    EXPECT_LE(share.num_tokens, 40u);
+  }
 }
 
 }  // namespace

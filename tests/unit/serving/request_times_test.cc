@@ -204,10 +204,11 @@ TEST_F(ObservedRequestTest, SamplesHaveOneFirstTokenAndGapsOfTheirOwn) {
 
 TEST_F(ObservedRequestTest, JobsAreCountedByTheirState) {
   is_stalled_ = true;
-  ASSERT_TRUE(SubmitOne(NewRequest(NewStream(), {1}, 2)).ok());
+  // A prompt of one token would count as a stream that decodes.
+  ASSERT_TRUE(SubmitOne(NewRequest(NewStream(), {1, 2}, 2)).ok());
   WaitForStep(1);
   EXPECT_EQ(model_->engine()->observer().jobs().queued, 1u) << "as of the plan of the first step";
-  ASSERT_TRUE(SubmitOne(NewRequest(NewStream(), {1}, 1)).ok());
+  ASSERT_TRUE(SubmitOne(NewRequest(NewStream(), {1, 2}, 1)).ok());
   hook_ = [this](FakeStep&) {
     is_stalled_ = num_steps_ == 1;  // again in the second step
     return absl::OkStatus();

@@ -1,0 +1,63 @@
+// The time that a step takes, by the rows and the entries in it: measured, and corrected as steps are run.
+//
+// The time is taken as f(rows) + c * entries. `f` is a table at 1, 2, 4, ... rows and straight between them. `c` is
+// what a stream costs beside its rows: its state, and its row of the head.
+#ifndef SKEIN_SCHEDULER_STEP_COST_H_
+#define SKEIN_SCHEDULER_STEP_COST_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace skein {
+
+// A value. Threads: one at a time. Allocates nothing once it is made.
+class StepCost {
+ public:
+  // For steps of at most `max_rows` rows, at least 1.
+  explicit StepCost(uint32_t max_rows);
+
+  // A step of `rows` rows in `entries` entries, both at least 1, took `us`. One slow step says little: it moves the
+  // table by a twentieth at most.
+  void Observe(uint64_t rows, uint64_t entries, double us);
+
+  // Says what an entry costs, by two steps of the same rows: one of many entries, and one of a single entry.
+  void ObserveEntries(uint64_t entries, double us_of_many, double us_of_one);
+
+  // The time of a step; 0 as long as none was observed. It never falls with more rows or more entries.
+  double Time(uint64_t rows, uint64_t entries) const;
+
+  // The time to read a prompt of `num_tokens` alone, in the largest steps.
+  double PromptTime(uint64_t num_tokens) const;
+
+  // The most rows that a step of `rows` rows in `entries` entries can have beside them in one entry more, so that it
+  // takes no longer than `us`; at most `most`, which is the result as long as no step was observed.
+  uint64_t RowsThatFit(uint64_t rows, uint64_t entries, double us, uint64_t most) const;
+
+  uint32_t max_rows() const { return max_rows_; }
+  bool is_known() const { return num_observed_ > 0; }
+
+ private:
+  struct Point {
+    double rows = 0;
+    double us = 0;
+    uint32_t num_observed = 0;
+  };
+
+  double RowsTime(double rows) const;
+  // The first point of the pair that `rows` lies between, and how far it is towards the second.
+  std::pair<size_t, double> Find(double rows) const;
+  void Begin(double rows, double us);
+  // Moves a point, and those that would make the table fall.
+  void Move(size_t index, double us);
+
+  uint32_t max_rows_;
+  std::vector<Point> points_;  // at least two
+  double entry_us_ = 0;
+  uint64_t num_observed_ = 0;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_SCHEDULER_STEP_COST_H_
