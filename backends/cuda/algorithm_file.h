@@ -1,6 +1,6 @@
 // Which of a library's algorithms is the fastest for a product, as measured on one card with one version of the
 // library, and the file that keeps it until the next start. Nothing here knows the library: an algorithm is its 64
-// bytes.
+// bytes. For matrices of codes, which no library takes, the bytes are a choice of expanded_products.h.
 #ifndef SKEIN_BACKENDS_CUDA_ALGORITHM_FILE_H_
 #define SKEIN_BACKENDS_CUDA_ALGORITHM_FILE_H_
 
@@ -35,8 +35,8 @@ using Algorithms = std::map<ProductShape, Algorithm>;
 std::string FormatAlgorithms(const Algorithms& algorithms);
 std::optional<Algorithms> ParseAlgorithms(std::string_view text);
 
-// The file for a card and a version of the library, in skein/ under $XDG_CACHE_HOME or else ~/.cache. "" if neither is
-// known. A program that runs with more rights than its caller has no file.
+// The file for a card and a version of the library, 0 without one, in skein/ under $XDG_CACHE_HOME or else ~/.cache. ""
+// if neither is known. A program that runs with more rights than its caller has no file.
 std::string AlgorithmFilePath(std::string_view card, uint64_t library_version);
 
 // What the file has. Nothing if it is missing or damaged: what it lacks is measured again.

@@ -78,6 +78,9 @@ void BatchLayout::Fill(const kit::StepPlan& plan, std::span<const SlotPair> slot
                        unsigned char* memory) const {
   auto* const tokens = reinterpret_cast<uint32_t*>(memory + tokens_);
   std::fill(std::copy(plan.tokens().begin(), plan.tokens().end(), tokens), tokens + counts_.num_rows, 0);
+  for (uint32_t row = 0; row < plan.num_rows(); ++row) {
+    if (const uint32_t from = plan.drawn_from()[row]; from != 0) tokens[row] = kDrawnToken | (from - 1);
+  }
   auto* const output_rows = reinterpret_cast<uint32_t*>(memory + output_rows_);
   std::fill(std::copy(plan.output_rows().begin(), plan.output_rows().end(), output_rows),
             output_rows + counts_.num_outputs, 0);

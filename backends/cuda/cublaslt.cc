@@ -4,16 +4,17 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 #include <utility>
 #include <vector>
+
+#include "cuda/devices.h"
+#include "cuda/timed_runs.h"
 
 namespace skein::cuda {
 namespace {
 
 constexpr const char* kLibraries[] = {"libcublasLt.so.13", "libcublasLt.so.12"};
 constexpr int kMaxCandidates = 8;
-constexpr int kTimedRuns = 5;
 constexpr uint32_t kAlignment = 16;
 
 // Objects of the library, by their own functions.
@@ -22,16 +23,6 @@ struct Destroy {
   void operator()(void* object) const { destroy(object); }
 };
 using Owned = std::unique_ptr<void, Destroy>;
-
-struct DestroyEvent {
-  void operator()(cudaEvent_t event) const { cudaEventDestroy(event); }
-};
-using OwnedEvent = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, DestroyEvent>;
-
-OwnedEvent MakeEvent() {
-  cudaEvent_t event = nullptr;
-  return OwnedEvent(cudaEventCreateWithFlags(&event, cudaEventDefault) == cudaSuccess ? event : nullptr);
-}
 
 // The library stays open for good: it may have handlers at the end of the process.
 void* OpenLibrary(const std::string& name, std::string& why_not) {
@@ -65,13 +56,6 @@ bool FindFunctions(void* library, cublaslt::Api& api, std::string& why_not) {
   find("cublasLtMatmulAlgoGetHeuristic", api.get_heuristic);
   find("cublasLtMatmul", api.matmul);
   return why_not.empty();
-}
-
-std::string CardName() {
-  int device = 0;
-  cudaDeviceProp properties = {};
-  if (cudaGetDevice(&device) != cudaSuccess) return "";
-  return cudaGetDeviceProperties(&properties, device) == cudaSuccess ? properties.name : "";
 }
 
 // Of cudaDataType_t, and bytes of an element.
@@ -183,8 +167,8 @@ std::unique_ptr<CublasLt> CublasLt::Open(const std::string& library, std::string
     why_not = "cuBLASLt: no memory for its workspace of " + std::to_string(kWorkspaceBytes) + " bytes";
     return nullptr;
   }
-  return std::unique_ptr<CublasLt>(
-      new CublasLt(api, std::move(owned), OwnedMemory(workspace), AlgorithmFilePath(CardName(), api.get_version())));
+  return std::unique_ptr<CublasLt>(new CublasLt(api, std::move(owned), OwnedMemory(workspace),
+                                                AlgorithmFilePath(CurrentDeviceModel(), api.get_version())));
 }
 
 CublasLt::CublasLt(const cublaslt::Api& api, OwnedHandle handle, OwnedMemory workspace, std::string file)
@@ -199,26 +183,14 @@ bool CublasLt::Run(cudaStream_t stream, const Call& call, const Product& product
 }
 
 float CublasLt::Time(cudaStream_t stream, const Call& call, const Product& product, const Algorithm& algorithm) const {
-  constexpr float kRefused = std::numeric_limits<float>::infinity();
-  const OwnedEvent begin = MakeEvent(), end = MakeEvent();
-  if (!begin || !end || !Run(stream, call, product, algorithm)) return kRefused;
-  if (cudaEventRecord(begin.get(), stream) != cudaSuccess) return kRefused;
-  for (int i = 0; i < kTimedRuns; ++i) {
-    if (!Run(stream, call, product, algorithm)) return kRefused;
-  }
-  float time = 0;
-  if (cudaEventRecord(end.get(), stream) != cudaSuccess || cudaEventSynchronize(end.get()) != cudaSuccess ||
-      cudaEventElapsedTime(&time, begin.get(), end.get()) != cudaSuccess) {
-    return kRefused;
-  }
-  return time / kTimedRuns;
+  return TimeRuns(stream, [&] { return Run(stream, call, product, algorithm); });
 }
 
 void CublasLt::Choose(cudaStream_t stream, const Product& product) {
   const ProductShape shape = ShapeOf(product);
   if (!IsForLibrary(product) || algorithms_.contains(shape)) return;
   const Call call(api_, product);
-  float best = std::numeric_limits<float>::infinity();
+  float best = kRefused;
   for (const Algorithm& algorithm : call.Suggestions(handle_.get())) {
     const float time = Time(stream, call, product, algorithm);
     if (time >= best) continue;

@@ -42,6 +42,8 @@ class CublasLt {
   // Times the algorithms for a product and remembers the fastest, unless the file has it. Waits for the queue. `out` is
   // written.
   void Choose(cudaStream_t stream, const Product& product);
+  // Where choices are kept; "": nowhere.
+  const std::string& file() const { return file_; }
   // Writes what was chosen to the file.
   void Keep();
 

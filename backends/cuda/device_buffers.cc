@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cuda/batch_layout.h"
+#include "cuda/cuda_error.h"
 #include "cuda/kernels/products.h"
 #include "cuda/logit_wishes.h"
 #include "kit/checked_product.h"
@@ -34,7 +35,7 @@ uint64_t SparseFloats(const skein_segment_desc& desc, ValueColumns value_columns
 }  // namespace
 
 DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t activation_floats_per_row,
-                                     ValueColumns value_columns)
+                                     ValueColumns value_columns, SumParts sum_parts)
     : activation_floats(kit::CheckedProduct(desc.max_tokens, activation_floats_per_row)),
       batch_bytes(BatchLayout::MostBytes(desc)),
       logit_rows(LogitRows(desc)),
@@ -44,16 +45,19 @@ DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t ac
       mask_words(kit::CheckedProduct(MostEntries(desc), MaskWords(desc.model.vocab_size))),
       results(MostOutputs(desc)),
       greatest(MostOutputs(desc) * SKEIN_MAX_TOP_K),
-      sparse_floats(SparseFloats(desc, value_columns)) {}
+      sparse_floats(SparseFloats(desc, value_columns)),
+      part_floats(sum_parts == SumParts::kHandedOver ? PartScratch::kBlocks * PartScratch::kBlockFloats : 0),
+      part_counts(sum_parts == SumParts::kHandedOver ? PartScratch::kBlocks : 0) {}
 
 uint64_t DeviceBufferSizes::bytes() const {
   return DeviceArray<float>::Bytes(activation_floats) + batch_bytes + DeviceArray<float>::Bytes(logit_floats) +
          DeviceArray<uint32_t>::Bytes(flags) + DeviceArray<skein_bias>::Bytes(biases) +
          DeviceArray<uint32_t>::Bytes(mask_words) + DeviceArray<LogitResult>::Bytes(results) +
-         DeviceArray<RankedLogit>::Bytes(greatest) + DeviceArray<float>::Bytes(sparse_floats);
+         DeviceArray<RankedLogit>::Bytes(greatest) + DeviceArray<float>::Bytes(sparse_floats) +
+         DeviceArray<float>::Bytes(part_floats) + DeviceArray<uint32_t>::Bytes(part_counts);
 }
 
-DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes)
+DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes, cudaStream_t stream)
     : activations(device, sizes.activation_floats, "activations"),
       batch(device, sizes.batch_bytes, "a step's rows"),
       logits(device, sizes.logit_floats, "logits"),
@@ -62,6 +66,11 @@ DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes)
       masks(device, sizes.mask_words, "masks of logits"),
       results(device, sizes.results, "results of logits"),
       greatest(device, sizes.greatest, "greatest logits"),
-      sparse_scratch(device, sizes.sparse_floats, "sums of a sparse product") {}
+      sparse_scratch(device, sizes.sparse_floats, "sums of a sparse product"),
+      part_sums(device, sizes.part_floats, "parts of sums"),
+      part_counts(device, sizes.part_counts, "counts of parts") {
+  if (sizes.part_counts == 0) return;
+  CheckCuda(device, cudaMemsetAsync(part_counts.data(), 0, sizes.part_counts * sizeof(uint32_t), stream), "counts");
+}
 
 }  // namespace skein::cuda

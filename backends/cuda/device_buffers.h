@@ -2,14 +2,20 @@
 #ifndef SKEIN_BACKENDS_CUDA_DEVICE_BUFFERS_H_
 #define SKEIN_BACKENDS_CUDA_DEVICE_BUFFERS_H_
 
+#include <cuda_runtime.h>
+
 #include <cstdint>
 
 #include "cuda/device_memory.h"
 #include "cuda/device_weights.h"
+#include "cuda/kernels/products.h"
 #include "cuda/kernels/sample.h"
 #include "skein/backend.h"
 
 namespace skein::cuda {
+
+// Whether blocks of a product hand parts of their sums to each other.
+enum class SumParts : uint8_t { kInBlocks, kHandedOver };
 
 // How many values of each kind the steps of a segment need.
 struct DeviceBufferSizes {
@@ -23,15 +29,19 @@ struct DeviceBufferSizes {
   uint64_t results;  // of rows of logits
   uint64_t greatest;
   uint64_t sparse_floats;
+  uint64_t part_floats;  // as PartScratch has them
+  uint64_t part_counts;
 
   // `activation_floats_per_row`: as of the generation. `desc` was checked.
-  DeviceBufferSizes(const skein_segment_desc& desc, uint64_t activation_floats_per_row, ValueColumns value_columns);
+  DeviceBufferSizes(const skein_segment_desc& desc, uint64_t activation_floats_per_row, ValueColumns value_columns,
+                    SumParts sum_parts);
 
   uint64_t bytes() const;
 };
 
 struct DeviceBuffers {
-  DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes);
+  // Zeros the counts behind what is in `stream`.
+  DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes, cudaStream_t stream);
 
   DeviceArray<float> activations;
   DeviceArray<unsigned char> batch;
@@ -42,6 +52,10 @@ struct DeviceBuffers {
   DeviceArray<LogitResult> results;
   DeviceArray<RankedLogit> greatest;
   DeviceArray<float> sparse_scratch;
+  DeviceArray<float> part_sums;
+  DeviceArray<uint32_t> part_counts;
+
+  PartScratch part_scratch() const { return {part_sums.data(), part_counts.data()}; }
 };
 
 }  // namespace skein::cuda

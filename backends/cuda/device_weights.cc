@@ -128,24 +128,28 @@ const float* DeviceWeights::PutVector(const kit::TensorView& view, const kit::Ve
 
 MatrixView DeviceWeights::PutRows(const kit::TensorView& view) {
   const MatrixForm form = FormOf(view.dtype, view.num_rows, view.num_columns);
+  return PutMatrix(
+      form, [&](uint64_t row, unsigned char* out) { PackRow(view, form, row, out); },
+      [&](uint64_t row, unsigned char* out) { PackScales(view, form, row, out); });
+}
+
+MatrixView DeviceWeights::PutColumns(const kit::TensorView& view) {
+  const MatrixForm form = TransposedForm(view.dtype, view.num_rows, view.num_columns);
+  return PutMatrix(
+      form, [&](uint64_t column, unsigned char* out) { PackColumn(view, form, column, out); },
+      [&](uint64_t group, unsigned char* out) { PackColumnScales(view, form, group, out); });
+}
+
+template <typename Pack, typename PackScales>
+MatrixView DeviceWeights::PutMatrix(const MatrixForm& form, const Pack& pack, const PackScales& pack_scales) {
   unsigned char* data = Take(form.data_bytes());
-  const auto pack = [&](uint64_t row, unsigned char* out) { PackRow(view, form, row, out); };
   upload().Send(data, form.num_rows, form.row_bytes, InParallel(host_, form.row_bytes, pack));
   if (form.groups_per_row == 0) return ViewOf(form, data, nullptr);
 
   unsigned char* scales = Take(form.scale_bytes());
   const uint64_t scale_bytes = form.groups_per_row * sizeof(uint16_t);
-  const auto pack_scales = [&](uint64_t row, unsigned char* out) { PackScales(view, form, row, out); };
-  upload().Send(scales, form.num_rows, scale_bytes, InParallel(host_, scale_bytes, pack_scales));
+  upload().Send(scales, form.num_scale_rows, scale_bytes, InParallel(host_, scale_bytes, pack_scales));
   return ViewOf(form, data, scales);
-}
-
-MatrixView DeviceWeights::PutColumns(const kit::TensorView& view) {
-  const MatrixForm form = TransposedForm(view.dtype, view.num_rows, view.num_columns);
-  unsigned char* data = Take(form.data_bytes());
-  const auto pack = [&](uint64_t column, unsigned char* out) { PackColumn(view, form, column, out); };
-  upload().Send(data, form.num_rows, form.row_bytes, InParallel(host_, form.row_bytes, pack));
-  return ViewOf(form, data, nullptr);
 }
 
 unsigned char* DeviceWeights::Take(uint64_t bytes) {

@@ -74,6 +74,9 @@ class DeviceWeights {
   const float* PutVector(const kit::TensorView& view, const kit::VectorForm& form);
   MatrixView PutRows(const kit::TensorView& view);
   MatrixView PutColumns(const kit::TensorView& view);
+  // `pack` and `pack_scales` write a row of data and of scales: (row, bytes).
+  template <typename Pack, typename PackScales>
+  MatrixView PutMatrix(const MatrixForm& form, const Pack& pack, const PackScales& pack_scales);
   void Count(const kit::ExpectedTensor& tensor);
   // Memory of the device, aligned to kWeightAlignment.
   unsigned char* Take(uint64_t bytes);

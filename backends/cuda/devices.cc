@@ -89,6 +89,13 @@ uint32_t CapabilityOf(uint32_t device) {
                                Attribute(device, cudaDevAttrComputeCapabilityMinor));
 }
 
+std::string CurrentDeviceModel() {
+  int device = 0;
+  cudaDeviceProp properties = {};
+  if (cudaGetDevice(&device) != cudaSuccess) return "";
+  return cudaGetDeviceProperties(&properties, device) == cudaSuccess ? properties.name : "";
+}
+
 skein_backend_device DescribeDevice(uint32_t device) {
   const CurrentDevice current(device);
   cudaDeviceProp properties = {};

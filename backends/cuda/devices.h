@@ -3,6 +3,7 @@
 #define SKEIN_BACKENDS_CUDA_DEVICES_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "skein/backend.h"
@@ -13,14 +14,17 @@ namespace skein::cuda {
 inline constexpr uint32_t kLeastCapability = 75;
 
 // What steps offer beside all logits.
-inline constexpr uint32_t kFeatures =
-    SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE;
+inline constexpr uint32_t kFeatures = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS |
+                                      SKEIN_FEATURE_SAMPLE | SKEIN_FEATURE_FEED_DRAWN;
 
 // The numbers that CUDA gives to the GPUs of capability 7.5 or newer, at least one. Throws UNAVAILABLE with the reason
 // why there is none: no driver, one that is too old, no GPU, or old ones alone.
 std::vector<uint32_t> UsableDevices();
 
 uint32_t CapabilityOf(uint32_t device);
+
+// "NVIDIA H200" of the device that is current; "" if it does not say.
+std::string CurrentDeviceModel();
 
 // As the table wants it. `device` is CUDA's number, which is also in the name. Makes CUDA's context on the device,
 // which alone knows how much memory is free.

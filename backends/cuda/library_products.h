@@ -29,6 +29,8 @@ class LibraryProducts {
   // Finds the fastest algorithms for a matrix of F16 or BF16, for all numbers of rows for which the library is chosen.
   // `out`: `most_rows` rows of the matrix's outputs, which are written. Waits for the device.
   void Choose(cudaStream_t stream, const MatrixView& weight, uint32_t most_rows, float* out);
+  // As CublasLt's.
+  const std::string& file() const { return library_->file(); }
   // After the last Choose.
   void Keep() { library_->Keep(); }
 

@@ -1,40 +1,69 @@
 #include "cuda/ops.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cuda/kernels/norm_rows.h"
-#include "cuda/kernels/norm_shift.h"
+#include "cuda/kernels/shift_products.h"
 #include "cuda/kernels/wkv4.h"
 
 namespace skein::cuda {
-namespace {
-
-DeviceProduct OnDevice(const kit::Product<DeviceMatrix>& product) {
-  return {product.weight->rows, product.in, product.out, product.then};
-}
-
-}  // namespace
 
 void Ops::Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x) {
-  Keep(cuda::Embed(context_.queue, context_.batch, embedding.rows, norm, x));
+  Keep(cuda::Embed(context_.queue, context_.batch, context_.logits.results, embedding.rows, norm, x));
 }
 
 void Ops::NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
                     const kit::ShiftedRows& kept) {
-  NormShiftArguments arguments = {
-      .x = x, .norm = norm, .state = context_.form.ByteOffset(state), .blends = {}, .num_blends = 0, .kept = kept};
+  LaunchWaiting();
+  NormShiftArguments arguments = {};
+  arguments.x = x;
+  arguments.norm = norm;
+  arguments.state = context_.form.ByteOffset(state);
+  arguments.kept = kept;
   for (const kit::Blend& blend : blends) {
     if (blend.mix != nullptr) arguments.blends[arguments.num_blends++] = blend;
+  }
+  if (earlier_.x.data != nullptr) {
+    arguments.earlier = earlier_.kept.n;
+    arguments.earlier_state = earlier_.state;
+    earlier_ = {};
+  }
+  if (IsFused() && kept.n.data != nullptr && arguments.num_blends == 1) {
+    shift_ = arguments;
+    return;
   }
   Keep(cuda::NormShift(context_.queue, context_.batch, context_.states, arguments));
 }
 
 void Ops::NormOutputs(kit::Rows x, const kit::Norm& norm, kit::Rows hidden) {
+  LaunchWaiting();
   if (hidden.count > 0) Keep(cuda::NormOutputs(context_.queue, context_.batch, x, norm, hidden));
 }
 
+bool Ops::LaunchShift(std::initializer_list<kit::Product<Matrix>> products) {
+  if (shift_.x.data == nullptr || shift_.earlier.data != nullptr || products.size() > kMaxProducts) return false;
+  ProductList list = {};
+  for (const kit::Product<Matrix>& product : products) {
+    if (product.weight == nullptr || product.in.data != shift_.blends[0].out.data) return false;
+    if (product.then == kit::Then::kAdd || product.weight->rows.type != products.begin()->weight->rows.type)
+      return false;
+    list.products[list.count++] = WaitingProduct{product, {}}.OnDevice();
+  }
+  Keep(ShiftProducts(context_.queue, context_.batch, context_.states,
+                     {shift_.x, shift_.norm, shift_.state, shift_.blends[0].mix, shift_.kept}, list,
+                     InputsOf(context_.compute_type)));
+  earlier_ = std::exchange(shift_, {});
+  return true;
+}
+
 void Ops::Multiply(std::initializer_list<kit::Product<Matrix>> products) {
-  Launch({products.begin(), products.size()}, context_.batch.num_rows);
+  if (LaunchShift(products)) return;
+  LaunchWaiting();
+  for (const kit::Product<Matrix>& product : products) {
+    if (num_waiting_ == waiting_.size()) LaunchWaiting();
+    if (product.weight != nullptr) waiting_[num_waiting_++] = {product, {}};
+  }
 }
 
 void Ops::Logits(const Matrix& weight, kit::Rows hidden) {
@@ -42,7 +71,7 @@ void Ops::Logits(const Matrix& weight, kit::Rows hidden) {
   for (uint32_t first = 0; first < place.num_rows; first += place.device.count) {
     const uint32_t count = std::min(place.device.count, place.num_rows - first);
     const kit::Rows logits = {place.device.data, count, place.device.width};
-    const kit::Product<Matrix> product = {&weight, {hidden[first], count, hidden.width}, logits, kit::Then::kStore};
+    const WaitingProduct product = {{&weight, {hidden[first], count, hidden.width}, logits, kit::Then::kStore}, {}};
     // All rows by one choice, however they are cut.
     Launch({&product, 1}, place.num_rows);
     Keep(FinishLogits(context_.queue, logits, {place.wishes.rows + first, place.wishes.biases, place.wishes.masks},
@@ -55,65 +84,115 @@ void Ops::Logits(const Matrix& weight, kit::Rows hidden) {
   }
 }
 
-ProductChoice Ops::Choose(const Matrix& matrix, uint32_t num_rows, LibraryProducts* library) const {
+ProductChoice Ops::Choose(const Matrix& matrix, uint32_t num_rows, Paths paths) const {
+  const bool is_any = paths == Paths::kAll;
   return ChooseProduct({.type = matrix.rows.type,
                         .num_weights = uint64_t{matrix.rows.num_rows} * matrix.rows.num_columns,
                         .has_columns = matrix.columns.data != nullptr,
-                        .has_library = library != nullptr,
+                        .has_library = is_any && context_.library != nullptr,
+                        .is_expanded_faster = is_any && context_.expanded != nullptr &&
+                                              context_.expanded->IsFaster(matrix.rows, num_rows),
                         .num_rows = num_rows,
                         .compute_type = context_.compute_type,
                         .capability = context_.capability});
 }
 
-bool Ops::LaunchAlone(const kit::Product<Matrix>& product, const ProductChoice& choice) {
-  if (choice.path == ProductPath::kSparse) {
-    Keep(SparseProduct(context_.queue, OnDevice(product), product.weight->columns, choice.inputs,
-                       context_.sparse_scratch));
-    return true;
+bool Ops::LaunchAlone(const WaitingProduct& waiting, uint32_t num_rows_for_choice) {
+  const kit::Product<Matrix>& product = waiting.product;
+  const ProductChoice choice = Choose(*product.weight, num_rows_for_choice, Paths::kAll);
+  bool by_library = false;
+  switch (choice.path) {
+    case ProductPath::kSparse:
+      Keep(SparseProduct(context_.queue, waiting.OnDevice(), product.weight->columns, choice.inputs,
+                         context_.sparse_scratch));
+      return true;
+    case ProductPath::kExpanded:
+      Keep(context_.expanded->Multiply(context_.queue, waiting.OnDevice(), num_rows_for_choice, by_library));
+      break;
+    case ProductPath::kLibrary:
+      by_library = context_.library->Multiply(context_.queue, waiting.OnDevice(), choice.inputs);
+      if (!by_library) return false;
+      break;
+    case ProductPath::kTiles:
+    case ProductPath::kRows:
+      return false;
   }
-  if (choice.path != ProductPath::kLibrary) return false;
-  if (!context_.library->Multiply(context_.queue, OnDevice(product), choice.inputs)) return false;
-  library_multiplications_ += uint64_t{product.in.count} * product.in.width * product.out.width;
+  if (by_library) library_multiplications_ += uint64_t{product.in.count} * product.in.width * product.out.width;
   return true;
 }
 
-void Ops::Launch(std::span<const kit::Product<Matrix>> products, uint32_t num_rows_for_choice) {
+void Ops::Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice) {
   uint32_t done = 0;  // a bit for each product
   for (size_t i = 0; i < products.size(); ++i) {
-    const kit::Product<Matrix>& product = products[i];
-    if (product.weight == nullptr ||
-        LaunchAlone(product, Choose(*product.weight, num_rows_for_choice, context_.library))) {
-      done |= 1u << i;
-    }
+    if (LaunchAlone(products[i], num_rows_for_choice)) done |= 1u << i;
   }
   for (size_t first = 0; first < products.size(); ++first) {
     if ((done >> first & 1) != 0) continue;
-    const Matrix& matrix = *products[first].weight;
-    const ProductChoice choice = Choose(matrix, num_rows_for_choice, nullptr);
+    const Matrix& matrix = *products[first].product.weight;
+    const ProductChoice choice = Choose(matrix, num_rows_for_choice, Paths::kTogether);
     ProductList list = {};
     for (size_t i = first; i < products.size() && list.count < kMaxProducts; ++i) {
       if ((done >> i & 1) != 0) continue;
-      const Matrix& other = *products[i].weight;
-      if (other.rows.type != matrix.rows.type || Choose(other, num_rows_for_choice, nullptr) != choice) continue;
+      const Matrix& other = *products[i].product.weight;
+      if (other.rows.type != matrix.rows.type || Choose(other, num_rows_for_choice, Paths::kTogether) != choice)
+        continue;
       done |= 1u << i;
-      list.products[list.count++] = OnDevice(products[i]);
+      list.products[list.count++] = products[i].OnDevice();
     }
-    Keep(choice.path == ProductPath::kTiles ? TileProducts(context_.queue, list, choice.inputs)
+    Keep(choice.path == ProductPath::kTiles ? TileProducts(context_.queue, list, choice.inputs, context_.part_scratch)
                                             : RowProducts(context_.queue, list, choice.inputs));
   }
 }
 
+void Ops::LaunchWaiting() {
+  if (shift_.x.data != nullptr) {
+    Keep(cuda::NormShift(context_.queue, context_.batch, context_.states, std::exchange(shift_, {})));
+  }
+  Launch({waiting_.data(), num_waiting_}, context_.batch.num_rows);
+  num_waiting_ = 0;
+}
+
+Ops::WaitingProduct* Ops::FindWaiting(const kit::Rows& out) {
+  for (uint32_t i = 0; i < num_waiting_; ++i) {
+    const kit::Product<Matrix>& product = waiting_[i].product;
+    if (product.out.data != out.data || product.then != kit::Then::kStore) continue;
+    const ProductPath path = Choose(*product.weight, context_.batch.num_rows, Paths::kAll).path;
+    return path == ProductPath::kRows || path == ProductPath::kTiles ? &waiting_[i] : nullptr;
+  }
+  return nullptr;
+}
+
+void Ops::AddTo(kit::Rows out, const ProductEnd& end, WaitingProduct& product) {
+  product.product.out = out;
+  product.product.then = kit::Then::kAdd;
+  product.end = end;
+}
+
 void Ops::GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value) {
+  if (WaitingProduct* const product = FindWaiting(value); product != nullptr) {
+    AddTo(x, {.gate = gate.data}, *product);
+    return LaunchWaiting();
+  }
+  LaunchWaiting();
   Keep(cuda::GatedAdd(context_.queue, x, gate, value));
 }
 
 void Ops::Wkv4(const kit::Wkv4Inputs& inputs, size_t state, kit::Rows y) {
+  LaunchWaiting();
   Keep(cuda::Wkv4(context_.queue, context_.batch, context_.states, inputs, context_.form.ByteOffset(state), y));
 }
 
 void Ops::Decay6(kit::Rows decay, const float* bias, kit::Rows /*w*/) {
-  wkv5_.decay_rows = decay;
   wkv5_.decay_bias = bias;
+  if (const WaitingProduct* const made = FindWaiting(decay); made != nullptr && num_waiting_ == 1 && IsFused()) {
+    wkv5_.decay_rank = made->product.in;
+    wkv5_.decay_weight = made->product.weight->rows;
+    wkv5_.decay_inputs = InputsOf(context_.compute_type);
+    num_waiting_ = 0;
+    return;
+  }
+  LaunchWaiting();
+  wkv5_.decay_rows = decay;
 }
 
 void Ops::Wkv5(const kit::Wkv5Inputs& inputs, size_t state, kit::Rows /*y*/) {
@@ -130,11 +209,21 @@ void Ops::NormGate(kit::Rows /*y*/, const kit::Norm& norm, kit::Rows g, kit::Row
   wkv5_.norm = norm;
   wkv5_.g = g;
   wkv5_.out = out;
+  LaunchWaiting();
   Keep(cuda::Wkv5(context_.queue, context_.batch, context_.states, wkv5_));
   wkv5_ = {};
 }
 
 void Ops::DataShift(const kit::ShiftedRows& rows, std::initializer_list<kit::DataBlend> blends) {
+  const bool are_ends =
+      std::all_of(blends.begin(), blends.end(), [&](const auto& blend) { return FindWaiting(blend.m) != nullptr; });
+  if (are_ends) {
+    for (const kit::DataBlend& blend : blends) {
+      AddTo(blend.out, {.n = rows.n.data, .n_before = rows.n_before.data, .mix = blend.mix}, *FindWaiting(blend.m));
+    }
+    return LaunchWaiting();
+  }
+  LaunchWaiting();
   DataShiftArguments arguments = {.rows = rows, .blends = {}, .num_blends = static_cast<uint32_t>(blends.size())};
   std::copy(blends.begin(), blends.end(), arguments.blends.begin());
   Keep(cuda::DataShift(context_.queue, arguments));
@@ -167,6 +256,7 @@ void Ops::NormBonusGate(kit::Rows /*y*/, const kit::Norm& norm, const kit::Wkv7I
   wkv7_.bonus = bonus;
   wkv7_.g = g;
   wkv7_.out = out;
+  LaunchWaiting();
   Keep(cuda::Wkv7(context_.queue, context_.batch, context_.states, wkv7_));
   wkv7_ = {};
 }

@@ -1,18 +1,22 @@
-// The ops of equations/ops.h on a device: each enqueues kernels, and nothing waits. Where one kernel does what several
-// ops say (kernels/wkv5.h, wkv7.h), the first of them note their arguments and the last one launches.
+// The ops of equations/ops.h on a device: each enqueues kernels, and the host waits for nothing. Where one kernel does
+// what several ops say (kernels/wkv5.h, wkv7.h), the first of them note their arguments and the last one launches. And
+// products wait for the op behind them, which may be their end: what such an op takes from them is written by no one.
 #ifndef SKEIN_BACKENDS_CUDA_OPS_H_
 #define SKEIN_BACKENDS_CUDA_OPS_H_
 
 #include <cuda_runtime.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 
 #include "cuda/device_weights.h"
+#include "cuda/expanded_products.h"
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
+#include "cuda/kernels/norm_shift.h"
 #include "cuda/kernels/products.h"
 #include "cuda/kernels/sample.h"
 #include "cuda/kernels/wkv5.h"
@@ -31,7 +35,7 @@ struct LogitsPlace {
   kit::Rows device;        // as many rows as have room at once
   uint32_t num_rows;       // that are computed
   LogitWishArrays wishes;  // of those rows
-  LogitResult* results;    // [num_rows]
+  LogitResult* results;    // [num_rows]; until the logits are reduced, those of the step before
   RankedLogit* greatest;   // [num_rows][SKEIN_MAX_TOP_K]
   float* host;             // page-locked, [num_host_rows][V]; NULL: nothing is copied from here
   uint32_t num_host_rows;  // the first of the rows
@@ -44,11 +48,13 @@ struct OpsContext {
   States states;
   const StateForm& form;
   LogitsPlace logits;
-  LibraryProducts* library;  // NULL: there is none
-  float* sparse_scratch;     // SparseScratchFloats of the largest matrix with columns
-  uint32_t head_size;        // 0 in generation 4
-  uint32_t compute_type;     // of the segment
-  uint32_t capability;       // of the device
+  LibraryProducts* library;    // NULL: there is none
+  ExpandedProducts* expanded;  // NULL: codes stay codes
+  float* sparse_scratch;       // SparseScratchFloats of the largest matrix with columns
+  PartScratch part_scratch;
+  uint32_t head_size;     // 0 in generation 4
+  uint32_t compute_type;  // of the segment
+  uint32_t capability;    // of the device
 };
 
 // Ops do not throw: the first error is kept.
@@ -88,22 +94,48 @@ class Ops {
   void NormBonusGate(kit::Rows y, const kit::Norm& norm, const kit::Wkv7Inputs& inputs, const float* bonus, kit::Rows g,
                      kit::Rows out);
 
+  // Behind the last op: enqueues what still waits.
+  void Finish() { LaunchWaiting(); }
+
  private:
+  struct WaitingProduct {
+    kit::Product<Matrix> product;
+    ProductEnd end;
+
+    DeviceProduct OnDevice() const { return {product.weight->rows, product.in, product.out, product.then, end}; }
+  };
+
   void Keep(cudaError_t error) {
     if (error_ == cudaSuccess) error_ = error;
   }
 
-  // The choice for a matrix and inputs of so many rows.
-  ProductChoice Choose(const Matrix& matrix, uint32_t num_rows, LibraryProducts* library) const;
+  // The choice for a matrix and inputs of so many rows: of all paths, or of those that take products together.
+  enum class Paths { kAll, kTogether };
+  ProductChoice Choose(const Matrix& matrix, uint32_t num_rows, Paths paths) const;
   // Launches a product by a path that takes one at a time. False: it is to go with others.
-  bool LaunchAlone(const kit::Product<Matrix>& product, const ProductChoice& choice);
+  bool LaunchAlone(const WaitingProduct& product, uint32_t num_rows_for_choice);
   // Launches products, those together that go by the same choice. At most 32.
-  void Launch(std::span<const kit::Product<Matrix>> products, uint32_t num_rows_for_choice);
+  void Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice);
+  void LaunchWaiting();
+
+  // Whether the step has so few rows that low-rank products go with the kernels beside them.
+  bool IsFused() const { return context_.batch.num_rows <= kMostFusedRows; }
+  // Launches the shift that waits with these products of its blend, if one kernel does both.
+  bool LaunchShift(std::initializer_list<kit::Product<Matrix>> products);
+
+  // The waiting product that is stored in `out`, if its path can give it another end; else NULL.
+  WaitingProduct* FindWaiting(const kit::Rows& out);
+  // Gives a waiting product its end, with which it goes to `out`.
+  static void AddTo(kit::Rows out, const ProductEnd& end, WaitingProduct& product);
 
   const OpsContext& context_;
   cudaError_t error_ = cudaSuccess;
   uint64_t library_multiplications_ = 0;
-  Wkv5Arguments wkv5_ = {};  // noted
+  std::array<WaitingProduct, kMaxProducts> waiting_ = {};
+  uint32_t num_waiting_ = 0;
+  NormShiftArguments shift_ = {};    // waits, if it has rows
+  NormShiftArguments earlier_ = {};  // whose shift row the next NormShift is to write, if it has rows
+  Wkv5Arguments wkv5_ = {};          // noted
   Wkv7Arguments wkv7_ = {};
 };
 

@@ -11,10 +11,11 @@
 namespace skein::cuda {
 
 enum class ProductPath : uint8_t {
-  kSparse,   // SparseProduct
-  kLibrary,  // library_products.h
-  kTiles,    // TileProducts
-  kRows,     // RowProducts
+  kSparse,    // SparseProduct
+  kLibrary,   // library_products.h
+  kExpanded,  // expanded_products.h
+  kTiles,     // TileProducts
+  kRows,      // RowProducts
 };
 
 struct ProductChoice {
@@ -27,12 +28,16 @@ struct ProductChoice {
 struct ProductCase {
   WeightType type;
   uint64_t num_weights;
-  bool has_columns;       // the matrix is there turned over too
-  bool has_library;       // cuBLASLt is open
-  uint32_t num_rows;      // of the inputs
-  uint32_t compute_type;  // of the segment: SKEIN_DTYPE_*
-  uint32_t capability;    // of the device: 90 for 9.0
+  bool has_columns;         // the matrix is there turned over too
+  bool has_library;         // cuBLASLt is open
+  bool is_expanded_faster;  // codes are to become bf16 for so many rows, as was timed
+  uint32_t num_rows;        // of the inputs
+  uint32_t compute_type;    // of the segment: SKEIN_DTYPE_*
+  uint32_t capability;      // of the device: 90 for 9.0
 };
+
+// From this capability on the tensor cores take the types of TileProducts.
+inline constexpr uint32_t kTileCapability = 80;
 
 // Up to so many rows a product is bound by the bytes of its weights, which RowProducts reads once for all of them.
 inline constexpr uint32_t kMostRowsTogether = 4;
@@ -40,6 +45,22 @@ inline constexpr uint32_t kMostRowsTogether = 4;
 // From so many rows, and for matrices of so many weights, the library is worth its extra passes over the inputs.
 inline constexpr uint32_t kLeastLibraryRows = 65;
 inline constexpr uint64_t kLeastLibraryWeights = uint64_t{1} << 18;
+
+// Up to so many rows the low-rank products of RWKV-6 are made by the kernels before and behind them, on the CUDA cores:
+// the launch that is saved is worth more than the tensor cores.
+inline constexpr uint32_t kMostFusedRows = 64;
+
+// How a segment's inputs are rounded on the CUDA cores. `compute_type`: of skein_segment_desc.
+Inputs InputsOf(uint32_t compute_type);
+
+bool HasCodes(WeightType type);
+
+// Whether the tensor cores multiply a segment's codes by inputs in bf16, so that codes may become bf16 too.
+bool MayBeExpanded(uint32_t compute_type);
+
+// Whether a segment's products of few rows may leave out zeros. In float32 a row's bits are promised not to depend on
+// the number of rows, and more rows have no sparse product.
+bool MayBeSparse(uint32_t compute_type);
 
 ProductChoice ChooseProduct(const ProductCase& product);
 

@@ -3,16 +3,20 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cuda/cuda_error.h"
 #include "cuda/current_device.h"
 #include "cuda/device_buffers.h"
 #include "cuda/device_weights.h"
+#include "cuda/expanded_products.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/library_products.h"
 #include "cuda/ops.h"
+#include "cuda/product_choice.h"
 #include "cuda/state_slots.h"
 #include "cuda/step_buffers.h"
 #include "cuda/step_graphs.h"
@@ -28,10 +32,13 @@ constexpr uint32_t kWarning = 2;  // SKEIN_LOG_WARNING
 // From this capability on kernels can be launched before the one in front has ended.
 constexpr uint32_t kDependentLaunchCapability = 90;
 
-// Only products of rounded inputs are ever sparse (product_choice.h).
 ValueColumns ValueColumnsOf(const SegmentPlace& place, const skein_segment_desc& desc) {
-  const bool is_rounded = desc.compute_type == SKEIN_DTYPE_F16 || desc.compute_type == SKEIN_DTYPE_BF16;
-  return place.switches.sparse && is_rounded ? ValueColumns::kKept : ValueColumns::kNone;
+  return place.switches.sparse && MayBeSparse(desc.compute_type) ? ValueColumns::kKept : ValueColumns::kNone;
+}
+
+// The tensor cores take codes where they take anything.
+bool MayTimeProducts(const SegmentPlace& place) {
+  return place.switches.timed_products && place.capability >= kTileCapability;
 }
 
 // RWKV-4 has no wkv matrices.
@@ -111,7 +118,8 @@ class GenerationSegment final : public Segment {
   }
 
   static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
-    return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place, desc)};
+    return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place, desc),
+            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks};
   }
 
   static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
@@ -122,7 +130,8 @@ class GenerationSegment final : public Segment {
     cost.weights_bytes = DeviceWeights::Bytes(desc, ValueColumnsOf(place, desc));
     cost.slot_bytes = StateSlots::SlotBytes(form);
     cost.scratch_bytes = StateSlots::FixedBytes(form) + Sizes(place, desc).bytes() +
-                         (place.switches.library ? LibraryProducts::Bytes(desc) : 0);
+                         (place.switches.library ? LibraryProducts::Bytes(desc) : 0) +
+                         (MayTimeProducts(place) ? ExpandedProducts::Bytes(desc) : 0);
     return cost;
   }
 
@@ -141,6 +150,7 @@ class GenerationSegment final : public Segment {
     });
     sealed_.emplace(place_, desc_, form_);
     if (place_.switches.library) OpenLibrary(*sealed_);
+    if (MayTimeProducts(place_)) TimeProducts(*sealed_);
   }
 
   void InitState(uint32_t slot) override {
@@ -172,7 +182,9 @@ class GenerationSegment final : public Segment {
     Sealed& sealed = RequireSealed();
     const CurrentDevice current(place_.device);
     StepBuffers& buffers = sealed.ring.Next();
-    buffers.plan().Read(step);
+    sealed.draws_before.swap(sealed.draws);
+    sealed.draws.clear();  // behind a step that fails here nothing was drawn
+    buffers.plan().Read(step, sealed.draws_before);
     auto end = std::make_shared<EndOfStep>(place_.device, [&buffers] { return buffers.HandOut(); });
     auto fence = std::make_unique<Fence>(end);
     try {
@@ -184,6 +196,8 @@ class GenerationSegment final : public Segment {
       throw;
     }
     sealed.ring.Add(std::move(end));
+    const std::span<const uint32_t> draws = buffers.plan().draws();
+    sealed.draws.assign(draws.begin(), draws.end());  // for which there is room
     work_.multiplications += buffers.plan().num_rows() * weights_.MultiplicationsPerRow() +
                              CountsOf(buffers.plan()).num_logit_rows() * weights_.MultiplicationsPerLogits();
     return {.fence = std::move(fence), .first_failure = ""};
@@ -199,9 +213,12 @@ class GenerationSegment final : public Segment {
           stream(place.device),
           export_stream(place.device),
           slots(place.device, desc, form, stream),
-          buffers(place.device, sizes),
+          buffers(place.device, sizes, stream.get()),
           graphs(place.device),
-          ring(place.device, desc, Activations::kNumCarries) {}
+          ring(place.device, desc, Activations::kNumCarries) {
+      draws.reserve(desc.max_entries);
+      draws_before.reserve(desc.max_entries);
+    }
 
     const DeviceBufferSizes sizes;
     const CudaStream stream;
@@ -209,7 +226,10 @@ class GenerationSegment final : public Segment {
     StateSlots slots;
     DeviceBuffers buffers;
     std::unique_ptr<LibraryProducts> library;  // NULL: products are our own
+    std::optional<ExpandedProducts> expanded;
     StepGraphs graphs;
+    // As the plans of the last step and of the one before had them.
+    std::vector<uint32_t> draws, draws_before;
     Ring ring;  // the last, since its end waits for the steps that use the others
   };
 
@@ -237,14 +257,46 @@ class GenerationSegment final : public Segment {
       return;
     }
     weights_.ForEachMatrix([&](const MatrixView& matrix) {
-      // The logits and the activations have room for the results of any matrix, of fewer rows.
-      const bool is_head = matrix.num_rows == desc_.model.vocab_size && sealed.sizes.logit_rows > 0;
-      const uint64_t room = is_head ? sealed.sizes.logit_floats : sealed.sizes.activation_floats;
-      float* const out = is_head ? sealed.buffers.logits.data() : sealed.buffers.activations.data();
-      const uint64_t most_rows = std::min<uint64_t>(desc_.max_tokens, room / matrix.num_rows);
-      sealed.library->Choose(sealed.stream.get(), matrix, static_cast<uint32_t>(most_rows), out);
+      const TrialRows trial = TrialRowsOf(sealed, matrix);
+      sealed.library->Choose(sealed.stream.get(), matrix, trial.count, trial.out);
     });
     sealed.library->Keep();
+  }
+
+  // Behind OpenLibrary, whose library may take part.
+  void TimeProducts(Sealed& sealed) {
+    DeviceBuffers& buffers = sealed.buffers;
+    sealed.expanded.emplace(place_.device, desc_, sealed.library.get());
+    const Queue queue = {.stream = sealed.stream.get()};
+    weights_.ForEachMatrix([&](const MatrixView& matrix) {
+      if (!HasCodes(matrix.type) || !MayBeExpanded(desc_.compute_type)) return;
+      const TrialRows trial = TrialRowsOf(sealed, matrix);
+      // What an earlier trial wrote there need not be numbers.
+      CheckCuda(
+          place_.device,
+          cudaMemsetAsync(buffers.activations.data(), 0, sealed.sizes.activation_floats * sizeof(float), queue.stream),
+          "a timed product");
+      sealed.expanded->Choose(queue, matrix, trial.count, buffers.activations.data(), trial.out);
+    });
+    sealed.expanded->Keep();
+    if (sealed.library != nullptr) sealed.library->Keep();
+  }
+
+  // Room for rows of a matrix's outputs behind those of its inputs, which the activations begin with. It is that of the
+  // logits for the output head.
+  struct TrialRows {
+    float* out;
+    uint32_t count;
+  };
+  TrialRows TrialRowsOf(const Sealed& sealed, const MatrixView& matrix) const {
+    const bool is_head = matrix.num_rows == desc_.model.vocab_size && sealed.sizes.logit_rows > 0;
+    float* const activations = sealed.buffers.activations.data();
+    const uint64_t room = sealed.sizes.activation_floats;
+    const uint64_t width = matrix.num_columns + (is_head ? 0 : uint64_t{matrix.num_rows});
+    uint64_t count = std::min<uint64_t>(desc_.max_tokens, room / width);
+    if (!is_head) return {activations + count * matrix.num_columns, static_cast<uint32_t>(count)};
+    count = std::min<uint64_t>(count, sealed.sizes.logit_rows);
+    return {sealed.buffers.logits.data(), static_cast<uint32_t>(count)};
   }
 
   void Enqueue(Sealed& sealed, StepBuffers& buffers) {
@@ -286,12 +338,15 @@ class GenerationSegment final : public Segment {
                                 .form = form_,
                                 .logits = LogitsPlaceOf(sealed, counts, host_logits),
                                 .library = sealed.library.get(),
+                                .expanded = sealed.expanded ? &*sealed.expanded : nullptr,
                                 .sparse_scratch = sealed.buffers.sparse_scratch.data(),
+                                .part_scratch = sealed.buffers.part_scratch(),
                                 .head_size = desc_.model.head_size,
                                 .compute_type = desc_.compute_type,
                                 .capability = place_.capability};
     Ops ops(context);
     kit::RunSegment<Generation>(ops, bound_, act);
+    ops.Finish();
     CheckCuda(place_.device, ops.error(), "step");
     CheckCuda(place_.device, FindNotFinite(queue, act.x, layout.LastRows(batch), counts.num_sequences, flags), "step");
     const uint32_t num_hidden = counts.num_outputs - counts.num_logit_rows();

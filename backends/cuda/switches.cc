@@ -15,10 +15,12 @@ struct Switch {
   std::string_view name;
   bool Switches::*is_on;
 };
-constexpr std::array<Switch, 5> kSwitches = {{{"graphs", &Switches::graphs},
+constexpr std::array<Switch, 7> kSwitches = {{{"graphs", &Switches::graphs},
                                               {"dependent_launch", &Switches::dependent_launch},
                                               {"library", &Switches::library},
+                                              {"timed_products", &Switches::timed_products},
                                               {"sparse", &Switches::sparse},
+                                              {"split_sums", &Switches::split_sums},
                                               {"async_export", &Switches::async_export}}};
 
 }  // namespace

@@ -11,7 +11,9 @@ struct Switches {
   bool graphs = false;            // decode steps are captured once and replayed (step_graphs.h)
   bool dependent_launch = false;  // a kernel starts while the one before ends; from capability 9.0 on (launch.h)
   bool library = false;           // products of many rows by cuBLASLt (library_products.h)
+  bool timed_products = false;    // many rows by codes go the way that was timed as faster (expanded_products.h)
   bool sparse = false;            // value products of few rows skip zeros (SparseProduct of products.h)
+  bool split_sums = false;        // blocks share long sums of products with few outputs (PartScratch of products.h)
   bool async_export = false;      // states are exported in a stream of their own (state_slots.h)
 };
 

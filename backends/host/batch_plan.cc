@@ -20,6 +20,9 @@ uint64_t ReducedFloats(const skein_segment_desc& desc, uint32_t features) {
   return has_logits && reduces ? CheckedProduct(desc.max_tokens, desc.model.vocab_size) : 0;
 }
 
+// Of an output that is no drawn token.
+constexpr uint32_t kNoToken = 0xFFFFFFFFu;
+
 const char* Explain(int32_t status) {
   return status == SKEIN_DATA_LOSS ? "the result is not finite: the weights or the state are damaged"
                                    : "mask and bias leave no token";
@@ -39,7 +42,12 @@ uint64_t BatchPlan::ScratchBytes(const skein_segment_desc& desc, uint32_t featur
 }
 
 void BatchPlan::Read(const skein_step& step) {
-  plan_.Read(step);
+  draws_before_.assign(plan_.draws().begin(), plan_.draws().end());
+  drawn_before_.swap(drawn_);
+  drawn_.clear();
+  plan_.Read(step, draws_before_);
+  drawn_.assign(plan_.output_rows().size(), kNoToken);
+  TakeTokens();
   sequences_.clear();
   for (const PlannedEntry& planned : plan_.entries()) {
     sequences_.push_back({.first_row = planned.first_row,
@@ -51,7 +59,20 @@ void BatchPlan::Read(const skein_step& step) {
   for (uint32_t i = 0; i < plan_.num_reduced(); ++i) {
     logits_.push_back(reduced_logits_.data() + size_t{i} * desc_.model.vocab_size);
   }
-  batch_ = {.tokens = plan_.tokens(), .sequences = sequences_, .output_rows = plan_.output_rows(), .logits = logits_};
+  batch_ = {.tokens = tokens_, .sequences = sequences_, .output_rows = plan_.output_rows(), .logits = logits_};
+}
+
+void BatchPlan::TakeTokens() {
+  tokens_.assign(plan_.tokens().begin(), plan_.tokens().end());
+  for (uint32_t row = 0; row < tokens_.size(); ++row) {
+    const uint32_t from = plan_.drawn_from()[row];
+    if (from != 0 && drawn_before_[from - 1] != kNoToken) tokens_[row] = drawn_before_[from - 1];
+  }
+}
+
+bool BatchPlan::HasItsToken(const PlannedEntry& planned) const {
+  const uint32_t from = plan_.drawn_from()[planned.first_row];
+  return from == 0 || drawn_before_[from - 1] != kNoToken;
 }
 
 void BatchPlan::GatherCarry(const float* carry, const Rows& rows) const {
@@ -73,7 +94,9 @@ std::string BatchPlan::Finish(const Rows& x, const Rows& hidden) {
     int32_t status = planned.entry->output == SKEIN_STEP_HIDDEN ? FinishHidden(planned, hidden) : FinishLogits(planned);
     const uint32_t last_row = planned.first_row + planned.num_rows - 1;
     if (!AllFinite({x[last_row], x.width})) status = SKEIN_DATA_LOSS;
-    if (status == SKEIN_OK) {
+    if (!HasItsToken(planned)) {
+      plan_.Fail(planned, SKEIN_FAILED_PRECONDITION, "the entry that was to draw its token failed");
+    } else if (status == SKEIN_OK) {
       plan_.Succeed(planned);
     } else {
       plan_.Fail(planned, status, Explain(status));
@@ -112,6 +135,7 @@ int32_t BatchPlan::FinishRow(const PlannedEntry& planned, uint32_t row) {
   } else {
     reduction_.Sample(logits, planned.sampling, planned.sampling.uniforms[row], entry.output_rows + size_t{row} * 2,
                       entry.output_tokens + row);
+    drawn_[planned.first_output + row] = entry.output_tokens[row];
   }
   return SKEIN_OK;
 }

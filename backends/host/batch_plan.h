@@ -51,13 +51,21 @@ class BatchPlan {
   int32_t FinishHidden(const PlannedEntry& planned, const Rows& hidden) const;
   int32_t FinishLogits(const PlannedEntry& planned);
   int32_t FinishRow(const PlannedEntry& planned, uint32_t row);
+  // Fills tokens_, where the step before has drawn some.
+  void TakeTokens();
+  bool HasItsToken(const PlannedEntry& planned) const;
 
   const skein_segment_desc& desc_;
   StepPlan plan_;
   StateSlots& slots_;
   std::vector<Sequence> sequences_;
-  std::vector<float*> logits_;       // per output whose logits are computed: their place
-  HostArray<float> reduced_logits_;  // of the outputs whose logits are reduced
+  std::vector<uint32_t> tokens_;  // per row
+  // By output: the token that was drawn; kNoToken if none was. Of this step, and of the one before.
+  std::vector<uint32_t> drawn_;
+  std::vector<uint32_t> drawn_before_;
+  std::vector<uint32_t> draws_before_;  // as the plan of the step before had them
+  std::vector<float*> logits_;          // per output whose logits are computed: their place
+  HostArray<float> reduced_logits_;     // of the outputs whose logits are reduced
   LogitReduction reduction_;
   Batch batch_;
 };

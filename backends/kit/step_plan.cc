@@ -57,15 +57,22 @@ skein_step_entry& StepPlan::EntryAt(uint32_t index) const {
                                               size_t{index} * step_.entry_size);
 }
 
-void StepPlan::Read(const skein_step& step) {
+void StepPlan::Read(const skein_step& step, std::span<const uint32_t> draws_before) {
+  draws_.clear();  // a step that is refused draws nothing
   CheckStep(step);
   step_ = step;
   Clear();
-  for (uint32_t i = 0; i < step.num_entries; ++i) CheckEntry(i);
+  for (uint32_t i = 0; i < step.num_entries; ++i) {
+    CheckEntry(i);
+    CheckDrawnBy(i, draws_before);
+  }
   CheckSlots();
   for (uint32_t i = 0; i < step.num_entries; ++i) {
-    if (IsOffered(i) && HasGoodTokens(i) && HasGoodBias(i) && HasGoodSampling(i)) AddRows(i);
+    if (IsOffered(i) && HasGoodTokens(i, draws_before) && HasGoodBias(i) && HasGoodSampling(i)) {
+      AddRows(i, draws_before);
+    }
   }
+  draws_.assign(step.num_entries, 0);
   AddOutputs(SKEIN_STEP_LOGITS);
   AddOutputs(SKEIN_STEP_TOP_K);
   AddOutputs(SKEIN_STEP_SAMPLE);
@@ -77,6 +84,8 @@ void StepPlan::Clear() {
   entries_.clear();
   tokens_.clear();
   step_tokens_.clear();
+  drawn_from_.clear();
+  has_drawn_ = false;
   output_rows_.clear();
   logits_.clear();
   first_failure_.clear();
@@ -142,7 +151,7 @@ void StepPlan::CheckOutput(uint32_t index) const {
   }
   if (NumWantedRows(entry) == 0) return;
   if (entry.output_rows == nullptr) Refuse(EntryName(index) + ": output_rows is NULL");
-  if ((FeaturesOf(entry) & ~features_) != 0) return;  // refused alone, whatever the fields of what is lacking say
+  if (LackingFeatures(index) != 0) return;  // refused alone, whatever the fields of what is lacking say
   if (IsReduced(entry.output) && entry.output_tokens == nullptr) Refuse(EntryName(index) + ": output_tokens is NULL");
   if (entry.output == SKEIN_STEP_TOP_K) CheckTopK(index);
   if (entry.output == SKEIN_STEP_SAMPLE) CheckSampling(index);
@@ -166,7 +175,7 @@ void StepPlan::CheckSampling(uint32_t index) const {
 
 void StepPlan::CheckBias(uint32_t index) const {
   const skein_step_entry& entry = EntryAt(index);
-  if ((FeaturesOf(entry) & ~features_) != 0) return;
+  if (LackingFeatures(index) != 0) return;
   CheckAtMost("biases of an entry", entry.num_bias, SKEIN_MAX_BIAS);
   if (entry.num_bias != 0 && entry.bias == nullptr) Refuse(EntryName(index) + ": bias is NULL");
 }
@@ -213,15 +222,39 @@ void StepPlan::Fail(uint32_t index, int32_t status, const std::string& why) {
   if (first_failure_.empty()) first_failure_ = "step: " + EntryName(index) + ": " + why;
 }
 
+uint32_t StepPlan::LackingFeatures(uint32_t index) const {
+  return FeaturesOf(EntryAt(index), step_.entry_size) & ~features_;
+}
+
+void StepPlan::CheckDrawnBy(uint32_t index, std::span<const uint32_t> draws_before) const {
+  const uint32_t drawn_by = DrawnBy(EntryAt(index), step_.entry_size);
+  if (drawn_by == 0 || LackingFeatures(index) != 0) return;
+  if ((desc_.flags & SKEIN_SEGMENT_EMBEDDING) == 0 || (desc_.flags & SKEIN_SEGMENT_HEAD) == 0) {
+    Refuse(EntryName(index) + ": drawn_by needs a segment with embedding and head");
+  }
+  if (EntryAt(index).num_tokens != 1) {
+    Refuse(EntryName(index) + ": drawn_by with " + std::to_string(EntryAt(index).num_tokens) + " tokens: expected one");
+  }
+  if (drawn_by <= draws_before.size()) return;
+  Refuse(EntryName(index) + ": drawn_by " + std::to_string(drawn_by) + ": the step before has " +
+         std::to_string(draws_before.size()) + " entries");
+}
+
 bool StepPlan::IsOffered(uint32_t index) {
-  const uint32_t lacking = FeaturesOf(EntryAt(index)) & ~features_;
+  const uint32_t lacking = LackingFeatures(index);
   if (lacking == 0) return true;
   Fail(index, SKEIN_UNIMPLEMENTED, "the device does not offer " + FeatureNames(lacking));
   return false;
 }
 
-bool StepPlan::HasGoodTokens(uint32_t index) {
+bool StepPlan::HasGoodTokens(uint32_t index, std::span<const uint32_t> draws_before) {
   const skein_step_entry& entry = EntryAt(index);
+  if (const uint32_t drawn_by = DrawnBy(entry, step_.entry_size); drawn_by != 0) {
+    if (draws_before[drawn_by - 1] != 0) return true;
+    Fail(index, SKEIN_FAILED_PRECONDITION,
+         EntryName(drawn_by - 1) + " of the step before, which was to draw its token, drew none");
+    return false;
+  }
   for (uint32_t i = 0; i < entry.num_tokens; ++i) {
     const uint32_t token = step_.tokens[entry.first_token + i];
     if (token < desc_.model.vocab_size) continue;
@@ -275,7 +308,7 @@ bool StepPlan::HasGoodSampling(uint32_t index) {
   return true;
 }
 
-void StepPlan::AddRows(uint32_t index) {
+void StepPlan::AddRows(uint32_t index, std::span<const uint32_t> draws_before) {
   skein_step_entry& entry = EntryAt(index);
   entries_.push_back({.entry = &entry,
                       .index = index,
@@ -287,9 +320,12 @@ void StepPlan::AddRows(uint32_t index) {
   if (entry.output == SKEIN_STEP_SAMPLE && NumWantedRows(entry) != 0) {
     entries_.back().sampling = ReadSampling(*entry.sampling);
   }
+  const uint32_t drawn_by = DrawnBy(entry, step_.entry_size);
+  has_drawn_ = has_drawn_ || drawn_by != 0;
   for (uint32_t i = 0; i < entry.num_tokens; ++i) {
     step_tokens_.push_back(entry.first_token + i);
-    tokens_.push_back(step_.tokens[entry.first_token + i]);
+    tokens_.push_back(drawn_by != 0 ? 0 : step_.tokens[entry.first_token + i]);
+    drawn_from_.push_back(drawn_by != 0 ? draws_before[drawn_by - 1] : 0);
   }
 }
 
@@ -299,6 +335,9 @@ void StepPlan::AddOutputs(uint32_t output) {
     if (entry.output != output) continue;
     planned.first_output = static_cast<uint32_t>(output_rows_.size());
     planned.num_outputs = NumWantedRows(entry);
+    if (output == SKEIN_STEP_SAMPLE) {
+      draws_[planned.index] = planned.num_outputs == 0 ? 0 : planned.first_output + planned.num_outputs;
+    }
     for (uint32_t i = 0; i < planned.num_outputs; ++i) {
       output_rows_.push_back(planned.first_row + entry.output_start + i);
       if (output == SKEIN_STEP_LOGITS) logits_.push_back(entry.output_rows + size_t{i} * desc_.model.vocab_size);

@@ -35,13 +35,20 @@ class StepPlan {
   // Checks a step. Throws INVALID_ARGUMENT or OUT_OF_RANGE if it breaks a rule of the boundary, in a message that names
   // the entry; then the plan cannot be used, and no state has been touched. An entry with a bad token id, a bad number
   // in its biases or its sampling, or a feature that is not offered gets its own status, and is left out of the plan.
-  void Read(const skein_step& step);
+  // `draws_before`: draws() of the step before, which are not those of this plan.
+  void Read(const skein_step& step, std::span<const uint32_t> draws_before = {});
 
   // Until the next Read:
   const skein_step& step() const { return step_; }
   std::span<const PlannedEntry> entries() const { return entries_; }
   uint32_t num_rows() const { return static_cast<uint32_t>(tokens_.size()); }
-  std::span<const uint32_t> tokens() const { return tokens_; }            // per row; checked against the vocabulary
+  // Per row; checked against the vocabulary. Where drawn_from() is not 0, any id.
+  std::span<const uint32_t> tokens() const { return tokens_; }
+  // Per row: 1 + the output of the step before that drew its token; 0 if the token is known.
+  std::span<const uint32_t> drawn_from() const { return drawn_from_; }
+  bool has_drawn() const { return has_drawn_; }
+  // Per entry of the step: 1 + the output that is the last token that it draws; 0 if it draws none.
+  std::span<const uint32_t> draws() const { return draws_; }
   std::span<const uint32_t> step_tokens() const { return step_tokens_; }  // per row: its index in the step's tokens
   // The row of each output that is wanted. First come the outputs whose logits are wanted, then those whose logits are
   // computed and reduced to a few numbers (SKEIN_STEP_TOP_K and SKEIN_STEP_SAMPLE), then the hidden rows.
@@ -73,11 +80,13 @@ class StepPlan {
   // Writes into `slot_writer_`, and gives a message about an entry that is in another's way, or "".
   std::string FindConflict();
   void Fail(uint32_t index, int32_t status, const std::string& why);
+  uint32_t LackingFeatures(uint32_t index) const;
+  void CheckDrawnBy(uint32_t index, std::span<const uint32_t> draws_before) const;
   bool IsOffered(uint32_t index);
-  bool HasGoodTokens(uint32_t index);
+  bool HasGoodTokens(uint32_t index, std::span<const uint32_t> draws_before);
   bool HasGoodBias(uint32_t index);
   bool HasGoodSampling(uint32_t index);
-  void AddRows(uint32_t index);
+  void AddRows(uint32_t index, std::span<const uint32_t> draws_before);
   void AddOutputs(uint32_t output);
 
   const skein_segment_desc& desc_;
@@ -87,6 +96,9 @@ class StepPlan {
   std::vector<PlannedEntry> entries_;
   std::vector<uint32_t> tokens_;
   std::vector<uint32_t> step_tokens_;
+  std::vector<uint32_t> drawn_from_;
+  bool has_drawn_ = false;
+  std::vector<uint32_t> draws_;
   std::vector<uint32_t> output_rows_;
   std::vector<float*> logits_;
   uint32_t num_reduced_ = 0;

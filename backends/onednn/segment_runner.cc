@@ -43,10 +43,15 @@ std::vector<uint32_t> Widths(const skein_segment_desc& desc) {
   return {widths.begin(), widths.end()};
 }
 
-// The widths that oneDNN multiplies. It sums in another order with many rows than with few, which 8-bit arithmetic must
-// not do.
+// Whether oneDNN multiplies. It sums in another order with many rows than with few, which neither 8-bit arithmetic nor
+// a deterministic segment may do.
+bool HasPrimitives(const skein_segment_desc& desc) {
+  return ArithmeticOf(desc) != Arithmetic::kInt8 && (desc.flags & SKEIN_SEGMENT_DETERMINISTIC) == 0;
+}
+
+// The widths that oneDNN multiplies.
 std::vector<uint32_t> PrimitiveWidths(const skein_segment_desc& desc) {
-  return ArithmeticOf(desc) == Arithmetic::kInt8 ? std::vector<uint32_t>() : Widths(desc);
+  return HasPrimitives(desc) ? Widths(desc) : std::vector<uint32_t>();
 }
 
 PanelPrimitives::Type PrimitivesFor(const skein_segment_desc& desc) {
@@ -72,7 +77,7 @@ std::vector<WeightsTrail> MakeTrails(const skein_segment_desc& desc, uint32_t nu
 
 uint64_t ExpandedFloats(const skein_segment_desc& desc) {
   if (ArithmeticOf(desc) != Arithmetic::kF32) return 0;
-  const std::vector<uint32_t> widths = Widths(desc);
+  const std::vector<uint32_t> widths = PrimitiveWidths(desc);
   return widths.empty() ? 0 : RoundUp(*std::max_element(widths.begin(), widths.end()), 16) * kPanelWidth;
 }
 

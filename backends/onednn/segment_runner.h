@@ -24,7 +24,7 @@ class SegmentRunner {
   using Matrix = PackedMatrix;
   static constexpr WkvOrder kWkvOrder = WkvOrder::kKeyValue;
   // libskein draws tokens on the host's threads itself. Logits lie in the same memory, so none has to cross.
-  static constexpr uint32_t kFeatures = SKEIN_FEATURE_HIDDEN;
+  static constexpr uint32_t kFeatures = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_DETERMINISTIC;
 
   SegmentRunner(const skein_host& host, const skein_segment_desc& desc);
 

@@ -26,8 +26,8 @@ class SegmentRunner {
  public:
   using Matrix = reference::Matrix;
   static constexpr WkvOrder kWkvOrder = WkvOrder::kValueKey;
-  static constexpr uint32_t kFeatures =
-      SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE;
+  static constexpr uint32_t kFeatures = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS |
+                                        SKEIN_FEATURE_SAMPLE | SKEIN_FEATURE_FEED_DRAWN | SKEIN_FEATURE_DETERMINISTIC;
 
   SegmentRunner(const skein_host& host, const skein_segment_desc& desc)
       : head_size_(desc.model.head_size),

@@ -10,6 +10,7 @@ Command RunCommand();
 Command ChatCommand();
 Command LogitsCommand();
 Command ScoreCommand();
+Command EmbedCommand();
 Command TokenizeCommand();
 Command DetokenizeCommand();  // in tokenize.cc
 Command ConvertCommand();

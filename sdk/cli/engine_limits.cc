@@ -39,6 +39,7 @@ std::vector<EngineLimit> DefaultEngineLimits(skein_runtime runtime) {
   if (name.empty()) return {};
   CallOptions options(SKEIN_OPTIONS_MODEL);
   options.Set("device", name);
+  options.Set("calibrate", 0);
   skein_model handle = nullptr;
   if (skein_model_load(runtime, "synthetic:C=128,L=1,V=16", options.get(), &handle, nullptr) != SKEIN_OK) return {};
   const Model model(handle);

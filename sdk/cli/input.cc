@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 
 #include "handles.h"
 #include "standard_streams.h"
@@ -27,6 +28,17 @@ std::string ReadInput(const std::string& path) {
   } while (size > 0);
   if (size < 0) throw Failure(where + ": cannot be read: " + std::strerror(errno));
   return content;
+}
+
+std::vector<std::string> ReadLines(const std::string& path) {
+  std::istringstream text(ReadInput(path));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) lines.push_back(line);
+  }
+  if (lines.empty()) throw Failure(path + ": expected at least one line of text, found none");
+  return lines;
 }
 
 }  // namespace skein::cli

@@ -1,4 +1,5 @@
-// skein score: a model's prediction of a text: log-likelihood, perplexity, bits per byte.
+// skein score: a model's prediction of a text: log-likelihood, perplexity, bits per byte. Or, with --choices, how
+// probable each of several continuations of it is.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "commands.h"
 #include "input.h"
 #include "output.h"
+#include "score_choices.h"
 #include "session.h"
 #include "table.h"
 #include "token_list.h"
@@ -36,14 +38,15 @@ Text ReadText(const Arguments& arguments, const Model& model) {
     text.tokens = ParseTokens(ReadInput(*path), *path);
     return text;
   }
-  text.where = arguments.operands()[0];
+  const std::optional<std::string> prompt = arguments.Text("prompt");
+  text.where = prompt ? "--prompt" : arguments.operands()[0];
   try {
     text.tokenizer = Make<Tokenizer>(skein_model_tokenizer, model.get());
   } catch (const Failure& failure) {
     throw Failure(ModelPath(arguments) + ": " + failure.what() +
                   "; --tokenizer FILE gives it one, and --tokens-file needs none");
   }
-  const std::string bytes = ReadInput(text.where);
+  const std::string bytes = prompt ? *prompt : ReadInput(text.where);
   text.tokens =
       Read<std::vector<skein_token>>(skein_tokenizer_encode, text.tokenizer.get(), bytes.data(), bytes.size());
   return text;
@@ -172,14 +175,34 @@ std::string Report(const Arguments& arguments, const Text& text, std::optional<s
                       {"bits per byte", bits_per_byte ? FormatNumber(*bits_per_byte, 4) : "-"}});
 }
 
-int Score(const Arguments& arguments) {
-  if (arguments.Has("tokens-file") == !arguments.operands().empty()) {
-    throw UsageError("score: expected a text file or --tokens-file");
+// The report of --choices: the lines of the file as continuations of the text.
+std::string ChoicesReport(const Arguments& arguments, const Model& model, const Text& text,
+                          std::optional<skein_token> prefix) {
+  for (const char* option : {"chunk", "context"}) {
+    if (arguments.Has(option))
+      throw UsageError(std::string("score: --choices and --") + option + " exclude each other");
   }
+  std::vector<skein_token> context = text.tokens;
+  if (prefix) context.insert(context.begin(), *prefix);
+  if (context.empty()) throw Failure(text.where + ": expected at least one token in front of the choices, found none");
+  if (text.tokenizer == nullptr) throw Failure("--choices needs a tokenizer, and the model has none");
+  return ScoreChoices(model.get(), text.tokenizer.get(), context, ReadLines(*arguments.Text("choices")),
+                      arguments.Has("json") ? ReportForm::kJson : ReportForm::kTable);
+}
+
+int Score(const Arguments& arguments) {
+  const int num_texts = (arguments.Has("tokens-file") ? 1 : 0) + (arguments.Has("prompt") ? 1 : 0) +
+                        (arguments.operands().empty() ? 0 : 1);
+  if (num_texts != 1) throw UsageError("score: expected a text file or --tokens-file, or --prompt with --choices");
+  if (arguments.Has("prompt") && !arguments.Has("choices")) throw UsageError("score: --prompt needs --choices");
   const Session session(arguments);
   const Model model = session.LoadModel(arguments);
   const Text text = ReadText(arguments, model);
   const std::optional<skein_token> prefix = Prefix(arguments, ModelInfo(model.get()));
+  if (arguments.Has("choices")) {
+    DataWriter().Write(ChoicesReport(arguments, model, text, prefix));
+    return 0;
+  }
   if (text.tokens.size() + (prefix ? 1 : 0) < 2) {
     throw Failure(text.where + ": expected at least one token to score, found none");
   }
@@ -194,7 +217,7 @@ int Score(const Arguments& arguments) {
 Command ScoreCommand() {
   return {
       .name = "score",
-      .synopsis = "-m MODEL (FILE | --tokens-file FILE) [options]",
+      .synopsis = "-m MODEL (FILE | --tokens-file FILE | -p TEXT) [--choices FILE] [options]",
       .summary = "log-likelihood, perplexity and bits per byte of a text; - is stdin",
       .max_operands = 1,
       .options = WithModelOptions({
@@ -202,6 +225,11 @@ Command ScoreCommand() {
            .takes = Takes::kText,
            .value = "FILE",
            .help = "token ids instead of a text, as in skein logits; - is stdin"},
+          {.name = "choices",
+           .takes = Takes::kText,
+           .value = "FILE",
+           .help = "score each line of this file as a continuation of the text, and mark the best"},
+          {.name = "prompt", .letter = 'p', .takes = Takes::kText, .value = "TEXT", .help = "with --choices: the text"},
           {.name = "chunk",
            .takes = Takes::kCount,
            .value = "N",

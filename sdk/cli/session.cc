@@ -101,6 +101,8 @@ std::vector<Option> WithModelOptions(std::vector<Option> own) {
                  .takes = Takes::kText,
                  .value = "TYPE",
                  .help = "of the states on the device: f32, or f16 where the device offers it (default: f32)"});
+  own.push_back({.name = "deterministic",
+                 .help = "a stream's results never depend on those beside it, in f32, f16 and bf16 too; slower"});
   own.push_back(TokenizerOption());
   own.push_back(LoraOption());
   own.push_back(StateOption());
@@ -128,6 +130,7 @@ Model Session::LoadModel(const std::string& path, const Arguments& arguments, Ca
   options.Pass(arguments, "device-memory", "device_memory");
   options.Pass(arguments, "type", "type");
   options.Pass(arguments, "state-type", "state_type");
+  options.Pass(arguments, "deterministic", "deterministic");
   options.Pass(arguments, "tokenizer", "tokenizer");
   options.PassLines(arguments, "lora", "lora");
   options.Pass(arguments, "state", "state");

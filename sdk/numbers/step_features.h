@@ -10,8 +10,11 @@
 
 namespace skein {
 
-// The features, SKEIN_FEATURE_*, that a device must have to run an entry.
-uint32_t FeaturesOf(const skein_step_entry& entry);
+// The features, SKEIN_FEATURE_*, that a device must have to run an entry of which `entry_size` bytes are there.
+uint32_t FeaturesOf(const skein_step_entry& entry, uint32_t entry_size = sizeof(skein_step_entry));
+
+// The entry's drawn_by; 0 if it does not reach as far.
+uint32_t DrawnBy(const skein_step_entry& entry, uint32_t entry_size);
 
 // Their names for a message, such as "top-k, sampling".
 std::string FeatureNames(uint32_t features);

@@ -71,6 +71,20 @@ static skein_status call_eval(uintptr_t value, skein_error* error) {
   skein_eval_item item = {NULL, one_token, 1, NULL, 0, SKEIN_OUTPUT_NONE, 0};
   return skein_eval((skein_model)value, &item, sizeof(item), 1, error);
 }
+static skein_status call_score(uintptr_t value, skein_error* error) {
+  skein_score_item item;
+  memset(&item, 0, sizeof(item));
+  item.tokens = one_token;
+  item.num_tokens = 1;
+  return skein_score((skein_model)value, &item, sizeof(item), 1, error);
+}
+static skein_status call_embed(uintptr_t value, skein_error* error) {
+  skein_embed_item item;
+  memset(&item, 0, sizeof(item));
+  item.tokens = one_token;
+  item.num_tokens = 1;
+  return skein_embed((skein_model)value, &item, sizeof(item), 1, error);
+}
 CALL(queue_create, skein_runtime, skein_queue_create(h, NULL, (skein_queue*)&handle_out, error))
 static skein_status call_queue_poll(uintptr_t value, skein_error* error) {
   skein_event event;
@@ -95,6 +109,7 @@ CALL(request_set_logit_bias, skein_request, skein_request_set_logit_bias(h, 1, 0
 CALL(request_set_user_data, skein_request, skein_request_set_user_data(h, 1, error))
 CALL(request_cancel, skein_request, skein_request_cancel(h, error))
 CALL(request_acknowledge, skein_request, skein_request_acknowledge(h, 1, error))
+CALL(request_logprobs, skein_request, skein_request_logprobs(h, 0, 0, 0, NULL, 0, &size_out, error))
 CALL(request_take_sample, skein_request, skein_request_take_sample(h, 1, (skein_stream*)&handle_out, error))
 
 #define FUNCTION(name, kind) \
@@ -129,6 +144,8 @@ const function functions[] = {
     FUNCTION(stream_restore, STREAM),
     FUNCTION(stream_state, STREAM),
     FUNCTION(eval, MODEL),
+    FUNCTION(score, MODEL),
+    FUNCTION(embed, MODEL),
     FUNCTION(queue_create, RUNTIME),
     FUNCTION(queue_poll, QUEUE),
     FUNCTION(queue_wait, QUEUE),
@@ -147,6 +164,7 @@ const function functions[] = {
     FUNCTION(request_cancel, REQUEST),
     FUNCTION(request_acknowledge, REQUEST),
     FUNCTION(request_take_sample, REQUEST),
+    FUNCTION(request_logprobs, REQUEST),
 };
 const size_t num_functions = sizeof(functions) / sizeof(functions[0]);
 

@@ -65,6 +65,12 @@ std::vector<Layout> Layouts() {
              FIELD(text_offset), FIELD(text_bytes), FIELD(num_prompt_tokens), FIELD(num_tokens), FIELD(position),
              FIELD(logprob), FIELD(sample), FIELD(num_cached_tokens), FIELD(queue_us), FIELD(prefill_us),
              FIELD(decode_us), FIELD(logprob_sum)),
+      STRUCT(skein_logprob, FIELD(token), FIELD(logprob)),
+      STRUCT(skein_score_item, FIELD(stream), FIELD(tokens), FIELD(num_tokens), FIELD(logprobs), FIELD(top),
+             FIELD(num_top), FIELD(status), FIELD(num_scored), FIELD(logprob)),
+      STRUCT(skein_embed_item, FIELD(stream), FIELD(tokens), FIELD(num_tokens), FIELD(text), FIELD(text_bytes),
+             FIELD(embedding), FIELD(capacity), FIELD(pooling), FIELD(normalise), FIELD(status), FIELD(reserved),
+             FIELD(num_read)),
       STRUCT(skein_message, FIELD(text)),
       STRUCT(skein_host, FIELD(struct_size), FIELD(reserved), FIELD(context), FIELD(concurrency), FIELD(parallel_for),
              FIELD(parallel_region), FIELD(alloc), FIELD(free), FIELD(log), FIELD(parallel_team)),
@@ -99,7 +105,8 @@ std::vector<Layout> Layouts() {
       STRUCT(skein_bias, FIELD(token), FIELD(bias)),
       STRUCT(skein_step_entry, FIELD(read_slot), FIELD(write_slot), FIELD(first_token), FIELD(num_tokens),
              FIELD(adapter), FIELD(output), FIELD(output_start), FIELD(top_k), FIELD(output_rows), FIELD(output_tokens),
-             FIELD(mask), FIELD(bias), FIELD(num_bias), FIELD(status), FIELD(sampling)),
+             FIELD(mask), FIELD(bias), FIELD(num_bias), FIELD(status), FIELD(sampling), FIELD(drawn_by),
+             FIELD(reserved)),
       STRUCT(skein_sampling, FIELD(struct_size), FIELD(top_k), FIELD(top_p), FIELD(min_p), FIELD(temperature),
              FIELD(uniforms)),
       STRUCT(skein_step, FIELD(struct_size), FIELD(num_tokens), FIELD(num_entries), FIELD(entry_size), FIELD(tokens),
@@ -115,8 +122,8 @@ std::vector<Layout> Layouts() {
 }
 
 // Structs that travel in arrays with the size of an element, and so may grow without a `struct_size` of their own.
-const std::set<std::string> kWithElementSize = {"skein_chat_message", "skein_event", "skein_eval_item",
-                                                "skein_step_entry"};
+const std::set<std::string> kWithElementSize = {"skein_chat_message", "skein_event",      "skein_eval_item",
+                                                "skein_score_item",   "skein_embed_item", "skein_step_entry"};
 
 bool MayGrow(const Layout& layout) {
   return layout.fields.front().name == "struct_size" || kWithElementSize.count(layout.name) != 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -33,6 +34,15 @@ constexpr Distribution kDistributions[] = {
     {"equal", [](size_t) { return 1.0f; }},
     // One token has a fifth of the mass, and the others are nearly alike, far below it.
     {"cliff", [](size_t rank) { return rank == 0 ? 10.0f : PowerOfRank(0.01, rank); }},
+    // Eight values, each of many tokens.
+    {"ties", [](size_t rank) { return static_cast<float>(rank % 8) / 4; }},
+    // Half of the tokens are equal, and half are spread out below them.
+    {"half_equal", [](size_t rank) { return std::min(0.0f, 1.0f - static_cast<float>(rank) / 32768.0f); }},
+    // Two of three tokens are banned.
+    {"banned",
+     [](size_t rank) {
+       return rank % 3 != 0 ? -std::numeric_limits<float>::infinity() : -static_cast<float>(rank) / 16384.0f;
+     }},
 };
 
 struct Parameters {
@@ -59,6 +69,13 @@ constexpr Parameters kParameters[] = {
      [](SamplingParams& params) {
        params.top_k = 40000;
        params.top_p = 0.95;
+       params.min_p = 0.001;
+       params.temperature = 1.2;
+     }},
+    {"all_filters_top_p_0.5",
+     [](SamplingParams& params) {
+       params.top_k = 40000;
+       params.top_p = 0.5;
        params.min_p = 0.001;
        params.temperature = 1.2;
      }},

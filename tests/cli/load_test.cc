@@ -204,6 +204,7 @@ TEST_F(LimitsTest, DevicesAndInspectPrintThemWithTheirOptions) {
     EXPECT_THAT(result.out, ContainsRegex("\nstreams +64 +max_streams\n"));
     EXPECT_THAT(result.out, ContainsRegex("\nslots +130 +max_streams\n"));
     EXPECT_THAT(result.out, ContainsRegex("\nstep_tokens +512 +max_batch_tokens\n"));
+    EXPECT_THAT(result.out, ContainsRegex("\nage_limit_ms +1000 +age_limit_ms\n"));
   }
   EXPECT_EQ(json::parse(RunTool({"inspect", model_, "--json"}).out).at("limits").at("step_tokens"), 512);
 }

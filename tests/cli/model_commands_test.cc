@@ -221,6 +221,93 @@ TEST_F(CliModelTest, ScoreOfATextIsWhatItsLogitsSay) {
   EXPECT_NEAR(json::parse(from_stdin.out).at("log_likelihood").get<double>(), expected, 1e-3);
 }
 
+TEST_F(CliModelTest, ChoicesAreScoredAsContinuations) {
+  const TestFolder folder;
+  const std::string choices = folder.Write("choices", " to pass\n zebra\n\n qqq\n");
+  const ToolResult result =
+      RunTool({"score", "-m", model_, "-p", "And it came", "--no-prefix", "--choices", choices, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  EXPECT_EQ(report.at("best"), 0);
+  EXPECT_EQ(report.at("best_per_token"), 0);
+  EXPECT_EQ(report.at("best_per_byte"), 0);
+  ASSERT_EQ(report.at("choices").size(), 3u);
+  const auto encode = [&](const std::string& text) {
+    return json::parse(RunTool({"tokenize", "-m", model_, text}).out).get<std::vector<uint32_t>>();
+  };
+  for (const json& choice : report.at("choices")) {
+    // What the whole text has more than the prompt.
+    std::vector<uint32_t> prompt = encode("And it came");
+    const auto text = choice.at("text").get<std::string>();
+    std::vector<uint32_t> whole = prompt;
+    const std::vector<uint32_t> own = encode(text);
+    whole.insert(whole.end(), own.begin(), own.end());
+    const double expected = LogLikelihood(model_, whole) - LogLikelihood(model_, prompt);
+    EXPECT_NEAR(choice.at("log_likelihood").get<double>(), expected, 1e-3) << text;
+    EXPECT_EQ(choice.at("tokens"), own.size());
+    EXPECT_NEAR(choice.at("per_byte").get<double>(), expected / static_cast<double>(text.size()), 1e-3);
+  }
+  const ToolResult table = RunTool({"score", "-m", model_, "-p", "And it came", "--choices", choices});
+  EXPECT_THAT(table.out, HasSubstr("* "));
+  EXPECT_THAT(table.out, HasSubstr(" zebra\n"));
+}
+
+TEST_F(CliModelTest, ChoicesAreUsedAsTheHelpSays) {
+  ExpectUsageError(RunTool({"score", "-m", model_, "-p", "And"}), "--prompt needs --choices");
+  ExpectUsageError(RunTool({"score", "-m", model_, "-p", "And", "--choices", "x", "--chunk", "3"}), "--chunk exclude");
+  const TestFolder folder;
+  ExpectFailure(RunTool({"score", "-m", model_, "-p", "And", "--choices", folder.Write("none", "\n\n")}),
+                "at least one line");
+}
+
+// --- embed ---
+
+TEST_F(CliModelTest, EmbeddingsAreVectorsOfTheModelsWidth) {
+  const ToolResult result = RunTool({"embed", "-m", model_, "--normalise", "In the beginning", "And"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report.size(), 2u);
+  EXPECT_EQ(report[1].at("text"), "And");
+  EXPECT_EQ(report[1].at("tokens"), 3);
+  double square = 0;
+  for (const double value : report[1].at("embedding")) square += value * value;
+  EXPECT_NEAR(square, 1, 1e-4);
+  const ToolResult raw =
+      RunTool({"embed", "-m", model_, "--lines", "-", "--normalise", "--raw"}, "In the beginning\nAnd");
+  const std::vector<float> floats = Floats(raw.out);
+  const size_t width = report[0].at("embedding").size();
+  ASSERT_EQ(floats.size(), 2 * width);
+  for (size_t i = 0; i < width; ++i) {
+    EXPECT_NEAR(floats[i], report[0].at("embedding")[i].get<double>(), 1e-5);
+    EXPECT_NEAR(floats[width + i], report[1].at("embedding")[i].get<double>(), 1e-5);
+  }
+}
+
+TEST_F(CliModelTest, EmbedWithoutTextsIsAnError) {
+  ExpectUsageError(RunTool({"embed", "-m", model_}), "expected texts");
+  ExpectUsageError(RunTool({"embed", "-m", model_, "a", "--mean", "--last"}), "exclude each other");
+}
+
+// --- samples ---
+
+TEST_F(CliModelTest, SamplesOfAPromptAreWritten) {
+  const ToolResult result =
+      RunTool({"run", "-m", model_, "-p", "And it", "-n", "12", "--n", "3", "--temp", "2", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report.at("samples").size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(report.at("samples")[i].at("sample"), i);
+    EXPECT_EQ(report.at("samples")[i].at("tokens").size(), 12u);
+    EXPECT_EQ(report.at("samples")[i].at("reason"), "length");
+  }
+  EXPECT_EQ(report.at("timings").at("num_tokens"), 36);
+  const ToolResult best = RunTool({"run", "-m", model_, "-p", "And it", "-n", "12", "--best-of", "4"});
+  EXPECT_THAT(best.out, StartsWith("[sample "));
+  const ToolResult wrong = RunTool({"run", "-m", model_, "-p", "And it", "--n", "3", "--best-of", "2"});
+  EXPECT_THAT(wrong.err, HasSubstr("best_of 2"));
+}
+
 TEST(CliScoreTest, IdsOfAModelWithoutATokenizerAreScored) {
   const std::string model = DataPath("v7-n16.pth");
   const TestFolder folder;

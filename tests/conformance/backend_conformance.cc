@@ -193,7 +193,7 @@ Pipeline::Pipeline(const std::vector<const Device*>& devices, const SyntheticMod
     const bool is_last = i + 1 == borders.size();
     const uint32_t end = is_last ? num_layers : borders[i + 1];
     const uint32_t flags = (i == 0 ? SKEIN_SEGMENT_EMBEDDING : 0) | (is_last ? SKEIN_SEGMENT_HEAD : 0);
-    skein_segment_desc desc = DescribeSegment(model, borders[i], end - borders[i], flags);
+    skein_segment_desc desc = DescribeSegment(model, borders[i], end - borders[i], flags | options.flags);
     desc.compute_type = options.compute_type;
     desc.num_slots = options.num_slots;
     desc.max_tokens = options.max_tokens;

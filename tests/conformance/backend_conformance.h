@@ -115,6 +115,7 @@ struct Entry {
 struct PipelineOptions {
   std::vector<uint32_t> cuts;  // layers before which a new segment begins; num_layers: the head alone
   uint32_t compute_type = SKEIN_DTYPE_NONE;
+  uint32_t flags = 0;  // of every segment, beside those of its ends
   uint32_t num_slots = 8;
   uint32_t max_tokens = 256;
   uint32_t max_entries = 16;

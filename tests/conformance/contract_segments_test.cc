@@ -51,6 +51,8 @@ TEST_P(BackendContract, DescriptionsThatMakeNoSenseAreNotSupported) {
       {7, 7, [](skein_segment_desc& desc) { desc.model.rank_value = 0; }, "rank_value"},
       {7, 7, [](skein_segment_desc& desc) { desc.model.rank_gate = 0; }, "rank_gate"},
       {4, 7, [](skein_segment_desc& desc) { desc.flags = 64; }, "flags"},
+      {4, 7, [](skein_segment_desc& desc) { desc.flags = SKEIN_SEGMENT_DETERMINISTIC, desc.num_layers = 0; },
+       "num_layers"},
       {4, 7, [](skein_segment_desc& desc) { desc.max_tokens = 0; }, "max_tokens"},
       {4, 7, [](skein_segment_desc& desc) { desc.compute_type = SKEIN_DTYPE_U8; }, "compute type 5"},
       {4, 7, [](skein_segment_desc& desc) { desc.state_type = SKEIN_DTYPE_U8; }, "state type 5"},

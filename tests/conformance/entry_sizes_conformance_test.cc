@@ -44,7 +44,7 @@ class EntrySizesConformance : public ModelConformance {
     stepped.entries.assign((kNumEntries + 1) * size_t{entry_size} + sizeof(skein_step_entry), kUntouched);
     for (uint32_t i = 0; i < kNumEntries; ++i) {
       const skein_step_entry entry = EntryOf(i, &stepped.logits[i * size_t{shape().vocab_size}]);
-      std::memcpy(&stepped.entries[i * size_t{entry_size}], &entry, std::min<size_t>(entry_size, kFirstEntryBytes));
+      std::memcpy(&stepped.entries[i * size_t{entry_size}], &entry, std::min<size_t>(entry_size, sizeof(entry)));
     }
     const std::vector<uint32_t> tokens = Tokens(kNumEntries);
     skein_step step = {};

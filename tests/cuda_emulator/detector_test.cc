@@ -111,6 +111,31 @@ TEST_F(DetectorTest, AtomicsDoNotRaceAndPlainAccessesDo) {
   });
 }
 
+TEST_F(DetectorTest, TheLastBlockMayReadWhatFencesHandOn) {
+  ForSeeds([] {
+    const DeviceVector<float> in(std::vector<float>(256, 1)), sums(4), out(1);
+    const DeviceVector<unsigned> count(std::vector<unsigned>(1, 0));
+    const auto run = [&](Fault fault) {
+      Require(LaunchOn(nullptr, dim3(4), dim3(64), SumThroughLastBlock, in.data(), sums.data(), count.data(),
+                       out.data(), fault));
+      Require(cudaDeviceSynchronize());
+      return TakeErrors();
+    };
+    EXPECT_THAT(run(Fault::kNone), IsEmpty());
+    EXPECT_EQ(out.Read()[0], 256);
+    EXPECT_EQ(count.Read()[0], 0u);
+    const std::vector<BarrierSite> sites = BarrierSites();
+    EXPECT_EQ(sites.size(), 4u);
+    for (const BarrierSite& site : sites) {
+      DisableBarrier(site);
+      EXPECT_THAT(run(Fault::kNone), Not(IsEmpty())) << site.kind << " at " << site.line;
+      EnableBarriers();
+    }
+    EXPECT_THAT(run(Fault::kNoBarrier), Not(IsEmpty())) << "a block that is not the last";
+    EXPECT_THAT(run(Fault::kNone), IsEmpty());
+  });
+}
+
 TEST_F(DetectorTest, BlocksThatWriteOnePlaceRace) {
   ForSeeds([] {
     const DeviceVector<float> in(std::vector<float>(600, 1)), out(600);

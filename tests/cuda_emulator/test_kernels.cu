@@ -41,6 +41,27 @@ __global__ void CountThreads(unsigned* out, Fault fault) {
   }
 }
 
+__global__ void SumThroughLastBlock(const float* in, float* sums, unsigned* count, float* out, Fault fault) {
+  __shared__ bool is_last;
+  // A thread other than the one that counts writes the sum.
+  if (threadIdx.x == 63) {
+    float sum = 0;
+    for (unsigned i = 0; i < 64; ++i) sum += in[blockIdx.x * 64 + i];
+    sums[blockIdx.x] = sum;
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    __threadfence();
+    is_last = atomicInc(count, gridDim.x - 1) == gridDim.x - 1;
+    __threadfence();
+  }
+  __syncthreads();
+  if ((!is_last && fault != Fault::kNoBarrier) || threadIdx.x != 5) return;
+  float total = 0;
+  for (unsigned i = 0; i < gridDim.x; ++i) total += sums[i];
+  if (is_last) out[0] = total;
+}
+
 __global__ void AddOne(const float* in, float* out, int count, Fault fault) {
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i < count || fault == Fault::kBounds) out[i] = in[i] + 1;

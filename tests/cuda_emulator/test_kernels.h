@@ -19,6 +19,9 @@ __global__ void SumBlocks(const float* in, float* out, Fault fault);
 __global__ void SwapInWarps(const int* in, int* out, Fault fault);
 // out[0] = the number of threads, counted one by one; kOther: without atomics.
 __global__ void CountThreads(unsigned* out, Fault fault);
+// sums[block] = the sum of the block's 64 inputs; the block that comes last puts the sum of `sums` into out[0] and the
+// count back to 0. kNoBarrier: every block reads all sums.
+__global__ void SumThroughLastBlock(const float* in, float* sums, unsigned* count, float* out, Fault fault);
 // out[i] = in[i] + 1 for i < count; kBounds: without the check. kOther: every block writes out[0] too.
 __global__ void AddOne(const float* in, float* out, int count, Fault fault);
 // Each thread copies 16 bytes into shared memory and adds up those of its neighbour; 64 threads.

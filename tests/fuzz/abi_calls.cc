@@ -66,6 +66,7 @@ Picked<skein_options> AbiCalls::Options(AbiInput& input, uint32_t kind) {
   // What few choices would hit: requests that wait for their reader or have samples, runtimes without plugins.
   if (kind == SKEIN_OPTIONS_REQUEST && input.OneIn(2)) skein_options_set_i64(options, "window", 2, nullptr);
   if (kind == SKEIN_OPTIONS_REQUEST && input.OneIn(2)) skein_options_set_i64(options, "n", 2, nullptr);
+  if (kind == SKEIN_OPTIONS_REQUEST && input.OneIn(2)) skein_options_set_i64(options, "prompt_logprobs", 2, nullptr);
   if (kind == SKEIN_OPTIONS_RUNTIME && input.OneIn(2)) skein_options_set_i64(options, "search", 0, nullptr);
   if (handles_.num_live<skein_options>() >= kMaxLive) Release<skein_options>(input);
   handles_.Add(options);

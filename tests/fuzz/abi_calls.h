@@ -99,6 +99,8 @@ class AbiCalls {
   void StreamRestore(AbiInput& input);
   void StreamState(AbiInput& input);
   void Eval(AbiInput& input);
+  void Score(AbiInput& input);
+  void Embed(AbiInput& input);
   void QueueCreate(AbiInput& input);
   void QueuePoll(AbiInput& input);
   void QueueWait(AbiInput& input);
@@ -115,6 +117,7 @@ class AbiCalls {
   void RequestCancel(AbiInput& input);
   void RequestAcknowledge(AbiInput& input);
   void RequestTakeSample(AbiInput& input);
+  void RequestLogprobs(AbiInput& input);
   void Constants(AbiInput& input);
 
   const AbiFiles& files_;

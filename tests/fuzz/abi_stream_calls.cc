@@ -102,6 +102,66 @@ void AbiCalls::Eval(AbiInput& input) {
   Call(input, is_bad && count > 0, skein_eval, model.handle, static_cast<void*>(items.data()), item_size, count);
 }
 
+void AbiCalls::Score(AbiInput& input) {
+  const Picked<skein_model> model = handles_.Pick<skein_model>(input);
+  const uint32_t count = input.Below(4);
+  const uint32_t item_size = input.OneIn(16) ? input.Below(sizeof(skein_score_item) + 32)
+                                             : uint32_t{sizeof(skein_score_item)} + 8 * input.Below(3);
+  std::vector<Tokens> tokens;
+  tokens.reserve(count);
+  std::vector<Guarded> logprobs;
+  std::vector<Guarded> tops;
+  std::vector<uint8_t> items(size_t{count} * item_size + sizeof(skein_score_item));
+  bool is_bad = model.is_bad;
+  for (uint32_t i = 0; i < count; ++i) {
+    tokens.emplace_back(input);
+    const size_t num_tokens = tokens[i].ids.size();
+    const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+    skein_score_item item = {};
+    item.stream = stream.handle;
+    item.tokens = tokens[i].data();
+    item.num_tokens = tokens[i].size;
+    item.num_top = input.OneIn(16) ? 65 : input.Below(4);
+    logprobs.emplace_back(num_tokens * sizeof(float));
+    tops.emplace_back(num_tokens * item.num_top * sizeof(skein_logprob));
+    item.logprobs = input.OneIn(4) ? nullptr : static_cast<float*>(logprobs[i].data());
+    item.top = input.OneIn(16) ? nullptr : static_cast<skein_logprob*>(tops[i].data());
+    is_bad = is_bad || stream.is_bad || item.tokens == nullptr || (item.num_top > 0 && item.top == nullptr);
+    std::memcpy(items.data() + size_t{i} * item_size, &item, std::min<size_t>(sizeof(item), item_size));
+  }
+  Call(input, is_bad && count > 0, skein_score, model.handle, static_cast<void*>(items.data()), item_size, count);
+  for (const Guarded& output : logprobs) {
+    if (!output.AreGuardsUntouched()) Break("log-probabilities were written behind their room");
+  }
+  for (const Guarded& output : tops) {
+    if (!output.AreGuardsUntouched()) Break("most probable tokens were written behind their room");
+  }
+}
+
+void AbiCalls::Embed(AbiInput& input) {
+  const Picked<skein_model> model = handles_.Pick<skein_model>(input);
+  const Tokens tokens(input);
+  const Bytes text(input, 20);
+  std::vector<float> embedding(input.OneIn(8) ? input.Below(8) : 300);
+  const bool has_stream = input.OneIn(2);
+  const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+  skein_embed_item item = {};
+  if (has_stream) item.stream = stream.handle;
+  if (input.OneIn(2)) {
+    item.tokens = tokens.data();
+    item.num_tokens = tokens.size;
+  }
+  item.text = text.data;
+  item.text_bytes = text.size;
+  item.embedding = input.OneIn(16) ? nullptr : embedding.data();
+  item.capacity = embedding.size();
+  item.pooling = input.Below(3);
+  item.normalise = input.Below(2);
+  const bool is_bad = model.is_bad || (item.stream != nullptr && stream.is_bad) || item.embedding == nullptr ||
+                      item.pooling > SKEIN_POOLING_MEAN;
+  Call(input, is_bad, skein_embed, model.handle, static_cast<void*>(&item), uint32_t{sizeof(item)}, uint32_t{1});
+}
+
 // --- queues ---
 
 void AbiCalls::QueueCreate(AbiInput& input) {
@@ -253,6 +313,14 @@ void AbiCalls::RequestTakeSample(AbiInput& input) {
   Make<skein_stream>(input, request.is_bad, skein_request_take_sample, request.handle, sample);
 }
 
+void AbiCalls::RequestLogprobs(AbiInput& input) {
+  const Picked<skein_request> request = handles_.Pick<skein_request>(input);
+  const uint32_t sample = input.OneIn(4) ? input.Below(3) : SKEIN_SAMPLE_PROMPT;
+  const uint64_t first = input.OneIn(4) ? input.Number() : 0;
+  const uint64_t num_tokens = input.OneIn(2) ? input.Number() : 0;
+  Read<skein_logprob>(input, request.is_bad, skein_request_logprobs, request.handle, sample, first, num_tokens);
+}
+
 // --- the table ---
 
 struct AbiCalls::Row {
@@ -296,6 +364,8 @@ const std::vector<AbiCalls::Row>& AbiCalls::Rows() {
       {"skein_stream_restore", &AbiCalls::StreamRestore, 6},
       {"skein_stream_state", &AbiCalls::StreamState, 4},
       {"skein_eval", &AbiCalls::Eval, 12},
+      {"skein_score", &AbiCalls::Score, 8},
+      {"skein_embed", &AbiCalls::Embed, 6},
       {"skein_queue_create", &AbiCalls::QueueCreate, 3},
       {"skein_queue_release", &AbiCalls::Release<skein_queue>, 1},
       {"skein_queue_poll", &AbiCalls::QueuePoll, 16},
@@ -314,6 +384,7 @@ const std::vector<AbiCalls::Row>& AbiCalls::Rows() {
       {"skein_request_cancel", &AbiCalls::RequestCancel, 4},
       {"skein_request_acknowledge", &AbiCalls::RequestAcknowledge, 6},
       {"skein_request_take_sample", &AbiCalls::RequestTakeSample, 12},
+      {"skein_request_logprobs", &AbiCalls::RequestLogprobs, 16},
       {"skein_version skein_status_name", &AbiCalls::Constants, 1},
   };
   return rows;

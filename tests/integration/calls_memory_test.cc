@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/integration/allocation_walk.h"
+#include "tests/support/drain.h"
 
 namespace skein::test {
 namespace {
@@ -124,6 +125,63 @@ TEST_P(CallsMemoryWithModelTest, ThePartsOfARequest) {
   });
   const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_REQUEST, {}, {{"window", 2}, {"max_tokens", 3}});
   Walk([&](skein_error* error) { return skein_request_set_options(request.get(), options.get(), error); });
+}
+
+TEST_P(CallsMemoryWithModelTest, ScoresAndEmbeddings) {
+  const std::vector<skein_token> tokens = {65, 66, 67};
+  float logprobs[3] = {};
+  skein_logprob top[6] = {};
+  skein_score_item scores[2] = {};
+  for (skein_score_item& item : scores) {
+    item.stream = stream_.get();
+    item.tokens = tokens.data();
+    item.num_tokens = 3;
+    item.num_top = 2;
+  }
+  scores[0].logprobs = logprobs;
+  scores[0].top = top;
+  skein_logprob other_top[6] = {};
+  scores[1].top = other_top;
+  const double known = [&] {
+    EXPECT_EQ(skein_score(model_.get(), scores, sizeof(scores[0]), 2, nullptr), SKEIN_OK);
+    return scores[0].logprob;
+  }();
+  Walk([&](skein_error* error) {
+    const skein_status status = skein_score(model_.get(), scores, sizeof(scores[0]), 2, error);
+    for (const skein_score_item& item : scores) {
+      if (item.status == SKEIN_OK) {
+        EXPECT_EQ(item.logprob, known);
+      }
+    }
+    return status;
+  });
+  std::vector<float> embedding(InfoOf(model_.get()).d_model);
+  skein_embed_item item = {};
+  item.text = "And";
+  item.text_bytes = 3;
+  item.embedding = embedding.data();
+  item.capacity = embedding.size();
+  Walk([&](skein_error* error) { return skein_embed(model_.get(), &item, sizeof(item), 1, error); });
+}
+
+TEST_P(CallsMemoryWithModelTest, LogprobsOfARequest) {
+  OwnedQueue queue;
+  SKEIN_CALL(skein_queue_create, runtime_.get(), nullptr, queue.out());
+  OwnedRequest request;
+  SKEIN_CALL(skein_request_create, stream_.get(), request.out());
+  SKEIN_CALL(skein_request_set_prompt, request.get(), "And", uint64_t{3});
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_REQUEST, {}, {{"prompt_logprobs", 3}, {"max_tokens", 1}});
+  SKEIN_CALL(skein_request_set_options, request.get(), options.get());
+  const skein_request handle = request.get();
+  SKEIN_CALL(skein_queue_submit, queue.get(), &handle, 1);
+  DrainUntilEnded(queue.get(), 1);
+  skein_logprob rows[12] = {};
+  uint64_t count = 0;
+  Walk([&](skein_error* error) {
+    return skein_request_logprobs(handle, SKEIN_SAMPLE_PROMPT, 0, 3, rows, 12, &count, error);
+  });
+  EXPECT_EQ(count, 12u);
+  EXPECT_EQ(rows[4].token, uint32_t{'n'});
 }
 
 TEST_P(CallsMemoryWithModelTest, Wakeups) {

@@ -198,6 +198,42 @@ TEST_F(RequestsTest, ManyRequestsRunTogetherAndEachEndsOnce) {
   }
 }
 
+TEST_F(RequestsTest, SamplesAreToldApartAndCanBeTaken) {
+  OwnedRequest request = NewRequest(stream_.get(), "And the", {{"max_tokens", 10}, {"n", 2}, {"seed", 4}});
+  Submit(request.get());
+  std::string texts[2];
+  int num_ends = 0;
+  for (bool ended = false; !ended;) {
+    uint32_t ready = 0;
+    SKEIN_CALL(skein_queue_wait, queue_.get(), int64_t{20000}, &ready);
+    ASSERT_EQ(ready, 1u);
+    skein_event event = {};
+    char text[256];
+    uint32_t count = 0;
+    uint64_t text_bytes = 0;
+    SKEIN_CALL(skein_queue_poll, queue_.get(), static_cast<void*>(&event), uint32_t{sizeof(event)}, 1u, text,
+               uint64_t{sizeof(text)}, &count, &text_bytes);
+    texts[event.sample].append(text, text_bytes);
+    if (event.kind == SKEIN_EVENT_SAMPLE_DONE) ++num_ends;
+    ended = event.kind == SKEIN_EVENT_DONE;
+  }
+  EXPECT_EQ(num_ends, 2);
+  EXPECT_EQ(texts[0].size(), 10u);
+  EXPECT_NE(texts[0], texts[1]);
+  OwnedStream taken;
+  SKEIN_CALL(skein_request_take_sample, request.get(), 1u, taken.out());
+  OwnedStream again;
+  EXPECT_EQ(skein_request_take_sample(request.get(), 1, again.out(), nullptr), SKEIN_FAILED_PRECONDITION);
+  EXPECT_EQ(again.get(), nullptr);
+  request.Reset();
+  // Fed to a fresh stream, what the sample wrote leads to the same next text.
+  const OwnedRequest next = NewRequest(taken.get(), "", {{"max_tokens", 10}}, {{"temperature", 0}});
+  const std::string rest = Run(next.get()).text;
+  const OwnedStream fresh = MakeStream(model_.get());
+  const OwnedRequest whole = NewRequest(fresh.get(), "And the" + texts[1], {{"max_tokens", 10}}, {{"temperature", 0}});
+  EXPECT_EQ(rest, Run(whole.get()).text);
+}
+
 TEST_F(RequestsTest, DescriptorTellsOfEvents) {
   int32_t fd = -1;
   SKEIN_CALL(skein_queue_fd, queue_.get(), &fd);

@@ -1,6 +1,7 @@
 #include "tests/support/fake_step_runner.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -53,32 +54,53 @@ absl::Status FakeStepRunner::Finish() noexcept {
 
 absl::Status FakeStepRunner::Run(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
   FakeStep step = {{tokens.begin(), tokens.end()}, {entries.begin(), entries.end()}};
+  for (const skein_step_entry& entry : entries) {
+    if (entry.drawn_by != 0) step.tokens[entry.first_token] = drawn_.at(entry.drawn_by - 1);
+  }
+  drawn_.assign(entries.size(), kSpoiltToken);
   absl::Status status = hook_ ? Guarded([&] { return hook_(step); }) : absl::OkStatus();
   std::copy(step.entries.begin(), step.entries.end(), entries.begin());
   steps_.push_back(step);
-  for (skein_step_entry& entry : entries) {
+  for (size_t i = 0; i < entries.size(); ++i) {
+    skein_step_entry& entry = entries[i];
     if (!status.ok() || entry.status != SKEIN_OK) {
       states_[entry.write_slot] = {kSpoiltToken};
       continue;
     }
     std::vector<uint32_t> history;
     if (entry.read_slot != SKEIN_SLOT_INITIAL) history = states_[entry.read_slot];
-    const auto own = tokens.subspan(entry.first_token, entry.num_tokens);
+    const auto own = absl::MakeConstSpan(step.tokens).subspan(entry.first_token, entry.num_tokens);
     history.insert(history.end(), own.begin(), own.end());
     RunEntry(history, entry);
+    if (entry.output == SKEIN_STEP_SAMPLE) drawn_[i] = *entry.output_tokens;
     states_[entry.write_slot] = std::move(history);
   }
   return status;
 }
 
+std::vector<float> FakeStepRunner::Hidden(const std::vector<uint32_t>& history) {
+  std::vector<float> row(kHiddenSize);
+  row[0] = static_cast<float>(history.size());
+  row[1] = static_cast<float>(history.back());
+  return row;
+}
+
+std::vector<float> FakeStepRunner::Logits(const std::vector<uint32_t>& history) const {
+  const uint32_t next = script_(history);
+  if (next == kNotFinite) return std::vector<float>(kVocabSize, std::numeric_limits<float>::quiet_NaN());
+  std::vector<float> row(kVocabSize);
+  row[next] = 10.0f;
+  return row;
+}
+
 void FakeStepRunner::RunEntry(const std::vector<uint32_t>& history, skein_step_entry& entry) {
   if (entry.output == SKEIN_STEP_SAMPLE) *entry.output_tokens = script_(history);
-  if (entry.output != SKEIN_STEP_LOGITS) return;
+  if (entry.output != SKEIN_STEP_LOGITS && entry.output != SKEIN_STEP_HIDDEN) return;
   float* row = entry.output_rows;
-  for (uint32_t token = entry.output_start; token < entry.num_tokens; ++token, row += kVocabSize) {
+  for (uint32_t token = entry.output_start; token < entry.num_tokens; ++token) {
     const std::vector<uint32_t> so_far(history.begin(), history.end() - (entry.num_tokens - 1 - token));
-    std::fill(row, row + kVocabSize, 0.0f);
-    row[script_(so_far)] = 10.0f;
+    const std::vector<float> values = entry.output == SKEIN_STEP_HIDDEN ? Hidden(so_far) : Logits(so_far);
+    row = std::copy(values.begin(), values.end(), row);
   }
 }
 

@@ -26,6 +26,13 @@ struct FakeStep {
 class FakeStepRunner final : public StepRunner {
  public:
   static constexpr uint32_t kVocabSize = 300;
+  static constexpr uint32_t kHiddenSize = 64;
+
+  // A script's answer for logits that are NaN.
+  static constexpr uint32_t kNotFinite = 0xFFFFFFFF;
+
+  // The hidden row behind a history: the number of its tokens, the last one, and zeros.
+  static std::vector<float> Hidden(const std::vector<uint32_t>& history);
 
   // The token that follows a history. A script may replace this function.
   static uint32_t Next(const std::vector<uint32_t>& history);
@@ -65,6 +72,7 @@ class FakeStepRunner final : public StepRunner {
   absl::Status Run(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries);
   // The rules of backend.h for the slots of a step, and those for steps in flight.
   absl::Status CheckSlots(absl::Span<const skein_step_entry> entries) const;
+  std::vector<float> Logits(const std::vector<uint32_t>& history) const;
   void RunEntry(const std::vector<uint32_t>& history, skein_step_entry& entry);
 
   Script script_ = Next;
@@ -72,6 +80,7 @@ class FakeStepRunner final : public StepRunner {
   BeginHook begin_hook_;
   StepPipeline pipeline_;
   std::deque<InFlight> in_flight_;
+  std::vector<uint32_t> drawn_;                       // by entry of the step that was done last
   std::map<uint32_t, std::vector<uint32_t>> states_;  // by slot
   std::vector<FakeStep> steps_;
 };

@@ -104,8 +104,9 @@ inline OwnedModel LoadModel(skein_runtime runtime, const std::string& path, cons
                             const std::string& type = "auto", int64_t max_streams = 8) {
   OwnedModel model;
   skein_error error = {};
-  const OwnedOptions options =
-      MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", device}, {"type", type}}, {{"max_streams", max_streams}});
+  // Without calibrating steps, so that a test knows all steps.
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", device}, {"type", type}},
+                                           {{"max_streams", max_streams}, {"calibrate", 0}});
   EXPECT_TRUE(Ok(skein_model_load(runtime, path.c_str(), options.get(), model.out(), &error), error));
   return model;
 }

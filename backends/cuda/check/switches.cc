@@ -11,7 +11,8 @@ namespace skein::check {
 namespace {
 
 // The switches of the backend, all off by default: means that no GPU has shown right and faster yet.
-const std::vector<std::string> kSwitches = {"graphs", "dependent_launch", "library", "sparse", "async_export"};
+const std::vector<std::string> kSwitches = {"graphs", "dependent_launch", "library",     "timed_products",
+                                            "sparse", "split_sums",       "async_export"};
 // Off and on again, a measured time moves by this much.
 constexpr double kNoise = 0.03;
 

@@ -9,6 +9,8 @@
 namespace skein::cuda {
 
 inline constexpr uint32_t kNoSlot = 0xFFFFFFFEu;
+// Of a token that the host does not know: the rest is the index of the result that drew it in the step before.
+inline constexpr uint32_t kDrawnToken = 0x80000000u;
 
 // One stream's rows of a step: [first_row, first_row + num_rows), at least one.
 struct Sequence {
@@ -20,7 +22,7 @@ struct Sequence {
 
 // Addresses are the device's.
 struct Batch {
-  const uint32_t* tokens;         // [num_rows]; below the vocabulary's size
+  const uint32_t* tokens;         // [num_rows]; below the vocabulary's size, or with kDrawnToken
   const Sequence* sequences;      // [num_sequences], in the order of their rows
   const uint32_t* row_sequences;  // [num_rows]: the sequence of each row
   const uint32_t* output_rows;    // [num_outputs]: first the rows whose logits are wanted

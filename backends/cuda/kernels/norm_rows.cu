@@ -45,13 +45,21 @@ __device__ __forceinline__ float Weight(const MatrixView& matrix, uint32_t row, 
   }
 }
 
+// A result that is none may hold any number.
+__device__ __forceinline__ uint32_t TokenOf(uint32_t token, const LogitResult* results_before, uint32_t vocab_size) {
+  if ((token & kDrawnToken) == 0) return token;
+  const uint32_t drawn = results_before[token & ~kDrawnToken].token;
+  return drawn < vocab_size ? drawn : 0;
+}
+
 template <WeightType kType>
 __global__ void __launch_bounds__(kThreads)
-    EmbedKernel(const uint32_t* tokens, const MatrixView embedding, const kit::Norm norm, const kit::Rows x) {
+    EmbedKernel(const uint32_t* tokens, const LogitResult* results_before, const MatrixView embedding,
+                const kit::Norm norm, const kit::Rows x) {
   __shared__ MomentsScratch<kThreads> scratch;
   DependencyWait();
   DependencyRelease();
-  const uint32_t token = tokens[blockIdx.x];
+  const uint32_t token = TokenOf(tokens[blockIdx.x], results_before, embedding.num_rows);
   float* row = x.data + size_t{blockIdx.x} * x.width;
   for (uint32_t c = threadIdx.x; c < x.width; c += kThreads) row[c] = Weight<kType>(embedding, token, c);
   NormRow(row, norm, x.width, scratch, row);
@@ -67,26 +75,26 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <WeightType kType>
-cudaError_t LaunchEmbed(const Queue& queue, const Batch& batch, const MatrixView& embedding, const kit::Norm& norm,
-                        const kit::Rows& x) {
-  return Launch(queue, dim3(x.count), kThreads, EmbedKernel<kType>, batch.tokens, embedding, norm, x);
+cudaError_t LaunchEmbed(const Queue& queue, const Batch& batch, const LogitResult* results_before,
+                        const MatrixView& embedding, const kit::Norm& norm, const kit::Rows& x) {
+  return Launch(queue, dim3(x.count), kThreads, EmbedKernel<kType>, batch.tokens, results_before, embedding, norm, x);
 }
 
 }  // namespace
 
-cudaError_t Embed(const Queue& queue, const Batch& batch, const MatrixView& embedding, const kit::Norm& norm,
-                  kit::Rows x) {
+cudaError_t Embed(const Queue& queue, const Batch& batch, const LogitResult* results_before,
+                  const MatrixView& embedding, const kit::Norm& norm, kit::Rows x) {
   switch (embedding.type) {
     case WeightType::kF32:
-      return LaunchEmbed<WeightType::kF32>(queue, batch, embedding, norm, x);
+      return LaunchEmbed<WeightType::kF32>(queue, batch, results_before, embedding, norm, x);
     case WeightType::kF16:
-      return LaunchEmbed<WeightType::kF16>(queue, batch, embedding, norm, x);
+      return LaunchEmbed<WeightType::kF16>(queue, batch, results_before, embedding, norm, x);
     case WeightType::kBf16:
-      return LaunchEmbed<WeightType::kBf16>(queue, batch, embedding, norm, x);
+      return LaunchEmbed<WeightType::kBf16>(queue, batch, results_before, embedding, norm, x);
     case WeightType::kQ8:
-      return LaunchEmbed<WeightType::kQ8>(queue, batch, embedding, norm, x);
+      return LaunchEmbed<WeightType::kQ8>(queue, batch, results_before, embedding, norm, x);
     case WeightType::kQ4:
-      return LaunchEmbed<WeightType::kQ4>(queue, batch, embedding, norm, x);
+      return LaunchEmbed<WeightType::kQ4>(queue, batch, results_before, embedding, norm, x);
   }
   return cudaErrorInvalidValue;
 }

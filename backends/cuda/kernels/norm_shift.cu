@@ -32,6 +32,8 @@ struct NormShiftParameters {
   uint32_t num_blends;
   float* n;  // NULL: not kept
   float* n_before;
+  const float* earlier;  // NULL: none
+  size_t earlier_state;
 };
 
 // The weights of a channel. No kernel writes them.
@@ -85,11 +87,15 @@ __global__ void __launch_bounds__(kThreads)
 
   const float* read_state = SlotPart<float>(states, sequence.read_slot, in.state);
   float* write_state = SlotPart<float>(states, sequence.write_slot, in.state);
+  float* earlier_state = SlotPart<float>(states, sequence.write_slot, in.earlier_state);
   while (channel < in.x.width) {
     const float n = Normalized(x[channel], moments, weights.weight, weights.bias);
     const float other = Normalized(other_x[channel], other_moments, weights.weight, weights.bias);
     const float before = is_first ? read_state[channel] : other;
-    if (is_first && write_state != nullptr) write_state[channel] = other;
+    if (is_first && write_state != nullptr) {
+      write_state[channel] = other;
+      if (in.earlier != nullptr) earlier_state[channel] = in.earlier[size_t{other_row} * in.x.width + channel];
+    }
     StoreBlends(in, weights, size_t{row} * in.x.width + channel, n, before);
     channel += gridDim.y * kThreads;
     weights = LoadWeights(in, channel);
@@ -156,6 +162,8 @@ cudaError_t NormShift(const Queue& queue, const Batch& batch, const States& stat
   for (uint32_t i = 0; i < in.num_blends; ++i) in.blends[i] = {arguments.blends[i].mix, arguments.blends[i].out.data};
   in.n = arguments.kept.n.data;
   in.n_before = arguments.kept.n_before.data;
+  in.earlier = arguments.earlier.data;
+  in.earlier_state = arguments.earlier_state;
   return Launch(queue, dim3(in.x.count, NumShares(in.x)), kThreads, NormShiftKernel, batch, states, in);
 }
 

@@ -23,6 +23,9 @@ struct NormShiftArguments {
   std::array<kit::Blend, kMaxBlends> blends;
   uint32_t num_blends;    // none has a NULL mix
   kit::ShiftedRows kept;  // without data: not kept
+  // A shift before this one (shift_products.h) has left its shift row to this kernel: its n, and where the row belongs.
+  kit::Rows earlier;     // without data: none
+  size_t earlier_state;  // bytes from the beginning of a slot
 };
 cudaError_t NormShift(const Queue& queue, const Batch& batch, const States& states,
                       const NormShiftArguments& arguments);

@@ -65,6 +65,27 @@ __device__ __forceinline__ float Finished(kit::Then then, float sum, float befor
   return sum;
 }
 
+// What an output that is added is made of: before + factor * (offset + sum).
+struct EndOperands {
+  float before, factor, offset;
+};
+
+// Those of an element of the output's rows, if the product is added.
+__device__ __forceinline__ EndOperands LoadEnd(const DeviceProduct& product, uint32_t row, uint32_t output) {
+  if (product.then != kit::Then::kAdd) return {};
+  const size_t element = size_t{row} * product.out.width + output;
+  const ProductEnd& end = product.end;
+  if (end.mix != nullptr) {
+    const float n = end.n[element];
+    return {n, end.n_before[element] - n, end.mix[output]};
+  }
+  return {product.out.data[element], end.gate != nullptr ? end.gate[element] : 1.0f, 0.0f};
+}
+
+__device__ __forceinline__ float Finished(kit::Then then, float sum, const EndOperands& end) {
+  return then == kit::Then::kAdd ? end.before + end.factor * (end.offset + sum) : Finished(then, sum, 0.0f);
+}
+
 }  // namespace skein::cuda
 
 #endif  // SKEIN_BACKENDS_CUDA_KERNELS_PRODUCT_ENDS_H_

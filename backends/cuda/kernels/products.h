@@ -17,11 +17,20 @@ namespace skein::cuda {
 // How inputs are rounded before they are multiplied. Sums are float32 in every case.
 enum class Inputs : uint8_t { kF32, kF16, kBf16 };
 
+// What a product that is added (Then::kAdd) is multiplied by, or added to instead of `out`. NULL: nothing.
+struct ProductEnd {
+  const float* gate = nullptr;  // rows like `out`: out = out + gate ⊙ sum, as GatedAdd of ops.h
+  // DataShift of ops.h: out = n + (n_before - n) ⊙ (mix + sum); rows like `out`, and [out.width].
+  const float *n = nullptr, *n_before = nullptr;
+  const float* mix = nullptr;
+};
+
 struct DeviceProduct {
   MatrixView weight;
   kit::Rows in;
   kit::Rows out;
   kit::Then then;
+  ProductEnd end = {};  // RowProducts and TileProducts look at it
 };
 
 inline constexpr uint32_t kMaxProducts = 8;
@@ -36,17 +45,33 @@ struct ProductList {
 // output is one warp's sum in a fixed order. Bound by the weights' bytes up to four rows, which go through together.
 cudaError_t RowProducts(const Queue& queue, const ProductList& list, Inputs inputs);
 
+// Where blocks of one launch hand sums to each other, in the device's memory: `sums` of kBlocks blocks, and `counts`
+// [kBlocks], zeros before the first launch, which each launch leaves. For launches that follow each other in one queue.
+struct PartScratch {
+  static constexpr uint32_t kBlocks = 512;
+  static constexpr uint32_t kBlockFloats = 64 * 64;
+
+  float* sums = nullptr;  // [kBlocks * kBlockFloats]; NULL: no block hands over
+  uint32_t* counts = nullptr;
+};
+
 // On the tensor cores, 64 outputs by up to 64 rows a block: kF16 weights with kF16 inputs and kBf16 with kBf16; kQ8 and
 // kQ4 with kBf16, where codes are multiplied exactly and each group's sum is scaled. A row's results do not depend on
-// the other rows. Compute capability 8.0 on. cudaErrorNotSupported for another mix.
-cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs);
+// the other rows, nor on `scratch`, which lets more blocks share a long sum. Compute capability 8.0 on.
+// cudaErrorNotSupported for another mix.
+cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs, const PartScratch& scratch = {});
 
 // The value product of a channel-mix, one to four rows, where most inputs are zero: only columns of W with an input
-// other than zero are read. `columns`: W transposed, [in.width] rows of out.width elements, kF16 or kBf16. `scratch`:
-// SparseScratchFloats floats. Sums are in a fixed order that does not depend on the number of rows.
+// other than zero are read. `columns`: W turned over, [in.width] rows of out.width elements, of any type but kF32.
+// `scratch`: SparseScratchFloats floats. Sums are in a fixed order that does not depend on the number of rows.
 cudaError_t SparseProduct(const Queue& queue, const DeviceProduct& product, const MatrixView& columns, Inputs inputs,
                           float* scratch);
 uint64_t SparseScratchFloats(uint32_t num_inputs, uint32_t num_outputs);
+
+// A matrix of kQ8 or kQ4 as one of kBf16, each weight rounded once, and what `out` then is. `out` has row_bytes of that
+// view for each row.
+cudaError_t ExpandCodes(const Queue& queue, const MatrixView& codes, void* out);
+MatrixView ExpandedView(const MatrixView& codes, const void* data);
 
 // Rows rounded to binary16 or bf16, for a library: out [in.count][width, up to a multiple of 8], filled up with zeros.
 cudaError_t RoundRows(const Queue& queue, kit::Rows in, Inputs inputs, void* out);

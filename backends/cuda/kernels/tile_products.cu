@@ -12,18 +12,26 @@
 // that lie side by side; the inputs of codes lie in an order which makes these four the ones that the instruction wants
 // of the lane. A group's sum is scaled in float32.
 //
+// Where a matrix has few outputs and many inputs, its sums have several parts (PartsOf): so many inputs each, fixed by
+// its shape, and added in their order. Which block makes which part changes no bit. One block makes them all, or each
+// has a block of its own: then the parts lie in `scratch`, and the block that comes last adds them up.
+//
 // Limit: the weights' bytes up to 64 rows. A block has 24 KB of f16 on their way, and a multiprocessor at 4.3 TB/s over
 // 132 needs 20 KB at 600 ns. Where a launch has fewer blocks than there are multiprocessors (a matrix of 2048 outputs
 // has 32), it is bound by what these can take, 64 bytes a cycle each at best. The inputs are read by each block, as 4
-// bytes: at 32 rows they are as many bytes as f16 weights, from the second level cache. For 32 rows, f16, at 1.7 GHz
-// and 5.5 TB/s of that cache: a matrix of 2048 x 2048 needs 5 us where memory needs 2; three of them in one launch 9
-// where memory needs 6; 8192 inputs and 2048 outputs 19 where memory needs 8. Sums in several parts of the inputs would
-// give more blocks, at the price of a second step. These are counts; nothing here was measured.
+// bytes: at 32 rows they are as many bytes as f16 weights, from the second level cache. Parts in blocks of their own
+// are 32 KB a block at 64 rows, there and back, as many bytes as 256 inputs of its weights. Without them, for 32 rows,
+// f16, at 1.7 GHz and 5.5 TB/s of that cache: a matrix of 2048 x 2048 needs 5 us where memory needs 2; three of them in
+// one launch 9 where memory needs 6; 8192 inputs and 2048 outputs 19 where memory needs 8. These are counts; nothing
+// here was measured.
 //
 // Synchronisation: one barrier a stage, after this stage's inputs are written and its weights have come. Behind it all
 // warps are done with the stage before, so that its place takes new weights, and its inputs' place the next but one.
+// Parts in blocks of their own: a barrier after a part is written; one thread's fence, count and fence, which hand the
+// parts to the last block; and a barrier after it knows whether it is the last.
 //
 // Another type of weights: the cases of Tile and of LoadWeightFragment, and one in TileProducts.
+#include <algorithm>
 #include <type_traits>
 
 #include "cuda/kernels/bits.h"
@@ -46,6 +54,12 @@ constexpr uint32_t kStepColumns = 16;  // of one instruction
 constexpr uint32_t kPiece = 16;        // bytes of a copy
 constexpr uint32_t kMaxTiles = 8;      // of 8 rows, in a block
 
+// A launch of so many blocks keeps all multiprocessors of the largest cards busy.
+constexpr uint32_t kManyBlocks = 128;
+constexpr uint32_t kMaxParts = 8;
+constexpr uint32_t kLeastPartStages = 8;
+static_assert(kLeastPartStages % kStages == 0, "a part begins at the first place in shared memory");
+
 template <WeightType kType, uint32_t kTiles>
 struct Tile {
   using Element = std::conditional_t<kType == WeightType::kF16, Half, Bf16>;
@@ -62,6 +76,8 @@ struct Tile {
     __align__(16) unsigned char inputs[2][kRows * kInputPitch];
   };
   static_assert(sizeof(Shared) <= 48 * 1024);
+  // On a multiprocessor. With 64 rows three blocks would leave too few registers for the sums.
+  static constexpr uint32_t kLeastBlocks = kTiles == kMaxTiles ? 2 : 3;
 };
 
 // Bytes from the beginning of a stage's rows of 128 bytes.
@@ -113,6 +129,36 @@ __device__ __forceinline__ void LoadWeightFragment(const unsigned char* stage, u
   }
 }
 
+// The parts of a matrix's sums. By its shape alone, so that a row has the same bits among any number of rows.
+struct Parts {
+  uint32_t count;
+  uint32_t num_stages;  // of each but perhaps the last
+};
+
+Parts PartsOf(const MatrixView& weight) {
+  const uint32_t num_stages = (weight.num_columns + kStageColumns - 1) / kStageColumns;
+  const uint32_t num_blocks = (weight.num_rows + kOutputs - 1) / kOutputs;
+  if (num_blocks >= kManyBlocks || num_stages < 2 * kLeastPartStages) return {1, num_stages};
+  const uint32_t wanted = std::min(kMaxParts, (kManyBlocks + num_blocks - 1) / num_blocks);
+  const uint32_t count = std::min(wanted, num_stages / kLeastPartStages);
+  const uint32_t part_stages = ((num_stages + count - 1) / count + kStages - 1) / kStages * kStages;
+  return {(num_stages + part_stages - 1) / part_stages, part_stages};
+}
+
+// The argument of the kernel.
+struct TileBlocks {
+  ProductBlocks blocks;
+  uint32_t part_stages[kMaxProducts];
+  uint32_t num_splits[kMaxProducts];  // blocks that share the parts of a block's outputs: one, or one for each part
+  PartScratch scratch;
+};
+
+// Stages of a product that a block goes through.
+struct StageRange {
+  uint32_t begin, end;
+  uint32_t part;  // from the beginning of a part to the next
+};
+
 // A block's share of a product: 64 outputs, 8 to 64 rows.
 template <WeightType kType, uint32_t kTiles>
 class BlockProduct {
@@ -120,27 +166,60 @@ class BlockProduct {
 
  public:
   __device__ BlockProduct(const DeviceProduct& product, uint32_t first_output, uint32_t first_row,
-                          typename T::Shared& shared)
-      : product_(product),
-        first_output_(first_output),
-        first_row_(first_row),
-        num_stages_((product.weight.num_columns + kStageColumns - 1) / kStageColumns),
-        shared_(shared) {}
+                          const StageRange& stages, typename T::Shared& shared)
+      : product_(product), first_output_(first_output), first_row_(first_row), stages_(stages), shared_(shared) {}
 
   // Everything that does not depend on the kernel before.
   __device__ void Begin() {
 #pragma unroll
-    for (uint32_t stage = 0; stage < kStages - 1; ++stage) StartStage(stage, stage);
+    for (uint32_t place = 0; place < kStages - 1; ++place) StartStage(stages_.begin + place, place);
   }
 
   __device__ void Run() {
-    LoadStageInputs(0);
-    for (uint32_t begin = 0; begin < num_stages_; begin += kStages) {
+    LoadStageInputs(stages_.begin);
+    uint32_t end_of_part = stages_.begin + stages_.part;
+    for (uint32_t begin = stages_.begin; begin < stages_.end; begin += kStages) {
+      if (begin == end_of_part) {
+        EndPart();
+        end_of_part += stages_.part;
+      }
 #pragma unroll
       for (uint32_t place = 0; place < kStages; ++place) {
-        if (begin + place < num_stages_) RunStage(begin + place, place);
+        if (begin + place < stages_.end) RunStage(begin + place, place);
       }
     }
+    EndPart();
+  }
+
+  // Puts the block's part into the scratch as part `part` of those from `first_block` on, and says whether all are
+  // there now: then the sums are those of all parts.
+  __device__ bool JoinParts(const PartScratch& scratch, uint32_t first_block, uint32_t part, uint32_t num_parts) {
+    // No shared memory is left; behind the first barrier nobody needs the inputs any more.
+    uint32_t& is_last = *reinterpret_cast<uint32_t*>(shared_.inputs[0]);
+    constexpr uint32_t kBlockFloats = kTiles * 4 * kThreads;
+    float* const parts = scratch.sums + size_t{first_block} * kBlockFloats + threadIdx.x;
+#pragma unroll
+    for (uint32_t i = 0; i < kTiles * 4; ++i) {
+      parts[size_t{part} * kBlockFloats + i * kThreads] = totals_[i / 4][i % 4];
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      __threadfence();
+      // The last one leaves a zero.
+      is_last = atomicInc(scratch.counts + first_block, num_parts - 1) == num_parts - 1 ? 1 : 0;
+      __threadfence();
+    }
+    __syncthreads();
+    if (is_last == 0) return false;
+#pragma unroll
+    for (uint32_t i = 0; i < kTiles * 4; ++i) totals_[i / 4][i % 4] = 0;
+    for (uint32_t p = 0; p < num_parts; ++p) {
+#pragma unroll
+      for (uint32_t i = 0; i < kTiles * 4; ++i) {
+        totals_[i / 4][i % 4] += __ldcg(parts + size_t{p} * kBlockFloats + i * kThreads);
+      }
+    }
+    return true;
   }
 
   __device__ void Store() const {
@@ -153,8 +232,7 @@ class BlockProduct {
         const uint32_t row = first_row_ + tile * 8 + lane % 4 * 2 + i % 2;
         if (output >= product_.out.width || row >= product_.out.count) continue;
         float* out = product_.out.data + size_t{row} * product_.out.width + output;
-        const float before = product_.then == kit::Then::kAdd ? *out : 0;
-        *out = Finished(product_.then, sums_[tile][i], before);
+        *out = Finished(product_.then, totals_[tile][i], LoadEnd(product_, row, output));
       }
     }
   }
@@ -166,7 +244,7 @@ class BlockProduct {
 
   // Starts the copies of a stage's weights to a place in shared memory. A stage beyond the last is an empty group.
   __device__ void StartStage(uint32_t stage, uint32_t place) {
-    if (stage < num_stages_) {
+    if (stage < stages_.end) {
       CopyWeights(stage, shared_.weights[place]);
       if constexpr (T::kIsScaled) LoadScales(stage, place);
     }
@@ -189,7 +267,7 @@ class BlockProduct {
 
   // `place` is as good as `stage` here, and the compiler knows it.
   __device__ bool EndsGroup(uint32_t stage, uint32_t place) const {
-    return place % T::kGroupStages == T::kGroupStages - 1 || stage + 1 == num_stages_;
+    return place % T::kGroupStages == T::kGroupStages - 1 || stage + 1 == stages_.end;
   }
 
   // The scales of the group that ends with a stage.
@@ -237,11 +315,11 @@ class BlockProduct {
     StoreStageInputs(inputs);
     __syncthreads();
     StartStage(stage + kStages - 1, (place + kStages - 1) % kStages);
-    if (stage + 1 < num_stages_) LoadStageInputs(stage + 1);
+    if (stage + 1 < stages_.end) LoadStageInputs(stage + 1);
     if constexpr (T::kIsScaled) {
-      if (place % T::kGroupStages == 0) ClearParts();
-      Multiply(shared_.weights[place], inputs, parts_);
-      if (EndsGroup(stage, place)) AddParts(scales_[place]);
+      if (place % T::kGroupStages == 0) ClearGroup();
+      Multiply(shared_.weights[place], inputs, group_);
+      if (EndsGroup(stage, place)) AddGroup(scales_[place]);
     } else {
       Multiply(shared_.weights[place], inputs, sums_);
     }
@@ -270,58 +348,103 @@ class BlockProduct {
     }
   }
 
-  __device__ void ClearParts() {
+  __device__ void ClearGroup() {
 #pragma unroll
-    for (uint32_t i = 0; i < kTiles * 4; ++i) parts_[i / 4][i % 4] = 0;
+    for (uint32_t i = 0; i < kTiles * 4; ++i) group_[i / 4][i % 4] = 0;
   }
 
-  __device__ void AddParts(const __half (&scales)[2]) {
+  __device__ void AddGroup(const __half (&scales)[2]) {
 #pragma unroll
     for (uint32_t i = 0; i < kTiles * 4; ++i) {
       float& sum = sums_[i / 4][i % 4];
-      sum = fmaf(__half2float(scales[i % 4 / 2]), parts_[i / 4][i % 4], sum);
+      sum = fmaf(__half2float(scales[i % 4 / 2]), group_[i / 4][i % 4], sum);
+    }
+  }
+
+  __device__ void EndPart() {
+#pragma unroll
+    for (uint32_t i = 0; i < kTiles * 4; ++i) {
+      totals_[i / 4][i % 4] += sums_[i / 4][i % 4];
+      sums_[i / 4][i % 4] = 0;
     }
   }
 
   const DeviceProduct& product_;
   const uint32_t first_output_;
   const uint32_t first_row_;
-  const uint32_t num_stages_;
+  const StageRange stages_;
   typename T::Shared& shared_;
   float4 inputs_[kTiles];
   __half scales_[kStages][2];
-  float parts_[kTiles][4];  // sums of a group of codes
-  float sums_[kTiles][4] = {};
+  float group_[kTiles][4];        // sums of a group of codes
+  float sums_[kTiles][4] = {};    // of a part
+  float totals_[kTiles][4] = {};  // of the parts before it
 };
 
 template <WeightType kType, uint32_t kTiles>
-__global__ void __launch_bounds__(kThreads, 3) TileProductsKernel(const __grid_constant__ ProductBlocks blocks) {
+__global__ void __launch_bounds__(kThreads, Tile<kType, kTiles>::kLeastBlocks)
+    TileProductsKernel(const __grid_constant__ TileBlocks tiles) {
   __shared__ typename Tile<kType, kTiles>::Shared shared;
-  const uint32_t index = ProductOf(blocks, blockIdx.y);
-  const uint32_t first_output = (blockIdx.y - blocks.first_blocks[index]) * kOutputs;
-  BlockProduct<kType, kTiles> block(blocks.products[index], first_output, blockIdx.x * kTiles * 8, shared);
+  const uint32_t index = ProductOf(tiles.blocks, blockIdx.y);
+  const DeviceProduct& product = tiles.blocks.products[index];
+  const uint32_t block_index = blockIdx.y - tiles.blocks.first_blocks[index];
+  const uint32_t num_splits = tiles.num_splits[index], split = block_index % num_splits;
+  const uint32_t num_stages = (product.weight.num_columns + kStageColumns - 1) / kStageColumns;
+  const uint32_t part_stages = tiles.part_stages[index], first_stage = split * part_stages;
+  const StageRange stages = {first_stage, num_splits == 1 ? num_stages : min(first_stage + part_stages, num_stages),
+                             part_stages};
+  BlockProduct<kType, kTiles> block(product, block_index / num_splits * kOutputs, blockIdx.x * kTiles * 8, stages,
+                                    shared);
   block.Begin();
   DependencyWait();
   DependencyRelease();
   block.Run();
+  if (num_splits > 1 && !block.JoinParts(tiles.scratch, blockIdx.y - split, split, num_splits)) return;
   block.Store();
 }
 
+// Numbers the blocks of the products; `is_split`: each part of a sum has one of its own.
+TileBlocks TileBlocksOf(const ProductList& list, const PartScratch& scratch, bool is_split) {
+  TileBlocks tiles = {};
+  tiles.blocks = BlocksOf(list, kOutputs);
+  tiles.scratch = scratch;
+  uint32_t next = 0;
+  for (uint32_t i = 0; i < list.count; ++i) {
+    const Parts parts = PartsOf(list.products[i].weight);
+    tiles.part_stages[i] = parts.num_stages;
+    tiles.num_splits[i] = is_split ? parts.count : 1;
+    tiles.blocks.first_blocks[i] = next;
+    tiles.blocks.num_blocks[i] *= tiles.num_splits[i];
+    next += tiles.blocks.num_blocks[i];
+  }
+  return tiles;
+}
+
+// Parts get blocks of their own where that fills more multiprocessors, and the scratch has room.
+TileBlocks TileBlocksFor(const ProductList& list, const PartScratch& scratch, uint32_t row_blocks) {
+  const TileBlocks whole = TileBlocksOf(list, scratch, false);
+  if (scratch.sums == nullptr || row_blocks > 1 || NumBlocks(whole.blocks) >= kManyBlocks) return whole;
+  const TileBlocks split = TileBlocksOf(list, scratch, true);
+  return NumBlocks(split.blocks) <= PartScratch::kBlocks ? split : whole;
+}
+
 template <WeightType kType, uint32_t kTiles>
-cudaError_t LaunchTiles(const Queue& queue, const ProductList& list) {
-  const ProductBlocks blocks = BlocksOf(list, kOutputs);
-  const dim3 grid((list.products[0].in.count + kTiles * 8 - 1) / (kTiles * 8), NumBlocks(blocks));
+cudaError_t LaunchTiles(const Queue& queue, const ProductList& list, const PartScratch& scratch) {
+  static_assert(kTiles * 4 * kThreads <= PartScratch::kBlockFloats);
+  const uint32_t row_blocks = (list.products[0].in.count + kTiles * 8 - 1) / (kTiles * 8);
+  const TileBlocks tiles = TileBlocksFor(list, scratch, row_blocks);
+  const dim3 grid(row_blocks, NumBlocks(tiles.blocks));
   if (grid.x == 0 || grid.y == 0) return cudaSuccess;
-  return Launch(queue, grid, kThreads, TileProductsKernel<kType, kTiles>, blocks);
+  return Launch(queue, grid, kThreads, TileProductsKernel<kType, kTiles>, tiles);
 }
 
 template <WeightType kType>
-cudaError_t LaunchType(const Queue& queue, const ProductList& list) {
+cudaError_t LaunchType(const Queue& queue, const ProductList& list, const PartScratch& scratch) {
   const uint32_t num_rows = list.products[0].in.count;
-  if (num_rows <= 8) return LaunchTiles<kType, 1>(queue, list);
-  if (num_rows <= 16) return LaunchTiles<kType, 2>(queue, list);
-  if (num_rows <= 32) return LaunchTiles<kType, 4>(queue, list);
-  return LaunchTiles<kType, kMaxTiles>(queue, list);
+  if (num_rows <= 8) return LaunchTiles<kType, 1>(queue, list, scratch);
+  if (num_rows <= 16) return LaunchTiles<kType, 2>(queue, list, scratch);
+  if (num_rows <= 32) return LaunchTiles<kType, 4>(queue, list, scratch);
+  return LaunchTiles<kType, kMaxTiles>(queue, list, scratch);
 }
 
 // Whether the device has the instructions.
@@ -335,16 +458,16 @@ cudaError_t CheckCapability() {
 
 }  // namespace
 
-cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs) {
+cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs, const PartScratch& scratch) {
   if (!IsConsistent(list)) return cudaErrorInvalidValue;
   if (const cudaError_t error = CheckCapability(); error != cudaSuccess) return error;
   if (list.count == 0) return cudaSuccess;
   const WeightType type = list.products[0].weight.type;
-  if (type == WeightType::kF16 && inputs == Inputs::kF16) return LaunchType<WeightType::kF16>(queue, list);
+  if (type == WeightType::kF16 && inputs == Inputs::kF16) return LaunchType<WeightType::kF16>(queue, list, scratch);
   if (inputs != Inputs::kBf16) return cudaErrorNotSupported;
-  if (type == WeightType::kBf16) return LaunchType<WeightType::kBf16>(queue, list);
-  if (type == WeightType::kQ8) return LaunchType<WeightType::kQ8>(queue, list);
-  if (type == WeightType::kQ4) return LaunchType<WeightType::kQ4>(queue, list);
+  if (type == WeightType::kBf16) return LaunchType<WeightType::kBf16>(queue, list, scratch);
+  if (type == WeightType::kQ8) return LaunchType<WeightType::kQ8>(queue, list, scratch);
+  if (type == WeightType::kQ4) return LaunchType<WeightType::kQ4>(queue, list, scratch);
   return cudaErrorNotSupported;
 }
 

@@ -6,20 +6,25 @@
 //   a thread has a tile of the state in registers, a few keys by as many values as 16 bytes hold. Its part of y is the
 //   sum over its keys; the lanes of a warp with the same values add theirs. Then each warp finishes the row that it
 //   prepared: it adds the parts of all warps in their order, then comes group norm and gate.
-//   Synchronisation: one barrier before the walk, for what was prepared, and one after it, for the parts. The state and
-//   the weights are loaded before the wait for the kernel before, which therefore must write no state.
+//   RWKV-6 in a step of few rows: a block makes the decays of its head by itself, out of R inputs a row and 64 R
+//   weights (8 KB at R = 64, f16), which saves a launch. Steps of many rows get decays from a product on the tensor
+//   cores. Synchronisation: one barrier before the walk, for what was prepared, and one after it, for the parts; where
+//   decays are made here, one behind them. The state and the weights are loaded before the wait for the kernel before,
+//   which therefore must write no state.
 // Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
 // and y goes through `out`.
 #include "cuda/kernels/device_code.h"
+#include "cuda/kernels/head_product.h"
 #include "cuda/kernels/slot.h"
 #include "cuda/kernels/wkv5.h"
 #include "cuda/kernels/wkv_head.h"
+#include "cuda/kernels/wkv_heads.h"
 
 namespace skein::cuda {
 namespace {
 
-constexpr uint32_t kThreads = 256;
-constexpr uint32_t kWarps = kThreads / kWarp;
+constexpr uint32_t kThreads = kHeadThreads;
+constexpr uint32_t kWarps = kHeadWarps;
 
 // The weights of a head that its recurrence takes.
 template <uint32_t kChannels>
@@ -52,18 +57,33 @@ __device__ __forceinline__ HeadWeights<kChannels> LoadWeights(const Wkv5Argument
   return weights;
 }
 
-// Loads a row of a head, and applies Decay6 of ops.h. `first`: the head's first element of the row.
+// Whether the blocks make the decays.
+__host__ __device__ inline bool MakesDecays(const Wkv5Arguments& in) {
+  return in.decay == nullptr && in.decay_rows.data == nullptr;
+}
+
+// Leaves decays as decay_rows has them in `w` of `count` rows from `first_row` on. By all threads of a block.
+template <uint32_t kSize>
+__device__ __forceinline__ void MakeDecays(const Wkv5Arguments& in, uint32_t first_row, uint32_t count,
+                                           uint32_t head_size, SharedRow<kSize>* rows) {
+  MultiplyForHead<kWarps>(in.decay_weight, blockIdx.y * head_size, head_size, in.decay_rank, first_row, count,
+                          in.decay_inputs, rows[0].w, sizeof(SharedRow<kSize>) / sizeof(float));
+}
+
+// Loads a row of a head, and applies Decay6 of ops.h. `first`: the head's first element of the row. `made`: its decays,
+// where the block makes them.
 template <uint32_t kChannels>
 __device__ __forceinline__ PreparedRow<kChannels> Prepare(const Wkv5Arguments& in,
                                                           const HeadWeights<kChannels>& weights, size_t first,
-                                                          uint32_t head_size, uint32_t lane) {
+                                                          const float* made, uint32_t head_size, uint32_t lane) {
   PreparedRow<kChannels> row;
   row.r = LoadChannels<kChannels>(in.r.data + first, head_size, lane);
   row.k = LoadChannels<kChannels>(in.k.data + first, head_size, lane);
   row.v = LoadChannels<kChannels>(in.v.data + first, head_size, lane);
   row.w = weights.decay;
   if (in.decay == nullptr) {
-    const auto decay = LoadChannels<kChannels>(in.decay_rows.data + first, head_size, lane);
+    const float* from = in.decay_rows.data != nullptr ? in.decay_rows.data + first : made;
+    const auto decay = LoadChannels<kChannels>(from, head_size, lane);
 #pragma unroll
     for (uint32_t i = 0; i < kChannels; ++i) row.w.at[i] = expf(-expf(weights.decay.at[i] + decay.at[i]));
   }
@@ -153,8 +173,9 @@ __device__ __forceinline__ void Step(const SharedRow<kSize>& row, StateTile<Elem
   if (threadIdx.x % kWarp < kThreadsPerKey) StoreFloats(part, y + state.FirstValue());
 }
 
-template <typename Element>
-__global__ void __launch_bounds__(kThreads, 4)
+// Where decays are made (MakesDecays), registers are needed that four blocks leave to nobody.
+template <typename Element, bool kMakesDecays>
+__global__ void __launch_bounds__(kThreads, kMakesDecays ? 2 : 4)
     Wkv5Kernel64(const Batch batch, const States states, const Wkv5Arguments in) {
   constexpr uint32_t kChannels = kSize / kWarp;
   __shared__ SharedRow<kSize> rows[kTile];
@@ -178,9 +199,13 @@ __global__ void __launch_bounds__(kThreads, 4)
     const uint32_t count = min(kTile, sequence.num_rows - begin);
     const size_t own_row = size_t{sequence.first_row} + begin + warp;
     const size_t own_first = own_row * in.r.width + blockIdx.y * kSize;
+    if constexpr (kMakesDecays) {
+      MakeDecays(in, sequence.first_row + begin, count, kSize, rows);
+      __syncthreads();
+    }
     float bonus_weight = 0;
     if (warp < count) {
-      const PreparedRow<kChannels> row = Prepare(in, weights, own_first, kSize, lane);
+      const PreparedRow<kChannels> row = Prepare(in, weights, own_first, rows[warp].w, kSize, lane);
       bonus_weight = row.bonus_weight;
       Share(row, kSize, lane, rows[warp]);
     }
@@ -206,7 +231,6 @@ __global__ void __launch_bounds__(kThreads, 4)
 
 constexpr uint32_t kMostChannels = kMaxHeadSize / kWarp;
 constexpr uint32_t kMostKeys = kMaxHeadSize / kWarps;  // of a warp
-constexpr uint32_t kAnyTile = 4;                       // rows that are prepared at a time
 
 // A column of the state, by lane: a value by the keys warp, warp + kWarps, ...
 struct WarpKeys {
@@ -262,9 +286,13 @@ __device__ __forceinline__ void WalkColumns(const Wkv5Arguments& in, const Seque
     const uint32_t count = min(kAnyTile, sequence.num_rows - begin);
     const size_t first = (size_t{sequence.first_row} + begin) * in.r.width + size_t{blockIdx.y} * head_size;
     const size_t own_first = first + size_t{warp} * in.r.width;
+    if (MakesDecays(in)) {
+      MakeDecays(in, sequence.first_row + begin, count, head_size, tile.rows);
+      __syncthreads();
+    }
     if (warp < count) {
       const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
-      Share(Prepare(in, weights, own_first, head_size, lane), head_size, lane, tile.rows[warp]);
+      Share(Prepare(in, weights, own_first, tile.rows[warp].w, head_size, lane), head_size, lane, tile.rows[warp]);
     }
     __syncthreads();
     for (uint32_t t = 0; t < count; ++t) {
@@ -284,46 +312,36 @@ template <typename Element>
 __global__ void __launch_bounds__(kThreads)
     Wkv5KernelAny(const Batch batch, const States states, const Wkv5Arguments in) {
   __shared__ AnyTile tile;
-  const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, head_size = in.head_size;
+  const uint32_t lane = threadIdx.x % kWarp, head_size = in.head_size;
   DependencyWait();
   DependencyRelease();
-  const Sequence sequence = batch.sequences[blockIdx.x];
-  const size_t head = size_t{blockIdx.y} * head_size * head_size;
-  const Element* before = SlotPart<Element>(states, sequence.read_slot, in.state) + head;
-  Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
-
-  for (uint32_t begin = 0; begin < head_size; begin += kWarp) {
+  const auto walk = [&](const Sequence& sequence, uint32_t begin, const Element* before, Element* after) {
     WarpKeys state = LoadKeys(before, head_size, begin + lane);
     WalkColumns(in, sequence, begin + lane, tile, state);
-    if (after != nullptr) StoreKeys(state, head_size, begin + lane, after + head);
-  }
-  // Each y is read by the thread that wrote it.
-  if (warp >= kAnyTile) return;
-  for (uint32_t i = warp; i < sequence.num_rows; i += kAnyTile) {
-    const size_t first = (size_t{sequence.first_row} + i) * in.r.width + size_t{blockIdx.y} * head_size;
+    if (after != nullptr) StoreKeys(state, head_size, begin + lane, after);
+  };
+  // Each y is read by the thread that wrote it. Decays are of no use any more, and are not made again.
+  const auto finish = [&](size_t first) {
     const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
-    const auto row = Prepare(in, weights, first, head_size, lane);
+    const auto row = Prepare(in, weights, first, tile.rows[0].w, head_size, lane);
     const auto y = LoadChannels<kMostChannels>(in.out.data + first, head_size, lane);
     const size_t own_head = size_t{blockIdx.y} * head_size;
     const auto norm =
         LoadNorm<kMostChannels>(in.norm.weight + own_head, in.norm.bias + own_head, in.norm.epsilon, head_size, lane);
     Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in.out.data + first);
-  }
+  };
+  WalkInParts<Element>(batch, states, in, kWarp, walk, finish);
 }
 
 template <typename Element>
-cudaError_t LaunchWkv5(const Queue& queue, const Batch& batch, const States& states, const Wkv5Arguments& arguments) {
-  const bool is_64 = arguments.head_size == kSize && HasAlignedChunks(states, arguments.state);
-  const auto kernel = is_64 ? Wkv5Kernel64<Element> : Wkv5KernelAny<Element>;
-  const dim3 grid(batch.num_sequences, arguments.r.width / arguments.head_size);
-  return Launch(queue, grid, kThreads, kernel, batch, states, arguments);
+HeadKernels<Wkv5Arguments> KernelsFor(const Wkv5Arguments& arguments) {
+  return {MakesDecays(arguments) ? Wkv5Kernel64<Element, true> : Wkv5Kernel64<Element, false>, Wkv5KernelAny<Element>};
 }
 
 }  // namespace
 
 cudaError_t Wkv5(const Queue& queue, const Batch& batch, const States& states, const Wkv5Arguments& arguments) {
-  return states.wkv_type == StateType::kF16 ? LaunchWkv5<__half>(queue, batch, states, arguments)
-                                            : LaunchWkv5<float>(queue, batch, states, arguments);
+  return LaunchHeads(queue, batch, states, arguments, KernelsFor<float>(arguments), KernelsFor<__half>(arguments));
 }
 
 }  // namespace skein::cuda

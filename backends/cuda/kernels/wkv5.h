@@ -9,15 +9,19 @@
 
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
+#include "cuda/kernels/products.h"
 #include "equations/operands.h"
 
 namespace skein::cuda {
 
 struct Wkv5Arguments {
   kit::Rows r, k, v;        // [T, A]
-  const float* decay;       // w [A], the same for all tokens (RWKV-5); NULL: from the next two
-  kit::Rows decay_rows;     // RWKV-6: w = exp(-exp(decay_bias + decay_rows)), as Decay6 of ops.h
-  const float* decay_bias;  // [A]
+  const float* decay;       // w [A], the same for all tokens (RWKV-5); NULL: from what follows
+  const float* decay_bias;  // [A]; RWKV-6: w = exp(-exp(decay_bias + decay_rows)), as Decay6 of ops.h
+  kit::Rows decay_rows;     // [T, A]; without data: the product of the next two, which each head makes for itself
+  kit::Rows decay_rank;     // [T, R]
+  MatrixView decay_weight;  // [A, R]
+  Inputs decay_inputs;      // how decay_rank is rounded
   const float* bonus;       // u [A]
   kit::Norm norm;           // of the heads
   kit::Rows g;              // without data: no gate

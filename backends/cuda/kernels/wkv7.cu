@@ -16,12 +16,13 @@
 #include "cuda/kernels/wkv5.h"
 #include "cuda/kernels/wkv7.h"
 #include "cuda/kernels/wkv_head.h"
+#include "cuda/kernels/wkv_heads.h"
 
 namespace skein::cuda {
 namespace {
 
-constexpr uint32_t kThreads = 256;
-constexpr uint32_t kWarps = kThreads / kWarp;
+constexpr uint32_t kThreads = kHeadThreads;
+constexpr uint32_t kWarps = kHeadWarps;
 
 // The weights of a head that the recurrence's inputs are made with.
 template <uint32_t kChannels>
@@ -275,7 +276,6 @@ __global__ void __launch_bounds__(kThreads, 2)
 // --- every head size ---
 
 constexpr uint32_t kMostChannels = kMaxHeadSize / kWarp;
-constexpr uint32_t kAnyTile = 4;       // rows that are prepared at a time
 constexpr uint32_t kValuesOfWarp = 4;  // rows of the state that a warp walks with at a time
 
 // A warp's rows of the state, from value `first_value` on. The lanes share the keys.
@@ -371,19 +371,13 @@ __global__ void __launch_bounds__(kThreads)
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, head_size = in.head_size;
   DependencyWait();
   DependencyRelease();
-  const Sequence sequence = batch.sequences[blockIdx.x];
-  const size_t head = size_t{blockIdx.y} * head_size * head_size;
-  const Element* before = SlotPart<Element>(states, sequence.read_slot, in.state) + head;
-  Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
-
-  for (uint32_t begin = 0; begin < head_size; begin += kWarps * kValuesOfWarp) {
+  const auto walk = [&](const Sequence& sequence, uint32_t begin, const Element* before, Element* after) {
     const uint32_t first_value = begin + warp * kValuesOfWarp;
     WarpRows state = LoadRows(before, head_size, first_value, lane);
     WalkValues<Element>(in, sequence, first_value, rows, state);
-    if (after != nullptr) StoreRows(state, head_size, first_value, lane, after + head);
-  }
-  for (uint32_t i = warp; i < sequence.num_rows; i += kWarps) {
-    const size_t first = (size_t{sequence.first_row} + i) * in.r.width + size_t{blockIdx.y} * head_size;
+    if (after != nullptr) StoreRows(state, head_size, first_value, lane, after);
+  };
+  const auto finish = [&](size_t first) {
     const auto weights = LoadWeights<kMostChannels>(in, head_size, lane);
     const auto row = Prepare(LoadRow<kMostChannels>(in, first, head_size, lane), weights, in.v_first.data != nullptr);
     const auto y = LoadChannels<kMostChannels>(in.out.data + first, head_size, lane);
@@ -391,22 +385,15 @@ __global__ void __launch_bounds__(kThreads)
     const auto norm =
         LoadNorm<kMostChannels>(in.norm.weight + own_head, in.norm.bias + own_head, in.norm.epsilon, head_size, lane);
     Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in.out.data + first);
-  }
-}
-
-template <typename Element>
-cudaError_t LaunchWkv7(const Queue& queue, const Batch& batch, const States& states, const Wkv7Arguments& arguments) {
-  const bool is_64 = arguments.head_size == kSize && HasAlignedChunks(states, arguments.state);
-  const auto kernel = is_64 ? Wkv7Kernel64<Element> : Wkv7KernelAny<Element>;
-  const dim3 grid(batch.num_sequences, arguments.r.width / arguments.head_size);
-  return Launch(queue, grid, kThreads, kernel, batch, states, arguments);
+  };
+  WalkInParts<Element>(batch, states, in, kWarps * kValuesOfWarp, walk, finish);
 }
 
 }  // namespace
 
 cudaError_t Wkv7(const Queue& queue, const Batch& batch, const States& states, const Wkv7Arguments& arguments) {
-  return states.wkv_type == StateType::kF16 ? LaunchWkv7<__half>(queue, batch, states, arguments)
-                                            : LaunchWkv7<float>(queue, batch, states, arguments);
+  return LaunchHeads<Wkv7Arguments>(queue, batch, states, arguments, {Wkv7Kernel64<float>, Wkv7KernelAny<float>},
+                                    {Wkv7Kernel64<__half>, Wkv7KernelAny<__half>});
 }
 
 }  // namespace skein::cuda

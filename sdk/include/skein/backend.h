@@ -111,11 +111,13 @@ SKEIN_EXTERN_C_BEGIN
 
 // libskein asks a device only for features that the device lists. ADAPTERS is reserved: libskein does not send it yet,
 // whatever a device lists.
-#define SKEIN_FEATURE_HIDDEN 1u         // output SKEIN_STEP_HIDDEN
-#define SKEIN_FEATURE_TOP_K 2u          // output SKEIN_STEP_TOP_K
-#define SKEIN_FEATURE_MASK_AND_BIAS 4u  // entries' mask and bias
-#define SKEIN_FEATURE_ADAPTERS 8u       // entries' adapter other than 0; reserved until streams have adapters
-#define SKEIN_FEATURE_SAMPLE 16u        // output SKEIN_STEP_SAMPLE
+#define SKEIN_FEATURE_HIDDEN 1u          // output SKEIN_STEP_HIDDEN
+#define SKEIN_FEATURE_TOP_K 2u           // output SKEIN_STEP_TOP_K
+#define SKEIN_FEATURE_MASK_AND_BIAS 4u   // entries' mask and bias
+#define SKEIN_FEATURE_ADAPTERS 8u        // entries' adapter other than 0; reserved until streams have adapters
+#define SKEIN_FEATURE_SAMPLE 16u         // output SKEIN_STEP_SAMPLE
+#define SKEIN_FEATURE_FEED_DRAWN 32u     // entries' drawn_by
+#define SKEIN_FEATURE_DETERMINISTIC 64u  // segments with SKEIN_SEGMENT_DETERMINISTIC, of every compute type
 
 typedef struct skein_backend_device {
   uint32_t struct_size;
@@ -169,6 +171,9 @@ typedef struct skein_backend_model {
 
 #define SKEIN_SEGMENT_EMBEDDING 1u  // starts from token ids; else from the carries
 #define SKEIN_SEGMENT_HEAD 2u       // ends with output norm and head; else with the carries
+// A row's results never depend on the other rows of its step: the same bits alone, among others and in any chunks. Only
+// for devices with SKEIN_FEATURE_DETERMINISTIC; not needed for deterministic_types.
+#define SKEIN_SEGMENT_DETERMINISTIC 4u
 
 typedef struct skein_segment_desc {
   uint32_t struct_size;
@@ -287,10 +292,17 @@ typedef struct skein_step_entry {
   // 0 when it comes; written by the step: 0, or why this entry failed. INVALID_ARGUMENT: a bad token id, bias or number
   // of `sampling`. DATA_LOSS: an output is not finite, where logits count as they are before mask and bias, or a bias
   // takes a logit to plus infinity. FAILED_PRECONDITION, with TOP_K and SAMPLE: mask and bias leave no token.
-  // UNIMPLEMENTED: a feature that the device lacks. A failed entry's write slot and outputs are undefined.
+  // UNIMPLEMENTED: a feature that the device lacks. A failed entry's write slot and outputs are undefined. So is all
+  // of an entry whose token was to be drawn by one that failed; it may have any status then.
   int32_t status;
   // The struct's first form ends here, at 72 bytes.
   const skein_sampling* sampling;  // with SKEIN_STEP_SAMPLE, else NULL
+  // 0: the tokens are those of the step. Else the entry has one token, which the host does not know yet: the last one
+  // that entry `drawn_by - 1` of the step before drew with SKEIN_STEP_SAMPLE. The id in the step's tokens is not looked
+  // at. Only in a segment with embedding and head, and only behind a step that did not fail when it was begun: the
+  // last call of `step` on this segment, which may be unfinished.
+  uint32_t drawn_by;
+  uint32_t reserved;
 } skein_step_entry;
 
 // Carries: the rows that cross a cut between segments. All are float32 [num_tokens, C] in host memory.

@@ -46,8 +46,25 @@ SKEIN_EXTERN_C_BEGIN
 //   state_type        str  "f32"  type of the wkv matrices of states on the devices: "f32"; "f16" takes half the memory
 //                                 and rounds them at every step. Snapshots and skein_stream_state are float32 in any
 //                                 case. A type that a device does not offer is refused
+//   deterministic     i64  0      1: a stream's logits, tokens and states are the same bits alone and in a batch, in
+//   any
+//                                 chunks and whoever joins, leaves or fails beside it, also in "f32", "f16" and
+//                                 "bf16" arithmetic. In "q8" and "q4" they are so in any case where activations are in
+//                                 8 bits. On the CPU steps of 16 rows and more take longer by COST. A device that does
+//                                 not offer it for the type is refused
 //   max_streams       i64  64     streams with a state on the device at a time
 //   max_batch_tokens  i64  512    tokens in one step; if it is not set, at least max_streams + 16
+//   step_time_ms      i64  0      the time that a step with streams that decode may take because of prompts: their
+//                                 shares are cut so. A step with prompts takes no more than about twice the time of the
+//                                 same step without them in any case. 0: 100, and 25 on devices that take steps ahead,
+//                                 such as GPUs
+//   max_running       i64  0      requests and evals between their first step and their end; others wait. 0: as many as
+//                                 there are streams
+//   age_limit_ms      i64  1000   a prompt that has waited for so long gets a share of every step, whatever the time;
+//                                 and so much waiting outweighs one priority
+//   calibrate         i64  1      1: after the load, while there is no work, steps of 50 ms at most are measured for
+//                                 half a second, which reads the weights; a job waits for one of them at most, and so
+//                                 may the release of the model. 0: the time of steps is learnt from those with work
 //
 // Where memory decides, a device gets as many of the layers that are left as it has room for, states and scratch
 // included, and the next device the rest. The embedding goes with the first layers, the head with the last. A device

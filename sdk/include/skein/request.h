@@ -135,6 +135,7 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 //   best_of            i64  0      write so many samples, and deliver the n best of them; 0: as many as n
 //   logprobs           i64  -1     k, 0 to 64: the log-probability of each token is in its event, and k most probable
 //                                  tokens are kept beside it; -1: none
+//   prompt_logprobs    i64  -1     k, 0 to 64: the same is kept of the prompt's tokens; -1: none
 //   continue_sampling  i64  0      1: the sampler goes on where the sampler of the stream's last request stood: with
 //                                  its seed and sample_index, unless they are set, and with the tokens that it counted
 //                                  for the penalties. Also after a fork or a restore. The prompt has to be empty
@@ -159,6 +160,26 @@ SKEIN_API skein_status skein_request_set_options(skein_request request, skein_op
 // NULL.
 SKEIN_API skein_status skein_request_take_sample(skein_request request, uint32_t sample, skein_stream* stream,
                                                  skein_error* error);
+
+// A token, and the natural logarithm of its probability.
+typedef struct skein_logprob {
+  skein_token token;
+  float logprob;
+} skein_logprob;
+
+#define SKEIN_SAMPLE_PROMPT 0xFFFFFFFFu  // the prompt, in place of the index of a sample
+
+// Reads the log-probabilities of a sample's tokens, as in skein_event, from its `first`-th token on. Each of
+// `num_tokens` tokens has a row of 1 + k: the token itself, then the k most probable tokens in its place, falling; k is
+// the option logprobs, or prompt_logprobs for SKEIN_SAMPLE_PROMPT, and at most the size of the vocabulary. The first
+// token of a prompt that has no token in front of it has NaN, and SKEIN_NO_TOKEN for the most probable ones. Buffer
+// rules of base.h, counted in structs. A token is there once its event is; the tokens of a prompt are there with the
+// first event. They are kept while the request's handle lives: the whole prompt, and the last 4096 tokens of each
+// sample. NOT_FOUND: a token that is not there yet, or is not kept any more. FAILED_PRECONDITION: the option is not
+// set, or the request was not submitted. INVALID_ARGUMENT: no such sample.
+SKEIN_API skein_status skein_request_logprobs(skein_request request, uint32_t sample, uint64_t first,
+                                              uint64_t num_tokens, skein_logprob* logprobs, uint64_t capacity,
+                                              uint64_t* count, skein_error* error);
 
 // Adds a stop string (found across token borders) or a stop token. INVALID_ARGUMENT: empty text, or no such token.
 SKEIN_API skein_status skein_request_add_stop(skein_request request, const char* text, uint64_t text_bytes,

@@ -12,6 +12,7 @@
 #include "skein/options.h"
 #include "skein/request.h"
 #include "skein/runtime.h"
+#include "skein/score.h"
 #include "skein/status.h"
 #include "skein/stream.h"
 #include "skein/tokenizer.h"

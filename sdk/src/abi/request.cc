@@ -218,6 +218,22 @@ SKEIN_API skein_status skein_request_take_sample(skein_request request, uint32_t
   });
 }
 
+SKEIN_API skein_status skein_request_logprobs(skein_request request, uint32_t sample, uint64_t first,
+                                              uint64_t num_tokens, skein_logprob* logprobs, uint64_t capacity,
+                                              uint64_t* count, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));
+    SKEIN_ASSIGN_OR_RETURN(const std::vector<TokenLogprob> rows, object->logprobs().Read(sample, first, num_tokens));
+    SKEIN_ASSIGN_OR_RETURN(const BufferUse use,
+                           CheckBuffer(logprobs, capacity, rows.size(), count, "log-probabilities"));
+    if (use == BufferUse::kSizeOnly) return absl::OkStatus();
+    std::transform(rows.begin(), rows.end(), logprobs, [](const TokenLogprob& from) {
+      return skein_logprob{from.token, from.logprob};
+    });
+    return absl::OkStatus();
+  });
+}
+
 SKEIN_API skein_status skein_request_acknowledge(skein_request request, uint64_t num_tokens, skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(request));

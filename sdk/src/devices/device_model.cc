@@ -140,6 +140,13 @@ void DeviceModel::MakePassages(const SegmentLimits& limits) {
   for (size_t i = 0; i < num_steps; ++i) passages_.emplace_back(room);
 }
 
+// A device whose steps are done when they return gains nothing.
+bool DeviceModel::feeds_drawn() const {
+  const Segment& last = *segments_.back();
+  return segments_.size() == 1 && last.ends_late() &&
+         (last.device().description().info.features & SKEIN_FEATURE_FEED_DRAWN) != 0;
+}
+
 void DeviceModel::Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) noexcept {
   // Only the last device sees more of an entry than its tokens and slots.
   const uint32_t features = segments_.back()->device().description().info.features;

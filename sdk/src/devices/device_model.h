@@ -48,6 +48,9 @@ class DeviceModel {
   uint32_t max_steps() const { return static_cast<uint32_t>(passages_.size()); }
   uint32_t num_stages() const { return num_stages_; }
 
+  // Whether an entry may have a token that the step before draws (skein_step_entry.drawn_by).
+  bool feeds_drawn() const;
+
   size_t num_segments() const { return segments_.size(); }
 
   using Clock = std::chrono::steady_clock;

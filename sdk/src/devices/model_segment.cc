@@ -54,12 +54,15 @@ skein_segment_desc DescribeSegment(const ModelFile& file, const SegmentPlacement
   desc.compute_type = ComputeTypeFor(device, settings.precision, desc.weight_type);
   desc.model = file.config();
   desc.state_type = settings.state_type;
+  const bool is_promised = (device.deterministic_types >> desc.compute_type & 1u) != 0;
+  if (settings.is_deterministic && !is_promised) desc.flags |= SKEIN_SEGMENT_DETERMINISTIC;
   return desc;
 }
 
 absl::Status CheckSettings(const SegmentSettings& settings, const skein_backend_device& device) {
   SKEIN_RETURN_IF_ERROR(CheckPrecision(settings.precision, device));
-  return CheckStateType(settings.state_type, device);
+  SKEIN_RETURN_IF_ERROR(CheckStateType(settings.state_type, device));
+  return settings.is_deterministic ? CheckDeterministic(settings.precision, device) : absl::OkStatus();
 }
 
 }  // namespace skein

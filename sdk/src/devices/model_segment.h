@@ -22,6 +22,7 @@ struct SegmentLimits {
 struct SegmentSettings {
   Precision precision;
   uint32_t state_type = SKEIN_DTYPE_F32;  // skein_segment_desc.state_type
+  bool is_deterministic = false;          // a row's results never depend on the other rows of its step
   SegmentLimits limits;
 };
 
@@ -32,7 +33,7 @@ bool BelongsTo(const TensorSpec& tensor, const SegmentPlacement& segment);
 skein_segment_desc DescribeSegment(const ModelFile& file, const SegmentPlacement& placed,
                                    const SegmentSettings& settings, const skein_backend_device& device);
 
-// UNIMPLEMENTED: the device does not offer the types of the settings.
+// UNIMPLEMENTED: the device does not offer the types of the settings, or not deterministic segments in them.
 absl::Status CheckSettings(const SegmentSettings& settings, const skein_backend_device& device);
 
 }  // namespace skein

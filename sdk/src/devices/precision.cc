@@ -93,4 +93,15 @@ absl::Status CheckStateType(uint32_t state_type, const skein_backend_device& dev
       absl::StrCat("state_type f16: device ", device.name, " does not keep states in it; it offers f32"));
 }
 
+absl::Status CheckDeterministic(const Precision& precision, const skein_backend_device& device) {
+  if ((device.features & SKEIN_FEATURE_DETERMINISTIC) != 0) return absl::OkStatus();
+  uint32_t types = 1u << ComputeTypeOn(device, precision);
+  if (precision.compute_type == SKEIN_DTYPE_NONE) types |= device.auto_types & device.compute_types;
+  if ((types & ~device.deterministic_types) == 0) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("deterministic: device ", device.name, " does not offer it in type ",
+                                               precision.name,
+                                               "; expected a device and a type whose results do not "
+                                               "depend on the other streams of a step"));
+}
+
 }  // namespace skein

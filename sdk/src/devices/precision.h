@@ -1,4 +1,4 @@
-// The options `type` and `state_type`: in which types a device gets the weights of a model, in which it computes, and
+// The options `type`, `state_type` and `deterministic`: in which types a device gets the weights of a model, in which it computes, and
 // in which it keeps states.
 #ifndef SKEIN_DEVICES_PRECISION_H_
 #define SKEIN_DEVICES_PRECISION_H_
@@ -50,6 +50,10 @@ absl::StatusOr<uint32_t> ParseStateType(absl::string_view type);
 
 // UNIMPLEMENTED: the device does not keep states in `state_type`.
 absl::Status CheckStateType(uint32_t state_type, const skein_backend_device& device);
+
+// UNIMPLEMENTED: in an arithmetic that the device may use at `precision`, a row's result may depend on the other rows
+// of its step, and the device has no deterministic segments.
+absl::Status CheckDeterministic(const Precision& precision, const skein_backend_device& device);
 
 }  // namespace skein
 

@@ -1,34 +1,43 @@
 #include "engine/engine.h"
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
 #include "base/status.h"
+#include "engine/calibration.h"
 #include "runtime/option_keys.h"
 #include "runtime/worker.h"
 
 namespace skein {
 namespace {
 
+// A device that stalls must not keep a host that releases a model.
+constexpr std::chrono::seconds kLongestCalibration{1};
+
 std::vector<ModelLimit> NamedLimits(const EngineLimits& limits) {
   const char* const max_streams = model_options::kMaxStreams.name;
+  const uint64_t max_running = limits.step.max_running == 0 ? limits.max_jobs : limits.step.max_running;
   return {{"streams", max_streams, limits.max_jobs},
           {"step_entries", max_streams, limits.step.max_entries},
           {"slots", max_streams, limits.num_slots},
-          {"step_tokens", model_options::kMaxBatchTokens.name, limits.step.max_tokens}};
+          {"running", model_options::kMaxRunning.name, max_running},
+          {"step_tokens", model_options::kMaxBatchTokens.name, limits.step.max_tokens},
+          {"step_time_ms", model_options::kStepTimeMs.name, static_cast<uint64_t>(limits.step.step_us) / 1000},
+          {"age_limit_ms", model_options::kAgeLimitMs.name, static_cast<uint64_t>(limits.step.age_limit_us) / 1000}};
 }
 
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }
 
 }  // namespace
 
-Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner)
-    : runtime_(std::move(runtime)), runner_(std::move(runner)) {}
+Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner, const EngineLimits& limits)
+    : runtime_(std::move(runtime)), runner_(std::move(runner)), limits_(limits), is_calibrating_(limits.calibrates) {}
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
                                                       std::string name) {
-  std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner)));
+  std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits));
   const std::weak_ptr<Engine> weak(engine);
   engine->pool_ = StatePool::Create(limits.num_slots, [weak] {
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfSlot();
@@ -86,6 +95,9 @@ void Engine::Stop() noexcept {
   const MutexLock lock(mutex_);
   is_stopped_ = true;
   changed_.NotifyAll();
+  const auto end = std::chrono::steady_clock::now() + kLongestCalibration;
+  while (is_calibrating_ && calibrated_.WaitUntil(mutex_, end)) {
+  }
 }
 
 absl::Status Engine::CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work) {
@@ -137,18 +149,30 @@ void Engine::Finish(Call& call, absl::Status status) noexcept {
   call_done_.NotifyAll();
 }
 
+void Engine::Calibrate() noexcept {
+  const absl::Status status = skein::Calibrate(*runner_, *pool_, limits_.step.max_entries, loop_->cost(), [this] {
+    const MutexLock lock(mutex_);
+    return HasWork();
+  });
+  // Any other error comes back with the first job, if it stays.
+  if (absl::IsUnavailable(status)) loop_->Lose(status);
+  const MutexLock lock(mutex_);
+  is_calibrating_ = false;
+  calibrated_.NotifyAll();
+}
+
 void Engine::Run() noexcept {
+  if (limits_.calibrates) Calibrate();
   std::list<Call*> calls;  // calls that wait for a slot stay here
   JobList added;
   bool did_step = false;
+  bool has_stepped = false;
   bool is_notified = false;
   bool is_stopped = false;
   while (!is_stopped) {
     {
       const MutexLock lock(mutex_);
-      while (!did_step && !is_notified_ && !has_slot_ && !is_stopped_ && calls_.empty() && added_.empty()) {
-        changed_.Wait(mutex_);
-      }
+      while (!did_step && !HasWork()) changed_.Wait(mutex_);
       is_notified = std::exchange(is_notified_, false);
       has_slot_ = false;
       is_stopped = is_stopped_;
@@ -161,7 +185,7 @@ void Engine::Run() noexcept {
     if (is_stopped) break;
     if (is_notified) loop_->LookAtAll();
     did_step = loop_->RunStep();
-    if (did_step && loop_->num_steps() == 1) RenewExitWait();
+    if (did_step && !std::exchange(has_stepped, true)) RenewExitWait();
   }
   loop_->EndAll(Released());
   for (Call* call : calls) Finish(*call, Released());

@@ -27,7 +27,8 @@ namespace skein {
 struct EngineLimits {
   SchedulerLimits step;
   uint32_t num_slots = 0;
-  uint32_t max_jobs = 0;  // one per stream
+  uint32_t max_jobs = 0;    // one per stream
+  bool calibrates = false;  // the thread begins with a calibration [calibration.h]
 };
 
 // Threads: any. The functions that wait may not be called on the engine's own thread. The thread keeps the engine alive
@@ -49,7 +50,8 @@ class Engine {
   // Tells the engine that jobs may have become ready, or were asked to end.
   void Notify() noexcept;
 
-  // Asks the thread to end after the current step. The jobs that are left fail with CANCELLED. Does not wait.
+  // Asks the thread to end after the current step. The jobs that are left fail with CANCELLED. Does not wait, but for a
+  // calibrating step: a host that has used nothing of a model may change its mapped file as soon as it is released.
   void Stop() noexcept;
 
   // The canonical state of a slot. Waits for the current step. UNAVAILABLE: a device of the model is lost; so it is for
@@ -59,7 +61,7 @@ class Engine {
   absl::StatusOr<StateRef> ImportState(absl::Span<const float> values);
 
  private:
-  Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner);
+  Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner, const EngineLimits& limits);
 
   // Work between two steps, for a thread that waits for it.
   struct Call {
@@ -69,6 +71,11 @@ class Engine {
   };
 
   void Run() noexcept;
+  // Whether somebody waits for the thread.
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return is_notified_ || has_slot_ || is_stopped_ || !calls_.empty() || !added_.empty();
+  }
+  void Calibrate() noexcept;
   // Tells the thread that a slot is free.
   void NotifyOfSlot() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
@@ -79,6 +86,7 @@ class Engine {
 
   const std::shared_ptr<Runtime> runtime_;
   const std::unique_ptr<StepRunner> runner_;
+  const EngineLimits limits_;
   std::shared_ptr<StatePool> pool_;          // constant once the thread runs
   std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs
   std::unique_ptr<StepLoop> loop_;           // the engine's thread only
@@ -90,6 +98,8 @@ class Engine {
   bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;  // jobs are to be looked at
   bool has_slot_ ABSL_GUARDED_BY(mutex_) = false;     // one became free since the thread found none
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_calibrating_ ABSL_GUARDED_BY(mutex_);
+  CondVar calibrated_;
   CondVar call_done_;
 };
 

@@ -1,11 +1,14 @@
 // The tokens that a job feeds to its stream, and the place that the stream has reached.
 //
 // A token is issued when it becomes part of a step, and fed when that step ended well. A prompt may have parts in
-// several steps in flight: each reads the state that the part before it writes.
+// several steps in flight: each reads the state that the part before it writes. Behind the last token of `tokens`,
+// those may be issued that the device draws itself: they are known when the steps that draw them have ended.
 #ifndef SKEIN_ENGINE_FEED_H_
 #define SKEIN_ENGINE_FEED_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -15,14 +18,19 @@
 namespace skein {
 
 struct Feed {
+  static constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+
   std::vector<uint32_t> tokens;  // never empty; the tokens that were fed are included
   uint64_t num_fed = 0;
-  uint64_t num_issued = 0;  // at least num_fed
+  uint64_t num_issued = 0;  // at least num_fed; more than there are tokens if some are still to be drawn
   bool decodes = false;     // the next token was sampled rather than known beforehand
   StreamState at;           // behind the tokens fed; never with a pending token: that one is the first of `tokens`
   StateRef issued;          // will hold the state behind the tokens issued; empty if all of them are fed
   // The parts that were issued before the last of them do not count.
   uint64_t num_take_backs = 0;
+  // The most tokens of one step. A job that looks at the rows of all its tokens has room for those of one step, so that
+  // two of its parts must not be in flight at once.
+  uint64_t max_step_tokens = kNoLimit;
 
   // The feed of a stream that stands at `at`: its pending token, and `tokens` behind it.
   static Feed Start(StreamState at, absl::Span<const uint32_t> tokens) {
@@ -39,13 +47,20 @@ struct Feed {
 
   // --- issue ---
 
-  uint64_t num_unissued() const { return tokens.size() - num_issued; }
+  uint64_t num_unissued() const { return tokens.size() - std::min<uint64_t>(num_issued, tokens.size()); }
+  // Of these, the tokens that may be in the next step.
+  uint64_t num_ready() const {
+    if (max_step_tokens != kNoLimit && num_issued > num_fed) return 0;
+    return std::min(num_unissued(), max_step_tokens);
+  }
+  // Tokens that steps in flight draw, if each step draws one behind the last token that it feeds.
+  uint64_t num_in_draw() const { return num_issued < tokens.size() ? 0 : num_issued - tokens.size() + 1; }
   absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_issued, num_tokens}; }
   // The state that the next part reads, and the position of the stream there.
   const StateRef& next_state() const { return num_issued > num_fed ? issued : at.state; }
   uint64_t next_position() const { return at.position + (num_issued - num_fed); }
 
-  // The next `num_tokens` tokens are part of a step that writes `written`.
+  // The next `num_tokens` tokens, or the one that the step before draws, are part of a step that writes `written`.
   void Issue(uint32_t num_tokens, StateRef written) {
     num_issued += num_tokens;
     issued = std::move(written);
@@ -70,10 +85,10 @@ struct Feed {
 
   // Goes on with `token`, which was sampled after all others were fed.
   void GoOnWith(uint32_t token) {
+    num_issued -= num_fed;
+    num_fed = 0;
     tokens.resize(1);
     tokens[0] = token;
-    num_fed = 0;
-    num_issued = 0;
     decodes = true;
   }
 };

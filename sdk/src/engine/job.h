@@ -26,13 +26,18 @@ class Job {
   // The readiness of the job now, with no part in flight. A job that was asked to end does so here.
   virtual Readiness Poll() noexcept = 0;
 
-  // Whether a job with parts in flight takes part in a further step. Not once it was asked to end.
+  // Whether a job with parts in flight takes part in a further step. Not once it was asked to end, or has.
   virtual bool WantsMore() const noexcept { return true; }
+
+  // Whether the job goes on with whatever token the device draws in a step in flight, when all the tokens that it knows
+  // are in flight.
+  virtual bool GoesOnWithDrawn() const noexcept { return false; }
 
   // The tokens to feed. The step loop issues them and takes them back; the job does the rest.
   virtual Feed& feed() = 0;
 
-  // Sets in `entry` the outputs that the job wants of its next `num_tokens` tokens, which are issued then.
+  // Sets in `entry` the outputs that the job wants of its next `num_tokens` tokens, which are issued then. They may be
+  // one token that is still to be drawn.
   virtual void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) = 0;
 
   // The oldest `num_tokens` of the issued tokens were fed, the outputs are written, and the new state is in `written`.

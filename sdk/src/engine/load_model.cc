@@ -11,6 +11,7 @@
 #include "devices/device_model.h"
 #include "engine/device_step_runner.h"
 #include "engine/model_placer.h"
+#include "engine/scheduling.h"
 #include "runtime/model_tools.h"
 #include "runtime/option_keys.h"
 #include "runtime/vocabulary_choice.h"
@@ -94,11 +95,12 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.weights_bytes = loaded->on_devices->weights_bytes();
   parts.embedding_bytes = loaded->on_devices->embedding_bytes();
   const SegmentLimits& limits = loaded->placement.settings.limits;
-  SKEIN_ASSIGN_OR_RETURN(
-      parts.engine,
-      Engine::Start(runtime, std::make_unique<DeviceStepRunner>(runtime, file, std::move(loaded->on_devices)),
-                    {{limits.max_tokens, limits.max_entries}, limits.num_slots, limits.max_entries},
-                    file->metadata().name));
+  auto runner = std::make_unique<DeviceStepRunner>(runtime, file, std::move(loaded->on_devices));
+  const EngineLimits engine_limits = {.step = SchedulingOf(options, limits, runner->pipeline()),
+                                      .num_slots = limits.num_slots,
+                                      .max_jobs = limits.max_entries,
+                                      .calibrates = options[model_options::kCalibrate] != 0};
+  SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }

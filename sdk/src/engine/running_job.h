@@ -26,7 +26,9 @@ struct RunningJob final : Sequence {
 
   const std::shared_ptr<Job> job;
   uint32_t num_in_flight = 0;  // its parts of steps that are in flight
-  JobList::iterator place;     // in the list of the step loop
+  uint64_t last_step = 0;      // the number of the step of its last part, and the index of its entry there
+  uint32_t last_entry = 0;
+  JobList::iterator place;  // in the list of the step loop
 };
 
 }  // namespace skein

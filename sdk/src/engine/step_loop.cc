@@ -61,7 +61,7 @@ void StepLoop::Look(RunningJob& running) noexcept {
   if (running.num_in_flight > 0) return LookInFlight(running);
   switch (running.job->Poll()) {
     case Job::Readiness::kReady:
-      scheduler_.Add(running, running.job->feed().num_unissued(), running.job->feed().decodes);
+      scheduler_.Add(running, running.job->feed().num_ready(), running.job->feed().decodes);
       return;
     case Job::Readiness::kWaiting:
       scheduler_.Remove(running);
@@ -74,11 +74,18 @@ void StepLoop::Look(RunningJob& running) noexcept {
 }
 
 void StepLoop::LookInFlight(RunningJob& running) noexcept {
-  if (running.job->WantsMore()) {
-    scheduler_.Continue(running, running.job->feed().num_unissued(), running.job->feed().decodes);
+  const Feed& feed = running.job->feed();
+  if (!running.job->WantsMore()) {
+    scheduler_.Remove(running);  // it ends behind its last part, or waits for its reader
+  } else if (feed.num_unissued() == 0 && IsFedByDevice(running)) {
+    scheduler_.Continue(running, 1, true);
   } else {
-    scheduler_.Remove(running);  // it ends behind its last part
+    scheduler_.Continue(running, feed.num_ready(), feed.decodes);
   }
+}
+
+bool StepLoop::IsFedByDevice(const RunningJob& running) const {
+  return pipeline_.feeds_drawn && steps_.IsInLast(running) && running.job->GoesOnWithDrawn();
 }
 
 void StepLoop::EndAll(const absl::Status& status) noexcept {
@@ -107,9 +114,12 @@ void StepLoop::FinishAll() noexcept {
 
 void StepLoop::BeginSteps(int64_t now_us) noexcept {
   while (steps_.CanBegin() && Plan(now_us)) {
-    ++num_steps_;
     ++observers_.metrics.steps;
+    StepInFlight& step = steps_.next();
     steps_.Begin();
+    if (pipeline_.depth == 1) continue;
+    const LookTimer timer(*this);
+    for (const StepPart& part : step.parts) LookInFlight(*part.running);
   }
 }
 
@@ -162,6 +172,9 @@ void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept 
   // Other threads only let go of slots. Where none is free, the pool is asked in vain, and then says when one is.
   uint32_t num_free = pool_->num_free();
   while (num_free == 0 && !pool_->Acquire().empty()) num_free = pool_->num_free();
+  // One device is not sent ahead with a part of the streams only (MayRunAhead).
+  const bool is_ahead = !steps_.empty() && pipeline_.num_stages == 1;
+  if (is_ahead && num_free < std::min<uint64_t>(scheduler_.num_decoding(), max_parts_)) return;
   const uint32_t max_decodes = DecodesOfStep(static_cast<uint32_t>(scheduler_.num_decoding()), pipeline_.num_stages);
   for (const Share& share : scheduler_.Schedule(now_us, std::min(num_free, max_parts_), max_decodes)) {
     StepPart& part = parts.emplace_back();

@@ -74,9 +74,11 @@ class StepLoop {
   // `status`.
   void EndAll(const absl::Status& status) noexcept;
 
+  // What steps take.
+  StepCost& cost() { return scheduler_.cost(); }
+
   bool empty() const { return jobs_.empty(); }
   size_t num_jobs() const { return jobs_.size(); }
-  uint64_t num_steps() const { return num_steps_; }
 
  private:
   // Adds the time that it lives to looked_.
@@ -86,6 +88,8 @@ class StepLoop {
   // Polls a job, tells the scheduler what it has to feed, and lets go of it if it has ended.
   void Look(RunningJob& running) noexcept;
   void LookInFlight(RunningJob& running) noexcept;
+  // Whether the next step may have the token that the last one draws for the job.
+  bool IsFedByDevice(const RunningJob& running) const;
   // Whether the next step may begin although others are in flight.
   bool MayRunAhead() const;
   void BeginSteps(int64_t now_us) noexcept;
@@ -112,7 +116,6 @@ class StepLoop {
   StepsInFlight steps_;
 
   JobList jobs_;
-  uint64_t num_steps_ = 0;
   absl::Status lost_;
 
   StepClock::time_point last_end_;      // of a step

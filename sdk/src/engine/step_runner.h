@@ -15,6 +15,8 @@ namespace skein {
 struct StepPipeline {
   uint32_t depth = 1;       // steps that may have begun and not ended
   uint32_t num_stages = 1;  // devices that work at the same time, each on a step of its own
+  // Whether an entry may have a token that the step before draws (skein_step_entry.drawn_by).
+  bool feeds_drawn = false;
 };
 
 // Order: Begin for each step; Finish as many times, which ends them in the order of their beginning. UNAVAILABLE of any

@@ -50,6 +50,11 @@ void StepsInFlight::Begin() noexcept {
   for (const StepPart& part : step.parts) ++part.running->num_in_flight;
   step.begin = std::chrono::steady_clock::now();
   step.whole = Start(step, absl::MakeSpan(step.parts));
+  ++num_begun_;
+  for (uint32_t i = 0; i < step.parts.size(); ++i) {
+    step.parts[i].running->last_step = num_begun_;
+    step.parts[i].running->last_entry = i;
+  }
   // What the parts have issued stands until the step is finished: steps in front of it may still fail.
   if (!step.whole.ok()) is_drained_ = true;
 }
@@ -64,9 +69,14 @@ void StepsInFlight::Describe(StepInFlight& step, absl::Span<StepPart> parts) {
     entry.write_slot = part.written.slot();
     entry.first_token = static_cast<uint32_t>(step.tokens.size());
     entry.num_tokens = part.num_tokens;
+    entry.drawn_by = part.drawn_by;
     part.job().WantOutputs(part.num_tokens, entry);
-    const absl::Span<const uint32_t> tokens = feed.Next(part.num_tokens);
-    step.tokens.insert(step.tokens.end(), tokens.begin(), tokens.end());
+    if (entry.drawn_by == 0) {
+      const absl::Span<const uint32_t> tokens = feed.Next(part.num_tokens);
+      step.tokens.insert(step.tokens.end(), tokens.begin(), tokens.end());
+    } else {
+      step.tokens.push_back(0);
+    }
     step.entries.push_back(entry);
     feed.Issue(part.num_tokens, part.written);
   }
@@ -77,6 +87,7 @@ absl::Status StepsInFlight::Start(StepInFlight& step, absl::Span<StepPart> parts
     const Feed& feed = part.job().feed();
     part.num_take_backs = feed.num_take_backs;
     part.read = feed.next_state();
+    part.drawn_by = feed.num_unissued() == 0 ? 1 + part.running->last_entry : 0;
   }
   absl::Status begun = Guarded([&] {
     Describe(step, parts);

@@ -22,6 +22,7 @@ struct StepPart {
   uint32_t num_tokens = 0;
   StateRef read;
   StateRef written;
+  uint32_t drawn_by = 0;        // as in its entry
   uint64_t num_take_backs = 0;  // of the feed when the part was issued
   absl::Status status;
   bool is_concluded = false;
@@ -50,6 +51,9 @@ class StepsInFlight {
   // Not while as many steps are in flight as the runner takes, and not behind a step that failed.
   bool CanBegin() const { return num_steps_ < steps_.size() && !is_drained_; }
 
+  // Whether the job has a part in the step that was begun last, which may draw the token that comes next.
+  bool IsInLast(const RunningJob& running) const { return num_steps_ > 0 && running.last_step == num_begun_; }
+
   // The place of the next step, if CanBegin. Its parts have `running`, `num_tokens` and `written`.
   StepInFlight& next() { return steps_[(first_ + num_steps_) % steps_.size()]; }
   // Issues the parts of `next` and begins it. An error is kept for Finish.
@@ -74,6 +78,7 @@ class StepsInFlight {
   std::vector<StepInFlight> steps_;  // a ring
   size_t first_ = 0;
   size_t num_steps_ = 0;
+  uint64_t num_begun_ = 0;
   bool is_drained_ = false;
 };
 

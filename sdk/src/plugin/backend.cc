@@ -76,7 +76,9 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(std::shared_ptr<Device>
     return absl::InternalError(absl::StrCat(description.plugin.id, ": segment_create succeeded without a segment"));
   }
   segment->is_made_ = true;
-  if ((description.info.deterministic_types >> desc.compute_type & 1u) == 0) {
+  const bool is_deterministic = (desc.flags & SKEIN_SEGMENT_DETERMINISTIC) != 0 ||
+                                (description.info.deterministic_types >> desc.compute_type & 1u) != 0;
+  if (!is_deterministic) {
     segment->device().Log(SKEIN_LOG_INFO,
                           "in this type the last bits of a stream's results may depend on the streams that it shares "
                           "its steps with");

@@ -6,9 +6,11 @@ namespace {
 constexpr OptionKey kRuntimeKeys[] = {runtime_options::kThreads, runtime_options::kPluginPath, runtime_options::kSearch,
                                       runtime_options::kTrace};
 constexpr OptionKey kModelKeys[] = {
-    model_options::kDevice,     model_options::kDeviceMemory,  model_options::kType,  model_options::kStateType,
-    model_options::kTokenizer,  model_options::kLora,          model_options::kState, model_options::kMmap,
-    model_options::kMaxStreams, model_options::kMaxBatchTokens};
+    model_options::kDevice,     model_options::kDeviceMemory,   model_options::kType,
+    model_options::kStateType,  model_options::kDeterministic,  model_options::kTokenizer,
+    model_options::kLora,       model_options::kState,          model_options::kMmap,
+    model_options::kMaxStreams, model_options::kMaxBatchTokens, model_options::kStepTimeMs,
+    model_options::kMaxRunning, model_options::kAgeLimitMs,     model_options::kCalibrate};
 constexpr OptionKey kConvertKeys[] = {
     convert_options::kType,     convert_options::kLayout,       convert_options::kTokenizer,
     convert_options::kName,     convert_options::kLicence,      convert_options::kProvenance,
@@ -31,6 +33,7 @@ constexpr OptionKey kRequestKeys[] = {request_options::kMaxTokens,
                                       request_options::kN,
                                       request_options::kBestOf,
                                       request_options::kLogprobs,
+                                      request_options::kPromptLogprobs,
                                       request_options::kContinueSampling,
                                       request_options::kStopAtEnd,
                                       request_options::kWindow};

@@ -55,6 +55,12 @@ inline constexpr TextOption kStateType = {
     .name = "state_type",
     .value = "f32",
     .help = "type of the wkv matrices in states: f32, or f16 as the device offers"};
+inline constexpr IntOption kDeterministic = {
+    .name = "deterministic",
+    .value = 0,
+    .low = 0,
+    .high = 1,
+    .help = "1: a stream's results never depend on the streams and chunks that it is computed with, in any type"};
 inline constexpr TextOption kTokenizer = {
     .name = "tokenizer", .value = "", .help = "vocabulary file, world or bytes; empty: the model's own"};
 inline constexpr TextOption kLora = {
@@ -67,6 +73,30 @@ inline constexpr IntOption kMaxStreams = {
     .name = "max_streams", .value = 64, .low = 1, .high = 65536, .help = "streams of the model at a time"};
 inline constexpr IntOption kMaxBatchTokens = {
     .name = "max_batch_tokens", .value = 512, .low = 1, .high = 65536, .help = "tokens in one step"};
+inline constexpr IntOption kStepTimeMs = {
+    .name = "step_time_ms",
+    .value = 0,
+    .low = 0,
+    .high = 60'000,
+    .help = "time that a step may take because of prompts beside streams that decode; 0: as the device needs"};
+inline constexpr IntOption kMaxRunning = {
+    .name = "max_running",
+    .value = 0,
+    .low = 0,
+    .high = 65536,
+    .help = "requests and evals between their first step and their end; 0: as many as there are streams"};
+inline constexpr IntOption kAgeLimitMs = {
+    .name = "age_limit_ms",
+    .value = 1000,
+    .low = 1,
+    .high = 3'600'000,
+    .help = "waiting time after which a prompt gets a share of every step, and that outweighs one priority"};
+inline constexpr IntOption kCalibrate = {
+    .name = "calibrate",
+    .value = 1,
+    .low = 0,
+    .high = 1,
+    .help = "1: measure a few short steps after the load, while there is no work; 0: only those with work"};
 }  // namespace model_options
 
 // A key without a default leaves the value of the input.
@@ -178,6 +208,11 @@ inline constexpr IntOption kLogprobs = {
     .low = -1,
     .high = SKEIN_MAX_TOP_LOGPROBS,
     .help = "log-probabilities of the tokens, and of so many of the most probable ones at each; -1: none"};
+inline constexpr IntOption kPromptLogprobs = {.name = "prompt_logprobs",
+                                              .value = -1,
+                                              .low = -1,
+                                              .high = SKEIN_MAX_TOP_LOGPROBS,
+                                              .help = "the same of the prompt's tokens; -1: none"};
 inline constexpr IntOption kContinueSampling = {
     .name = "continue_sampling",
     .value = 0,

@@ -59,47 +59,56 @@ struct FilterScratch {
   SelectionScratch selection;
 };
 
-// The filters. Each keeps at least one most probable token. `scratch` may hold anything.
+// The filters. Each keeps at least one most probable token. `scratch` may hold anything. Tokens below `least` are cut
+// off by another filter, so that a filter that keeps all others may return any cutoff that is not above it.
 
 // Keeps the `top_k` most probable tokens; of equals, those with lower ids. Keeps all if top_k is 0, or the vocabulary
 // has no more tokens.
-Cutoff TopKCutoff(const LogitBlocks& logits, uint64_t top_k, FilterScratch& scratch);
+Cutoff TopKCutoff(const LogitBlocks& logits, uint64_t top_k, float least, FilterScratch& scratch);
 
 // Keeps the most probable tokens until their sum is at least `top_p`, and all that are as probable as the last of them.
-// 0 keeps the most probable token and its equals; 1 and above keeps all.
-Cutoff TopPCutoff(const LogitBlocks& logits, double top_p, FilterScratch& scratch);
+// 0 keeps the most probable token and its equals; 1 and above keeps all. Below 1 it leaves exp(logit - max) of each
+// token in `scratch`.
+Cutoff TopPCutoff(const LogitBlocks& logits, double top_p, float least, FilterScratch& scratch);
 
 // Keeps the tokens that are at least `min_p` times as probable as the most probable one. 0 keeps all. `min_p` is at
 // most 1.
 Cutoff MinPCutoff(const LogitBlocks& logits, double min_p);
 
-// The tokens that remain, ascending, with their logits.
+// The tokens that remain, ascending, with a value of each: its logit or its weight.
 class Candidates {
  public:
-  // Empties the list, and makes room for `capacity` tokens.
-  void Reset(size_t capacity);
+  // Empties the list, and makes room for the tokens of `num_blocks` blocks.
+  void Reset(size_t num_blocks);
 
-  // Appends the tokens of `block` whose logit is at least `floor`. The first of them is `first_token`.
-  void AppendFrom(float floor, uint32_t first_token, absl::Span<const float> block);
+  // Appends the tokens of `part` whose logit is at least `floor`, with their `values`. `part` begins at `start` in a
+  // block of the row.
+  void AppendFrom(float floor, size_t block, size_t start, absl::Span<const float> part, const float* values);
 
-  absl::Span<const uint32_t> tokens() const { return {tokens_.data(), size_}; }
-  absl::Span<const float> logits() const { return {logits_.data(), size_}; }
+  absl::Span<const float> values() const { return {values_.data(), size_}; }
+
+  // The token of values()[index].
+  uint32_t TokenAt(size_t index) const;
 
  private:
   const RowKernels* kernels_ = &BestRowKernels();
-  std::vector<uint32_t> tokens_;
-  std::vector<float> logits_;
+  std::vector<uint64_t> masks_;  // per block: a bit for each token that remains
+  std::vector<float> values_;
   size_t size_ = 0;
 };
 
-void KeepCandidates(const LogitBlocks& logits, Cutoff cutoff, Candidates& candidates);
+// `values`: one for each token and for the padding of the last block.
+void KeepCandidates(const LogitBlocks& logits, Cutoff cutoff, const float* values, Candidates& candidates);
 
 // The token with the greatest logit; of equals, the one with the lowest id.
 uint32_t Argmax(const LogitBlocks& logits);
 
-// Draws an index of `logits` with probability proportional to exp(logit / temperature): the first index at which the
-// running sum passes the share `uniform` of the whole sum. `max` is the greatest of `logits` and finite; temperature >
-// 0; uniform in [0, 1).
+// Draws an index of `weights` with probability proportional to the weight: the first index at which the running sum
+// passes the share `uniform` of the whole sum. Uniform is in [0, 1). `block_sums` may hold anything.
+size_t DrawWeighted(absl::Span<const float> weights, double uniform, std::vector<double>& block_sums);
+
+// The same of `logits`, which weigh exp(logit / temperature). `max` is the greatest of `logits` and finite; temperature
+// > 0. `weights` may hold anything.
 size_t DrawIndex(absl::Span<const float> logits, float max, double temperature, double uniform, Weights& weights);
 
 }  // namespace skein

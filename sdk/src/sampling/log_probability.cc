@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <numeric>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -46,10 +48,15 @@ absl::StatusOr<double> LogSumExp(absl::Span<const float> logits) {
   const float max = Maximum(logits);
   if (!std::isfinite(max)) return NotFinite(logits);
   const RowKernels& kernels = BestRowKernels();
-  float weights[kLogitBlockSize];
+  constexpr size_t kNumBlocks = 16;  // at a time, so that their weights stay in the nearest cache
+  float weights[kNumBlocks * kLogitBlockSize];
+  double sums[kNumBlocks];
   double sum = 0;
-  for (size_t i = 0; i < logits.size(); i += kLogitBlockSize) {
-    sum += kernels.weigh_block(logits.data() + i, std::min(kLogitBlockSize, logits.size() - i), max, 1.0f, weights);
+  for (size_t i = 0; i < logits.size(); i += std::size(weights)) {
+    const size_t size = std::min(std::size(weights), logits.size() - i);
+    kernels.weigh(logits.data() + i, size, max, 1.0f, weights);
+    kernels.sum_blocks(weights, size, sums);
+    sum = std::accumulate(sums, sums + (size + kLogitBlockSize - 1) / kLogitBlockSize, sum);
   }
   return max + std::log(sum);
 }

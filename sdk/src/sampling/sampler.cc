@@ -17,17 +17,20 @@ absl::StatusOr<uint32_t> Sampler::Sample(absl::Span<const float> logits, uint64_
   if (params_.temperature == 0) return Argmax(row);
 
   const double uniform = UniformAt(params_.seed, params_.sample_index, position);
-  const Cutoff cutoff =
-      Stricter(TopKCutoff(row, params_.top_k, scratch.filters),
-               Stricter(TopPCutoff(row, params_.top_p, scratch.filters), MinPCutoff(row, params_.min_p)));
+  Weights& weights = scratch.filters.weights;
+  Cutoff cutoff = MinPCutoff(row, params_.min_p);
+  cutoff = Stricter(cutoff, TopKCutoff(row, params_.top_k, cutoff.logit, scratch.filters));
+  cutoff = Stricter(cutoff, TopPCutoff(row, params_.top_p, cutoff.logit, scratch.filters));
   if (cutoff.logit == -std::numeric_limits<float>::infinity()) {  // nothing is filtered
-    return static_cast<uint32_t>(
-        DrawIndex(row.logits(), row.max(), params_.temperature, uniform, scratch.filters.weights));
+    return static_cast<uint32_t>(DrawIndex(row.logits(), row.max(), params_.temperature, uniform, weights));
   }
   Candidates& candidates = scratch.candidates;
-  KeepCandidates(row, cutoff, candidates);
-  return candidates
-      .tokens()[DrawIndex(candidates.logits(), row.max(), params_.temperature, uniform, scratch.filters.weights)];
+  if (params_.temperature == 1 && params_.top_p < 1) {  // the filter has weighed the tokens
+    KeepCandidates(row, cutoff, weights.values.data(), candidates);
+    return candidates.TokenAt(DrawWeighted(candidates.values(), uniform, weights.block_sums));
+  }
+  KeepCandidates(row, cutoff, row.logits().data(), candidates);
+  return candidates.TokenAt(DrawIndex(candidates.values(), row.max(), params_.temperature, uniform, weights));
 }
 
 void Sampler::Accept(uint32_t token) {

@@ -13,6 +13,7 @@
 namespace skein {
 namespace {
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr size_t kNumBuckets = 512;
 constexpr uint32_t kLastBucket = kNumBuckets - 1;
 // Neighbours often share a bucket. Copies keep their additions from waiting for each other.
@@ -128,36 +129,49 @@ Gathered GatherNearMaximum(const LogitBlocks& row, const float* weights, double 
   return {0, 0};
 }
 
-// The histogram that tells most tokens of a row apart: between the median of its blocks' maxima and that of their
-// minima, as 64 blocks have them. A few tokens far from all others do not spoil it.
-Histogram RowHistogram(const LogitBlocks& row, std::vector<double>& sums) {
-  constexpr size_t kNumSamples = 64;
-  std::array<float, kNumSamples> max;
-  std::array<float, kNumSamples> min;
-  for (size_t i = 0; i < kNumSamples; ++i) {
-    const BlockSummary& block = row.summary(i * row.num_blocks() / kNumSamples);
-    max[i] = block.max;
-    min[i] = block.min;
+// Falling floors that share out the tokens of a row about evenly: quantiles of a sample. The tokens that equal several
+// quantiles have a share of their own.
+std::array<float, kNumFloors> FloorsOf(absl::Span<const float> logits, float least) {
+  constexpr size_t kNumSamples = 16 * kNumFloors;
+  std::array<float, kNumSamples> sample;
+  // The step is odd, so that it meets no period of the vocabulary.
+  const size_t step = (logits.size() / kNumSamples) | 1;
+  for (size_t i = 0; i < kNumSamples; ++i) sample[i] = logits[i * step % logits.size()];
+  std::sort(sample.begin(), sample.end(), std::greater<>());
+  std::array<float, kNumFloors> floors;
+  for (size_t k = 0; k < kNumFloors; ++k) {
+    floors[k] = std::max(sample[kNumSamples * (2 * k + 1) / (2 * kNumFloors)], least);
   }
-  const size_t middle = kNumSamples / 2;
-  std::nth_element(max.begin(), max.begin() + middle, max.end());
-  std::nth_element(min.begin(), min.begin() + middle, min.end());
-  const float high = max[middle];
-  const float low = std::max(min[middle], high - 16.0f);  // banned tokens are not worth buckets
-  if (low < high) return Histogram(high, low, sums);
-  return Histogram(row.max(), row.min(), sums);
+  for (size_t k = kNumFloors - 1; k > 0; --k) {
+    if (floors[k - 1] <= floors[k]) floors[k - 1] = std::nextafter(floors[k], kInfinity);
+  }
+  return floors;
 }
 
-Gathered GatherFromRow(const LogitBlocks& row, const float* weights, double wanted, SelectionScratch& scratch) {
-  constexpr float kLeast = -std::numeric_limits<float>::infinity();
-  Gathered gathered = GatherNearMaximum(row, weights, wanted, scratch);
-  if (gathered.size > 0) return gathered;
-  Histogram histogram = RowHistogram(row, scratch.sums);
-  ForEachBlock(row, weights, kLeast, [&](Tokens block) { histogram.Add(block); });
-  const uint32_t crossing = histogram.FindCrossing(wanted, gathered.above);
-  ForEachBlock(row, weights, kLeast,
-               [&](Tokens block) { gathered.size = histogram.Gather(block, crossing, scratch, gathered.size); });
-  return gathered;
+// Looks at the whole row: shares out its tokens, and keeps the share in which the sum is reached. Keeps none if that is
+// not above `least`.
+Gathered GatherFromRow(const LogitBlocks& row, const float* weights, double wanted, float least,
+                       SelectionScratch& scratch) {
+  constexpr double kRoundingOfSums = 1.01;  // far more than there is
+  const RowKernels& kernels = BestRowKernels();
+  const absl::Span<const float> logits = row.logits();
+  const std::array<float, kNumFloors> floors = FloorsOf(logits, least);
+  std::array<float, kNumFloors> sums;
+  kernels.sum_from(logits.data(), weights, logits.size(), floors.data(), sums.data());
+  if (floors.back() == least && sums.back() * kRoundingOfSums < wanted) return {0, 0};
+  size_t share = 0;
+  while (share < kNumFloors && sums[share] < wanted) ++share;
+  const float high = share == 0 ? kInfinity : floors[share - 1];
+  const float low = share == kNumFloors ? -kInfinity : floors[share];
+  const auto keep = [&](float from, float to) {
+    return kernels.keep_between(logits.data(), weights, logits.size(), from, to, scratch.logits.data(),
+                                scratch.weights.data());
+  };
+  const Kept kept = keep(high, low);
+  const bool is_reached = kept.above < wanted && wanted <= kept.above + kept.within;
+  if (is_reached) return {kept.size, kept.above};
+  // The sums were rounded to the wrong side of what is wanted, or nothing or more than all is wanted.
+  return {keep(kInfinity, -kInfinity).size, 0};
 }
 
 // Sorts the tokens that are left and walks along them. Equal logits have equal weights.
@@ -172,23 +186,37 @@ Crossing Walk(float* logits, size_t size, bool has_weights, float max, double wa
   return {logits[size - 1], above};
 }
 
-Crossing Find(const LogitBlocks& row, const float* weights, double wanted, SelectionScratch& scratch) {
+// The extremes of the first `size` tokens that were gathered. Fills the last block with one of them, which is not
+// counted, but has a place in a histogram.
+BlockSummary Extremes(size_t size, SelectionScratch& scratch) {
+  const RowKernels& kernels = BestRowKernels();
+  std::fill_n(&scratch.logits[size], (kLogitBlockSize - size % kLogitBlockSize) % kLogitBlockSize, scratch.logits[0]);
+  BlockSummary all = {-kInfinity, kInfinity, false};
+  for (size_t start = 0; start < size; start += kLogitBlockSize) {
+    const BlockSummary block = kernels.summarise_block(&scratch.logits[start]);
+    all.max = std::max(all.max, block.max);
+    all.min = std::min(all.min, block.min);
+  }
+  return all;
+}
+
+Crossing Find(const LogitBlocks& row, const float* weights, double wanted, float least, SelectionScratch& scratch) {
   constexpr size_t kShort = 64;
   if (row.min() == row.max()) return {row.max(), 0};
   const bool has_weights = weights != nullptr;
   scratch.logits.resize(row.num_blocks() * kLogitBlockSize + kKeepSlack);
   scratch.weights.resize(scratch.logits.size());
-  auto [size, above] = GatherFromRow(row, weights, wanted, scratch);
+  Gathered gathered = GatherNearMaximum(row, weights, wanted, scratch);
+  if (gathered.size == 0) gathered = GatherFromRow(row, weights, wanted, least, scratch);
+  if (gathered.size == 0) return {least, 0};
+  auto [size, above] = gathered;
   for (;;) {
-    const auto [low, high] = std::minmax_element(scratch.logits.data(), scratch.logits.data() + size);
-    if (*low == *high) return {*high, above};
-    Histogram histogram(*high, *low, scratch.sums);
+    const BlockSummary extremes = Extremes(size, scratch);
+    if (extremes.min == extremes.max) return {extremes.max, above};
+    Histogram histogram(extremes.max, extremes.min, scratch.sums);
     if (size <= kShort || !histogram.is_sound()) {
       return Walk(scratch.logits.data(), size, has_weights, row.max(), wanted, above);
     }
-    // What fills the last block is not counted, but has a place in the histogram.
-    std::fill_n(scratch.logits.begin() + static_cast<std::ptrdiff_t>(size),
-                (kLogitBlockSize - size % kLogitBlockSize) % kLogitBlockSize, *low);
     ForEachBlock(scratch, has_weights, size, [&](Tokens block) { histogram.Add(block); });
     const uint32_t crossing = histogram.FindCrossing(wanted, above);
     size_t rest = 0;
@@ -200,12 +228,12 @@ Crossing Find(const LogitBlocks& row, const float* weights, double wanted, Selec
 
 }  // namespace
 
-Crossing FindCount(const LogitBlocks& row, double wanted, SelectionScratch& scratch) {
-  return Find(row, nullptr, wanted, scratch);
+Crossing FindCount(const LogitBlocks& row, double wanted, float least, SelectionScratch& scratch) {
+  return Find(row, nullptr, wanted, least, scratch);
 }
 
-Crossing FindMass(const LogitBlocks& row, const float* weights, double wanted, SelectionScratch& scratch) {
-  return Find(row, weights, wanted, scratch);
+Crossing FindMass(const LogitBlocks& row, const float* weights, double wanted, float least, SelectionScratch& scratch) {
+  return Find(row, weights, wanted, least, scratch);
 }
 
 }  // namespace skein

@@ -1,5 +1,6 @@
-// Where a running sum over a row, from the greatest logit to the least, reaches an amount. A histogram finds it without
-// a sort, and a histogram of the crossing bucket refines it: a few passes over the row for any distribution.
+// Where a running sum over a row, from the greatest logit to the least, reaches an amount. It is found without a sort:
+// a pass over the row tells in which share of the tokens it lies, another one takes that share out, and histograms
+// refine it.
 #ifndef SKEIN_SAMPLING_SELECTION_H_
 #define SKEIN_SAMPLING_SELECTION_H_
 
@@ -21,11 +22,11 @@ struct SelectionScratch {
   std::vector<float> weights;
 };
 
-// Each token counts as 1.
-Crossing FindCount(const LogitBlocks& row, double wanted, SelectionScratch& scratch);
+// Each token counts as 1. If the tokens that are at least `least` do not reach what is wanted, {least, 0} may be found.
+Crossing FindCount(const LogitBlocks& row, double wanted, float least, SelectionScratch& scratch);
 
-// Each token counts as `weights`, of which there is one for each token, exp(logit - row.max()).
-Crossing FindMass(const LogitBlocks& row, const float* weights, double wanted, SelectionScratch& scratch);
+// As above, but each token counts as `weights`, of which there is one for each token, exp(logit - row.max()).
+Crossing FindMass(const LogitBlocks& row, const float* weights, double wanted, float least, SelectionScratch& scratch);
 
 }  // namespace skein
 

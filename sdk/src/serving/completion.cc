@@ -24,12 +24,18 @@ std::vector<uint32_t> StopTokensOf(const Model& model, const RequestSpec& spec) 
   return tokens;
 }
 
-// A ranking compares log-probabilities, also where the host asks for none.
-LogprobWish WishOf(const Options& options, const SampleCounts& counts) {
-  const int64_t num_top = options[request_options::kLogprobs];
-  if (num_top >= 0) return static_cast<uint32_t>(num_top);
-  return counts.is_ranked() ? LogprobWish(0) : std::nullopt;
+// -1 means none. No more tokens are most probable than there are.
+LogprobWish WishOf(int64_t num_top, const Model& model) {
+  if (num_top < 0) return std::nullopt;
+  return std::min(static_cast<uint32_t>(num_top), model.config().vocab_size);
 }
+
+// A ranking compares log-probabilities, also where the host asks for none.
+int64_t WithRanking(int64_t num_top, const SampleCounts& counts) {
+  return counts.is_ranked() ? std::max<int64_t>(num_top, 0) : num_top;
+}
+
+int64_t RowsOf(LogprobWish wish) { return wish.has_value() ? int64_t{*wish} : -1; }
 
 // The mean log-probability of the tokens; below all others without a token.
 double MeanLogprob(const SampleProgress& progress) {
@@ -64,13 +70,16 @@ Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<Complet
       user_data_(spec.user_data),
       counts_(counts),
       max_tokens_(static_cast<uint64_t>(spec.options[request_options::kMaxTokens])),
-      logprobs_(WishOf(spec.options, counts)),
+      logprobs_(WishOf(WithRanking(spec.options[request_options::kLogprobs], counts), model())),
+      prompt_logprobs_(WishOf(spec.options[request_options::kPromptLogprobs], model())),
       stop_tokens_(StopTokensOf(model(), spec)),
       ends_(counts.num_written),
       order_(counts.num_written),
       kept_streams_(counts.num_written),
       terminal_(1) {
   std::iota(order_.begin(), order_.end(), 0u);
+  const bool are_kept = spec.options[request_options::kLogprobs] >= 0;
+  request_->logprobs().Begin(counts.num_written, are_kept ? RowsOf(logprobs_) : -1, RowsOf(prompt_logprobs_));
 }
 
 bool Completion::IsStopToken(uint32_t token) const {

@@ -63,12 +63,18 @@ class Completion {
   const SampleCounts& counts() const { return counts_; }
   uint64_t max_tokens() const { return max_tokens_; }
   LogprobWish logprobs() const { return logprobs_; }
+  LogprobWish prompt_logprobs() const { return prompt_logprobs_; }
+  // Keeps the log-probabilities of a token for the host; see LogprobRecord::Add.
+  void Record(uint32_t sample, TokenLogprob token, absl::Span<const TokenLogprob> top) {
+    request_->logprobs().Add(sample, token, top);
+  }
   bool IsStopToken(uint32_t token) const;
 
   // The request was cancelled, or nobody can take its events.
   bool IsCancelled() const { return request_->is_cancelled() || queue_->is_closed(); }
-  // So many tokens wait for the reader that the samples have to wait too.
-  bool IsWindowFull() const { return request_->window().IsFull(); }
+  // So many tokens wait for the reader that the samples have to wait too. `num_coming`: tokens that a sample has in
+  // flight.
+  bool IsWindowFull(uint64_t num_coming = 0) const { return request_->window().IsFull(num_coming); }
 
   // The phases of the prompt; called by its reader alone, before there are samples.
   void OnPromptStep() { times_.OnStep(observer()); }
@@ -105,6 +111,7 @@ class Completion {
   const SampleCounts counts_;
   const uint64_t max_tokens_;
   const LogprobWish logprobs_;
+  const LogprobWish prompt_logprobs_;
   std::vector<uint32_t> stop_tokens_;
 
   // Of the prompt, and constant from BeginSamples on.

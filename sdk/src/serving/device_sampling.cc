@@ -16,7 +16,7 @@ constexpr uint32_t kNoToken = std::numeric_limits<uint32_t>::max();
 }  // namespace
 
 bool DeviceSampling::Ask(const Sampler& sampler, uint64_t position, skein_step_entry& entry) {
-  was_asked_ = false;
+  is_asked_ = false;
   if (!is_offered()) return false;
   const SamplingParams& params = sampler.params();
   const size_t num_changes = params.biases.size() + (sampler.has_penalties() ? sampler.occurrences().size() : 0);
@@ -24,6 +24,31 @@ bool DeviceSampling::Ask(const Sampler& sampler, uint64_t position, skein_step_e
   if (num_changes > 0 && (features_ & SKEIN_FEATURE_MASK_AND_BIAS) == 0) return false;
 
   FindChanges(sampler);
+  // Without penalties they never change, and a device may be looking at them.
+  if (sampler.has_penalties() || biases_.size() != changes_.size()) WriteBiases(sampler);
+  Draw& draw = draws_[position % kMostInFlight];
+  draw.uniform = UniformAt(params.seed, params.sample_index, position);
+  draw.sampling = {
+      .struct_size = sizeof(draw.sampling),
+      .top_k = static_cast<uint32_t>(std::min<uint64_t>(params.top_k, std::numeric_limits<uint32_t>::max())),
+      .top_p = params.top_p,
+      .min_p = params.min_p,
+      .temperature = params.temperature,
+      .uniforms = &draw.uniform};
+  draw.token = kNoToken;
+
+  entry.output = SKEIN_STEP_SAMPLE;
+  entry.output_rows = draw.rows;
+  entry.output_tokens = &draw.token;
+  entry.bias = biases_.empty() ? nullptr : biases_.data();
+  entry.num_bias = static_cast<uint32_t>(biases_.size());
+  entry.sampling = &draw.sampling;
+  is_asked_ = true;
+  return true;
+}
+
+void DeviceSampling::WriteBiases(const Sampler& sampler) {
+  const SamplingParams& params = sampler.params();
   biases_.clear();
   for (const Change& change : changes_) {
     const float bias = change.is_penalty ? -Penalty(sampler.occurrences()[change.index], params.presence_penalty,
@@ -31,23 +56,6 @@ bool DeviceSampling::Ask(const Sampler& sampler, uint64_t position, skein_step_e
                                          : params.biases[change.index].bias;
     biases_.push_back({change.token, bias});
   }
-  uniform_ = UniformAt(params.seed, params.sample_index, position);
-  sampling_ = {.struct_size = sizeof(sampling_),
-               .top_k = static_cast<uint32_t>(std::min<uint64_t>(params.top_k, std::numeric_limits<uint32_t>::max())),
-               .top_p = params.top_p,
-               .min_p = params.min_p,
-               .temperature = params.temperature,
-               .uniforms = &uniform_};
-  token_ = kNoToken;
-
-  entry.output = SKEIN_STEP_SAMPLE;
-  entry.output_rows = rows_;
-  entry.output_tokens = &token_;
-  entry.bias = biases_.empty() ? nullptr : biases_.data();
-  entry.num_bias = static_cast<uint32_t>(biases_.size());
-  entry.sampling = &sampling_;
-  was_asked_ = true;
-  return true;
 }
 
 void DeviceSampling::FindChanges(const Sampler& sampler) {
@@ -66,10 +74,11 @@ void DeviceSampling::Insert(Change change) {
   changes_.insert(place, change);
 }
 
-absl::StatusOr<uint32_t> DeviceSampling::Token(uint32_t vocab_size) const {
-  if (token_ < vocab_size) return token_;
+absl::StatusOr<uint32_t> DeviceSampling::Token(uint64_t position, uint32_t vocab_size) const {
+  const uint32_t token = draws_[position % kMostInFlight].token;
+  if (token < vocab_size) return token;
   return absl::InternalError(
-      absl::StrCat("the device drew token ", token_, "; expected an id below the vocabulary's size ", vocab_size));
+      absl::StrCat("the device drew token ", token, "; expected an id below the vocabulary's size ", vocab_size));
 }
 
 }  // namespace skein

@@ -13,9 +13,12 @@
 
 namespace skein {
 
-// Of one request. Order: for every token, Ask; if it is true, the step; then Token. Threads: one at a time.
+// Of one request. Order: for every token, Ask; if it is true, the step; then Token. Without penalties, the next one may
+// be asked for before. Threads: one at a time.
 class DeviceSampling {
  public:
+  static constexpr uint32_t kMostInFlight = 2;  // tokens asked for and not taken
+
   // `features`: those of the device that has the model's head.
   explicit DeviceSampling(uint32_t features) : features_(features) {}
   DeviceSampling(const DeviceSampling&) = delete;
@@ -29,14 +32,17 @@ class DeviceSampling {
   // `sampler` has biases and tokens with a penalty; then the entry is as it was. `sampler` is the same in every call.
   bool Ask(const Sampler& sampler, uint64_t position, skein_step_entry& entry);
 
-  // Whether the last Ask was true.
-  bool was_asked() const { return was_asked_; }
+  // Whether the last Ask was true. Then so are the others in flight.
+  bool is_asked() const { return is_asked_; }
 
-  // The token that the step drew. INTERNAL: it is not in the vocabulary.
-  absl::StatusOr<uint32_t> Token(uint32_t vocab_size) const;
+  // The token that the step drew behind `position` tokens. INTERNAL: it is not in the vocabulary.
+  absl::StatusOr<uint32_t> Token(uint64_t position, uint32_t vocab_size) const;
 
   // The logarithm of that token's probability in the softmax of the logits with the sampler's biases and penalties.
-  float logprob() const { return rows_[0] - rows_[1]; }
+  float logprob(uint64_t position) const {
+    const Draw& draw = draws_[position % kMostInFlight];
+    return draw.rows[0] - draw.rows[1];
+  }
 
  private:
   // A bias or a penalty of the sampler: the index of the bias, or of the occurrence.
@@ -49,19 +55,24 @@ class DeviceSampling {
   // Adds to changes_ the biases, and the occurrences that are new.
   void FindChanges(const Sampler& sampler);
   void Insert(Change change);
+  void WriteBiases(const Sampler& sampler);
 
   const uint32_t features_;
   std::vector<Change> changes_;  // ascending by token; a bias before the penalty of its token
   uint32_t num_biases_ = 0;      // of them
   uint32_t num_occurrences_ = 0;
 
-  bool was_asked_ = false;
-  // What the entry points to.
-  std::vector<skein_bias> biases_;
-  skein_sampling sampling_ = {};
-  double uniform_ = 0;
-  uint32_t token_ = 0;
-  float rows_[2] = {};  // the token's logit, and the log-sum-exp
+  // What an entry points to.
+  struct Draw {
+    skein_sampling sampling = {};
+    double uniform = 0;
+    uint32_t token = 0;
+    float rows[2] = {};  // the token's logit, and the log-sum-exp
+  };
+
+  bool is_asked_ = false;
+  std::vector<skein_bias> biases_;  // without penalties, those of all draws
+  Draw draws_[kMostInFlight];       // by position: those in flight follow each other
 };
 
 }  // namespace skein

@@ -4,38 +4,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/mutex.h"
 #include "engine/engine.h"
 #include "engine/feed.h"
 #include "engine/job.h"
+#include "serving/latch.h"
 #include "skein/stream.h"
 
 namespace skein {
 namespace {
-
-// Counts the items that still run. The caller waits for 0.
-class Latch {
- public:
-  // Only before the first item can end.
-  void Add() {
-    const MutexLock lock(mutex_);
-    ++count_;
-  }
-  void CountDown() {
-    const MutexLock lock(mutex_);
-    --count_;
-    done_.NotifyAll();
-  }
-  void Wait() {
-    const MutexLock lock(mutex_);
-    while (count_ > 0) done_.Wait(mutex_);
-  }
-
- private:
-  Mutex mutex_;
-  CondVar done_;
-  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
-};
 
 bool WantsHidden(uint32_t output_kind) {
   return output_kind == SKEIN_OUTPUT_LAST_HIDDEN || output_kind == SKEIN_OUTPUT_ALL_HIDDEN;
@@ -61,6 +37,7 @@ class EvalJob final : public Job {
 
   Readiness Poll() noexcept override { return is_ended() ? Readiness::kEnded : Readiness::kReady; }
 
+  bool WantsMore() const noexcept override { return !is_ended() && feed_.num_unissued() > 0; }
   Feed& feed() override { return feed_; }
 
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
@@ -160,7 +137,7 @@ std::vector<absl::Status> Eval(const Model& model, absl::Span<const absl::Status
     ++model.metrics().evals;
   }
   model.engine()->Add(jobs);
-  latch->Wait();
+  latch->WaitForAtMost(0);
   return statuses;
 }
 

@@ -21,6 +21,7 @@
 #include "runtime/options.h"
 #include "sampling/sampler.h"
 #include "serving/delivery.h"
+#include "serving/logprob_record.h"
 #include "serving/token_window.h"
 #include "skein/request.h"
 
@@ -65,6 +66,9 @@ class Request final : public Writer, public Delivery {
   void Cancel() override;
   bool is_cancelled() const { return is_cancelled_.load(std::memory_order_acquire); }
 
+  // The log-probabilities of the tokens so far.
+  LogprobRecord& logprobs() { return logprobs_; }
+
   // Flow control: tokens that were pushed to the queue and not acknowledged.
   TokenWindow& window() { return window_; }
   void OnDelivered() noexcept override;
@@ -94,6 +98,7 @@ class Request final : public Writer, public Delivery {
   std::vector<std::shared_ptr<Stream>> sample_streams_ ABSL_GUARDED_BY(mutex_);
 
   std::atomic<bool> is_cancelled_{false};
+  LogprobRecord logprobs_;
   TokenWindow window_;
 };
 

@@ -1,9 +1,13 @@
 #include "serving/sample.h"
 
+#include <limits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "sampling/log_probability.h"
+#include "serving/output_rows.h"
 #include "serving/request_sampler.h"
 
 namespace skein {
@@ -43,7 +47,9 @@ absl::StatusOr<std::shared_ptr<Job>> Sample::Create(std::shared_ptr<Request> req
         "token");
   }
   const auto completion = std::make_shared<Completion>(std::move(request), std::move(queue), spec, counts);
+  const uint64_t num_before = feed.tokens.size() - spec.prompt.size();
   auto first = std::make_shared<Sample>(completion, 0, sampler, stops, std::move(right), std::move(feed));
+  if (completion->prompt_logprobs().has_value() && !spec.prompt.empty()) first->ReadRows(num_before);
   for (uint32_t i = 1; i < counts.num_written; ++i) {
     SKEIN_ASSIGN_OR_RETURN(WriteRight fork, ForkFor(*stream, counts.num_written));
     Feed later;
@@ -73,8 +79,29 @@ Job::Readiness Sample::Poll() noexcept {
   return Readiness::kWaiting;
 }
 
+bool Sample::WantsMore() const noexcept {
+  if (is_ended() || completion_->IsCancelled()) return false;
+  const uint64_t num_coming = feed_.num_in_draw();
+  return num_coming == 0 ||
+         (num_tokens_ + num_coming < completion_->max_tokens() && !completion_->IsWindowFull(num_coming));
+}
+
+bool Sample::GoesOnWithDrawn() const noexcept {
+  return draw_.CanAskAhead() && feed_.num_in_draw() < DeviceSampling::kMostInFlight;
+}
+
+void Sample::ReadRows(uint64_t num_before) {
+  records_prompt_ = true;
+  num_before_ = num_before;
+  feed_.max_step_tokens = MaxOutputRows(model().config().vocab_size);
+}
+
 void Sample::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
   if (!feed_.decodes) completion_->OnPromptStep();
+  if (records_prompt_) {
+    draw_.AskForLogits(num_tokens, entry);
+    return;
+  }
   if (num_tokens < feed_.num_unissued()) return;
   entry.output_start = num_tokens - 1;
   if (others_.empty()) {
@@ -87,19 +114,41 @@ void Sample::WantOutputs(uint32_t num_tokens, skein_step_entry& entry) {
 void Sample::Advance(uint32_t num_tokens, StateRef written) {
   const bool reads_prompt = !feed_.decodes;
   if (reads_prompt) completion_->OnPromptTokens(num_tokens);
+  const absl::Status recorded = records_prompt_ ? RecordPrompt(num_tokens) : absl::OkStatus();
+  if (!recorded.ok()) {
+    Fail(recorded);
+    return;
+  }
   feed_.Advance(num_tokens, std::move(written));
   right_.Commit(feed_.at);
   if (feed_.num_unfed() > 0) return;
+  records_prompt_ = false;
+  feed_.max_step_tokens = Feed::kNoLimit;
   if (reads_prompt) completion_->BeginSamples();
   if (!others_.empty()) BeginOthers();
   GoOn(draw_.Draw(feed_.at.position));
+}
+
+absl::Status Sample::RecordPrompt(uint64_t num_tokens) {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  std::vector<TokenLogprob> top(*completion_->prompt_logprobs(), TokenLogprob{SKEIN_NO_TOKEN, kNaN});
+  // Nothing predicts a first token without a token in front of it.
+  if (feed_.num_fed == 0 && num_before_ == 0) completion_->Record(SKEIN_SAMPLE_PROMPT, {feed_.tokens[0], kNaN}, top);
+  for (uint64_t i = 0; i < num_tokens && feed_.num_fed + i + 1 < feed_.tokens.size(); ++i) {
+    const uint32_t token = feed_.tokens[feed_.num_fed + i + 1];
+    SKEIN_ASSIGN_OR_RETURN(const double log_sum_exp, LogSumExp(draw_.row(i)));
+    FindTopLogprobs(draw_.row(i), log_sum_exp, absl::MakeSpan(top));
+    const auto logprob = static_cast<float>(draw_.row(i)[token] - log_sum_exp);
+    completion_->Record(SKEIN_SAMPLE_PROMPT, {token, logprob}, top);
+  }
+  return absl::OkStatus();
 }
 
 void Sample::BeginOthers() {
   for (const RunningJob& other : others_) {
     auto& sample = static_cast<Sample&>(*other.job);  // Create has put nothing else there
     const absl::Status status = Guarded([&] {
-      sample.Begin(feed_.at, draw_.logits());
+      sample.Begin(feed_.at, draw_.last_row());
       return absl::OkStatus();
     });
     if (!status.ok()) sample.Fail(status);
@@ -139,6 +188,7 @@ void Sample::Accept(const DrawnToken& drawn) {
   EventList events(1);
   events.front().text = TextOf(drawn.token);
   if (sampler.has_penalties()) feed_.at.sampler = std::make_shared<const SamplerState>(sampler.ExportState());
+  completion_->Record(index_, {drawn.token, drawn.logprob}, draw_.top());
   StreamState committed = feed_.at;
   committed.pending = drawn.token;
 
@@ -186,6 +236,7 @@ void Sample::Fail(const absl::Status& status) noexcept {
 }
 
 void Sample::End(uint32_t kind, uint32_t reason, const absl::Status& status) noexcept {
+  feed_.TakeBack();  // what is in flight behind the last token
   SampleEnd end;
   end.kind = kind;
   end.reason = reason;

@@ -38,7 +38,8 @@ class Sample final : public Job {
          Feed feed);
 
   Readiness Poll() noexcept override;
-  bool WantsMore() const noexcept override { return !is_ended() && !completion_->IsCancelled(); }
+  bool WantsMore() const noexcept override;
+  bool GoesOnWithDrawn() const noexcept override;
   Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;
@@ -48,6 +49,12 @@ class Sample final : public Job {
   bool is_ended() const { return last_event_.empty(); }
   const Model& model() const { return completion_->model(); }
 
+  // From here on the sample looks at the rows of all tokens of the prompt, which has `num_before` tokens in front of
+  // it.
+  void ReadRows(uint64_t num_before);
+  // Keeps the log-probabilities of the prompt's tokens, of which `num_tokens` are about to be fed. DATA_LOSS: the
+  // logits are not finite.
+  absl::Status RecordPrompt(uint64_t num_tokens);
   // Starts the other samples where this one stands, behind the prompt.
   void BeginOthers();
   // Begins behind a prompt that another sample has read, with the logits behind it.
@@ -74,8 +81,10 @@ class Sample final : public Job {
   JobList others_;  // samples that begin once the prompt is read
   uint64_t num_tokens_ = 0;
   double logprob_sum_ = 0;
-  EventList held_back_;   // events that wait for the ranking
-  EventList last_event_;  // its memory is there from the start; empty once the sample has ended
+  bool records_prompt_ = false;
+  uint64_t num_before_ = 0;  // with records_prompt_: pending tokens in front of the prompt
+  EventList held_back_;      // events that wait for the ranking
+  EventList last_event_;     // its memory is there from the start; empty once the sample has ended
 };
 
 }  // namespace skein

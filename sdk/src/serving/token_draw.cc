@@ -33,10 +33,10 @@ void TokenDraw::AskForLogits(uint64_t num_rows, skein_step_entry& entry) {
 }
 
 absl::StatusOr<DrawnToken> TokenDraw::Draw(uint64_t position) {
-  if (!is_drawn_by_device_) return DrawFrom(row(num_rows() - 1), position);
+  if (!is_drawn_by_device_) return DrawFrom(last_row(), position);
   DrawnToken drawn;
-  SKEIN_ASSIGN_OR_RETURN(drawn.token, device_sampling_.Token(vocab_size_));
-  if (wish_.has_value()) drawn.logprob = device_sampling_.logprob();
+  SKEIN_ASSIGN_OR_RETURN(drawn.token, device_sampling_.Token(position, vocab_size_));
+  if (wish_.has_value()) drawn.logprob = device_sampling_.logprob(position);
   return drawn;
 }
 

@@ -18,8 +18,11 @@ class TokenWindow {
   // If nobody takes its events, a request waits after this number of tokens.
   static constexpr uint64_t kDefaultSize = 4096;
 
-  // True if the reader is so far behind that the request must wait for it.
-  bool IsFull() const { return num_pushed_.load() - num_acknowledged_.load() >= limit(); }
+  // True if the reader is so far behind that the request must wait for it. `num_coming`: tokens that will be pushed in
+  // any case.
+  bool IsFull(uint64_t num_coming = 0) const {
+    return num_pushed_.load() + num_coming - num_acknowledged_.load() >= limit();
+  }
 
   void OnPushed() noexcept { ++num_pushed_; }
 

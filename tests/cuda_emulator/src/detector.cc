@@ -118,6 +118,7 @@ void Detector::BeginKernel(uint32_t num_threads, int device, void* dynamic_share
   found_thread_storage_ = false;
   host_pages_.clear();
   releases_early_ = false;
+  handed_.clear();
   has_reported_ = false;
   in_kernel_ = true;
 }
@@ -135,6 +136,24 @@ void Detector::BeginBlock(uint32_t block) {
   block_ = block;
   block_epoch_ = 0;
   first_segment_of_block_ = next_segment_;
+  fenced_.clear();
+  seen_.clear();
+  taken_.clear();
+}
+
+void Detector::Fence(const KernelThread& thread) {
+  if (cells_ == nullptr) return;
+  fenced_[thread.index] = block_epoch_;
+  for (const Handed& handed : seen_[thread.index]) taken_.push_back({handed, thread.index, block_epoch_});
+  seen_.erase(thread.index);
+}
+
+void Detector::MeetAt(uintptr_t address) {
+  const uint32_t thread = running_thread->index;
+  std::vector<Handed>& here = handed_[address];
+  std::vector<Handed>& seen = seen_[thread];
+  seen.insert(seen.end(), here.begin(), here.end());
+  if (const auto fence = fenced_.find(thread); fence != fenced_.end()) here.push_back({block_, fence->second});
 }
 
 void Detector::WarpBarrier(WarpGroup& group) {
@@ -187,11 +206,18 @@ bool Detector::IsOrderedInKernel(const Segment& earlier, const Current& current)
   if (earlier.flags & kAsyncSegment) return false;
   if (!in_kernel_) return true;
   if ((earlier.flags & kAtomicSegment) && current.access == Access::kAtomic) return true;
-  if (earlier.block != block_) return false;
+  if (earlier.block != block_) return IsTaken(earlier);
   const KernelThread& thread = *running_thread;
   if (earlier.thread == thread.index || earlier.block_epoch < block_epoch_) return true;
   if (earlier.thread / kWarpLanes != thread.index / kWarpLanes) return false;
   return earlier.lane_clock <= thread.warp_clock[earlier.thread % kWarpLanes];
+}
+
+bool Detector::IsTaken(const Segment& earlier) const {
+  return std::any_of(taken_.begin(), taken_.end(), [&](const Taken& taken) {
+    return taken.handed.block == earlier.block && earlier.block_epoch < taken.handed.epoch &&
+           (taken.thread == running_thread->index || taken.epoch < block_epoch_);
+  });
 }
 
 // Whether the address is one of the host's memory: a parameter, a constant, mapped memory. A wild address, such as one
@@ -222,6 +248,7 @@ void Detector::OnAccess(uintptr_t address, size_t num_bytes, Access access) {
     running_executor->Abort(cudaErrorIllegalAddress);
   }
   const Current current = {SegmentOf(thread, access), access, address, num_bytes};
+  if (on_device && access == Access::kAtomic) MeetAt(address);
   if (on_device) {
     CheckDevice(current);
   } else {

@@ -3,17 +3,19 @@
 //
 // Each byte of the devices' memory and of shared memory has a cell: who wrote it last, and who has read it since. Two
 // accesses of which one writes are a race unless something orders them: a barrier of the block, a __syncwarp of the
-// warp, or the order of kernels and copies in streams. It finds them in any schedule, whichever came first.
+// warp, the order of kernels and copies in streams, or a fence with an atomic operation on both sides. It finds them in
+// any schedule, whichever came first.
 //
-// Left out: the order that fences and atomics make between blocks of one launch. Of many readers of one byte that
-// nothing orders, three are kept: such that a later write races with one of them if it races with any, but for lanes of
-// one warp that __syncwarp joins in parts.
+// Left out: what a thread hands to another block without a barrier of its own block, and what a block hands on that it
+// was handed. Of many readers of one byte that nothing orders, three are kept: such that a later write races with one
+// of them if it races with any, but for lanes of one warp that __syncwarp joins in parts.
 #ifndef SKEIN_TESTS_CUDA_EMULATOR_DETECTOR_H_
 #define SKEIN_TESTS_CUDA_EMULATOR_DETECTOR_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -59,6 +61,8 @@ class Detector {
   void BeginBlock(uint32_t block);
   // All threads of the block have met.
   void BlockBarrier() { ++block_epoch_; }
+  // A fence of the running thread.
+  void Fence(const KernelThread& thread);
   // The lanes have met.
   void WarpBarrier(WarpGroup& group);
   // A thread of the kernel has ended, or lets the next kernel begin.
@@ -106,6 +110,15 @@ class Detector {
     size_t num_bytes;
     std::vector<Cell> cells;
   };
+  // What a block has done before its barrier number `epoch`.
+  struct Handed {
+    uint32_t block, epoch;
+  };
+  // The same as a thread of the running block took it, for itself and, behind a barrier, for its block.
+  struct Taken {
+    Handed handed;
+    uint32_t thread, epoch;
+  };
   // The access that is looked at.
   struct Current {
     uint32_t segment;
@@ -119,6 +132,10 @@ class Detector {
   const Operation& OperationOf(uint32_t segment) const;
   bool IsOrdered(uint32_t earlier, const Current& current) const;
   bool IsOrderedInKernel(const Segment& earlier, const Current& current) const;
+  // Whether the running thread, or its block, has taken what another block did.
+  bool IsTaken(const Segment& earlier) const;
+  // An atomic operation of the running thread hands on and sees what others have handed on.
+  void MeetAt(uintptr_t address);
   bool IsOfHost(uintptr_t address);
   void CheckDevice(const Current& current);
   bool IsAllowed(const Current& current);
@@ -170,6 +187,11 @@ class Detector {
   uint32_t block_ = 0;
   uint32_t block_epoch_ = 0;
   uint32_t first_segment_of_block_ = 0;
+  std::unordered_map<uintptr_t, std::vector<Handed>> handed_;  // by the address of the atomic operation
+  // Of the block that runs, by thread.
+  std::unordered_map<uint32_t, uint32_t> fenced_;           // the epoch of its last fence
+  std::unordered_map<uint32_t, std::vector<Handed>> seen_;  // and not taken, for want of a fence
+  std::vector<Taken> taken_;
   SharedRange dynamic_shared_ = {};
   std::vector<SharedRange> thread_storage_;
   bool found_thread_storage_ = false;

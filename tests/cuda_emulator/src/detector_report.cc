@@ -46,7 +46,9 @@ void Detector::ReportRace(const Current& current, uint32_t other, bool other_wro
   Report(ErrorKind::kRace, message, "race " + Name(here) + Name(there));
 }
 
+// Arguments of a kernel are copied by the host's compiler, in pieces that promise nothing.
 void Detector::OnMisaligned(uintptr_t address, size_t num_bytes) {
+  if (!arena_.Contains(address) && FindShared(address) == nullptr) return;
   Report(ErrorKind::kMisuse,
          "access of " + std::to_string(num_bytes) + " bytes at " + DescribeAddress(address) +
              ", which is no multiple of its size, by " + Describe(SegmentOf(*running_thread, Access::kRead)),

@@ -1,6 +1,7 @@
-// Barriers, shuffles and votes of kernels.
+// Barriers, fences, shuffles and votes of kernels.
 #include <cstdio>
 
+#include "cuda_emulator/atomics.h"
 #include "executor.h"
 
 namespace skein::emulator {
@@ -152,6 +153,10 @@ int SyncThreadsVote(BlockVote vote, int predicate, const char* file, int line) {
 void SyncWarp(unsigned mask, const char* file, int line) {
   const Site site = {file, line};
   if (IsEnabled("__syncwarp", site)) running_executor->Collective(kSyncWarp, mask, nullptr, site);
+}
+
+void Fence(const char* file, int line) {
+  if (IsEnabled("__threadfence", {file, line})) running_executor->detector().Fence(*running_thread);
 }
 
 uint64_t Shuffle(ShuffleKind kind, unsigned mask, uint64_t bits, int operand, int width, const char* file, int line) {

@@ -31,12 +31,16 @@ struct Order {
 
 // The answers of a device about itself from now on.
 struct Offer {
-  uint32_t features = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE;
+  uint32_t features = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_SAMPLE |
+                      SKEIN_FEATURE_FEED_DRAWN | SKEIN_FEATURE_DETERMINISTIC;
   uint32_t deterministic_types = 0xFFFFFFFFu;
   uint32_t rank = 0;
   uint32_t auto_types = 0;   // counted among the compute types too
   uint32_t state_types = 0;  // the states are float32 whatever it says
   uint64_t memory_bytes[kNumDevices] = {};
+  // The least time of a step, for each layer of its segment, and more for each of its rows.
+  uint32_t layer_us = 0;
+  uint32_t layer_row_us = 0;
   // What a device really has, for one segment: a larger one is refused when it is sealed.
   uint64_t room_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
 };
@@ -44,9 +48,10 @@ struct Offer {
 // The events since the plugin was loaded.
 struct Counts {
   uint64_t num_step_calls = 0;
-  uint64_t num_steps = 0;  // that a device has begun
-  uint64_t num_held = 0;   // of them, those that wait at this moment because their device is held
-  uint64_t num_draws = 0;  // entries whose token the device was to draw
+  uint64_t num_steps = 0;      // that a device has begun
+  uint64_t num_held = 0;       // of them, those that wait at this moment because their device is held
+  uint64_t num_draws = 0;      // entries whose token the device was to draw
+  uint64_t num_fed_drawn = 0;  // entries whose token the step before was to draw
   uint64_t num_fences = 0;
   uint64_t num_released = 0;
   uint64_t num_released_early = 0;  // of them, before their step was done

@@ -11,6 +11,8 @@ namespace {
 // Long enough to expose a caller that does not wait.
 constexpr std::chrono::microseconds kDelay(200);
 
+using Clock = std::chrono::steady_clock;
+
 }  // namespace
 
 skein_step_entry& EntryAt(const skein_step& step, uint32_t index) {
@@ -49,6 +51,7 @@ int32_t Lost(skein_message* message) {
 }
 
 void Task::Run(bool is_lost) {
+  const Clock::time_point end = Clock::now() + duration_;
   std::this_thread::sleep_for(kDelay);
   skein_message message = {};
   void* no_fence = nullptr;
@@ -59,6 +62,7 @@ void Task::Run(bool is_lost) {
     WriteMessage(order_, &message);
   }
   if (is_lost) code = Lost(&message);
+  std::this_thread::sleep_until(end);
   const std::lock_guard<std::mutex> lock(mutex_);
   code_ = code;
   message_ = message;

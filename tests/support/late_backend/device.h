@@ -33,8 +33,10 @@ int32_t Lost(skein_message* message);
 // A step that was asked for. Threads: any.
 class Task {
  public:
-  // `order` is the order for this step. `step` is copied; the arrays that it points to are not.
-  Task(void* segment, const skein_step& step, const Order& order) : segment_(segment), step_(step), order_(order) {}
+  // `order` is the order for this step. `step` is copied; the arrays that it points to are not. It lasts at least
+  // `duration`.
+  Task(void* segment, const skein_step& step, const Order& order, std::chrono::microseconds duration)
+      : segment_(segment), step_(step), order_(order), duration_(duration) {}
 
   void* segment() const { return segment_; }
   // On the device's thread. `is_lost`: the step ends with UNAVAILABLE.
@@ -52,6 +54,7 @@ class Task {
   void* const segment_;  // the reference backend's
   const skein_step step_;
   const Order order_;
+  const std::chrono::microseconds duration_;
   mutable std::mutex mutex_;
   mutable std::condition_variable done_;
   bool is_done_ = false;

@@ -24,6 +24,7 @@ struct Segment {
   Device& device;
   void* inner;
   uint64_t bytes;
+  uint32_t num_layers;
   std::shared_ptr<Task> last_task;
 
   // Steps end in order, so that all are done when the last one is.
@@ -111,7 +112,7 @@ int32_t SegmentCreate(void* device, const skein_segment_desc* desc, void** segme
     cost.struct_size = sizeof(cost);
     Query(device, desc, &cost, message);
     const uint64_t bytes = cost.weights_bytes + desc->num_slots * cost.slot_bytes + cost.scratch_bytes;
-    auto made = std::make_unique<Segment>(Segment{mine, nullptr, bytes, nullptr});
+    auto made = std::make_unique<Segment>(Segment{mine, nullptr, bytes, desc->num_layers, nullptr});
     const skein_segment_desc inner = ForReference(*desc);
     const int32_t code = Reference().segment_create(mine.inner(), &inner, &made->inner, message);
     if (code != SKEIN_OK) return code;
@@ -177,7 +178,10 @@ int32_t Step(void* segment, const skein_step* step, void** fence, skein_message*
     if (fails) WriteMessage(order, message);
     if (order.mishap == Mishap::kStepFails) return order.code;
     SharedState().CountDraws(*step);
-    mine.last_task = std::make_shared<Task>(mine.inner, *step, order);
+    const Offer offer = SharedState().offer();
+    const std::chrono::microseconds duration(uint64_t{mine.num_layers} *
+                                             (offer.layer_us + uint64_t{offer.layer_row_us} * step->num_tokens));
+    mine.last_task = std::make_shared<Task>(mine.inner, *step, order, duration);
     *fence = SharedState().MakeFence(mine.last_task);
     mine.device.Enqueue(mine.last_task);
     return fails ? order.code : SKEIN_OK;

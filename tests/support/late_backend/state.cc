@@ -69,6 +69,7 @@ void State::CountDraws(const skein_step& step) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (uint32_t i = 0; i < step.num_entries; ++i) {
     if (EntryAt(step, i).output == SKEIN_STEP_SAMPLE) ++counts_.num_draws;
+    if (EntryAt(step, i).drawn_by != 0) ++counts_.num_fed_drawn;
   }
 }
 

@@ -20,7 +20,7 @@ class FakeJob final : public Job {
     if (is_cancelled) ended = true;
     return ended ? Readiness::kEnded : waits ? Readiness::kWaiting : Readiness::kReady;
   }
-  bool WantsMore() const noexcept override { return !is_cancelled; }
+  bool WantsMore() const noexcept override { return !is_cancelled && !ended; }
   Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry&) override {
     if (throws_in_want) throw std::bad_alloc();
@@ -43,6 +43,8 @@ class FakeJob final : public Job {
     feed_.at.state = StateRef();
     ended = true;
   }
+
+  void LimitSteps(uint64_t max_step_tokens) { feed_.max_step_tokens = max_step_tokens; }
 
   bool waits = false;
   bool is_cancelled = false;  // it ends when it is polled

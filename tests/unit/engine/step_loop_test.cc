@@ -20,8 +20,9 @@ using testing::SizeIs;
 
 class StepLoopTest : public ::testing::Test {
  protected:
-  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens) {
+  std::shared_ptr<FakeJob> Add(std::vector<uint32_t> tokens, uint64_t max_step_tokens = Feed::kNoLimit) {
     auto job = std::make_shared<FakeJob>(std::move(tokens));
+    job->LimitSteps(max_step_tokens);
     JobList jobs;
     jobs.emplace_back(job);
     loop_.Add(jobs);
@@ -52,6 +53,13 @@ class StepLoopTest : public ::testing::Test {
                  }};
   bool parallel_for_throws_ = false;
 };
+
+TEST_F(StepLoopTest, JobMayTakePartsThatAreSmallerThanAStep) {
+  const auto job = Add({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 4);
+  RunAll();
+  EXPECT_THAT(job->parts, ElementsAre(4u, 4u, 2u));
+  EXPECT_TRUE(job->ended);
+}
 
 TEST_F(StepLoopTest, NoJobsNoStep) { EXPECT_FALSE(loop_.RunStep()); }
 

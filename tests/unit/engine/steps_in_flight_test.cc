@@ -28,6 +28,7 @@ constexpr uint32_t kMaxJobs = 8;
 constexpr uint32_t kMaxTokens = 16;
 constexpr StepPipeline kOneDevice = {2, 1};
 constexpr StepPipeline kTwoDevices = {3, 2};
+constexpr StepPipeline kDrawingDevice = {2, 1, true};
 
 // A loop, and what it runs over.
 struct Bench {
@@ -244,23 +245,27 @@ class DrawingJob final : public Job {
     if (is_cancelled) Fail(absl::CancelledError("asked to"));
     return status.has_value() ? Readiness::kEnded : Readiness::kReady;
   }
-  bool WantsMore() const noexcept override { return !is_cancelled; }
+  bool WantsMore() const noexcept override {
+    return !is_cancelled && !status.has_value() && drawn.size() + feed_.num_in_draw() < num_tokens_;
+  }
+  bool GoesOnWithDrawn() const noexcept override { return feed_.num_in_draw() < 2; }
   Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
     if (num_tokens < feed_.num_unissued()) return;
     entry.output = SKEIN_STEP_SAMPLE;
     entry.output_start = num_tokens - 1;
-    entry.output_tokens = &token_;
+    entry.output_tokens = &tokens_[(feed_.next_position() + num_tokens) % 2];
   }
   void Advance(uint32_t num_tokens, StateRef written) override {
     feed_.Advance(num_tokens, std::move(written));
     if (feed_.num_unfed() > 0) return;
-    drawn.push_back(token_);
-    feed_.GoOnWith(token_);
+    drawn.push_back(tokens_[feed_.at.position % 2]);
+    feed_.GoOnWith(drawn.back());
     if (drawn.size() == num_tokens_) Fail(absl::OkStatus());
   }
   void Fail(const absl::Status& failure) noexcept override {
     if (!status.has_value()) status = failure;
+    feed_.TakeBack();
     feed_.at.state = StateRef();
   }
 
@@ -271,7 +276,7 @@ class DrawingJob final : public Job {
  private:
   Feed feed_;
   const size_t num_tokens_;
-  uint32_t token_ = 0;
+  uint32_t tokens_[2] = {};  // by position: two may be in flight
 };
 
 std::vector<uint32_t> DrawnAlone(std::vector<uint32_t> history, size_t num_tokens) {
@@ -289,8 +294,8 @@ void ExpectEveryJobDrawsAsAlone(uint32_t seed) {
   const auto below = [&random](uint32_t limit) {
     return std::uniform_int_distribution<uint32_t>(0, limit - 1)(random);
   };
-  constexpr StepPipeline kPipelines[] = {{1, 1}, kOneDevice, kTwoDevices, {5, 4}};
-  Bench bench(kPipelines[below(4)]);
+  constexpr StepPipeline kPipelines[] = {{1, 1}, kOneDevice, kTwoDevices, {5, 4}, kDrawingDevice};
+  Bench bench(kPipelines[below(5)]);
   bench.runner.set_hook([&](FakeStep& step) {
     if (below(8) == 0) return absl::InternalError("now and then");
     if (below(20) == 0) step.entries[below(static_cast<uint32_t>(step.entries.size()))].status = SKEIN_DATA_LOSS;
@@ -325,6 +330,41 @@ void ExpectEveryJobDrawsAsAlone(uint32_t seed) {
     ASSERT_TRUE(std::equal(drawn.begin(), drawn.end(), expected[i].begin())) << "seed " << seed << ", job " << i;
   }
   ASSERT_EQ(bench.pool->num_free(), bench.pool->num_slots()) << "seed " << seed;
+}
+
+TEST(StepsInFlightTest, TokenThatIsDrawnInFlightIsFedByTheDevice) {
+  Bench bench(kDrawingDevice);
+  const std::vector<uint32_t> prompts[] = {{5, 6, 7}, {9}};
+  std::vector<std::shared_ptr<DrawingJob>> jobs;
+  for (const auto& prompt : prompts) {
+    jobs.push_back(std::make_shared<DrawingJob>(prompt, 10));
+    bench.AddJob(jobs.back());
+  }
+  size_t num_ahead = 0;
+  bench.runner.set_begin_hook([&](const FakeStep& step) {
+    for (const skein_step_entry& entry : step.entries) num_ahead += entry.drawn_by != 0 ? 1 : 0;
+    return absl::OkStatus();
+  });
+  bench.RunAll();
+  for (size_t i = 0; i < jobs.size(); ++i) EXPECT_EQ(jobs[i]->drawn, DrawnAlone(prompts[i], 10));
+  EXPECT_EQ(num_ahead, 18u) << "all tokens but the last, which nobody needs to feed";
+  EXPECT_THAT(bench.runner.steps(), SizeIs(10)) << "no row was in vain";
+  EXPECT_EQ(bench.metrics.decode_tokens.load(), 18u);
+}
+
+TEST(StepsInFlightTest, StreamWhoseNextTokenNeedsTheHostHoldsTheOthersBack) {
+  Bench bench(kDrawingDevice);
+  bench.AddJob(std::make_shared<DrawingJob>(std::vector<uint32_t>{5}, 10));
+  bench.Add({1})->decodes_for_ever = true;
+  for (int i = 0; i < 9; ++i) EXPECT_TRUE(bench.loop->RunStep());
+  for (const FakeStep& step : bench.runner.steps()) EXPECT_THAT(step.entries, SizeIs(2));
+}
+
+TEST(StepsInFlightTest, WithoutSlotsForAllNoStepIsAhead) {
+  Bench bench(kDrawingDevice);
+  for (uint32_t i = 0; i < kMaxJobs; ++i) bench.AddJob(std::make_shared<DrawingJob>(std::vector<uint32_t>{i + 1}, 10));
+  bench.RunAll();
+  for (const FakeStep& step : bench.runner.steps()) EXPECT_THAT(step.entries, SizeIs(kMaxJobs));
 }
 
 TEST(StepsInFlightTest, JobsDrawAsAloneInAnySchedule) {

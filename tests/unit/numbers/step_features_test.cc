@@ -31,12 +31,23 @@ TEST(FeaturesOfTest, AMaskAndABiasNeedOne) {
   EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_MASK_AND_BIAS);
 }
 
+TEST(FeaturesOfTest, AFieldThatTheHostDoesNotHaveIsNotLookedAt) {
+  skein_step_entry entry = {};
+  entry.drawn_by = 2;
+  EXPECT_EQ(FeaturesOf(entry), SKEIN_FEATURE_FEED_DRAWN);
+  EXPECT_EQ(DrawnBy(entry, sizeof(entry)), 2u);
+  for (const uint32_t entry_size : {72u, 80u}) {
+    EXPECT_EQ(FeaturesOf(entry, entry_size), 0u);
+    EXPECT_EQ(DrawnBy(entry, entry_size), 0u);
+  }
+}
+
 TEST(FeatureNamesTest, ListsThemAll) {
   EXPECT_EQ(FeatureNames(0), "");
   EXPECT_EQ(FeatureNames(SKEIN_FEATURE_SAMPLE), "sampling");
   EXPECT_EQ(FeatureNames(SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS |
-                         SKEIN_FEATURE_ADAPTERS | SKEIN_FEATURE_SAMPLE),
-            "hidden rows, top-k, masks and biases, adapters, sampling");
+                         SKEIN_FEATURE_ADAPTERS | SKEIN_FEATURE_SAMPLE | SKEIN_FEATURE_FEED_DRAWN),
+            "hidden rows, top-k, masks and biases, adapters, sampling, tokens drawn by the step before");
 }
 
 }  // namespace

@@ -32,18 +32,23 @@ LogitBlocks FromProbabilities(const std::vector<double>& probabilities) {
 
 std::vector<uint32_t> Kept(const LogitBlocks& logits, Cutoff cutoff) {
   Candidates candidates;
-  KeepCandidates(logits, cutoff, candidates);
-  return {candidates.tokens().begin(), candidates.tokens().end()};
+  KeepCandidates(logits, cutoff, logits.logits().data(), candidates);
+  std::vector<uint32_t> tokens;
+  for (size_t i = 0; i < candidates.values().size(); ++i) {
+    tokens.push_back(candidates.TokenAt(i));
+    EXPECT_EQ(candidates.values()[i], logits.logits()[tokens.back()]);
+  }
+  return tokens;
 }
 
 std::vector<uint32_t> TopK(const LogitBlocks& logits, uint64_t top_k) {
   FilterScratch scratch;
-  return Kept(logits, TopKCutoff(logits, top_k, scratch));
+  return Kept(logits, TopKCutoff(logits, top_k, -kInfinity, scratch));
 }
 
 std::vector<uint32_t> TopP(const LogitBlocks& logits, double top_p) {
   FilterScratch scratch;
-  return Kept(logits, TopPCutoff(logits, top_p, scratch));
+  return Kept(logits, TopPCutoff(logits, top_p, -kInfinity, scratch));
 }
 
 std::vector<uint32_t> MinP(const LogitBlocks& logits, double min_p) { return Kept(logits, MinPCutoff(logits, min_p)); }
@@ -119,7 +124,7 @@ TEST(MinPTest, OneKeepsTheMaximumAndItsEquals) { EXPECT_THAT(MinP(Blocks({2, 1, 
 TEST(StricterTest, KeepsWhatBothKeep) {
   const LogitBlocks logits = Blocks({1, 2, 1, 1, 3});
   FilterScratch scratch;
-  const Cutoff three = TopKCutoff(logits, 3, scratch);
+  const Cutoff three = TopKCutoff(logits, 3, -kInfinity, scratch);
   EXPECT_THAT(Kept(logits, Stricter(three, {1.0f, Cutoff::kAllTies})), ElementsAre(0, 1, 4));
   EXPECT_THAT(Kept(logits, Stricter({1.0f, Cutoff::kAllTies}, three)), ElementsAre(0, 1, 4));
   EXPECT_THAT(Kept(logits, Stricter(three, {2.0f, Cutoff::kAllTies})), ElementsAre(1, 4));

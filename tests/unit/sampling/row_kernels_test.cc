@@ -3,13 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
+#include "numbers/exp.h"
+
 namespace skein {
 namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Blocks with ordinary values, ties, and the ends of the range.
 std::vector<float> Block(uint32_t seed) {
@@ -22,18 +26,88 @@ std::vector<float> Block(uint32_t seed) {
   return block;
 }
 
+// A row of three blocks and a part of a fourth.
+std::vector<float> Row(uint32_t seed) {
+  std::vector<float> row;
+  for (uint32_t i = 0; i < 4; ++i) {
+    const std::vector<float> block = Block(seed * 4 + i);
+    row.insert(row.end(), block.begin(), block.end());
+  }
+  row.resize(row.size() - seed % kLogitBlockSize);
+  return row;
+}
+
 TEST(RowKernelsTest, EveryMachineWeighsToTheSameBits) {
   const RowKernels& plainest = *UsableRowKernels().back();
   for (uint32_t seed = 0; seed < 200; ++seed) {
-    const std::vector<float> block = Block(seed);
-    const size_t size = seed % 3 == 0 ? seed % kLogitBlockSize : kLogitBlockSize;
-    std::vector<float> expected(kLogitBlockSize, 9.0f);
-    const double expected_sum = plainest.weigh_block(block.data(), size, 0.0f, 1.25f, expected.data());
+    const std::vector<float> row = Row(seed);
+    std::vector<float> expected(row.size());
+    std::vector<double> expected_sums(4);
+    plainest.weigh(row.data(), row.size(), 0.0f, 1.25f, expected.data());
+    plainest.sum_blocks(expected.data(), row.size(), expected_sums.data());
+    for (size_t i = 0; i < row.size(); ++i) ASSERT_EQ(expected[i], ExpNonPositive(row[i] * 1.25f));
     for (const RowKernels* kernels : UsableRowKernels()) {
-      std::vector<float> weights(kLogitBlockSize, 9.0f);
-      const double sum = kernels->weigh_block(block.data(), size, 0.0f, 1.25f, weights.data());
-      ASSERT_EQ(std::bit_cast<uint64_t>(sum), std::bit_cast<uint64_t>(expected_sum)) << kernels->name;
+      std::vector<float> weights(row.size());
+      std::vector<double> sums(4);
+      kernels->weigh(row.data(), row.size(), 0.0f, 1.25f, weights.data());
+      kernels->sum_blocks(weights.data(), row.size(), sums.data());
       ASSERT_EQ(weights, expected) << kernels->name << ", seed " << seed;
+      ASSERT_EQ(sums, expected_sums) << kernels->name << ", seed " << seed;
+    }
+  }
+}
+
+TEST(RowKernelsTest, EveryMachineSumsFromTheSameFloors) {
+  const std::vector<float> floors = {kInfinity, 0.0f, -1.0f, -2.5f, -2.5f, -10.0f, -200.0f, -kInfinity};
+  for (uint32_t seed = 0; seed < 200; ++seed) {
+    const std::vector<float> row = Row(seed);
+    std::vector<float> weights(row.size());
+    for (size_t i = 0; i < row.size(); ++i) weights[i] = static_cast<float>(i % 7);
+    std::vector<float> expected(kNumFloors);
+    std::vector<float> expected_counts(kNumFloors);
+    for (size_t k = 0; k < kNumFloors; ++k) {
+      for (size_t i = 0; i < row.size(); ++i) {
+        expected[k] += row[i] >= floors[k] ? weights[i] : 0;
+        expected_counts[k] += row[i] >= floors[k] ? 1 : 0;
+      }
+    }
+    for (const RowKernels* kernels : UsableRowKernels()) {
+      std::vector<float> sums(kNumFloors);
+      kernels->sum_from(row.data(), weights.data(), row.size(), floors.data(), sums.data());
+      ASSERT_EQ(sums, expected) << kernels->name << ", seed " << seed;
+      kernels->sum_from(row.data(), nullptr, row.size(), floors.data(), sums.data());
+      ASSERT_EQ(sums, expected_counts) << kernels->name << ", seed " << seed;
+    }
+  }
+}
+
+TEST(RowKernelsTest, EveryMachineKeepsTheSameBetween) {
+  for (uint32_t seed = 0; seed < 200; ++seed) {
+    const std::vector<float> row = Row(seed);
+    const float high = seed % 5 == 0 ? kInfinity : row[seed % row.size()];
+    const float low = seed % 7 == 0 ? -kInfinity : high - 5.0f;
+    std::vector<float> expected;
+    double above = 0;
+    for (const float logit : row) {
+      above += logit >= high ? 1 : 0;
+      if (logit >= low && !(logit >= high)) expected.push_back(logit);
+    }
+    const std::vector<float> weights(row.size(), 0.5f);
+    for (const RowKernels* kernels : UsableRowKernels()) {
+      std::vector<float> kept(row.size() + kKeepSlack);
+      std::vector<float> kept_weights(row.size() + kKeepSlack);
+      const Kept counted =
+          kernels->keep_between(row.data(), nullptr, row.size(), high, low, kept.data(), kept_weights.data());
+      EXPECT_EQ(counted.above, above) << kernels->name << ", seed " << seed;
+      EXPECT_EQ(counted.within, static_cast<double>(expected.size())) << kernels->name << ", seed " << seed;
+      const Kept weighed =
+          kernels->keep_between(row.data(), weights.data(), row.size(), high, low, kept.data(), kept_weights.data());
+      ASSERT_EQ(weighed.size, expected.size()) << kernels->name << ", seed " << seed;
+      EXPECT_EQ(weighed.above, above / 2) << kernels->name << ", seed " << seed;
+      EXPECT_EQ(weighed.within, static_cast<double>(expected.size()) / 2) << kernels->name << ", seed " << seed;
+      kept.resize(expected.size());
+      ASSERT_EQ(kept, expected) << kernels->name << ", seed " << seed;
+      for (size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(kept_weights[i], 0.5f) << kernels->name;
     }
   }
 }
@@ -74,17 +148,20 @@ TEST(RowKernelsTest, EveryMachineKeepsTheSame) {
     const float floor = block[seed % kLogitBlockSize];
     std::vector<uint32_t> buckets(kLogitBlockSize);
     for (size_t i = 0; i < kLogitBlockSize; ++i) buckets[i] = block[i] >= floor ? 7 : 8;
+    std::vector<float> values(block);
+    for (float& value : values) value = -value;
     std::vector<float> expected;
+    uint64_t expected_mask = 0;
     for (size_t i = 0; i < size; ++i) {
-      if (block[i] >= floor) expected.push_back(block[i]);
+      if (block[i] < floor) continue;
+      expected.push_back(block[i]);
+      expected_mask |= uint64_t{1} << i;
     }
     for (const RowKernels* kernels : UsableRowKernels()) {
-      std::vector<uint32_t> tokens(size + kKeepSlack);
       std::vector<float> kept(size + kKeepSlack);
-      const size_t num_kept = kernels->keep_from(block.data(), size, floor, 1000, tokens.data(), kept.data());
-      ASSERT_EQ(std::vector<float>(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(num_kept)), expected)
-          << kernels->name << ", seed " << seed;
-      for (size_t i = 0; i < num_kept; ++i) ASSERT_EQ(block[tokens[i] - 1000], kept[i]) << kernels->name;
+      const uint64_t mask = kernels->keep_from(block.data(), values.data(), size, floor, kept.data());
+      ASSERT_EQ(mask, expected_mask) << kernels->name << ", seed " << seed;
+      for (size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(kept[i], -expected[i]) << kernels->name;
       // In place: the outputs are the inputs.
       std::vector<float> logits = block;
       std::vector<float> weights = block;

@@ -76,7 +76,7 @@ TEST_P(SelectionTest, FindsTheTokenOfARank) {
     for (const double share : {0.0, 0.01, 0.3, 0.7, 1.0}) {
       const double rank = 1 + std::floor(share * static_cast<double>(size - 1));
       const Crossing expected = Sorted(row, false, rank);
-      const Crossing found = FindCount(row, rank, scratch);
+      const Crossing found = FindCount(row, rank, -kInfinity, scratch);
       EXPECT_EQ(found.logit, expected.logit) << "rank " << rank << " of " << size;
       EXPECT_EQ(found.above, expected.above) << "rank " << rank << " of " << size;
     }
@@ -97,9 +97,31 @@ TEST_P(SelectionTest, FindsTheTokenThatCompletesAMass) {
     // Not where a sum of equal weights meets it up to rounding.
     for (const double share : {0.0, 0.012345678, 0.3456789, 0.9123456, 0.9999123}) {
       const Crossing expected = Sorted(row, true, share * total);
-      const Crossing found = FindMass(row, weights.data(), share * total, scratch);
+      const Crossing found = FindMass(row, weights.data(), share * total, -kInfinity, scratch);
       EXPECT_EQ(found.logit, expected.logit) << "share " << share << " of " << size;
       EXPECT_NEAR(found.above, expected.above, 1e-9 * total) << "share " << share << " of " << size;
+    }
+  }
+}
+
+// Whatever is found below `least` is not above it, and what is found from it on is the same as without.
+TEST_P(SelectionTest, FindsTheSameAboveTheLeast) {
+  std::mt19937 generator(13);
+  SelectionScratch scratch;
+  std::vector<float> logits(3000);
+  for (size_t token = 0; token < logits.size(); ++token) logits[token] = GetParam().logit(generator(), token);
+  const LogitBlocks row = Blocks(logits);
+  for (const double rank : {1.0, 100.0, 1500.0, 2999.0}) {
+    const Crossing all = FindCount(row, rank, -kInfinity, scratch);
+    for (const size_t token : {5, 100, 2000}) {
+      const float least = logits[token];
+      const Crossing found = FindCount(row, rank, least, scratch);
+      if (all.logit < least) {
+        EXPECT_LE(found.logit, least) << "rank " << rank;
+      } else {
+        EXPECT_EQ(found.logit, all.logit) << "rank " << rank;
+        EXPECT_EQ(found.above, all.above) << "rank " << rank;
+      }
     }
   }
 }
@@ -110,7 +132,7 @@ INSTANTIATE_TEST_SUITE_P(Rows, SelectionTest, testing::ValuesIn(kRows),
 TEST(FindMassTest, WithAMassThatIsNotThereGivesTheLeastToken) {
   const LogitBlocks row = Blocks({1, 3, 2});
   SelectionScratch scratch;
-  EXPECT_EQ(FindMass(row, WeightsOf(row).data(), 100.0, scratch).logit, 1.0f);
+  EXPECT_EQ(FindMass(row, WeightsOf(row).data(), 100.0, -kInfinity, scratch).logit, 1.0f);
 }
 
 }  // namespace

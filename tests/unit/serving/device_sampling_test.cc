@@ -31,7 +31,7 @@ bool Asks(uint32_t features, const SamplingParams& params) {
   DeviceSampling sampling(features);
   skein_step_entry entry = {};
   const bool asks = sampling.Ask(Sampler(params), 3, entry);
-  EXPECT_EQ(sampling.was_asked(), asks);
+  EXPECT_EQ(sampling.is_asked(), asks);
   EXPECT_EQ(entry.output, static_cast<uint32_t>(asks ? SKEIN_STEP_SAMPLE : SKEIN_STEP_NO_OUTPUT));
   return asks;
 }
@@ -100,7 +100,7 @@ TEST(DeviceSamplingTest, AListThatIsTooLongIsTheHostsAffair) {
   sampler.Accept(SKEIN_MAX_BIAS);
   entry = {};
   EXPECT_FALSE(sampling.Ask(sampler, 1, entry));
-  EXPECT_FALSE(sampling.was_asked());
+  EXPECT_FALSE(sampling.is_asked());
   EXPECT_EQ(entry.output, uint32_t{SKEIN_STEP_NO_OUTPUT});
   EXPECT_EQ(entry.num_bias, 0u);
 }
@@ -109,10 +109,29 @@ TEST(DeviceSamplingTest, ATokenOutsideTheVocabularyIsAnError) {
   DeviceSampling sampling(kAll);
   skein_step_entry entry = {};
   ASSERT_TRUE(sampling.Ask(Sampler({}), 0, entry));
-  EXPECT_EQ(sampling.Token(65536).status().code(), absl::StatusCode::kInternal) << "the device has written nothing";
+  EXPECT_EQ(sampling.Token(0, 65536).status().code(), absl::StatusCode::kInternal) << "the device has written nothing";
   entry.output_tokens[0] = 100;
-  EXPECT_EQ(sampling.Token(101).value(), 100u);
-  EXPECT_THAT(std::string(sampling.Token(100).status().message()), HasSubstr("token 100; expected an id below"));
+  EXPECT_EQ(sampling.Token(0, 101).value(), 100u);
+  EXPECT_THAT(std::string(sampling.Token(0, 100).status().message()), HasSubstr("token 100; expected an id below"));
+}
+
+TEST(DeviceSamplingTest, ATokenMayBeAskedForBeforeTheOneInFrontIsTaken) {
+  SamplingParams params;
+  params.biases = {{2, 1.5f}, {9, -1.0f}};
+  const Sampler sampler(params);
+  DeviceSampling sampling(kAll);
+  skein_step_entry first = {}, second = {}, third = {};
+  ASSERT_TRUE(sampling.Ask(sampler, 6, first));
+  const skein_bias* const biases = first.bias;
+  ASSERT_TRUE(sampling.Ask(sampler, 7, second));
+  EXPECT_EQ(second.bias, biases) << "a device may be looking at them";
+  EXPECT_THAT(BiasesOf(first), BiasesOf(second));
+  EXPECT_NE(*first.sampling->uniforms, *second.sampling->uniforms);
+  first.output_tokens[0] = 11;
+  second.output_tokens[0] = 12;
+  EXPECT_EQ(sampling.Token(6, 100).value(), 11u);
+  ASSERT_TRUE(sampling.Ask(sampler, 8, third));
+  EXPECT_EQ(sampling.Token(7, 100).value(), 12u);
 }
 
 // --- the same tokens as the host draws ---
@@ -169,7 +188,8 @@ void ExpectSameTokens(uint64_t seed, uint32_t vocab_size, int num_tokens) {
     skein_step_entry entry = {};
     ASSERT_TRUE(sampling.Ask(sampler, static_cast<uint64_t>(position), entry));
     DrawOnDevice(entry, logits, reduction);
-    ASSERT_EQ(sampling.Token(vocab_size).value(), *expected) << "seed " << seed << ", position " << position;
+    ASSERT_EQ(sampling.Token(static_cast<uint64_t>(position), vocab_size).value(), *expected)
+        << "seed " << seed << ", position " << position;
     sampler.Accept(*expected);
   }
 }

@@ -407,9 +407,8 @@ TEST_F(SampleTest, WindowCountsTheTokensOfAll) {
   std::swap(queue_, other_queue);
   uint64_t needed;
   EXPECT_EQ(queue_->Take(100, 1000, &needed).size(), 6u);
-  EXPECT_TRUE(request->Acknowledge(6).ok());
   request->Cancel();
-  Collect();
+  EXPECT_EQ(Collect().terminal.kind, SKEIN_EVENT_CANCELLED);
 }
 
 TEST_F(SampleTest, LogprobsAreThoseOfTheModelsLogits) {
@@ -437,6 +436,76 @@ TEST_F(SampleTest, LogprobsThatNobodyAskedForAreNoNumbers) {
   }
   EXPECT_TRUE(std::isnan(written.ends.at(1).logprob_sum));
   EXPECT_TRUE(std::isnan(written.terminal.logprob_sum));
+}
+
+TEST_F(SampleTest, MostProbableTokensAreKeptBesideEachToken) {
+  const auto request = NewSamples(NewStream(), {1, 2, 3}, 2);
+  Set(*request, "logprobs", 2);
+  EXPECT_TRUE(absl::IsInvalidArgument(request->logprobs().Read(0, 0, 0).status())) << "not submitted";
+  const Written written = Write(request);
+  const double sum = std::log(FakeStepRunner::kVocabSize - 1 + std::exp(10.0));
+  for (uint32_t sample = 0; sample < 2; ++sample) {
+    const auto rows = request->logprobs().Read(sample, 0, 6);
+    ASSERT_TRUE(rows.ok()) << rows.status();
+    ASSERT_EQ(rows->size(), 18u);
+    std::vector<uint32_t> history = {1, 2, 3};
+    for (size_t i = 0; i < 6; ++i) {
+      const uint32_t next = FakeStepRunner::Next(history);
+      EXPECT_EQ((*rows)[3 * i].token, written.tokens.at(sample)[i]);
+      EXPECT_EQ((*rows)[3 * i].logprob, written.logprobs.at(sample)[i]);
+      EXPECT_EQ((*rows)[3 * i + 1].token, next);
+      EXPECT_NEAR((*rows)[3 * i + 1].logprob, 10 - sum, 1e-5);
+      EXPECT_EQ((*rows)[3 * i + 2].token, next == 0 ? 1u : 0u) << "of equals the one with the lower id";
+      history.push_back(written.tokens.at(sample)[i]);
+    }
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(request->logprobs().Read(2, 0, 1).status()));
+  EXPECT_TRUE(absl::IsNotFound(request->logprobs().Read(1, 5, 2).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(request->logprobs().Read(SKEIN_SAMPLE_PROMPT, 0, 1).status()));
+}
+
+TEST_F(SampleTest, LogprobsOfThePromptAreKept) {
+  std::vector<uint32_t> prompt(150, 3);
+  for (size_t i = 50; i < 60; ++i)
+    prompt[i] = FakeStepRunner::Next({prompt.begin(), prompt.begin() + static_cast<ptrdiff_t>(i)});
+  const auto request = NewSamples(NewStream(), prompt, 2);
+  Set(*request, "prompt_logprobs", 1);
+  const Written written = Write(request);
+  EXPECT_EQ(written.tokens.at(1), Alone(NewStream(), prompt, 1)) << "drawn from the last row";
+  const auto rows = request->logprobs().Read(SKEIN_SAMPLE_PROMPT, 0, 150);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  EXPECT_EQ((*rows)[0].token, 3u);
+  EXPECT_TRUE(std::isnan((*rows)[0].logprob));
+  EXPECT_EQ((*rows)[1].token, SKEIN_NO_TOKEN);
+  const double sum = std::log(FakeStepRunner::kVocabSize - 1 + std::exp(10.0));
+  for (size_t i = 1; i < 150; ++i) {
+    const uint32_t next = FakeStepRunner::Next({prompt.begin(), prompt.begin() + static_cast<ptrdiff_t>(i)});
+    EXPECT_EQ((*rows)[2 * i].token, prompt[i]);
+    EXPECT_NEAR((*rows)[2 * i].logprob, (prompt[i] == next ? 10 : 0) - sum, 1e-5) << i;
+    EXPECT_EQ((*rows)[2 * i + 1].token, next);
+  }
+}
+
+TEST_F(SampleTest, PendingTokenPredictsThePromptsFirst) {
+  const auto stream = NewStream();
+  const std::vector<uint32_t> written = Run(NewRequest(stream, {1, 2}, 1)).tokens;
+  const auto request = NewRequest(stream, {8, 9}, 1);
+  Set(*request, "prompt_logprobs", 1);
+  Run(request);
+  const auto rows = request->logprobs().Read(SKEIN_SAMPLE_PROMPT, 0, 2);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  EXPECT_EQ((*rows)[0].token, 8u);
+  EXPECT_EQ((*rows)[1].token, FakeStepRunner::Next({1, 2, written[0]}));
+  EXPECT_EQ((*rows)[3].token, FakeStepRunner::Next({1, 2, written[0], 8}));
+}
+
+TEST_F(SampleTest, LogitsOfThePromptThatAreNotFiniteEndTheRequest) {
+  script_ = [](const std::vector<uint32_t>& history) {
+    return history.size() == 2 ? FakeStepRunner::kNotFinite : uint32_t{5};
+  };
+  const auto request = NewSamples(NewStream(), {1, 2, 3}, 2);
+  Set(*request, "prompt_logprobs", 0);
+  EXPECT_EQ(Write(request).terminal.status, SKEIN_DATA_LOSS);
 }
 
 // The model's head is on a device that draws tokens.

@@ -1,15 +1,20 @@
 // Atomic operations and fences of kernels. The detector knows them apart from plain accesses.
 //
-// A fence orders nothing here: kernels of the project do not hand data from block to block within a launch.
+// A thread hands what its block wrote before its last barrier to another block by a fence and an atomic operation. The
+// other side takes it by an atomic operation at the same address and a fence. Fences are sites as barriers are.
 #ifndef SKEIN_TESTS_CUDA_EMULATOR_ATOMICS_H_
 #define SKEIN_TESTS_CUDA_EMULATOR_ATOMICS_H_
 
 #include <cstddef>
 
+#include "cuda_emulator/device.h"
+
 namespace skein::emulator {
 
 // Tells the detector of an atomic access by the running kernel.
 void AtomicAccess(const void* address, size_t num_bytes);
+// A fence between blocks.
+void Fence(const char* file, int line);
 
 }  // namespace skein::emulator
 
@@ -33,7 +38,7 @@ float atomicAdd(float* address, float value);
 double atomicAdd(double* address, double value);
 float atomicExch(float* address, float value);
 
-inline void __threadfence() {}
+inline void __threadfence(SKEIN_CALLED_FROM) { skein::emulator::Fence(file, line); }
 inline void __threadfence_block() {}
 inline void __threadfence_system() {}
 

@@ -64,8 +64,8 @@ struct Error {
 // aborts.
 std::vector<Error> TakeErrors();
 
-// A call of a barrier, by its line. Barriers are __syncthreads and its votes, __syncwarp, CopyAsyncWait and
-// DependencyWait.
+// A call of a barrier, by its line. Barriers are __syncthreads and its votes, __syncwarp, __threadfence, CopyAsyncWait
+// and DependencyWait.
 struct BarrierSite {
   std::string kind;
   std::string file;
@@ -90,6 +90,7 @@ void ShiftIndex(IndexFault fault, int by);
 // Counters of work done, for tests of the backend's planning.
 struct Counters {
   uint64_t num_launches = 0;  // kernels, those of graphs included
+  uint64_t num_blocks = 0;    // of these kernels
   uint64_t num_graph_launches = 0;
   uint64_t num_copies = 0;
   uint64_t copied_to_host_bytes = 0;  // from a device's memory

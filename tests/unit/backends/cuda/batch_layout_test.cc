@@ -85,6 +85,33 @@ TEST(BatchLayoutTest, ABlockHoldsTheRowsOfThePlan) {
   EXPECT_EQ(batch.sequences[2].write_slot, 2u);
 }
 
+TEST(BatchLayoutTest, ATokenThatTheStepBeforeDrewIsTheIndexOfItsResult) {
+  const skein_segment_desc desc = Desc();
+  kit::StepPlan plan(desc, 0, SKEIN_FEATURE_SAMPLE | SKEIN_FEATURE_FEED_DRAWN);
+  skein_step_entry entries[2] = {};
+  for (uint32_t i = 0; i < 2; ++i) {
+    entries[i].read_slot = SKEIN_SLOT_INITIAL;
+    entries[i].write_slot = i;
+    entries[i].first_token = i;
+    entries[i].num_tokens = 1;
+  }
+  entries[1].drawn_by = 3;
+  const uint32_t tokens[] = {10, 0};
+  skein_step step = {};
+  step.struct_size = sizeof(step);
+  step.num_tokens = step.num_entries = 2;
+  step.entry_size = sizeof(skein_step_entry);
+  step.tokens = tokens;
+  step.entries = entries;
+  const uint32_t draws_before[] = {1, 0, 5};
+  plan.Read(step, draws_before);
+  const BatchLayout layout(CountsOf(plan));
+  std::vector<unsigned char> memory(layout.bytes(), 0xEE);
+  const std::vector<SlotPair> slots(2, SlotPair{1, 1});
+  layout.Fill(plan, slots, kInitialSlot, memory.data());
+  EXPECT_THAT(Values(layout.At(memory.data()).tokens, 2), ElementsAre(10, kDrawnToken | 4));
+}
+
 TEST(BatchLayoutTest, WhatIsFilledUpReadsTheInitialStateAndWritesNothing) {
   const PlannedStep step({1, 1, 1, 1, 1});
   const StepCounts counts = *BucketOf(CountsOf(step.plan()), 16);

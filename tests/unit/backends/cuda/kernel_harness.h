@@ -49,6 +49,7 @@ class CaseRows {
 
   kit::Rows device() const { return {device_.get(), count_, width_}; }
   kit::Rows host() { return {host_.data(), count_, width_}; }
+  const std::vector<float>& values() const { return host_; }
   WordCopy copy() const {
     return {reinterpret_cast<uint32_t*>(device_.get()), reinterpret_cast<const uint32_t*>(source_.get()),
             static_cast<uint32_t>(host_.size())};

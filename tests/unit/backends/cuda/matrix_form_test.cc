@@ -105,8 +105,46 @@ TEST(MatrixFormTest, AColumnBecomesARow) {
       EXPECT_EQ(values[r], r < 5 ? ValueAt(r, 6) : 0);
     }
   }
-  EXPECT_FALSE(CanTranspose(SKEIN_DTYPE_Q8));
   EXPECT_FALSE(CanTranspose(SKEIN_DTYPE_F32));
+}
+
+TEST(MatrixFormTest, AColumnOfCodesBecomesARowAndScalesGoByGroup) {
+  constexpr uint64_t kNumRows = 21, kNumColumns = 150;
+  for (const uint32_t dtype : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
+    ASSERT_TRUE(CanTranspose(dtype));
+    const QuantisedLayout& layout = LayoutOf(dtype);
+    std::vector<uint8_t> rows(kNumRows * RowBytes(dtype, kNumColumns));
+    for (uint64_t r = 0; r < kNumRows; ++r) {
+      std::vector<float> row(kNumColumns);
+      for (uint64_t c = 0; c < kNumColumns; ++c) row[c] = ValueAt(r + c / layout.group_size, c * 37 % 41) - 20;
+      ASSERT_TRUE(QuantiseRow(dtype, row, rows.data() + r * RowBytes(dtype, kNumColumns)));
+    }
+    const kit::TensorView view = {
+        .dtype = dtype, .num_rows = kNumRows, .num_columns = kNumColumns, .data = rows.data()};
+    const MatrixForm form = TransposedForm(dtype, kNumRows, kNumColumns);
+    EXPECT_EQ(form.num_rows, kNumColumns);
+    EXPECT_EQ(form.num_columns, kNumRows);
+    EXPECT_EQ(form.row_bytes, dtype == SKEIN_DTYPE_Q8 ? 32u : 16u);
+    EXPECT_EQ(form.groups_per_row, 24u);
+    ASSERT_EQ(form.num_scale_rows, layout.NumGroups(kNumColumns));
+    EXPECT_EQ(form.scale_bytes(), form.num_scale_rows * 48u);
+    for (const uint64_t column : {0, 63, 64, 129, 149}) {
+      const uint64_t group = column / layout.group_size;
+      std::vector<unsigned char> codes(form.row_bytes, 0xFF), scales(2 * form.groups_per_row, 0xFF);
+      PackColumn(view, form, column, codes.data());
+      PackColumnScales(view, form, group, scales.data());
+      for (uint64_t r = 0; r < form.row_bytes * 8 / layout.bits; ++r) {
+        const int32_t code =
+            layout.bits == 8 ? static_cast<int8_t>(codes[r]) : (codes[r / 2] >> (r % 2 * 4) & 15) - layout.zero_code;
+        const uint8_t* from = r < kNumRows ? view.row(r) + group * layout.group_bytes : nullptr;
+        EXPECT_EQ(code, from == nullptr ? 0 : SignedCode(layout, from, column % layout.group_size)) << r;
+        if (r >= form.groups_per_row) continue;
+        uint16_t scale = 0;
+        std::memcpy(&scale, scales.data() + 2 * r, 2);
+        EXPECT_EQ(scale, from == nullptr ? 0 : ScaleBits(from)) << r;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -32,17 +32,22 @@ std::vector<float> Norm(const std::vector<double>& x, const kit::Norm& norm) {
 std::string EmbedFault(const Trial& trial, WeightType type, uint32_t width) {
   constexpr uint32_t kVocabulary = 77;
   const std::vector<uint32_t> tokens = {76, 0, 5, 5, 40};
+  // Two of them were drawn by the step before, and one row has a result without a token.
+  const std::vector<LogitResult> results = {
+      {LogitStatus::kGood, 40, 0, 0}, {LogitStatus::kNoToken, 0xFFFFFFFFu, 0, 0}, {LogitStatus::kGood, 76, 0, 0}};
+  const std::vector<uint32_t> given = {kDrawnToken | 2, kDrawnToken | 1, 5, 5, kDrawnToken | 0};
   const auto num_rows = static_cast<uint32_t>(tokens.size());
   Random random(width);
   const Weights embedding(type, kVocabulary, width, random);
   const CaseNorm norm(width, kEpsilon, random);
-  const DeviceArray<uint32_t> token_source(tokens), device_tokens(tokens.size());
+  const DeviceArray<uint32_t> token_source(given), device_tokens(given.size());
+  const DeviceArray<LogitResult> device_results(results);
   const DeviceArray<float> x(size_t{num_rows} * width);
   Batch batch = {};
   batch.tokens = device_tokens.get();
   batch.num_rows = num_rows;
   std::string fault = trial.Run({CopyOf(device_tokens, token_source, tokens.size())}, [&](const Queue& queue) {
-    return Embed(queue, batch, embedding.view(), norm.device(), {x.get(), num_rows, width});
+    return Embed(queue, batch, device_results.get(), embedding.view(), norm.device(), {x.get(), num_rows, width});
   });
   if (!fault.empty()) return fault;
 

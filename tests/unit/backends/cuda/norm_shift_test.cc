@@ -17,6 +17,7 @@ struct ShiftShape {
   uint32_t width;
   uint32_t num_blends;
   bool keeps_rows;
+  bool has_earlier = false;  // writes another shift's row too
 };
 
 // Rows of outputs for up to kMaxBlends blends.
@@ -46,7 +47,10 @@ class CaseBlends {
 std::string NormShiftFault(const Trial& trial, const ShiftShape& shape, const std::vector<SequenceShape>& sequences) {
   Random random(shape.width);
   const CaseBatch batch(sequences);
-  CaseSlots slots({.num_slots = kRaggedSlots, .num_shift_floats = kShiftOffset + shape.width}, random);
+  const uint32_t num_rows_of_slot = shape.has_earlier ? 2 : 1;
+  CaseSlots slots({.num_slots = kRaggedSlots, .num_shift_floats = kShiftOffset + num_rows_of_slot * shape.width},
+                  random);
+  CaseRows earlier(random.Floats(size_t{batch.num_rows()} * shape.width), batch.num_rows(), shape.width);
   CaseRows x(random.Floats(size_t{batch.num_rows()} * shape.width), batch.num_rows(), shape.width);
   const CaseNorm norm(shape.width, 1e-5f, random);
   CaseBlends blends(shape.num_blends, batch.num_rows(), shape.width, random);
@@ -59,8 +63,13 @@ std::string NormShiftFault(const Trial& trial, const ShiftShape& shape, const st
   arguments.num_blends = shape.num_blends;
   for (uint32_t i = 0; i < shape.num_blends; ++i) arguments.blends[i] = blends.device(i);
   if (shape.keeps_rows) arguments.kept = {n.device(), n_before.device()};
-  std::string fault = trial.Run(
-      {x.copy()}, [&](const Queue& queue) { return NormShift(queue, batch.device(), slots.states(), arguments); });
+  if (shape.has_earlier) {
+    arguments.earlier = earlier.device();
+    arguments.earlier_state = (kShiftOffset + shape.width) * sizeof(float);
+  }
+  std::string fault = trial.Run({x.copy(), earlier.copy()}, [&](const Queue& queue) {
+    return NormShift(queue, batch.device(), slots.states(), arguments);
+  });
   if (!fault.empty()) return fault;
 
   const kit::ShiftedRows kept = shape.keeps_rows ? kit::ShiftedRows{n.host(), n_before.host()} : kit::ShiftedRows{};
@@ -69,6 +78,11 @@ std::string NormShiftFault(const Trial& trial, const ShiftShape& shape, const st
                   {blends.host(0), blends.host(1), blends.host(2), blends.host(3), blends.host(4), blends.host(5)},
                   kept);
   });
+  for (const Sequence& sequence : batch.sequences()) {
+    if (!shape.has_earlier || sequence.write_slot == kNoSlot) continue;
+    const float* last = earlier.host()[sequence.first_row + sequence.num_rows - 1];
+    std::copy(last, last + shape.width, slots.host(sequence.write_slot).data() + kShiftOffset + shape.width);
+  }
   fault += blends.Difference() + slots.Difference(kTolerance);
   if (shape.keeps_rows) fault += n.Difference("n", kTolerance) + n_before.Difference("n'", kTolerance);
   return fault;
@@ -79,6 +93,15 @@ TEST(NormShiftTest, EveryWidthAndNumberOfBlendsGivesTheReferencesRows) {
                                   ShiftShape{1, 6, true}, ShiftShape{256, 0, true}, ShiftShape{600, 3, false}}) {
     SCOPED_TRACE(shape.width);
     ExpectRight([&](const Trial& trial) { return NormShiftFault(trial, shape, kRagged); });
+  }
+}
+
+TEST(NormShiftTest, TheRowOfAnEarlierShiftIsWrittenToo) {
+  for (const ShiftShape& shape : {ShiftShape{192, 2, false, true}, ShiftShape{77, 1, true, true}}) {
+    SCOPED_TRACE(shape.width);
+    const KernelCase run = [&](const Trial& trial) { return NormShiftFault(trial, shape, kRagged); };
+    ExpectRight(run);
+    ExpectEachBarrierIsNeeded(run, 2);
   }
 }
 

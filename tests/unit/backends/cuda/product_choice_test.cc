@@ -11,6 +11,7 @@ constexpr ProductCase kOneRow = {.type = WeightType::kF16,
                                  .num_weights = 1u << 20,
                                  .has_columns = false,
                                  .has_library = false,
+                                 .is_expanded_faster = false,
                                  .num_rows = 1,
                                  .compute_type = SKEIN_DTYPE_F16,
                                  .capability = 90};
@@ -84,6 +85,31 @@ TEST(ProductChoiceTest, ColumnsServeFewRowsAlone) {
   EXPECT_EQ(ChooseProduct(product).path, ProductPath::kSparse);
   product.num_rows = 5;
   EXPECT_EQ(ChooseProduct(product).path, ProductPath::kTiles);
+}
+
+TEST(ProductChoiceTest, ColumnsOfCodesServeFewRowsWithInputsAsTheyAre) {
+  for (const WeightType type : {WeightType::kQ8, WeightType::kQ4}) {
+    ProductCase product = With(type, SKEIN_DTYPE_Q8, 4);
+    product.has_columns = true;
+    EXPECT_EQ(ChooseProduct(product), (ProductChoice{ProductPath::kSparse, Inputs::kF32}));
+    product.num_rows = 5;
+    EXPECT_EQ(ChooseProduct(product), (ProductChoice{ProductPath::kTiles, Inputs::kBf16}));
+  }
+}
+
+TEST(ProductChoiceTest, CodesBecomeBf16WhereThatIsFaster) {
+  for (const uint32_t compute_type : {SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4, SKEIN_DTYPE_BF16}) {
+    ProductCase product = With(WeightType::kQ4, compute_type, 65);
+    product.is_expanded_faster = true;
+    EXPECT_EQ(ChooseProduct(product), (ProductChoice{ProductPath::kExpanded, Inputs::kBf16}));
+    product.num_rows = 4;
+    EXPECT_EQ(ChooseProduct(product).path, ProductPath::kRows);
+  }
+  for (const uint32_t compute_type : {SKEIN_DTYPE_NONE, SKEIN_DTYPE_F32, SKEIN_DTYPE_F16}) {
+    ProductCase product = With(WeightType::kQ4, compute_type, 65);
+    product.is_expanded_faster = true;
+    EXPECT_EQ(ChooseProduct(product).path, ProductPath::kRows);
+  }
 }
 
 // Five rows would have other bits.

@@ -1,6 +1,7 @@
 // The products under the emulator's detector, right and broken on purpose.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -11,7 +12,7 @@
 namespace skein::cuda {
 namespace {
 
-using Launcher = cudaError_t (*)(const Queue&, const ProductList&, Inputs);
+using Launcher = std::function<cudaError_t(const Queue&, const ProductList&, Inputs)>;
 
 WordCopy CopyOf(const DeviceArray<float>& to, const DeviceArray<float>& from, size_t count) {
   return {reinterpret_cast<uint32_t*>(to.get()), reinterpret_cast<const uint32_t*>(from.get()),
@@ -43,13 +44,26 @@ std::string RowFault(const Trial& trial, WeightType type) {
 // More stages than lie in shared memory, and tails of all.
 std::string TileFault(const Trial& trial, WeightType type, uint32_t num_rows = 11) {
   const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
-  return ProductFault(trial, TileProducts, type, inputs, 410, 70, num_rows);
+  const auto launch = [](const Queue& queue, const ProductList& list, Inputs rounding) {
+    return TileProducts(queue, list, rounding);
+  };
+  return ProductFault(trial, launch, type, inputs, 410, 70, num_rows);
 }
 
-std::string SparseFault(const Trial& trial) {
+// Parts of sums that blocks hand to each other.
+std::string SplitFault(const Trial& trial, WeightType type, uint32_t num_rows) {
+  const TestPartScratch scratch;
+  const auto launch = [&scratch](const Queue& queue, const ProductList& list, Inputs inputs) {
+    return TileProducts(queue, list, inputs, scratch.get());
+  };
+  const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
+  return ProductFault(trial, launch, type, inputs, 1300, 70, num_rows);
+}
+
+std::string SparseFault(const Trial& trial, WeightType type) {
   constexpr uint32_t kInputs = 700, kOutputs = 300, kRows = 2;
   Random random(2);
-  const Weights columns(WeightType::kF16, kInputs, kOutputs, random);
+  const TurnedWeights columns(type, kInputs, kOutputs, random);
   std::vector<float> in_values = random.Floats(size_t{kRows} * kInputs);
   for (size_t i = 0; i < in_values.size(); ++i) {
     if (i % 3 != 0) in_values[i] = 0;
@@ -90,6 +104,28 @@ std::string RoundFault(const Trial& trial) {
     const uint32_t column = i % kPadded;
     const uint16_t want = column < kWidth ? F32ToBf16(values[i / kPadded * kWidth + column]) : 0;
     if (results[i] != want) return "element " + std::to_string(i);
+  }
+  return "";
+}
+
+// The matrix before it is read by the kernel before.
+std::string ExpandFault(const Trial& trial) {
+  constexpr uint32_t kInputs = 9000, kOutputs = 3;
+  Random random(6);
+  const Weights weights(WeightType::kQ8, kOutputs, kInputs, random);
+  const uint32_t row_halves = ExpandedView(weights.view(), nullptr).row_bytes / 2;
+  const size_t words = size_t{kOutputs} * row_halves / 2;
+  const DeviceArray<float> out(std::vector<float>(words, 0)), read(words);
+  std::string fault = trial.Run({CopyOf(read, out, words)},
+                                [&](const Queue& queue) { return ExpandCodes(queue, weights.view(), out.get()); });
+  if (!fault.empty()) return fault;
+  std::vector<uint16_t> results(2 * words);
+  const std::vector<float> pairs = out.Read();
+  std::memcpy(results.data(), pairs.data(), words * sizeof(float));
+  for (uint32_t i = 0; i < results.size(); ++i) {
+    const uint32_t column = i % row_halves;
+    const double value = column < kInputs ? weights.value(i / row_halves, column) : 0;
+    if (results[i] != F32ToBf16(static_cast<float>(value))) return "element " + std::to_string(i);
   }
   return "";
 }
@@ -147,17 +183,44 @@ TEST_P(TileFaultsTest, IndexFaultsAreSeen) {
   ExpectIndexFaultsAreSeen([&](const Trial& trial) { return TileFault(trial, GetParam()); });
 }
 
-TEST(SparseFaults, NothingIsAccused) { ExpectRight(SparseFault); }
-TEST(SparseFaults, EachBarrierIsNeeded) {
-  // The waits of two kernels, and the barriers of the list's counts, the list, and the warps' sums.
-  ExpectEachBarrierIsNeeded(SparseFault, 5);
+TEST_P(TileFaultsTest, NothingIsAccusedOfPartsThatAreHandedOver) {
+  for (const uint32_t num_rows : {5u, 60u}) {
+    ExpectRight([&](const Trial& trial) { return SplitFault(trial, GetParam(), num_rows); }, 2);
+  }
 }
-TEST(SparseFaults, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(SparseFault); }
+
+TEST_P(TileFaultsTest, EachBarrierOfPartsThatAreHandedOverIsNeeded) {
+  // Beside the three: two barriers and two fences.
+  ExpectEachBarrierIsNeeded([&](const Trial& trial) { return SplitFault(trial, GetParam(), 5); }, 7);
+}
+
+TEST_P(TileFaultsTest, IndexFaultsAreSeenInPartsThatAreHandedOver) {
+  ExpectIndexFaultsAreSeen([&](const Trial& trial) { return SplitFault(trial, GetParam(), 5); });
+}
+
+class SparseFaultsTest : public testing::TestWithParam<WeightType> {
+ protected:
+  static std::string Fault(const Trial& trial) { return SparseFault(trial, GetParam()); }
+};
+INSTANTIATE_TEST_SUITE_P(Types, SparseFaultsTest, testing::Values(WeightType::kF16, WeightType::kQ8, WeightType::kQ4),
+                         [](const auto& param_info) { return NameOf(param_info.param); });
+
+TEST_P(SparseFaultsTest, NothingIsAccused) { ExpectRight(Fault); }
+TEST_P(SparseFaultsTest, EachBarrierIsNeeded) {
+  // The waits of two kernels, and the barriers of the list's counts, the list, and the warps' sums.
+  ExpectEachBarrierIsNeeded(Fault, 5);
+}
+TEST_P(SparseFaultsTest, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(Fault); }
 
 TEST(RoundFaults, NothingIsAccused) { ExpectRight(RoundFault); }
 TEST(RoundFaults, EachBarrierIsNeeded) { ExpectEachBarrierIsNeeded(RoundFault, 1); }
 // The row before the first is nowhere in memory.
 TEST(RoundFaults, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(RoundFault, {1}); }
+
+TEST(ExpandFaults, NothingIsAccused) { ExpectRight(ExpandFault); }
+TEST(ExpandFaults, EachBarrierIsNeeded) { ExpectEachBarrierIsNeeded(ExpandFault, 1); }
+// The row before the first is nowhere in memory.
+TEST(ExpandFaults, IndexFaultsAreSeen) { ExpectIndexFaultsAreSeen(ExpandFault, {1}); }
 
 TEST(FinishFaults, NothingIsAccused) { ExpectRight(FinishFault); }
 TEST(FinishFaults, EachBarrierIsNeeded) { ExpectEachBarrierIsNeeded(FinishFault, 1); }

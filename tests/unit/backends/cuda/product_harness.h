@@ -154,6 +154,76 @@ class Weights {
   std::unique_ptr<DeviceArray<uint16_t>> scales_;
 };
 
+// A matrix turned over in the device's memory, as MatrixView has it, and its exact values.
+class TurnedWeights {
+ public:
+  TurnedWeights(WeightType type, uint32_t num_inputs, uint32_t num_outputs, Random& random)
+      : num_inputs_(num_inputs), num_outputs_(num_outputs) {
+    if (type != WeightType::kQ8 && type != WeightType::kQ4) {
+      plain_ = std::make_unique<Weights>(type, num_inputs, num_outputs, random);
+    } else {
+      PutCodes(type, random);
+    }
+  }
+
+  MatrixView view() const {
+    if (plain_ != nullptr) return plain_->view();
+    MatrixView view = view_;
+    view.data = codes_->get();
+    view.scales = reinterpret_cast<const __half*>(scales_->get());
+    return view;
+  }
+  double value(uint32_t input, uint32_t output) const {
+    return plain_ != nullptr ? plain_->value(input, output) : values_[size_t{output} * num_inputs_ + input];
+  }
+  uint32_t num_inputs() const { return num_inputs_; }
+  uint32_t num_outputs() const { return num_outputs_; }
+
+ private:
+  void PutCodes(WeightType type, Random& random) {
+    const uint32_t dtype = type == WeightType::kQ8 ? SKEIN_DTYPE_Q8 : SKEIN_DTYPE_Q4;
+    const QuantisedLayout& layout = LayoutOf(dtype);
+    const auto num_groups = static_cast<uint32_t>(layout.NumGroups(num_inputs_));
+    const uint32_t row_bytes = (num_outputs_ * layout.bits / 8 + 1 + 15) / 16 * 16;
+    const uint32_t scale_stride = (num_outputs_ + 7) / 8 * 8;
+    // Bytes that no code and no scale is in are ones.
+    std::vector<uint8_t> codes(size_t{num_inputs_} * row_bytes, 0xFF);
+    std::vector<uint16_t> scales(size_t{num_groups} * scale_stride, 0xFFFF);
+    const std::vector<float> floats = random.Floats(size_t{num_outputs_} * num_inputs_);
+    values_.resize(floats.size());
+    std::vector<uint8_t> packed(num_groups * layout.group_bytes);
+    for (uint32_t output = 0; output < num_outputs_; ++output) {
+      const size_t first = size_t{output} * num_inputs_;
+      EXPECT_TRUE(QuantiseRow(dtype, {floats.data() + first, num_inputs_}, packed.data()));
+      ExpandQuantised(dtype, packed.data(), 0, num_inputs_, values_.data() + first);
+      for (uint32_t input = 0; input < num_inputs_; ++input) {
+        const uint8_t* group = packed.data() + input / layout.group_size * layout.group_bytes;
+        const auto code = static_cast<uint8_t>(SignedCode(layout, group, input % layout.group_size) + layout.zero_code);
+        uint8_t& byte = codes[size_t{input} * row_bytes + output * layout.bits / 8];
+        byte = layout.bits == 8 ? code : output % 2 == 0 ? (byte & 0xF0) | code : (byte & 0x0F) | code << 4;
+        scales[size_t{input / layout.group_size} * scale_stride + output] = ScaleBits(group);
+      }
+    }
+    codes_ = std::make_unique<DeviceArray<uint8_t>>(codes);
+    scales_ = std::make_unique<DeviceArray<uint16_t>>(scales);
+    view_ = {.type = type,
+             .num_rows = num_inputs_,
+             .num_columns = num_outputs_,
+             .row_bytes = row_bytes,
+             .data = nullptr,
+             .scales = nullptr,
+             .groups_per_row = scale_stride};
+  }
+
+  uint32_t num_inputs_;
+  uint32_t num_outputs_;
+  std::unique_ptr<Weights> plain_;
+  MatrixView view_ = {};
+  std::vector<float> values_;  // [outputs][inputs]
+  std::unique_ptr<DeviceArray<uint8_t>> codes_;
+  std::unique_ptr<DeviceArray<uint16_t>> scales_;
+};
+
 // Rows in the device's memory.
 class DeviceRows {
  public:
@@ -266,6 +336,16 @@ inline ProductList ListOf(const std::vector<DeviceProduct>& products) {
   for (const DeviceProduct& product : products) list.products[list.count++] = product;
   return list;
 }
+
+// Where blocks hand parts of sums to each other.
+class TestPartScratch {
+ public:
+  PartScratch get() const { return {sums_.get(), counts_.get()}; }
+
+ private:
+  const DeviceArray<float> sums_{size_t{PartScratch::kBlocks} * PartScratch::kBlockFloats};
+  const DeviceArray<uint32_t> counts_{std::vector<uint32_t>(PartScratch::kBlocks, 0)};
+};
 
 // A queue of its own.
 class TestQueue {

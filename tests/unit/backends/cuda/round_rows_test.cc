@@ -45,7 +45,11 @@ TEST(Products, FiniteInputsBeyondBinary16AreItsLargest) {
   TestQueue queue;
   Random random(5);
   const Weights weights(WeightType::kF16, 1, 8, random);
-  for (const auto product : {RowProducts, TileProducts}) {
+  using Launcher = cudaError_t (*)(const Queue&, const ProductList&, Inputs);
+  const auto tiles = [](const Queue& in_queue, const ProductList& list, Inputs inputs) {
+    return TileProducts(in_queue, list, inputs);
+  };
+  for (const Launcher product : {Launcher{RowProducts}, Launcher{tiles}}) {
     for (const float x : {1e5f, -1e30f}) {
       const DeviceRows in({x, 0, 0, 0, 0, 0, 0, 0}, 1, 8), out = Poisoned(1, 1);
       ASSERT_EQ(

@@ -3,17 +3,23 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cuda/algorithm_file.h"
+#include "cuda/devices.h"
+#include "cuda/expanded_products.h"
 #include "cuda_emulator/control.h"
 #include "skein/status.h"
 #include "support/boundary.h"
 #include "tests/conformance/backend_conformance.h"
+#include "tests/conformance/quantised_model.h"
 #include "tests/conformance/synthetic_model.h"
 #include "tests/conformance/test_host.h"
 
@@ -150,6 +156,14 @@ class SegmentTest : public testing::Test {
     return segment;
   }
 
+  // Of a model whose matrices and arithmetic are of one type. The model goes on to be that of later calls.
+  std::unique_ptr<Segment> MakeOf(uint32_t type, const Switches& switches) {
+    model_ = IsQuantised(type) ? conformance::Quantised(Shape(), {type}) : SyntheticModel(Shape());
+    skein_segment_desc desc = Desc(type);
+    desc.weight_type = type;
+    return Make(switches, desc);
+  }
+
   static std::vector<float> Run(Segment& segment, const std::vector<Part>& parts, uint32_t first_token) {
     HostStep step(parts, first_token);
     const kit::StepEnd<Fence> end = segment.Step(step.Describe());
@@ -185,12 +199,12 @@ class SegmentTest : public testing::Test {
   }
 
   const TestHost host_{2};
-  const SyntheticModel model_{Shape()};
+  SyntheticModel model_{Shape()};
 };
 
 TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
-  for (const bool sparse : {false, true}) {
-    const Switches switches = {.sparse = sparse};
+  for (const bool is_on : {false, true}) {
+    const Switches switches = {.timed_products = is_on, .sparse = is_on, .split_sums = is_on};
     const skein_segment_desc desc = Desc(SKEIN_DTYPE_F16);
     const skein_segment_cost cost = SegmentCost(Place(switches), desc);
     const emulator::Counters before = emulator::CurrentCounters();
@@ -264,11 +278,27 @@ TEST_F(SegmentTest, DependentLaunchAndASecondStreamChangeNoBit) {
 }
 
 TEST_F(SegmentTest, SkippingZerosChangesTheOrderOfSumsAlone) {
-  const std::vector<float> expected = Converse(*Make({}, Desc(SKEIN_DTYPE_F16)));
-  const std::vector<float> sparse = Converse(*Make({.sparse = true}, Desc(SKEIN_DTYPE_F16)));
-  ASSERT_EQ(sparse.size(), expected.size());
-  for (size_t i = 0; i < sparse.size(); ++i) ASSERT_NEAR(sparse[i], expected[i], 1e-3);
-  EXPECT_NE(sparse, expected) << "the sparse product did not run";
+  for (const uint32_t type : {SKEIN_DTYPE_F16, SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q4}) {
+    const std::vector<float> expected = Converse(*MakeOf(type, {}));
+    const std::vector<float> sparse = Converse(*MakeOf(type, {.sparse = true}));
+    ASSERT_EQ(sparse.size(), expected.size());
+    for (size_t i = 0; i < sparse.size(); ++i) ASSERT_NEAR(sparse[i], expected[i], 1e-3);
+    EXPECT_NE(sparse, expected) << "the sparse product did not run";
+  }
+}
+
+TEST_F(SegmentTest, BlocksThatShareSumsChangeNoBit) {
+  SyntheticShape shape = Shape();
+  shape.d_ffn = 1100;
+  model_ = SyntheticModel(shape);
+  const std::vector<float> expected = Converse(*Make({}, Desc()));
+  const auto counts = [] { return emulator::CurrentCounters().num_blocks; };
+  const uint64_t before = counts();
+  EXPECT_EQ(Converse(*Make({}, Desc())), expected);
+  const uint64_t plain = counts() - before;
+  EXPECT_EQ(Converse(*Make({.split_sums = true}, Desc())), expected);
+  EXPECT_GT(counts() - before - plain, plain) << "no sum is shared";
+  EXPECT_EQ(Converse(*Make({.graphs = true, .dependent_launch = true, .split_sums = true}, Desc())), expected);
 }
 
 TEST_F(SegmentTest, InFloat32NothingIsSkipped) {
@@ -291,6 +321,34 @@ TEST_F(SegmentTest, WithoutTheLibraryOwnProductsServe) {
   const skein_segment_desc desc = Desc();
   const std::vector<float> expected = Run(*Make({}, desc), {{SKEIN_SLOT_INITIAL, 0, 80}}, 0);
   EXPECT_EQ(Run(*Make({.library = true}, desc), {{SKEIN_SLOT_INITIAL, 0, 80}}, 0), expected);
+}
+
+// Of a file that an earlier start has left, so that no time decides.
+TEST_F(SegmentTest, CodesThatWereTimedAreExpandedForManyRows) {
+  const std::string folder = testing::TempDir() + "segment_test_timed";
+  std::filesystem::remove_all(folder);
+  setenv("XDG_CACHE_HOME", folder.c_str(), 1);
+  Algorithms choices;
+  for (const uint32_t num_outputs : {8, 16, 64, 77, 96}) {
+    for (const uint32_t num_inputs : {8, 16, 64, 96}) {
+      for (const uint32_t num_rows : {128, 256}) {
+        const bool is_expanded = num_outputs == 96 || num_outputs == 77;
+        choices[{static_cast<uint32_t>(WeightType::kQ8), num_outputs, num_inputs, num_rows}] =
+            AlgorithmOf(is_expanded ? CodePath::kExpandedTiles : CodePath::kCodes);
+      }
+    }
+  }
+  ASSERT_TRUE(AddToAlgorithmFile(AlgorithmFilePath(CurrentDeviceModel(), 0), choices));
+  const std::vector<Part> many = {{SKEIN_SLOT_INITIAL, 0, 70}}, few = {{SKEIN_SLOT_INITIAL, 0, 40}};
+  const std::unique_ptr<Segment> plain = MakeOf(SKEIN_DTYPE_Q8, {});
+  const std::unique_ptr<Segment> timed = MakeOf(SKEIN_DTYPE_Q8, {.timed_products = true});
+  EXPECT_EQ(Run(*timed, few, 0), Run(*plain, few, 0));
+  const std::vector<float> expected = Run(*plain, many, 0), found = Run(*timed, many, 0);
+  EXPECT_NE(found, expected) << "nothing was expanded";
+  // The weights of the key and the head have eight bits.
+  for (size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 5e-2);
+  std::filesystem::remove_all(folder);
+  unsetenv("XDG_CACHE_HOME");
 }
 
 TEST_F(SegmentTest, MoreLogitsThanHaveRoomGoThroughInTurns) {

@@ -37,7 +37,7 @@ class SparseCase {
   // The first output that is not what it should be, or "".
   std::string Difference(Inputs inputs) const {
     const std::vector<float> out = out_.Read();
-    const uint32_t num_inputs = columns_.num_rows(), num_outputs = columns_.num_columns();
+    const uint32_t num_inputs = columns_.num_inputs(), num_outputs = columns_.num_outputs();
     for (uint32_t i = 0; i < out.size(); ++i) {
       double sum = 0, magnitude = 0;
       for (uint32_t c = 0; c < num_inputs; ++c) {
@@ -54,7 +54,7 @@ class SparseCase {
     return "";
   }
 
-  const Weights& columns() const { return columns_; }
+  const TurnedWeights& columns() const { return columns_; }
   const std::vector<float>& in_values() const { return in_values_; }
 
  private:
@@ -68,7 +68,7 @@ class SparseCase {
 
   kit::Then then_;
   Random random_;
-  Weights columns_;
+  TurnedWeights columns_;
   std::vector<float> in_values_;
   std::vector<float> before_;
   DeviceRows in_;
@@ -81,7 +81,8 @@ class SparseProductTest : public testing::TestWithParam<WeightType> {
   TestQueue queue_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Types, SparseProductTest, testing::Values(WeightType::kF16, WeightType::kBf16),
+INSTANTIATE_TEST_SUITE_P(Types, SparseProductTest,
+                         testing::Values(WeightType::kF16, WeightType::kBf16, WeightType::kQ8, WeightType::kQ4),
                          [](const auto& param_info) { return NameOf(param_info.param); });
 
 TEST_P(SparseProductTest, EveryShapeGivesTheSums) {

@@ -78,6 +78,53 @@ TEST_P(TileProductsTest, ARowDoesNotKnowTheOthers) {
   }
 }
 
+// Parts of sums have the same bits in one block and in several, one launch after the other, beside products that have
+// one part, and among other rows.
+TEST_P(TileProductsTest, PartsInBlocksOfTheirOwnHaveTheSameBits) {
+  const TestPartScratch scratch;
+  constexpr Shape kListed[] = {{1300, 70, 0}, {64, 20, 0}, {2600, 130, 0}, {1024, 3, 0}};
+  std::vector<std::vector<float>> first_rows(std::size(kListed));
+  for (const uint32_t num_rows : {1u, 8u, 13u, 30u, 64u, 66u}) {
+    for (const bool is_split : {false, true, true}) {
+      std::vector<std::unique_ptr<TestProduct>> cases;
+      std::vector<DeviceProduct> products;
+      for (const Shape& shape : kListed) {
+        cases.push_back(std::make_unique<TestProduct>(GetParam(), shape.num_inputs, shape.num_outputs, num_rows,
+                                                      kit::Then::kReluSquare));
+        products.push_back(cases.back()->product());
+      }
+      ASSERT_EQ(TileProducts(queue_.get(), ListOf(products), inputs_, is_split ? scratch.get() : PartScratch()),
+                cudaSuccess);
+      for (size_t i = 0; i < cases.size(); ++i) {
+        EXPECT_EQ(cases[i]->Difference(inputs_), "") << num_rows << " rows, split: " << is_split;
+        std::vector<float> row = cases[i]->Read();
+        row.resize(kListed[i].num_outputs);
+        if (first_rows[i].empty()) first_rows[i] = row;
+        EXPECT_EQ(row, first_rows[i]) << num_rows << " rows, split: " << is_split;
+      }
+    }
+  }
+}
+
+// 2600 inputs are parts of 768, and zeros add nothing to the others.
+TEST_P(TileProductsTest, PartsAreAddedInTheirOrder) {
+  constexpr uint32_t kInputs = 2600, kPart = 768;
+  Random random(4);
+  const Weights weights(GetParam(), 1, kInputs, random);
+  const std::vector<float> values = random.Floats(kInputs);
+  const auto sum_of = [&](uint32_t begin, uint32_t end) {
+    std::vector<float> part(kInputs, 0);
+    std::copy(values.begin() + begin, values.begin() + end, part.begin() + begin);
+    const DeviceRows in(part, 1, kInputs), out = Poisoned(1, 1);
+    EXPECT_EQ(TileProducts(queue_.get(), ListOf({{weights.view(), in.rows(), out.rows(), kit::Then::kStore}}), inputs_),
+              cudaSuccess);
+    return out.Read()[0];
+  };
+  float sum = 0;
+  for (uint32_t begin = 0; begin < kInputs; begin += kPart) sum += sum_of(begin, std::min(begin + kPart, kInputs));
+  EXPECT_EQ(sum_of(0, kInputs), sum);
+}
+
 TEST(TileProducts, AnotherMixIsNotSupported) {
   TestQueue queue;
   const TestProduct f32(WeightType::kF32, 8, 8, 1, kit::Then::kStore),

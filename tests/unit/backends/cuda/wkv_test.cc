@@ -89,6 +89,24 @@ const std::vector<HeadShape> kHeadShapes = {{2, 64},
                                             {1, 77},
                                             {1, 100, StateType::kF16}};
 
+// Tails of everything that the kernels take 32, 8 or 4 at a time, beyond 100.
+const std::vector<HeadShape> kLargeHeads = {{2, 101},
+                                            {1, 127, StateType::kF16, 3},
+                                            {1, 128},
+                                            {1, 129},
+                                            {1, 160, StateType::kF16},
+                                            {1, 163},
+                                            {1, 191, StateType::kF32, 1},
+                                            {1, 192},
+                                            {1, 193},
+                                            {1, 222, StateType::kF16},
+                                            {1, 224},
+                                            {1, 225},
+                                            {1, 252},
+                                            {1, 255, StateType::kF16, 1},
+                                            {1, 256}};
+const std::vector<SequenceShape> kFewSequences = {{6, 1, 1}, {1, 2, 0}, {2, 6, kNoSlot}};
+
 std::string NameOf(const HeadShape& shape) {
   return std::to_string(shape.num_heads) + " heads of " + std::to_string(shape.head_size) +
          (shape.state_type == StateType::kF16 ? ", f16" : ", f32") + ", after " +
@@ -97,7 +115,7 @@ std::string NameOf(const HeadShape& shape) {
 
 // --- RWKV-5 and 6 ---
 
-enum class Variant { kNoGate, kFixedDecay, kDataDecay };  // RWKV-5.0, 5.2 and 6
+enum class Variant { kNoGate, kFixedDecay, kDataDecay, kMadeDecay };  // RWKV-5.0, 5.2, and 6 in two ways
 
 // Shares of the state that stay, in (0, 1).
 std::vector<float> Shares(std::vector<float> numbers) {
@@ -105,8 +123,15 @@ std::vector<float> Shares(std::vector<float> numbers) {
   return numbers;
 }
 
+// A low-rank product that the kernel makes its decays with.
+struct DecayProduct {
+  WeightType type = WeightType::kF16;
+  uint32_t rank = 20;
+  Inputs inputs = Inputs::kF32;
+};
+
 std::string Wkv5Fault(const Trial& trial, const HeadShape& shape, Variant variant,
-                      const std::vector<SequenceShape>& sequences) {
+                      const std::vector<SequenceShape>& sequences, const DecayProduct& product = {}) {
   const uint32_t width = shape.num_heads * shape.head_size;
   Random random(width);
   const CaseBatch batch(sequences);
@@ -118,21 +143,33 @@ std::string Wkv5Fault(const Trial& trial, const HeadShape& shape, Variant varian
   const CaseVector bonus(random.Floats(width)), shares(Shares(random.Floats(width))), bias(random.Floats(width));
   const CaseNorm norm(width, 64e-5f, random);
 
+  const Weights decay_weight(product.type, width, product.rank, random);
+  CaseRows decay_rank(random.Floats(size_t{rows} * product.rank), rows, product.rank);
+
   Wkv5Arguments in = {};
   in.r = r.device(), in.k = k.device(), in.v = v.device(), in.out = out.device();
   in.bonus = bonus.device(), in.norm = norm.device();
   if (variant == Variant::kDataDecay) in.decay_rows = decay.device(), in.decay_bias = bias.device();
-  if (variant != Variant::kDataDecay) in.decay = shares.device();
+  if (variant == Variant::kMadeDecay) {
+    in.decay_rank = decay_rank.device(), in.decay_weight = decay_weight.view(), in.decay_inputs = product.inputs;
+    in.decay_bias = bias.device();
+    for (uint32_t i = 0; i < rows * width; ++i) {
+      decay.host().data[i] = static_cast<float>(
+          ExpectedOutput(decay_weight, decay_rank.values(), i / width, i % width, product.inputs, kit::Then::kStore, 0)
+              .value);
+    }
+  }
+  if (variant == Variant::kNoGate || variant == Variant::kFixedDecay) in.decay = shares.device();
   if (variant != Variant::kNoGate) in.g = g.device();
   in.head_size = shape.head_size;
   in.state = slots.wkv_offset();
-  std::string fault = trial.Run({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy()},
+  std::string fault = trial.Run({r.copy(), k.copy(), v.copy(), g.copy(), decay.copy(), decay_rank.copy()},
                                 [&](const Queue& queue) { return Wkv5(queue, batch.device(), slots.states(), in); });
   if (!fault.empty()) return fault;
 
   batch.Reference(slots, shape.head_size, [&](reference::Ops& ops) {
     kit::Wkv5Inputs inputs = {r.host(), k.host(), v.host(), shares.host(), 0, bonus.host()};
-    if (variant == Variant::kDataDecay) {
+    if (variant == Variant::kDataDecay || variant == Variant::kMadeDecay) {
       ops.Decay6(decay.host(), bias.host(), decay.host());
       inputs.w = decay.host().data, inputs.w_stride = width;
     }
@@ -149,12 +186,47 @@ TEST(Wkv5Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
   }
 }
 
+TEST(Wkv5Test, LargeHeadsGiveTheReferencesRowsAndStates) {
+  for (const HeadShape& shape : kLargeHeads) {
+    SCOPED_TRACE(NameOf(shape));
+    for (const Variant variant : {Variant::kDataDecay, Variant::kMadeDecay}) {
+      ExpectRight([&](const Trial& trial) { return Wkv5Fault(trial, shape, variant, kFewSequences); }, 1);
+    }
+  }
+}
+
 TEST(Wkv5Test, EveryVariantGivesTheReferencesRowsAndStates) {
-  for (const Variant variant : {Variant::kNoGate, Variant::kFixedDecay, Variant::kDataDecay}) {
+  for (const Variant variant : {Variant::kNoGate, Variant::kFixedDecay, Variant::kDataDecay, Variant::kMadeDecay}) {
     for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
       SCOPED_TRACE(NameOf(shape));
       ExpectRight([&](const Trial& trial) { return Wkv5Fault(trial, shape, variant, kRagged); });
     }
+  }
+}
+
+// Ranks below a vector of weights, of several, and of more than a warp has lanes.
+TEST(Wkv5Test, DecaysAreMadeFromEveryTypeAndRank) {
+  for (const WeightType type : kWeightTypes) {
+    for (const uint32_t rank : {1u, 24u, 64u, 140u}) {
+      SCOPED_TRACE(NameOf(type) + ", rank " + std::to_string(rank));
+      for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{3, 21}}) {
+        const KernelCase run = [&](const Trial& trial) {
+          return Wkv5Fault(trial, shape, Variant::kMadeDecay, {{9, 1, 1}, {1, 2, 0}}, {type, rank, Inputs::kF16});
+        };
+        ExpectRight(run, 1);
+      }
+    }
+  }
+}
+
+TEST(Wkv5Test, FaultsOfMadeDecaysAreSeen) {
+  for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 40}}) {
+    SCOPED_TRACE(NameOf(shape));
+    const KernelCase run = [&](const Trial& trial) {
+      return Wkv5Fault(trial, shape, Variant::kMadeDecay, {{9, 1, 1}, {1, 2, 0}});
+    };
+    ExpectEachBarrierIsNeeded(run, 4);
+    ExpectIndexFaultsAreSeen(run);
   }
 }
 
@@ -221,6 +293,13 @@ TEST(Wkv7Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
   for (const HeadShape& shape : kHeadShapes) {
     SCOPED_TRACE(NameOf(shape));
     ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, shape, true, kRagged); }, 2);
+  }
+}
+
+TEST(Wkv7Test, LargeHeadsGiveTheReferencesRowsAndStates) {
+  for (const HeadShape& shape : kLargeHeads) {
+    SCOPED_TRACE(NameOf(shape));
+    ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, shape, true, kFewSequences); }, 1);
   }
 }
 

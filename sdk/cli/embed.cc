@@ -1,0 +1,88 @@
+// skein embed: texts as vectors, from the final hidden state.
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "commands.h"
+#include "input.h"
+#include "output.h"
+#include "session.h"
+
+namespace skein::cli {
+namespace {
+
+struct Embeddings {
+  std::vector<float> rows;  // [texts, d_model]
+  std::vector<uint64_t> num_tokens;
+  size_t d_model = 0;
+
+  std::span<const float> row(size_t i) const { return std::span(rows).subspan(i * d_model, d_model); }
+};
+
+Embeddings Embed(skein_model model, const std::vector<std::string>& texts, uint32_t pooling, bool normalise) {
+  Embeddings result;
+  result.d_model = ModelInfo(model).d_model;
+  result.rows.resize(texts.size() * result.d_model);
+  std::vector<skein_embed_item> items(texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    items[i].text = texts[i].data();
+    items[i].text_bytes = texts[i].size();
+    items[i].embedding = result.rows.data() + i * result.d_model;
+    items[i].capacity = result.d_model;
+    items[i].pooling = pooling;
+    items[i].normalise = normalise ? 1 : 0;
+  }
+  Call(skein_embed, model, static_cast<void*>(items.data()), uint32_t{sizeof(skein_embed_item)},
+       static_cast<uint32_t>(items.size()));
+  for (const skein_embed_item& item : items) result.num_tokens.push_back(item.num_read);
+  return result;
+}
+
+std::string ToJson(const std::vector<std::string>& texts, const Embeddings& embeddings) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < texts.size(); ++i) {
+    all.push_back({{"text", texts[i]}, {"tokens", embeddings.num_tokens[i]}, {"embedding", embeddings.row(i)}});
+  }
+  return all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+int Run(const Arguments& arguments) {
+  if (arguments.Has("mean") && arguments.Has("last")) throw UsageError("embed: --mean and --last exclude each other");
+  if (arguments.Has("lines") == !arguments.operands().empty())
+    throw UsageError("embed: expected texts, or --lines FILE");
+  const std::vector<std::string> texts =
+      arguments.Has("lines") ? ReadLines(*arguments.Text("lines")) : arguments.operands();
+  const Session session(arguments);
+  const Model model = session.LoadModel(arguments);
+  const uint32_t pooling = arguments.Has("mean") ? SKEIN_POOLING_MEAN : SKEIN_POOLING_LAST;
+  const Embeddings embeddings = Embed(model.get(), texts, pooling, arguments.Has("normalise"));
+  if (arguments.Has("raw")) {
+    DataWriter().Write(embeddings.rows);
+  } else {
+    DataWriter().Write(ToJson(texts, embeddings));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command EmbedCommand() {
+  return {
+      .name = "embed",
+      .synopsis = "-m MODEL (TEXT... | --lines FILE) [options]",
+      .summary = "texts as vectors, from the model's final hidden state",
+      .max_operands = 4096,
+      .options = WithModelOptions({
+          {.name = "lines", .takes = Takes::kText, .value = "FILE", .help = "each line is a text; - is stdin"},
+          {.name = "last", .help = "the hidden state of the last token (the default)"},
+          {.name = "mean", .help = "the mean over the tokens of the text"},
+          {.name = "normalise", .help = "scale each vector to length 1"},
+          {.name = "raw", .help = "raw float32 [texts, d_model] instead of JSON"},
+      }),
+      .run = Run,
+  };
+}
+
+}  // namespace skein::cli

@@ -1,0 +1,35 @@
+#include "engine/scheduling.h"
+
+#include "runtime/option_keys.h"
+
+namespace skein {
+namespace {
+
+// What differs by the kind of device.
+struct DeviceKind {
+  int64_t step_ms;
+  uint32_t tile;
+  uint32_t min_prompt_tokens;
+};
+constexpr DeviceKind kInHost = {.step_ms = 100, .tile = 8, .min_prompt_tokens = 16};
+// A device that takes steps ahead is one beside the host, with many more multipliers: it needs more rows to be busy,
+// and has its steps done sooner.
+constexpr DeviceKind kBesideHost = {.step_ms = 25, .tile = 64, .min_prompt_tokens = 64};
+
+}  // namespace
+
+SchedulerLimits SchedulingOf(const Options& options, const SegmentLimits& limits, const StepPipeline& pipeline) {
+  const DeviceKind& kind = pipeline.depth > 1 ? kBesideHost : kInHost;
+  const int64_t step_ms = options[model_options::kStepTimeMs];
+  SchedulerLimits scheduling;
+  scheduling.max_tokens = limits.max_tokens;
+  scheduling.max_entries = limits.max_entries;
+  scheduling.max_running = static_cast<uint32_t>(options[model_options::kMaxRunning]);
+  scheduling.step_us = 1000 * (step_ms == 0 ? kind.step_ms : step_ms);
+  scheduling.age_limit_us = 1000 * options[model_options::kAgeLimitMs];
+  scheduling.tile = kind.tile;
+  scheduling.min_prompt_tokens = kind.min_prompt_tokens;
+  return scheduling;
+}
+
+}  // namespace skein
