@@ -132,6 +132,8 @@ void Arguments::Add(const Option& option, std::string value) {
   values.push_back(std::move(value));
 }
 
+bool Arguments::Offers(std::string_view option) const { return FindOption(command_, option) != nullptr; }
+
 Takes Arguments::TypeOf(std::string_view option) const {
   const Option* found = FindOption(command_, option);
   if (found == nullptr) throw std::logic_error("no option --" + std::string(option) + " in this command");

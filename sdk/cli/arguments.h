@@ -62,6 +62,8 @@ class Arguments {
   const Command& command() const { return command_; }
   const std::vector<std::string>& operands() const { return operands_; }
 
+  // Whether the command has such an option.
+  bool Offers(std::string_view option) const;
   Takes TypeOf(std::string_view option) const;
   bool Has(std::string_view option) const;
   // Without a value where the option was not given.

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <fstream>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench_load.h"
 #include "call_options.h"
 #include "commands.h"
 #include "machine_probe.h"
@@ -408,8 +410,23 @@ std::vector<Test> Tests(const Arguments& arguments, uint64_t num_streams) {
   return tests;
 }
 
+// Wrong where an option has no meaning in the measurement that was asked for.
+void CheckKindOfOptions(const Arguments& arguments) {
+  const bool is_load = arguments.Has("arrival-rate");
+  const std::initializer_list<const char*> of_load = {"duration",   "prompt-lengths", "shared-prefix",
+                                                      "max-tokens", "seed",           "svg"};
+  const std::initializer_list<const char*> of_tests = {"prefill", "decode", "sample", "runs"};
+  for (const char* option : is_load ? of_tests : of_load) {
+    if (!arguments.Has(option)) continue;
+    throw UsageError("bench: --" + std::string(option) + (is_load ? " does not go with" : " needs") +
+                     " --arrival-rate");
+  }
+}
+
 int RunBench(const Arguments& arguments) {
+  CheckKindOfOptions(arguments);
   const std::string path = BenchPath(arguments);
+  if (arguments.Has("arrival-rate")) return RunLoadBench(arguments, path);
   const uint64_t num_streams = arguments.Count("streams").value_or(32);
   const Session session(arguments);
   CallOptions options(SKEIN_OPTIONS_MODEL);
@@ -473,6 +490,32 @@ Command BenchCommand() {
            .takes = Takes::kCount,
            .value = "N",
            .help = "runs of each test, of which the median is given, and half the spread (default: 3)"},
+          {.name = "arrival-rate",
+           .takes = Takes::kReal,
+           .value = "R",
+           .help = "instead, submit R requests per second at random moments, as users would, and give the percentiles "
+                   "of what they wait for; --streams is then how many may be open at a time"},
+          {.name = "duration",
+           .takes = Takes::kReal,
+           .value = "S",
+           .help = "seconds in which the requests arrive (default: 10)"},
+          {.name = "prompt-lengths",
+           .takes = Takes::kText,
+           .value = "N,N|N-N",
+           .help = "tokens of their prompts, one of these or all of a range, at random (default: 64,512)"},
+          {.name = "max-tokens",
+           .takes = Takes::kText,
+           .value = "N,N|N-N",
+           .help = "tokens that each generates (default: 64)"},
+          {.name = "shared-prefix",
+           .takes = Takes::kCount,
+           .value = "L",
+           .help = "tokens in front of all prompts that are read once; the streams fork from there"},
+          {.name = "seed", .takes = Takes::kCount, .value = "N", .help = "of the arrivals and lengths (default: 1)"},
+          {.name = "svg",
+           .takes = Takes::kText,
+           .value = "FILE",
+           .help = "also plot the times of the requests as cumulative curves"},
           {.name = "json", .help = "as a JSON object"},
       }),
       .run = RunBench,

@@ -27,7 +27,7 @@ int Convert(const Arguments& arguments) {
   if (arguments.operands().empty() || !out) throw UsageError("convert: expected IN -o OUT.skein, or OUT.safetensors");
   CallOptions options(SKEIN_OPTIONS_CONVERT);
   for (const char* key : {"type", "layout", "tokenizer", "name", "licence", "provenance", "prompt", "chat-template",
-                          "state", "end-token", "overwrite"}) {
+                          "state", "end-token", "trained-length", "overwrite"}) {
     std::string option_key = key;
     std::replace(option_key.begin(), option_key.end(), '-', '_');
     options.Pass(arguments, key, option_key.c_str());
@@ -84,6 +84,11 @@ Command ConvertCommand() {
            .takes = Takes::kInteger,
            .value = "ID",
            .help = "token that ends a text, recorded in the package"},
+          {.name = "trained-length",
+           .takes = Takes::kCount,
+           .value = "N",
+           .help = "tokens of the longest text that the model was trained with, recorded in the package (default: what "
+                   "the input says)"},
           {.name = "overwrite", .help = "replace the file if it exists"},
       }),
       .run = Convert,

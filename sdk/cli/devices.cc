@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "commands.h"
+#include "engine_limits.h"
 #include "output.h"
 #include "session.h"
 #include "table.h"
@@ -91,11 +92,13 @@ int ListDevices(const Arguments& arguments) {
                     device.description});
   }
   const bool none = list.empty();
-  DataWriter().Write(arguments.Has("json") ? list.dump(2) + "\n" : none ? "" : FormatTable(rows));
+  DataWriter writer;
+  writer.Write(arguments.Has("json") ? list.dump(2) + "\n" : none ? "" : FormatTable(rows));
   if (none) {
     Note("skein: no device was found; `skein plugins` shows what was looked at");
     return 1;
   }
+  if (!arguments.Has("json")) writer.Write(EngineLimitsText(DefaultEngineLimits(session.runtime())));
   return 0;
 }
 
@@ -105,7 +108,7 @@ Command DevicesCommand() {
   return {
       .name = "devices",
       .synopsis = "[options]",
-      .summary = "list the devices that models can run on, the default first",
+      .summary = "list the devices that models can run on, the default first, and the limits of a model's engine",
       .options = WithRuntimeOptions({{.name = "json", .help = "as a JSON array"},
                                      {.name = "kernels",
                                       .help = "what each device says of its kernels: which run, for what, and in what "

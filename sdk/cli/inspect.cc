@@ -6,6 +6,7 @@
 
 #include "call_options.h"
 #include "commands.h"
+#include "engine_limits.h"
 #include "output.h"
 #include "session.h"
 
@@ -53,14 +54,18 @@ int Inspect(const Arguments& arguments) {
   const bool is_model = json.contains("generation");
   const std::vector<std::string> devices =
       is_model ? DevicesFor(session.runtime(), json["generation"].get<uint32_t>()) : std::vector<std::string>();
+  const std::vector<EngineLimit> limits =
+      devices.empty() ? std::vector<EngineLimit>() : DefaultEngineLimits(session.runtime());
   if (arguments.Has("json")) {
     if (is_model) json["devices"] = devices;
+    for (const EngineLimit& limit : limits) json["limits"][limit.name] = limit.value;
     DataWriter().Write(json.dump(2) + "\n");
   } else {
     const std::string text = Describe(session.runtime(), path, "text");
     DataWriter writer;
     writer.Write(text);
     if (is_model) writer.Write(DevicesText(devices));
+    if (!limits.empty()) writer.Write(EngineLimitsText(limits));
   }
   if (arguments.Has("verify")) {
     Verify(session.runtime(), path);

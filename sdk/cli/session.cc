@@ -41,6 +41,7 @@ Runtime MakeRuntime(const Arguments& arguments) {
   CallOptions options(SKEIN_OPTIONS_RUNTIME);
   options.Pass(arguments, "threads", "threads");
   options.Pass(arguments, "plugin-path", "plugin_path");
+  if (arguments.Offers("trace")) options.Pass(arguments, "trace", "trace");
   return Make<Runtime>(skein_runtime_create, options.get());
 }
 
@@ -105,6 +106,10 @@ std::vector<Option> WithModelOptions(std::vector<Option> own) {
   own.push_back(TokenizerOption());
   own.push_back(LoraOption());
   own.push_back(StateOption());
+  own.push_back({.name = "trace",
+                 .takes = Takes::kText,
+                 .value = "FILE",
+                 .help = "write a trace of steps and requests, for chrome://tracing or ui.perfetto.dev"});
   return WithRuntimeOptions(std::move(own));
 }
 

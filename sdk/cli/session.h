@@ -18,8 +18,8 @@ namespace skein::cli {
 std::vector<Option> WithRuntimeOptions(std::vector<Option> own);
 // -m, `own`, --tokenizer, and those of WithRuntimeOptions: for commands that need a tokenizer and no model.
 std::vector<Option> WithTokenizerOptions(std::vector<Option> own);
-// -m, `own`, --device, --type, --tokenizer, --lora, --state, and those of WithRuntimeOptions: for commands that load a
-// model.
+// -m, `own`, --device, --type, --tokenizer, --lora, --state, --trace, and those of WithRuntimeOptions: for commands
+// that load a model.
 std::vector<Option> WithModelOptions(std::vector<Option> own);
 
 // --lora and --state, for commands that read a model.

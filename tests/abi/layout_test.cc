@@ -57,7 +57,7 @@ std::vector<Layout> Layouts() {
       STRUCT(skein_model_info, FIELD(struct_size), FIELD(generation), FIELD(num_layers), FIELD(d_model), FIELD(d_ffn),
              FIELD(vocab_size), FIELD(num_heads), FIELD(head_size), FIELD(num_parameters), FIELD(weights_bytes),
              FIELD(num_state_floats), FIELD(has_tokenizer), FIELD(end_token), FIELD(device), FIELD(type), FIELD(name),
-             FIELD(variant), FIELD(d_att), FIELD(chat_template), FIELD(embedding_bytes)),
+             FIELD(variant), FIELD(d_att), FIELD(chat_template), FIELD(embedding_bytes), FIELD(trained_length)),
       STRUCT(skein_tokenizer_info, FIELD(struct_size), FIELD(vocab_size), FIELD(kind), FIELD(origin), FIELD(path)),
       STRUCT(skein_eval_item, FIELD(stream), FIELD(tokens), FIELD(num_tokens), FIELD(output), FIELD(output_capacity),
              FIELD(output_kind), FIELD(status)),

@@ -26,9 +26,10 @@ std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::uniq
                                  .num_slots = limits.num_slots,
                                  .max_jobs = limits.max_streams,
                                  .max_queued_tokens = limits.max_queued_tokens},
-                                std::move(clock));
+                                "", std::move(clock));
   parts.max_streams = limits.max_streams;
   parts.head_features = limits.head_features;
+  parts.trained_length = limits.trained_length;
   parts.runtime = std::move(runtime);
   return std::make_shared<Model>(std::move(parts));
 }

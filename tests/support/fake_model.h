@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "engine/model.h"
 #include "runtime/runtime.h"
@@ -17,6 +18,7 @@ struct FakeModelLimits {
   uint32_t num_slots = 18;
   uint32_t head_features = 0;  // SKEIN_FEATURE_*
   uint64_t max_queued_tokens = 0;
+  std::optional<uint32_t> trained_length = {};
 };
 
 // A runtime that has no plugins.

@@ -46,7 +46,8 @@ SKEIN_EXTERN_C_BEGIN
 //   state_type        str  "f32"  type of the wkv matrices of states on the devices: "f32"; "f16" takes half the memory
 //                                 and rounds them at every step. Snapshots and skein_stream_state are float32 in any
 //                                 case. A type that a device does not offer is refused
-//   deterministic     i64  0      1: a stream's logits, tokens and states are the same bits alone and in a batch, in any
+//   deterministic     i64  0      1: a stream's logits, tokens and states are the same bits alone and in a batch, in
+//   any
 //                                 chunks and whoever joins, leaves or fails beside it, also in "f32", "f16" and
 //                                 "bf16" arithmetic. In "q8" and "q4" they are so in any case where activations are in
 //                                 8 bits. On the CPU steps of 16 rows and more take longer by COST. A device that does
@@ -114,6 +115,9 @@ typedef struct skein_model_info {
   uint32_t d_att;            // A, width of the time-mix
   char chat_template[32];    // name of the template of its conversations (chat.h); "" if none is known
   uint64_t embedding_bytes;  // part of weights_bytes: the embedding; a step reads the rows of its tokens only
+  // Tokens of the longest text that the model was trained with; 0: unknown. When a stream's position passes it, the log
+  // has a warning: what the model writes from there on may be poor.
+  uint64_t trained_length;
 } skein_model_info;
 
 // INVALID_ARGUMENT: `info->struct_size` is 0.
@@ -137,6 +141,9 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
 //   lora           str  ""        as in skein_model_load; merged
 //   state          str  ""        as in skein_model_load; embedded
 //   end_token      i64  -         the token that ends a text, recorded in the manifest
+//   trained_length i64  -         tokens of the longest text that the model was trained with, recorded in the manifest.
+//                                 Not set: what the input says, in its metadata, in config.json, or in its name
+//                                 ("ctx4096")
 //   overwrite      i64  0         1: replace `out_path` if it exists; 0: ALREADY_EXISTS
 // The file appears whole or not at all. Where the system can, it has no name until it is complete; elsewhere it is
 // written beside its place as skein-*.tmp and renamed. A file that is replaced keeps its permissions, and links that

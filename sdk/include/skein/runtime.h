@@ -15,11 +15,17 @@ SKEIN_EXTERN_C_BEGIN
 //                         oneTBB has in this process, one per processor of the affinity, are a warning in the log
 //   plugin_path  str  ""  folders searched before all others, separated by ':'
 //   search       i64  1   1: search the folders; 0: load only the plugins given to skein_runtime_load_plugin
+//   trace        str  ""  file to which the models' steps and the phases of requests are traced, in the JSON array
+//   format
+//                         of Chrome's trace viewer, which chrome://tracing and Perfetto open; "": none. It is emptied
+//                         now and written after every step, so that it can be opened however the process ends. If it
+//                         cannot be written any more, the log has a warning, tracing ends, and all else goes on
 // Folders, in order: `plugin_path`, the environment's SKEIN_PLUGIN_PATH, `skein/plugins-1` beside the loaded libskein.
 // The current directory is never searched. Files whose name ends in ".so" are looked at. Of two plugins with one id the
 // first found is used. A program that runs with more rights than its caller (set-user-id and the like) does not read
 // the caller's environment. A plugin that does not fit is refused with a reason (see skein_runtime_plugin_info) and
-// harms nobody.
+// harms nobody. The file of `trace` cannot be created: the code that fits the system's error, such as NOT_FOUND or
+// PERMISSION_DENIED.
 SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime* runtime, skein_error* error);
 
 // Releases the handle. The runtime ends when the last model, stream, queue, request and tokenizer made from it is
@@ -78,7 +84,19 @@ SKEIN_API skein_status skein_runtime_device_info(skein_runtime runtime, uint32_t
 SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
                                               uint32_t* severity, skein_error* error);
 
-// Counters and gauges as text in the Prometheus exposition format. Buffer rules of base.h.
+// Counters, gauges and histograms as text in the Prometheus exposition format. Buffer rules of base.h. Beside counters
+// over all models there are, for each loaded model, with its name as the label `model`:
+//   skein_jobs{state}            requests and items of evals: queued, running, waiting_for_reader
+//   skein_slots{state}           places for states on the devices: held, free
+//   skein_limit{limit,option}    the limits inside the engine, and the option of the model that sets each
+//   skein_plan_seconds           histogram: time to plan a step
+//   skein_step_duration_seconds  histogram: time of a step on the devices
+//   skein_conclude_seconds       histogram: time to draw a step's tokens and deliver their texts
+//   skein_first_token_seconds    histogram: from the submission of a request to its first token
+//   skein_token_gap_seconds      histogram: between two tokens of a request that did not wait for its reader
+//   skein_step_tokens, skein_step_entries  histograms: the size of a step
+// A second model of the same name is called "name#2". Numbers grow while models work, and so may the size of the text
+// between two calls.
 SKEIN_API skein_status skein_runtime_metrics(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,
                                              skein_error* error);
 

@@ -61,6 +61,7 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
     filled.d_att = config.d_att;
     const ChatTemplate* chat_template = FindModelChatTemplate(*object);
     if (chat_template != nullptr) CopyText(chat_template->name, absl::MakeSpan(filled.chat_template));
+    filled.trained_length = object->trained_length().value_or(0);
     return FillStruct(filled, info);
   });
 }

@@ -183,6 +183,11 @@ void DeviceModel::Enter(StepPassage& passage, size_t segment_index) noexcept {
 void DeviceModel::Leave(StepPassage& passage) noexcept {
   passage.Leave();
   if (absl::IsUnavailable(passage.status())) lost_ = passage.status();
+  if (!on_segment_) return;
+  const size_t index = passage.segment_index();
+  const Clock::time_point end = Clock::now();
+  on_segment_(index, std::max(passage.entered(), last_ends_[index]), end);
+  last_ends_[index] = end;
 }
 
 void DeviceModel::MoveOthers(Movers movers) noexcept {

@@ -5,10 +5,13 @@
 #ifndef SKEIN_DEVICES_DEVICE_MODEL_H_
 #define SKEIN_DEVICES_DEVICE_MODEL_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -47,6 +50,18 @@ class DeviceModel {
 
   // Whether an entry may have a token that the step before draws (skein_step_entry.drawn_by).
   bool feeds_drawn() const;
+
+  size_t num_segments() const { return segments_.size(); }
+
+  using Clock = std::chrono::steady_clock;
+  // Is told of each segment's part of a step: from when the segment had it to itself, until the host saw that it is
+  // done.
+  using OnSegment = std::function<void(size_t segment_index, Clock::time_point begin, Clock::time_point end)>;
+  // `on_segment` throws nothing. Before the first step.
+  void set_on_segment(OnSegment on_segment) {
+    on_segment_ = std::move(on_segment);
+    last_ends_.resize(segments_.size());
+  }
 
   // Begins a step over `tokens`. There are fewer than max_steps() under way. Whatever fails, Finish tells.
   void Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) noexcept;
@@ -95,6 +110,8 @@ class DeviceModel {
   size_t first_step_ = 0;
   size_t num_steps_ = 0;  // under way
   absl::Status lost_;
+  OnSegment on_segment_;                      // may be empty
+  std::vector<Clock::time_point> last_ends_;  // by segment, if there is on_segment_
 };
 
 }  // namespace skein

@@ -36,6 +36,7 @@ void StepPassage::Start(absl::Span<const uint32_t> tokens, absl::Span<skein_step
 
 void StepPassage::Enter(Segment& segment, size_t index, bool is_last) noexcept {
   segment_index_ = index;
+  entered_ = std::chrono::steady_clock::now();
   PrepareEntries(is_last);
   const skein_step step = PartOfStep(index, is_last);
   status_ = Guarded([&] {

@@ -2,6 +2,7 @@
 #ifndef SKEIN_DEVICES_STEP_PASSAGE_H_
 #define SKEIN_DEVICES_STEP_PASSAGE_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -36,6 +37,8 @@ class StepPassage {
 
   // The segment that it has entered last.
   size_t segment_index() const { return segment_index_; }
+  // When it entered that segment.
+  std::chrono::steady_clock::time_point entered() const { return entered_; }
   // Whether Leave would not wait.
   bool is_done() const noexcept { return pending_.is_done(); }
   const absl::Status& status() const { return status_; }
@@ -50,6 +53,7 @@ class StepPassage {
   absl::Span<const uint32_t> tokens_;
   absl::Span<skein_step_entry> entries_;
   size_t segment_index_ = 0;
+  std::chrono::steady_clock::time_point entered_;
   absl::Status status_;
   // The carries across a cut, [max_tokens, d_model] each. Segments take turns: one reads the side that the one before
   // wrote. Empty with one segment, and one side with two.

@@ -9,6 +9,15 @@ DeviceStepRunner::DeviceStepRunner(std::shared_ptr<Runtime> runtime, std::shared
                                    std::unique_ptr<DeviceModel> model)
     : runtime_(std::move(runtime)), file_(std::move(file)), model_(std::move(model)), counted_(model_->Work()) {}
 
+void DeviceStepRunner::Observe(ModelObserver& observer) {
+  if (observer.trace() == nullptr) return;
+  for (uint32_t i = 0; i < model_->num_segments(); ++i) observer.NameSegment(i);
+  model_->set_on_segment(
+      [&observer](size_t segment, DeviceModel::Clock::time_point begin, DeviceModel::Clock::time_point end) noexcept {
+        observer.OnSegment(static_cast<uint32_t>(segment), {begin, end});
+      });
+}
+
 absl::Status DeviceStepRunner::Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) {
   runtime_->services().Execute([&] { model_->Begin(tokens, entries); });
   ++num_in_flight_;

@@ -19,6 +19,7 @@ class DeviceStepRunner final : public StepRunner {
                    std::unique_ptr<DeviceModel> model);
 
   StepPipeline pipeline() const override { return {model_->max_steps(), model_->num_stages(), model_->feeds_drawn()}; }
+  void Observe(ModelObserver& observer) override;
   absl::Status Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
   absl::Status Finish() noexcept override;
   absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;

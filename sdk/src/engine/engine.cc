@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include "base/status.h"
 #include "engine/calibration.h"
+#include "runtime/option_keys.h"
 #include "runtime/worker.h"
 
 namespace skein {
@@ -15,6 +17,18 @@ AdmissionLimits AdmissionLimitsOf(const EngineLimits& limits) {
 }
 // A device that stalls must not keep a host that releases a model.
 constexpr std::chrono::seconds kLongestCalibration{1};
+
+std::vector<ModelLimit> NamedLimits(const EngineLimits& limits) {
+  const char* const max_streams = model_options::kMaxStreams.name;
+  const uint64_t max_running = limits.step.max_running == 0 ? limits.max_jobs : limits.step.max_running;
+  return {{"streams", max_streams, limits.max_jobs},
+          {"step_entries", max_streams, limits.step.max_entries},
+          {"slots", max_streams, limits.num_slots},
+          {"running", model_options::kMaxRunning.name, max_running},
+          {"step_tokens", model_options::kMaxBatchTokens.name, limits.step.max_tokens},
+          {"step_time_ms", model_options::kStepTimeMs.name, static_cast<uint64_t>(limits.step.step_us) / 1000},
+          {"age_limit_ms", model_options::kAgeLimitMs.name, static_cast<uint64_t>(limits.step.age_limit_us) / 1000}};
+}
 
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }
 
@@ -32,15 +46,21 @@ Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> run
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
-                                                      EngineClock clock) {
+                                                      std::string name, EngineClock clock) {
   std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits, std::move(clock)));
   const std::weak_ptr<Engine> weak(engine);
   engine->pool_ = StatePool::Create(limits.num_slots, [weak] {
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfSlot();
   });
+  ObservedModel observed = {std::move(name), NamedLimits(limits), [pool = engine->pool_] {
+                              const uint64_t num_free = pool->num_free();
+                              return SlotCounts{pool->num_slots() - num_free, num_free};
+                            }};
+  engine->observer_ = engine->runtime_->metrics().observed_models.Add(std::move(observed), engine->runtime_->trace());
+  engine->runner_->Observe(*engine->observer_);
   engine->loop_ = std::make_unique<StepLoop>(
       *engine->runner_, engine->pool_, limits.step, limits.max_jobs,
-      StepObservers{engine->runtime_->metrics(), engine->runtime_->log()},
+      StepObservers{engine->runtime_->metrics(), engine->runtime_->log(), *engine->observer_},
       [&services = engine->runtime_->services()](uint64_t num_items, const std::function<void(uint64_t)>& work) {
         services.ParallelFor(num_items, work);
       });

@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -18,6 +19,7 @@
 #include "engine/step_clock.h"
 #include "engine/step_loop.h"
 #include "engine/step_runner.h"
+#include "runtime/model_observer.h"
 #include "runtime/runtime.h"
 #include "scheduler/admission.h"
 #include "scheduler/pace.h"
@@ -43,11 +45,12 @@ using EngineClock = std::function<StepClock::time_point()>;
 // until the engine was stopped and its last step is done.
 class Engine {
  public:
-  // Starts an engine. It stops when the last copy of the result is gone. `clock` is called by any thread; whoever turns
-  // it forward calls NotifyAll. RESOURCE_EXHAUSTED: no thread could be started.
+  // Starts an engine. It stops when the last copy of the result is gone. `name` is that of the model in metrics and
+  // trace. `clock` is called by any thread; whoever turns it forward calls NotifyAll. RESOURCE_EXHAUSTED: no thread
+  // could be started.
   static absl::StatusOr<std::shared_ptr<Engine>> Start(std::shared_ptr<Runtime> runtime,
                                                        std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
-                                                       EngineClock clock = StepClock::now);
+                                                       std::string name = "", EngineClock clock = StepClock::now);
 
   const EngineLimits& limits() const { return limits_; }
   StepClock::time_point Now() const { return clock_(); }
@@ -55,6 +58,9 @@ class Engine {
   // The tenants of the model, and the admission of the jobs that come to Add.
   TenantTable& tenants() const { return *tenants_; }
   Admission& admission() const { return *admission_; }
+
+  // What is measured of the model. Lives as long as the engine.
+  ModelObserver& observer() const { return *observer_; }
 
   // Hands over all of `jobs` together. They take part from the next step on. A stopped engine fails them.
   void Add(JobList& jobs) noexcept;
@@ -112,8 +118,9 @@ class Engine {
   const std::shared_ptr<TenantTable> tenants_ = TenantTable::Create();
   Pace pace_;  // the engine's thread only
   const std::shared_ptr<Admission> admission_;
-  std::shared_ptr<StatePool> pool_;  // constant once the thread runs
-  std::unique_ptr<StepLoop> loop_;   // the engine's thread only
+  std::shared_ptr<StatePool> pool_;          // constant once the thread runs
+  std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs
+  std::unique_ptr<StepLoop> loop_;           // the engine's thread only
 
   Mutex mutex_;
   CondVar changed_;

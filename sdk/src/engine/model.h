@@ -29,6 +29,7 @@ struct ModelParts {
   std::shared_ptr<const Tokenizer> tokenizer;  // nullptr if the model has none
   std::string tokenizer_absence;               // why it has none, and what to do
   std::optional<uint32_t> end_token;           // the end of text
+  std::optional<uint32_t> trained_length;      // tokens of the longest text in training
   std::shared_ptr<Engine> engine;
   StateRef initial_state;        // the state that streams start from; empty: the initial state of the architecture
   std::string placement;         // as skein_model_info.device
@@ -59,6 +60,7 @@ class Model {
   // OK if there is a tokenizer, else FAILED_PRECONDITION that says why not. `what` is what needs it.
   absl::Status CheckTokenizer(absl::string_view what) const;
   std::optional<uint32_t> end_token() const { return parts_.end_token; }
+  std::optional<uint32_t> trained_length() const { return parts_.trained_length; }
   uint32_t max_streams() const { return parts_.max_streams; }
   uint32_t head_features() const { return parts_.head_features; }
   uint32_t num_streams() const { return num_streams_.load(std::memory_order_relaxed); }

@@ -11,6 +11,19 @@
 #include "skein/runtime.h"
 
 namespace skein {
+
+class StepLoop::LookTimer {
+ public:
+  explicit LookTimer(StepLoop& loop) : loop_(loop) {}
+  ~LookTimer() { loop_.looked_ += StepClock::now() - begin_; }
+  LookTimer(const LookTimer&) = delete;
+  LookTimer& operator=(const LookTimer&) = delete;
+
+ private:
+  StepLoop& loop_;
+  const StepClock::time_point begin_ = StepClock::now();
+};
+
 StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, const SchedulerLimits& limits,
                    uint32_t max_jobs, StepObservers observers, ParallelFor parallel_for)
     : pool_(std::move(pool)),
@@ -36,6 +49,7 @@ void StepLoop::Clear() noexcept {
 }
 
 void StepLoop::Add(JobList& jobs) noexcept {
+  const LookTimer timer(*this);
   while (!jobs.empty()) {
     jobs_.splice(jobs_.end(), jobs, jobs.begin());
     RunningJob& running = jobs_.back();
@@ -51,6 +65,7 @@ void StepLoop::LookAt(const Job& job) noexcept {
 }
 
 void StepLoop::LookAtAll() noexcept {
+  const LookTimer timer(*this);
   for (auto next = jobs_.begin(); next != jobs_.end();) Look(*next++);
 }
 
@@ -128,16 +143,27 @@ void StepLoop::FinishAll() noexcept {
 }
 
 void StepLoop::BeginSteps(int64_t now_us) noexcept {
-  while (steps_.CanBegin()) {
-    if (!steps_.empty() && !MayRunAhead()) return;
-    PlanParts(now_us, steps_.next().parts);
-    if (steps_.next().parts.empty()) return;
+  while (steps_.CanBegin() && Plan(now_us)) {
     ++observers_.metrics.steps;
     StepInFlight& step = steps_.next();
     steps_.Begin();
     if (pipeline_.depth == 1) continue;
+    const LookTimer timer(*this);
     for (const StepPart& part : step.parts) LookInFlight(*part.running);
   }
+}
+
+bool StepLoop::Plan(int64_t now_us) noexcept {
+  if (!steps_.empty() && !MayRunAhead()) return false;
+  const auto begin = StepClock::now();
+  const uint64_t num_running = scheduler_.num_running();
+  const JobCounts jobs = {.queued = scheduler_.num_sequences() - num_running,
+                          .running = num_running,
+                          .paused = jobs_.size() - scheduler_.num_sequences()};
+  PlanParts(now_us, steps_.next().parts);
+  observers_.model.OnPlanned({begin, StepClock::now()}, jobs, looked_);
+  looked_ = {};
+  return !steps_.next().parts.empty();
 }
 
 // A device reads its weights once a step. If a stream waits for the end of the step in flight, a step ahead would leave
@@ -155,6 +181,7 @@ void StepLoop::FinishOldest() noexcept {
   concluded_.clear();
   for (const StepPart& part : step.parts) concluded_.push_back(part.running);
   steps_.Pop();
+  const LookTimer timer(*this);
   for (RunningJob* running : concluded_) Look(*running);
 }
 
@@ -220,14 +247,21 @@ int64_t StepLoop::CountStep(const StepInFlight& step) noexcept {
   last_end_ = std::chrono::steady_clock::now();
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(last_end_ - begin).count();
   metrics.step_microseconds += static_cast<uint64_t>(us);
+  StepSize size;
   for (const StepPart& part : step.parts) {
+    const bool decodes = part.job().feed().decodes;
+    size.num_entries += 1;
+    size.num_tokens += part.num_tokens;
+    size.num_decodes += decodes ? 1 : 0;
     if (!part.status.ok() || !part.counts()) continue;
-    (part.job().feed().decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
+    (decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
   }
+  observers_.model.OnStep({begin, last_end_}, size);
   return us;
 }
 
 void StepLoop::ConcludeAll(StepInFlight& step) noexcept {
+  const auto begin = StepClock::now();
   // Sampling over a large vocabulary is worth a thread for each stream.
   Guarded([&] {
     parallel_for_(step.parts.size(), [&step](uint64_t i) { Conclude(step.parts[i]); });
@@ -238,6 +272,7 @@ void StepLoop::ConcludeAll(StepInFlight& step) noexcept {
     if (!part.is_concluded) Conclude(part);
   }
   FailParts(step);
+  observers_.model.OnConcluded({begin, StepClock::now()});
 }
 
 void StepLoop::Conclude(StepPart& part) noexcept {

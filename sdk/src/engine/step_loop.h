@@ -23,6 +23,7 @@
 #include "engine/steps_in_flight.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
+#include "runtime/model_observer.h"
 #include "scheduler/scheduler.h"
 #include "state/state_pool.h"
 
@@ -31,10 +32,11 @@ namespace skein {
 // Calls work(i) for every i below the number of items, perhaps in parallel.
 using ParallelFor = std::function<void(uint64_t num_items, const std::function<void(uint64_t)>& work)>;
 
-// The metrics and the log of a loop.
+// What a loop tells of its work.
 struct StepObservers {
   Metrics& metrics;
   Log& log;
+  ModelObserver& model;
 };
 
 // Threads: one at a time.
@@ -84,6 +86,9 @@ class StepLoop {
   size_t num_jobs() const { return jobs_.size(); }
 
  private:
+  // Adds the time that it lives to looked_.
+  class LookTimer;
+
   void Erase(RunningJob& running) noexcept;
   void Clear() noexcept;
   // Polls a job, tells the scheduler what it has to feed, and lets go of it if it has ended.
@@ -98,6 +103,8 @@ class StepLoop {
   // Whether the next step may begin although others are in flight.
   bool MayRunAhead() const;
   void BeginSteps(int64_t now_us) noexcept;
+  // Plans the next step. False: there is none to begin now.
+  bool Plan(int64_t now_us) noexcept;
   void PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept;
   void FinishOldest() noexcept;
   // Runs each part of the oldest step alone, after the step failed as a whole. The failed step overwrote no state. Only
@@ -124,6 +131,7 @@ class StepLoop {
   absl::Status lost_;
 
   StepClock::time_point last_end_;      // of a step
+  StepClock::duration looked_{0};       // the time for looking at jobs since the last plan
   std::vector<RunningJob*> concluded_;  // of the step that ends
 };
 

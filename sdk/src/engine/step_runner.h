@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "runtime/model_observer.h"
 #include "skein/backend.h"
 
 namespace skein {
@@ -26,6 +27,10 @@ class StepRunner {
 
   // Constant.
   virtual StepPipeline pipeline() const = 0;
+
+  // Has the runner tell of the parts of each step, if there are any and the observer has a trace. Before the first
+  // step. `observer` outlives the runner's steps.
+  virtual void Observe(ModelObserver& /*observer*/) {}
 
   // Begins a step over `tokens`, of which every entry has its range. A device that is done only later goes on with it
   // after the return. At most pipeline().depth steps are begun and not finished. An entry may read a slot that a step

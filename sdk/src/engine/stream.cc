@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "engine/model.h"
 #include "numbers/state_layout.h"
+#include "skein/runtime.h"
 #include "state/snapshot.h"
 
 namespace skein {
@@ -20,6 +21,16 @@ Snapshot Describe(const StreamState& at) {
   if (at.pending.has_value()) snapshot.pending.push_back(*at.pending);
   if (at.sampler != nullptr) snapshot.sampler = *at.sampler;
   return snapshot;
+}
+
+void WarnOfLength(const Model& model) noexcept {
+  Guarded([&] {
+    model.runtime()->log().Add(
+        SKEIN_LOG_WARNING, absl::StrCat("stream: passes ", *model.trained_length(),
+                                        " tokens, the length of "
+                                        "the longest text that the model was trained with; its answers may get worse"));
+    return absl::OkStatus();
+  }).IgnoreError();  // without memory there is no line
 }
 
 std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
@@ -123,9 +134,18 @@ absl::StatusOr<WriteRight> Stream::BeginWrite() {
 }
 
 void Stream::Commit(StreamState at) noexcept {
+  const uint64_t position = at.position;
+  {
+    const MutexLock lock(mutex_);
+    std::swap(at_, at);
+  }
+  if (PassesTrainedLength(at.position, position)) WarnOfLength(*model());
   // The old place is released outside the lock, because it may hold the last reference to a slot.
-  const MutexLock lock(mutex_);
-  std::swap(at_, at);
+}
+
+bool Stream::PassesTrainedLength(uint64_t before, uint64_t after) const {
+  const std::optional<uint32_t> length = model()->trained_length();
+  return length.has_value() && before <= *length && after > *length;
 }
 
 void Stream::EndWrite() noexcept {

@@ -100,6 +100,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   absl::StatusOr<StateRef> StartingPoint() const;
   absl::Status ExportState(const StateRef& state, absl::Span<float> values) const;
   void Commit(StreamState at) noexcept;
+  // Whether a stream that goes from one position to another leaves the length that the model was trained with.
+  bool PassesTrainedLength(uint64_t before, uint64_t after) const;
   void EndWrite() noexcept;
 
   const StreamSeat seat_;

@@ -55,6 +55,7 @@ absl::Status ApplyOptions(const ConvertOptions& options, uint32_t matrix_dtype, 
   if (options.type != "auto") {
     metadata.compute_dtype = matrix_dtype == SKEIN_DTYPE_F32 ? uint32_t{SKEIN_DTYPE_NONE} : matrix_dtype;
   }
+  if (options.trained_length) metadata.trained_length = *options.trained_length;
   if (!options.end_token) return absl::OkStatus();
   if (*options.end_token >= manifest->config.vocab_size) {
     return absl::InvalidArgumentError(absl::StrCat("end_token ", *options.end_token,

@@ -35,7 +35,8 @@ struct ConvertOptions {
   std::optional<std::string> example_prompt;
   std::optional<std::string> chat_template;  // name of a template (chat.h)
   std::optional<uint32_t> end_token;
-  bool overwrite = false;  // true: replace the output if it exists
+  std::optional<uint32_t> trained_length;  // at least 1
+  bool overwrite = false;                  // true: replace the output if it exists
 };
 
 // Converts `in` to a package at `out_path`, or, where `out_path` ends in ".safetensors", to a checkpoint (see

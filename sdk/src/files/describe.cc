@@ -182,6 +182,7 @@ void AddText(const ModelFile& model, const Decisions& decisions, Facts* facts) {
       {"chat_template", metadata.chat_template, "template text", is_name ? "" : TemplateText(metadata.chat_template)});
   if (metadata.end_token) facts->push_back({"end_token", *metadata.end_token, "end token"});
   facts->push_back({"stop_tokens", List(metadata.stop_tokens), "stop tokens"});
+  if (metadata.trained_length) facts->push_back({"trained_length", *metadata.trained_length, "trained length"});
   facts->push_back({"default_sampling", Sampling(metadata.sampling)});
   facts->push_back({"example_prompt", metadata.example_prompt, "example prompt"});
 }

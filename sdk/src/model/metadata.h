@@ -52,8 +52,9 @@ struct ModelMetadata {
   // template in some language, which is no more than a clue: converters write one text into every file. "" if the file
   // has none.
   std::string chat_template;
-  std::optional<uint32_t> end_token;  // end of text, where the file gives one
-  std::vector<uint32_t> stop_tokens;  // further tokens that end an answer
+  std::optional<uint32_t> end_token;       // end of text, where the file gives one
+  std::vector<uint32_t> stop_tokens;       // further tokens that end an answer
+  std::optional<uint32_t> trained_length;  // tokens of the longest text in training, where it is known
   SamplingDefaults sampling;
   // The arithmetic that the file was made for: the type other than float32 that its conversion named, or NONE (float32
   // activations).

@@ -1,4 +1,4 @@
-// Counters of one runtime.
+// Counters of one runtime, and the observers of its models.
 #ifndef SKEIN_RUNTIME_METRICS_H_
 #define SKEIN_RUNTIME_METRICS_H_
 
@@ -7,10 +7,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "base/mutex.h"
+#include "runtime/model_observer.h"
 
 namespace skein {
 
@@ -26,6 +29,21 @@ class LibraryCounters {
   static constexpr size_t kMaxLibraries = 64;
   mutable Mutex mutex_;
   std::map<std::string, uint64_t, std::less<>> values_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The models that are at work. Threads: any.
+class ObservedModels {
+ public:
+  // A new observer of `model`, which gets a name that no other model at work has: a number is added to one that is
+  // taken. It is known as long as the result lives.
+  std::shared_ptr<ModelObserver> Add(ObservedModel model, Trace* trace);
+
+  // The models now, in order of Add.
+  std::vector<std::shared_ptr<const ModelObserver>> Values() const;
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<std::weak_ptr<const ModelObserver>> observers_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Threads: any.
@@ -44,8 +62,9 @@ struct Metrics {
   std::atomic<uint64_t> evals{0};
   std::atomic<int64_t> streams{0};  // alive
   std::atomic<int64_t> models{0};   // loaded
+  ObservedModels observed_models;
 
-  // In the Prometheus text exposition format.
+  // In the Prometheus text exposition format. What is of one model has its name as the label "model".
   std::string Text() const;
 };
 

@@ -51,6 +51,9 @@ absl::StatusOr<ConvertOptions> ConvertOptionsOf(const Options& options) {
   if (const auto end_token = options.Find(convert_options::kEndToken)) {
     convert.end_token = static_cast<uint32_t>(*end_token);
   }
+  if (const auto trained_length = options.Find(convert_options::kTrainedLength)) {
+    convert.trained_length = static_cast<uint32_t>(*trained_length);
+  }
   convert.overwrite = options[convert_options::kOverwrite] != 0;
   return convert;
 }

@@ -3,8 +3,8 @@
 namespace skein {
 namespace {
 
-constexpr OptionKey kRuntimeKeys[] = {runtime_options::kThreads, runtime_options::kPluginPath,
-                                      runtime_options::kSearch};
+constexpr OptionKey kRuntimeKeys[] = {runtime_options::kThreads, runtime_options::kPluginPath, runtime_options::kSearch,
+                                      runtime_options::kTrace};
 constexpr OptionKey kModelKeys[] = {
     model_options::kDevice,     model_options::kDeviceMemory,   model_options::kType,
     model_options::kStateType,  model_options::kDeterministic,  model_options::kTokenizer,
@@ -13,10 +13,11 @@ constexpr OptionKey kModelKeys[] = {
     model_options::kStepTimeMs, model_options::kMaxRunning,     model_options::kAgeLimitMs,
     model_options::kCalibrate};
 constexpr OptionKey kConvertKeys[] = {
-    convert_options::kType,   convert_options::kLayout,       convert_options::kTokenizer,
-    convert_options::kName,   convert_options::kLicence,      convert_options::kProvenance,
-    convert_options::kPrompt, convert_options::kChatTemplate, convert_options::kLora,
-    convert_options::kState,  convert_options::kEndToken,     convert_options::kOverwrite};
+    convert_options::kType,     convert_options::kLayout,       convert_options::kTokenizer,
+    convert_options::kName,     convert_options::kLicence,      convert_options::kProvenance,
+    convert_options::kPrompt,   convert_options::kChatTemplate, convert_options::kLora,
+    convert_options::kState,    convert_options::kEndToken,     convert_options::kTrainedLength,
+    convert_options::kOverwrite};
 constexpr OptionKey kDescribeKeys[] = {describe_options::kFormat, describe_options::kVerify};
 constexpr OptionKey kTokenizerKeys[] = {tokenizer_options::kKind};
 constexpr OptionKey kStreamKeys[] = {stream_options::kState, stream_options::kTenant};

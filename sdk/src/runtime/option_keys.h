@@ -33,6 +33,10 @@ inline constexpr IntOption kSearch = {.name = "search",
                                       .low = 0,
                                       .high = 1,
                                       .help = "1: search the plugin folders; 0: load only what is named"};
+inline constexpr TextOption kTrace = {
+    .name = "trace",
+    .value = "",
+    .help = "file to which the models' steps and requests are traced, in Chrome's JSON format; empty: none"};
 }  // namespace runtime_options
 
 namespace model_options {
@@ -129,6 +133,12 @@ inline constexpr IntOption kEndToken = {.name = "end_token",
                                         .low = 0,
                                         .high = 4294967294,
                                         .help = "token that ends a text, recorded in the manifest"};
+inline constexpr IntOption kTrainedLength = {
+    .name = "trained_length",
+    .value = std::nullopt,
+    .low = 1,
+    .high = 4294967295,
+    .help = "tokens of the longest text that the model was trained with, recorded in the manifest"};
 inline constexpr IntOption kOverwrite = {
     .name = "overwrite", .value = 0, .low = 0, .high = 1, .help = "1: replace the output if it exists"};
 }  // namespace convert_options

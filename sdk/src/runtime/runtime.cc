@@ -30,6 +30,10 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Options& options,
                       absl::StrCat("threads ", num_threads, ": expected at most ", runtime->services_.num_threads(),
                                    ", one per processor of this process; so many compute"));
   }
+  const std::string trace = options[runtime_options::kTrace];
+  if (!trace.empty()) {
+    SKEIN_ASSIGN_OR_RETURN(runtime->trace_, Trace::Open(trace, runtime->log_));
+  }
   if (options[runtime_options::kSearch] == 0) return runtime;
 
   // The caller of a set-user-id program sets its environment, and must not have it load code (secure_getenv).

@@ -16,6 +16,7 @@
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "runtime/options.h"
+#include "runtime/trace.h"
 #include "runtime/worker.h"
 #include "tokenizer/tokenizer.h"
 
@@ -40,6 +41,8 @@ class Runtime {
   Log& log() { return log_; }
   Metrics& metrics() { return metrics_; }
   Progress& progress() { return progress_; }
+  // nullptr: the host asks for none.
+  Trace* trace() { return trace_.get(); }
 
   // The devices of the loaded backends. A problem that was not known before is a warning in the log.
   DeviceList ListDevices();
@@ -62,6 +65,7 @@ class Runtime {
 
   const RuntimeLife life_;  // destroyed last
   Log log_;
+  std::unique_ptr<Trace> trace_;  // constant once the runtime is created
   Metrics metrics_;
   Progress progress_;
   HostServices services_;

@@ -109,7 +109,7 @@ absl::Status Completion::LateStatus(uint64_t num_tokens) const noexcept {
 }
 
 void Completion::BeginSamples() {
-  times_.OnPromptRead();
+  times_.OnPromptRead(observer());
   has_begun_ = true;
   const MutexLock lock(mutex_);
   num_open_ = counts_.num_written;
@@ -173,6 +173,7 @@ void Completion::EndRequest() noexcept {
   events.splice(events.end(), terminal_);
   if (has_begun_ && counts_.num_written > 1) KeepStreams(own);
   CountTokens(events);
+  times_.OnEnd(observer(), terminal);
   // The streams are free for their next writers, and the queue for the next job, before anyone can learn that the
   // request ended.
   for (SampleEnd& end : ends_) end.right.Release();

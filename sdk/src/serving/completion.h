@@ -60,6 +60,7 @@ class Completion {
 
   // Until the request has ended.
   const Model& model() const { return *request_->stream()->model(); }
+  ModelObserver& observer() const { return model().engine()->observer(); }
   const SampleCounts& counts() const { return counts_; }
   uint64_t max_tokens() const { return max_tokens_; }
   LogprobWish logprobs() const { return logprobs_; }
@@ -82,7 +83,7 @@ class Completion {
   bool IsWindowFull(uint64_t num_coming = 0) const { return request_->window().IsFull(num_coming); }
 
   // The phases of the prompt; called by its reader alone, before there are samples.
-  void OnPromptStep() { times_.OnStep(); }
+  void OnPromptStep() { times_.OnStep(observer()); }
   void OnPromptTokens(uint32_t num_tokens) {
     num_prompt_tokens_ += num_tokens;
     ticket_.OnFed(num_tokens);
@@ -92,6 +93,9 @@ class Completion {
 
   // A sample has a token more.
   void OnToken() { ticket_.OnDrawn(); }
+
+  // The first token is there.
+  void OnFirstToken() const { times_.OnFirstToken(observer()); }
 
   skein_event NewEvent(uint32_t kind, const SampleProgress& progress) const;
   // Delivers events of tokens.

@@ -84,7 +84,9 @@ Job::Readiness Sample::Poll() noexcept {
   if (!is_ended() && completion_->IsCancelled()) End(SKEIN_EVENT_CANCELLED, SKEIN_REASON_NONE, absl::OkStatus());
   if (!is_ended() && completion_->IsLate(num_tokens_)) Fail(completion_->LateStatus(num_tokens_));
   if (is_ended()) return Readiness::kEnded;
-  return completion_->IsWindowFull() ? Readiness::kWaiting : Readiness::kReady;
+  if (!completion_->IsWindowFull()) return Readiness::kReady;
+  gaps_.OnPause();
+  return Readiness::kWaiting;
 }
 
 bool Sample::WantsMore() const noexcept {
@@ -224,6 +226,8 @@ void Sample::Accept(const DrawnToken& drawn) {
   events.front().event = completion_->NewEvent(SKEIN_EVENT_TOKEN, Progress());
   events.front().event.token = drawn.token;
   events.front().event.logprob = drawn.logprob;
+  if (num_tokens_ == 1 && index_ == 0) completion_->OnFirstToken();
+  gaps_.OnToken(completion_->observer());
   if (completion_->counts().is_ranked()) {
     held_back_.splice(held_back_.end(), events);
   } else {

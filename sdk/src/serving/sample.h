@@ -16,6 +16,7 @@
 #include "serving/completion.h"
 #include "serving/completion_queue.h"
 #include "serving/request.h"
+#include "serving/request_times.h"
 #include "serving/row_queue.h"
 #include "serving/token_draw.h"
 #include "tokenizer/text_tail.h"
@@ -81,6 +82,7 @@ class Sample final : public Job {
   TokenDraw draw_;
   TextTail tail_;
   RowQueue prompt_rows_;
+  TokenGaps gaps_;
   JobList others_;  // samples that begin once the prompt is read
   uint64_t num_tokens_ = 0;
   double logprob_sum_ = 0;

@@ -41,11 +41,12 @@ class StepLoopTest : public ::testing::Test {
   const std::shared_ptr<StatePool> pool_ = StatePool::Create(2 * kMaxJobs + 2);
   Metrics metrics_;
   Log log_;
+  ModelObserver model_{{}, nullptr};
   StepLoop loop_{runner_,
                  pool_,
                  {kMaxTokens, kMaxJobs},
                  kMaxJobs,
-                 {metrics_, log_},
+                 {metrics_, log_, model_},
                  [this](uint64_t num_items, const std::function<void(uint64_t)>& work) {
                    if (parallel_for_throws_) throw std::bad_alloc();
                    for (uint64_t i = 0; i < num_items; ++i) work(i);

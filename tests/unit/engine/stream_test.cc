@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "numbers/state_layout.h"
+#include "skein/runtime.h"
 #include "tests/support/fake_model.h"
 
 namespace skein {
@@ -45,6 +46,33 @@ class StreamTest : public ::testing::Test {
   const std::shared_ptr<Model> model_ =
       test::MakeFakeModel(test::EmptyRuntime(), std::make_unique<FakeStepRunner>(), FakeModelLimits{.max_streams = 3});
 };
+
+TEST_F(StreamTest, WarnsOnceWhenItPassesTheTrainedLength) {
+  const auto model = test::MakeFakeModel(test::EmptyRuntime(), std::make_unique<FakeStepRunner>(),
+                                         FakeModelLimits{.trained_length = 100});
+  const auto stream = *Stream::Create(model, "");
+  WriteRight right = *stream->BeginWrite();
+  Log& log = model->runtime()->log();
+  bool taken;
+  right.Commit(At({}, 99));
+  right.Commit(At({}, 100));
+  EXPECT_FALSE(log.Take(1000, &taken).has_value());
+  right.Commit(At({}, 103));
+  const auto line = log.Take(1000, &taken);
+  ASSERT_TRUE(line.has_value());
+  EXPECT_EQ(line->severity, uint32_t{SKEIN_LOG_WARNING});
+  EXPECT_THAT(line->text, HasSubstr("stream: passes 100 tokens"));
+  right.Commit(At({}, 104));
+  EXPECT_FALSE(log.Take(1000, &taken).has_value());
+}
+
+TEST_F(StreamTest, WithoutATrainedLengthNothingIsSaid) {
+  const auto stream = *Stream::Create(model_, "");
+  WriteRight right = *stream->BeginWrite();
+  right.Commit(At({}, 1u << 30));
+  bool taken;
+  EXPECT_FALSE(model_->runtime()->log().Take(1000, &taken).has_value());
+}
 
 TEST_F(StreamTest, HasOneWriter) {
   const auto stream = *Stream::Create(model_, "");

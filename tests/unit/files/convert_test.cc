@@ -304,6 +304,19 @@ TEST(ConvertTest, APackageConvertsToAPackageThatRemembersTheSource) {
   EXPECT_EQ(std::string(again->vocabulary().begin(), again->vocabulary().end()), "1 'a' 1\n");
 }
 
+TEST(ConvertTest, TheTrainedLengthIsRecordedOnlyWhereItIsKnown) {
+  const FakeFormat format(TinyBlinkDl());
+  const auto in = Open(format, format.path());
+  const TempFile without("without.skein");
+  ASSERT_TRUE(Convert(*in, without.path(), {}, nullptr).ok());
+  EXPECT_FALSE(Open(format, without.path())->metadata().trained_length.has_value());
+  const TempFile with("with.skein");
+  ConvertOptions options;
+  options.trained_length = 4096;
+  ASSERT_TRUE(Convert(*in, with.path(), options, nullptr).ok());
+  EXPECT_EQ(Open(format, with.path())->metadata().trained_length, 4096u);
+}
+
 TEST(ConvertTest, TheEndTokenIsRecordedOnlyWhereItIsKnown) {
   const FakeFormat format(TinyBlinkDl());
   const auto in = Open(format, format.path());
@@ -496,6 +509,7 @@ TEST_F(ConvertToSafetensorsTest, CarriesWhatIsKnownOfTheModel) {
   options.name = "Eagle";
   options.licence = "none";
   options.end_token = 3;
+  options.trained_length = 1024;
   options.chat_template = "world";
   options.tokenizer = TokenizerSource{"world", "1 'a' 1\n"};
   ASSERT_TRUE(Convert(*in, out_.path(), options, nullptr).ok());
@@ -506,6 +520,7 @@ TEST_F(ConvertToSafetensorsTest, CarriesWhatIsKnownOfTheModel) {
   EXPECT_EQ(written->metadata().name, "Eagle");
   EXPECT_EQ(written->metadata().licence, "none");
   EXPECT_EQ(written->metadata().end_token, 3u);
+  EXPECT_EQ(written->metadata().trained_length, 1024u);
   EXPECT_EQ(written->metadata().chat_template, "world");
   EXPECT_EQ(written->metadata().tokenizer_kind, "world");
   EXPECT_EQ(std::string(written->vocabulary().begin(), written->vocabulary().end()), "1 'a' 1\n");

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "files/checkpoint/config_file.h"
 #include "files/checkpoint/template_files.h"
+#include "files/checkpoint/trained_length.h"
 #include "model/model_name.h"
 
 namespace skein {
@@ -100,6 +101,8 @@ absl::StatusOr<CheckpointSettings> ReadSettings(const Checkpoint& checkpoint, co
   settings.group_norm_epsilon = GroupNormEpsilon(scheme, config, settings.norm_epsilon);
   SKEIN_RETURN_IF_ERROR(ReadEpsilon(checkpoint, path, "skein.group_norm_epsilon", &settings.group_norm_epsilon));
   SKEIN_RETURN_IF_ERROR(ReadMetadata(checkpoint, path, config, &settings.metadata));
+  SKEIN_ASSIGN_OR_RETURN(settings.metadata.trained_length,
+                         FindTrainedLength(checkpoint, path, scheme, NameModel(settings.metadata.name, path).name));
   if (!settings.metadata.tokenizer_kind.empty()) {
     const absl::string_view vocabulary = FindText(checkpoint.texts(), "skein.tokenizer.vocabulary").value_or("");
     settings.vocabulary = {reinterpret_cast<const uint8_t*>(vocabulary.data()), vocabulary.size()};

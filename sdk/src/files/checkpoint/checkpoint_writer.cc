@@ -106,6 +106,7 @@ absl::StatusOr<nlohmann::ordered_json> MetadataJson(const Manifest& description)
       {"skein.tokenizer.kind", has_tokenizer, metadata.tokenizer_kind},
       {"skein.tokenizer.vocabulary", has_tokenizer, description.vocabulary},
       {"skein.end_token", metadata.end_token.has_value(), absl::StrCat(metadata.end_token.value_or(0))},
+      {"skein.trained_length", metadata.trained_length.has_value(), absl::StrCat(metadata.trained_length.value_or(0))},
       {"skein.chat_template", !metadata.chat_template.empty(), metadata.chat_template},
       {"skein.norm_epsilon", description.config.norm_epsilon != author.norm_epsilon,
        nlohmann::json(description.config.norm_epsilon).dump()},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -39,6 +40,9 @@ constexpr ConfigDim kConfigDims[] = {
 };
 
 constexpr const char* kConfigEpsilons[] = {"layer_norm_epsilon", "norm_eps"};
+
+// The plainest name first: the last one is a limit of attention elsewhere.
+constexpr const char* kConfigLengths[] = {"context_length", "ctx_len", "max_position_embeddings"};
 
 // Names of the squared ReLU. In Hugging Face's list of activations it is "relu2".
 constexpr const char* kSquaredRelu[] = {"sqrelu", "relu2", "relu^2", "squared_relu", "relu_squared", "relusquared"};
@@ -103,6 +107,17 @@ absl::StatusOr<bool> ConfigTiesHead(const Checkpoint& checkpoint, const std::str
   SKEIN_ASSIGN_OR_RETURN(const nlohmann::json json, ParseConfig(checkpoint, path));
   const auto found = json.find("tie_word_embeddings");
   return found != json.end() && found->is_boolean() && found->get<bool>();
+}
+
+absl::StatusOr<std::optional<uint32_t>> ConfigTrainedLength(const Checkpoint& checkpoint, const std::string& path) {
+  SKEIN_ASSIGN_OR_RETURN(const nlohmann::json json, ParseConfig(checkpoint, path));
+  for (const char* key : kConfigLengths) {
+    const auto found = json.find(key);
+    if (found == json.end() || !found->is_number_unsigned()) continue;
+    const auto length = found->get<uint64_t>();
+    if (length > 0 && length <= std::numeric_limits<uint32_t>::max()) return static_cast<uint32_t>(length);
+  }
+  return std::nullopt;
 }
 
 absl::Status ReadConfigFile(const Checkpoint& checkpoint, const std::string& path, const ModelConfig& config,

@@ -110,6 +110,7 @@ void WriteMetadata(const ModelMetadata& metadata, v1::Manifest* out) {
   if (!metadata.chat_template.empty()) out->set_chat_template(metadata.chat_template);
   if (metadata.end_token.has_value()) out->set_end_token(*metadata.end_token);
   for (const uint32_t token : metadata.stop_tokens) out->add_stop_tokens(token);
+  if (metadata.trained_length.has_value()) out->set_trained_length(*metadata.trained_length);
   if (metadata.compute_dtype != SKEIN_DTYPE_NONE) {
     out->set_compute_type(static_cast<v1::Dtype>(metadata.compute_dtype));
   }
@@ -175,6 +176,10 @@ absl::Status ReadMetadata(const v1::Manifest& in, const ModelConfig& config, Mod
       return absl::InvalidArgumentError(absl::StrCat(is_end ? "end_token " : "stop_tokens: ", token,
                                                      "; expected less than vocab_size ", config.vocab_size));
     }
+  }
+  if (in.has_trained_length()) {
+    if (in.trained_length() == 0) return absl::InvalidArgumentError("trained_length 0; expected at least 1");
+    metadata->trained_length = in.trained_length();
   }
   metadata->compute_dtype = static_cast<uint32_t>(in.compute_type());
   if (metadata->compute_dtype != SKEIN_DTYPE_NONE && metadata->compute_dtype != SKEIN_DTYPE_F16 &&

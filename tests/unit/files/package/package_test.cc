@@ -338,6 +338,7 @@ TEST(PackageTest, MetadataThatLiesIsRefused) {
   ExpectRefused("name: expected UTF-8", [](v1::Manifest* m) { m->set_name("\xff"); });
   ExpectRefused("chat_template: expected UTF-8", [](v1::Manifest* m) { m->set_chat_template("\xff"); });
   ExpectRefused("licence: expected UTF-8", [](v1::Manifest* m) { m->set_licence(std::string("a\0b", 3)); });
+  ExpectRefused("trained_length 0; expected at least 1", [](v1::Manifest* m) { m->set_trained_length(0); });
   ExpectRefused("end_token 5; expected less than vocab_size 5", [](v1::Manifest* m) { m->set_end_token(5); });
   ExpectRefused("stop_tokens: 9", [](v1::Manifest* m) { m->add_stop_tokens(9); });
   ExpectRefused("default_sampling.top_p nan", [](v1::Manifest* m) {

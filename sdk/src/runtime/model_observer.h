@@ -1,0 +1,115 @@
+// What is measured of one model at work: gauges and histograms for the metrics, and spans for the trace if there is
+// one. The counters over all models are in metrics.h.
+#ifndef SKEIN_RUNTIME_MODEL_OBSERVER_H_
+#define SKEIN_RUNTIME_MODEL_OBSERVER_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/histogram.h"
+#include "runtime/trace.h"
+
+namespace skein {
+
+// A limit inside the engine.
+struct ModelLimit {
+  const char* name;
+  const char* option;  // the model's option that sets it
+  uint64_t value;
+};
+
+// The jobs of a model. A job is a request, or an item of an eval.
+struct JobCounts {
+  uint64_t queued = 0;   // wait for their first share of a step
+  uint64_t running = 0;  // had one, or have one token to feed
+  uint64_t paused = 0;   // wait for the host to read what they wrote; neither of the others
+};
+
+struct StepSize {
+  uint32_t num_entries = 0;
+  uint32_t num_tokens = 0;
+  uint32_t num_decodes = 0;  // of the entries: those that feed a token that was sampled
+};
+
+struct SlotCounts {
+  uint64_t held = 0;
+  uint64_t free = 0;
+};
+
+// The facts about a model that do not change.
+struct ObservedModel {
+  std::string name;  // of the model; Metrics::Observe makes it unique
+  std::vector<ModelLimit> limits;
+  std::function<SlotCounts()> count_slots;  // any thread; may be empty
+};
+
+// Functions named On… take a few additions, or, with a trace, some microseconds; they allocate nothing.
+// Threads: any.
+class ModelObserver {
+ public:
+  using Clock = std::chrono::steady_clock;
+  struct Span {
+    Clock::time_point begin;
+    Clock::time_point end;
+  };
+
+  // `trace` may be nullptr, and outlives the observer.
+  ModelObserver(ObservedModel model, Trace* trace);
+  ModelObserver(const ModelObserver&) = delete;
+  ModelObserver& operator=(const ModelObserver&) = delete;
+
+  // A step was planned, or it was found that there is none to run. `jobs`: before that. `looked`: the time in which the
+  // engine had looked at jobs for it.
+  void OnPlanned(Span span, JobCounts jobs, Clock::duration looked) noexcept;
+  // The devices ran a step. Of steps that overlap, each counts from the end of the one before.
+  void OnStep(Span span, StepSize size) noexcept;
+  // A segment of the model did its part of a step. For the trace alone.
+  void OnSegment(uint32_t segment, Span span) noexcept;
+  // Before OnSegment: names the segment's track.
+  void NameSegment(uint32_t segment) noexcept;
+  // The tokens of a step were drawn, and their texts delivered.
+  void OnConcluded(Span span) noexcept;
+
+  // A request has its first token, so long after it was submitted.
+  void OnFirstToken(Clock::duration time) noexcept { first_token_time_.Observe(time); }
+  // A request has another token, so long after the one before.
+  void OnNextToken(Clock::duration time) noexcept { token_gap_.Observe(time); }
+
+  const ObservedModel& model() const { return model_; }
+  JobCounts jobs() const;
+  const TimeHistogram& plan_time() const { return plan_time_; }
+  const TimeHistogram& step_time() const { return step_time_; }
+  const TimeHistogram& conclude_time() const { return conclude_time_; }
+  const TimeHistogram& first_token_time() const { return first_token_time_; }
+  const TimeHistogram& token_gap() const { return token_gap_; }
+  const CountHistogram& step_tokens() const { return step_tokens_; }
+  const CountHistogram& step_entries() const { return step_entries_; }
+
+  // nullptr: there is none.
+  Trace* trace() const { return trace_; }
+  // The model's process in the trace.
+  uint32_t trace_process() const { return trace_process_; }
+
+ private:
+  const ObservedModel model_;
+  Trace* const trace_;
+  const uint32_t trace_process_;
+  std::atomic<uint64_t> num_queued_{0};
+  std::atomic<uint64_t> num_running_{0};
+  std::atomic<uint64_t> num_paused_{0};
+  TimeHistogram plan_time_;
+  TimeHistogram step_time_;
+  TimeHistogram conclude_time_;
+  TimeHistogram first_token_time_;
+  TimeHistogram token_gap_;
+  CountHistogram step_tokens_;
+  CountHistogram step_entries_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_RUNTIME_MODEL_OBSERVER_H_
