@@ -30,15 +30,21 @@ constexpr Shape kShapes[] = {
     {"v5.2-0.5B", 5, 2, 24, 1024, 3584, 0, 0, 0, 0, 0}, {"v6-0.5B", 6, 0, 24, 1024, 3584, 32, 64, 0, 0, 0},
 };
 
-skein_segment_desc Describe(const Shape& shape, uint32_t weight_type, uint32_t compute_type) {
+// The types of a segment, and its flags beside those of its ends.
+struct Types {
+  const char* name;
+  uint32_t weight, compute, flags;
+};
+
+skein_segment_desc Describe(const Shape& shape, const Types& types) {
   skein_segment_desc desc = {};
-  desc.flags = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
+  desc.flags = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD | types.flags;
   desc.num_layers = shape.num_layers;
   desc.num_slots = 64;
   desc.max_tokens = 512;
   desc.max_entries = 64;
-  desc.compute_type = compute_type;
-  desc.weight_type = weight_type;
+  desc.compute_type = types.compute;
+  desc.weight_type = types.weight;
   desc.model = {.struct_size = sizeof(skein_backend_model),
                 .generation = shape.generation,
                 .variant = shape.variant,
@@ -120,10 +126,10 @@ std::unique_ptr<kit::HostSegment> MakeSegment(const skein_host& host, const skei
 }
 
 // `num_streams` entries of `num_tokens` each, with logits of the last token if `num_tokens` is 1.
-void BM_Step(benchmark::State& state, Shape shape, uint32_t weight_type, uint32_t compute_type, uint32_t num_streams,
-             uint32_t num_tokens, uint32_t num_threads) {
+void BM_Step(benchmark::State& state, Shape shape, Types types, uint32_t num_streams, uint32_t num_tokens,
+             uint32_t num_threads) {
   conformance::TestHost host(num_threads);
-  const skein_segment_desc desc = Describe(shape, weight_type, compute_type);
+  const skein_segment_desc desc = Describe(shape, types);
   const auto segment = MakeSegment(*host.table(), desc);
   const std::vector<uint32_t> tokens(size_t{num_streams} * num_tokens, 5);
   std::vector<float> logits(size_t{num_streams} * desc.model.vocab_size);
@@ -148,7 +154,7 @@ void BM_Step(benchmark::State& state, Shape shape, uint32_t weight_type, uint32_
   for (const kit::ExpectedTensor& tensor : kit::ExpectedTensors(desc)) {
     if (tensor.use != kit::Use::kMatrix || (tensor.role == SKEIN_ROLE_HEAD && num_tokens > 1)) continue;
     weights += static_cast<double>(tensor.shape[0] * tensor.shape[1]);
-    const uint32_t type = TypeOf(tensor, weight_type, desc.model.d_model);
+    const uint32_t type = TypeOf(tensor, types.weight, desc.model.d_model);
     bytes += static_cast<double>(tensor.shape[0] * RowBytes(type, tensor.shape[1]));
   }
   using benchmark::Counter;
@@ -159,22 +165,24 @@ void BM_Step(benchmark::State& state, Shape shape, uint32_t weight_type, uint32_
 }
 
 const bool kIsRegistered = [] {
-  struct Types {
-    const char* name;
-    uint32_t weight, compute;
-  };
   constexpr Types kTypes[] = {
-      {"f32", SKEIN_DTYPE_F32, SKEIN_DTYPE_NONE},   {"f16", SKEIN_DTYPE_F16, SKEIN_DTYPE_NONE},
-      {"bf16", SKEIN_DTYPE_BF16, SKEIN_DTYPE_NONE}, {"bf16_compute", SKEIN_DTYPE_BF16, SKEIN_DTYPE_BF16},
-      {"q8", SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q8},       {"q4", SKEIN_DTYPE_Q4, SKEIN_DTYPE_Q4}};
+      {"f32", SKEIN_DTYPE_F32, SKEIN_DTYPE_NONE, 0},
+      {"f32_deterministic", SKEIN_DTYPE_F32, SKEIN_DTYPE_NONE, SKEIN_SEGMENT_DETERMINISTIC},
+      {"f16", SKEIN_DTYPE_F16, SKEIN_DTYPE_NONE, 0},
+      {"f16_deterministic", SKEIN_DTYPE_F16, SKEIN_DTYPE_NONE, SKEIN_SEGMENT_DETERMINISTIC},
+      {"bf16", SKEIN_DTYPE_BF16, SKEIN_DTYPE_NONE, 0},
+      {"bf16_deterministic", SKEIN_DTYPE_BF16, SKEIN_DTYPE_NONE, SKEIN_SEGMENT_DETERMINISTIC},
+      {"bf16_compute", SKEIN_DTYPE_BF16, SKEIN_DTYPE_BF16, 0},
+      {"bf16_compute_deterministic", SKEIN_DTYPE_BF16, SKEIN_DTYPE_BF16, SKEIN_SEGMENT_DETERMINISTIC},
+      {"q8", SKEIN_DTYPE_Q8, SKEIN_DTYPE_Q8, 0},
+      {"q4", SKEIN_DTYPE_Q4, SKEIN_DTYPE_Q4, 0}};
   const uint32_t all_threads = std::max(1u, std::thread::hardware_concurrency());
   for (const Shape& shape : kShapes) {
     for (const Types& types : kTypes) {
       const auto add = [&](const char* what, uint32_t num_streams, uint32_t num_tokens, uint32_t num_threads) {
         const std::string title = std::string(what) + "/" + shape.name + "/" + types.name +
                                   "/streams:" + std::to_string(num_streams) + "/threads:" + std::to_string(num_threads);
-        benchmark::RegisterBenchmark(title.c_str(), BM_Step, shape, types.weight, types.compute, num_streams,
-                                     num_tokens, num_threads)
+        benchmark::RegisterBenchmark(title.c_str(), BM_Step, shape, types, num_streams, num_tokens, num_threads)
             ->UseRealTime()
             ->MeasureProcessCPUTime()
             ->Unit(benchmark::kMillisecond);
@@ -183,6 +191,7 @@ const bool kIsRegistered = [] {
         add("decode", 1, 1, num_threads);
         add("decode", 8, 1, num_threads);
         add("decode", 32, 1, num_threads);
+        add("decode", 64, 1, num_threads);
         add("prefill", 1, 256, num_threads);
       }
     }

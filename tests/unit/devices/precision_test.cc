@@ -109,5 +109,27 @@ TEST(StateTypeTest, EveryDeviceOffersFloat32AndOthersByTheirBit) {
   EXPECT_TRUE(CheckStateType(SKEIN_DTYPE_F16, device).ok());
 }
 
+TEST(DeterministicTest, ADeviceOffersItByItsFeatureOrPromisesItForTheType) {
+  skein_backend_device device = PlainDevice();
+  device.compute_types |= 1u << SKEIN_DTYPE_BF16;
+  device.deterministic_types = 1u << SKEIN_DTYPE_NONE | 1u << SKEIN_DTYPE_F32;
+  EXPECT_TRUE(CheckDeterministic(*ParsePrecision("auto"), device).ok());
+  EXPECT_TRUE(CheckDeterministic(*ParsePrecision("f32"), device).ok());
+  const absl::Status refused = CheckDeterministic(*ParsePrecision("bf16"), device);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("deterministic: device plain does not offer it in type bf16"));
+  device.features = SKEIN_FEATURE_DETERMINISTIC;
+  EXPECT_TRUE(CheckDeterministic(*ParsePrecision("bf16"), device).ok());
+}
+
+TEST(DeterministicTest, AnArithmeticThatTheDeviceMayChooseCounts) {
+  skein_backend_device device = PlainDevice();
+  device.compute_types |= 1u << SKEIN_DTYPE_BF16;
+  device.auto_types = 1u << SKEIN_DTYPE_BF16;
+  device.deterministic_types = 1u << SKEIN_DTYPE_NONE;
+  EXPECT_EQ(CheckDeterministic(*ParsePrecision("auto"), device).code(), absl::StatusCode::kUnimplemented);
+  EXPECT_TRUE(CheckDeterministic(*ParsePrecision("q8"), device).ok());
+}
+
 }  // namespace
 }  // namespace skein

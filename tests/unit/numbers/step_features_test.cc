@@ -45,9 +45,11 @@ TEST(FeaturesOfTest, AFieldThatTheHostDoesNotHaveIsNotLookedAt) {
 TEST(FeatureNamesTest, ListsThemAll) {
   EXPECT_EQ(FeatureNames(0), "");
   EXPECT_EQ(FeatureNames(SKEIN_FEATURE_SAMPLE), "sampling");
-  EXPECT_EQ(FeatureNames(SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS |
-                         SKEIN_FEATURE_ADAPTERS | SKEIN_FEATURE_SAMPLE | SKEIN_FEATURE_FEED_DRAWN),
-            "hidden rows, top-k, masks and biases, adapters, sampling, tokens drawn by the step before");
+  EXPECT_EQ(
+      FeatureNames(SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS | SKEIN_FEATURE_ADAPTERS |
+                   SKEIN_FEATURE_SAMPLE | SKEIN_FEATURE_FEED_DRAWN | SKEIN_FEATURE_DETERMINISTIC),
+      "hidden rows, top-k, masks and biases, adapters, sampling, tokens drawn by the step before, deterministic "
+      "segments");
 }
 
 }  // namespace
