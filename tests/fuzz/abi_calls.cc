@@ -114,14 +114,14 @@ void AbiCalls::OptionsSet(AbiInput& input) {
     Call(input, true, skein_options_set_f64, options.handle, "top_p", 1.0);
     Call(input, true, skein_options_set_str, options.handle, "device", "cpu");
   } else {
-    SetOption(input, options.handle, 1 + input.Below(9));
+    SetOption(input, options.handle, 1 + input.Below(10));
   }
 }
 
 void AbiCalls::OptionsKeys(AbiInput& input) {
-  const uint32_t kind = 1 + input.Below(10);
+  const uint32_t kind = 1 + input.Below(11);
   uint32_t count = 0;
-  Call(input, kind > 9, skein_options_key_count, kind, &count);
+  Call(input, kind > 10, skein_options_key_count, kind, &count);
   Call(input, true, skein_options_key_count, kind, static_cast<uint32_t*>(nullptr));
   const auto index = static_cast<uint32_t>(input.Number());
   Fill<skein_option_info>(input, index >= count, skein_options_key_info, kind, index);

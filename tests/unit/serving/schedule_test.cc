@@ -41,6 +41,10 @@ class ScheduleTest : private WithFakeClock, public test::ServingTest {
     EXPECT_EQ(Load().num_waiting, 0u);
     EXPECT_EQ(Load().num_running, 0u);
   }
+  // The engine may hold the job of an end that was seen for a moment more.
+  void WaitUntilTenantsAreForgotten() const {
+    while (Load().num_tenants > 0) std::this_thread::yield();
+  }
   // A request that keeps the engine in its first step until is_stalled_ is taken back.
   std::shared_ptr<Request> Stall(size_t prompt_size, int64_t max_tokens = 1) {
     is_stalled_ = true;
@@ -195,7 +199,7 @@ TEST_F(ScheduleTest, TenantsAreForgottenWithTheirStreams) {
     const auto stream = *Stream::Create(model_, "", absl::StrCat("tenant ", i));
     EXPECT_EQ(Run(NewRequest(stream, {2}, 1)).tokens.size(), 1u);
   }
-  EXPECT_EQ(Load().num_tenants, 0u);
+  WaitUntilTenantsAreForgotten();
 }
 
 TEST_F(ScheduleTest, LoadOfATenant) {
@@ -246,7 +250,7 @@ TEST_F(ScheduleTest, CancelStormLeavesNoLoad) {
   }
   for (std::thread& thread : threads) thread.join();
   ExpectNoLoad();
-  EXPECT_EQ(Load().num_tenants, 0u);
+  WaitUntilTenantsAreForgotten();
 }
 
 }  // namespace
