@@ -27,6 +27,7 @@ std::vector<ModelLimit> NamedLimits(const EngineLimits& limits) {
           {"running", model_options::kMaxRunning.name, max_running},
           {"step_tokens", model_options::kMaxBatchTokens.name, limits.step.max_tokens},
           {"step_time_ms", model_options::kStepTimeMs.name, static_cast<uint64_t>(limits.step.step_us) / 1000},
+          {"queued_tokens", model_options::kMaxQueuedTokens.name, limits.max_queued_tokens},
           {"age_limit_ms", model_options::kAgeLimitMs.name, static_cast<uint64_t>(limits.step.age_limit_us) / 1000}};
 }
 
