@@ -48,9 +48,10 @@ class ScheduleTest : private WithFakeClock, public test::ServingTest {
   // A request that keeps the engine in its first step until is_stalled_ is taken back.
   std::shared_ptr<Request> Stall(size_t prompt_size, int64_t max_tokens = 1) {
     is_stalled_ = true;
+    const int first = num_steps_ + 1;
     const auto request = NewRequest(NewStream(), std::vector<uint32_t>(prompt_size, 1), max_tokens);
     EXPECT_TRUE(SubmitOne(request).ok());
-    WaitForStep(num_steps_ + 1);
+    WaitForStep(first);
     return request;
   }
   absl::Status EvalOne(const std::shared_ptr<Stream>& stream, size_t num_tokens) {
