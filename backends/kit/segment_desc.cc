@@ -86,15 +86,16 @@ void CheckSegmentDesc(const skein_segment_desc& desc, const skein_backend_device
 
   constexpr uint32_t kEnds = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
   CheckEqual("no flags but EMBEDDING, HEAD and DETERMINISTIC:", desc.flags & ~(kEnds | SKEIN_SEGMENT_DETERMINISTIC), 0);
-  if ((desc.flags & SKEIN_SEGMENT_DETERMINISTIC) != 0 && (device.features & SKEIN_FEATURE_DETERMINISTIC) == 0) {
-    throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: the device has no deterministic segments");
-  }
   if (desc.flags & SKEIN_SEGMENT_EMBEDDING) CheckEqual("with the embedding, first_layer", desc.first_layer, 0);
   if (desc.flags & SKEIN_SEGMENT_HEAD) {
     CheckEqual("with the head, layers up to", desc.first_layer + desc.num_layers, model.num_layers);
   }
-  if ((desc.flags & kEnds) == 0)
+  if ((desc.flags & kEnds) == 0) {
     CheckRange("num_layers without embedding and head", desc.num_layers, 1, model.num_layers);
+  }
+  if ((desc.flags & SKEIN_SEGMENT_DETERMINISTIC) != 0 && (device.features & SKEIN_FEATURE_DETERMINISTIC) == 0) {
+    throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: the device has no deterministic segments");
+  }
 
   CheckRange("max_tokens", desc.max_tokens, 1, kMaxStepTokens);
   CheckRange("max_entries", desc.max_entries, 1, kMaxStepTokens);

@@ -1,5 +1,5 @@
-// The options `type`, `state_type` and `deterministic`: in which types a device gets the weights of a model, in which it computes, and
-// in which it keeps states.
+// The options `type`, `state_type` and `deterministic`: in which types a device gets the weights of a model, in which
+// it computes, and in which it keeps states.
 #ifndef SKEIN_DEVICES_PRECISION_H_
 #define SKEIN_DEVICES_PRECISION_H_
 
