@@ -2,6 +2,7 @@
 // no slots.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <iterator>
@@ -58,7 +59,11 @@ TEST_P(SoakTest, ManyRequestsLeaveNothingBehind) {
   const int64_t descriptors = NumDescriptors();
   const uint64_t bytes = AnonymousBytes();
   for (uint32_t round = 1; round < kNumRounds; ++round) RunHosts(GetParam(), runtime.get(), model.get(), round);
-  EXPECT_EQ(NumDescriptors(), descriptors);
+  // The engine may hold the queue of a request whose end was seen for a moment more.
+  for (int i = 0; i < 5000 && NumDescriptors() > descriptors; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_LE(NumDescriptors(), descriptors);
   // What the hosts note of their requests is freed, but the allocator keeps a few MiB of pages, now more and now less.
   // The limit is less than a hundred bytes for each of 100,000 requests.
   EXPECT_LT(AnonymousBytes(), bytes + (8 << 20));
