@@ -81,6 +81,16 @@ TEST_F(StateDiskRecoveryTest, RecoveredStatesSurviveAgain) {
   EXPECT_THAT(Recover(Options()), ElementsAre(2, 1));
 }
 
+TEST_F(StateDiskRecoveryTest, StatesWrittenAfterARecoveryAreLaterThanTheRecoveredOnes) {
+  LeaveStates({1, 2, 3});
+  {
+    const auto disk = Open();
+    const auto recovered = disk->TakeRecovered();
+    WriteLabelled(*disk, 4);
+  }
+  EXPECT_THAT(Recover(Options()), ElementsAre(4, 3, 2, 1));
+}
+
 TEST_F(StateDiskRecoveryTest, NewStatesDoNotTakeThePlaceOfRecoveredOnes) {
   LeaveStates({1, 2});
   const auto disk = Open(5);
