@@ -1,8 +1,8 @@
 // Who runs when: tenants, bounds, priorities and deadlines, and the load of a model.
 //
-// All requests and evals of a model share its steps. A stream belongs to a tenant, by the option `tenant` of
-// skein_stream_create; a fork belongs to its stream's. A tenant is known by its name alone. It need not be made, and is
-// forgotten with its last stream.
+// All requests, evals, scores and embeddings of a model share its steps. A stream belongs to a tenant, by the option
+// `tenant` of skein_stream_create; a fork belongs to its stream's. A tenant is known by its name alone. It need not be
+// made, and is forgotten with its last stream.
 //
 // Shares. Tenants get the same service, or by their weights if they differ: a token of a prompt counts 1, a token that
 // is drawn 2. A tenant that is alone gets everything. Among the requests of one tenant the higher priority goes first,
