@@ -90,7 +90,7 @@ class Host {
 
 void Print(const char* what, std::vector<double> times) {
   std::sort(times.begin(), times.end());
-  std::printf("%-9s p50 %.2f max %.2f ms\n", what, times[times.size() / 2], times.back());
+  std::printf("%-9s min %.2f p50 %.2f max %.2f ms\n", what, times[0], times[times.size() / 2], times.back());
 }
 
 }  // namespace

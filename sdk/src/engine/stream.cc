@@ -104,9 +104,11 @@ absl::Status Stream::ExportState(const StateRef& state, absl::Span<float> values
 absl::Status Stream::Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) const {
   skein::Snapshot snapshot = Describe(at);
   SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model()->Fingerprint());
-  snapshot.state.resize(StateFloats(model()->config()));
-  SKEIN_RETURN_IF_ERROR(ExportState(at.state, absl::MakeSpan(snapshot.state)));
-  WriteSnapshot(model()->config(), snapshot, bytes);
+  const uint64_t num_floats = StateFloats(model()->config());
+  const auto values = std::make_unique_for_overwrite<float[]>(num_floats);
+  const absl::Span<float> state(values.get(), num_floats);
+  SKEIN_RETURN_IF_ERROR(ExportState(at.state, state));
+  WriteSnapshot(model()->config(), snapshot, state, bytes);
   return absl::OkStatus();
 }
 

@@ -30,17 +30,19 @@
 
 namespace skein {
 
-// Bytes of a snapshot of a model with states of `shape`. The size depends on `pending` and on the number of tokens that
-// occurred. The fingerprint and the state of `snapshot` may still be missing.
+// Bytes of a snapshot of a model with states of `shape`. The size depends on `pending`, on the number of tokens that
+// occurred, and on what the snapshot carries of the past. The fingerprint and the state may still be missing.
 uint64_t SnapshotBytes(const skein_backend_model& model, const Snapshot& snapshot);
 
-// Writes a snapshot to `bytes`, which is exactly SnapshotBytes long.
-void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, absl::Span<uint8_t> bytes);
+// Writes a snapshot to `bytes`, which is exactly SnapshotBytes long. `state` takes the place of snapshot.state, so that
+// its memory need not be a vector's, which is cleared before it is filled.
+void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, absl::Span<const float> state,
+                   absl::Span<uint8_t> bytes);
 
 // Reads a snapshot, which is untrusted, for a model with states of `shape`. DATA_LOSS: truncated, corrupt or not a
 // snapshot; UNIMPLEMENTED: of a later version, or with a part that a reader must understand and this version does not;
 // FAILED_PRECONDITION: of a model of another version or with states of another shape. The caller compares the
-// fingerprint. Allocates in proportion to the state and the vocabulary, whatever the bytes say.
+// fingerprint. Allocates in proportion to the state, the vocabulary and the bytes, whatever they say.
 absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes);
 
 }  // namespace skein
