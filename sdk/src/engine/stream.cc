@@ -7,21 +7,10 @@
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/model.h"
-#include "numbers/state_layout.h"
 #include "skein/runtime.h"
-#include "state/snapshot.h"
 
 namespace skein {
 namespace {
-
-// A snapshot at `at`, still without fingerprint and state.
-Snapshot Describe(const StreamState& at) {
-  Snapshot snapshot;
-  snapshot.position = at.position;
-  if (at.pending.has_value()) snapshot.pending.push_back(*at.pending);
-  if (at.sampler != nullptr) snapshot.sampler = *at.sampler;
-  return snapshot;
-}
 
 void WarnOfLength(const Model& model) noexcept {
   Guarded([&] {
@@ -33,10 +22,6 @@ void WarnOfLength(const Model& model) noexcept {
   }).IgnoreError();  // without memory there is no line
 }
 
-std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
-  return snapshot.pending.empty() ? std::nullopt : std::optional(snapshot.pending[0]);
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path,
@@ -45,13 +30,21 @@ absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> mo
   InitialState initial_state;
   if (!state_path.empty()) {
     SKEIN_ASSIGN_OR_RETURN(std::vector<float> values, model->ReadStateFile(state_path));
-    initial_state = std::make_shared<const std::vector<float>>(std::move(values));
+    initial_state = std::make_shared<const Origin>(Origin{std::move(values), std::nullopt});
   }
   std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,
                          Add(std::move(model), std::move(party), std::move(initial_state), StreamState()));
   SKEIN_RETURN_IF_ERROR(stream->Reset());
   return stream;
+}
+
+absl::StatusOr<std::shared_ptr<Stream>> Stream::StartAt(std::shared_ptr<Model> model, StreamState place,
+                                                        const std::string& tenant) {
+  SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
+  std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
+  auto origin = std::make_shared<const Origin>(Origin{{}, place});
+  return Add(std::move(model), std::move(party), std::move(origin), std::move(place));
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
@@ -76,53 +69,39 @@ absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const {
   return Add(model(), tenant_, initial_state_, Committed());
 }
 
-absl::StatusOr<StateRef> Stream::StartingPoint() const {
-  if (initial_state_ == nullptr) return model()->initial_state();
-  return model()->engine()->ImportState(*initial_state_);
+absl::StatusOr<StreamState> Stream::StartingPoint() const {
+  if (initial_state_ != nullptr && initial_state_->place.has_value()) return *initial_state_->place;
+  StreamState at;
+  at.state = model()->initial_state();
+  if (initial_state_ != nullptr) {
+    SKEIN_ASSIGN_OR_RETURN(at.state, model()->engine()->ImportState(initial_state_->values));
+  }
+  return at;
 }
 
 absl::Status Stream::Reset() {
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
-  StreamState at;
-  SKEIN_ASSIGN_OR_RETURN(at.state, StartingPoint());
+  SKEIN_ASSIGN_OR_RETURN(StreamState at, StartingPoint());
   right.Commit(std::move(at));
   return absl::OkStatus();
 }
 
-uint64_t Stream::SnapshotBytes(const StreamState& at) const {
-  return skein::SnapshotBytes(model()->config(), Describe(at));
-}
-
-absl::Status Stream::ExportState(absl::Span<float> values) const { return ExportState(Committed().state, values); }
-
-absl::Status Stream::ExportState(const StateRef& state, absl::Span<float> values) const {
-  if (!state.empty()) return model()->engine()->ExportState(state, values);
-  WriteFreshState(model()->config(), model()->config().num_layers, values.data());
-  return absl::OkStatus();
-}
-
-absl::Status Stream::Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) const {
-  skein::Snapshot snapshot = Describe(at);
-  SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model()->Fingerprint());
-  const uint64_t num_floats = StateFloats(model()->config());
-  const auto values = std::make_unique_for_overwrite<float[]>(num_floats);
-  const absl::Span<float> state(values.get(), num_floats);
-  SKEIN_RETURN_IF_ERROR(ExportState(at.state, state));
-  WriteSnapshot(model()->config(), snapshot, state, bytes);
-  return absl::OkStatus();
+absl::Status Stream::ExportState(absl::Span<float> values) const {
+  return skein::ExportState(*model(), Committed(), values);
 }
 
 absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(model()->config(), bytes));
-  SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model()->Fingerprint());
-  if (snapshot.fingerprint != fingerprint) {
-    return absl::FailedPreconditionError(absl::StrCat("snapshot: of a model with source weights ", snapshot.fingerprint,
-                                                      "; this model's are ", fingerprint));
-  }
+  return Restore([&] { return RestoreSnapshot(*model(), bytes); });
+}
+
+absl::Status Stream::Load(const std::string& path) {
+  return Restore([&] { return LoadSnapshot(*model(), path); });
+}
+
+absl::Status Stream::Restore(absl::FunctionRef<absl::StatusOr<RestoredSnapshot>()> read) {
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
-  SKEIN_ASSIGN_OR_RETURN(const StateRef state, model()->engine()->ImportState(snapshot.state));
-  right.Commit({state, snapshot.position, PendingToken(snapshot),
-                std::make_shared<const SamplerState>(std::move(snapshot.sampler))});
+  SKEIN_ASSIGN_OR_RETURN(RestoredSnapshot restored, read());
+  right.Commit(std::move(restored.at));
   return absl::OkStatus();
 }
 

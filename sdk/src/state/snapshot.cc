@@ -23,6 +23,8 @@ constexpr char kMagic[8] = {'S', 'K', 'E', 'I', 'N', 'S', 'N', 'P'};
 constexpr uint32_t kVersion = 2;
 constexpr uint64_t kAlignment = 64;
 constexpr size_t kNumFingerprintDigits = 32;
+// For a snapshot whose model is not known: twice the World vocabulary.
+constexpr uint64_t kLargestVocabulary = 1 << 17;
 
 // The fixed beginning of the bytes.
 struct Preamble {
@@ -149,10 +151,10 @@ absl::StatusOr<Preamble> ReadPreamble(absl::Span<const uint8_t> bytes) {
 
 // The largest header that is read. The occurrences of all tokens fit into it. A parser may need some fifty times this
 // memory.
-uint64_t MaxHeaderBytes(const skein_backend_model& model) {
+uint64_t MaxHeaderBytes(uint64_t vocab_size) {
   constexpr uint64_t kBesideOccurrences = 64 << 10;
   constexpr uint64_t kPerToken = 16;
-  return std::min<uint64_t>(kBesideOccurrences + kPerToken * model.vocab_size, INT_MAX);
+  return std::min<uint64_t>(kBesideOccurrences + kPerToken * vocab_size, INT_MAX);
 }
 
 absl::Status CheckZero(absl::Span<const uint8_t> bytes, absl::string_view behind) {
@@ -160,10 +162,10 @@ absl::Status CheckZero(absl::Span<const uint8_t> bytes, absl::string_view behind
   return absl::DataLossError(absl::StrCat("snapshot: the bytes behind ", behind, " are not zero"));
 }
 
-absl::StatusOr<v1::Snapshot> ReadHeader(const skein_backend_model& model, const Preamble& preamble,
+absl::StatusOr<v1::Snapshot> ReadHeader(uint64_t vocab_size, const Preamble& preamble,
                                         absl::Span<const uint8_t> bytes) {
   const uint64_t size = preamble.header_bytes;
-  const uint64_t max = std::min<uint64_t>(MaxHeaderBytes(model), bytes.size() - sizeof(preamble));
+  const uint64_t max = std::min<uint64_t>(MaxHeaderBytes(vocab_size), bytes.size() - sizeof(preamble));
   if (size > max) {
     return absl::DataLossError(absl::StrCat("snapshot: a header of ", size, " bytes; expected at most ", max));
   }
@@ -299,7 +301,7 @@ absl::StatusOr<std::vector<int>> MatchSections(const std::vector<SectionPlan>& p
 
 absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
   SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
-  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(model, preamble, bytes));
+  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(model.vocab_size, preamble, bytes));
   Snapshot snapshot;
   snapshot.fingerprint = header.source_fingerprint();
   SKEIN_RETURN_IF_ERROR(CheckSnapshotSource(model, snapshot.fingerprint, header.generation(), header.variant()));
@@ -316,6 +318,19 @@ absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::
   SKEIN_RETURN_IF_ERROR(CheckSnapshotValues(model, snapshot));
   SKEIN_RETURN_IF_ERROR(ReadPast(model, header, located, snapshot));
   return snapshot;
+}
+
+absl::StatusOr<uint32_t> ReadVersion(absl::Span<const uint8_t> bytes) {
+  uint32_t version;
+  if (bytes.size() < sizeof(kMagic) + sizeof(version)) {
+    return absl::DataLossError(
+        absl::StrCat("snapshot: expected a magic and a version, found ", bytes.size(), " bytes"));
+  }
+  if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
+    return absl::DataLossError("snapshot: expected the magic SKEINSNP at offset 0, found other bytes");
+  }
+  std::memcpy(&version, bytes.data() + sizeof(kMagic), sizeof(version));
+  return version;
 }
 
 }  // namespace
@@ -358,18 +373,34 @@ void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, a
 }
 
 absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
-  uint32_t version;
-  if (bytes.size() < sizeof(kMagic) + sizeof(version)) {
-    return absl::DataLossError(
-        absl::StrCat("snapshot: expected a magic and a version, found ", bytes.size(), " bytes"));
-  }
-  if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
-    return absl::DataLossError("snapshot: expected the magic SKEINSNP at offset 0, found other bytes");
-  }
-  std::memcpy(&version, bytes.data() + sizeof(kMagic), sizeof(version));
+  SKEIN_ASSIGN_OR_RETURN(const uint32_t version, ReadVersion(bytes));
   if (version == 1) return ReadSnapshotV1(model, bytes);
   if (version == kVersion) return ReadSnapshotV2(model, bytes);
   return absl::UnimplementedError(absl::StrCat("snapshot: version ", version, "; this version reads 1 and ", kVersion));
+}
+
+absl::StatusOr<SnapshotSummary> SummariseSnapshot(absl::Span<const uint8_t> bytes) {
+  SKEIN_ASSIGN_OR_RETURN(const uint32_t version, ReadVersion(bytes));
+  if (version != kVersion) {
+    return absl::UnimplementedError(
+        absl::StrCat("snapshot: version ", version, "; this version describes version ", kVersion));
+  }
+  SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
+  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(kLargestVocabulary, preamble, bytes));
+  SKEIN_RETURN_IF_ERROR(LocateSections(header, preamble.sections_offset, bytes).status());
+  SKEIN_RETURN_IF_ERROR(CheckFingerprint(header.source_fingerprint()));
+  SnapshotSummary summary;
+  summary.fingerprint = header.source_fingerprint();
+  summary.generation = header.generation();
+  summary.variant = header.variant();
+  summary.position = header.position();
+  summary.num_pending = static_cast<uint32_t>(header.pending_size());
+  summary.num_bytes = bytes.size();
+  for (const v1::Section& section : header.sections()) {
+    if (!section.may_skip()) summary.state_bytes += section.size_bytes();
+  }
+  SKEIN_RETURN_IF_ERROR(SummarisePast(header, summary));
+  return summary;
 }
 
 }  // namespace skein

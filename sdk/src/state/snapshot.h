@@ -22,6 +22,9 @@
 #define SKEIN_STATE_SNAPSHOT_H_
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -44,6 +47,28 @@ void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, a
 // FAILED_PRECONDITION: of a model of another version or with states of another shape. The caller compares the
 // fingerprint. Allocates in proportion to the state, the vocabulary and the bytes, whatever they say.
 absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes);
+
+// What a snapshot says of itself.
+struct SnapshotSummary {
+  std::string fingerprint;
+  uint32_t generation = 0;
+  uint32_t variant = 0;
+  uint64_t position = 0;
+  uint32_t num_pending = 0;
+  uint64_t num_bytes = 0;  // of the snapshot
+  uint64_t state_bytes = 0;
+  std::optional<PrefixLabel> label;
+  uint64_t num_tokens = 0;  // that it carries
+  struct Checkpoint {
+    uint64_t position = 0;
+    std::string name;
+  };
+  std::vector<Checkpoint> checkpoints;
+};
+
+// Reads it without a model, from untrusted bytes of version 2. Compares all checksums. DATA_LOSS: truncated, corrupt or
+// not a snapshot. UNIMPLEMENTED: of another version.
+absl::StatusOr<SnapshotSummary> SummariseSnapshot(absl::Span<const uint8_t> bytes);
 
 }  // namespace skein
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -57,12 +59,12 @@ absl::Status CheckText(const std::string& text, size_t max_bytes, absl::string_v
                                           " bytes of UTF-8 without NUL, found ", text.size(), " bytes"));
 }
 
-absl::Status ReadLabel(const v1::Snapshot& header, Snapshot& snapshot) {
+absl::Status ReadLabel(const v1::Snapshot& header, std::optional<PrefixLabel>& read) {
   if (!header.has_prefix_label()) return absl::OkStatus();
   const v1::PrefixLabel& label = header.prefix_label();
   SKEIN_RETURN_IF_ERROR(CheckText(label.name(), PrefixLabel::kMaxNameBytes, "a name"));
   SKEIN_RETURN_IF_ERROR(CheckText(label.provenance(), PrefixLabel::kMaxProvenanceBytes, "a provenance"));
-  snapshot.label = PrefixLabel{label.name(), label.provenance()};
+  read = PrefixLabel{label.name(), label.provenance()};
   return absl::OkStatus();
 }
 
@@ -138,9 +140,20 @@ std::vector<absl::Span<const uint8_t>> PastSections(const Snapshot& snapshot) {
 
 absl::Status ReadPast(const skein_backend_model& model, const v1::Snapshot& header,
                       absl::Span<const absl::Span<const uint8_t>> sections, Snapshot& snapshot) {
-  SKEIN_RETURN_IF_ERROR(ReadLabel(header, snapshot));
+  SKEIN_RETURN_IF_ERROR(ReadLabel(header, snapshot.label));
   SKEIN_RETURN_IF_ERROR(ReadTokens(model, header, sections, snapshot));
   return ReadCheckpoints(model, header, sections, snapshot);
+}
+
+absl::Status SummarisePast(const v1::Snapshot& header, SnapshotSummary& summary) {
+  SKEIN_RETURN_IF_ERROR(ReadLabel(header, summary.label));
+  SKEIN_ASSIGN_OR_RETURN(const int index, FindSection(header, kTokens));
+  if (index >= 0) summary.num_tokens = header.sections(index).size_bytes() / sizeof(uint32_t);
+  for (const v1::Checkpoint& checkpoint : header.checkpoints()) {
+    SKEIN_RETURN_IF_ERROR(CheckText(checkpoint.name(), SnapshotCheckpoint::kMaxNameBytes, "a name of a checkpoint"));
+    summary.checkpoints.push_back({checkpoint.position(), checkpoint.name()});
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace skein

@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "skein/backend.h"
 #include "skein/v1/snapshot.pb.h"
+#include "state/snapshot.h"
 #include "state/snapshot_content.h"
 
 namespace skein {
@@ -24,6 +25,9 @@ std::vector<absl::Span<const uint8_t>> PastSections(const Snapshot& snapshot);
 // against their checksums. DATA_LOSS: they contradict the header, the position or the model.
 absl::Status ReadPast(const skein_backend_model& model, const v1::Snapshot& header,
                       absl::Span<const absl::Span<const uint8_t>> sections, Snapshot& snapshot);
+
+// Adds to a summary what an untrusted header says of the past. DATA_LOSS: a text is too long or no UTF-8.
+absl::Status SummarisePast(const v1::Snapshot& header, SnapshotSummary& summary);
 
 }  // namespace skein
 
