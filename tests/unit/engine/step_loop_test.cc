@@ -49,9 +49,13 @@ class StepLoopTest : public ::testing::Test {
                  {metrics_, log_, model_},
                  [this](uint64_t num_items, const std::function<void(uint64_t)>& work) {
                    if (parallel_for_throws_) throw std::bad_alloc();
+                   const StepClock::time_point end = StepClock::now() + text_work_;
+                   while (StepClock::now() < end) {
+                   }
                    for (uint64_t i = 0; i < num_items; ++i) work(i);
                  }};
   bool parallel_for_throws_ = false;
+  StepClock::duration text_work_{0};  // beside each step
 };
 
 TEST_F(StepLoopTest, JobMayTakePartsThatAreSmallerThanAStep) {
@@ -59,6 +63,25 @@ TEST_F(StepLoopTest, JobMayTakePartsThatAreSmallerThanAStep) {
   RunAll();
   EXPECT_THAT(job->parts, ElementsAre(4u, 4u, 2u));
   EXPECT_TRUE(job->ended);
+}
+
+// A job that waits for its turn waits for that too.
+TEST_F(StepLoopTest, CostOfAStepHasTheWorkThatLiesBetweenSteps) {
+  text_work_ = std::chrono::milliseconds(3);
+  const auto job = Add(std::vector<uint32_t>(10, 7), 1);
+  RunAll();
+  EXPECT_GE(loop_.cost().Time(1, 1), 3000);
+}
+
+TEST_F(StepLoopTest, CostOfAStepHasNoTimeWithoutWork) {
+  Add({1});
+  RunAll();
+  const StepClock::time_point end = StepClock::now() + std::chrono::milliseconds(200);
+  while (StepClock::now() < end) {
+  }
+  Add({1});
+  RunAll();
+  EXPECT_LT(loop_.cost().Time(1, 1), 100000);
 }
 
 TEST_F(StepLoopTest, NoJobsNoStep) { EXPECT_FALSE(loop_.RunStep()); }
@@ -82,6 +105,21 @@ TEST_F(StepLoopTest, LongPromptsAreReadInParts) {
   EXPECT_THAT(job->parts, ElementsAre(16, 16, 8));
   EXPECT_EQ(metrics_.prefill_tokens.load(), 40u);
   EXPECT_EQ(runner_.steps()[1].entries[0].read_slot, runner_.steps()[0].entries[0].write_slot);
+}
+
+TEST_F(StepLoopTest, PartsEndAtStopsAndOthersHaveTheRestOfTheStep) {
+  const auto job = std::make_shared<FakeJob>(std::vector<uint32_t>(40, 7));
+  job->AddStop(5);
+  job->AddStop(30);
+  JobList jobs;
+  jobs.emplace_back(job);
+  loop_.Add(jobs);
+  const auto other = Add(std::vector<uint32_t>(50, 8));
+  RunAll();
+  EXPECT_THAT(job->ends, testing::IsSupersetOf({5u, 30u, 40u}));
+  EXPECT_TRUE(job->ended && other->ended);
+  EXPECT_EQ(runner_.steps()[0].tokens.size(), kMaxTokens) << "what the stop leaves of the step goes to the other";
+  EXPECT_EQ(runner_.steps()[0].entries[0].num_tokens, 5u);
 }
 
 TEST_F(StepLoopTest, JobsThatWaitOrEndedAreLeftOut) {

@@ -125,6 +125,16 @@ TEST(SchedulerTest, StepTimeBoundsTheShareOfPrompts) {
   }
 }
 
+TEST(SchedulerTest, ShortStepIsShortEnoughWhateverItTakesWithoutPrompts) {
+  StepCost cost(512);
+  for (uint64_t rows = 1; rows <= 512; rows *= 2) cost.Observe(rows, 1, 100 + 20 * static_cast<double>(rows));
+  SchedulerLimits limits = Limits(512, 64);
+  const uint64_t num_tokens = PromptTokensInTime(limits, cost, 4, 4, 508);
+  EXPECT_NEAR(cost.Time(4 + num_tokens, 5), Scheduler::kShortStepUs, 50);
+  limits.step_us = 1000;
+  EXPECT_NEAR(cost.Time(4 + PromptTokensInTime(limits, cost, 4, 4, 508), 5), 1000, 50);
+}
+
 TEST(SchedulerTest, PromptThatIsDueIsReadWhateverTheTime) {
   SchedulerLimits limits = Limits(512, 64);
   limits.step_us = 10'000;
@@ -277,6 +287,19 @@ TEST(SchedulerTest, ShortPromptOvertakesALongOneThatIsBeingRead) {
   Stream& brief = simulation.Add(tenant, 20, 0);
   while (!brief.is_done) EXPECT_TRUE(StepOf(simulation).contains(&brief));
   EXPECT_FALSE(prompt.is_done);
+}
+
+TEST(SchedulerTest, PromptIsRankedByAllOfItsTokens) {
+  Scheduler scheduler(Limits(8, 4));
+  for (int i = 1; i <= 10; ++i) scheduler.cost().Observe(8, 1, 8000);
+  Sequence stopped(nullptr, {.arrival_us = 0});
+  Sequence shorter(nullptr, {.arrival_us = 0});
+  scheduler.Add(stopped, 6, false, 400);
+  scheduler.Add(shorter, 20, false);
+  EXPECT_GT(stopped.rank(), shorter.rank());
+  EXPECT_EQ(scheduler.Schedule(0, 1)[0].sequence, &shorter);
+  scheduler.Remove(stopped);
+  scheduler.Remove(shorter);
 }
 
 TEST(SchedulerTest, EarlierDeadlineComesFirst) {
