@@ -81,7 +81,7 @@ TEST_F(CliStateTest, ListShowsFilesAndTheSnapshotsInFolders) {
   const ToolResult named = RunTool({"state", "list", folder_.Path("b"), folder_.Path("c")});
   EXPECT_EQ(named.exit_code, 1);
   EXPECT_THAT(named.out, HasSubstr("/b "));
-  EXPECT_THAT(named.err, HasSubstr("/c: snapshot: expected the magic"));
+  EXPECT_THAT(named.err, HasSubstr("/c: snapshot: expected a magic"));
   EXPECT_EQ(json::parse(RunTool({"state", "list", folder_.Path("b"), "--json"}).out)[0]["name"], "b");
 }
 
