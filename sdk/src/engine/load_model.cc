@@ -12,6 +12,7 @@
 #include "engine/device_step_runner.h"
 #include "engine/model_placer.h"
 #include "engine/scheduling.h"
+#include "numbers/state_layout.h"
 #include "runtime/model_tools.h"
 #include "runtime/option_keys.h"
 #include "runtime/vocabulary_choice.h"
@@ -76,6 +77,14 @@ absl::StatusOr<LoadedModel> LoadOnDevices(Runtime& runtime, const ModelFile& fil
   }
 }
 
+// Where the option does not say more, streams get by with the slots that checkpoints leave them.
+std::shared_ptr<CheckpointStore> MakeCheckpointStore(const Options& options, uint32_t num_slots, uint64_t state_bytes) {
+  const int64_t bytes = options[model_options::kCheckpointMemory];
+  const uint64_t most = num_slots / 4;
+  const uint64_t max_states = bytes < 0 ? num_slots / 8 : std::min(most, static_cast<uint64_t>(bytes) / state_bytes);
+  return std::make_shared<CheckpointStore>(max_states, state_bytes);
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtime, const std::string& path,
@@ -106,6 +115,7 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }
+  parts.checkpoints = MakeCheckpointStore(options, limits.num_slots, 4 * StateFloats(file->config()));
   parts.placement = loaded->placement.text;
   parts.type = loaded->placement.settings.precision.name;
   parts.head_features = loaded->placement.devices.back()->description().info.features;

@@ -85,6 +85,7 @@ absl::Status Stream::Reset() {
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
   StreamState at;
   SKEIN_ASSIGN_OR_RETURN(at.state, StartingPoint());
+  at.history = History(model()->checkpoints(), 0);
   right.Commit(std::move(at));
   return absl::OkStatus();
 }
@@ -119,8 +120,11 @@ absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
   }
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
   SKEIN_ASSIGN_OR_RETURN(const StateRef state, model()->engine()->ImportState(snapshot.state));
-  right.Commit({state, snapshot.position, PendingToken(snapshot),
-                std::make_shared<const SamplerState>(std::move(snapshot.sampler))});
+  const auto sampler = std::make_shared<const SamplerState>(std::move(snapshot.sampler));
+  // The tokens that the snapshot has read are not known, so that the way back ends here.
+  History history(model()->checkpoints(), snapshot.position, sampler);
+  history.Keep(state, CheckpointKind::kTurn, 0);
+  right.Commit({state, snapshot.position, PendingToken(snapshot), sampler, std::move(history)});
   return absl::OkStatus();
 }
 

@@ -66,6 +66,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   // The last committed place.
   StreamState Committed() const;
+  // The state at position 0. May wait for one step if the stream has an initial state of its own.
+  absl::StatusOr<StateRef> StartingPoint() const;
   absl::StatusOr<std::shared_ptr<Stream>> Fork() const;
   // May wait for one step if the stream has an initial state of its own.
   absl::Status Reset();
@@ -97,7 +99,6 @@ class Stream : public std::enable_shared_from_this<Stream> {
   static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
                                                      InitialState initial_state, StreamState at);
   Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, InitialState initial_state, StreamState at);
-  absl::StatusOr<StateRef> StartingPoint() const;
   absl::Status ExportState(const StateRef& state, absl::Span<float> values) const;
   void Commit(StreamState at) noexcept;
   // Whether a stream that goes from one position to another leaves the length that the model was trained with.

@@ -30,6 +30,7 @@ class ReadJob final : public Job {
         reading_(&reading),
         feed_(Feed::Start(reading.at, reading.tokens)),
         latch_(std::move(latch)) {
+    feed_.at.history = History();  // no stream goes on from here
     feed_.max_issued = MaxOutputRows(row_floats_);
   }
 

@@ -25,10 +25,10 @@ void RemoveReference(HistoryNode* node) noexcept {
   }
 }
 
-// The last position at which the node or one before it was to be kept.
-uint64_t LastKeptOf(const HistoryNode* node) noexcept {
+// The last node up to `node` whose state was to be kept, or the first of all.
+HistoryNode* LastToBeKept(HistoryNode* node) noexcept {
   while (node->parent != nullptr && !node->was_kept.load(std::memory_order_relaxed)) node = node->parent;
-  return node->begin;
+  return node;
 }
 
 bool IsKept(const HistoryNode* node) noexcept { return !node->tree->store->StateOf(*node).empty(); }
@@ -49,7 +49,8 @@ History::History(std::shared_ptr<CheckpointStore> store, uint64_t position, std:
   node_ = new HistoryNode(std::move(tree), nullptr, position);
 }
 
-History::History(HistoryNode* node, uint64_t end) noexcept : node_(node), end_(end), last_kept_(LastKeptOf(node)) {}
+History::History(HistoryNode* node, uint64_t end) noexcept
+    : node_(node), end_(end), last_kept_(LastToBeKept(node)->begin) {}
 
 History::History(const History& other) noexcept
     : node_(AddReference(other.node_)), end_(other.end_), last_kept_(other.last_kept_) {}
@@ -137,6 +138,12 @@ std::shared_ptr<const SamplerState> History::SamplerAtEnd() const {
 
 void History::Keep(const StateRef& state, CheckpointKind kind, uint64_t num_ahead) noexcept {
   if (node_ == nullptr || end_ == 0) return;
+  if (kind == CheckpointKind::kTurn && num_since_kept() < kNearby) {
+    if (HistoryNode* const near = LastToBeKept(node_); IsKept(near)) {
+      near->tree->store->Keep(*near, state, kind, num_ahead);
+      return;
+    }
+  }
   HistoryNode* place = PlaceAtEnd();
   if (place == nullptr) {
     const absl::Status added = Guarded([&] {
@@ -172,8 +179,8 @@ std::optional<uint64_t> History::Find(absl::string_view name, uint64_t limit) co
   return std::nullopt;
 }
 
-std::vector<Checkpoint> History::Checkpoints(uint64_t limit) const {
-  std::vector<Checkpoint> checkpoints;
+std::vector<StreamCheckpoint> History::Checkpoints(uint64_t limit) const {
+  std::vector<StreamCheckpoint> checkpoints;
   std::optional<uint64_t> begin_of_name;  // a place with a name is listed by it alone
   for (const HistoryNode* node = node_; node != nullptr; node = node->parent) {
     if (node->name != nullptr && node->name->position <= limit) {

@@ -26,7 +26,7 @@ struct CheckpointName;
 struct HistoryNode;
 
 // A place that a stream can go back to.
-struct Checkpoint {
+struct StreamCheckpoint {
   uint64_t position = 0;
   std::string name;        // "": it has none
   uint64_t num_bytes = 0;  // of its state; 0: the state is not kept
@@ -37,6 +37,7 @@ class History {
  public:
   // A state is wanted every so many tokens.
   static constexpr uint64_t kSpacing = 256;
+  static constexpr uint64_t kNearby = 16;
 
   // Records nothing.
   History() = default;
@@ -77,7 +78,8 @@ class History {
   // --- checkpoints ---
 
   // Keeps `state`, which is that at the end, if the budget has room for it, and there is memory. The stream is about to
-  // read `num_ahead` tokens. No effect at the start of a stream.
+  // read `num_ahead` tokens. No effect at the start of a stream. Where a state is kept less than kNearby tokens in front
+  // of the start of a turn, that one is taken to be of the turn.
   void Keep(const StateRef& state, CheckpointKind kind, uint64_t num_ahead) noexcept;
   // The number of tokens since a state was last to be kept.
   uint64_t num_since_kept() const { return end_ - last_kept_; }
@@ -88,7 +90,7 @@ class History {
   std::optional<uint64_t> Find(absl::string_view name, uint64_t limit) const;
 
   // The checkpoints up to `limit`, rising: all that have names, and those whose states are kept.
-  std::vector<Checkpoint> Checkpoints(uint64_t limit) const;
+  std::vector<StreamCheckpoint> Checkpoints(uint64_t limit) const;
 
   // The last place whose state is kept, and that state. Nothing: no state is kept.
   struct Place;

@@ -48,7 +48,7 @@ class HistoryTest : public testing::Test {
   void Keep(History& history, CheckpointKind kind = CheckpointKind::kPart) const { history.Keep(NewState(), kind, 0); }
   static std::vector<uint64_t> Kept(const History& history) {
     std::vector<uint64_t> positions;
-    for (const Checkpoint& checkpoint : history.Checkpoints(UINT64_MAX)) {
+    for (const StreamCheckpoint& checkpoint : history.Checkpoints(UINT64_MAX)) {
       if (checkpoint.num_bytes > 0) positions.push_back(checkpoint.position);
     }
     return positions;
@@ -316,7 +316,7 @@ TEST_F(HistoryTest, AStateIsListedByItsName) {
   Keep(history);
   Feed(history, 50);
   history.SetName("c", 150);
-  const std::vector<Checkpoint> found = history.Checkpoints(150);
+  const std::vector<StreamCheckpoint> found = history.Checkpoints(150);
   ASSERT_EQ(found.size(), 3u);
   EXPECT_EQ(found[0].name, "a");
   EXPECT_EQ(found[0].position, 100u);
