@@ -59,8 +59,8 @@ SKEIN_EXTERN_C_BEGIN
 //                                 at the measured pace, but at least 8192
 //   step_time_ms      i64  0      the time that a step with streams that decode may take because of prompts: their
 //                                 shares are cut so. A step with prompts takes no more than about twice the time of the
-//                                 same step without them in any case. 0: 100, and 25 on devices that take steps ahead,
-//                                 such as GPUs
+//                                 same step without them in any case, or 5 ms if that is longer. 0: 100, and 25 on
+//                                 devices that take steps ahead, such as GPUs
 //   max_running       i64  0      requests and evals between their first step and their end; others wait. 0: as many as
 //                                 there are streams
 //   age_limit_ms      i64  1000   a prompt that has waited for so long gets a share of every step, whatever the time;

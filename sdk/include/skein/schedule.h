@@ -13,10 +13,10 @@
 // refused at once with RESOURCE_EXHAUSTED. Whoever comes to an empty queue is admitted, whatever the number of tokens.
 //
 // Deadlines (request options `first_token_ms` and `deadline_ms`). A request whose deadline cannot be met is refused at
-// once: by a forecast from the measured time of steps and the present load, with a quarter to spare. For `deadline_ms`
-// it is taken to draw all of its max_tokens. A request that was admitted and misses a deadline all the same ends at the
-// next step with an error event of DEADLINE_EXCEEDED; its stream stands at its last token. The time that a reader keeps
-// its request waiting (option `window`) counts.
+// once: by a forecast from the measured time of steps and the present load, with a quarter to spare, and more of the
+// time in which others are served before it. For `deadline_ms` it is taken to draw all of its max_tokens. A request
+// that was admitted and misses a deadline all the same ends at the next step with an error event of DEADLINE_EXCEEDED;
+// its stream stands at its last token. The time that a reader keeps its request waiting (option `window`) counts.
 //
 // skein_error.retry_after_ms of a refusal is the time after which the same call is admitted if nobody else comes.
 // Threads: any.

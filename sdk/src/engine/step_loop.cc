@@ -134,9 +134,13 @@ bool StepLoop::RunStep(StepClock::time_point now) noexcept {
     EndAll(lost_);
     return false;
   }
+  if (std::exchange(is_idle_, false)) cycle_begin_ = StepClock::now();
   LookAtLate(StepClockUs(now));
   BeginSteps(StepClockUs(now));
-  if (steps_.empty()) return false;
+  if (steps_.empty()) {
+    is_idle_ = true;
+    return false;
+  }
   FinishOldest();
   if (!lost_.ok()) FinishAll();
   return true;
@@ -180,14 +184,20 @@ void StepLoop::FinishOldest() noexcept {
   if (absl::IsUnavailable(step.whole)) Lose(step.whole);
   const bool is_whole = step.whole.ok();
   if (!is_whole) RunPartsAlone(step);
-  const int64_t us = CountStep(step);
-  if (is_whole) scheduler_.cost().Observe(step.tokens.size(), step.parts.size(), static_cast<double>(us));
+  CountStep(step);
   ConcludeAll(step);
+  const uint64_t num_tokens = step.tokens.size();
   concluded_.clear();
   for (const StepPart& part : step.parts) concluded_.push_back(part.running);
   steps_.Pop();
-  const LookTimer timer(*this);
-  for (RunningJob* running : concluded_) Look(*running);
+  {
+    const LookTimer timer(*this);
+    for (RunningJob* running : concluded_) Look(*running);
+  }
+  const StepClock::time_point begin = std::exchange(cycle_begin_, StepClock::now());
+  if (!is_whole) return;  // its parts were run one by one
+  const std::chrono::duration<double, std::micro> time = cycle_begin_ - begin;
+  scheduler_.cost().Observe(num_tokens, concluded_.size(), time.count());
 }
 
 void StepLoop::Lose(const absl::Status& unavailable) noexcept {
@@ -245,7 +255,7 @@ void StepLoop::RunPartsAlone(StepInFlight& step) noexcept {
   }
 }
 
-int64_t StepLoop::CountStep(const StepInFlight& step) noexcept {
+void StepLoop::CountStep(const StepInFlight& step) noexcept {
   Metrics& metrics = observers_.metrics;
   // A step behind another has the devices to itself from the end of that one.
   const auto begin = std::max(step.begin, last_end_);
@@ -262,7 +272,6 @@ int64_t StepLoop::CountStep(const StepInFlight& step) noexcept {
     (decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
   }
   observers_.model.OnStep({begin, last_end_}, size);
-  return us;
 }
 
 void StepLoop::ConcludeAll(StepInFlight& step) noexcept {

@@ -111,8 +111,7 @@ class StepLoop {
   // Runs each part of the oldest step alone, after the step failed as a whole. The failed step overwrote no state. Only
   // a stream that fails alone ends with an error. If a device is lost, the parts that are left have its status.
   void RunPartsAlone(StepInFlight& step) noexcept;
-  // Counts the step, and gives its time in microseconds.
-  int64_t CountStep(const StepInFlight& step) noexcept;
+  void CountStep(const StepInFlight& step) noexcept;
   // Tells every job how its part ended.
   void ConcludeAll(StepInFlight& step) noexcept;
   static void Conclude(StepPart& part) noexcept;
@@ -131,7 +130,9 @@ class StepLoop {
   uint64_t num_jobs_added_ = 0;
   absl::Status lost_;
 
-  StepClock::time_point last_end_;      // of a step
+  StepClock::time_point last_end_;     // of a step
+  StepClock::time_point cycle_begin_;  // the end of the loop's work on the last step, or when there was work again
+  bool is_idle_ = true;
   StepClock::duration looked_{0};       // the time for looking at jobs since the last plan
   std::vector<RunningJob*> concluded_;  // of the step that ends
 };

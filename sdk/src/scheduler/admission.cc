@@ -16,6 +16,9 @@ namespace {
 // Without a pace nothing can be foreseen.
 constexpr double kUnknownRetryUs = 100000;
 
+// A forecast moves by so much as streams begin and end to decode.
+constexpr double kDrift = 0.05;
+
 int64_t Microseconds(Admission::Clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
 }
@@ -256,7 +259,7 @@ absl::Status Admission::LateStatus(const JobForecast& expected, const AdmittedJo
     return absl::DeadlineExceededError(DescribeMiss(alone, job, now_us, "even if nothing else runs", &late_us));
   }
   const std::string why = DescribeMiss(expected, job, now_us, "under the present load", &late_us);
-  return Refuse(why, late_us + tick_us);
+  return Refuse(why, late_us + tick_us + kDrift * expected.first_token_us);
 }
 
 absl::Status Admission::CheckThoseBehind(const AdmittedJob& job, const AdmittedTenant& counts, const Forecast& forecast,

@@ -132,8 +132,11 @@ double Forecast::DrawUs(uint64_t num_draws, double num_tokens_before) const {
 
 JobForecast Forecast::Of(const AdmittedJob& job, double num_tokens, uint32_t num_ahead) const {
   JobForecast forecast;
+  const auto own = static_cast<double>(job.num_tokens_left);
+  const double before_us = (num_tokens - own + TokensOfOthers(num_tokens)) * token_us_;
   // The job comes in the middle of a step.
-  forecast.first_token_us = full_step_us_ + ReadUs(num_tokens, num_ahead + (job.is_running ? 0 : 1));
+  forecast.first_token_us =
+      full_step_us_ + PlaceUs(num_ahead + (job.is_running ? 0 : 1)) + kDoubt * before_us + own * token_us_;
   const uint64_t num_draws = job.num_answer_tokens > 0 ? job.num_answer_tokens - 1 : 0;
   forecast.end_us = forecast.first_token_us + DrawUs(num_draws, num_tokens + TokensOfOthers(num_tokens));
   return forecast;

@@ -25,6 +25,10 @@ struct JobForecast {
 // As one tenant sees the load of a moment. Keeps references.
 class Forecast {
  public:
+  // What is read before a job is taken to last longer by this factor: another process may come and slow the machine
+  // down while the job waits.
+  static constexpr double kDoubt = 1.25;
+
   // `counts`: the tenant's, of `admitted`. `pace` is known. `with`: a job that is asked about, whether in the load or
   // not.
   Forecast(const Admitted& admitted, const AdmittedTenant& counts, const Pace& pace, const AdmittedJob& with,

@@ -20,7 +20,8 @@ struct Pace {
   // The tokens of prompts in a step beside `num_decoding` streams; at least 1.
   uint64_t ChunkBeside(uint64_t num_decoding) const;
 
-  // The time of a step with `num_prompt_tokens` beside `num_decoding` streams.
+  // The mean time of steps with `num_prompt_tokens` beside `num_decoding` streams, those that take longer than usual
+  // included.
   double StepUs(uint64_t num_decoding, uint64_t num_prompt_tokens) const;
 
   // The rows of a step that takes as long as it should with streams that decode; at least 1.

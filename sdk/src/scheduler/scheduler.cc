@@ -22,6 +22,14 @@ int64_t RankOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us) {
   return std::min(natural, urgency.first_token_deadline_us - read_us);
 }
 
+uint64_t PromptTokensInTime(const SchedulerLimits& limits, const StepCost& cost, uint64_t num_decoding,
+                            uint64_t num_in_step, uint64_t most) {
+  if (num_decoding == 0) return most;
+  const double stretched = Scheduler::kStretch * cost.Time(num_decoding, num_decoding);
+  const double longest = std::min(static_cast<double>(limits.step_us), std::max(stretched, Scheduler::kShortStepUs));
+  return cost.RowsThatFit(num_in_step, num_in_step, longest, most);
+}
+
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cost_(limits.max_tokens) {
   shares_.reserve(std::min(limits.max_entries, limits.max_tokens));
 }
@@ -160,15 +168,11 @@ void Scheduler::SchedulePrompts(const Room& kept, Room& room) noexcept {
 }
 
 uint64_t Scheduler::TokensInTime(uint64_t most) const {
-  // Those in this step and in steps in flight.
-  if (num_awaited_ == 0) return most;
-  const uint64_t num_decodes = shares_.size();
-  const double without = cost_.Time(num_awaited_, num_awaited_);
-  const double longest = std::min(static_cast<double>(limits_.step_us), kStretch * without);
-  uint64_t num_tokens = cost_.RowsThatFit(num_decodes, num_decodes, longest, most);
+  // Those that decode in this step and in steps in flight.
+  const uint64_t num_tokens = PromptTokensInTime(limits_, cost_, num_awaited_, shares_.size(), most);
   // Whole tiles, if there is one.
-  const uint64_t rest = (num_decodes + num_tokens) % limits_.tile;
-  return num_tokens < most && num_tokens > rest ? num_tokens - rest : num_tokens;
+  const uint64_t rest = (shares_.size() + num_tokens) % limits_.tile;
+  return num_awaited_ > 0 && num_tokens < most && num_tokens > rest ? num_tokens - rest : num_tokens;
 }
 
 Sequence* Scheduler::NextPrompt() const {

@@ -3,8 +3,9 @@
 // - A sequence with one token to feed, such as a stream that decodes, is in every step while all of them fit. If they
 //   do not, they take turns.
 // - The rest of the step goes to prompts. It is as large as the step's time allows: a step with streams that decode
-//   should take at most `step_us`, and at most kStretch times as long as without the prompts. A prompt that is due
-//   (below) gets a minimum whatever the time. Without streams that decode, prompts fill the step.
+//   should take at most `step_us`, and at most kStretch times as long as without the prompts, or kShortStepUs if that
+//   is longer. A prompt that is due (below) gets a minimum whatever the time. Without streams that decode, prompts fill
+//   the step.
 // - Who gets a place that not all can have: the tenant that had the least service for its weight (virtual token
 //   counters, arXiv:2401.00588), and among its sequences the one of the smallest rank, or, of those with one token, the
 //   one whose turn is longest ago. A tenant that comes back is put level with the one that had least.
@@ -46,6 +47,11 @@ struct SchedulerLimits {
 // The rank of a sequence whose prompt takes `read_us` to read.
 int64_t RankOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us);
 
+// The tokens, at most `most`, that prompts may have in a step as its time allows: beside the `num_in_step` streams of
+// the `num_decoding` that decode. The scheduler gives out whole tiles of rows.
+uint64_t PromptTokensInTime(const SchedulerLimits& limits, const StepCost& cost, uint64_t num_decoding,
+                            uint64_t num_in_step, uint64_t most);
+
 // A sequence's part of a step.
 struct Share {
   Sequence* sequence = nullptr;
@@ -59,6 +65,9 @@ class Scheduler {
   // A step with prompts takes at most this many times as long as without them. So the time between two tokens of a
   // stream does not grow by more, and a prompt gets about half of the time.
   static constexpr double kStretch = 2;
+  // A step that takes so long, in microseconds, is short whatever it takes without prompts: nobody reads 200 tokens a
+  // second, and a small model would spend its time on the fixed cost of steps.
+  static constexpr double kShortStepUs = 5000;
 
   explicit Scheduler(const SchedulerLimits& limits);
 
@@ -112,7 +121,7 @@ class Scheduler {
   void SchedulePrompts(const Room& kept, Room& room) noexcept;
   // The part of the step that prompts have whatever the time, and though others may have to wait for it.
   Room KeptForPrompts(int64_t now_us, const Room& room) noexcept;
-  // The tokens, at most `most`, that prompts may have beside the streams that decode, as the time allows.
+  // The tokens, at most `most`, that prompts may have beside the streams that decode.
   uint64_t TokensInTime(uint64_t most) const;
   // The prompt that comes first; nullptr: there is none that may get a share.
   Sequence* NextPrompt() const;

@@ -1,15 +1,22 @@
 #include "scheduler/step_cost.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace skein {
 namespace {
 
 // The first steps of a model touch its memory for the first time, so the fastest of them counts.
 constexpr uint32_t kNumFirst = 3;
-// The part of an error that one step corrects, and the largest error that a slow step can claim: together a twentieth.
-constexpr double kCorrection = 0.1;
-constexpr double kMostSlower = 1.5;
+// The parts of an error that one step corrects, at the sizes next to its own and at all, and the largest error that a
+// slow step can claim: together a twentieth.
+constexpr double kCorrection = 0.05;
+constexpr double kCorrectionOfAll = 0.1;
+constexpr double kMostSlower = 1.33;
+
+// The memory of Overrun, and the most time that one step adds.
+constexpr double kRecentUs = 1e6;
+constexpr double kLongestOverrunUs = 1e5;
 
 }  // namespace
 
@@ -34,7 +41,7 @@ double StepCost::RowsTime(double rows) const {
 }
 
 double StepCost::Time(uint64_t rows, uint64_t entries) const {
-  return RowsTime(static_cast<double>(rows)) + entry_us_ * static_cast<double>(entries);
+  return slowness_ * (RowsTime(static_cast<double>(rows)) + entry_us_ * static_cast<double>(entries));
 }
 
 double StepCost::PromptTime(uint64_t num_tokens) const {
@@ -59,27 +66,49 @@ void StepCost::Begin(double rows, double us) {
   for (Point& point : points_) point.us = us * std::max(1.0, point.rows / rows);
 }
 
+double StepCost::Believe(double ratio) {
+  // What three steps in a row agree on is no accident.
+  const double agreed = std::min({ratio, last_ratios_[0], last_ratios_[1]});
+  last_ratios_[1] = std::exchange(last_ratios_[0], ratio);
+  return std::max(agreed, std::min(ratio, kMostSlower));
+}
+
+void StepCost::CountOverrun(double us, double usual_us) {
+  us = std::min(us, usual_us + kLongestOverrunUs);
+  const double kept = std::exp(-us / kRecentUs);
+  recent_us_ = kept * recent_us_ + us;
+  recent_table_us_ = kept * recent_table_us_ + usual_us / slowness_;
+}
+
+double StepCost::Overrun() const {
+  // Before there were steps for a second, the rest counts as usual.
+  const double rest_us = std::max(0.0, kRecentUs - recent_us_);
+  return std::max(1.0, (recent_us_ + rest_us) / (recent_table_us_ * slowness_ + rest_us));
+}
+
 void StepCost::Observe(uint64_t rows, uint64_t entries, double us) {
   if (us <= 0) return;
   const auto num_rows = static_cast<double>(rows);
   if (num_observed_++ == 0) Begin(num_rows, us);
-  const double expected = Time(rows, entries);
-  const double ratio = us / expected;
+  const double ratio = us / Time(rows, entries);
   const auto [first, part] = Find(num_rows);
-  for (const auto& [index, share] : {std::pair(first, 1 - part), std::pair(first + 1, part)}) {
-    Point& point = points_[index];
-    if (share == 0) continue;
-    if (share >= 0.5 && point.num_observed < kNumFirst) {
-      if (point.num_observed++ == 0 || ratio < 1) Move(index, point.us * ratio);
-      continue;
-    }
-    Move(index, point.us * (1 + share * kCorrection * (std::min(ratio, kMostSlower) - 1)));
+  Point& nearest = points_[part < 0.5 ? first : first + 1];
+  if (nearest.num_observed < kNumFirst) {
+    if (nearest.num_observed++ == 0 || ratio < 1) Move(part < 0.5 ? first : first + 1, nearest.us * ratio);
+    return;
   }
-  entry_us_ *= 1 + kCorrection * (std::min(ratio, kMostSlower) - 1);
+  CountOverrun(us, Time(rows, entries));
+  const double error = Believe(ratio) - 1;
+  for (const auto& [index, share] : {std::pair(first, 1 - part), std::pair(first + 1, part)}) {
+    Move(index, points_[index].us * (1 + share * kCorrection * error));
+  }
+  entry_us_ *= 1 + kCorrection * error;
+  slowness_ *= 1 + kCorrectionOfAll * error;
 }
 
 void StepCost::ObserveEntries(uint64_t entries, double us_of_many, double us_of_one) {
-  entry_us_ = std::max(0.0, us_of_many - us_of_one) / static_cast<double>(std::max<uint64_t>(1, entries - 1));
+  const double us = std::max(0.0, us_of_many - us_of_one) / static_cast<double>(std::max<uint64_t>(1, entries - 1));
+  entry_us_ = us / slowness_;
 }
 
 void StepCost::Move(size_t index, double us) {

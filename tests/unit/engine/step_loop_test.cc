@@ -49,9 +49,13 @@ class StepLoopTest : public ::testing::Test {
                  {metrics_, log_, model_},
                  [this](uint64_t num_items, const std::function<void(uint64_t)>& work) {
                    if (parallel_for_throws_) throw std::bad_alloc();
+                   const StepClock::time_point end = StepClock::now() + text_work_;
+                   while (StepClock::now() < end) {
+                   }
                    for (uint64_t i = 0; i < num_items; ++i) work(i);
                  }};
   bool parallel_for_throws_ = false;
+  StepClock::duration text_work_{0};  // beside each step
 };
 
 TEST_F(StepLoopTest, JobMayTakePartsThatAreSmallerThanAStep) {
@@ -59,6 +63,25 @@ TEST_F(StepLoopTest, JobMayTakePartsThatAreSmallerThanAStep) {
   RunAll();
   EXPECT_THAT(job->parts, ElementsAre(4u, 4u, 2u));
   EXPECT_TRUE(job->ended);
+}
+
+// A job that waits for its turn waits for that too.
+TEST_F(StepLoopTest, CostOfAStepHasTheWorkThatLiesBetweenSteps) {
+  text_work_ = std::chrono::milliseconds(3);
+  const auto job = Add(std::vector<uint32_t>(10, 7), 1);
+  RunAll();
+  EXPECT_GE(loop_.cost().Time(1, 1), 3000);
+}
+
+TEST_F(StepLoopTest, CostOfAStepHasNoTimeWithoutWork) {
+  Add({1});
+  RunAll();
+  const StepClock::time_point end = StepClock::now() + std::chrono::milliseconds(200);
+  while (StepClock::now() < end) {
+  }
+  Add({1});
+  RunAll();
+  EXPECT_LT(loop_.cost().Time(1, 1), 100000);
 }
 
 TEST_F(StepLoopTest, NoJobsNoStep) { EXPECT_FALSE(loop_.RunStep()); }

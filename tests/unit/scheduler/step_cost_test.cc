@@ -70,6 +70,33 @@ TEST(StepCostTest, OneSlowStepMovesTheTableByATwentiethAtMost) {
   EXPECT_GT(cost.Time(8, 8), before);
 }
 
+TEST(StepCostTest, FollowsAMachineThatIsSuddenlySlowerWithinTwentyStepsAtAllSizes) {
+  for (const double factor : {1.5, 2.0, 4.0}) {
+    StepCost cost = Calibrated();
+    for (int i = 0; i < 10; ++i) cost.Observe(8, 8, DeviceTime(8, 8));
+    for (int i = 0; i < 20; ++i) cost.Observe(8, 8, factor * DeviceTime(8, 8));
+    EXPECT_NEAR(cost.Time(8, 8) / DeviceTime(8, 8), factor, 0.1 * factor);
+    EXPECT_GE(cost.Time(512, 8) / DeviceTime(512, 8), 1 + 0.4 * (factor - 1));
+  }
+}
+
+TEST(StepCostTest, LongStepsNowAndThenMakeTheMeanLongerAndNotTheUsualTime) {
+  StepCost cost = Calibrated();
+  const double usual = DeviceTime(8, 8);
+  EXPECT_EQ(cost.Overrun(), 1);
+  for (int i = 0; i < 1000; ++i) cost.Observe(8, 8, i % 10 == 0 ? 5 * usual : usual);
+  EXPECT_LE(cost.Time(8, 8), 1.15 * usual);
+  EXPECT_NEAR(cost.Time(8, 8) * cost.Overrun(), 1.4 * usual, 0.07 * usual);
+}
+
+TEST(StepCostTest, OneStalledStepAddsATenthToTheMean) {
+  StepCost cost = Calibrated();
+  for (int i = 0; i < 200; ++i) cost.Observe(8, 8, DeviceTime(8, 8));
+  cost.Observe(8, 8, 1e7);
+  EXPECT_GT(cost.Overrun(), 1);
+  EXPECT_LE(cost.Overrun(), 1.1);
+}
+
 TEST(StepCostTest, SlowFirstStepIsForgottenAtTheNext) {
   StepCost cost(kMaxRows);
   cost.Observe(8, 8, 50 * DeviceTime(8, 8));
