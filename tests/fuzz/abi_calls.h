@@ -100,6 +100,10 @@ class AbiCalls {
   void StreamSnapshot(AbiInput& input);
   void StreamRestore(AbiInput& input);
   void StreamState(AbiInput& input);
+  void StreamTokens(AbiInput& input);
+  void StreamTruncate(AbiInput& input);
+  void StreamForkAt(AbiInput& input);
+  void StreamCheckpoints(AbiInput& input);
   void Eval(AbiInput& input);
   void Score(AbiInput& input);
   void Embed(AbiInput& input);

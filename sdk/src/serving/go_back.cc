@@ -108,4 +108,23 @@ absl::Status SetCheckpoint(const std::shared_ptr<Stream>& stream, std::string na
   return absl::OkStatus();
 }
 
+absl::StatusOr<uint64_t> NumTokensFrom(const StreamState& at, uint64_t begin) {
+  SKEIN_RETURN_IF_ERROR(CheckPosition(at, begin));
+  return EndOf(at) - begin;
+}
+
+void ReadTokens(const StreamState& at, uint64_t begin, absl::Span<uint32_t> tokens) {
+  if (tokens.empty()) return;
+  at.history.ReadTokens(begin, tokens);
+  if (at.pending.has_value()) tokens.back() = *at.pending;
+}
+
+absl::StatusOr<uint64_t> FindCheckpoint(const StreamState& at, absl::string_view name) {
+  const std::optional<uint64_t> position = at.history.Find(name, EndOf(at));
+  if (position.has_value()) return *position;
+  return absl::NotFoundError(absl::StrCat("no checkpoint has the name \"", name, "\""));
+}
+
+std::vector<StreamCheckpoint> ListCheckpoints(const StreamState& at) { return at.history.Checkpoints(EndOf(at)); }
+
 }  // namespace skein

@@ -7,10 +7,15 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "engine/stream.h"
+#include "engine/stream_state.h"
+#include "state/history.h"
 
 namespace skein {
 
@@ -35,6 +40,17 @@ absl::StatusOr<Branch> ForkAt(const Stream& stream, uint64_t position);
 // Names the stream's last position. INVALID_ARGUMENT: not 1 to kMaxCheckpointName bytes. ALREADY_EXISTS: another place
 // of the stream has the name. FAILED_PRECONDITION: there is a writer.
 absl::Status SetCheckpoint(const std::shared_ptr<Stream>& stream, std::string name);
+
+// --- what a stream that stands at `at` has read ---
+
+// The number of tokens from `begin` to the last position. OUT_OF_RANGE: `begin` is not among the positions known.
+absl::StatusOr<uint64_t> NumTokensFrom(const StreamState& at, uint64_t begin);
+// Reads these tokens.
+void ReadTokens(const StreamState& at, uint64_t begin, absl::Span<uint32_t> tokens);
+
+// NOT_FOUND: no place has the name.
+absl::StatusOr<uint64_t> FindCheckpoint(const StreamState& at, absl::string_view name);
+std::vector<StreamCheckpoint> ListCheckpoints(const StreamState& at);
 
 }  // namespace skein
 
