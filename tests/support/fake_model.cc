@@ -25,7 +25,9 @@ std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::uniq
   parts.engine = *Engine::Start(runtime, std::move(runner),
                                 {.step = {limits.max_tokens, limits.max_streams},
                                  .num_slots = limits.num_slots,
-                                 .max_jobs = limits.max_streams,
+                                 .state_floats = StateFloats(parts.file->config()),
+                                 .max_host_states = limits.max_host_states,
+                                 .max_streams = limits.max_streams,
                                  .max_queued_tokens = limits.max_queued_tokens},
                                 "", std::move(clock));
   parts.checkpoints = std::make_shared<CheckpointStore>(limits.max_checkpoints, 4 * StateFloats(parts.file->config()));

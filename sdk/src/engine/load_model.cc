@@ -12,6 +12,7 @@
 #include "engine/device_step_runner.h"
 #include "engine/model_placer.h"
 #include "engine/scheduling.h"
+#include "engine/segment_limits.h"
 #include "numbers/state_layout.h"
 #include "runtime/model_tools.h"
 #include "runtime/option_keys.h"
@@ -77,12 +78,15 @@ absl::StatusOr<LoadedModel> LoadOnDevices(Runtime& runtime, const ModelFile& fil
   }
 }
 
-// Where the option does not say more, streams get by with the slots that checkpoints leave them.
-std::shared_ptr<CheckpointStore> MakeCheckpointStore(const Options& options, uint32_t num_slots, uint64_t state_bytes) {
+// The store looks at all of its states to find the one that is missed least.
+constexpr uint64_t kMostCheckpoints = 4096;
+
+std::shared_ptr<CheckpointStore> MakeCheckpointStore(const Options& options, const EngineLimits& limits) {
   const int64_t bytes = options[model_options::kCheckpointMemory];
-  const uint64_t most = num_slots / 4;
-  const uint64_t max_states = bytes < 0 ? num_slots / 8 : std::min(most, static_cast<uint64_t>(bytes) / state_bytes);
-  return std::make_shared<CheckpointStore>(max_states, state_bytes);
+  const uint64_t state_bytes = sizeof(float) * limits.state_floats;
+  const uint64_t num_states =
+      bytes < 0 ? (limits.num_slots + limits.max_host_states) / 8 : static_cast<uint64_t>(bytes) / state_bytes;
+  return std::make_shared<CheckpointStore>(std::min(num_states, kMostCheckpoints), state_bytes);
 }
 
 }  // namespace
@@ -99,6 +103,7 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.tokenizer_absence = std::move(found.absence);
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
   parts.trained_length = file->metadata().trained_length;
+  SKEIN_ASSIGN_OR_RETURN(const uint64_t max_host_states, HostStatesFor(*file, options));
   absl::StatusOr<LoadedModel> loaded = LoadOnDevices(*runtime, *file, options);
   if (!loaded.ok()) return Annotate(loaded.status(), file->path());
   parts.weights_bytes = loaded->on_devices->weights_bytes();
@@ -108,18 +113,21 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   const EngineLimits engine_limits = {
       .step = SchedulingOf(options, limits, runner->pipeline()),
       .num_slots = limits.num_slots,
-      .max_jobs = limits.max_entries,
+      .state_floats = StateFloats(file->config()),
+      .max_host_states = max_host_states,
+      .max_streams = static_cast<uint64_t>(options[model_options::kMaxStreams]),
       .calibrates = options[model_options::kCalibrate] != 0,
       .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens])};
   SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }
-  parts.checkpoints = MakeCheckpointStore(options, limits.num_slots, 4 * StateFloats(file->config()));
+  parts.checkpoints = MakeCheckpointStore(options, engine_limits);
+  parts.engine->AddOwner(parts.checkpoints);
   parts.placement = loaded->placement.text;
   parts.type = loaded->placement.settings.precision.name;
   parts.head_features = loaded->placement.devices.back()->description().info.features;
-  parts.max_streams = limits.max_entries;
+  parts.max_streams = static_cast<uint32_t>(options[model_options::kMaxStreams]);
   parts.file = std::move(file);
   parts.runtime = std::move(runtime);
   return std::make_shared<Model>(std::move(parts));

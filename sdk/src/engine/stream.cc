@@ -42,26 +42,26 @@ std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path,
                                                        const std::string& tenant) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
-  InitialState initial_state;
+  StreamState start;
+  start.state = model->initial_state();
   if (!state_path.empty()) {
-    SKEIN_ASSIGN_OR_RETURN(std::vector<float> values, model->ReadStateFile(state_path));
-    initial_state = std::make_shared<const std::vector<float>>(std::move(values));
+    SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, model->ReadStateFile(state_path));
+    SKEIN_ASSIGN_OR_RETURN(start.state, model->engine()->ImportState(values));
   }
   std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
-  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,
-                         Add(std::move(model), std::move(party), std::move(initial_state), StreamState()));
-  SKEIN_RETURN_IF_ERROR(stream->Reset());
-  return stream;
+  start.history = History(model->checkpoints(), 0);
+  const StateRef initial_state = start.state;
+  return Add(std::move(model), std::move(party), initial_state, std::move(start));
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                    InitialState initial_state, StreamState at) {
+                                                    StateRef initial_state, StreamState at) {
   SKEIN_ASSIGN_OR_RETURN(StreamSeat seat, StreamSeat::Take(std::move(model)));
   return std::shared_ptr<Stream>(
       new Stream(std::move(seat), std::move(tenant), std::move(initial_state), std::move(at)));
 }
 
-Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, InitialState initial_state, StreamState at)
+Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StateRef initial_state, StreamState at)
     : seat_(std::move(seat)),
       tenant_(std::move(tenant)),
       initial_state_(std::move(initial_state)),
@@ -76,15 +76,10 @@ absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const {
   return Add(model(), tenant_, initial_state_, Committed());
 }
 
-absl::StatusOr<StateRef> Stream::StartingPoint() const {
-  if (initial_state_ == nullptr) return model()->initial_state();
-  return model()->engine()->ImportState(*initial_state_);
-}
-
 absl::Status Stream::Reset() {
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
   StreamState at;
-  SKEIN_ASSIGN_OR_RETURN(at.state, StartingPoint());
+  at.state = initial_state_;
   at.history = History(model()->checkpoints(), 0);
   right.Commit(std::move(at));
   return absl::OkStatus();

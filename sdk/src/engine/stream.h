@@ -53,8 +53,8 @@ class WriteRight {
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   // A stream at its initial state: the tuned one in the file `state_path`, or the model's if that is "".
-  // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadStateFile, and it may
-  // wait for one step. INVALID_ARGUMENT: `tenant` is too long.
+  // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadStateFile, and those of
+  // Engine::ImportState. INVALID_ARGUMENT: `tenant` is too long.
   static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path,
                                                         const std::string& tenant = "");
   Stream(const Stream&) = delete;
@@ -66,17 +66,16 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   // The last committed place.
   StreamState Committed() const;
-  // The state at position 0. May wait for one step if the stream has an initial state of its own.
-  absl::StatusOr<StateRef> StartingPoint() const;
+  // The state at position 0.
+  const StateRef& initial_state() const { return initial_state_; }
   absl::StatusOr<std::shared_ptr<Stream>> Fork() const;
-  // May wait for one step if the stream has an initial state of its own.
   absl::Status Reset();
 
   // The size of a snapshot at `at`, a place that Committed gave. Snapshot takes the same place, so that a request that
   // moves the stream on does not change the size.
   uint64_t SnapshotBytes(const StreamState& at) const;
 
-  // These three may wait for one step.
+  // These three may wait for one step; see Engine.
   absl::Status Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) const;
   absl::Status Restore(absl::Span<const uint8_t> bytes);
   absl::Status ExportState(absl::Span<float> values) const;
@@ -92,13 +91,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
  private:
   friend class WriteRight;
 
-  // The values of a tuned initial state, shared with the forks. Kept on the host, so that a stream that has moved on
-  // holds no slot for it. nullptr: the stream starts from the model's initial state.
-  using InitialState = std::shared_ptr<const std::vector<float>>;
-
   static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                     InitialState initial_state, StreamState at);
-  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, InitialState initial_state, StreamState at);
+                                                     StateRef initial_state, StreamState at);
+  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StateRef initial_state, StreamState at);
   absl::Status ExportState(const StateRef& state, absl::Span<float> values) const;
   void Commit(StreamState at) noexcept;
   // Whether a stream that goes from one position to another leaves the length that the model was trained with.
@@ -107,7 +102,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   const StreamSeat seat_;
   const std::shared_ptr<Tenant> tenant_;
-  const InitialState initial_state_;
+  const StateRef initial_state_;  // the tuned one in a file, shared with the forks; else the model's
   mutable Mutex mutex_;
   StreamState at_ ABSL_GUARDED_BY(mutex_);
   bool has_writer_ ABSL_GUARDED_BY(mutex_) = false;

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "base/mutex.h"
+#include "state/state_owner.h"
 #include "state/state_pool.h"
 
 namespace skein {
@@ -24,7 +25,7 @@ enum class CheckpointKind {
 };
 
 // Threads: any. Allocates nothing. No state is let go of under its lock.
-class CheckpointStore {
+class CheckpointStore final : public StateOwner {
  public:
   // Keeps at most `max_states` states of `state_bytes` bytes each; 0: none.
   CheckpointStore(uint64_t max_states, uint64_t state_bytes) : max_states_(max_states), state_bytes_(state_bytes) {}
@@ -35,8 +36,7 @@ class CheckpointStore {
   uint64_t state_bytes() const { return state_bytes_; }
   uint64_t num_states() const;
 
-  // Lets go of up to `num_states` states, those first that are missed least. False: there is none.
-  bool LetGo(uint32_t num_states) noexcept;
+  bool LetGo(uint32_t num_states) noexcept override;
 
   // --- for histories ---
 
