@@ -29,7 +29,6 @@ absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> mo
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
   StreamState start;
   start.state = model->initial_state();
-  start.history = History(model->checkpoints(), 0);
   if (!state_path.empty()) {
     SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, model->ReadStateFile(state_path));
     SKEIN_ASSIGN_OR_RETURN(start.state, model->engine()->ImportState(values));
@@ -41,6 +40,7 @@ absl::StatusOr<std::shared_ptr<Stream>> Stream::StartAt(std::shared_ptr<Model> m
                                                         const std::string& tenant) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
   std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
+  if (!place.history.is_recorded()) place.history = History(model->checkpoints(), place.position, place.state);
   StreamState origin = place;
   return Add(std::move(model), std::move(party), std::move(origin), std::move(place));
 }
