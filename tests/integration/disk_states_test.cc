@@ -270,9 +270,8 @@ TEST_F(DiskStatesTest, OptionsThatCannotBeAreRefusedByName) {
     EXPECT_THAT(error.message, HasSubstr("state_disk of 1024 bytes; expected room for one state of this model"));
     EXPECT_EQ(TryLoad(runtime.get(), {{"state_disk", "much"}}, model, error), SKEIN_INVALID_ARGUMENT);
     EXPECT_THAT(error.message, HasSubstr("state_disk"));
-    EXPECT_EQ(TryLoad(runtime.get(), {{"state_folder", ""}, {"state_disk", "1GiB"}}, model, error),
-              SKEIN_INVALID_ARGUMENT);
-    EXPECT_THAT(error.message, HasSubstr("expected state_folder beside it"));
+    EXPECT_EQ(TryLoad(runtime.get(), {{"state_host_memory", "0"}}, model, error), SKEIN_INVALID_ARGUMENT);
+    EXPECT_THAT(error.message, HasSubstr("state_host_memory has room for 0 of them; expected at least 4"));
     EXPECT_EQ(TryLoad(runtime.get(), {{"state_folder", folder_ + "/no/such"}}, model, error), SKEIN_NOT_FOUND);
     EXPECT_THAT(error.message, HasSubstr("state_folder: " + folder_ + "/no/such"));
   });
