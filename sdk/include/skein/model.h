@@ -82,6 +82,9 @@ SKEIN_EXTERN_C_BEGIN
 //   calibrate         i64  1      1: after the load, while there is no work, steps of 50 ms at most are measured for
 //                                 half a second, which reads the weights; a job waits for one of them at most, and so
 //                                 may the release of the model. 0: the time of steps is learnt from those with work
+//   checkpoint_memory  i64  -1    bytes of the states that all streams together keep as checkpoints, to go back to
+//                                 (skein_stream_truncate), at most 4096 states; 0: none; -1: an eighth of the states
+//                                 that there is room for
 //
 // Where memory decides, a device gets as many of the layers that are left as it has room for, states and scratch
 // included, and the next device the rest. The embedding goes with the first layers, the head with the last. A device

@@ -79,6 +79,17 @@ absl::StatusOr<LoadedModel> LoadOnDevices(Runtime& runtime, const ModelFile& fil
   }
 }
 
+// The store looks at all of its states to find the one that is missed least.
+constexpr uint64_t kMostCheckpoints = 4096;
+
+std::shared_ptr<CheckpointStore> MakeCheckpointStore(const Options& options, const EngineLimits& limits) {
+  const int64_t bytes = options[model_options::kCheckpointMemory];
+  const uint64_t state_bytes = sizeof(float) * limits.state_floats;
+  const uint64_t num_states =
+      bytes < 0 ? (limits.num_slots + limits.max_host_states) / 8 : static_cast<uint64_t>(bytes) / state_bytes;
+  return std::make_shared<CheckpointStore>(std::min(num_states, kMostCheckpoints), state_bytes);
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtime, const std::string& path,
@@ -114,6 +125,8 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }
+  parts.checkpoints = MakeCheckpointStore(options, engine_limits);
+  parts.engine->AddOwner(parts.checkpoints);
   parts.placement = loaded->placement.text;
   parts.type = loaded->placement.settings.precision.name;
   parts.head_features = loaded->placement.devices.back()->description().info.features;

@@ -126,6 +126,12 @@ inline constexpr IntOption kCalibrate = {
     .low = 0,
     .high = 1,
     .help = "1: measure a few short steps after the load, while there is no work; 0: only those with work"};
+inline constexpr IntOption kCheckpointMemory = {
+    .name = "checkpoint_memory",
+    .value = -1,
+    .low = -1,
+    .high = kMaxOptionCount,
+    .help = "bytes of states that streams keep to go back to; 0: none; -1: an eighth of all states"};
 }  // namespace model_options
 
 // A key without a default leaves the value of the input.
