@@ -67,12 +67,13 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify(std::move(job));
   });
   engine->AddOwner(engine->prefixes_);
-  ObservedModel observed = {std::move(name), NamedLimits(limits),
-                            [pool = engine->pool_] {
-                              const uint64_t num_free = pool->num_free();
-                              return SlotCounts{pool->num_slots() - num_free, num_free};
-                            },
-                            [prefixes = engine->prefixes_] { return prefixes->counts(); }};
+  ObservedModel observed = {
+      std::move(name), NamedLimits(limits),
+      [pool = engine->pool_] {
+        const uint64_t num_free = pool->num_free();
+        return SlotCounts{pool->num_slots() - num_free, num_free, pool->num_parked(), pool->num_on_disk()};
+      },
+      [prefixes = engine->prefixes_] { return prefixes->counts(); }};
   engine->observer_ = engine->runtime_->metrics().observed_models.Add(std::move(observed), engine->runtime_->trace());
   engine->runner_->Observe(*engine->observer_);
   engine->loop_ = std::make_unique<StepLoop>(
