@@ -46,6 +46,7 @@ using OwnedTokenizer = Owned<skein_tokenizer, skein_tokenizer_release>;
 using OwnedStream = Owned<skein_stream, skein_stream_release>;
 using OwnedQueue = Owned<skein_queue, skein_queue_release>;
 using OwnedRequest = Owned<skein_request, skein_request_release>;
+using OwnedPrefix = Owned<skein_prefix, skein_prefix_release>;
 
 // EXPECT_TRUE(Ok(call(..., &error), error)) shows the message of a failure.
 inline ::testing::AssertionResult Ok(skein_status status, const skein_error& error) {

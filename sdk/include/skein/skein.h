@@ -11,6 +11,7 @@
 #include "skein/history.h"
 #include "skein/model.h"
 #include "skein/options.h"
+#include "skein/prefix.h"
 #include "skein/request.h"
 #include "skein/runtime.h"
 #include "skein/schedule.h"

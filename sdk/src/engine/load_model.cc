@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "devices/device_model.h"
 #include "engine/device_step_runner.h"
+#include "engine/fingerprint_ahead.h"
 #include "engine/model_placer.h"
 #include "engine/scheduling.h"
 #include "engine/segment_limits.h"
@@ -128,6 +129,7 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.type = loaded->placement.settings.precision.name;
   parts.head_features = loaded->placement.devices.back()->description().info.features;
   parts.max_streams = static_cast<uint32_t>(options[model_options::kMaxStreams]);
+  parts.fingerprint_ahead = FingerprintAhead::Start(runtime, file);
   parts.file = std::move(file);
   parts.runtime = std::move(runtime);
   return std::make_shared<Model>(std::move(parts));
