@@ -33,8 +33,8 @@ struct ModelParts {
   std::optional<uint32_t> end_token;           // the end of text
   std::optional<uint32_t> trained_length;      // tokens of the longest text in training
   std::shared_ptr<Engine> engine;
-  std::shared_ptr<CheckpointStore> checkpoints;         // of all streams; nullptr: none are kept
   std::shared_ptr<FingerprintAhead> fingerprint_ahead;  // nullptr: nothing is computed
+  std::shared_ptr<CheckpointStore> checkpoints;         // of all streams; nullptr: none are kept
   StateRef initial_state;        // the state that streams start from; empty: the initial state of the architecture
   std::string placement;         // as skein_model_info.device
   std::string type;              // as skein_model_info.type
