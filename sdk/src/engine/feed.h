@@ -3,6 +3,9 @@
 // A token is issued when it becomes part of a step, and fed when that step ended well. A prompt may have parts in
 // several steps in flight: each reads the state that the part before it writes. Behind the last token of `tokens`,
 // those may be issued that the device draws itself: they are known when the steps that draw them have ended.
+//
+// Parts end where they fit into steps, and at the stops of the feed: there Job::Advance is given the state behind
+// exactly so many tokens, and whoever wants it keeps a reference.
 #ifndef SKEIN_ENGINE_FEED_H_
 #define SKEIN_ENGINE_FEED_H_
 
@@ -26,7 +29,9 @@ struct Feed {
   bool decodes = false;     // the next token was sampled rather than known beforehand
   // The most tokens that are issued and not fed. A job that looks at the rows of all its tokens has room for so many.
   uint64_t max_issued = kNoLimit;
-  StreamState at;   // behind the tokens fed; never with a pending token: that one is the first of `tokens`
+  StreamState at;  // behind the tokens fed; never with a pending token: that one is the first of `tokens`
+  // Positions of the stream at which a part must end, rising. Those that it has passed have no effect.
+  std::vector<uint64_t> stops;
   StateRef issued;  // will hold the state behind the tokens issued; empty if all of them are fed
   // The parts that were issued before the last of them do not count.
   uint64_t num_take_backs = 0;
@@ -42,13 +47,27 @@ struct Feed {
     return feed;
   }
 
+  // A part ends at `position`, if the stream has not passed it. Before the feed is in the step loop, or in Job::Advance
+  // while no part is in flight that would pass it.
+  void AddStop(uint64_t position) {
+    const auto place = std::lower_bound(stops.begin(), stops.end(), position);
+    if (place == stops.end() || *place != position) stops.insert(place, position);
+  }
+
   uint64_t num_unfed() const { return tokens.size() - num_fed; }
 
   // --- issue ---
 
   uint64_t num_unissued() const { return tokens.size() - std::min<uint64_t>(num_issued, tokens.size()); }
-  // Of these, the tokens that may be issued now.
-  uint64_t num_ready() const { return std::min(num_unissued(), max_issued - (num_issued - num_fed)); }
+  // Of these, the tokens that may be issued now, as one part.
+  uint64_t num_ready() const {
+    return std::min({num_unissued(), max_issued - (num_issued - num_fed), num_until_stop()});
+  }
+  // The most tokens of the next part; kNoLimit behind the last stop.
+  uint64_t num_until_stop() const {
+    const auto next = std::upper_bound(stops.begin(), stops.end(), next_position());
+    return next == stops.end() ? kNoLimit : *next - next_position();
+  }
   // Tokens that steps in flight draw, if each step draws one behind the last token that it feeds.
   uint64_t num_in_draw() const { return num_issued < tokens.size() ? 0 : num_issued - tokens.size() + 1; }
   absl::Span<const uint32_t> Next(uint32_t num_tokens) const { return {tokens.data() + num_issued, num_tokens}; }

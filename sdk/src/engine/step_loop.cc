@@ -90,7 +90,7 @@ void StepLoop::Look(RunningJob& running) noexcept {
   switch (running.job->Poll()) {
     case Job::Readiness::kReady:
       NoteDeadline(running);
-      scheduler_.Add(running, running.job->feed().num_ready(), running.job->feed().decodes);
+      AddToScheduler(running);
       return;
     case Job::Readiness::kWaiting:
       NoteDeadline(running);
@@ -100,6 +100,11 @@ void StepLoop::Look(RunningJob& running) noexcept {
       Erase(running);
       return;
   }
+}
+
+void StepLoop::AddToScheduler(RunningJob& running) noexcept {
+  const Feed& feed = running.job->feed();
+  scheduler_.Add(running, feed.num_ready(), feed.decodes, feed.num_unissued());
 }
 
 void StepLoop::LookInFlight(RunningJob& running) noexcept {

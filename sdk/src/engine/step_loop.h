@@ -93,6 +93,7 @@ class StepLoop {
   void Clear() noexcept;
   // Polls a job, tells the scheduler what it has to feed, and lets go of it if it has ended.
   void Look(RunningJob& running) noexcept;
+  void AddToScheduler(RunningJob& running) noexcept;
   void LookInFlight(RunningJob& running) noexcept;
   // Puts a job where its deadline calls for.
   void NoteDeadline(RunningJob& running) noexcept;

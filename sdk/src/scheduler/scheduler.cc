@@ -34,12 +34,12 @@ Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cost_(lim
   shares_.reserve(std::min(limits.max_entries, limits.max_tokens));
 }
 
-void Scheduler::Add(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept {
+void Scheduler::Add(Sequence& sequence, uint64_t num_tokens, bool decodes, uint64_t num_known) noexcept {
   if (sequence.is_present_) return Continue(sequence, num_tokens, decodes);
   if (sequence.tenant_ == nullptr) sequence.tenant_ = common_;
   if (sequence.id_ == 0) {
     sequence.id_ = ++num_ids_;
-    const auto read_us = static_cast<int64_t>(std::min(cost_.PromptTime(num_tokens), kLongestEstimateUs));
+    const auto read_us = static_cast<int64_t>(std::min(cost_.PromptTime(num_known), kLongestEstimateUs));
     sequence.rank_ = RankOf(sequence.urgency_, limits_.age_limit_us, read_us);
     sequence.due_us_ = DueTimeOf(sequence.urgency_, limits_.age_limit_us, read_us);
   }

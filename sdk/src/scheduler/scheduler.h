@@ -71,8 +71,12 @@ class Scheduler {
 
   explicit Scheduler(const SchedulerLimits& limits);
 
-  // `sequence` has `num_tokens` to feed, at least 1. `decodes`: the first of them was sampled.
-  void Add(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
+  // `sequence` has `num_tokens` to feed in the next steps, at least 1. `decodes`: the first of them was sampled.
+  // `num_known`: with those that it feeds later, by which it is ranked when the scheduler first has it; not less.
+  void Add(Sequence& sequence, uint64_t num_tokens, bool decodes, uint64_t num_known) noexcept;
+  void Add(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept {
+    Add(sequence, num_tokens, decodes, num_tokens);
+  }
   // The tokens of a sequence, which the scheduler has, are now these; 0: the next comes out of a step that runs.
   void Continue(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
   // The sequence has ended, or waits for its reader and gives up its place. Add brings it back. No effect if the

@@ -30,6 +30,7 @@ class FakeJob final : public Job {
   void Advance(uint32_t num_tokens, StateRef written) override {
     if (throws_in_advance) throw std::bad_alloc();
     feed_.Advance(num_tokens, std::move(written));
+    ends.push_back(feed_.at.position);
     if (feed_.num_unfed() > 0) return;
     if (decodes_for_ever) {
       feed_.GoOnWith(1);
@@ -46,6 +47,7 @@ class FakeJob final : public Job {
   }
 
   void LimitSteps(uint64_t max_issued) { feed_.max_issued = max_issued; }
+  void AddStop(uint64_t position) { feed_.AddStop(position); }
 
   bool waits = false;
   bool is_cancelled = false;  // it ends when it is polled
@@ -54,6 +56,7 @@ class FakeJob final : public Job {
   bool throws_in_want = false;
   bool throws_in_advance = false;
   std::vector<uint32_t> parts;  // tokens of each, as they were planned
+  std::vector<uint64_t> ends;   // positions behind the parts that were fed
   int num_polls = 0;
   int num_failures = 0;
   absl::Status status;

@@ -80,5 +80,24 @@ TEST(FeedTest, WhatIsTakenBackIsIssuedAgainFromThePlaceThatIsReached) {
   EXPECT_EQ(pool->num_free(), 1u) << "the slot of the part that does not count";
 }
 
+TEST(FeedTest, PartsEndAtTheStopsInFrontOfTheStream) {
+  StreamState at;
+  at.position = 10;
+  const std::vector<uint32_t> tokens(20, 1);
+  Feed feed = Feed::Start(std::move(at), tokens);
+  EXPECT_EQ(feed.num_ready(), 20u);
+  for (const uint64_t stop : {25, 12, 10, 3, 25, 40}) feed.AddStop(stop);
+  EXPECT_THAT(feed.stops, ElementsAre(3, 10, 12, 25, 40));
+  EXPECT_EQ(feed.num_ready(), 2u) << "the stop at the present position is behind the stream";
+  feed.Issue(1, StateRef());
+  EXPECT_EQ(feed.num_ready(), 1u);
+  feed.Issue(1, StateRef());
+  EXPECT_EQ(feed.num_ready(), 13u) << "counted from the tokens issued";
+  feed.max_issued = 6;
+  EXPECT_EQ(feed.num_ready(), 4u);
+  feed.TakeBack();
+  EXPECT_EQ(feed.num_ready(), 2u);
+}
+
 }  // namespace
 }  // namespace skein

@@ -107,6 +107,21 @@ TEST_F(StepLoopTest, LongPromptsAreReadInParts) {
   EXPECT_EQ(runner_.steps()[1].entries[0].read_slot, runner_.steps()[0].entries[0].write_slot);
 }
 
+TEST_F(StepLoopTest, PartsEndAtStopsAndOthersHaveTheRestOfTheStep) {
+  const auto job = std::make_shared<FakeJob>(std::vector<uint32_t>(40, 7));
+  job->AddStop(5);
+  job->AddStop(30);
+  JobList jobs;
+  jobs.emplace_back(job);
+  loop_.Add(jobs);
+  const auto other = Add(std::vector<uint32_t>(50, 8));
+  RunAll();
+  EXPECT_THAT(job->ends, testing::IsSupersetOf({5u, 30u, 40u}));
+  EXPECT_TRUE(job->ended && other->ended);
+  EXPECT_EQ(runner_.steps()[0].tokens.size(), kMaxTokens) << "what the stop leaves of the step goes to the other";
+  EXPECT_EQ(runner_.steps()[0].entries[0].num_tokens, 5u);
+}
+
 TEST_F(StepLoopTest, JobsThatWaitOrEndedAreLeftOut) {
   const auto waiting = Add({1});
   waiting->waits = true;

@@ -91,6 +91,45 @@ TEST(StepsInFlightTest, PartsOfAPromptAreInFlightTogetherAndReadEachOther) {
   EXPECT_EQ(bench.pool->num_free(), bench.pool->num_slots());
 }
 
+TEST(StepsInFlightTest, PartsInFlightEndAtStops) {
+  for (const StepPipeline pipeline : {kOneDevice, kTwoDevices}) {
+    Bench bench(pipeline);
+    size_t most = 0;
+    bench.runner.set_begin_hook([&](const FakeStep&) {
+      most = std::max(most, bench.runner.num_in_flight() + 1);
+      return absl::OkStatus();
+    });
+    bool fails = true;
+    bench.runner.set_hook([&](FakeStep& step) {
+      const bool is_first = step.entries[0].num_tokens == 12 && std::exchange(fails, false);
+      return is_first ? absl::InternalError("once") : absl::OkStatus();
+    });
+    const auto job = std::make_shared<FakeJob>(Count(70));
+    for (const uint64_t stop : {20, 21, 33, 64}) job->AddStop(stop);
+    bench.AddJob(job);
+    bench.RunAll();
+    EXPECT_GE(most, 2u);
+    EXPECT_FALSE(fails) << "the part in front of 33 was tried twice";
+    EXPECT_THAT(job->ends, ElementsAre(16, 20, 21, 33, 49, 64, 70));
+    EXPECT_EQ(bench.HistoryBehind(bench.runner.steps().back().entries[0]), Count(70));
+    EXPECT_EQ(bench.pool->num_free(), bench.pool->num_slots());
+  }
+}
+
+TEST(StepsInFlightTest, StopsOfAPromptLeaveOtherStreamsAlone) {
+  Bench bench(kOneDevice);
+  bench.Add({1})->decodes_for_ever = true;
+  const auto job = std::make_shared<FakeJob>(Count(100));
+  for (uint64_t stop = 3; stop < 100; stop += 10) job->AddStop(stop);
+  bench.AddJob(job);
+  while (!job->ended) ASSERT_TRUE(bench.loop->RunStep());
+  for (uint64_t stop = 3; stop < 100; stop += 10) EXPECT_THAT(job->ends, testing::Contains(stop));
+  for (const FakeStep& step : bench.runner.steps()) EXPECT_LE(step.entries.size(), 2u);
+  for (size_t i = 1; i < bench.runner.steps().size(); ++i) {
+    EXPECT_THAT(bench.runner.steps()[i].entries, testing::Contains(testing::Field(&skein_step_entry::num_tokens, 1u)));
+  }
+}
+
 TEST(StepsInFlightTest, OneDeviceIsNotSentAheadWithoutAStreamThatDecodes) {
   Bench bench(kOneDevice);
   bench.Add({1})->decodes_for_ever = true;

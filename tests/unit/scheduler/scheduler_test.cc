@@ -289,6 +289,19 @@ TEST(SchedulerTest, ShortPromptOvertakesALongOneThatIsBeingRead) {
   EXPECT_FALSE(prompt.is_done);
 }
 
+TEST(SchedulerTest, PromptIsRankedByAllOfItsTokens) {
+  Scheduler scheduler(Limits(8, 4));
+  for (int i = 1; i <= 10; ++i) scheduler.cost().Observe(8, 1, 8000);
+  Sequence stopped(nullptr, {.arrival_us = 0});
+  Sequence shorter(nullptr, {.arrival_us = 0});
+  scheduler.Add(stopped, 6, false, 400);
+  scheduler.Add(shorter, 20, false);
+  EXPECT_GT(stopped.rank(), shorter.rank());
+  EXPECT_EQ(scheduler.Schedule(0, 1)[0].sequence, &shorter);
+  scheduler.Remove(stopped);
+  scheduler.Remove(shorter);
+}
+
 TEST(SchedulerTest, EarlierDeadlineComesFirst) {
   Simulation simulation(Limits(16, 16));
   simulation.Calibrate();
