@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "scheduler/decode_groups.h"
 #include "skein/runtime.h"
 
 namespace skein {
@@ -32,6 +31,7 @@ StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, const Sc
       pipeline_(runner.pipeline()),
       max_parts_(std::min(limits.max_entries, max_jobs)),
       scheduler_(limits),
+      groups_(pipeline_.num_stages, limits.max_tokens),
       steps_(runner, max_parts_, limits.max_tokens) {
   concluded_.reserve(max_parts_);
 }
@@ -181,10 +181,13 @@ bool StepLoop::MayRunAhead() const { return pipeline_.num_stages > 1 || schedule
 
 void StepLoop::FinishOldest() noexcept {
   StepInFlight& step = steps_.Finish();
+  const bool is_alone = steps_.size() == 1;
+  const StepClock::time_point last_end = last_end_;
   if (absl::IsUnavailable(step.whole)) Lose(step.whole);
   const bool is_whole = step.whole.ok();
   if (!is_whole) RunPartsAlone(step);
   CountStep(step);
+  if (is_whole && pipeline_.num_stages > 1) ObserveGroups(step, is_alone, last_end);
   ConcludeAll(step);
   const uint64_t num_tokens = step.tokens.size();
   concluded_.clear();
@@ -220,7 +223,7 @@ void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept 
   // One device is not sent ahead with a part of the streams only (MayRunAhead).
   const bool is_ahead = !steps_.empty() && pipeline_.num_stages == 1;
   if (is_ahead && num_free < std::min<uint64_t>(scheduler_.num_decoding(), max_parts_)) return;
-  const uint32_t max_decodes = DecodesOfStep(static_cast<uint32_t>(scheduler_.num_decoding()), pipeline_.num_stages);
+  const uint32_t max_decodes = groups_.DecodesOfStep(static_cast<uint32_t>(scheduler_.num_decoding()));
   for (const Share& share : scheduler_.Schedule(now_us, std::min(num_free, max_parts_), max_decodes)) {
     StepPart& part = parts.emplace_back();
     part.running = static_cast<RunningJob*>(share.sequence);
@@ -272,6 +275,15 @@ void StepLoop::CountStep(const StepInFlight& step) noexcept {
     (decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
   }
   observers_.model.OnStep({begin, last_end_}, size);
+}
+
+void StepLoop::ObserveGroups(const StepInFlight& step, bool is_alone, StepClock::time_point last_end) noexcept {
+  using Microseconds = std::chrono::duration<double, std::micro>;
+  if (step.begin < last_end) {
+    groups_.ObserveBehind(step.tokens.size(), step.parts.size(), Microseconds(last_end_ - last_end).count());
+  } else if (is_alone) {
+    groups_.ObserveAlone(step.tokens.size(), step.parts.size(), Microseconds(last_end_ - step.begin).count());
+  }
 }
 
 void StepLoop::ConcludeAll(StepInFlight& step) noexcept {
