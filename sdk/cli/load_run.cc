@@ -37,13 +37,18 @@ struct Slot {
 
 class LoadRunner {
  public:
-  LoadRunner(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals, uint64_t num_shared_tokens)
+  LoadRunner(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,
+             std::span<const std::string> tenants, uint64_t num_shared_tokens)
       : model_(model), arrivals_(arrivals), queue_(Make<Queue>(skein_queue_create, runtime, nullptr)) {
     auto info = Sized<skein_model_info>();
     Call(skein_model_get_info, model, &info);
     vocab_size_ = info.vocab_size;
     slots_.resize(arrivals.size());
-    if (num_shared_tokens > 0) ReadShared(num_shared_tokens);
+    for (const std::string& tenant : tenants) {
+      stream_options_.emplace_back(SKEIN_OPTIONS_STREAM);
+      if (!tenant.empty()) stream_options_.back().Set("tenant", tenant);
+      if (num_shared_tokens > 0) shared_.push_back(ReadShared(num_shared_tokens, stream_options_.back().get()));
+    }
   }
 
   LoadRun Run() {
@@ -75,15 +80,17 @@ class LoadRunner {
     is_submitted_ = true;
   }
 
-  void ReadShared(uint64_t num_tokens) {
-    shared_ = Make<Stream>(skein_stream_create, model_, nullptr);
+  // A stream that has read the common part. Forks have its tenant.
+  Stream ReadShared(uint64_t num_tokens, skein_options options) {
+    auto shared = Make<Stream>(skein_stream_create, model_, options);
     const std::vector<skein_token> tokens = MadeUpPrompt(arrivals_.size(), num_tokens, vocab_size_);
     skein_eval_item item = {};
-    item.stream = shared_.get();
+    item.stream = shared.get();
     item.tokens = tokens.data();
     item.num_tokens = tokens.size();
     item.output_kind = SKEIN_OUTPUT_NONE;
     Call(skein_eval, model_, static_cast<void*>(&item), uint32_t{sizeof(item)}, uint32_t{1});
+    return shared;
   }
 
   void SubmitWhenDue(size_t i) {
@@ -117,11 +124,13 @@ class LoadRunner {
 
   void Prepare(size_t i) {
     Slot& slot = slots_[i];
+    const size_t tenant = arrivals_[i].tenant;
+    slot.result.tenant = tenant;
     skein_stream stream = nullptr;
-    if (shared_ != nullptr) {
-      CallWithRoom(skein_stream_fork, shared_.get(), &stream);
+    if (shared_.empty()) {
+      CallWithRoom(skein_stream_create, model_, stream_options_.at(tenant).get(), &stream);
     } else {
-      CallWithRoom(skein_stream_create, model_, skein_options{nullptr}, &stream);
+      CallWithRoom(skein_stream_fork, shared_.at(tenant).get(), &stream);
     }
     slot.stream.reset(stream);
     slot.request = Make<Request>(skein_request_create, stream);
@@ -216,7 +225,8 @@ class LoadRunner {
   const std::span<const Arrival> arrivals_;
   const Queue queue_;
   uint32_t vocab_size_ = 0;
-  Stream shared_;  // NULL: the streams share nothing
+  std::vector<CallOptions> stream_options_;  // by tenant
+  std::vector<Stream> shared_;               // by tenant; empty: the streams share nothing
   Clock::time_point start_;
   std::vector<Slot> slots_;  // by arrival
   std::atomic<bool> is_submitted_{false};
@@ -231,8 +241,8 @@ class LoadRunner {
 }  // namespace
 
 LoadRun RunLoad(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,
-                uint64_t num_shared_tokens) {
-  return LoadRunner(runtime, model, arrivals, num_shared_tokens).Run();
+                std::span<const std::string> tenants, uint64_t num_shared_tokens) {
+  return LoadRunner(runtime, model, arrivals, tenants, num_shared_tokens).Run();
 }
 
 }  // namespace skein::cli
