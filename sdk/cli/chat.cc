@@ -13,6 +13,7 @@
 #include "output.h"
 #include "screen_text.h"
 #include "session.h"
+#include "starting_stream.h"
 #include "table.h"
 
 namespace skein::cli {
@@ -182,6 +183,7 @@ Command ChatCommand() {
       .synopsis = "-m MODEL [options]",
       .summary = "talk with a model",
       .options = WithModelOptions(WithSamplingOptions({
+          PrefixOption(),
           {.name = "system", .takes = Takes::kText, .value = "TEXT", .help = "tell the model how to behave"},
           {.name = "template",
            .takes = Takes::kText,

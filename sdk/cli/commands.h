@@ -15,6 +15,7 @@ Command TokenizeCommand();
 Command DetokenizeCommand();  // in tokenize.cc
 Command ConvertCommand();
 Command InspectCommand();
+Command StateCommand();
 Command DevicesCommand();
 Command PluginsCommand();
 Command ProbePluginCommand();  // in plugins.cc; `plugins --probe` starts it as a helper process

@@ -85,7 +85,8 @@ Conversation::Conversation(const Arguments& arguments, skein_runtime runtime, sk
       chat_(ChatOptions(arguments)),
       sampling_(AnswerOptions(arguments)),
       seed_(arguments.Integer("seed").value_or(0)),
-      stream_(Make<Stream>(skein_stream_create, model, nullptr)) {
+      streams_(arguments, model),
+      stream_(streams_.Make()) {
   try {
     Render({}, chat_);
   } catch (const Failure& failure) {
@@ -188,7 +189,7 @@ Generation Conversation::Retry(const Show& show) {
 }
 
 void Conversation::Reset() {
-  stream_ = Make<Stream>(skein_stream_create, model_, nullptr);
+  stream_ = streams_.Make();
   last_.reset();
   system_is_due_ = !system_.empty();
 }

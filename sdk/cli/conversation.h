@@ -17,6 +17,7 @@
 #include "call_options.h"
 #include "generate.h"
 #include "handles.h"
+#include "starting_stream.h"
 
 namespace skein::cli {
 
@@ -27,8 +28,9 @@ class Conversation {
   // empty think block.
   using Show = std::function<void(std::string_view)>;
 
-  // With the options --system, --template, --think and those of WithSamplingOptions. `model` and `runtime` must outlive
-  // it. Throws UsageError if the options contradict each other, Failure if the model has no tokenizer or no template.
+  // With the options --prefix, --system, --template, --think and those of WithSamplingOptions. `model` and `runtime`
+  // must outlive it. Throws UsageError if the options contradict each other, Failure if the model has no tokenizer or
+  // no template.
   Conversation(const Arguments& arguments, skein_runtime runtime, skein_model model);
 
   // Has the model answer `text`. Ctrl-C (an InterruptGuard) ends the answer, and the text until then is the model's
@@ -88,6 +90,7 @@ class Conversation {
   std::string system_;
   bool was_answered_ = false;
   bool system_is_due_ = false;  // the next message has a system message in front
+  const StartingStreams streams_;
   Stream stream_;
   std::optional<Exchange> last_;
 };

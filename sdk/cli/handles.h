@@ -41,6 +41,7 @@ using Tokenizer = std::unique_ptr<skein_tokenizer_t, Release<skein_tokenizer_rel
 using Stream = std::unique_ptr<skein_stream_t, Release<skein_stream_release>>;
 using Queue = std::unique_ptr<skein_queue_t, Release<skein_queue_release>>;
 using Request = std::unique_ptr<skein_request_t, Release<skein_request_release>>;
+using Prefix = std::unique_ptr<skein_prefix_t, Release<skein_prefix_release>>;
 
 // Calls a function of the ABI; the trailing skein_error is supplied here. Throws Failure.
 template <typename Function, typename... Arguments>

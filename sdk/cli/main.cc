@@ -29,10 +29,10 @@ std::string Overview(const std::vector<Command>& commands) {
 }
 
 int Dispatch(const std::vector<std::string>& words) {
-  const std::vector<Command> commands = {RunCommand(),        ChatCommand(),     LogitsCommand(),     ScoreCommand(),
-                                         EmbedCommand(),      TokenizeCommand(), DetokenizeCommand(), ConvertCommand(),
-                                         InspectCommand(),    DevicesCommand(),  PluginsCommand(),    BenchCommand(),
-                                         ProbePluginCommand()};
+  const std::vector<Command> commands = {RunCommand(),     ChatCommand(),       LogitsCommand(),     ScoreCommand(),
+                                         EmbedCommand(),   TokenizeCommand(),   DetokenizeCommand(), ConvertCommand(),
+                                         InspectCommand(), StateCommand(),      DevicesCommand(),    PluginsCommand(),
+                                         BenchCommand(),   ProbePluginCommand()};
   const std::string version = std::string("skein ") + skein_version() + "\n";
   if (words.empty()) {
     Note(Overview(commands));

@@ -15,6 +15,7 @@
 #include "interrupt.h"
 #include "output.h"
 #include "session.h"
+#include "starting_stream.h"
 #include "table.h"
 
 namespace skein::cli {
@@ -105,7 +106,7 @@ std::string SamplesText(const Generation& generation) {
 Model LoadModel(const Session& session, const Arguments& arguments) {
   CallOptions options(SKEIN_OPTIONS_MODEL);
   const uint64_t num_samples = std::max(arguments.Count("n").value_or(1), arguments.Count("best-of").value_or(1));
-  options.Set("max_streams", static_cast<int64_t>(num_samples));
+  options.Set("max_batch_streams", static_cast<int64_t>(num_samples));
   return session.LoadModel(arguments, std::move(options));
 }
 
@@ -120,7 +121,7 @@ int Run(const Arguments& arguments) {
   const std::string prompt = Prompt(arguments, session);
 
   const Model model = LoadModel(session, arguments);
-  const auto stream = Make<Stream>(skein_stream_create, model.get(), nullptr);
+  const Stream stream = StartingStreams(arguments, model.get()).Make();
   const auto queue = Make<Queue>(skein_queue_create, session.runtime(), nullptr);
   const auto request = Make<Request>(skein_request_create, stream.get());
   SetPrompt(request.get(), prompt, model.get());
@@ -165,6 +166,7 @@ Command RunCommand() {
            .value = "TEXT",
            .help = "the text to complete; - reads it from stdin, and an empty one starts from the end-of-text token "
                    "(default: the model's example prompt)"},
+          PrefixOption(),
           {.name = "prompt-file", .takes = Takes::kText, .value = "FILE", .help = "read the prompt from a file"},
           {.name = "n",
            .takes = Takes::kCount,

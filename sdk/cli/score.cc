@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "commands.h"
@@ -15,6 +16,7 @@
 #include "output.h"
 #include "score_choices.h"
 #include "session.h"
+#include "starting_stream.h"
 #include "table.h"
 #include "token_list.h"
 
@@ -69,14 +71,12 @@ double LogProbability(std::span<const float> logits, skein_token token) {
 // Feeds sequences to one stream, and adds up their log-likelihoods.
 class Scorer {
  public:
-  Scorer(const Model& model, uint64_t chunk)
-      : model_(model.get()),
-        stream_(Make<Stream>(skein_stream_create, model_, nullptr)),
-        vocab_size_(ModelInfo(model_).vocab_size),
-        chunk_(chunk) {}
+  // `stream` stands where every sequence begins, and is reset to that place.
+  Scorer(const Model& model, Stream stream, uint64_t chunk)
+      : model_(model.get()), stream_(std::move(stream)), vocab_size_(ModelInfo(model_).vocab_size), chunk_(chunk) {}
 
-  // The log-likelihood of all of `sequence` but its first token, from a fresh state. Only one chunk's logits are held
-  // at a time.
+  // The log-likelihood of all of `sequence` but its first token, from where the stream began. Only one chunk's logits
+  // are held at a time.
   double Score(std::span<const skein_token> sequence) {
     Call(skein_stream_reset, stream_.get());
     double total = 0;
@@ -116,9 +116,10 @@ class Scorer {
 };
 
 // The token that is fed before the first, so that the model predicts the first: the end of text, id 0 in the published
-// vocabularies. The evaluations of the models' author do the same. A vocabulary in which id 0 is a text has none.
+// vocabularies. The evaluations of the models' author do the same. A vocabulary in which id 0 is a text has none, and
+// behind the text of --prefix no new text begins.
 std::optional<skein_token> Prefix(const Arguments& arguments, const skein_model_info& info) {
-  if (arguments.Has("no-prefix") || info.end_token == SKEIN_NO_TOKEN) return std::nullopt;
+  if (arguments.Has("no-prefix") || arguments.Has("prefix") || info.end_token == SKEIN_NO_TOKEN) return std::nullopt;
   return info.end_token;
 }
 
@@ -176,8 +177,8 @@ std::string Report(const Arguments& arguments, const Text& text, std::optional<s
 }
 
 // The report of --choices: the lines of the file as continuations of the text.
-std::string ChoicesReport(const Arguments& arguments, const Model& model, const Text& text,
-                          std::optional<skein_token> prefix) {
+std::string ChoicesReport(const Arguments& arguments, const Model& model, const StartingStreams& streams,
+                          const Text& text, std::optional<skein_token> prefix) {
   for (const char* option : {"chunk", "context"}) {
     if (arguments.Has(option))
       throw UsageError(std::string("score: --choices and --") + option + " exclude each other");
@@ -186,7 +187,7 @@ std::string ChoicesReport(const Arguments& arguments, const Model& model, const 
   if (prefix) context.insert(context.begin(), *prefix);
   if (context.empty()) throw Failure(text.where + ": expected at least one token in front of the choices, found none");
   if (text.tokenizer == nullptr) throw Failure("--choices needs a tokenizer, and the model has none");
-  return ScoreChoices(model.get(), text.tokenizer.get(), context, ReadLines(*arguments.Text("choices")),
+  return ScoreChoices(model.get(), streams.Make(), text.tokenizer.get(), context, ReadLines(*arguments.Text("choices")),
                       arguments.Has("json") ? ReportForm::kJson : ReportForm::kTable);
 }
 
@@ -197,16 +198,17 @@ int Score(const Arguments& arguments) {
   if (arguments.Has("prompt") && !arguments.Has("choices")) throw UsageError("score: --prompt needs --choices");
   const Session session(arguments);
   const Model model = session.LoadModel(arguments);
+  const StartingStreams streams(arguments, model.get());
   const Text text = ReadText(arguments, model);
   const std::optional<skein_token> prefix = Prefix(arguments, ModelInfo(model.get()));
   if (arguments.Has("choices")) {
-    DataWriter().Write(ChoicesReport(arguments, model, text, prefix));
+    DataWriter().Write(ChoicesReport(arguments, model, streams, text, prefix));
     return 0;
   }
   if (text.tokens.size() + (prefix ? 1 : 0) < 2) {
     throw Failure(text.where + ": expected at least one token to score, found none");
   }
-  Scorer scorer(model, arguments.Count("chunk").value_or(kDefaultChunk));
+  Scorer scorer(model, streams.Make(), arguments.Count("chunk").value_or(kDefaultChunk));
   const uint64_t context = arguments.Count("context").value_or(text.tokens.size());
   DataWriter().Write(Report(arguments, text, prefix, ScoreText(scorer, text, prefix, context)));
   return 0;
@@ -238,10 +240,11 @@ Command ScoreCommand() {
            .takes = Takes::kCount,
            .value = "N",
            .help = "score pieces of N tokens, each from a fresh state (default: the text as one)"},
+          PrefixOption(),
           {.name = "no-prefix",
-           .help =
-               "feed no end-of-text token first: the first token is not scored. So it is, too, where the vocabulary "
-               "has no such token"},
+           .help = "feed no end-of-text token first: the first token is not scored. So it is, too, with --prefix, and "
+                   "where "
+                   "the vocabulary has no such token"},
           {.name = "json", .help = "as a JSON object"},
       }),
       .run = Score,

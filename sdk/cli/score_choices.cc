@@ -20,17 +20,15 @@ struct Choice {
   double per_byte() const { return log_likelihood / static_cast<double>(text.size()); }
 };
 
-// The stream that has read the context but for its last token, which begins each item: the logits behind it are then
+// Has the stream read the context but for its last token, which begins each item: the logits behind it are then
 // the item's.
-Stream ReadContext(skein_model model, std::span<const skein_token> context) {
-  Stream stream = Make<Stream>(skein_stream_create, model, nullptr);
-  if (context.size() == 1) return stream;
+void ReadContext(skein_model model, skein_stream stream, std::span<const skein_token> context) {
+  if (context.size() == 1) return;
   skein_eval_item item = {};
-  item.stream = stream.get();
+  item.stream = stream;
   item.tokens = context.data();
   item.num_tokens = context.size() - 1;
   Call(skein_eval, model, static_cast<void*>(&item), uint32_t{sizeof(item)}, 1);
-  return stream;
 }
 
 std::vector<Choice> MakeChoices(skein_tokenizer tokenizer, skein_token last, const std::vector<std::string>& texts) {
@@ -98,9 +96,10 @@ std::string JsonOf(const std::vector<Choice>& choices) {
 
 }  // namespace
 
-std::string ScoreChoices(skein_model model, skein_tokenizer tokenizer, std::span<const skein_token> context,
-                         const std::vector<std::string>& choices, ReportForm form) {
-  const Stream stream = ReadContext(model, context);
+std::string ScoreChoices(skein_model model, const Stream& stream, skein_tokenizer tokenizer,
+                         std::span<const skein_token> context, const std::vector<std::string>& choices,
+                         ReportForm form) {
+  ReadContext(model, stream.get(), context);
   std::vector<Choice> scored = MakeChoices(tokenizer, context.back(), choices);
   Score(model, stream.get(), scored);
   return form == ReportForm::kJson ? JsonOf(scored) : TableOf(scored);

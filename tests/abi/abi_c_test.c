@@ -75,6 +75,7 @@ static void test_handles(const char* model_path) {
                   skein_model_describe(runtime_of(&live), "/nonexistent", options, NULL, 0, &size_out, &error));
     EXPECT_STATUS(SKEIN_INVALID_HANDLE, skein_tokenizer_load(runtime_of(&live), "bytes", options, &tokenizer, &error));
     EXPECT_STATUS(SKEIN_INVALID_HANDLE, skein_queue_create(runtime_of(&live), options, &queue, &error));
+    EXPECT_STATUS(SKEIN_INVALID_HANDLE, skein_snapshot_describe("/nonexistent", options, NULL, 0, &size_out, &error));
     if (model_path != NULL) {
       EXPECT_STATUS(SKEIN_INVALID_HANDLE,
                     skein_model_chat_prompt(model_of(&live), NULL, sizeof(skein_chat_message), 0, options, scratch,
@@ -200,6 +201,10 @@ static skein_status write_chat_prompt(const world* w, void* buffer, uint64_t cap
   skein_options_release(options, NULL);
   return status;
 }
+static skein_status write_provenance(const world* w, void* buffer, uint64_t capacity, uint64_t* size,
+                                     skein_error* error) {
+  return skein_prefix_provenance(prefix_of(w), buffer, capacity, size, error);
+}
 static const char* described_path;
 static skein_status write_describe(const world* w, void* buffer, uint64_t capacity, uint64_t* size,
                                    skein_error* error) {
@@ -254,6 +259,7 @@ static void test_buffers(const char* model_path) {
     expect_buffer_rules(&w, write_state, sizeof(float), "skein_stream_state");
     expect_buffer_rules(&w, write_snapshot, 1, "skein_stream_snapshot");
     expect_buffer_rules(&w, write_describe, 1, "skein_model_describe");
+    expect_buffer_rules(&w, write_provenance, 1, "skein_prefix_provenance");
     expect_buffer_rules(&w, write_chat_prompt, 1, "skein_model_chat_prompt");
   }
   release_world(&w);
@@ -299,6 +305,7 @@ static void test_structs(const char* model_path) {
   EXPECT_STRUCT_RULES(skein_tokenizer_info, vocab_size, skein_tokenizer_get_info(tokenizer_of(&w), info, &error));
   if (model_path != NULL) {
     EXPECT_STRUCT_RULES(skein_model_info, num_layers, skein_model_get_info(model_of(&w), info, &error));
+    EXPECT_STRUCT_RULES(skein_prefix_info, position, skein_prefix_get_info(prefix_of(&w), info, &error));
     EXPECT_STRUCT_RULES(skein_load, num_tenants, skein_model_get_load(model_of(&w), NULL, info, &error));
   }
   release_world(&w);
@@ -323,6 +330,9 @@ static void release_in_order(const char* model_path, const int* kinds, int num_k
     if (w.handle[QUEUE] != 0) EXPECT_OK(skein_queue_wait(queue_of(&w), 0, &number_out, &error));
   }
   EXPECT_OK(release(OPTIONS, w.handle[OPTIONS], &error));
+  /* A prefix keeps what it needs, also when it is the last. */
+  EXPECT_OK(find_function("skein_prefix_get_info")->call(w.handle[PREFIX], &error));
+  EXPECT_OK(release(PREFIX, w.handle[PREFIX], &error));
 }
 
 /* All orders of kinds[fixed..], by swapping. */

@@ -30,6 +30,7 @@ skein_tokenizer tokenizer_of(const world* w) { return (skein_tokenizer)w->handle
 skein_stream stream_of(const world* w) { return (skein_stream)w->handle[STREAM]; }
 skein_queue queue_of(const world* w) { return (skein_queue)w->handle[QUEUE]; }
 skein_request request_of(const world* w) { return (skein_request)w->handle[REQUEST]; }
+skein_prefix prefix_of(const world* w) { return (skein_prefix)w->handle[PREFIX]; }
 
 world make_world(const char* model_path) {
   world w = {{0}};
@@ -51,12 +52,15 @@ world make_world(const char* model_path) {
     skein_model model = NULL;
     skein_stream stream = NULL;
     skein_request request = NULL;
+    skein_prefix prefix = NULL;
     NEED(skein_model_load(runtime, model_path, NULL, &model, &error));
     NEED(skein_stream_create(model, NULL, &stream, &error));
     NEED(skein_request_create(stream, &request, &error));
     w.handle[MODEL] = (uintptr_t)model;
     w.handle[STREAM] = (uintptr_t)stream;
     w.handle[REQUEST] = (uintptr_t)request;
+    NEED(skein_prefix_create(stream, "name", "a text", &prefix, &error));
+    w.handle[PREFIX] = (uintptr_t)prefix;
   }
   return w;
 }
@@ -75,8 +79,10 @@ skein_status release(int kind, uintptr_t handle, skein_error* error) {
       return skein_stream_release((skein_stream)handle, error);
     case QUEUE:
       return skein_queue_release((skein_queue)handle, error);
-    default:
+    case REQUEST:
       return skein_request_release((skein_request)handle, error);
+    default:
+      return skein_prefix_release((skein_prefix)handle, error);
   }
 }
 

@@ -31,7 +31,7 @@ void need(skein_status status, const skein_error* error, const char* what);
 
 /* --- one of everything --- */
 
-enum { RUNTIME, OPTIONS, MODEL, TOKENIZER, STREAM, QUEUE, REQUEST, NUM_KINDS };
+enum { RUNTIME, OPTIONS, MODEL, TOKENIZER, STREAM, QUEUE, REQUEST, PREFIX, NUM_KINDS };
 
 /* Live handles as numbers, by kind; 0 where there is none. */
 typedef struct world {
@@ -44,8 +44,9 @@ skein_tokenizer tokenizer_of(const world* w);
 skein_stream stream_of(const world* w);
 skein_queue queue_of(const world* w);
 skein_request request_of(const world* w);
+skein_prefix prefix_of(const world* w);
 
-/* `model_path` NULL: without model, stream and request. */
+/* `model_path` NULL: without model, stream, request and prefix. */
 world make_world(const char* model_path);
 skein_status release(int kind, uintptr_t handle, skein_error* error);
 void release_world(const world* w);

@@ -74,6 +74,19 @@ CALL(stream_position, skein_stream, skein_stream_position(h, &size_out, error))
 CALL(stream_snapshot, skein_stream, skein_stream_snapshot(h, NULL, 0, &size_out, error))
 CALL(stream_restore, skein_stream, skein_stream_restore(h, scratch, 16, error))
 CALL(stream_state, skein_stream, skein_stream_state(h, NULL, 0, &size_out, error))
+CALL(stream_save, skein_stream, skein_stream_save(h, "/nonexistent/file", 0, error))
+CALL(stream_load, skein_stream, skein_stream_load(h, "/nonexistent", error))
+CALL(prefix_create, skein_stream, skein_prefix_create(h, "name", "text", (skein_prefix*)&handle_out, error))
+CALL(prefix_start, skein_prefix, skein_prefix_start(h, NULL, (skein_stream*)&handle_out, error))
+static skein_status call_prefix_get_info(uintptr_t value, skein_error* error) {
+  skein_prefix_info info;
+  memset(&info, 0, sizeof(info));
+  info.struct_size = sizeof(info);
+  return skein_prefix_get_info((skein_prefix)value, &info, error);
+}
+CALL(prefix_provenance, skein_prefix, skein_prefix_provenance(h, scratch, sizeof(scratch), &size_out, error))
+CALL(prefix_save, skein_prefix, skein_prefix_save(h, "/nonexistent/file", 0, error))
+CALL(prefix_load, skein_model, skein_prefix_load(h, "/nonexistent", (skein_prefix*)&handle_out, error))
 static skein_status call_eval(uintptr_t value, skein_error* error) {
   skein_eval_item item = {NULL, one_token, 1, NULL, 0, SKEIN_OUTPUT_NONE, 0};
   return skein_eval((skein_model)value, &item, sizeof(item), 1, error);
@@ -152,6 +165,14 @@ const function functions[] = {
     FUNCTION(stream_snapshot, STREAM),
     FUNCTION(stream_restore, STREAM),
     FUNCTION(stream_state, STREAM),
+    FUNCTION(stream_save, STREAM),
+    FUNCTION(stream_load, STREAM),
+    FUNCTION(prefix_create, STREAM),
+    FUNCTION(prefix_start, PREFIX),
+    FUNCTION(prefix_get_info, PREFIX),
+    FUNCTION(prefix_provenance, PREFIX),
+    FUNCTION(prefix_save, PREFIX),
+    FUNCTION(prefix_load, MODEL),
     FUNCTION(eval, MODEL),
     FUNCTION(score, MODEL),
     FUNCTION(embed, MODEL),

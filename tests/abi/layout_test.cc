@@ -59,6 +59,8 @@ std::vector<Layout> Layouts() {
              FIELD(num_state_floats), FIELD(has_tokenizer), FIELD(end_token), FIELD(device), FIELD(type), FIELD(name),
              FIELD(variant), FIELD(d_att), FIELD(chat_template), FIELD(embedding_bytes), FIELD(trained_length)),
       STRUCT(skein_tokenizer_info, FIELD(struct_size), FIELD(vocab_size), FIELD(kind), FIELD(origin), FIELD(path)),
+      STRUCT(skein_prefix_info, FIELD(struct_size), FIELD(reserved), FIELD(position), FIELD(state_bytes),
+             FIELD(file_bytes), FIELD(fingerprint), FIELD(name)),
       STRUCT(skein_eval_item, FIELD(stream), FIELD(tokens), FIELD(num_tokens), FIELD(output), FIELD(output_capacity),
              FIELD(output_kind), FIELD(status)),
       STRUCT(skein_event, FIELD(kind), FIELD(reason), FIELD(request), FIELD(user_data), FIELD(token), FIELD(status),
@@ -120,7 +122,7 @@ std::vector<Layout> Layouts() {
              FIELD(device_open), FIELD(device_close), FIELD(query), FIELD(segment_create), FIELD(put_tensor),
              FIELD(seal), FIELD(segment_destroy), FIELD(state_init), FIELD(state_copy), FIELD(state_export),
              FIELD(state_import), FIELD(step), FIELD(fence_done), FIELD(fence_wait), FIELD(fence_release),
-             FIELD(segment_work), FIELD(device_free_memory)),
+             FIELD(segment_work), FIELD(device_free_memory), FIELD(state_discard)),
   };
 }
 

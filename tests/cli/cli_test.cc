@@ -35,7 +35,7 @@ TEST(CliUsageTest, OverviewListsEveryCommandAndNoOther) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.err, IsEmpty());
   for (const char* command : {"run", "logits", "score", "embed", "tokenize", "detokenize", "convert", "inspect",
-                              "devices", "plugins", "bench"}) {
+                              "state", "devices", "plugins", "bench"}) {
     EXPECT_THAT(result.out, HasSubstr(std::string("\n  ") + command + " "));
   }
   EXPECT_THAT(result.out, Not(HasSubstr("probe-plugin")));
@@ -43,7 +43,7 @@ TEST(CliUsageTest, OverviewListsEveryCommandAndNoOther) {
 
 TEST(CliUsageTest, EveryCommandDescribesItsOptions) {
   for (const char* command : {"run", "logits", "score", "embed", "tokenize", "detokenize", "convert", "inspect",
-                              "devices", "plugins", "bench"}) {
+                              "state", "devices", "plugins", "bench"}) {
     const ToolResult result = RunTool({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, StartsWith(std::string("usage: skein ") + command));

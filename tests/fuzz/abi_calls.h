@@ -67,6 +67,7 @@ class AbiCalls {
 
   Picked<skein_options> Options(AbiInput& input, uint32_t kind);
   std::string Path(AbiInput& input) const;
+  std::string SavePath(AbiInput& input) const;
   void SetOption(AbiInput& input, skein_options options, uint32_t kind);
   void CheckEvents(const std::vector<skein_event>& events, uint32_t count, uint64_t text_bytes);
 
@@ -100,6 +101,15 @@ class AbiCalls {
   void StreamSnapshot(AbiInput& input);
   void StreamRestore(AbiInput& input);
   void StreamState(AbiInput& input);
+  void StreamSave(AbiInput& input);
+  void StreamLoad(AbiInput& input);
+  void PrefixCreate(AbiInput& input);
+  void PrefixStart(AbiInput& input);
+  void PrefixGetInfo(AbiInput& input);
+  void PrefixProvenance(AbiInput& input);
+  void PrefixSave(AbiInput& input);
+  void PrefixLoad(AbiInput& input);
+  void SnapshotDescribe(AbiInput& input);
   void Eval(AbiInput& input);
   void Score(AbiInput& input);
   void Embed(AbiInput& input);

@@ -12,7 +12,7 @@
 
 namespace skein::fuzz {
 
-constexpr uint32_t kNumKinds = 7;
+constexpr uint32_t kNumKinds = 8;
 
 template <uint32_t index, auto release>
 struct KindOf {
@@ -36,6 +36,8 @@ template <>
 struct Kind<skein_queue> : KindOf<5, skein_queue_release> {};
 template <>
 struct Kind<skein_request> : KindOf<6, skein_request_release> {};
+template <>
+struct Kind<skein_prefix> : KindOf<7, skein_prefix_release> {};
 
 template <typename Handle>
 struct Picked {

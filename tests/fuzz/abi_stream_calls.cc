@@ -325,6 +325,66 @@ void AbiCalls::RequestLogprobs(AbiInput& input) {
   Read<skein_logprob>(input, request.is_bad, skein_request_logprobs, request.handle, sample, first, num_tokens);
 }
 
+// --- prefixes, and files of streams ---
+
+// Of few names, so that some files are there and some of them are snapshots.
+std::string AbiCalls::SavePath(AbiInput& input) const {
+  return files_.folder + input.Of({"/a.state", "/b.state", "/a.skein", "/none/c.state", "/\xFF.state", ""});
+}
+
+void AbiCalls::StreamSave(AbiInput& input) {
+  const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+  const uint32_t flags = input.OneIn(8) ? input.Byte() : SKEIN_SAVE_REPLACE;
+  Call(input, stream.is_bad, skein_stream_save, stream.handle, SavePath(input).c_str(), flags);
+}
+
+void AbiCalls::StreamLoad(AbiInput& input) {
+  const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+  Call(input, stream.is_bad, skein_stream_load, stream.handle, SavePath(input).c_str());
+}
+
+void AbiCalls::PrefixCreate(AbiInput& input) {
+  const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+  const std::string name = input.OneIn(8) ? std::string(128, 'a') : input.Of({"", "a", "\xC3\xA4\n", "\xFF"});
+  const bool is_bad = stream.is_bad || name.size() > 127 || name == "\xFF";
+  const char* provenance = input.OneIn(2) ? nullptr : "a text";
+  Make<skein_prefix>(input, is_bad, skein_prefix_create, stream.handle, name.c_str(), provenance);
+}
+
+void AbiCalls::PrefixStart(AbiInput& input) {
+  const Picked<skein_prefix> prefix = handles_.Pick<skein_prefix>(input);
+  const Picked<skein_options> options = Options(input, SKEIN_OPTIONS_STREAM);
+  Make<skein_stream>(input, prefix.is_bad || options.is_bad, skein_prefix_start, prefix.handle, options.handle);
+}
+
+void AbiCalls::PrefixGetInfo(AbiInput& input) {
+  const Picked<skein_prefix> prefix = handles_.Pick<skein_prefix>(input);
+  Fill<skein_prefix_info>(input, prefix.is_bad, skein_prefix_get_info, prefix.handle);
+}
+
+void AbiCalls::PrefixProvenance(AbiInput& input) {
+  const Picked<skein_prefix> prefix = handles_.Pick<skein_prefix>(input);
+  Read<char>(input, prefix.is_bad, skein_prefix_provenance, prefix.handle);
+}
+
+void AbiCalls::PrefixSave(AbiInput& input) {
+  const Picked<skein_prefix> prefix = handles_.Pick<skein_prefix>(input);
+  const uint32_t flags = input.OneIn(8) ? input.Byte() : SKEIN_SAVE_REPLACE;
+  Call(input, prefix.is_bad, skein_prefix_save, prefix.handle, SavePath(input).c_str(), flags);
+}
+
+void AbiCalls::PrefixLoad(AbiInput& input) {
+  const Picked<skein_model> model = handles_.Pick<skein_model>(input);
+  const std::string path = SavePath(input);
+  Make<skein_prefix>(input, model.is_bad, skein_prefix_load, model.handle, path.c_str());
+}
+
+void AbiCalls::SnapshotDescribe(AbiInput& input) {
+  const Picked<skein_options> options = Options(input, SKEIN_OPTIONS_DESCRIBE);
+  const std::string path = SavePath(input);
+  Read<char>(input, options.is_bad, skein_snapshot_describe, path.c_str(), options.handle);
+}
+
 // --- the table ---
 
 struct AbiCalls::Row {
@@ -369,6 +429,16 @@ const std::vector<AbiCalls::Row>& AbiCalls::Rows() {
       {"skein_stream_snapshot", &AbiCalls::StreamSnapshot, 6},
       {"skein_stream_restore", &AbiCalls::StreamRestore, 6},
       {"skein_stream_state", &AbiCalls::StreamState, 4},
+      {"skein_stream_save", &AbiCalls::StreamSave, 2},
+      {"skein_stream_load", &AbiCalls::StreamLoad, 2},
+      {"skein_prefix_create", &AbiCalls::PrefixCreate, 4},
+      {"skein_prefix_release", &AbiCalls::Release<skein_prefix>, 3},
+      {"skein_prefix_start", &AbiCalls::PrefixStart, 4},
+      {"skein_prefix_get_info", &AbiCalls::PrefixGetInfo, 2},
+      {"skein_prefix_provenance", &AbiCalls::PrefixProvenance, 2},
+      {"skein_prefix_save", &AbiCalls::PrefixSave, 2},
+      {"skein_prefix_load", &AbiCalls::PrefixLoad, 2},
+      {"skein_snapshot_describe", &AbiCalls::SnapshotDescribe, 2},
       {"skein_eval", &AbiCalls::Eval, 12},
       {"skein_score", &AbiCalls::Score, 8},
       {"skein_embed", &AbiCalls::Embed, 6},
@@ -413,7 +483,7 @@ void AbiCalls::ReleaseAll(AbiInput& input) {
   constexpr Method kReleases[] = {&AbiCalls::Release<skein_runtime>, &AbiCalls::Release<skein_options>,
                                   &AbiCalls::Release<skein_model>,   &AbiCalls::Release<skein_tokenizer>,
                                   &AbiCalls::Release<skein_stream>,  &AbiCalls::Release<skein_queue>,
-                                  &AbiCalls::Release<skein_request>};
+                                  &AbiCalls::Release<skein_request>, &AbiCalls::Release<skein_prefix>};
   const uint32_t first = input.Below(kNumKinds);
   for (uint32_t i = 0; i < kNumKinds; ++i) {
     for (uint32_t n = 0; n < 4 * kMaxLive; ++n) (this->*kReleases[(first + i) % kNumKinds])(input);

@@ -34,12 +34,14 @@ void Read(const skein_backend_model& model, const std::vector<uint8_t>& bytes) {
   if (!snapshot.ok()) return;
   RequirePromises(model, *snapshot);
   std::vector<uint8_t> written(skein::SnapshotBytes(model, *snapshot));
-  skein::WriteSnapshot(model, *snapshot, absl::MakeSpan(written));
+  skein::WriteSnapshot(model, *snapshot, snapshot->state, absl::MakeSpan(written));
   const absl::StatusOr<Snapshot> again = skein::ReadSnapshot(model, written);
   skein::fuzz::Require(again.ok());
   skein::fuzz::Require(again->state == snapshot->state && again->position == snapshot->position &&
                        again->pending == snapshot->pending && again->fingerprint == snapshot->fingerprint &&
-                       again->sampler == snapshot->sampler);
+                       again->sampler == snapshot->sampler && again->tokens == snapshot->tokens &&
+                       again->checkpoints.size() == snapshot->checkpoints.size() &&
+                       again->label.has_value() == snapshot->label.has_value());
 }
 
 }  // namespace

@@ -124,6 +124,37 @@ TEST_P(CallsMemoryWithModelTest, States) {
   Walk([&](skein_error* error) { return skein_stream_reset(stream_.get(), error); });
 }
 
+TEST_P(CallsMemoryWithModelTest, PrefixesAndTheirFiles) {
+  AllLogits(model_.get(), stream_.get(), {65, 66});
+  const std::string path = ::testing::TempDir() + "/calls_memory." + std::to_string(getpid()) + ".state";
+  const char* text = "a text that is too long to be stored without an allocation";
+  OwnedPrefix prefix;
+  Walk([&](skein_error* error) { return skein_prefix_create(stream_.get(), text, text, prefix.out(), error); },
+       [&] { prefix.Reset(); });
+  SKEIN_CALL(skein_prefix_create, stream_.get(), text, text, prefix.out());
+  OwnedStream stream;
+  Walk([&](skein_error* error) { return skein_prefix_start(prefix.get(), nullptr, stream.out(), error); },
+       [&] { stream.Reset(); });
+  skein_prefix_info info = {};
+  info.struct_size = sizeof(info);
+  Walk([&](skein_error* error) { return skein_prefix_get_info(prefix.get(), &info, error); });
+  const auto remove = [&] { EXPECT_TRUE(std::filesystem::remove(path)); };
+  Walk([&](skein_error* error) { return skein_prefix_save(prefix.get(), path.c_str(), 0, error); }, remove);
+  Walk([&](skein_error* error) { return skein_stream_save(stream_.get(), path.c_str(), 0, error); }, remove);
+  EXPECT_FALSE(std::filesystem::exists(path)) << "a call that failed left a file";
+  SKEIN_CALL(skein_prefix_save, prefix.get(), path.c_str(), 0u);
+  OwnedPrefix loaded;
+  Walk([&](skein_error* error) { return skein_prefix_load(model_.get(), path.c_str(), loaded.out(), error); },
+       [&] { loaded.Reset(); });
+  Walk([&](skein_error* error) { return skein_stream_load(stream_.get(), path.c_str(), error); });
+  uint64_t size = 0;
+  char buffer[4096];
+  Walk([&](skein_error* error) {
+    return skein_snapshot_describe(path.c_str(), nullptr, buffer, sizeof(buffer), &size, error);
+  });
+  std::filesystem::remove(path);
+}
+
 TEST_P(CallsMemoryWithModelTest, ThePartsOfARequest) {
   OwnedRequest request;
   Walk([&](skein_error* error) { return skein_request_create(stream_.get(), request.out(), error); },

@@ -46,6 +46,7 @@ using OwnedTokenizer = Owned<skein_tokenizer, skein_tokenizer_release>;
 using OwnedStream = Owned<skein_stream, skein_stream_release>;
 using OwnedQueue = Owned<skein_queue, skein_queue_release>;
 using OwnedRequest = Owned<skein_request, skein_request_release>;
+using OwnedPrefix = Owned<skein_prefix, skein_prefix_release>;
 
 // EXPECT_TRUE(Ok(call(..., &error), error)) shows the message of a failure.
 inline ::testing::AssertionResult Ok(skein_status status, const skein_error& error) {
@@ -105,8 +106,9 @@ inline OwnedModel LoadModel(skein_runtime runtime, const std::string& path, cons
   OwnedModel model;
   skein_error error = {};
   // Without calibrating steps, so that a test knows all steps.
-  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", device}, {"type", type}},
-                                           {{"max_streams", max_streams}, {"calibrate", 0}});
+  const OwnedOptions options =
+      MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", device}, {"type", type}},
+                  {{"max_streams", max_streams}, {"max_batch_streams", max_streams}, {"calibrate", 0}});
   EXPECT_TRUE(Ok(skein_model_load(runtime, path.c_str(), options.get(), model.out(), &error), error));
   return model;
 }

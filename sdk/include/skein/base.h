@@ -59,6 +59,7 @@ typedef struct skein_tokenizer_t* skein_tokenizer;
 typedef struct skein_stream_t* skein_stream;
 typedef struct skein_queue_t* skein_queue;
 typedef struct skein_request_t* skein_request;
+typedef struct skein_prefix_t* skein_prefix;
 
 // A code of status.h.
 typedef int32_t skein_status;

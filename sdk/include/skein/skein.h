@@ -10,6 +10,7 @@
 #include "skein/dtype.h"
 #include "skein/model.h"
 #include "skein/options.h"
+#include "skein/prefix.h"
 #include "skein/request.h"
 #include "skein/runtime.h"
 #include "skein/schedule.h"

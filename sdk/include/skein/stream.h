@@ -53,6 +53,18 @@ SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, 
 SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
                                             skein_error* error);
 
+#define SKEIN_SAVE_REPLACE 1u  // a file that exists is replaced; without this it is ALREADY_EXISTS
+
+// A snapshot in a file, so that a stream moves to another process with one call on each side. `flags` is a sum of
+// SKEIN_SAVE_*. The file appears whole or not at all, by the rules of skein_model_convert. May wait for one step.
+// NOT_FOUND: no such folder. RESOURCE_EXHAUSTED: the disk is full. INVALID_ARGUMENT: an unknown flag, or the codes of
+// skein_model_convert for `path`.
+SKEIN_API skein_status skein_stream_save(skein_stream stream, const char* path, uint32_t flags, skein_error* error);
+
+// Restores the stream from a file of skein_stream_save or skein_prefix_save. NOT_FOUND: no such file. The other codes,
+// and the rest, as in skein_stream_restore.
+SKEIN_API skein_status skein_stream_load(skein_stream stream, const char* path, skein_error* error);
+
 // Writes the canonical state: float32, for each layer att_shift[C] ffn_shift[C], then wkv[H][N][N] (indexed
 // [value][key] in RWKV-7, [key][value] in 5 and 6) or, in RWKV-4, aa[A] bb[A] pp[A]. Sizes by the rules of base.h,
 // counted in floats. May wait for one step.

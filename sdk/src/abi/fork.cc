@@ -20,7 +20,8 @@ bool HoldsAny(const HandleTable& table) {
   return (... || (table.num_alive(HandleTraits<Handles>::kKind) != 0));
 }
 bool HoldsRuntime(const HandleTable& table) {
-  return HoldsAny<skein_runtime, skein_model, skein_tokenizer, skein_stream, skein_queue, skein_request>(table);
+  return HoldsAny<skein_runtime, skein_model, skein_tokenizer, skein_stream, skein_queue, skein_request, skein_prefix>(
+      table);
 }
 
 // The locks of the library that a host's threads may hold without a runtime. Taken for the fork, none of them is held

@@ -13,6 +13,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "engine/model.h"
+#include "engine/prefix.h"
 #include "engine/stream.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
@@ -99,6 +100,7 @@ SKEIN_HANDLE(skein_tokenizer, const Tokenizer, 4, "tokenizer");
 SKEIN_HANDLE(skein_stream, Stream, 5, "stream");
 SKEIN_HANDLE(skein_queue, CompletionQueue, 6, "queue");
 SKEIN_HANDLE(skein_request, Request, 7, "request");
+SKEIN_HANDLE(skein_prefix, Prefix, 8, "prefix");
 #undef SKEIN_HANDLE
 
 // INVALID_HANDLE is not one of Abseil's codes, but absl::Status keeps it all the same.

@@ -9,6 +9,7 @@
 #include "abi/guard.h"
 #include "abi/handle.h"
 #include "abi/option_argument.h"
+#include "abi/save_flags.h"
 #include "numbers/state_layout.h"
 #include "runtime/option_keys.h"
 #include "serving/eval.h"
@@ -89,10 +90,10 @@ SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, 
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
     const StreamState at = object->Committed();
-    const uint64_t needed = object->SnapshotBytes(at);
+    const uint64_t needed = SnapshotBytes(*object->model(), at);
     SKEIN_ASSIGN_OR_RETURN(const BufferUse use, CheckBuffer(buffer, capacity, needed, size, "bytes"));
     if (use == BufferUse::kSizeOnly) return absl::OkStatus();
-    return object->Snapshot(at, {static_cast<uint8_t*>(buffer), needed});
+    return TakeSnapshot(*object->model(), at, {}, {static_cast<uint8_t*>(buffer), needed});
   });
 }
 
@@ -102,6 +103,23 @@ SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* sna
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
     SKEIN_RETURN_IF_ERROR(CheckPointer(snapshot, "snapshot"));
     return object->Restore({static_cast<const uint8_t*>(snapshot), snapshot_bytes});
+  });
+}
+
+SKEIN_API skein_status skein_stream_save(skein_stream stream, const char* path, uint32_t flags, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
+    SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
+    SKEIN_ASSIGN_OR_RETURN(const IfExists if_exists, UnwrapSaveFlags(flags));
+    return SaveSnapshot(*object->model(), object->Committed(), {}, path, if_exists);
+  });
+}
+
+SKEIN_API skein_status skein_stream_load(skein_stream stream, const char* path, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
+    SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
+    return object->Load(path);
   });
 }
 

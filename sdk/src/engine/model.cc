@@ -16,7 +16,10 @@ constexpr uint32_t kRetryAfterMs = 100;
 
 Model::Model(ModelParts parts) : parts_(std::move(parts)) { ++metrics().models; }
 
-Model::~Model() { --metrics().models; }
+Model::~Model() {
+  if (parts_.fingerprint_ahead != nullptr) parts_.fingerprint_ahead->Stop();
+  --metrics().models;
+}
 
 absl::Status Model::CheckTokenizer(absl::string_view what) const {
   if (parts_.tokenizer != nullptr) return absl::OkStatus();

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/engine.h"
+#include "engine/fingerprint_ahead.h"
 #include "model/model_file.h"
 #include "runtime/metrics.h"
 #include "runtime/runtime.h"
@@ -31,6 +32,7 @@ struct ModelParts {
   std::optional<uint32_t> end_token;           // the end of text
   std::optional<uint32_t> trained_length;      // tokens of the longest text in training
   std::shared_ptr<Engine> engine;
+  std::shared_ptr<FingerprintAhead> fingerprint_ahead;  // nullptr: nothing is computed
   StateRef initial_state;        // the state that streams start from; empty: the initial state of the architecture
   std::string placement;         // as skein_model_info.device
   std::string type;              // as skein_model_info.type

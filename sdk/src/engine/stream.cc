@@ -7,21 +7,10 @@
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/model.h"
-#include "numbers/state_layout.h"
 #include "skein/runtime.h"
-#include "state/snapshot.h"
 
 namespace skein {
 namespace {
-
-// A snapshot at `at`, still without fingerprint and state.
-Snapshot Describe(const StreamState& at) {
-  Snapshot snapshot;
-  snapshot.position = at.position;
-  if (at.pending.has_value()) snapshot.pending.push_back(*at.pending);
-  if (at.sampler != nullptr) snapshot.sampler = *at.sampler;
-  return snapshot;
-}
 
 void WarnOfLength(const Model& model) noexcept {
   Guarded([&] {
@@ -33,94 +22,67 @@ void WarnOfLength(const Model& model) noexcept {
   }).IgnoreError();  // without memory there is no line
 }
 
-std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
-  return snapshot.pending.empty() ? std::nullopt : std::optional(snapshot.pending[0]);
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path,
                                                        const std::string& tenant) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
-  InitialState initial_state;
+  StreamState start;
+  start.state = model->initial_state();
   if (!state_path.empty()) {
-    SKEIN_ASSIGN_OR_RETURN(std::vector<float> values, model->ReadStateFile(state_path));
-    initial_state = std::make_shared<const std::vector<float>>(std::move(values));
+    SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, model->ReadStateFile(state_path));
+    SKEIN_ASSIGN_OR_RETURN(start.state, model->engine()->ImportState(values));
   }
+  return StartAt(std::move(model), std::move(start), tenant);
+}
+
+absl::StatusOr<std::shared_ptr<Stream>> Stream::StartAt(std::shared_ptr<Model> model, StreamState place,
+                                                        const std::string& tenant) {
+  SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
   std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
-  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,
-                         Add(std::move(model), std::move(party), std::move(initial_state), StreamState()));
-  SKEIN_RETURN_IF_ERROR(stream->Reset());
-  return stream;
+  StreamState origin = place;
+  return Add(std::move(model), std::move(party), std::move(origin), std::move(place));
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                    InitialState initial_state, StreamState at) {
+                                                    StreamState origin, StreamState at) {
   SKEIN_ASSIGN_OR_RETURN(StreamSeat seat, StreamSeat::Take(std::move(model)));
-  return std::shared_ptr<Stream>(
-      new Stream(std::move(seat), std::move(tenant), std::move(initial_state), std::move(at)));
+  return std::shared_ptr<Stream>(new Stream(std::move(seat), std::move(tenant), std::move(origin), std::move(at)));
 }
 
-Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, InitialState initial_state, StreamState at)
-    : seat_(std::move(seat)),
-      tenant_(std::move(tenant)),
-      initial_state_(std::move(initial_state)),
-      at_(std::move(at)) {}
+Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamState origin, StreamState at)
+    : seat_(std::move(seat)), tenant_(std::move(tenant)), origin_(std::move(origin)), at_(std::move(at)) {}
 
 StreamState Stream::Committed() const {
   const MutexLock lock(mutex_);
   return at_;
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const {
-  return Add(model(), tenant_, initial_state_, Committed());
-}
-
-absl::StatusOr<StateRef> Stream::StartingPoint() const {
-  if (initial_state_ == nullptr) return model()->initial_state();
-  return model()->engine()->ImportState(*initial_state_);
-}
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Add(model(), tenant_, origin_, Committed()); }
 
 absl::Status Stream::Reset() {
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
-  StreamState at;
-  SKEIN_ASSIGN_OR_RETURN(at.state, StartingPoint());
+  StreamState at = origin_;
   right.Commit(std::move(at));
   return absl::OkStatus();
 }
 
-uint64_t Stream::SnapshotBytes(const StreamState& at) const {
-  return skein::SnapshotBytes(model()->config(), Describe(at));
-}
-
-absl::Status Stream::ExportState(absl::Span<float> values) const { return ExportState(Committed().state, values); }
-
-absl::Status Stream::ExportState(const StateRef& state, absl::Span<float> values) const {
-  if (!state.empty()) return model()->engine()->ExportState(state, values);
-  WriteFreshState(model()->config(), model()->config().num_layers, values.data());
-  return absl::OkStatus();
-}
-
-absl::Status Stream::Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) const {
-  skein::Snapshot snapshot = Describe(at);
-  SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model()->Fingerprint());
-  snapshot.state.resize(StateFloats(model()->config()));
-  SKEIN_RETURN_IF_ERROR(ExportState(at.state, absl::MakeSpan(snapshot.state)));
-  WriteSnapshot(model()->config(), snapshot, bytes);
-  return absl::OkStatus();
+absl::Status Stream::ExportState(absl::Span<float> values) const {
+  return skein::ExportState(*model(), Committed(), values);
 }
 
 absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(skein::Snapshot snapshot, ReadSnapshot(model()->config(), bytes));
-  SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model()->Fingerprint());
-  if (snapshot.fingerprint != fingerprint) {
-    return absl::FailedPreconditionError(absl::StrCat("snapshot: of a model with source weights ", snapshot.fingerprint,
-                                                      "; this model's are ", fingerprint));
-  }
+  return Restore([&] { return RestoreSnapshot(*model(), bytes); });
+}
+
+absl::Status Stream::Load(const std::string& path) {
+  return Restore([&] { return LoadSnapshot(*model(), path); });
+}
+
+absl::Status Stream::Restore(absl::FunctionRef<absl::StatusOr<RestoredSnapshot>()> read) {
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
-  SKEIN_ASSIGN_OR_RETURN(const StateRef state, model()->engine()->ImportState(snapshot.state));
-  right.Commit({state, snapshot.position, PendingToken(snapshot),
-                std::make_shared<const SamplerState>(std::move(snapshot.sampler))});
+  SKEIN_ASSIGN_OR_RETURN(RestoredSnapshot restored, read());
+  right.Commit(std::move(restored.at));
   return absl::OkStatus();
 }
 

@@ -4,15 +4,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "engine/model.h"
+#include "engine/stream_snapshot.h"
 #include "engine/stream_state.h"
 #include "engine/writer.h"
 #include "scheduler/tenant.h"
@@ -53,10 +56,13 @@ class WriteRight {
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   // A stream at its initial state: the tuned one in the file `state_path`, or the model's if that is "".
-  // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadStateFile, and it may
-  // wait for one step. INVALID_ARGUMENT: `tenant` is too long.
+  // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadStateFile, and those of
+  // Engine::ImportState. INVALID_ARGUMENT: `tenant` is too long.
   static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path,
                                                         const std::string& tenant = "");
+  // A stream at `place`, which is shared with all streams that start there, and to which it goes back with Reset.
+  static absl::StatusOr<std::shared_ptr<Stream>> StartAt(std::shared_ptr<Model> model, StreamState place,
+                                                         const std::string& tenant);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
@@ -67,16 +73,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // The last committed place.
   StreamState Committed() const;
   absl::StatusOr<std::shared_ptr<Stream>> Fork() const;
-  // May wait for one step if the stream has an initial state of its own.
   absl::Status Reset();
 
-  // The size of a snapshot at `at`, a place that Committed gave. Snapshot takes the same place, so that a request that
-  // moves the stream on does not change the size.
-  uint64_t SnapshotBytes(const StreamState& at) const;
-
-  // These three may wait for one step.
-  absl::Status Snapshot(const StreamState& at, absl::Span<uint8_t> bytes) const;
+  // These three may wait for one step; see Engine. The codes of RestoreSnapshot and LoadSnapshot (stream_snapshot.h).
   absl::Status Restore(absl::Span<const uint8_t> bytes);
+  absl::Status Load(const std::string& path);
   absl::Status ExportState(absl::Span<float> values) const;
 
   // Makes the caller the one writer. FAILED_PRECONDITION: there is a writer already.
@@ -90,15 +91,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
  private:
   friend class WriteRight;
 
-  // The values of a tuned initial state, shared with the forks. Kept on the host, so that a stream that has moved on
-  // holds no slot for it. nullptr: the stream starts from the model's initial state.
-  using InitialState = std::shared_ptr<const std::vector<float>>;
-
   static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                     InitialState initial_state, StreamState at);
-  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, InitialState initial_state, StreamState at);
-  absl::StatusOr<StateRef> StartingPoint() const;
-  absl::Status ExportState(const StateRef& state, absl::Span<float> values) const;
+                                                     StreamState origin, StreamState at);
+  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamState origin, StreamState at);
+  absl::Status Restore(absl::FunctionRef<absl::StatusOr<RestoredSnapshot>()> read);
   void Commit(StreamState at) noexcept;
   // Whether a stream that goes from one position to another leaves the length that the model was trained with.
   bool PassesTrainedLength(uint64_t before, uint64_t after) const;
@@ -106,7 +102,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   const StreamSeat seat_;
   const std::shared_ptr<Tenant> tenant_;
-  const InitialState initial_state_;
+  // Where Reset takes it: the model's initial state, the tuned one in a file, or the place of a prefix object. Forks
+  // have the same.
+  const StreamState origin_;
   mutable Mutex mutex_;
   StreamState at_ ABSL_GUARDED_BY(mutex_);
   bool has_writer_ ABSL_GUARDED_BY(mutex_) = false;

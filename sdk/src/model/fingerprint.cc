@@ -5,11 +5,12 @@
 
 namespace skein {
 
-absl::StatusOr<uint64_t> HashValues(const TensorView& view, const ValueMap& map, const std::string& name) {
+absl::StatusOr<uint64_t> HashValues(const TensorView& view, const ValueMap& map, const std::string& name,
+                                    absl::FunctionRef<absl::Status()> goes_on) {
   ChecksumStream stream;
   SKEIN_RETURN_IF_ERROR(VisitMapped(view, map, name, [&](const float* values, uint64_t, size_t count) {
     stream.Add(values, count * sizeof(float));
-    return absl::OkStatus();
+    return goes_on();
   }));
   return stream.Finish();
 }

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "model/tensor.h"
@@ -24,7 +26,9 @@
 namespace skein {
 
 // XXH3-64 of the parameters of a tensor as packed float32. The codes of VisitMapped; `name` is for its messages.
-absl::StatusOr<uint64_t> HashValues(const TensorView& view, const ValueMap& map, const std::string& name);
+// `goes_on` is asked every few thousand values; an error of it is the result.
+absl::StatusOr<uint64_t> HashValues(const TensorView& view, const ValueMap& map, const std::string& name,
+                                    absl::FunctionRef<absl::Status()> goes_on);
 
 // Makes the fingerprint from the hashes of the tensors.
 class FingerprintBuilder {

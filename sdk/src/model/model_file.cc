@@ -17,7 +17,10 @@
 namespace skein {
 
 ModelFile::ModelFile(const skein_host& host, ModelContents contents)
-    : host_(host), contents_(std::move(contents)), fingerprint_(contents_.fingerprint) {}
+    : host_(host),
+      contents_(std::move(contents)),
+      hashes_(contents_.weights->tensors().size()),
+      fingerprint_(contents_.fingerprint) {}
 
 absl::Status ModelFile::CheckRequest(size_t index, uint32_t dtype) const {
   SKEIN_RETURN_IF_ERROR(CheckProcessGoesOn());
@@ -114,28 +117,47 @@ absl::StatusOr<std::string> ModelFile::Fingerprint() const {
     if (!fingerprint_.empty()) return fingerprint_;
   }
   // Without the lock: a thread that waits for its part of the loop may be given other work that asks for the
-  // fingerprint. Two threads may then compute it; they find the same.
-  SKEIN_ASSIGN_OR_RETURN(std::string fingerprint, ComputeFingerprint());
+  // fingerprint.
+  SKEIN_RETURN_IF_ERROR(
+      ParallelFor(host_, hashes_.size(), [&](size_t index) { return HashTensor(index, CheckProcessGoesOn); }));
+  std::string fingerprint = BuildFingerprint();
   const MutexLock lock(fingerprint_mutex_);
   fingerprint_ = fingerprint;
   return fingerprint;
 }
 
-absl::StatusOr<std::string> ModelFile::ComputeFingerprint() const {
-  std::vector<uint64_t> hashes(tensors().size());
-  SKEIN_RETURN_IF_ERROR(ParallelFor(host_, hashes.size(), [&](size_t index) -> absl::Status {
-    if (absl::Status goes_on = CheckProcessGoesOn(); !goes_on.ok()) return goes_on;
-    std::vector<uint8_t> scratch;
-    SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, contents_.weights->View(index, scratch));
-    absl::StatusOr<uint64_t> hash = HashValues(stored.view, stored.map, NameOf(index));
-    if (!hash.ok()) return Annotate(hash.status(), path());
-    hashes[index] = *hash;
-    return absl::OkStatus();
-  }));
+bool ModelFile::knows_fingerprint() const {
+  const MutexLock lock(fingerprint_mutex_);
+  return !fingerprint_.empty();
+}
+
+absl::Status ModelFile::ComputeFingerprintAhead(absl::FunctionRef<absl::Status()> goes_on) const {
+  if (knows_fingerprint()) return absl::OkStatus();
+  for (size_t index = 0; index < hashes_.size(); ++index) SKEIN_RETURN_IF_ERROR(HashTensor(index, goes_on));
+  std::string fingerprint = BuildFingerprint();
+  const MutexLock lock(fingerprint_mutex_);
+  fingerprint_ = std::move(fingerprint);
+  return absl::OkStatus();
+}
+
+absl::Status ModelFile::HashTensor(size_t index, absl::FunctionRef<absl::Status()> goes_on) const {
+  ValuesHash& hash = hashes_[index];
+  if (hash.is_known) return absl::OkStatus();
+  SKEIN_RETURN_IF_ERROR(goes_on());
+  std::vector<uint8_t> scratch;
+  SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, contents_.weights->View(index, scratch));
+  const absl::StatusOr<uint64_t> value = HashValues(stored.view, stored.map, NameOf(index), goes_on);
+  if (!value.ok()) return Annotate(value.status(), path());
+  hash.value = *value;
+  hash.is_known = true;
+  return absl::OkStatus();
+}
+
+std::string ModelFile::BuildFingerprint() const {
   FingerprintBuilder builder(config().generation, config().variant);
-  for (size_t i = 0; i < hashes.size(); ++i) {
+  for (size_t i = 0; i < hashes_.size(); ++i) {
     const TensorSpec& spec = tensors()[i];
-    builder.AddTensor(spec.role, spec.layer, spec.shape, hashes[i]);
+    builder.AddTensor(spec.role, spec.layer, spec.shape, hashes_[i].value);
   }
   return builder.Finish();
 }

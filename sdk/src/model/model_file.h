@@ -3,11 +3,13 @@
 #ifndef SKEIN_MODEL_MODEL_FILE_H_
 #define SKEIN_MODEL_MODEL_FILE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -62,9 +64,17 @@ class ModelFile final {
   absl::StatusOr<TensorData> ReadPanels(size_t index, uint32_t dtype, std::vector<uint8_t>& buffer) const;
 
   // Identifies the source weights: 32 hex digits over role, layer, shape and float32 values of every tensor, before any
-  // rounding to a smaller type (see fingerprint.h). A package knows its own; for other files the first call reads all
-  // weights.
+  // rounding to a smaller type (see fingerprint.h). A package knows its own; for other files the first call reads the
+  // weights that ComputeFingerprintAhead has not read yet.
   absl::StatusOr<std::string> Fingerprint() const ABSL_LOCKS_EXCLUDED(fingerprint_mutex_);
+
+  // Whether Fingerprint would give it at once.
+  bool knows_fingerprint() const ABSL_LOCKS_EXCLUDED(fingerprint_mutex_);
+
+  // Reads the weights for the fingerprint on the calling thread, tensor by tensor. Ends early with the error that
+  // `goes_on` gives, which is asked every few thousand values; what was read until then is kept.
+  absl::Status ComputeFingerprintAhead(absl::FunctionRef<absl::Status()> goes_on) const
+      ABSL_LOCKS_EXCLUDED(fingerprint_mutex_);
 
   // Reads all weights: compares the checksums of a package (DATA_LOSS names the first tensor that differs), and checks
   // in any file that every value is finite. `progress` may be nullptr.
@@ -86,10 +96,21 @@ class ModelFile final {
   // OK if every value of tensor `index` is finite, in the layout in which it is stored.
   absl::Status CheckValues(size_t index) const;
 
-  absl::StatusOr<std::string> ComputeFingerprint() const;
+  // The hash of a tensor's values, once it is known.
+  struct ValuesHash {
+    std::atomic<uint64_t> value = 0;
+    std::atomic<bool> is_known = false;  // set after `value`
+  };
+
+  // Makes hashes_[index] known. Two threads may both compute it; they find the same.
+  absl::Status HashTensor(size_t index, absl::FunctionRef<absl::Status()> goes_on) const;
+
+  // Of hashes that are all known.
+  std::string BuildFingerprint() const;
 
   const skein_host& host_;
   const ModelContents contents_;
+  mutable std::vector<ValuesHash> hashes_;  // by tensor; self-synchronised
 
   mutable Mutex fingerprint_mutex_;
   mutable std::string fingerprint_ ABSL_GUARDED_BY(fingerprint_mutex_);  // "" until known

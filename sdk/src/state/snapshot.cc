@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "skein/v1/snapshot.pb.h"
 #include "state/snapshot_checks.h"
+#include "state/snapshot_past.h"
 #include "state/snapshot_v1.h"
 
 namespace skein {
@@ -22,6 +23,8 @@ constexpr char kMagic[8] = {'S', 'K', 'E', 'I', 'N', 'S', 'N', 'P'};
 constexpr uint32_t kVersion = 2;
 constexpr uint64_t kAlignment = 64;
 constexpr size_t kNumFingerprintDigits = 32;
+// For a snapshot whose model is not known: twice the World vocabulary.
+constexpr uint64_t kLargestVocabulary = 1 << 17;
 
 // The fixed beginning of the bytes.
 struct Preamble {
@@ -98,20 +101,30 @@ v1::Snapshot DescribeSnapshot(const skein_backend_model& model, const Snapshot& 
     section.set_size_bytes(plan.size_bytes);
     section.set_checksum(0);
   }
+  DescribePast(snapshot, header);
   return header;
 }
 
 uint64_t SectionsOffset(uint64_t header_bytes) { return AlignUp(sizeof(Preamble) + header_bytes); }
 
-// Copies the floats of one part out of a canonical state.
-void CopyFromState(const SectionPlan& plan, const skein_backend_model& model, const std::vector<float>& state,
-                   uint8_t* to) {
+// Copies the floats of one part out of a canonical state. Gives their checksum, taken while they are in the cache.
+uint64_t CopyFromState(const SectionPlan& plan, const skein_backend_model& model, absl::Span<const float> state,
+                       uint8_t* to) {
+  ChecksumStream checksum;
   const uint64_t floats_per_layer = state.size() / model.num_layers;
+  const uint64_t part_bytes = plan.part.num_floats * sizeof(float);
   for (uint32_t layer = 0; layer < model.num_layers; ++layer) {
-    const float* from = state.data() + layer * floats_per_layer + plan.offset_in_layer;
-    std::memcpy(to, from, plan.part.num_floats * sizeof(float));
-    to += plan.part.num_floats * sizeof(float);
+    std::memcpy(to, state.data() + layer * floats_per_layer + plan.offset_in_layer, part_bytes);
+    checksum.Add(to, part_bytes);
+    to += part_bytes;
   }
+  return checksum.Finish();
+}
+
+// Fills the bytes from `*at` to the next section, and steps over them.
+void EndSection(uint64_t size_bytes, uint8_t** at) {
+  std::memset(*at + size_bytes, 0, AlignUp(size_bytes) - size_bytes);
+  *at += AlignUp(size_bytes);
 }
 
 // --- reading ---
@@ -138,10 +151,10 @@ absl::StatusOr<Preamble> ReadPreamble(absl::Span<const uint8_t> bytes) {
 
 // The largest header that is read. The occurrences of all tokens fit into it. A parser may need some fifty times this
 // memory.
-uint64_t MaxHeaderBytes(const skein_backend_model& model) {
+uint64_t MaxHeaderBytes(uint64_t vocab_size) {
   constexpr uint64_t kBesideOccurrences = 64 << 10;
   constexpr uint64_t kPerToken = 16;
-  return std::min<uint64_t>(kBesideOccurrences + kPerToken * model.vocab_size, INT_MAX);
+  return std::min<uint64_t>(kBesideOccurrences + kPerToken * vocab_size, INT_MAX);
 }
 
 absl::Status CheckZero(absl::Span<const uint8_t> bytes, absl::string_view behind) {
@@ -149,10 +162,10 @@ absl::Status CheckZero(absl::Span<const uint8_t> bytes, absl::string_view behind
   return absl::DataLossError(absl::StrCat("snapshot: the bytes behind ", behind, " are not zero"));
 }
 
-absl::StatusOr<v1::Snapshot> ReadHeader(const skein_backend_model& model, const Preamble& preamble,
+absl::StatusOr<v1::Snapshot> ReadHeader(uint64_t vocab_size, const Preamble& preamble,
                                         absl::Span<const uint8_t> bytes) {
   const uint64_t size = preamble.header_bytes;
-  const uint64_t max = std::min<uint64_t>(MaxHeaderBytes(model), bytes.size() - sizeof(preamble));
+  const uint64_t max = std::min<uint64_t>(MaxHeaderBytes(vocab_size), bytes.size() - sizeof(preamble));
   if (size > max) {
     return absl::DataLossError(absl::StrCat("snapshot: a header of ", size, " bytes; expected at most ", max));
   }
@@ -245,13 +258,19 @@ absl::Status CheckSection(const SectionPlan& plan, const v1::Section& section) {
                                           " bytes; expected ", plan.size_bytes));
 }
 
-void CopyToState(const SectionPlan& plan, const skein_backend_model& model, const uint8_t* from,
-                 std::vector<float>& state) {
-  const uint64_t floats_per_layer = state.size() / model.num_layers;
+// Appends the canonical state of the sections of `plans`, layer by layer, so that its memory is written once. The bytes
+// of a section need not be aligned as floats, so each part goes through `piece`, which stays in the cache.
+void AppendState(const std::vector<SectionPlan>& plans, const skein_backend_model& model,
+                 const std::vector<const uint8_t*>& sections, std::vector<float>& state) {
+  state.reserve(StateFloats(model));
+  std::vector<float> piece;
   for (uint32_t layer = 0; layer < model.num_layers; ++layer) {
-    float* to = state.data() + layer * floats_per_layer + plan.offset_in_layer;
-    std::memcpy(to, from, plan.part.num_floats * sizeof(float));
-    from += plan.part.num_floats * sizeof(float);
+    for (size_t i = 0; i < plans.size(); ++i) {
+      piece.resize(plans[i].part.num_floats);
+      const uint64_t part_bytes = piece.size() * sizeof(float);
+      std::memcpy(piece.data(), sections[i] + layer * part_bytes, part_bytes);
+      state.insert(state.end(), piece.begin(), piece.end());
+    }
   }
 }
 
@@ -280,21 +299,9 @@ absl::StatusOr<std::vector<int>> MatchSections(const std::vector<SectionPlan>& p
                                           ", found none"));
 }
 
-absl::Status ReadState(const skein_backend_model& model, const v1::Snapshot& header, uint64_t sections_offset,
-                       absl::Span<const uint8_t> bytes, std::vector<float>& state) {
-  const std::vector<SectionPlan> plans = PlanSections(model);
-  SKEIN_ASSIGN_OR_RETURN(const std::vector<int> matched, MatchSections(plans, header));
-  SKEIN_ASSIGN_OR_RETURN(const auto located, LocateSections(header, sections_offset, bytes));
-  state.resize(StateFloats(model));
-  for (size_t i = 0; i < plans.size(); ++i) {
-    CopyToState(plans[i], model, located[static_cast<size_t>(matched[i])].data(), state);
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
   SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
-  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(model, preamble, bytes));
+  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(model.vocab_size, preamble, bytes));
   Snapshot snapshot;
   snapshot.fingerprint = header.source_fingerprint();
   SKEIN_RETURN_IF_ERROR(CheckSnapshotSource(model, snapshot.fingerprint, header.generation(), header.variant()));
@@ -302,9 +309,28 @@ absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::
   snapshot.position = header.position();
   snapshot.pending.assign(header.pending().begin(), header.pending().end());
   SKEIN_ASSIGN_OR_RETURN(snapshot.sampler, FromProto(header.sampler()));
-  SKEIN_RETURN_IF_ERROR(ReadState(model, header, preamble.sections_offset, bytes, snapshot.state));
+  const std::vector<SectionPlan> plans = PlanSections(model);
+  SKEIN_ASSIGN_OR_RETURN(const std::vector<int> matched, MatchSections(plans, header));
+  SKEIN_ASSIGN_OR_RETURN(const auto located, LocateSections(header, preamble.sections_offset, bytes));
+  std::vector<const uint8_t*> state_sections;
+  for (const int index : matched) state_sections.push_back(located[static_cast<size_t>(index)].data());
+  AppendState(plans, model, state_sections, snapshot.state);
   SKEIN_RETURN_IF_ERROR(CheckSnapshotValues(model, snapshot));
+  SKEIN_RETURN_IF_ERROR(ReadPast(model, header, located, snapshot));
   return snapshot;
+}
+
+absl::StatusOr<uint32_t> ReadVersion(absl::Span<const uint8_t> bytes) {
+  uint32_t version;
+  if (bytes.size() < sizeof(kMagic) + sizeof(version)) {
+    return absl::DataLossError(
+        absl::StrCat("snapshot: expected a magic and a version, found ", bytes.size(), " bytes"));
+  }
+  if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
+    return absl::DataLossError("snapshot: expected the magic SKEINSNP at offset 0, found other bytes");
+  }
+  std::memcpy(&version, bytes.data() + sizeof(kMagic), sizeof(version));
+  return version;
 }
 
 }  // namespace
@@ -312,10 +338,12 @@ absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::
 uint64_t SnapshotBytes(const skein_backend_model& model, const Snapshot& snapshot) {
   uint64_t bytes = SectionsOffset(DescribeSnapshot(model, snapshot).ByteSizeLong());
   for (const SectionPlan& plan : PlanSections(model)) bytes += AlignUp(plan.size_bytes);
+  for (const absl::Span<const uint8_t> past : PastSections(snapshot)) bytes += AlignUp(past.size());
   return bytes;
 }
 
-void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, absl::Span<uint8_t> bytes) {
+void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, absl::Span<const float> state,
+                   absl::Span<uint8_t> bytes) {
   v1::Snapshot header = DescribeSnapshot(model, snapshot);
   Preamble preamble = {};
   std::memcpy(preamble.magic, kMagic, sizeof(kMagic));
@@ -325,13 +353,15 @@ void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, a
   preamble.sections_offset = SectionsOffset(preamble.header_bytes);
 
   uint8_t* at = bytes.data() + preamble.sections_offset;
-  const std::vector<SectionPlan> plans = PlanSections(model);
-  for (size_t i = 0; i < plans.size(); ++i) {
-    CopyFromState(plans[i], model, snapshot.state, at);
-    header.mutable_sections(static_cast<int>(i))->set_checksum(Checksum(at, plans[i].size_bytes));
-    const uint64_t padded = AlignUp(plans[i].size_bytes);
-    std::memset(at + plans[i].size_bytes, 0, padded - plans[i].size_bytes);
-    at += padded;
+  int section = 0;
+  for (const SectionPlan& plan : PlanSections(model)) {
+    header.mutable_sections(section++)->set_checksum(CopyFromState(plan, model, state, at));
+    EndSection(plan.size_bytes, &at);
+  }
+  for (const absl::Span<const uint8_t> past : PastSections(snapshot)) {
+    std::memcpy(at, past.data(), past.size());
+    header.mutable_sections(section++)->set_checksum(Checksum(at, past.size()));
+    EndSection(past.size(), &at);
   }
 
   uint8_t* header_at = bytes.data() + sizeof(preamble);
@@ -343,18 +373,34 @@ void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, a
 }
 
 absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
-  uint32_t version;
-  if (bytes.size() < sizeof(kMagic) + sizeof(version)) {
-    return absl::DataLossError(
-        absl::StrCat("snapshot: expected a magic and a version, found ", bytes.size(), " bytes"));
-  }
-  if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
-    return absl::DataLossError("snapshot: expected the magic SKEINSNP at offset 0, found other bytes");
-  }
-  std::memcpy(&version, bytes.data() + sizeof(kMagic), sizeof(version));
+  SKEIN_ASSIGN_OR_RETURN(const uint32_t version, ReadVersion(bytes));
   if (version == 1) return ReadSnapshotV1(model, bytes);
   if (version == kVersion) return ReadSnapshotV2(model, bytes);
   return absl::UnimplementedError(absl::StrCat("snapshot: version ", version, "; this version reads 1 and ", kVersion));
+}
+
+absl::StatusOr<SnapshotSummary> SummariseSnapshot(absl::Span<const uint8_t> bytes) {
+  SKEIN_ASSIGN_OR_RETURN(const uint32_t version, ReadVersion(bytes));
+  if (version != kVersion) {
+    return absl::UnimplementedError(
+        absl::StrCat("snapshot: version ", version, "; this version describes version ", kVersion));
+  }
+  SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
+  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(kLargestVocabulary, preamble, bytes));
+  SKEIN_RETURN_IF_ERROR(LocateSections(header, preamble.sections_offset, bytes).status());
+  SKEIN_RETURN_IF_ERROR(CheckFingerprint(header.source_fingerprint()));
+  SnapshotSummary summary;
+  summary.fingerprint = header.source_fingerprint();
+  summary.generation = header.generation();
+  summary.variant = header.variant();
+  summary.position = header.position();
+  summary.num_pending = static_cast<uint32_t>(header.pending_size());
+  summary.num_bytes = bytes.size();
+  for (const v1::Section& section : header.sections()) {
+    if (!section.may_skip()) summary.state_bytes += section.size_bytes();
+  }
+  SKEIN_RETURN_IF_ERROR(SummarisePast(header, summary));
+  return summary;
 }
 
 }  // namespace skein

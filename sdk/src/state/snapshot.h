@@ -22,6 +22,9 @@
 #define SKEIN_STATE_SNAPSHOT_H_
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -30,18 +33,42 @@
 
 namespace skein {
 
-// Bytes of a snapshot of a model with states of `shape`. The size depends on `pending` and on the number of tokens that
-// occurred. The fingerprint and the state of `snapshot` may still be missing.
+// Bytes of a snapshot of a model with states of `shape`. The size depends on `pending`, on the number of tokens that
+// occurred, and on what the snapshot carries of the past. The fingerprint and the state may still be missing.
 uint64_t SnapshotBytes(const skein_backend_model& model, const Snapshot& snapshot);
 
-// Writes a snapshot to `bytes`, which is exactly SnapshotBytes long.
-void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, absl::Span<uint8_t> bytes);
+// Writes a snapshot to `bytes`, which is exactly SnapshotBytes long. `state` takes the place of snapshot.state, so that
+// its memory need not be a vector's, which is cleared before it is filled.
+void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, absl::Span<const float> state,
+                   absl::Span<uint8_t> bytes);
 
 // Reads a snapshot, which is untrusted, for a model with states of `shape`. DATA_LOSS: truncated, corrupt or not a
 // snapshot; UNIMPLEMENTED: of a later version, or with a part that a reader must understand and this version does not;
 // FAILED_PRECONDITION: of a model of another version or with states of another shape. The caller compares the
-// fingerprint. Allocates in proportion to the state and the vocabulary, whatever the bytes say.
+// fingerprint. Allocates in proportion to the state, the vocabulary and the bytes, whatever they say.
 absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes);
+
+// What a snapshot says of itself.
+struct SnapshotSummary {
+  std::string fingerprint;
+  uint32_t generation = 0;
+  uint32_t variant = 0;
+  uint64_t position = 0;
+  uint32_t num_pending = 0;
+  uint64_t num_bytes = 0;  // of the snapshot
+  uint64_t state_bytes = 0;
+  std::optional<PrefixLabel> label;
+  uint64_t num_tokens = 0;  // that it carries
+  struct Checkpoint {
+    uint64_t position = 0;
+    std::string name;
+  };
+  std::vector<Checkpoint> checkpoints;
+};
+
+// Reads it without a model, from untrusted bytes of version 2. Compares all checksums. DATA_LOSS: truncated, corrupt or
+// not a snapshot. UNIMPLEMENTED: of another version.
+absl::StatusOr<SnapshotSummary> SummariseSnapshot(absl::Span<const uint8_t> bytes);
 
 }  // namespace skein
 

@@ -30,12 +30,14 @@ absl::Status CheckFinite(const std::vector<float>& state) {
 
 }  // namespace
 
+absl::Status CheckFingerprint(const std::string& fingerprint) {
+  if (IsFingerprint(fingerprint)) return absl::OkStatus();
+  return absl::DataLossError("snapshot: expected a fingerprint of 32 lower-case hex digits, found other bytes");
+}
+
 absl::Status CheckSnapshotSource(const skein_backend_model& model, const std::string& fingerprint, uint32_t generation,
                                  uint32_t variant) {
-  // The fingerprint is checked before it is in any message.
-  if (!IsFingerprint(fingerprint)) {
-    return absl::DataLossError("snapshot: expected a fingerprint of 32 lower-case hex digits, found other bytes");
-  }
+  SKEIN_RETURN_IF_ERROR(CheckFingerprint(fingerprint));
   if (generation == model.generation && variant == model.variant) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "snapshot: of a model with source weights ", fingerprint, ", of RWKV generation ", generation, ", variant ",

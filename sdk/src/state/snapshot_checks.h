@@ -11,6 +11,9 @@
 
 namespace skein {
 
+// DATA_LOSS: not 32 lower-case hex digits. Asked before the text is in any message.
+absl::Status CheckFingerprint(const std::string& fingerprint);
+
 // Checks the model that a snapshot names. DATA_LOSS: the fingerprint is not 32 lower-case hex digits.
 // FAILED_PRECONDITION: another generation or variant than that of `shape`.
 absl::Status CheckSnapshotSource(const skein_backend_model& model, const std::string& fingerprint, uint32_t generation,

@@ -32,8 +32,8 @@ class StreamTest : public ::testing::Test {
   }
   static std::vector<uint8_t> SnapshotOf(const Stream& stream) {
     const StreamState at = stream.Committed();
-    std::vector<uint8_t> bytes(stream.SnapshotBytes(at));
-    EXPECT_TRUE(stream.Snapshot(at, absl::MakeSpan(bytes)).ok());
+    std::vector<uint8_t> bytes(SnapshotBytes(*stream.model(), at));
+    EXPECT_TRUE(TakeSnapshot(*stream.model(), at, {}, absl::MakeSpan(bytes)).ok());
     return bytes;
   }
   static StreamState At(StateRef state, uint64_t position) {
@@ -102,7 +102,7 @@ TEST_F(StreamTest, ForkStandsWhereItsSourceStoodAndMovesAlone) {
   stream->BeginWrite()->Commit(At(StateOf({5, 6}), 2));
   const auto fork = *stream->Fork();
   EXPECT_EQ(fork->Committed().position, 2u);
-  EXPECT_EQ(fork->Committed().state.slot(), stream->Committed().state.slot());
+  EXPECT_EQ(fork->Committed().state, stream->Committed().state);
   stream->BeginWrite()->Commit(At(StateOf({5, 6, 7}), 3));
   EXPECT_EQ(fork->Committed().position, 2u);
 }

@@ -323,6 +323,31 @@ TEST(ModelFileTest, TheFingerprintChangesWithAnyValueAndNotWithTheFile) {
   }
 }
 
+TEST(ModelFileTest, TheFingerprintThatIsComputedAheadIsTheSame) {
+  const FakeFormat format(TinyBlinkDl());
+  const std::string expected = *(*Open(format))->Fingerprint();
+  const auto model = Open(format);
+  ASSERT_TRUE(model.ok());
+  EXPECT_FALSE((*model)->knows_fingerprint());
+  ASSERT_TRUE((*model)->ComputeFingerprintAhead([] { return absl::OkStatus(); }).ok());
+  EXPECT_TRUE((*model)->knows_fingerprint());
+  EXPECT_EQ(*(*model)->Fingerprint(), expected);
+}
+
+TEST(ModelFileTest, AFingerprintThatIsStoppedHalfWayGoesOnWhenItIsAskedFor) {
+  const FakeFormat format(TinyBlinkDl());
+  const std::string expected = *(*Open(format))->Fingerprint();
+  const auto model = Open(format);
+  ASSERT_TRUE(model.ok());
+  int num_asked = 0;
+  const absl::Status status = (*model)->ComputeFingerprintAhead(
+      [&] { return ++num_asked < 10 ? absl::OkStatus() : absl::CancelledError("enough"); });
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(num_asked, 10);
+  EXPECT_FALSE((*model)->knows_fingerprint());
+  EXPECT_EQ(*(*model)->Fingerprint(), expected);
+}
+
 TEST(ModelFileTest, VerifyReportsItsProgress) {
   const FakeFormat format(TinyBlinkDl());
   const auto model = Open(format);

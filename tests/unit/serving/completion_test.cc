@@ -263,8 +263,8 @@ TEST_F(CompletionTest, SamplingGoesOnAfterARestore) {
   const auto stream = NewStream();
   const std::vector<uint32_t> first = Run(with_penalty(stream, {1}, 12)).tokens;
   const StreamState at = stream->Committed();
-  std::vector<uint8_t> bytes(stream->SnapshotBytes(at));
-  ASSERT_TRUE(stream->Snapshot(at, absl::MakeSpan(bytes)).ok());
+  std::vector<uint8_t> bytes(SnapshotBytes(*stream->model(), at));
+  ASSERT_TRUE(TakeSnapshot(*stream->model(), at, {}, absl::MakeSpan(bytes)).ok());
   const auto restored = NewStream();
   ASSERT_TRUE(restored->Restore(bytes).ok());
   const auto second = with_penalty(restored, {}, 12);
@@ -333,8 +333,8 @@ TEST_F(CrowdedTest, SnapshotsOfOthersDoNotKillARequest) {
       const auto& seen = i % 2 == 0 ? stream : other;
       while (!is_done) {
         const StreamState at = seen->Committed();
-        std::vector<uint8_t> bytes(seen->SnapshotBytes(at));
-        const absl::Status status = seen->Snapshot(at, absl::MakeSpan(bytes));
+        std::vector<uint8_t> bytes(SnapshotBytes(*seen->model(), at));
+        const absl::Status status = TakeSnapshot(*seen->model(), at, {}, absl::MakeSpan(bytes));
         EXPECT_TRUE(status.ok()) << status;
       }
     });

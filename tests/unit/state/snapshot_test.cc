@@ -33,7 +33,7 @@ Snapshot Example() {
 
 Bytes Write(const Snapshot& snapshot, const skein_backend_model& model = test::SmallStateModel()) {
   Bytes bytes(SnapshotBytes(model, snapshot));
-  WriteSnapshot(model, snapshot, absl::MakeSpan(bytes));
+  WriteSnapshot(model, snapshot, snapshot.state, absl::MakeSpan(bytes));
   return bytes;
 }
 
@@ -62,6 +62,89 @@ TEST(SnapshotTest, ReadsBackWhatWasWritten) {
   const auto read = ReadSnapshot(test::SmallStateModel(), Write(Example()));
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, Example());
+}
+
+// The example with everything that a snapshot can carry of the past.
+Snapshot ExampleWithPast() {
+  Snapshot snapshot = Example();
+  snapshot.label = PrefixLabel{"persona", "written by hand, 2026"};
+  snapshot.tokens = {1, 2, 49};
+  const std::vector<float> state = snapshot.state;
+  snapshot.checkpoints = {{7, "", std::vector<float>(state.size(), 0.5f)}, {123, "turn 1", state}};
+  return snapshot;
+}
+
+TEST(SnapshotTest, ReadsBackLabelTokensAndCheckpoints) {
+  const Snapshot written = ExampleWithPast();
+  const auto read = ReadSnapshot(test::SmallStateModel(), Write(written));
+  ASSERT_TRUE(read.ok()) << read.status();
+  ExpectSame(*read, written);
+  ASSERT_TRUE(read->label.has_value());
+  EXPECT_EQ(read->label->name, "persona");
+  EXPECT_EQ(read->label->provenance, "written by hand, 2026");
+  EXPECT_EQ(read->tokens, written.tokens);
+  ASSERT_EQ(read->checkpoints.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(read->checkpoints[i].position, written.checkpoints[i].position);
+    EXPECT_EQ(read->checkpoints[i].name, written.checkpoints[i].name);
+    EXPECT_EQ(read->checkpoints[i].state, written.checkpoints[i].state);
+  }
+}
+
+TEST(SnapshotTest, WithoutAPastThereIsNone) {
+  const auto read = ReadSnapshot(test::SmallStateModel(), Write(Example()));
+  ASSERT_TRUE(read.ok());
+  EXPECT_FALSE(read->label.has_value());
+  EXPECT_TRUE(read->tokens.empty());
+  EXPECT_TRUE(read->checkpoints.empty());
+}
+
+TEST(SnapshotTest, RefusesAPastThatCannotBe) {
+  struct Case {
+    const char* expected;
+    void (*change)(Snapshot& snapshot);
+  };
+  const Case cases[] = {
+      {"a name of at most 127 bytes", [](Snapshot& s) { s.label->name.assign(128, 'x'); }},
+      {"a provenance of at most 4095 bytes", [](Snapshot& s) { s.label->provenance = "\xff"; }},
+      {"token 50 in its past; the vocabulary has 50",
+       [](Snapshot& s) {
+         s.tokens = {0, 50};
+       }},
+      {"12 bytes of tokens at position 2",
+       [](Snapshot& s) {
+         s.position = 2;
+         s.checkpoints.clear();
+       }},
+      {"checkpoint 1 at position 7; expected 8 to", [](Snapshot& s) { s.checkpoints[1].position = 7; }},
+      {"checkpoint 1 at position 123; expected 8 to 123", [](Snapshot& s) { s.position = 123; }},
+      {"a name of checkpoint 1 of at most 255 bytes", [](Snapshot& s) { s.checkpoints[1].name.assign(256, 'x'); }},
+      {"checkpoint 0: expected a state of 64 bytes, found 60", [](Snapshot& s) { s.checkpoints[0].state.pop_back(); }},
+      {"checkpoint 1: its state is not finite", [](Snapshot& s) { s.checkpoints[1].state[3] = INFINITY; }},
+  };
+  for (const Case& one : cases) {
+    Snapshot snapshot = ExampleWithPast();
+    one.change(snapshot);
+    const absl::Status status = Refusal(Write(snapshot));
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(one.expected));
+  }
+}
+
+TEST(SnapshotTest, RefusesACheckpointWithoutAState) {
+  test::SnapshotParts parts = test::TakeApart(Write(ExampleWithPast()));
+  parts.header.mutable_sections(parts.header.sections_size() - 1)->set_name("checkpoint.7");
+  EXPECT_THAT(std::string(Refusal(test::PutTogether(parts)).message()),
+              HasSubstr("checkpoint 1: expected a state of 64 bytes, found 0"));
+}
+
+TEST(SnapshotTest, AnyFlippedBitOfThePastIsNoticed) {
+  Bytes bytes = Write(ExampleWithPast());
+  for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+    bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+    EXPECT_FALSE(ReadSnapshot(test::SmallStateModel(), bytes).ok()) << "bit " << bit;
+    bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+  }
 }
 
 TEST(SnapshotTest, ReadsBackTheStatesOfAllGenerations) {

@@ -1,0 +1,29 @@
+// Streams that begin behind a prefix object, for the commands that offer --prefix.
+#ifndef SKEIN_CLI_STARTING_STREAM_H_
+#define SKEIN_CLI_STARTING_STREAM_H_
+
+#include "arguments.h"
+#include "handles.h"
+
+namespace skein::cli {
+
+// --prefix.
+Option PrefixOption();
+
+// Makes streams that start where the file of --prefix stands, or, if it was not given, at the model's initial state.
+class StartingStreams {
+ public:
+  // Reads the file. Throws Failure.
+  StartingStreams(const Arguments& arguments, skein_model model);
+
+  Stream Make() const;
+  bool has_prefix() const { return prefix_ != nullptr; }
+
+ private:
+  const skein_model model_;
+  Prefix prefix_;
+};
+
+}  // namespace skein::cli
+
+#endif  // SKEIN_CLI_STARTING_STREAM_H_
