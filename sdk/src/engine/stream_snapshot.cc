@@ -65,8 +65,7 @@ absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const 
   }
   SKEIN_ASSIGN_OR_RETURN(StateRef state, model.engine()->ImportState(snapshot.state));
   const auto sampler = std::make_shared<const SamplerState>(std::move(snapshot.sampler));
-  // The tokens that the snapshot has read are not known, so that the way back ends here.
-  History history(model.checkpoints(), snapshot.position, sampler);
+  History history(model.checkpoints(), snapshot.position, state, sampler);
   history.Keep(state, CheckpointKind::kTurn, 0);
   RestoredSnapshot restored;
   restored.at = {std::move(state), snapshot.position, PendingToken(snapshot), sampler, std::move(history)};
