@@ -72,6 +72,7 @@ class Conversations {
     Check(skein_options_set_str(options, "state_memory", std::to_string(kSlotBytes).c_str(), &error), error);
     Check(skein_options_set_str(options, "state_host_memory", std::to_string(kHostBytes).c_str(), &error), error);
     Check(skein_options_set_str(options, "state_folder", folder, &error), error);
+    Check(skein_options_set_str(options, "state_disk", "64GiB", &error), error);
     Check(skein_options_set_i64(options, "calibrate", 0, &error), error);
     Check(skein_model_load(runtime_, path, options, &model_, &error), error);
     Check(skein_options_release(options, &error), error);
@@ -80,6 +81,14 @@ class Conversations {
     Check(skein_model_get_info(model_, &info, &error), error);
     state_bytes_ = info.num_state_floats * sizeof(float);
   }
+
+  ~Conversations() {
+    skein_error error = {};
+    Check(skein_model_release(model_, &error), error);
+    Check(skein_runtime_release(runtime_, &error), error);
+  }
+  Conversations(const Conversations&) = delete;
+  Conversations& operator=(const Conversations&) = delete;
 
   uint64_t state_bytes() const { return state_bytes_; }
   uint64_t num_slots() const { return kSlotBytes / state_bytes_; }
