@@ -21,16 +21,18 @@ double Positive(const Arguments& arguments, const char* option, double otherwise
 }
 
 LoadShape Shape(const Arguments& arguments) {
-  return {Positive(arguments, "arrival-rate", 1), Positive(arguments, "duration", 10),
+  return {Positive(arguments, "arrival-rate", 1),
+          Positive(arguments, "duration", 10),
           TokenCounts("bench: --prompt-lengths", arguments.Text("prompt-lengths").value_or("64,512")),
           TokenCounts("bench: --max-tokens", arguments.Text("max-tokens").value_or("64")),
+          arguments.Has("tenants") ? TenantShares("bench: --tenants", *arguments.Text("tenants")) : TenantShares(),
           arguments.Count("seed").value_or(1)};
 }
 
 // A first use of memory and of kernels, which no user should pay for.
 void WarmUp(skein_runtime runtime, skein_model model) {
   const Arrival first = {0, 16, 4};
-  RunLoad(runtime, model, {&first, 1}, 0);
+  RunLoad(runtime, model, {&first, 1}, TenantShares().names(), 0);
 }
 
 EngineTime ReadEngineTime(skein_runtime runtime) {
@@ -47,14 +49,13 @@ int RunLoadBench(const Arguments& arguments, const std::string& path) {
   const uint64_t num_streams = arguments.Count("streams").value_or(32);
   const Session session(arguments);
   CallOptions options(SKEIN_OPTIONS_MODEL);
-  // The stream that the others fork from is one more.
-  options.Set("max_batch_streams", static_cast<int64_t>(num_streams + (num_shared_tokens > 0 ? 1 : 0)));
+  options.Set("max_batch_streams", static_cast<int64_t>(num_streams));
   const Model model = session.LoadModel(path, arguments, std::move(options));
 
   const InterruptGuard guard(SecondInterrupt::kEndsTheProcess);
   WarmUp(session.runtime(), model.get());
   const EngineTime before = ReadEngineTime(session.runtime());
-  const LoadRun run = RunLoad(session.runtime(), model.get(), arrivals, num_shared_tokens);
+  const LoadRun run = RunLoad(session.runtime(), model.get(), arrivals, shape.tenants.names(), num_shared_tokens);
   const LoadReport report(shape, num_shared_tokens, run, ReadEngineTime(session.runtime()) - before);
 
   const skein_model_info info = ModelInfo(model.get());

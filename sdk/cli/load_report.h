@@ -47,6 +47,8 @@ class LoadReport {
   std::string TableText() const;
   // One line about the time of the engine's thread.
   std::string EngineText() const;
+  // Of the prompts' tokens, those that the prefix cache had.
+  double CachedShare() const;
   // `info` is that of the model.
   std::string JsonText(const skein_model_info& info) const;
   std::string Plot(const skein_model_info& info) const;
@@ -61,7 +63,11 @@ class LoadReport {
     const Times& times;
   };
   std::vector<Row> Rows() const;
+  // A table, in milliseconds; "" without tenants.
+  std::string TenantsText() const;
   void Count(const LoadRun& run);
+  void CountTenants(const LoadRun& run);
+  bool has_tenants() const { return !shape_.tenants.names()[0].empty(); }
 
   const LoadShape shape_;
   const uint64_t num_shared_tokens_;
@@ -69,6 +75,7 @@ class LoadReport {
   const EngineTime engine_time_;
   std::map<LoadEnd, uint64_t> num_ends_;
   uint64_t num_prompt_tokens_ = 0;
+  uint64_t num_cached_tokens_ = 0;
   uint64_t num_new_tokens_ = 0;
   std::string failure_;
   Times queue_{{}};
@@ -76,6 +83,17 @@ class LoadReport {
   Times gaps_{{}};
   Times whole_{{}};
   Times retry_after_{{}};  // of the refusals
+
+  // What one tenant got.
+  struct Tenant {
+    uint64_t num_done = 0;
+    uint64_t num_refused = 0;
+    uint64_t num_tokens = 0;  // of prompts and new ones
+    Times first_token{{}};
+    Times gaps{{}};
+    Times whole{{}};
+  };
+  std::vector<Tenant> tenants_;  // by index
 };
 
 }  // namespace skein::cli

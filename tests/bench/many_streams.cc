@@ -57,6 +57,7 @@ class Model {
     Check(skein_options_set_i64(options, "max_batch_streams", kNumStreams + 1, &error), error);
     // So long that a busy machine shares its steps as an idle one does.
     Check(skein_options_set_i64(options, "step_time_ms", 2000, &error), error);
+    Check(skein_options_set_i64(options, "prefix_cache", 0, &error), error);
     Check(skein_model_load(runtime_, path, options, &model_, &error), error);
     Check(skein_queue_create(runtime_, nullptr, &queue_, &error), error);
     skein_model_info info = {};

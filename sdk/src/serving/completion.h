@@ -61,6 +61,7 @@ class Completion {
   // Until the request has ended.
   const Model& model() const { return *request_->stream()->model(); }
   ModelObserver& observer() const { return model().engine()->observer(); }
+  TenantObserver& tenant() const { return tenant_; }
   const SampleCounts& counts() const { return counts_; }
   uint64_t max_tokens() const { return max_tokens_; }
   LogprobWish logprobs() const { return logprobs_; }
@@ -83,19 +84,26 @@ class Completion {
   bool IsWindowFull(uint64_t num_coming = 0) const { return request_->window().IsFull(num_coming); }
 
   // The phases of the prompt; called by its reader alone, before there are samples.
+  // `outcome` (SKEIN_CACHE_*) is what the prefix cache had for it: the first `num_cached` tokens, where `num_expected`
+  // were expected.
+  void OnPromptStarts(uint32_t outcome, uint64_t num_cached, uint64_t num_expected) noexcept;
   void OnPromptStep() { times_.OnStep(observer()); }
   void OnPromptTokens(uint32_t num_tokens) {
     num_prompt_tokens_ += num_tokens;
     ticket_.OnFed(num_tokens);
+    tenant_.OnFed(num_tokens);
   }
   // The prompt is read, and all samples begin. From here on each one ends by EndSample.
   void BeginSamples();
 
   // A sample has a token more.
-  void OnToken() { ticket_.OnDrawn(); }
+  void OnToken() {
+    ticket_.OnDrawn();
+    tenant_.OnDrawn();
+  }
 
   // The first token is there.
-  void OnFirstToken() const { times_.OnFirstToken(observer()); }
+  void OnFirstToken() const { times_.OnFirstToken(observer(), tenant_); }
 
   skein_event NewEvent(uint32_t kind, const SampleProgress& progress) const;
   // Delivers events of tokens.
@@ -121,6 +129,7 @@ class Completion {
 
   // Constant.
   const std::shared_ptr<CompletionQueue> queue_;
+  TenantObserver& tenant_;  // until the request has ended
   const uint64_t user_data_;
   const SampleCounts counts_;
   const uint64_t max_tokens_;
@@ -130,8 +139,10 @@ class Completion {
 
   // Of the prompt, and constant from BeginSamples on.
   RequestTimes times_;
-  uint64_t num_prompt_tokens_ = 0;  // fed so far
-  bool has_begun_ = false;          // there are samples
+  uint64_t num_prompt_tokens_ = 0;  // read so far
+  uint64_t num_cached_tokens_ = 0;
+  uint32_t cache_outcome_ = SKEIN_CACHE_UNKNOWN;
+  bool has_begun_ = false;  // there are samples
 
   Mutex mutex_;
   uint32_t num_open_ ABSL_GUARDED_BY(mutex_) = 1;  // of samples, or of the prompt's one reader
