@@ -79,6 +79,7 @@ absl::StatusOr<Snapshot> ReadSnapshotV1(const skein_backend_model& model, absl::
   snapshot.state.resize(StateFloats(model));
   std::memcpy(snapshot.state.data(), state.data(), state.size());
   SKEIN_RETURN_IF_ERROR(CheckSnapshotValues(model, snapshot));
+  SKEIN_RETURN_IF_ERROR(CheckStateFinite(snapshot.state));
   return snapshot;
 }
 
