@@ -54,6 +54,7 @@ class HostSegment {
   void CopyState(uint32_t from_slot, uint32_t to_slot) { slots().Copy(from_slot, to_slot); }
   void ExportState(uint32_t slot, float* state, uint64_t num_floats) { slots().Export(slot, state, num_floats); }
   void ImportState(uint32_t slot, const float* state, uint64_t num_floats) { slots().Import(slot, state, num_floats); }
+  void DiscardState(uint32_t slot) { slots().Discard(slot); }
 
  private:
   virtual StateSlots& slots() = 0;

@@ -1,6 +1,10 @@
 #include "host/state_slots.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 namespace skein::kit {
@@ -55,6 +59,17 @@ void StateSlots::Import(uint32_t slot, const float* state, uint64_t num_floats) 
   CheckSlot(slot);
   CheckFloats(state, num_floats);
   Convert(state, Write(slot));
+}
+
+void StateSlots::Discard(uint32_t slot) {
+  CheckSlot(slot);
+  is_written_[slot] = 0;
+  const auto page_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(At(slot));
+  const uintptr_t first = (begin + page_bytes - 1) / page_bytes * page_bytes;
+  const uintptr_t end = (begin + state_floats_ * sizeof(float)) / page_bytes * page_bytes;
+  // If the system refuses, the slot keeps its memory.
+  if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
 }
 
 void StateSlots::Convert(const float* from, float* to) const {

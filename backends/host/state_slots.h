@@ -1,6 +1,6 @@
 // The states of a segment, one per slot, and their way in and out in the canonical layout of backend.h. One extra state
 // holds the initial state. A slot that was never written reads as that state. Slots take memory when they are first
-// written: a host may ask for many more slots than it uses.
+// written, until they are discarded: a host may ask for many more slots than it uses.
 #ifndef SKEIN_BACKENDS_HOST_STATE_SLOTS_H_
 #define SKEIN_BACKENDS_HOST_STATE_SLOTS_H_
 
@@ -40,6 +40,8 @@ class StateSlots {
   void Copy(uint32_t from_slot, uint32_t to_slot);
   void Export(uint32_t slot, float* state, uint64_t num_floats) const;
   void Import(uint32_t slot, const float* state, uint64_t num_floats);
+  // The slot counts as never written, and the pages that hold nothing but its state go back to the system.
+  void Discard(uint32_t slot);
 
  private:
   const float* At(uint32_t index) const { return states_.data() + index * state_floats_; }

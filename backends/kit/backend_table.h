@@ -10,7 +10,8 @@
 //   Device                        an open device: Device(host, index) opens it, or refuses by an exception; Cost(desc);
 //                                 MakeSegment(desc); perhaps FreeMemory(), the bytes that are free, from any thread.
 //                                 The host outlives it, and it outlives its segments
-//   Segment                       a part of a model on a device; see BackendSegment
+//   Segment                       a part of a model on a device; see BackendSegment; perhaps DiscardState(slot), which
+//                                 gives the memory of a slot back until it is written again
 //   Fence                         only where steps may end after they return; see BackendFence
 // Descriptions of segments are checked (segment_desc.h) before they come to a Device.
 #ifndef SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_
@@ -67,6 +68,12 @@ concept HasFreeMemory = requires(const typename Backend::Device& device) {
   { device.FreeMemory() } -> std::same_as<uint64_t>;
 };
 
+// Whether a segment can give the memory of a slot back.
+template <typename Segment>
+concept DiscardsStates = requires(Segment& segment, uint32_t slot) {
+  segment.DiscardState(slot);
+};
+
 // A struct of the boundary as the caller means it: fields that an older caller's struct lacks are zero, fields that a
 // newer one adds is left out.
 template <typename Struct>
@@ -111,6 +118,7 @@ class BackendTable {
         .fence_release = FenceRelease(),
         .segment_work = SegmentWork,
         .device_free_memory = DeviceFreeMemory(),
+        .state_discard = StateDiscard(),
     };
     return &kTable;
   }
@@ -217,6 +225,16 @@ class BackendTable {
   static int32_t StateImport(void* segment, uint32_t slot, const float* state, uint64_t num_floats,
                              skein_message* message) {
     return plugin::Guard(message, [&] { Of(segment).ImportState(slot, state, num_floats); });
+  }
+
+  static constexpr auto StateDiscard() -> decltype(skein_backend_table::state_discard) {
+    if constexpr (DiscardsStates<Segment>) {
+      return [](void* segment, uint32_t slot, skein_message* message) {
+        return plugin::Guard(message, [&] { Of(segment).DiscardState(slot); });
+      };
+    } else {
+      return nullptr;
+    }
   }
 
   // --- steps ---

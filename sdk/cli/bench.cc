@@ -430,7 +430,7 @@ int RunBench(const Arguments& arguments) {
   const uint64_t num_streams = arguments.Count("streams").value_or(32);
   const Session session(arguments);
   CallOptions options(SKEIN_OPTIONS_MODEL);
-  options.Set("max_streams", static_cast<int64_t>(num_streams));
+  options.Set("max_batch_streams", static_cast<int64_t>(num_streams));
   Report report = {};
   const Clock::time_point start = Clock::now();
   const Model model = session.LoadModel(path, arguments, std::move(options));

@@ -106,7 +106,7 @@ std::string SamplesText(const Generation& generation) {
 Model LoadModel(const Session& session, const Arguments& arguments) {
   CallOptions options(SKEIN_OPTIONS_MODEL);
   const uint64_t num_samples = std::max(arguments.Count("n").value_or(1), arguments.Count("best-of").value_or(1));
-  options.Set("max_streams", static_cast<int64_t>(num_samples));
+  options.Set("max_batch_streams", static_cast<int64_t>(num_samples));
   return session.LoadModel(arguments, std::move(options));
 }
 

@@ -72,10 +72,10 @@ std::vector<Layout> Layouts() {
              FIELD(max_batch_tokens), FIELD(weight), FIELD(prompt_tokens_per_s)),
       STRUCT(skein_logprob, FIELD(token), FIELD(logprob)),
       STRUCT(skein_score_item, FIELD(stream), FIELD(tokens), FIELD(num_tokens), FIELD(logprobs), FIELD(top),
-             FIELD(num_top), FIELD(status), FIELD(num_scored), FIELD(logprob)),
+             FIELD(num_top), FIELD(status), FIELD(num_scored), FIELD(logprob), FIELD(priority), FIELD(reserved)),
       STRUCT(skein_embed_item, FIELD(stream), FIELD(tokens), FIELD(num_tokens), FIELD(text), FIELD(text_bytes),
-             FIELD(embedding), FIELD(capacity), FIELD(pooling), FIELD(normalise), FIELD(status), FIELD(reserved),
-             FIELD(num_read)),
+             FIELD(embedding), FIELD(capacity), FIELD(pooling), FIELD(normalise), FIELD(status), FIELD(priority),
+             FIELD(num_read), FIELD(tenant)),
       STRUCT(skein_message, FIELD(text)),
       STRUCT(skein_host, FIELD(struct_size), FIELD(reserved), FIELD(context), FIELD(concurrency), FIELD(parallel_for),
              FIELD(parallel_region), FIELD(alloc), FIELD(free), FIELD(log), FIELD(parallel_team)),
@@ -122,7 +122,7 @@ std::vector<Layout> Layouts() {
              FIELD(device_open), FIELD(device_close), FIELD(query), FIELD(segment_create), FIELD(put_tensor),
              FIELD(seal), FIELD(segment_destroy), FIELD(state_init), FIELD(state_copy), FIELD(state_export),
              FIELD(state_import), FIELD(step), FIELD(fence_done), FIELD(fence_wait), FIELD(fence_release),
-             FIELD(segment_work), FIELD(device_free_memory)),
+             FIELD(segment_work), FIELD(device_free_memory), FIELD(state_discard)),
   };
 }
 

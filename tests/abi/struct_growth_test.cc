@@ -128,5 +128,34 @@ TEST_F(StructGrowthTest, LogprobThatNobodyAskedForIsNoNumber) {
   }
 }
 
+// What lies behind a host's struct is the next one, or no memory of the host's.
+TEST_F(StructGrowthTest, ScoresAndEmbeddingsOfTheFirstSizeHaveNoNewerFields) {
+  constexpr uint32_t kFirstScoreBytes = offsetof(skein_score_item, priority);
+  constexpr uint32_t kFirstEmbedBytes = offsetof(skein_embed_item, tenant);
+  const OwnedStream stream = MakeStream(model_.get());
+  const std::vector<skein_token> tokens = {1, 2, 3};
+  std::vector<uint8_t> scores(3 * kFirstScoreBytes, kUntouched);
+  std::vector<uint8_t> embeds(3 * kFirstEmbedBytes, kUntouched);
+  std::vector<float> embedding(InfoOf(model_.get()).d_model);
+  for (size_t i = 0; i < 2; ++i) {
+    skein_score_item score = {};
+    score.stream = stream.get();
+    score.tokens = tokens.data();
+    score.num_tokens = tokens.size();
+    std::memcpy(&scores[i * kFirstScoreBytes], &score, kFirstScoreBytes);
+    skein_embed_item embed = {};
+    embed.tokens = tokens.data();
+    embed.num_tokens = tokens.size();
+    embed.embedding = embedding.data();
+    embed.capacity = embedding.size();
+    std::memcpy(&embeds[i * kFirstEmbedBytes], &embed, kFirstEmbedBytes);
+  }
+  SKEIN_CALL(skein_score, model_.get(), static_cast<void*>(scores.data()), kFirstScoreBytes, uint32_t{2});
+  SKEIN_CALL(skein_embed, model_.get(), static_cast<void*>(embeds.data()), kFirstEmbedBytes, uint32_t{2});
+  const auto is_untouched = [](uint8_t byte) { return byte == kUntouched; };
+  EXPECT_TRUE(std::all_of(scores.begin() + 2 * kFirstScoreBytes, scores.end(), is_untouched));
+  EXPECT_TRUE(std::all_of(embeds.begin() + 2 * kFirstEmbedBytes, embeds.end(), is_untouched));
+}
+
 }  // namespace
 }  // namespace skein::test

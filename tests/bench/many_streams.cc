@@ -47,7 +47,7 @@ class Model {
     Check(skein_runtime_create(nullptr, &runtime_, &error), error);
     Check(skein_options_create(SKEIN_OPTIONS_MODEL, &options, &error), error);
     Check(skein_options_set_str(options, "type", type, &error), error);
-    Check(skein_options_set_i64(options, "max_streams", kNumStreams + 1, &error), error);
+    Check(skein_options_set_i64(options, "max_batch_streams", kNumStreams + 1, &error), error);
     // So long that a busy machine shares its steps as an idle one does.
     Check(skein_options_set_i64(options, "step_time_ms", 2000, &error), error);
     Check(skein_model_load(runtime_, path, options, &model_, &error), error);

@@ -54,7 +54,7 @@ class Host {
     Check(skein_runtime_load_plugin(runtime_, SKEIN_LATE_BACKEND, &error), error);
     skein_options options = NewOptions(SKEIN_OPTIONS_MODEL);
     Check(skein_options_set_str(options, "device", device, &error), error);
-    Set(options, "max_streams", 32);
+    Set(options, "max_batch_streams", 32);
     Set(options, "max_batch_tokens", 48);
     Check(skein_model_load(runtime_, kModel, options, &model_, &error), error);
     skein_options_release(options, nullptr);

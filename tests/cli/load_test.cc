@@ -201,8 +201,10 @@ TEST_F(LimitsTest, DevicesAndInspectPrintThemWithTheirOptions) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"devices"}, {"inspect", model_}}) {
     const ToolResult result = RunTool(words);
     ASSERT_EQ(result.exit_code, 0) << result.err;
-    EXPECT_THAT(result.out, ContainsRegex("\nstreams +64 +max_streams\n"));
-    EXPECT_THAT(result.out, ContainsRegex("\nslots +130 +max_streams\n"));
+    EXPECT_THAT(result.out, ContainsRegex("\nstreams +1048576 +max_streams\n"));
+    EXPECT_THAT(result.out, ContainsRegex("\nstep_entries +64 +max_batch_streams\n"));
+    EXPECT_THAT(result.out, ContainsRegex("\nslots +130 +state_memory\n"));
+    EXPECT_THAT(result.out, ContainsRegex("\nhost_states +[1-9][0-9]* +state_host_memory\n"));
     EXPECT_THAT(result.out, ContainsRegex("\nstep_tokens +512 +max_batch_tokens\n"));
     EXPECT_THAT(result.out, ContainsRegex("\nage_limit_ms +1000 +age_limit_ms\n"));
   }

@@ -135,6 +135,11 @@ bool SegmentHandle::Init(uint32_t slot) {
   return Finish(device_.table().state_init(segment_, slot, &message), message);
 }
 
+bool SegmentHandle::Discard(uint32_t slot) {
+  skein_message message = {};
+  return Finish(device_.table().state_discard(segment_, slot, &message), message);
+}
+
 bool SegmentHandle::Copy(uint32_t from_slot, uint32_t to_slot) {
   skein_message message = {};
   return Finish(device_.table().state_copy(segment_, from_slot, to_slot, &message), message);
@@ -310,6 +315,12 @@ skein_segment_work Pipeline::Work() {
 void Pipeline::Init(uint32_t slot) {
   for (const auto& segment : segments_) {
     if (!segment->Init(slot)) Fail("state_init", segment->message());
+  }
+}
+
+void Pipeline::Discard(uint32_t slot) {
+  for (const auto& segment : segments_) {
+    if (!segment->Discard(slot)) Fail("state_discard", segment->message());
   }
 }
 

@@ -79,6 +79,7 @@ class SegmentHandle {
   bool Seal();
   bool Init(uint32_t slot);
   bool Copy(uint32_t from_slot, uint32_t to_slot);
+  bool Discard(uint32_t slot);                            // to be called only where the table has state_discard
   bool Export(uint32_t slot, std::vector<float>& state);  // to as many floats as `state` has
   bool Import(uint32_t slot, const std::vector<float>& state);
   // Runs a step and waits for its fence.
@@ -143,6 +144,7 @@ class Pipeline {
   void Import(uint32_t slot, const std::vector<float>& state);
   void Init(uint32_t slot);
   void Copy(uint32_t from_slot, uint32_t to_slot);
+  void Discard(uint32_t slot);  // as SegmentHandle::Discard
   // The multiplications of its segments, added up. As SegmentHandle::Work.
   skein_segment_work Work();
 

@@ -41,6 +41,20 @@ TEST_P(BackendContract, ManyEntriesReadOneSlotAndNoneChangesIt) {
   }
 }
 
+TEST_P(BackendContract, DiscardedSlotIsWrittenAgainAndTheOthersStay) {
+  if (!SKEIN_HAS(skein_backend_table, &device_.table(), state_discard)) {
+    GTEST_SKIP() << "the backend keeps the memory of its slots";
+  }
+  Pipeline pipeline(device_, model_);
+  for (uint32_t slot = 0; slot < 3; ++slot) pipeline.Feed(slot, Tokens(5, slot), 5);
+  const auto before = pipeline.Export(0), discarded = pipeline.Export(1), behind = pipeline.Export(2);
+  pipeline.Discard(1);
+  EXPECT_EQ(pipeline.Export(0), before);
+  EXPECT_EQ(pipeline.Export(2), behind);
+  pipeline.Feed(1, Tokens(5, 1), 5);
+  EXPECT_EQ(pipeline.Export(1), discarded);
+}
+
 TEST_P(BackendContract, InitialIsWhatStateInitGives) {
   Pipeline pipeline(device_, model_);
   pipeline.Feed(0, Tokens(10), 10);

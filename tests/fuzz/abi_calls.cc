@@ -81,7 +81,8 @@ void AbiCalls::SetOption(AbiInput& input, skein_options options, uint32_t kind) 
   skein_options_key_info(kind, input.Below(num_keys), &info, nullptr);
   const std::string key = info.key;
   // Large values of these are allowed, and take their time.
-  const bool is_costly = key == "threads" || key == "max_streams" || key == "max_batch_tokens" || key == "max_tokens";
+  const bool is_costly =
+      key == "threads" || key == "max_batch_streams" || key == "max_batch_tokens" || key == "max_tokens";
   switch (input.OneIn(16) ? input.Below(4) : info.type) {
     case SKEIN_OPTION_I64: {
       const int64_t value = is_costly ? int64_t{input.Below(6)} - 1 : static_cast<int64_t>(input.Number());
@@ -194,7 +195,7 @@ void AbiCalls::ModelLoad(AbiInput& input) {
   // Every other model has a tokenizer, few streams, and lies on the device that loads fast.
   skein_options options = nullptr;
   skein_options_create(SKEIN_OPTIONS_MODEL, &options, nullptr);
-  skein_options_set_i64(options, "max_streams", 1 + input.Below(4), nullptr);
+  skein_options_set_i64(options, "max_batch_streams", 1 + input.Below(4), nullptr);
   skein_options_set_str(options, "device", input.OneIn(4) ? "cpu" : "reference", nullptr);
   if (!input.OneIn(2)) skein_options_set_str(options, "tokenizer", "bytes", nullptr);
   for (uint32_t i = input.Below(4); i > 1; --i) SetOption(input, options, SKEIN_OPTIONS_MODEL);

@@ -122,6 +122,7 @@ void AbiCalls::Score(AbiInput& input) {
     item.tokens = tokens[i].data();
     item.num_tokens = tokens[i].size;
     item.num_top = input.OneIn(16) ? 65 : input.Below(4);
+    item.priority = input.OneIn(16) ? -9 : static_cast<int32_t>(input.Below(17)) - 8;
     logprobs.emplace_back(num_tokens * sizeof(float));
     tops.emplace_back(num_tokens * item.num_top * sizeof(skein_logprob));
     item.logprobs = input.OneIn(4) ? nullptr : static_cast<float*>(logprobs[i].data());
@@ -157,8 +158,11 @@ void AbiCalls::Embed(AbiInput& input) {
   item.capacity = embedding.size();
   item.pooling = input.Below(3);
   item.normalise = input.Below(2);
+  item.priority = input.OneIn(16) ? 9 : static_cast<int32_t>(input.Below(17)) - 8;
+  item.tenant = input.OneIn(2) ? nullptr : input.OneIn(2) ? "" : "a";
+  const bool has_two_tenants = item.stream != nullptr && item.tenant != nullptr && *item.tenant != 0;
   const bool is_bad = model.is_bad || (item.stream != nullptr && stream.is_bad) || item.embedding == nullptr ||
-                      item.pooling > SKEIN_POOLING_MEAN;
+                      item.pooling > SKEIN_POOLING_MEAN || item.priority > 8 || has_two_tenants;
   Call(input, is_bad, skein_embed, model.handle, static_cast<void*>(&item), uint32_t{sizeof(item)}, uint32_t{1});
 }
 

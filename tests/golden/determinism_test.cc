@@ -80,7 +80,7 @@ class DeterminismTest : public ::testing::TestWithParam<Case> {
     skein_error error = {};
     const OwnedOptions options =
         MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", GetParam().device}, {"type", GetParam().type}},
-                    {{"max_streams", 2 * kNumConversations},
+                    {{"max_batch_streams", 2 * kNumConversations},
                      {"max_batch_tokens", max_batch_tokens},
                      {"deterministic", GetParam().is_deterministic ? 1 : 0}});
     const std::string full = path.starts_with("synthetic:") ? path : DataPath(path);

@@ -29,7 +29,7 @@ class LateDrawnTest : public LateDevicesTest {
     SKEIN_CALL(skein_runtime_load_plugin, host.runtime.get(), SKEIN_LATE_BACKEND);
     SKEIN_CALL(skein_queue_create, host.runtime.get(), nullptr, host.queue.out());
     const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", "late:0"}},
-                                             {{"max_streams", kMaxStreams}, {"max_batch_tokens", 32}});
+                                             {{"max_batch_streams", kMaxStreams}, {"max_batch_tokens", 32}});
     SKEIN_CALL(skein_model_load, host.runtime.get(), DataPath("v7-odd.safetensors").c_str(), options.get(),
                host.model.out());
   }

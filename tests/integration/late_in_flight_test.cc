@@ -26,7 +26,7 @@ class LateInFlightTest : public LateDevicesTest {
     OwnedModel model;
     const OwnedOptions options =
         MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", device}},
-                    {{"max_streams", 8}, {"max_batch_tokens", kMaxBatchTokens}, {"calibrate", 0}});
+                    {{"max_batch_streams", 8}, {"max_batch_tokens", kMaxBatchTokens}, {"calibrate", 0}});
     skein_error error = {};
     EXPECT_TRUE(
         Ok(skein_model_load(runtime_.get(), DataPath("v7-odd.safetensors").c_str(), options.get(), model.out(), &error),

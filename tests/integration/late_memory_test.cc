@@ -36,7 +36,7 @@ class LateMemoryTest : public LateDevicesTest {
                                               {"device_memory", settings.device_memory},
                                               {"type", settings.type},
                                               {"state_type", settings.state_type}},
-                                             {{"max_streams", settings.max_streams}});
+                                             {{"max_batch_streams", settings.max_streams}});
     return skein_model_load(runtime_.get(), kModel, options.get(), model.out(), &error);
   }
   OwnedModel Load(const Settings& settings) const {
@@ -132,7 +132,7 @@ TEST_F(LateMemoryTest, AFullDeviceHasItsNeedInTheErrorAndAdviceThatHelps) {
   const std::string message = ErrorOf({.device = "late:0"});
   EXPECT_THAT(message,
               AllOf(HasSubstr("device late:0 is full: the model needs"), HasSubstr("its memory"), HasSubstr("weights"),
-                    HasSubstr("in 18 slots"), HasSubstr("scratch"), HasSubstr("it would fit with max_streams ")));
+                    HasSubstr("in 18 slots"), HasSubstr("scratch"), HasSubstr("it would fit with max_batch_streams ")));
   const std::string split = AdviceFor("device", message);
   EXPECT_EQ(PlacementOf({.device = split}), split) << message;
   EXPECT_THAT(split, StartsWith("late:0=0-"));
@@ -145,7 +145,7 @@ TEST_F(LateMemoryTest, FewerStreamsAreAdvisedByTheirNumber) {
   OwnedModel model;
   late_.Declare({.memory_bytes = {WholeBytes(), 0}});
   const std::string message = ErrorOf({.device = "late:0=0-7", .max_streams = 100});
-  const std::string streams = AdviceFor("max_streams", message);
+  const std::string streams = AdviceFor("max_batch_streams", message);
   ASSERT_NE(streams, "") << message;
   const int64_t num_streams = std::stoll(streams);
   EXPECT_GE(num_streams, 8);

@@ -116,7 +116,7 @@ class LiesTest : public ::testing::Test {
   bool LoadAndUse() {
     LookAtTheRuntime();
     OwnedModel model;
-    const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {}, {{"max_streams", 4}});
+    const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {}, {{"max_batch_streams", 4}});
     const std::string path = DataPath("v7-odd.safetensors");
     if (!Try(skein_model_load, runtime_.get(), path.c_str(), options.get(), model.out())) return false;
     const bool works = Use(model.get());

@@ -166,7 +166,7 @@ TEST_P(LoadMemoryTest, LoadingHoldsNoSecondCopy) {
     PeakSampler sampler;
     // Few streams and tokens, so that activations do not blur the figure.
     const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", "cpu"}, {"type", GetParam().type}},
-                                             {{"max_streams", 1}, {"max_batch_tokens", 16}});
+                                             {{"max_batch_streams", 1}, {"max_batch_tokens", 16}});
     OwnedModel model;
     skein_error error = {};
     EXPECT_TRUE(Ok(skein_model_load(runtime.get(), path.c_str(), options.get(), model.out(), &error), error));
@@ -209,7 +209,7 @@ TEST(MappedPackageTest, EveryLoadTakesTheWeightsFromTheFile) {
       const uint64_t before = AnonymousBytes();
       PeakSampler sampler;
       const OwnedOptions options =
-          MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", "cpu"}}, {{"max_streams", 1}, {"max_batch_tokens", 16}});
+          MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", "cpu"}}, {{"max_batch_streams", 1}, {"max_batch_tokens", 16}});
       skein_error error = {};
       ASSERT_TRUE(
           Ok(skein_model_load(runtimes[i].get(), package.c_str(), options.get(), models[i].out(), &error), error));

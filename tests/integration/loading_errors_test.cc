@@ -45,7 +45,7 @@ class LoadingErrorsTest : public ::testing::TestWithParam<std::string> {
   }
 
   const OwnedRuntime runtime_ = MakeRuntime();
-  const OwnedOptions options_ = MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", "reference"}}, {{"max_streams", 1}});
+  const OwnedOptions options_ = MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", "reference"}}, {{"max_batch_streams", 1}});
   // The extension stays: a reader may look at it.
   const std::string path_ =
       ::testing::TempDir() + "/broken." + std::to_string(getpid()) +

@@ -46,7 +46,8 @@ class Host {
   Host() {
     runtime_ = MakeRuntime();
     // The steps measured after a load belong to it, as far as libraries go that end the process without memory.
-    const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {}, {{"max_streams", kNumStreams}, {"calibrate", 0}});
+    const OwnedOptions options =
+        MakeOptions(SKEIN_OPTIONS_MODEL, {}, {{"max_batch_streams", kNumStreams}, {"calibrate", 0}});
     Check(skein_model_load(runtime_.get(), "synthetic:C=64,L=1,V=65536", options.get(), model_.out(), nullptr), false);
     for (uint32_t i = 0; i < kNumStreams; ++i) streams_.push_back(MakeStream(model_.get()));
     Check(skein_queue_create(runtime_.get(), nullptr, &queue_, nullptr), false);

@@ -60,8 +60,9 @@ inline std::ostream& operator<<(std::ostream& out, const Setting& setting) { ret
 inline OwnedModel Load(skein_runtime runtime, const Setting& setting, int64_t max_batch_tokens) {
   OwnedModel model;
   skein_error error = {};
-  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", setting.device}, {"type", setting.type}},
-                                           {{"max_streams", kMaxStreams}, {"max_batch_tokens", max_batch_tokens}});
+  const OwnedOptions options = MakeOptions(
+      SKEIN_OPTIONS_MODEL, {{"device", setting.device}, {"type", setting.type}},
+      {{"max_streams", kMaxStreams}, {"max_batch_streams", kMaxStreams}, {"max_batch_tokens", max_batch_tokens}});
   const std::string path = setting.file[0] == '/' ? setting.file : DataPath(setting.file);
   EXPECT_TRUE(Ok(skein_model_load(runtime, path.c_str(), options.get(), model.out(), &error), error));
   return model;

@@ -351,7 +351,7 @@ TEST_F(RequestsTest, MetricsCountWhatHappened) {
   EXPECT_THAT(text, ContainsRegex("\nskein_first_token_seconds_count\\{model=\"[^\"]+\"\\} 1\n"));
   EXPECT_THAT(text, ContainsRegex("\nskein_token_gap_seconds_count\\{model=\"[^\"]+\"\\} 3\n"));
   EXPECT_THAT(text,
-              ContainsRegex("\nskein_limit\\{model=\"[^\"]+\",limit=\"slots\",option=\"max_streams\"\\} [0-9]+\n"));
+              ContainsRegex("\nskein_limit\\{model=\"[^\"]+\",limit=\"slots\",option=\"state_memory\"\\} [0-9]+\n"));
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ TEST_P(TunedStatesTest, StreamStartsFromItAndGoesBackToIt) {
 
 TEST_P(TunedStatesTest, OptionOfTheModelIsWhereItsStreamsStart) {
   const OwnedOptions options =
-      MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", Device()}, {"state", StatePath()}}, {{"max_streams", 1}});
+      MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", Device()}, {"state", StatePath()}}, {{"max_batch_streams", 1}});
   OwnedModel model;
   SKEIN_CALL(skein_model_load, runtime_.get(), ModelPath().c_str(), options.get(), model.out());
   const OwnedStream stream = MakeStream(model.get());

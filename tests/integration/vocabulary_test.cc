@@ -47,8 +47,8 @@ class VocabularyTest : public ::testing::Test {
   OwnedModel Load(const std::string& path, const std::string& tokenizer = "") {
     OwnedModel model;
     skein_error error = {};
-    const OwnedOptions options =
-        MakeOptions(SKEIN_OPTIONS_MODEL, {{"tokenizer", tokenizer}, {"device", "reference"}}, {{"max_streams", 2}});
+    const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {{"tokenizer", tokenizer}, {"device", "reference"}},
+                                             {{"max_batch_streams", 2}});
     EXPECT_TRUE(Ok(skein_model_load(runtime_.get(), path.c_str(), options.get(), model.out(), &error), error));
     return model;
   }
@@ -252,8 +252,8 @@ TEST(PublicReportsTest, ThePublishedBpeFitsPileModelsAndNoOthers) {
   for (const auto& [num_rows, num_warnings] : {std::pair{50277, 0}, {50304, 0}, {65536, 1}}) {
     OwnedModel model;
     const std::string path = "synthetic:C=32,L=1,N=16,F=64,V=" + std::to_string(num_rows);
-    const OwnedOptions options =
-        MakeOptions(SKEIN_OPTIONS_MODEL, {{"tokenizer", vocabulary}, {"device", "reference"}}, {{"max_streams", 1}});
+    const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {{"tokenizer", vocabulary}, {"device", "reference"}},
+                                             {{"max_batch_streams", 1}});
     SKEIN_CALL(skein_model_load, runtime.get(), path.c_str(), options.get(), model.out());
     std::string line(4096, '\0');
     uint64_t size = 0;

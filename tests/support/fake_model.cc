@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "files/open.h"
+#include "numbers/state_layout.h"
 #include "tokenizers/bytes/tokenizer.h"
 #include "tokenizers/table.h"
 
@@ -24,7 +25,9 @@ std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::uniq
   parts.engine = *Engine::Start(runtime, std::move(runner),
                                 {.step = {limits.max_tokens, limits.max_streams},
                                  .num_slots = limits.num_slots,
-                                 .max_jobs = limits.max_streams,
+                                 .state_floats = StateFloats(parts.file->config()),
+                                 .max_host_states = limits.max_host_states,
+                                 .max_streams = limits.max_streams,
                                  .max_queued_tokens = limits.max_queued_tokens},
                                 "", std::move(clock));
   parts.max_streams = limits.max_streams;

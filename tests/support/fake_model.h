@@ -16,6 +16,7 @@ struct FakeModelLimits {
   uint32_t max_streams = 8;
   uint32_t max_tokens = 64;  // of a step
   uint32_t num_slots = 18;
+  uint64_t max_host_states = 0;
   uint32_t head_features = 0;  // SKEIN_FEATURE_*
   uint64_t max_queued_tokens = 0;
   std::optional<uint32_t> trained_length = {};

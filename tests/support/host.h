@@ -106,8 +106,9 @@ inline OwnedModel LoadModel(skein_runtime runtime, const std::string& path, cons
   OwnedModel model;
   skein_error error = {};
   // Without calibrating steps, so that a test knows all steps.
-  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", device}, {"type", type}},
-                                           {{"max_streams", max_streams}, {"calibrate", 0}});
+  const OwnedOptions options =
+      MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", device}, {"type", type}},
+                  {{"max_streams", max_streams}, {"max_batch_streams", max_streams}, {"calibrate", 0}});
   EXPECT_TRUE(Ok(skein_model_load(runtime, path.c_str(), options.get(), model.out(), &error), error));
   return model;
 }

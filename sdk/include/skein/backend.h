@@ -397,6 +397,10 @@ typedef struct skein_backend_table {
   // libskein asks only then, and only devices that say their memory_bytes: to know it may cost memory itself. May be
   // NULL: memory_bytes stand. Any thread. RESOURCE_EXHAUSTED, UNAVAILABLE: the model is not placed there.
   int32_t (*device_free_memory)(void* device, uint64_t* bytes, skein_message* message);
+
+  // The state of a slot is not needed any more: the backend may give its memory back to the system. The slot may be
+  // written again, and is not read before. OUT_OF_RANGE: no such slot. May be NULL. Called between steps.
+  int32_t (*state_discard)(void* segment, uint32_t slot, skein_message* message);
 } skein_backend_table;
 
 SKEIN_EXTERN_C_END

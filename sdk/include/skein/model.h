@@ -53,16 +53,25 @@ SKEIN_EXTERN_C_BEGIN
 //                                 8 bits. On a Zen 5 it costs up to 6 % of a prompt's time in bf16 arithmetic, and
 //                                 nothing that was measurable in float32. A device that does not offer it for the type
 //                                 is refused
-//   max_streams       i64  64     streams with a state on the device at a time
-//   max_batch_tokens  i64  512    tokens in one step; if it is not set, at least max_streams + 16
+//   max_streams       i64  1048576  streams that may be open at a time. An open stream that does not run costs its
+//                                 state in one of the places below, and none before it has read a token
+//   max_batch_streams  i64  64    streams in one step
+//   max_batch_tokens  i64  512    tokens in one step; if it is not set, at least max_batch_streams + 16
+//   state_memory      str  ""     bytes of states on the devices, a number or with KiB, MiB, GiB or TiB behind it,
+//                                 counted in float32; room for at least 3. A step needs the states that it reads and
+//                                 those that it writes. "": 2 max_batch_streams + 2 states. What is not used takes no
+//                                 memory on devices that compute in the host's
+//   state_host_memory  str  ""    bytes of states in host memory, which streams that do not run go to when the devices
+//                                 are full, and come back from. "0": none. "": a quarter of the machine's memory, at
+//                                 most 8GiB. If all places are taken, what needs one more ends with RESOURCE_EXHAUSTED
 //   max_queued_tokens  i64  0     tokens that may wait to be read, of all streams (schedule.h); 0: what is read in 4 s
 //                                 at the measured pace, but at least 8192
 //   step_time_ms      i64  0      the time that a step with streams that decode may take because of prompts: their
 //                                 shares are cut so. A step with prompts takes no more than about twice the time of the
 //                                 same step without them in any case, or 5 ms if that is longer. 0: 100, and 25 on
 //                                 devices that take steps ahead, such as GPUs
-//   max_running       i64  0      requests and evals between their first step and their end; others wait. 0: as many as
-//                                 there are streams
+//   max_running       i64  0      requests and evals between their first step and their end; others wait, or preempt
+//                                 those of a lower priority (schedule.h). 0: max_batch_streams
 //   age_limit_ms      i64  1000   a prompt that has waited for so long gets a share of every step, whatever the time;
 //                                 and so much waiting outweighs one priority
 //   calibrate         i64  1      1: after the load, while there is no work, steps of 50 ms at most are measured for

@@ -5,6 +5,10 @@
 // At most 32 items of a call run at a time. Each that runs counts as a stream of the model's max_streams; if there are
 // fewer left, fewer run, and with none the call returns RESOURCE_EXHAUSTED. No call holds the logits or hidden states
 // of a whole text. The calls wait until all items are done. Threads: any.
+//
+// An item waits and runs like a request of its stream's tenant (schedule.h), from the time at which it has a place. If
+// the queue has no room for its tokens then, it waits for another item of the call to end. If none runs, it and all
+// behind it end with RESOURCE_EXHAUSTED; see retry_after_ms.
 #ifndef SKEIN_SCORE_H_
 #define SKEIN_SCORE_H_
 
@@ -32,6 +36,9 @@ typedef struct skein_score_item {
   skein_status status;  // written by the call: how this item ended
   uint64_t num_scored;  // written by the call: the tokens whose log-probability is a number
   double logprob;       // written by the call: the sum of these
+
+  int32_t priority;   // -8 to 8; the higher goes first among those of one tenant, as the request option does
+  uint32_t reserved;  // 0
 } skein_score_item;
 
 // Scores items behind streams of one model. Each item ends on its own: the call returns the first status that is not
@@ -55,8 +62,9 @@ typedef struct skein_embed_item {
   uint32_t pooling;     // SKEIN_POOLING_*
   uint32_t normalise;   // 1: to length 1, as cosines want it; 0: as it is
   skein_status status;  // written by the call: how this item ended
-  uint32_t reserved;    // 0
+  int32_t priority;     // as in a score
   uint64_t num_read;    // written by the call: the tokens of the text
+  const char* tenant;   // of an item without a stream; NULL: the common one, or the stream's
 } skein_embed_item;
 
 // Computes embeddings: the final hidden state behind the output norm, from which the head computes the logits. The rest

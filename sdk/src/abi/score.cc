@@ -1,7 +1,9 @@
 // skein/score.h.
 #include "skein/score.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <vector>
 
 #include "abi/guard.h"
@@ -17,10 +19,18 @@ namespace {
 constexpr uint32_t kMinScoreBytes = offsetof(skein_score_item, logprob) + sizeof(double);
 constexpr uint32_t kMinEmbedBytes = offsetof(skein_embed_item, num_read) + sizeof(uint64_t);
 
-// The i-th struct of a caller's array.
+// The i-th struct of a caller's array, which may end before the newer fields.
 template <typename Item>
 Item& ItemAt(void* items, uint32_t item_size, uint32_t i) {
   return *reinterpret_cast<Item*>(static_cast<char*>(items) + uint64_t{i} * item_size);
+}
+
+// A copy of it, with zeros behind its end.
+template <typename Item>
+Item CopyOf(const Item& item, uint32_t item_size) {
+  Item copy = {};
+  std::memcpy(&copy, &item, std::min<size_t>(item_size, sizeof(Item)));
+  return copy;
 }
 
 absl::StatusOr<ScoreItem> UnwrapItem(const skein_score_item& item) {
@@ -32,6 +42,7 @@ absl::StatusOr<ScoreItem> UnwrapItem(const skein_score_item& item) {
   if (item.logprobs != nullptr) unwrapped.logprobs = {item.logprobs, item.num_tokens};
   unwrapped.num_top = item.num_top;
   unwrapped.top = {item.top, item.num_tokens * item.num_top};
+  unwrapped.priority = item.priority;
   return unwrapped;
 }
 
@@ -51,6 +62,8 @@ absl::StatusOr<EmbedItem> UnwrapItem(const skein_embed_item& item) {
   unwrapped.pooling = item.pooling;
   unwrapped.normalise = item.normalise != 0;
   unwrapped.embedding = {item.embedding, item.capacity};
+  if (item.tenant != nullptr) unwrapped.tenant = item.tenant;
+  unwrapped.priority = item.priority;
   return unwrapped;
 }
 
@@ -76,7 +89,7 @@ SKEIN_API skein_status skein_score(skein_model model, void* items, uint32_t item
     // Every item has a status also if memory runs out, before the items run or after.
     for (uint32_t i = 0; i < count; ++i) item_at(i).status = SKEIN_RESOURCE_EXHAUSTED;
     std::vector<absl::StatusOr<ScoreItem>> unwrapped;
-    for (uint32_t i = 0; i < count; ++i) unwrapped.push_back(UnwrapItem(item_at(i)));
+    for (uint32_t i = 0; i < count; ++i) unwrapped.push_back(UnwrapItem(CopyOf(item_at(i), item_size)));
     const std::vector<absl::Status> statuses = Score(object, absl::MakeSpan(unwrapped));
     for (uint32_t i = 0; i < count; ++i) {
       item_at(i).status = statuses[i].raw_code();
@@ -97,7 +110,7 @@ SKEIN_API skein_status skein_embed(skein_model model, void* items, uint32_t item
     const auto item_at = [&](uint32_t i) -> skein_embed_item& { return ItemAt<skein_embed_item>(items, item_size, i); };
     for (uint32_t i = 0; i < count; ++i) item_at(i).status = SKEIN_RESOURCE_EXHAUSTED;
     std::vector<absl::StatusOr<EmbedItem>> unwrapped;
-    for (uint32_t i = 0; i < count; ++i) unwrapped.push_back(UnwrapItem(item_at(i)));
+    for (uint32_t i = 0; i < count; ++i) unwrapped.push_back(UnwrapItem(CopyOf(item_at(i), item_size)));
     const std::vector<absl::Status> statuses = Embed(object, absl::MakeSpan(unwrapped));
     for (uint32_t i = 0; i < count; ++i) {
       item_at(i).status = statuses[i].raw_code();

@@ -24,12 +24,19 @@ constexpr struct {
 } kUnits[] = {
     {"KiB", uint64_t{1} << 10}, {"MiB", uint64_t{1} << 20}, {"GiB", uint64_t{1} << 30}, {"TiB", uint64_t{1} << 40}};
 
-absl::Status BadPiece(absl::string_view piece, absl::string_view problem) {
-  return absl::InvalidArgumentError(absl::StrCat("device_memory \"", piece, "\": ", problem));
+// A piece of the value of an option, for errors.
+struct Piece {
+  absl::string_view option = "device_memory";
+  absl::string_view text;
+  absl::string_view expected = "expected a size such as 6GiB or 512MiB, or NAME=SIZE for a device";
+};
+
+absl::Status BadPiece(const Piece& piece, absl::string_view problem) {
+  return absl::InvalidArgumentError(absl::StrCat(piece.option, " \"", piece.text, "\": ", problem));
 }
 
 // "6GiB", "1.5GiB", or a number of bytes.
-absl::StatusOr<uint64_t> ParseBytes(absl::string_view size, absl::string_view piece) {
+absl::StatusOr<uint64_t> ParseBytes(absl::string_view size, const Piece& piece) {
   uint64_t unit = 1;
   absl::string_view digits = size;
   for (const auto& known : kUnits) {
@@ -40,7 +47,7 @@ absl::StatusOr<uint64_t> ParseBytes(absl::string_view size, absl::string_view pi
       std::all_of(digits.begin(), digits.end(), [](char c) { return absl::ascii_isdigit(c) || c == '.'; });
   double number = 0;
   if (!is_number || !absl::SimpleAtod(digits, &number)) {
-    return BadPiece(piece, "expected a size such as 6GiB or 512MiB, or NAME=SIZE for a device");
+    return BadPiece(piece, piece.expected);
   }
   const double bytes = number * static_cast<double>(unit);
   if (bytes < 1) return BadPiece(piece, "expected at least one byte");
@@ -51,6 +58,10 @@ absl::StatusOr<uint64_t> ParseBytes(absl::string_view size, absl::string_view pi
 }
 
 }  // namespace
+
+absl::StatusOr<uint64_t> ParseSize(absl::string_view text, absl::string_view option) {
+  return ParseBytes(text, {.option = option, .text = text, .expected = "expected a size such as 6GiB or 512MiB"});
+}
 
 std::string BytesText(uint64_t bytes) {
   constexpr std::array<const char*, 6> kNames = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -68,13 +79,13 @@ absl::StatusOr<std::vector<std::optional<uint64_t>>> ParseDeviceMemory(absl::str
   std::vector<std::optional<uint64_t>> limits(device_names.size());
   if (text.empty()) return limits;
   if (text.find_first_of(",=") == absl::string_view::npos) {
-    SKEIN_ASSIGN_OR_RETURN(const uint64_t bytes, ParseBytes(text, text));
+    SKEIN_ASSIGN_OR_RETURN(const uint64_t bytes, ParseBytes(text, {.text = text}));
     limits.assign(limits.size(), bytes);
     return limits;
   }
   for (const absl::string_view piece : absl::StrSplit(text, ',')) {
     const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(piece, absl::MaxSplits('=', 1));
-    SKEIN_ASSIGN_OR_RETURN(const uint64_t bytes, ParseBytes(parts.second, piece));
+    SKEIN_ASSIGN_OR_RETURN(const uint64_t bytes, ParseBytes(parts.second, {.text = piece}));
     const auto found = std::find_if(device_names.begin(), device_names.end(),
                                     [&](const std::string& name) { return parts.first == absl::string_view(name); });
     if (found == device_names.end()) {
@@ -82,7 +93,7 @@ absl::StatusOr<std::vector<std::optional<uint64_t>>> ParseDeviceMemory(absl::str
                                               "\"; there are: ", absl::StrJoin(device_names, ", ")));
     }
     std::optional<uint64_t>& limit = limits[static_cast<size_t>(found - device_names.begin())];
-    if (limit.has_value()) return BadPiece(piece, "the device has a limit already");
+    if (limit.has_value()) return BadPiece({.text = piece}, "the device has a limit already");
     limit = bytes;
   }
   return limits;

@@ -16,6 +16,10 @@ namespace skein {
 // A number of bytes as people say it: "312 bytes", "1.50 MiB", "13.9 GiB".
 std::string BytesText(uint64_t bytes);
 
+// Reads a size such as "6GiB", "1.5MiB" or a number of bytes. INVALID_ARGUMENT: it is none, nothing, or more than any
+// machine has; the message names the option.
+absl::StatusOr<uint64_t> ParseSize(absl::string_view text, absl::string_view option);
+
 // Reads the option with the names of the devices: "" (no limits), "6GiB" for every device, or
 // "cuda:0=6GiB,cuda:1=512MiB". The result has a limit or nothing for each name. NOT_FOUND: no such device; lists those
 // there are. INVALID_ARGUMENT: a piece that is no size, nothing, more than any machine has, or for a device that has a

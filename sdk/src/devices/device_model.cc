@@ -231,4 +231,8 @@ absl::Status DeviceModel::ImportState(uint32_t slot, absl::Span<const float> sta
   return absl::OkStatus();
 }
 
+void DeviceModel::DiscardState(uint32_t slot) noexcept {
+  for (const auto& segment : segments_) segment->DiscardState(slot);
+}
+
 }  // namespace skein

@@ -75,9 +75,12 @@ class DeviceModel {
   // The multiplications of each segment so far; zeros where its backend does not count them.
   std::vector<skein_segment_work> Work() const;
 
-  // The state of a slot, in canonical layout (backend.h), of all layers. Both only while no step is under way, as Work.
+  // The state of a slot, in canonical layout (backend.h), of all layers. The three only while no step is under way, as
+  // Work.
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
+  // The state of a slot is not needed any more. Devices give its memory back if they can.
+  void DiscardState(uint32_t slot) noexcept;
 
  private:
   class Loader;

@@ -24,6 +24,7 @@ class DeviceStepRunner final : public StepRunner {
   absl::Status Finish() noexcept override;
   absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
+  void DiscardState(uint32_t slot) noexcept override { model_->DiscardState(slot); }
 
  private:
   // Adds the segments' multiplications since the last call to the runtime's metrics. Between steps.

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -15,16 +16,17 @@ namespace {
 AdmissionLimits AdmissionLimitsOf(const EngineLimits& limits) {
   return {limits.max_queued_tokens, limits.step.age_limit_us};
 }
+// So long after its last work an engine gives back the memory that it does not need.
+constexpr std::chrono::milliseconds kRestAfter{100};
 // A device that stalls must not keep a host that releases a model.
 constexpr std::chrono::seconds kLongestCalibration{1};
 
 std::vector<ModelLimit> NamedLimits(const EngineLimits& limits) {
-  const char* const max_streams = model_options::kMaxStreams.name;
-  const uint64_t max_running = limits.step.max_running == 0 ? limits.max_jobs : limits.step.max_running;
-  return {{"streams", max_streams, limits.max_jobs},
-          {"step_entries", max_streams, limits.step.max_entries},
-          {"slots", max_streams, limits.num_slots},
-          {"running", model_options::kMaxRunning.name, max_running},
+  return {{"streams", model_options::kMaxStreams.name, limits.max_streams},
+          {"step_entries", model_options::kMaxBatchStreams.name, limits.step.max_entries},
+          {"slots", model_options::kStateMemory.name, limits.num_slots},
+          {"host_states", model_options::kStateHostMemory.name, limits.max_host_states},
+          {"running", model_options::kMaxRunning.name, limits.step.max_running},
           {"step_tokens", model_options::kMaxBatchTokens.name, limits.step.max_tokens},
           {"step_time_ms", model_options::kStepTimeMs.name, static_cast<uint64_t>(limits.step.step_us) / 1000},
           {"queued_tokens", model_options::kMaxQueuedTokens.name, limits.max_queued_tokens},
@@ -50,9 +52,11 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
                                                       std::string name, EngineClock clock) {
   std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits, std::move(clock)));
   const std::weak_ptr<Engine> weak(engine);
-  engine->pool_ = StatePool::Create(limits.num_slots, [weak] {
+  const auto notify = [weak] {
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfSlot();
-  });
+  };
+  engine->pool_ = StatePool::Create(limits.num_slots, notify);
+  engine->host_ = HostStates::Create(limits.state_floats, limits.max_host_states, notify);
   ObservedModel observed = {std::move(name), NamedLimits(limits), [pool = engine->pool_] {
                               const uint64_t num_free = pool->num_free();
                               return SlotCounts{pool->num_slots() - num_free, num_free};
@@ -60,11 +64,12 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
   engine->observer_ = engine->runtime_->metrics().observed_models.Add(std::move(observed), engine->runtime_->trace());
   engine->runner_->Observe(*engine->observer_);
   engine->loop_ = std::make_unique<StepLoop>(
-      *engine->runner_, engine->pool_, limits.step, limits.max_jobs,
+      *engine->runner_, engine->pool_, engine->host_, limits.step,
       StepObservers{engine->runtime_->metrics(), engine->runtime_->log(), *engine->observer_},
       [&services = engine->runtime_->services()](uint64_t num_items, const std::function<void(uint64_t)>& work) {
         services.ParallelFor(num_items, work);
       });
+  engine->loop_->residency().set_ask_owners([address = engine.get()] { return address->AskOwners(); });
   const bool started = StartWorker([engine] { engine->Run(); },
                                    [weak] {
                                      if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Stop();
@@ -131,7 +136,7 @@ void Engine::Stop() noexcept {
   }
 }
 
-absl::Status Engine::CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work) {
+absl::Status Engine::CallBetweenSteps(absl::FunctionRef<absl::Status()> work) {
   Call call = {.work = work, .status = {}, .is_done = false};
   std::list<Call*> calls = {&call};
   const MutexLock lock(mutex_);
@@ -143,33 +148,66 @@ absl::Status Engine::CallBetweenSteps(absl::FunctionRef<std::optional<absl::Stat
 }
 
 absl::Status Engine::ExportState(const StateRef& state, absl::Span<float> values) {
-  return CallBetweenSteps([&] { return std::optional(runner_->ExportState(state.slot(), values)); });
+  const auto copy_parked = [&] {
+    const std::shared_ptr<const HostState> parked = pool_->ValuesOf(state);
+    if (parked != nullptr) std::copy(parked->values().begin(), parked->values().end(), values.begin());
+    return parked != nullptr;
+  };
+  if (copy_parked()) return absl::OkStatus();
+  return CallBetweenSteps([&]() -> absl::Status {
+    if (copy_parked()) return absl::OkStatus();  // it was parked meanwhile
+    return runner_->ExportState(pool_->Pin(state).slot(), values);
+  });
 }
 
 absl::StatusOr<StateRef> Engine::ImportState(absl::Span<const float> values) {
+  if (const std::shared_ptr<HostState> place = host_->Take(HostStates::Use::kStay)) {
+    std::copy(values.begin(), values.end(), place->values().begin());
+    return pool_->Add(place);
+  }
   StateRef state;
-  SKEIN_RETURN_IF_ERROR(CallBetweenSteps([&]() -> std::optional<absl::Status> {
-    state = pool_->Acquire();
-    if (state.empty()) return std::nullopt;
-    return runner_->ImportState(state.slot(), values);
-  }));
+  const absl::Status status = CallBetweenSteps([&] {
+    Residency& residency = loop_->residency();
+    StatePin pin;
+    const SlotOutcome outcome = residency.PinNew(Residency::Growth::kAdds, /*may_move=*/true, pin);
+    if (outcome != SlotOutcome::kDone) return residency.status();
+    absl::Status imported = runner_->ImportState(pin.slot(), values);
+    if (imported.ok()) state = pin.Release();
+    return imported;
+  });
+  if (!status.ok()) return status;
   return state;
 }
 
+void Engine::AddOwner(std::weak_ptr<StateOwner> owner) {
+  const MutexLock lock(mutex_);
+  std::erase_if(owners_, [](const std::weak_ptr<StateOwner>& known) { return known.expired(); });
+  owners_.push_back(std::move(owner));
+}
+
+bool Engine::AskOwners() noexcept {
+  bool has_any = false;
+  for (size_t i = 0;; ++i) {
+    std::shared_ptr<StateOwner> owner;
+    {
+      const MutexLock lock(mutex_);
+      if (i >= owners_.size()) return has_any;
+      owner = owners_[i].lock();
+    }
+    if (owner != nullptr && owner->LetGo(1)) has_any = true;
+  }
+}
+
 void Engine::Answer(std::list<Call*>& calls) noexcept {
-  for (auto call = calls.begin(); call != calls.end();) {
-    std::optional<absl::Status> status = loop_->lost();
-    if (status->ok()) status = Guarded((*call)->work);
-    if (status.has_value() && absl::IsUnavailable(*status)) {
-      loop_->Lose(*status);
+  while (!calls.empty()) {
+    absl::Status status = loop_->lost();
+    if (status.ok()) status = Guarded(calls.front()->work);
+    if (absl::IsUnavailable(status)) {
+      loop_->Lose(status);
       status = loop_->lost();
     }
-    if (!status.has_value()) {
-      ++call;
-      continue;
-    }
-    Finish(**call, *std::move(status));
-    call = calls.erase(call);
+    Finish(*calls.front(), std::move(status));
+    calls.pop_front();
   }
 }
 
@@ -180,17 +218,26 @@ void Engine::Finish(Call& call, absl::Status status) noexcept {
   call_done_.NotifyAll();
 }
 
-void Engine::WaitForWork(bool did_step) {
+bool Engine::WaitForWork(bool did_step, StepClock::time_point rest_at) {
   while (!did_step && !HasWork()) {
-    const int64_t deadline_us = loop_->next_deadline_us();
-    if (deadline_us == kNoDeadline) {
-      changed_.Wait(mutex_);
-      continue;
+    StepClock::time_point until = rest_at;
+    if (const int64_t deadline_us = loop_->next_deadline_us(); deadline_us != kNoDeadline) {
+      const int64_t left_us = deadline_us - StepClockUs(clock_());
+      if (left_us <= 0) return true;
+      until = std::min(until, StepClock::now() + std::chrono::microseconds(left_us));
     }
-    const int64_t left_us = deadline_us - StepClockUs(clock_());
-    if (left_us <= 0) return;
-    changed_.WaitUntil(mutex_, StepClock::now() + std::chrono::microseconds(left_us));
+    if (until == StepClock::time_point::max()) {
+      changed_.Wait(mutex_);
+    } else if (!changed_.WaitUntil(mutex_, until) && until == rest_at && !HasWork()) {
+      return false;
+    }
   }
+  return true;
+}
+
+void Engine::Rest() noexcept {
+  pool_->AnnounceFree();  // of what becomes free from here on the thread hears, and rests again
+  loop_->residency().DiscardFree();
 }
 
 void Engine::PublishPace() noexcept {
@@ -213,21 +260,27 @@ void Engine::Calibrate() noexcept {
 
 void Engine::Run() noexcept {
   if (limits_.calibrates) Calibrate();
-  std::list<Call*> calls;  // calls that wait for a slot stay here
+  std::list<Call*> calls;
   JobList added;
   bool did_step = false;
   bool has_stepped = false;
   bool is_notified = false;
   bool is_stopped = false;
+  bool has_rested = false;
   while (!is_stopped) {
+    const auto rest_at = has_rested ? StepClock::time_point::max() : StepClock::now() + kRestAfter;
     {
       const MutexLock lock(mutex_);
-      WaitForWork(did_step);
+      has_rested = !WaitForWork(did_step, rest_at);
       is_notified = std::exchange(is_notified_, false);
       has_slot_ = false;
       is_stopped = is_stopped_;
       added.splice(added.end(), added_);
       calls.splice(calls.end(), calls_);
+    }
+    if (has_rested) {
+      Rest();
+      continue;
     }
     if (!calls.empty() || is_stopped) loop_->FinishAll();
     Answer(calls);
@@ -240,7 +293,6 @@ void Engine::Run() noexcept {
     if (did_step && !std::exchange(has_stepped, true)) RenewExitWait();
   }
   loop_->EndAll(Released());
-  for (Call* call : calls) Finish(*call, Released());
 }
 
 }  // namespace skein

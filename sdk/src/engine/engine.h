@@ -7,8 +7,8 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -25,6 +25,8 @@
 #include "scheduler/pace.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/tenant.h"
+#include "state/host_states.h"
+#include "state/state_owner.h"
 #include "state/state_pool.h"
 
 namespace skein {
@@ -32,8 +34,10 @@ namespace skein {
 // The limits of a model's engine.
 struct EngineLimits {
   SchedulerLimits step;
-  uint32_t num_slots = 0;
-  uint32_t max_jobs = 0;           // one per stream
+  uint32_t num_slots = 0;          // at least 2
+  uint64_t state_floats = 0;       // of one state
+  uint64_t max_host_states = 0;    // that lie in host memory; see HostStates
+  uint64_t max_streams = 0;        // for the metrics alone
   bool calibrates = false;         // the thread begins with a calibration [calibration.h]
   uint64_t max_queued_tokens = 0;  // 0: by the pace, as admission.h has it
 };
@@ -74,11 +78,15 @@ class Engine {
   // calibrating step: a host that has used nothing of a model may change its mapped file as soon as it is released.
   void Stop() noexcept;
 
-  // The canonical state of a slot. Waits for the current step. UNAVAILABLE: a device of the model is lost; so it is for
-  // ImportState, and for all jobs.
+  // The canonical values of a state, not of the initial one. Waits for the current step if it lies in a slot.
+  // UNAVAILABLE: a device of the model is lost; so it is for ImportState, and for all jobs.
   absl::Status ExportState(const StateRef& state, absl::Span<float> values);
-  // A new slot with this state. Waits for the current step and, if all slots are held, for one to become free.
+  // A new state with these values, in host memory. Only if there is no place left, it waits for the current step and
+  // takes a slot. RESOURCE_EXHAUSTED: none is left either.
   absl::StatusOr<StateRef> ImportState(absl::Span<const float> values);
+
+  // `owner` is asked when there is no place for one more state.
+  void AddOwner(std::weak_ptr<StateOwner> owner);
 
  private:
   Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
@@ -86,14 +94,17 @@ class Engine {
 
   // Work between two steps, for a thread that waits for it.
   struct Call {
-    absl::FunctionRef<std::optional<absl::Status>()> work;  // nullopt: no slot is free; it is tried again
+    absl::FunctionRef<absl::Status()> work;
     absl::Status status;
     bool is_done = false;
   };
 
   void Run() noexcept;
-  // Waits until there is something to do; not if `did_step`, because then there may be another step.
-  void WaitForWork(bool did_step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Waits until there is something to do, or until `rest_at`, which gives false; not if `did_step`, because then there
+  // may be another step.
+  bool WaitForWork(bool did_step, StepClock::time_point rest_at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Gives back the memory of the slots that nobody holds.
+  void Rest() noexcept;
   // Tells admission what steps cost.
   void PublishPace() noexcept;
   // Whether somebody waits for the thread.
@@ -106,9 +117,11 @@ class Engine {
   // Tells the thread that a slot is free.
   void NotifyOfSlot() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
-  absl::Status CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work);
-  // Does the work of `calls`. Calls that have to wait for a slot stay in the list.
+  absl::Status CallBetweenSteps(absl::FunctionRef<absl::Status()> work);
+  // Does the work of `calls`.
   void Answer(std::list<Call*>& calls) noexcept;
+  // Has owners of states let go of some. False: none had any.
+  bool AskOwners() noexcept;
   void Finish(Call& call, absl::Status status) noexcept;
 
   const std::shared_ptr<Runtime> runtime_;
@@ -118,6 +131,7 @@ class Engine {
   const std::shared_ptr<TenantTable> tenants_ = TenantTable::Create();
   Pace pace_;  // the engine's thread only
   const std::shared_ptr<Admission> admission_;
+  std::shared_ptr<HostStates> host_;         // constant once the thread runs
   std::shared_ptr<StatePool> pool_;          // constant once the thread runs
   std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs
   std::unique_ptr<StepLoop> loop_;           // the engine's thread only
@@ -126,6 +140,7 @@ class Engine {
   CondVar changed_;
   JobList added_ ABSL_GUARDED_BY(mutex_);
   std::list<Call*> calls_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<StateOwner>> owners_ ABSL_GUARDED_BY(mutex_);
   NoticedJobs noticed_ ABSL_GUARDED_BY(mutex_);
   bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;  // all jobs are to be looked at
   bool has_slot_ ABSL_GUARDED_BY(mutex_) = false;     // one became free since the thread found none

@@ -13,6 +13,8 @@
 #include "engine/fingerprint_ahead.h"
 #include "engine/model_placer.h"
 #include "engine/scheduling.h"
+#include "engine/segment_limits.h"
+#include "numbers/state_layout.h"
 #include "runtime/model_tools.h"
 #include "runtime/option_keys.h"
 #include "runtime/vocabulary_choice.h"
@@ -91,6 +93,7 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.tokenizer_absence = std::move(found.absence);
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
   parts.trained_length = file->metadata().trained_length;
+  SKEIN_ASSIGN_OR_RETURN(const uint64_t max_host_states, HostStatesFor(*file, options));
   absl::StatusOr<LoadedModel> loaded = LoadOnDevices(*runtime, *file, options);
   if (!loaded.ok()) return Annotate(loaded.status(), file->path());
   parts.weights_bytes = loaded->on_devices->weights_bytes();
@@ -100,7 +103,9 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   const EngineLimits engine_limits = {
       .step = SchedulingOf(options, limits, runner->pipeline()),
       .num_slots = limits.num_slots,
-      .max_jobs = limits.max_entries,
+      .state_floats = StateFloats(file->config()),
+      .max_host_states = max_host_states,
+      .max_streams = static_cast<uint64_t>(options[model_options::kMaxStreams]),
       .calibrates = options[model_options::kCalibrate] != 0,
       .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens])};
   SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name));
@@ -110,7 +115,7 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.placement = loaded->placement.text;
   parts.type = loaded->placement.settings.precision.name;
   parts.head_features = loaded->placement.devices.back()->description().info.features;
-  parts.max_streams = limits.max_entries;
+  parts.max_streams = static_cast<uint32_t>(options[model_options::kMaxStreams]);
   parts.fingerprint_ahead = FingerprintAhead::Start(runtime, file);
   parts.file = std::move(file);
   parts.runtime = std::move(runtime);

@@ -61,7 +61,7 @@ absl::Status ModelPlacer::ReadSettings() {
   SKEIN_ASSIGN_OR_RETURN(settings_.precision, ParsePrecision(options_[model_options::kType]));
   SKEIN_ASSIGN_OR_RETURN(settings_.state_type, ParseStateType(options_[model_options::kStateType]));
   settings_.is_deterministic = options_[model_options::kDeterministic] != 0;
-  settings_.limits = LimitsFor(file_, options_);
+  SKEIN_ASSIGN_OR_RETURN(settings_.limits, LimitsFor(file_, options_));
   return absl::OkStatus();
 }
 

@@ -18,17 +18,19 @@ bool Fits(const FullPlacement& full, const SegmentSettings& settings, ModelCosts
   return segments.ok() && costs.CheckRoom(*segments, settings).ok();
 }
 
-// The largest number of streams that fits; "" if not even one does.
+// The largest number of streams in a step that fits; "" if not even one does.
 std::string FewerStreams(const FullPlacement& full, ModelCosts& costs, const ModelFile& file, const Options& options) {
   SegmentSettings settings = full.settings;
   uint32_t fits = 0;
   uint32_t too_many = settings.limits.max_entries;
   while (fits + 1 < too_many) {
     const uint32_t num_streams = fits + (too_many - fits) / 2;
-    settings.limits = LimitsFor(file, options, num_streams);
+    const absl::StatusOr<SegmentLimits> limits = LimitsFor(file, options, num_streams);
+    if (!limits.ok()) return "";
+    settings.limits = *limits;
     (Fits(full, settings, costs) ? fits : too_many) = num_streams;
   }
-  return fits == 0 ? "" : absl::StrCat("max_streams ", fits);
+  return fits == 0 ? "" : absl::StrCat("max_batch_streams ", fits);
 }
 
 // The largest type that fits.

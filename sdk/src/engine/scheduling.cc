@@ -24,7 +24,9 @@ SchedulerLimits SchedulingOf(const Options& options, const SegmentLimits& limits
   SchedulerLimits scheduling;
   scheduling.max_tokens = limits.max_tokens;
   scheduling.max_entries = limits.max_entries;
-  scheduling.max_running = static_cast<uint32_t>(options[model_options::kMaxRunning]);
+  // More at a time would have their states go and come between steps.
+  const int64_t max_running = options[model_options::kMaxRunning];
+  scheduling.max_running = max_running == 0 ? limits.max_entries : static_cast<uint32_t>(max_running);
   scheduling.step_us = 1000 * (step_ms == 0 ? kind.step_ms : step_ms);
   scheduling.age_limit_us = 1000 * options[model_options::kAgeLimitMs];
   scheduling.tile = kind.tile;

@@ -24,13 +24,13 @@ class StepLoop::LookTimer {
   const StepClock::time_point begin_ = StepClock::now();
 };
 
-StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, const SchedulerLimits& limits,
-                   uint32_t max_jobs, StepObservers observers, ParallelFor parallel_for)
-    : pool_(std::move(pool)),
+StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host,
+                   const SchedulerLimits& limits, StepObservers observers, ParallelFor parallel_for)
+    : residency_(runner, std::move(pool), std::move(host)),
       observers_(observers),
       parallel_for_(std::move(parallel_for)),
       pipeline_(runner.pipeline()),
-      max_parts_(std::min(limits.max_entries, max_jobs)),
+      max_parts_(limits.max_entries),
       scheduler_(limits),
       steps_(runner, max_parts_, limits.max_tokens) {
   concluded_.reserve(max_parts_);
@@ -139,6 +139,7 @@ bool StepLoop::RunStep(StepClock::time_point now) noexcept {
   BeginSteps(StepClockUs(now));
   if (steps_.empty()) {
     is_idle_ = true;
+    if (!lost_.ok()) EndAll(lost_);
     return false;
   }
   FinishOldest();
@@ -163,13 +164,14 @@ void StepLoop::BeginSteps(int64_t now_us) noexcept {
 }
 
 bool StepLoop::Plan(int64_t now_us) noexcept {
-  if (!steps_.empty() && !MayRunAhead()) return false;
+  if (!steps_.empty() && (waits_for_moves_ || !MayRunAhead())) return false;
   const auto begin = StepClock::now();
   const uint64_t num_running = scheduler_.num_running();
   const JobCounts jobs = {.queued = scheduler_.num_sequences() - num_running,
                           .running = num_running,
                           .paused = jobs_.size() - scheduler_.num_sequences()};
   PlanParts(now_us, steps_.next().parts);
+  if (!lost_.ok()) steps_.next().parts.clear();
   observers_.model.OnPlanned({begin, StepClock::now()}, jobs, looked_);
   looked_ = {};
   return !steps_.next().parts.empty();
@@ -214,19 +216,72 @@ void StepLoop::Lose(const absl::Status& unavailable) noexcept {
 }
 
 void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept {
-  // Other threads only let go of slots. Where none is free, the pool is asked in vain, and then says when one is.
-  uint32_t num_free = pool_->num_free();
-  while (num_free == 0 && !pool_->Acquire().empty()) num_free = pool_->num_free();
-  // One device is not sent ahead with a part of the streams only (MayRunAhead).
-  const bool is_ahead = !steps_.empty() && pipeline_.num_stages == 1;
-  if (is_ahead && num_free < std::min<uint64_t>(scheduler_.num_decoding(), max_parts_)) return;
-  const uint32_t max_decodes = DecodesOfStep(static_cast<uint32_t>(scheduler_.num_decoding()), pipeline_.num_stages);
-  for (const Share& share : scheduler_.Schedule(now_us, std::min(num_free, max_parts_), max_decodes)) {
+  const auto num_decoding = static_cast<uint32_t>(scheduler_.num_decoding());
+  const uint32_t num_wanted = std::min(num_decoding, max_parts_);
+  uint32_t max_entries = max_parts_;
+  if (!steps_.empty()) {
+    max_entries = std::min(max_entries, residency_.pool().num_free());
+    // One device is not sent ahead with a part of the streams only (MayRunAhead).
+    if (pipeline_.num_stages == 1 && max_entries < num_wanted) return;
+  } else {
+    waits_for_moves_ = false;
+    // Steps ahead find no time to park a state.
+    if (pipeline_.depth > 1) {
+      residency_.KeepFree(num_wanted * pipeline_.depth, static_cast<uint32_t>(scheduler_.num_running()));
+    }
+  }
+  if (max_entries == 0) return;
+  for (const Share& share :
+       scheduler_.Schedule(now_us, max_entries, DecodesOfStep(num_decoding, pipeline_.num_stages))) {
     StepPart& part = parts.emplace_back();
     part.running = static_cast<RunningJob*>(share.sequence);
     part.num_tokens = share.num_tokens;
-    part.written = pool_->Acquire();
+    // What is there already stays, while the rest is fetched.
+    part.read = residency_.pool().Pin(part.job().feed().next_state());
   }
+  FindSlots(parts);
+}
+
+void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {
+  for (size_t i = 0; i < parts.size();) {
+    const SlotOutcome outcome = FindSlots(parts[i]);
+    if (outcome == SlotOutcome::kDone) {
+      ++i;
+      continue;
+    }
+    // The parts behind it may hold the slots that it needs.
+    const size_t left_out = outcome == SlotOutcome::kNoSlot ? parts.size() - 1 : i;
+    RunningJob& running = *parts[left_out].running;
+    // Where others go on, a place may become free.
+    const bool fails = outcome == SlotOutcome::kFailed && (i == 0 || !absl::IsResourceExhausted(residency_.status()));
+    parts.erase(parts.begin() + static_cast<ptrdiff_t>(left_out));
+    if (fails) {
+      FailForSlots(running);
+    } else {
+      PutBack(running);
+    }
+    waits_for_moves_ |= outcome == SlotOutcome::kInSteps;
+  }
+}
+
+SlotOutcome StepLoop::FindSlots(StepPart& part) noexcept {
+  const bool may_move = steps_.empty();
+  const StateRef& state = part.job().feed().next_state();
+  const SlotOutcome outcome = residency_.PinState(state, may_move, part.read);
+  if (outcome != SlotOutcome::kDone) return outcome;
+  const auto growth = state.empty() ? Residency::Growth::kAdds : Residency::Growth::kReplaces;
+  return residency_.PinNew(growth, may_move, part.written);
+}
+
+void StepLoop::PutBack(RunningJob& running) noexcept {
+  if (running.num_in_flight > 0) return LookInFlight(running);
+  scheduler_.Continue(running, running.job->feed().num_ready(), running.job->feed().decodes);
+}
+
+void StepLoop::FailForSlots(RunningJob& running) noexcept {
+  if (absl::IsUnavailable(residency_.status())) Lose(residency_.status());
+  running.job->Fail(lost_.ok() ? residency_.status() : lost_);
+  Look(running);
 }
 
 void StepLoop::RunPartsAlone(StepInFlight& step) noexcept {
@@ -291,10 +346,10 @@ void StepLoop::ConcludeAll(StepInFlight& step) noexcept {
 
 void StepLoop::Conclude(StepPart& part) noexcept {
   part.is_concluded = true;
-  part.read = StateRef();
+  part.read = StatePin();
   if (!part.status.ok() || !part.counts()) return;
   part.status = Guarded([&] {
-    part.job().Advance(part.num_tokens, std::move(part.written));
+    part.job().Advance(part.num_tokens, part.written.Release());
     return absl::OkStatus();
   });
 }

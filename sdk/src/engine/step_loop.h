@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "engine/residency.h"
 #include "engine/running_job.h"
 #include "engine/step_clock.h"
 #include "engine/step_runner.h"
@@ -42,9 +43,9 @@ struct StepObservers {
 // Threads: one at a time.
 class StepLoop {
  public:
-  // `runner` and `observers` outlive the loop. `max_jobs`: as many as there are streams.
-  StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, const SchedulerLimits& limits, uint32_t max_jobs,
-           StepObservers observers, ParallelFor parallel_for);
+  // `runner` and `observers` outlive the loop.
+  StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host,
+           const SchedulerLimits& limits, StepObservers observers, ParallelFor parallel_for);
 
   // The jobs that are left go without a word. No step may be in flight.
   ~StepLoop();
@@ -60,7 +61,7 @@ class StepLoop {
   void LookAtAll() noexcept;
 
   // Begins steps over the jobs that are ready, and concludes the oldest step that is in flight. False: there is none,
-  // because no job is ready, no slot is free to write to, or a device is lost.
+  // because no job is ready or a device is lost. A job for whose state there is no place ends.
   bool RunStep(StepClock::time_point now = StepClock::now()) noexcept;
 
   // Concludes all steps that are in flight, and begins none.
@@ -78,6 +79,9 @@ class StepLoop {
 
   // The earliest deadline of the jobs, in microseconds of the clock of RunStep; kNoDeadline if there is none.
   int64_t next_deadline_us() const { return deadlines_.empty() ? kNoDeadline : deadlines_.front_key(); }
+
+  // Where the states lie. Its calls that move states come between FinishAll and the next RunStep.
+  Residency& residency() { return residency_; }
 
   // What steps take.
   StepCost& cost() { return scheduler_.cost(); }
@@ -107,6 +111,13 @@ class StepLoop {
   // Plans the next step. False: there is none to begin now.
   bool Plan(int64_t now_us) noexcept;
   void PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept;
+  // Finds slots for what `parts` read and write. Leaves those that have both.
+  void FindSlots(std::vector<StepPart>& parts) noexcept;
+  SlotOutcome FindSlots(StepPart& part) noexcept;
+  // A part that has no slots is to be planned again later.
+  void PutBack(RunningJob& running) noexcept;
+  // Ends a job that cannot have slots. It has no part in flight.
+  void FailForSlots(RunningJob& running) noexcept;
   void FinishOldest() noexcept;
   // Runs each part of the oldest step alone, after the step failed as a whole. The failed step overwrote no state. Only
   // a stream that fails alone ends with an error. If a device is lost, the parts that are left have its status.
@@ -117,13 +128,14 @@ class StepLoop {
   static void Conclude(StepPart& part) noexcept;
   void FailParts(StepInFlight& step) noexcept;
 
-  const std::shared_ptr<StatePool> pool_;
+  Residency residency_;
   const StepObservers observers_;
   const ParallelFor parallel_for_;
   const StepPipeline pipeline_;
   const uint32_t max_parts_;
   Scheduler scheduler_;
   StepsInFlight steps_;
+  bool waits_for_moves_ = false;  // a state has to move, for which the steps in flight have to end
 
   DeadlineQueue deadlines_;
   JobList jobs_;

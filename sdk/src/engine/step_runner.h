@@ -46,6 +46,10 @@ class StepRunner {
   // has begun that is not finished.
   virtual absl::Status ExportState(uint32_t slot, absl::Span<float> values) = 0;
   virtual absl::Status ImportState(uint32_t slot, absl::Span<const float> values) = 0;
+
+  // The state of a slot is not needed any more: its memory may go back to the system until the slot is written again.
+  // Also while no step has begun that is not finished.
+  virtual void DiscardState(uint32_t /*slot*/) noexcept {}
 };
 
 }  // namespace skein

@@ -78,7 +78,7 @@ void StepsInFlight::Describe(StepInFlight& step, absl::Span<StepPart> parts) {
       step.tokens.push_back(0);
     }
     step.entries.push_back(entry);
-    feed.Issue(part.num_tokens, part.written);
+    feed.Issue(part.num_tokens, part.written.state());
   }
 }
 
@@ -86,7 +86,6 @@ absl::Status StepsInFlight::Start(StepInFlight& step, absl::Span<StepPart> parts
   for (StepPart& part : parts) {
     const Feed& feed = part.job().feed();
     part.num_take_backs = feed.num_take_backs;
-    part.read = feed.next_state();
     part.drawn_by = feed.num_unissued() == 0 ? 1 + part.running->last_entry : 0;
   }
   absl::Status begun = Guarded([&] {

@@ -20,8 +20,8 @@ namespace skein {
 struct StepPart {
   RunningJob* running = nullptr;
   uint32_t num_tokens = 0;
-  StateRef read;
-  StateRef written;
+  StatePin read;
+  StatePin written;
   uint32_t drawn_by = 0;        // as in its entry
   uint64_t num_take_backs = 0;  // of the feed when the part was issued
   absl::Status status;
@@ -54,7 +54,8 @@ class StepsInFlight {
   // Whether the job has a part in the step that was begun last, which may draw the token that comes next.
   bool IsInLast(const RunningJob& running) const { return num_steps_ > 0 && running.last_step == num_begun_; }
 
-  // The place of the next step, if CanBegin. Its parts have `running`, `num_tokens` and `written`.
+  // The place of the next step, if CanBegin. Its parts have `running`, `num_tokens`, `read` (the state behind what
+  // their jobs have issued) and `written`.
   StepInFlight& next() { return steps_[(first_ + num_steps_) % steps_.size()]; }
   // Issues the parts of `next` and begins it. An error is kept for Finish.
   void Begin() noexcept;

@@ -27,61 +27,42 @@ void WarnOfLength(const Model& model) noexcept {
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path,
                                                        const std::string& tenant) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
-  InitialState initial_state;
+  StreamState start;
+  start.state = model->initial_state();
   if (!state_path.empty()) {
-    SKEIN_ASSIGN_OR_RETURN(std::vector<float> values, model->ReadStateFile(state_path));
-    initial_state = std::make_shared<const Origin>(Origin{std::move(values), std::nullopt});
+    SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, model->ReadStateFile(state_path));
+    SKEIN_ASSIGN_OR_RETURN(start.state, model->engine()->ImportState(values));
   }
-  std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
-  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,
-                         Add(std::move(model), std::move(party), std::move(initial_state), StreamState()));
-  SKEIN_RETURN_IF_ERROR(stream->Reset());
-  return stream;
+  return StartAt(std::move(model), std::move(start), tenant);
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::StartAt(std::shared_ptr<Model> model, StreamState place,
                                                         const std::string& tenant) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
   std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
-  auto origin = std::make_shared<const Origin>(Origin{{}, place});
+  StreamState origin = place;
   return Add(std::move(model), std::move(party), std::move(origin), std::move(place));
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                    InitialState initial_state, StreamState at) {
+                                                    StreamState origin, StreamState at) {
   SKEIN_ASSIGN_OR_RETURN(StreamSeat seat, StreamSeat::Take(std::move(model)));
-  return std::shared_ptr<Stream>(
-      new Stream(std::move(seat), std::move(tenant), std::move(initial_state), std::move(at)));
+  return std::shared_ptr<Stream>(new Stream(std::move(seat), std::move(tenant), std::move(origin), std::move(at)));
 }
 
-Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, InitialState initial_state, StreamState at)
-    : seat_(std::move(seat)),
-      tenant_(std::move(tenant)),
-      initial_state_(std::move(initial_state)),
-      at_(std::move(at)) {}
+Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamState origin, StreamState at)
+    : seat_(std::move(seat)), tenant_(std::move(tenant)), origin_(std::move(origin)), at_(std::move(at)) {}
 
 StreamState Stream::Committed() const {
   const MutexLock lock(mutex_);
   return at_;
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const {
-  return Add(model(), tenant_, initial_state_, Committed());
-}
-
-absl::StatusOr<StreamState> Stream::StartingPoint() const {
-  if (initial_state_ != nullptr && initial_state_->place.has_value()) return *initial_state_->place;
-  StreamState at;
-  at.state = model()->initial_state();
-  if (initial_state_ != nullptr) {
-    SKEIN_ASSIGN_OR_RETURN(at.state, model()->engine()->ImportState(initial_state_->values));
-  }
-  return at;
-}
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Add(model(), tenant_, origin_, Committed()); }
 
 absl::Status Stream::Reset() {
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
-  SKEIN_ASSIGN_OR_RETURN(StreamState at, StartingPoint());
+  StreamState at = origin_;
   right.Commit(std::move(at));
   return absl::OkStatus();
 }

@@ -56,8 +56,8 @@ class WriteRight {
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   // A stream at its initial state: the tuned one in the file `state_path`, or the model's if that is "".
-  // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadStateFile, and it may
-  // wait for one step. INVALID_ARGUMENT: `tenant` is too long.
+  // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadStateFile, and those of
+  // Engine::ImportState. INVALID_ARGUMENT: `tenant` is too long.
   static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path,
                                                         const std::string& tenant = "");
   // A stream at `place`, which is shared with all streams that start there, and to which it goes back with Reset.
@@ -73,10 +73,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // The last committed place.
   StreamState Committed() const;
   absl::StatusOr<std::shared_ptr<Stream>> Fork() const;
-  // May wait for one step if the stream has an initial state of its own.
   absl::Status Reset();
 
-  // These three may wait for one step. The codes of RestoreSnapshot and LoadSnapshot (stream_snapshot.h).
+  // These three may wait for one step; see Engine. The codes of RestoreSnapshot and LoadSnapshot (stream_snapshot.h).
   absl::Status Restore(absl::Span<const uint8_t> bytes);
   absl::Status Load(const std::string& path);
   absl::Status ExportState(absl::Span<float> values) const;
@@ -92,20 +91,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
  private:
   friend class WriteRight;
 
-  // An initial state of the stream's own.
-  struct Origin {
-    // Of a tuned state. Kept on the host, so that a stream that has moved on holds no slot for it.
-    std::vector<float> values;
-    // Instead of the values: the place of a prefix object.
-    std::optional<StreamState> place;
-  };
-  // Shared with the forks. nullptr: the stream starts from the model's initial state.
-  using InitialState = std::shared_ptr<const Origin>;
-
   static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                     InitialState initial_state, StreamState at);
-  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, InitialState initial_state, StreamState at);
-  absl::StatusOr<StreamState> StartingPoint() const;
+                                                     StreamState origin, StreamState at);
+  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamState origin, StreamState at);
   absl::Status Restore(absl::FunctionRef<absl::StatusOr<RestoredSnapshot>()> read);
   void Commit(StreamState at) noexcept;
   // Whether a stream that goes from one position to another leaves the length that the model was trained with.
@@ -114,7 +102,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   const StreamSeat seat_;
   const std::shared_ptr<Tenant> tenant_;
-  const InitialState initial_state_;
+  // Where Reset takes it: the model's initial state, the tuned one in a file, or the place of a prefix object. Forks
+  // have the same.
+  const StreamState origin_;
   mutable Mutex mutex_;
   StreamState at_ ABSL_GUARDED_BY(mutex_);
   bool has_writer_ ABSL_GUARDED_BY(mutex_) = false;

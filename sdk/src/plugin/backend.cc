@@ -129,6 +129,13 @@ absl::Status Segment::ImportState(uint32_t slot, absl::Span<const float> state) 
   return Check(table().state_import(handle_, slot, state.data(), state.size(), &message), message);
 }
 
+void Segment::DiscardState(uint32_t slot) noexcept {
+  if (!SKEIN_HAS(skein_backend_table, &table(), state_discard)) return;
+  skein_message message = {};
+  // The memory stays where it is, and a lost device shows with the next step.
+  static_cast<void>(table().state_discard(handle_, slot, &message));
+}
+
 bool Segment::ends_late() const { return HasFences(table()); }
 
 absl::StatusOr<SegmentStep> Segment::Begin(const skein_step& step) {

@@ -96,6 +96,8 @@ class Segment {
   absl::Status Seal();
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
+  // No effect if the backend cannot give a slot's memory back, or fails to.
+  void DiscardState(uint32_t slot) noexcept;
   // Whether its steps may be under way when they have begun.
   bool ends_late() const;
   // Begins a step, behind those that have begun before. Entries carry their own statuses, which are there when the step

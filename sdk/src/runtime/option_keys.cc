@@ -6,11 +6,12 @@ namespace {
 constexpr OptionKey kRuntimeKeys[] = {runtime_options::kThreads, runtime_options::kPluginPath, runtime_options::kSearch,
                                       runtime_options::kTrace};
 constexpr OptionKey kModelKeys[] = {
-    model_options::kDevice,     model_options::kDeviceMemory,   model_options::kType,
-    model_options::kStateType,  model_options::kDeterministic,  model_options::kTokenizer,
-    model_options::kLora,       model_options::kState,          model_options::kMmap,
-    model_options::kMaxStreams, model_options::kMaxBatchTokens, model_options::kMaxQueuedTokens,
-    model_options::kStepTimeMs, model_options::kMaxRunning,     model_options::kAgeLimitMs,
+    model_options::kDevice,      model_options::kDeviceMemory,    model_options::kType,
+    model_options::kStateType,   model_options::kDeterministic,   model_options::kTokenizer,
+    model_options::kLora,        model_options::kState,           model_options::kMmap,
+    model_options::kMaxStreams,  model_options::kMaxBatchStreams, model_options::kMaxBatchTokens,
+    model_options::kStateMemory, model_options::kStateHostMemory, model_options::kMaxQueuedTokens,
+    model_options::kStepTimeMs,  model_options::kMaxRunning,      model_options::kAgeLimitMs,
     model_options::kCalibrate};
 constexpr OptionKey kConvertKeys[] = {
     convert_options::kType,     convert_options::kLayout,       convert_options::kTokenizer,

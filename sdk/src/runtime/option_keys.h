@@ -72,8 +72,22 @@ inline constexpr TextOption kState = {
     .name = "state", .value = "", .help = "state that streams start from; empty: the one in the file, else zero"};
 inline constexpr IntOption kMmap = {
     .name = "mmap", .value = 1, .low = 0, .high = 1, .help = "1: map the file; 0: read it into memory"};
-inline constexpr IntOption kMaxStreams = {
-    .name = "max_streams", .value = 64, .low = 1, .high = 65536, .help = "streams of the model at a time"};
+inline constexpr IntOption kMaxStreams = {.name = "max_streams",
+                                          .value = 1'048'576,
+                                          .low = 1,
+                                          .high = 4'294'967'295,
+                                          .help = "streams of the model that may be open at a time"};
+inline constexpr IntOption kMaxBatchStreams = {
+    .name = "max_batch_streams", .value = 64, .low = 1, .high = 65536, .help = "streams in one step"};
+inline constexpr TextOption kStateMemory = {
+    .name = "state_memory",
+    .value = "",
+    .help = "bytes of states on the devices, such as 2GiB; empty: two for each stream of a step, and two more"};
+inline constexpr TextOption kStateHostMemory = {
+    .name = "state_host_memory",
+    .value = "",
+    .help =
+        "bytes of states in host memory, of streams that do not run; empty: a quarter of the machine's, at most 8GiB"};
 inline constexpr IntOption kMaxBatchTokens = {
     .name = "max_batch_tokens", .value = 512, .low = 1, .high = 65536, .help = "tokens in one step"};
 inline constexpr IntOption kMaxQueuedTokens = {
@@ -93,7 +107,7 @@ inline constexpr IntOption kMaxRunning = {
     .value = 0,
     .low = 0,
     .high = 65536,
-    .help = "requests and evals between their first step and their end; 0: as many as there are streams"};
+    .help = "requests and evals between their first step and their end; 0: as many as there are streams in a step"};
 inline constexpr IntOption kAgeLimitMs = {
     .name = "age_limit_ms",
     .value = 1000,

@@ -47,7 +47,8 @@ std::string NameOf(const Tenant& tenant) {
 std::unique_ptr<AdmittedJob> MakeJob(const Demand& demand, int64_t now_us) {
   auto job = std::make_unique<AdmittedJob>();
   job->tenant = demand.tenant;
-  job->urgency = {now_us, demand.priority, DeadlineUs(now_us, demand.first_token)};
+  const bool has_deadline = demand.first_token.has_value() || demand.end.has_value();
+  job->urgency = {now_us, demand.priority, DeadlineUs(now_us, demand.first_token), has_deadline};
   job->deadline_us = DeadlineUs(now_us, demand.end);
   job->num_tokens = job->num_tokens_left = demand.num_tokens;
   job->num_answer_tokens = demand.num_answer_tokens;

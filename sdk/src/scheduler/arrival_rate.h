@@ -12,7 +12,7 @@ namespace skein {
 class ArrivalRate {
  public:
   static constexpr double kMemoryUs = 2e6;
-  static constexpr int64_t kLeastUs = 500000;
+  static constexpr int64_t kLeastUs = 100000;
 
   void Add(double amount, int64_t now_us) {
     if (start_us_ < 0) start_us_ = last_us_ = now_us;

@@ -44,6 +44,7 @@ void Scheduler::Add(Sequence& sequence, uint64_t num_tokens, bool decodes, uint6
     sequence.due_us_ = DueTimeOf(sequence.urgency_, limits_.age_limit_us, read_us);
   }
   sequence.is_present_ = true;
+  sequence.waits_since_us_ = std::max(now_us_, sequence.urgency_.arrival_us);
   ++num_sequences_;
   Enter(*sequence.tenant_);
   SetTokens(sequence, num_tokens, decodes);
@@ -62,11 +63,7 @@ void Scheduler::Remove(Sequence& sequence) noexcept {
   SetAwaited(sequence, false);
   sequence.is_present_ = false;
   --num_sequences_;
-  if (sequence.is_running_) {
-    sequence.is_running_ = false;
-    --num_running_;
-    --tenant.num_running_;
-  }
+  if (sequence.is_running_) StopRunning(sequence);
   if (--tenant.num_sequences_ == 0) floor_ = tenant.service_;
   SortIn(tenant);
 }
@@ -83,7 +80,10 @@ void Scheduler::SortIn(TenantQueues& tenant) noexcept {
     if (belongs) order.Insert(tenant, tenant.service_, tenant.id_, place);
   };
   put(active_, tenant.active_, tenant.num_sequences_ > 0);
-  put(may_start_, tenant.may_start_, !tenant.waiting_.empty() && !tenant.is_full());
+  const bool waits = !tenant.waiting_.empty();
+  const bool may_preempt = waits && Outranks(tenant.waiting_.front());
+  put(may_start_, tenant.may_start_, waits && (may_preempt || !tenant.is_full()));
+  put(may_preempt_, tenant.may_preempt_, may_preempt);
   put(reading_, tenant.reads_, !tenant.reading_.empty());
   put(decoding_, tenant.decodes_, !tenant.decoding_.empty());
 }
@@ -111,7 +111,9 @@ void Scheduler::Enqueue(Sequence& sequence) noexcept {
   } else if (sequence.num_tokens_ > 1) {
     tenant.reading_.Insert(sequence, sequence.rank_, sequence.id_, sequence.place_);
   } else {
-    tenant.decoding_.Insert(sequence, ++num_turns_, sequence.id_, sequence.place_);
+    turn_us_ = std::max(turn_us_ + 1, now_us_);
+    const int64_t turn = turn_us_ - sequence.urgency_.priority * limits_.age_limit_us;
+    tenant.decoding_.Insert(sequence, turn, sequence.id_, sequence.place_);
     ++num_decoding_;
   }
 }
@@ -123,13 +125,47 @@ void Scheduler::Dequeue(Sequence& sequence) noexcept {
 }
 
 void Scheduler::Begin(Sequence& sequence) noexcept {
+  TenantQueues& tenant = *sequence.tenant_;
+  if ((is_full() || tenant.is_full()) && Outranks(sequence)) Preempt(tenant.running_.front());
   sequence.is_running_ = true;
+  sequence.runs_since_us_ = now_us_;
+  sequence.waited_us_ += std::max<int64_t>(0, now_us_ - sequence.waits_since_us_);
   ++num_running_;
-  ++sequence.tenant_->num_running_;
+  // Of equals the last to come is the first to go.
+  tenant.running_.Insert(sequence, StandingOf(sequence), ~sequence.id_, sequence.running_);
+}
+
+void Scheduler::StopRunning(Sequence& sequence) noexcept {
+  sequence.is_running_ = false;
+  sequence.running_.Leave();
+  --num_running_;
+}
+
+void Scheduler::Preempt(Sequence& sequence) noexcept {
+  Dequeue(sequence);
+  StopRunning(sequence);
+  const int64_t ran_us = now_us_ - sequence.runs_since_us_;
+  sequence.rank_ += ran_us;
+  sequence.due_us_ += ran_us;
+  sequence.waits_since_us_ = now_us_;
+  // One whose next token is awaited is queued when it has it.
+  if (sequence.num_tokens_ == 0) return;
+  sequence.tenant_->waiting_.Insert(sequence, sequence.rank_, sequence.id_, sequence.place_);
+}
+
+int64_t Scheduler::StandingOf(const Sequence& sequence) const {
+  if (sequence.urgency_.keeps_place) return std::numeric_limits<int64_t>::max();
+  return sequence.urgency_.priority + sequence.waited_us_ / limits_.age_limit_us;
+}
+
+bool Scheduler::Outranks(const Sequence& waiting) {
+  const SequenceQueue& running = waiting.tenant_->running_;
+  return !running.empty() && running.front_key() < waiting.urgency_.priority;
 }
 
 absl::Span<const Share> Scheduler::Schedule(int64_t now_us, uint32_t max_entries, uint32_t max_decodes) noexcept {
   shares_.clear();
+  now_us_ = std::max(now_us_, now_us);
   Room room = {std::min(limits_.max_entries, max_entries), limits_.max_tokens};
   const Room kept = KeptForPrompts(now_us, room);
   ScheduleDecodes(max_decodes, kept, room);
@@ -176,12 +212,12 @@ uint64_t Scheduler::TokensInTime(uint64_t most) const {
 }
 
 Sequence* Scheduler::NextPrompt() const {
-  const bool may_start = !is_full() && !may_start_.empty();
-  if (!may_start && reading_.empty()) return nullptr;
-  if (!may_start) return &reading_.front().reading_.front();
-  if (reading_.empty() || may_start_.front_key() < reading_.front_key()) return &may_start_.front().waiting_.front();
+  const TenantQueues::Order& starting = is_full() ? may_preempt_ : may_start_;
+  if (starting.empty() && reading_.empty()) return nullptr;
+  if (starting.empty()) return &reading_.front().reading_.front();
+  if (reading_.empty() || starting.front_key() < reading_.front_key()) return &starting.front().waiting_.front();
   TenantQueues& tenant = reading_.front();
-  const bool starts = &tenant == &may_start_.front() && tenant.waiting_.front_key() < tenant.reading_.front_key();
+  const bool starts = &tenant == &starting.front() && tenant.waiting_.front_key() < tenant.reading_.front_key();
   return starts ? &tenant.waiting_.front() : &tenant.reading_.front();
 }
 

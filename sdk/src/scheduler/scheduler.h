@@ -8,16 +8,24 @@
 //   the step.
 // - Who gets a place that not all can have: the tenant that had the least service for its weight (virtual token
 //   counters, arXiv:2401.00588), and among its sequences the one of the smallest rank, or, of those with one token, the
-//   one whose turn is longest ago. A tenant that comes back is put level with the one that had least.
+//   one whose turn is longest ago, where a higher priority counts as longer. A tenant that comes back is put level with
+//   the one that had least.
+// - If as many sequences run as may, one that waits preempts one of its tenant whose standing is below its priority.
+//   The preempted one goes back to those that wait, with its state and its tokens.
 //
 // The rank of a sequence is the time at which it would start if there were one place after the other:
 //
 //   min(arrival - priority * age_limit + time to read its prompt, latest start that meets its first-token deadline)
 //
 // The terms are strict classes of priority that age by one class in `age_limit`, shortest first with ageing, and
-// earliest deadline first. A rank never changes, and later sequences have later arrivals. So only a bounded number of
-// them can overtake a sequence, and none starves. A prompt is due when it has waited for `age_limit`, or when its
+// earliest deadline first. Later sequences have later arrivals. So only a bounded number of them can overtake a
+// sequence, and none starves. A rank changes only when its sequence is preempted: by the time that it ran, so that a
+// rank counts the time for which a sequence waited. A prompt is due when it has waited for `age_limit`, or when its
 // latest start has come.
+//
+// The standing of a sequence is settled when it begins to run: its priority, and one class for each `age_limit` that it
+// has waited so far, also before it was preempted. It only grows, so that a sequence is preempted less often the longer
+// it has waited, and at last not at all.
 #ifndef SKEIN_SCHEDULER_SCHEDULER_H_
 #define SKEIN_SCHEDULER_SCHEDULER_H_
 
@@ -112,6 +120,11 @@ class Scheduler {
   void SetTokens(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
   void SetAwaited(Sequence& sequence, bool is_awaited) noexcept;
   void Begin(Sequence& sequence) noexcept;
+  void StopRunning(Sequence& sequence) noexcept;
+  void Preempt(Sequence& sequence) noexcept;
+  int64_t StandingOf(const Sequence& sequence) const;
+  // Whether a sequence that waits may take the place of one that runs.
+  static bool Outranks(const Sequence& waiting);
   void Enter(TenantQueues& tenant) noexcept;
   // Puts the tenant where its sequences and its service call for.
   void SortIn(TenantQueues& tenant) noexcept;
@@ -131,8 +144,9 @@ class Scheduler {
   const std::shared_ptr<TenantQueues> common_ = std::make_shared<TenantQueues>();
   StepCost cost_;
   // Tenants, by service.
-  TenantQueues::Order active_;     // have sequences
-  TenantQueues::Order may_start_;  // have sequences that wait, and are not at their own bound
+  TenantQueues::Order active_;       // have sequences
+  TenantQueues::Order may_start_;    // have sequences that wait, and are not at their own bound, or may preempt
+  TenantQueues::Order may_preempt_;  // the first of their sequences that wait outranks one that runs
   TenantQueues::Order reading_;
   TenantQueues::Order decoding_;
   uint64_t num_ids_ = 0;
@@ -140,7 +154,8 @@ class Scheduler {
   uint64_t num_running_ = 0;
   uint64_t num_decoding_ = 0;  // in the queues `decoding_` of all tenants
   uint64_t num_awaited_ = 0;
-  int64_t num_turns_ = 0;
+  int64_t now_us_ = 0;             // of the last step
+  int64_t turn_us_ = 0;            // of the sequence that was queued last for its turn; no two have the same
   double floor_ = 0;               // the service of the tenant that left last
   bool was_prompts_turn_ = false;  // the last step that could not be divided was the prompts'
   std::vector<Share> shares_;

@@ -32,19 +32,20 @@ class TenantQueues {
 
   bool is_full() const {
     const uint32_t bound = max_running.load(std::memory_order_relaxed);
-    return bound != 0 && num_running_ >= bound;
+    return bound != 0 && running_.size() >= bound;
   }
 
   uint64_t id_ = 0;
   double service_ = 0;          // weighted tokens, divided by the tenant's weight
   uint64_t num_sequences_ = 0;  // that the scheduler has
-  uint32_t num_running_ = 0;
-  SequenceQueue waiting_;   // not running; by rank
-  SequenceQueue reading_;   // running, and more than one token is left; by rank
-  SequenceQueue decoding_;  // running, and one token is left; by turn
+  SequenceQueue running_;       // by standing: the first is the one to give up its place
+  SequenceQueue waiting_;       // not running; by rank
+  SequenceQueue reading_;       // running, and more than one token is left; by rank
+  SequenceQueue decoding_;      // running, and one token is left; by turn
   // Places in the scheduler's queues of tenants.
   Order::Place active_;
   Order::Place may_start_;
+  Order::Place may_preempt_;
   Order::Place reads_;
   Order::Place decodes_;
 };
@@ -54,6 +55,7 @@ struct Urgency {
   int64_t arrival_us = 0;
   int32_t priority = 0;                           // the larger, the earlier
   int64_t first_token_deadline_us = kNoDeadline;  // of the clock, not of the arrival
+  bool keeps_place = false;                       // once it runs: it was promised to end in time
 };
 
 // One sequence of tokens. It stays where it is in memory while the scheduler has it.
@@ -64,11 +66,11 @@ class Sequence {
       : tenant_(std::move(tenant)), urgency_(urgency) {}
 
   const Urgency& urgency() const { return urgency_; }
-  // The smaller, the earlier. 0 until the scheduler has had the sequence.
+  // The smaller, the earlier. 0 until the scheduler has had the sequence. It changes when the sequence is preempted.
   int64_t rank() const { return rank_; }
   // Known tokens that no step has yet.
   uint64_t num_tokens() const { return num_tokens_; }
-  // Had its first share, and did not leave the scheduler since.
+  // Had its first share, and did not leave the scheduler since, nor was preempted.
   bool is_running() const { return is_running_; }
 
  private:
@@ -79,12 +81,16 @@ class Sequence {
   uint64_t id_ = 0;  // 0: the scheduler never had it
   int64_t rank_ = 0;
   int64_t due_us_ = 0;  // from here on it does not wait for a step with time to spare
+  int64_t waits_since_us_ = 0;
+  int64_t waited_us_ = 0;  // before it ran, all its times together
+  int64_t runs_since_us_ = 0;
   uint64_t num_tokens_ = 0;
   bool decodes_ = false;  // the token that it waits to feed was sampled
   bool is_present_ = false;
   bool is_running_ = false;
   bool is_awaited_ = false;  // a step in flight has its last token; the next one comes out of it
   SequenceQueue::Place place_;
+  SequenceQueue::Place running_;
 };
 
 }  // namespace skein

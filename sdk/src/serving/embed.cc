@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "engine/engine.h"
+#include "scheduler/tenant.h"
 #include "serving/reading.h"
 #include "skein/backend.h"
 #include "skein/score.h"
@@ -58,6 +60,11 @@ absl::Status CheckItem(const Model& model, const EmbedItem& item) {
   if (item.stream != nullptr && item.stream->model().get() != &model) {
     return absl::InvalidArgumentError("the stream is of another model than the one given");
   }
+  if (item.stream != nullptr && !item.tenant.empty()) {
+    return absl::InvalidArgumentError("tenant: the item has a stream, whose tenant counts; expected NULL");
+  }
+  SKEIN_RETURN_IF_ERROR(CheckTenantName(item.tenant));
+  SKEIN_RETURN_IF_ERROR(CheckPriority(item.priority));
   if (item.pooling > SKEIN_POOLING_MEAN) {
     return absl::InvalidArgumentError(absl::StrCat("pooling ", item.pooling, "; expected 0 or 1"));
   }
@@ -80,9 +87,12 @@ absl::Status Prepare(const Model& model, EmbedItem& item, Embedding& embedding, 
   SKEIN_ASSIGN_OR_RETURN(embedding.tokens, TokensOf(model, item));
   if (item.stream != nullptr) {
     reading.at = item.stream->Committed();
+    reading.tenant = item.stream->tenant();
   } else {
     reading.at.state = model.initial_state();
+    reading.tenant = model.engine()->tenants().Get(item.tenant);
   }
+  reading.priority = item.priority;
   const uint64_t num_before = reading.at.pending.has_value() ? 1 : 0;
   reading.tokens = embedding.tokens;
   reading.output = SKEIN_STEP_HIDDEN;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,6 +25,8 @@ struct EmbedItem {
   uint32_t pooling = 0;                        // SKEIN_POOLING_*
   bool normalise = false;
   absl::Span<float> embedding = {};  // at least [d_model]
+  std::string tenant = "";           // of an item without a stream; "" is the common one
+  int32_t priority = 0;              // the higher goes first
   uint64_t num_read = 0;             // output: the tokens of the text
 };
 

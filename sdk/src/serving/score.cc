@@ -58,6 +58,7 @@ absl::Status CheckItem(const Model& model, const ScoreItem& item) {
     return absl::InvalidArgumentError("the stream is of another model than the one given");
   }
   if (item.tokens.empty()) return absl::InvalidArgumentError("num_tokens 0; expected at least 1");
+  SKEIN_RETURN_IF_ERROR(CheckPriority(item.priority));
   if (item.num_top > SKEIN_MAX_TOP_LOGPROBS) {
     return absl::InvalidArgumentError(
         absl::StrCat("num_top ", item.num_top, "; expected at most ", SKEIN_MAX_TOP_LOGPROBS));
@@ -82,6 +83,8 @@ std::vector<absl::Status> Score(const std::shared_ptr<Model>& model, absl::Span<
     readings[i].tokens = item.tokens.subspan(0, item.tokens.size() - 1);
     readings[i].output = SKEIN_STEP_LOGITS;
     readings[i].reader = scorers[i].get();
+    readings[i].tenant = item.stream->tenant();
+    readings[i].priority = item.priority;
   }
   ReadAll(model, absl::MakeSpan(readings));
   for (size_t i = 0; i < items.size(); ++i) statuses[i] = readings[i].status;

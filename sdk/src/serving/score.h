@@ -22,6 +22,7 @@ struct ScoreItem {
   absl::Span<float> logprobs = {};     // [num_tokens], or empty
   uint32_t num_top = 0;                // most probable tokens in the place of each token
   absl::Span<skein_logprob> top = {};  // [num_tokens, num_top]
+  int32_t priority = 0;                // the higher goes first
   uint64_t num_scored = 0;             // output: the tokens that have a log-probability
   double logprob = 0;                  // output: their sum
 };

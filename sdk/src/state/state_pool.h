@@ -1,9 +1,11 @@
-// The slots of a model's devices, and the references that hold them. A slot is the place of one state. The pool knows
-// indices, not tensors: a slot has the same index in every segment of the model.
+// The states of a model, wherever they lie, and the references that hold them. A state lies in a slot, its place on the
+// model's devices, or it is parked in host memory [host_states.h]. The pool knows indices and places, not tensors: a
+// slot has the same index in every segment of the model, and the engine copies the numbers [engine/residency.h].
 //
-// A slot is held through references. A written state is immutable while a reference to it exists: a step reads the slot
-// of a stream and writes another slot, which then takes the place of the first. So a fork is one more reference and
-// copies nothing, a stream whose step fails stands where it was, and a snapshot may be taken while the stream runs on.
+// A state is held through references. It is immutable while a reference to it exists: a step reads the slot of a stream
+// and writes another slot, whose state then takes the place of the first. So a fork is one more reference and copies
+// nothing, a stream whose step fails stands where it was, and a snapshot may be taken while the stream runs on. A state
+// that is pinned stays in its slot.
 #ifndef SKEIN_STATE_STATE_POOL_H_
 #define SKEIN_STATE_STATE_POOL_H_
 
@@ -15,61 +17,141 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "state/host_states.h"
 
 namespace skein {
 
 class StatePool;
+struct StateNode;
 
-// A reference to a slot; copying it shares the slot and allocates nothing. Empty: the initial state of the
-// architecture, which needs no slot.
+// A reference to a state; copying it shares the state and allocates nothing. Empty: the initial state of the
+// architecture, which has no place.
 class StateRef {
  public:
   StateRef() = default;
   StateRef(const StateRef& other) noexcept;
-  StateRef(StateRef&& other) noexcept : pool_(std::move(other.pool_)), slot_(other.slot_) {}
+  StateRef(StateRef&& other) noexcept : pool_(std::move(other.pool_)), node_(other.node_) {}
   StateRef& operator=(StateRef other) noexcept {
     std::swap(pool_, other.pool_);
-    std::swap(slot_, other.slot_);
+    std::swap(node_, other.node_);
     return *this;
   }
   ~StateRef();
 
   bool empty() const { return pool_ == nullptr; }
-  uint32_t slot() const { return slot_; }  // not if empty
+  // For the engine's thread alone, which parks and wakes states. Not if empty or parked.
+  uint32_t slot() const;
+  // Whether both are the same state.
+  friend bool operator==(const StateRef& a, const StateRef& b) {
+    return a.empty() ? b.empty() : !b.empty() && a.node_ == b.node_;
+  }
+
+ private:
+  friend class StatePin;
+  friend class StatePool;
+  // Takes over a reference that is counted already.
+  StateRef(std::shared_ptr<StatePool> pool, StateNode* node) : pool_(std::move(pool)), node_(node) {}
+
+  std::shared_ptr<StatePool> pool_;
+  StateNode* node_ = nullptr;
+};
+
+// Holds a state in its slot. Empty: of the initial state. It is made by the engine's thread, and let go of by any.
+class StatePin {
+ public:
+  StatePin() = default;
+  StatePin(StatePin&& other) noexcept : state_(std::move(other.state_)) {}
+  StatePin& operator=(StatePin&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~StatePin() { Unpin(); }
+
+  bool empty() const { return state_.empty(); }
+  const StateRef& state() const { return state_; }
+  uint32_t slot() const { return state_.slot(); }  // not if empty
+
+  // Lets go of the slot, and gives the state.
+  StateRef Release() noexcept {
+    Unpin();
+    return std::move(state_);
+  }
 
  private:
   friend class StatePool;
-  // Takes over a reference that is counted already.
-  StateRef(std::shared_ptr<StatePool> pool, uint32_t slot) : pool_(std::move(pool)), slot_(slot) {}
+  explicit StatePin(StateRef state) noexcept;
+  void Unpin() noexcept;
 
-  std::shared_ptr<StatePool> pool_;
-  uint32_t slot_ = 0;
+  StateRef state_;
 };
 
-// Threads: any. Allocates nothing once it is made.
+// Threads: any, but for the functions of the engine's thread, which come one at a time. Allocates nothing once it is
+// made, but for Park and Add.
 class StatePool : public std::enable_shared_from_this<StatePool> {
  public:
   // When a slot becomes free after Acquire found none, the thread that let go of it calls `on_free`, without a lock.
   // `on_free` may be empty, and must not throw.
   static std::shared_ptr<StatePool> Create(uint32_t num_slots, std::function<void()> on_free = {});
-
-  // A free slot, the one released last first (its memory is warm). Empty if every slot is held.
-  StateRef Acquire();
+  ~StatePool();
 
   uint32_t num_slots() const { return num_slots_; }
   uint32_t num_free() const;
+  // States that lie in host memory alone.
+  uint64_t num_parked() const;
+
+  // `on_free` hears of the next slot that becomes free.
+  void AnnounceFree() noexcept;
+
+  // A new state in host memory. Throws std::bad_alloc.
+  StateRef Add(std::shared_ptr<const HostState> values);
+  // The values of a parked state; nullptr: it lies in a slot. They stay valid while they are held.
+  std::shared_ptr<const HostState> ValuesOf(const StateRef& state) const;
+
+  // --- the engine's thread ---
+
+  // A new state in a free slot, the one released last first (its memory is warm). Empty if every slot is held.
+  StateRef Acquire();
+  // Pins a state that lies in a slot. Empty: it does not, or `state` is empty.
+  StatePin Pin(const StateRef& state);
+
+  // The state in a slot that was pinned longest ago and is not pinned now; empty: there is none.
+  StateRef LeastRecent() const;
+  // How many there are.
+  uint32_t num_movable() const;
+  // The state of a slot, which is not pinned, lies in host memory from now on, and the slot is free. Throws
+  // std::bad_alloc, with no effect.
+  void Park(const StateRef& state, std::shared_ptr<const HostState> values);
+  // A parked state lies in a slot from now on: that of `place`, which has no other reference and is gone.
+  void Wake(const StateRef& state, StateRef place);
+
+  // The free slots that were held since this function gave them last. They are free until the next Acquire. `slots` has
+  // room for all of the pool.
+  void TakeUsedFree(std::vector<uint32_t>& slots);
 
  private:
+  friend class StatePin;
   friend class StateRef;
   StatePool(uint32_t num_slots, std::function<void()> on_free);
-  void AddReference(uint32_t slot) noexcept;
-  void RemoveReference(uint32_t slot) noexcept;
+  void AddReference(StateNode& node) noexcept;
+  void RemoveReference(StateNode& node) noexcept;
+  void FreeSlot(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddSpare(StateNode& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  StateNode& TakeSpare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Leave(StateNode& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Touch(StateNode& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const uint32_t num_slots_;
   const std::function<void()> on_free_;
-  std::vector<std::atomic<uint32_t>> num_references_;  // by slot
   mutable Mutex mutex_;
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(mutex_);
+  std::vector<bool> is_used_ ABSL_GUARDED_BY(mutex_);  // by slot: held since TakeUsedFree gave it
+  // As many nodes as there are free slots, or more: Acquire allocates none.
+  StateNode* spares_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uint32_t num_spares_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The states in slots, by their last pin.
+  StateNode* oldest_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  StateNode* newest_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uint64_t num_parked_ ABSL_GUARDED_BY(mutex_) = 0;
   bool wanted_ ABSL_GUARDED_BY(mutex_) = false;  // Acquire found no slot since the last call of on_free_
 };
 

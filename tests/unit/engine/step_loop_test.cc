@@ -29,6 +29,11 @@ class StepLoopTest : public ::testing::Test {
     EXPECT_TRUE(jobs.empty());
     return job;
   }
+  std::vector<StateRef> HoldSlots(uint32_t count) {
+    std::vector<StateRef> held;
+    for (uint32_t i = 0; i < count; ++i) held.push_back(pool_->Acquire());
+    return held;
+  }
   // Runs steps until none is run.
   void RunAll() {
     while (loop_.RunStep()) {
@@ -37,15 +42,18 @@ class StepLoopTest : public ::testing::Test {
 
   static constexpr uint32_t kMaxJobs = 6;
   static constexpr uint32_t kMaxTokens = 16;
+  static constexpr uint64_t kStateFloats = 64;
+  static constexpr uint64_t kHostStates = 2;
   FakeStepRunner runner_;
   const std::shared_ptr<StatePool> pool_ = StatePool::Create(2 * kMaxJobs + 2);
+  const std::shared_ptr<HostStates> host_ = HostStates::Create(kStateFloats, kHostStates);
   Metrics metrics_;
   Log log_;
   ModelObserver model_{{}, nullptr};
   StepLoop loop_{runner_,
                  pool_,
+                 host_,
                  {kMaxTokens, kMaxJobs},
-                 kMaxJobs,
                  {metrics_, log_, model_},
                  [this](uint64_t num_items, const std::function<void(uint64_t)>& work) {
                    if (parallel_for_throws_) throw std::bad_alloc();
@@ -301,21 +309,46 @@ TEST_F(StepLoopTest, JobsAreToldThoughThreadsCannotBeAsked) {
   EXPECT_TRUE(b->ended && b->status.ok());
 }
 
-TEST_F(StepLoopTest, WithoutASlotNobodyFailsAndNoStepIsRun) {
-  std::vector<StateRef> others;
-  for (uint32_t i = 0; i < pool_->num_slots(); ++i) others.push_back(pool_->Acquire());
+TEST_F(StepLoopTest, StatesThatNobodyNeedsMakeRoom) {
+  const std::vector<StateRef> idle = HoldSlots(pool_->num_slots());
+  const auto job = Add({1});
+  EXPECT_TRUE(loop_.RunStep());
+  EXPECT_TRUE(job->ended && job->status.ok()) << job->status;
+  EXPECT_EQ(pool_->ValuesOf(idle[1]), nullptr);
+  ASSERT_NE(pool_->ValuesOf(idle[0]), nullptr) << "the one that was pinned longest ago";
+}
+
+TEST_F(StepLoopTest, JobEndsWhenNoPlaceIsLeftForItsState) {
+  const std::vector<StateRef> idle = HoldSlots(pool_->num_slots());
+  const std::vector<std::shared_ptr<HostState>> parked = {host_->Take(HostStates::Use::kStay),
+                                                          host_->Take(HostStates::Use::kStay)};
   const auto job = Add({1});
   EXPECT_FALSE(loop_.RunStep());
-  EXPECT_TRUE(job->status.ok());
-  EXPECT_FALSE(job->ended);
-  others.pop_back();
+  EXPECT_TRUE(absl::IsResourceExhausted(job->status)) << job->status;
+  EXPECT_THAT(job->status.message(), HasSubstr("14 slots (option state_memory) and 2 places in host memory "
+                                               "(option state_host_memory) are taken"));
+  EXPECT_TRUE(loop_.empty());
+}
+
+TEST_F(StepLoopTest, OwnersAreAskedWhenNoPlaceIsLeft) {
+  std::vector<StateRef> cached = HoldSlots(pool_->num_slots());
+  const std::vector<std::shared_ptr<HostState>> parked = {host_->Take(HostStates::Use::kStay),
+                                                          host_->Take(HostStates::Use::kStay)};
+  loop_.residency().set_ask_owners([&cached] {
+    if (cached.empty()) return false;
+    cached.pop_back();
+    return true;
+  });
+  const auto job = Add({1});
   EXPECT_TRUE(loop_.RunStep());
-  EXPECT_TRUE(job->ended);
+  EXPECT_TRUE(job->status.ok()) << job->status;
+  EXPECT_THAT(cached, SizeIs(pool_->num_slots() - 2)) << "one for the state, one that is left for the others";
 }
 
 TEST_F(StepLoopTest, JobsTakeTurnsAtTooFewSlots) {
-  std::vector<StateRef> others;
-  for (uint32_t i = 0; i < pool_->num_slots() - 4; ++i) others.push_back(pool_->Acquire());
+  // Pinned, so that they cannot be parked.
+  std::vector<StatePin> others;
+  for (uint32_t i = 0; i < pool_->num_slots() - 4; ++i) others.push_back(pool_->Pin(pool_->Acquire()));
   std::vector<std::shared_ptr<FakeJob>> jobs;
   for (uint32_t i = 0; i < 3; ++i) jobs.push_back(Add({i}));
   for (const auto& job : jobs) job->decodes_for_ever = true;

@@ -34,7 +34,7 @@ constexpr StepPipeline kDrawingDevice = {2, 1, true};
 struct Bench {
   explicit Bench(StepPipeline pipeline) {
     runner.set_pipeline(pipeline);
-    loop.emplace(runner, pool, SchedulerLimits{kMaxTokens, kMaxJobs}, kMaxJobs, StepObservers{metrics, log, model},
+    loop.emplace(runner, pool, host, SchedulerLimits{kMaxTokens, kMaxJobs}, StepObservers{metrics, log, model},
                  [](uint64_t num_items, const std::function<void(uint64_t)>& work) {
                    for (uint64_t i = 0; i < num_items; ++i) work(i);
                  });
@@ -63,6 +63,7 @@ struct Bench {
 
   FakeStepRunner runner;
   std::shared_ptr<StatePool> pool = StatePool::Create(2 * kMaxJobs + 2);
+  std::shared_ptr<HostStates> host = HostStates::Create(1000, 4);
   Metrics metrics;
   Log log;
   ModelObserver model{{}, nullptr};

@@ -102,7 +102,7 @@ TEST_F(StreamTest, ForkStandsWhereItsSourceStoodAndMovesAlone) {
   stream->BeginWrite()->Commit(At(StateOf({5, 6}), 2));
   const auto fork = *stream->Fork();
   EXPECT_EQ(fork->Committed().position, 2u);
-  EXPECT_EQ(fork->Committed().state.slot(), stream->Committed().state.slot());
+  EXPECT_EQ(fork->Committed().state, stream->Committed().state);
   stream->BeginWrite()->Commit(At(StateOf({5, 6, 7}), 3));
   EXPECT_EQ(fork->Committed().position, 2u);
 }

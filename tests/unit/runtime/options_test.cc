@@ -24,10 +24,10 @@ TEST(OptionsTest, KeepsWhatWasSetAndNothingElse) {
 
 TEST(OptionsTest, AKeyGivesWhatWasSetElseItsDefault) {
   Options options(SKEIN_OPTIONS_MODEL);
-  EXPECT_EQ(options[model_options::kMaxStreams], 64);
+  EXPECT_EQ(options[model_options::kMaxBatchStreams], 64);
   EXPECT_EQ(options[model_options::kType], "auto");
-  ASSERT_TRUE(options.SetInt("max_streams", 3).ok() && options.SetText("type", "q8").ok());
-  EXPECT_EQ(options[model_options::kMaxStreams], 3);
+  ASSERT_TRUE(options.SetInt("max_batch_streams", 3).ok() && options.SetText("type", "q8").ok());
+  EXPECT_EQ(options[model_options::kMaxBatchStreams], 3);
   EXPECT_EQ(options[model_options::kType], "q8");
 }
 

@@ -113,6 +113,16 @@ TEST_P(OverloadTest, EveryStepAsItLikes) {
   ExpectInTime(device);
 }
 
+// Every one and a half seconds the machine has another speed.
+TEST_P(OverloadTest, MachineIsSharedWithOthers) {
+  EmulatedDevice device;
+  device.slowness = [](double now_us, std::mt19937_64&) {
+    std::mt19937_64 of_period(static_cast<uint64_t>(now_us / 1.5e6));
+    return std::uniform_real_distribution<double>(1, 2)(of_period);
+  };
+  ExpectInTime(device, {}, {0.1, 0.9});
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, OverloadTest, ::testing::Values(1, 2));
 
 }  // namespace

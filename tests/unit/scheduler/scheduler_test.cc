@@ -333,6 +333,145 @@ TEST(SchedulerTest, LowestPriorityIsNotStarvedByAnEndlessCrowd) {
   EXPECT_LE(low.start_us, arrival + 3 * 16 * limits.age_limit_us);
 }
 
+SchedulerLimits LimitsWithRunning(uint32_t max_running) {
+  SchedulerLimits limits = Limits(64, 64);
+  limits.max_running = max_running;
+  limits.age_limit_us = 200'000;
+  return limits;
+}
+
+TEST(SchedulerTest, HigherPriorityPreemptsALowerOneThatRuns) {
+  Simulation simulation(LimitsWithRunning(3));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const std::vector<Stream*> low = AddDecoding(simulation, tenant, 3);
+  simulation.Wait(10'000'000);  // running is no waiting: it raises nobody
+  simulation.Step();
+  std::vector<Stream*> high;
+  for (int i = 0; i < 2; ++i) high.push_back(&simulation.Add(tenant, 20, 10, {.priority = 1}));
+  for (int i = 0; i < 2; ++i) simulation.Step();  // a step has time for one of the prompts
+  for (const Stream* stream : high) EXPECT_TRUE(stream->sequence.is_running());
+  EXPECT_EQ(simulation.scheduler().num_running(), 3u);
+  EXPECT_TRUE(low[0]->sequence.is_running()) << "the last to come is the first to go";
+  while (!high[0]->is_done) {
+    const auto step = StepOf(simulation);
+    EXPECT_EQ(step.size(), 3u);
+    EXPECT_TRUE(step.contains(low[0]));
+  }
+  while (!high[1]->is_done) simulation.Step();
+  const auto step = StepOf(simulation);
+  for (const Stream* stream : low) EXPECT_TRUE(step.contains(stream)) << "it goes on where it was";
+}
+
+TEST(SchedulerTest, EqualPriorityPreemptsNobody) {
+  Simulation simulation(LimitsWithRunning(2));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const std::vector<Stream*> running = AddDecoding(simulation, tenant, 2);
+  const Stream& brief = simulation.Add(tenant, 2, 1);
+  for (int i = 0; i < 200; ++i) EXPECT_FALSE(StepOf(simulation).contains(&brief));
+  for (const Stream* stream : running) EXPECT_TRUE(stream->sequence.is_running());
+}
+
+TEST(SchedulerTest, PromptThatIsBeingReadIsPreempted) {
+  Simulation simulation(LimitsWithRunning(1));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const Stream& low = simulation.Add(tenant, 500, 0);
+  simulation.Step();
+  const Stream& high = simulation.Add(tenant, 100, 3, {.priority = 1});
+  while (!high.is_done) EXPECT_FALSE(StepOf(simulation).contains(&low));
+  while (!low.is_done) simulation.Step();
+  EXPECT_EQ(low.num_left, 0u);
+}
+
+TEST(SchedulerTest, OneThatWasPromisedToEndInTimeKeepsItsPlace) {
+  Simulation simulation(LimitsWithRunning(1));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const Stream& low = simulation.Add(tenant, 1, 50, {.keeps_place = true});
+  simulation.Step();
+  simulation.Add(tenant, 20, 1, {.priority = 8});
+  while (!low.is_done) EXPECT_TRUE(StepOf(simulation).contains(&low));
+}
+
+TEST(SchedulerTest, PlacesAreTakenFromTheOwnTenantAlone) {
+  Simulation simulation(LimitsWithRunning(4));
+  simulation.Calibrate();
+  const auto quiet = Tenant(), eager = Tenant();
+  const std::vector<Stream*> others = AddDecoding(simulation, quiet, 2);
+  const std::vector<Stream*> low = AddDecoding(simulation, eager, 2);
+  for (int i = 0; i < 5; ++i) simulation.Add(eager, 10, 30, {.priority = 8});
+  for (int i = 0; i < 20; ++i) {
+    const auto step = StepOf(simulation);
+    for (const Stream* stream : others) EXPECT_TRUE(step.contains(stream));
+  }
+  for (const Stream* stream : low) EXPECT_FALSE(stream->sequence.is_running());
+}
+
+TEST(SchedulerTest, BoundOfATenantIsNoObstacleToItsHigherPriorities) {
+  Simulation simulation(Limits(64, 64));
+  simulation.Calibrate();
+  const auto narrow = Tenant();
+  narrow->max_running = 2;
+  AddDecoding(simulation, narrow, 2);
+  const Stream& high = simulation.Add(narrow, 20, kForEver, {.priority = 1});
+  simulation.Step();
+  EXPECT_TRUE(high.sequence.is_running());
+  EXPECT_EQ(simulation.scheduler().num_running(), 2u);
+  narrow->max_running = 1;  // it holds from now on, and nobody has to go for it
+  const Stream& higher = simulation.Add(narrow, 20, kForEver, {.priority = 2});
+  simulation.Step();
+  EXPECT_TRUE(higher.sequence.is_running());
+  EXPECT_TRUE(high.sequence.is_running());
+  EXPECT_EQ(simulation.scheduler().num_running(), 2u);
+}
+
+// A place is wanted by others of a higher priority all the time.
+TEST(SchedulerTest, PreemptedSequenceAgesUntilItKeepsItsPlace) {
+  const SchedulerLimits limits = LimitsWithRunning(1);
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const Stream& low = simulation.Add(tenant, 1, 100);
+  const int64_t arrival_us = simulation.now_us();
+  simulation.Step();
+  while (!low.is_done && simulation.now_us() < arrival_us + 60'000'000) {
+    if (simulation.num_open(tenant) < 5) simulation.Add(tenant, 10, 5, {.priority = 3});
+    simulation.Step();
+  }
+  EXPECT_TRUE(low.is_done);
+  // Three classes of waiting, the time of those that came before, and 100 steps of its own.
+  EXPECT_GE(simulation.now_us(), arrival_us + 3 * limits.age_limit_us);
+  EXPECT_LE(simulation.now_us(), arrival_us + 3 * 3 * limits.age_limit_us + 100 * 10'000);
+}
+
+TEST(SchedulerTest, HigherPriorityDecodesFirstWhereNotAllFit) {
+  SchedulerLimits limits = Limits(4, 4);
+  limits.age_limit_us = 200'000;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  std::vector<Stream*> low = AddDecoding(simulation, tenant, 3), high;
+  for (int i = 0; i < 4; ++i) high.push_back(&simulation.Add(tenant, 1, kForEver, {.priority = 2}));
+  for (int i = 0; i < 10; ++i) simulation.Step();
+  const auto num_steps = [](const std::vector<Stream*>& streams) {
+    uint64_t sum = 0;
+    for (const Stream* stream : streams) sum += stream->num_steps;
+    return sum;
+  };
+  const uint64_t low_before = num_steps(low), high_before = num_steps(high);
+  const int64_t before_us = simulation.now_us();
+  while (simulation.now_us() < before_us + 20'000'000) {
+    simulation.Step();
+    EXPECT_LE(Spread(high), 1u);
+    EXPECT_LE(Spread(low), 1u);
+  }
+  // A token of each in the time of two classes.
+  EXPECT_NEAR(static_cast<double>(num_steps(low) - low_before), 3 * 20'000.0 / 400, 15);
+  EXPECT_GT(num_steps(high) - high_before, 10 * (num_steps(low) - low_before));
+}
+
 double Service(Simulation& simulation, const std::shared_ptr<TenantQueues>& tenant) {
   return static_cast<double>(simulation.service(tenant));
 }

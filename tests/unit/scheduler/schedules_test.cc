@@ -67,6 +67,7 @@ class Schedule {
     Urgency urgency;
     urgency.priority = static_cast<int32_t>(Below(17)) - 8;
     if (Below(3) == 0) urgency.first_token_deadline_us = simulation_.now_us() + static_cast<int64_t>(Below(500'000));
+    urgency.keeps_place = Below(4) == 0;
     const uint64_t prompt = Below(3) == 0 ? 1 : Below(5) == 0 ? 1 + Below(400) : 1 + Below(30);
     simulation_.Add(tenants_[Below(tenants_.size())], prompt, Below(12), urgency);
   }
@@ -101,10 +102,14 @@ class Schedule {
     std::map<const Stream*, uint64_t> known;  // of streams that take part
     std::set<const Stream*> singles;          // running, with one token
     std::set<const Stream*> prompts[2];       // the others: not running, running
+    std::set<const Stream*> running;
+    std::map<const Stream*, int64_t> ranks;
     for (const auto& stream : simulation_.streams()) {
       if (stream->is_done || stream->is_paused) continue;
       known[stream.get()] = stream->num_left;
+      ranks[stream.get()] = stream->sequence.rank();
       const bool is_running = stream->sequence.is_running();
+      if (is_running) running.insert(stream.get());
       (stream->num_left == 1 && is_running ? singles : prompts[is_running]).insert(stream.get());
     }
     const absl::Span<const Share> shares = simulation_.Plan(max_entries);
@@ -126,7 +131,10 @@ class Schedule {
     }
     CheckWorkIsDone(known.size(), room, given.size());
     CheckDecodes(singles, room, given, total);
-    for (const auto& kind : prompts) CheckOrder(kind, given);
+    CheckPreempted(running, given);
+    // One that lost its place in this step is behind no other.
+    std::erase_if(prompts[1], [](const Stream* s) { return !s->sequence.is_running(); });
+    for (const auto& kind : prompts) CheckOrder(kind, given, ranks);
     simulation_.Run(shares);
   }
 
@@ -159,13 +167,29 @@ class Schedule {
     }
   }
 
+  // A place is lost only to one of a higher class of the same tenant, which begins in this step.
+  static void CheckPreempted(const std::set<const Stream*>& running, const std::map<const Stream*, uint64_t>& given) {
+    std::map<const TenantQueues*, std::vector<int32_t>> begun;  // priorities
+    for (const auto& [stream, num_tokens] : given) {
+      if (!running.contains(stream)) begun[stream->tenant.get()].push_back(stream->sequence.urgency().priority);
+    }
+    for (const Stream* stream : running) {
+      if (stream->sequence.is_running()) continue;
+      const Urgency& urgency = stream->sequence.urgency();
+      EXPECT_FALSE(urgency.keeps_place);
+      const std::vector<int32_t>& priorities = begun[stream->tenant.get()];
+      EXPECT_TRUE(std::any_of(priorities.begin(), priorities.end(), [&](int32_t p) { return p > urgency.priority; }));
+    }
+  }
+
   // Of the prompts of one kind and tenant none is passed by one of a larger rank.
-  void CheckOrder(const std::set<const Stream*>& prompts, const std::map<const Stream*, uint64_t>& given) {
+  static void CheckOrder(const std::set<const Stream*>& prompts, const std::map<const Stream*, uint64_t>& given,
+                         const std::map<const Stream*, int64_t>& ranks) {
     for (const Stream* passed : prompts) {
       if (given.contains(passed)) continue;
       for (const auto& [stream, num_tokens] : given) {
         if (!prompts.contains(stream) || stream->tenant != passed->tenant) continue;
-        EXPECT_LE(stream->sequence.rank(), passed->sequence.rank());
+        EXPECT_LE(ranks.at(stream), ranks.at(passed));
       }
     }
   }

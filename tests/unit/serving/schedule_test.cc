@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "base/status.h"
+#include "serving/embed.h"
 #include "serving/eval.h"
 #include "serving/load.h"
+#include "serving/score.h"
 #include "skein/stream.h"
 #include "tests/support/fake_clock.h"
 #include "tests/unit/serving/serving_harness.h"
@@ -53,6 +55,18 @@ class ScheduleTest : private WithFakeClock, public test::ServingTest {
     EXPECT_TRUE(SubmitOne(request).ok());
     WaitForStep(first);
     return request;
+  }
+  absl::Status ScoreOne(const std::shared_ptr<Stream>& stream, size_t num_tokens, int32_t priority = 0) {
+    const std::vector<uint32_t> tokens(num_tokens, 9);
+    absl::StatusOr<ScoreItem> item = ScoreItem{.stream = stream, .tokens = tokens, .priority = priority};
+    return Score(model_, {&item, 1})[0];
+  }
+  absl::Status EmbedOne(const std::string& tenant, size_t num_tokens) {
+    const std::vector<uint32_t> tokens(num_tokens, 9);
+    std::vector<float> embedding(test::FakeStepRunner::kHiddenSize);
+    absl::StatusOr<EmbedItem> item =
+        EmbedItem{.tokens = tokens, .embedding = absl::MakeSpan(embedding), .tenant = tenant};
+    return Embed(model_, {&item, 1})[0];
   }
   absl::Status EvalOne(const std::shared_ptr<Stream>& stream, size_t num_tokens) {
     const std::vector<uint32_t> tokens(num_tokens, 1);
@@ -108,6 +122,99 @@ TEST_F(ScheduleTest, ItemsOfOneEvalAreAdmittedTogether) {
   for (int i = 0; i < 4; ++i) items.emplace_back(EvalItem{NewStream(), tokens});
   for (const absl::Status& status : Eval(*model_, items)) EXPECT_TRUE(status.ok()) << status;
   ExpectNoLoad();
+}
+
+TEST_F(ScheduleTest, ScoresAndEmbeddingsAreBoundedLikeRequests) {
+  Stall(60);
+  const auto stream = NewStream();
+  for (const absl::Status& refused : {ScoreOne(stream, 42), EmbedOne("", 41)}) {
+    EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+    EXPECT_GT(RetryAfterMs(refused), 0u);
+  }
+  EXPECT_EQ(Load().queued_tokens, 60u);
+  is_stalled_ = false;
+  Finish();
+  EXPECT_TRUE(ScoreOne(stream, 42).ok());
+  EXPECT_TRUE(EmbedOne("", 41).ok());
+  ExpectNoLoad();
+}
+
+TEST_F(ScheduleTest, ScoresThatFindNoRoomEndTogether) {
+  Stall(60);
+  const std::vector<uint32_t> tokens(42, 1), outside = {1, 300};
+  const auto stream = NewStream();
+  std::vector<absl::StatusOr<ScoreItem>> items = {ScoreItem{.stream = stream, .tokens = tokens},
+                                                  ScoreItem{.stream = stream, .tokens = outside},
+                                                  ScoreItem{.stream = stream, .tokens = {tokens.data(), 2}}};
+  const std::vector<absl::Status> statuses = Score(model_, absl::MakeSpan(items));
+  EXPECT_GT(RetryAfterMs(statuses[0]), 0u);
+  EXPECT_TRUE(absl::IsInvalidArgument(statuses[1])) << statuses[1];
+  EXPECT_GT(RetryAfterMs(statuses[2]), 0u);
+  EXPECT_EQ(num_steps_, 1) << "none has run";
+  is_stalled_ = false;
+  Finish();
+}
+
+TEST_F(ScheduleTest, ScoresOfOneCallWaitForOneAnother) {
+  std::atomic<uint64_t> most = 0;
+  hook_ = [&](FakeStep&) {
+    most = std::max<uint64_t>(most, Load().queued_tokens);
+    return absl::OkStatus();
+  };
+  const std::vector<uint32_t> tokens(41, 1);
+  const auto stream = NewStream();
+  std::vector<absl::StatusOr<ScoreItem>> items(20, ScoreItem{.stream = stream, .tokens = tokens});
+  for (const absl::Status& status : Score(model_, absl::MakeSpan(items))) EXPECT_TRUE(status.ok()) << status;
+  EXPECT_GE(most, 80u) << "two of 40 have room below 100";
+  EXPECT_LE(most, 100u);
+  ExpectNoLoad();
+}
+
+TEST_F(ScheduleTest, ScoresAndEmbeddingsAreTheirTenants) {
+  std::vector<skein_load> loads;
+  hook_ = [&](FakeStep&) {
+    loads.push_back(*LoadOf(*model_, "a"));
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(ScoreOne(*Stream::Create(model_, "", "a"), 11).ok());
+  ASSERT_TRUE(EmbedOne("a", 12).ok());
+  ASSERT_TRUE(EmbedOne("", 13).ok());
+  ASSERT_EQ(loads.size(), 3u);
+  EXPECT_EQ(loads[0].queued_tokens, 10u);
+  EXPECT_EQ(loads[1].queued_tokens, 12u);
+  EXPECT_EQ(loads[2].queued_tokens, 0u);
+  WaitUntilTenantsAreForgotten();
+}
+
+TEST_F(ScheduleTest, EmbeddingOfAStreamHasNoOtherTenant) {
+  const std::vector<uint32_t> tokens = {1};
+  std::vector<float> embedding(test::FakeStepRunner::kHiddenSize);
+  std::vector<absl::StatusOr<EmbedItem>> items = {
+      EmbedItem{.stream = NewStream(), .tokens = tokens, .embedding = absl::MakeSpan(embedding), .tenant = "a"},
+      EmbedItem{.tokens = tokens, .embedding = absl::MakeSpan(embedding), .tenant = std::string(256, 'a')},
+      EmbedItem{.tokens = tokens, .embedding = absl::MakeSpan(embedding), .priority = 9}};
+  for (const absl::Status& status : Embed(model_, absl::MakeSpan(items))) {
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  }
+}
+
+TEST_F(ScheduleTest, ScoreOfAHigherPriorityGoesFirst) {
+  std::vector<uint32_t> first_tokens;  // of the steps
+  hook_ = [&](FakeStep& step) {
+    first_tokens.push_back(step.tokens[0]);
+    return absl::OkStatus();
+  };
+  Stall(4);
+  ASSERT_TRUE(SubmitOne(NewRequest(NewStream(), std::vector<uint32_t>(30, 2), 1)).ok());
+  std::thread score([this] { EXPECT_TRUE(ScoreOne(NewStream(), 67, 8).ok()); });
+  while (Load().queued_tokens < 100) std::this_thread::yield();
+  is_stalled_ = false;
+  score.join();
+  Finish();
+  Finish();
+  ASSERT_GE(first_tokens.size(), 2u);
+  EXPECT_EQ(first_tokens[1], 9u);
+  EXPECT_TRUE(absl::IsInvalidArgument(ScoreOne(NewStream(), 3, 9)));
 }
 
 TEST_F(ScheduleTest, FirstTokenDeadlineEndsARequestBetweenSteps) {

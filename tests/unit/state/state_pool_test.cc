@@ -86,6 +86,96 @@ TEST(StatePoolTest, WhoFoundNoSlotHearsOfTheFirstThatIsFree) {
   EXPECT_EQ(calls, 1);
 }
 
+std::shared_ptr<HostState> Values(const std::shared_ptr<HostStates>& host, float first) {
+  std::shared_ptr<HostState> values = host->Take(HostStates::Use::kStay);
+  values->values()[0] = first;
+  return values;
+}
+
+TEST(StatePoolTest, ParkedStateFreesItsSlotAndComesBackToAnother) {
+  const auto host = HostStates::Create(1, 4);
+  const auto pool = StatePool::Create(2);
+  const StateRef state = pool->Acquire();
+  const StateRef fork = state;
+  const uint32_t slot = state.slot();
+  pool->Park(state, Values(host, 7));
+  EXPECT_EQ(pool->num_free(), 2u);
+  EXPECT_EQ(pool->num_parked(), 1u);
+  EXPECT_TRUE(pool->Pin(state).empty());
+  ASSERT_NE(pool->ValuesOf(fork), nullptr);
+  EXPECT_EQ(pool->ValuesOf(fork)->values()[0], 7.0f);
+  const StateRef other = pool->Acquire();
+  EXPECT_EQ(other.slot(), slot);
+  pool->Wake(state, pool->Acquire());
+  EXPECT_NE(fork.slot(), slot);
+  EXPECT_EQ(pool->ValuesOf(state), nullptr);
+  EXPECT_EQ(pool->num_free(), 0u);
+  EXPECT_EQ(pool->num_parked(), 0u);
+  EXPECT_EQ(host->num_held(), 0u);
+}
+
+TEST(StatePoolTest, ParkedStateGoesWithItsLastReference) {
+  const auto host = HostStates::Create(1, 4);
+  const auto pool = StatePool::Create(1);
+  StateRef parked = pool->Acquire();
+  pool->Park(parked, Values(host, 1));
+  StateRef added = pool->Add(Values(host, 2));
+  const std::shared_ptr<const HostState> reader = pool->ValuesOf(added);
+  parked = StateRef();
+  added = StateRef();
+  EXPECT_EQ(pool->num_parked(), 0u);
+  EXPECT_EQ(host->num_held(), 1u) << "somebody still reads it";
+  EXPECT_EQ(reader->values()[0], 2.0f);
+}
+
+TEST(StatePoolTest, StateThatWasPinnedLongestAgoIsParkedFirst) {
+  const auto pool = StatePool::Create(3);
+  const StateRef a = pool->Acquire();
+  const StateRef b = pool->Acquire();
+  StateRef c = pool->Acquire();
+  EXPECT_EQ(pool->LeastRecent(), a);
+  const StatePin pin = pool->Pin(a);
+  EXPECT_EQ(pool->LeastRecent(), b);
+  static_cast<void>(pool->Pin(b));
+  EXPECT_EQ(pool->LeastRecent(), c);
+  EXPECT_EQ(pool->num_movable(), 2u);
+  c = StateRef();
+  EXPECT_EQ(pool->LeastRecent(), b);
+  const StatePin other = pool->Pin(b);
+  EXPECT_TRUE(pool->LeastRecent().empty()) << "all are pinned";
+}
+
+TEST(StatePoolTest, FreeSlotsThatWereUsedAreGivenOnce) {
+  const auto pool = StatePool::Create(3);
+  std::vector<uint32_t> used;
+  used.reserve(3);
+  pool->TakeUsedFree(used);
+  EXPECT_TRUE(used.empty());
+  StateRef a = pool->Acquire();
+  const StateRef b = pool->Acquire();
+  const uint32_t slot = a.slot();
+  a = StateRef();
+  pool->TakeUsedFree(used);
+  EXPECT_EQ(used, std::vector<uint32_t>{slot});
+  pool->TakeUsedFree(used);
+  EXPECT_TRUE(used.empty());
+}
+
+TEST(StatePoolTest, SlotsAreFoundForManyMoreStatesThanThereAre) {
+  constexpr size_t kNumStates = 500;
+  const auto host = HostStates::Create(1, kNumStates);
+  const auto pool = StatePool::Create(2);
+  std::vector<StateRef> states;
+  for (size_t i = 0; i < kNumStates; ++i) {
+    if (pool->num_free() == 0) pool->Park(pool->LeastRecent(), Values(host, 0));
+    states.push_back(pool->Acquire());
+  }
+  EXPECT_EQ(pool->num_parked(), kNumStates - 2);
+  states.clear();
+  EXPECT_EQ(pool->num_free(), 2u);
+  EXPECT_EQ(host->num_held(), 0u);
+}
+
 TEST(StatePoolTest, ThreadsNeverHoldOneSlotTwice) {
   constexpr uint32_t kSlots = 4;
   const auto pool = StatePool::Create(kSlots);
