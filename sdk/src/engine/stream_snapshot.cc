@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/pages.h"
 #include "base/status.h"
 #include "files/package/output_file.h"
 #include "numbers/state_layout.h"
@@ -27,13 +28,6 @@ std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
   return snapshot.pending.empty() ? std::nullopt : std::optional(snapshot.pending[0]);
 }
 
-// Memory that is not cleared before it is filled.
-struct Values {
-  explicit Values(uint64_t size) : memory(std::make_unique_for_overwrite<float[]>(size)), span(memory.get(), size) {}
-  const std::unique_ptr<float[]> memory;
-  const absl::Span<float> span;
-};
-
 }  // namespace
 
 uint64_t SnapshotBytes(const Model& model, const StreamState& at, const SnapshotExtras& extras) {
@@ -50,20 +44,21 @@ absl::Status TakeSnapshot(const Model& model, const StreamState& at, const Snaps
                           absl::Span<uint8_t> bytes) {
   Snapshot snapshot = Describe(at, extras);
   SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model.Fingerprint());
-  const Values state(StateFloats(model.config()));
-  SKEIN_RETURN_IF_ERROR(ExportState(model, at, state.span));
-  WriteSnapshot(model.config(), snapshot, state.span, bytes);
+  const PagedFloats state(StateFloats(model.config()));
+  SKEIN_RETURN_IF_ERROR(ExportState(model, at, state.values()));
+  WriteSnapshot(model.config(), snapshot, state.values(), bytes);
   return absl::OkStatus();
 }
 
 absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(Snapshot snapshot, ReadSnapshot(model.config(), bytes));
+  const PagedFloats values(StateFloats(model.config()));
+  SKEIN_ASSIGN_OR_RETURN(Snapshot snapshot, ReadSnapshot(model.config(), bytes, values.values()));
   SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model.Fingerprint());
   if (snapshot.fingerprint != fingerprint) {
     return absl::FailedPreconditionError(absl::StrCat("snapshot: of a model with source weights ", snapshot.fingerprint,
                                                       "; this model's are ", fingerprint));
   }
-  SKEIN_ASSIGN_OR_RETURN(StateRef state, model.engine()->ImportState(snapshot.state));
+  SKEIN_ASSIGN_OR_RETURN(StateRef state, model.engine()->ImportState(values.values()));
   RestoredSnapshot restored;
   restored.at = {std::move(state), snapshot.position, PendingToken(snapshot),
                  std::make_shared<const SamplerState>(std::move(snapshot.sampler))};

@@ -298,33 +298,30 @@ absl::StatusOr<std::vector<int>> MatchSections(const std::vector<SectionPlan>& p
                                           ", found none"));
 }
 
-// Reads the canonical state from the sections of `plans`, which are `matched`, layer by layer, so that its memory is
-// written once. Each part goes through `piece`: the bytes of a section need not be aligned as floats, and what is in
-// the cache is checked there.
+// Reads the canonical state from the sections of `plans`, which are `matched`. It is checked while it is in the cache.
 absl::Status ReadState(const skein_backend_model& model, const v1::Snapshot& header,
                        absl::Span<const absl::Span<const uint8_t>> located, const std::vector<SectionPlan>& plans,
-                       const std::vector<int>& matched, std::vector<float>& state) {
-  state.reserve(StateFloats(model));
-  std::vector<ChecksumStream> checksums(plans.size());
-  std::vector<float> piece;
+                       const std::vector<int>& matched, absl::Span<float> state) {
+  const uint64_t floats_per_layer = state.size() / model.num_layers;
   bool is_finite = true;
-  for (uint32_t layer = 0; layer < model.num_layers; ++layer) {
-    for (size_t i = 0; i < plans.size(); ++i) {
-      piece.resize(plans[i].part.num_floats);
-      const uint64_t part_bytes = piece.size() * sizeof(float);
-      std::memcpy(piece.data(), located[static_cast<size_t>(matched[i])].data() + layer * part_bytes, part_bytes);
-      checksums[i].Add(piece.data(), part_bytes);
-      is_finite = is_finite && AllFinite(piece);
-      state.insert(state.end(), piece.begin(), piece.end());
-    }
-  }
   for (size_t i = 0; i < plans.size(); ++i) {
-    SKEIN_RETURN_IF_ERROR(CheckChecksum(header.sections(matched[i]), checksums[i].Finish()));
+    const uint8_t* from = located[static_cast<size_t>(matched[i])].data();
+    const uint64_t part_bytes = plans[i].part.num_floats * sizeof(float);
+    ChecksumStream checksum;
+    for (uint32_t layer = 0; layer < model.num_layers; ++layer, from += part_bytes) {
+      const absl::Span<float> to =
+          state.subspan(layer * floats_per_layer + plans[i].offset_in_layer, plans[i].part.num_floats);
+      std::memcpy(to.data(), from, part_bytes);
+      checksum.Add(to.data(), part_bytes);
+      is_finite = is_finite && AllFinite(to);
+    }
+    SKEIN_RETURN_IF_ERROR(CheckChecksum(header.sections(matched[i]), checksum.Finish()));
   }
   return is_finite ? absl::OkStatus() : CheckStateFinite(state);
 }
 
-absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
+absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::Span<const uint8_t> bytes,
+                                        absl::Span<float> state) {
   SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
   SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(model.vocab_size, preamble, bytes));
   Snapshot snapshot;
@@ -338,7 +335,7 @@ absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::
   SKEIN_ASSIGN_OR_RETURN(const std::vector<int> matched, MatchSections(plans, header));
   SKEIN_ASSIGN_OR_RETURN(const auto located, LocateSections(header, preamble.sections_offset, bytes));
   SKEIN_RETURN_IF_ERROR(CheckSections(header, located, matched));
-  SKEIN_RETURN_IF_ERROR(ReadState(model, header, located, plans, matched, snapshot.state));
+  SKEIN_RETURN_IF_ERROR(ReadState(model, header, located, plans, matched, state));
   SKEIN_RETURN_IF_ERROR(CheckSnapshotValues(model, snapshot));
   SKEIN_RETURN_IF_ERROR(ReadPast(model, header, located, snapshot));
   return snapshot;
@@ -396,11 +393,19 @@ void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, a
   std::memcpy(bytes.data(), &preamble, sizeof(preamble));
 }
 
-absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
+absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes,
+                                      absl::Span<float> state) {
   SKEIN_ASSIGN_OR_RETURN(const uint32_t version, ReadVersion(bytes));
-  if (version == 1) return ReadSnapshotV1(model, bytes);
-  if (version == kVersion) return ReadSnapshotV2(model, bytes);
+  if (version == 1) return ReadSnapshotV1(model, bytes, state);
+  if (version == kVersion) return ReadSnapshotV2(model, bytes, state);
   return absl::UnimplementedError(absl::StrCat("snapshot: version ", version, "; this version reads 1 and ", kVersion));
+}
+
+absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
+  std::vector<float> state(StateFloats(model));
+  SKEIN_ASSIGN_OR_RETURN(Snapshot snapshot, ReadSnapshot(model, bytes, absl::MakeSpan(state)));
+  snapshot.state = std::move(state);
+  return snapshot;
 }
 
 absl::StatusOr<SnapshotSummary> SummariseSnapshot(absl::Span<const uint8_t> bytes) {

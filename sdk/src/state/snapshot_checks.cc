@@ -48,7 +48,7 @@ absl::Status CheckSnapshotValues(const skein_backend_model& model, const Snapsho
   return absl::OkStatus();
 }
 
-absl::Status CheckStateFinite(const std::vector<float>& state) {
+absl::Status CheckStateFinite(absl::Span<const float> state) {
   const size_t bad = FindNotFinite(state);
   if (bad == state.size()) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat("snapshot: state float ", bad, " is not finite"));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "numbers/state_layout.h"
 #include "state/snapshot_content.h"
 
@@ -25,7 +26,7 @@ absl::Status CheckSnapshotValues(const skein_backend_model& model, const Snapsho
 
 // DATA_LOSS: a float is not finite. A checksum proves nothing about a hostile writer, so this is asked before a state
 // enters a device.
-absl::Status CheckStateFinite(const std::vector<float>& state);
+absl::Status CheckStateFinite(absl::Span<const float> state);
 
 }  // namespace skein
 
