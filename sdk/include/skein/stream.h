@@ -3,6 +3,7 @@
 //
 // A stream has one writer at a time. While a request or an eval runs on it, eval, reset, restore and submit return
 // FAILED_PRECONDITION. Fork, snapshot, state and position are always allowed, and see the last committed token.
+// history.h has the way back.
 // Threads: any. Calls on one stream are serialised; different streams are independent.
 #ifndef SKEIN_STREAM_H_
 #define SKEIN_STREAM_H_

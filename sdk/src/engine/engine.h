@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,11 +51,12 @@ using EngineClock = std::function<StepClock::time_point()>;
 class Engine {
  public:
   // Starts an engine. It stops when the last copy of the result is gone. `name` is that of the model in metrics and
-  // trace. `clock` is called by any thread; whoever turns it forward calls NotifyAll. RESOURCE_EXHAUSTED: no thread
-  // could be started.
+  // trace. `clock` is called by any thread; whoever turns it forward calls NotifyAll. States go to `disk`, if it is
+  // given, when host memory is full. RESOURCE_EXHAUSTED: no thread could be started.
   static absl::StatusOr<std::shared_ptr<Engine>> Start(std::shared_ptr<Runtime> runtime,
                                                        std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
-                                                       std::string name = "", EngineClock clock = StepClock::now);
+                                                       std::string name = "", EngineClock clock = StepClock::now,
+                                                       std::shared_ptr<StateDisk> disk = nullptr);
 
   const EngineLimits& limits() const { return limits_; }
   StepClock::time_point Now() const { return clock_(); }
@@ -94,7 +96,7 @@ class Engine {
 
   // Work between two steps, for a thread that waits for it.
   struct Call {
-    absl::FunctionRef<absl::Status()> work;
+    absl::FunctionRef<std::optional<absl::Status>()> work;  // nullopt: it waits for a state or a place; tried again
     absl::Status status;
     bool is_done = false;
   };
@@ -109,17 +111,22 @@ class Engine {
   void PublishPace() noexcept;
   // Whether somebody waits for the thread.
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_notified_ || has_slot_ || !noticed_.empty() || is_stopped_ || !calls_.empty() || !added_.empty();
+    return is_notified_ || has_slot_ || has_moved_ || !noticed_.empty() || is_stopped_ || !calls_.empty() ||
+           !added_.empty();
   }
   void Calibrate() noexcept;
   // Looks at the jobs that were noticed.
   void LookAtNoticed() noexcept;
+  // Tells the thread that a state has come from the disk or gone there.
+  void NotifyOfMove() noexcept;
   // Tells the thread that a slot is free.
   void NotifyOfSlot() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
-  absl::Status CallBetweenSteps(absl::FunctionRef<absl::Status()> work);
-  // Does the work of `calls`.
+  absl::Status CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work);
+  // Does the work of `calls`. Calls that have to wait stay in the list.
   void Answer(std::list<Call*>& calls) noexcept;
+  // nullopt: it is to be tried again.
+  std::optional<absl::Status> StatusOf(SlotOutcome outcome);
   // Has owners of states let go of some. False: none had any.
   bool AskOwners() noexcept;
   void Finish(Call& call, absl::Status status) noexcept;
@@ -144,6 +151,7 @@ class Engine {
   NoticedJobs noticed_ ABSL_GUARDED_BY(mutex_);
   bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;  // all jobs are to be looked at
   bool has_slot_ ABSL_GUARDED_BY(mutex_) = false;     // one became free since the thread found none
+  bool has_moved_ ABSL_GUARDED_BY(mutex_) = false;    // a state did, to the disk or from it
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_calibrating_ ABSL_GUARDED_BY(mutex_);
   CondVar calibrated_;

@@ -79,6 +79,17 @@ absl::StatusOr<LoadedModel> LoadOnDevices(Runtime& runtime, const ModelFile& fil
   }
 }
 
+// The store looks at all of its states to find the one that is missed least.
+constexpr uint64_t kMostCheckpoints = 4096;
+
+std::shared_ptr<CheckpointStore> MakeCheckpointStore(const Options& options, const EngineLimits& limits) {
+  const int64_t bytes = options[model_options::kCheckpointMemory];
+  const uint64_t state_bytes = sizeof(float) * limits.state_floats;
+  const uint64_t num_states =
+      bytes < 0 ? (limits.num_slots + limits.max_host_states) / 8 : static_cast<uint64_t>(bytes) / state_bytes;
+  return std::make_shared<CheckpointStore>(std::min(num_states, kMostCheckpoints), state_bytes);
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtime, const std::string& path,
@@ -94,6 +105,7 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
   parts.trained_length = file->metadata().trained_length;
   SKEIN_ASSIGN_OR_RETURN(const uint64_t max_host_states, HostStatesFor(*file, options));
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateDisk> disk, OpenDiskFor(*file, options));
   absl::StatusOr<LoadedModel> loaded = LoadOnDevices(*runtime, *file, options);
   if (!loaded.ok()) return Annotate(loaded.status(), file->path());
   parts.weights_bytes = loaded->on_devices->weights_bytes();
@@ -108,10 +120,13 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
       .max_streams = static_cast<uint64_t>(options[model_options::kMaxStreams]),
       .calibrates = options[model_options::kCalibrate] != 0,
       .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens])};
-  SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name));
+  SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name,
+                                                     StepClock::now, std::move(disk)));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }
+  parts.checkpoints = MakeCheckpointStore(options, engine_limits);
+  parts.engine->AddOwner(parts.checkpoints);
   parts.placement = loaded->placement.text;
   parts.type = loaded->placement.settings.precision.name;
   parts.head_features = loaded->placement.devices.back()->description().info.features;

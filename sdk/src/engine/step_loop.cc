@@ -69,6 +69,12 @@ void StepLoop::LookAtAll() noexcept {
   for (auto next = jobs_.begin(); next != jobs_.end();) Look(*next++);
 }
 
+void StepLoop::LookAtComing() noexcept {
+  const LookTimer timer(*this);
+  // One whose state has not come yet will wait again when its turn comes.
+  while (!coming_.empty()) Look(coming_.front());
+}
+
 void StepLoop::LookAtLate(int64_t now_us) noexcept {
   while (next_deadline_us() <= now_us) {
     RunningJob& running = deadlines_.front();
@@ -87,6 +93,7 @@ void StepLoop::NoteDeadline(RunningJob& running) noexcept {
 
 void StepLoop::Look(RunningJob& running) noexcept {
   if (running.num_in_flight > 0) return LookInFlight(running);
+  running.coming.Leave();
   switch (running.job->Poll()) {
     case Job::Readiness::kReady:
       NoteDeadline(running);
@@ -94,6 +101,7 @@ void StepLoop::Look(RunningJob& running) noexcept {
       return;
     case Job::Readiness::kWaiting:
       NoteDeadline(running);
+      running.held = StatePin();
       scheduler_.Remove(running);
       return;
     case Job::Readiness::kEnded:
@@ -253,10 +261,13 @@ void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {
     const size_t left_out = outcome == SlotOutcome::kNoSlot ? parts.size() - 1 : i;
     RunningJob& running = *parts[left_out].running;
     // Where others go on, a place may become free.
-    const bool fails = outcome == SlotOutcome::kFailed && (i == 0 || !absl::IsResourceExhausted(residency_.status()));
+    const bool may_pass = absl::IsResourceExhausted(residency_.status()) && (i > 0 || !steps_.empty());
+    const bool fails = outcome == SlotOutcome::kFailed && !may_pass;
     parts.erase(parts.begin() + static_cast<ptrdiff_t>(left_out));
     if (fails) {
       FailForSlots(running);
+    } else if (outcome == SlotOutcome::kComing) {
+      WaitForState(running);
     } else {
       PutBack(running);
     }
@@ -269,6 +280,7 @@ SlotOutcome StepLoop::FindSlots(StepPart& part) noexcept {
   const StateRef& state = part.job().feed().next_state();
   const SlotOutcome outcome = residency_.PinState(state, may_move, part.read);
   if (outcome != SlotOutcome::kDone) return outcome;
+  part.running->held = StatePin();
   const auto growth = state.empty() ? Residency::Growth::kAdds : Residency::Growth::kReplaces;
   return residency_.PinNew(growth, may_move, part.written);
 }
@@ -278,8 +290,14 @@ void StepLoop::PutBack(RunningJob& running) noexcept {
   scheduler_.Continue(running, running.job->feed().num_ready(), running.job->feed().decodes);
 }
 
+void StepLoop::WaitForState(RunningJob& running) noexcept {
+  scheduler_.Remove(running);
+  running.held = residency_.pool().Hold(running.job->feed().next_state());
+  coming_.Insert(running, running.number, running.number, running.coming);
+}
+
 void StepLoop::FailForSlots(RunningJob& running) noexcept {
-  if (absl::IsUnavailable(residency_.status())) Lose(residency_.status());
+  if (!residency_.lost().ok()) Lose(residency_.lost());
   running.job->Fail(lost_.ok() ? residency_.status() : lost_);
   Look(running);
 }

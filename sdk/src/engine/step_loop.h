@@ -60,6 +60,9 @@ class StepLoop {
   // The same for all jobs.
   void LookAtAll() noexcept;
 
+  // Looks at the jobs that wait for states from the disk.
+  void LookAtComing() noexcept;
+
   // Begins steps over the jobs that are ready, and concludes the oldest step that is in flight. False: there is none,
   // because no job is ready or a device is lost. A job for whose state there is no place ends.
   bool RunStep(StepClock::time_point now = StepClock::now()) noexcept;
@@ -116,6 +119,8 @@ class StepLoop {
   SlotOutcome FindSlots(StepPart& part) noexcept;
   // A part that has no slots is to be planned again later.
   void PutBack(RunningJob& running) noexcept;
+  // A job leaves the scheduler until its state has come from the disk. It has no part in flight.
+  void WaitForState(RunningJob& running) noexcept;
   // Ends a job that cannot have slots. It has no part in flight.
   void FailForSlots(RunningJob& running) noexcept;
   void FinishOldest() noexcept;
@@ -138,6 +143,7 @@ class StepLoop {
   bool waits_for_moves_ = false;  // a state has to move, for which the steps in flight have to end
 
   DeadlineQueue deadlines_;
+  StateQueue coming_;
   JobList jobs_;
   uint64_t num_jobs_added_ = 0;
   absl::Status lost_;

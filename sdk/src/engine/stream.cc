@@ -29,6 +29,7 @@ absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> mo
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
   StreamState start;
   start.state = model->initial_state();
+  start.history = History(model->checkpoints(), 0);
   if (!state_path.empty()) {
     SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, model->ReadStateFile(state_path));
     SKEIN_ASSIGN_OR_RETURN(start.state, model->engine()->ImportState(values));

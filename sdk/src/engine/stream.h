@@ -72,6 +72,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   // The last committed place.
   StreamState Committed() const;
+  // The state at position 0.
+  const StateRef& initial_state() const { return initial_state_; }
   absl::StatusOr<std::shared_ptr<Stream>> Fork() const;
   absl::Status Reset();
 

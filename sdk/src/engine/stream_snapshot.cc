@@ -59,9 +59,12 @@ absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const 
                                                       "; this model's are ", fingerprint));
   }
   SKEIN_ASSIGN_OR_RETURN(StateRef state, model.engine()->ImportState(values.values()));
+  const auto sampler = std::make_shared<const SamplerState>(std::move(snapshot.sampler));
+  // The tokens that the snapshot has read are not known, so that the way back ends here.
+  History history(model.checkpoints(), snapshot.position, sampler);
+  history.Keep(state, CheckpointKind::kTurn, 0);
   RestoredSnapshot restored;
-  restored.at = {std::move(state), snapshot.position, PendingToken(snapshot),
-                 std::make_shared<const SamplerState>(std::move(snapshot.sampler))};
+  restored.at = {std::move(state), snapshot.position, PendingToken(snapshot), sampler, std::move(history)};
   restored.extras.label = std::move(snapshot.label);
   return restored;
 }

@@ -10,9 +10,10 @@ constexpr OptionKey kModelKeys[] = {
     model_options::kStateType,   model_options::kDeterministic,   model_options::kTokenizer,
     model_options::kLora,        model_options::kState,           model_options::kMmap,
     model_options::kMaxStreams,  model_options::kMaxBatchStreams, model_options::kMaxBatchTokens,
-    model_options::kStateMemory, model_options::kStateHostMemory, model_options::kMaxQueuedTokens,
-    model_options::kStepTimeMs,  model_options::kMaxRunning,      model_options::kAgeLimitMs,
-    model_options::kCalibrate};
+    model_options::kStateMemory, model_options::kStateHostMemory, model_options::kStateDisk,
+    model_options::kStateFolder, model_options::kMaxQueuedTokens, model_options::kStepTimeMs,
+    model_options::kMaxRunning,  model_options::kAgeLimitMs,      model_options::kCalibrate,
+    model_options::kCheckpointMemory};
 constexpr OptionKey kConvertKeys[] = {
     convert_options::kType,     convert_options::kLayout,       convert_options::kTokenizer,
     convert_options::kName,     convert_options::kLicence,      convert_options::kProvenance,

@@ -88,6 +88,12 @@ inline constexpr TextOption kStateHostMemory = {
     .value = "",
     .help =
         "bytes of states in host memory, of streams that do not run; empty: a quarter of the machine's, at most 8GiB"};
+inline constexpr TextOption kStateDisk = {
+    .name = "state_disk", .value = "16GiB", .help = "bytes of states on disk, if there is a state_folder"};
+inline constexpr TextOption kStateFolder = {
+    .name = "state_folder",
+    .value = "",
+    .help = "folder for the states for which host memory has no room; empty: none"};
 inline constexpr IntOption kMaxBatchTokens = {
     .name = "max_batch_tokens", .value = 512, .low = 1, .high = 65536, .help = "tokens in one step"};
 inline constexpr IntOption kMaxQueuedTokens = {
@@ -120,6 +126,12 @@ inline constexpr IntOption kCalibrate = {
     .low = 0,
     .high = 1,
     .help = "1: measure a few short steps after the load, while there is no work; 0: only those with work"};
+inline constexpr IntOption kCheckpointMemory = {
+    .name = "checkpoint_memory",
+    .value = -1,
+    .low = -1,
+    .high = kMaxOptionCount,
+    .help = "bytes of states that streams keep to go back to; 0: none; -1: an eighth of all states"};
 }  // namespace model_options
 
 // A key without a default leaves the value of the input.

@@ -41,6 +41,7 @@ absl::Status Sample::Create(std::shared_ptr<Request> request, std::shared_ptr<Co
   SKEIN_RETURN_IF_ERROR(CheckSamples(*stream->model(), counts.num_written));
   SKEIN_ASSIGN_OR_RETURN(const Sampler sampler, MakeSampler(spec, stream->model()->metadata().sampling, at));
   SKEIN_ASSIGN_OR_RETURN(const StopMatcher stops, StopMatcher::Create(spec.stop_texts));
+  at.history.Keep(at.state, CheckpointKind::kTurn, spec.prompt.size());
   at.sampler = std::make_shared<const SamplerState>(sampler.ExportState());
   Feed feed = Feed::Start(std::move(at), spec.prompt);
   if (feed.tokens.empty()) {
@@ -48,6 +49,7 @@ absl::Status Sample::Create(std::shared_ptr<Request> request, std::shared_ptr<Co
         "request: the prompt is empty and the stream has no sampled token to continue from; expected at least one "
         "token");
   }
+  feed.AddStopsOfHistory();
   Request& of = *request;
   const auto completion =
       std::make_shared<Completion>(std::move(request), std::move(queue), spec, counts, std::move(ticket));
@@ -78,7 +80,9 @@ Sample::Sample(std::shared_ptr<Completion> completion, uint32_t index, Sampler s
       feed_(std::move(feed)),
       draw_(model(), std::move(sampler), completion_->logprobs()),
       tail_(std::move(stops)),
-      last_event_(1) {}
+      last_event_(1) {
+  if (draw_.sampler().has_penalties()) feed_.penalty_decay = draw_.sampler().params().penalty_decay;
+}
 
 Job::Readiness Sample::Poll() noexcept {
   if (!is_ended() && completion_->IsCancelled()) End(SKEIN_EVENT_CANCELLED, SKEIN_REASON_NONE, absl::OkStatus());
