@@ -27,43 +27,44 @@ void WarnOfLength(const Model& model) noexcept {
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path,
                                                        const std::string& tenant) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
-  StreamState start;
-  start.state = model->initial_state();
-  start.history = History(model->checkpoints(), 0);
+  StreamStart start;
+  start.initial_state = model->initial_state();
   if (!state_path.empty()) {
     SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, model->ReadStateFile(state_path));
-    SKEIN_ASSIGN_OR_RETURN(start.state, model->engine()->ImportState(values));
+    SKEIN_ASSIGN_OR_RETURN(start.initial_state, model->engine()->ImportState(values));
   }
+  start.place.state = start.initial_state;
+  start.place.history = History(model->checkpoints(), 0);
   return StartAt(std::move(model), std::move(start), tenant);
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::StartAt(std::shared_ptr<Model> model, StreamState place,
+absl::StatusOr<std::shared_ptr<Stream>> Stream::StartAt(std::shared_ptr<Model> model, StreamStart start,
                                                         const std::string& tenant) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
   std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
-  StreamState origin = place;
-  return Add(std::move(model), std::move(party), std::move(origin), std::move(place));
+  StreamState at = start.place;
+  return Add(std::move(model), std::move(party), std::move(start), std::move(at));
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                    StreamState origin, StreamState at) {
+                                                    StreamStart start, StreamState at) {
   SKEIN_ASSIGN_OR_RETURN(StreamSeat seat, StreamSeat::Take(std::move(model)));
-  return std::shared_ptr<Stream>(new Stream(std::move(seat), std::move(tenant), std::move(origin), std::move(at)));
+  return std::shared_ptr<Stream>(new Stream(std::move(seat), std::move(tenant), std::move(start), std::move(at)));
 }
 
-Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamState origin, StreamState at)
-    : seat_(std::move(seat)), tenant_(std::move(tenant)), origin_(std::move(origin)), at_(std::move(at)) {}
+Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamStart start, StreamState at)
+    : seat_(std::move(seat)), tenant_(std::move(tenant)), start_(std::move(start)), at_(std::move(at)) {}
 
 StreamState Stream::Committed() const {
   const MutexLock lock(mutex_);
   return at_;
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Add(model(), tenant_, origin_, Committed()); }
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Add(model(), tenant_, start_, Committed()); }
 
 absl::Status Stream::Reset() {
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());
-  StreamState at = origin_;
+  StreamState at = start_.place;
   right.Commit(std::move(at));
   return absl::OkStatus();
 }
@@ -73,11 +74,11 @@ absl::Status Stream::ExportState(absl::Span<float> values) const {
 }
 
 absl::Status Stream::Restore(absl::Span<const uint8_t> bytes) {
-  return Restore([&] { return RestoreSnapshot(*model(), bytes); });
+  return Restore([&] { return RestoreSnapshot(*model(), start_.initial_state, bytes); });
 }
 
 absl::Status Stream::Load(const std::string& path) {
-  return Restore([&] { return LoadSnapshot(*model(), path); });
+  return Restore([&] { return LoadSnapshot(*model(), start_.initial_state, path); });
 }
 
 absl::Status Stream::Restore(absl::FunctionRef<absl::StatusOr<RestoredSnapshot>()> read) {

@@ -60,8 +60,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // Engine::ImportState. INVALID_ARGUMENT: `tenant` is too long.
   static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path,
                                                         const std::string& tenant = "");
-  // A stream at `place`, which is shared with all streams that start there, and to which it goes back with Reset.
-  static absl::StatusOr<std::shared_ptr<Stream>> StartAt(std::shared_ptr<Model> model, StreamState place,
+  // A stream at `start.place`, which is shared with all streams that start there, and to which it goes back with Reset.
+  static absl::StatusOr<std::shared_ptr<Stream>> StartAt(std::shared_ptr<Model> model, StreamStart start,
                                                          const std::string& tenant);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -72,8 +72,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   // The last committed place.
   StreamState Committed() const;
-  // The state at position 0.
-  const StateRef& initial_state() const { return initial_state_; }
+  const StreamStart& start() const { return start_; }
   absl::StatusOr<std::shared_ptr<Stream>> Fork() const;
   absl::Status Reset();
 
@@ -94,8 +93,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   friend class WriteRight;
 
   static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                     StreamState origin, StreamState at);
-  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamState origin, StreamState at);
+                                                     StreamStart start, StreamState at);
+  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamStart start, StreamState at);
   absl::Status Restore(absl::FunctionRef<absl::StatusOr<RestoredSnapshot>()> read);
   void Commit(StreamState at) noexcept;
   // Whether a stream that goes from one position to another leaves the length that the model was trained with.
@@ -104,9 +103,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   const StreamSeat seat_;
   const std::shared_ptr<Tenant> tenant_;
-  // Where Reset takes it: the model's initial state, the tuned one in a file, or the place of a prefix object. Forks
-  // have the same.
-  const StreamState origin_;
+  const StreamStart start_;  // forks have the same
   mutable Mutex mutex_;
   StreamState at_ ABSL_GUARDED_BY(mutex_);
   bool has_writer_ ABSL_GUARDED_BY(mutex_) = false;

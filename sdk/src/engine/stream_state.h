@@ -22,6 +22,12 @@ struct StreamState {
   History history;  // of the tokens in the state; ends at `position`, if anything is recorded
 };
 
+// Where a stream starts.
+struct StreamStart {
+  StreamState place;       // Reset takes the stream here: to position 0, or to the place of a prefix object
+  StateRef initial_state;  // at position 0, to which the history of the place may lead back
+};
+
 }  // namespace skein
 
 #endif  // SKEIN_ENGINE_STREAM_STATE_H_

@@ -34,7 +34,7 @@ absl::StatusOr<Way> FindWay(const Stream& stream, const History& past) {
     way.from.state = std::move(kept->state);
     way.from.position = kept->history.end();
   } else if (past.begin() == 0) {
-    way.from.state = stream.initial_state();
+    way.from.state = stream.start().initial_state;
   } else {
     return absl::OutOfRangeError(absl::StrCat("position ", past.end(), "; the tokens in front of ", past.begin(),
                                               " are not known, and no state between the two is kept any more"));
