@@ -47,8 +47,7 @@ int RunLoadBench(const Arguments& arguments, const std::string& path) {
   const uint64_t num_streams = arguments.Count("streams").value_or(32);
   const Session session(arguments);
   CallOptions options(SKEIN_OPTIONS_MODEL);
-  // The stream that the others fork from is one more.
-  options.Set("max_batch_streams", static_cast<int64_t>(num_streams + (num_shared_tokens > 0 ? 1 : 0)));
+  options.Set("max_batch_streams", static_cast<int64_t>(num_streams));
   const Model model = session.LoadModel(path, arguments, std::move(options));
 
   const InterruptGuard guard(SecondInterrupt::kEndsTheProcess);

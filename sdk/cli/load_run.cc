@@ -43,7 +43,7 @@ class LoadRunner {
     Call(skein_model_get_info, model, &info);
     vocab_size_ = info.vocab_size;
     slots_.resize(arrivals.size());
-    if (num_shared_tokens > 0) ReadShared(num_shared_tokens);
+    shared_ = MadeUpPrompt(arrivals_.size(), num_shared_tokens, vocab_size_);
   }
 
   LoadRun Run() {
@@ -73,17 +73,6 @@ class LoadRunner {
       failure_ = std::current_exception();
     }
     is_submitted_ = true;
-  }
-
-  void ReadShared(uint64_t num_tokens) {
-    shared_ = Make<Stream>(skein_stream_create, model_, nullptr);
-    const std::vector<skein_token> tokens = MadeUpPrompt(arrivals_.size(), num_tokens, vocab_size_);
-    skein_eval_item item = {};
-    item.stream = shared_.get();
-    item.tokens = tokens.data();
-    item.num_tokens = tokens.size();
-    item.output_kind = SKEIN_OUTPUT_NONE;
-    Call(skein_eval, model_, static_cast<void*>(&item), uint32_t{sizeof(item)}, uint32_t{1});
   }
 
   void SubmitWhenDue(size_t i) {
@@ -118,11 +107,7 @@ class LoadRunner {
   void Prepare(size_t i) {
     Slot& slot = slots_[i];
     skein_stream stream = nullptr;
-    if (shared_ != nullptr) {
-      CallWithRoom(skein_stream_fork, shared_.get(), &stream);
-    } else {
-      CallWithRoom(skein_stream_create, model_, skein_options{nullptr}, &stream);
-    }
+    CallWithRoom(skein_stream_create, model_, skein_options{nullptr}, &stream);
     slot.stream.reset(stream);
     slot.request = Make<Request>(skein_request_create, stream);
     CallOptions options(SKEIN_OPTIONS_REQUEST);
@@ -130,7 +115,9 @@ class LoadRunner {
     options.Set("seed", static_cast<int64_t>(i));
     options.Set("stop_at_end", 0);  // as many tokens in every run
     Call(skein_request_set_options, slot.request.get(), options.get());
-    const std::vector<skein_token> prompt = MadeUpPrompt(i, arrivals_[i].num_prompt_tokens, vocab_size_);
+    std::vector<skein_token> prompt = shared_;
+    const std::vector<skein_token> own = MadeUpPrompt(i, arrivals_[i].num_prompt_tokens, vocab_size_);
+    prompt.insert(prompt.end(), own.begin(), own.end());
     Call(skein_request_set_prompt_tokens, slot.request.get(), prompt.data(), uint64_t{prompt.size()});
     Call(skein_request_set_user_data, slot.request.get(), uint64_t{i});
   }
@@ -190,6 +177,7 @@ class LoadRunner {
     Slot& slot = slots_.at(event.user_data);
     LoadResult& result = slot.result;
     result.num_prompt_tokens = event.num_prompt_tokens;
+    result.num_cached_tokens = event.num_cached_tokens;
     result.queue = slot.late + static_cast<double>(event.queue_us) * 1e-6;
     // The engine's times: this thread takes several events at once.
     result.whole = slot.late + static_cast<double>(event.queue_us + event.prefill_us + event.decode_us) * 1e-6;
@@ -216,7 +204,7 @@ class LoadRunner {
   const std::span<const Arrival> arrivals_;
   const Queue queue_;
   uint32_t vocab_size_ = 0;
-  Stream shared_;  // NULL: the streams share nothing
+  std::vector<skein_token> shared_;  // in front of all prompts
   Clock::time_point start_;
   std::vector<Slot> slots_;  // by arrival
   std::atomic<bool> is_submitted_{false};

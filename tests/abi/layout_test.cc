@@ -66,7 +66,7 @@ std::vector<Layout> Layouts() {
       STRUCT(skein_event, FIELD(kind), FIELD(reason), FIELD(request), FIELD(user_data), FIELD(token), FIELD(status),
              FIELD(text_offset), FIELD(text_bytes), FIELD(num_prompt_tokens), FIELD(num_tokens), FIELD(position),
              FIELD(logprob), FIELD(sample), FIELD(num_cached_tokens), FIELD(queue_us), FIELD(prefill_us),
-             FIELD(decode_us), FIELD(logprob_sum)),
+             FIELD(decode_us), FIELD(logprob_sum), FIELD(cache), FIELD(reserved)),
       STRUCT(skein_load, FIELD(struct_size), FIELD(num_tenants), FIELD(queued_tokens), FIELD(max_queued_tokens),
              FIELD(num_waiting), FIELD(num_running), FIELD(max_running), FIELD(num_streams), FIELD(max_streams),
              FIELD(max_batch_tokens), FIELD(weight), FIELD(prompt_tokens_per_s)),

@@ -79,6 +79,9 @@ SKEIN_EXTERN_C_BEGIN
 //                                 those of a lower priority (schedule.h). 0: max_batch_streams
 //   age_limit_ms      i64  1000   a prompt that has waited for so long gets a share of every step, whatever the time;
 //                                 and so much waiting outweighs one priority
+//   prefix_cache      i64  268435456  bytes of states that prompts leave for those that begin alike (request.h), at
+//                                 most a quarter of all there is room for, and few of them while no prompts come
+//                                 back; 0: no stream gets another's state
 //   calibrate         i64  1      1: after the load, while there is no work, steps of 50 ms at most are measured for
 //                                 half a second, which reads the weights; a job waits for one of them at most, and so
 //                                 may the release of the model. 0: the time of steps is learnt from those with work

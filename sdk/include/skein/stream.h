@@ -21,6 +21,8 @@ SKEIN_EXTERN_C_BEGIN
 //                   with different states run in one batch. Each call reads the file; forks of a stream share its
 //                   contents
 //   tenant  str  ""  tenant that the stream and its forks belong to (schedule.h), at most 255 bytes; "": the common one
+//   cache_salt  str  ""  the prefix cache gives states to and takes them from streams of the same salt alone
+//   (request.h)
 // RESOURCE_EXHAUSTED: the model has max_streams streams; see retry_after_ms of the error. NOT_FOUND, DATA_LOSS,
 // INVALID_ARGUMENT: no such file, a damaged one, or one that does not fit the model.
 SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,
@@ -56,8 +58,7 @@ SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* sna
 
 #define SKEIN_SAVE_REPLACE 1u  // a file that exists is replaced; without this it is ALREADY_EXISTS
 // The tokens of the stream go along, as far as they are known, and the checkpoints whose states are kept. So a stream
-// that is restored can go back (skein_stream_truncate) as the saved one could. With an initial state of the stream's own,
-// or of the model's, what lies before the first checkpoint is left out.
+// that is restored can go back (skein_stream_truncate) as the saved one could.
 #define SKEIN_SAVE_PAST 2u
 
 // A snapshot in a file, so that a stream moves to another process with one call on each side. `flags` is a sum of

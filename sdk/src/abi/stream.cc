@@ -44,8 +44,9 @@ SKEIN_API skein_status skein_stream_create(skein_model model, skein_options opti
     *stream = nullptr;
     SKEIN_ASSIGN_OR_RETURN(auto object, Unwrap(model));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_STREAM));
-    SKEIN_ASSIGN_OR_RETURN(auto created, Stream::Create(std::move(object), (*values)[stream_options::kState],
-                                                        (*values)[stream_options::kTenant]));
+    SKEIN_ASSIGN_OR_RETURN(auto created,
+                           Stream::Create(std::move(object), (*values)[stream_options::kState],
+                                          (*values)[stream_options::kTenant], (*values)[stream_options::kCacheSalt]));
     SKEIN_ASSIGN_OR_RETURN(*stream, Wrap<skein_stream>(std::move(created)));
     return absl::OkStatus();
   });
@@ -112,7 +113,7 @@ SKEIN_API skein_status skein_stream_save(skein_stream stream, const char* path, 
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
     SKEIN_ASSIGN_OR_RETURN(const SaveOptions options, UnwrapSaveFlags(flags));
-    return SaveSnapshot(*object->model(), object->start(), object->Committed(), std::nullopt, path, options);
+    return SaveSnapshot(*object->model(), object->Committed(), std::nullopt, path, options);
   });
 }
 

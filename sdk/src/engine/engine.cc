@@ -58,10 +58,16 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
   };
   engine->pool_ = StatePool::Create(limits.num_slots, notify);
   engine->host_ = HostStates::Create(limits.state_floats, limits.max_host_states, notify);
-  ObservedModel observed = {std::move(name), NamedLimits(limits), [pool = engine->pool_] {
+  engine->prefixes_ = std::make_shared<PrefixCache>(limits.prefixes, [weak](std::shared_ptr<Job> job) {
+    if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify(std::move(job));
+  });
+  engine->AddOwner(engine->prefixes_);
+  ObservedModel observed = {std::move(name), NamedLimits(limits),
+                            [pool = engine->pool_] {
                               const uint64_t num_free = pool->num_free();
                               return SlotCounts{pool->num_slots() - num_free, num_free};
-                            }};
+                            },
+                            [prefixes = engine->prefixes_] { return prefixes->counts(); }};
   engine->observer_ = engine->runtime_->metrics().observed_models.Add(std::move(observed), engine->runtime_->trace());
   engine->runner_->Observe(*engine->observer_);
   engine->loop_ = std::make_unique<StepLoop>(

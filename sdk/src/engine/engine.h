@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "engine/noticed_jobs.h"
+#include "engine/prefix_cache.h"
 #include "engine/step_clock.h"
 #include "engine/step_loop.h"
 #include "engine/step_runner.h"
@@ -41,6 +42,7 @@ struct EngineLimits {
   uint64_t max_streams = 0;        // for the metrics alone
   bool calibrates = false;         // the thread begins with a calibration [calibration.h]
   uint64_t max_queued_tokens = 0;  // 0: by the pace, as admission.h has it
+  PrefixCacheLimits prefixes = {};
 };
 
 // The time, as the engine sees it.
@@ -64,6 +66,9 @@ class Engine {
   // The tenants of the model, and the admission of the jobs that come to Add.
   TenantTable& tenants() const { return *tenants_; }
   Admission& admission() const { return *admission_; }
+
+  // The states of prompts that were read. Never nullptr.
+  const std::shared_ptr<PrefixCache>& prefixes() const { return prefixes_; }
 
   // What is measured of the model. Lives as long as the engine.
   ModelObserver& observer() const { return *observer_; }
@@ -140,6 +145,7 @@ class Engine {
   const std::shared_ptr<Admission> admission_;
   std::shared_ptr<HostStates> host_;         // constant once the thread runs
   std::shared_ptr<StatePool> pool_;          // constant once the thread runs
+  std::shared_ptr<PrefixCache> prefixes_;    // constant once the thread runs
   std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs
   std::unique_ptr<StepLoop> loop_;           // the engine's thread only
 

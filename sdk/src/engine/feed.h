@@ -57,6 +57,16 @@ struct Feed {
     if (place == stops.end() || *place != position) stops.insert(place, position);
   }
 
+  // The first `num_tokens` tokens need not be fed, since `state` is behind them. Before any is issued. If there is no
+  // memory for the history, it throws, and nothing has changed.
+  void Skip(uint64_t num_tokens, StateRef state) {
+    at.history.Append({tokens.data(), num_tokens}, at.sampler);
+    num_fed = num_issued = num_tokens;
+    at.position += num_tokens;
+    at.state = std::move(state);
+    KeepPart();
+  }
+
   // Parts end where the history of the stream wants states. The more states there is room for, the farther in front of
   // the last token that begins.
   void AddStopsOfHistory() {
@@ -113,6 +123,11 @@ struct Feed {
     at.position += num_tokens;
     at.state = std::move(written);
     if (num_issued == num_fed) issued = StateRef();
+    KeepPart();
+  }
+
+  // Keeps the state in the history, if it is time.
+  void KeepPart() {
     if (at.history.num_since_kept() >= History::kSpacing) {
       at.history.Keep(at.state, CheckpointKind::kPart, num_unfed());
     }

@@ -79,6 +79,16 @@ absl::StatusOr<LoadedModel> LoadOnDevices(Runtime& runtime, const ModelFile& fil
   }
 }
 
+// States that are kept for later prompts take no more than a quarter of the places for states, and an eighth of the
+// slots while no prompts come back.
+PrefixCacheLimits PrefixLimitsOf(const Options& options, uint64_t num_slots, uint64_t num_parked,
+                                 uint64_t state_bytes) {
+  const auto wanted = static_cast<uint64_t>(options[model_options::kPrefixCache]);
+  return {.max_bytes = std::min(wanted, (num_slots + num_parked) / 4 * state_bytes),
+          .state_bytes = state_bytes,
+          .max_unused_states = std::max<uint64_t>(num_slots / 8, 4)};
+}
+
 // The store looks at all of its states to find the one that is missed least.
 constexpr uint64_t kMostCheckpoints = 4096;
 
@@ -119,7 +129,9 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
       .max_host_states = max_host_states,
       .max_streams = static_cast<uint64_t>(options[model_options::kMaxStreams]),
       .calibrates = options[model_options::kCalibrate] != 0,
-      .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens])};
+      .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens]),
+      .prefixes =
+          PrefixLimitsOf(options, limits.num_slots, max_host_states, StateFloats(file->config()) * sizeof(float))};
   SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name,
                                                      StepClock::now, std::move(disk)));
   if (!file->initial_state().empty()) {

@@ -23,25 +23,21 @@ absl::Status CheckText(const std::string& text, size_t max_bytes, const char* wh
 absl::StatusOr<std::shared_ptr<Prefix>> Prefix::Create(const Stream& stream, PrefixLabel label) {
   SKEIN_RETURN_IF_ERROR(CheckText(label.name, PrefixLabel::kMaxNameBytes, "name"));
   SKEIN_RETURN_IF_ERROR(CheckText(label.provenance, PrefixLabel::kMaxProvenanceBytes, "provenance"));
-  return std::make_shared<Prefix>(stream.model(), StreamStart{stream.Committed(), stream.start().initial_state},
-                                  std::move(label));
+  return std::make_shared<Prefix>(stream.model(), stream.Committed(), std::move(label));
 }
 
 absl::StatusOr<std::shared_ptr<Prefix>> Prefix::Load(std::shared_ptr<Model> model, const std::string& path) {
-  StreamStart start;
-  start.initial_state = model->initial_state();
-  SKEIN_ASSIGN_OR_RETURN(RestoredSnapshot restored, LoadSnapshot(*model, start.initial_state, path));
-  start.place = std::move(restored.at);
-  return std::make_shared<Prefix>(std::move(model), std::move(start),
+  SKEIN_ASSIGN_OR_RETURN(RestoredSnapshot restored, LoadSnapshot(*model, path));
+  return std::make_shared<Prefix>(std::move(model), std::move(restored.at),
                                   std::move(restored.label).value_or(PrefixLabel()));
 }
 
 absl::Status Prefix::Save(const std::string& path, const SaveOptions& options) const {
-  return SaveSnapshot(*model_, start_, start_.place, label_, path, options);
+  return SaveSnapshot(*model_, place_, label_, path, options);
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Prefix::Start(const std::string& tenant) const {
-  return Stream::StartAt(model_, start_, tenant);
+  return Stream::StartAt(model_, place_, tenant);
 }
 
 }  // namespace skein

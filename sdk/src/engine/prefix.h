@@ -23,14 +23,14 @@ class Prefix {
   // From a file of Save, or any other snapshot, which then has no label. The codes of LoadSnapshot.
   static absl::StatusOr<std::shared_ptr<Prefix>> Load(std::shared_ptr<Model> model, const std::string& path);
 
-  Prefix(std::shared_ptr<Model> model, StreamStart start, PrefixLabel label)
-      : model_(std::move(model)), start_(std::move(start)), label_(std::move(label)) {}
+  Prefix(std::shared_ptr<Model> model, StreamState place, PrefixLabel label)
+      : model_(std::move(model)), place_(std::move(place)), label_(std::move(label)) {}
 
   const std::shared_ptr<Model>& model() const { return model_; }
   const PrefixLabel& label() const { return label_; }
-  uint64_t position() const { return start_.place.position; }
+  uint64_t position() const { return place_.position; }
   // The size of the file that Save writes without the past.
-  uint64_t file_bytes() const { return PrefixFileBytes(*model_, start_.place, label_); }
+  uint64_t file_bytes() const { return PrefixFileBytes(*model_, place_, label_); }
 
   // The codes of SaveSnapshot.
   absl::Status Save(const std::string& path, const SaveOptions& options) const;
@@ -40,7 +40,7 @@ class Prefix {
 
  private:
   const std::shared_ptr<Model> model_;
-  const StreamStart start_;
+  const StreamState place_;
   const PrefixLabel label_;
 };
 

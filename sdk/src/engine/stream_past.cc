@@ -14,13 +14,6 @@
 namespace skein {
 namespace {
 
-// The first position from which a way leads on without a state at position 0.
-uint64_t FirstWithState(uint64_t begin, const std::vector<SnapshotCheckpoint>& checkpoints, uint64_t end,
-                        const StateRef& initial_state) {
-  if (begin > 0 || initial_state.empty()) return begin;
-  return checkpoints.empty() ? end : checkpoints[0].position;
-}
-
 // A checkpoint whose state is still kept.
 struct KeptCheckpoint {
   SnapshotCheckpoint described;  // without its state
@@ -29,6 +22,10 @@ struct KeptCheckpoint {
 
 std::vector<KeptCheckpoint> KeptCheckpoints(const StreamState& at) {
   std::vector<KeptCheckpoint> kept;
+  if (std::optional<History::Place> start = at.history.Until(at.history.begin()).LastKept();
+      at.history.begin() == 0 && start.has_value() && !start->state.empty()) {
+    kept.emplace_back().state = std::move(start->state);
+  }
   for (StreamCheckpoint& checkpoint : at.history.Checkpoints(at.position + 1)) {
     if (checkpoint.num_bytes == 0) continue;
     std::optional<History::Place> place = at.history.Until(checkpoint.position).LastKept();
@@ -54,33 +51,44 @@ void KeepCheckpoint(Model& model, const SnapshotCheckpoint& checkpoint, History&
 
 }  // namespace
 
-absl::Status CollectPast(const Model& model, const StateRef& initial_state, const StreamState& at, Snapshot& snapshot) {
+absl::Status CollectPast(const Model& model, const StreamState& at, Snapshot& snapshot) {
   if (!at.history.is_recorded()) return absl::OkStatus();
   for (KeptCheckpoint& kept : KeptCheckpoints(at)) {
     kept.described.state.resize(StateFloats(model.config()));
     SKEIN_RETURN_IF_ERROR(model.engine()->ExportState(kept.state, absl::MakeSpan(kept.described.state)));
     snapshot.checkpoints.push_back(std::move(kept.described));
   }
-  const uint64_t begin = FirstWithState(at.history.begin(), snapshot.checkpoints, at.position, initial_state);
-  snapshot.tokens.resize(at.position - begin);
-  at.history.ReadTokens(begin, absl::MakeSpan(snapshot.tokens));
+  snapshot.tokens.resize(at.position - at.history.begin());
+  at.history.ReadTokens(at.history.begin(), absl::MakeSpan(snapshot.tokens));
   return absl::OkStatus();
 }
 
-History RestorePast(Model& model, const StateRef& initial_state, const Snapshot& snapshot, const StreamState& at) {
-  const uint64_t known = snapshot.position - snapshot.tokens.size();
-  const uint64_t begin = FirstWithState(known, snapshot.checkpoints, snapshot.position, initial_state);
-  History history(model.checkpoints(), begin, begin == snapshot.position ? at.sampler : nullptr);
-  const auto append_until = [&](uint64_t end, const std::shared_ptr<const SamplerState>& sampler) {
-    const absl::Span<const uint32_t> tokens(snapshot.tokens);
-    history.Append(tokens.subspan(history.end() - known, end - history.end()), sampler);
-  };
-  for (const SnapshotCheckpoint& checkpoint : snapshot.checkpoints) {
-    if (checkpoint.position < begin) continue;
-    append_until(checkpoint.position, nullptr);
-    KeepCheckpoint(model, checkpoint, history);
+History RestorePast(Model& model, const Snapshot& snapshot, const StreamState& at) {
+  const uint64_t begin = snapshot.position - snapshot.tokens.size();
+  absl::Span<const SnapshotCheckpoint> checkpoints(snapshot.checkpoints);
+  absl::StatusOr<StateRef> start = at.state;  // of a stream whose tokens are not known
+  if (!snapshot.tokens.empty()) {
+    start = StateRef();
+    if (begin == 0 && !checkpoints.empty() && checkpoints[0].position == 0) {
+      start = model.engine()->ImportState(checkpoints[0].state);
+      checkpoints.remove_prefix(1);
+    }
   }
-  append_until(snapshot.position, at.sampler);
+  const bool has_past = !snapshot.tokens.empty() && start.ok();
+  History history(model.checkpoints(), has_past ? begin : snapshot.position, start.ok() ? *start : at.state,
+                  has_past ? nullptr : at.sampler);
+  if (has_past) {
+    const auto append_until = [&](uint64_t end, const std::shared_ptr<const SamplerState>& sampler) {
+      const absl::Span<const uint32_t> tokens(snapshot.tokens);
+      history.Append(tokens.subspan(history.end() - begin, end - history.end()), sampler);
+    };
+    for (const SnapshotCheckpoint& checkpoint : checkpoints) {
+      if (checkpoint.position < begin) continue;
+      append_until(checkpoint.position, nullptr);
+      KeepCheckpoint(model, checkpoint, history);
+    }
+    append_until(snapshot.position, at.sampler);
+  }
   history.Keep(at.state, CheckpointKind::kTurn, 0);
   return history;
 }

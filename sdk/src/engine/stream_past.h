@@ -1,7 +1,5 @@
-// The past of a stream in a snapshot: its tokens, as far as they are known, and its checkpoints.
-//
-// A state at position 0 that is not the architecture's own is in no snapshot. So what lies between position 0 and the
-// first checkpoint is left out where a stream has such an initial state, before a snapshot or after it.
+// The past of a stream in a snapshot: its tokens, as far as they are known, and its checkpoints. A state at position 0
+// that is not the architecture's own is a checkpoint there.
 #ifndef SKEIN_ENGINE_STREAM_PAST_H_
 #define SKEIN_ENGINE_STREAM_PAST_H_
 
@@ -15,11 +13,11 @@ namespace skein {
 
 // Adds the past of a stream at `at` to `snapshot`: the tokens, and the checkpoints whose states are kept. May wait for
 // a step for each of them.
-absl::Status CollectPast(const Model& model, const StateRef& initial_state, const StreamState& at, Snapshot& snapshot);
+absl::Status CollectPast(const Model& model, const StreamState& at, Snapshot& snapshot);
 
 // The history of a stream that goes on from `snapshot` at `at`, which still has none. Without memory, and without room
 // for the states of its checkpoints, it has fewer of them.
-History RestorePast(Model& model, const StateRef& initial_state, const Snapshot& snapshot, const StreamState& at);
+History RestorePast(Model& model, const Snapshot& snapshot, const StreamState& at);
 
 }  // namespace skein
 

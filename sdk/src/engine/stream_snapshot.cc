@@ -60,8 +60,7 @@ absl::Status TakeSnapshot(const Model& model, const StreamState& at, absl::Span<
   return Write(model, snapshot, at, bytes);
 }
 
-absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, const StateRef& initial_state,
-                                                 absl::Span<const uint8_t> bytes) {
+absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const uint8_t> bytes) {
   const PagedFloats values(StateFloats(model.config()));
   SKEIN_ASSIGN_OR_RETURN(Snapshot snapshot, ReadSnapshot(model.config(), bytes, values.values()));
   SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model.Fingerprint());
@@ -74,17 +73,17 @@ absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, const StateRef& i
   restored.at.position = snapshot.position;
   restored.at.pending = PendingToken(snapshot);
   restored.at.sampler = std::make_shared<const SamplerState>(std::move(snapshot.sampler));
-  restored.at.history = RestorePast(model, initial_state, snapshot, restored.at);
+  restored.at.history = RestorePast(model, snapshot, restored.at);
   restored.label = std::move(snapshot.label);
   return restored;
 }
 
-absl::Status SaveSnapshot(const Model& model, const StreamStart& start, const StreamState& at,
-                          std::optional<PrefixLabel> label, const std::string& path, const SaveOptions& options) {
+absl::Status SaveSnapshot(const Model& model, const StreamState& at, std::optional<PrefixLabel> label,
+                          const std::string& path, const SaveOptions& options) {
   SKEIN_RETURN_IF_ERROR(OutputFile::Check(path, options.if_exists));
   Snapshot snapshot = Describe(at);
   snapshot.label = std::move(label);
-  if (options.has_past) SKEIN_RETURN_IF_ERROR(CollectPast(model, start.initial_state, at, snapshot));
+  if (options.has_past) SKEIN_RETURN_IF_ERROR(CollectPast(model, at, snapshot));
   std::vector<uint8_t> bytes(SnapshotBytes(model.config(), snapshot));
   SKEIN_RETURN_IF_ERROR(Write(model, snapshot, at, absl::MakeSpan(bytes)));
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file, OutputFile::Create(path, options.if_exists));
@@ -92,10 +91,10 @@ absl::Status SaveSnapshot(const Model& model, const StreamStart& start, const St
   return file->Commit();
 }
 
-absl::StatusOr<RestoredSnapshot> LoadSnapshot(Model& model, const StateRef& initial_state, const std::string& path) {
+absl::StatusOr<RestoredSnapshot> LoadSnapshot(Model& model, const std::string& path) {
   // A copy, because another process may write to the file.
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, File::Open(path, FileAccess::kRead));
-  absl::StatusOr<RestoredSnapshot> restored = RestoreSnapshot(model, initial_state, file->bytes());
+  absl::StatusOr<RestoredSnapshot> restored = RestoreSnapshot(model, file->bytes());
   if (!restored.ok()) return Annotate(restored.status(), path);
   return restored;
 }

@@ -33,23 +33,21 @@ struct RestoredSnapshot {
   std::optional<PrefixLabel> label;  // of a prefix object
 };
 
-// Reads a snapshot, which is untrusted. `initial_state` is that of the stream that goes on from it.
-// FAILED_PRECONDITION: of a model with other source weights. The codes of ReadSnapshot (state/snapshot.h). May wait for
-// one step, and for the fingerprint.
-absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, const StateRef& initial_state,
-                                                 absl::Span<const uint8_t> bytes);
+// Reads a snapshot, which is untrusted. FAILED_PRECONDITION: of a model with other source weights. The codes of
+// ReadSnapshot (state/snapshot.h). May wait for one step, and for the fingerprint.
+absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const uint8_t> bytes);
 
 struct SaveOptions {
   IfExists if_exists = IfExists::kFail;
   bool has_past = false;  // with the tokens that are known, and the checkpoints whose states are kept
 };
 
-// A snapshot at `at` of a stream that starts at `start`, as a file, which appears whole or not at all. `label` is that
+// A snapshot at `at` as a file, which appears whole or not at all. `label` is that
 // of a prefix object. The codes of OutputFile.
-absl::Status SaveSnapshot(const Model& model, const StreamStart& start, const StreamState& at,
-                          std::optional<PrefixLabel> label, const std::string& path, const SaveOptions& options);
+absl::Status SaveSnapshot(const Model& model, const StreamState& at, std::optional<PrefixLabel> label,
+                          const std::string& path, const SaveOptions& options);
 // The codes of File::Open, and of RestoreSnapshot with the path in front.
-absl::StatusOr<RestoredSnapshot> LoadSnapshot(Model& model, const StateRef& initial_state, const std::string& path);
+absl::StatusOr<RestoredSnapshot> LoadSnapshot(Model& model, const std::string& path);
 
 // The size of the file of a prefix object, without its past.
 uint64_t PrefixFileBytes(const Model& model, const StreamState& at, const PrefixLabel& label);

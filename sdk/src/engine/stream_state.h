@@ -19,13 +19,9 @@ struct StreamState {
   std::optional<uint32_t> pending;  // the token that was sampled and is not in the state yet
   // The memory of the sampler of the request that ran last; nullptr: no request ran.
   std::shared_ptr<const SamplerState> sampler;
+  // At position 0: the state is the initial one of the stream.
+  bool is_start = false;
   History history;  // of the tokens in the state; ends at `position`, if anything is recorded
-};
-
-// Where a stream starts.
-struct StreamStart {
-  StreamState place;       // Reset takes the stream here: to position 0, or to the place of a prefix object
-  StateRef initial_state;  // at position 0, to which the history of the place may lead back
 };
 
 }  // namespace skein

@@ -132,6 +132,12 @@ inline constexpr IntOption kCheckpointMemory = {
     .low = -1,
     .high = kMaxOptionCount,
     .help = "bytes of states that streams keep to go back to; 0: none; -1: an eighth of all states"};
+inline constexpr IntOption kPrefixCache = {
+    .name = "prefix_cache",
+    .value = int64_t{256} << 20,
+    .low = 0,
+    .high = kMaxOptionCount,
+    .help = "bytes of states of prompts that others which begin alike go on from; 0: no stream gets another's state"};
 }  // namespace model_options
 
 // A key without a default leaves the value of the input.
@@ -184,6 +190,8 @@ inline constexpr TextOption kState = {
     .name = "state", .value = "", .help = "initial state of the stream; empty: the model's"};
 inline constexpr TextOption kTenant = {
     .name = "tenant", .value = "", .help = "the party that the stream belongs to; empty: the common one"};
+inline constexpr TextOption kCacheSalt = {
+    .name = "cache_salt", .value = "", .help = "streams share cached states with those of the same salt alone"};
 }  // namespace stream_options
 
 // A sampling key that a request does not set has the value in the model's manifest, else the default here.
@@ -284,6 +292,11 @@ inline constexpr IntOption kDeadlineMs = {
     .low = 0,
     .high = kMaxOptionMilliseconds,
     .help = "time from submit by which the last token is wanted, else the request ends; 0: any"};
+inline constexpr IntOption kPrefixCache = {.name = "prefix_cache",
+                                           .value = 1,
+                                           .low = 0,
+                                           .high = 1,
+                                           .help = "1: goes on from a cached state and leaves some; 0: neither"};
 }  // namespace request_options
 
 namespace chat_options {

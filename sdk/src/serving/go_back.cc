@@ -27,18 +27,15 @@ struct Way {
   std::vector<uint32_t> tokens;
 };
 
-absl::StatusOr<Way> FindWay(const Stream& stream, const History& past) {
-  Way way;
+absl::StatusOr<Way> FindWay(const History& past) {
   std::optional<History::Place> kept = past.LastKept();
-  if (kept.has_value()) {
-    way.from.state = std::move(kept->state);
-    way.from.position = kept->history.end();
-  } else if (past.begin() == 0) {
-    way.from.state = stream.start().initial_state;
-  } else {
+  if (!kept.has_value()) {
     return absl::OutOfRangeError(absl::StrCat("position ", past.end(), "; the tokens in front of ", past.begin(),
                                               " are not known, and no state between the two is kept any more"));
   }
+  Way way;
+  way.from.state = std::move(kept->state);
+  way.from.position = kept->history.end();
   way.tokens.resize(past.end() - way.from.position);
   past.ReadTokens(way.from.position, absl::MakeSpan(way.tokens));
   return way;
@@ -61,7 +58,7 @@ absl::StatusOr<Reached> Reach(const Stream& stream, const StreamState& at, uint6
     reached.at.state = at.state;
     return reached;
   }
-  SKEIN_ASSIGN_OR_RETURN(Way way, FindWay(stream, reached.at.history));
+  SKEIN_ASSIGN_OR_RETURN(Way way, FindWay(reached.at.history));
   reached.num_replayed = way.tokens.size();
   reached.at.state = std::move(way.from.state);
   if (way.tokens.empty()) return reached;

@@ -42,9 +42,11 @@ uint64_t BytesKeptAt(const HistoryNode* node) noexcept {
 
 }  // namespace
 
-History::History(std::shared_ptr<CheckpointStore> store, uint64_t position, std::shared_ptr<const SamplerState> sampler)
+History::History(std::shared_ptr<CheckpointStore> store, uint64_t position, StateRef start,
+                 std::shared_ptr<const SamplerState> sampler)
     : end_(position), last_kept_(position) {
   auto tree = std::make_shared<HistoryTree>(std::move(store), position);
+  if (position == 0) tree->start = std::move(start);
   tree->sampler = std::move(sampler);
   node_ = new HistoryNode(std::move(tree), nullptr, position);
 }
@@ -198,6 +200,7 @@ std::optional<History::Place> History::LastKept() const noexcept {
   for (HistoryNode* node = node_; node != nullptr; node = node->parent) {
     StateRef state = node->tree->store->StateOf(*node);
     if (!state.empty()) return Place{History(AddReference(node), node->begin), std::move(state)};
+    if (node->parent == nullptr && node->begin == 0) return Place{History(AddReference(node), 0), node->tree->start};
   }
   return std::nullopt;
 }

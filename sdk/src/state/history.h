@@ -41,8 +41,9 @@ class History {
 
   // Records nothing.
   History() = default;
-  // Begins at `position`; the tokens in front of it are not known. `sampler`: the memory of the sampler there.
-  History(std::shared_ptr<CheckpointStore> store, uint64_t position,
+  // Begins at `position`; the tokens in front of it are not known. `start` and `sampler` are the state and the memory
+  // of the sampler there. The state at position 0 is always kept.
+  History(std::shared_ptr<CheckpointStore> store, uint64_t position, StateRef start,
           std::shared_ptr<const SamplerState> sampler = nullptr);
   History(const History& other) noexcept;
   History(History&& other) noexcept
@@ -78,8 +79,8 @@ class History {
   // --- checkpoints ---
 
   // Keeps `state`, which is that at the end, if the budget has room for it, and there is memory. The stream is about to
-  // read `num_ahead` tokens. No effect at the start of a stream. Where a state is kept less than kNearby tokens in front
-  // of the start of a turn, that one is taken to be of the turn.
+  // read `num_ahead` tokens. No effect at the start of a stream. Where a state is kept less than kNearby tokens in
+  // front of the start of a turn, that one is taken to be of the turn.
   void Keep(const StateRef& state, CheckpointKind kind, uint64_t num_ahead) noexcept;
   // The number of tokens since a state was last to be kept.
   uint64_t num_since_kept() const { return end_ - last_kept_; }
@@ -92,7 +93,8 @@ class History {
   // The checkpoints up to `limit`, rising: all that have names, and those whose states are kept.
   std::vector<StreamCheckpoint> Checkpoints(uint64_t limit) const;
 
-  // The last place whose state is kept, and that state. Nothing: no state is kept.
+  // The last place whose state is kept, and that state. Nothing: no state is kept, and the tokens from position 0 on
+  // are not known.
   struct Place;
   std::optional<Place> LastKept() const noexcept;
 

@@ -24,6 +24,7 @@ struct HistoryTree {
 
   const std::shared_ptr<CheckpointStore> store;
   const uint64_t begin;  // position of the first token that is known; in front of it are unknown ones
+  StateRef start;        // the state at position 0, if that is where it begins; constant like the next
   std::shared_ptr<const SamplerState> sampler;  // the memory of the sampler there; constant once there are nodes
 
   // The store's, under its lock: for the order in which checkpoints go.

@@ -33,7 +33,7 @@ class HistoryTest : public testing::Test {
  protected:
   explicit HistoryTest(uint64_t max_states = 8) : store_(std::make_shared<CheckpointStore>(max_states, 100)) {}
 
-  History NewHistory(uint64_t position = 0) const { return History(store_, position); }
+  History NewHistory(uint64_t position = 0) const { return History(store_, position, StateRef()); }
   History Fed(uint64_t num_tokens) const {
     History history = NewHistory();
     Feed(history, num_tokens);
@@ -196,7 +196,7 @@ TEST_F(HistoryTest, ForksOnManyThreadsWriteTheirOwnTokens) {
 
 TEST_F(HistoryTest, SamplerIsAsItWasAtEveryPlace) {
   const auto before = SamplerWith({{90, 2.0}});
-  History history(store_, 10, before);
+  History history(store_, 10, StateRef(), before);
   const uint32_t prompt[] = {1, 2, 3};
   SamplerState sampler;
   history.Append(prompt, std::make_shared<const SamplerState>(sampler));
@@ -231,7 +231,7 @@ TEST_F(HistoryTest, TheLastKeptStateIsFoundFromEveryPlace) {
   Feed(history, 100);
   history.Keep(second, CheckpointKind::kPart, 0);
   Feed(history, 10);
-  EXPECT_EQ(history.Until(299).LastKept(), std::nullopt);
+  EXPECT_EQ(history.Until(299).LastKept()->history.end(), 0u) << "the start is always kept";
   for (const uint64_t position : {300, 399}) {
     const auto place = history.Until(position).LastKept();
     ASSERT_TRUE(place.has_value());
@@ -240,6 +240,15 @@ TEST_F(HistoryTest, TheLastKeptStateIsFoundFromEveryPlace) {
   }
   EXPECT_EQ(history.LastKept()->history.end(), 400u);
   EXPECT_EQ(history.LastKept()->state.slot(), second.slot());
+}
+
+TEST_F(HistoryTest, TheStartIsItsOwnState) {
+  const StateRef start = NewState();
+  History history(store_, 0, start);
+  Feed(history, 10);
+  EXPECT_EQ(history.LastKept()->state, start);
+  History behind(store_, 5, start);
+  EXPECT_EQ(behind.LastKept(), std::nullopt) << "a state behind unknown tokens is kept as any other";
 }
 
 TEST_F(HistoryTest, ForksShareTheStatesUpToWhereTheyPart) {
@@ -424,7 +433,7 @@ TEST_F(SmallBudgetTest, StatesAreLetGoOfWhenTheyAreAskedFor) {
 
 TEST(NoBudgetTest, NamesWorkWithoutStates) {
   const auto pool = StatePool::Create(2);
-  History history(std::make_shared<CheckpointStore>(0, 100), 0);
+  History history(std::make_shared<CheckpointStore>(0, 100), 0, StateRef());
   const uint32_t token = 1;
   history.Append({&token, 1});
   history.Keep(pool->Acquire(), CheckpointKind::kNamed, 0);
