@@ -15,8 +15,8 @@ namespace skein {
 // a step for each of them.
 absl::Status CollectPast(const Model& model, const StreamState& at, Snapshot& snapshot);
 
-// The history of a stream that goes on from `snapshot` at `at`, which still has none. Without memory, and without room
-// for the states of its checkpoints, it has fewer of them.
+// The history of a stream that goes on from `snapshot` at `at`, which still has none. Where there is no room for the
+// states of its checkpoints, it has fewer of them. Throws std::bad_alloc.
 History RestorePast(Model& model, const Snapshot& snapshot, const StreamState& at);
 
 }  // namespace skein
