@@ -33,6 +33,8 @@ std::vector<ModelLimit> NamedLimits(const EngineLimits& limits) {
           {"age_limit_ms", model_options::kAgeLimitMs.name, static_cast<uint64_t>(limits.step.age_limit_us) / 1000}};
 }
 
+QueueCounts CountsOf(const QueueLoad& load) { return {load.num_waiting, load.num_running, load.queued_tokens}; }
+
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }
 
 }  // namespace
@@ -66,8 +68,13 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
                             [pool = engine->pool_] {
                               const uint64_t num_free = pool->num_free();
                               return SlotCounts{pool->num_slots() - num_free, num_free};
-                            },
-                            [prefixes = engine->prefixes_] { return prefixes->counts(); }};
+                            }};
+  observed.count_prefixes = [prefixes = engine->prefixes_] { return prefixes->counts(); };
+  observed.count_queue = [admission = engine->admission_] { return CountsOf(admission->Load()); };
+  observed.count_queue_of = [admission = engine->admission_, tenants = engine->tenants_](absl::string_view of) {
+    const std::shared_ptr<const Tenant> tenant = tenants->Find(of);
+    return tenant == nullptr ? QueueCounts() : CountsOf(admission->LoadOf(*tenant));
+  };
   engine->observer_ = engine->runtime_->metrics().observed_models.Add(std::move(observed), engine->runtime_->trace());
   engine->runner_->Observe(*engine->observer_);
   engine->loop_ = std::make_unique<StepLoop>(
