@@ -64,11 +64,11 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify(std::move(job));
   });
   engine->AddOwner(engine->prefixes_);
-  ObservedModel observed = {std::move(name), NamedLimits(limits),
-                            [pool = engine->pool_] {
-                              const uint64_t num_free = pool->num_free();
-                              return SlotCounts{pool->num_slots() - num_free, num_free};
-                            }};
+  ObservedModel observed = {
+      std::move(name), NamedLimits(limits), [pool = engine->pool_] {
+        const uint64_t num_free = pool->num_free();
+        return SlotCounts{pool->num_slots() - num_free, num_free, pool->num_parked(), pool->num_on_disk()};
+      }};
   observed.count_prefixes = [prefixes = engine->prefixes_] { return prefixes->counts(); };
   observed.count_queue = [admission = engine->admission_] { return CountsOf(admission->Load()); };
   observed.count_queue_of = [admission = engine->admission_, tenants = engine->tenants_](absl::string_view of) {
