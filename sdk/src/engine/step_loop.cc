@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "scheduler/decode_groups.h"
 #include "skein/runtime.h"
 
 namespace skein {
@@ -32,6 +31,7 @@ StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, std::sha
       pipeline_(runner.pipeline()),
       max_parts_(limits.max_entries),
       scheduler_(limits),
+      groups_(pipeline_.num_stages, limits.max_tokens),
       steps_(runner, max_parts_, limits.max_tokens) {
   concluded_.reserve(max_parts_);
 }
@@ -191,10 +191,13 @@ bool StepLoop::MayRunAhead() const { return pipeline_.num_stages > 1 || schedule
 
 void StepLoop::FinishOldest() noexcept {
   StepInFlight& step = steps_.Finish();
+  const bool is_alone = steps_.size() == 1;
+  const StepClock::time_point last_end = last_end_;
   if (absl::IsUnavailable(step.whole)) Lose(step.whole);
   const bool is_whole = step.whole.ok();
   if (!is_whole) RunPartsAlone(step);
   CountStep(step);
+  if (is_whole && pipeline_.num_stages > 1) ObserveGroups(step, is_alone, last_end);
   ConcludeAll(step);
   const uint64_t num_tokens = step.tokens.size();
   concluded_.clear();
@@ -239,8 +242,7 @@ void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept 
     }
   }
   if (max_entries == 0) return;
-  for (const Share& share :
-       scheduler_.Schedule(now_us, max_entries, DecodesOfStep(num_decoding, pipeline_.num_stages))) {
+  for (const Share& share : scheduler_.Schedule(now_us, max_entries, groups_.DecodesOfStep(num_decoding))) {
     StepPart& part = parts.emplace_back();
     part.running = static_cast<RunningJob*>(share.sequence);
     part.num_tokens = share.num_tokens;
@@ -345,6 +347,15 @@ void StepLoop::CountStep(const StepInFlight& step) noexcept {
     (decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
   }
   observers_.model.OnStep({begin, last_end_}, size);
+}
+
+void StepLoop::ObserveGroups(const StepInFlight& step, bool is_alone, StepClock::time_point last_end) noexcept {
+  using Microseconds = std::chrono::duration<double, std::micro>;
+  if (step.begin < last_end) {
+    groups_.ObserveBehind(step.tokens.size(), step.parts.size(), Microseconds(last_end_ - last_end).count());
+  } else if (is_alone) {
+    groups_.ObserveAlone(step.tokens.size(), step.parts.size(), Microseconds(last_end_ - step.begin).count());
+  }
 }
 
 void StepLoop::ConcludeAll(StepInFlight& step) noexcept {

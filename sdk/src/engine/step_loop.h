@@ -25,6 +25,7 @@
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "runtime/model_observer.h"
+#include "scheduler/decode_groups.h"
 #include "scheduler/scheduler.h"
 #include "state/state_pool.h"
 
@@ -128,6 +129,8 @@ class StepLoop {
   // a stream that fails alone ends with an error. If a device is lost, the parts that are left have its status.
   void RunPartsAlone(StepInFlight& step) noexcept;
   void CountStep(const StepInFlight& step) noexcept;
+  // Takes note of the time between the devices' begin or last end and this end, where several devices work.
+  void ObserveGroups(const StepInFlight& step, bool is_alone, StepClock::time_point last_end) noexcept;
   // Tells every job how its part ended.
   void ConcludeAll(StepInFlight& step) noexcept;
   static void Conclude(StepPart& part) noexcept;
@@ -139,6 +142,7 @@ class StepLoop {
   const StepPipeline pipeline_;
   const uint32_t max_parts_;
   Scheduler scheduler_;
+  DecodeGroups groups_;
   StepsInFlight steps_;
   bool waits_for_moves_ = false;  // a state has to move, for which the steps in flight have to end
 
