@@ -308,7 +308,7 @@ TEST_F(CachedPromptTest, RestoredStreamAtPositionZeroIsNotAtItsStart) {
   for (int i = 0; i < 3; ++i) Read(UserPrompt(1));
   const auto stream = NewStream();
   std::vector<uint8_t> bytes(SnapshotBytes(*model_, stream->Committed()));
-  ASSERT_TRUE(TakeSnapshot(*model_, stream->Committed(), {}, absl::MakeSpan(bytes)).ok());
+  ASSERT_TRUE(TakeSnapshot(*model_, stream->Committed(), absl::MakeSpan(bytes)).ok());
   ASSERT_TRUE(stream->Restore(bytes).ok());
   EXPECT_EQ(Run(NewRequest(stream, UserPrompt(1), 2)).terminal.cache, uint32_t{SKEIN_CACHE_NOT_AT_START})
       << "a snapshot may hold any state";
