@@ -1,5 +1,6 @@
 #include "arrivals.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <random>
@@ -18,6 +19,14 @@ uint64_t ParseCount(std::string_view where, std::string_view text) {
   if (error == std::errc() && end == text.data() + text.size() && count >= 1 && count <= kMaxTokens) return count;
   throw UsageError(std::string(where) + ": expected numbers of tokens such as 64, 64,512 or 64-512; found \"" +
                    std::string(text) + "\"");
+}
+
+double ParseShare(std::string_view where, std::string_view text) {
+  double share = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share);
+  if (error == std::errc() && end == text.data() + text.size() && share > 0 && std::isfinite(share)) return share;
+  throw UsageError(std::string(where) + ": expected shares above 0 such as a=9,b=1; found \"" + std::string(text) +
+                   "\"");
 }
 
 // Random numbers from 0 to 1, without 1. The distributions of the standard library differ between its implementations.
@@ -54,6 +63,31 @@ uint64_t TokenCounts::Pick(double uniform) const {
   return is_range_ ? values_[0] + scaled(values_[1] - values_[0] + 1) : values_[scaled(values_.size())];
 }
 
+TenantShares::TenantShares(std::string_view where, std::string_view text) {
+  names_.clear();
+  ends_.clear();
+  while (true) {
+    const size_t comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
+    const size_t equals = part.find('=');
+    const std::string name(part.substr(0, equals));
+    if (name.empty() || equals == std::string_view::npos ||
+        std::find(names_.begin(), names_.end(), name) != names_.end()) {
+      throw UsageError(std::string(where) + ": expected names, each once, with shares such as a=9,b=1; found \"" +
+                       std::string(part) + "\"");
+    }
+    names_.push_back(name);
+    ends_.push_back((ends_.empty() ? 0 : ends_.back()) + ParseShare(where, part.substr(equals + 1)));
+    if (comma == std::string_view::npos) return;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+size_t TenantShares::Pick(double uniform) const {
+  const auto found = std::upper_bound(ends_.begin(), ends_.end(), uniform * ends_.back());
+  return std::min<size_t>(static_cast<size_t>(found - ends_.begin()), ends_.size() - 1);
+}
+
 std::vector<Arrival> PlanArrivals(const LoadShape& shape) {
   Uniform uniform(shape.seed);
   std::vector<Arrival> arrivals;
@@ -62,7 +96,9 @@ std::vector<Arrival> PlanArrivals(const LoadShape& shape) {
     seconds -= std::log(1 - uniform()) / shape.rate;
     if (seconds >= shape.seconds) return arrivals;
     const uint64_t num_prompt_tokens = shape.prompt_tokens.Pick(uniform());
-    arrivals.push_back({seconds, num_prompt_tokens, shape.new_tokens.Pick(uniform())});
+    const uint64_t num_new_tokens = shape.new_tokens.Pick(uniform());
+    const bool has_tenants = shape.tenants.names().size() > 1;
+    arrivals.push_back({seconds, num_prompt_tokens, num_new_tokens, has_tenants ? shape.tenants.Pick(uniform()) : 0});
   }
 }
 

@@ -3,6 +3,7 @@
 #ifndef SKEIN_CLI_ARRIVALS_H_
 #define SKEIN_CLI_ARRIVALS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,10 +26,28 @@ class TokenCounts {
   std::vector<uint64_t> values_;  // of a range: the first and the last
 };
 
+// Tenants with the share of the requests that each sends, such as "a=9,b=1".
+class TenantShares {
+ public:
+  // One tenant, the common one.
+  TenantShares() = default;
+  // Throws UsageError that begins with `where`: no name, one that comes twice, or a share that is no number above 0.
+  TenantShares(std::string_view where, std::string_view text);
+
+  // The index of the one for `uniform`, a random number from 0 to 1, without 1.
+  size_t Pick(double uniform) const;
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  std::vector<std::string> names_ = {""};
+  std::vector<double> ends_ = {1};  // of the shares, added up
+};
+
 struct Arrival {
   double seconds;  // after the start
   uint64_t num_prompt_tokens;
   uint64_t num_new_tokens;
+  size_t tenant = 0;  // index
 };
 
 struct LoadShape {
@@ -36,6 +55,7 @@ struct LoadShape {
   double seconds;  // in which they arrive
   TokenCounts prompt_tokens;
   TokenCounts new_tokens;
+  TenantShares tenants;
   uint64_t seed;
 };
 

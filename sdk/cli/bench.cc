@@ -413,8 +413,8 @@ std::vector<Test> Tests(const Arguments& arguments, uint64_t num_streams) {
 // Wrong where an option has no meaning in the measurement that was asked for.
 void CheckKindOfOptions(const Arguments& arguments) {
   const bool is_load = arguments.Has("arrival-rate");
-  const std::initializer_list<const char*> of_load = {"duration",   "prompt-lengths", "shared-prefix",
-                                                      "max-tokens", "seed",           "svg"};
+  const std::initializer_list<const char*> of_load = {
+      "duration", "prompt-lengths", "shared-prefix", "max-tokens", "tenants", "seed", "svg"};
   const std::initializer_list<const char*> of_tests = {"prefill", "decode", "sample", "runs"};
   for (const char* option : is_load ? of_tests : of_load) {
     if (!arguments.Has(option)) continue;
@@ -511,6 +511,10 @@ Command BenchCommand() {
            .takes = Takes::kCount,
            .value = "L",
            .help = "tokens in front of all prompts, which the prefix cache is to have"},
+          {.name = "tenants",
+           .takes = Takes::kText,
+           .value = "NAME=SHARE,...",
+           .help = "tenants that the streams belong to, each with its share of the requests, such as a=9,b=1"},
           {.name = "seed", .takes = Takes::kCount, .value = "N", .help = "of the arrivals and lengths (default: 1)"},
           {.name = "svg",
            .takes = Takes::kText,

@@ -21,16 +21,18 @@ double Positive(const Arguments& arguments, const char* option, double otherwise
 }
 
 LoadShape Shape(const Arguments& arguments) {
-  return {Positive(arguments, "arrival-rate", 1), Positive(arguments, "duration", 10),
+  return {Positive(arguments, "arrival-rate", 1),
+          Positive(arguments, "duration", 10),
           TokenCounts("bench: --prompt-lengths", arguments.Text("prompt-lengths").value_or("64,512")),
           TokenCounts("bench: --max-tokens", arguments.Text("max-tokens").value_or("64")),
+          arguments.Has("tenants") ? TenantShares("bench: --tenants", *arguments.Text("tenants")) : TenantShares(),
           arguments.Count("seed").value_or(1)};
 }
 
 // A first use of memory and of kernels, which no user should pay for.
 void WarmUp(skein_runtime runtime, skein_model model) {
   const Arrival first = {0, 16, 4};
-  RunLoad(runtime, model, {&first, 1}, 0);
+  RunLoad(runtime, model, {&first, 1}, TenantShares().names(), 0);
 }
 
 EngineTime ReadEngineTime(skein_runtime runtime) {
@@ -53,7 +55,7 @@ int RunLoadBench(const Arguments& arguments, const std::string& path) {
   const InterruptGuard guard(SecondInterrupt::kEndsTheProcess);
   WarmUp(session.runtime(), model.get());
   const EngineTime before = ReadEngineTime(session.runtime());
-  const LoadRun run = RunLoad(session.runtime(), model.get(), arrivals, num_shared_tokens);
+  const LoadRun run = RunLoad(session.runtime(), model.get(), arrivals, shape.tenants.names(), num_shared_tokens);
   const LoadReport report(shape, num_shared_tokens, run, ReadEngineTime(session.runtime()) - before);
 
   const skein_model_info info = ModelInfo(model.get());

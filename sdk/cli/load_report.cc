@@ -30,6 +30,14 @@ Json TimesJson(const Times& times) {
   return json;
 }
 
+// Adds the times of a request that is done.
+void AddTimes(const LoadResult& result, std::vector<double>& first_token, std::vector<double>& gaps,
+              std::vector<double>& whole) {
+  whole.push_back(result.whole);
+  if (!result.tokens.empty()) first_token.push_back(result.tokens[0]);
+  for (size_t i = 1; i < result.tokens.size(); ++i) gaps.push_back(result.tokens[i] - result.tokens[i - 1]);
+}
+
 }  // namespace
 
 Times::Times(std::vector<double> values) : values_(std::move(values)) { std::sort(values_.begin(), values_.end()); }
@@ -62,6 +70,7 @@ LoadReport::LoadReport(const LoadShape& shape, uint64_t num_shared_tokens, const
                        const EngineTime& engine_time)
     : shape_(shape), num_shared_tokens_(num_shared_tokens), seconds_(run.seconds), engine_time_(engine_time) {
   Count(run);
+  CountTenants(run);
 }
 
 void LoadReport::Count(const LoadRun& run) {
@@ -75,15 +84,47 @@ void LoadReport::Count(const LoadRun& run) {
     if (result.end == LoadEnd::kFailed && failure_.empty()) failure_ = result.message;
     if (result.end != LoadEnd::kDone) continue;
     queue.push_back(result.queue);
-    whole.push_back(result.whole);
-    if (!result.tokens.empty()) first_token.push_back(result.tokens[0]);
-    for (size_t i = 1; i < result.tokens.size(); ++i) gaps.push_back(result.tokens[i] - result.tokens[i - 1]);
+    AddTimes(result, first_token, gaps, whole);
   }
   queue_ = Times(std::move(queue));
   first_token_ = Times(std::move(first_token));
   gaps_ = Times(std::move(gaps));
   whole_ = Times(std::move(whole));
   retry_after_ = Times(std::move(retry_after));
+}
+
+void LoadReport::CountTenants(const LoadRun& run) {
+  tenants_.resize(shape_.tenants.names().size());
+  for (size_t i = 0; i < tenants_.size(); ++i) {
+    Tenant& tenant = tenants_[i];
+    std::vector<double> first_token, gaps, whole;
+    for (const LoadResult& result : run.results) {
+      if (result.tenant != i) continue;
+      tenant.num_done += result.end == LoadEnd::kDone ? 1 : 0;
+      tenant.num_refused += result.end == LoadEnd::kRefused ? 1 : 0;
+      tenant.num_tokens += result.num_prompt_tokens + result.tokens.size();
+      if (result.end != LoadEnd::kDone) continue;
+      AddTimes(result, first_token, gaps, whole);
+    }
+    tenant.first_token = Times(std::move(first_token));
+    tenant.gaps = Times(std::move(gaps));
+    tenant.whole = Times(std::move(whole));
+  }
+}
+
+std::string LoadReport::TenantsText() const {
+  if (!has_tenants()) return "";
+  std::vector<std::vector<std::string>> rows = {
+      {"TENANT", "DONE", "REFUSED", "TOKENS/S", "FIRST TOKEN P50", "P90", "P99", "BETWEEN TOKENS P50", "P90", "P99"}};
+  for (size_t i = 0; i < tenants_.size(); ++i) {
+    const Tenant& tenant = tenants_[i];
+    rows.push_back({shape_.tenants.names()[i], std::to_string(tenant.num_done), std::to_string(tenant.num_refused),
+                    FormatNumber(Rate(tenant.num_tokens, seconds_), 1)});
+    for (const Times* times : {&tenant.first_token, &tenant.gaps}) {
+      for (const auto& [key, percent] : kPercents) rows.back().push_back(Milliseconds(times->Percentile(percent)));
+    }
+  }
+  return FormatTable(rows);
 }
 
 std::vector<LoadReport::Row> LoadReport::Rows() const {
@@ -114,7 +155,7 @@ std::string LoadReport::TableText() const {
          ended(LoadEnd::kFailed) + " failed, " + ended(LoadEnd::kCancelled) + " cancelled; " +
          FormatNumber(Rate(num_prompt_tokens_, seconds_), 1) + " prompt tokens/s, " +
          FormatNumber(Rate(num_new_tokens_, seconds_), 1) + " new tokens/s; " + FormatNumber(100 * CachedShare(), 1) +
-         " % of the prompt tokens came from the prefix cache\n";
+         " % of the prompt tokens came from the prefix cache\n" + TenantsText();
 }
 
 double LoadReport::CachedShare() const {
@@ -151,6 +192,16 @@ std::string LoadReport::JsonText(const skein_model_info& info) const {
   json["new_tokens_per_second"] = Rate(num_new_tokens_, seconds_);
   for (const Row& row : Rows()) json[row.key] = TimesJson(row.times);
   json["retry_after_seconds"] = TimesJson(retry_after_);
+  for (size_t i = 0; has_tenants() && i < tenants_.size(); ++i) {
+    const Tenant& tenant = tenants_[i];
+    json["tenants"].push_back({{"name", shape_.tenants.names()[i]},
+                               {"num_done", tenant.num_done},
+                               {"num_refused", tenant.num_refused},
+                               {"tokens_per_second", Rate(tenant.num_tokens, seconds_)},
+                               {"first_token_seconds", TimesJson(tenant.first_token)},
+                               {"between_tokens_seconds", TimesJson(tenant.gaps)},
+                               {"whole_request_seconds", TimesJson(tenant.whole)}});
+  }
   json["engine_seconds"] = {
       {"plan", engine_time_.plan}, {"steps", engine_time_.steps}, {"conclude", engine_time_.conclude}};
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -158,8 +209,12 @@ std::string LoadReport::JsonText(const skein_model_info& info) const {
 
 std::string LoadReport::Plot(const skein_model_info& info) const {
   std::vector<PlotCurve> curves;
-  const std::pair<const char*, const Times&> shown[] = {
+  std::vector<std::pair<std::string, const Times&>> shown = {
       {"first token", first_token_}, {"between tokens", gaps_}, {"whole request", whole_}};
+  for (size_t i = 0; has_tenants() && i < tenants_.size(); ++i) {
+    shown.emplace_back("first token of " + shape_.tenants.names()[i], tenants_[i].first_token);
+    shown.emplace_back("between tokens of " + shape_.tenants.names()[i], tenants_[i].gaps);
+  }
   for (const auto& [name, times] : shown) {
     PlotCurve curve = {name, times.values()};
     for (double& seconds : curve.values) seconds *= 1000;

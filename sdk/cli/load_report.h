@@ -63,7 +63,11 @@ class LoadReport {
     const Times& times;
   };
   std::vector<Row> Rows() const;
+  // A table, in milliseconds; "" without tenants.
+  std::string TenantsText() const;
   void Count(const LoadRun& run);
+  void CountTenants(const LoadRun& run);
+  bool has_tenants() const { return !shape_.tenants.names()[0].empty(); }
 
   const LoadShape shape_;
   const uint64_t num_shared_tokens_;
@@ -79,6 +83,17 @@ class LoadReport {
   Times gaps_{{}};
   Times whole_{{}};
   Times retry_after_{{}};  // of the refusals
+
+  // What one tenant got.
+  struct Tenant {
+    uint64_t num_done = 0;
+    uint64_t num_refused = 0;
+    uint64_t num_tokens = 0;  // of prompts and new ones
+    Times first_token{{}};
+    Times gaps{{}};
+    Times whole{{}};
+  };
+  std::vector<Tenant> tenants_;  // by index
 };
 
 }  // namespace skein::cli

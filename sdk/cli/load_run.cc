@@ -37,13 +37,18 @@ struct Slot {
 
 class LoadRunner {
  public:
-  LoadRunner(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals, uint64_t num_shared_tokens)
+  LoadRunner(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,
+             std::span<const std::string> tenants, uint64_t num_shared_tokens)
       : model_(model), arrivals_(arrivals), queue_(Make<Queue>(skein_queue_create, runtime, nullptr)) {
     auto info = Sized<skein_model_info>();
     Call(skein_model_get_info, model, &info);
     vocab_size_ = info.vocab_size;
     slots_.resize(arrivals.size());
     shared_ = MadeUpPrompt(arrivals_.size(), num_shared_tokens, vocab_size_);
+    for (const std::string& tenant : tenants) {
+      stream_options_.emplace_back(SKEIN_OPTIONS_STREAM);
+      if (!tenant.empty()) stream_options_.back().Set("tenant", tenant);
+    }
   }
 
   LoadRun Run() {
@@ -106,8 +111,10 @@ class LoadRunner {
 
   void Prepare(size_t i) {
     Slot& slot = slots_[i];
+    const size_t tenant = arrivals_[i].tenant;
+    slot.result.tenant = tenant;
     skein_stream stream = nullptr;
-    CallWithRoom(skein_stream_create, model_, skein_options{nullptr}, &stream);
+    CallWithRoom(skein_stream_create, model_, stream_options_.at(tenant).get(), &stream);
     slot.stream.reset(stream);
     slot.request = Make<Request>(skein_request_create, stream);
     CallOptions options(SKEIN_OPTIONS_REQUEST);
@@ -204,7 +211,8 @@ class LoadRunner {
   const std::span<const Arrival> arrivals_;
   const Queue queue_;
   uint32_t vocab_size_ = 0;
-  std::vector<skein_token> shared_;  // in front of all prompts
+  std::vector<CallOptions> stream_options_;  // by tenant
+  std::vector<skein_token> shared_;          // in front of all prompts
   Clock::time_point start_;
   std::vector<Slot> slots_;  // by arrival
   std::atomic<bool> is_submitted_{false};
@@ -219,8 +227,8 @@ class LoadRunner {
 }  // namespace
 
 LoadRun RunLoad(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,
-                uint64_t num_shared_tokens) {
-  return LoadRunner(runtime, model, arrivals, num_shared_tokens).Run();
+                std::span<const std::string> tenants, uint64_t num_shared_tokens) {
+  return LoadRunner(runtime, model, arrivals, tenants, num_shared_tokens).Run();
 }
 
 }  // namespace skein::cli

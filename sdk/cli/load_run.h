@@ -19,6 +19,7 @@ enum class LoadEnd { kDone, kRefused, kFailed, kCancelled };
 // a host that is late with the submission makes them longer.
 struct LoadResult {
   LoadEnd end = LoadEnd::kCancelled;
+  size_t tenant = 0;            // index
   std::string message;          // why it was refused or failed
   uint32_t retry_after_ms = 0;  // of a refusal; 0: the library gave none
   uint64_t num_prompt_tokens = 0;
@@ -33,11 +34,12 @@ struct LoadRun {
   double seconds = 0;               // from the start to the last event
 };
 
-// Runs `arrivals` on `model`, whose runtime is `runtime`, and waits for the end of the last request. The first
-// `num_shared_tokens` tokens of every prompt are the same. Throws Failure for all but refusals and requests that fail.
-// When Interrupted(), nothing more is submitted, and the requests that run are cancelled.
+// Runs `arrivals` on `model`, whose runtime is `runtime`, and waits for the end of the last request. `tenants`: by the
+// index of an arrival's. The first `num_shared_tokens` tokens of every prompt are the same. Throws Failure for all but
+// refusals and requests that fail. When Interrupted(), nothing more is submitted, and the requests that run are
+// cancelled.
 LoadRun RunLoad(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,
-                uint64_t num_shared_tokens);
+                std::span<const std::string> tenants, uint64_t num_shared_tokens);
 
 }  // namespace skein::cli
 

@@ -128,6 +128,41 @@ TEST_F(LoadBenchTest, PlotHasACurveForEachTime) {
   }
 }
 
+TEST_F(LoadBenchTest, EachTenantHasItsOwnFigures) {
+  const json report = Measure({"--tenants", "a=3,b \u00e9=1", "--prompt-lengths", "2"}, "200");
+  const json& tenants = report.at("tenants");
+  ASSERT_EQ(tenants.size(), 2u);
+  EXPECT_EQ(tenants[0].at("name"), "a");
+  EXPECT_EQ(tenants[1].at("name"), "b \u00e9");
+  for (const char* count : {"num_done", "num_refused"}) {
+    EXPECT_EQ(tenants[0].at(count).get<uint64_t>() + tenants[1].at(count).get<uint64_t>(), report.at(count));
+  }
+  for (const json& tenant : tenants) {
+    const auto done = tenant.at("num_done").get<uint64_t>();
+    EXPECT_EQ(tenant.at("first_token_seconds").at("count"), done);
+    EXPECT_EQ(tenant.at("between_tokens_seconds").at("count"), 3 * done);
+    EXPECT_EQ(tenant.at("whole_request_seconds").at("count"), done);
+  }
+  // Two hundred arrivals, three of four of them of the first.
+  const double all = report.at("num_done").get<double>() + report.at("num_refused").get<double>();
+  const double first = tenants[0].at("num_done").get<double>() + tenants[0].at("num_refused").get<double>();
+  EXPECT_NEAR(first / all, 0.75, 0.12);
+}
+
+TEST_F(LoadBenchTest, TenantsAreInTableAndPlot) {
+  const TestFolder folder;
+  const ToolResult result =
+      RunTool(Command({"--tenants", "a=1,b=1", "--svg", folder.Path("plot.svg"), "--shared-prefix", "5"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, ContainsRegex("TENANT +DONE +REFUSED +TOKENS/S"));
+  EXPECT_THAT(result.out, ContainsRegex("\na +[0-9]+ +[0-9]+ +[0-9.]+ +[0-9.]+"));
+  EXPECT_THAT(result.out, ContainsRegex("\nb +[0-9]+ +[0-9]+ +[0-9.]+ +[0-9.]+"));
+  const std::string plot = folder.Read("plot.svg");
+  ExpectWellFormed(plot);
+  for (const char* text : {"first token of a", "between tokens of b"}) EXPECT_THAT(plot, HasSubstr(text));
+  EXPECT_THAT(RunTool(Command({})).out, testing::Not(HasSubstr("TENANT"))) << "without tenants";
+}
+
 TEST_F(LoadBenchTest, WrongUsageSaysWhatIsExpected) {
   ExpectUsageError(RunTool({"bench", "-m", model_, "--duration", "1"}), "--duration needs --arrival-rate");
   ExpectUsageError(RunTool(Command({"--runs", "2"})), "--runs does not go with --arrival-rate");
@@ -135,6 +170,10 @@ TEST_F(LoadBenchTest, WrongUsageSaysWhatIsExpected) {
   for (const char* lengths : {"", "0", "1,", "a", "5-2", "1-2-3", "1.5"}) {
     ExpectUsageError(RunTool(Command({"--prompt-lengths", lengths})), "bench: --prompt-lengths");
   }
+  for (const char* tenants : {"", "a", "=1", "a=0", "a=-1", "a=nan", "a=1,a=2", "a=1,", "a=1x"}) {
+    ExpectUsageError(RunTool(Command({"--tenants", tenants})), "bench: --tenants");
+  }
+  ExpectUsageError(RunTool({"bench", "-m", model_, "--tenants", "a=1"}), "--tenants needs --arrival-rate");
 }
 
 // --- traces ---

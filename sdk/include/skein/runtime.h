@@ -88,6 +88,7 @@ SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffe
 // over all models there are, for each loaded model, with its name as the label `model`:
 //   skein_jobs{state}            requests and items of evals: queued, running, waiting_for_reader
 //   skein_slots{state}           places for states on the devices: held, free
+//   skein_states{place}          states of streams and caches: slot, host_memory, disk
 //   skein_limit{limit,option}    the limits inside the engine, and the option of the model that sets each
 //   skein_prefix_cache_requests_total{outcome}  requests by what the prefix cache had for them: hit, off, not_at_start,
 //                                cold, no_state, evicted, rows (SKEIN_CACHE_* in request.h)
@@ -100,6 +101,13 @@ SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffe
 //   skein_first_token_seconds    histogram: from the submission of a request to its first token
 //   skein_token_gap_seconds      histogram: between two tokens of a request that did not wait for its reader
 //   skein_step_tokens, skein_step_entries  histograms: the size of a step
+// and for each tenant of it, with the tenant's name as the label `tenant` ("" is the common one):
+//   skein_tenant_jobs{state}         requests, evals, scores and embeddings: queued, running
+//   skein_tenant_queued_tokens       known tokens that wait to be read
+//   skein_tenant_tokens_total{kind}  tokens that it was served: read, drawn
+//   skein_tenant_first_token_seconds, skein_tenant_token_gap_seconds  histograms, as those of the model
+// The first 32 tenants of a model that come have lines of their own, until the model is released. The others are one
+// line, which has the label `tenants` "others" in place of `tenant`.
 // A second model of the same name is called "name#2". Numbers grow while models work, and so may the size of the text
 // between two calls.
 SKEIN_API skein_status skein_runtime_metrics(skein_runtime runtime, char* buffer, uint64_t capacity, uint64_t* size,

@@ -1,6 +1,7 @@
 #include "runtime/metrics.h"
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <utility>
 
@@ -39,6 +40,19 @@ void AddSlots(const ObserverList& models, MetricsText* text) {
     const SlotCounts slots = model->model().count_slots();
     text->Sample("slots", {{"model", model->model().name}, {"state", "held"}}, slots.held);
     text->Sample("slots", {{"model", model->model().name}, {"state", "free"}}, slots.free);
+  }
+}
+
+void AddStates(const ObserverList& models, MetricsText* text) {
+  text->Describe("states", "gauge", "States of streams and caches, by place.");
+  for (const auto& model : models) {
+    if (!model->model().count_slots) continue;
+    const SlotCounts slots = model->model().count_slots();
+    const std::pair<const char*, uint64_t> places[] = {
+        {"slot", slots.held}, {"host_memory", slots.in_host}, {"disk", slots.on_disk}};
+    for (const auto& [place, count] : places) {
+      text->Sample("states", {{"model", model->model().name}, {"place", place}}, count);
+    }
   }
 }
 
@@ -97,9 +111,78 @@ void AddHistogram(const ObserverList& models, const char* name, const char* help
   }
 }
 
+// A tenant of a model, as the metrics show it.
+struct ShownTenant {
+  std::array<MetricLabel, 2> labels;
+  const TenantObserver* observer;
+  QueueCounts queue;
+};
+
+// The tenants of all models; those without an observer of their own come last, as one.
+std::vector<ShownTenant> ShowTenants(const ObserverList& models) {
+  std::vector<ShownTenant> tenants;
+  for (const auto& model : models) {
+    const ObservedModel& of = model->model();
+    QueueCounts rest = of.count_queue ? of.count_queue() : QueueCounts();
+    // The counts are not of one moment.
+    const auto take = [](uint64_t& from, uint64_t part) { from -= std::min(from, part); };
+    for (const TenantObserver* observer : model->tenants().Values()) {
+      const QueueCounts queue = of.count_queue_of ? of.count_queue_of(observer->name()) : QueueCounts();
+      tenants.push_back({{MetricLabel{"model", of.name}, {"tenant", observer->shown()}}, observer, queue});
+      take(rest.num_waiting, queue.num_waiting);
+      take(rest.num_running, queue.num_running);
+      take(rest.queued_tokens, queue.queued_tokens);
+    }
+    if (const TenantObserver* others = model->tenants().others()) {
+      tenants.push_back({{MetricLabel{"model", of.name}, {"tenants", "others"}}, others, rest});
+    }
+  }
+  return tenants;
+}
+
+// A number for each state or kind of each tenant.
+void AddOfTenants(const std::vector<ShownTenant>& tenants, const char* name, const char* type, const char* help,
+                  const char* label,
+                  const std::vector<std::pair<const char*, uint64_t (*)(const ShownTenant&)>>& values,
+                  MetricsText* text) {
+  text->Describe(name, type, help);
+  for (const ShownTenant& tenant : tenants) {
+    for (const auto& [kind, value] : values) {
+      text->Sample(name, {tenant.labels[0], tenant.labels[1], {label, kind}}, value(tenant));
+    }
+  }
+}
+
+void AddTenants(const ObserverList& models, MetricsText* text) {
+  const std::vector<ShownTenant> tenants = ShowTenants(models);
+  AddOfTenants(tenants, "tenant_jobs", "gauge", "Requests, evals, scores and embeddings of a tenant, by state.",
+               "state",
+               {{"queued", [](const ShownTenant& tenant) { return tenant.queue.num_waiting; }},
+                {"running", [](const ShownTenant& tenant) { return tenant.queue.num_running; }}},
+               text);
+  text->Describe("tenant_queued_tokens", "gauge", "Known tokens of a tenant that wait to be read.");
+  for (const ShownTenant& tenant : tenants) {
+    text->Sample("tenant_queued_tokens", tenant.labels, tenant.queue.queued_tokens);
+  }
+  AddOfTenants(tenants, "tenant_tokens_total", "counter", "Tokens that a tenant was served.", "kind",
+               {{"read", [](const ShownTenant& tenant) { return tenant.observer->num_fed(); }},
+                {"drawn", [](const ShownTenant& tenant) { return tenant.observer->num_drawn(); }}},
+               text);
+  text->Describe("tenant_first_token_seconds", "histogram", "As first_token_seconds, of a tenant.");
+  for (const ShownTenant& tenant : tenants) {
+    text->Sample("tenant_first_token_seconds", tenant.labels, tenant.observer->first_token_time(),
+                 kNanosecondsPerSecond);
+  }
+  text->Describe("tenant_token_gap_seconds", "histogram", "As token_gap_seconds, of a tenant.");
+  for (const ShownTenant& tenant : tenants) {
+    text->Sample("tenant_token_gap_seconds", tenant.labels, tenant.observer->token_gap(), kNanosecondsPerSecond);
+  }
+}
+
 void AddModels(const ObserverList& models, MetricsText* text) {
   AddJobs(models, text);
   AddSlots(models, text);
+  AddStates(models, text);
   AddLimits(models, text);
   AddPrefixes(models, text);
   const struct {
@@ -120,6 +203,7 @@ void AddModels(const ObserverList& models, MetricsText* text) {
     AddHistogram(models, time.name, time.help, time.histogram, kNanosecondsPerSecond, text);
   AddHistogram(models, "step_tokens", "Tokens of a step.", &ModelObserver::step_tokens, 1, text);
   AddHistogram(models, "step_entries", "Streams of a step.", &ModelObserver::step_entries, 1, text);
+  AddTenants(models, text);
 }
 
 }  // namespace

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "runtime/histogram.h"
+#include "runtime/tenant_observer.h"
 #include "runtime/trace.h"
 
 namespace skein {
@@ -39,6 +41,8 @@ struct StepSize {
 struct SlotCounts {
   uint64_t held = 0;
   uint64_t free = 0;
+  uint64_t in_host = 0;  // states in host memory
+  uint64_t on_disk = 0;
 };
 
 // The prefix cache of a model.
@@ -51,12 +55,22 @@ struct PrefixCounts {
   uint64_t state_bytes = 0;
 };
 
+// What waits and runs, of a model or of one of its tenants.
+struct QueueCounts {
+  uint64_t num_waiting = 0;  // jobs without a share so far
+  uint64_t num_running = 0;  // the others
+  uint64_t queued_tokens = 0;
+};
+
 // The facts about a model that do not change.
 struct ObservedModel {
   std::string name;  // of the model; Metrics::Observe makes it unique
   std::vector<ModelLimit> limits;
   std::function<SlotCounts()> count_slots;            // any thread; may be empty
   std::function<PrefixCounts()> count_prefixes = {};  // the same
+  // The queue of a tenant by its name, and that of all of them. Any thread; may be empty.
+  std::function<QueueCounts(absl::string_view)> count_queue_of = {};
+  std::function<QueueCounts()> count_queue = {};
 };
 
 // Functions named On… take a few additions, or, with a trace, some microseconds; they allocate nothing.
@@ -92,6 +106,8 @@ class ModelObserver {
   void OnNextToken(Clock::duration time) noexcept { token_gap_.Observe(time); }
 
   const ObservedModel& model() const { return model_; }
+  TenantObservers& tenants() { return tenants_; }
+  const TenantObservers& tenants() const { return tenants_; }
   JobCounts jobs() const;
   const TimeHistogram& plan_time() const { return plan_time_; }
   const TimeHistogram& step_time() const { return step_time_; }
@@ -113,6 +129,7 @@ class ModelObserver {
   std::atomic<uint64_t> num_queued_{0};
   std::atomic<uint64_t> num_running_{0};
   std::atomic<uint64_t> num_paused_{0};
+  TenantObservers tenants_;
   TimeHistogram plan_time_;
   TimeHistogram step_time_;
   TimeHistogram conclude_time_;

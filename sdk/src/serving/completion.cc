@@ -71,6 +71,7 @@ Completion::Completion(std::shared_ptr<Request> request, std::shared_ptr<Complet
     : request_(std::move(request)),
       ticket_(std::move(ticket)),
       queue_(std::move(queue)),
+      tenant_(observer().tenants().Of(request_->stream()->tenant()->name())),
       user_data_(spec.user_data),
       counts_(counts),
       max_tokens_(static_cast<uint64_t>(spec.options[request_options::kMaxTokens])),

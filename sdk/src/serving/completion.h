@@ -61,6 +61,7 @@ class Completion {
   // Until the request has ended.
   const Model& model() const { return *request_->stream()->model(); }
   ModelObserver& observer() const { return model().engine()->observer(); }
+  TenantObserver& tenant() const { return tenant_; }
   const SampleCounts& counts() const { return counts_; }
   uint64_t max_tokens() const { return max_tokens_; }
   LogprobWish logprobs() const { return logprobs_; }
@@ -90,15 +91,19 @@ class Completion {
   void OnPromptTokens(uint32_t num_tokens) {
     num_prompt_tokens_ += num_tokens;
     ticket_.OnFed(num_tokens);
+    tenant_.OnFed(num_tokens);
   }
   // The prompt is read, and all samples begin. From here on each one ends by EndSample.
   void BeginSamples();
 
   // A sample has a token more.
-  void OnToken() { ticket_.OnDrawn(); }
+  void OnToken() {
+    ticket_.OnDrawn();
+    tenant_.OnDrawn();
+  }
 
   // The first token is there.
-  void OnFirstToken() const { times_.OnFirstToken(observer()); }
+  void OnFirstToken() const { times_.OnFirstToken(observer(), tenant_); }
 
   skein_event NewEvent(uint32_t kind, const SampleProgress& progress) const;
   // Delivers events of tokens.
@@ -124,6 +129,7 @@ class Completion {
 
   // Constant.
   const std::shared_ptr<CompletionQueue> queue_;
+  TenantObserver& tenant_;  // until the request has ended
   const uint64_t user_data_;
   const SampleCounts counts_;
   const uint64_t max_tokens_;

@@ -32,6 +32,7 @@ class EvalJob final : public Job {
         row_floats_(RowFloats(*item.stream->model(), item.output_kind)),
         right_(std::move(right)),
         ticket_(std::move(ticket)),
+        tenant_(item.stream->model()->engine()->observer().tenants().Of(item.stream->tenant()->name())),
         feed_(Feed::Start(right_.stream()->Committed(), item.tokens)),
         num_before_(feed_.tokens.size() - item.tokens.size()),
         status_(status),
@@ -59,6 +60,7 @@ class EvalJob final : public Job {
 
   void Advance(uint32_t num_tokens, StateRef written) override {
     ticket_.OnFed(num_tokens);
+    tenant_.OnFed(num_tokens);
     feed_.Advance(num_tokens, std::move(written));
     if (feed_.num_unfed() > 0) return;
     right_.Commit(feed_.at);
@@ -85,6 +87,7 @@ class EvalJob final : public Job {
   const uint64_t row_floats_;
   WriteRight right_;
   Ticket ticket_;
+  TenantObserver& tenant_;
   Feed feed_;
   const uint64_t num_before_;  // pending tokens in front of the item's own
   absl::Status& status_;

@@ -31,6 +31,7 @@ class ReadJob final : public Job {
         first_row_(reading.first_row),
         reading_(&reading),
         ticket_(std::move(ticket)),
+        tenant_(model.engine()->observer().tenants().Of(reading.tenant->name())),
         feed_(Feed::Start(reading.at, reading.tokens)),
         latch_(std::move(latch)) {
     feed_.at.history = History();  // no stream goes on from here
@@ -54,6 +55,7 @@ class ReadJob final : public Job {
     if (is_ended()) return;  // by rows in front of these
     const uint64_t first = FirstRow(feed_.num_fed);
     ticket_.OnFed(num_tokens);
+    tenant_.OnFed(num_tokens);
     feed_.Advance(num_tokens, std::move(written));
     absl::Status status;
     if (first < feed_.num_fed) {
@@ -86,6 +88,7 @@ class ReadJob final : public Job {
   const uint64_t first_row_;
   Reading* reading_;  // nullptr once the job has ended
   Ticket ticket_;
+  TenantObserver& tenant_;
   Feed feed_;
   const std::shared_ptr<Latch> latch_;
   RowQueue rows_;

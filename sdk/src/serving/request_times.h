@@ -26,8 +26,10 @@ class RequestTimes {
   void OnPromptRead(ModelObserver& observer, Clock::time_point now = Clock::now()) noexcept;
 
   // The request's first token is there.
-  void OnFirstToken(ModelObserver& observer, Clock::time_point now = Clock::now()) const noexcept {
+  void OnFirstToken(ModelObserver& observer, TenantObserver& tenant,
+                    Clock::time_point now = Clock::now()) const noexcept {
     observer.OnFirstToken(now - submitted_);
+    tenant.OnFirstToken(now - submitted_);
   }
 
   // Sets queue_us, prefill_us and decode_us. The phase in progress is counted up to `now`.
@@ -52,8 +54,9 @@ class TokenGaps {
   using Clock = RequestTimes::Clock;
 
   // Another token is there.
-  void OnToken(ModelObserver& observer, Clock::time_point now = Clock::now()) noexcept {
+  void OnToken(ModelObserver& observer, TenantObserver& tenant, Clock::time_point now = Clock::now()) noexcept {
     if (last_.has_value()) observer.OnNextToken(now - *last_);
+    if (last_.has_value()) tenant.OnNextToken(now - *last_);
     last_ = now;
   }
 

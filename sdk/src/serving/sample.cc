@@ -250,7 +250,7 @@ void Sample::Accept(const DrawnToken& drawn) {
   events.front().event.token = drawn.token;
   events.front().event.logprob = drawn.logprob;
   if (num_tokens_ == 1 && index_ == 0) completion_->OnFirstToken();
-  gaps_.OnToken(completion_->observer());
+  gaps_.OnToken(completion_->observer(), completion_->tenant());
   if (completion_->counts().is_ranked()) {
     held_back_.splice(held_back_.end(), events);
   } else {

@@ -42,6 +42,7 @@ class RequestTimesTest : public ::testing::Test {
   }
 
   ModelObserver observer_{{}, nullptr};
+  TenantObserver tenant_{"", ""};
   RequestTimes times_{At(0)};
 };
 
@@ -74,22 +75,26 @@ TEST_F(RequestTimesTest, PhasesMakeUpTheWhole) {
 
 TEST_F(RequestTimesTest, FirstTokenIsCountedFromTheSubmission) {
   TokenGaps gaps;
-  times_.OnFirstToken(observer_, At(30));
-  gaps.OnToken(observer_, At(30));
-  gaps.OnToken(observer_, At(40));
-  gaps.OnToken(observer_, At(45));
+  times_.OnFirstToken(observer_, tenant_, At(30));
+  gaps.OnToken(observer_, tenant_, At(30));
+  gaps.OnToken(observer_, tenant_, At(40));
+  gaps.OnToken(observer_, tenant_, At(45));
   EXPECT_EQ(observer_.first_token_time().sum(), 30'000'000u);
   EXPECT_EQ(Count(observer_.first_token_time()), 1u);
   EXPECT_EQ(observer_.token_gap().sum(), 15'000'000u);
   EXPECT_EQ(Count(observer_.token_gap()), 2u);
+  EXPECT_EQ(Count(tenant_.first_token_time()), 1u);
+  EXPECT_EQ(tenant_.first_token_time().sum(), observer_.first_token_time().sum());
+  EXPECT_EQ(tenant_.token_gap().sum(), 15'000'000u);
+  EXPECT_EQ(Count(tenant_.token_gap()), 2u);
 }
 
 TEST_F(RequestTimesTest, WaitForTheReaderIsNoGap) {
   TokenGaps gaps;
-  gaps.OnToken(observer_, At(30));
+  gaps.OnToken(observer_, tenant_, At(30));
   gaps.OnPause();
-  gaps.OnToken(observer_, At(4000));
-  gaps.OnToken(observer_, At(4001));
+  gaps.OnToken(observer_, tenant_, At(4000));
+  gaps.OnToken(observer_, tenant_, At(4001));
   EXPECT_EQ(observer_.token_gap().sum(), 1'000'000u);
   EXPECT_EQ(Count(observer_.token_gap()), 1u);
 }

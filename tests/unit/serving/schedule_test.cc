@@ -186,6 +186,27 @@ TEST_F(ScheduleTest, ScoresAndEmbeddingsAreTheirTenants) {
   WaitUntilTenantsAreForgotten();
 }
 
+TEST_F(ScheduleTest, MetricsAreThoseOfTheTenant) {
+  const auto stream = *Stream::Create(model_, "", "a");
+  EXPECT_EQ(Run(NewRequest(stream, {1, 2, 3}, 5)).tokens.size(), 5u);
+  ASSERT_TRUE(EvalOne(stream, 10).ok());  // and the token that was pending
+  ASSERT_TRUE(ScoreOne(stream, 21).ok());
+  ASSERT_TRUE(EmbedOne("b", 7).ok());
+  Stall(4);
+  const std::string text = model_->metrics().Text();
+  is_stalled_ = false;
+  Finish();
+  // The four tokens that were drawn and fed are no known ones.
+  EXPECT_THAT(text, HasSubstr("tenant=\"a\",kind=\"read\"} 34\n"));
+  EXPECT_THAT(text, HasSubstr("tenant=\"a\",kind=\"drawn\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("tenant=\"b\",kind=\"read\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("tenant_first_token_seconds_count{model=\"\",tenant=\"a\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("tenant_token_gap_seconds_count{model=\"\",tenant=\"a\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("tenant_jobs{model=\"\",tenant=\"\",state=\"queued\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("tenant_jobs{model=\"\",tenant=\"a\",state=\"queued\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("tenant_queued_tokens{model=\"\",tenant=\"\"} 4\n"));
+}
+
 TEST_F(ScheduleTest, EmbeddingOfAStreamHasNoOtherTenant) {
   const std::vector<uint32_t> tokens = {1};
   std::vector<float> embedding(test::FakeStepRunner::kHiddenSize);
