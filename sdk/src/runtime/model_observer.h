@@ -41,6 +41,8 @@ struct StepSize {
 struct SlotCounts {
   uint64_t held = 0;
   uint64_t free = 0;
+  uint64_t in_host = 0;  // states in host memory
+  uint64_t on_disk = 0;
 };
 
 // The prefix cache of a model.
