@@ -101,6 +101,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Setting{"reference_rwkv7", "v7-odd.safetensors", "reference", "f32", 64, false, 60},
                       Setting{"reference_rwkv7_small_steps", "v7-odd.safetensors", "reference", "f32", 5, false, 60},
                       Setting{"late_rwkv7_with_failures", "v7-odd.safetensors", "late:0", "f32", 64, true, 60},
+                      Setting{"late_rwkv7_q8_with_failures", "v7-odd.safetensors", "late:0", "q8", 29, true, 60},
+                      Setting{"cpu_q8_split", "v7-odd.safetensors", "cpu=0,reference=1", "q8", 48, false, 60},
                       Setting{"late_rwkv6_split", "v6-odd.safetensors", "late:0=0,late:1=1-2", "f32", 32, true, 60},
                       Setting{"cpu_q8", SKEIN_DEMO_MODEL, "cpu", "q8", 64, false, 250},
                       Setting{"cpu_q4", SKEIN_DEMO_MODEL, "cpu", "q4", 32, false, 250},
