@@ -510,7 +510,7 @@ Command BenchCommand() {
           {.name = "shared-prefix",
            .takes = Takes::kCount,
            .value = "L",
-           .help = "tokens in front of all prompts that are read once; the streams fork from there"},
+           .help = "tokens in front of all prompts, which the prefix cache is to have"},
           {.name = "tenants",
            .takes = Takes::kText,
            .value = "NAME=SHARE,...",

@@ -49,9 +49,7 @@ int RunLoadBench(const Arguments& arguments, const std::string& path) {
   const uint64_t num_streams = arguments.Count("streams").value_or(32);
   const Session session(arguments);
   CallOptions options(SKEIN_OPTIONS_MODEL);
-  // The streams that the others fork from are there besides.
-  const size_t num_shared_streams = num_shared_tokens > 0 ? shape.tenants.names().size() : 0;
-  options.Set("max_batch_streams", static_cast<int64_t>(num_streams + num_shared_streams));
+  options.Set("max_batch_streams", static_cast<int64_t>(num_streams));
   const Model model = session.LoadModel(path, arguments, std::move(options));
 
   const InterruptGuard guard(SecondInterrupt::kEndsTheProcess);

@@ -40,6 +40,7 @@ GeneratedText& TextOf(Generation& generation, uint32_t sample) {
 void NoteEvent(const skein_event& event, std::string_view piece, uint64_t& first_us, Generation& generation) {
   generation.num_prompt_tokens = event.num_prompt_tokens;
   generation.num_read_tokens = event.num_prompt_tokens - event.num_cached_tokens;
+  generation.cache = event.cache;
   generation.queue_seconds = Seconds(event.queue_us);
   generation.prefill_seconds = Seconds(event.prefill_us);
   GeneratedText& of = TextOf(generation, event.sample);

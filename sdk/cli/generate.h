@@ -39,6 +39,7 @@ struct Generation {
   uint64_t num_tokens = 0;           // of all samples, also of those that were not delivered
   uint64_t num_prompt_tokens = 0;
   uint64_t num_read_tokens = 0;  // of the prompt, those that were computed
+  uint32_t cache = SKEIN_CACHE_UNKNOWN;
   // The engine's times. The tool takes several events at once, so that its own clock would tell nothing.
   double queue_seconds = 0;    // until the engine began with the prompt
   double prefill_seconds = 0;  // of the steps that read the prompt

@@ -78,6 +78,7 @@ void LoadReport::Count(const LoadRun& run) {
   for (const LoadResult& result : run.results) {
     ++num_ends_[result.end];
     num_prompt_tokens_ += result.num_prompt_tokens;
+    num_cached_tokens_ += result.num_cached_tokens;
     num_new_tokens_ += result.tokens.size();
     if (result.end == LoadEnd::kRefused) retry_after.push_back(result.retry_after_ms * 1e-3);
     if (result.end == LoadEnd::kFailed && failure_.empty()) failure_ = result.message;
@@ -153,7 +154,13 @@ std::string LoadReport::TableText() const {
          " s: " + ended(LoadEnd::kDone) + " done, " + ended(LoadEnd::kRefused) + " refused, " +
          ended(LoadEnd::kFailed) + " failed, " + ended(LoadEnd::kCancelled) + " cancelled; " +
          FormatNumber(Rate(num_prompt_tokens_, seconds_), 1) + " prompt tokens/s, " +
-         FormatNumber(Rate(num_new_tokens_, seconds_), 1) + " new tokens/s\n" + TenantsText();
+         FormatNumber(Rate(num_new_tokens_, seconds_), 1) + " new tokens/s; " + FormatNumber(100 * CachedShare(), 1) +
+         " % of the prompt tokens came from the prefix cache\n" + TenantsText();
+}
+
+double LoadReport::CachedShare() const {
+  return num_prompt_tokens_ == 0 ? 0
+                                 : static_cast<double>(num_cached_tokens_) / static_cast<double>(num_prompt_tokens_);
 }
 
 std::string LoadReport::EngineText() const {
@@ -181,6 +188,7 @@ std::string LoadReport::JsonText(const skein_model_info& info) const {
     json[key] = found == num_ends_.end() ? 0 : found->second;
   }
   json["prompt_tokens_per_second"] = Rate(num_prompt_tokens_, seconds_);
+  json["cached_share"] = CachedShare();
   json["new_tokens_per_second"] = Rate(num_new_tokens_, seconds_);
   for (const Row& row : Rows()) json[row.key] = TimesJson(row.times);
   json["retry_after_seconds"] = TimesJson(retry_after_);

@@ -47,6 +47,8 @@ class LoadReport {
   std::string TableText() const;
   // One line about the time of the engine's thread.
   std::string EngineText() const;
+  // Of the prompts' tokens, those that the prefix cache had.
+  double CachedShare() const;
   // `info` is that of the model.
   std::string JsonText(const skein_model_info& info) const;
   std::string Plot(const skein_model_info& info) const;
@@ -73,6 +75,7 @@ class LoadReport {
   const EngineTime engine_time_;
   std::map<LoadEnd, uint64_t> num_ends_;
   uint64_t num_prompt_tokens_ = 0;
+  uint64_t num_cached_tokens_ = 0;
   uint64_t num_new_tokens_ = 0;
   std::string failure_;
   Times queue_{{}};

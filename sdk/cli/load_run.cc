@@ -47,8 +47,8 @@ class LoadRunner {
     for (const std::string& tenant : tenants) {
       stream_options_.emplace_back(SKEIN_OPTIONS_STREAM);
       if (!tenant.empty()) stream_options_.back().Set("tenant", tenant);
-      if (num_shared_tokens > 0) shared_.push_back(ReadShared(num_shared_tokens, stream_options_.back().get()));
     }
+    shared_ = MadeUpPrompt(arrivals_.size(), num_shared_tokens, vocab_size_);
   }
 
   LoadRun Run() {
@@ -78,19 +78,6 @@ class LoadRunner {
       failure_ = std::current_exception();
     }
     is_submitted_ = true;
-  }
-
-  // A stream that has read the common part. Forks have its tenant.
-  Stream ReadShared(uint64_t num_tokens, skein_options options) {
-    auto shared = Make<Stream>(skein_stream_create, model_, options);
-    const std::vector<skein_token> tokens = MadeUpPrompt(arrivals_.size(), num_tokens, vocab_size_);
-    skein_eval_item item = {};
-    item.stream = shared.get();
-    item.tokens = tokens.data();
-    item.num_tokens = tokens.size();
-    item.output_kind = SKEIN_OUTPUT_NONE;
-    Call(skein_eval, model_, static_cast<void*>(&item), uint32_t{sizeof(item)}, uint32_t{1});
-    return shared;
   }
 
   void SubmitWhenDue(size_t i) {
@@ -127,11 +114,7 @@ class LoadRunner {
     const size_t tenant = arrivals_[i].tenant;
     slot.result.tenant = tenant;
     skein_stream stream = nullptr;
-    if (shared_.empty()) {
-      CallWithRoom(skein_stream_create, model_, stream_options_.at(tenant).get(), &stream);
-    } else {
-      CallWithRoom(skein_stream_fork, shared_.at(tenant).get(), &stream);
-    }
+    CallWithRoom(skein_stream_create, model_, stream_options_.at(tenant).get(), &stream);
     slot.stream.reset(stream);
     slot.request = Make<Request>(skein_request_create, stream);
     CallOptions options(SKEIN_OPTIONS_REQUEST);
@@ -139,7 +122,9 @@ class LoadRunner {
     options.Set("seed", static_cast<int64_t>(i));
     options.Set("stop_at_end", 0);  // as many tokens in every run
     Call(skein_request_set_options, slot.request.get(), options.get());
-    const std::vector<skein_token> prompt = MadeUpPrompt(i, arrivals_[i].num_prompt_tokens, vocab_size_);
+    std::vector<skein_token> prompt = shared_;
+    const std::vector<skein_token> own = MadeUpPrompt(i, arrivals_[i].num_prompt_tokens, vocab_size_);
+    prompt.insert(prompt.end(), own.begin(), own.end());
     Call(skein_request_set_prompt_tokens, slot.request.get(), prompt.data(), uint64_t{prompt.size()});
     Call(skein_request_set_user_data, slot.request.get(), uint64_t{i});
   }
@@ -199,6 +184,7 @@ class LoadRunner {
     Slot& slot = slots_.at(event.user_data);
     LoadResult& result = slot.result;
     result.num_prompt_tokens = event.num_prompt_tokens;
+    result.num_cached_tokens = event.num_cached_tokens;
     result.queue = slot.late + static_cast<double>(event.queue_us) * 1e-6;
     // The engine's times: this thread takes several events at once.
     result.whole = slot.late + static_cast<double>(event.queue_us + event.prefill_us + event.decode_us) * 1e-6;
@@ -226,7 +212,7 @@ class LoadRunner {
   const Queue queue_;
   uint32_t vocab_size_ = 0;
   std::vector<CallOptions> stream_options_;  // by tenant
-  std::vector<Stream> shared_;               // by tenant; empty: the streams share nothing
+  std::vector<skein_token> shared_;          // in front of all prompts
   Clock::time_point start_;
   std::vector<Slot> slots_;  // by arrival
   std::atomic<bool> is_submitted_{false};

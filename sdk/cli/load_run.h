@@ -23,6 +23,7 @@ struct LoadResult {
   std::string message;          // why it was refused or failed
   uint32_t retry_after_ms = 0;  // of a refusal; 0: the library gave none
   uint64_t num_prompt_tokens = 0;
+  uint64_t num_cached_tokens = 0;  // of them, those that the prefix cache had
   double queue = 0;
   double whole = 0;            // up to the terminal event
   std::vector<double> tokens;  // when each was there
@@ -33,9 +34,8 @@ struct LoadRun {
   double seconds = 0;               // from the start to the last event
 };
 
-// Runs `arrivals` on `model`, whose runtime is `runtime`, and waits for the end of the last request. `tenants`: by the
-// index of an arrival's. The first
-// `num_shared_tokens` tokens of every stream are read once before the start, and the streams fork from there. Throws
+// Runs `arrivals` on `model`, whose runtime is `runtime`, and waits for the end of the last request. `tenants` are the
+// names by the index that an arrival has. The first `num_shared_tokens` tokens of every prompt are the same. Throws
 // Failure for all but refusals and requests that fail. When Interrupted(), nothing more is submitted, and the requests
 // that run are cancelled.
 LoadRun RunLoad(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,

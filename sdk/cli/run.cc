@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -49,6 +50,12 @@ nlohmann::ordered_json RateJson(std::optional<double> rate) {
 }
 
 // A clause of the last line, such as "generated 5 tokens, 812.4 tokens/s".
+// What the prefix cache had for a prompt, as the words of the metrics.
+std::string CacheName(uint32_t outcome) {
+  constexpr const char* kNames[] = {"unknown", "hit", "off", "not_at_start", "cold", "no_state", "evicted", "rows"};
+  return outcome < std::size(kNames) ? kNames[outcome] : std::to_string(outcome);
+}
+
 std::string CountText(const std::string& what, uint64_t num_tokens, std::optional<double> rate) {
   const std::string count = what + " " + std::to_string(num_tokens) + (num_tokens == 1 ? " token" : " tokens");
   return rate ? count + ", " + FormatNumber(*rate, 1) + " tokens/s" : count;
@@ -81,7 +88,9 @@ std::string ToJson(const std::string& prompt, const Generation& generation, bool
     object["tokens"] = generation.texts[0].tokens;
   }
   object["reason"] = generation.reason;
+  object["cache"] = CacheName(generation.cache);
   object["timings"] = {{"num_prompt_tokens", generation.num_prompt_tokens},
+                       {"num_cached_tokens", generation.num_prompt_tokens - generation.num_read_tokens},
                        {"num_tokens", generation.num_tokens},
                        {"queue_seconds", generation.queue_seconds},
                        {"prefill_seconds", generation.prefill_seconds},

@@ -70,6 +70,12 @@ CALL(tokenizer_decode, skein_tokenizer,
 CALL(stream_create, skein_model, skein_stream_create(h, NULL, (skein_stream*)&handle_out, error))
 CALL(stream_reset, skein_stream, skein_stream_reset(h, error))
 CALL(stream_fork, skein_stream, skein_stream_fork(h, (skein_stream*)&handle_out, error))
+CALL(stream_fork_at, skein_stream, skein_stream_fork_at(h, 0, (skein_stream*)&handle_out, &size_out, error))
+CALL(stream_tokens, skein_stream, skein_stream_tokens(h, 0, NULL, 0, &size_out, error))
+CALL(stream_truncate, skein_stream, skein_stream_truncate(h, 0, &size_out, error))
+CALL(stream_set_checkpoint, skein_stream, skein_stream_set_checkpoint(h, "a", error))
+CALL(stream_find_checkpoint, skein_stream, skein_stream_find_checkpoint(h, "a", &size_out, error))
+CALL(stream_checkpoints, skein_stream, skein_stream_checkpoints(h, NULL, sizeof(skein_checkpoint), 0, &size_out, error))
 CALL(stream_position, skein_stream, skein_stream_position(h, &size_out, error))
 CALL(stream_snapshot, skein_stream, skein_stream_snapshot(h, NULL, 0, &size_out, error))
 CALL(stream_restore, skein_stream, skein_stream_restore(h, scratch, 16, error))
@@ -161,6 +167,12 @@ const function functions[] = {
     FUNCTION(stream_create, MODEL),
     FUNCTION(stream_reset, STREAM),
     FUNCTION(stream_fork, STREAM),
+    FUNCTION(stream_fork_at, STREAM),
+    FUNCTION(stream_tokens, STREAM),
+    FUNCTION(stream_truncate, STREAM),
+    FUNCTION(stream_set_checkpoint, STREAM),
+    FUNCTION(stream_find_checkpoint, STREAM),
+    FUNCTION(stream_checkpoints, STREAM),
     FUNCTION(stream_position, STREAM),
     FUNCTION(stream_snapshot, STREAM),
     FUNCTION(stream_restore, STREAM),

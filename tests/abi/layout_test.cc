@@ -66,11 +66,12 @@ std::vector<Layout> Layouts() {
       STRUCT(skein_event, FIELD(kind), FIELD(reason), FIELD(request), FIELD(user_data), FIELD(token), FIELD(status),
              FIELD(text_offset), FIELD(text_bytes), FIELD(num_prompt_tokens), FIELD(num_tokens), FIELD(position),
              FIELD(logprob), FIELD(sample), FIELD(num_cached_tokens), FIELD(queue_us), FIELD(prefill_us),
-             FIELD(decode_us), FIELD(logprob_sum)),
+             FIELD(decode_us), FIELD(logprob_sum), FIELD(cache), FIELD(reserved)),
       STRUCT(skein_load, FIELD(struct_size), FIELD(num_tenants), FIELD(queued_tokens), FIELD(max_queued_tokens),
              FIELD(num_waiting), FIELD(num_running), FIELD(max_running), FIELD(num_streams), FIELD(max_streams),
              FIELD(max_batch_tokens), FIELD(weight), FIELD(prompt_tokens_per_s)),
       STRUCT(skein_logprob, FIELD(token), FIELD(logprob)),
+      STRUCT(skein_checkpoint, FIELD(position), FIELD(state_bytes), FIELD(name)),
       STRUCT(skein_score_item, FIELD(stream), FIELD(tokens), FIELD(num_tokens), FIELD(logprobs), FIELD(top),
              FIELD(num_top), FIELD(status), FIELD(num_scored), FIELD(logprob), FIELD(priority), FIELD(reserved)),
       STRUCT(skein_embed_item, FIELD(stream), FIELD(tokens), FIELD(num_tokens), FIELD(text), FIELD(text_bytes),
@@ -128,7 +129,8 @@ std::vector<Layout> Layouts() {
 
 // Structs that travel in arrays with the size of an element, and so may grow without a `struct_size` of their own.
 const std::set<std::string> kWithElementSize = {"skein_chat_message", "skein_event",      "skein_eval_item",
-                                                "skein_score_item",   "skein_embed_item", "skein_step_entry"};
+                                                "skein_checkpoint",   "skein_score_item", "skein_embed_item",
+                                                "skein_step_entry"};
 
 bool MayGrow(const Layout& layout) {
   return layout.fields.front().name == "struct_size" || kWithElementSize.count(layout.name) != 0;

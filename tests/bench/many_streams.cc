@@ -1,10 +1,14 @@
-// Many streams on one model, through the C ABI: many_streams MODEL [TYPE] [ROUNDS]. Prints
+// Many streams on one model, through the C ABI: many_streams MODEL [TYPE] [ROUNDS] [PART]. Prints, of all parts or of
+// the one that is named,
 //
-// - what a token of 64 requests costs against a step of the same rows, which evals make without drawing or texts;
-// - what 16 of 32 open streams cost, the first 16 against every second one;
-// - the times between two tokens of 8 streams, alone and while a prompt of 2,000 tokens is read beside them, and the
-//   time to the prompt's first token, alone and beside them;
-// - what 31 streams that decode and a chunk of a prompt cost in one step against the two apart.
+// - aggregate: what a token of 64 requests costs against a step of the same rows, which evals make without drawing or
+//   texts;
+// - half_open: what 16 of 32 open streams cost, the first 16 against every second one;
+// - drawing: what a token costs at temperature 1 with top-p 0.9 against a greedy one, for 8 and for 32 streams. The
+//   logits of a made-up model are flat: nearly all words of its vocabulary are above the cut;
+// - prompt_beside: the times between two tokens of 8 streams, alone and while a prompt of 2,000 tokens is read beside
+//   them, and the time to the prompt's first token, alone and beside them;
+// - mixed: what 31 streams that decode and a chunk of a prompt cost in one step against the two apart.
 //
 // What is compared is taken in turns, round by round, so that the work of other processes falls on both sides.
 #include <algorithm>
@@ -12,6 +16,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -24,6 +29,8 @@ using Clock = std::chrono::steady_clock;
 constexpr uint32_t kNumStreams = 64;
 constexpr uint32_t kPromptTokens = 2000;
 constexpr uint32_t kChunkTokens = 32;
+
+enum class Drawing { kGreedy, kTopP };
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -50,6 +57,7 @@ class Model {
     Check(skein_options_set_i64(options, "max_batch_streams", kNumStreams + 1, &error), error);
     // So long that a busy machine shares its steps as an idle one does.
     Check(skein_options_set_i64(options, "step_time_ms", 2000, &error), error);
+    Check(skein_options_set_i64(options, "prefix_cache", 0, &error), error);
     Check(skein_model_load(runtime_, path, options, &model_, &error), error);
     Check(skein_queue_create(runtime_, nullptr, &queue_, &error), error);
     skein_model_info info = {};
@@ -82,13 +90,15 @@ class Model {
     return SecondsSince(start);
   }
 
-  // Submits a greedy request; `stream` is its user data.
-  void Submit(uint32_t stream, uint32_t num_prompt_tokens, int64_t max_tokens) {
+  // Submits a request; `stream` is its user data.
+  void Submit(uint32_t stream, uint32_t num_prompt_tokens, int64_t max_tokens, Drawing drawing = Drawing::kGreedy) {
     skein_error error = {};
     skein_options options = nullptr;
     skein_request request = nullptr;
     Check(skein_options_create(SKEIN_OPTIONS_REQUEST, &options, &error), error);
-    Check(skein_options_set_f64(options, "temperature", 0, &error), error);
+    const bool is_greedy = drawing == Drawing::kGreedy;
+    Check(skein_options_set_f64(options, "temperature", is_greedy ? 0 : 1, &error), error);
+    Check(skein_options_set_f64(options, "top_p", is_greedy ? 1 : 0.9, &error), error);
     Check(skein_options_set_i64(options, "max_tokens", max_tokens, &error), error);
     Check(skein_options_set_i64(options, "stop_at_end", 0, &error), error);
     Check(skein_request_create(streams_[stream], &request, &error), error);
@@ -139,8 +149,9 @@ std::vector<Model::Item> OneEach(uint32_t num_streams, uint32_t stride = 1) {
 }
 
 // Seconds for a token of each of `num_streams` requests: between their first tokens and their last.
-double RequestTime(Model& model, uint32_t num_streams, uint32_t stride, uint32_t num_tokens) {
-  for (uint32_t i = 0; i < num_streams; ++i) model.Submit(i * stride, 1, num_tokens + 1);
+double RequestTime(Model& model, uint32_t num_streams, uint32_t stride, uint32_t num_tokens,
+                   Drawing drawing = Drawing::kGreedy) {
+  for (uint32_t i = 0; i < num_streams; ++i) model.Submit(i * stride, 1, num_tokens + 1, drawing);
   skein_event event = {};
   uint32_t num_first = 0;
   Clock::time_point start, end;
@@ -171,6 +182,29 @@ void MeasureHalfOpen(Model& model, int rounds) {
   }
   std::printf("16 of 32: adjacent %.2f ms, every second %.2f ms, ratio %.3f\n", 1e3 * Quantile(adjacent, 0.5),
               1e3 * Quantile(every_second, 0.5), Quantile(every_second, 0.5) / Quantile(adjacent, 0.5));
+}
+
+// Seconds of processor time that the process has used.
+double ProcessorTime() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+void MeasureDrawing(Model& model, int rounds) {
+  constexpr uint32_t kNumTokens = 10;
+  for (const uint32_t num_streams : {8u, 32u}) {
+    std::vector<double> times[2];
+    double processor[2] = {};
+    for (int round = 0; round < 4 * rounds; ++round) {
+      for (const Drawing drawing : {Drawing::kGreedy, Drawing::kTopP}) {
+        const auto index = static_cast<size_t>(drawing);
+        const double before = ProcessorTime();
+        times[index].push_back(RequestTime(model, num_streams, 1, kNumTokens, drawing));
+        processor[index] += ProcessorTime() - before;
+      }
+    }
+    const double greedy = Quantile(times[0], 0.5), top_p = Quantile(times[1], 0.5);
+    std::printf(
+        "%u streams: greedy %.2f ms, temperature 1 with top-p 0.9 %.2f ms, ratio %.3f, of processor time %.3f\n",
+        num_streams, 1e3 * greedy, 1e3 * top_p, top_p / greedy, processor[1] / processor[0]);
+  }
 }
 
 struct Gaps {
@@ -242,20 +276,30 @@ void MeasureMixed(Model& model, int rounds) {
               Quantile(mixed, 0.5) / (Quantile(decode, 0.5) + Quantile(chunk, 0.5)));
 }
 
+struct Part {
+  const char* name;
+  void (*measure)(Model& model, int rounds);
+};
+constexpr Part kParts[] = {{"aggregate", MeasureAggregate},
+                           {"half_open", MeasureHalfOpen},
+                           {"drawing", MeasureDrawing},
+                           {"prompt_beside", MeasurePromptBeside},
+                           {"mixed", MeasureMixed}};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2 || argc > 4) {
-    std::fprintf(stderr, "usage: many_streams MODEL [TYPE] [ROUNDS]\n");
+  if (argc < 2 || argc > 5) {
+    std::fprintf(stderr, "usage: many_streams MODEL [TYPE] [ROUNDS] [PART]\n");
     return 2;
   }
   Model model(argv[1], argc > 2 ? argv[2] : "auto");
   const int rounds = argc > 3 ? std::atoi(argv[3]) : 5;
+  const std::string only = argc > 4 ? argv[4] : "";
   model.Eval(OneEach(kNumStreams));  // first use of memory
-  MeasureAggregate(model, rounds);
-  MeasureHalfOpen(model, rounds);
-  MeasurePromptBeside(model, rounds);
-  MeasureMixed(model, rounds);
-  std::fflush(stdout);
+  for (const Part& part : kParts) {
+    if (only.empty() || only == part.name) part.measure(model, rounds);
+    std::fflush(stdout);
+  }
   return 0;
 }

@@ -73,6 +73,7 @@ class Load {
     CALL(skein_options_create, SKEIN_OPTIONS_MODEL, &options);
     CALL(skein_options_set_str, options, "device", device);
     CALL(skein_options_set_i64, options, "max_batch_streams", kNumTenants * kStreamsOfTenant);
+    CALL(skein_options_set_i64, options, "prefix_cache", 0);
     CALL(skein_model_load, runtime_, path, options, &model_);
     CALL(skein_options_release, options);
     CALL(skein_queue_create, runtime_, nullptr, &queue_);

@@ -78,10 +78,12 @@ TEST_F(LoadBenchTest, RequestsThatFindNoRoomAreRefusedWithATime) {
   EXPECT_GT(report.at("retry_after_seconds").at("p50").get<double>(), 0.0);
 }
 
-TEST_F(LoadBenchTest, SharedPrefixIsReadOnce) {
+TEST_F(LoadBenchTest, SharedPrefixComesFromTheCache) {
   const json report = Measure({"--shared-prefix", "300", "--prompt-lengths", "2"});
   const double prompt_tokens = report.at("prompt_tokens_per_second").get<double>() * report.at("seconds").get<double>();
-  EXPECT_NEAR(prompt_tokens, 2 * report.at("num_done").get<double>(), 0.5);
+  EXPECT_NEAR(prompt_tokens, 302 * report.at("num_done").get<double>(), 0.5);
+  EXPECT_GT(report.at("cached_share").get<double>(), 0.8) << "the first two prompts, and two tokens of each, are read";
+  EXPECT_EQ(Measure({"--prompt-lengths", "20"}).at("cached_share").get<double>(), 0.0);
 }
 
 TEST_F(LoadBenchTest, TableNamesWhatUsersWaitFor) {

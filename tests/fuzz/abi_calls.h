@@ -110,6 +110,10 @@ class AbiCalls {
   void PrefixSave(AbiInput& input);
   void PrefixLoad(AbiInput& input);
   void SnapshotDescribe(AbiInput& input);
+  void StreamTokens(AbiInput& input);
+  void StreamTruncate(AbiInput& input);
+  void StreamForkAt(AbiInput& input);
+  void StreamCheckpoints(AbiInput& input);
   void Eval(AbiInput& input);
   void Score(AbiInput& input);
   void Embed(AbiInput& input);

@@ -74,6 +74,51 @@ void AbiCalls::StreamState(AbiInput& input) {
   Read<float>(input, stream.is_bad, skein_stream_state, stream.handle);
 }
 
+// --- their past ---
+
+void AbiCalls::StreamTokens(AbiInput& input) {
+  const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+  const uint64_t begin = input.OneIn(8) ? input.Number() : input.Below(20);
+  Read<skein_token>(input, stream.is_bad, skein_stream_tokens, stream.handle, begin);
+}
+
+void AbiCalls::StreamTruncate(AbiInput& input) {
+  const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+  const uint64_t position = input.OneIn(8) ? input.Number() : input.Below(20);
+  uint64_t replayed = 0;
+  const bool is_null = input.OneIn(4);
+  Call(input, stream.is_bad, skein_stream_truncate, stream.handle, position, is_null ? nullptr : &replayed);
+  if (replayed > position) Break("more was read again than there is");
+}
+
+void AbiCalls::StreamForkAt(AbiInput& input) {
+  const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+  const uint64_t position = input.OneIn(8) ? input.Number() : input.Below(20);
+  uint64_t replayed = 0;
+  Make<skein_stream>(
+      input, stream.is_bad,
+      [position, &replayed](skein_stream of, skein_stream* copy, skein_error* error) {
+        return skein_stream_fork_at(of, position, copy, &replayed, error);
+      },
+      stream.handle);
+  if (replayed > position) Break("more was read again than there is");
+}
+
+void AbiCalls::StreamCheckpoints(AbiInput& input) {
+  const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+  const std::string name(input.Below(input.OneIn(8) ? 70 : 3), static_cast<char>('a' + input.Below(3)));
+  const char* const given = input.OneIn(16) ? nullptr : name.c_str();
+  uint64_t position = 0;
+  Call(input, stream.is_bad || given == nullptr || name.empty(), skein_stream_set_checkpoint, stream.handle, given);
+  Call(input, stream.is_bad || given == nullptr, skein_stream_find_checkpoint, stream.handle, given, &position);
+  Read<skein_checkpoint>(
+      input, stream.is_bad,
+      [](skein_stream of, skein_checkpoint* checkpoints, uint64_t capacity, uint64_t* count, skein_error* error) {
+        return skein_stream_checkpoints(of, checkpoints, sizeof(skein_checkpoint), capacity, count, error);
+      },
+      stream.handle);
+}
+
 void AbiCalls::Eval(AbiInput& input) {
   const Picked<skein_model> model = handles_.Pick<skein_model>(input);
   const uint32_t count = input.Below(4);
@@ -439,6 +484,11 @@ const std::vector<AbiCalls::Row>& AbiCalls::Rows() {
       {"skein_prefix_save", &AbiCalls::PrefixSave, 2},
       {"skein_prefix_load", &AbiCalls::PrefixLoad, 2},
       {"skein_snapshot_describe", &AbiCalls::SnapshotDescribe, 2},
+      {"skein_stream_tokens", &AbiCalls::StreamTokens, 6},
+      {"skein_stream_truncate", &AbiCalls::StreamTruncate, 6},
+      {"skein_stream_fork_at", &AbiCalls::StreamForkAt, 4},
+      {"skein_stream_set_checkpoint skein_stream_find_checkpoint skein_stream_checkpoints",
+       &AbiCalls::StreamCheckpoints, 6},
       {"skein_eval", &AbiCalls::Eval, 12},
       {"skein_score", &AbiCalls::Score, 8},
       {"skein_embed", &AbiCalls::Embed, 6},

@@ -135,6 +135,27 @@ TEST_P(OutOfMemoryWithModelTest, Streams) {
   stream = MakeStream(model_.get());
   OwnedStream fork;
   Walk([&](skein_error* error) { return skein_stream_fork(stream.get(), fork.out(), error); }, [&] { fork.Reset(); });
+  const skein_token tokens[] = {5, 6, 7};
+  const auto read = [&] {
+    SKEIN_CALL(skein_stream_reset, stream.get());
+    skein_eval_item item = {};
+    item.stream = stream.get();
+    item.tokens = tokens;
+    item.num_tokens = 3;
+    SKEIN_CALL(skein_eval, model_.get(), &item, sizeof(item), 1);
+  };
+  read();
+  Walk([&](skein_error* error) { return skein_stream_set_checkpoint(stream.get(), "a", error); }, read);
+  SKEIN_CALL(skein_stream_set_checkpoint, stream.get(), "a");
+  skein_checkpoint checkpoints[4];
+  uint64_t count = 0;
+  Walk([&](skein_error* error) {
+    return skein_stream_checkpoints(stream.get(), checkpoints, sizeof(skein_checkpoint), 4, &count, error);
+  });
+  EXPECT_EQ(count, 1u);
+  Walk([&](skein_error* error) { return skein_stream_fork_at(stream.get(), 2, fork.out(), nullptr, error); },
+       [&] { fork.Reset(); });
+  Walk([&](skein_error* error) { return skein_stream_truncate(stream.get(), 2, nullptr, error); }, read);
   // No stream was left behind: there is still room for all of them.
   std::vector<OwnedStream> streams;
   for (int i = 1; i < 8; ++i) streams.push_back(MakeStream(model_.get()));

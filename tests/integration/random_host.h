@@ -1,6 +1,6 @@
-// A host that does random things with streams of a model: submits, cancels, forks, takes snapshots, restores, resets
-// and evaluates, and notes what each request was and gave. Some of its prompts hold a token that a device is told to
-// fail.
+// A host that does random things with streams of a model: submits, cancels, forks, takes snapshots, restores, resets,
+// goes back, branches off and evaluates, and notes what each request was and gave. Some of its prompts hold a token
+// that a device is told to fail.
 #ifndef SKEIN_TESTS_INTEGRATION_RANDOM_HOST_H_
 #define SKEIN_TESTS_INTEGRATION_RANDOM_HOST_H_
 
@@ -31,6 +31,7 @@ inline constexpr int64_t kMaxStreams = 400;
 struct History {
   std::vector<uint32_t> tokens;
   bool has_pending = false;  // the last token was sampled and not fed
+  size_t num_unknown = 0;    // tokens that the stream does not know, because it was restored behind them
 };
 
 // A request, and what came of it.
@@ -134,7 +135,7 @@ class Host {
 
   void Act(Seat& seat) {
     const bool runs = seat.request.get() != nullptr;
-    switch (Below(12)) {
+    switch (Below(14)) {
       case 0:
         if (!runs) return;
         EXPECT_EQ(skein_request_cancel(seat.request.get(), nullptr), SKEIN_OK);
@@ -153,9 +154,66 @@ class Host {
         EXPECT_EQ(skein_stream_reset(seat.stream.get(), nullptr), SKEIN_OK);
         seat.history = {};
         return;
+      case 5:
+        if (!runs) Truncate(seat);
+        return;
+      case 6:
+        if (!runs) ForkAt(seat);
+        return;
       default:
         if (!runs) Submit(seat);
     }
+  }
+
+  // Takes the history back to a random position that is known, and gives that.
+  uint64_t GoBack(History& history) {
+    const size_t position = history.num_unknown + Below(history.tokens.size() - history.num_unknown + 1);
+    if (position < history.tokens.size()) history.has_pending = false;
+    history.tokens.resize(position);
+    return position;
+  }
+
+  // Whether a way back was found. In a stream that was restored, the state at its begin may be gone.
+  static bool IsBack(skein_status status, const History& history, const skein_error& error) {
+    const bool is_gone = status == SKEIN_OUT_OF_RANGE && history.num_unknown > 0;
+    EXPECT_TRUE(is_gone || Ok(status, error));
+    return status == SKEIN_OK;
+  }
+
+  void Truncate(Seat& seat) {
+    History history = seat.history;
+    const uint64_t position = GoBack(history);
+    uint64_t replayed = 0;
+    skein_error error = {};
+    if (!IsBack(skein_stream_truncate(seat.stream.get(), position, &replayed, &error), history, error)) return;
+    EXPECT_LE(replayed, position);
+    seat.history = std::move(history);
+    ExpectTokens(seat);
+  }
+
+  void ForkAt(Seat& seat) {
+    Seat& other = seats_[Below(seats_.size())];
+    if (&other == &seat || other.request.get() != nullptr) return;
+    History history = seat.history;
+    const uint64_t position = GoBack(history);
+    OwnedStream copy;
+    skein_error error = {};
+    if (!IsBack(skein_stream_fork_at(seat.stream.get(), position, copy.out(), nullptr, &error), history, error)) return;
+    other.stream = std::move(copy);
+    other.history = std::move(history);
+    ExpectTokens(other);
+  }
+
+  static void ExpectTokens(const Seat& seat) {
+    const std::vector<uint32_t>& known = seat.history.tokens;
+    std::vector<uint32_t> tokens(known.size() + 1);
+    uint64_t count = 0;
+    EXPECT_EQ(
+        skein_stream_tokens(seat.stream.get(), seat.history.num_unknown, tokens.data(), tokens.size(), &count, nullptr),
+        SKEIN_OK);
+    tokens.resize(count);
+    EXPECT_TRUE(std::equal(tokens.begin(), tokens.end(),
+                           known.begin() + static_cast<std::ptrdiff_t>(seat.history.num_unknown), known.end()));
   }
 
   void Submit(Seat& seat) {
@@ -196,6 +254,7 @@ class Host {
     skein_error error = {};
     EXPECT_TRUE(Ok(skein_stream_restore(other.stream.get(), bytes.data(), size, &error), error));
     other.history = seat.history;
+    other.history.num_unknown = seat.history.tokens.size() - (seat.history.has_pending ? 1 : 0);
   }
 
   void Eval(Seat& seat) {

@@ -201,6 +201,14 @@ TEST_P(RequestMemoryTest, OfStreamsAndTheirStates) {
     uint64_t position = 0;
     SKEIN_INSIST(skein_stream_position, stream, &position);
     if (position != 2) Expect("position", SKEIN_INTERNAL);
+    skein_stream branch = nullptr;
+    uint64_t replayed = 0;
+    SKEIN_INSIST(skein_stream_set_checkpoint, fork, "a");
+    SKEIN_INSIST(skein_stream_fork_at, fork, 1, &branch, &replayed);
+    SKEIN_INSIST(skein_stream_truncate, fork, 1, &replayed);
+    SKEIN_INSIST(skein_stream_position, fork, &position);
+    if (position != 1 || replayed != 1) Expect("truncate", SKEIN_INTERNAL);
+    Expect("release", skein_stream_release(branch, nullptr));
     Expect("release", skein_stream_release(fork, nullptr));
     Expect("release", skein_stream_release(stream, nullptr));
   };

@@ -19,6 +19,8 @@ struct Delivered {
   skein_status status = SKEIN_OK;
   int num_terminal = 0;
   uint64_t position = 0;
+  uint64_t num_cached_tokens = 0;
+  uint32_t cache = 0;  // SKEIN_CACHE_*
 };
 
 // Takes the events that are there, or come within `timeout_ms`, and sorts them by user data. False if none came.
@@ -38,6 +40,8 @@ inline bool TakeEvents(skein_queue queue, std::map<uint64_t, Delivered>& deliver
     Delivered& of = delivered[events[i].user_data];
     of.text += text.substr(events[i].text_offset, events[i].text_bytes);
     of.position = events[i].position;
+    of.num_cached_tokens = events[i].num_cached_tokens;
+    of.cache = events[i].cache;
     if (events[i].kind == SKEIN_EVENT_TOKEN) {
       EXPECT_EQ(of.num_terminal, 0) << "a token after the terminal event";
       of.tokens.push_back(events[i].token);

@@ -20,6 +20,8 @@ struct FakeModelLimits {
   uint32_t head_features = 0;  // SKEIN_FEATURE_*
   uint64_t max_queued_tokens = 0;
   std::optional<uint32_t> trained_length = {};
+  PrefixCacheLimits prefixes = {};
+  uint32_t max_checkpoints = 0;  // states that streams keep
 };
 
 // A runtime that has no plugins.

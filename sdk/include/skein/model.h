@@ -64,6 +64,11 @@ SKEIN_EXTERN_C_BEGIN
 //   state_host_memory  str  ""    bytes of states in host memory, which streams that do not run go to when the devices
 //                                 are full, and come back from. "0": none. "": a quarter of the machine's memory, at
 //                                 most 8GiB. If all places are taken, what needs one more ends with RESOURCE_EXHAUSTED
+//   state_folder      str  ""     folder for states for which host memory has no room either. A stream whose state has
+//                                 to be read again waits for that, and the others run on; if it cannot be read, what
+//                                 runs on that stream ends with DATA_LOSS or UNAVAILABLE. Such a state is lost with the
+//                                 process: what is to last is a snapshot. Needs room for 4 states in host memory
+//   state_disk        str  "16GiB"  bytes of states in that folder
 //   max_queued_tokens  i64  0     tokens that may wait to be read, of all streams (schedule.h); 0: what is read in 4 s
 //                                 at the measured pace, but at least 8192
 //   step_time_ms      i64  0      the time that a step with streams that decode may take because of prompts: their
@@ -74,9 +79,15 @@ SKEIN_EXTERN_C_BEGIN
 //                                 those of a lower priority (schedule.h). 0: max_batch_streams
 //   age_limit_ms      i64  1000   a prompt that has waited for so long gets a share of every step, whatever the time;
 //                                 and so much waiting outweighs one priority
+//   prefix_cache      i64  268435456  bytes of states that prompts leave for those that begin alike (request.h), at
+//                                 most a quarter of all there is room for, and few of them while no prompts come
+//                                 back; 0: no stream gets another's state
 //   calibrate         i64  1      1: after the load, while there is no work, steps of 50 ms at most are measured for
 //                                 half a second, which reads the weights; a job waits for one of them at most, and so
 //                                 may the release of the model. 0: the time of steps is learnt from those with work
+//   checkpoint_memory  i64  -1    bytes of the states that all streams together keep as checkpoints, to go back to
+//                                 (skein_stream_truncate), at most 4096 states; 0: none; -1: an eighth of the states
+//                                 that there is room for
 //
 // Where memory decides, a device gets as many of the layers that are left as it has room for, states and scratch
 // included, and the next device the rest. The embedding goes with the first layers, the head with the last. A device

@@ -38,6 +38,16 @@ SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error
 #define SKEIN_REASON_STOP_TEXT 2   // a stop string appeared; it and all that follows are not part of the text
 #define SKEIN_REASON_LENGTH 3      // max_tokens reached
 
+// What the model's prefix cache had for the prompt. A request is a hit if a part of its prompt was not computed.
+#define SKEIN_CACHE_UNKNOWN 0       // the request has not begun
+#define SKEIN_CACHE_HIT 1           // see num_cached_tokens
+#define SKEIN_CACHE_OFF 2           // the option prefix_cache of the model or of the request is 0
+#define SKEIN_CACHE_NOT_AT_START 3  // the stream stands behind its initial state already
+#define SKEIN_CACHE_COLD 4          // no prompt that begins alike is known
+#define SKEIN_CACHE_NO_STATE 5      // one is, but no state is kept where this one parts from it
+#define SKEIN_CACHE_EVICTED 6       // a state that would have served was dropped for others
+#define SKEIN_CACHE_ROWS 7          // prompt_logprobs needs the logits behind every token
+
 // Grows at its end only. skein_queue_poll fills as much of it as the host's `event_size` says.
 typedef struct skein_event {
   uint32_t kind;               // SKEIN_EVENT_*
@@ -59,7 +69,7 @@ typedef struct skein_event {
   float logprob;
   uint32_t sample;             // the sample's index, from 0; in terminal events the one that the stream goes on from
   uint64_t num_cached_tokens;  // the part of num_prompt_tokens that was not computed, because a cached state had read
-                               // it; 0, since this version has no cache
+                               // it
 
   // Times on a steady clock. The phase in progress is counted up to this event, later phases are 0, and the sum of the
   // three is the time since submit.
@@ -70,6 +80,9 @@ typedef struct skein_event {
   // The sum of the log-probabilities of the sample's tokens so far. NaN where they are not asked for, and in the
   // terminal event of several samples.
   double logprob_sum;
+
+  uint32_t cache;     // SKEIN_CACHE_*
+  uint32_t reserved;  // 0
 } skein_event;
 
 // Takes the events that are there, oldest first, without waiting: at most `capacity` of them, as structs of
@@ -144,8 +157,18 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 //   priority           i64  0      -8 to 8; the higher goes first among the requests of one tenant (schedule.h)
 //   first_token_ms     i64  0      time from submit by which the first token is wanted, in milliseconds; 0: any
 //   deadline_ms        i64  0      time from submit by which all max_tokens are wanted; 0: any
+//   prefix_cache       i64  1      1: the prompt goes on from a cached state and leaves some (below); 0: neither
 SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);
 
+// The prefix cache: a request on a stream that stands at its initial state goes on from the longest cached state of
+// which its prompt is the continuation. Nothing is copied, and `num_cached_tokens` tokens are not computed. States are
+// kept where prompts part, behind prompts and behind answers, within the model's option prefix_cache; those that save
+// least go first. While a prompt is being read, others that begin alike may wait for it. Streams share states if they
+// have the same cache_salt and the same initial state. The results are the same with and without, bit for bit, where a
+// model's results do not depend on the chunks that it reads: with its option deterministic, and in q8 and q4 where
+// activations are in 8 bits. In other types a prompt is read in other chunks, which changes the last bits of its
+// logits.
+//
 // Samples: with the options n and best_of one request writes several samples of its prompt. The prompt is read once,
 // and the samples go on from its state, which is not copied. Sample i draws as a request with the option sample_index +
 // i would draw. Each is a stream in the steps and in the model's max_streams: if there are too few, submit returns

@@ -89,6 +89,11 @@ SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffe
 //   skein_jobs{state}            requests and items of evals: queued, running, waiting_for_reader
 //   skein_slots{state}           places for states on the devices: held, free
 //   skein_limit{limit,option}    the limits inside the engine, and the option of the model that sets each
+//   skein_prefix_cache_requests_total{outcome}  requests by what the prefix cache had for them: hit, off, not_at_start,
+//                                cold, no_state, evicted, rows (SKEIN_CACHE_* in request.h)
+//   skein_prefix_cache_saved_tokens_total, skein_prefix_cache_waits_total, skein_prefix_cache_evictions_total  tokens
+//                                that a cached state had read; waits for a prompt that was being read; states dropped
+//   skein_prefix_cache_states, skein_prefix_cache_bytes  the states in the cache, and their size
 //   skein_plan_seconds           histogram: time to plan a step
 //   skein_step_duration_seconds  histogram: time of a step on the devices
 //   skein_conclude_seconds       histogram: time to draw a step's tokens and deliver their texts

@@ -8,6 +8,7 @@
 #include "skein/base.h"
 #include "skein/chat.h"
 #include "skein/dtype.h"
+#include "skein/history.h"
 #include "skein/model.h"
 #include "skein/options.h"
 #include "skein/prefix.h"

@@ -3,6 +3,7 @@
 //
 // A stream has one writer at a time. While a request or an eval runs on it, eval, reset, restore and submit return
 // FAILED_PRECONDITION. Fork, snapshot, state and position are always allowed, and see the last committed token.
+// history.h has the way back.
 // Threads: any. Calls on one stream are serialised; different streams are independent.
 #ifndef SKEIN_STREAM_H_
 #define SKEIN_STREAM_H_
@@ -20,6 +21,8 @@ SKEIN_EXTERN_C_BEGIN
 //                   with different states run in one batch. Each call reads the file; forks of a stream share its
 //                   contents
 //   tenant  str  ""  tenant that the stream and its forks belong to (schedule.h), at most 255 bytes; "": the common one
+//   cache_salt  str  ""  the prefix cache gives states to and takes them from streams of the same salt alone
+//   (request.h)
 // RESOURCE_EXHAUSTED: the model has max_streams streams; see retry_after_ms of the error. NOT_FOUND, DATA_LOSS,
 // INVALID_ARGUMENT: no such file, a damaged one, or one that does not fit the model.
 SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,

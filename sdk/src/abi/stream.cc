@@ -43,8 +43,9 @@ SKEIN_API skein_status skein_stream_create(skein_model model, skein_options opti
     *stream = nullptr;
     SKEIN_ASSIGN_OR_RETURN(auto object, Unwrap(model));
     SKEIN_ASSIGN_OR_RETURN(const auto values, UnwrapOptions(options, SKEIN_OPTIONS_STREAM));
-    SKEIN_ASSIGN_OR_RETURN(auto created, Stream::Create(std::move(object), (*values)[stream_options::kState],
-                                                        (*values)[stream_options::kTenant]));
+    SKEIN_ASSIGN_OR_RETURN(auto created,
+                           Stream::Create(std::move(object), (*values)[stream_options::kState],
+                                          (*values)[stream_options::kTenant], (*values)[stream_options::kCacheSalt]));
     SKEIN_ASSIGN_OR_RETURN(*stream, Wrap<skein_stream>(std::move(created)));
     return absl::OkStatus();
   });

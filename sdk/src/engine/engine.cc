@@ -51,7 +51,8 @@ Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> run
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
                                                       std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
-                                                      std::string name, EngineClock clock) {
+                                                      std::string name, EngineClock clock,
+                                                      std::shared_ptr<StateDisk> disk) {
   std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits, std::move(clock)));
   const std::weak_ptr<Engine> weak(engine);
   const auto notify = [weak] {
@@ -59,10 +60,16 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
   };
   engine->pool_ = StatePool::Create(limits.num_slots, notify);
   engine->host_ = HostStates::Create(limits.state_floats, limits.max_host_states, notify);
-  ObservedModel observed = {std::move(name), NamedLimits(limits), [pool = engine->pool_] {
+  engine->prefixes_ = std::make_shared<PrefixCache>(limits.prefixes, [weak](std::shared_ptr<Job> job) {
+    if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify(std::move(job));
+  });
+  engine->AddOwner(engine->prefixes_);
+  ObservedModel observed = {std::move(name), NamedLimits(limits),
+                            [pool = engine->pool_] {
                               const uint64_t num_free = pool->num_free();
                               return SlotCounts{pool->num_slots() - num_free, num_free};
-                            }};
+                            },
+                            [prefixes = engine->prefixes_] { return prefixes->counts(); }};
   observed.count_queue = [admission = engine->admission_] { return CountsOf(admission->Load()); };
   observed.count_queue_of = [admission = engine->admission_, tenants = engine->tenants_](absl::string_view of) {
     const std::shared_ptr<const Tenant> tenant = tenants->Find(of);
@@ -76,6 +83,14 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
       [&services = engine->runtime_->services()](uint64_t num_items, const std::function<void(uint64_t)>& work) {
         services.ParallelFor(num_items, work);
       });
+  if (disk != nullptr) {
+    SKEIN_ASSIGN_OR_RETURN(
+        std::unique_ptr<DiskTier> tier,
+        DiskTier::Start(engine->pool_, engine->host_, std::move(disk), engine->runtime_->log(), [weak] {
+          if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfMove();
+        }));
+    engine->loop_->residency().set_disk(std::move(tier));
+  }
   engine->loop_->residency().set_ask_owners([address = engine.get()] { return address->AskOwners(); });
   const bool started = StartWorker([engine] { engine->Run(); },
                                    [weak] {
@@ -128,6 +143,12 @@ void Engine::NotifyAll() noexcept {
   changed_.NotifyAll();
 }
 
+void Engine::NotifyOfMove() noexcept {
+  const MutexLock lock(mutex_);
+  has_moved_ = true;
+  changed_.NotifyAll();
+}
+
 void Engine::NotifyOfSlot() noexcept {
   const MutexLock lock(mutex_);
   has_slot_ = true;
@@ -143,7 +164,7 @@ void Engine::Stop() noexcept {
   }
 }
 
-absl::Status Engine::CallBetweenSteps(absl::FunctionRef<absl::Status()> work) {
+absl::Status Engine::CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work) {
   Call call = {.work = work, .status = {}, .is_done = false};
   std::list<Call*> calls = {&call};
   const MutexLock lock(mutex_);
@@ -155,15 +176,15 @@ absl::Status Engine::CallBetweenSteps(absl::FunctionRef<absl::Status()> work) {
 }
 
 absl::Status Engine::ExportState(const StateRef& state, absl::Span<float> values) {
-  const auto copy_parked = [&] {
-    const std::shared_ptr<const HostState> parked = pool_->ValuesOf(state);
-    if (parked != nullptr) std::copy(parked->values().begin(), parked->values().end(), values.begin());
-    return parked != nullptr;
-  };
-  if (copy_parked()) return absl::OkStatus();
-  return CallBetweenSteps([&]() -> absl::Status {
-    if (copy_parked()) return absl::OkStatus();  // it was parked meanwhile
-    return runner_->ExportState(pool_->Pin(state).slot(), values);
+  if (const std::shared_ptr<const HostState> parked = pool_->ValuesOf(state)) {
+    std::copy(parked->values().begin(), parked->values().end(), values.begin());
+    return absl::OkStatus();
+  }
+  StatePin held;  // once it has come from the disk
+  return CallBetweenSteps([&] {
+    const SlotOutcome outcome = loop_->residency().Export(state, values);
+    if (outcome == SlotOutcome::kComing) held = pool_->Hold(state);
+    return StatusOf(outcome);
   });
 }
 
@@ -173,17 +194,23 @@ absl::StatusOr<StateRef> Engine::ImportState(absl::Span<const float> values) {
     return pool_->Add(place);
   }
   StateRef state;
-  const absl::Status status = CallBetweenSteps([&] {
+  const absl::Status called = CallBetweenSteps([&] {
     Residency& residency = loop_->residency();
     StatePin pin;
-    const SlotOutcome outcome = residency.PinNew(Residency::Growth::kAdds, /*may_move=*/true, pin);
-    if (outcome != SlotOutcome::kDone) return residency.status();
-    absl::Status imported = runner_->ImportState(pin.slot(), values);
-    if (imported.ok()) state = pin.Release();
-    return imported;
+    std::optional<absl::Status> status = StatusOf(residency.PinNew(Residency::Growth::kAdds, /*may_move=*/true, pin));
+    if (!status.has_value() || !status->ok()) return status;
+    status = residency.Import(values, pin);
+    if (status->ok()) state = pin.Release();
+    return status;
   });
-  if (!status.ok()) return status;
+  if (!called.ok()) return called;
   return state;
+}
+
+std::optional<absl::Status> Engine::StatusOf(SlotOutcome outcome) {
+  if (outcome == SlotOutcome::kDone) return absl::OkStatus();
+  if (outcome == SlotOutcome::kFailed) return loop_->residency().status();
+  return std::nullopt;
 }
 
 void Engine::AddOwner(std::weak_ptr<StateOwner> owner) {
@@ -206,15 +233,19 @@ bool Engine::AskOwners() noexcept {
 }
 
 void Engine::Answer(std::list<Call*>& calls) noexcept {
-  while (!calls.empty()) {
-    absl::Status status = loop_->lost();
-    if (status.ok()) status = Guarded(calls.front()->work);
-    if (absl::IsUnavailable(status)) {
-      loop_->Lose(status);
+  for (auto call = calls.begin(); call != calls.end();) {
+    std::optional<absl::Status> status = loop_->lost();
+    if (status->ok()) status = Guarded((*call)->work);
+    if (!loop_->residency().lost().ok()) {
+      loop_->Lose(loop_->residency().lost());
       status = loop_->lost();
     }
-    Finish(*calls.front(), std::move(status));
-    calls.pop_front();
+    if (!status.has_value()) {
+      ++call;
+      continue;
+    }
+    Finish(**call, *std::move(status));
+    call = calls.erase(call);
   }
 }
 
@@ -267,11 +298,12 @@ void Engine::Calibrate() noexcept {
 
 void Engine::Run() noexcept {
   if (limits_.calibrates) Calibrate();
-  std::list<Call*> calls;
+  std::list<Call*> calls;  // those that have to wait stay here
   JobList added;
   bool did_step = false;
   bool has_stepped = false;
   bool is_notified = false;
+  bool has_moved = false;
   bool is_stopped = false;
   bool has_rested = false;
   while (!is_stopped) {
@@ -281,6 +313,7 @@ void Engine::Run() noexcept {
       has_rested = !WaitForWork(did_step, rest_at);
       is_notified = std::exchange(is_notified_, false);
       has_slot_ = false;
+      has_moved = std::exchange(has_moved_, false);
       is_stopped = is_stopped_;
       added.splice(added.end(), added_);
       calls.splice(calls.end(), calls_);
@@ -294,12 +327,14 @@ void Engine::Run() noexcept {
     loop_->Add(added);
     LookAtNoticed();
     if (is_stopped) break;
+    if (has_moved) loop_->LookAtComing();
     if (is_notified) loop_->LookAtAll();
     did_step = loop_->RunStep(clock_());
     if (did_step) PublishPace();
     if (did_step && !std::exchange(has_stepped, true)) RenewExitWait();
   }
   loop_->EndAll(Released());
+  for (Call* call : calls) Finish(*call, Released());
 }
 
 }  // namespace skein

@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "engine/noticed_jobs.h"
+#include "engine/prefix_cache.h"
 #include "engine/step_clock.h"
 #include "engine/step_loop.h"
 #include "engine/step_runner.h"
@@ -40,6 +42,7 @@ struct EngineLimits {
   uint64_t max_streams = 0;        // for the metrics alone
   bool calibrates = false;         // the thread begins with a calibration [calibration.h]
   uint64_t max_queued_tokens = 0;  // 0: by the pace, as admission.h has it
+  PrefixCacheLimits prefixes = {};
 };
 
 // The time, as the engine sees it.
@@ -50,11 +53,12 @@ using EngineClock = std::function<StepClock::time_point()>;
 class Engine {
  public:
   // Starts an engine. It stops when the last copy of the result is gone. `name` is that of the model in metrics and
-  // trace. `clock` is called by any thread; whoever turns it forward calls NotifyAll. RESOURCE_EXHAUSTED: no thread
-  // could be started.
+  // trace. `clock` is called by any thread; whoever turns it forward calls NotifyAll. States go to `disk`, if it is
+  // given, when host memory is full. RESOURCE_EXHAUSTED: no thread could be started.
   static absl::StatusOr<std::shared_ptr<Engine>> Start(std::shared_ptr<Runtime> runtime,
                                                        std::unique_ptr<StepRunner> runner, const EngineLimits& limits,
-                                                       std::string name = "", EngineClock clock = StepClock::now);
+                                                       std::string name = "", EngineClock clock = StepClock::now,
+                                                       std::shared_ptr<StateDisk> disk = nullptr);
 
   const EngineLimits& limits() const { return limits_; }
   StepClock::time_point Now() const { return clock_(); }
@@ -62,6 +66,9 @@ class Engine {
   // The tenants of the model, and the admission of the jobs that come to Add.
   TenantTable& tenants() const { return *tenants_; }
   Admission& admission() const { return *admission_; }
+
+  // The states of prompts that were read. Never nullptr.
+  const std::shared_ptr<PrefixCache>& prefixes() const { return prefixes_; }
 
   // What is measured of the model. Lives as long as the engine.
   ModelObserver& observer() const { return *observer_; }
@@ -94,7 +101,7 @@ class Engine {
 
   // Work between two steps, for a thread that waits for it.
   struct Call {
-    absl::FunctionRef<absl::Status()> work;
+    absl::FunctionRef<std::optional<absl::Status>()> work;  // nullopt: it waits for a state or a place; tried again
     absl::Status status;
     bool is_done = false;
   };
@@ -109,17 +116,22 @@ class Engine {
   void PublishPace() noexcept;
   // Whether somebody waits for the thread.
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_notified_ || has_slot_ || !noticed_.empty() || is_stopped_ || !calls_.empty() || !added_.empty();
+    return is_notified_ || has_slot_ || has_moved_ || !noticed_.empty() || is_stopped_ || !calls_.empty() ||
+           !added_.empty();
   }
   void Calibrate() noexcept;
   // Looks at the jobs that were noticed.
   void LookAtNoticed() noexcept;
+  // Tells the thread that a state has come from the disk or gone there.
+  void NotifyOfMove() noexcept;
   // Tells the thread that a slot is free.
   void NotifyOfSlot() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
-  absl::Status CallBetweenSteps(absl::FunctionRef<absl::Status()> work);
-  // Does the work of `calls`.
+  absl::Status CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work);
+  // Does the work of `calls`. Calls that have to wait stay in the list.
   void Answer(std::list<Call*>& calls) noexcept;
+  // nullopt: it is to be tried again.
+  std::optional<absl::Status> StatusOf(SlotOutcome outcome);
   // Has owners of states let go of some. False: none had any.
   bool AskOwners() noexcept;
   void Finish(Call& call, absl::Status status) noexcept;
@@ -133,6 +145,7 @@ class Engine {
   const std::shared_ptr<Admission> admission_;
   std::shared_ptr<HostStates> host_;         // constant once the thread runs
   std::shared_ptr<StatePool> pool_;          // constant once the thread runs
+  std::shared_ptr<PrefixCache> prefixes_;    // constant once the thread runs
   std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs
   std::unique_ptr<StepLoop> loop_;           // the engine's thread only
 
@@ -144,6 +157,7 @@ class Engine {
   NoticedJobs noticed_ ABSL_GUARDED_BY(mutex_);
   bool is_notified_ ABSL_GUARDED_BY(mutex_) = false;  // all jobs are to be looked at
   bool has_slot_ ABSL_GUARDED_BY(mutex_) = false;     // one became free since the thread found none
+  bool has_moved_ ABSL_GUARDED_BY(mutex_) = false;    // a state did, to the disk or from it
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_calibrating_ ABSL_GUARDED_BY(mutex_);
   CondVar calibrated_;

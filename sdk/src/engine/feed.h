@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct Feed {
   StateRef issued;  // will hold the state behind the tokens issued; empty if all of them are fed
   // The parts that were issued before the last of them do not count.
   uint64_t num_take_backs = 0;
+  // With a sampler that counts the tokens that it draws: the decay of its counts.
+  std::optional<double> penalty_decay;
 
   // The feed of a stream that stands at `at`: its pending token, and `tokens` behind it.
   static Feed Start(StreamState at, absl::Span<const uint32_t> tokens) {
@@ -52,6 +55,28 @@ struct Feed {
   void AddStop(uint64_t position) {
     const auto place = std::lower_bound(stops.begin(), stops.end(), position);
     if (place == stops.end() || *place != position) stops.insert(place, position);
+  }
+
+  // The first `num_tokens` tokens need not be fed, since `state` is behind them. Before any is issued. If there is no
+  // memory for the history, it throws, and nothing has changed.
+  void Skip(uint64_t num_tokens, StateRef state) {
+    at.history.Append({tokens.data(), num_tokens}, at.sampler);
+    num_fed = num_issued = num_tokens;
+    at.position += num_tokens;
+    at.state = std::move(state);
+    KeepPart();
+  }
+
+  // Parts end where the history of the stream wants states. The more states there is room for, the farther in front of
+  // the last token that begins.
+  void AddStopsOfHistory() {
+    if (!at.history.is_recorded()) return;
+    const uint64_t end = at.position + tokens.size();
+    const uint64_t first = at.position - at.history.num_since_kept() + History::kSpacing;
+    if (first >= end) return;
+    const uint64_t num_wanted = (end - 1 - first) / History::kSpacing + 1;
+    const uint64_t num_stops = std::min(num_wanted, at.history.store()->max_states() / 2);
+    for (uint64_t i = num_wanted - num_stops; i < num_wanted; ++i) AddStop(first + i * History::kSpacing);
   }
 
   uint64_t num_unfed() const { return tokens.size() - num_fed; }
@@ -90,12 +115,22 @@ struct Feed {
 
   // --- commit ---
 
-  // The next `num_tokens` tokens, which were issued, are fed, and the state behind them is `written`.
+  // The next `num_tokens` tokens, which were issued, are fed, and the state behind them is `written`. If there is no
+  // memory for the history, it throws, and nothing has changed.
   void Advance(uint32_t num_tokens, StateRef written) {
+    at.history.Append({tokens.data() + num_fed, num_tokens}, at.sampler, decodes ? penalty_decay : std::nullopt);
     num_fed += num_tokens;
     at.position += num_tokens;
     at.state = std::move(written);
     if (num_issued == num_fed) issued = StateRef();
+    KeepPart();
+  }
+
+  // Keeps the state in the history, if it is time.
+  void KeepPart() {
+    if (at.history.num_since_kept() >= History::kSpacing) {
+      at.history.Keep(at.state, CheckpointKind::kPart, num_unfed());
+    }
   }
 
   // Goes on with `token`, which was sampled after all others were fed.

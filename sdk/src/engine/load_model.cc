@@ -79,6 +79,27 @@ absl::StatusOr<LoadedModel> LoadOnDevices(Runtime& runtime, const ModelFile& fil
   }
 }
 
+// States that are kept for later prompts take no more than a quarter of the places for states, and an eighth of the
+// slots while no prompts come back.
+PrefixCacheLimits PrefixLimitsOf(const Options& options, uint64_t num_slots, uint64_t num_parked,
+                                 uint64_t state_bytes) {
+  const auto wanted = static_cast<uint64_t>(options[model_options::kPrefixCache]);
+  return {.max_bytes = std::min(wanted, (num_slots + num_parked) / 4 * state_bytes),
+          .state_bytes = state_bytes,
+          .max_unused_states = std::max<uint64_t>(num_slots / 8, 4)};
+}
+
+// The store looks at all of its states to find the one that is missed least.
+constexpr uint64_t kMostCheckpoints = 4096;
+
+std::shared_ptr<CheckpointStore> MakeCheckpointStore(const Options& options, const EngineLimits& limits) {
+  const int64_t bytes = options[model_options::kCheckpointMemory];
+  const uint64_t state_bytes = sizeof(float) * limits.state_floats;
+  const uint64_t num_states =
+      bytes < 0 ? (limits.num_slots + limits.max_host_states) / 8 : static_cast<uint64_t>(bytes) / state_bytes;
+  return std::make_shared<CheckpointStore>(std::min(num_states, kMostCheckpoints), state_bytes);
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtime, const std::string& path,
@@ -94,6 +115,7 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
   parts.trained_length = file->metadata().trained_length;
   SKEIN_ASSIGN_OR_RETURN(const uint64_t max_host_states, HostStatesFor(*file, options));
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateDisk> disk, OpenDiskFor(*file, options));
   absl::StatusOr<LoadedModel> loaded = LoadOnDevices(*runtime, *file, options);
   if (!loaded.ok()) return Annotate(loaded.status(), file->path());
   parts.weights_bytes = loaded->on_devices->weights_bytes();
@@ -107,11 +129,16 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
       .max_host_states = max_host_states,
       .max_streams = static_cast<uint64_t>(options[model_options::kMaxStreams]),
       .calibrates = options[model_options::kCalibrate] != 0,
-      .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens])};
-  SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name));
+      .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens]),
+      .prefixes =
+          PrefixLimitsOf(options, limits.num_slots, max_host_states, StateFloats(file->config()) * sizeof(float))};
+  SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name,
+                                                     StepClock::now, std::move(disk)));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }
+  parts.checkpoints = MakeCheckpointStore(options, engine_limits);
+  parts.engine->AddOwner(parts.checkpoints);
   parts.placement = loaded->placement.text;
   parts.type = loaded->placement.settings.precision.name;
   parts.head_features = loaded->placement.devices.back()->description().info.features;

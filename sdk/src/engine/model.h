@@ -18,6 +18,8 @@
 #include "model/model_file.h"
 #include "runtime/metrics.h"
 #include "runtime/runtime.h"
+#include "sampling/scratch_pool.h"
+#include "state/checkpoint_store.h"
 #include "state/state_pool.h"
 #include "tokenizer/tokenizer.h"
 
@@ -33,6 +35,7 @@ struct ModelParts {
   std::optional<uint32_t> trained_length;      // tokens of the longest text in training
   std::shared_ptr<Engine> engine;
   std::shared_ptr<FingerprintAhead> fingerprint_ahead;  // nullptr: nothing is computed
+  std::shared_ptr<CheckpointStore> checkpoints;         // of all streams; nullptr: none are kept
   StateRef initial_state;        // the state that streams start from; empty: the initial state of the architecture
   std::string placement;         // as skein_model_info.device
   std::string type;              // as skein_model_info.type
@@ -42,7 +45,7 @@ struct ModelParts {
   uint32_t head_features = 0;  // SKEIN_FEATURE_*, of the device that has the head
 };
 
-// Threads: any. Immutable but for the number of its streams.
+// Threads: any. Immutable but for the number of its streams, and working memory.
 class Model {
  public:
   explicit Model(ModelParts parts);
@@ -67,7 +70,9 @@ class Model {
   uint32_t head_features() const { return parts_.head_features; }
   uint32_t num_streams() const { return num_streams_.load(std::memory_order_relaxed); }
   const StateRef& initial_state() const { return parts_.initial_state; }
+  const std::shared_ptr<CheckpointStore>& checkpoints() const { return parts_.checkpoints; }
   const std::shared_ptr<Engine>& engine() const { return parts_.engine; }
+  ScratchPool& sampling_scratch() const { return sampling_scratch_; }
   const std::shared_ptr<Runtime>& runtime() const { return parts_.runtime; }
   Metrics& metrics() const { return parts_.runtime->metrics(); }
   absl::StatusOr<std::string> Fingerprint() const { return parts_.file->Fingerprint(); }
@@ -81,6 +86,7 @@ class Model {
   void RemoveStream();
 
   const ModelParts parts_;
+  mutable ScratchPool sampling_scratch_;
   std::atomic<uint32_t> num_streams_{0};
 };
 

@@ -1,5 +1,6 @@
 #include "engine/residency.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,12 +37,16 @@ SlotOutcome Residency::PinState(const StateRef& state, bool may_move, StatePin& 
 }
 
 SlotOutcome Residency::Wake(const StateRef& state, bool may_move, StatePin& pin) {
+  SlotOutcome outcome = Bring(state);
+  if (outcome != SlotOutcome::kDone) return outcome;
   if (!may_move) return SlotOutcome::kInSteps;
+  // Held, so that it does not leave for the disk to make room for another.
+  const StatePin held = pool_->Hold(state);
   StateRef place;
-  const SlotOutcome outcome = TakeSlot(HostStates::Use::kSwap, may_move, place);
+  outcome = TakeSlot(HostStates::Use::kSwap, may_move, place);
   if (outcome != SlotOutcome::kDone) return outcome;
   const std::shared_ptr<const HostState> values = pool_->ValuesOf(state);
-  absl::Status imported = runner_.ImportState(place.slot(), values->values());
+  absl::Status imported = FromRunner(runner_.ImportState(place.slot(), values->values()));
   if (!imported.ok()) return Fail(std::move(imported));
   pool_->Wake(state, std::move(place));
   pin = pool_->Pin(state);
@@ -52,6 +57,9 @@ SlotOutcome Residency::PinNew(Growth growth, bool may_move, StatePin& pin) noexc
   return Catch(status_, [&] {
     while (growth == Growth::kAdds && !HasPlaces(2)) {
       if (!may_move) return SlotOutcome::kInSteps;
+      const bool makes_room = PushOut();
+      if (HasPlaces(2)) break;
+      if (makes_room) return SlotOutcome::kLater;
       if (!ask_owners_ || !ask_owners_()) return FailForPlaces();
     }
     StateRef place;
@@ -75,27 +83,79 @@ SlotOutcome Residency::TakeSlot(HostStates::Use use, bool may_move, StateRef& pl
 SlotOutcome Residency::Park(HostStates::Use use) {
   const StateRef victim = pool_->LeastRecent();
   if (victim.empty()) return SlotOutcome::kNoSlot;
+  const bool makes_room = PushOut();
   std::shared_ptr<HostState> place = host_->Take(use);
+  if (place == nullptr && makes_room) return SlotOutcome::kLater;
   while (place == nullptr && ask_owners_ && ask_owners_()) {
     if (pool_->num_free() > 0) return SlotOutcome::kDone;
     place = host_->Take(use);
   }
   if (place == nullptr) return FailForPlaces();
-  absl::Status exported = runner_.ExportState(pool_->Pin(victim).slot(), place->values());
+  absl::Status exported = FromRunner(runner_.ExportState(pool_->Pin(victim).slot(), place->values()));
   if (!exported.ok()) return Fail(std::move(exported));
   pool_->Park(victim, std::move(place));
+  PushOut();
   return SlotOutcome::kDone;
+}
+
+SlotOutcome Residency::Bring(const StateRef& state) {
+  if (disk_ == nullptr) return SlotOutcome::kDone;
+  absl::Status failure;
+  switch (pool_->IsOnDisk(state, &failure)) {
+    case StatePool::OnDisk::kNo:
+      return SlotOutcome::kDone;
+    case StatePool::OnDisk::kMoving:
+      return SlotOutcome::kComing;
+    case StatePool::OnDisk::kFailed:
+      return Fail(std::move(failure));
+    case StatePool::OnDisk::kYes:
+      break;
+  }
+  const bool makes_room = PushOut();
+  if (disk_->Bring(state) == DiskTier::Fetch::kComing) return SlotOutcome::kComing;
+  if (makes_room) return SlotOutcome::kLater;
+  return ask_owners_ && ask_owners_() ? Bring(state) : FailForPlaces();
+}
+
+bool Residency::PushOut() {
+  if (disk_ == nullptr) return false;
+  disk_->PushOut();
+  return disk_->IsMoving();
+}
+
+SlotOutcome Residency::Export(const StateRef& state, absl::Span<float> values) noexcept {
+  return Catch(status_, [&] {
+    if (const SlotOutcome outcome = Bring(state); outcome != SlotOutcome::kDone) return outcome;
+    if (const std::shared_ptr<const HostState> parked = pool_->ValuesOf(state)) {
+      std::copy(parked->values().begin(), parked->values().end(), values.begin());
+      return SlotOutcome::kDone;
+    }
+    absl::Status exported = FromRunner(runner_.ExportState(pool_->Pin(state).slot(), values));
+    return exported.ok() ? SlotOutcome::kDone : Fail(std::move(exported));
+  });
+}
+
+absl::Status Residency::Import(absl::Span<const float> values, const StatePin& pin) noexcept {
+  return FromRunner(Guarded([&] { return runner_.ImportState(pin.slot(), values); }));
+}
+
+absl::Status Residency::FromRunner(absl::Status status) {
+  if (absl::IsUnavailable(status)) lost_ = status;
+  return status;
 }
 
 void Residency::KeepFree(uint32_t num_free, uint32_t num_kept) noexcept {
   uint32_t num_movable = pool_->num_movable();
   while (pool_->num_free() < num_free && num_movable-- > num_kept) {
+    PushOut();
     if (host_->num_left() == 0) return;
     if (Catch(status_, [&] { return Park(HostStates::Use::kStay); }) != SlotOutcome::kDone) return;
   }
 }
 
-bool Residency::HasPlaces(uint64_t count) const { return pool_->num_free() + host_->num_left() >= count; }
+bool Residency::HasPlaces(uint64_t count) const {
+  return pool_->num_free() + host_->num_left() + (disk_ == nullptr ? 0 : disk_->num_left()) >= count;
+}
 
 SlotOutcome Residency::Fail(absl::Status status) noexcept {
   status_ = std::move(status);
@@ -106,7 +166,8 @@ SlotOutcome Residency::FailForPlaces() {
   return Fail(absl::ResourceExhaustedError(
       absl::StrCat("stream: no place for one more state: ", pool_->num_slots(), " slots (option ",
                    model_options::kStateMemory.name, ") and ", host_->max_states(), " places in host memory (option ",
-                   model_options::kStateHostMemory.name, ") are taken; release streams, or give them more memory")));
+                   model_options::kStateHostMemory.name, ") are taken", disk_ == nullptr ? "" : ", and ",
+                   disk_ == nullptr ? "" : disk_->Describe(), "; release streams, or give them more memory")));
 }
 
 void Residency::DiscardFree() noexcept {

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "engine/disk_tier.h"
 #include "engine/step_runner.h"
 #include "state/host_states.h"
 #include "state/state_pool.h"
@@ -20,6 +22,8 @@ enum class SlotOutcome {
   kDone,
   kNoSlot,   // all are pinned: some of them have to be let go of
   kInSteps,  // a state has to move, and none may while steps are in flight
+  kLater,    // states are on their way to the disk, which will make room
+  kComing,   // the state is on its way from the disk
   kFailed,   // status() says why
 };
 
@@ -31,6 +35,8 @@ class Residency {
 
   // `runner` outlives this object.
   Residency(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host);
+  // Has states go to the disk when host memory is full. Before the first step.
+  void set_disk(std::unique_ptr<DiskTier> disk) { disk_ = std::move(disk); }
   // `ask_owners` must not throw.
   void set_ask_owners(AskOwners ask_owners) { ask_owners_ = std::move(ask_owners); }
 
@@ -47,18 +53,34 @@ class Residency {
   // Pins a slot for a new state.
   SlotOutcome PinNew(Growth growth, bool may_move, StatePin& pin) noexcept;
 
+  // Fills the slot of a new state.
+  absl::Status Import(absl::Span<const float> values, const StatePin& pin) noexcept;
+
   // Parks states while fewer than `num_free` slots are free, but for the `num_kept` that were pinned last. No step is
   // in flight.
   void KeepFree(uint32_t num_free, uint32_t num_kept) noexcept;
 
-  // Why the last wish failed. RESOURCE_EXHAUSTED: there is no place for one more state. UNAVAILABLE: a device is lost.
+  // The values of a state, wherever it lies. kComing, kLater: it is to be tried again. No step is in flight.
+  SlotOutcome Export(const StateRef& state, absl::Span<float> values) noexcept;
+
+  // Why the last wish failed. RESOURCE_EXHAUSTED: there is no place for one more state. DATA_LOSS, UNAVAILABLE: it
+  // could not be read from the disk.
   const absl::Status& status() const { return status_; }
+  // OK until a device was lost.
+  const absl::Status& lost() const { return lost_; }
 
   // Gives the memory of free slots back. No step is in flight.
   void DiscardFree() noexcept;
 
  private:
   SlotOutcome Wake(const StateRef& state, bool may_move, StatePin& pin);
+  // Has a state come from the disk. kDone: it is not there.
+  SlotOutcome Bring(const StateRef& state);
+  // Sends states to the disk if host memory is nearly full. Whether some are on their way, to the disk or from it: then
+  // the engine's thread hears when one has arrived, and may find a place.
+  bool PushOut();
+  // Sees a lost device.
+  absl::Status FromRunner(absl::Status status);
   SlotOutcome TakeSlot(HostStates::Use use, bool may_move, StateRef& place);
   // Makes a slot free.
   SlotOutcome Park(HostStates::Use use);
@@ -69,8 +91,10 @@ class Residency {
   StepRunner& runner_;
   const std::shared_ptr<StatePool> pool_;
   const std::shared_ptr<HostStates> host_;
+  std::unique_ptr<DiskTier> disk_;  // nullptr: there is none
   AskOwners ask_owners_;
   absl::Status status_;
+  absl::Status lost_;
   std::vector<uint32_t> discarded_;  // room for all slots
 };
 

@@ -11,6 +11,7 @@
 #include "engine/step_clock.h"
 #include "scheduler/ordered_queue.h"
 #include "scheduler/sequence.h"
+#include "state/state_pool.h"
 
 namespace skein {
 
@@ -19,6 +20,8 @@ struct RunningJob;
 using JobList = std::list<RunningJob>;
 // Jobs that are to be looked at from a time on.
 using DeadlineQueue = OrderedQueue<RunningJob, int64_t>;
+// Jobs whose states are on their way from the disk, by arrival.
+using StateQueue = OrderedQueue<RunningJob, uint64_t>;
 
 // The scheduler knows its base alone.
 struct RunningJob final : Sequence {
@@ -35,6 +38,8 @@ struct RunningJob final : Sequence {
   uint64_t number = 0;      // in the order of arrival
   int64_t deadline_us = kNoDeadline;
   DeadlineQueue::Place deadline;  // until it has passed
+  StatePin held;                  // the state that was asked from the disk for it, until a step reads it
+  StateQueue::Place coming;       // while it waits for that state
 };
 
 }  // namespace skein

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "scheduler/decode_groups.h"
 #include "skein/runtime.h"
 
 namespace skein {
@@ -32,6 +31,7 @@ StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, std::sha
       pipeline_(runner.pipeline()),
       max_parts_(limits.max_entries),
       scheduler_(limits),
+      groups_(pipeline_.num_stages, limits.max_tokens),
       steps_(runner, max_parts_, limits.max_tokens) {
   concluded_.reserve(max_parts_);
 }
@@ -69,6 +69,12 @@ void StepLoop::LookAtAll() noexcept {
   for (auto next = jobs_.begin(); next != jobs_.end();) Look(*next++);
 }
 
+void StepLoop::LookAtComing() noexcept {
+  const LookTimer timer(*this);
+  // One whose state has not come yet will wait again when its turn comes.
+  while (!coming_.empty()) Look(coming_.front());
+}
+
 void StepLoop::LookAtLate(int64_t now_us) noexcept {
   while (next_deadline_us() <= now_us) {
     RunningJob& running = deadlines_.front();
@@ -87,6 +93,7 @@ void StepLoop::NoteDeadline(RunningJob& running) noexcept {
 
 void StepLoop::Look(RunningJob& running) noexcept {
   if (running.num_in_flight > 0) return LookInFlight(running);
+  running.coming.Leave();
   switch (running.job->Poll()) {
     case Job::Readiness::kReady:
       NoteDeadline(running);
@@ -94,6 +101,7 @@ void StepLoop::Look(RunningJob& running) noexcept {
       return;
     case Job::Readiness::kWaiting:
       NoteDeadline(running);
+      running.held = StatePin();
       scheduler_.Remove(running);
       return;
     case Job::Readiness::kEnded:
@@ -183,10 +191,13 @@ bool StepLoop::MayRunAhead() const { return pipeline_.num_stages > 1 || schedule
 
 void StepLoop::FinishOldest() noexcept {
   StepInFlight& step = steps_.Finish();
+  const bool is_alone = steps_.size() == 1;
+  const StepClock::time_point last_end = last_end_;
   if (absl::IsUnavailable(step.whole)) Lose(step.whole);
   const bool is_whole = step.whole.ok();
   if (!is_whole) RunPartsAlone(step);
   CountStep(step);
+  if (is_whole && pipeline_.num_stages > 1) ObserveGroups(step, is_alone, last_end);
   ConcludeAll(step);
   const uint64_t num_tokens = step.tokens.size();
   concluded_.clear();
@@ -231,8 +242,7 @@ void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept 
     }
   }
   if (max_entries == 0) return;
-  for (const Share& share :
-       scheduler_.Schedule(now_us, max_entries, DecodesOfStep(num_decoding, pipeline_.num_stages))) {
+  for (const Share& share : scheduler_.Schedule(now_us, max_entries, groups_.DecodesOfStep(num_decoding))) {
     StepPart& part = parts.emplace_back();
     part.running = static_cast<RunningJob*>(share.sequence);
     part.num_tokens = share.num_tokens;
@@ -253,10 +263,13 @@ void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {
     const size_t left_out = outcome == SlotOutcome::kNoSlot ? parts.size() - 1 : i;
     RunningJob& running = *parts[left_out].running;
     // Where others go on, a place may become free.
-    const bool fails = outcome == SlotOutcome::kFailed && (i == 0 || !absl::IsResourceExhausted(residency_.status()));
+    const bool may_pass = absl::IsResourceExhausted(residency_.status()) && (i > 0 || !steps_.empty());
+    const bool fails = outcome == SlotOutcome::kFailed && !may_pass;
     parts.erase(parts.begin() + static_cast<ptrdiff_t>(left_out));
     if (fails) {
       FailForSlots(running);
+    } else if (outcome == SlotOutcome::kComing) {
+      WaitForState(running);
     } else {
       PutBack(running);
     }
@@ -269,6 +282,7 @@ SlotOutcome StepLoop::FindSlots(StepPart& part) noexcept {
   const StateRef& state = part.job().feed().next_state();
   const SlotOutcome outcome = residency_.PinState(state, may_move, part.read);
   if (outcome != SlotOutcome::kDone) return outcome;
+  part.running->held = StatePin();
   const auto growth = state.empty() ? Residency::Growth::kAdds : Residency::Growth::kReplaces;
   return residency_.PinNew(growth, may_move, part.written);
 }
@@ -278,8 +292,14 @@ void StepLoop::PutBack(RunningJob& running) noexcept {
   scheduler_.Continue(running, running.job->feed().num_ready(), running.job->feed().decodes);
 }
 
+void StepLoop::WaitForState(RunningJob& running) noexcept {
+  scheduler_.Remove(running);
+  running.held = residency_.pool().Hold(running.job->feed().next_state());
+  coming_.Insert(running, running.number, running.number, running.coming);
+}
+
 void StepLoop::FailForSlots(RunningJob& running) noexcept {
-  if (absl::IsUnavailable(residency_.status())) Lose(residency_.status());
+  if (!residency_.lost().ok()) Lose(residency_.lost());
   running.job->Fail(lost_.ok() ? residency_.status() : lost_);
   Look(running);
 }
@@ -327,6 +347,15 @@ void StepLoop::CountStep(const StepInFlight& step) noexcept {
     (decodes ? metrics.decode_tokens : metrics.prefill_tokens) += part.num_tokens;
   }
   observers_.model.OnStep({begin, last_end_}, size);
+}
+
+void StepLoop::ObserveGroups(const StepInFlight& step, bool is_alone, StepClock::time_point last_end) noexcept {
+  using Microseconds = std::chrono::duration<double, std::micro>;
+  if (step.begin < last_end) {
+    groups_.ObserveBehind(step.tokens.size(), step.parts.size(), Microseconds(last_end_ - last_end).count());
+  } else if (is_alone) {
+    groups_.ObserveAlone(step.tokens.size(), step.parts.size(), Microseconds(last_end_ - step.begin).count());
+  }
 }
 
 void StepLoop::ConcludeAll(StepInFlight& step) noexcept {

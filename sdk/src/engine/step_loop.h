@@ -25,6 +25,7 @@
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "runtime/model_observer.h"
+#include "scheduler/decode_groups.h"
 #include "scheduler/scheduler.h"
 #include "state/state_pool.h"
 
@@ -59,6 +60,9 @@ class StepLoop {
   void LookAt(const Job& job) noexcept;
   // The same for all jobs.
   void LookAtAll() noexcept;
+
+  // Looks at the jobs that wait for states from the disk.
+  void LookAtComing() noexcept;
 
   // Begins steps over the jobs that are ready, and concludes the oldest step that is in flight. False: there is none,
   // because no job is ready or a device is lost. A job for whose state there is no place ends.
@@ -116,6 +120,8 @@ class StepLoop {
   SlotOutcome FindSlots(StepPart& part) noexcept;
   // A part that has no slots is to be planned again later.
   void PutBack(RunningJob& running) noexcept;
+  // A job leaves the scheduler until its state has come from the disk. It has no part in flight.
+  void WaitForState(RunningJob& running) noexcept;
   // Ends a job that cannot have slots. It has no part in flight.
   void FailForSlots(RunningJob& running) noexcept;
   void FinishOldest() noexcept;
@@ -123,6 +129,8 @@ class StepLoop {
   // a stream that fails alone ends with an error. If a device is lost, the parts that are left have its status.
   void RunPartsAlone(StepInFlight& step) noexcept;
   void CountStep(const StepInFlight& step) noexcept;
+  // Takes note of the time between the devices' begin or last end and this end, where several devices work.
+  void ObserveGroups(const StepInFlight& step, bool is_alone, StepClock::time_point last_end) noexcept;
   // Tells every job how its part ended.
   void ConcludeAll(StepInFlight& step) noexcept;
   static void Conclude(StepPart& part) noexcept;
@@ -134,10 +142,12 @@ class StepLoop {
   const StepPipeline pipeline_;
   const uint32_t max_parts_;
   Scheduler scheduler_;
+  DecodeGroups groups_;
   StepsInFlight steps_;
   bool waits_for_moves_ = false;  // a state has to move, for which the steps in flight have to end
 
   DeadlineQueue deadlines_;
+  StateQueue coming_;
   JobList jobs_;
   uint64_t num_jobs_added_ = 0;
   absl::Status lost_;

@@ -48,6 +48,7 @@ class StepsInFlight {
   StepsInFlight(StepRunner& runner, uint32_t max_parts, uint32_t max_tokens);
 
   bool empty() const { return num_steps_ == 0; }
+  size_t size() const { return num_steps_; }
   // Not while as many steps are in flight as the runner takes, and not behind a step that failed.
   bool CanBegin() const { return num_steps_ < steps_.size() && !is_drained_; }
 

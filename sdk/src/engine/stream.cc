@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/checksum.h"
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/model.h"
@@ -25,40 +26,57 @@ void WarnOfLength(const Model& model) noexcept {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> model, const std::string& state_path,
-                                                       const std::string& tenant) {
+                                                       const std::string& tenant, const std::string& salt) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
   StreamState start;
   start.state = model->initial_state();
+  std::string initial_state_hash;
   if (!state_path.empty()) {
     SKEIN_ASSIGN_OR_RETURN(const std::vector<float> values, model->ReadStateFile(state_path));
     SKEIN_ASSIGN_OR_RETURN(start.state, model->engine()->ImportState(values));
+    initial_state_hash = ChecksumHex128(values.data(), values.size() * sizeof(float));
   }
-  return StartAt(std::move(model), std::move(start), tenant);
+  auto scope = std::make_shared<const std::string>(absl::StrCat(initial_state_hash, ":", salt));
+  start.is_start = true;
+  return Begin(std::move(model), std::move(start), tenant, std::move(scope));
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::StartAt(std::shared_ptr<Model> model, StreamState place,
                                                         const std::string& tenant) {
+  place.is_start = false;  // the place of any stream at all
+  return Begin(std::move(model), std::move(place), tenant, std::make_shared<const std::string>());
+}
+
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Begin(std::shared_ptr<Model> model, StreamState place,
+                                                      const std::string& tenant,
+                                                      std::shared_ptr<const std::string> prefix_scope) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
   std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
+  if (!place.history.is_recorded()) place.history = History(model->checkpoints(), place.position, place.state);
   StreamState origin = place;
-  return Add(std::move(model), std::move(party), std::move(origin), std::move(place));
+  return Add(std::move(model), {std::move(party), std::move(origin), std::move(prefix_scope)}, std::move(place));
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                    StreamState origin, StreamState at) {
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Add(std::shared_ptr<Model> model, Beginning beginning, StreamState at) {
   SKEIN_ASSIGN_OR_RETURN(StreamSeat seat, StreamSeat::Take(std::move(model)));
-  return std::shared_ptr<Stream>(new Stream(std::move(seat), std::move(tenant), std::move(origin), std::move(at)));
+  return std::shared_ptr<Stream>(new Stream(std::move(seat), std::move(beginning), std::move(at)));
 }
 
-Stream::Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamState origin, StreamState at)
-    : seat_(std::move(seat)), tenant_(std::move(tenant)), origin_(std::move(origin)), at_(std::move(at)) {}
+Stream::Stream(StreamSeat seat, Beginning beginning, StreamState at)
+    : seat_(std::move(seat)),
+      tenant_(std::move(beginning.tenant)),
+      origin_(std::move(beginning.origin)),
+      prefix_scope_(std::move(beginning.prefix_scope)),
+      at_(std::move(at)) {}
 
 StreamState Stream::Committed() const {
   const MutexLock lock(mutex_);
   return at_;
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const { return Add(model(), tenant_, origin_, Committed()); }
+absl::StatusOr<std::shared_ptr<Stream>> Stream::Fork() const {
+  return Add(model(), {tenant_, origin_, prefix_scope_}, Committed());
+}
 
 absl::Status Stream::Reset() {
   SKEIN_ASSIGN_OR_RETURN(WriteRight right, BeginWrite());

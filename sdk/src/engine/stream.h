@@ -57,9 +57,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
  public:
   // A stream at its initial state: the tuned one in the file `state_path`, or the model's if that is "".
   // RESOURCE_EXHAUSTED: the model has max_streams already. With a file also the codes of ReadStateFile, and those of
-  // Engine::ImportState. INVALID_ARGUMENT: `tenant` is too long.
+  // Engine::ImportState. INVALID_ARGUMENT: `tenant` is too long. `salt`: of the prefix cache; streams share its states
+  // with those of the same salt alone.
   static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path,
-                                                        const std::string& tenant = "");
+                                                        const std::string& tenant = "", const std::string& salt = "");
   // A stream at `place`, which is shared with all streams that start there, and to which it goes back with Reset.
   static absl::StatusOr<std::shared_ptr<Stream>> StartAt(std::shared_ptr<Model> model, StreamState place,
                                                          const std::string& tenant);
@@ -69,6 +70,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const std::shared_ptr<Model>& model() const { return seat_.model(); }
   // The party that the stream and its forks belong to.
   const std::shared_ptr<Tenant>& tenant() const { return tenant_; }
+
+  // What the prefix cache tells prompts apart by, beside their tokens: the salt, and the initial state.
+  const std::string& prefix_scope() const { return *prefix_scope_; }
 
   // The last committed place.
   StreamState Committed() const;
@@ -91,9 +95,18 @@ class Stream : public std::enable_shared_from_this<Stream> {
  private:
   friend class WriteRight;
 
-  static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, std::shared_ptr<Tenant> tenant,
-                                                     StreamState origin, StreamState at);
-  Stream(StreamSeat seat, std::shared_ptr<Tenant> tenant, StreamState origin, StreamState at);
+  // What a stream and its forks have in common.
+  struct Beginning {
+    std::shared_ptr<Tenant> tenant;
+    StreamState origin;
+    std::shared_ptr<const std::string> prefix_scope;
+  };
+
+  static absl::StatusOr<std::shared_ptr<Stream>> Begin(std::shared_ptr<Model> model, StreamState place,
+                                                       const std::string& tenant,
+                                                       std::shared_ptr<const std::string> prefix_scope);
+  static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, Beginning beginning, StreamState at);
+  Stream(StreamSeat seat, Beginning beginning, StreamState at);
   absl::Status Restore(absl::FunctionRef<absl::StatusOr<RestoredSnapshot>()> read);
   void Commit(StreamState at) noexcept;
   // Whether a stream that goes from one position to another leaves the length that the model was trained with.
@@ -105,6 +118,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // Where Reset takes it: the model's initial state, the tuned one in a file, or the place of a prefix object. Forks
   // have the same.
   const StreamState origin_;
+  const std::shared_ptr<const std::string> prefix_scope_;
   mutable Mutex mutex_;
   StreamState at_ ABSL_GUARDED_BY(mutex_);
   bool has_writer_ ABSL_GUARDED_BY(mutex_) = false;

@@ -64,9 +64,11 @@ absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const 
                                                       "; this model's are ", fingerprint));
   }
   SKEIN_ASSIGN_OR_RETURN(StateRef state, model.engine()->ImportState(snapshot.state));
+  const auto sampler = std::make_shared<const SamplerState>(std::move(snapshot.sampler));
+  History history(model.checkpoints(), snapshot.position, state, sampler);
+  history.Keep(state, CheckpointKind::kTurn, 0);
   RestoredSnapshot restored;
-  restored.at = {std::move(state), snapshot.position, PendingToken(snapshot),
-                 std::make_shared<const SamplerState>(std::move(snapshot.sampler))};
+  restored.at = {std::move(state), snapshot.position, PendingToken(snapshot), sampler, std::move(history)};
   restored.extras.label = std::move(snapshot.label);
   return restored;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "sampling/sampler_state.h"
+#include "state/history.h"
 #include "state/state_pool.h"
 
 namespace skein {
@@ -18,6 +19,9 @@ struct StreamState {
   std::optional<uint32_t> pending;  // the token that was sampled and is not in the state yet
   // The memory of the sampler of the request that ran last; nullptr: no request ran.
   std::shared_ptr<const SamplerState> sampler;
+  History history;  // of the tokens in the state; ends at `position`, if anything is recorded
+  // At position 0: the state is the initial one of the stream.
+  bool is_start = false;
 };
 
 }  // namespace skein

@@ -53,6 +53,41 @@ void AddLimits(const ObserverList& models, MetricsText* text) {
   }
 }
 
+constexpr const char* kCacheOutcomes[] = {nullptr, "hit", "off", "not_at_start", "cold", "no_state", "evicted", "rows"};
+
+void AddPrefixes(const ObserverList& models, MetricsText* text) {
+  text->Describe("prefix_cache_requests_total", "counter", "Requests, by what the prefix cache had for their prompts.");
+  for (const auto& model : models) {
+    if (!model->model().count_prefixes) continue;
+    const PrefixCounts counts = model->model().count_prefixes();
+    for (size_t i = 1; i < std::size(kCacheOutcomes); ++i) {
+      text->Sample("prefix_cache_requests_total", {{"model", model->model().name}, {"outcome", kCacheOutcomes[i]}},
+                   counts.requests[i]);
+    }
+  }
+  const struct {
+    const char* name;
+    const char* type;
+    const char* help;
+    uint64_t PrefixCounts::*count;
+  } figures[] = {
+      {"prefix_cache_saved_tokens_total", "counter", "Tokens of prompts that a cached state had read.",
+       &PrefixCounts::saved_tokens},
+      {"prefix_cache_waits_total", "counter", "Waits for a prompt with the same beginning that was being read.",
+       &PrefixCounts::waits},
+      {"prefix_cache_evictions_total", "counter", "States dropped from the prefix cache.", &PrefixCounts::evictions},
+      {"prefix_cache_states", "gauge", "States in the prefix cache.", &PrefixCounts::states},
+      {"prefix_cache_bytes", "gauge", "Their size.", &PrefixCounts::state_bytes},
+  };
+  for (const auto& figure : figures) {
+    text->Describe(figure.name, figure.type, figure.help);
+    for (const auto& model : models) {
+      if (!model->model().count_prefixes) continue;
+      text->Sample(figure.name, {{"model", model->model().name}}, model->model().count_prefixes().*figure.count);
+    }
+  }
+}
+
 // One histogram of each model.
 template <typename HistogramType>
 void AddHistogram(const ObserverList& models, const char* name, const char* help,
@@ -135,6 +170,7 @@ void AddModels(const ObserverList& models, MetricsText* text) {
   AddJobs(models, text);
   AddSlots(models, text);
   AddLimits(models, text);
+  AddPrefixes(models, text);
   const struct {
     const char* name;
     const char* help;

@@ -3,6 +3,7 @@
 #ifndef SKEIN_RUNTIME_MODEL_OBSERVER_H_
 #define SKEIN_RUNTIME_MODEL_OBSERVER_H_
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -49,11 +50,22 @@ struct QueueCounts {
   uint64_t queued_tokens = 0;
 };
 
+// The prefix cache of a model.
+struct PrefixCounts {
+  std::array<uint64_t, 8> requests{};  // by SKEIN_CACHE_*
+  uint64_t saved_tokens = 0;           // that need not be fed
+  uint64_t waits = 0;                  // for a prompt that was being read
+  uint64_t evictions = 0;
+  uint64_t states = 0;
+  uint64_t state_bytes = 0;
+};
+
 // The facts about a model that do not change.
 struct ObservedModel {
   std::string name;  // of the model; Metrics::Observe makes it unique
   std::vector<ModelLimit> limits;
-  std::function<SlotCounts()> count_slots;  // any thread; may be empty
+  std::function<SlotCounts()> count_slots;            // any thread; may be empty
+  std::function<PrefixCounts()> count_prefixes = {};  // the same
   // The queue of a tenant by its name, and that of all of them. Any thread; may be empty.
   std::function<QueueCounts(absl::string_view)> count_queue_of = {};
   std::function<QueueCounts()> count_queue = {};

@@ -5,14 +5,29 @@ namespace {
 
 constexpr OptionKey kRuntimeKeys[] = {runtime_options::kThreads, runtime_options::kPluginPath, runtime_options::kSearch,
                                       runtime_options::kTrace};
-constexpr OptionKey kModelKeys[] = {
-    model_options::kDevice,      model_options::kDeviceMemory,    model_options::kType,
-    model_options::kStateType,   model_options::kDeterministic,   model_options::kTokenizer,
-    model_options::kLora,        model_options::kState,           model_options::kMmap,
-    model_options::kMaxStreams,  model_options::kMaxBatchStreams, model_options::kMaxBatchTokens,
-    model_options::kStateMemory, model_options::kStateHostMemory, model_options::kMaxQueuedTokens,
-    model_options::kStepTimeMs,  model_options::kMaxRunning,      model_options::kAgeLimitMs,
-    model_options::kCalibrate};
+constexpr OptionKey kModelKeys[] = {model_options::kDevice,
+                                    model_options::kDeviceMemory,
+                                    model_options::kType,
+                                    model_options::kStateType,
+                                    model_options::kDeterministic,
+                                    model_options::kTokenizer,
+                                    model_options::kLora,
+                                    model_options::kState,
+                                    model_options::kMmap,
+                                    model_options::kMaxStreams,
+                                    model_options::kMaxBatchStreams,
+                                    model_options::kMaxBatchTokens,
+                                    model_options::kStateMemory,
+                                    model_options::kStateHostMemory,
+                                    model_options::kStateDisk,
+                                    model_options::kStateFolder,
+                                    model_options::kMaxQueuedTokens,
+                                    model_options::kStepTimeMs,
+                                    model_options::kMaxRunning,
+                                    model_options::kAgeLimitMs,
+                                    model_options::kCalibrate,
+                                    model_options::kCheckpointMemory,
+                                    model_options::kPrefixCache};
 constexpr OptionKey kConvertKeys[] = {
     convert_options::kType,     convert_options::kLayout,       convert_options::kTokenizer,
     convert_options::kName,     convert_options::kLicence,      convert_options::kProvenance,
@@ -21,7 +36,7 @@ constexpr OptionKey kConvertKeys[] = {
     convert_options::kOverwrite};
 constexpr OptionKey kDescribeKeys[] = {describe_options::kFormat, describe_options::kVerify};
 constexpr OptionKey kTokenizerKeys[] = {tokenizer_options::kKind};
-constexpr OptionKey kStreamKeys[] = {stream_options::kState, stream_options::kTenant};
+constexpr OptionKey kStreamKeys[] = {stream_options::kState, stream_options::kTenant, stream_options::kCacheSalt};
 constexpr OptionKey kRequestKeys[] = {request_options::kMaxTokens,
                                       request_options::kTemperature,
                                       request_options::kTopK,
@@ -41,7 +56,8 @@ constexpr OptionKey kRequestKeys[] = {request_options::kMaxTokens,
                                       request_options::kWindow,
                                       request_options::kPriority,
                                       request_options::kFirstTokenMs,
-                                      request_options::kDeadlineMs};
+                                      request_options::kDeadlineMs,
+                                      request_options::kPrefixCache};
 constexpr OptionKey kChatKeys[] = {chat_options::kTemplate, chat_options::kThink};
 
 constexpr OptionKey kTenantKeys[] = {tenant_options::kWeight, tenant_options::kMaxQueuedTokens,

@@ -88,6 +88,12 @@ inline constexpr TextOption kStateHostMemory = {
     .value = "",
     .help =
         "bytes of states in host memory, of streams that do not run; empty: a quarter of the machine's, at most 8GiB"};
+inline constexpr TextOption kStateDisk = {
+    .name = "state_disk", .value = "16GiB", .help = "bytes of states on disk, if there is a state_folder"};
+inline constexpr TextOption kStateFolder = {
+    .name = "state_folder",
+    .value = "",
+    .help = "folder for the states for which host memory has no room; empty: none"};
 inline constexpr IntOption kMaxBatchTokens = {
     .name = "max_batch_tokens", .value = 512, .low = 1, .high = 65536, .help = "tokens in one step"};
 inline constexpr IntOption kMaxQueuedTokens = {
@@ -120,6 +126,18 @@ inline constexpr IntOption kCalibrate = {
     .low = 0,
     .high = 1,
     .help = "1: measure a few short steps after the load, while there is no work; 0: only those with work"};
+inline constexpr IntOption kCheckpointMemory = {
+    .name = "checkpoint_memory",
+    .value = -1,
+    .low = -1,
+    .high = kMaxOptionCount,
+    .help = "bytes of states that streams keep to go back to; 0: none; -1: an eighth of all states"};
+inline constexpr IntOption kPrefixCache = {
+    .name = "prefix_cache",
+    .value = int64_t{256} << 20,
+    .low = 0,
+    .high = kMaxOptionCount,
+    .help = "bytes of states of prompts that others which begin alike go on from; 0: no stream gets another's state"};
 }  // namespace model_options
 
 // A key without a default leaves the value of the input.
@@ -172,6 +190,8 @@ inline constexpr TextOption kState = {
     .name = "state", .value = "", .help = "initial state of the stream; empty: the model's"};
 inline constexpr TextOption kTenant = {
     .name = "tenant", .value = "", .help = "the party that the stream belongs to; empty: the common one"};
+inline constexpr TextOption kCacheSalt = {
+    .name = "cache_salt", .value = "", .help = "streams share cached states with those of the same salt alone"};
 }  // namespace stream_options
 
 // A sampling key that a request does not set has the value in the model's manifest, else the default here.
@@ -272,6 +292,11 @@ inline constexpr IntOption kDeadlineMs = {
     .low = 0,
     .high = kMaxOptionMilliseconds,
     .help = "time from submit by which the last token is wanted, else the request ends; 0: any"};
+inline constexpr IntOption kPrefixCache = {.name = "prefix_cache",
+                                           .value = 1,
+                                           .low = 0,
+                                           .high = 1,
+                                           .help = "1: goes on from a cached state and leaves some; 0: neither"};
 }  // namespace request_options
 
 namespace chat_options {

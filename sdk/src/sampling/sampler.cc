@@ -34,17 +34,7 @@ absl::StatusOr<uint32_t> Sampler::Sample(absl::Span<const float> logits, uint64_
 }
 
 void Sampler::Accept(uint32_t token) {
-  if (!has_penalties()) return;
-  Occurrence* found = nullptr;
-  for (Occurrence& occurrence : occurrences_) {
-    occurrence.weight *= params_.penalty_decay;
-    if (occurrence.token == token) found = &occurrence;
-  }
-  if (found != nullptr) {
-    found->weight += 1;
-  } else {
-    occurrences_.push_back({token, 1.0});
-  }
+  if (has_penalties()) CountOccurrence(token, params_.penalty_decay, occurrences_);
 }
 
 void Sampler::ImportState(SamplerState state) {

@@ -22,6 +22,19 @@ absl::Status CheckOccurrence(const Occurrence& occurrence, uint64_t vocab_size) 
 
 }  // namespace
 
+void CountOccurrence(uint32_t token, double decay, std::vector<Occurrence>& occurrences) {
+  Occurrence* found = nullptr;
+  for (Occurrence& occurrence : occurrences) {
+    occurrence.weight *= decay;
+    if (occurrence.token == token) found = &occurrence;
+  }
+  if (found != nullptr) {
+    found->weight += 1;
+  } else {
+    occurrences.push_back({token, 1.0});
+  }
+}
+
 absl::Status ValidateSamplerState(const SamplerState& state, uint64_t vocab_size) {
   std::vector<uint32_t> tokens;
   for (const Occurrence& occurrence : state.occurrences) {

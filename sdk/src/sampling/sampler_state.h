@@ -27,6 +27,9 @@ struct SamplerState {
   friend bool operator==(const SamplerState&, const SamplerState&) = default;
 };
 
+// Counts `token`: all earlier occurrences decay, then this one is added with weight 1.
+void CountOccurrence(uint32_t token, double decay, std::vector<Occurrence>& occurrences);
+
 // INVALID_ARGUMENT unless every token is below `vocab_size` and occurs once, with a weight from 0 to 2^62. Every state
 // that comes from outside is checked by this function before it is used.
 absl::Status ValidateSamplerState(const SamplerState& state, uint64_t vocab_size);

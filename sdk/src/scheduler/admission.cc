@@ -123,6 +123,12 @@ void Ticket::OnFed(uint64_t num_tokens) noexcept {
   admission_->admitted_.Feed(*job_, num_tokens);
 }
 
+void Ticket::OnSkipped(uint64_t num_tokens) noexcept {
+  if (job_ == nullptr) return;
+  const MutexLock lock(admission_->mutex_);
+  admission_->admitted_.Skip(*job_, num_tokens);
+}
+
 void Ticket::OnDrawn() noexcept {
   if (job_ != nullptr) job_->num_drawn.fetch_add(1, std::memory_order_relaxed);
 }

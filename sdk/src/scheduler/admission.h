@@ -77,9 +77,10 @@ class Ticket {
   // Its tenant, as the scheduler knows it.
   std::shared_ptr<TenantQueues> tenant() const { return {job_->tenant, &job_->tenant->queues()}; }
 
-  // These have no effect on an empty ticket. OnFed: so many of the known tokens were fed. OnDrawn: a token of the
-  // answer was drawn. Release: the place is given back.
+  // These have no effect on an empty ticket. OnFed: so many of the known tokens were fed. OnSkipped: so many need not
+  // be fed. OnDrawn: a token of the answer was drawn. Release: the place is given back.
   void OnFed(uint64_t num_tokens) noexcept;
+  void OnSkipped(uint64_t num_tokens) noexcept;
   void OnDrawn() noexcept;
   void Release() noexcept;
 

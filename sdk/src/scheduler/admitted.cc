@@ -76,6 +76,14 @@ void Admitted::LeaveQueue(AdmittedJob& job) noexcept {
   reading.erase(std::lower_bound(reading.begin(), reading.end(), &job, ComesFirst));
 }
 
+void Admitted::Skip(AdmittedJob& job, uint64_t num_tokens) noexcept {
+  if (job.num_tokens_left == 0) return;
+  num_tokens = std::min(num_tokens, job.num_tokens_left - 1);
+  job.counts->queued_tokens -= num_tokens;
+  queued_tokens_ -= num_tokens;
+  job.num_tokens_left -= num_tokens;
+}
+
 void Admitted::Remove(AdmittedJob& job) noexcept {
   AdmittedTenant& counts = *job.counts;
   if (job.num_tokens_left > 0) {

@@ -67,6 +67,8 @@ class Admitted {
   void Add(AdmittedJob& job);
   // A share of a job was fed.
   void Feed(AdmittedJob& job, uint64_t num_tokens) noexcept;
+  // So many of its tokens need not be fed; one at least stays.
+  void Skip(AdmittedJob& job, uint64_t num_tokens) noexcept;
   void Remove(AdmittedJob& job) noexcept;
 
   const std::vector<AdmittedJob*>& jobs() const { return jobs_; }

@@ -109,6 +109,13 @@ absl::Status Completion::LateStatus(uint64_t num_tokens) const noexcept {
                              : "deadline: the last token was not there within deadline_ms of the submit");
 }
 
+void Completion::OnPromptStarts(uint32_t outcome, uint64_t num_cached, uint64_t num_expected) noexcept {
+  cache_outcome_ = outcome;
+  num_prompt_tokens_ = num_cached_tokens_ = num_cached;
+  if (num_cached > num_expected) ticket_.OnSkipped(num_cached - num_expected);
+  model().engine()->prefixes()->Count(outcome, num_cached);
+}
+
 void Completion::BeginSamples() {
   times_.OnPromptRead(observer());
   has_begun_ = true;
@@ -122,6 +129,8 @@ skein_event Completion::NewEvent(uint32_t kind, const SampleProgress& progress) 
   event.request = request_->handle();
   event.user_data = user_data_;
   event.num_prompt_tokens = num_prompt_tokens_;
+  event.num_cached_tokens = num_cached_tokens_;
+  event.cache = cache_outcome_;
   event.num_tokens = progress.num_tokens;
   event.position = progress.position;
   event.logprob = std::numeric_limits<float>::quiet_NaN();

@@ -84,6 +84,9 @@ class Completion {
   bool IsWindowFull(uint64_t num_coming = 0) const { return request_->window().IsFull(num_coming); }
 
   // The phases of the prompt; called by its reader alone, before there are samples.
+  // `outcome` (SKEIN_CACHE_*) is what the prefix cache had for it: the first `num_cached` tokens, where `num_expected`
+  // were expected.
+  void OnPromptStarts(uint32_t outcome, uint64_t num_cached, uint64_t num_expected) noexcept;
   void OnPromptStep() { times_.OnStep(observer()); }
   void OnPromptTokens(uint32_t num_tokens) {
     num_prompt_tokens_ += num_tokens;
@@ -136,8 +139,10 @@ class Completion {
 
   // Of the prompt, and constant from BeginSamples on.
   RequestTimes times_;
-  uint64_t num_prompt_tokens_ = 0;  // fed so far
-  bool has_begun_ = false;          // there are samples
+  uint64_t num_prompt_tokens_ = 0;  // read so far
+  uint64_t num_cached_tokens_ = 0;
+  uint32_t cache_outcome_ = SKEIN_CACHE_UNKNOWN;
+  bool has_begun_ = false;  // there are samples
 
   Mutex mutex_;
   uint32_t num_open_ ABSL_GUARDED_BY(mutex_) = 1;  // of samples, or of the prompt's one reader

@@ -36,7 +36,9 @@ class EvalJob final : public Job {
         feed_(Feed::Start(right_.stream()->Committed(), item.tokens)),
         num_before_(feed_.tokens.size() - item.tokens.size()),
         status_(status),
-        latch_(std::move(latch)) {}
+        latch_(std::move(latch)) {
+    feed_.AddStopsOfHistory();
+  }
 
   Readiness Poll() noexcept override { return is_ended() ? Readiness::kEnded : Readiness::kReady; }
 

@@ -34,6 +34,7 @@ class ReadJob final : public Job {
         tenant_(model.engine()->observer().tenants().Of(reading.tenant->name())),
         feed_(Feed::Start(reading.at, reading.tokens)),
         latch_(std::move(latch)) {
+    feed_.at.history = History();  // no stream goes on from here
     feed_.max_issued = MaxOutputRows(row_floats_);
   }
 

@@ -32,7 +32,8 @@ absl::StatusOr<WriteRight> ForkFor(const Stream& stream, uint32_t num_samples) {
 }  // namespace
 
 absl::Status Sample::Create(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
-                            const RequestSpec& spec, WriteRight right, Ticket ticket, JobList& jobs) {
+                            const RequestSpec& spec, WriteRight right, Ticket ticket, CachedPrompt prompt,
+                            JobList& jobs) {
   const std::shared_ptr<TenantQueues> tenant = ticket.tenant();
   const Urgency urgency = ticket.job().urgency;
   const std::shared_ptr<Stream> stream = right.stream();
@@ -41,6 +42,7 @@ absl::Status Sample::Create(std::shared_ptr<Request> request, std::shared_ptr<Co
   SKEIN_RETURN_IF_ERROR(CheckSamples(*stream->model(), counts.num_written));
   SKEIN_ASSIGN_OR_RETURN(const Sampler sampler, MakeSampler(spec, stream->model()->metadata().sampling, at));
   SKEIN_ASSIGN_OR_RETURN(const StopMatcher stops, StopMatcher::Create(spec.stop_texts));
+  at.history.Keep(at.state, CheckpointKind::kTurn, spec.prompt.size());
   at.sampler = std::make_shared<const SamplerState>(sampler.ExportState());
   Feed feed = Feed::Start(std::move(at), spec.prompt);
   if (feed.tokens.empty()) {
@@ -48,11 +50,14 @@ absl::Status Sample::Create(std::shared_ptr<Request> request, std::shared_ptr<Co
         "request: the prompt is empty and the stream has no sampled token to continue from; expected at least one "
         "token");
   }
+  feed.AddStopsOfHistory();
   Request& of = *request;
   const auto completion =
       std::make_shared<Completion>(std::move(request), std::move(queue), spec, counts, std::move(ticket));
   const uint64_t num_before = feed.tokens.size() - spec.prompt.size();
   auto first = std::make_shared<Sample>(completion, 0, sampler, stops, std::move(right), std::move(feed));
+  first->prompt_ = std::move(prompt);
+  first->prompt_.SetJob(first);
   if (completion->prompt_logprobs().has_value() && !spec.prompt.empty()) first->RecordPromptBehind(num_before);
   std::vector<std::weak_ptr<Job>> handles = {first};
   for (uint32_t i = 1; i < counts.num_written; ++i) {
@@ -78,12 +83,15 @@ Sample::Sample(std::shared_ptr<Completion> completion, uint32_t index, Sampler s
       feed_(std::move(feed)),
       draw_(model(), std::move(sampler), completion_->logprobs()),
       tail_(std::move(stops)),
-      last_event_(1) {}
+      last_event_(1) {
+  if (draw_.sampler().has_penalties()) feed_.penalty_decay = draw_.sampler().params().penalty_decay;
+}
 
 Job::Readiness Sample::Poll() noexcept {
   if (!is_ended() && completion_->IsCancelled()) End(SKEIN_EVENT_CANCELLED, SKEIN_REASON_NONE, absl::OkStatus());
   if (!is_ended() && completion_->IsLate(num_tokens_)) Fail(completion_->LateStatus(num_tokens_));
   if (is_ended()) return Readiness::kEnded;
+  if (index_ == 0 && !prompt_.has_started() && !StartPrompt()) return Readiness::kWaiting;
   if (!completion_->IsWindowFull()) return Readiness::kReady;
   gaps_.OnPause();
   return Readiness::kWaiting;
@@ -98,6 +106,19 @@ bool Sample::WantsMore() const noexcept {
 
 bool Sample::GoesOnWithDrawn() const noexcept {
   return draw_.CanAskAhead() && feed_.num_in_draw() < DeviceSampling::kMostInFlight;
+}
+
+bool Sample::StartPrompt() noexcept {
+  PrefixReading::Found found = prompt_.Start(feed_, StepClockUs(model().engine()->Now()));
+  if (found.waits) return false;
+  const absl::Status skipped = Guarded([&] {
+    if (found.num_cached > 0) feed_.Skip(found.num_cached, std::move(found.state));
+    return absl::OkStatus();
+  });
+  if (!skipped.ok()) found.num_cached = 0;  // no memory for their history: they are fed
+  completion_->OnPromptStarts(found.outcome, found.num_cached, prompt_.num_expected());
+  if (found.num_cached > 0) right_.Commit(feed_.at);
+  return true;
 }
 
 void Sample::RecordPromptBehind(uint64_t num_before) {
@@ -134,6 +155,7 @@ void Sample::Advance(uint32_t num_tokens, StateRef written) {
   if (!recorded.ok()) return Fail(recorded);
   feed_.Advance(num_tokens, std::move(written));
   right_.Commit(feed_.at);
+  if (reads_prompt) prompt_.OnFed(feed_.at);
   if (!is_last) {
     if (has_rows) prompt_rows_.Pop();
     return;
@@ -215,6 +237,7 @@ void Sample::Accept(const DrawnToken& drawn) {
   events.front().text = TextOf(drawn.token);
   if (sampler.has_penalties()) feed_.at.sampler = std::make_shared<const SamplerState>(sampler.ExportState());
   completion_->Record(index_, {drawn.token, drawn.logprob}, draw_.top());
+  prompt_.Append(drawn.token);
   StreamState committed = feed_.at;
   committed.pending = drawn.token;
 
@@ -264,6 +287,8 @@ void Sample::Fail(const absl::Status& status) noexcept {
 
 void Sample::End(uint32_t kind, uint32_t reason, const absl::Status& status) noexcept {
   feed_.TakeBack();  // what is in flight behind the last token
+  if (kind == SKEIN_EVENT_DONE) prompt_.Keep(feed_.at);
+  prompt_.End();
   SampleEnd end;
   end.kind = kind;
   end.reason = reason;

@@ -2,6 +2,7 @@
 #ifndef SKEIN_SERVING_SAMPLE_H_
 #define SKEIN_SERVING_SAMPLE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "engine/feed.h"
 #include "engine/job.h"
 #include "engine/stream.h"
+#include "serving/cached_prompt.h"
 #include "serving/completion.h"
 #include "serving/completion_queue.h"
 #include "serving/request.h"
@@ -28,11 +30,13 @@ namespace skein {
 class Sample final : public Job {
  public:
   // Puts the job of a request into `jobs`: its first sample, which starts the others once the prompt is read. `right`
-  // is the right to write to the request's stream, and `ticket` its admission. INVALID_ARGUMENT: a sampling default of
+  // is the right to write to the request's stream, `ticket` its admission, and `prompt` what the prefix cache knows of
+  // it. INVALID_ARGUMENT: a sampling default of
   // the model's manifest is out of range, or best_of is below n. FAILED_PRECONDITION: no token to start from.
   // RESOURCE_EXHAUSTED: the model has not as many streams left as there are samples.
   static absl::Status Create(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
-                             const RequestSpec& spec, WriteRight right, Ticket ticket, JobList& jobs);
+                             const RequestSpec& spec, WriteRight right, Ticket ticket, CachedPrompt prompt,
+                             JobList& jobs);
 
   Sample(std::shared_ptr<Completion> completion, uint32_t index, Sampler sampler, StopMatcher stops, WriteRight right,
          Feed feed);
@@ -40,7 +44,9 @@ class Sample final : public Job {
   Readiness Poll() noexcept override;
   bool WantsMore() const noexcept override;
   bool GoesOnWithDrawn() const noexcept override;
-  int64_t next_deadline_us() const noexcept override { return completion_->DeadlineUs(num_tokens_); }
+  int64_t next_deadline_us() const noexcept override {
+    return std::min(completion_->DeadlineUs(num_tokens_), prompt_.wait_deadline_us());
+  }
   Feed& feed() override { return feed_; }
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override;
   void Advance(uint32_t num_tokens, StateRef written) override;
@@ -50,6 +56,8 @@ class Sample final : public Job {
   bool is_ended() const { return last_event_.empty(); }
   const Model& model() const { return completion_->model(); }
 
+  // Goes on from a cached state, if there is one. False: another prompt that begins alike is waited for.
+  bool StartPrompt() noexcept;
   // From here on the log-probabilities of the prompt's tokens are kept. `num_before` tokens are in front of it.
   void RecordPromptBehind(uint64_t num_before);
   // How many rows of logits are wanted of a part of `num_tokens` tokens, beside what draw_ asks for: all of them, or
@@ -79,6 +87,7 @@ class Sample final : public Job {
   const uint32_t index_;
   WriteRight right_;
   Feed feed_;
+  CachedPrompt prompt_;  // of the first sample
   TokenDraw draw_;
   TextTail tail_;
   RowQueue prompt_rows_;

@@ -15,6 +15,7 @@
 #include "engine/stream.h"
 #include "runtime/option_keys.h"
 #include "scheduler/admission.h"
+#include "serving/cached_prompt.h"
 #include "serving/sample.h"
 
 namespace skein {
@@ -30,6 +31,7 @@ class Submission {
   Submission& operator=(const Submission&) = delete;
   ~Submission() {
     jobs_.clear();  // the job has the right to write to the stream
+    prompt_ = CachedPrompt();
     right_.Release();
     if (is_begun_) request_->AbandonSubmit();
   }
@@ -44,7 +46,7 @@ class Submission {
     };
     const uint64_t num_pending = request_->stream()->Committed().pending.has_value() ? 1 : 0;
     return {.tenant = request_->stream()->tenant(),
-            .num_tokens = std::max<uint64_t>(1, spec_.prompt.size() + num_pending),
+            .num_tokens = std::max<uint64_t>(1, spec_.prompt.size() + num_pending - prompt_.num_expected()),
             .num_answer_tokens = static_cast<uint64_t>(spec_.options[request_options::kMaxTokens]),
             .num_answers = static_cast<uint32_t>(
                 std::max(spec_.options[request_options::kN], spec_.options[request_options::kBestOf])),
@@ -54,7 +56,8 @@ class Submission {
   }
 
   absl::Status MakeJob(const std::shared_ptr<CompletionQueue>& queue, Ticket ticket) {
-    return Named(Sample::Create(request_, queue, spec_, std::move(right_), std::move(ticket), jobs_));
+    return Named(
+        Sample::Create(request_, queue, spec_, std::move(right_), std::move(ticket), std::move(prompt_), jobs_));
   }
 
   const Model& model() const { return *request_->stream()->model(); }
@@ -72,6 +75,7 @@ class Submission {
     SKEIN_ASSIGN_OR_RETURN(spec_, request_->BeginSubmit());
     is_begun_ = true;
     SKEIN_ASSIGN_OR_RETURN(right_, request_->stream()->BeginWrite());
+    prompt_ = CachedPrompt::Begin(*request_->stream(), spec_);
     return absl::OkStatus();
   }
   absl::Status Named(const absl::Status& status) const { return name_.empty() ? status : Annotate(status, name_); }
@@ -80,6 +84,7 @@ class Submission {
   const std::string name_;
   RequestSpec spec_;
   WriteRight right_;
+  CachedPrompt prompt_;
   bool is_begun_ = false;
   JobList jobs_;  // the request's; in a list, so that moving it allocates nothing
 };

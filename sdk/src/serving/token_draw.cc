@@ -11,6 +11,7 @@ TokenDraw::TokenDraw(const Model& model, Sampler sampler, LogprobWish wish)
     : vocab_size_(model.config().vocab_size),
       wish_(wish),
       sampler_(std::move(sampler)),
+      scratch_(model.sampling_scratch()),
       device_sampling_(model.head_features()),
       logits_(device_sampling_.is_offered() ? 0 : vocab_size_),
       top_(std::min(wish.value_or(0), vocab_size_)) {}
@@ -38,7 +39,7 @@ absl::StatusOr<DrawnToken> TokenDraw::Draw(uint64_t position) {
 
 absl::StatusOr<DrawnToken> TokenDraw::DrawFrom(absl::Span<const float> logits, uint64_t position) {
   DrawnToken drawn;
-  SKEIN_ASSIGN_OR_RETURN(drawn.token, sampler_.Sample(logits, position, scratch_));
+  SKEIN_ASSIGN_OR_RETURN(drawn.token, sampler_.Sample(logits, position, *scratch_.Take()));
   if (!wish_.has_value()) return drawn;
   SKEIN_ASSIGN_OR_RETURN(const double log_sum_exp, LogSumExp(logits));
   drawn.logprob = static_cast<float>(logits[drawn.token] - log_sum_exp);

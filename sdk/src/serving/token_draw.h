@@ -12,6 +12,7 @@
 #include "engine/model.h"
 #include "sampling/log_probability.h"
 #include "sampling/sampler.h"
+#include "sampling/scratch_pool.h"
 #include "serving/device_sampling.h"
 #include "skein/backend.h"
 
@@ -27,7 +28,7 @@ struct DrawnToken {
 };
 
 // Order: Ask; if the outputs are written, Draw. Where CanAskAhead, the next Ask may come before the Draw. Threads: one
-// at a time.
+// at a time. The model outlives it.
 class TokenDraw {
  public:
   TokenDraw(const Model& model, Sampler sampler, LogprobWish wish);
@@ -55,7 +56,7 @@ class TokenDraw {
   const uint32_t vocab_size_;
   const LogprobWish wish_;
   Sampler sampler_;
-  SamplingScratch scratch_;
+  ScratchPool& scratch_;  // the model's
   DeviceSampling device_sampling_;
   bool is_drawn_by_device_ = false;
   std::vector<float> logits_;  // empty until the device is asked for them

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "state/state_node.h"
-
 namespace skein {
 
 StateRef::StateRef(const StateRef& other) noexcept : pool_(other.pool_), node_(other.node_) {
@@ -60,12 +58,18 @@ void StatePool::AnnounceFree() noexcept {
   wanted_ = true;
 }
 
+uint64_t StatePool::num_on_disk() const {
+  const MutexLock lock(mutex_);
+  return num_on_disk_;
+}
+
 StateRef StatePool::Add(std::shared_ptr<const HostState> values) {
   auto node = std::make_unique<StateNode>();
   node->num_references.store(1, std::memory_order_relaxed);
   node->parked = std::move(values);
   const MutexLock lock(mutex_);
   ++num_parked_;
+  in_host_.Append(*node);
   return StateRef(shared_from_this(), node.release());
 }
 
@@ -85,7 +89,7 @@ StateRef StatePool::Acquire() {
   free_.pop_back();
   is_used_[node.slot] = true;
   node.num_references.store(1, std::memory_order_relaxed);
-  Touch(node);
+  in_slots_.Append(node);
   return StateRef(shared_from_this(), &node);
 }
 
@@ -93,27 +97,33 @@ StatePin StatePool::Pin(const StateRef& state) {
   if (state.empty()) return StatePin();
   const MutexLock lock(mutex_);
   if (state.node_->slot == StateNode::kNoSlot) return StatePin();
-  Touch(*state.node_);
+  in_slots_.Remove(*state.node_);
+  in_slots_.Append(*state.node_);
   return StatePin(state);
 }
 
-StateRef StatePool::LeastRecent() const {
-  const MutexLock lock(mutex_);
-  for (StateNode* node = oldest_; node != nullptr; node = node->newer) {
-    if (node->num_pins.load(std::memory_order_acquire) > 0) continue;
-    // A node whose last reference has gone waits for the lock to give its slot back.
+StateNode* StatePool::Find(const StateOrder& order) noexcept {
+  for (StateNode* node = order.oldest; node != nullptr; node = node->newer) {
+    if (node->is_moving || node->num_pins.load(std::memory_order_acquire) > 0) continue;
+    // A node whose last reference has gone waits for the lock to give its place back.
     uint32_t count = node->num_references.load(std::memory_order_relaxed);
     while (count > 0 && !node->num_references.compare_exchange_weak(count, count + 1)) {
     }
-    if (count > 0) return StateRef(std::const_pointer_cast<StatePool>(shared_from_this()), node);
+    if (count > 0) return node;
   }
-  return StateRef();
+  return nullptr;
+}
+
+StateRef StatePool::LeastRecent() {
+  const MutexLock lock(mutex_);
+  StateNode* const node = Find(in_slots_);
+  return node == nullptr ? StateRef() : StateRef(shared_from_this(), node);
 }
 
 uint32_t StatePool::num_movable() const {
   uint32_t count = 0;
   const MutexLock lock(mutex_);
-  for (const StateNode* node = oldest_; node != nullptr; node = node->newer) {
+  for (const StateNode* node = in_slots_.oldest; node != nullptr; node = node->newer) {
     count += node->num_pins.load(std::memory_order_relaxed) == 0 ? 1 : 0;
   }
   return count;
@@ -131,9 +141,10 @@ void StatePool::Park(const StateRef& state, std::shared_ptr<const HostState> val
   StateNode& node = *state.node_;
   const MutexLock lock(mutex_);
   if (spare != nullptr) AddSpare(*spare.release());
-  Leave(node);
+  in_slots_.Remove(node);
   FreeSlot(std::exchange(node.slot, StateNode::kNoSlot));
   node.parked = std::move(values);
+  in_host_.Append(node);
   ++num_parked_;
 }
 
@@ -142,11 +153,64 @@ void StatePool::Wake(const StateRef& state, StateRef place) {
   StateNode& holder = *place.node_;
   std::shared_ptr<const HostState> values;  // its memory is freed without the lock
   const MutexLock lock(mutex_);
-  Leave(holder);
+  in_slots_.Remove(holder);
   node.slot = std::exchange(holder.slot, StateNode::kNoSlot);
   values = std::move(node.parked);
+  in_host_.Remove(node);
   --num_parked_;
-  Touch(node);
+  in_slots_.Append(node);
+}
+
+StateRef StatePool::BeginToDisk() {
+  const MutexLock lock(mutex_);
+  StateNode* const node = Find(in_host_);
+  if (node == nullptr) return StateRef();
+  node->is_moving = true;
+  return StateRef(shared_from_this(), node);
+}
+
+void StatePool::EndToDisk(const StateRef& state, DiskBlock block) noexcept {
+  StateNode& node = *state.node_;
+  std::shared_ptr<const HostState> values;  // as the block, it is let go of without the lock
+  const MutexLock lock(mutex_);
+  node.is_moving = false;
+  if (block.empty() || node.parked == nullptr) return;
+  std::swap(node.block, block);
+  values = std::move(node.parked);
+  in_host_.Remove(node);
+  --num_parked_;
+  ++num_on_disk_;
+}
+
+StatePool::OnDisk StatePool::IsOnDisk(const StateRef& state, absl::Status* failure) {
+  StateNode& node = *state.node_;
+  const MutexLock lock(mutex_);
+  if (node.block.empty()) return OnDisk::kNo;
+  if (node.is_moving) return OnDisk::kMoving;
+  *failure = std::exchange(node.failure, absl::OkStatus());
+  return failure->ok() ? OnDisk::kYes : OnDisk::kFailed;
+}
+
+const DiskBlock& StatePool::BeginToHost(const StateRef& state) {
+  StateNode& node = *state.node_;
+  const MutexLock lock(mutex_);
+  node.is_moving = true;
+  return node.block;
+}
+
+void StatePool::EndToHost(const StateRef& state, std::shared_ptr<const HostState> values,
+                          absl::Status status) noexcept {
+  StateNode& node = *state.node_;
+  DiskBlock block;  // let go of without the lock
+  const MutexLock lock(mutex_);
+  node.is_moving = false;
+  std::swap(node.failure, status);
+  if (!node.failure.ok()) return;
+  node.parked.swap(values);
+  std::swap(node.block, block);
+  in_host_.Append(node);
+  ++num_parked_;
+  --num_on_disk_;
 }
 
 void StatePool::TakeUsedFree(std::vector<uint32_t>& slots) {
@@ -163,17 +227,26 @@ void StatePool::AddReference(StateNode& node) noexcept { node.num_references.fet
 
 void StatePool::RemoveReference(StateNode& node) noexcept {
   if (node.num_references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  std::shared_ptr<const HostState> values = std::move(node.parked);
+  // Their places are given back without the lock.
+  std::shared_ptr<const HostState> values;
+  DiskBlock block;
   bool wanted = false;
   bool is_surplus;
   {
     const MutexLock lock(mutex_);
     if (node.slot != StateNode::kNoSlot) {
-      Leave(node);
+      in_slots_.Remove(node);
       FreeSlot(std::exchange(node.slot, StateNode::kNoSlot));
       wanted = std::exchange(wanted_, false);
     }
-    if (values != nullptr) --num_parked_;
+    if (node.parked != nullptr) {
+      in_host_.Remove(node);
+      --num_parked_;
+      values = std::move(node.parked);
+    }
+    if (!node.block.empty()) --num_on_disk_;
+    std::swap(node.block, block);
+    node.failure = absl::OkStatus();
     is_surplus = num_spares_ >= num_slots_;
     if (!is_surplus) AddSpare(node);
   }
@@ -193,19 +266,6 @@ StateNode& StatePool::TakeSpare() {
   spares_ = std::exchange(node.newer, nullptr);
   --num_spares_;
   return node;
-}
-
-void StatePool::Leave(StateNode& node) {
-  (node.older == nullptr ? oldest_ : node.older->newer) = node.newer;
-  (node.newer == nullptr ? newest_ : node.newer->older) = node.older;
-  node.older = nullptr;
-  node.newer = nullptr;
-}
-
-void StatePool::Touch(StateNode& node) {
-  if (node.older != nullptr || node.newer != nullptr || oldest_ == &node) Leave(node);
-  node.older = std::exchange(newest_, &node);
-  (node.older == nullptr ? oldest_ : node.older->newer) = &node;
 }
 
 }  // namespace skein

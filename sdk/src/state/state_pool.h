@@ -1,6 +1,7 @@
 // The states of a model, wherever they lie, and the references that hold them. A state lies in a slot, its place on the
-// model's devices, or it is parked in host memory [host_states.h]. The pool knows indices and places, not tensors: a
-// slot has the same index in every segment of the model, and the engine copies the numbers [engine/residency.h].
+// model's devices, or it is parked in host memory [host_states.h] or on disk [state_disk.h]. The pool knows indices and
+// places, not tensors: a slot has the same index in every segment of the model, and others copy the numbers
+// [engine/residency.h].
 //
 // A state is held through references. It is immutable while a reference to it exists: a step reads the slot of a stream
 // and writes another slot, whose state then takes the place of the first. So a fork is one more reference and copies
@@ -16,13 +17,15 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "base/mutex.h"
 #include "state/host_states.h"
+#include "state/state_disk.h"
+#include "state/state_node.h"
 
 namespace skein {
 
 class StatePool;
-struct StateNode;
 
 // A reference to a state; copying it shares the state and allocates nothing. Empty: the initial state of the
 // architecture, which has no place.
@@ -56,7 +59,8 @@ class StateRef {
   StateNode* node_ = nullptr;
 };
 
-// Holds a state in its slot. Empty: of the initial state. It is made by the engine's thread, and let go of by any.
+// Holds a state where it is: one in a slot is not parked, and one in host memory does not go to the disk. Empty: of the
+// initial state. It is made by the engine's thread, and let go of by any.
 class StatePin {
  public:
   StatePin() = default;
@@ -96,15 +100,15 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
 
   uint32_t num_slots() const { return num_slots_; }
   uint32_t num_free() const;
-  // States that lie in host memory alone.
-  uint64_t num_parked() const;
+  uint64_t num_parked() const;   // states in host memory
+  uint64_t num_on_disk() const;  // those that are on their way back included
 
   // `on_free` hears of the next slot that becomes free.
   void AnnounceFree() noexcept;
 
   // A new state in host memory. Throws std::bad_alloc.
   StateRef Add(std::shared_ptr<const HostState> values);
-  // The values of a parked state; nullptr: it lies in a slot. They stay valid while they are held.
+  // The values of a state in host memory; nullptr: it lies elsewhere. They stay valid while they are held.
   std::shared_ptr<const HostState> ValuesOf(const StateRef& state) const;
 
   // --- the engine's thread ---
@@ -113,16 +117,41 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   StateRef Acquire();
   // Pins a state that lies in a slot. Empty: it does not, or `state` is empty.
   StatePin Pin(const StateRef& state);
+  // Pins a state wherever it lies.
+  StatePin Hold(const StateRef& state) { return StatePin(state); }
 
   // The state in a slot that was pinned longest ago and is not pinned now; empty: there is none.
-  StateRef LeastRecent() const;
+  StateRef LeastRecent();
   // How many there are.
   uint32_t num_movable() const;
   // The state of a slot, which is not pinned, lies in host memory from now on, and the slot is free. Throws
   // std::bad_alloc, with no effect.
   void Park(const StateRef& state, std::shared_ptr<const HostState> values);
-  // A parked state lies in a slot from now on: that of `place`, which has no other reference and is gone.
+  // A state in host memory lies in a slot from now on: that of `place`, which has no other reference and is gone.
   void Wake(const StateRef& state, StateRef place);
+
+  // --- the way to the disk and back: begun by the engine's thread, and ended by any ---
+
+  // The state that was parked longest ago and is not pinned; it is on its way to the disk. Empty: there is none.
+  StateRef BeginToDisk();
+  // The state has arrived in `block`, and leaves host memory if nobody has woken it meanwhile. An empty block: it
+  // stays.
+  void EndToDisk(const StateRef& state, DiskBlock block) noexcept;
+
+  enum class OnDisk {
+    kNo,      // it lies elsewhere
+    kYes,     // it may be asked for
+    kMoving,  // it is on its way
+    kFailed,  // its last way back failed; it may be asked for again
+  };
+  // `failure`: why it failed, which is told once.
+  OnDisk IsOnDisk(const StateRef& state, absl::Status* failure);
+  // A state on disk is on its way back. Its block stays until EndToHost.
+  const DiskBlock& BeginToHost(const StateRef& state);
+  // The state has arrived, or its way has failed.
+  void EndToHost(const StateRef& state, std::shared_ptr<const HostState> values, absl::Status status) noexcept;
+
+  // --- memory ---
 
   // The free slots that were held since this function gave them last. They are free until the next Acquire. `slots` has
   // room for all of the pool.
@@ -137,8 +166,8 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   void FreeSlot(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddSpare(StateNode& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   StateNode& TakeSpare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Leave(StateNode& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Touch(StateNode& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The oldest node that is not pinned and not moving, with one more reference; nullptr: there is none.
+  static StateNode* Find(const StateOrder& order) noexcept;
 
   const uint32_t num_slots_;
   const std::function<void()> on_free_;
@@ -148,10 +177,10 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   // As many nodes as there are free slots, or more: Acquire allocates none.
   StateNode* spares_ ABSL_GUARDED_BY(mutex_) = nullptr;
   uint32_t num_spares_ ABSL_GUARDED_BY(mutex_) = 0;
-  // The states in slots, by their last pin.
-  StateNode* oldest_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  StateNode* newest_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  StateOrder in_slots_ ABSL_GUARDED_BY(mutex_);  // by their last pin
+  StateOrder in_host_ ABSL_GUARDED_BY(mutex_);   // by the time when they came there
   uint64_t num_parked_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t num_on_disk_ ABSL_GUARDED_BY(mutex_) = 0;
   bool wanted_ ABSL_GUARDED_BY(mutex_) = false;  // Acquire found no slot since the last call of on_free_
 };
 

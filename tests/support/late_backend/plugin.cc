@@ -238,6 +238,7 @@ constexpr Table kTable = {
             .fence_release = FenceRelease,
             .segment_work = SegmentWork,
             .device_free_memory = DeviceFreeMemory,
+            .state_discard = nullptr,
         },
     .obey = [](const Order* order) { SharedState().Obey(*order); },
     .offer = [](const Offer* offer) { SharedState().Declare(*offer); },

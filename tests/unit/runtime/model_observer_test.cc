@@ -46,6 +46,23 @@ TEST(ModelObserverTest, LimitsAndSlotsAreGauges) {
   EXPECT_THAT(text, HasSubstr("skein_slots{model=\"m\",state=\"free\"} 7\n"));
 }
 
+TEST(ModelObserverTest, PrefixCacheIsCountedByOutcome) {
+  Metrics metrics;
+  PrefixCounts counts;
+  counts.requests[1] = 8;  // SKEIN_CACHE_HIT
+  counts.requests[4] = 3;  // SKEIN_CACHE_COLD
+  counts.saved_tokens = 700;
+  counts.states = 2;
+  counts.state_bytes = 24;
+  const auto observer = metrics.observed_models.Add({"m", {}, {}, [counts] { return counts; }}, nullptr);
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("skein_prefix_cache_requests_total{model=\"m\",outcome=\"hit\"} 8\n"));
+  EXPECT_THAT(text, HasSubstr("skein_prefix_cache_requests_total{model=\"m\",outcome=\"cold\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("skein_prefix_cache_saved_tokens_total{model=\"m\"} 700\n"));
+  EXPECT_THAT(text, HasSubstr("skein_prefix_cache_states{model=\"m\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("skein_prefix_cache_bytes{model=\"m\"} 24\n"));
+}
+
 TEST(ModelObserverTest, HistogramsAreCumulativeAndInSeconds) {
   Metrics metrics;
   const auto observer = metrics.observed_models.Add(Named("m"), nullptr);

@@ -1,0 +1,170 @@
+#include "engine/disk_tier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "base/status.h"
+#include "runtime/option_keys.h"
+#include "skein/runtime.h"
+
+namespace skein {
+namespace {
+
+// States that wait to be written, or are being written.
+constexpr size_t kMaxLeaving = 8;
+constexpr uint64_t kMostKeptFree = 16;
+// A disk that refused a state is not asked again for so long.
+constexpr std::chrono::seconds kPause{1};
+
+absl::Span<const uint8_t> BytesOf(absl::Span<const float> values) {
+  return {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)};
+}
+absl::Span<uint8_t> BytesOf(absl::Span<float> values) {
+  return {reinterpret_cast<uint8_t*>(values.data()), values.size() * sizeof(float)};
+}
+
+}  // namespace
+
+void DiskTier::Ways::OnWritten(const absl::Status& status) noexcept {
+  if (status.ok() || absl::IsCancelled(status)) return;
+  Guarded([&] {
+    log.Add(SKEIN_LOG_WARNING, absl::StrCat("a state stays in host memory: ", absl::string_view(status.message())));
+    return absl::OkStatus();
+  }).IgnoreError();  // without memory there is no line
+  const MutexLock lock(mutex);
+  failure = status;
+  failed_at = std::chrono::steady_clock::now();
+}
+
+bool DiskTier::Ways::MayWrite() const {
+  const MutexLock lock(mutex);
+  return failure.ok() || std::chrono::steady_clock::now() - failed_at > kPause;
+}
+
+// A state on its way to the disk.
+class DiskTier::Leave final : public DiskMove {
+ public:
+  Leave(const DiskTier& tier, DiskBlock block)
+      : pool_(tier.pool_), disk_(tier.disk_), ways_(tier.ways_), block_(std::move(block)) {}
+
+  void set_state(StateRef state) {
+    state_ = std::move(state);
+    values_ = pool_->ValuesOf(state_);
+    ++ways_->num_leaving;
+  }
+  absl::Status Work() override { return disk_->Write(block_, BytesOf(values_->values())); }
+  void End(absl::Status status) noexcept override {
+    if (!status.ok()) block_ = DiskBlock();
+    values_ = nullptr;
+    pool_->EndToDisk(state_, std::move(block_));
+    state_ = StateRef();
+    ways_->OnWritten(status);
+    --ways_->num_leaving;
+    ways_->on_moved();
+  }
+
+ private:
+  const std::shared_ptr<StatePool> pool_;
+  const std::shared_ptr<StateDisk> disk_;
+  const std::shared_ptr<Ways> ways_;
+  DiskBlock block_;
+  StateRef state_;
+  std::shared_ptr<const HostState> values_;
+};
+
+// A state on its way back.
+class DiskTier::Return final : public DiskMove {
+ public:
+  Return(const DiskTier& tier, StateRef state, std::shared_ptr<HostState> values)
+      : pool_(tier.pool_), disk_(tier.disk_), ways_(tier.ways_), state_(std::move(state)), values_(std::move(values)) {}
+
+  void Begin() {
+    block_ = &pool_->BeginToHost(state_);
+    ++ways_->num_coming;
+  }
+  absl::Status Work() override { return disk_->Read(*block_, BytesOf(values_->values())); }
+  void End(absl::Status status) noexcept override {
+    pool_->EndToHost(state_, std::move(values_), std::move(status));
+    values_ = nullptr;
+    state_ = StateRef();
+    --ways_->num_coming;
+    ways_->on_moved();
+  }
+
+ private:
+  const std::shared_ptr<StatePool> pool_;
+  const std::shared_ptr<StateDisk> disk_;
+  const std::shared_ptr<Ways> ways_;
+  StateRef state_;
+  std::shared_ptr<HostState> values_;
+  const DiskBlock* block_ = nullptr;
+};
+
+absl::StatusOr<std::unique_ptr<DiskTier>> DiskTier::Start(std::shared_ptr<StatePool> pool,
+                                                          std::shared_ptr<HostStates> host,
+                                                          std::shared_ptr<StateDisk> disk, Log& log,
+                                                          std::function<void()> on_moved) {
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateMover> mover, StateMover::Start(kMaxLeaving));
+  auto ways = std::make_shared<Ways>(log, std::move(on_moved));
+  return std::unique_ptr<DiskTier>(
+      new DiskTier(std::move(pool), std::move(host), std::move(disk), std::move(mover), std::move(ways)));
+}
+
+DiskTier::DiskTier(std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host, std::shared_ptr<StateDisk> disk,
+                   std::shared_ptr<StateMover> mover, std::shared_ptr<Ways> ways)
+    : pool_(std::move(pool)),
+      host_(std::move(host)),
+      disk_(std::move(disk)),
+      mover_(std::move(mover)),
+      ways_(std::move(ways)),
+      num_kept_free_(std::clamp<uint64_t>(host_->max_states() / 4, 1, kMostKeptFree)) {}
+
+void DiskTier::PushOut() {
+  while (host_->num_left() + ways_->num_leaving.load() < num_kept_free_ && PushOutOne()) {
+  }
+}
+
+bool DiskTier::PushOutOne() {
+  if (ways_->num_leaving.load() >= kMaxLeaving || !ways_->MayWrite()) return false;
+  absl::StatusOr<DiskBlock> block = disk_->Reserve();
+  if (!block.ok()) return false;
+  DiskMoves moves;
+  auto move = std::make_unique<Leave>(*this, *std::move(block));
+  Leave& leave = *move;
+  moves.push_back(std::move(move));
+  StateRef state = pool_->BeginToDisk();
+  if (state.empty()) return false;
+  leave.set_state(std::move(state));
+  if (!mover_->Park(moves)) leave.End(absl::CancelledError());  // its line holds as many as were counted here
+  return true;
+}
+
+DiskTier::Fetch DiskTier::Bring(const StateRef& state) {
+  std::shared_ptr<HostState> place = host_->Take(HostStates::Use::kStay);
+  // It goes on to a slot, and the place that is free may be one.
+  if (place == nullptr) place = host_->Take(HostStates::Use::kSwap);
+  if (place == nullptr) return Fetch::kNoPlace;
+  DiskMoves moves;
+  auto move = std::make_unique<Return>(*this, state, std::move(place));
+  Return& back = *move;
+  moves.push_back(std::move(move));
+  back.Begin();
+  mover_->Wake(moves);
+  return Fetch::kComing;
+}
+
+uint64_t DiskTier::num_left() const {
+  return ways_->MayWrite() ? disk_->budget_blocks() - std::min(disk_->used_blocks(), disk_->budget_blocks()) : 0;
+}
+
+std::string DiskTier::Describe() const {
+  const MutexLock lock(ways_->mutex);
+  return absl::StrCat(
+      disk_->used_blocks(), " of ", disk_->budget_blocks(), " places on disk (option ", model_options::kStateDisk.name,
+      ") are taken",
+      ways_->failure.ok() ? "" : absl::StrCat(", where the last write failed: ", ways_->failure.message()));
+}
+
+}  // namespace skein

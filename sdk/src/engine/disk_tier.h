@@ -1,0 +1,84 @@
+// The way of states from host memory to the disk and back, on the threads of a mover. The engine's thread asks, and
+// never waits for the disk. It keeps some places in host memory free, for the states that come back and for those that
+// leave their slots.
+#ifndef SKEIN_ENGINE_DISK_TIER_H_
+#define SKEIN_ENGINE_DISK_TIER_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "engine/state_mover.h"
+#include "runtime/log.h"
+#include "state/host_states.h"
+#include "state/state_disk.h"
+#include "state/state_pool.h"
+
+namespace skein {
+
+// Threads: one at a time, the engine's.
+class DiskTier {
+ public:
+  // `on_moved` is called on the mover's threads, without a lock, when a state has arrived or failed to. It must not
+  // throw. `log` outlives the tier's moves.
+  static absl::StatusOr<std::unique_ptr<DiskTier>> Start(std::shared_ptr<StatePool> pool,
+                                                         std::shared_ptr<HostStates> host,
+                                                         std::shared_ptr<StateDisk> disk, Log& log,
+                                                         std::function<void()> on_moved);
+
+  // Sends states to the disk, those that were parked longest ago, while few places in host memory are free. Throws
+  // std::bad_alloc.
+  void PushOut();
+
+  enum class Fetch {
+    kComing,   // it is on its way
+    kNoPlace,  // there is no free place for it in host memory
+  };
+  // Asks for a state that is on disk and not on its way. Throws std::bad_alloc.
+  Fetch Bring(const StateRef& state);
+
+  // Whether states are on their way, so that `on_moved` is still to come.
+  bool IsMoving() const { return ways_->num_leaving.load() + ways_->num_coming.load() > 0; }
+  uint64_t num_left() const;
+  // For errors: how much is on disk, and why a state could not be written last, if that is not long ago.
+  std::string Describe() const;
+
+ private:
+  // What the moves share with the tier.
+  struct Ways {
+    Ways(Log& of, std::function<void()> call) : log(of), on_moved(std::move(call)) {}
+    Log& log;
+    const std::function<void()> on_moved;
+    std::atomic<uint64_t> num_leaving{0};
+    std::atomic<uint64_t> num_coming{0};
+    mutable Mutex mutex;
+    absl::Status failure ABSL_GUARDED_BY(mutex);  // of the last write
+    std::chrono::steady_clock::time_point failed_at ABSL_GUARDED_BY(mutex);
+
+    void OnWritten(const absl::Status& status) noexcept;
+    bool MayWrite() const;
+  };
+  class Leave;
+  class Return;
+
+  DiskTier(std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host, std::shared_ptr<StateDisk> disk,
+           std::shared_ptr<StateMover> mover, std::shared_ptr<Ways> ways);
+  bool PushOutOne();
+
+  const std::shared_ptr<StatePool> pool_;
+  const std::shared_ptr<HostStates> host_;
+  const std::shared_ptr<StateDisk> disk_;
+  const std::shared_ptr<StateMover> mover_;
+  const std::shared_ptr<Ways> ways_;
+  const uint64_t num_kept_free_;
+};
+
+}  // namespace skein
+
+#endif  // SKEIN_ENGINE_DISK_TIER_H_

@@ -1,0 +1,272 @@
+// States that move between slots, host memory and disk under an engine with few places: what streams read is what they
+// would read alone.
+#include "engine/residency.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "tests/support/fake_model.h"
+
+namespace skein {
+namespace {
+
+using test::FakeStepRunner;
+
+// Feeds tokens and keeps the state behind them.
+class FeedJob final : public Job {
+ public:
+  FeedJob(StateRef from, const std::vector<uint32_t>& tokens) : feed_(Feed::Start(At(std::move(from)), tokens)) {}
+  Readiness Poll() noexcept override { return is_ended_ ? Readiness::kEnded : Readiness::kReady; }
+  bool WantsMore() const noexcept override { return !is_ended_ && feed_.num_unissued() > 0; }
+  Feed& feed() override { return feed_; }
+  void WantOutputs(uint32_t, skein_step_entry&) override {}
+  void Advance(uint32_t num_tokens, StateRef written) override {
+    feed_.Advance(num_tokens, std::move(written));
+    if (feed_.num_unfed() == 0) End(absl::OkStatus());
+  }
+  void Fail(const absl::Status& status) noexcept override { End(status); }
+
+  // Waits for the end, and gives the state.
+  absl::StatusOr<StateRef> Wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return is_ended_; });
+    if (!status_.ok()) return status_;
+    return feed_.at.state;
+  }
+
+ private:
+  static StreamState At(StateRef state) {
+    StreamState at;
+    at.state = std::move(state);
+    return at;
+  }
+  void End(const absl::Status& status) noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    status_ = status;
+    is_ended_ = true;
+    changed_.notify_all();
+  }
+
+  Feed feed_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  absl::Status status_;
+  bool is_ended_ = false;
+};
+
+constexpr uint64_t kStateFloats = 400;
+
+// A folder that goes with its object.
+class Folder {
+ public:
+  Folder() : path_(::testing::TempDir() + "/states-" + std::to_string(std::random_device()())) {}
+  ~Folder() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+  std::shared_ptr<StateDisk> Open(uint64_t budget_bytes = 1 << 24) const {
+    return *StateDisk::Open({.folder = path_,
+                             .identity = "test",
+                             .state_bytes = kStateFloats * sizeof(float),
+                             .budget_bytes = budget_bytes});
+  }
+  // Overwrites what the files hold.
+  void Spoil() const {
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+      const std::string garbage(std::filesystem::file_size(entry.path()), 'x');
+      file.write(garbage.data(), static_cast<std::streamsize>(garbage.size()));
+    }
+  }
+
+ private:
+  const std::string path_;
+};
+
+struct Places {
+  uint32_t num_slots;
+  uint64_t num_host;
+  bool has_disk;
+  StepPipeline pipeline;
+};
+
+std::shared_ptr<Engine> Start(const Places& places, std::shared_ptr<StateDisk> disk = nullptr) {
+  auto runner = std::make_unique<FakeStepRunner>();
+  runner->set_pipeline(places.pipeline);
+  EngineLimits limits = {{16, 4}, places.num_slots};
+  limits.state_floats = kStateFloats;
+  limits.max_host_states = places.num_host;
+  return *Engine::Start(test::EmptyRuntime(), std::move(runner), limits, "", StepClock::now, std::move(disk));
+}
+
+std::shared_ptr<FeedJob> Add(Engine& engine, const StateRef& from, const std::vector<uint32_t>& tokens) {
+  auto job = std::make_shared<FeedJob>(from, tokens);
+  JobList jobs;
+  jobs.emplace_back(job);
+  engine.Add(jobs);
+  return job;
+}
+
+// What a state has read.
+std::vector<uint32_t> HistoryOf(Engine& engine, const StateRef& state) {
+  if (state.empty()) return {};
+  std::vector<float> values(kStateFloats);
+  const absl::Status status = engine.ExportState(state, absl::MakeSpan(values));
+  EXPECT_TRUE(status.ok()) << status;
+  return {values.begin() + 1, values.begin() + 1 + static_cast<int>(values[0])};
+}
+
+struct KnownState {
+  StateRef state;
+  std::vector<uint32_t> history;
+};
+
+class ResidencyTest : public ::testing::TestWithParam<Places> {
+ protected:
+  uint32_t Below(uint32_t bound) { return static_cast<uint32_t>(random_() % bound); }
+
+  // Some of the streams read some tokens at the same time.
+  void Feed(Engine& engine, std::vector<KnownState>& streams) {
+    std::vector<std::pair<size_t, std::shared_ptr<FeedJob>>> jobs;
+    for (uint32_t i = 0; i < 1 + Below(12); ++i) {
+      const size_t at = Below(static_cast<uint32_t>(streams.size()));
+      const bool is_busy = std::any_of(jobs.begin(), jobs.end(), [at](const auto& job) { return job.first == at; });
+      if (is_busy || streams[at].history.size() > 300) continue;
+      std::vector<uint32_t> tokens(1 + (Below(4) == 0 ? Below(40) : Below(3)));
+      for (uint32_t& token : tokens) token = 1 + Below(200);
+      streams[at].history.insert(streams[at].history.end(), tokens.begin(), tokens.end());
+      jobs.emplace_back(at, Add(engine, streams[at].state, tokens));
+    }
+    for (const auto& [at, job] : jobs) {
+      absl::StatusOr<StateRef> state = job->Wait();
+      ASSERT_TRUE(state.ok()) << state.status();
+      streams[at].state = *std::move(state);
+    }
+  }
+
+  std::mt19937 random_{42};
+};
+
+TEST_P(ResidencyTest, StreamsReadWhatTheyWouldReadAlone) {
+  const Places& places = GetParam();
+  const Folder folder;
+  const auto engine = Start(places, places.has_disk ? folder.Open() : nullptr);
+  // Without a disk every stream has a place, and so has what twelve of them write.
+  const size_t num_streams = places.has_disk ? 120 : places.num_slots + places.num_host - 14;
+  std::vector<KnownState> streams(num_streams);
+  for (int round = 0; round < 150; ++round) {
+    ASSERT_NO_FATAL_FAILURE(Feed(*engine, streams));
+    const size_t from = Below(static_cast<uint32_t>(num_streams)), to = Below(static_cast<uint32_t>(num_streams));
+    streams[to] = Below(3) == 0 ? KnownState() : streams[from];
+    const KnownState& looked_at = streams[Below(static_cast<uint32_t>(num_streams))];
+    ASSERT_EQ(HistoryOf(*engine, looked_at.state), looked_at.history) << "round " << round;
+  }
+  for (const KnownState& stream : streams) ASSERT_EQ(HistoryOf(*engine, stream.state), stream.history);
+}
+
+INSTANTIATE_TEST_SUITE_P(FewPlaces, ResidencyTest,
+                         ::testing::Values(Places{3, 40, false, {1, 1}}, Places{4, 40, false, {2, 1}},
+                                           Places{5, 40, false, {3, 2}}, Places{3, 4, true, {1, 1}},
+                                           Places{4, 4, true, {2, 1}}, Places{6, 5, true, {3, 2}},
+                                           Places{10, 4, true, {2, 1, true}}));
+
+constexpr Places kWithDisk = {3, 4, true, {1, 1}};
+
+// Gives the engine so many states that most of them go to the disk.
+std::vector<KnownState> Fill(Engine& engine, uint32_t count) {
+  std::vector<KnownState> states;
+  for (uint32_t i = 0; i < count; ++i) {
+    std::vector<float> values(kStateFloats);
+    values[0] = 1;
+    values[1] = static_cast<float>(i);
+    absl::StatusOr<StateRef> state = engine.ImportState(values);
+    EXPECT_TRUE(state.ok()) << state.status();
+    states.push_back({*std::move(state), {i}});
+  }
+  return states;
+}
+
+TEST(ResidencyOnDiskTest, StateThatCannotBeReadEndsItsStreamAlone) {
+  const Folder folder;
+  const auto engine = Start(kWithDisk, folder.Open());
+  const std::vector<KnownState> states = Fill(*engine, 40);
+  folder.Spoil();
+  uint32_t num_lost = 0;
+  for (const KnownState& known : states) {
+    const absl::StatusOr<StateRef> state = Add(*engine, known.state, {7})->Wait();
+    if (state.ok()) {
+      EXPECT_THAT(HistoryOf(*engine, *state), testing::ElementsAre(known.history[0], 7));
+      continue;
+    }
+    ++num_lost;
+    EXPECT_TRUE(absl::IsDataLoss(state.status())) << state.status();
+    EXPECT_THAT(std::string(state.status().message()), testing::HasSubstr(folder.path()));
+  }
+  EXPECT_GT(num_lost, 25u);
+  EXPECT_LT(num_lost, 40u) << "those in slots and in host memory are well";
+  std::vector<float> values(kStateFloats);
+  EXPECT_TRUE(Add(*engine, {}, {1})->Wait().ok()) << "the model goes on";
+}
+
+TEST(ResidencyOnDiskTest, ErrorNamesTheOptionsWhenEveryPlaceIsTaken) {
+  const Folder folder;
+  const auto engine = Start(kWithDisk, folder.Open(8 * 16384));
+  std::vector<StateRef> states;
+  absl::Status status;
+  while (status.ok() && states.size() < 100) {
+    const absl::StatusOr<StateRef> state = Add(*engine, {}, {1})->Wait();
+    status = state.status();
+    if (state.ok()) states.push_back(*state);
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_GE(states.size(), 3u + 4u + 8u - 3u);
+  for (const char* option : {"state_memory", "state_host_memory", "state_disk"}) {
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(option));
+  }
+  // Those that have a place go on.
+  for (StateRef& state : states) {
+    absl::StatusOr<StateRef> next = Add(*engine, state, {2})->Wait();
+    ASSERT_TRUE(next.ok()) << next.status();
+    state = *std::move(next);
+  }
+  states.resize(states.size() / 2);
+  EXPECT_TRUE(Add(*engine, {}, {1})->Wait().ok());
+}
+
+TEST(ResidencyOnDiskTest, ManyStreamsOfOneStateWaitForItTogether) {
+  const Folder folder;
+  const auto engine = Start(kWithDisk, folder.Open());
+  const std::vector<KnownState> states = Fill(*engine, 40);
+  std::vector<std::shared_ptr<FeedJob>> jobs;
+  for (uint32_t i = 0; i < 12; ++i) jobs.push_back(Add(*engine, states[0].state, {100 + i}));
+  for (uint32_t i = 0; i < 12; ++i) {
+    const absl::StatusOr<StateRef> state = jobs[i]->Wait();
+    ASSERT_TRUE(state.ok()) << state.status();
+    EXPECT_THAT(HistoryOf(*engine, *state), testing::ElementsAre(0, 100 + i));
+  }
+}
+
+TEST(ResidencyOnDiskTest, EngineEndsWhileStatesAreOnTheirWay) {
+  const Folder folder;
+  for (int i = 0; i < 20; ++i) {
+    auto engine = Start(kWithDisk, folder.Open());
+    const std::vector<KnownState> states = Fill(*engine, 20);
+    std::vector<std::shared_ptr<FeedJob>> jobs;
+    for (const KnownState& known : states) jobs.push_back(Add(*engine, known.state, {1}));
+    engine.reset();
+    for (const auto& job : jobs) {
+      const absl::Status status = job->Wait().status();
+      EXPECT_TRUE(status.ok() || absl::IsCancelled(status)) << status;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace skein
