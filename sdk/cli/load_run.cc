@@ -44,11 +44,11 @@ class LoadRunner {
     Call(skein_model_get_info, model, &info);
     vocab_size_ = info.vocab_size;
     slots_.resize(arrivals.size());
+    shared_ = MadeUpPrompt(arrivals_.size(), num_shared_tokens, vocab_size_);
     for (const std::string& tenant : tenants) {
       stream_options_.emplace_back(SKEIN_OPTIONS_STREAM);
       if (!tenant.empty()) stream_options_.back().Set("tenant", tenant);
     }
-    shared_ = MadeUpPrompt(arrivals_.size(), num_shared_tokens, vocab_size_);
   }
 
   LoadRun Run() {

@@ -34,10 +34,10 @@ struct LoadRun {
   double seconds = 0;               // from the start to the last event
 };
 
-// Runs `arrivals` on `model`, whose runtime is `runtime`, and waits for the end of the last request. `tenants` are the
-// names by the index that an arrival has. The first `num_shared_tokens` tokens of every prompt are the same. Throws
-// Failure for all but refusals and requests that fail. When Interrupted(), nothing more is submitted, and the requests
-// that run are cancelled.
+// Runs `arrivals` on `model`, whose runtime is `runtime`, and waits for the end of the last request. `tenants`: by the
+// index of an arrival's. The first `num_shared_tokens` tokens of every prompt are the same. Throws Failure for all but
+// refusals and requests that fail. When Interrupted(), nothing more is submitted, and the requests that run are
+// cancelled.
 LoadRun RunLoad(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,
                 std::span<const std::string> tenants, uint64_t num_shared_tokens);
 

@@ -10,6 +10,7 @@
 #include "model/config.h"
 #include "model/tensor.h"
 #include "numbers/roles.h"
+#include "state/disk_layout.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
 #include "tests/unit/plugins/formats/deflate.h"
 #include "tests/unit/plugins/formats/old_pth_writer.h"
@@ -199,6 +200,26 @@ void AddSnapshots(const Corpora& corpora) {
   }
 }
 
+// As state_disk_fuzz.cc reads them: what is made right, then the pieces of the blocks.
+void AddStatesOnDisk(const Corpora& corpora) {
+  DiskBlockContent content;
+  content.write_number = 1;
+  content.has_label = true;
+  content.num_tokens = 2;
+  content.scope = "scope";
+  const DiskBlockHeader labelled = WriteDiskBlockHeader(content, "model");
+  content = {1, 2};
+  const DiskBlockHeader plain = WriteDiskBlockHeader(content, "model");
+  std::string seed(1, '\7');
+  for (const DiskBlockHeader& header : {labelled, plain, labelled}) {
+    seed.append(reinterpret_cast<const char*>(header.data()), header.size());
+    seed.append(64 + 32, '\1');
+  }
+  corpora.Add("state_disk", "blocks", seed);
+  const DiskFileHeader file = WriteDiskFileHeader(DiskLayout::For(64), "model");
+  corpora.Add("state_disk", "file", std::string(reinterpret_cast<const char*>(file.data()), file.size()));
+}
+
 void AddChatTemplates(const Corpora& corpora) {
   corpora.Add(
       "chat_template", "conditions",
@@ -242,6 +263,7 @@ int main(int argc, char** argv) {
   skein::fuzz::AddRwkvCpp(corpora);
   skein::fuzz::AddPackages(corpora);
   skein::fuzz::AddSnapshots(corpora);
+  skein::fuzz::AddStatesOnDisk(corpora);
   skein::fuzz::AddChatTemplates(corpora);
   skein::fuzz::AddAdapterConfigs(corpora);
   skein::fuzz::AddTokenizers(corpora);

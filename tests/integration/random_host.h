@@ -53,10 +53,31 @@ struct Setting {
   const char* type;
   int64_t max_batch_tokens;
   bool poisons;
-  size_t num_requests;  // of each host
+  size_t num_requests;          // of each host
+  bool has_few_places = false;  // for states: most of them are on disk
 };
 
 inline std::ostream& operator<<(std::ostream& out, const Setting& setting) { return out << setting.name; }
+
+// A model with a few slots and a few places in host memory.
+inline OwnedModel LoadWithFewPlaces(skein_runtime runtime, const Setting& setting, const std::string& path) {
+  OwnedModel model;
+  skein_error error = {};
+  uint64_t state_bytes;
+  {
+    const OwnedModel any = LoadModel(runtime, path, "cpu");
+    state_bytes = InfoOf(any.get()).num_state_floats * sizeof(float);
+  }
+  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL,
+                                           {{"device", setting.device},
+                                            {"type", setting.type},
+                                            {"state_memory", std::to_string(9 * state_bytes)},
+                                            {"state_host_memory", std::to_string(20 * state_bytes)},
+                                            {"state_folder", ::testing::TempDir() + "/states-" + setting.name}},
+                                           {{"max_batch_streams", 12}, {"max_batch_tokens", setting.max_batch_tokens}});
+  EXPECT_TRUE(Ok(skein_model_load(runtime, path.c_str(), options.get(), model.out(), &error), error));
+  return model;
+}
 
 inline OwnedModel Load(skein_runtime runtime, const Setting& setting, int64_t max_batch_tokens) {
   OwnedModel model;

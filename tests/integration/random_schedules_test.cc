@@ -62,7 +62,9 @@ TEST_P(RandomSchedulesTest, EveryRequestGivesWhatItGivesAlone) {
   SKEIN_CALL(skein_runtime_load_plugin, runtime.get(), SKEIN_LATE_BACKEND);
   const late::Command late(SKEIN_LATE_BACKEND);
   if (GetParam().poisons) late.Obey({.mishap = late::Mishap::kEntryFails, .token = kPoison});
-  const OwnedModel model = Load(runtime.get(), GetParam(), GetParam().max_batch_tokens);
+  const OwnedModel model = GetParam().has_few_places
+                               ? LoadWithFewPlaces(runtime.get(), GetParam(), DataPath(GetParam().file))
+                               : Load(runtime.get(), GetParam(), GetParam().max_batch_tokens);
 
   constexpr uint32_t kNumHosts = 4;
   std::vector<std::unique_ptr<Host>> hosts;
@@ -104,6 +106,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Setting{"late_rwkv7_q8_with_failures", "v7-odd.safetensors", "late:0", "q8", 29, true, 60},
                       Setting{"cpu_q8_split", "v7-odd.safetensors", "cpu=0,reference=1", "q8", 48, false, 60},
                       Setting{"late_rwkv6_split", "v6-odd.safetensors", "late:0=0,late:1=1-2", "f32", 32, true, 60},
+                      Setting{"few_places", "v7-odd.safetensors", "cpu", "f32", 64, false, 100, true},
+                      Setting{"few_places_late", "v6-odd.safetensors", "late:0", "f32", 32, true, 60, true},
                       Setting{"cpu_q8", SKEIN_DEMO_MODEL, "cpu", "q8", 64, false, 250},
                       Setting{"cpu_q4", SKEIN_DEMO_MODEL, "cpu", "q4", 32, false, 250},
                       Setting{"cpu_rwkv4_q8", "v4-odd.safetensors", "cpu", "q8", 48, false, 250},

@@ -64,11 +64,18 @@ SKEIN_EXTERN_C_BEGIN
 //   state_host_memory  str  ""    bytes of states in host memory, which streams that do not run go to when the devices
 //                                 are full, and come back from. "0": none. "": a quarter of the machine's memory, at
 //                                 most 8GiB. If all places are taken, what needs one more ends with RESOURCE_EXHAUSTED
-//   state_folder      str  ""     folder for states for which host memory has no room either. A stream whose state has
-//                                 to be read again waits for that, and the others run on; if it cannot be read, what
-//                                 runs on that stream ends with DATA_LOSS or UNAVAILABLE. Such a state is lost with the
-//                                 process: what is to last is a snapshot. Needs room for 4 states in host memory
-//   state_disk        str  "16GiB"  bytes of states in that folder
+//   state_folder      str  ""     folder for states for which host memory has no room either, made if it is not there. A
+//                                 stream whose state has to be read again waits for that, and the others run on; if it
+//                                 cannot be read, what runs on that stream ends with DATA_LOSS or UNAVAILABLE. Such a
+//                                 state is lost with the process: what is to last is a snapshot. Needs room for 4
+//                                 states in host memory.
+//                                 The states of the prefix cache are copied there as well, those of salts of up to 31
+//                                 bytes. A later process with the same model, adapter, state, type and devices starts
+//                                 with the latest of them, as many as prefix_cache has room for. They survive the end
+//                                 of a process, however it ends, but maybe not that of the system.
+//                                 Several processes may share a folder. Its files can be read by their user alone
+//   state_disk        str  "16GiB"  bytes of states in that folder, of each process; at most half are copies of the
+//                                 prefix cache
 //   max_queued_tokens  i64  0     tokens that may wait to be read, of all streams (schedule.h); 0: what is read in 4 s
 //                                 at the measured pace, but at least 8192
 //   step_time_ms      i64  0      the time that a step with streams that decode may take because of prompts: their

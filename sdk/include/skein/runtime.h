@@ -88,6 +88,7 @@ SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffe
 // over all models there are, for each loaded model, with its name as the label `model`:
 //   skein_jobs{state}            requests and items of evals: queued, running, waiting_for_reader
 //   skein_slots{state}           places for states on the devices: held, free
+//   skein_states{place}          states of streams and caches: slot, host_memory, disk
 //   skein_limit{limit,option}    the limits inside the engine, and the option of the model that sets each
 //   skein_prefix_cache_requests_total{outcome}  requests by what the prefix cache had for them: hit, off, not_at_start,
 //                                cold, no_state, evicted, rows (SKEIN_CACHE_* in request.h)

@@ -7,6 +7,8 @@
 
 #include "base/status.h"
 #include "engine/calibration.h"
+#include "engine/prefix_store.h"
+#include "engine/state_mover.h"
 #include "runtime/option_keys.h"
 #include "runtime/worker.h"
 
@@ -18,6 +20,8 @@ AdmissionLimits AdmissionLimitsOf(const EngineLimits& limits) {
 }
 // So long after its last work an engine gives back the memory that it does not need.
 constexpr std::chrono::milliseconds kRestAfter{100};
+// States on their way to the disk.
+constexpr size_t kMaxParking = 16;
 // A device that stalls must not keep a host that releases a model.
 constexpr std::chrono::seconds kLongestCalibration{1};
 
@@ -55,6 +59,7 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
                                                       std::shared_ptr<StateDisk> disk) {
   std::shared_ptr<Engine> engine(new Engine(std::move(runtime), std::move(runner), limits, std::move(clock)));
   const std::weak_ptr<Engine> weak(engine);
+  engine->self_ = weak;
   const auto notify = [weak] {
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfSlot();
   };
@@ -64,12 +69,12 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify(std::move(job));
   });
   engine->AddOwner(engine->prefixes_);
-  ObservedModel observed = {std::move(name), NamedLimits(limits),
-                            [pool = engine->pool_] {
-                              const uint64_t num_free = pool->num_free();
-                              return SlotCounts{pool->num_slots() - num_free, num_free};
-                            },
-                            [prefixes = engine->prefixes_] { return prefixes->counts(); }};
+  ObservedModel observed = {
+      std::move(name), NamedLimits(limits), [pool = engine->pool_] {
+        const uint64_t num_free = pool->num_free();
+        return SlotCounts{pool->num_slots() - num_free, num_free, pool->num_parked(), pool->num_on_disk()};
+      }};
+  observed.count_prefixes = [prefixes = engine->prefixes_] { return prefixes->counts(); };
   observed.count_queue = [admission = engine->admission_] { return CountsOf(admission->Load()); };
   observed.count_queue_of = [admission = engine->admission_, tenants = engine->tenants_](absl::string_view of) {
     const std::shared_ptr<const Tenant> tenant = tenants->Find(of);
@@ -186,6 +191,29 @@ absl::Status Engine::ExportState(const StateRef& state, absl::Span<float> values
     if (outcome == SlotOutcome::kComing) held = pool_->Hold(state);
     return StatusOf(outcome);
   });
+}
+
+absl::Status Engine::CopyState(const StateRef& state, absl::Span<float> values) noexcept {
+  const std::shared_ptr<const HostState> parked = pool_->ValuesOf(state);
+  if (parked != nullptr) {
+    std::copy(parked->values().begin(), parked->values().end(), values.begin());
+    return absl::OkStatus();
+  }
+  const StatePin pin = pool_->Pin(state);
+  if (pin.empty()) return MakeStatus(absl::StatusCode::kUnavailable, "the state is on disk");
+  return Guarded([&] { return runner_->ExportState(pin.slot(), values); });
+}
+
+absl::StatusOr<uint64_t> Engine::KeepPrefixesOn(std::shared_ptr<StateDisk> disk) {
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateMover> mover, StateMover::Start(kMaxParking));
+  auto store = PrefixStore::Create(std::move(disk), std::move(mover), prefixes_,
+                                   [weak = self_](const StateRef& state, absl::Span<float> values) {
+                                     const std::shared_ptr<Engine> alive = weak.lock();
+                                     return alive == nullptr ? Released() : alive->ExportState(state, values);
+                                   });
+  const uint64_t num_restored = store->Restore([this](absl::Span<const float> values) { return ImportState(values); });
+  prefixes_->SetKeeper(std::move(store));
+  return num_restored;
 }
 
 absl::StatusOr<StateRef> Engine::ImportState(absl::Span<const float> values) {
@@ -335,6 +363,9 @@ void Engine::Run() noexcept {
   }
   loop_->EndAll(Released());
   for (Call* call : calls) Finish(*call, Released());
+  if (const std::shared_ptr<PrefixKeeper> keeper = prefixes_->keeper(); keeper != nullptr && loop_->lost().ok()) {
+    keeper->OnEnd([this](const StateRef& state, absl::Span<float> values) { return CopyState(state, values); });
+  }
 }
 
 }  // namespace skein

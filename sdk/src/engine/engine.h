@@ -28,6 +28,7 @@
 #include "scheduler/scheduler.h"
 #include "scheduler/tenant.h"
 #include "state/host_states.h"
+#include "state/state_disk.h"
 #include "state/state_owner.h"
 #include "state/state_pool.h"
 
@@ -92,6 +93,10 @@ class Engine {
   // takes a slot. RESOURCE_EXHAUSTED: none is left either.
   absl::StatusOr<StateRef> ImportState(absl::Span<const float> values);
 
+  // Keeps the states of the prefix cache on `disk` for later processes, and gives it those that earlier ones left.
+  // Once, before the first job. Gives their number. RESOURCE_EXHAUSTED: no thread could be started.
+  absl::StatusOr<uint64_t> KeepPrefixesOn(std::shared_ptr<StateDisk> disk);
+
   // `owner` is asked when there is no place for one more state.
   void AddOwner(std::weak_ptr<StateOwner> owner);
 
@@ -107,6 +112,8 @@ class Engine {
   };
 
   void Run() noexcept;
+  // The values of a state, on the engine's thread between two steps.
+  absl::Status CopyState(const StateRef& state, absl::Span<float> values) noexcept;
   // Waits until there is something to do, or until `rest_at`, which gives false; not if `did_step`, because then there
   // may be another step.
   bool WaitForWork(bool did_step, StepClock::time_point rest_at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -144,6 +151,7 @@ class Engine {
   Pace pace_;  // the engine's thread only
   const std::shared_ptr<Admission> admission_;
   std::shared_ptr<HostStates> host_;         // constant once the thread runs
+  std::weak_ptr<Engine> self_;               // constant once the thread runs
   std::shared_ptr<StatePool> pool_;          // constant once the thread runs
   std::shared_ptr<PrefixCache> prefixes_;    // constant once the thread runs
   std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "devices/device_model.h"
 #include "engine/device_step_runner.h"
+#include "engine/disk_states.h"
 #include "engine/fingerprint_ahead.h"
 #include "engine/model_placer.h"
 #include "engine/scheduling.h"
@@ -79,6 +80,16 @@ absl::StatusOr<LoadedModel> LoadOnDevices(Runtime& runtime, const ModelFile& fil
   }
 }
 
+// Gives the prefix cache what earlier processes had on disk, and has it leave its states to later ones.
+absl::Status KeepPrefixes(Runtime& runtime, Engine& engine, const Options& options, std::shared_ptr<StateDisk> disk) {
+  if (disk == nullptr || !engine.prefixes()->is_on()) return absl::OkStatus();
+  SKEIN_ASSIGN_OR_RETURN(const uint64_t num_restored, engine.KeepPrefixesOn(std::move(disk)));
+  if (num_restored == 0) return absl::OkStatus();
+  runtime.log().Add(SKEIN_LOG_INFO, absl::StrCat(options[model_options::kStateFolder], ": ", num_restored,
+                                                 " states of prompts were read for the prefix cache"));
+  return absl::OkStatus();
+}
+
 // States that are kept for later prompts take no more than a quarter of the places for states, and an eighth of the
 // slots while no prompts come back.
 PrefixCacheLimits PrefixLimitsOf(const Options& options, uint64_t num_slots, uint64_t num_parked,
@@ -115,11 +126,12 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
   parts.trained_length = file->metadata().trained_length;
   SKEIN_ASSIGN_OR_RETURN(const uint64_t max_host_states, HostStatesFor(*file, options));
-  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateDisk> disk, OpenDiskFor(*file, options));
   absl::StatusOr<LoadedModel> loaded = LoadOnDevices(*runtime, *file, options);
   if (!loaded.ok()) return Annotate(loaded.status(), file->path());
   parts.weights_bytes = loaded->on_devices->weights_bytes();
   parts.embedding_bytes = loaded->on_devices->embedding_bytes();
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateDisk> disk,
+                         OpenDiskStates(*file, loaded->placement, max_host_states, options));
   const SegmentLimits& limits = loaded->placement.settings.limits;
   auto runner = std::make_unique<DeviceStepRunner>(runtime, file, std::move(loaded->on_devices));
   const EngineLimits engine_limits = {
@@ -133,7 +145,8 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
       .prefixes =
           PrefixLimitsOf(options, limits.num_slots, max_host_states, StateFloats(file->config()) * sizeof(float))};
   SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name,
-                                                     StepClock::now, std::move(disk)));
+                                                     StepClock::now, disk));
+  SKEIN_RETURN_IF_ERROR(KeepPrefixes(*runtime, *parts.engine, options, std::move(disk)));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }

@@ -84,6 +84,32 @@ void PrefixCache::Shrink() noexcept {
   }
 }
 
+void PrefixCache::SetKeeper(std::shared_ptr<PrefixKeeper> keeper) noexcept {
+  const MutexLock lock(mutex_);
+  keeper_ = std::move(keeper);
+}
+
+std::shared_ptr<PrefixKeeper> PrefixCache::keeper() const noexcept {
+  const MutexLock lock(mutex_);
+  return keeper_;
+}
+
+bool PrefixCache::Restore(absl::string_view scope, absl::Span<const uint32_t> tokens, StateRef state) {
+  const MutexLock lock(mutex_);
+  if ((tree_.num_states() + 1) * limits_.state_bytes > limits_.max_bytes) return false;
+  if (tokens.empty()) return true;
+  PrefixNode& node = tree_.NodeAt(scope, tokens);
+  if (!node.has_state()) tree_.SetState(node, std::move(state));
+  share_that_comes_back_ = 1;  // the prompts of the earlier process are expected again
+  return true;
+}
+
+StateRef PrefixCache::Peek(absl::string_view scope, absl::Span<const uint32_t> tokens) const noexcept {
+  const MutexLock lock(mutex_);
+  const PrefixNode* const node = tree_.Find(scope, tokens).state;
+  return node == nullptr || node->num_tokens != tokens.size() ? StateRef() : node->state;
+}
+
 void PrefixCache::Count(uint32_t outcome, uint64_t num_cached) noexcept {
   const MutexLock lock(mutex_);
   if (outcome < counts_.requests.size()) ++counts_.requests[outcome];
@@ -239,35 +265,47 @@ bool PrefixReading::KeepsAt(uint64_t num_tokens) {
   return true;
 }
 
-void PrefixReading::Put(uint64_t num_tokens, const StateRef& state) noexcept {
-  if (num_tokens < PrefixCache::kMinTokens || state.empty()) return;
+bool PrefixReading::Put(uint64_t num_tokens, const StateRef& state) noexcept {
+  if (num_tokens < PrefixCache::kMinTokens || state.empty()) return false;
+  bool is_new = false;
   try {
     PrefixNode& node = cache_->tree_.NodeAt(scope_, absl::MakeConstSpan(tokens_).first(num_tokens));
-    if (!node.has_state()) cache_->tree_.SetState(node, state);
+    is_new = !node.has_state();
+    if (is_new) cache_->tree_.SetState(node, state);
     if (node.promised_by == this) node.promised_by = nullptr;
   } catch (const std::bad_alloc&) {
-    // Not kept.
+    return false;
   }
+  return is_new;
+}
+
+void PrefixReading::TellKeeper(uint64_t num_tokens) const noexcept {
+  const std::shared_ptr<PrefixKeeper> keeper = cache_->keeper();
+  if (keeper != nullptr) keeper->OnKept(scope_, absl::MakeConstSpan(tokens_).first(num_tokens));
 }
 
 void PrefixReading::OnFed(uint64_t num_tokens, const StateRef& state) noexcept {
   if (is_over_) return;
+  bool is_new;
   {
     const MutexLock lock(cache_->mutex_);
     num_read = num_tokens;
-    if (KeepsAt(num_tokens)) Put(num_tokens, state);
+    is_new = KeepsAt(num_tokens) && Put(num_tokens, state);
     if (num_tokens >= num_prompt_tokens_) Leave();
   }
+  if (is_new) TellKeeper(num_tokens);
   WakeWaiters();
   cache_->Shrink();
 }
 
 void PrefixReading::Keep(uint64_t num_tokens, const StateRef& state) noexcept {
   if (num_tokens > tokens_.size()) return;
+  bool is_new;
   {
     const MutexLock lock(cache_->mutex_);
-    Put(num_tokens, state);
+    is_new = Put(num_tokens, state);
   }
+  if (is_new) TellKeeper(num_tokens);
   cache_->Shrink();
 }
 

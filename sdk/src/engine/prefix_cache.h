@@ -26,6 +26,7 @@
 #include "base/mutex.h"
 #include "engine/feed.h"
 #include "engine/job.h"
+#include "engine/prefix_keeper.h"
 #include "runtime/model_observer.h"
 #include "skein/request.h"
 #include "state/prefix_tree.h"
@@ -61,6 +62,17 @@ class PrefixCache final : public StateOwner {
   // Drops up to `num_states` states, those that save least first. False: there was none.
   bool LetGo(uint32_t num_states) noexcept override;
 
+  // `keeper` hears of new states. Before the first reading.
+  void SetKeeper(std::shared_ptr<PrefixKeeper> keeper) noexcept;
+  // nullptr: there is none.
+  std::shared_ptr<PrefixKeeper> keeper() const noexcept;
+
+  // A state that an earlier process had kept. False: there is no room left; nothing makes way for it. May throw
+  // std::bad_alloc.
+  bool Restore(absl::string_view scope, absl::Span<const uint32_t> tokens, StateRef state);
+  // The state behind exactly these tokens; empty: there is none.
+  StateRef Peek(absl::string_view scope, absl::Span<const uint32_t> tokens) const noexcept;
+
   // Counts how a prompt found the cache; `outcome` is one of SKEIN_CACHE_*.
   void Count(uint32_t outcome, uint64_t num_cached) noexcept;
   PrefixCounts counts() const noexcept;
@@ -86,6 +98,7 @@ class PrefixCache final : public StateOwner {
   PrefixCounts counts_ ABSL_GUARDED_BY(mutex_);
   DroppedHashes dropped_ ABSL_GUARDED_BY(mutex_) = {};
   double share_that_comes_back_ ABSL_GUARDED_BY(mutex_) = 0;  // of the prompts of late
+  std::shared_ptr<PrefixKeeper> keeper_ ABSL_GUARDED_BY(mutex_);
 };
 
 // One prompt. Threads: one at a time, and Start on the engine's thread while no job advances. Made by Begin; it leaves
@@ -144,7 +157,9 @@ class PrefixReading final : private PrefixReader {
   void WantJunctions(uint64_t num_cached) ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_->mutex_);
   uint32_t ReasonOfMiss() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_->mutex_);
   bool KeepsAt(uint64_t num_tokens);
-  void Put(uint64_t num_tokens, const StateRef& state) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_->mutex_);
+  // False: nothing new is kept.
+  bool Put(uint64_t num_tokens, const StateRef& state) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_->mutex_);
+  void TellKeeper(uint64_t num_tokens) const noexcept;
   void Leave() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_->mutex_);
   void StopWaiting() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_->mutex_);
   // Those who wait for what is read by now, or, if nothing more is, all.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -18,7 +17,6 @@ namespace {
 // A step reads one slot and writes another. The third one lets a state come while another one is written.
 constexpr uint64_t kFewestSlots = 3;
 constexpr uint64_t kMostSlots = uint64_t{1} << 24;
-constexpr uint64_t kFewestHostStates = 4;
 constexpr uint64_t kMostDefaultHostBytes = uint64_t{8} << 30;
 
 uint64_t StateBytes(const ModelFile& file) { return StateFloats(file.config()) * sizeof(float); }
@@ -70,25 +68,6 @@ absl::StatusOr<uint64_t> HostStatesFor(const ModelFile& file, const Options& opt
   // One place is left for a state that changes places with another one.
   const uint64_t num_states = bytes / StateBytes(file);
   return num_states - std::min<uint64_t>(num_states, 1);
-}
-
-absl::StatusOr<std::shared_ptr<StateDisk>> OpenDiskFor(const ModelFile& file, const Options& options) {
-  const std::string& folder = options[model_options::kStateFolder];
-  if (folder.empty()) return nullptr;
-  SKEIN_ASSIGN_OR_RETURN(const uint64_t num_host_states, HostStatesFor(file, options));
-  if (num_host_states < kFewestHostStates) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        model_options::kStateFolder.name, ": states come and go through host memory, and ",
-        model_options::kStateHostMemory.name, " has room for ", num_host_states, " of them; expected at least ",
-        kFewestHostStates, ": ", BytesText((kFewestHostStates + 1) * StateBytes(file))));
-  }
-  DiskOptions disk;
-  SKEIN_ASSIGN_OR_RETURN(disk.budget_bytes,
-                         ParseSize(options[model_options::kStateDisk], model_options::kStateDisk.name));
-  SKEIN_ASSIGN_OR_RETURN(disk.identity, file.Fingerprint());
-  disk.folder = folder;
-  disk.state_bytes = StateBytes(file);
-  return StateDisk::Open(disk);
 }
 
 }  // namespace skein

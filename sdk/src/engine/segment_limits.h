@@ -3,13 +3,11 @@
 #define SKEIN_ENGINE_SEGMENT_LIMITS_H_
 
 #include <cstdint>
-#include <memory>
 
 #include "absl/status/statusor.h"
 #include "devices/model_segment.h"
 #include "model/model_file.h"
 #include "runtime/options.h"
-#include "state/state_disk.h"
 
 namespace skein {
 
@@ -22,10 +20,6 @@ absl::StatusOr<SegmentLimits> LimitsFor(const ModelFile& file, const Options& op
 
 // How many states may lie in host memory. INVALID_ARGUMENT: `state_host_memory` is no size.
 absl::StatusOr<uint64_t> HostStatesFor(const ModelFile& file, const Options& options);
-
-// Opens the folder for states; nullptr if `options` name none. INVALID_ARGUMENT: `state_disk` is no size, or holds no
-// state, or there is too little host memory for states that come and go. Else the codes of StateDisk::Open.
-absl::StatusOr<std::shared_ptr<StateDisk>> OpenDiskFor(const ModelFile& file, const Options& options);
 
 }  // namespace skein
 

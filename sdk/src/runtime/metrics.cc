@@ -43,6 +43,19 @@ void AddSlots(const ObserverList& models, MetricsText* text) {
   }
 }
 
+void AddStates(const ObserverList& models, MetricsText* text) {
+  text->Describe("states", "gauge", "States of streams and caches, by place.");
+  for (const auto& model : models) {
+    if (!model->model().count_slots) continue;
+    const SlotCounts slots = model->model().count_slots();
+    const std::pair<const char*, uint64_t> places[] = {
+        {"slot", slots.held}, {"host_memory", slots.in_host}, {"disk", slots.on_disk}};
+    for (const auto& [place, count] : places) {
+      text->Sample("states", {{"model", model->model().name}, {"place", place}}, count);
+    }
+  }
+}
+
 void AddLimits(const ObserverList& models, MetricsText* text) {
   text->Describe("limit", "gauge", "Limits inside the engine, with the option of the model that sets each.");
   for (const auto& model : models) {
@@ -169,6 +182,7 @@ void AddTenants(const ObserverList& models, MetricsText* text) {
 void AddModels(const ObserverList& models, MetricsText* text) {
   AddJobs(models, text);
   AddSlots(models, text);
+  AddStates(models, text);
   AddLimits(models, text);
   AddPrefixes(models, text);
   const struct {

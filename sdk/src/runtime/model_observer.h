@@ -41,13 +41,8 @@ struct StepSize {
 struct SlotCounts {
   uint64_t held = 0;
   uint64_t free = 0;
-};
-
-// What waits and runs, of a model or of one of its tenants.
-struct QueueCounts {
-  uint64_t num_waiting = 0;  // jobs without a share so far
-  uint64_t num_running = 0;  // the others
-  uint64_t queued_tokens = 0;
+  uint64_t in_host = 0;  // states in host memory
+  uint64_t on_disk = 0;
 };
 
 // The prefix cache of a model.
@@ -58,6 +53,13 @@ struct PrefixCounts {
   uint64_t evictions = 0;
   uint64_t states = 0;
   uint64_t state_bytes = 0;
+};
+
+// What waits and runs, of a model or of one of its tenants.
+struct QueueCounts {
+  uint64_t num_waiting = 0;  // jobs without a share so far
+  uint64_t num_running = 0;  // the others
+  uint64_t queued_tokens = 0;
 };
 
 // The facts about a model that do not change.

@@ -37,13 +37,16 @@ TEST(ModelObserverTest, LimitsAndSlotsAreGauges) {
   const auto observer = metrics.observed_models.Add({"m",
                                                      {{"streams", "max_streams", 64}},
                                                      [] {
-                                                       return SlotCounts{5, 7};
+                                                       return SlotCounts{5, 7, 11, 13};
                                                      }},
                                                     nullptr);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("skein_limit{model=\"m\",limit=\"streams\",option=\"max_streams\"} 64\n"));
   EXPECT_THAT(text, HasSubstr("skein_slots{model=\"m\",state=\"held\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("skein_slots{model=\"m\",state=\"free\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("skein_states{model=\"m\",place=\"slot\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("skein_states{model=\"m\",place=\"host_memory\"} 11\n"));
+  EXPECT_THAT(text, HasSubstr("skein_states{model=\"m\",place=\"disk\"} 13\n"));
 }
 
 TEST(ModelObserverTest, PrefixCacheIsCountedByOutcome) {

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <random>
 
+#include "engine/stream_snapshot.h"
 #include "numbers/state_layout.h"
 #include "serving/eval.h"
 #include "tests/unit/serving/serving_harness.h"
@@ -66,8 +67,8 @@ class GoBackTest : public ServingTest {
   }
   static std::vector<uint8_t> SnapshotOf(const Stream& stream) {
     const StreamState at = stream.Committed();
-    std::vector<uint8_t> bytes(stream.SnapshotBytes(at));
-    EXPECT_TRUE(stream.Snapshot(at, absl::MakeSpan(bytes)).ok());
+    std::vector<uint8_t> bytes(SnapshotBytes(*stream.model(), at));
+    EXPECT_TRUE(TakeSnapshot(*stream.model(), at, {}, absl::MakeSpan(bytes)).ok());
     return bytes;
   }
 };
