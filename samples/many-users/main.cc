@@ -1,7 +1,7 @@
 // Many conversations with one model in one process: many-users MODEL [USERS]. Every user talks to the same persona,
 // which the model reads once: a prefix object, from whose state all streams start. Each user says three things. While
 // they are answered, a table shows how many tokens a second the process writes, and how many tokens of prompts it had
-// to read. C++ over the C ABI of skein alone.
+// to read; then every user takes the last turn back. C++ over the C ABI of skein alone.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -33,7 +33,8 @@ void Check(skein_status status, const skein_error& error) {
 
 struct User {
   skein_stream stream = nullptr;
-  uint32_t num_turns = 0;  // that were answered
+  uint32_t num_turns = 0;        // that were answered
+  uint64_t last_turn_begin = 0;  // position
 };
 
 // Nothing of it is released, because the process ends with it.
@@ -77,6 +78,21 @@ class Village {
     std::printf("The persona's %llu tokens were read once, for %zu users.\n", PersonaTokens(), users_.size());
   }
 
+  // Every user takes the last turn back.
+  void Undo() {
+    uint64_t num_reread = 0;
+    const Clock::time_point start = Clock::now();
+    for (const User& user : users_) {
+      uint64_t replayed = 0;
+      Check(skein_stream_truncate(user.stream, user.last_turn_begin, &replayed, &error_), error_);
+      num_reread += replayed;
+    }
+    const double milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    const auto num_users = static_cast<double>(users_.size());
+    std::printf("Taking back a turn: %.2f ms and %.1f tokens read again for each user.\n", milliseconds / num_users,
+                static_cast<double>(num_reread) / num_users);
+  }
+
  private:
   unsigned long long PersonaTokens() {
     skein_prefix_info info = {};
@@ -86,7 +102,8 @@ class Village {
   }
 
   void Say(uint64_t number) {
-    const User& user = users_[number];
+    User& user = users_[number];
+    Check(skein_stream_position(user.stream, &user.last_turn_begin, &error_), error_);
     Submit(user.stream, kWords[(number + user.num_turns) % std::size(kWords)], number, kAnswerTokens);
   }
 
@@ -163,5 +180,6 @@ int main(int argc, char** argv) {
   Village village(argv[1], static_cast<uint32_t>(num_users));
   village.ReadPersona();
   village.Talk();
+  village.Undo();
   return 0;
 }

@@ -139,6 +139,65 @@ TEST_P(PrefixesTest, StreamsMoveWithOneCallOnEachSide) {
   EXPECT_EQ(AllLogits(elsewhere.get(), moved.get(), {5, 6}), AllLogits(model_.get(), stream_.get(), {5, 6}));
 }
 
+// The tokens 1 to `count` in the vocabulary of the small model.
+std::vector<uint32_t> Tokens(uint32_t first, uint32_t count) {
+  std::vector<uint32_t> tokens(count);
+  for (uint32_t i = 0; i < count; ++i) tokens[i] = 1 + (first + i) * 7 % 50;
+  return tokens;
+}
+
+TEST_P(PrefixesTest, AStreamThatMovesWithItsPastCanGoBack) {
+  const OwnedStream stream = MakeStream(model_.get());
+  AllLogits(model_.get(), stream.get(), Tokens(0, 300));
+  SKEIN_CALL(skein_stream_set_checkpoint, stream.get(), "here");
+  AllLogits(model_.get(), stream.get(), Tokens(300, 400));
+  SKEIN_CALL(skein_stream_save, stream.get(), Path("s").c_str(), SKEIN_SAVE_PAST);
+  const OwnedModel elsewhere = LoadModel(runtime_.get(), DataPath(kModel), GetParam());
+  const OwnedStream moved = MakeStream(elsewhere.get());
+  SKEIN_CALL(skein_stream_load, moved.get(), Path("s").c_str());
+
+  std::vector<uint32_t> read(700);
+  uint64_t count = 0;
+  SKEIN_CALL(skein_stream_tokens, moved.get(), uint64_t{0}, read.data(), uint64_t{read.size()}, &count);
+  EXPECT_EQ(count, 700u);
+  EXPECT_EQ(read, Tokens(0, 700));
+  uint64_t position = 0;
+  SKEIN_CALL(skein_stream_find_checkpoint, moved.get(), "here", &position);
+  EXPECT_EQ(position, 300u);
+
+  // The named state came along, so that nothing is read again.
+  uint64_t num_replayed = 0;
+  SKEIN_CALL(skein_stream_truncate, moved.get(), uint64_t{300}, &num_replayed);
+  EXPECT_EQ(num_replayed, 0u);
+  EXPECT_EQ(PositionOf(moved.get()), 300u);
+  const OwnedStream fresh = MakeStream(model_.get());
+  AllLogits(model_.get(), fresh.get(), Tokens(0, 300));
+  EXPECT_EQ(StateOf(moved.get()), StateOf(fresh.get()));
+  // From the state of the start.
+  SKEIN_CALL(skein_stream_truncate, moved.get(), uint64_t{5}, &num_replayed);
+  EXPECT_EQ(num_replayed, 5u);
+}
+
+TEST_P(PrefixesTest, WithoutItsPastAStreamBeginsWhereItWasSaved) {
+  SKEIN_CALL(skein_stream_save, stream_.get(), Path("s").c_str(), 0u);
+  const OwnedStream moved = MakeStream(model_.get());
+  SKEIN_CALL(skein_stream_load, moved.get(), Path("s").c_str());
+  EXPECT_EQ(skein_stream_truncate(moved.get(), 1, nullptr, nullptr), SKEIN_OUT_OF_RANGE);
+  SKEIN_CALL(skein_stream_truncate, stream_.get(), uint64_t{1}, nullptr);
+}
+
+// Truncating a stream behind a prefix object leads into the text of the prefix, and the prefix stays what it is.
+TEST_P(PrefixesTest, StreamsGoBackIntoThePrefix) {
+  const OwnedPrefix prefix = MakePrefix();
+  const OwnedStream started = Start(prefix.get());
+  AllLogits(model_.get(), started.get(), {4, 5});
+  SKEIN_CALL(skein_stream_truncate, started.get(), uint64_t{2}, nullptr);
+  const OwnedStream fresh = MakeStream(model_.get());
+  AllLogits(model_.get(), fresh.get(), {1, 2});
+  EXPECT_EQ(StateOf(started.get()), StateOf(fresh.get()));
+  EXPECT_EQ(PositionOf(Start(prefix.get()).get()), 3u);
+}
+
 TEST_P(PrefixesTest, AFileIsReplacedOnlyOnRequest) {
   const OwnedPrefix prefix = MakePrefix();
   std::ofstream(Path("p")) << "precious";

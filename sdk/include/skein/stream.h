@@ -57,6 +57,9 @@ SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* sna
                                             skein_error* error);
 
 #define SKEIN_SAVE_REPLACE 1u  // a file that exists is replaced; without this it is ALREADY_EXISTS
+// The tokens of the stream go along, as far as they are known, and the checkpoints whose states are kept. So a stream
+// that is restored can go back (skein_stream_truncate) as the saved one could.
+#define SKEIN_SAVE_PAST 2u
 
 // A snapshot in a file, so that a stream moves to another process with one call on each side. `flags` is a sum of
 // SKEIN_SAVE_*. The file appears whole or not at all, by the rules of skein_model_convert. May wait for one step.

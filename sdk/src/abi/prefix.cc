@@ -79,8 +79,8 @@ SKEIN_API skein_status skein_prefix_save(skein_prefix prefix, const char* path, 
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(prefix));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
-    SKEIN_ASSIGN_OR_RETURN(const IfExists if_exists, UnwrapSaveFlags(flags));
-    return object->Save(path, if_exists);
+    SKEIN_ASSIGN_OR_RETURN(const SaveOptions options, UnwrapSaveFlags(flags));
+    return object->Save(path, options);
   });
 }
 

@@ -6,17 +6,18 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "engine/stream_snapshot.h"
 #include "skein/stream.h"
-#include "system/whole_file.h"
 
 namespace skein::abi {
 
 // INVALID_ARGUMENT: a flag that is not one of SKEIN_SAVE_*.
-inline absl::StatusOr<IfExists> UnwrapSaveFlags(uint32_t flags) {
-  if ((flags & ~SKEIN_SAVE_REPLACE) != 0) {
+inline absl::StatusOr<SaveOptions> UnwrapSaveFlags(uint32_t flags) {
+  if ((flags & ~(SKEIN_SAVE_REPLACE | SKEIN_SAVE_PAST)) != 0) {
     return absl::InvalidArgumentError(absl::StrCat("flags ", flags, "; expected a sum of SKEIN_SAVE_*"));
   }
-  return (flags & SKEIN_SAVE_REPLACE) != 0 ? IfExists::kReplace : IfExists::kFail;
+  return SaveOptions{(flags & SKEIN_SAVE_REPLACE) != 0 ? IfExists::kReplace : IfExists::kFail,
+                     (flags & SKEIN_SAVE_PAST) != 0};
 }
 
 }  // namespace skein::abi

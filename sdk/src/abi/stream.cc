@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,7 +95,7 @@ SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, 
     const uint64_t needed = SnapshotBytes(*object->model(), at);
     SKEIN_ASSIGN_OR_RETURN(const BufferUse use, CheckBuffer(buffer, capacity, needed, size, "bytes"));
     if (use == BufferUse::kSizeOnly) return absl::OkStatus();
-    return TakeSnapshot(*object->model(), at, {}, {static_cast<uint8_t*>(buffer), needed});
+    return TakeSnapshot(*object->model(), at, {static_cast<uint8_t*>(buffer), needed});
   });
 }
 
@@ -111,8 +112,8 @@ SKEIN_API skein_status skein_stream_save(skein_stream stream, const char* path, 
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
     SKEIN_RETURN_IF_ERROR(CheckPointer(path, "path"));
-    SKEIN_ASSIGN_OR_RETURN(const IfExists if_exists, UnwrapSaveFlags(flags));
-    return SaveSnapshot(*object->model(), object->Committed(), {}, path, if_exists);
+    SKEIN_ASSIGN_OR_RETURN(const SaveOptions options, UnwrapSaveFlags(flags));
+    return SaveSnapshot(*object->model(), object->Committed(), std::nullopt, path, options);
   });
 }
 

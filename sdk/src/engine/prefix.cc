@@ -29,11 +29,11 @@ absl::StatusOr<std::shared_ptr<Prefix>> Prefix::Create(const Stream& stream, Pre
 absl::StatusOr<std::shared_ptr<Prefix>> Prefix::Load(std::shared_ptr<Model> model, const std::string& path) {
   SKEIN_ASSIGN_OR_RETURN(RestoredSnapshot restored, LoadSnapshot(*model, path));
   return std::make_shared<Prefix>(std::move(model), std::move(restored.at),
-                                  std::move(restored.extras.label).value_or(PrefixLabel()));
+                                  std::move(restored.label).value_or(PrefixLabel()));
 }
 
-absl::Status Prefix::Save(const std::string& path, IfExists if_exists) const {
-  return SaveSnapshot(*model_, place_, {label_}, path, if_exists);
+absl::Status Prefix::Save(const std::string& path, const SaveOptions& options) const {
+  return SaveSnapshot(*model_, place_, label_, path, options);
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Prefix::Start(const std::string& tenant) const {

@@ -29,11 +29,11 @@ class Prefix {
   const std::shared_ptr<Model>& model() const { return model_; }
   const PrefixLabel& label() const { return label_; }
   uint64_t position() const { return place_.position; }
-  // The size of the file that Save writes.
-  uint64_t file_bytes() const { return SnapshotBytes(*model_, place_, {label_}); }
+  // The size of the file that Save writes without the past.
+  uint64_t file_bytes() const { return PrefixFileBytes(*model_, place_, label_); }
 
   // The codes of SaveSnapshot.
-  absl::Status Save(const std::string& path, IfExists if_exists) const;
+  absl::Status Save(const std::string& path, const SaveOptions& options) const;
 
   // A stream that starts here, and costs no copy of the state. The codes of Stream::StartAt.
   absl::StatusOr<std::shared_ptr<Stream>> Start(const std::string& tenant) const;

@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/pages.h"
 #include "base/status.h"
+#include "engine/stream_past.h"
 #include "files/package/output_file.h"
 #include "numbers/state_layout.h"
 #include "state/snapshot.h"
@@ -14,12 +16,11 @@ namespace skein {
 namespace {
 
 // A snapshot at `at`, still without fingerprint and state.
-Snapshot Describe(const StreamState& at, const SnapshotExtras& extras) {
+Snapshot Describe(const StreamState& at) {
   Snapshot snapshot;
   snapshot.position = at.position;
   if (at.pending.has_value()) snapshot.pending.push_back(*at.pending);
   if (at.sampler != nullptr) snapshot.sampler = *at.sampler;
-  snapshot.label = extras.label;
   return snapshot;
 }
 
@@ -27,17 +28,25 @@ std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
   return snapshot.pending.empty() ? std::nullopt : std::optional(snapshot.pending[0]);
 }
 
-// Memory that is not cleared before it is filled.
-struct Values {
-  explicit Values(uint64_t size) : memory(std::make_unique_for_overwrite<float[]>(size)), span(memory.get(), size) {}
-  const std::unique_ptr<float[]> memory;
-  const absl::Span<float> span;
-};
+// Writes a described snapshot.
+absl::Status Write(const Model& model, Snapshot& snapshot, const StreamState& at, absl::Span<uint8_t> bytes) {
+  SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model.Fingerprint());
+  const PagedFloats state(StateFloats(model.config()));
+  SKEIN_RETURN_IF_ERROR(ExportState(model, at, state.values()));
+  WriteSnapshot(model.config(), snapshot, state.values(), bytes);
+  return absl::OkStatus();
+}
 
 }  // namespace
 
-uint64_t SnapshotBytes(const Model& model, const StreamState& at, const SnapshotExtras& extras) {
-  return SnapshotBytes(model.config(), Describe(at, extras));
+uint64_t SnapshotBytes(const Model& model, const StreamState& at) {
+  return SnapshotBytes(model.config(), Describe(at));
+}
+
+uint64_t PrefixFileBytes(const Model& model, const StreamState& at, const PrefixLabel& label) {
+  Snapshot snapshot = Describe(at);
+  snapshot.label = label;
+  return SnapshotBytes(model.config(), snapshot);
 }
 
 absl::Status ExportState(const Model& model, const StreamState& at, absl::Span<float> values) {
@@ -46,39 +55,38 @@ absl::Status ExportState(const Model& model, const StreamState& at, absl::Span<f
   return absl::OkStatus();
 }
 
-absl::Status TakeSnapshot(const Model& model, const StreamState& at, const SnapshotExtras& extras,
-                          absl::Span<uint8_t> bytes) {
-  Snapshot snapshot = Describe(at, extras);
-  SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model.Fingerprint());
-  const Values state(StateFloats(model.config()));
-  SKEIN_RETURN_IF_ERROR(ExportState(model, at, state.span));
-  WriteSnapshot(model.config(), snapshot, state.span, bytes);
-  return absl::OkStatus();
+absl::Status TakeSnapshot(const Model& model, const StreamState& at, absl::Span<uint8_t> bytes) {
+  Snapshot snapshot = Describe(at);
+  return Write(model, snapshot, at, bytes);
 }
 
 absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(Snapshot snapshot, ReadSnapshot(model.config(), bytes));
+  const PagedFloats values(StateFloats(model.config()));
+  SKEIN_ASSIGN_OR_RETURN(Snapshot snapshot, ReadSnapshot(model.config(), bytes, values.values()));
   SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model.Fingerprint());
   if (snapshot.fingerprint != fingerprint) {
     return absl::FailedPreconditionError(absl::StrCat("snapshot: of a model with source weights ", snapshot.fingerprint,
                                                       "; this model's are ", fingerprint));
   }
-  SKEIN_ASSIGN_OR_RETURN(StateRef state, model.engine()->ImportState(snapshot.state));
-  const auto sampler = std::make_shared<const SamplerState>(std::move(snapshot.sampler));
-  History history(model.checkpoints(), snapshot.position, state, sampler);
-  history.Keep(state, CheckpointKind::kTurn, 0);
   RestoredSnapshot restored;
-  restored.at = {std::move(state), snapshot.position, PendingToken(snapshot), sampler, std::move(history)};
-  restored.extras.label = std::move(snapshot.label);
+  SKEIN_ASSIGN_OR_RETURN(restored.at.state, model.engine()->ImportState(values.values()));
+  restored.at.position = snapshot.position;
+  restored.at.pending = PendingToken(snapshot);
+  restored.at.sampler = std::make_shared<const SamplerState>(std::move(snapshot.sampler));
+  restored.at.history = RestorePast(model, snapshot, restored.at);
+  restored.label = std::move(snapshot.label);
   return restored;
 }
 
-absl::Status SaveSnapshot(const Model& model, const StreamState& at, const SnapshotExtras& extras,
-                          const std::string& path, IfExists if_exists) {
-  SKEIN_RETURN_IF_ERROR(OutputFile::Check(path, if_exists));
-  std::vector<uint8_t> bytes(SnapshotBytes(model, at, extras));
-  SKEIN_RETURN_IF_ERROR(TakeSnapshot(model, at, extras, absl::MakeSpan(bytes)));
-  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file, OutputFile::Create(path, if_exists));
+absl::Status SaveSnapshot(const Model& model, const StreamState& at, std::optional<PrefixLabel> label,
+                          const std::string& path, const SaveOptions& options) {
+  SKEIN_RETURN_IF_ERROR(OutputFile::Check(path, options.if_exists));
+  Snapshot snapshot = Describe(at);
+  snapshot.label = std::move(label);
+  if (options.has_past) SKEIN_RETURN_IF_ERROR(CollectPast(model, at, snapshot));
+  std::vector<uint8_t> bytes(SnapshotBytes(model.config(), snapshot));
+  SKEIN_RETURN_IF_ERROR(Write(model, snapshot, at, absl::MakeSpan(bytes)));
+  SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file, OutputFile::Create(path, options.if_exists));
   SKEIN_RETURN_IF_ERROR(file->WriteAt(0, bytes.data(), bytes.size()));
   return file->Commit();
 }

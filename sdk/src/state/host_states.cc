@@ -1,9 +1,9 @@
 #include "state/host_states.h"
 
-#include <sys/mman.h>
-
 #include <new>
 #include <utility>
+
+#include "base/pages.h"
 
 namespace skein {
 namespace {
@@ -13,8 +13,7 @@ constexpr uint64_t kPagesFrom = 16 * 1024;
 
 float* Allocate(uint64_t bytes) noexcept {
   if (bytes < kPagesFrom) return static_cast<float*>(::operator new(bytes, std::nothrow));
-  void* const pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return pages == MAP_FAILED ? nullptr : static_cast<float*>(pages);
+  return static_cast<float*>(MapPages(bytes));
 }
 
 void Free(float* data, uint64_t bytes) noexcept {
@@ -22,7 +21,7 @@ void Free(float* data, uint64_t bytes) noexcept {
   if (bytes < kPagesFrom) {
     ::operator delete(data);
   } else {
-    munmap(data, bytes);
+    UnmapPages(data, bytes);
   }
 }
 

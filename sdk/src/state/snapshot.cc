@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "base/checksum.h"
 #include "base/status.h"
+#include "numbers/finite.h"
 #include "skein/v1/snapshot.pb.h"
 #include "state/snapshot_checks.h"
 #include "state/snapshot_past.h"
@@ -218,7 +219,13 @@ absl::StatusOr<SamplerState> FromProto(const v1::Sampler& sampler) {
   return state;
 }
 
-// The bytes of each section, checked against its checksum.
+absl::Status CheckChecksum(const v1::Section& section, uint64_t found) {
+  if (section.checksum() == found) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("snapshot: section ", Quoted(section.name()), " does not match its checksum"));
+}
+
+// The bytes of each section, not yet checked against their checksums.
 absl::StatusOr<std::vector<absl::Span<const uint8_t>>> LocateSections(const v1::Snapshot& header, uint64_t offset,
                                                                       absl::Span<const uint8_t> bytes) {
   std::vector<absl::Span<const uint8_t>> located;
@@ -229,9 +236,6 @@ absl::StatusOr<std::vector<absl::Span<const uint8_t>>> LocateSections(const v1::
                                               "; the snapshot ends at ", bytes.size()));
     }
     located.push_back(bytes.subspan(offset, section.size_bytes()));
-    if (Checksum(located.back().data(), section.size_bytes()) != section.checksum()) {
-      return absl::DataLossError(absl::StrCat("snapshot: ", name, " does not match its checksum"));
-    }
     const uint64_t end = offset + section.size_bytes();
     offset += AlignUp(section.size_bytes());
     SKEIN_RETURN_IF_ERROR(CheckZero(bytes.subspan(end, offset - end), name));
@@ -239,6 +243,17 @@ absl::StatusOr<std::vector<absl::Span<const uint8_t>>> LocateSections(const v1::
   if (offset == bytes.size()) return located;
   return absl::DataLossError(
       absl::StrCat("snapshot: expected its end at ", offset, ", behind the last section; found ", bytes.size()));
+}
+
+// Compares the checksums of all sections but those in `others`.
+absl::Status CheckSections(const v1::Snapshot& header, absl::Span<const absl::Span<const uint8_t>> located,
+                           const std::vector<int>& others) {
+  for (int i = 0; i < header.sections_size(); ++i) {
+    if (std::find(others.begin(), others.end(), i) != others.end()) continue;
+    const absl::Span<const uint8_t> section = located[static_cast<size_t>(i)];
+    SKEIN_RETURN_IF_ERROR(CheckChecksum(header.sections(i), Checksum(section.data(), section.size())));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckSection(const SectionPlan& plan, const v1::Section& section) {
@@ -256,22 +271,6 @@ absl::Status CheckSection(const SectionPlan& plan, const v1::Section& section) {
   if (section.size_bytes() == plan.size_bytes) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat("snapshot: section ", plan.part.name, ": ", section.size_bytes(),
                                           " bytes; expected ", plan.size_bytes));
-}
-
-// Appends the canonical state of the sections of `plans`, layer by layer, so that its memory is written once. The bytes
-// of a section need not be aligned as floats, so each part goes through `piece`, which stays in the cache.
-void AppendState(const std::vector<SectionPlan>& plans, const skein_backend_model& model,
-                 const std::vector<const uint8_t*>& sections, std::vector<float>& state) {
-  state.reserve(StateFloats(model));
-  std::vector<float> piece;
-  for (uint32_t layer = 0; layer < model.num_layers; ++layer) {
-    for (size_t i = 0; i < plans.size(); ++i) {
-      piece.resize(plans[i].part.num_floats);
-      const uint64_t part_bytes = piece.size() * sizeof(float);
-      std::memcpy(piece.data(), sections[i] + layer * part_bytes, part_bytes);
-      state.insert(state.end(), piece.begin(), piece.end());
-    }
-  }
 }
 
 // The section of each plan: its index in the header.
@@ -299,7 +298,30 @@ absl::StatusOr<std::vector<int>> MatchSections(const std::vector<SectionPlan>& p
                                           ", found none"));
 }
 
-absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
+// Reads the canonical state from the sections of `plans`, which are `matched`. It is checked while it is in the cache.
+absl::Status ReadState(const skein_backend_model& model, const v1::Snapshot& header,
+                       absl::Span<const absl::Span<const uint8_t>> located, const std::vector<SectionPlan>& plans,
+                       const std::vector<int>& matched, absl::Span<float> state) {
+  const uint64_t floats_per_layer = state.size() / model.num_layers;
+  bool is_finite = true;
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const uint8_t* from = located[static_cast<size_t>(matched[i])].data();
+    const uint64_t part_bytes = plans[i].part.num_floats * sizeof(float);
+    ChecksumStream checksum;
+    for (uint32_t layer = 0; layer < model.num_layers; ++layer, from += part_bytes) {
+      const absl::Span<float> to =
+          state.subspan(layer * floats_per_layer + plans[i].offset_in_layer, plans[i].part.num_floats);
+      std::memcpy(to.data(), from, part_bytes);
+      checksum.Add(to.data(), part_bytes);
+      is_finite = is_finite && AllFinite(to);
+    }
+    SKEIN_RETURN_IF_ERROR(CheckChecksum(header.sections(matched[i]), checksum.Finish()));
+  }
+  return is_finite ? absl::OkStatus() : CheckStateFinite(state);
+}
+
+absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::Span<const uint8_t> bytes,
+                                        absl::Span<float> state) {
   SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
   SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(model.vocab_size, preamble, bytes));
   Snapshot snapshot;
@@ -312,9 +334,8 @@ absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::
   const std::vector<SectionPlan> plans = PlanSections(model);
   SKEIN_ASSIGN_OR_RETURN(const std::vector<int> matched, MatchSections(plans, header));
   SKEIN_ASSIGN_OR_RETURN(const auto located, LocateSections(header, preamble.sections_offset, bytes));
-  std::vector<const uint8_t*> state_sections;
-  for (const int index : matched) state_sections.push_back(located[static_cast<size_t>(index)].data());
-  AppendState(plans, model, state_sections, snapshot.state);
+  SKEIN_RETURN_IF_ERROR(CheckSections(header, located, matched));
+  SKEIN_RETURN_IF_ERROR(ReadState(model, header, located, plans, matched, state));
   SKEIN_RETURN_IF_ERROR(CheckSnapshotValues(model, snapshot));
   SKEIN_RETURN_IF_ERROR(ReadPast(model, header, located, snapshot));
   return snapshot;
@@ -372,11 +393,19 @@ void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, a
   std::memcpy(bytes.data(), &preamble, sizeof(preamble));
 }
 
-absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
+absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes,
+                                      absl::Span<float> state) {
   SKEIN_ASSIGN_OR_RETURN(const uint32_t version, ReadVersion(bytes));
-  if (version == 1) return ReadSnapshotV1(model, bytes);
-  if (version == kVersion) return ReadSnapshotV2(model, bytes);
+  if (version == 1) return ReadSnapshotV1(model, bytes, state);
+  if (version == kVersion) return ReadSnapshotV2(model, bytes, state);
   return absl::UnimplementedError(absl::StrCat("snapshot: version ", version, "; this version reads 1 and ", kVersion));
+}
+
+absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
+  std::vector<float> state(StateFloats(model));
+  SKEIN_ASSIGN_OR_RETURN(Snapshot snapshot, ReadSnapshot(model, bytes, absl::MakeSpan(state)));
+  snapshot.state = std::move(state);
+  return snapshot;
 }
 
 absl::StatusOr<SnapshotSummary> SummariseSnapshot(absl::Span<const uint8_t> bytes) {
@@ -387,7 +416,8 @@ absl::StatusOr<SnapshotSummary> SummariseSnapshot(absl::Span<const uint8_t> byte
   }
   SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
   SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(kLargestVocabulary, preamble, bytes));
-  SKEIN_RETURN_IF_ERROR(LocateSections(header, preamble.sections_offset, bytes).status());
+  SKEIN_ASSIGN_OR_RETURN(const auto located, LocateSections(header, preamble.sections_offset, bytes));
+  SKEIN_RETURN_IF_ERROR(CheckSections(header, located, {}));
   SKEIN_RETURN_IF_ERROR(CheckFingerprint(header.source_fingerprint()));
   SnapshotSummary summary;
   summary.fingerprint = header.source_fingerprint();

@@ -48,6 +48,11 @@ void WriteSnapshot(const skein_backend_model& model, const Snapshot& snapshot, a
 // fingerprint. Allocates in proportion to the state, the vocabulary and the bytes, whatever they say.
 absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes);
 
+// The same, but the state goes to `state`, which is StateFloats(model) long, and not into the result. What is in
+// `state` after a failure means nothing.
+absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes,
+                                      absl::Span<float> state);
+
 // What a snapshot says of itself.
 struct SnapshotSummary {
   std::string fingerprint;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "numbers/state_layout.h"
 #include "state/snapshot_content.h"
 
@@ -19,9 +20,13 @@ absl::Status CheckFingerprint(const std::string& fingerprint);
 absl::Status CheckSnapshotSource(const skein_backend_model& model, const std::string& fingerprint, uint32_t generation,
                                  uint32_t variant);
 
-// DATA_LOSS: a position above kMaxPosition, more than one pending token, a token that is not in the vocabulary, a
-// sampler's state that no sampler has, or a float of the state that is not finite.
+// DATA_LOSS: a position above kMaxPosition, more than one pending token, a token that is not in the vocabulary, or a
+// sampler's state that no sampler has.
 absl::Status CheckSnapshotValues(const skein_backend_model& model, const Snapshot& snapshot);
+
+// DATA_LOSS: a float is not finite. A checksum proves nothing about a hostile writer, so this is asked before a state
+// enters a device.
+absl::Status CheckStateFinite(absl::Span<const float> state);
 
 }  // namespace skein
 

@@ -26,11 +26,12 @@ struct PrefixLabel {
 
 // A place before the snapshot's, with its state.
 struct SnapshotCheckpoint {
-  static constexpr size_t kMaxNameBytes = 255;
+  static constexpr size_t kMaxNameBytes = 63;
 
   uint64_t position = 0;
-  std::string name;          // UTF-8, at most kMaxNameBytes; may be empty
-  std::vector<float> state;  // canonical
+  std::string name;            // UTF-8, at most kMaxNameBytes; may be empty
+  uint64_t name_position = 0;  // where the name stands: at `position`, or one token behind it
+  std::vector<float> state;    // canonical
 };
 
 struct Snapshot {
@@ -42,7 +43,7 @@ struct Snapshot {
   std::optional<PrefixLabel> label;  // of a prefix object
   // The last tokens in the state, as far back as they are known; at most `position`.
   std::vector<uint32_t> tokens;
-  std::vector<SnapshotCheckpoint> checkpoints;  // rising positions, below `position`
+  std::vector<SnapshotCheckpoint> checkpoints;  // at positions that do not fall, up to `position`
 };
 
 }  // namespace skein

@@ -87,17 +87,22 @@ absl::Status ReadTokens(const skein_backend_model& model, const v1::Snapshot& he
 
 absl::Status ReadCheckpoints(const skein_backend_model& model, const v1::Snapshot& header,
                              absl::Span<const absl::Span<const uint8_t>> sections, Snapshot& snapshot) {
-  uint64_t begin = 0;  // of the positions that are left
+  uint64_t begin = 0;  // the least position that may follow
   for (int i = 0; i < header.checkpoints_size(); ++i) {
     const v1::Checkpoint& checkpoint = header.checkpoints(i);
     const std::string where = absl::StrCat("checkpoint ", i);
     SKEIN_RETURN_IF_ERROR(
         CheckText(checkpoint.name(), SnapshotCheckpoint::kMaxNameBytes, absl::StrCat("a name of ", where)));
-    if (checkpoint.position() < begin || checkpoint.position() >= snapshot.position) {
+    if (checkpoint.position() < begin || checkpoint.position() > snapshot.position) {
       return absl::DataLossError(absl::StrCat("snapshot: ", where, " at position ", checkpoint.position(),
-                                              "; expected ", begin, " to ", snapshot.position, ", rising"));
+                                              "; expected ", begin, " to ", snapshot.position));
     }
-    begin = checkpoint.position() + 1;
+    begin = checkpoint.position();
+    const uint64_t name_position = checkpoint.has_name_position() ? checkpoint.name_position() : checkpoint.position();
+    if (name_position < checkpoint.position() || name_position - checkpoint.position() > 1) {
+      return absl::DataLossError(
+          absl::StrCat("snapshot: ", where, " at position ", checkpoint.position(), " has a name at ", name_position));
+    }
     SKEIN_ASSIGN_OR_RETURN(const int index, FindSection(header, CheckpointSection(i)));
     const uint64_t expected = StateFloats(model) * sizeof(float);
     const uint64_t found = index < 0 ? 0 : sections[static_cast<size_t>(index)].size();
@@ -109,7 +114,7 @@ absl::Status ReadCheckpoints(const skein_backend_model& model, const v1::Snapsho
     if (!AllFinite(state)) {
       return absl::DataLossError(absl::StrCat("snapshot: ", where, ": its state is not finite"));
     }
-    snapshot.checkpoints.push_back({checkpoint.position(), checkpoint.name(), std::move(state)});
+    snapshot.checkpoints.push_back({checkpoint.position(), checkpoint.name(), name_position, std::move(state)});
   }
   return absl::OkStatus();
 }
@@ -127,6 +132,7 @@ void DescribePast(const Snapshot& snapshot, v1::Snapshot& header) {
     v1::Checkpoint& described = *header.add_checkpoints();
     described.set_position(checkpoint.position);
     if (!checkpoint.name.empty()) described.set_name(checkpoint.name);
+    if (checkpoint.name_position != checkpoint.position) described.set_name_position(checkpoint.name_position);
     AddSection(CheckpointSection(static_cast<int>(i)), checkpoint.state.size(), header).set_dtype(v1::DTYPE_F32);
   }
 }

@@ -66,19 +66,20 @@ absl::Status CheckState(const Header& header, uint64_t num_floats, absl::Span<co
 
 }  // namespace
 
-absl::StatusOr<Snapshot> ReadSnapshotV1(const skein_backend_model& model, absl::Span<const uint8_t> bytes) {
+absl::StatusOr<Snapshot> ReadSnapshotV1(const skein_backend_model& model, absl::Span<const uint8_t> bytes,
+                                        absl::Span<float> state) {
   SKEIN_ASSIGN_OR_RETURN(const Header header, ReadHeader(bytes));
   Snapshot snapshot;
   snapshot.fingerprint.assign(header.fingerprint, sizeof(header.fingerprint));
   SKEIN_RETURN_IF_ERROR(CheckSnapshotSource(model, snapshot.fingerprint, header.generation, header.variant));
-  const absl::Span<const uint8_t> state = bytes.subspan(sizeof(header));
-  SKEIN_RETURN_IF_ERROR(CheckState(header, StateFloats(model), state));
+  const absl::Span<const uint8_t> state_bytes = bytes.subspan(sizeof(header));
+  SKEIN_RETURN_IF_ERROR(CheckState(header, StateFloats(model), state_bytes));
   snapshot.position = header.position;
   if (header.num_pending == 1) snapshot.pending.push_back(header.pending);
   snapshot.sampler.sample_index = header.sample_index;
-  snapshot.state.resize(StateFloats(model));
-  std::memcpy(snapshot.state.data(), state.data(), state.size());
+  std::memcpy(state.data(), state_bytes.data(), state_bytes.size());
   SKEIN_RETURN_IF_ERROR(CheckSnapshotValues(model, snapshot));
+  SKEIN_RETURN_IF_ERROR(CheckStateFinite(state));
   return snapshot;
 }
 

@@ -29,7 +29,8 @@
 namespace skein {
 
 // As ReadSnapshot, for bytes with the magic and version 1.
-absl::StatusOr<Snapshot> ReadSnapshotV1(const skein_backend_model& model, absl::Span<const uint8_t> bytes);
+absl::StatusOr<Snapshot> ReadSnapshotV1(const skein_backend_model& model, absl::Span<const uint8_t> bytes,
+                                        absl::Span<float> state);
 
 }  // namespace skein
 

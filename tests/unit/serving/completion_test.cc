@@ -264,7 +264,7 @@ TEST_F(CompletionTest, SamplingGoesOnAfterARestore) {
   const std::vector<uint32_t> first = Run(with_penalty(stream, {1}, 12)).tokens;
   const StreamState at = stream->Committed();
   std::vector<uint8_t> bytes(SnapshotBytes(*stream->model(), at));
-  ASSERT_TRUE(TakeSnapshot(*stream->model(), at, {}, absl::MakeSpan(bytes)).ok());
+  ASSERT_TRUE(TakeSnapshot(*stream->model(), at, absl::MakeSpan(bytes)).ok());
   const auto restored = NewStream();
   ASSERT_TRUE(restored->Restore(bytes).ok());
   const auto second = with_penalty(restored, {}, 12);
@@ -334,7 +334,7 @@ TEST_F(CrowdedTest, SnapshotsOfOthersDoNotKillARequest) {
       while (!is_done) {
         const StreamState at = seen->Committed();
         std::vector<uint8_t> bytes(SnapshotBytes(*seen->model(), at));
-        const absl::Status status = TakeSnapshot(*seen->model(), at, {}, absl::MakeSpan(bytes));
+        const absl::Status status = TakeSnapshot(*seen->model(), at, absl::MakeSpan(bytes));
         EXPECT_TRUE(status.ok()) << status;
       }
     });

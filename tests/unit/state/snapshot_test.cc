@@ -70,7 +70,7 @@ Snapshot ExampleWithPast() {
   snapshot.label = PrefixLabel{"persona", "written by hand, 2026"};
   snapshot.tokens = {1, 2, 49};
   const std::vector<float> state = snapshot.state;
-  snapshot.checkpoints = {{7, "", std::vector<float>(state.size(), 0.5f)}, {123, "turn 1", state}};
+  snapshot.checkpoints = {{7, "", 7, std::vector<float>(state.size(), 0.5f)}, {123, "turn 1", 124, state}};
   return snapshot;
 }
 
@@ -87,6 +87,7 @@ TEST(SnapshotTest, ReadsBackLabelTokensAndCheckpoints) {
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(read->checkpoints[i].position, written.checkpoints[i].position);
     EXPECT_EQ(read->checkpoints[i].name, written.checkpoints[i].name);
+    EXPECT_EQ(read->checkpoints[i].name_position, written.checkpoints[i].name_position);
     EXPECT_EQ(read->checkpoints[i].state, written.checkpoints[i].state);
   }
 }
@@ -116,9 +117,10 @@ TEST(SnapshotTest, RefusesAPastThatCannotBe) {
          s.position = 2;
          s.checkpoints.clear();
        }},
-      {"checkpoint 1 at position 7; expected 8 to", [](Snapshot& s) { s.checkpoints[1].position = 7; }},
-      {"checkpoint 1 at position 123; expected 8 to 123", [](Snapshot& s) { s.position = 123; }},
-      {"a name of checkpoint 1 of at most 255 bytes", [](Snapshot& s) { s.checkpoints[1].name.assign(256, 'x'); }},
+      {"checkpoint 1 at position 6; expected 7 to", [](Snapshot& s) { s.checkpoints[1].position = 6; }},
+      {"checkpoint 1 at position 123 has a name at 125", [](Snapshot& s) { s.checkpoints[1].name_position = 125; }},
+      {"checkpoint 1 at position 123; expected 7 to 122", [](Snapshot& s) { s.position = 122; }},
+      {"a name of checkpoint 1 of at most 63 bytes", [](Snapshot& s) { s.checkpoints[1].name.assign(64, 'x'); }},
       {"checkpoint 0: expected a state of 64 bytes, found 60", [](Snapshot& s) { s.checkpoints[0].state.pop_back(); }},
       {"checkpoint 1: its state is not finite", [](Snapshot& s) { s.checkpoints[1].state[3] = INFINITY; }},
   };
