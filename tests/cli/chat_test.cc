@@ -245,6 +245,18 @@ TEST_F(ChatTest, ASavedConversationGoesOnInAnotherProcess) {
             whole[1]);
 }
 
+TEST_F(ChatTest, ExchangesOfASavedConversationAreTakenBackInAnotherProcess) {
+  const std::string state = folder_.Path("state");
+  const std::vector<std::string> options = {"--temp", "0", "-n", "30"};
+  const std::vector<std::string> plain = Answers(RunTool(Chat(options), "Who is he?\nWhere is he?\n").out);
+  ASSERT_EQ(RunTool(Chat(options), "Who is he?\nWhat?\n/save " + state + "\n").exit_code, 0);
+  const ToolResult result = RunTool(Chat(options), "/load " + state + "\n/tree\n/undo\nWhere is he?\n/undo 2\n");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Answers(result.out).at(0), plain.at(1));
+  EXPECT_THAT(result.err, HasSubstr("\n2. User: What? Assistant: "));
+  EXPECT_THAT(result.err, HasSubstr("(took back 2 exchanges: 0 tokens read again, "));
+}
+
 TEST_F(ChatTest, AnInterruptedAnswerIsTheModelsTurn) {
   const std::string state = folder_.Path("state");
   ToolProcess tool(SKEIN_TOOL, Chat({"-n", "100000000"}), "Who?\n/save " + state + "\n/load " + state + "\n");
