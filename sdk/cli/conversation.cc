@@ -300,19 +300,18 @@ std::string Conversation::Tree() const {
 }
 
 std::vector<Conversation::Exchange> Conversation::FindTurns(skein_stream stream) {
+  skein_error error = {};
+  uint64_t begin = 0;  // a name at position 0 has no state and is not saved
+  skein_stream_find_checkpoint(stream, NameOfTurn(0).c_str(), &begin, &error);
   std::vector<Exchange> turns;
-  std::optional<uint64_t> begin;
-  for (size_t number = 0;; ++number) {
-    uint64_t end = 0;
-    skein_error error = {};
-    if (skein_stream_find_checkpoint(stream, NameOfTurn(number).c_str(), &end, &error) != SKEIN_OK) return turns;
-    if (begin.has_value()) {
-      Exchange& turn = turns.emplace_back();
-      turn.id = ++num_exchanges_;
-      turn.begin = *begin;
-    }
+  uint64_t end = 0;
+  while (skein_stream_find_checkpoint(stream, NameOfTurn(turns.size() + 1).c_str(), &end, &error) == SKEIN_OK) {
+    Exchange& turn = turns.emplace_back();
+    turn.id = ++num_exchanges_;
+    turn.begin = begin;
     begin = end;
   }
+  return turns;
 }
 
 void Conversation::Reset() { branch_ = NewBranch(); }
@@ -330,7 +329,8 @@ void Conversation::SetThinking(const std::string& thinking) {
 }
 
 void Conversation::Save(const std::string& path) const {
-  WriteWhole(path, Read<std::string>(skein_stream_snapshot, branch_.stream.get()));
+  // With the names of the turns.
+  Call(skein_stream_save, branch_.stream.get(), path.c_str(), uint32_t{SKEIN_SAVE_REPLACE | SKEIN_SAVE_PAST});
 }
 
 void Conversation::Load(const std::string& path) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <string>
@@ -147,7 +148,7 @@ class ChatTest : public testing::Test {
   static std::vector<std::string> Answers(const std::string& out) {
     std::vector<std::string> answers;
     for (size_t at = 0; at < out.size();) {
-      const size_t end = out.find('\n', at);
+      const size_t end = std::min(out.find('\n', at), out.size());  // an answer that failed has no newline
       answers.push_back(out.substr(at, end - at));
       at = end + 1;
     }
@@ -243,6 +244,18 @@ TEST_F(ChatTest, ASavedConversationGoesOnInAnotherProcess) {
   EXPECT_EQ(Answers(RunTool(Chat(options), "Something else\n/load " + state + "\nWhere?\n").out).at(1), whole[1]);
   EXPECT_EQ(Answers(RunTool(Chat(Joined(options, {"--system", "x"})), "/load " + state + "\nWhere?\n").out).at(0),
             whole[1]);
+}
+
+TEST_F(ChatTest, ExchangesOfASavedConversationAreTakenBackInAnotherProcess) {
+  const std::string state = folder_.Path("state");
+  const std::vector<std::string> options = {"--temp", "0", "-n", "30"};
+  const std::vector<std::string> plain = Answers(RunTool(Chat(options), "Who is he?\nWhere is he?\n").out);
+  ASSERT_EQ(RunTool(Chat(options), "Who is he?\nWhat?\n/save " + state + "\n").exit_code, 0);
+  const ToolResult result = RunTool(Chat(options), "/load " + state + "\n/tree\n/undo\nWhere is he?\n/undo 2\n");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Answers(result.out).at(0), plain.at(1));
+  EXPECT_THAT(result.err, HasSubstr("\n2. User: What? Assistant: "));
+  EXPECT_THAT(result.err, HasSubstr("(took back 2 exchanges: 0 tokens read again, "));
 }
 
 TEST_F(ChatTest, AnInterruptedAnswerIsTheModelsTurn) {
