@@ -45,7 +45,6 @@ class DiskTier {
 
   // Whether states are on their way, so that `on_moved` is still to come.
   bool IsMoving() const { return ways_->num_leaving.load() + ways_->num_coming.load() > 0; }
-  uint64_t num_left() const;
   // For errors: how much is on disk, and why a state could not be written last, if that is not long ago.
   std::string Describe() const;
 
