@@ -363,6 +363,33 @@ TEST(SchedulerTest, HigherPriorityPreemptsALowerOneThatRuns) {
   for (const Stream* stream : low) EXPECT_TRUE(step.contains(stream)) << "it goes on where it was";
 }
 
+TEST(SchedulerTest, TimeOfRunningBeforeAPreemptionIsNoWaiting) {
+  Simulation simulation(LimitsWithRunning(1));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const Stream& low = *AddDecoding(simulation, tenant, 1)[0];
+  simulation.Wait(10'000'000);
+  for (int i = 0; i < 5; ++i) {
+    const Stream& high = simulation.Add(tenant, 1, 2, {.priority = 1});
+    simulation.Step();
+    EXPECT_FALSE(low.sequence.is_running()) << "round " << i;
+    for (int k = 0; k < 3; ++k) simulation.Step();
+    EXPECT_TRUE(high.is_done);
+    EXPECT_TRUE(low.sequence.is_running());
+  }
+}
+
+TEST(SchedulerTest, PreemptedSequenceWhoseTokenIsAwaitedHasNoShare) {
+  Simulation simulation(LimitsWithRunning(1));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  AddDecoding(simulation, tenant, 1);
+  Stream& high = simulation.Add(tenant, 1, kForEver, {.priority = 1});
+  ASSERT_EQ(simulation.Plan(64).size(), 2u);
+  simulation.Pause(high);  // there is a place again, while the step is in flight
+  EXPECT_TRUE(simulation.Plan(64).empty());
+}
+
 TEST(SchedulerTest, EqualPriorityPreemptsNobody) {
   Simulation simulation(LimitsWithRunning(2));
   simulation.Calibrate();

@@ -369,6 +369,31 @@ TEST_F(SampleTest, BestOnesComeInOrderOfTheirMeanLogprob) {
   }
 }
 
+TEST_F(SampleTest, LongSampleIsNotWorseForItsLength) {
+  MakeModel({.max_streams = 16, .num_slots = 34});
+  const auto wish = [this](int64_t n, int64_t best_of) {
+    const auto request = NewSamples(NewStream(), {1, 2, 3}, n, best_of, 12);
+    Options colder(SKEIN_OPTIONS_REQUEST);
+    EXPECT_TRUE(colder.SetReal("temperature", 2).ok());
+    EXPECT_TRUE(colder.SetInt("logprobs", 0).ok());
+    EXPECT_TRUE(request->SetOptions(colder).ok());
+    for (uint32_t token = 0; token < 50; ++token) EXPECT_TRUE(request->AddStopToken(token).ok());
+    return request;
+  };
+  const Written all = Write(wish(6, 0));
+  std::map<uint32_t, double> sums, means;
+  for (const auto& [sample, tokens] : all.tokens) {
+    sums[sample] = all.ends.at(sample).logprob_sum;
+    means[sample] = sums[sample] / static_cast<double>(tokens.size());
+  }
+  const auto best_by = [](const std::map<uint32_t, double>& values) {
+    const auto less = [](const auto& a, const auto& b) { return a.second < b.second; };
+    return std::max_element(values.begin(), values.end(), less)->first;
+  };
+  ASSERT_NE(best_by(means), best_by(sums)) << "choose another seed";
+  EXPECT_THAT(Write(wish(1, 6)).order, ElementsAre(best_by(means)));
+}
+
 TEST_F(SampleTest, RankedTokensComeAtTheEnd) {
   is_stalled_ = true;
   ASSERT_TRUE(SubmitOne(NewSamples(NewStream(), {1, 2}, 1, 3, 4)).ok());
