@@ -2,6 +2,9 @@
 // stderr.
 #include <unistd.h>
 
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,11 +59,26 @@ void Speak(Chat& chat, Answer answer) {
 struct InnerCommand {
   std::string_view name;
   std::string_view value = {};  // the name of the value in the help; "" if there is none
+  bool value_is_optional = false;
   std::string_view help;
   void (*run)(Chat& chat, const std::string& value);
 };
 
 void ShowHelp(Chat& chat, const std::string& value);
+
+// A number of exchanges.
+uint64_t CountOf(const std::string& value) {
+  uint64_t count = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), count);
+  if (error == std::errc() && end == value.data() + value.size() && count > 0) return count;
+  throw Failure("expected a number of exchanges, found " + value);
+}
+
+void NoteCost(const std::string& what, const Conversation::Cost& cost) {
+  char milliseconds[32];
+  std::snprintf(milliseconds, sizeof(milliseconds), "%.2f", cost.milliseconds);
+  Note("(" + what + ": " + std::to_string(cost.num_replayed) + " tokens read again, " + milliseconds + " ms)");
+}
 
 constexpr InnerCommand kCommands[] = {
     {.name = "/help", .help = "show this list", .run = ShowHelp},
@@ -70,9 +88,41 @@ constexpr InnerCommand kCommands[] = {
          [](Chat& chat, const std::string&) {
            Speak(chat, [&chat](const Conversation::Show& show) { return chat.conversation.Retry(show); });
          }},
+    {.name = "/edit",
+     .value = "TEXT",
+     .help = "say TEXT in place of the last message",
+     .run =
+         [](Chat& chat, const std::string& value) {
+           NoteCost("took the last message back", chat.conversation.UndoForEdit());
+           Speak(chat, [&](const Conversation::Show& show) { return chat.conversation.Say(value, show); });
+         }},
+    {.name = "/undo",
+     .value = "N",
+     .value_is_optional = true,
+     .help = "take back the last exchange, or the last N",
+     .run =
+         [](Chat& chat, const std::string& value) {
+           const uint64_t count = value.empty() ? 1 : CountOf(value);
+           const Conversation::Cost cost = chat.conversation.Undo(count);
+           NoteCost("took back " + std::to_string(count) + (count == 1 ? " exchange" : " exchanges"), cost);
+         }},
+    {.name = "/branch",
+     .value = "NAME",
+     .value_is_optional = true,
+     .help = "go on in a branch, which begins here if there is none with the name",
+     .run =
+         [](Chat& chat, const std::string& value) {
+           const std::string name = value.empty() ? chat.conversation.NewBranchName() : value;
+           const Conversation::Cost cost = chat.conversation.GoToBranch(name);
+           NoteCost("branch " + name + ", " + std::to_string(chat.conversation.position()) + " tokens", cost);
+         }},
+    {.name = "/tree",
+     .help = "show the branches and their exchanges",
+     .run = [](Chat& chat, const std::string&) { Note(ScreenText(chat.conversation.Tree())); }},
     {.name = "/reset", .help = "begin anew", .run = [](Chat& chat, const std::string&) { chat.conversation.Reset(); }},
     {.name = "/system",
      .value = "TEXT",
+     .value_is_optional = true,
      .help = "tell the model, in front of the next message, how to behave; without TEXT: no more",
      .run = [](Chat& chat, const std::string& value) { chat.conversation.SetSystem(value); }},
     {.name = "/think",
@@ -102,7 +152,9 @@ void ShowHelp(Chat& /*chat*/, const std::string& /*value*/) {
   std::vector<std::vector<std::string>> rows;
   for (const InnerCommand& command : kCommands) {
     std::string usage(command.name);
-    if (!command.value.empty()) usage.append(" ").append(command.value);
+    const bool is_optional = command.value_is_optional;
+    if (!command.value.empty()) usage.append(is_optional ? " [" : " ").append(command.value);
+    if (is_optional) usage.append("]");
     rows.push_back({usage, std::string(command.help)});
   }
   Note(FormatTable(rows) + "A line that ends in \\ goes on in the next. Ctrl-C stops an answer.");
@@ -119,8 +171,7 @@ void RunChatCommand(Chat& chat, const std::string& line) {
     if (command.name != name) continue;
     if (command.value.empty() && !value.empty())
       throw Failure(std::string(name).append(" takes nothing, found ").append(value));
-    // Only the system text may be empty.
-    if (!command.value.empty() && command.name != "/system" && value.empty()) {
+    if (!command.value.empty() && !command.value_is_optional && value.empty()) {
       throw Failure(name + " needs " + std::string(command.value));
     }
     command.run(chat, value);

@@ -1,5 +1,6 @@
 #include "conversation.h"
 
+#include <chrono>
 #include <utility>
 
 #include "input.h"
@@ -30,7 +31,30 @@ CallOptions AnswerOptions(const Arguments& arguments) {
   return options;
 }
 
+class Timer {
+ public:
+  double milliseconds() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
+  }
+
+ private:
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+// The start of a conversation and the ends of its exchanges have names. So they are known in a stream that was saved.
+std::string NameOfTurn(size_t number) { return "turn " + std::to_string(number); }
+void NameTurn(const Stream& stream, size_t number) {
+  Call(skein_stream_set_checkpoint, stream.get(), NameOfTurn(number).c_str());
+}
+
 Stream Fork(const Stream& stream) { return Make<Stream>(skein_stream_fork, stream.get()); }
+
+Stream ForkAt(const Stream& stream, uint64_t position) {
+  skein_stream copy = nullptr;
+  uint64_t num_replayed = 0;
+  Call(skein_stream_fork_at, stream.get(), position, &copy, &num_replayed);
+  return Stream(copy);
+}
 
 // An answer on its way to the screen: see Conversation::Show.
 class AnswerText {
@@ -86,7 +110,7 @@ Conversation::Conversation(const Arguments& arguments, skein_runtime runtime, sk
       sampling_(AnswerOptions(arguments)),
       seed_(arguments.Integer("seed").value_or(0)),
       streams_(arguments, model),
-      stream_(streams_.Make()) {
+      branch_(NewBranch()) {
   try {
     Render({}, chat_);
   } catch (const Failure& failure) {
@@ -142,8 +166,15 @@ void Conversation::Feed(skein_stream stream, const std::string& text) const {
   Call(skein_eval, model_, static_cast<void*>(&item), static_cast<uint32_t>(sizeof(item)), uint32_t{1});
 }
 
-Generation Conversation::Answer(const Exchange& exchange, const Show& show) {
-  const Stream answering = Fork(exchange.before);
+Conversation::Branch Conversation::NewBranch() const {
+  Branch branch = {.stream = streams_.Make(), .system_is_due = !system_.empty()};
+  NameTurn(branch.stream, 0);
+  return branch;
+}
+
+Generation Conversation::Answer(Exchange exchange, const Show& show) {
+  Stream behind = ForkAt(branch_.stream, exchange.begin);
+  const Stream answering = Fork(behind);
   const auto request = Make<Request>(skein_request_create, answering.get());
   const std::vector<skein_chat_message> views = View(exchange.messages);
   Call(skein_request_set_chat, request.get(), static_cast<const void*>(views.data()),
@@ -157,46 +188,137 @@ Generation Conversation::Answer(const Exchange& exchange, const Show& show) {
   Generation generation =
       Generate(queue_.get(), request.get(), [&answer](std::string_view piece) { answer.Add(piece); });
 
-  std::vector<Message> turns = exchange.messages;
-  turns.push_back({kAssistant, ""});
-  const std::string silent = Render(turns, chat_);
-  turns.back().text = opening + generation.texts[0].text;
-  const std::string spoken = Render(turns, chat_);
+  std::vector<Message> messages = exchange.messages;
+  messages.push_back({kAssistant, ""});
+  const std::string silent = Render(messages, chat_);
+  messages.back().text = opening + generation.texts[0].text;
+  const std::string spoken = Render(messages, chat_);
   const bool was_said = spoken != silent;
-  Stream behind = Fork(exchange.before);
-  if (was_said) Feed(behind.get(), spoken);
-  stream_ = std::move(behind);
-  was_answered_ = was_said;
+  std::vector<Exchange> turns = branch_.turns;
+  while (!turns.empty() && turns.back().begin >= exchange.begin) turns.pop_back();
+  if (was_said) {
+    Feed(behind.get(), spoken);
+    exchange.id = ++num_exchanges_;
+    turns.push_back(exchange);
+    NameTurn(behind, turns.size());
+  }
+  branch_.stream = std::move(behind);
+  branch_.turns = std::move(turns);
+  branch_.was_answered = was_said;
   // A message that the exchange did not read is still to be read, also if an earlier try had read it.
   const Message& first = exchange.messages.front();
-  if (first.role == kSystem && first.text == system_) system_is_due_ = !was_said;
+  if (first.role == kSystem && first.text == system_) branch_.system_is_due = !was_said;
+  branch_.last = std::move(exchange);
   return generation;
 }
 
 Generation Conversation::Say(const std::string& text, const Show& show) {
-  Exchange exchange = {Fork(stream_), {}, 0};
-  if (system_is_due_) exchange.messages.push_back({kSystem, system_});
+  Exchange exchange;
+  exchange.begin = position();
+  if (branch_.system_is_due) exchange.messages.push_back({kSystem, system_});
   exchange.messages.push_back({kUser, text});
-  Generation generation = Answer(exchange, show);
-  last_ = std::move(exchange);
-  return generation;
+  return Answer(std::move(exchange), show);
 }
 
 Generation Conversation::Retry(const Show& show) {
-  if (!last_.has_value()) throw Failure("there is no message to answer again");
-  ++last_->num_retries;
-  return Answer(*last_, show);
+  if (!branch_.last.has_value()) throw Failure("there is no message to answer again");
+  ++branch_.last->num_retries;
+  return Answer(*branch_.last, show);
 }
 
-void Conversation::Reset() {
-  stream_ = streams_.Make();
-  last_.reset();
-  system_is_due_ = !system_.empty();
+Conversation::Cost Conversation::Undo(uint64_t count) {
+  std::vector<Exchange>& turns = branch_.turns;
+  if (count > turns.size()) {
+    throw Failure("there are " + std::to_string(turns.size()) + " exchanges to take back, not " +
+                  std::to_string(count));
+  }
+  const Timer timer;
+  const auto first = turns.end() - static_cast<std::ptrdiff_t>(count);
+  Cost cost;
+  Call(skein_stream_truncate, branch_.stream.get(), first->begin, &cost.num_replayed);
+  for (auto undone = first; undone != turns.end(); ++undone) {
+    if (undone->messages.empty()) continue;
+    const Message& message = undone->messages.front();
+    if (message.role == kSystem && message.text == system_) branch_.system_is_due = true;
+  }
+  turns.erase(first, turns.end());
+  branch_.last.reset();
+  branch_.was_answered = !turns.empty();
+  if (!turns.empty() && !turns.back().messages.empty()) branch_.last = turns.back();
+  cost.milliseconds = timer.milliseconds();
+  return cost;
 }
+
+Conversation::Cost Conversation::UndoForEdit() {
+  if (branch_.was_answered) return Undo(1);
+  if (!branch_.last.has_value()) throw Failure("there is no message to edit");
+  return Cost();
+}
+
+Conversation::Cost Conversation::GoToBranch(const std::string& name) {
+  if (name == name_) throw Failure("this is the branch " + name);
+  const Timer timer;
+  const auto found = others_.find(name);
+  Branch next;
+  if (found != others_.end()) {
+    next = std::move(found->second);
+    others_.erase(found);
+  } else {
+    next = {Fork(branch_.stream), branch_.turns, branch_.last, branch_.was_answered, branch_.system_is_due};
+  }
+  others_[name_] = std::exchange(branch_, std::move(next));
+  name_ = name;
+  Cost cost;
+  cost.milliseconds = timer.milliseconds();
+  return cost;
+}
+
+std::string Conversation::NewBranchName() const {
+  for (size_t number = others_.size() + 2;; ++number) {
+    std::string name = std::to_string(number);
+    if (name != name_ && others_.count(name) == 0) return name;
+  }
+}
+
+std::vector<TreeTurn> Conversation::TurnsOf(const Branch& branch) const {
+  std::vector<TreeTurn> turns;
+  for (size_t i = 0; i < branch.turns.size(); ++i) {
+    const uint64_t begin = branch.turns[i].begin;
+    auto tokens = Read<std::vector<skein_token>>(skein_stream_tokens, branch.stream.get(), begin);
+    if (i + 1 < branch.turns.size()) tokens.resize(branch.turns[i + 1].begin - begin);
+    turns.push_back({branch.turns[i].id, Read<std::string>(skein_tokenizer_decode, tokenizer_.get(), tokens.data(),
+                                                           static_cast<uint64_t>(tokens.size()))});
+  }
+  return turns;
+}
+
+std::string Conversation::Tree() const {
+  std::vector<TreeBranch> branches;
+  for (const auto& [name, branch] : others_) branches.push_back({name, false, TurnsOf(branch)});
+  branches.push_back({name_, true, TurnsOf(branch_)});
+  return FormatTurnTree(branches);
+}
+
+std::vector<Conversation::Exchange> Conversation::FindTurns(skein_stream stream) {
+  skein_error error = {};
+  uint64_t begin = 0;  // a name at position 0 has no state and is not saved
+  skein_stream_find_checkpoint(stream, NameOfTurn(0).c_str(), &begin, &error);
+  std::vector<Exchange> turns;
+  uint64_t end = 0;
+  while (skein_stream_find_checkpoint(stream, NameOfTurn(turns.size() + 1).c_str(), &end, &error) == SKEIN_OK) {
+    Exchange& turn = turns.emplace_back();
+    turn.id = ++num_exchanges_;
+    turn.begin = begin;
+    begin = end;
+  }
+  return turns;
+}
+
+void Conversation::Reset() { branch_ = NewBranch(); }
 
 void Conversation::SetSystem(const std::string& text) {
   system_ = text;
-  system_is_due_ = !system_.empty();
+  branch_.system_is_due = !system_.empty();
 }
 
 void Conversation::SetThinking(const std::string& thinking) {
@@ -207,7 +329,8 @@ void Conversation::SetThinking(const std::string& thinking) {
 }
 
 void Conversation::Save(const std::string& path) const {
-  WriteWhole(path, Read<std::string>(skein_stream_snapshot, stream_.get()));
+  // With the names of the turns.
+  Call(skein_stream_save, branch_.stream.get(), path.c_str(), uint32_t{SKEIN_SAVE_REPLACE | SKEIN_SAVE_PAST});
 }
 
 void Conversation::Load(const std::string& path) {
@@ -219,14 +342,16 @@ void Conversation::Load(const std::string& path) {
   } catch (const Failure& failure) {
     throw Failure(path + ": " + failure.what());
   }
-  stream_ = std::move(restored);
-  last_.reset();
-  system_is_due_ = false;
+  Branch loaded = {.stream = std::move(restored)};
+  loaded.turns = FindTurns(loaded.stream.get());
+  loaded.was_answered = !loaded.turns.empty();
+  if (loaded.turns.empty()) NameTurn(loaded.stream, 0);
+  branch_ = std::move(loaded);
 }
 
 uint64_t Conversation::position() const {
   uint64_t position = 0;
-  Call(skein_stream_position, stream_.get(), &position);
+  Call(skein_stream_position, branch_.stream.get(), &position);
   return position;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "generate.h"
 #include "handles.h"
 #include "starting_stream.h"
+#include "turn_tree.h"
 
 namespace skein::cli {
 
@@ -41,7 +43,28 @@ class Conversation {
   Generation Retry(const Show& show);
 
   // Whether the last answer had text. If it had none, its message is not part of the conversation either.
-  bool was_answered() const { return was_answered_; }
+  bool was_answered() const { return branch_.was_answered; }
+
+  // What going to another place of the conversation took.
+  struct Cost {
+    uint64_t num_replayed = 0;  // tokens that were read again
+    double milliseconds = 0;
+  };
+
+  // Takes back the last `count` exchanges. Throws Failure if there are not as many.
+  Cost Undo(uint64_t count);
+
+  // Takes back the last exchange, if it was answered, before another message takes its place. Throws Failure if there
+  // is none.
+  Cost UndoForEdit();
+
+  // Goes on in the branch `name`: where it was left, or, if there is none, here, and the branch so far stays as it is.
+  Cost GoToBranch(const std::string& name);
+  // A name that no branch has.
+  std::string NewBranchName() const;
+
+  // All branches with their turns (turn_tree.h).
+  std::string Tree() const;
 
   // Goes back to the start. The last text of SetSystem holds again.
   void Reset();
@@ -52,7 +75,8 @@ class Conversation {
   // "on", "off", "none", "short", "long".
   void SetThinking(const std::string& thinking);
 
-  // Save writes the state of the conversation to a file, whole or not at all. Load goes on from such a file.
+  // Save writes the branch of the conversation to a file, whole or not at all. Load goes on from such a file, in this
+  // branch.
   void Save(const std::string& path) const;
   void Load(const std::string& path);
 
@@ -64,15 +88,29 @@ class Conversation {
     std::string role;  // as skein_chat_message has it
     std::string text;
   };
-  // An exchange that Retry does again.
+  // A message and its answer.
   struct Exchange {
-    Stream before;
-    std::vector<Message> messages;  // the user's, and a system message in front of it
+    uint64_t id = 0;                // of this answer
+    uint64_t begin = 0;             // position of the stream in front of it
+    std::vector<Message> messages;  // the user's, and a system message in front of it; empty if it was loaded
     int64_t num_retries = 0;
   };
+  // One branch of the conversation.
+  struct Branch {
+    Stream stream;
+    std::vector<Exchange> turns = {};   // that the stream has read
+    std::optional<Exchange> last = {};  // that Retry does again
+    bool was_answered = false;          // and it is the last of `turns`
+    bool system_is_due = false;         // the next message has a system message in front
+  };
 
+  // A branch at the start.
+  Branch NewBranch() const;
   // Answers the messages of the exchange, and has the stream read them with the answer.
-  Generation Answer(const Exchange& exchange, const Show& show);
+  Generation Answer(Exchange exchange, const Show& show);
+  // Finds the exchanges of a stream that was loaded, by the names of their ends.
+  std::vector<Exchange> FindTurns(skein_stream stream);
+  std::vector<TreeTurn> TurnsOf(const Branch& branch) const;
   // `messages` as the C ABI takes them; refers to them.
   static std::vector<skein_chat_message> View(const std::vector<Message>& messages);
   std::string Render(const std::vector<Message>& messages, const CallOptions& options) const;
@@ -88,11 +126,11 @@ class Conversation {
   CallOptions sampling_;  // the seed is set for every answer
   const int64_t seed_;
   std::string system_;
-  bool was_answered_ = false;
-  bool system_is_due_ = false;  // the next message has a system message in front
+  uint64_t num_exchanges_ = 0;  // for their ids
   const StartingStreams streams_;
-  Stream stream_;
-  std::optional<Exchange> last_;
+  Branch branch_;
+  std::string name_ = "main";             // of branch_
+  std::map<std::string, Branch> others_;  // the branches that are left
 };
 
 }  // namespace skein::cli

@@ -127,7 +127,7 @@ const bool kIsRegistered = [] {
       const std::string title = std::string("BM_MatMul/") + choice.name + "/" + name;
       benchmark::RegisterBenchmark(title.c_str(), BM_MatMul, choice, type)
           ->ArgNames({"inputs", "rows"})
-          ->ArgsProduct({{1024, 4096}, {1, 2, 4, 8, 16, 32, 128, 256}})
+          ->ArgsProduct({{1024, 4096}, {1, 2, 4, 8, 16, 31, 32, 63, 64, 128, 256}})
           ->UseManualTime();
     }
   }

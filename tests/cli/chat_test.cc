@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <string>
@@ -97,13 +98,16 @@ TEST_F(PhraseChatTest, ALineThatEndsInABackslashGoesOn) {
 
 TEST_F(PhraseChatTest, WhatGoesWrongIsToldAndTheChatGoesOn) {
   const ToolResult result =
-      Run({"--temp", "0"}, "/retry\n/foo\n/helpp\n/load\n/load " + folder_.Path("none") + "\n/load " +
-                               model_.vocabulary + "\n/save /nonexistent/state\n/think maybe\n/quit now\nHello\n");
+      Run({"--temp", "0"}, "/retry\n/undo\n/undo x\n/edit Hi\n/branch main\n/foo\n/helpp\n/load\n/load " +
+                               folder_.Path("none") + "\n/load " + model_.vocabulary +
+                               "\n/save /nonexistent/state\n/think maybe\n/quit now\nHello\n");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_EQ(result.out, "Peace be with you.\n");
-  for (const char* what : {"no message to answer again", "unknown command /foo", "did you mean /help?",
-                           "/load needs FILE", "none: cannot be opened", "phrase_vocabulary.txt: snapshot",
-                           "/nonexistent/state: cannot be written", "think \"maybe\"", "/quit takes nothing"}) {
+  for (const char* what : {"no message to answer again", "there are 0 exchanges to take back, not 1",
+                           "expected a number of exchanges, found x", "no message to edit", "this is the branch main",
+                           "unknown command /foo", "did you mean /help?", "/load needs FILE", "none: cannot be opened",
+                           "phrase_vocabulary.txt: snapshot", "/nonexistent/state: cannot be written",
+                           "think \"maybe\"", "/quit takes nothing"}) {
     EXPECT_THAT(result.err, HasSubstr(what));
   }
 }
@@ -144,7 +148,7 @@ class ChatTest : public testing::Test {
   static std::vector<std::string> Answers(const std::string& out) {
     std::vector<std::string> answers;
     for (size_t at = 0; at < out.size();) {
-      const size_t end = out.find('\n', at);
+      const size_t end = std::min(out.find('\n', at), out.size());  // an answer that failed has no newline
       answers.push_back(out.substr(at, end - at));
       at = end + 1;
     }
@@ -184,6 +188,54 @@ TEST_F(ChatTest, ResetBeginsAnewWithTheSystemText) {
   EXPECT_EQ(answers[3], Completed("User: Who?\n\nAssistant:"));
 }
 
+TEST_F(ChatTest, UndoneExchangesWereNeverRead) {
+  const std::vector<std::string> options = {"--temp", "0", "-n", "30"};
+  const std::vector<std::string> plain = Answers(RunTool(Chat(options), "Who is he?\nWhere is he?\n").out);
+  const ToolResult undone =
+      RunTool(Chat(options), "Who is he?\nWhat now?\nAnd then?\n/undo 2\nWhere is he?\n/undo\nWhere is he?\n");
+  const std::vector<std::string> answers = Answers(undone.out);
+  ASSERT_EQ(answers.size(), 5u);
+  EXPECT_EQ(answers[3], plain.at(1));
+  EXPECT_EQ(answers[4], plain.at(1));
+  EXPECT_THAT(undone.err, HasSubstr("(took back 2 exchanges: 0 tokens read again, "));
+  EXPECT_THAT(undone.err, HasSubstr("(took back 1 exchange: 0 tokens read again, "));
+}
+
+TEST_F(ChatTest, UndoingTheFirstExchangeBringsTheSystemTextBack) {
+  const std::vector<std::string> answers =
+      Answers(RunTool(Chat({"--temp", "0", "-n", "30", "--system", "Be wise."}), "Who?\n/undo\nWhere?\n").out);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(answers[1], Completed("System: Be wise.\n\nUser: Where?\n\nAssistant:"));
+}
+
+TEST_F(ChatTest, AnEditedMessageTakesThePlaceOfTheLast) {
+  const ToolResult result =
+      RunTool(Chat({"--temp", "0", "-n", "30"}), "Who is he?\nWhat?\n/edit Where is he?\n/retry\n");
+  const std::vector<std::string> answers = Answers(result.out);
+  ASSERT_EQ(answers.size(), 4u);
+  EXPECT_EQ(answers[2],
+            Completed("User: Who is he?\n\nAssistant: " + answers[0] + "\n\nUser: Where is he?\n\nAssistant:"));
+  EXPECT_EQ(answers[3], answers[2]) << "it is the last message now";
+}
+
+TEST_F(ChatTest, BranchesGoOnWhereTheyWereLeft) {
+  const std::vector<std::string> options = {"--temp", "0", "-n", "30"};
+  const ToolResult result = RunTool(Chat(options),
+                                    "Who is he?\n/branch other\nWhen?\n/branch main\nWhere is he?\n/tree\n"
+                                    "/branch other\nAnd then?\n");
+  const std::vector<std::string> answers = Answers(result.out);
+  ASSERT_EQ(answers.size(), 4u);
+  const std::string first = "User: Who is he?\n\nAssistant: " + answers[0] + "\n\n";
+  EXPECT_EQ(answers[2], Completed(first + "User: Where is he?\n\nAssistant:"));
+  EXPECT_EQ(answers[3],
+            Completed(first + "User: When?\n\nAssistant: " + answers[1] + "\n\nUser: And then?\n\nAssistant:"));
+  EXPECT_THAT(result.err, HasSubstr("(branch other, "));
+  EXPECT_THAT(result.err, HasSubstr("1. User: Who is he? Assistant: "));
+  EXPECT_THAT(result.err, HasSubstr("\n  2. User: When? Assistant: "));
+  EXPECT_THAT(result.err, HasSubstr("\n  2. User: Where is he? Assistant: "));
+  EXPECT_THAT(result.err, HasSubstr("[*main]"));
+}
+
 TEST_F(ChatTest, ASavedConversationGoesOnInAnotherProcess) {
   const std::string state = folder_.Path("a state");
   const std::vector<std::string> options = {"--temp", "0", "-n", "30"};
@@ -192,6 +244,18 @@ TEST_F(ChatTest, ASavedConversationGoesOnInAnotherProcess) {
   EXPECT_EQ(Answers(RunTool(Chat(options), "Something else\n/load " + state + "\nWhere?\n").out).at(1), whole[1]);
   EXPECT_EQ(Answers(RunTool(Chat(Joined(options, {"--system", "x"})), "/load " + state + "\nWhere?\n").out).at(0),
             whole[1]);
+}
+
+TEST_F(ChatTest, ExchangesOfASavedConversationAreTakenBackInAnotherProcess) {
+  const std::string state = folder_.Path("state");
+  const std::vector<std::string> options = {"--temp", "0", "-n", "30"};
+  const std::vector<std::string> plain = Answers(RunTool(Chat(options), "Who is he?\nWhere is he?\n").out);
+  ASSERT_EQ(RunTool(Chat(options), "Who is he?\nWhat?\n/save " + state + "\n").exit_code, 0);
+  const ToolResult result = RunTool(Chat(options), "/load " + state + "\n/tree\n/undo\nWhere is he?\n/undo 2\n");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Answers(result.out).at(0), plain.at(1));
+  EXPECT_THAT(result.err, HasSubstr("\n2. User: What? Assistant: "));
+  EXPECT_THAT(result.err, HasSubstr("(took back 2 exchanges: 0 tokens read again, "));
 }
 
 TEST_F(ChatTest, AnInterruptedAnswerIsTheModelsTurn) {

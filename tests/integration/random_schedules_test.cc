@@ -103,6 +103,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Setting{"reference_rwkv7", "v7-odd.safetensors", "reference", "f32", 64, false, 60},
                       Setting{"reference_rwkv7_small_steps", "v7-odd.safetensors", "reference", "f32", 5, false, 60},
                       Setting{"late_rwkv7_with_failures", "v7-odd.safetensors", "late:0", "f32", 64, true, 60},
+                      Setting{"late_rwkv7_q8_with_failures", "v7-odd.safetensors", "late:0", "q8", 29, true, 60},
+                      Setting{"cpu_q8_split", "v7-odd.safetensors", "cpu=0,reference=1-2", "q8", 48, false, 60},
                       Setting{"late_rwkv6_split", "v6-odd.safetensors", "late:0=0,late:1=1-2", "f32", 32, true, 60},
                       Setting{"few_places", "v7-odd.safetensors", "cpu", "f32", 64, false, 100, true},
                       Setting{"few_places_late", "v6-odd.safetensors", "late:0", "f32", 32, true, 60, true},

@@ -106,13 +106,15 @@ void DiskHold::WaitForCall() const {
 
 }  // namespace skein::test
 
+// Visible to the shared libraries of the program, which are built to hide their own names.
 extern "C" {
 
-ssize_t preadv(int descriptor, const iovec* parts, int num_parts, off_t offset) {
+__attribute__((visibility("default"))) ssize_t preadv(int descriptor, const iovec* parts, int num_parts, off_t offset) {
   return skein::test::Move(skein::test::DiskCalls::kReads, SYS_preadv, descriptor, parts, num_parts, offset);
 }
 
-ssize_t pwritev(int descriptor, const iovec* parts, int num_parts, off_t offset) {
+__attribute__((visibility("default"))) ssize_t pwritev(int descriptor, const iovec* parts, int num_parts,
+                                                       off_t offset) {
   return skein::test::Move(skein::test::DiskCalls::kWrites, SYS_pwritev, descriptor, parts, num_parts, offset);
 }
 

@@ -9,8 +9,8 @@
 // that save the fewest tokens, above all those far from the ends of their streams, and those with names last. A place
 // is reached without them too, from the state before it or from the start, by reading more.
 //
-// A snapshot has no tokens, unless it was saved with SKEIN_SAVE_PAST. A stream that was restored without them knows those
-// behind the snapshot's position only, and goes back no farther than that.
+// A snapshot has no tokens, unless it was saved with SKEIN_SAVE_PAST. A stream that was restored without them knows
+// those behind the snapshot's position only, and goes back no farther than that.
 //
 // Threads: any, as in stream.h. Positions count tokens from the start of the stream. The last one is that of a sampled
 // token that is not read yet, where there is one: there, skein_stream_position is one less.
@@ -37,9 +37,9 @@ SKEIN_API skein_status skein_stream_truncate(skein_stream stream, uint64_t posit
                                              skein_error* error);
 
 // Gives `*copy` a stream that continues from `position`: a fork that was truncated, with the same results. `stream`
-// stays where it is, and a request may run on it. Also RESOURCE_EXHAUSTED: the model has max_streams streams. On
-// failure
-// `*copy` is NULL.
+// stays where it is, and a request may run on it. Also RESOURCE_EXHAUSTED: the model has max_streams streams.
+//
+// On failure `*copy` is NULL.
 SKEIN_API skein_status skein_stream_fork_at(skein_stream stream, uint64_t position, skein_stream* copy,
                                             uint64_t* replayed, skein_error* error);
 

@@ -64,9 +64,10 @@ SKEIN_EXTERN_C_BEGIN
 //   state_host_memory  str  ""    bytes of states in host memory, which streams that do not run go to when the devices
 //                                 are full, and come back from. "0": none. "": a quarter of the machine's memory, at
 //                                 most 8GiB. If all places are taken, what needs one more ends with RESOURCE_EXHAUSTED
-//   state_folder      str  ""     folder for states for which host memory has no room either, made if it is not there. A
-//                                 stream whose state has to be read again waits for that, and the others run on; if it
-//                                 cannot be read, what runs on that stream ends with DATA_LOSS or UNAVAILABLE. Such a
+//   state_folder      str  ""     folder for states for which host memory has no room either; made if need be.
+//                                 A stream whose state has to be read again waits for that.
+//                                 The others run on. If the state cannot be read, what runs on that stream
+//                                 ends with DATA_LOSS or UNAVAILABLE. Such a
 //                                 state is lost with the process: what is to last is a snapshot. Needs room for 4
 //                                 states in host memory.
 //                                 The states of the prefix cache are copied there as well, those of salts of up to 31

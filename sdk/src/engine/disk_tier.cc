@@ -14,6 +14,8 @@ namespace {
 
 // States that wait to be written, or are being written.
 constexpr size_t kMaxLeaving = 8;
+// One for a new state, and the last one, which no new state gets.
+constexpr uint64_t kFewestKeptFree = 2;
 constexpr uint64_t kMostKeptFree = 16;
 // A disk that refused a state is not asked again for so long.
 constexpr std::chrono::seconds kPause{1};
@@ -119,7 +121,7 @@ DiskTier::DiskTier(std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> 
       disk_(std::move(disk)),
       mover_(std::move(mover)),
       ways_(std::move(ways)),
-      num_kept_free_(std::clamp<uint64_t>(host_->max_states() / 4, 1, kMostKeptFree)) {}
+      num_kept_free_(std::clamp<uint64_t>(host_->max_states() / 4, kFewestKeptFree, kMostKeptFree)) {}
 
 bool DiskTier::PushOut() {
   bool is_moving = IsMoving();
@@ -157,10 +159,6 @@ DiskTier::Fetch DiskTier::Bring(const StateRef& state) {
   back.Begin();
   mover_->Wake(moves);
   return Fetch::kComing;
-}
-
-uint64_t DiskTier::num_left() const {
-  return ways_->MayWrite() ? disk_->budget_blocks() - std::min(disk_->used_blocks(), disk_->budget_blocks()) : 0;
 }
 
 std::string DiskTier::Describe() const {

@@ -46,7 +46,6 @@ class DiskTier {
   // Asks for a state that is on disk and not on its way. Throws std::bad_alloc.
   Fetch Bring(const StateRef& state);
 
-  uint64_t num_left() const;
   // For errors: how much is on disk, and why a state could not be written last, if that is not long ago.
   std::string Describe() const;
 

@@ -155,9 +155,9 @@ void Residency::KeepFree(uint32_t num_free, uint32_t num_kept) noexcept {
   }
 }
 
-bool Residency::HasPlaces(uint64_t count) const {
-  return pool_->num_free() + host_->num_left() + (disk_ == nullptr ? 0 : disk_->num_left()) >= count;
-}
+// What is free on disk does not count: a disk may refuse a state when it comes, and then those that are there need the
+// last place in memory to go on.
+bool Residency::HasPlaces(uint64_t count) const { return pool_->num_free() + host_->num_left() >= count; }
 
 SlotOutcome Residency::Fail(absl::Status status) noexcept {
   status_ = std::move(status);

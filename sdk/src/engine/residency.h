@@ -49,7 +49,7 @@ class Residency {
 
   enum class Growth {
     kReplaces,  // the new state will take the place of one that the stream lets go of
-    kAdds,      // there will be one state more; the last place is not given to it
+    kAdds,      // there will be one state more; the last place in memory is not given to it
   };
   // Pins a slot for a new state.
   SlotOutcome PinNew(Growth growth, bool may_move, StatePin& pin) noexcept;

@@ -31,7 +31,7 @@ struct SnapshotCheckpoint {
   uint64_t position = 0;
   std::string name;            // UTF-8, at most kMaxNameBytes; may be empty
   uint64_t name_position = 0;  // where the name stands: at `position`, or one token behind it
-  std::vector<float> state;  // canonical
+  std::vector<float> state;    // canonical
 };
 
 struct Snapshot {

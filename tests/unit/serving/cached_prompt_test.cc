@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "engine/stream_snapshot.h"
 #include "serving/go_back.h"
 #include "serving/load.h"
 #include "tests/support/fake_clock.h"
@@ -306,8 +307,8 @@ TEST_F(CachedPromptTest, StreamThatHasReadIsNotAtItsStart) {
 TEST_F(CachedPromptTest, RestoredStreamAtPositionZeroIsNotAtItsStart) {
   for (int i = 0; i < 3; ++i) Read(UserPrompt(1));
   const auto stream = NewStream();
-  std::vector<uint8_t> bytes(stream->SnapshotBytes(stream->Committed()));
-  ASSERT_TRUE(stream->Snapshot(stream->Committed(), absl::MakeSpan(bytes)).ok());
+  std::vector<uint8_t> bytes(SnapshotBytes(*model_, stream->Committed()));
+  ASSERT_TRUE(TakeSnapshot(*model_, stream->Committed(), absl::MakeSpan(bytes)).ok());
   ASSERT_TRUE(stream->Restore(bytes).ok());
   EXPECT_EQ(Run(NewRequest(stream, UserPrompt(1), 2)).terminal.cache, uint32_t{SKEIN_CACHE_NOT_AT_START})
       << "a snapshot may hold any state";

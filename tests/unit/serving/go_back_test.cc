@@ -68,7 +68,7 @@ class GoBackTest : public ServingTest {
   static std::vector<uint8_t> SnapshotOf(const Stream& stream) {
     const StreamState at = stream.Committed();
     std::vector<uint8_t> bytes(SnapshotBytes(*stream.model(), at));
-    EXPECT_TRUE(TakeSnapshot(*stream.model(), at, {}, absl::MakeSpan(bytes)).ok());
+    EXPECT_TRUE(TakeSnapshot(*stream.model(), at, absl::MakeSpan(bytes)).ok());
     return bytes;
   }
 };
