@@ -123,9 +123,10 @@ DiskTier::DiskTier(std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> 
       ways_(std::move(ways)),
       num_kept_free_(std::clamp<uint64_t>(host_->max_states() / 4, kFewestKeptFree, kMostKeptFree)) {}
 
-void DiskTier::PushOut() {
-  while (host_->num_left() + ways_->num_leaving.load() < num_kept_free_ && PushOutOne()) {
-  }
+bool DiskTier::PushOut() {
+  bool is_moving = IsMoving();
+  while (host_->num_left() + ways_->num_leaving.load() < num_kept_free_ && PushOutOne()) is_moving = true;
+  return is_moving;
 }
 
 bool DiskTier::PushOutOne() {
@@ -144,9 +145,12 @@ bool DiskTier::PushOutOne() {
 }
 
 DiskTier::Fetch DiskTier::Bring(const StateRef& state) {
-  std::shared_ptr<HostState> place = host_->Take(HostStates::Use::kStay);
-  // It goes on to a slot, and the place that is free may be one.
-  if (place == nullptr) place = host_->Take(HostStates::Use::kSwap);
+  // States that wait here for their steps must not take the last place, which those that leave slots for them need. If
+  // there is but that one, or none because the free place is a slot, they come one at a time.
+  const bool is_last = host_->num_left() < 2;
+  if (is_last && ways_->num_coming.load() > 0) return Fetch::kLater;
+  if (is_last && pool_->HasPinnedInHost()) return Fetch::kOthers;
+  std::shared_ptr<HostState> place = host_->Take(HostStates::Use::kPass);
   if (place == nullptr) return Fetch::kNoPlace;
   DiskMoves moves;
   auto move = std::make_unique<Return>(*this, state, std::move(place));

@@ -33,18 +33,19 @@ class DiskTier {
                                                          std::function<void()> on_moved);
 
   // Sends states to the disk, those that were parked longest ago, while few places in host memory are free. Throws
-  // std::bad_alloc.
-  void PushOut();
+  // std::bad_alloc. True: some are on their way, to the disk or from it, or were since the call began, so that
+  // `on_moved` is still to come or has just come.
+  bool PushOut();
 
   enum class Fetch {
     kComing,   // it is on its way
     kNoPlace,  // there is no free place for it in host memory
+    kLater,    // others are on their way
+    kOthers,   // those that came before it have to go on to slots first
   };
   // Asks for a state that is on disk and not on its way. Throws std::bad_alloc.
   Fetch Bring(const StateRef& state);
 
-  // Whether states are on their way, so that `on_moved` is still to come.
-  bool IsMoving() const { return ways_->num_leaving.load() + ways_->num_coming.load() > 0; }
   // For errors: how much is on disk, and why a state could not be written last, if that is not long ago.
   std::string Describe() const;
 
@@ -69,6 +70,7 @@ class DiskTier {
   DiskTier(std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host, std::shared_ptr<StateDisk> disk,
            std::shared_ptr<StateMover> mover, std::shared_ptr<Ways> ways);
   bool PushOutOne();
+  bool IsMoving() const { return ways_->num_leaving.load() + ways_->num_coming.load() > 0; }
 
   const std::shared_ptr<StatePool> pool_;
   const std::shared_ptr<HostStates> host_;

@@ -181,7 +181,9 @@ absl::Status Engine::CallBetweenSteps(absl::FunctionRef<std::optional<absl::Stat
 }
 
 absl::Status Engine::ExportState(const StateRef& state, absl::Span<float> values) {
-  if (const std::shared_ptr<const HostState> parked = pool_->ValuesOf(state)) {
+  // A lost model answers nobody, wherever its states lie.
+  const std::shared_ptr<const HostState> parked = loop_->is_lost() ? nullptr : pool_->ValuesOf(state);
+  if (parked != nullptr) {
     std::copy(parked->values().begin(), parked->values().end(), values.begin());
     return absl::OkStatus();
   }
@@ -217,7 +219,8 @@ absl::StatusOr<uint64_t> Engine::KeepPrefixesOn(std::shared_ptr<StateDisk> disk)
 }
 
 absl::StatusOr<StateRef> Engine::ImportState(absl::Span<const float> values) {
-  if (const std::shared_ptr<HostState> place = host_->Take(HostStates::Use::kStay)) {
+  const std::shared_ptr<HostState> place = loop_->is_lost() ? nullptr : host_->Take(HostStates::Use::kStay);
+  if (place != nullptr) {
     std::copy(values.begin(), values.end(), place->values().begin());
     return pool_->Add(place);
   }

@@ -37,11 +37,11 @@ SlotOutcome Residency::PinState(const StateRef& state, bool may_move, StatePin& 
 }
 
 SlotOutcome Residency::Wake(const StateRef& state, bool may_move, StatePin& pin) {
+  // Held, so that it does not leave for the disk once it is seen in host memory.
+  const StatePin held = pool_->Hold(state);
   SlotOutcome outcome = Bring(state);
   if (outcome != SlotOutcome::kDone) return outcome;
   if (!may_move) return SlotOutcome::kInSteps;
-  // Held, so that it does not leave for the disk to make room for another.
-  const StatePin held = pool_->Hold(state);
   StateRef place;
   outcome = TakeSlot(HostStates::Use::kSwap, may_move, place);
   if (outcome != SlotOutcome::kDone) return outcome;
@@ -112,19 +112,21 @@ SlotOutcome Residency::Bring(const StateRef& state) {
       break;
   }
   const bool makes_room = PushOut();
-  if (disk_->Bring(state) == DiskTier::Fetch::kComing) return SlotOutcome::kComing;
-  if (makes_room) return SlotOutcome::kLater;
+  const DiskTier::Fetch fetch = disk_->Bring(state);
+  if (fetch == DiskTier::Fetch::kComing) return SlotOutcome::kComing;
+  if (makes_room || fetch == DiskTier::Fetch::kLater) return SlotOutcome::kLater;
+  if (fetch == DiskTier::Fetch::kOthers) return SlotOutcome::kOthers;
   return ask_owners_ && ask_owners_() ? Bring(state) : FailForPlaces();
 }
 
 bool Residency::PushOut() {
   if (disk_ == nullptr) return false;
-  disk_->PushOut();
-  return disk_->IsMoving();
+  return disk_->PushOut();
 }
 
 SlotOutcome Residency::Export(const StateRef& state, absl::Span<float> values) noexcept {
   return Catch(status_, [&] {
+    const StatePin held = pool_->Hold(state);  // as in Wake
     if (const SlotOutcome outcome = Bring(state); outcome != SlotOutcome::kDone) return outcome;
     if (const std::shared_ptr<const HostState> parked = pool_->ValuesOf(state)) {
       std::copy(parked->values().begin(), parked->values().end(), values.begin());

@@ -23,6 +23,7 @@ enum class SlotOutcome {
   kNoSlot,   // all are pinned: some of them have to be let go of
   kInSteps,  // a state has to move, and none may while steps are in flight
   kLater,    // states are on their way to the disk, which will make room
+  kOthers,   // states that have come from the disk have to be read by their steps first
   kComing,   // the state is on its way from the disk
   kFailed,   // status() says why
 };

@@ -148,7 +148,7 @@ bool StepLoop::RunStep(StepClock::time_point now) noexcept {
   if (steps_.empty()) {
     is_idle_ = true;
     if (!lost_.ok()) EndAll(lost_);
-    return false;
+    return lost_.ok() && TriesAgain();
   }
   FinishOldest();
   if (!lost_.ok()) FinishAll();
@@ -216,6 +216,7 @@ void StepLoop::FinishOldest() noexcept {
 void StepLoop::Lose(const absl::Status& unavailable) noexcept {
   if (!lost_.ok()) return;
   ++observers_.metrics.step_errors;
+  is_lost_ = true;
   lost_ = unavailable;
   Guarded([&] {
     lost_ = absl::UnavailableError(
@@ -249,7 +250,9 @@ void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept 
     // What is there already stays, while the rest is fetched.
     part.read = residency_.pool().Pin(part.job().feed().next_state());
   }
+  waits_for_others_ = false;
   FindSlots(parts);
+  if (!parts.empty()) num_vain_plans_ = 0;
 }
 
 void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {
@@ -274,6 +277,7 @@ void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {
       PutBack(running);
     }
     waits_for_moves_ |= outcome == SlotOutcome::kInSteps;
+    waits_for_others_ |= outcome == SlotOutcome::kOthers;
   }
 }
 
@@ -296,6 +300,15 @@ void StepLoop::WaitForState(RunningJob& running) noexcept {
   scheduler_.Remove(running);
   running.held = residency_.pool().Hold(running.job->feed().next_state());
   coming_.Insert(running, running.number, running.number, running.coming);
+}
+
+bool StepLoop::TriesAgain() noexcept {
+  if (!std::exchange(waits_for_others_, false)) return false;
+  // Those that were left out are behind all others in their turns.
+  if (++num_vain_plans_ <= scheduler_.num_sequences()) return true;
+  num_vain_plans_ = 0;
+  for (RunningJob& running : jobs_) running.held = StatePin();
+  return true;
 }
 
 void StepLoop::FailForSlots(RunningJob& running) noexcept {

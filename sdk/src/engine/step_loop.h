@@ -10,6 +10,7 @@
 #ifndef SKEIN_ENGINE_STEP_LOOP_H_
 #define SKEIN_ENGINE_STEP_LOOP_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -73,6 +74,8 @@ class StepLoop {
 
   // Not OK once a device was lost: then every job ends with this status as soon as it is there, and no step is run.
   const absl::Status& lost() const { return lost_; }
+  // The same, for any thread. No job hears of the loss before.
+  bool is_lost() const { return is_lost_.load(); }
 
   // Takes the UNAVAILABLE of the runner as the end of the model. It has no effect if there was one before.
   void Lose(const absl::Status& unavailable) noexcept;
@@ -122,6 +125,9 @@ class StepLoop {
   void PutBack(RunningJob& running) noexcept;
   // A job leaves the scheduler until its state has come from the disk. It has no part in flight.
   void WaitForState(RunningJob& running) noexcept;
+  // After a plan that gave nothing because states that have come wait for their steps: whether to plan again at once.
+  // If their jobs are never planned, they let go of the states.
+  bool TriesAgain() noexcept;
   // Ends a job that cannot have slots. It has no part in flight.
   void FailForSlots(RunningJob& running) noexcept;
   void FinishOldest() noexcept;
@@ -144,13 +150,16 @@ class StepLoop {
   Scheduler scheduler_;
   DecodeGroups groups_;
   StepsInFlight steps_;
-  bool waits_for_moves_ = false;  // a state has to move, for which the steps in flight have to end
+  bool waits_for_others_ = false;  // parts of the last plan were left out for those whose states have come
+  uint64_t num_vain_plans_ = 0;    // in a row
+  bool waits_for_moves_ = false;   // a state has to move, for which the steps in flight have to end
 
   DeadlineQueue deadlines_;
   StateQueue coming_;
   JobList jobs_;
   uint64_t num_jobs_added_ = 0;
   absl::Status lost_;
+  std::atomic<bool> is_lost_{false};
 
   StepClock::time_point last_end_;     // of a step
   StepClock::time_point cycle_begin_;  // the end of the loop's work on the last step, or when there was work again

@@ -57,7 +57,7 @@ bool HostStates::Count(uint64_t most) noexcept {
 }
 
 std::shared_ptr<HostState> HostStates::Take(Use use) noexcept {
-  const uint64_t most = max_states_ + (use == Use::kSwap ? 1 : 0);
+  const uint64_t most = max_states_ + (use == Use::kSwap ? 2 : use == Use::kPass ? 1 : 0);
   if (!Count(most)) {
     wanted_.store(true);
     // A place that became free since then was not announced.

@@ -44,7 +44,8 @@ class HostStates : public std::enable_shared_from_this<HostStates> {
 
   enum class Use {
     kStay,  // the state is to stay in host memory
-    kSwap,  // the state changes places with another one, which leaves: one more may be held meanwhile
+    kPass,  // the state comes from the disk and goes on to a slot: one more may be held meanwhile
+    kSwap,  // the state changes places with another one, which leaves: yet one more may be held meanwhile
   };
   // A place with unset values; nullptr if all are held, or if there is no memory.
   std::shared_ptr<HostState> Take(Use use) noexcept;

@@ -58,6 +58,14 @@ void StatePool::AnnounceFree() noexcept {
   wanted_ = true;
 }
 
+bool StatePool::HasPinnedInHost() const {
+  const MutexLock lock(mutex_);
+  for (const StateNode* node = in_host_.oldest; node != nullptr; node = node->newer) {
+    if (node->num_pins.load(std::memory_order_relaxed) > 0) return true;
+  }
+  return false;
+}
+
 uint64_t StatePool::num_on_disk() const {
   const MutexLock lock(mutex_);
   return num_on_disk_;
@@ -174,7 +182,7 @@ void StatePool::EndToDisk(const StateRef& state, DiskBlock block) noexcept {
   std::shared_ptr<const HostState> values;  // as the block, it is let go of without the lock
   const MutexLock lock(mutex_);
   node.is_moving = false;
-  if (block.empty() || node.parked == nullptr) return;
+  if (block.empty() || node.parked == nullptr || node.num_pins.load(std::memory_order_relaxed) > 0) return;
   std::swap(node.block, block);
   values = std::move(node.parked);
   in_host_.Remove(node);

@@ -101,6 +101,7 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   uint32_t num_slots() const { return num_slots_; }
   uint32_t num_free() const;
   uint64_t num_parked() const;   // states in host memory
+  bool HasPinnedInHost() const;  // whether one of the states in host memory is pinned
   uint64_t num_on_disk() const;  // those that are on their way back included
 
   // `on_free` hears of the next slot that becomes free.
@@ -134,8 +135,8 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
 
   // The state that was parked longest ago and is not pinned; it is on its way to the disk. Empty: there is none.
   StateRef BeginToDisk();
-  // The state has arrived in `block`, and leaves host memory if nobody has woken it meanwhile. An empty block: it
-  // stays.
+  // The state has arrived in `block`, and leaves host memory if nobody has pinned or woken it meanwhile. An empty
+  // block: it stays.
   void EndToDisk(const StateRef& state, DiskBlock block) noexcept;
 
   enum class OnDisk {

@@ -69,7 +69,11 @@ constexpr uint64_t kStateFloats = 400;
 class Folder {
  public:
   Folder() : path_(::testing::TempDir() + "/states-" + std::to_string(std::random_device()())) {}
-  ~Folder() { std::filesystem::remove_all(path_); }
+  // An engine that has just been released may still be removing its file.
+  ~Folder() {
+    std::error_code ignored;
+    while (std::filesystem::exists(path_)) std::filesystem::remove_all(path_, ignored);
+  }
   const std::string& path() const { return path_; }
   std::shared_ptr<StateDisk> Open(uint64_t budget_bytes = 1 << 24) const {
     return *StateDisk::Open({.folder = path_,

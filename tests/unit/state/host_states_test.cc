@@ -21,9 +21,12 @@ TEST(HostStatesTest, BudgetIsKeptToTheState) {
   EXPECT_NE(host->Take(HostStates::Use::kStay), nullptr);
 }
 
-TEST(HostStatesTest, OneMoreMayBeHeldForASwap) {
+TEST(HostStatesTest, OneMoreMayPassAndOneMoreMayBeSwapped) {
   const auto host = HostStates::Create(8, 1);
   const std::shared_ptr<HostState> held = host->Take(HostStates::Use::kStay);
+  const std::shared_ptr<HostState> pass = host->Take(HostStates::Use::kPass);
+  EXPECT_NE(pass, nullptr);
+  EXPECT_EQ(host->Take(HostStates::Use::kPass), nullptr);
   const std::shared_ptr<HostState> swap = host->Take(HostStates::Use::kSwap);
   EXPECT_NE(swap, nullptr);
   EXPECT_EQ(host->Take(HostStates::Use::kSwap), nullptr);
