@@ -96,8 +96,9 @@ void AbiCalls::SetOption(AbiInput& input, skein_options options, uint32_t kind) 
     }
     default: {
       std::string value = input.OneIn(4) ? input.Text(20) : input.Of(kTexts);
-      // The library makes this file, wherever it is.
+      // The library makes these, wherever they are.
       if (key == "trace") value = input.Of({"", "/dev/null", "/dev/full", "/dev/null/no/file"});
+      if (key == "state_folder") value = input.Of({"", "/dev/null", "/dev/null/no/folder", "/proc"});
       Call(input, false, skein_options_set_str, options, key.c_str(), input.OneIn(32) ? nullptr : value.c_str());
     }
   }
