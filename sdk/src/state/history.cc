@@ -146,6 +146,7 @@ void History::Keep(const StateRef& state, CheckpointKind kind, uint64_t num_ahea
       return;
     }
   }
+  if (kind == CheckpointKind::kTurn && num_since_kept() < kLeastTurn) return;
   HistoryNode* place = PlaceAtEnd();
   if (place == nullptr) {
     const absl::Status added = Guarded([&] {
