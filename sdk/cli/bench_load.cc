@@ -29,9 +29,10 @@ LoadShape Shape(const Arguments& arguments) {
           arguments.Count("seed").value_or(1)};
 }
 
-// A first use of memory and of kernels, which no user should pay for.
+// A first use of memory and of kernels, which no user should pay for. The prefix cache keeps no state of a prompt of
+// less than 16 tokens, which the first request would find.
 void WarmUp(skein_runtime runtime, skein_model model) {
-  const Arrival first = {0, 16, 4};
+  const Arrival first = {0, 8, 4};
   RunLoad(runtime, model, {&first, 1}, TenantShares().names(), 0);
 }
 
