@@ -146,7 +146,8 @@ void History::Keep(const StateRef& state, CheckpointKind kind, uint64_t num_ahea
       return;
     }
   }
-  if (kind == CheckpointKind::kTurn && num_since_kept() < kLeastTurn) return;
+  // In front of the begin there is nothing to read again.
+  if (kind == CheckpointKind::kTurn && end_ > begin() && num_since_kept() < kLeastTurn) return;
   HistoryNode* place = PlaceAtEnd();
   if (place == nullptr) {
     const absl::Status added = Guarded([&] {
