@@ -1,9 +1,9 @@
 // The past of a stream: its tokens, going back to one of them, branching off there, and checkpoints.
 //
 // A stream keeps the tokens that it has read since its start, 4 bytes each, and forks share them up to where they part.
-// It also keeps states on the way, as checkpoints: at the start of each request, every 256 tokens, and where the host
-// gives a place a name. Going back takes the state of the last checkpoint in front of the place, and reads the tokens
-// from there on again. Where all states are kept that is 255 tokens at most, however long the stream is.
+// It also keeps states on the way, as checkpoints: every 256 tokens, where the host gives a place a name, and at the
+// start of each request that comes 64 tokens or more behind the last. Going back takes the state of the last checkpoint
+// in front of the place, and reads on from there. Where all are kept that is 255 tokens at most, whatever the length.
 //
 // The model option checkpoint_memory bounds the states of all streams together. When it is used up, the states go first
 // that save the fewest tokens, above all those far from the ends of their streams, and those with names last. A place
