@@ -141,13 +141,13 @@ std::shared_ptr<const SamplerState> History::SamplerAtEnd() const {
 void History::Keep(const StateRef& state, CheckpointKind kind, uint64_t num_ahead) noexcept {
   if (node_ == nullptr || end_ == 0) return;
   if (kind == CheckpointKind::kTurn && num_since_kept() < kNearby) {
-    if (HistoryNode* const near = LastToBeKept(node_); IsKept(near)) {
+    HistoryNode* const near = LastToBeKept(node_);
+    if (near->begin == 0) return;  // the tree has that state
+    if (IsKept(near)) {
       near->tree->store->Keep(*near, state, kind, num_ahead);
       return;
     }
   }
-  // In front of the begin there is nothing to read again.
-  if (kind == CheckpointKind::kTurn && end_ > begin() && num_since_kept() < kLeastTurn) return;
   HistoryNode* place = PlaceAtEnd();
   if (place == nullptr) {
     const absl::Status added = Guarded([&] {

@@ -37,10 +37,9 @@ class History {
  public:
   // A state is wanted every so many tokens.
   static constexpr uint64_t kSpacing = 256;
-  static constexpr uint64_t kNearby = 16;
-  // A turn that starts closer behind the last state that was kept has none: so few tokens are read again sooner than a
-  // state is moved aside for many streams at once.
-  static constexpr uint64_t kLeastTurn = 64;
+  // A turn that starts closer behind a state that is kept has that one: so few tokens are read again sooner than a
+  // state is moved aside for each of many streams.
+  static constexpr uint64_t kNearby = 64;
 
   // Records nothing.
   History() = default;
@@ -83,7 +82,7 @@ class History {
 
   // Keeps `state`, which is that at the end, if the budget has room for it, and there is memory. The stream is about to
   // read `num_ahead` tokens. No effect at the start of a stream. Where a state is kept less than kNearby tokens in
-  // front of the start of a turn, that one is taken to be of the turn; up to kLeastTurn tokens no other is kept for it.
+  // front of the start of a turn, that one is taken to be of the turn.
   void Keep(const StateRef& state, CheckpointKind kind, uint64_t num_ahead) noexcept;
   // The number of tokens since a state was last to be kept.
   uint64_t num_since_kept() const { return end_ - last_kept_; }
