@@ -21,8 +21,11 @@
 #include <vector>
 
 #include "skein/skein.h"
+#include "tests/bench/check.h"
 
 namespace {
+
+using skein::bench::Check;
 
 using Clock = std::chrono::steady_clock;
 
@@ -35,12 +38,6 @@ constexpr uint32_t kNumForks = 32;
 
 double MicrosecondsSince(Clock::time_point start) {
   return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-}
-
-void Check(int32_t status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "many_conversations: %s\n", error.message);
-  std::exit(1);
 }
 
 double Quantile(std::vector<double> values, double share) {

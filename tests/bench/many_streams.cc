@@ -21,8 +21,11 @@
 #include <vector>
 
 #include "skein/skein.h"
+#include "tests/bench/check.h"
 
 namespace {
+
+using skein::bench::Check;
 
 using Clock = std::chrono::steady_clock;
 
@@ -33,12 +36,6 @@ constexpr uint32_t kChunkTokens = 32;
 enum class Drawing { kGreedy, kTopP };
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-void Check(int32_t status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "many_streams: %s\n", error.message);
-  std::exit(1);
-}
 
 double Quantile(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());

@@ -10,8 +10,11 @@
 #include <vector>
 
 #include "skein/skein.h"
+#include "tests/bench/check.h"
 
 namespace {
+
+using skein::bench::Check;
 
 using Clock = std::chrono::steady_clock;
 
@@ -19,12 +22,6 @@ constexpr uint32_t kNumAtOnce = 64;
 constexpr uint32_t kQueryTokens = 20;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-void Check(int32_t status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "prefix_objects: %s\n", error.message);
-  std::exit(1);
-}
 
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

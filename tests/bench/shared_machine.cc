@@ -24,8 +24,11 @@
 #include <vector>
 
 #include "skein/skein.h"
+#include "tests/bench/check.h"
 
 namespace {
+
+using skein::bench::Check;
 
 using Clock = std::chrono::steady_clock;
 
@@ -102,12 +105,6 @@ double ProcessSeconds() {
 }
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-void Check(int32_t status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "shared_machine: %s\n", error.message);
-  std::exit(1);
-}
 
 // A model with its streams. The process ends with it, so nothing is released.
 class Model {

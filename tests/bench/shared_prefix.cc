@@ -16,8 +16,11 @@
 #include <vector>
 
 #include "skein/skein.h"
+#include "tests/bench/check.h"
 
 namespace {
+
+using skein::bench::Check;
 
 using Clock = std::chrono::steady_clock;
 using Tokens = std::vector<skein_token>;
@@ -26,12 +29,6 @@ constexpr uint32_t kNumUsers = 200;
 constexpr uint32_t kNumTurns = 3;
 constexpr uint32_t kUserTokens = 20;
 constexpr int64_t kAnswerTokens = 8;
-
-void Check(int32_t status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "shared_prefix: %s\n", error.message);
-  std::exit(1);
-}
 
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

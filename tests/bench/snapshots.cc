@@ -9,19 +9,16 @@
 #include <vector>
 
 #include "skein/skein.h"
+#include "tests/bench/check.h"
 
 namespace {
+
+using skein::bench::Check;
 
 using Clock = std::chrono::steady_clock;
 
 double MillisecondsSince(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-void Check(int32_t status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "snapshots: %s\n", error.message);
-  std::exit(1);
 }
 
 // A model with two streams. The process ends with it, so nothing is released.

@@ -10,16 +10,13 @@
 #include <vector>
 
 #include "skein/skein.h"
+#include "tests/bench/check.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using skein::bench::Check;
 
-void Check(int32_t status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "undo: %s\n", error.message);
-  std::exit(1);
-}
+using Clock = std::chrono::steady_clock;
 
 // A model with one conversation. The process ends with it, so nothing is released.
 class Host {
