@@ -44,7 +44,7 @@ func (m *Model) ChatPrompt(conversation []Message, options Options) (prompt stri
 	}
 	err = options.with(ChatOptions, func(options C.skein_options) error {
 		text, err := sized(0, func(b *byte, n C.uint64_t, size *C.uint64_t, e *C.skein_error) C.skein_status {
-			return C.skein_go_chat_prompt(m.c(), flat.count, chars(flat.roles), chars(flat.texts), first(flat.sizes), options,
+			return C.skein_go_chat_prompt(m.c(), flat.count, chars(flat.roles), chars(flat.texts), given(flat.sizes), options,
 				(*C.char)(unsafe.Pointer(b)), n, size, e)
 		})
 		prompt = string(text)
@@ -62,7 +62,7 @@ func (r *Request) SetChat(conversation []Message, options Options) error {
 	}
 	return options.with(ChatOptions, func(options C.skein_options) error {
 		return call(func(e *C.skein_error) C.skein_status {
-			return C.skein_go_set_chat(r.c(), flat.count, chars(flat.roles), chars(flat.texts), first(flat.sizes), options, e)
+			return C.skein_go_set_chat(r.c(), flat.count, chars(flat.roles), chars(flat.texts), given(flat.sizes), options, e)
 		})
 	})
 }

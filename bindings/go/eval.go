@@ -81,7 +81,7 @@ func (m *Model) Eval(ctx context.Context, items []EvalItem) ([]Evaluation, error
 		defer runtime.KeepAlive(m)
 		defer runtime.KeepAlive(streams)
 		err := call(func(e *C.skein_error) C.skein_status {
-			return C.skein_go_eval(m.c(), first(flat), C.uint32_t(len(flat)), tokenPointer(tokens), floatPointer(outputs), e)
+			return C.skein_go_eval(m.c(), given(flat), C.uint32_t(len(flat)), tokenPointer(tokens), floatPointer(outputs), e)
 		})
 		for i := range results {
 			results[i].Err = itemError(flat[i].status)

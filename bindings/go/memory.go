@@ -40,9 +40,17 @@ func first[T any](elements []T) *T {
 	return &elements[0]
 }
 
-func chars(text []byte) *C.char             { return (*C.char)(unsafe.Pointer(first(text))) }
-func tokenPointer(t []Token) *C.skein_token { return (*C.skein_token)(unsafe.Pointer(first(t))) }
-func floatPointer(f []float32) *C.float     { return (*C.float)(unsafe.Pointer(first(f))) }
+// given is first for what the caller gives. An empty array is not NULL: the ABI has another answer to that.
+func given[T any](elements []T) *T {
+	if len(elements) == 0 {
+		return new(T)
+	}
+	return &elements[0]
+}
+
+func chars(text []byte) *C.char             { return (*C.char)(unsafe.Pointer(given(text))) }
+func tokenPointer(t []Token) *C.skein_token { return (*C.skein_token)(unsafe.Pointer(given(t))) }
+func floatPointer(f []float32) *C.float     { return (*C.float)(unsafe.Pointer(given(f))) }
 
 // A fill writes up to capacity elements to buffer and their number, or the number needed, to size.
 type fill[T any] func(buffer *T, capacity C.uint64_t, size *C.uint64_t, e *C.skein_error) C.skein_status

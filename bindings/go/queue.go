@@ -86,7 +86,7 @@ func (q *Queue) Submit(requests ...*Request) error {
 	}
 	added := q.expect(requests, values)
 	err := call(func(e *C.skein_error) C.skein_status {
-		return C.skein_go_submit(q.c(), (*C.uint64_t)(unsafe.Pointer(first(values))), C.uint32_t(len(values)), e)
+		return C.skein_go_submit(q.c(), (*C.uint64_t)(unsafe.Pointer(given(values))), C.uint32_t(len(values)), e)
 	})
 	if err != nil {
 		q.forget(added)

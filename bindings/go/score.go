@@ -59,7 +59,7 @@ func (m *Model) Score(ctx context.Context, items []ScoreItem) ([]Score, error) {
 		defer runtime.KeepAlive(m)
 		defer runtime.KeepAlive(streams)
 		err := call(func(e *C.skein_error) C.skein_status {
-			return C.skein_go_score(m.c(), first(flat), C.uint32_t(len(flat)), tokenPointer(tokens), floatPointer(logprobs), first(top), e)
+			return C.skein_go_score(m.c(), given(flat), C.uint32_t(len(flat)), tokenPointer(tokens), floatPointer(logprobs), given(top), e)
 		})
 		scores := make([]Score, len(flat))
 		logprobs, top := logprobs, logprobsOf(top)
@@ -154,14 +154,13 @@ func (m *Model) Embed(ctx context.Context, items []EmbedItem) ([]Embedding, erro
 		texts = append(texts, item.Text...)
 		tenants = append(append(tenants, item.Tenant...), 0)
 	}
-	texts = append(texts, 0) // a text of no bytes has an address too
 	width := int(info.DModel)
 	vectors := make([]float32, len(items)*width)
 	return await(ctx, func() ([]Embedding, error) {
 		defer runtime.KeepAlive(m)
 		defer runtime.KeepAlive(streams)
 		err := call(func(e *C.skein_error) C.skein_status {
-			return C.skein_go_embed(m.c(), first(flat), C.uint32_t(len(flat)), tokenPointer(tokens), chars(texts), chars(tenants),
+			return C.skein_go_embed(m.c(), given(flat), C.uint32_t(len(flat)), tokenPointer(tokens), chars(texts), chars(tenants),
 				floatPointer(vectors), C.uint64_t(width), e)
 		})
 		embeddings := make([]Embedding, len(flat))

@@ -90,7 +90,7 @@ func (s *Stream) Restore(ctx context.Context, snapshot []byte) error {
 	return awaitNothing(ctx, func() error {
 		defer runtime.KeepAlive(s)
 		return call(func(e *C.skein_error) C.skein_status {
-			return C.skein_stream_restore(s.c(), unsafe.Pointer(first(snapshot)), C.uint64_t(len(snapshot)), e)
+			return C.skein_stream_restore(s.c(), unsafe.Pointer(given(snapshot)), C.uint64_t(len(snapshot)), e)
 		})
 	})
 }

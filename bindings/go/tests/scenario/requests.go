@@ -179,7 +179,8 @@ var requestVerbs = map[string]func(*step) error{
 		}
 		rows, err := get[*skein.Request](s, 0).Logprobs(sample, s.number(2), s.number(3))
 		ids, logprobs := columns(rows)
-		s.print("%s %s", tokens(ids), floats(logprobs))
+		s.print("%s", tokens(ids))
+		s.print("%s", floats(logprobs))
 		return err
 	},
 	"request_take_sample": func(s *step) error {
