@@ -217,6 +217,19 @@ TEST(SchedulerTest, PromptIsReadThoughStreamsThatDecodeFillTheStep) {
   }
 }
 
+TEST(SchedulerTest, StepsOfOneTokenGoToPromptsAndStreamsInTurns) {
+  Simulation simulation(Limits(1, 4));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const std::vector<Stream*> decoding = AddDecoding(simulation, tenant, 2);
+  const Stream& prompt = simulation.Add(tenant, 1000, 1);
+  const uint64_t before = decoding[0]->num_steps + decoding[1]->num_steps;
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(simulation.Step());
+  EXPECT_EQ(prompt.num_steps, 50u);
+  EXPECT_EQ(decoding[0]->num_steps + decoding[1]->num_steps - before, 50u);
+  EXPECT_LE(Spread(decoding), 1u);
+}
+
 TEST(SchedulerTest, RunningSequencesAreBounded) {
   SchedulerLimits limits = Limits(64, 64);
   limits.max_running = 3;
@@ -580,6 +593,20 @@ TEST(SchedulerTest, TenantThatComesBackDoesNotMakeTheOthersPayForItsAbsence) {
   const double before = Service(simulation, busy);
   for (int i = 0; i < 100; ++i) simulation.Step();
   EXPECT_NEAR(Service(simulation, busy) - before, Service(simulation, back), 32);
+}
+
+TEST(SchedulerTest, TenantThatFindsNobodyComesLevelWithTheOneThatLeftLast) {
+  Simulation simulation(Limits(16, 64));
+  simulation.Calibrate();
+  const auto served = Tenant(), fresh = Tenant();
+  const Stream& first = simulation.Add(served, 16000, 0);
+  while (!first.is_done) ASSERT_TRUE(simulation.Step());
+  const double before = Service(simulation, served);
+  EXPECT_EQ(before, 16000);
+  simulation.Add(fresh, 100000, 0);
+  simulation.Add(served, 100000, 0);
+  for (int i = 0; i < 100; ++i) simulation.Step();
+  EXPECT_NEAR(Service(simulation, served) - before, Service(simulation, fresh), 32);
 }
 
 TEST(SchedulerTest, PromptBesideStreamsInFlightKeepsToTheirTime) {

@@ -583,7 +583,21 @@ TEST_F(DeviceSampleTest, LogprobsOfChangedLogitsAreNotTaken) {
   Set(*biased, "logprobs", 0);
   ASSERT_TRUE(biased->SetLogitBias(3, 1.0f).ok());
   Write(biased);
-  EXPECT_THAT(outputs_, ElementsAre(ElementsAre(SKEIN_STEP_SAMPLE), ElementsAre(SKEIN_STEP_LOGITS)));
+  const auto penalised = NewSamples(NewStream(), {1, 2}, 1, 0, 1);
+  Set(*penalised, "logprobs", 0);
+  Options penalty(SKEIN_OPTIONS_REQUEST);
+  ASSERT_TRUE(penalty.SetReal("presence_penalty", 1).ok());
+  ASSERT_TRUE(penalised->SetOptions(penalty).ok());
+  Write(penalised);
+  EXPECT_THAT(outputs_, ElementsAre(ElementsAre(SKEIN_STEP_SAMPLE), ElementsAre(SKEIN_STEP_LOGITS),
+                                    ElementsAre(SKEIN_STEP_LOGITS)));
+}
+
+TEST_F(DeviceSampleTest, TokensBesideTheDrawnOneNeedTheLogits) {
+  const auto request = NewSamples(NewStream(), {1, 2}, 1, 0, 2);
+  Set(*request, "logprobs", 2);
+  Write(request);
+  EXPECT_THAT(outputs_, ElementsAre(ElementsAre(SKEIN_STEP_LOGITS), ElementsAre(SKEIN_STEP_LOGITS)));
 }
 
 }  // namespace
