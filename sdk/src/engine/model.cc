@@ -21,10 +21,7 @@ ModelParts WithCheckpoints(ModelParts parts) {
 
 Model::Model(ModelParts parts) : parts_(WithCheckpoints(std::move(parts))) { ++metrics().models; }
 
-Model::~Model() {
-  if (parts_.fingerprint_ahead != nullptr) parts_.fingerprint_ahead->Stop();
-  --metrics().models;
-}
+Model::~Model() { --metrics().models; }
 
 absl::Status Model::CheckTokenizer(absl::string_view what) const {
   if (parts_.tokenizer != nullptr) return absl::OkStatus();
