@@ -89,9 +89,13 @@ class Engine {
   // The canonical values of a state, not of the initial one. Waits for the current step if it lies in a slot.
   // UNAVAILABLE: a device of the model is lost; so it is for ImportState, and for all jobs.
   absl::Status ExportState(const StateRef& state, absl::Span<float> values);
-  // A new state with these values, in host memory. Only if there is no place left, it waits for the current step and
-  // takes a slot. RESOURCE_EXHAUSTED: none is left either.
+  // A new state with the values that `fill` writes, in host memory. Only if there is no place left, it waits for the
+  // current step and takes a slot. RESOURCE_EXHAUSTED: none is left either. An error of `fill` is the result.
+  absl::StatusOr<StateRef> MakeState(absl::FunctionRef<absl::Status(absl::Span<float> values)> fill);
+  // The same with these values.
   absl::StatusOr<StateRef> ImportState(absl::Span<const float> values);
+  // Memory for the values of one state, for a copy. Throws std::bad_alloc.
+  StateScratch Scratch() const { return StateScratch(host_); }
 
   // Keeps the states of the prefix cache on `disk` for later processes, and gives it those that earlier ones left.
   // Once, before the first job. Gives their number. RESOURCE_EXHAUSTED: no thread could be started.
@@ -114,6 +118,10 @@ class Engine {
   void Run() noexcept;
   // The values of a state, on the engine's thread between two steps.
   absl::Status CopyState(const StateRef& state, absl::Span<float> values) noexcept;
+  // A place for a new state in host memory; nullptr: there is none, or a device is lost.
+  std::shared_ptr<HostState> TakeHostPlace() noexcept;
+  // A new state in a slot.
+  absl::StatusOr<StateRef> ImportToSlot(absl::Span<const float> values);
   // Waits until there is something to do, or until `rest_at`, which gives false; not if `did_step`, because then there
   // may be another step.
   bool WaitForWork(bool did_step, StepClock::time_point rest_at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
