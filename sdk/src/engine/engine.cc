@@ -11,6 +11,7 @@
 #include "engine/state_mover.h"
 #include "runtime/option_keys.h"
 #include "runtime/worker.h"
+#include "system/heap.h"
 
 namespace skein {
 namespace {
@@ -321,10 +322,15 @@ bool Engine::WaitForWork(bool did_step, StepClock::time_point rest_at) {
   return true;
 }
 
+void Engine::OnStreamRemoved(uint32_t num_streams) noexcept {
+  if (heap_trim_.OnRemoved(num_streams)) NotifyOfSlot();
+}
+
 void Engine::Rest() noexcept {
   pool_->AnnounceFree();  // of what becomes free from here on the thread hears, and rests again
   loop_->residency().DiscardFree();
   host_->Rest();
+  if (heap_trim_.TakeDue()) TrimHeap();
 }
 
 void Engine::PublishPace() noexcept {

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
+#include "engine/heap_trim.h"
 #include "engine/noticed_jobs.h"
 #include "engine/prefix_cache.h"
 #include "engine/step_clock.h"
@@ -101,6 +102,11 @@ class Engine {
   // Once, before the first job. Gives their number. RESOURCE_EXHAUSTED: no thread could be started.
   absl::StatusOr<uint64_t> KeepPrefixesOn(std::shared_ptr<StateDisk> disk);
 
+  // A stream of the model was made, or has gone, and there are so many now. When many have gone, the memory of their
+  // objects goes back to the system as soon as the engine has nothing to do.
+  void OnStreamAdded(uint32_t num_streams) noexcept { heap_trim_.OnAdded(num_streams); }
+  void OnStreamRemoved(uint32_t num_streams) noexcept;
+
   // `owner` is asked when there is no place for one more state.
   void AddOwner(std::weak_ptr<StateOwner> owner);
 
@@ -125,7 +131,7 @@ class Engine {
   // Waits until there is something to do, or until `rest_at`, which gives false; not if `did_step`, because then there
   // may be another step.
   bool WaitForWork(bool did_step, StepClock::time_point rest_at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Gives back the memory of the slots that nobody holds.
+  // Gives back the memory of the slots that nobody holds, and that of many streams that have gone.
   void Rest() noexcept;
   // Tells admission what steps cost.
   void PublishPace() noexcept;
@@ -139,7 +145,7 @@ class Engine {
   void LookAtNoticed() noexcept;
   // Tells the thread that a state has come from the disk or gone there.
   void NotifyOfMove() noexcept;
-  // Tells the thread that a slot is free.
+  // Tells the thread that a slot is free, or that there is memory to give back: it rests again.
   void NotifyOfSlot() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
   absl::Status CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work);
@@ -164,6 +170,7 @@ class Engine {
   std::shared_ptr<PrefixCache> prefixes_;    // constant once the thread runs
   std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs
   std::unique_ptr<StepLoop> loop_;           // the engine's thread only
+  HeapTrim heap_trim_;
 
   Mutex mutex_;
   CondVar changed_;

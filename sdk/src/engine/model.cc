@@ -44,12 +44,14 @@ absl::Status Model::AddStream() {
     }
   } while (!num_streams_.compare_exchange_weak(count, count + 1));
   ++metrics().streams;
+  parts_.engine->OnStreamAdded(count + 1);
   return absl::OkStatus();
 }
 
 void Model::RemoveStream() {
-  --num_streams_;
+  const uint32_t num_left = --num_streams_;
   --metrics().streams;
+  parts_.engine->OnStreamRemoved(num_left);
 }
 
 absl::StatusOr<StreamSeat> StreamSeat::Take(std::shared_ptr<Model> model) {
