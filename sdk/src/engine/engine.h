@@ -27,6 +27,7 @@
 #include "scheduler/pace.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/tenant.h"
+#include "state/checkpoint_store.h"
 #include "state/host_states.h"
 #include "state/state_disk.h"
 #include "state/state_owner.h"
@@ -41,6 +42,7 @@ struct EngineLimits {
   uint64_t state_floats = 0;       // of one state
   uint64_t max_host_states = 0;    // that lie in host memory; see HostStates
   uint64_t max_streams = 0;        // for the metrics alone
+  uint64_t max_checkpoints = 0;    // of all streams
   bool calibrates = false;         // the thread begins with a calibration [calibration.h]
   uint64_t max_queued_tokens = 0;  // 0: by the pace, as admission.h has it
   PrefixCacheLimits prefixes = {};
@@ -70,6 +72,9 @@ class Engine {
 
   // The states of prompts that were read. Never nullptr.
   const std::shared_ptr<PrefixCache>& prefixes() const { return prefixes_; }
+
+  // The states that streams can go back to. Never nullptr.
+  const std::shared_ptr<CheckpointStore>& checkpoints() const { return checkpoints_; }
 
   // What is measured of the model. Lives as long as the engine.
   ModelObserver& observer() const { return *observer_; }
@@ -150,10 +155,11 @@ class Engine {
   const std::shared_ptr<TenantTable> tenants_ = TenantTable::Create();
   Pace pace_;  // the engine's thread only
   const std::shared_ptr<Admission> admission_;
-  std::shared_ptr<HostStates> host_;         // constant once the thread runs
-  std::weak_ptr<Engine> self_;               // constant once the thread runs
-  std::shared_ptr<StatePool> pool_;          // constant once the thread runs
-  std::shared_ptr<PrefixCache> prefixes_;    // constant once the thread runs
+  std::shared_ptr<HostStates> host_;       // constant once the thread runs
+  std::weak_ptr<Engine> self_;             // constant once the thread runs
+  std::shared_ptr<StatePool> pool_;        // constant once the thread runs
+  std::shared_ptr<PrefixCache> prefixes_;  // constant once the thread runs
+  const std::shared_ptr<CheckpointStore> checkpoints_;
   std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs
   std::unique_ptr<StepLoop> loop_;           // the engine's thread only
 

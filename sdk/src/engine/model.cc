@@ -12,14 +12,9 @@ namespace {
 // A stream becomes free when its host releases it, which nothing here can foresee.
 constexpr uint32_t kRetryAfterMs = 100;
 
-ModelParts WithCheckpoints(ModelParts parts) {
-  if (parts.checkpoints == nullptr) parts.checkpoints = std::make_shared<CheckpointStore>(0, 0);
-  return parts;
-}
-
 }  // namespace
 
-Model::Model(ModelParts parts) : parts_(WithCheckpoints(std::move(parts))) { ++metrics().models; }
+Model::Model(ModelParts parts) : parts_(std::move(parts)) { ++metrics().models; }
 
 Model::~Model() {
   if (parts_.fingerprint_ahead != nullptr) parts_.fingerprint_ahead->Stop();

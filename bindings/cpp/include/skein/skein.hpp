@@ -5,8 +5,7 @@
 //   skein::Model model(runtime, "model.skein");
 //   skein::Stream stream(model);
 //   skein::Queue queue(runtime);
-//   skein::Request request(stream, {{"max_tokens", 40}, {"temperature", 0}});
-//   request.SetPrompt("And it came to pass");
+//   skein::Request request(stream, "And it came to pass", {{"max_tokens", 40}, {"temperature", 0}});
 //   queue.Submit(request);
 //   for (const skein::Event& event : queue) std::cout << event.text();
 //

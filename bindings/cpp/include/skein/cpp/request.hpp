@@ -26,6 +26,10 @@ class Request : public Owned<skein_request, skein_request_release> {
     Call(skein_request_create, stream.get(), out());
     if (options.get() != nullptr) SetOptions(options);
   }
+  Request(const Stream& stream, std::string_view prompt, const RequestOptions& options = {})
+      : Request(stream, options) {
+    SetPrompt(prompt);
+  }
 
   void SetOptions(const RequestOptions& options) const { Call(skein_request_set_options, get(), options.get()); }
 
