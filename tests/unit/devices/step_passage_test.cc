@@ -36,10 +36,12 @@ struct Script {
   // By the number of the step: the statuses of its entries, and that of the step.
   std::map<size_t, std::vector<int32_t>> entry_statuses;
   std::map<size_t, int32_t> codes;
+  std::map<size_t, int32_t> fence_codes;  // of steps that are done late
   std::vector<SeenStep> seen;
 };
 Script script;
 char handle_place;
+int32_t fence_code;
 
 SeenStep Copy(const skein_step& step) {
   const auto* entries = static_cast<const skein_step_entry*>(step.entries);
@@ -59,6 +61,10 @@ int32_t RunStep(void*, const skein_step* step, void** fence, skein_message*) {
   for (float* carry : script.seen.back().carries_out) {
     if (carry != nullptr) std::memset(carry, 0, kCarryFloats * sizeof(float));
   }
+  if (script.fence_codes.contains(number)) {
+    fence_code = script.fence_codes[number];
+    *fence = &fence_code;
+  }
   return script.codes[number];
 }
 
@@ -76,6 +82,9 @@ skein_backend_table Table() {
   };
   table.segment_destroy = [](void*) {};
   table.step = RunStep;
+  table.fence_done = [](void*) { return 1u; };
+  table.fence_wait = [](void* fence, int64_t, skein_message*) { return *static_cast<int32_t*>(fence); };
+  table.fence_release = [](void*) {};
   return table;
 }
 
@@ -246,13 +255,16 @@ TEST_F(StepPassageTest, ASegmentAloneHasNoCarries) {
 }
 
 TEST_F(StepPassageTest, StepThatFailsGoesNoFurtherAndItsEntriesAreNotBelieved) {
-  script.entry_statuses[1] = {SKEIN_DATA_LOSS, SKEIN_DATA_LOSS, SKEIN_DATA_LOSS};
-  script.codes[1] = SKEIN_INTERNAL;
-  StepPassage passage = Make(2);
-  Pass(passage, 3);
-  EXPECT_EQ(passage.status().code(), absl::StatusCode::kInternal);
-  EXPECT_EQ(script.seen.size(), 2u);
-  EXPECT_THAT(Statuses(), Each(SKEIN_OK));
+  for (const bool is_late : {false, true}) {
+    script = Script();
+    script.entry_statuses[1] = {SKEIN_DATA_LOSS, SKEIN_DATA_LOSS, SKEIN_DATA_LOSS};
+    (is_late ? script.fence_codes : script.codes)[1] = SKEIN_INTERNAL;
+    StepPassage passage = Make(2);
+    Pass(passage, 3);
+    EXPECT_EQ(passage.status().code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(script.seen.size(), 2u);
+    EXPECT_THAT(Statuses(), Each(SKEIN_OK)) << is_late;
+  }
 }
 
 TEST_F(StepPassageTest, IsUsedAgainAfterAFailure) {
