@@ -229,7 +229,7 @@ Generation Conversation::Retry(const Show& show) {
 Conversation::Cost Conversation::Undo(uint64_t count) {
   std::vector<Exchange>& turns = branch_.turns;
   if (count > turns.size()) {
-    throw Failure("there are " + std::to_string(turns.size()) + " exchanges to take back, not " +
+    throw Failure("exchanges to take back: found " + std::to_string(turns.size()) + ", expected at least " +
                   std::to_string(count));
   }
   const Timer timer;

@@ -103,7 +103,7 @@ TEST_F(PhraseChatTest, WhatGoesWrongIsToldAndTheChatGoesOn) {
                                "\n/save /nonexistent/state\n/think maybe\n/quit now\nHello\n");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_EQ(result.out, "Peace be with you.\n");
-  for (const char* what : {"no message to answer again", "there are 0 exchanges to take back, not 1",
+  for (const char* what : {"no message to answer again", "exchanges to take back: found 0, expected at least 1",
                            "expected a number of exchanges, found x", "no message to edit", "this is the branch main",
                            "unknown command /foo", "did you mean /help?", "/load needs FILE", "none: cannot be opened",
                            "phrase_vocabulary.txt: snapshot", "/nonexistent/state: cannot be written",

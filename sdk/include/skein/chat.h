@@ -54,7 +54,7 @@ SKEIN_API skein_status skein_model_chat_prompt(skein_model model, const void* me
                                                uint64_t* size, skein_error* error);
 
 // Sets a request's prompt to the text that skein_model_chat_prompt gives. Adds the strings that end the assistant's
-// turn to its stops, so that the answer ends with the turn. Fails with the same codes.
+// turn to its stops, so that the answer ends with the turn. `options` may be NULL. Fails with the same codes.
 SKEIN_API skein_status skein_request_set_chat(skein_request request, const void* messages, uint32_t message_size,
                                               uint32_t count, skein_options options, skein_error* error);
 

@@ -39,7 +39,7 @@ SKEIN_API skein_status skein_stream_truncate(skein_stream stream, uint64_t posit
 // Gives `*copy` a stream that continues from `position`: a fork that was truncated, with the same results. `stream`
 // stays where it is, and a request may run on it. Also RESOURCE_EXHAUSTED: the model has max_streams streams.
 //
-// On failure `*copy` is NULL.
+// On failure `*copy` is NULL. `replayed` may be NULL.
 SKEIN_API skein_status skein_stream_fork_at(skein_stream stream, uint64_t position, skein_stream* copy,
                                             uint64_t* replayed, skein_error* error);
 

@@ -16,7 +16,7 @@ SKEIN_EXTERN_C_BEGIN
 #define SKEIN_OPTIONS_RUNTIME 1    // skein_runtime_create
 #define SKEIN_OPTIONS_MODEL 2      // skein_model_load
 #define SKEIN_OPTIONS_CONVERT 3    // skein_model_convert
-#define SKEIN_OPTIONS_DESCRIBE 4   // skein_model_describe
+#define SKEIN_OPTIONS_DESCRIBE 4   // skein_model_describe, skein_snapshot_describe
 #define SKEIN_OPTIONS_TOKENIZER 5  // skein_tokenizer_load
 #define SKEIN_OPTIONS_STREAM 6     // skein_stream_create
 #define SKEIN_OPTIONS_QUEUE 7      // skein_queue_create

@@ -16,9 +16,9 @@
 
 SKEIN_EXTERN_C_BEGIN
 
-// Keeps the last committed place of `stream`, which goes on undisturbed. `name` has at most 127 bytes, and
-// `provenance`, which says where the text comes from, at most 4095; either may be NULL or empty. Copies no state and
-// never waits. INVALID_ARGUMENT: a text is too long, or no UTF-8.
+// Keeps the last committed place of `stream`, which goes on undisturbed. `name` (at most 127 bytes) may be NULL, and
+// `provenance` (where the text comes from, at most 4095 bytes) may be NULL. Copies no state and never waits.
+// INVALID_ARGUMENT: a text is too long, or no UTF-8.
 SKEIN_API skein_status skein_prefix_create(skein_stream stream, const char* name, const char* provenance,
                                            skein_prefix* prefix, skein_error* error);
 

@@ -1,0 +1,70 @@
+// Makes, uses and closes everything again and again: MODEL ITERATIONS. Fails if memory or descriptors grow.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "skein/skein.hpp"
+
+namespace {
+
+struct Usage {
+  int64_t resident_bytes = 0;
+  int64_t num_descriptors = 0;
+};
+
+Usage PresentUsage() {
+  constexpr int64_t kPageBytes = 4096;
+  Usage usage;
+  std::ifstream statm("/proc/self/statm");
+  int64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  usage.resident_bytes = resident * kPageBytes;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    (void)entry;
+    ++usage.num_descriptors;
+  }
+  return usage;
+}
+
+// One of everything; a request that ends, one that is cancelled, and a call that fails.
+void UseAll(const skein::Runtime& runtime, const skein::Model& model) {
+  const skein::Tokenizer tokenizer = model.GetTokenizer();
+  skein::Stream stream(model);
+  skein::Eval(model, stream, tokenizer.Encode("And"));
+  const skein::Prefix prefix(stream, "and", "a test");
+  skein::Stream other = prefix.Start();
+  skein::Queue queue(runtime);
+  const skein::Request request(stream, " it", {{"max_tokens", 3}});
+  const skein::Request endless(other, " so", {{"max_tokens", 100000}, {"stop_at_end", 0}});
+  queue.Submit(request);
+  queue.Submit(endless);
+  endless.Cancel();
+  for (const skein::Event& event : queue) event.ThrowIfError();
+  const skein::Request left_running(stream, "", {{"max_tokens", 100000}, {"stop_at_end", 0}});
+  queue.Submit(left_running);
+  if (skein::Try([&] { return skein::Model(runtime, "none"); }).ok()) std::abort();
+  stream.Fork().ForkAt(1);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  const int num_iterations = std::atoi(argv[2]);
+  const skein::Runtime runtime({{"threads", 1}});
+  const skein::Model model(runtime, argv[1], {{"device", "reference"}, {"calibrate", 0}, {"prefix_cache", 0}});
+  for (int i = 0; i < 100; ++i) UseAll(runtime, model);
+  const Usage before = PresentUsage();
+  for (int i = 0; i < num_iterations; ++i) UseAll(runtime, model);
+  const Usage after = PresentUsage();
+  const int64_t growth = after.resident_bytes - before.resident_bytes;
+  std::printf("%d iterations: %lld bytes and %lld descriptors more\n", num_iterations, static_cast<long long>(growth),
+              static_cast<long long>(after.num_descriptors - before.num_descriptors));
+  // A state of the model is 200 KB: a leak of one an iteration would be far more.
+  constexpr int64_t kNoise = 4 << 20;
+  return growth < kNoise && after.num_descriptors <= before.num_descriptors ? 0 : 1;
+}
