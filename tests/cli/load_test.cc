@@ -246,6 +246,9 @@ TEST_F(LimitsTest, DevicesAndInspectPrintThemWithTheirOptions) {
     EXPECT_THAT(result.out, ContainsRegex("\nstep_entries +64 +max_batch_streams\n"));
     EXPECT_THAT(result.out, ContainsRegex("\nslots +130 +state_memory\n"));
     EXPECT_THAT(result.out, ContainsRegex("\nhost_states +[1-9][0-9]* +state_host_memory\n"));
+    EXPECT_THAT(result.out, ContainsRegex("\ndisk_states +0 +state_disk\n"));
+    EXPECT_THAT(result.out, ContainsRegex("\nprefix_states +[1-9][0-9]* +prefix_cache\n"));
+    EXPECT_THAT(result.out, ContainsRegex("\ncheckpoints +[1-9][0-9]* +checkpoint_memory\n"));
     EXPECT_THAT(result.out, ContainsRegex("\nstep_tokens +512 +max_batch_tokens\n"));
     EXPECT_THAT(result.out, ContainsRegex("\nage_limit_ms +1000 +age_limit_ms\n"));
   }

@@ -10,7 +10,10 @@
 #include "model/config.h"
 #include "model/tensor.h"
 #include "numbers/roles.h"
+#include "numbers/state_layout.h"
 #include "state/disk_layout.h"
+#include "state/snapshot.h"
+#include "tests/support/snapshot_bytes.h"
 #include "tests/unit/plugins/formats/checkpoint_writer.h"
 #include "tests/unit/plugins/formats/deflate.h"
 #include "tests/unit/plugins/formats/old_pth_writer.h"
@@ -194,10 +197,27 @@ void AddPackages(const Corpora& corpora) {
   }
 }
 
+// Of a prefix object whose tokens are known, with a state at the start, one on the way, and a name one token behind it.
+std::string SnapshotWithPast() {
+  const skein_backend_model model = test::SmallStateModel();
+  Snapshot snapshot;
+  snapshot.fingerprint = std::string(32, 'a');
+  snapshot.position = 6;
+  snapshot.pending = {7};
+  snapshot.label = PrefixLabel{"persona", "by hand"};
+  snapshot.tokens = {1, 2, 3, 4, 5, 6};
+  const std::vector<float> state(StateFloats(model), 0.5f);
+  snapshot.checkpoints = {{0, "", 0, state}, {3, "here", 4, state}, {5, "", 5, state}};
+  std::vector<uint8_t> bytes(SnapshotBytes(model, snapshot));
+  WriteSnapshot(model, snapshot, state, absl::MakeSpan(bytes));
+  return {bytes.begin(), bytes.end()};
+}
+
 void AddSnapshots(const Corpora& corpora) {
   for (const char* name : {"example.v2.snapshot", "v4-odd.v1.snapshot"}) {
     corpora.Add("snapshot", name, FileOf(std::string("tests/data/") + name));
   }
+  corpora.Add("snapshot", "past", SnapshotWithPast());
 }
 
 // As state_disk_fuzz.cc reads them: what is made right, then the pieces of the blocks.

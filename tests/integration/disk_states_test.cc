@@ -175,6 +175,47 @@ TEST_F(DiskStatesTest, StatesSurviveAProcessThatIsKilled) {
   });
 }
 
+TEST_F(DiskStatesTest, StreamMovesToAnotherProcessWithOtherDevicesAndType) {
+  const std::string file = folder_ + ".stream", values = folder_ + ".values";
+  const auto tokens = [](uint32_t count) {
+    std::vector<uint32_t> some(count);
+    for (uint32_t i = 0; i < count; ++i) some[i] = 1 + i * 31 % 200;
+    return some;
+  };
+  InProcess([&] {
+    const OwnedRuntime runtime = MakeRuntime();
+    const OwnedModel model = Load(runtime.get());
+    const OwnedStream stream = MakeStream(model.get());
+    AllLogits(model.get(), stream.get(), tokens(300));
+    SKEIN_CALL(skein_stream_set_checkpoint, stream.get(), "here");
+    AllLogits(model.get(), stream.get(), {9, 8, 7});
+    SKEIN_CALL(skein_stream_save, stream.get(), file.c_str(), SKEIN_SAVE_PAST);
+    const std::vector<float> state = StateOf(stream.get());
+    std::ofstream(values, std::ios::binary)
+        .write(reinterpret_cast<const char*>(state.data()), static_cast<std::streamsize>(state.size() * sizeof(float)));
+  });
+  InProcess([&] {
+    const OwnedRuntime runtime = MakeRuntime();
+    const OwnedModel model = LoadModel(runtime.get(), SKEIN_DEMO_MODEL, "cpu=0-1,reference=2-3", "f32");
+    const OwnedStream stream = MakeStream(model.get());
+    SKEIN_CALL(skein_stream_load, stream.get(), file.c_str());
+    const std::vector<float> state = StateOf(stream.get());
+    std::string bytes(reinterpret_cast<const char*>(state.data()), state.size() * sizeof(float));
+    EXPECT_TRUE(bytes == ReadFile(values)) << "the state is another";
+    std::vector<uint32_t> read(303);
+    uint64_t count = 0;
+    SKEIN_CALL(skein_stream_tokens, stream.get(), uint64_t{0}, read.data(), uint64_t{read.size()}, &count);
+    std::vector<uint32_t> expected = tokens(300);
+    expected.insert(expected.end(), {9, 8, 7});
+    EXPECT_EQ(read, expected);
+    uint64_t num_replayed = 1;
+    SKEIN_CALL(skein_stream_truncate, stream.get(), uint64_t{300}, &num_replayed);
+    EXPECT_EQ(num_replayed, 0u) << "the named state came along";
+  });
+  fs::remove(file);
+  fs::remove(values);
+}
+
 TEST_F(DiskStatesTest, AnotherSaltIsNotServedAfterARestart) {
   InProcess([&] {
     const OwnedRuntime runtime = MakeRuntime();

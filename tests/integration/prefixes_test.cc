@@ -139,6 +139,39 @@ TEST_P(PrefixesTest, StreamsMoveWithOneCallOnEachSide) {
   EXPECT_EQ(AllLogits(elsewhere.get(), moved.get(), {5, 6}), AllLogits(model_.get(), stream_.get(), {5, 6}));
 }
 
+// Whatever layers lie where and in which type: the state is the one that was saved, to the bit.
+TEST_P(PrefixesTest, FilesGoToEveryLayerSplitAndType) {
+  const OwnedStream stream = MakeStream(model_.get());
+  std::vector<uint32_t> tokens(300);
+  for (uint32_t i = 0; i < tokens.size(); ++i) tokens[i] = 1 + i * 7 % 50;
+  AllLogits(model_.get(), stream.get(), tokens);
+  OwnedPrefix prefix;
+  SKEIN_CALL(skein_prefix_create, stream.get(), "persona", nullptr, prefix.out());
+  SKEIN_CALL(skein_stream_save, stream.get(), Path("s").c_str(), SKEIN_SAVE_PAST);
+  SKEIN_CALL(skein_prefix_save, prefix.get(), Path("p").c_str(), SKEIN_SAVE_PAST);
+  const std::vector<float> state = StateOf(stream.get());
+  for (const char* device : {"cpu", "reference", "cpu=0-1,reference=2", "reference=0,cpu=1-2"}) {
+    for (const char* type : {"f32", "f16", "q8"}) {
+      SCOPED_TRACE(std::string(device) + " " + type);
+      const OwnedModel elsewhere = LoadModel(runtime_.get(), DataPath(kModel), device, type);
+      const OwnedStream moved = MakeStream(elsewhere.get());
+      SKEIN_CALL(skein_stream_load, moved.get(), Path("s").c_str());
+      OwnedPrefix loaded;
+      SKEIN_CALL(skein_prefix_load, elsewhere.get(), Path("p").c_str(), loaded.out());
+      const OwnedStream started = Start(loaded.get());
+      for (const skein_stream each : {moved.get(), started.get()}) {
+        EXPECT_EQ(PositionOf(each), 300u);
+        EXPECT_EQ(StateOf(each), state);
+        uint64_t num_replayed = 0;
+        SKEIN_CALL(skein_stream_truncate, each, uint64_t{280}, &num_replayed);
+        EXPECT_EQ(PositionOf(each), 280u);
+        EXPECT_LE(num_replayed, 280u);
+        AllLogits(elsewhere.get(), each, {1, 2});
+      }
+    }
+  }
+}
+
 // The tokens 1 to `count` in the vocabulary of the small model.
 std::vector<uint32_t> Tokens(uint32_t first, uint32_t count) {
   std::vector<uint32_t> tokens(count);
@@ -261,7 +294,10 @@ TEST_P(PrefixesTest, FilesAreDescribedWithoutAModel) {
             SKEIN_DATA_LOSS);
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, PrefixesTest, ::testing::Values("reference", "cpu"));
+INSTANTIATE_TEST_SUITE_P(
+    Devices, PrefixesTest, ::testing::Values("reference", "cpu", "cpu=0-1,reference=2"), [](const auto& param_info) {
+      return std::string(param_info.param == "cpu" || param_info.param == "reference" ? param_info.param : "split");
+    });
 
 }  // namespace
 }  // namespace skein::test

@@ -1,14 +1,18 @@
 // A host that does random things with streams of a model: submits, cancels, forks, takes snapshots, restores, resets,
-// goes back, branches off and evaluates, and notes what each request was and gave. Some of its prompts hold a token
-// that a device is told to fail.
+// goes back, branches off, evaluates, saves and loads files, and makes prefix objects and starts from them. It notes
+// what each request was and gave. Many prompts begin with a text that all hosts have. Some hold a token that a device
+// is told to fail.
 #ifndef SKEIN_TESTS_INTEGRATION_RANDOM_HOST_H_
 #define SKEIN_TESTS_INTEGRATION_RANDOM_HOST_H_
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <ostream>
@@ -42,6 +46,7 @@ struct Record {
   int64_t seed = 0;
   double temperature = 0;
   std::vector<uint32_t> tokens;  // delivered
+  uint64_t num_cached = 0;       // tokens of the prompt that the prefix cache had
   uint32_t end = 0;
   uint32_t reason = 0;
 };
@@ -59,8 +64,17 @@ struct Setting {
 
 inline std::ostream& operator<<(std::ostream& out, const Setting& setting) { return out << setting.name; }
 
-// A model with a few slots and a few places in host memory.
-inline OwnedModel LoadWithFewPlaces(skein_runtime runtime, const Setting& setting, const std::string& path) {
+inline std::string PathOf(const Setting& setting) {
+  return setting.file[0] == '/' ? setting.file : DataPath(setting.file);
+}
+inline std::string StateFolderOf(const Setting& setting) {
+  return ::testing::TempDir() + "/states-" + setting.name + "-" + std::to_string(getpid());
+}
+
+// A model with a few slots and a few places in host memory. It begins with no states on disk.
+inline OwnedModel LoadWithFewPlaces(skein_runtime runtime, const Setting& setting) {
+  const std::string path = PathOf(setting);
+  std::filesystem::remove_all(StateFolderOf(setting));
   OwnedModel model;
   skein_error error = {};
   uint64_t state_bytes;
@@ -68,25 +82,29 @@ inline OwnedModel LoadWithFewPlaces(skein_runtime runtime, const Setting& settin
     const OwnedModel any = LoadModel(runtime, path, "cpu");
     state_bytes = InfoOf(any.get()).num_state_floats * sizeof(float);
   }
-  const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_MODEL,
-                                           {{"device", setting.device},
-                                            {"type", setting.type},
-                                            {"state_memory", std::to_string(9 * state_bytes)},
-                                            {"state_host_memory", std::to_string(20 * state_bytes)},
-                                            {"state_folder", ::testing::TempDir() + "/states-" + setting.name}},
-                                           {{"max_batch_streams", 12}, {"max_batch_tokens", setting.max_batch_tokens}});
+  const OwnedOptions options = MakeOptions(
+      SKEIN_OPTIONS_MODEL,
+      {{"device", setting.device},
+       {"type", setting.type},
+       {"state_memory", std::to_string(9 * state_bytes)},
+       {"state_host_memory", std::to_string(20 * state_bytes)},
+       {"state_folder", StateFolderOf(setting)}},
+      {{"max_streams", kMaxStreams}, {"max_batch_streams", 12}, {"max_batch_tokens", setting.max_batch_tokens}});
   EXPECT_TRUE(Ok(skein_model_load(runtime, path.c_str(), options.get(), model.out(), &error), error));
   return model;
 }
 
-inline OwnedModel Load(skein_runtime runtime, const Setting& setting, int64_t max_batch_tokens) {
+// `prefix_cache`: bytes; -1: the default.
+inline OwnedModel Load(skein_runtime runtime, const Setting& setting, int64_t max_batch_tokens,
+                       int64_t prefix_cache = -1) {
   OwnedModel model;
   skein_error error = {};
-  const OwnedOptions options = MakeOptions(
-      SKEIN_OPTIONS_MODEL, {{"device", setting.device}, {"type", setting.type}},
-      {{"max_streams", kMaxStreams}, {"max_batch_streams", kMaxStreams}, {"max_batch_tokens", max_batch_tokens}});
-  const std::string path = setting.file[0] == '/' ? setting.file : DataPath(setting.file);
-  EXPECT_TRUE(Ok(skein_model_load(runtime, path.c_str(), options.get(), model.out(), &error), error));
+  std::vector<std::pair<std::string, int64_t>> numbers = {
+      {"max_streams", kMaxStreams}, {"max_batch_streams", kMaxStreams}, {"max_batch_tokens", max_batch_tokens}};
+  if (prefix_cache >= 0) numbers.emplace_back("prefix_cache", prefix_cache);
+  const OwnedOptions options =
+      MakeOptions(SKEIN_OPTIONS_MODEL, {{"device", setting.device}, {"type", setting.type}}, numbers);
+  EXPECT_TRUE(Ok(skein_model_load(runtime, PathOf(setting).c_str(), options.get(), model.out(), &error), error));
   return model;
 }
 
@@ -118,17 +136,38 @@ inline skein_status Feed(skein_model model, skein_stream stream, const std::vect
 class Host {
  public:
   Host(const Setting& setting, skein_runtime runtime, skein_model model, uint32_t seed)
-      : setting_(setting), model_(model), vocab_size_(InfoOf(model).vocab_size), random_(seed) {
+      : setting_(setting),
+        model_(model),
+        vocab_size_(InfoOf(model).vocab_size),
+        random_(seed),
+        file_(::testing::TempDir() + "/random-host-" + setting.name + "-" + std::to_string(getpid()) + "-" +
+              std::to_string(seed)) {
     EXPECT_EQ(skein_queue_create(runtime, nullptr, queue_.out(), nullptr), SKEIN_OK);
+    std::mt19937 common(7);
+    for (std::vector<uint32_t>& text : common_texts_) text = SomeTokens(common, 20, 60);
   }
+  ~Host() { std::filesystem::remove(file_); }
 
   void Run(size_t num_streams, size_t num_requests) {
-    for (size_t i = 0; i < num_streams; ++i) seats_.push_back({MakeStream(model_), {}, {}, {}});
+    for (size_t i = 0; i < num_streams; ++i) seats_.push_back({MakeStream(model_), {}, {}, {}, {}});
     while (records_.size() < num_requests) {
       Act(seats_[Below(seats_.size())]);
       TakeEvents(0);
     }
     while (num_running_ > 0 && !::testing::Test::HasFailure()) TakeEvents(20000);
+  }
+
+  // After Run: the states are those of streams of `other` that read the same tokens alone, to the bit.
+  void ExpectStatesAsAlone(skein_model other) const {
+    for (const Seat& seat : seats_) {
+      std::vector<uint32_t> read = seat.history.tokens;
+      if (seat.history.has_pending) read.pop_back();
+      const OwnedStream alone = MakeStream(other);
+      if (!read.empty()) {
+        ASSERT_EQ(Feed(other, alone.get(), read), SKEIN_OK);
+      }
+      ASSERT_TRUE(StateOf(seat.stream.get()) == StateOf(alone.get())) << "behind " << read.size() << " tokens";
+    }
   }
 
   std::vector<std::unique_ptr<Record>> records_;  // by user data
@@ -138,25 +177,38 @@ class Host {
   struct Seat {
     OwnedStream stream;
     History history;
+    History origin;        // where a reset takes it
     OwnedRequest request;  // runs if its handle is there
     size_t record = 0;
   };
 
+  // A prefix object, and what it has read.
+  struct Place {
+    OwnedPrefix prefix;
+    History history;
+  };
+
   uint32_t Below(size_t bound) { return static_cast<uint32_t>(random_() % bound); }
 
-  std::vector<uint32_t> SomeTokens(size_t least, size_t most) {
-    std::vector<uint32_t> tokens(least + Below(most - least + 1));
+  // None of them is the poison.
+  std::vector<uint32_t> SomeTokens(std::mt19937& random, size_t least, size_t most) const {
+    std::vector<uint32_t> tokens(least + random() % (most - least + 1));
     for (uint32_t& token : tokens) {
-      do token = 1 + Below(vocab_size_ - 1);
+      do token = 1 + static_cast<uint32_t>(random() % (vocab_size_ - 1));
       while (token == kPoison);
     }
+    return tokens;
+  }
+
+  std::vector<uint32_t> SomeTokens(size_t least, size_t most) {
+    std::vector<uint32_t> tokens = SomeTokens(random_, least, most);
     if (setting_.poisons && !tokens.empty() && Below(8) == 0) tokens[Below(tokens.size())] = kPoison;
     return tokens;
   }
 
   void Act(Seat& seat) {
     const bool runs = seat.request.get() != nullptr;
-    switch (Below(14)) {
+    switch (Below(20)) {
       case 0:
         if (!runs) return;
         EXPECT_EQ(skein_request_cancel(seat.request.get(), nullptr), SKEIN_OK);
@@ -173,13 +225,25 @@ class Host {
       case 4:
         if (runs || Below(4) != 0) return;
         EXPECT_EQ(skein_stream_reset(seat.stream.get(), nullptr), SKEIN_OK);
-        seat.history = {};
+        seat.history = seat.origin;
         return;
       case 5:
         if (!runs) Truncate(seat);
         return;
       case 6:
         if (!runs) ForkAt(seat);
+        return;
+      case 7:
+        if (!runs) MakePlace(seat);
+        return;
+      case 8:
+        if (!runs) StartAtPlace(seat);
+        return;
+      case 9:
+        if (!runs && Below(3) == 0) SaveAndLoad(seat);
+        return;
+      case 10:
+        if (Below(3) == 0) SaveAndLoadPlace();
         return;
       default:
         if (!runs) Submit(seat);
@@ -222,6 +286,7 @@ class Host {
     if (!IsBack(skein_stream_fork_at(seat.stream.get(), position, copy.out(), nullptr, &error), history, error)) return;
     other.stream = std::move(copy);
     other.history = std::move(history);
+    other.origin = seat.origin;
     ExpectTokens(other);
   }
 
@@ -241,6 +306,10 @@ class Host {
     auto record = std::make_unique<Record>();
     record->before = seat.history;
     record->prompt = SomeTokens(seat.history.has_pending ? 0 : 1, Below(6) == 0 ? 120 : 12);
+    if (Below(3) == 0) {
+      const std::vector<uint32_t>& common = common_texts_[Below(common_texts_.size())];
+      record->prompt.insert(record->prompt.begin(), common.begin(), common.end());
+    }
     record->max_tokens = 1 + Below(12);
     record->seed = Below(1000);
     record->temperature = Below(3) == 0 ? 0 : 1;
@@ -262,6 +331,60 @@ class Host {
     EXPECT_EQ(skein_stream_fork(seat.stream.get(), copy.out(), nullptr), SKEIN_OK);
     other.stream = std::move(copy);
     other.history = seat.history;
+    other.origin = seat.origin;
+  }
+
+  // --- prefix objects and files ---
+
+  void MakePlace(const Seat& seat) {
+    Place& place = places_[Below(places_.size())];
+    skein_error error = {};
+    OwnedPrefix prefix;
+    EXPECT_TRUE(Ok(skein_prefix_create(seat.stream.get(), "a place", "", prefix.out(), &error), error));
+    place.prefix = std::move(prefix);
+    place.history = seat.history;
+  }
+
+  void StartAtPlace(Seat& seat) {
+    const Place& place = places_[Below(places_.size())];
+    if (place.prefix.get() == nullptr) return;
+    const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_STREAM, {{"cache_salt", Below(3) == 0 ? "b" : ""}});
+    skein_error error = {};
+    OwnedStream stream;
+    EXPECT_TRUE(Ok(skein_prefix_start(place.prefix.get(), options.get(), stream.out(), &error), error));
+    seat.stream = std::move(stream);
+    seat.history = seat.origin = place.history;
+    ExpectTokens(seat);
+  }
+
+  // Another stream that does not run is loaded from a file of this one.
+  void SaveAndLoad(Seat& seat) {
+    Seat& other = seats_[Below(seats_.size())];
+    if (other.request.get() != nullptr) return;
+    const uint32_t past = Below(3) == 0 ? 0 : SKEIN_SAVE_PAST;
+    skein_error error = {};
+    EXPECT_TRUE(Ok(skein_stream_save(seat.stream.get(), file_.c_str(), SKEIN_SAVE_REPLACE | past, &error), error));
+    EXPECT_TRUE(Ok(skein_stream_load(other.stream.get(), file_.c_str(), &error), error));
+    other.history = Read(seat.history, past);
+    ExpectTokens(other);
+  }
+
+  void SaveAndLoadPlace() {
+    Place& place = places_[Below(places_.size())];
+    if (place.prefix.get() == nullptr) return;
+    const uint32_t past = Below(3) == 0 ? 0 : SKEIN_SAVE_PAST;
+    skein_error error = {};
+    EXPECT_TRUE(Ok(skein_prefix_save(place.prefix.get(), file_.c_str(), SKEIN_SAVE_REPLACE | past, &error), error));
+    OwnedPrefix loaded;
+    EXPECT_TRUE(Ok(skein_prefix_load(model_, file_.c_str(), loaded.out(), &error), error));
+    place.prefix = std::move(loaded);
+    place.history = Read(place.history, past);
+  }
+
+  // The history of what is read from a file: without the past, the tokens in the state are not known.
+  static History Read(History history, uint32_t past) {
+    if (past == 0) history.num_unknown = history.tokens.size() - (history.has_pending ? 1 : 0);
+    return history;
   }
 
   // Another stream that does not run is restored from a snapshot of this one.
@@ -279,7 +402,8 @@ class Host {
   }
 
   void Eval(Seat& seat) {
-    const std::vector<uint32_t> tokens = SomeTokens(1, 20);
+    std::vector<uint32_t> tokens = SomeTokens(1, 20);
+    if (Below(3) == 0) tokens.insert(tokens.begin(), common_texts_[0].begin(), common_texts_[0].end());
     if (Feed(model_, seat.stream.get(), tokens) != SKEIN_OK) {
       EXPECT_TRUE(std::count(tokens.begin(), tokens.end(), kPoison) > 0);
       return;  // the stream is where it was
@@ -313,6 +437,7 @@ class Host {
     }
     record.end = event.kind;
     record.reason = event.reason;
+    record.num_cached = event.num_cached_tokens;
     if (event.kind == SKEIN_EVENT_ERROR) {
       EXPECT_TRUE(std::count(record.prompt.begin(), record.prompt.end(), kPoison) > 0) << text;
     }
@@ -337,6 +462,9 @@ class Host {
   const skein_model model_;
   const uint32_t vocab_size_;
   std::mt19937 random_;
+  const std::string file_;
+  std::array<std::vector<uint32_t>, 3> common_texts_;
+  std::array<Place, 5> places_;
   OwnedQueue queue_;
   std::vector<Seat> seats_;
   std::map<size_t, Seat*> seat_of_;  // by record

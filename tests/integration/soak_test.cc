@@ -1,5 +1,5 @@
 // Many requests of random hosts, of which some fail or are cancelled, leave nothing behind: no memory, no descriptors,
-// no slots.
+// no slots, no states in host memory or on disk.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,6 +34,29 @@ void FillEverySlot(skein_model model, size_t num_streams) {
   }
 }
 
+// The number in the line of a metric that has this label. There is one model.
+int64_t MetricOf(skein_runtime runtime, const std::string& name, const std::string& label = "") {
+  std::string text(1 << 20, '\0');
+  uint64_t size = 0;
+  EXPECT_EQ(skein_runtime_metrics(runtime, text.data(), text.size(), &size, nullptr), SKEIN_OK);
+  std::istringstream lines(text.substr(0, size));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(name + "{") || line.find(label) == std::string::npos) continue;
+    return std::stoll(line.substr(line.rfind(' ')));
+  }
+  ADD_FAILURE() << "no metric " << name << " " << label;
+  return 0;
+}
+
+// States wherever they lie, and not in the prefix cache.
+int64_t NumStatesOfStreams(skein_runtime runtime) {
+  int64_t num_states = -MetricOf(runtime, "skein_prefix_cache_states");
+  for (const char* place : {"slot", "host_memory", "disk"}) {
+    num_states += MetricOf(runtime, "skein_states", std::string("place=\"") + place + "\"");
+  }
+  return num_states;
+}
+
 void RunHosts(const Setting& setting, skein_runtime runtime, skein_model model, uint32_t round) {
   constexpr uint32_t kNumHosts = 4;
   std::vector<std::unique_ptr<Host>> hosts;
@@ -51,7 +75,8 @@ TEST_P(SoakTest, ManyRequestsLeaveNothingBehind) {
   const OwnedRuntime runtime = MakeRuntime();
   SKEIN_CALL(skein_runtime_load_plugin, runtime.get(), SKEIN_LATE_BACKEND);
   const late::Command late(SKEIN_LATE_BACKEND);
-  const OwnedModel model = Load(runtime.get(), GetParam(), GetParam().max_batch_tokens);
+  OwnedModel model = GetParam().has_few_places ? LoadWithFewPlaces(runtime.get(), GetParam())
+                                               : Load(runtime.get(), GetParam(), GetParam().max_batch_tokens);
   FillEverySlot(model.get(), kMaxStreams);
   if (GetParam().poisons) late.Obey({.mishap = late::Mishap::kEntryFails, .token = kPoison});
 
@@ -68,12 +93,20 @@ TEST_P(SoakTest, ManyRequestsLeaveNothingBehind) {
   // The limit is less than a hundred bytes for each of 100,000 requests.
   EXPECT_LT(AnonymousBytes(), bytes + (8 << 20));
   late.Obey({});
+  EXPECT_EQ(NumStatesOfStreams(runtime.get()), 0);
+  if (GetParam().has_few_places) {
+    EXPECT_GT(MetricOf(runtime.get(), "skein_state_moves_total", "to_disk"), 1000);
+    EXPECT_GT(MetricOf(runtime.get(), "skein_state_moves_total", "from_disk"), 1000);
+  }
   FillEverySlot(model.get(), kMaxStreams);
+  model.Reset();
+  std::filesystem::remove_all(StateFolderOf(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, SoakTest,
     ::testing::Values(Setting{"requests_100000", "v4-odd.safetensors", "cpu", "q8", 256, false, 2500},
+                      Setting{"requests_100000_few_places", "v4-odd.safetensors", "cpu", "q8", 64, false, 2500, true},
                       Setting{"requests_10000_with_failures", "v4-odd.safetensors", "late:0", "f32", 256, true, 250}),
     [](const auto& param_info) { return std::string(param_info.param.name); });
 

@@ -28,10 +28,10 @@ std::shared_ptr<Model> MakeFakeModel(std::shared_ptr<Runtime> runtime, std::uniq
                                  .state_floats = StateFloats(parts.file->config()),
                                  .max_host_states = limits.max_host_states,
                                  .max_streams = limits.max_streams,
+                                 .max_checkpoints = limits.max_checkpoints,
                                  .max_queued_tokens = limits.max_queued_tokens,
                                  .prefixes = limits.prefixes},
                                 "", std::move(clock));
-  parts.checkpoints = std::make_shared<CheckpointStore>(limits.max_checkpoints, 4 * StateFloats(parts.file->config()));
   parts.max_streams = limits.max_streams;
   parts.head_features = limits.head_features;
   parts.trained_length = limits.trained_length;

@@ -26,7 +26,8 @@ SKEIN_API skein_status skein_prefix_create(skein_stream stream, const char* name
 SKEIN_API skein_status skein_prefix_release(skein_prefix prefix, skein_error* error);
 
 // Makes a stream at the place of the prefix. Copies no state and never waits. skein_stream_reset brings the stream, and
-// those forked from it, back to this place. `options` (kind SKEIN_OPTIONS_STREAM) may be NULL.
+// those forked from it, back to this place. Prompts that begin alike behind one prefix object are read once (the prefix
+// cache, request.h); their states are of this process. `options` (kind SKEIN_OPTIONS_STREAM) may be NULL.
 // INVALID_ARGUMENT: the option `state` is set. RESOURCE_EXHAUSTED: as in skein_stream_create.
 SKEIN_API skein_status skein_prefix_start(skein_prefix prefix, skein_options options, skein_stream* stream,
                                           skein_error* error);

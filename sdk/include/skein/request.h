@@ -42,7 +42,7 @@ SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error
 #define SKEIN_CACHE_UNKNOWN 0       // the request has not begun
 #define SKEIN_CACHE_HIT 1           // see num_cached_tokens
 #define SKEIN_CACHE_OFF 2           // the option prefix_cache of the model or of the request is 0
-#define SKEIN_CACHE_NOT_AT_START 3  // the stream stands behind its initial state already
+#define SKEIN_CACHE_NOT_AT_START 3  // the stream has left the place where it started
 #define SKEIN_CACHE_COLD 4          // no prompt that begins alike is known
 #define SKEIN_CACHE_NO_STATE 5      // one is, but no state is kept where this one parts from it
 #define SKEIN_CACHE_EVICTED 6       // a state that would have served was dropped for others
@@ -160,12 +160,13 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 //   prefix_cache       i64  1      1: the prompt goes on from a cached state and leaves some (below); 0: neither
 SKEIN_API skein_status skein_request_set_options(skein_request request, skein_options options, skein_error* error);
 
-// The prefix cache: a request on a stream that stands at its initial state goes on from the longest cached state of
-// which its prompt is the continuation. Nothing is copied, and `num_cached_tokens` tokens are not computed. States are
-// kept where prompts part, behind prompts and behind answers, within the model's option prefix_cache; those that save
-// least go first. While a prompt is being read, others that begin alike may wait for it. Streams share states if they
-// have the same cache_salt and the same initial state. The results are the same with and without, bit for bit, where a
-// model's results do not depend on the chunks that it reads: with its option deterministic, and in q8 and q4 where
+// The prefix cache: a request on a stream that stands at its initial state, or at the prefix object that it started
+// from, goes on from the longest cached state of which its prompt is the continuation. Nothing is copied, and
+// `num_cached_tokens` tokens are not computed. States are kept where prompts part, behind prompts and behind answers,
+// within the model's option prefix_cache; those that save least go first. While a prompt is being read, others that begin alike may wait for it. Streams share states if they
+// have the same cache_salt and the same initial state or prefix object. Evals take part if they want no outputs in
+// front of their last token and have 16 tokens at least. The results are the same with and without, bit for bit, where
+// a model's results do not depend on the chunks that it reads: with its option deterministic, and in q8 and q4 where
 // activations are in 8 bits. In other types a prompt is read in other chunks, which changes the last bits of its
 // logits.
 //

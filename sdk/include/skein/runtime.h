@@ -89,9 +89,17 @@ SKEIN_API skein_status skein_runtime_poll_log(skein_runtime runtime, char* buffe
 //   skein_jobs{state}            requests and items of evals: queued, running, waiting_for_reader
 //   skein_slots{state}           places for states on the devices: held, free
 //   skein_states{place}          states of streams and caches: slot, host_memory, disk
+//   skein_state_moves_total{move}, skein_state_moved_bytes_total{move}  states that moved, and their size: park and
+//                                wake (from a slot to host memory and back), to_disk and from_disk (from host memory
+//                                and back)
+//   skein_state_wake_seconds     histogram: time to bring a state from host memory to a slot
+//   skein_state_fetch_seconds    histogram: from the wish for a state on disk until it is in host memory
+//   skein_checkpoints, skein_checkpoints_kept_total, skein_checkpoints_dropped_total  states that streams can go back
+//                                to; those that were kept so far; those of them that were dropped for want of room
 //   skein_limit{limit,option}    the limits inside the engine, and the option of the model that sets each
-//   skein_prefix_cache_requests_total{outcome}  requests by what the prefix cache had for them: hit, off, not_at_start,
-//                                cold, no_state, evicted, rows (SKEIN_CACHE_* in request.h)
+//   skein_prefix_cache_requests_total{outcome}  requests, and evals that may use it, by what the prefix cache had for
+//                                them: hit, off, not_at_start, cold, no_state, evicted, rows (SKEIN_CACHE_* in
+//                                request.h)
 //   skein_prefix_cache_saved_tokens_total, skein_prefix_cache_waits_total, skein_prefix_cache_evictions_total  tokens
 //                                that a cached state had read; waits for a prompt that was being read; states dropped
 //   skein_prefix_cache_states, skein_prefix_cache_bytes  the states in the cache, and their size

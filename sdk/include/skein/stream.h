@@ -97,8 +97,9 @@ typedef struct skein_eval_item {
 // Feeds tokens to streams of one model, each stream at most once, as one ragged batch; waits until all are done.
 // Each item ends on its own: the call returns the first status that is not OK, and `error` says which item it was. An
 // item that failed leaves its stream where it was. `items` is an array of `count` structs of `item_size` bytes each, a
-// multiple of 8. The items wait and run like requests without a priority (schedule.h). RESOURCE_EXHAUSTED: no room for
-// the items of this call; none of them ran; see retry_after_ms.
+// multiple of 8. The items wait and run like requests without a priority (schedule.h). An item on a stream at its start
+// goes on from a cached state, if it wants no outputs in front of its last token (the prefix cache, request.h).
+// RESOURCE_EXHAUSTED: no room for the items of this call; none of them ran; see retry_after_ms.
 SKEIN_API skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint32_t count,
                                   skein_error* error);
 

@@ -47,7 +47,8 @@ SKEIN_API skein_status skein_prefix_start(skein_prefix prefix, skein_options opt
     if (!std::string((*values)[stream_options::kState]).empty()) {
       return absl::InvalidArgumentError("option state: a stream that starts from a prefix has no other initial state");
     }
-    SKEIN_ASSIGN_OR_RETURN(auto started, object->Start((*values)[stream_options::kTenant]));
+    SKEIN_ASSIGN_OR_RETURN(auto started,
+                           object->Start((*values)[stream_options::kTenant], (*values)[stream_options::kCacheSalt]));
     SKEIN_ASSIGN_OR_RETURN(*stream, Wrap<skein_stream>(std::move(started)));
     return absl::OkStatus();
   });

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "base/status.h"
+#include "engine/step_clock.h"
 #include "runtime/option_keys.h"
 #include "skein/runtime.h"
 
@@ -83,11 +84,13 @@ class DiskTier::Return final : public DiskMove {
       : pool_(tier.pool_), disk_(tier.disk_), ways_(tier.ways_), state_(std::move(state)), values_(std::move(values)) {}
 
   void Begin() {
+    asked_at_ = StepClock::now();
     block_ = &pool_->BeginToHost(state_);
     ++ways_->num_coming;
   }
   absl::Status Work() override { return disk_->Read(*block_, BytesOf(values_->values())); }
   void End(absl::Status status) noexcept override {
+    if (status.ok()) ways_->observer->OnFetched(StepClock::now() - asked_at_);
     pool_->EndToHost(state_, std::move(values_), std::move(status));
     values_ = nullptr;
     state_ = StateRef();
@@ -102,14 +105,16 @@ class DiskTier::Return final : public DiskMove {
   StateRef state_;
   std::shared_ptr<HostState> values_;
   const DiskBlock* block_ = nullptr;
+  StepClock::time_point asked_at_;
 };
 
 absl::StatusOr<std::unique_ptr<DiskTier>> DiskTier::Start(std::shared_ptr<StatePool> pool,
                                                           std::shared_ptr<HostStates> host,
                                                           std::shared_ptr<StateDisk> disk, Log& log,
+                                                          std::shared_ptr<ModelObserver> observer,
                                                           std::function<void()> on_moved) {
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateMover> mover, StateMover::Start(kMaxLeaving));
-  auto ways = std::make_shared<Ways>(log, std::move(on_moved));
+  auto ways = std::make_shared<Ways>(log, std::move(observer), std::move(on_moved));
   return std::unique_ptr<DiskTier>(
       new DiskTier(std::move(pool), std::move(host), std::move(disk), std::move(mover), std::move(ways)));
 }

@@ -16,6 +16,7 @@
 #include "base/mutex.h"
 #include "engine/state_mover.h"
 #include "runtime/log.h"
+#include "runtime/model_observer.h"
 #include "state/host_states.h"
 #include "state/state_disk.h"
 #include "state/state_pool.h"
@@ -25,11 +26,12 @@ namespace skein {
 // Threads: one at a time, the engine's.
 class DiskTier {
  public:
-  // `on_moved` is called on the mover's threads, without a lock, when a state has arrived or failed to. It must not
-  // throw. `log` outlives the tier's moves.
+  // `observer` hears of the states that come back. `on_moved` is called on the mover's threads, without a lock, when a
+  // state has arrived or failed to. It must not throw. `log` outlives the tier's moves.
   static absl::StatusOr<std::unique_ptr<DiskTier>> Start(std::shared_ptr<StatePool> pool,
                                                          std::shared_ptr<HostStates> host,
                                                          std::shared_ptr<StateDisk> disk, Log& log,
+                                                         std::shared_ptr<ModelObserver> observer,
                                                          std::function<void()> on_moved);
 
   // Sends states to the disk, those that were parked longest ago, while few places in host memory are free. Throws
@@ -52,8 +54,10 @@ class DiskTier {
  private:
   // What the moves share with the tier.
   struct Ways {
-    Ways(Log& of, std::function<void()> call) : log(of), on_moved(std::move(call)) {}
+    Ways(Log& of, std::shared_ptr<ModelObserver> by, std::function<void()> call)
+        : log(of), observer(std::move(by)), on_moved(std::move(call)) {}
     Log& log;
+    const std::shared_ptr<ModelObserver> observer;
     const std::function<void()> on_moved;
     std::atomic<uint64_t> num_leaving{0};
     std::atomic<uint64_t> num_coming{0};

@@ -11,6 +11,7 @@
 #include "engine/state_mover.h"
 #include "runtime/option_keys.h"
 #include "runtime/worker.h"
+#include "system/heap.h"
 
 namespace skein {
 namespace {
@@ -25,11 +26,14 @@ constexpr size_t kMaxParking = 16;
 // A device that stalls must not keep a host that releases a model.
 constexpr std::chrono::seconds kLongestCalibration{1};
 
-std::vector<ModelLimit> NamedLimits(const EngineLimits& limits) {
+std::vector<ModelLimit> NamedLimits(const EngineLimits& limits, const StateDisk* disk) {
   return {{"streams", model_options::kMaxStreams.name, limits.max_streams},
           {"step_entries", model_options::kMaxBatchStreams.name, limits.step.max_entries},
           {"slots", model_options::kStateMemory.name, limits.num_slots},
           {"host_states", model_options::kStateHostMemory.name, limits.max_host_states},
+          {"disk_states", model_options::kStateDisk.name, disk == nullptr ? 0 : disk->budget_blocks()},
+          {"prefix_states", model_options::kPrefixCache.name, limits.prefixes.max_bytes / limits.prefixes.state_bytes},
+          {"checkpoints", model_options::kCheckpointMemory.name, limits.max_checkpoints},
           {"running", model_options::kMaxRunning.name, limits.step.max_running},
           {"step_tokens", model_options::kMaxBatchTokens.name, limits.step.max_tokens},
           {"step_time_ms", model_options::kStepTimeMs.name, static_cast<uint64_t>(limits.step.step_us) / 1000},
@@ -38,6 +42,20 @@ std::vector<ModelLimit> NamedLimits(const EngineLimits& limits) {
 }
 
 QueueCounts CountsOf(const QueueLoad& load) { return {load.num_waiting, load.num_running, load.queued_tokens}; }
+
+SlotCounts CountsOf(const StatePool& pool, uint64_t state_bytes) {
+  const uint64_t num_free = pool.num_free();
+  const StateMoves moves = pool.moves();
+  return {.held = pool.num_slots() - num_free,
+          .free = num_free,
+          .in_host = pool.num_parked(),
+          .on_disk = pool.num_on_disk(),
+          .parked = moves.to_host,
+          .woken = moves.to_slot,
+          .to_disk = moves.to_disk,
+          .from_disk = moves.from_disk,
+          .state_bytes = state_bytes};
+}
 
 absl::Status Released() noexcept { return MakeStatus(absl::StatusCode::kCancelled, "the model is being released"); }
 
@@ -51,6 +69,7 @@ Engine::Engine(std::shared_ptr<Runtime> runtime, std::unique_ptr<StepRunner> run
       clock_(std::move(clock)),
       pace_(limits.step),
       admission_(Admission::Create(AdmissionLimitsOf(limits), tenants_, pace_)),
+      checkpoints_(std::make_shared<CheckpointStore>(limits.max_checkpoints, limits.state_floats * sizeof(float))),
       is_calibrating_(limits.calibrates) {}
 
 absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> runtime,
@@ -69,12 +88,15 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
     if (const std::shared_ptr<Engine> alive = weak.lock()) alive->Notify(std::move(job));
   });
   engine->AddOwner(engine->prefixes_);
-  ObservedModel observed = {
-      std::move(name), NamedLimits(limits), [pool = engine->pool_] {
-        const uint64_t num_free = pool->num_free();
-        return SlotCounts{pool->num_slots() - num_free, num_free, pool->num_parked(), pool->num_on_disk()};
-      }};
+  engine->AddOwner(engine->checkpoints_);
+  ObservedModel observed = {std::move(name), NamedLimits(limits, disk.get()),
+                            [pool = engine->pool_, state_bytes = limits.state_floats * sizeof(float)] {
+                              return CountsOf(*pool, state_bytes);
+                            }};
   observed.count_prefixes = [prefixes = engine->prefixes_] { return prefixes->counts(); };
+  observed.count_checkpoints = [checkpoints = engine->checkpoints_] {
+    return CheckpointCounts{checkpoints->num_states(), checkpoints->num_kept(), checkpoints->num_dropped()};
+  };
   observed.count_queue = [admission = engine->admission_] { return CountsOf(admission->Load()); };
   observed.count_queue_of = [admission = engine->admission_, tenants = engine->tenants_](absl::string_view of) {
     const std::shared_ptr<const Tenant> tenant = tenants->Find(of);
@@ -89,11 +111,12 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
         services.ParallelFor(num_items, work);
       });
   if (disk != nullptr) {
-    SKEIN_ASSIGN_OR_RETURN(
-        std::unique_ptr<DiskTier> tier,
-        DiskTier::Start(engine->pool_, engine->host_, std::move(disk), engine->runtime_->log(), [weak] {
-          if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfMove();
-        }));
+    SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<DiskTier> tier,
+                           DiskTier::Start(engine->pool_, engine->host_, std::move(disk), engine->runtime_->log(),
+                                           engine->observer_, [weak] {
+                                             if (const std::shared_ptr<Engine> alive = weak.lock())
+                                               alive->NotifyOfMove();
+                                           }));
     engine->loop_->residency().set_disk(std::move(tier));
   }
   engine->loop_->residency().set_ask_owners([address = engine.get()] { return address->AskOwners(); });
@@ -218,12 +241,29 @@ absl::StatusOr<uint64_t> Engine::KeepPrefixesOn(std::shared_ptr<StateDisk> disk)
   return num_restored;
 }
 
+absl::StatusOr<StateRef> Engine::MakeState(absl::FunctionRef<absl::Status(absl::Span<float> values)> fill) {
+  if (const std::shared_ptr<HostState> place = TakeHostPlace()) {
+    SKEIN_RETURN_IF_ERROR(fill(place->values()));
+    return pool_->Add(place);
+  }
+  const StateScratch scratch(host_);
+  SKEIN_RETURN_IF_ERROR(fill(scratch.values()));
+  return ImportToSlot(scratch.values());
+}
+
 absl::StatusOr<StateRef> Engine::ImportState(absl::Span<const float> values) {
-  const std::shared_ptr<HostState> place = loop_->is_lost() ? nullptr : host_->Take(HostStates::Use::kStay);
-  if (place != nullptr) {
+  if (const std::shared_ptr<HostState> place = TakeHostPlace()) {
     std::copy(values.begin(), values.end(), place->values().begin());
     return pool_->Add(place);
   }
+  return ImportToSlot(values);
+}
+
+std::shared_ptr<HostState> Engine::TakeHostPlace() noexcept {
+  return loop_->is_lost() ? nullptr : host_->Take(HostStates::Use::kStay);
+}
+
+absl::StatusOr<StateRef> Engine::ImportToSlot(absl::Span<const float> values) {
   StateRef state;
   const absl::Status called = CallBetweenSteps([&] {
     Residency& residency = loop_->residency();
@@ -304,9 +344,15 @@ bool Engine::WaitForWork(bool did_step, StepClock::time_point rest_at) {
   return true;
 }
 
+void Engine::OnStreamRemoved(uint32_t num_streams) noexcept {
+  if (heap_trim_.OnRemoved(num_streams)) NotifyOfSlot();
+}
+
 void Engine::Rest() noexcept {
   pool_->AnnounceFree();  // of what becomes free from here on the thread hears, and rests again
   loop_->residency().DiscardFree();
+  host_->Rest();
+  if (heap_trim_.TakeDue()) TrimHeap();
 }
 
 void Engine::PublishPace() noexcept {
@@ -328,6 +374,7 @@ void Engine::Calibrate() noexcept {
 }
 
 void Engine::Run() noexcept {
+  host_->Rest();
   if (limits_.calibrates) Calibrate();
   std::list<Call*> calls;  // those that have to wait stay here
   JobList added;

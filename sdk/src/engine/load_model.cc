@@ -103,12 +103,10 @@ PrefixCacheLimits PrefixLimitsOf(const Options& options, uint64_t num_slots, uin
 // The store looks at all of its states to find the one that is missed least.
 constexpr uint64_t kMostCheckpoints = 4096;
 
-std::shared_ptr<CheckpointStore> MakeCheckpointStore(const Options& options, const EngineLimits& limits) {
+uint64_t MaxCheckpointsOf(const Options& options, uint64_t num_slots, uint64_t num_parked, uint64_t state_bytes) {
   const int64_t bytes = options[model_options::kCheckpointMemory];
-  const uint64_t state_bytes = sizeof(float) * limits.state_floats;
-  const uint64_t num_states =
-      bytes < 0 ? (limits.num_slots + limits.max_host_states) / 8 : static_cast<uint64_t>(bytes) / state_bytes;
-  return std::make_shared<CheckpointStore>(std::min(num_states, kMostCheckpoints), state_bytes);
+  const uint64_t num_states = bytes < 0 ? (num_slots + num_parked) / 8 : static_cast<uint64_t>(bytes) / state_bytes;
+  return std::min(num_states, kMostCheckpoints);
 }
 
 }  // namespace
@@ -126,37 +124,38 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
   parts.trained_length = file->metadata().trained_length;
   SKEIN_ASSIGN_OR_RETURN(const uint64_t max_host_states, HostStatesFor(*file, options));
+  // It reads the weights beside those who load them, and mostly ends before them.
+  parts.fingerprint_ahead = FingerprintAhead::Start(runtime, file);
   absl::StatusOr<LoadedModel> loaded = LoadOnDevices(*runtime, *file, options);
   if (!loaded.ok()) return Annotate(loaded.status(), file->path());
+  if (parts.fingerprint_ahead != nullptr) parts.fingerprint_ahead->OnLoaded();
   parts.weights_bytes = loaded->on_devices->weights_bytes();
   parts.embedding_bytes = loaded->on_devices->embedding_bytes();
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateDisk> disk,
                          OpenDiskStates(*file, loaded->placement, max_host_states, options));
   const SegmentLimits& limits = loaded->placement.settings.limits;
   auto runner = std::make_unique<DeviceStepRunner>(runtime, file, std::move(loaded->on_devices));
+  const uint64_t state_bytes = StateFloats(file->config()) * sizeof(float);
   const EngineLimits engine_limits = {
       .step = SchedulingOf(options, limits, runner->pipeline()),
       .num_slots = limits.num_slots,
       .state_floats = StateFloats(file->config()),
       .max_host_states = max_host_states,
       .max_streams = static_cast<uint64_t>(options[model_options::kMaxStreams]),
+      .max_checkpoints = MaxCheckpointsOf(options, limits.num_slots, max_host_states, state_bytes),
       .calibrates = options[model_options::kCalibrate] != 0,
       .max_queued_tokens = static_cast<uint64_t>(options[model_options::kMaxQueuedTokens]),
-      .prefixes =
-          PrefixLimitsOf(options, limits.num_slots, max_host_states, StateFloats(file->config()) * sizeof(float))};
+      .prefixes = PrefixLimitsOf(options, limits.num_slots, max_host_states, state_bytes)};
   SKEIN_ASSIGN_OR_RETURN(parts.engine, Engine::Start(runtime, std::move(runner), engine_limits, file->metadata().name,
                                                      StepClock::now, disk));
   SKEIN_RETURN_IF_ERROR(KeepPrefixes(*runtime, *parts.engine, options, std::move(disk)));
   if (!file->initial_state().empty()) {
     SKEIN_ASSIGN_OR_RETURN(parts.initial_state, parts.engine->ImportState(file->initial_state()));
   }
-  parts.checkpoints = MakeCheckpointStore(options, engine_limits);
-  parts.engine->AddOwner(parts.checkpoints);
   parts.placement = loaded->placement.text;
   parts.type = loaded->placement.settings.precision.name;
   parts.head_features = loaded->placement.devices.back()->description().info.features;
   parts.max_streams = static_cast<uint32_t>(options[model_options::kMaxStreams]);
-  parts.fingerprint_ahead = FingerprintAhead::Start(runtime, file);
   parts.file = std::move(file);
   parts.runtime = std::move(runtime);
   return std::make_shared<Model>(std::move(parts));

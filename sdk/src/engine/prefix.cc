@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "engine/engine.h"
 
 namespace skein {
 namespace {
@@ -19,6 +20,12 @@ absl::Status CheckText(const std::string& text, size_t max_bytes, const char* wh
 }
 
 }  // namespace
+
+Prefix::Prefix(std::shared_ptr<Model> model, StreamState place, PrefixLabel label)
+    : model_(std::move(model)),
+      place_(std::move(place)),
+      label_(std::move(label)),
+      number_(model_->engine()->prefixes()->NewPlaceNumber()) {}
 
 absl::StatusOr<std::shared_ptr<Prefix>> Prefix::Create(const Stream& stream, PrefixLabel label) {
   SKEIN_RETURN_IF_ERROR(CheckText(label.name, PrefixLabel::kMaxNameBytes, "name"));
@@ -36,8 +43,8 @@ absl::Status Prefix::Save(const std::string& path, const SaveOptions& options) c
   return SaveSnapshot(*model_, place_, label_, path, options);
 }
 
-absl::StatusOr<std::shared_ptr<Stream>> Prefix::Start(const std::string& tenant) const {
-  return Stream::StartAt(model_, place_, tenant);
+absl::StatusOr<std::shared_ptr<Stream>> Prefix::Start(const std::string& tenant, const std::string& salt) const {
+  return Stream::StartAt(model_, place_, number_, tenant, salt);
 }
 
 }  // namespace skein

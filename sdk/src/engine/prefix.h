@@ -23,8 +23,7 @@ class Prefix {
   // From a file of Save, or any other snapshot, which then has no label. The codes of LoadSnapshot.
   static absl::StatusOr<std::shared_ptr<Prefix>> Load(std::shared_ptr<Model> model, const std::string& path);
 
-  Prefix(std::shared_ptr<Model> model, StreamState place, PrefixLabel label)
-      : model_(std::move(model)), place_(std::move(place)), label_(std::move(label)) {}
+  Prefix(std::shared_ptr<Model> model, StreamState place, PrefixLabel label);
 
   const std::shared_ptr<Model>& model() const { return model_; }
   const PrefixLabel& label() const { return label_; }
@@ -35,13 +34,15 @@ class Prefix {
   // The codes of SaveSnapshot.
   absl::Status Save(const std::string& path, const SaveOptions& options) const;
 
-  // A stream that starts here, and costs no copy of the state. The codes of Stream::StartAt.
-  absl::StatusOr<std::shared_ptr<Stream>> Start(const std::string& tenant) const;
+  // A stream that starts here, and costs no copy of the state. It shares states of the prefix cache with those of the
+  // same `salt` that start here. The codes of Stream::StartAt.
+  absl::StatusOr<std::shared_ptr<Stream>> Start(const std::string& tenant, const std::string& salt = "") const;
 
  private:
   const std::shared_ptr<Model> model_;
   const StreamState place_;
   const PrefixLabel label_;
+  const uint64_t number_;  // no other place of the model has it
 };
 
 }  // namespace skein

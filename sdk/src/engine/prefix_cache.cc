@@ -126,17 +126,18 @@ PrefixCounts PrefixCache::counts() const noexcept {
   return counts;
 }
 
-PrefixReading::PrefixReading(std::shared_ptr<PrefixCache> cache, std::string scope, absl::Span<const uint32_t> prompt,
+PrefixReading::PrefixReading(std::shared_ptr<PrefixCache> cache, PrefixScope scope, std::vector<uint32_t> prompt,
                              int32_t priority)
     : cache_(std::move(cache)),
       scope_(std::move(scope)),
       num_prompt_tokens_(prompt.size()),
       priority_(priority),
-      tokens_(prompt.begin(), prompt.end()) {}
+      tokens_(std::move(prompt)) {}
 
-std::unique_ptr<PrefixReading> PrefixReading::Begin(std::shared_ptr<PrefixCache> cache, std::string scope,
-                                                    absl::Span<const uint32_t> prompt, int32_t priority) {
-  std::unique_ptr<PrefixReading> reading(new PrefixReading(std::move(cache), std::move(scope), prompt, priority));
+std::unique_ptr<PrefixReading> PrefixReading::Begin(std::shared_ptr<PrefixCache> cache, PrefixScope scope,
+                                                    std::vector<uint32_t> prompt, int32_t priority) {
+  std::unique_ptr<PrefixReading> reading(
+      new PrefixReading(std::move(cache), std::move(scope), std::move(prompt), priority));
   const MutexLock lock(reading->cache_->mutex_);
   reading->Join();
   return reading;
@@ -147,10 +148,10 @@ PrefixReading::~PrefixReading() { End(); }
 void PrefixReading::Join() {
   PrefixTree& tree = cache_->tree_;
   const absl::Span<const uint32_t> tokens(tokens_);
-  num_known_ = tree.Find(scope_, tokens.first(tokens.size() - 1)).num_known;
+  num_known_ = tree.Find(scope_.text, tokens.first(tokens.size() - 1)).num_known;
   // A junction also where this prompt ends on the way of another.
-  if (num_known_ > 0) tree.NodeAt(scope_, tokens.first(num_known_));
-  tree.AddReader(*this, tree.NodeAt(scope_, tokens));
+  if (num_known_ > 0) tree.NodeAt(scope_.text, tokens.first(num_known_));
+  tree.AddReader(*this, tree.NodeAt(scope_.text, tokens));
   const PrefixNode* node = PrefixTree::LeafOf(*this)->parent();
   while (node != nullptr && !node->has_state() && node->num_readers() == 1) node = node->parent();
   if (node != nullptr && node->num_tokens >= PrefixCache::kMinTokens) num_expected_ = node->num_tokens;
@@ -164,13 +165,14 @@ PrefixNode* PrefixReading::FindState() const {
 
 bool PrefixReading::CanLeaveStateAt(uint64_t num_tokens) const {
   if (!is_reading || num_tokens <= num_read) return false;
-  return num_tokens >= feed_->next_position() || std::binary_search(wanted_.begin(), wanted_.end(), num_tokens);
+  return start_position_ + num_tokens >= feed_->next_position() ||
+         std::binary_search(wanted_.begin(), wanted_.end(), num_tokens);
 }
 
 void PrefixReading::Want(uint64_t num_tokens) {
   const auto place = std::lower_bound(wanted_.begin(), wanted_.end(), num_tokens);
   if (place != wanted_.end() && *place == num_tokens) return;
-  feed_->AddStop(num_tokens);
+  feed_->AddStop(start_position_ + num_tokens);
   wanted_.insert(place, num_tokens);
 }
 
@@ -213,7 +215,7 @@ void PrefixReading::WantJunctions(uint64_t num_cached) {
 
 uint32_t PrefixReading::ReasonOfMiss() const {
   const absl::Span<const uint32_t> tokens(tokens_);
-  if (cache_->HasDropped(scope_, tokens.first(num_prompt_tokens_ - 1))) return SKEIN_CACHE_EVICTED;
+  if (cache_->HasDropped(scope_.text, tokens.first(num_prompt_tokens_ - 1))) return SKEIN_CACHE_EVICTED;
   return num_known_ < PrefixCache::kMinTokens ? SKEIN_CACHE_COLD : SKEIN_CACHE_NO_STATE;
 }
 
@@ -223,6 +225,7 @@ PrefixReading::Found PrefixReading::Start(Feed& feed, int64_t now_us) {
   {
     const MutexLock lock(cache_->mutex_);
     feed_ = &feed;
+    start_position_ = feed.at.position;
     if (awaited_ != nullptr && now_us >= wait_deadline_us_ && awaited_->num_read == awaited_progress_) {
       is_impatient_ = true;
       StopWaiting();
@@ -269,7 +272,7 @@ bool PrefixReading::Put(uint64_t num_tokens, const StateRef& state) noexcept {
   if (num_tokens < PrefixCache::kMinTokens || state.empty()) return false;
   bool is_new = false;
   try {
-    PrefixNode& node = cache_->tree_.NodeAt(scope_, absl::MakeConstSpan(tokens_).first(num_tokens));
+    PrefixNode& node = cache_->tree_.NodeAt(scope_.text, absl::MakeConstSpan(tokens_).first(num_tokens));
     is_new = !node.has_state();
     if (is_new) cache_->tree_.SetState(node, state);
     if (node.promised_by == this) node.promised_by = nullptr;
@@ -280,12 +283,14 @@ bool PrefixReading::Put(uint64_t num_tokens, const StateRef& state) noexcept {
 }
 
 void PrefixReading::TellKeeper(uint64_t num_tokens) const noexcept {
+  if (!scope_.outlives_process) return;
   const std::shared_ptr<PrefixKeeper> keeper = cache_->keeper();
-  if (keeper != nullptr) keeper->OnKept(scope_, absl::MakeConstSpan(tokens_).first(num_tokens));
+  if (keeper != nullptr) keeper->OnKept(scope_.text, absl::MakeConstSpan(tokens_).first(num_tokens));
 }
 
-void PrefixReading::OnFed(uint64_t num_tokens, const StateRef& state) noexcept {
+void PrefixReading::OnFed(uint64_t position, const StateRef& state) noexcept {
   if (is_over_) return;
+  const uint64_t num_tokens = position - start_position_;
   bool is_new;
   {
     const MutexLock lock(cache_->mutex_);
@@ -298,7 +303,8 @@ void PrefixReading::OnFed(uint64_t num_tokens, const StateRef& state) noexcept {
   cache_->Shrink();
 }
 
-void PrefixReading::Keep(uint64_t num_tokens, const StateRef& state) noexcept {
+void PrefixReading::Keep(uint64_t position, const StateRef& state) noexcept {
+  const uint64_t num_tokens = position - start_position_;
   if (num_tokens > tokens_.size()) return;
   bool is_new;
   {

@@ -14,6 +14,7 @@
 #define SKEIN_ENGINE_PREFIX_CACHE_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -27,6 +28,7 @@
 #include "engine/feed.h"
 #include "engine/job.h"
 #include "engine/prefix_keeper.h"
+#include "engine/prefix_scope.h"
 #include "runtime/model_observer.h"
 #include "skein/request.h"
 #include "state/prefix_tree.h"
@@ -73,6 +75,9 @@ class PrefixCache final : public StateOwner {
   // The state behind exactly these tokens; empty: there is none.
   StateRef Peek(absl::string_view scope, absl::Span<const uint32_t> tokens) const noexcept;
 
+  // A number for the scope of a place that streams start from. It is given once.
+  uint64_t NewPlaceNumber() noexcept { return ++num_places_; }
+
   // Counts how a prompt found the cache; `outcome` is one of SKEIN_CACHE_*.
   void Count(uint32_t outcome, uint64_t num_cached) noexcept;
   PrefixCounts counts() const noexcept;
@@ -93,6 +98,7 @@ class PrefixCache final : public StateOwner {
 
   const PrefixCacheLimits limits_;
   const std::function<void(std::shared_ptr<Job>)> notify_;
+  std::atomic<uint64_t> num_places_{0};
   mutable Mutex mutex_;
   PrefixTree tree_ ABSL_GUARDED_BY(mutex_);
   PrefixCounts counts_ ABSL_GUARDED_BY(mutex_);
@@ -113,9 +119,9 @@ class PrefixReading final : private PrefixReader {
     uint32_t outcome = 0;     // SKEIN_CACHE_*
   };
 
-  // A prompt that is read from the start `scope` (salt and initial state). `priority`: as the scheduler has it.
-  static std::unique_ptr<PrefixReading> Begin(std::shared_ptr<PrefixCache> cache, std::string scope,
-                                              absl::Span<const uint32_t> prompt, int32_t priority);
+  // A prompt, of one token at least, that is read from the start of a stream. `priority`: as the scheduler has it.
+  static std::unique_ptr<PrefixReading> Begin(std::shared_ptr<PrefixCache> cache, PrefixScope scope,
+                                              std::vector<uint32_t> prompt, int32_t priority);
   ~PrefixReading();
   PrefixReading(const PrefixReading&) = delete;
   PrefixReading& operator=(const PrefixReading&) = delete;
@@ -131,20 +137,19 @@ class PrefixReading final : private PrefixReader {
   Found Start(Feed& feed, int64_t now_us);
   int64_t wait_deadline_us() const { return wait_deadline_us_; }
 
-  // The first `num_tokens` tokens are fed, and `state` is behind them. It keeps the state if there is a reason to.
-  void OnFed(uint64_t num_tokens, const StateRef& state) noexcept;
+  // The stream has reached `position`, and `state` is there. It keeps the state if there is a reason to.
+  void OnFed(uint64_t position, const StateRef& state) noexcept;
 
   // A token of the answer.
   void Append(uint32_t token) { tokens_.push_back(token); }
-  // Keeps the state behind the first `num_tokens` tokens.
-  void Keep(uint64_t num_tokens, const StateRef& state) noexcept;
+  // Keeps the state at `position`.
+  void Keep(uint64_t position, const StateRef& state) noexcept;
 
   // Nothing more is read: those who wait choose again.
   void End() noexcept;
 
  private:
-  PrefixReading(std::shared_ptr<PrefixCache> cache, std::string scope, absl::Span<const uint32_t> prompt,
-                int32_t priority);
+  PrefixReading(std::shared_ptr<PrefixCache> cache, PrefixScope scope, std::vector<uint32_t> prompt, int32_t priority);
 
   void Join() ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_->mutex_);
   // The node of the longest state in front of the prompt's last token; nullptr: there is none.
@@ -167,12 +172,13 @@ class PrefixReading final : private PrefixReader {
   std::shared_ptr<Job> TakeWaiter() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_->mutex_);
 
   const std::shared_ptr<PrefixCache> cache_;
-  const std::string scope_;
+  const PrefixScope scope_;
   const uint64_t num_prompt_tokens_;
   const int32_t priority_;
   std::vector<uint32_t> tokens_;  // the prompt, and the answer so far
   std::weak_ptr<Job> job_;
   Feed* feed_ = nullptr;
+  uint64_t start_position_ = 0;  // of the stream, in front of the prompt; from Start on
   uint64_t num_expected_ = 0;
   uint64_t num_known_ = 0;        // tokens that others had read before, or were to read
   std::vector<uint64_t> wanted_;  // numbers of tokens behind which a state is wanted, rising

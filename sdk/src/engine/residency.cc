@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "engine/step_clock.h"
 #include "runtime/option_keys.h"
 
 namespace skein {
@@ -24,8 +25,9 @@ SlotOutcome Catch(absl::Status& status, Work&& work) noexcept {
 
 }  // namespace
 
-Residency::Residency(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host)
-    : runner_(runner), pool_(std::move(pool)), host_(std::move(host)) {
+Residency::Residency(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host,
+                     ModelObserver& observer)
+    : runner_(runner), pool_(std::move(pool)), host_(std::move(host)), observer_(observer) {
   discarded_.reserve(pool_->num_slots());
 }
 
@@ -42,6 +44,7 @@ SlotOutcome Residency::Wake(const StateRef& state, bool may_move, StatePin& pin)
   SlotOutcome outcome = Bring(state);
   if (outcome != SlotOutcome::kDone) return outcome;
   if (!may_move) return SlotOutcome::kInSteps;
+  const StepClock::time_point begin = StepClock::now();
   StateRef place;
   outcome = TakeSlot(HostStates::Use::kSwap, may_move, place);
   if (outcome != SlotOutcome::kDone) return outcome;
@@ -50,6 +53,7 @@ SlotOutcome Residency::Wake(const StateRef& state, bool may_move, StatePin& pin)
   if (!imported.ok()) return Fail(std::move(imported));
   pool_->Wake(state, std::move(place));
   pin = pool_->Pin(state);
+  observer_.OnWoken(StepClock::now() - begin);
   return SlotOutcome::kDone;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "engine/disk_tier.h"
 #include "engine/step_runner.h"
+#include "runtime/model_observer.h"
 #include "state/host_states.h"
 #include "state/state_pool.h"
 
@@ -34,8 +35,9 @@ class Residency {
   // Lets owners of states that they can do without let go of some. False: they have none.
   using AskOwners = std::function<bool()>;
 
-  // `runner` outlives this object.
-  Residency(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host);
+  // `runner` and `observer` outlive this object.
+  Residency(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host,
+            ModelObserver& observer);
   // Has states go to the disk when host memory is full. Before the first step.
   void set_disk(std::unique_ptr<DiskTier> disk) { disk_ = std::move(disk); }
   // `ask_owners` must not throw.
@@ -92,6 +94,7 @@ class Residency {
   StepRunner& runner_;
   const std::shared_ptr<StatePool> pool_;
   const std::shared_ptr<HostStates> host_;
+  ModelObserver& observer_;
   std::unique_ptr<DiskTier> disk_;  // nullptr: there is none
   AskOwners ask_owners_;
   absl::Status status_;

@@ -25,7 +25,7 @@ class StepLoop::LookTimer {
 
 StepLoop::StepLoop(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host,
                    const SchedulerLimits& limits, StepObservers observers, ParallelFor parallel_for)
-    : residency_(runner, std::move(pool), std::move(host)),
+    : residency_(runner, std::move(pool), std::move(host), observers.model),
       observers_(observers),
       parallel_for_(std::move(parallel_for)),
       pipeline_(runner.pipeline()),

@@ -125,7 +125,6 @@ void StepsInFlight::Pop() noexcept {
   StepInFlight& step = steps_[first_];
   for (const StepPart& part : step.parts) --part.running->num_in_flight;
   step.parts.clear();
-  step.whole = absl::OkStatus();
   first_ = (first_ + 1) % steps_.size();
   if (--num_steps_ == 0) is_drained_ = false;
 }

@@ -36,21 +36,24 @@ absl::StatusOr<std::shared_ptr<Stream>> Stream::Create(std::shared_ptr<Model> mo
     SKEIN_ASSIGN_OR_RETURN(start.state, model->engine()->ImportState(values));
     initial_state_hash = ChecksumHex128(values.data(), values.size() * sizeof(float));
   }
-  auto scope = std::make_shared<const std::string>(absl::StrCat(initial_state_hash, ":", salt));
-  start.is_start = true;
+  auto scope = std::make_shared<const PrefixScope>(PrefixScope{absl::StrCat(initial_state_hash, ":", salt)});
   return Begin(std::move(model), std::move(start), tenant, std::move(scope));
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::StartAt(std::shared_ptr<Model> model, StreamState place,
-                                                        const std::string& tenant) {
-  place.is_start = false;  // the place of any stream at all
-  return Begin(std::move(model), std::move(place), tenant, std::make_shared<const std::string>());
+                                                        uint64_t place_number, const std::string& tenant,
+                                                        const std::string& salt) {
+  // No hash of an initial state begins like this.
+  auto scope = std::make_shared<const PrefixScope>(
+      PrefixScope{absl::StrCat("#", place_number, ":", salt), /*outlives_process=*/false});
+  return Begin(std::move(model), std::move(place), tenant, std::move(scope));
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Stream::Begin(std::shared_ptr<Model> model, StreamState place,
                                                       const std::string& tenant,
-                                                      std::shared_ptr<const std::string> prefix_scope) {
+                                                      std::shared_ptr<const PrefixScope> prefix_scope) {
   SKEIN_RETURN_IF_ERROR(CheckTenantName(tenant));
+  place.is_start = true;
   std::shared_ptr<Tenant> party = model->engine()->tenants().Get(tenant);
   if (!place.history.is_recorded()) place.history = History(model->checkpoints(), place.position, place.state);
   StreamState origin = place;

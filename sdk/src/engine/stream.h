@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "engine/model.h"
+#include "engine/prefix_scope.h"
 #include "engine/stream_snapshot.h"
 #include "engine/stream_state.h"
 #include "engine/writer.h"
@@ -62,8 +63,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
   static absl::StatusOr<std::shared_ptr<Stream>> Create(std::shared_ptr<Model> model, const std::string& state_path,
                                                         const std::string& tenant = "", const std::string& salt = "");
   // A stream at `place`, which is shared with all streams that start there, and to which it goes back with Reset.
+  // `place_number`: of PrefixCache::NewPlaceNumber, the same for all that start there.
   static absl::StatusOr<std::shared_ptr<Stream>> StartAt(std::shared_ptr<Model> model, StreamState place,
-                                                         const std::string& tenant);
+                                                         uint64_t place_number, const std::string& tenant,
+                                                         const std::string& salt);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
@@ -71,8 +74,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // The party that the stream and its forks belong to.
   const std::shared_ptr<Tenant>& tenant() const { return tenant_; }
 
-  // What the prefix cache tells prompts apart by, beside their tokens: the salt, and the initial state.
-  const std::string& prefix_scope() const { return *prefix_scope_; }
+  // The salt, and the place where the stream started.
+  const PrefixScope& prefix_scope() const { return *prefix_scope_; }
+  // Whether `at` is that place, with nothing read since then.
+  bool IsStart(const StreamState& at) const {
+    return at.is_start && at.position == origin_.position && at.pending == origin_.pending;
+  }
 
   // The last committed place.
   StreamState Committed() const;
@@ -99,12 +106,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
   struct Beginning {
     std::shared_ptr<Tenant> tenant;
     StreamState origin;
-    std::shared_ptr<const std::string> prefix_scope;
+    std::shared_ptr<const PrefixScope> prefix_scope;
   };
 
   static absl::StatusOr<std::shared_ptr<Stream>> Begin(std::shared_ptr<Model> model, StreamState place,
                                                        const std::string& tenant,
-                                                       std::shared_ptr<const std::string> prefix_scope);
+                                                       std::shared_ptr<const PrefixScope> prefix_scope);
   static absl::StatusOr<std::shared_ptr<Stream>> Add(std::shared_ptr<Model> model, Beginning beginning, StreamState at);
   Stream(StreamSeat seat, Beginning beginning, StreamState at);
   absl::Status Restore(absl::FunctionRef<absl::StatusOr<RestoredSnapshot>()> read);
@@ -118,7 +125,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // Where Reset takes it: the model's initial state, the tuned one in a file, or the place of a prefix object. Forks
   // have the same.
   const StreamState origin_;
-  const std::shared_ptr<const std::string> prefix_scope_;
+  const std::shared_ptr<const PrefixScope> prefix_scope_;
   mutable Mutex mutex_;
   StreamState at_ ABSL_GUARDED_BY(mutex_);
   bool has_writer_ ABSL_GUARDED_BY(mutex_) = false;

@@ -20,7 +20,7 @@ struct StreamState {
   // The memory of the sampler of the request that ran last; nullptr: no request ran.
   std::shared_ptr<const SamplerState> sampler;
   History history;  // of the tokens in the state; ends at `position`, if anything is recorded
-  // At position 0: the state is the initial one of the stream.
+  // Whether the stream has only gone on from its start to here, so that its tokens alone say what the state is.
   bool is_start = false;
 };
 

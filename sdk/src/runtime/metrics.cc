@@ -56,6 +56,47 @@ void AddStates(const ObserverList& models, MetricsText* text) {
   }
 }
 
+void AddStateMoves(const ObserverList& models, MetricsText* text) {
+  const auto add = [&](const char* name, const char* help, uint64_t (*unit)(const SlotCounts&)) {
+    text->Describe(name, "counter", help);
+    for (const auto& model : models) {
+      if (!model->model().count_slots) continue;
+      const SlotCounts counts = model->model().count_slots();
+      const std::pair<const char*, uint64_t> moves[] = {{"park", counts.parked},
+                                                        {"wake", counts.woken},
+                                                        {"to_disk", counts.to_disk},
+                                                        {"from_disk", counts.from_disk}};
+      for (const auto& [move, count] : moves) {
+        text->Sample(name, {{"model", model->model().name}, {"move", move}}, count * unit(counts));
+      }
+    }
+  };
+  add("state_moves_total", "States that moved between slots, host memory and disk.",
+      [](const SlotCounts&) -> uint64_t { return 1; });
+  add("state_moved_bytes_total", "Their size.", [](const SlotCounts& counts) { return counts.state_bytes; });
+}
+
+void AddCheckpoints(const ObserverList& models, MetricsText* text) {
+  const struct {
+    const char* name;
+    const char* type;
+    const char* help;
+    uint64_t CheckpointCounts::*count;
+  } figures[] = {
+      {"checkpoints", "gauge", "States that are kept for streams to go back to.", &CheckpointCounts::states},
+      {"checkpoints_kept_total", "counter", "States that were kept for that.", &CheckpointCounts::kept},
+      {"checkpoints_dropped_total", "counter", "Those of them that were dropped for want of room.",
+       &CheckpointCounts::dropped},
+  };
+  for (const auto& figure : figures) {
+    text->Describe(figure.name, figure.type, figure.help);
+    for (const auto& model : models) {
+      if (!model->model().count_checkpoints) continue;
+      text->Sample(figure.name, {{"model", model->model().name}}, model->model().count_checkpoints().*figure.count);
+    }
+  }
+}
+
 void AddLimits(const ObserverList& models, MetricsText* text) {
   text->Describe("limit", "gauge", "Limits inside the engine, with the option of the model that sets each.");
   for (const auto& model : models) {
@@ -69,7 +110,8 @@ void AddLimits(const ObserverList& models, MetricsText* text) {
 constexpr const char* kCacheOutcomes[] = {nullptr, "hit", "off", "not_at_start", "cold", "no_state", "evicted", "rows"};
 
 void AddPrefixes(const ObserverList& models, MetricsText* text) {
-  text->Describe("prefix_cache_requests_total", "counter", "Requests, by what the prefix cache had for their prompts.");
+  text->Describe("prefix_cache_requests_total", "counter",
+                 "Requests, and evals that may use it, by what the prefix cache had for them.");
   for (const auto& model : models) {
     if (!model->model().count_prefixes) continue;
     const PrefixCounts counts = model->model().count_prefixes();
@@ -183,6 +225,8 @@ void AddModels(const ObserverList& models, MetricsText* text) {
   AddJobs(models, text);
   AddSlots(models, text);
   AddStates(models, text);
+  AddStateMoves(models, text);
+  AddCheckpoints(models, text);
   AddLimits(models, text);
   AddPrefixes(models, text);
   const struct {
@@ -198,6 +242,9 @@ void AddModels(const ObserverList& models, MetricsText* text) {
        &ModelObserver::first_token_time},
       {"token_gap_seconds", "Time between two tokens of a request that did not wait for its reader.",
        &ModelObserver::token_gap},
+      {"state_wake_seconds", "Time to bring a state from host memory to a slot.", &ModelObserver::wake_time},
+      {"state_fetch_seconds", "Time from the wish for a state on disk until it is in host memory.",
+       &ModelObserver::fetch_time},
   };
   for (const auto& time : times)
     AddHistogram(models, time.name, time.help, time.histogram, kNanosecondsPerSecond, text);

@@ -38,11 +38,24 @@ struct StepSize {
   uint32_t num_decodes = 0;  // of the entries: those that feed a token that was sampled
 };
 
+// Where the states of a model are, and how many have moved.
 struct SlotCounts {
   uint64_t held = 0;
   uint64_t free = 0;
   uint64_t in_host = 0;  // states in host memory
   uint64_t on_disk = 0;
+  uint64_t parked = 0;       // that went from a slot to host memory
+  uint64_t woken = 0;        // that came back
+  uint64_t to_disk = 0;      // that went on from host memory
+  uint64_t from_disk = 0;    // that came back
+  uint64_t state_bytes = 0;  // of one state
+};
+
+// The checkpoints of a model's streams.
+struct CheckpointCounts {
+  uint64_t states = 0;
+  uint64_t kept = 0;     // so far
+  uint64_t dropped = 0;  // of these, for want of room
 };
 
 // The prefix cache of a model.
@@ -67,7 +80,8 @@ struct ObservedModel {
   std::string name;  // of the model; Metrics::Observe makes it unique
   std::vector<ModelLimit> limits;
   std::function<SlotCounts()> count_slots;            // any thread; may be empty
-  std::function<PrefixCounts()> count_prefixes = {};  // the same
+  std::function<PrefixCounts()> count_prefixes = {};  // the same, as the next
+  std::function<CheckpointCounts()> count_checkpoints = {};
   // The queue of a tenant by its name, and that of all of them. Any thread; may be empty.
   std::function<QueueCounts(absl::string_view)> count_queue_of = {};
   std::function<QueueCounts()> count_queue = {};
@@ -100,6 +114,11 @@ class ModelObserver {
   // The tokens of a step were drawn, and their texts delivered.
   void OnConcluded(Span span) noexcept;
 
+  // A parked state is in a slot again; the move took so long.
+  void OnWoken(Clock::duration time) noexcept { wake_time_.Observe(time); }
+  // A state is in host memory again, so long after it was asked from the disk.
+  void OnFetched(Clock::duration time) noexcept { fetch_time_.Observe(time); }
+
   // A request has its first token, so long after it was submitted.
   void OnFirstToken(Clock::duration time) noexcept { first_token_time_.Observe(time); }
   // A request has another token, so long after the one before.
@@ -114,6 +133,8 @@ class ModelObserver {
   const TimeHistogram& conclude_time() const { return conclude_time_; }
   const TimeHistogram& first_token_time() const { return first_token_time_; }
   const TimeHistogram& token_gap() const { return token_gap_; }
+  const TimeHistogram& wake_time() const { return wake_time_; }
+  const TimeHistogram& fetch_time() const { return fetch_time_; }
   const CountHistogram& step_tokens() const { return step_tokens_; }
   const CountHistogram& step_entries() const { return step_entries_; }
 
@@ -135,6 +156,8 @@ class ModelObserver {
   TimeHistogram conclude_time_;
   TimeHistogram first_token_time_;
   TimeHistogram token_gap_;
+  TimeHistogram wake_time_;
+  TimeHistogram fetch_time_;
   CountHistogram step_tokens_;
   CountHistogram step_entries_;
 };

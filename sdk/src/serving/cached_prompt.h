@@ -1,5 +1,5 @@
-// The prompt of a request and the prefix cache of its model: whether the cache may be used, and the reading if it may.
-// engine/prefix_cache.h has the rules of the cache itself.
+// The prompt of a request or an eval and the prefix cache of its model: whether the cache may be used, and the reading
+// if it may. engine/prefix_cache.h has the rules of the cache itself.
 #ifndef SKEIN_SERVING_CACHED_PROMPT_H_
 #define SKEIN_SERVING_CACHED_PROMPT_H_
 
@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/types/span.h"
 #include "engine/prefix_cache.h"
 #include "engine/stream.h"
 #include "serving/request.h"
@@ -21,6 +22,11 @@ class CachedPrompt {
 
   // The prompt of `spec` on `stream`, whose writer the caller is. Others see from here on that it is going to be read.
   static CachedPrompt Begin(const Stream& stream, const RequestSpec& spec);
+
+  // The same of an eval, which wants no outputs in front of its last token.
+  static CachedPrompt BeginEval(const Stream& stream, absl::Span<const uint32_t> tokens);
+
+  bool is_read() const { return reading_ != nullptr; }
 
   // The tokens that others have read, or are expected to.
   uint64_t num_expected() const { return reading_ == nullptr ? 0 : reading_->num_expected(); }

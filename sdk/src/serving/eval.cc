@@ -4,15 +4,22 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 #include "engine/engine.h"
 #include "engine/feed.h"
 #include "engine/job.h"
+#include "engine/step_clock.h"
 #include "scheduler/admission.h"
+#include "serving/cached_prompt.h"
 #include "serving/latch.h"
 #include "skein/stream.h"
 
 namespace skein {
 namespace {
+
+bool WantsLast(uint32_t output_kind) {
+  return output_kind == SKEIN_OUTPUT_LAST_LOGITS || output_kind == SKEIN_OUTPUT_LAST_HIDDEN;
+}
 
 bool WantsHidden(uint32_t output_kind) {
   return output_kind == SKEIN_OUTPUT_LAST_HIDDEN || output_kind == SKEIN_OUTPUT_ALL_HIDDEN;
@@ -26,11 +33,13 @@ uint64_t RowFloats(const Model& model, uint32_t output_kind) {
 class EvalJob final : public Job {
  public:
   // `status`, `latch` and the arrays of `item` stay valid until the job has counted itself down in `latch`.
-  EvalJob(const EvalItem& item, WriteRight right, Ticket ticket, absl::Status& status, std::shared_ptr<Latch> latch)
+  EvalJob(const EvalItem& item, WriteRight right, CachedPrompt prompt, Ticket ticket, absl::Status& status,
+          std::shared_ptr<Latch> latch)
       : output_kind_(item.output_kind),
         output_(item.output),
         row_floats_(RowFloats(*item.stream->model(), item.output_kind)),
         right_(std::move(right)),
+        prompt_(std::move(prompt)),
         ticket_(std::move(ticket)),
         tenant_(item.stream->model()->engine()->observer().tenants().Of(item.stream->tenant()->name())),
         feed_(Feed::Start(right_.stream()->Committed(), item.tokens)),
@@ -40,16 +49,22 @@ class EvalJob final : public Job {
     feed_.AddStopsOfHistory();
   }
 
-  Readiness Poll() noexcept override { return is_ended() ? Readiness::kEnded : Readiness::kReady; }
+  // The one that is told when a wait for another prompt has ended: this job.
+  void SetJob(std::weak_ptr<Job> job) noexcept { prompt_.SetJob(std::move(job)); }
+
+  Readiness Poll() noexcept override {
+    if (is_ended()) return Readiness::kEnded;
+    return prompt_.has_started() || StartPrompt() ? Readiness::kReady : Readiness::kWaiting;
+  }
+  int64_t next_deadline_us() const noexcept override { return is_ended() ? kNoDeadline : prompt_.wait_deadline_us(); }
 
   bool WantsMore() const noexcept override { return !is_ended() && feed_.num_unissued() > 0; }
   Feed& feed() override { return feed_; }
 
   void WantOutputs(uint32_t num_tokens, skein_step_entry& entry) override {
     if (output_kind_ == SKEIN_OUTPUT_NONE) return;
-    const bool wants_last = output_kind_ == SKEIN_OUTPUT_LAST_LOGITS || output_kind_ == SKEIN_OUTPUT_LAST_HIDDEN;
     // Rows are wanted for the item's own tokens from `first` on. The stream's pending token is not one of them.
-    const uint64_t first = wants_last ? feed_.tokens.size() - 1 : num_before_;
+    const uint64_t first = WantsLast(output_kind_) ? feed_.tokens.size() - 1 : num_before_;
     const uint64_t begin = std::max(first, feed_.num_issued);
     const uint64_t end = feed_.num_issued + num_tokens;
     if (begin >= end) return;
@@ -62,6 +77,7 @@ class EvalJob final : public Job {
     ticket_.OnFed(num_tokens);
     tenant_.OnFed(num_tokens);
     feed_.Advance(num_tokens, std::move(written));
+    prompt_.OnFed(feed_.at);
     if (feed_.num_unfed() > 0) return;
     right_.Commit(feed_.at);
     End(absl::OkStatus());
@@ -74,7 +90,22 @@ class EvalJob final : public Job {
  private:
   bool is_ended() const { return right_.stream() == nullptr; }
 
+  // False: it waits for a prompt in front.
+  bool StartPrompt() noexcept {
+    PrefixReading::Found found = prompt_.Start(feed_, StepClockUs(right_.stream()->model()->engine()->Now()));
+    if (found.waits) return false;
+    const absl::Status skipped = Guarded([&] {
+      if (found.num_cached > 0) feed_.Skip(found.num_cached, std::move(found.state));
+      return absl::OkStatus();
+    });
+    if (!skipped.ok()) found.num_cached = 0;  // no memory for their history: they are fed
+    if (found.num_cached > prompt_.num_expected()) ticket_.OnSkipped(found.num_cached - prompt_.num_expected());
+    if (prompt_.is_read()) right_.stream()->model()->engine()->prefixes()->Count(found.outcome, found.num_cached);
+    return true;
+  }
+
   void End(const absl::Status& status) noexcept {
+    prompt_.End();
     feed_.at = StreamState();
     right_.Release();
     ticket_.Release();
@@ -86,6 +117,7 @@ class EvalJob final : public Job {
   const absl::Span<float> output_;
   const uint64_t row_floats_;
   WriteRight right_;
+  CachedPrompt prompt_;
   Ticket ticket_;
   TenantObserver& tenant_;
   Feed feed_;
@@ -134,7 +166,14 @@ absl::Status CheckItem(const Model& model, const EvalItem& item) {
 struct Runnable {
   size_t index;
   WriteRight right;
+  CachedPrompt prompt;
 };
+
+// The prefix cache has nothing for those that want the rows of all their tokens.
+CachedPrompt PromptOf(const EvalItem& item) {
+  const bool can_skip = item.output_kind == SKEIN_OUTPUT_NONE || WantsLast(item.output_kind);
+  return can_skip ? CachedPrompt::BeginEval(*item.stream, item.tokens) : CachedPrompt();
+}
 
 // Takes the rights of the items that can run; the others get their statuses.
 std::vector<Runnable> FindRunnable(const Model& model, absl::Span<const absl::StatusOr<EvalItem>> items,
@@ -145,7 +184,7 @@ std::vector<Runnable> FindRunnable(const Model& model, absl::Span<const absl::St
     if (!statuses[i].ok()) continue;
     absl::StatusOr<WriteRight> right = items[i]->stream->BeginWrite();
     statuses[i] = right.status();
-    if (right.ok()) runnable.push_back({i, *std::move(right)});
+    if (right.ok()) runnable.push_back({i, *std::move(right), PromptOf(*items[i])});
   }
   return runnable;
 }
@@ -157,7 +196,8 @@ absl::StatusOr<std::vector<Ticket>> Admit(const Engine& engine, absl::Span<const
   for (const Runnable& item : runnable) {
     const Stream& stream = *items[item.index]->stream;
     const uint64_t num_pending = stream.Committed().pending.has_value() ? 1 : 0;
-    demands.push_back({.tenant = stream.tenant(), .num_tokens = items[item.index]->tokens.size() + num_pending});
+    const uint64_t num_tokens = items[item.index]->tokens.size() + num_pending - item.prompt.num_expected();
+    demands.push_back({.tenant = stream.tenant(), .num_tokens = std::max<uint64_t>(1, num_tokens)});
   }
   return engine.admission().Admit(demands, engine.Now());
 }
@@ -179,9 +219,10 @@ std::vector<absl::Status> Eval(const Model& model, absl::Span<const absl::Status
     Ticket& ticket = (*tickets)[k];
     const std::shared_ptr<TenantQueues> tenant = ticket.tenant();
     const Urgency urgency = ticket.job().urgency;
-    jobs.emplace_back(
-        std::make_shared<EvalJob>(*items[i], std::move(runnable[k].right), std::move(ticket), statuses[i], latch),
-        tenant, urgency);
+    auto job = std::make_shared<EvalJob>(*items[i], std::move(runnable[k].right), std::move(runnable[k].prompt),
+                                         std::move(ticket), statuses[i], latch);
+    job->SetJob(job);
+    jobs.emplace_back(std::move(job), tenant, urgency);
     latch->Add();
     ++model.metrics().evals;
   }

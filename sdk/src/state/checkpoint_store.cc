@@ -13,6 +13,16 @@ uint64_t CheckpointStore::num_states() const {
   return num_states_;
 }
 
+uint64_t CheckpointStore::num_kept() const {
+  const MutexLock lock(mutex_);
+  return num_kept_;
+}
+
+uint64_t CheckpointStore::num_dropped() const {
+  const MutexLock lock(mutex_);
+  return num_dropped_;
+}
+
 bool CheckpointStore::LetGo(uint32_t num_states) noexcept {
   bool has_any = false;
   for (uint32_t i = 0; i < num_states; ++i) {
@@ -91,6 +101,7 @@ void CheckpointStore::Insert(HistoryNode& node, const StateRef& state) noexcept 
   if (first_ != nullptr) first_->previous_kept = &node;
   first_ = &node;
   ++num_states_;
+  ++num_kept_;
 }
 
 StateRef CheckpointStore::Remove(HistoryNode& node) noexcept {
@@ -108,6 +119,7 @@ StateRef CheckpointStore::Evict(HistoryNode& node) noexcept {
   // A state of a stream at rest outlives about as many others of its worth as there is room for.
   const double worth = rank - node.tree->clock;
   if (!is_only_way && !is_named) clock_ += worth / static_cast<double>(max_states_);
+  ++num_dropped_;
   return Remove(node);
 }
 

@@ -35,6 +35,8 @@ class CheckpointStore final : public StateOwner {
   uint64_t max_states() const { return max_states_; }
   uint64_t state_bytes() const { return state_bytes_; }
   uint64_t num_states() const;
+  uint64_t num_kept() const;     // so far
+  uint64_t num_dropped() const;  // of these, for want of room
 
   bool LetGo(uint32_t num_states) noexcept override;
 
@@ -66,6 +68,8 @@ class CheckpointStore final : public StateOwner {
   mutable Mutex mutex_;
   HistoryNode* first_ ABSL_GUARDED_BY(mutex_) = nullptr;
   uint64_t num_states_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t num_kept_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t num_dropped_ ABSL_GUARDED_BY(mutex_) = 0;
   double clock_ ABSL_GUARDED_BY(mutex_) = 0;  // what lets states of streams at rest lose: rises with each that goes
 };
 

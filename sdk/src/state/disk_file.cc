@@ -62,14 +62,14 @@ bool IsBeyondSizeLimit(uint64_t end) {
   return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && end > limit.rlim_cur;
 }
 
-uint64_t TotalBytes(const std::vector<iovec>& parts) {
+uint64_t TotalBytes(const DiskParts& parts) {
   uint64_t total = 0;
   for (const iovec& part : parts) total += part.iov_len;
   return total;
 }
 
 // Takes `done` bytes off the front of `parts`.
-void Advance(std::vector<iovec>& parts, size_t& first, size_t done) {
+void Advance(DiskParts& parts, size_t& first, size_t done) {
   while (first < parts.size() && done >= parts[first].iov_len) done -= parts[first++].iov_len;
   if (first == parts.size()) return;
   parts[first].iov_base = static_cast<uint8_t*>(parts[first].iov_base) + done;
@@ -154,7 +154,7 @@ std::unique_ptr<DiskFile> DiskFile::TakeOver(std::shared_ptr<const DiskFolder> f
   return nullptr;
 }
 
-absl::Status DiskFile::Write(uint64_t offset, std::vector<iovec> parts) const {
+absl::Status DiskFile::Write(uint64_t offset, DiskParts parts) const {
   if (IsBeyondSizeLimit(offset + TotalBytes(parts))) return SystemError(EFBIG, path_, "write");
   size_t first = 0;
   Advance(parts, first, 0);
@@ -170,7 +170,7 @@ absl::Status DiskFile::Write(uint64_t offset, std::vector<iovec> parts) const {
   return absl::OkStatus();
 }
 
-absl::Status DiskFile::Read(uint64_t offset, std::vector<iovec> parts) const {
+absl::Status DiskFile::Read(uint64_t offset, DiskParts parts) const {
   size_t first = 0;
   Advance(parts, first, 0);
   while (first < parts.size()) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -45,6 +46,10 @@ class DiskFolder {
   const Descriptor descriptor_;
 };
 
+// Bytes that lie in several places, in the order of the file. The few that a state has cost no allocation, so that a
+// state goes to the disk and comes back when memory is short.
+using DiskParts = absl::InlinedVector<iovec, 4>;
+
 // Threads: any, for different places.
 class DiskFile {
  public:
@@ -65,10 +70,10 @@ class DiskFile {
 
   // Writes all of `parts`, one after the other, from `offset` on. RESOURCE_EXHAUSTED: no space, quota or file size is
   // left; PERMISSION_DENIED; UNAVAILABLE: another error of the system. Each names the file.
-  absl::Status Write(uint64_t offset, std::vector<iovec> parts) const;
+  absl::Status Write(uint64_t offset, DiskParts parts) const;
 
   // Fills all of `parts` from `offset` on. DATA_LOSS: the file ends before; UNAVAILABLE: an error of the system.
-  absl::Status Read(uint64_t offset, std::vector<iovec> parts) const;
+  absl::Status Read(uint64_t offset, DiskParts parts) const;
 
   // The first offset from `offset` on that may have been written; nullopt: nothing is left.
   std::optional<uint64_t> NextData(uint64_t offset) const;

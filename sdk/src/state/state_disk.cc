@@ -172,7 +172,7 @@ absl::Status StateDisk::WriteState(const DiskBlock& block, uint64_t write_number
   content.index = block.index_;
   content.write_number = write_number;
   content.state_checksum = Checksum(state.data(), state.size());
-  std::vector<iovec> parts(2);
+  DiskParts parts(2);
   parts[1] = {const_cast<uint8_t*>(state.data()), state.size()};
   if (label != nullptr) {
     const uint64_t tokens_bytes = label->tokens.size() * sizeof(uint32_t);

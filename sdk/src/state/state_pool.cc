@@ -71,6 +71,11 @@ uint64_t StatePool::num_on_disk() const {
   return num_on_disk_;
 }
 
+StateMoves StatePool::moves() const {
+  const MutexLock lock(mutex_);
+  return moves_;
+}
+
 StateRef StatePool::Add(std::shared_ptr<const HostState> values) {
   auto node = std::make_unique<StateNode>();
   node->num_references.store(1, std::memory_order_relaxed);
@@ -154,6 +159,7 @@ void StatePool::Park(const StateRef& state, std::shared_ptr<const HostState> val
   node.parked = std::move(values);
   in_host_.Append(node);
   ++num_parked_;
+  ++moves_.to_host;
 }
 
 void StatePool::Wake(const StateRef& state, StateRef place) {
@@ -167,6 +173,7 @@ void StatePool::Wake(const StateRef& state, StateRef place) {
   in_host_.Remove(node);
   --num_parked_;
   in_slots_.Append(node);
+  ++moves_.to_slot;
 }
 
 StateRef StatePool::BeginToDisk() {
@@ -188,6 +195,7 @@ void StatePool::EndToDisk(const StateRef& state, DiskBlock block) noexcept {
   in_host_.Remove(node);
   --num_parked_;
   ++num_on_disk_;
+  ++moves_.to_disk;
 }
 
 StatePool::OnDisk StatePool::IsOnDisk(const StateRef& state, absl::Status* failure) {
@@ -219,6 +227,7 @@ void StatePool::EndToHost(const StateRef& state, std::shared_ptr<const HostState
   in_host_.Append(node);
   ++num_parked_;
   --num_on_disk_;
+  ++moves_.from_disk;
 }
 
 void StatePool::TakeUsedFree(std::vector<uint32_t>& slots) {

@@ -27,6 +27,14 @@ namespace skein {
 
 class StatePool;
 
+// How many states have moved, by the place where they came.
+struct StateMoves {
+  uint64_t to_host = 0;    // out of a slot
+  uint64_t to_slot = 0;    // out of host memory
+  uint64_t to_disk = 0;    // out of host memory
+  uint64_t from_disk = 0;  // to host memory
+};
+
 // A reference to a state; copying it shares the state and allocates nothing. Empty: the initial state of the
 // architecture, which has no place.
 class StateRef {
@@ -103,6 +111,7 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   uint64_t num_parked() const;   // states in host memory
   bool HasPinnedInHost() const;  // whether one of the states in host memory is pinned
   uint64_t num_on_disk() const;  // those that are on their way back included
+  StateMoves moves() const;
 
   // `on_free` hears of the next slot that becomes free.
   void AnnounceFree() noexcept;
@@ -182,6 +191,7 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   StateOrder in_host_ ABSL_GUARDED_BY(mutex_);   // by the time when they came there
   uint64_t num_parked_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t num_on_disk_ ABSL_GUARDED_BY(mutex_) = 0;
+  StateMoves moves_ ABSL_GUARDED_BY(mutex_);
   bool wanted_ ABSL_GUARDED_BY(mutex_) = false;  // Acquire found no slot since the last call of on_free_
 };
 

@@ -127,6 +127,12 @@ std::vector<uint32_t> HistoryOf(Engine& engine, const StateRef& state) {
   return {values.begin() + 1, values.begin() + 1 + static_cast<int>(values[0])};
 }
 
+uint64_t NumObserved(const Histogram& histogram) {
+  uint64_t count = 0;
+  for (size_t bucket = 0; bucket < histogram.num_buckets(); ++bucket) count += histogram.Count(bucket);
+  return count;
+}
+
 struct KnownState {
   StateRef state;
   std::vector<uint32_t> history;
@@ -173,6 +179,13 @@ TEST_P(ResidencyTest, StreamsReadWhatTheyWouldReadAlone) {
     ASSERT_EQ(HistoryOf(*engine, looked_at.state), looked_at.history) << "round " << round;
   }
   for (const KnownState& stream : streams) ASSERT_EQ(HistoryOf(*engine, stream.state), stream.history);
+  const SlotCounts counts = engine->observer().model().count_slots();
+  EXPECT_GT(counts.parked, 0u);
+  EXPECT_GT(counts.woken, 0u);
+  EXPECT_EQ(NumObserved(engine->observer().wake_time()), counts.woken);
+  EXPECT_EQ(counts.to_disk > 0, places.has_disk);
+  EXPECT_EQ(counts.from_disk > 0, places.has_disk);
+  EXPECT_EQ(NumObserved(engine->observer().fetch_time()), counts.from_disk);
 }
 
 INSTANTIATE_TEST_SUITE_P(FewPlaces, ResidencyTest,

@@ -231,6 +231,23 @@ TEST(StepsInFlightTest, StepThatCannotBeginBehindAnotherIsTriedWhenThatOneIsDone
   EXPECT_EQ(bench.metrics.step_errors.load(), 1u);
 }
 
+// A step behind it would read what it did not write.
+TEST(StepsInFlightTest, NothingBeginsBehindAStepThatCannotBegin) {
+  Bench bench(kTwoDevices);
+  std::vector<size_t> num_in_front;  // of the steps that begin
+  bench.runner.set_begin_hook([&](const FakeStep&) {
+    num_in_front.push_back(bench.runner.num_in_flight());
+    return num_in_front.size() == 2 ? absl::InternalError("once") : absl::OkStatus();
+  });
+  const auto job = bench.Add(Count(64));
+  EXPECT_TRUE(bench.loop->RunStep());
+  EXPECT_THAT(num_in_front, ElementsAre(0u, 1u)) << "there is room for three";
+  bench.RunAll();
+  EXPECT_THAT(num_in_front, ElementsAre(0u, 1u, 0u, 0u, 1u)) << "the second alone, and then those behind it";
+  EXPECT_TRUE(job->ended && job->status.ok()) << job->status;
+  EXPECT_EQ(bench.HistoryBehind(bench.runner.steps().back().entries[0]), Count(64));
+}
+
 TEST(StepsInFlightTest, JobThatIsCancelledIssuesNothingMoreAndEndsBehindItsLastPart) {
   Bench bench(kTwoDevices);
   const auto job = bench.Add(Count(100));

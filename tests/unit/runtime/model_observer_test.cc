@@ -49,6 +49,43 @@ TEST(ModelObserverTest, LimitsAndSlotsAreGauges) {
   EXPECT_THAT(text, HasSubstr("skein_states{model=\"m\",place=\"disk\"} 13\n"));
 }
 
+TEST(ModelObserverTest, MovesOfStatesAreCountedByKindAndInBytes) {
+  Metrics metrics;
+  const auto observer = metrics.observed_models.Add({"m",
+                                                     {},
+                                                     [] {
+                                                       SlotCounts counts;
+                                                       counts.parked = 3;
+                                                       counts.woken = 2;
+                                                       counts.to_disk = 5;
+                                                       counts.from_disk = 4;
+                                                       counts.state_bytes = 10;
+                                                       return counts;
+                                                     }},
+                                                    nullptr);
+  observer->OnWoken(milliseconds(2));
+  observer->OnFetched(milliseconds(250));
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("skein_state_moves_total{model=\"m\",move=\"park\"} 3\n"
+                              "skein_state_moves_total{model=\"m\",move=\"wake\"} 2\n"
+                              "skein_state_moves_total{model=\"m\",move=\"to_disk\"} 5\n"
+                              "skein_state_moves_total{model=\"m\",move=\"from_disk\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("skein_state_moved_bytes_total{model=\"m\",move=\"to_disk\"} 50\n"));
+  EXPECT_THAT(text, HasSubstr("skein_state_wake_seconds_sum{model=\"m\"} 0.002\n"));
+  EXPECT_THAT(text, HasSubstr("skein_state_fetch_seconds_sum{model=\"m\"} 0.25\n"));
+}
+
+TEST(ModelObserverTest, CheckpointsAreCounted) {
+  Metrics metrics;
+  ObservedModel model = {"m", {}, {}};
+  model.count_checkpoints = [] { return CheckpointCounts{.states = 4, .kept = 9, .dropped = 5}; };
+  const auto observer = metrics.observed_models.Add(std::move(model), nullptr);
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("# TYPE skein_checkpoints gauge\nskein_checkpoints{model=\"m\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("skein_checkpoints_kept_total{model=\"m\"} 9\n"));
+  EXPECT_THAT(text, HasSubstr("skein_checkpoints_dropped_total{model=\"m\"} 5\n"));
+}
+
 TEST(ModelObserverTest, PrefixCacheIsCountedByOutcome) {
   Metrics metrics;
   PrefixCounts counts;
