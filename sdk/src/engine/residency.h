@@ -89,6 +89,8 @@ class Residency {
   SlotOutcome Park(HostStates::Use use);
   bool HasPlaces(uint64_t count) const;
   SlotOutcome Fail(absl::Status status) noexcept;
+  // No place is left. States that have come from the disk leave theirs when their steps have read them.
+  SlotOutcome LackOfPlaces();
   SlotOutcome FailForPlaces();
 
   StepRunner& runner_;

@@ -307,6 +307,27 @@ TEST(ResidencyOnDiskTest, ManyStreamsOfOneStateWaitForItTogether) {
   }
 }
 
+// States that have come from the disk hold nearly all places until their steps have read them.
+TEST(ResidencyOnDiskTest, NewStreamsWaitForThoseThatComeBack) {
+  const Folder folder;
+  const auto engine = Start(kWithDisk, folder.Open());
+  const std::vector<KnownState> states = Fill(*engine, 40);
+  for (uint32_t round = 0; round < 300; ++round) {
+    std::vector<std::shared_ptr<FeedJob>> jobs;
+    JobList together;
+    for (uint32_t i = 0; i < 9; ++i) {
+      const StateRef from = i % 3 == 2 ? StateRef() : states[(round * 7 + i * 4) % states.size()].state;
+      jobs.push_back(std::make_shared<FeedJob>(from, std::vector<uint32_t>{1, 2}));
+      together.emplace_back(jobs.back());
+    }
+    engine->Add(together);
+    for (const auto& job : jobs) {
+      const absl::Status status = job->Wait().status();
+      ASSERT_TRUE(status.ok()) << "round " << round << ": " << status;
+    }
+  }
+}
+
 TEST(ResidencyOnDiskTest, EngineEndsWhileStatesAreOnTheirWay) {
   const Folder folder;
   for (int i = 0; i < 20; ++i) {
