@@ -24,6 +24,7 @@ test('use after close is an error, and closing twice is fine', async (t) => {
   const prefix = skein.Prefix.create(stream);
   const request = stream.createRequest();
   const options = new skein.Options('stream', { tenant: 'ann' });
+  assert.equal(model.info.dModel, 192);
   const all = [options, request, prefix, queue, tokenizer, stream, model, runtime];
   for (const object of all) object.close();
   for (const object of all) object.close();
@@ -32,7 +33,7 @@ test('use after close is an error, and closing twice is fine', async (t) => {
     () => stream.position, () => stream.fork(), () => stream.generate('a'), () => stream.reset(),
     () => tokenizer.encode('a'), () => tokenizer.info, () => queue.poll(), () => queue.fd,
     () => queue.submit(request), () => request.cancel(), () => request.setPrompt('a'), () => prefix.start(),
-    () => model.createStream(), () => model.load(), () => runtime.metrics(), () => runtime.devices(),
+    () => model.createStream(), () => model.load(), () => model.info, () => runtime.metrics(), () => runtime.devices(),
     () => model.createStream(options), () => options.setStr('tenant', 'bob'), () => stream.share(),
   ]) {
     assert.throws(use, closed, String(use));
