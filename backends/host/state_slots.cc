@@ -65,11 +65,27 @@ void StateSlots::Discard(uint32_t slot) {
   CheckSlot(slot);
   is_written_[slot] = 0;
   const auto page_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(At(slot));
-  const uintptr_t first = (begin + page_bytes - 1) / page_bytes * page_bytes;
-  const uintptr_t end = (begin + state_floats_ * sizeof(float)) / page_bytes * page_bytes;
+  const auto states = reinterpret_cast<uintptr_t>(states_.data());
+  const uintptr_t state_bytes = state_floats_ * sizeof(float);
+  uintptr_t begin = states + slot * state_bytes;
+  uintptr_t end = begin + state_bytes;
+  // The pages at both ends hold parts of other slots too.
+  const uintptr_t first_page = std::max(begin / page_bytes * page_bytes, states);
+  const uintptr_t last_page = (end - 1) / page_bytes * page_bytes;
+  begin = IsUnwritten(first_page - states, begin - states) ? first_page : begin;
+  end = IsUnwritten(end - states, last_page + page_bytes - states) ? last_page + page_bytes : end;
+  begin = (begin + page_bytes - 1) / page_bytes * page_bytes;
+  end = end / page_bytes * page_bytes;
   // If the system refuses, the slot keeps its memory.
-  if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+bool StateSlots::IsUnwritten(uint64_t first_byte, uint64_t end_byte) const {
+  const uint64_t state_bytes = state_floats_ * sizeof(float);
+  for (uint64_t slot = first_byte / state_bytes; slot * state_bytes < end_byte; ++slot) {
+    if (slot >= num_slots_ || is_written_[slot] != 0) return false;  // behind the slots lies the initial state
+  }
+  return true;
 }
 
 void StateSlots::Convert(const float* from, float* to) const {

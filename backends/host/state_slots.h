@@ -40,11 +40,13 @@ class StateSlots {
   void Copy(uint32_t from_slot, uint32_t to_slot);
   void Export(uint32_t slot, float* state, uint64_t num_floats) const;
   void Import(uint32_t slot, const float* state, uint64_t num_floats);
-  // The slot counts as never written, and the pages that hold nothing but its state go back to the system.
+  // The slot counts as never written, and the pages that hold no state of a written slot go back to the system.
   void Discard(uint32_t slot);
 
  private:
   const float* At(uint32_t index) const { return states_.data() + index * state_floats_; }
+  // Whether no slot that counts as written has a part in these bytes of states_.
+  bool IsUnwritten(uint64_t first_byte, uint64_t end_byte) const;
   void CheckSlot(uint32_t slot) const;
   void CheckFloats(const float* state, uint64_t num_floats) const;
   // Copies a state and, if it is kept in another order, turns each wkv matrix over; its own inverse.

@@ -28,7 +28,10 @@ inline float F16ToF32(uint16_t half) {
   const uint32_t normal = (uint32_t{half & 0x7fffu} << 13) + (112u << 23);  // 112: difference of the exponent biases
   const uint32_t special = normal + (112u << 23) + (mantissa != 0 ? 1u << 22 : 0u) * ((mantissa >> 9) ^ 1u);
   const uint32_t denormal = std::bit_cast<uint32_t>(static_cast<float>(static_cast<int32_t>(mantissa)) * 0x1p-24f);
-  const uint32_t magnitude = exponent == 0 ? denormal : exponent == 0x7c00u ? special : normal;
+  // Masks and no conditions, which gcc 12 turns into branches.
+  const uint32_t is_denormal = 0u - uint32_t{exponent == 0};
+  const uint32_t is_special = 0u - uint32_t{exponent == 0x7c00u};
+  const uint32_t magnitude = (denormal & is_denormal) | (special & is_special) | (normal & ~(is_denormal | is_special));
   return std::bit_cast<float>(sign | magnitude);
 }
 

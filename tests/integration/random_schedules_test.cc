@@ -83,7 +83,9 @@ TEST_P(RandomSchedulesTest, EveryRequestGivesWhatItGivesAlone) {
   uint64_t num_cached = 0;
   for (const auto& host : hosts) {
     // In these types no bit depends on the chunks that are read.
-    if (GetParam().type[0] == 'q') ASSERT_NO_FATAL_FAILURE(host->ExpectStatesAsAlone(other.get()));
+    if (GetParam().type[0] == 'q') {
+      ASSERT_NO_FATAL_FAILURE(host->ExpectStatesAsAlone(other.get()));
+    }
     for (const std::unique_ptr<Record>& record : host->records_) {
       ++ends[record->end];
       num_cached += record->num_cached;

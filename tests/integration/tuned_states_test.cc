@@ -110,6 +110,31 @@ TEST_P(TunedStatesTest, StreamsWithDifferentStatesRunInOneBatch) {
   ExpectNear(logits[1], plain_);
 }
 
+// The prefix cache tells prompts that start from different states apart, though their tokens are the same.
+TEST_P(TunedStatesTest, StreamsWithDifferentStatesShareNoPrefixes) {
+  const OwnedModel model = LoadModel(runtime_.get(), ModelPath(), Device());
+  std::vector<uint32_t> tokens = tokens_;
+  while (tokens.size() < 40) tokens.insert(tokens.end(), tokens_.begin(), tokens_.end());
+  std::vector<float> logits[2];
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 2; ++i) {
+      const OwnedStream stream = i == 0 ? MakeTunedStream(model.get(), StatePath()) : MakeStream(model.get());
+      const std::vector<float> all = AllLogits(model.get(), stream.get(), tokens);
+      SKEIN_CALL(skein_stream_reset, stream.get());
+      logits[i].resize(InfoOf(model.get()).vocab_size);
+      skein_eval_item item = {};
+      item.stream = stream.get();
+      item.tokens = tokens.data();
+      item.num_tokens = tokens.size();
+      item.output = logits[i].data();
+      item.output_capacity = logits[i].size();
+      item.output_kind = SKEIN_OUTPUT_LAST_LOGITS;
+      SKEIN_CALL(skein_eval, model.get(), &item, sizeof(item), 1);
+      ExpectNear(logits[i], {all.end() - static_cast<std::ptrdiff_t>(logits[i].size()), all.end()});
+    }
+  }
+}
+
 TEST_P(TunedStatesTest, SnapshotOfATunedStreamRestoresInAPlainOne) {
   const OwnedModel model = LoadModel(runtime_.get(), ModelPath(), Device());
   const OwnedStream tuned = MakeTunedStream(model.get(), StatePath());

@@ -1,6 +1,9 @@
 #include "base/checksum.h"
 
 #include <xxhash.h>
+#ifdef SKEIN_XXHASH_DISPATCHES
+#include <xxh_x86dispatch.h>  // the same functions, with the instructions that the processor has
+#endif
 
 #include <new>
 
@@ -9,10 +12,24 @@
 
 namespace skein {
 
-uint64_t Checksum(const void* data, size_t size_bytes) { return XXH3_64bits(data, size_bytes); }
+namespace {
+
+// The library chooses its instructions at its first call, and knows no threads there.
+void ChooseInstructions() {
+  static const XXH64_hash_t chosen = XXH3_64bits(nullptr, 0);
+  static_cast<void>(chosen);
+}
+
+}  // namespace
+
+uint64_t Checksum(const void* data, size_t size_bytes) {
+  ChooseInstructions();
+  return XXH3_64bits(data, size_bytes);
+}
 
 ChecksumStream::ChecksumStream() : state_(XXH3_createState()) {
   if (state_ == nullptr) throw std::bad_alloc();
+  ChooseInstructions();
   XXH3_64bits_reset(state_.get());
 }
 
@@ -25,6 +42,7 @@ void ChecksumStream::Add(const void* data, size_t size_bytes) { XXH3_64bits_upda
 uint64_t ChecksumStream::Finish() const { return XXH3_64bits_digest(state_.get()); }
 
 std::string ChecksumHex128(const void* data, size_t size_bytes) {
+  ChooseInstructions();
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, size_bytes));
   return absl::BytesToHexString(

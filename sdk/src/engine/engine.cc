@@ -11,6 +11,7 @@
 #include "engine/state_mover.h"
 #include "runtime/option_keys.h"
 #include "runtime/worker.h"
+#include "system/heap.h"
 
 namespace skein {
 namespace {
@@ -110,13 +111,13 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
         services.ParallelFor(num_items, work);
       });
   if (disk != nullptr) {
-    SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<DiskTier> tier,
-                           DiskTier::Start(engine->pool_, engine->host_, std::move(disk), engine->runtime_->log(),
-                                           engine->observer_, [weak] {
-                                             if (const std::shared_ptr<Engine> alive = weak.lock())
-                                               alive->NotifyOfMove();
-                                           }));
+    SKEIN_ASSIGN_OR_RETURN(
+        std::unique_ptr<DiskTier> tier,
+        DiskTier::Start(engine->pool_, engine->host_, disk, engine->runtime_->log(), engine->observer_, [weak] {
+          if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfMove();
+        }));
     engine->loop_->residency().set_disk(std::move(tier));
+    engine->disk_ = std::move(disk);
   }
   engine->loop_->residency().set_ask_owners([address = engine.get()] { return address->AskOwners(); });
   const bool started = StartWorker([engine] { engine->Run(); },
@@ -240,12 +241,29 @@ absl::StatusOr<uint64_t> Engine::KeepPrefixesOn(std::shared_ptr<StateDisk> disk)
   return num_restored;
 }
 
+absl::StatusOr<StateRef> Engine::MakeState(absl::FunctionRef<absl::Status(absl::Span<float> values)> fill) {
+  if (const std::shared_ptr<HostState> place = TakeHostPlace()) {
+    SKEIN_RETURN_IF_ERROR(fill(place->values()));
+    return pool_->Add(place);
+  }
+  const StateScratch scratch(host_);
+  SKEIN_RETURN_IF_ERROR(fill(scratch.values()));
+  return ImportToSlot(scratch.values());
+}
+
 absl::StatusOr<StateRef> Engine::ImportState(absl::Span<const float> values) {
-  const std::shared_ptr<HostState> place = loop_->is_lost() ? nullptr : host_->Take(HostStates::Use::kStay);
-  if (place != nullptr) {
+  if (const std::shared_ptr<HostState> place = TakeHostPlace()) {
     std::copy(values.begin(), values.end(), place->values().begin());
     return pool_->Add(place);
   }
+  return ImportToSlot(values);
+}
+
+std::shared_ptr<HostState> Engine::TakeHostPlace() noexcept {
+  return loop_->is_lost() ? nullptr : host_->Take(HostStates::Use::kStay);
+}
+
+absl::StatusOr<StateRef> Engine::ImportToSlot(absl::Span<const float> values) {
   StateRef state;
   const absl::Status called = CallBetweenSteps([&] {
     Residency& residency = loop_->residency();
@@ -326,9 +344,14 @@ bool Engine::WaitForWork(bool did_step, StepClock::time_point rest_at) {
   return true;
 }
 
+void Engine::OnStreamRemoved(uint32_t num_streams) noexcept {
+  if (heap_trim_.OnRemoved(num_streams)) NotifyOfSlot();
+}
+
 void Engine::Rest() noexcept {
-  pool_->AnnounceFree();  // of what becomes free from here on the thread hears, and rests again
-  loop_->residency().DiscardFree();
+  pool_->AnnounceNext();  // of what becomes free from here on the thread hears, and rests again
+  loop_->residency().Rest();
+  if (heap_trim_.TakeDue()) TrimHeap();
 }
 
 void Engine::PublishPace() noexcept {
@@ -350,6 +373,7 @@ void Engine::Calibrate() noexcept {
 }
 
 void Engine::Run() noexcept {
+  host_->Rest();
   if (limits_.calibrates) Calibrate();
   std::list<Call*> calls;  // those that have to wait stay here
   JobList added;
@@ -391,6 +415,7 @@ void Engine::Run() noexcept {
   if (const std::shared_ptr<PrefixKeeper> keeper = prefixes_->keeper(); keeper != nullptr && loop_->lost().ok()) {
     keeper->OnEnd([this](const StateRef& state, absl::Span<float> values) { return CopyState(state, values); });
   }
+  if (disk_ != nullptr) disk_->LeaveFiles();
 }
 
 }  // namespace skein

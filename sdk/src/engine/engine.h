@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
+#include "engine/heap_trim.h"
 #include "engine/noticed_jobs.h"
 #include "engine/prefix_cache.h"
 #include "engine/step_clock.h"
@@ -94,13 +95,22 @@ class Engine {
   // The canonical values of a state, not of the initial one. Waits for the current step if it lies in a slot.
   // UNAVAILABLE: a device of the model is lost; so it is for ImportState, and for all jobs.
   absl::Status ExportState(const StateRef& state, absl::Span<float> values);
-  // A new state with these values, in host memory. Only if there is no place left, it waits for the current step and
-  // takes a slot. RESOURCE_EXHAUSTED: none is left either.
+  // A new state with the values that `fill` writes, in host memory. Only if there is no place left, it waits for the
+  // current step and takes a slot. RESOURCE_EXHAUSTED: none is left either. An error of `fill` is the result.
+  absl::StatusOr<StateRef> MakeState(absl::FunctionRef<absl::Status(absl::Span<float> values)> fill);
+  // The same with these values.
   absl::StatusOr<StateRef> ImportState(absl::Span<const float> values);
+  // Memory for the values of one state, for a copy. Throws std::bad_alloc.
+  StateScratch Scratch() const { return StateScratch(host_); }
 
   // Keeps the states of the prefix cache on `disk` for later processes, and gives it those that earlier ones left.
   // Once, before the first job. Gives their number. RESOURCE_EXHAUSTED: no thread could be started.
   absl::StatusOr<uint64_t> KeepPrefixesOn(std::shared_ptr<StateDisk> disk);
+
+  // A stream of the model was made, or has gone, and there are so many now. When many have gone, the memory of their
+  // objects goes back to the system as soon as the engine has nothing to do.
+  void OnStreamAdded(uint32_t num_streams) noexcept { heap_trim_.OnAdded(num_streams); }
+  void OnStreamRemoved(uint32_t num_streams) noexcept;
 
   // `owner` is asked when there is no place for one more state.
   void AddOwner(std::weak_ptr<StateOwner> owner);
@@ -119,10 +129,14 @@ class Engine {
   void Run() noexcept;
   // The values of a state, on the engine's thread between two steps.
   absl::Status CopyState(const StateRef& state, absl::Span<float> values) noexcept;
+  // A place for a new state in host memory; nullptr: there is none, or a device is lost.
+  std::shared_ptr<HostState> TakeHostPlace() noexcept;
+  // A new state in a slot.
+  absl::StatusOr<StateRef> ImportToSlot(absl::Span<const float> values);
   // Waits until there is something to do, or until `rest_at`, which gives false; not if `did_step`, because then there
   // may be another step.
   bool WaitForWork(bool did_step, StepClock::time_point rest_at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Gives back the memory of the slots that nobody holds.
+  // Gives back the memory of the slots that nobody holds, and that of many streams that have gone.
   void Rest() noexcept;
   // Tells admission what steps cost.
   void PublishPace() noexcept;
@@ -136,7 +150,7 @@ class Engine {
   void LookAtNoticed() noexcept;
   // Tells the thread that a state has come from the disk or gone there.
   void NotifyOfMove() noexcept;
-  // Tells the thread that a slot is free.
+  // Tells the thread that a slot is free, or that there is memory to give back: it rests again.
   void NotifyOfSlot() noexcept;
   // Runs `work` on the engine's thread between two steps and waits for it.
   absl::Status CallBetweenSteps(absl::FunctionRef<std::optional<absl::Status>()> work);
@@ -155,6 +169,7 @@ class Engine {
   const std::shared_ptr<TenantTable> tenants_ = TenantTable::Create();
   Pace pace_;  // the engine's thread only
   const std::shared_ptr<Admission> admission_;
+  std::shared_ptr<StateDisk> disk_;        // nullptr: there is none; constant once the thread runs
   std::shared_ptr<HostStates> host_;       // constant once the thread runs
   std::weak_ptr<Engine> self_;             // constant once the thread runs
   std::shared_ptr<StatePool> pool_;        // constant once the thread runs
@@ -162,6 +177,7 @@ class Engine {
   const std::shared_ptr<CheckpointStore> checkpoints_;
   std::shared_ptr<ModelObserver> observer_;  // constant once the thread runs
   std::unique_ptr<StepLoop> loop_;           // the engine's thread only
+  HeapTrim heap_trim_;
 
   Mutex mutex_;
   CondVar changed_;

@@ -16,34 +16,40 @@ constexpr std::chrono::seconds kLongestStop{1};
 
 }  // namespace
 
-std::shared_ptr<FingerprintAhead> FingerprintAhead::Start(std::shared_ptr<Runtime> runtime,
+std::unique_ptr<FingerprintAhead> FingerprintAhead::Start(std::shared_ptr<Runtime> runtime,
                                                           std::shared_ptr<const ModelFile> file) {
   if (file->knows_fingerprint()) return nullptr;
-  auto ahead = std::make_shared<FingerprintAhead>();
-  const std::weak_ptr<FingerprintAhead> weak(ahead);
-  const bool started = StartWorker([ahead, runtime = std::move(runtime), file = std::move(file)] { ahead->Run(*file); },
-                                   [weak] {
-                                     if (const auto alive = weak.lock()) alive->is_stopped_ = true;
-                                   });
-  return started ? ahead : nullptr;
+  auto reading = std::make_shared<Reading>();
+  std::unique_ptr<FingerprintAhead> ahead(new FingerprintAhead(reading));
+  const bool started =
+      StartWorker([reading, runtime = std::move(runtime), file = std::move(file)] { Run(*reading, *file); },
+                  [weak = std::weak_ptr<Reading>(reading)] {
+                    if (const auto alive = weak.lock()) alive->is_stopped = true;
+                  });
+  if (started) return ahead;
+  const MutexLock lock(reading->mutex);
+  reading->has_ended = true;
+  return nullptr;
 }
 
-void FingerprintAhead::Run(const ModelFile& file) noexcept {
-  LowerThreadPriority();
+void FingerprintAhead::Run(Reading& reading, const ModelFile& file) noexcept {
+  bool has_lowered = false;
+  const auto goes_on = [&] {
+    if (reading.is_loaded && !std::exchange(has_lowered, true)) LowerThreadPriority();
+    return reading.is_stopped ? absl::CancelledError("") : CheckProcessGoesOn();
+  };
   // An error, and a lack of memory, come back when somebody asks for the fingerprint.
-  Guarded([&] {
-    return file.ComputeFingerprintAhead([&] { return is_stopped_ ? absl::CancelledError("") : CheckProcessGoesOn(); });
-  }).IgnoreError();
-  const MutexLock lock(mutex_);
-  has_ended_ = true;
-  ended_.NotifyAll();
+  Guarded([&] { return file.ComputeFingerprintAhead(goes_on); }).IgnoreError();
+  const MutexLock lock(reading.mutex);
+  reading.has_ended = true;
+  reading.ended.NotifyAll();
 }
 
-void FingerprintAhead::Stop() noexcept {
-  is_stopped_ = true;
+FingerprintAhead::~FingerprintAhead() {
+  reading_->is_stopped = true;
   const auto end = std::chrono::steady_clock::now() + kLongestStop;
-  const MutexLock lock(mutex_);
-  while (!has_ended_ && ended_.WaitUntil(mutex_, end)) {
+  const MutexLock lock(reading_->mutex);
+  while (!reading_->has_ended && reading_->ended.WaitUntil(reading_->mutex, end)) {
   }
 }
 

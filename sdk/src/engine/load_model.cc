@@ -124,8 +124,11 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
   parts.trained_length = file->metadata().trained_length;
   SKEIN_ASSIGN_OR_RETURN(const uint64_t max_host_states, HostStatesFor(*file, options));
+  // It reads the weights beside those who load them, and mostly ends before them.
+  parts.fingerprint_ahead = FingerprintAhead::Start(runtime, file);
   absl::StatusOr<LoadedModel> loaded = LoadOnDevices(*runtime, *file, options);
   if (!loaded.ok()) return Annotate(loaded.status(), file->path());
+  if (parts.fingerprint_ahead != nullptr) parts.fingerprint_ahead->OnLoaded();
   parts.weights_bytes = loaded->on_devices->weights_bytes();
   parts.embedding_bytes = loaded->on_devices->embedding_bytes();
   SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateDisk> disk,
@@ -153,7 +156,6 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.type = loaded->placement.settings.precision.name;
   parts.head_features = loaded->placement.devices.back()->description().info.features;
   parts.max_streams = static_cast<uint32_t>(options[model_options::kMaxStreams]);
-  parts.fingerprint_ahead = FingerprintAhead::Start(runtime, file);
   parts.file = std::move(file);
   parts.runtime = std::move(runtime);
   return std::make_shared<Model>(std::move(parts));

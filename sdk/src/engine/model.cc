@@ -16,10 +16,7 @@ constexpr uint32_t kRetryAfterMs = 100;
 
 Model::Model(ModelParts parts) : parts_(std::move(parts)) { ++metrics().models; }
 
-Model::~Model() {
-  if (parts_.fingerprint_ahead != nullptr) parts_.fingerprint_ahead->Stop();
-  --metrics().models;
-}
+Model::~Model() { --metrics().models; }
 
 absl::Status Model::CheckTokenizer(absl::string_view what) const {
   if (parts_.tokenizer != nullptr) return absl::OkStatus();
@@ -42,12 +39,14 @@ absl::Status Model::AddStream() {
     }
   } while (!num_streams_.compare_exchange_weak(count, count + 1));
   ++metrics().streams;
+  parts_.engine->OnStreamAdded(count + 1);
   return absl::OkStatus();
 }
 
 void Model::RemoveStream() {
-  --num_streams_;
+  const uint32_t num_left = --num_streams_;
   --metrics().streams;
+  parts_.engine->OnStreamRemoved(num_left);
 }
 
 absl::StatusOr<StreamSeat> StreamSeat::Take(std::shared_ptr<Model> model) {

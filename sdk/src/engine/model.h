@@ -34,14 +34,14 @@ struct ModelParts {
   std::optional<uint32_t> end_token;           // the end of text
   std::optional<uint32_t> trained_length;      // tokens of the longest text in training
   std::shared_ptr<Engine> engine;
-  std::shared_ptr<FingerprintAhead> fingerprint_ahead;  // nullptr: nothing is computed
   StateRef initial_state;        // the state that streams start from; empty: the initial state of the architecture
   std::string placement;         // as skein_model_info.device
   std::string type;              // as skein_model_info.type
   uint64_t weights_bytes = 0;    // as given to the devices
   uint64_t embedding_bytes = 0;  // the embedding's part of weights_bytes
   uint32_t max_streams = 0;
-  uint32_t head_features = 0;  // SKEIN_FEATURE_*, of the device that has the head
+  uint32_t head_features = 0;                           // SKEIN_FEATURE_*, of the device that has the head
+  std::unique_ptr<FingerprintAhead> fingerprint_ahead;  // nullptr: nothing is computed
 };
 
 // Threads: any. Immutable but for the number of its streams, and working memory.

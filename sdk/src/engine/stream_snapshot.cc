@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
-#include "base/pages.h"
 #include "base/status.h"
 #include "engine/stream_past.h"
 #include "files/package/output_file.h"
@@ -31,7 +30,7 @@ std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
 // Writes a described snapshot.
 absl::Status Write(const Model& model, Snapshot& snapshot, const StreamState& at, absl::Span<uint8_t> bytes) {
   SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model.Fingerprint());
-  const PagedFloats state(StateFloats(model.config()));
+  const StateScratch state = model.engine()->Scratch();
   SKEIN_RETURN_IF_ERROR(ExportState(model, at, state.values()));
   WriteSnapshot(model.config(), snapshot, state.values(), bytes);
   return absl::OkStatus();
@@ -61,15 +60,16 @@ absl::Status TakeSnapshot(const Model& model, const StreamState& at, absl::Span<
 }
 
 absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const uint8_t> bytes) {
-  const PagedFloats values(StateFloats(model.config()));
-  SKEIN_ASSIGN_OR_RETURN(Snapshot snapshot, ReadSnapshot(model.config(), bytes, values.values()));
-  SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model.Fingerprint());
-  if (snapshot.fingerprint != fingerprint) {
+  Snapshot snapshot;
+  RestoredSnapshot restored;
+  const auto read = [&](absl::Span<float> values) -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(snapshot, ReadSnapshot(model.config(), bytes, values));
+    SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, model.Fingerprint());
+    if (snapshot.fingerprint == fingerprint) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat("snapshot: of a model with source weights ", snapshot.fingerprint,
                                                       "; this model's are ", fingerprint));
-  }
-  RestoredSnapshot restored;
-  SKEIN_ASSIGN_OR_RETURN(restored.at.state, model.engine()->ImportState(values.values()));
+  };
+  SKEIN_ASSIGN_OR_RETURN(restored.at.state, model.engine()->MakeState(read));
   restored.at.position = snapshot.position;
   restored.at.pending = PendingToken(snapshot);
   restored.at.sampler = std::make_shared<const SamplerState>(std::move(snapshot.sampler));

@@ -1,39 +1,29 @@
 #include "state/host_states.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
-#include "base/pages.h"
-
 namespace skein {
-namespace {
-
-// From here on a state has pages of its own, so that a state that goes gives its memory back to the system.
-constexpr uint64_t kPagesFrom = 16 * 1024;
-
-float* Allocate(uint64_t bytes) noexcept {
-  if (bytes < kPagesFrom) return static_cast<float*>(::operator new(bytes, std::nothrow));
-  return static_cast<float*>(MapPages(bytes));
-}
-
-void Free(float* data, uint64_t bytes) noexcept {
-  if (data == nullptr) return;
-  if (bytes < kPagesFrom) {
-    ::operator delete(data);
-  } else {
-    UnmapPages(data, bytes);
-  }
-}
-
-}  // namespace
 
 HostState::HostState(std::shared_ptr<HostStates> owner, uint64_t num_floats) noexcept
-    : owner_(std::move(owner)), num_floats_(num_floats), data_(Allocate(num_floats * sizeof(float))) {}
+    : owner_(std::move(owner)), num_floats_(num_floats), data_(owner_->memory_.Take()) {}
 
+// What is kept counts to the budget too, in which this state has its place for a moment more.
 HostState::~HostState() {
-  Free(data_, num_floats_ * sizeof(float));
+  const uint64_t num_others = owner_->num_held() - 1;
+  owner_->memory_.GiveBack(data_, owner_->max_states_ - std::min(num_others, owner_->max_states_));
   owner_->GiveBack();
 }
+
+StateScratch::StateScratch(std::shared_ptr<HostStates> owner)
+    : owner_(std::move(owner)), data_(owner_->memory_.Take()) {
+  if (data_ == nullptr) throw std::bad_alloc();
+}
+
+StateScratch::~StateScratch() { owner_->memory_.GiveBack(data_, owner_->num_left()); }
+
+absl::Span<float> StateScratch::values() const { return {data_, owner_->state_floats_}; }
 
 std::shared_ptr<HostStates> HostStates::Create(uint64_t state_floats, uint64_t max_states,
                                                std::function<void()> on_free) {
@@ -41,7 +31,7 @@ std::shared_ptr<HostStates> HostStates::Create(uint64_t state_floats, uint64_t m
 }
 
 HostStates::HostStates(uint64_t state_floats, uint64_t max_states, std::function<void()> on_free)
-    : state_floats_(state_floats), max_states_(max_states), on_free_(std::move(on_free)) {}
+    : state_floats_(state_floats), max_states_(max_states), on_free_(std::move(on_free)), memory_(state_floats) {}
 
 uint64_t HostStates::num_left() const {
   const uint64_t num_held = this->num_held();

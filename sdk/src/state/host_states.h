@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "absl/types/span.h"
+#include "state/state_memory.h"
 
 namespace skein {
 
@@ -34,6 +35,23 @@ class HostState {
   float* data_ = nullptr;  // nullptr: there was no memory for it
 };
 
+// Memory for the values of one state that is no state: for a copy on its way. It does not count to the budget, but when
+// it goes, it is kept for a state only where the budget has room.
+class StateScratch {
+ public:
+  // Throws std::bad_alloc.
+  explicit StateScratch(std::shared_ptr<HostStates> owner);
+  ~StateScratch();
+  StateScratch(const StateScratch&) = delete;
+  StateScratch& operator=(const StateScratch&) = delete;
+
+  absl::Span<float> values() const;  // unset at first
+
+ private:
+  const std::shared_ptr<HostStates> owner_;
+  float* const data_;
+};
+
 // Threads: any.
 class HostStates : public std::enable_shared_from_this<HostStates> {
  public:
@@ -50,13 +68,18 @@ class HostStates : public std::enable_shared_from_this<HostStates> {
   // A place with unset values; nullptr if all are held, or if there is no memory.
   std::shared_ptr<HostState> Take(Use use) noexcept;
 
+  // Keeps memory for one more state at hand, if the budget allows it, and gives back what else is free.
+  void Rest() noexcept { memory_.Keep(num_left() > 0 ? 1 : 0); }
+
   uint64_t max_states() const { return max_states_; }
   uint64_t num_held() const { return num_held_.load(std::memory_order_relaxed); }
   uint64_t num_left() const;
+  uint64_t num_kept() const { return memory_.num_kept(); }  // free, and at hand
   uint64_t state_bytes() const { return state_floats_ * sizeof(float); }
 
  private:
   friend class HostState;
+  friend class StateScratch;
   HostStates(uint64_t state_floats, uint64_t max_states, std::function<void()> on_free);
   bool Count(uint64_t most) noexcept;
   void GiveBack() noexcept;
@@ -64,6 +87,7 @@ class HostStates : public std::enable_shared_from_this<HostStates> {
   const uint64_t state_floats_;
   const uint64_t max_states_;
   const std::function<void()> on_free_;
+  StateMemory memory_;
   std::atomic<uint64_t> num_held_{0};
   std::atomic<bool> wanted_{false};  // Take found no place since the last call of on_free_
 };

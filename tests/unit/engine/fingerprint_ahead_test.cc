@@ -23,7 +23,7 @@ class FingerprintAheadTest : public testing::Test {
 
 TEST_F(FingerprintAheadTest, TheFileKnowsItWithoutBeingAsked) {
   const std::shared_ptr<const ModelFile> file = Open();
-  const std::shared_ptr<FingerprintAhead> ahead = FingerprintAhead::Start(runtime_, file);
+  const std::unique_ptr<FingerprintAhead> ahead = FingerprintAhead::Start(runtime_, file);
   ASSERT_NE(ahead, nullptr);
   while (!file->knows_fingerprint()) std::this_thread::yield();
   EXPECT_EQ(*file->Fingerprint(), *Open()->Fingerprint());
@@ -38,7 +38,7 @@ TEST_F(FingerprintAheadTest, NothingIsComputedForAFileThatKnowsIt) {
 TEST_F(FingerprintAheadTest, LetsGoOfTheFileOnceItIsStopped) {
   std::shared_ptr<const ModelFile> file = Open();
   const std::weak_ptr<const ModelFile> weak(file);
-  FingerprintAhead::Start(runtime_, std::move(file))->Stop();
+  FingerprintAhead::Start(runtime_, std::move(file)).reset();
   while (!weak.expired()) std::this_thread::yield();
 }
 

@@ -210,7 +210,8 @@ TEST_F(CachedPromptTest, SecondReaderTakesOverFromOneThatFails) {
 
 TEST_F(CachedPromptTest, ReaderThatMakesNoProgressIsNotWaitedForForEver) {
   // The first reader cannot begin: its tenant's one place is taken by a request that waits for nobody.
-  model_->engine()->tenants().Get("slow")->queues().max_running = 1;
+  const std::shared_ptr<Tenant> slow = model_->engine()->tenants().Get("slow");
+  slow->queues().max_running = 1;
   auto endless = NewRequest(*Stream::Create(model_, "", "slow"), {1, 2, 3}, 1'000'000);
   ASSERT_TRUE(SubmitOne(endless).ok());
   ASSERT_TRUE(SubmitOne(UserRequest(1, "slow")).ok());
@@ -222,7 +223,10 @@ TEST_F(CachedPromptTest, ReaderThatMakesNoProgressIsNotWaitedForForEver) {
     ASSERT_EQ(queue_->Wait(std::chrono::steady_clock::now() + std::chrono::seconds(20)), true);
     uint64_t needed;
     for (const QueuedEvent& event : queue_->Take(100, 1 << 20, &needed)) {
-      if (event.event.user_data != 2) continue;
+      if (event.event.user_data != 2) {
+        ASSERT_EQ(event.event.kind, uint32_t{SKEIN_EVENT_TOKEN}) << "it waited for the first reader's end";
+        continue;
+      }
       if (event.event.kind == SKEIN_EVENT_TOKEN) fast.tokens.push_back(event.event.token);
       if (event.event.kind == SKEIN_EVENT_DONE) fast.terminal = event.event;
     }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -38,14 +39,29 @@ class ServingTest : public ::testing::Test {
 
   void MakeModel(const FakeModelLimits& limits) {
     auto runner = std::make_unique<FakeStepRunner>();
-    runner->set_script([this](const std::vector<uint32_t>& history) { return script_(history); });
-    runner->set_hook([this](FakeStep& step) {
+    const std::shared_ptr<Door> door = doors_.emplace_back(std::make_shared<Door>());
+    runner->set_script([this, door](const std::vector<uint32_t>& history) {
+      const std::lock_guard<std::mutex> lock(door->mutex);
+      return door->is_open ? script_(history) : FakeStepRunner::Next(history);
+    });
+    runner->set_hook([this, door](FakeStep& step) {
+      const std::lock_guard<std::mutex> lock(door->mutex);
+      if (!door->is_open) return absl::OkStatus();
       ++num_steps_;
       while (is_stalled_) std::this_thread::yield();
       return hook_ ? hook_(step) : absl::OkStatus();
     });
     runner->set_pipeline(pipeline_);
     model_ = MakeFakeModel(EmptyRuntime(), std::move(runner), limits, clock_);
+  }
+
+  // The thread of a model may be in a step after the test, which it must not reach any more.
+  void TearDown() override {
+    is_stalled_ = false;
+    for (const std::shared_ptr<Door>& door : doors_) {
+      const std::lock_guard<std::mutex> lock(door->mutex);
+      door->is_open = false;
+    }
   }
 
   std::shared_ptr<Stream> NewStream() { return *Stream::Create(model_, ""); }
@@ -115,6 +131,13 @@ class ServingTest : public ::testing::Test {
       return i < text.size() ? uint32_t{static_cast<unsigned char>(text[i])} : uint32_t{'.'};
     };
   }
+
+  // From the steps of a model to the test.
+  struct Door {
+    std::mutex mutex;
+    bool is_open = true;
+  };
+  std::vector<std::shared_ptr<Door>> doors_;
 
   // Before the model is made.
   EngineClock clock_ = std::chrono::steady_clock::now;

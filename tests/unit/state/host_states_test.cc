@@ -64,5 +64,34 @@ TEST(HostStatesTest, StateOutlivesItsOwner) {
   EXPECT_EQ(held->values()[7], 1.0f);
 }
 
+TEST(HostStatesTest, MemoryThatIsKeptCountsToTheBudget) {
+  const auto host = HostStates::Create(100'000, 2);
+  std::shared_ptr<HostState> a = host->Take(HostStates::Use::kSwap);
+  std::shared_ptr<HostState> b = host->Take(HostStates::Use::kSwap);
+  std::shared_ptr<HostState> c = host->Take(HostStates::Use::kSwap);
+  a.reset();
+  EXPECT_EQ(host->num_kept(), 0u) << "two states are held";
+  b.reset();
+  EXPECT_EQ(host->num_kept(), 1u);
+  { const StateScratch scratch(host); }
+  EXPECT_EQ(host->num_kept(), 1u);
+  const std::shared_ptr<HostState> d = host->Take(HostStates::Use::kStay);
+  { const StateScratch scratch(host); }
+  EXPECT_EQ(host->num_kept(), 0u) << "two states are held";
+}
+
+TEST(HostStatesTest, OneStateIsKeptAtRestIfTheBudgetAllowsIt) {
+  const auto host = HostStates::Create(100'000, 2);
+  host->Rest();
+  EXPECT_EQ(host->num_kept(), 1u);
+  const std::shared_ptr<HostState> a = host->Take(HostStates::Use::kStay);
+  std::shared_ptr<HostState> b = host->Take(HostStates::Use::kStay);
+  host->Rest();
+  EXPECT_EQ(host->num_kept(), 0u);
+  b.reset();
+  host->Rest();
+  EXPECT_EQ(host->num_kept(), 1u);
+}
+
 }  // namespace
 }  // namespace skein

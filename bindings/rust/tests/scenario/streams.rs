@@ -147,9 +147,9 @@ fn score(player: &mut Player, step: &Step) -> Outcome {
     let mut lines = vec![];
     for item in &items {
         let score = item.result().expect("the call gave no error");
-        lines.extend(line(&[&score.num_scored, &double(score.logprob)]));
-        lines.push(floats(&score.logprobs));
-        lines.extend(rows(&score.top));
+        let [top, top_logprobs] = rows(&score.top);
+        let (logprob, logprobs) = (double(score.logprob), floats(&score.logprobs));
+        lines.extend(line(&[&score.num_scored, &logprob, &logprobs, &top, &top_logprobs]));
     }
     Ok(lines)
 }

@@ -1,0 +1,120 @@
+"""The text of one request, as an iterator."""
+
+from collections import deque
+from types import TracebackType
+from typing import TYPE_CHECKING, Deque, Iterator, List, Optional, Type
+
+from . import _abi
+from ._errors import CancelledError, Status, invalid_argument, make_error
+from ._queue import Event
+
+if TYPE_CHECKING:
+    from ._request import Request
+
+
+class Reader:
+    """Reads the events of one request as pieces of text: what iterators of both kinds share.
+
+    tokens: the tokens so far, without those that are still on their way.
+    end: the terminal event, which says why the text ended and has the counts and times; None: it
+    has not come yet."""
+
+    def __init__(self, request: "Request") -> None:
+        if request.num_samples != 1:
+            raise invalid_argument(
+                f"n: expected 1 for one text, found {request.num_samples}; use a Queue for several"
+            )
+        self.request = request
+        self.tokens: List[int] = []
+        self.end: Optional[Event] = None
+        self._pending: Deque[Event] = deque()
+
+    def _next_piece(self) -> str:
+        """The next piece of text among the events that are here; "": there is none. Raises what the
+        request ended with."""
+        while self._pending:
+            event = self._pending.popleft()
+            text = self._read(event)
+            if text:
+                return text
+        return ""
+
+    def _read(self, event: Event) -> str:
+        if event.kind == _abi.SKEIN_EVENT_TOKEN:
+            self.tokens.append(event.token)
+            if self.request.window:
+                self.request.acknowledge(1)
+        elif event.kind == _abi.SKEIN_EVENT_SAMPLE_DONE:
+            return event.text if event.status == _abi.SKEIN_OK else ""
+        else:
+            self.end = event
+            if event.kind == _abi.SKEIN_EVENT_ERROR:
+                raise make_error(event.status, event.text)
+            if event.kind == _abi.SKEIN_EVENT_CANCELLED:
+                raise CancelledError(Status.CANCELLED, "the request was cancelled")
+        return event.text
+
+    def _skip_to_end(self) -> None:
+        """Drops the events that are here, for a text that nobody wants any more."""
+        while self._pending:
+            event = self._pending.popleft()
+            if event.is_terminal:
+                self.end = event
+
+
+class Generation(Reader, Iterator[str]):
+    """The text of a request, piece by piece. The request runs from the moment that this is made.
+
+    An iteration that is left early should be closed, by close() or `with`: the request is cancelled
+    then, and the stream is free again when close() returns, which takes a step at most. The last
+    reference does the same."""
+
+    def __init__(self, request: "Request") -> None:
+        super().__init__(request)
+        self._queue = request.stream.model.runtime.create_queue()
+        self._queue.submit(request)
+
+    def __iter__(self) -> "Generation":
+        return self
+
+    def __next__(self) -> str:
+        while True:
+            piece = self._next_piece()
+            if piece:
+                return piece
+            if self.end is not None:
+                self._queue.close()
+                raise StopIteration
+            self._queue.wait()
+            self._pending.extend(self._queue.poll())
+
+    def read(self) -> str:
+        """All of the text that is left."""
+        return "".join(self)
+
+    def close(self) -> None:
+        """Cancels the request, if it runs, and waits until its stream is free."""
+        queue = self._queue
+        if self.end is None and not queue.closed:
+            self.request.cancel()
+            self._skip_to_end()
+            while self.end is None:
+                queue.wait()
+                self._pending.extend(queue.poll())
+                self._skip_to_end()
+        queue.close()
+
+    def __enter__(self) -> "Generation":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_queue", None) is not None:  # None if the constructor raised
+            self._queue.close()

@@ -1,0 +1,131 @@
+"""Text in an asyncio loop."""
+
+import asyncio
+import unittest
+from typing import List
+
+from support import ModelTest
+
+import skein
+
+
+class AsyncTest(ModelTest):
+    def test_many_texts_share_a_queue(self) -> None:
+        async def one(queue: skein.AsyncQueue, seed: int) -> str:
+            pieces = []
+            async for piece in self.stream().generate_async(
+                "And ", queue=queue, max_tokens=20, seed=seed
+            ):
+                pieces.append(piece)
+            return "".join(pieces)
+
+        async def main() -> List[str]:
+            async with skein.AsyncQueue(self.runtime) as queue:
+                return list(await asyncio.gather(*(one(queue, seed) for seed in range(8))))
+
+        texts = asyncio.run(main())
+        expected = [
+            self.stream().generate("And ", max_tokens=20, seed=seed).read() for seed in range(8)
+        ]
+        self.assertEqual(texts, expected)
+
+    def test_a_text_alone(self) -> None:
+        async def main() -> str:
+            async with self.stream().generate_async(
+                "And ", max_tokens=9, seed=1, window=2
+            ) as generation:
+                return await generation.read()
+
+        self.assertEqual(
+            asyncio.run(main()), self.stream().generate("And ", max_tokens=9, seed=1).read()
+        )
+
+    def test_the_loop_runs_on_meanwhile(self) -> None:
+        async def main() -> int:
+            generation = self.stream().generate_async("And ", max_tokens=200, stop_at_end=0)
+            reading = asyncio.ensure_future(generation.read())
+            turns = 0
+            while not reading.done():
+                await asyncio.sleep(0)
+                turns += 1
+            return turns
+
+        self.assertGreater(asyncio.run(main()), 10)
+
+    def test_cancelling_the_task_cancels_the_request(self) -> None:
+        stream = self.stream()
+
+        async def read(queue: skein.AsyncQueue, started: "asyncio.Future[None]") -> None:
+            async for _ in stream.generate_async(
+                "And ", queue=queue, max_tokens=100000, stop_at_end=0
+            ):
+                if not started.done():
+                    started.set_result(None)
+
+        async def main() -> None:
+            async with skein.AsyncQueue(self.runtime) as queue:
+                started = asyncio.get_running_loop().create_future()
+                task = asyncio.ensure_future(read(queue, started))
+                await started
+                task.cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await task
+                async with stream_when_free(stream, queue) as again:
+                    self.assertGreater(len(await again.read()), 0)
+
+        asyncio.run(main())
+
+    def test_aclose_frees_the_stream(self) -> None:
+        stream = self.stream()
+
+        async def main() -> None:
+            async with stream.generate_async(
+                "And ", max_tokens=100000, stop_at_end=0
+            ) as generation:
+                async for _ in generation:
+                    break
+            stream.eval([65])
+
+        asyncio.run(main())
+
+    def test_closing_the_queue_ends_its_readers(self) -> None:
+        async def main() -> None:
+            queue = skein.AsyncQueue(self.runtime)
+            generation = self.stream().generate_async(
+                "And ", queue=queue, max_tokens=100000, stop_at_end=0
+            )
+            reading = asyncio.ensure_future(generation.read())
+            await asyncio.sleep(0)
+            queue.close()
+            with self.assertRaises(skein.InvalidHandleError):
+                await reading
+
+        asyncio.run(main())
+
+    def test_errors_come_where_the_text_would(self) -> None:
+        async def main() -> None:
+            with self.assertRaises(skein.DeadlineExceededError):
+                await self.stream().generate_async("And ", max_tokens=100000, deadline_ms=1).read()
+
+        asyncio.run(main())
+
+
+class stream_when_free:
+    """A generation on a stream whose request was cancelled and ends at its next step."""
+
+    def __init__(self, stream: skein.Stream, queue: skein.AsyncQueue) -> None:
+        self.stream, self.queue = stream, queue
+
+    async def __aenter__(self) -> skein.AsyncGeneration:
+        while True:
+            try:
+                return self.stream.generate_async("And ", queue=self.queue, max_tokens=3)
+            except skein.FailedPreconditionError:
+                await asyncio.sleep(0)
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    unittest.main()

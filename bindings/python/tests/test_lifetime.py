@@ -1,0 +1,157 @@
+"""Objects that come and go: in any order, under the collector, on many threads, thousands of
+times."""
+
+import gc
+import os
+import threading
+import unittest
+from typing import List
+
+from support import MODEL, ModelTest
+
+import skein
+
+ROUNDS = int(os.environ.get("SKEIN_TEST_ROUNDS", "300"))
+
+
+def num_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def resident_kib() -> int:
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+class LifetimeTest(ModelTest):
+    def test_any_order_of_closing(self) -> None:
+        runtime = skein.Runtime(threads=1)
+        model = runtime.load_model(MODEL, device="reference", calibrate=0)
+        stream, queue = model.create_stream(), runtime.create_queue()
+        request = stream.create_request("And ", max_tokens=4)
+        queue.submit(request)
+        for thing in (runtime, model, stream):
+            thing.close()
+        kinds = [event.kind for event in queue]
+        self.assertEqual(kinds[-1], skein.EventKind.CANCELLED)
+        queue.close()
+        request.close()
+
+    def test_nothing_has_to_be_named(self) -> None:
+        text = (
+            skein.Runtime(threads=1)
+            .load_model(MODEL, device="reference", calibrate=0)
+            .create_stream()
+        )
+        gc.collect()
+        self.assertGreater(len(text.generate("And ", max_tokens=4, stop_at_end=0).read()), 0)
+
+    def test_a_request_lives_until_its_end(self) -> None:
+        with self.runtime.create_queue() as queue:
+            queue.submit(self.stream().create_request("And ", max_tokens=5, logprobs=0))
+            gc.collect()
+            events = list(queue)
+            self.assertEqual(len(events), 6)
+            self.assertEqual(len(events[-1].request.logprobs(0, 0, 5)), 5)
+
+    def one_round(self) -> None:
+        with self.model.create_stream() as stream, self.model.tokenizer() as tokenizer:
+            stream.eval(tokenizer.encode("ab"))
+            stream.generate("And ", max_tokens=2).read()
+            generation = stream.generate(max_tokens=1000, stop_at_end=0)
+            next(generation)
+            generation.close()
+            with stream.fork() as fork, stream.create_prefix(
+                "p"
+            ) as prefix, prefix.start() as start:
+                fork.restore(stream.snapshot())
+                start.create_request("x").close()
+            try:
+                stream.truncate(1 << 40)
+            except skein.OutOfRangeError:
+                pass
+        with self.runtime.create_queue() as queue:
+            queue.set_wakeup(lambda: None)
+            queue.submit(self.model.create_stream().create_request("And ", max_tokens=2))
+
+    def test_nothing_leaks(self) -> None:
+        for _ in range(100):
+            self.one_round()
+        gc.collect()
+        descriptors, objects, memory = num_descriptors(), len(gc.get_objects()), resident_kib()
+        for _ in range(ROUNDS):
+            self.one_round()
+        gc.collect()
+        self.assertLessEqual(
+            num_descriptors(), descriptors + 1
+        )  # the last request may still be on its way
+        self.assertLess(len(gc.get_objects()) - objects, 50)
+        # What a round could lose at the least is a handle with its request, some hundred bytes.
+        self.assertLess(resident_kib() - memory, 2048 + ROUNDS // 8)
+        self.assertLessEqual(self.model.load().num_streams, 1)
+
+    def test_the_collector_under_load(self) -> None:
+        failures: List[BaseException] = []
+
+        def work(seed: int) -> None:
+            try:
+                for i in range(20):
+                    stream = self.model.create_stream()
+                    cycle: List[object] = [
+                        stream,
+                        stream.create_prefix(),
+                        stream.generate("And ", max_tokens=50),
+                    ]
+                    cycle.append(cycle)
+                    self.assertGreater(
+                        len(self.model.create_stream().generate("A", max_tokens=3, seed=i).tokens),
+                        -1,
+                    )
+                    gc.collect()
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(failures, [])
+        self.assertFalse(any(thread.is_alive() for thread in threads))
+
+    def test_threads_share_a_queue(self) -> None:
+        with self.runtime.create_queue() as queue:
+            streams = [self.stream() for _ in range(12)]
+            queue.submit(*(stream.create_request("And ", max_tokens=30) for stream in streams))
+            ends: List[skein.Event] = []
+
+            def drain() -> None:
+                while queue.num_running:
+                    if queue.wait(0.05):
+                        ends.extend(event for event in queue.poll(5) if event.is_terminal)
+
+            threads = [threading.Thread(target=drain) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+            self.assertEqual(len(ends), 12)
+
+    def test_others_run_while_one_waits(self) -> None:
+        done = threading.Event()
+
+        def evaluate() -> None:
+            self.stream().eval([65] * 2000, skein.Output.NONE)
+            done.set()
+
+        thread = threading.Thread(target=evaluate)
+        thread.start()
+        turns = 0
+        while not done.is_set():
+            turns += 1
+        thread.join()
+        self.assertGreater(turns, 100)
+
+
+if __name__ == "__main__":
+    unittest.main()
