@@ -1,8 +1,14 @@
 // Many conversations with one model in one process: many-users MODEL [USERS]. Every user talks to the same persona,
+<<<<<<< HEAD
+// which the model reads once: a prefix object, from whose state all streams start. Each user says three things. While
+// they are answered, a table shows how many tokens a second the process writes, and how many tokens of prompts it had
+// to read; then every user takes the last turn back.
+=======
 // which the model reads once: a prefix object, from whose state all streams start. Each user says three things; what
 // others have said first is not read again. While they are answered, a table shows how many tokens a second the process
 // writes, how many tokens of prompts it had to read, how many prompts went on from a cached state, and how many streams
 // are parked in host memory; then every user takes the last turn back. C++ over the C ABI of skein alone.
+>>>>>>> main
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -10,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "skein/skein.h"
+#include "skein/skein.hpp"
 
 namespace {
 
@@ -25,42 +31,24 @@ constexpr const char* kWords[] = {"And they asked him, Where is the water?", "An
 constexpr uint32_t kNumTurns = 3;
 constexpr int64_t kAnswerTokens = 16;
 
-// Every call of the ABI returns its status and fills `error`.
-void Check(skein_status status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "many-users: %s: %s\n", skein_status_name(status), error.message);
-  std::exit(1);
-}
-
 struct User {
-  skein_stream stream = nullptr;
+  skein::Stream stream;
   uint32_t num_turns = 0;        // that were answered
   uint64_t last_turn_begin = 0;  // position
 };
 
-// Nothing of it is released, because the process ends with it.
 class Village {
  public:
-  Village(const char* model_path, uint32_t num_users) : users_(num_users) {
-    skein_options options = nullptr;
-    Check(skein_runtime_create(nullptr, &runtime_, &error_), error_);
-    Check(skein_options_create(SKEIN_OPTIONS_MODEL, &options, &error_), error_);
-    Check(skein_options_set_i64(options, "max_streams", int64_t{num_users} + 1, &error_), error_);
-    Check(skein_model_load(runtime_, model_path, options, &model_, &error_), error_);
-    Check(skein_options_release(options, &error_), error_);
-    Check(skein_queue_create(runtime_, nullptr, &queue_, &error_), error_);
-  }
+  Village(const char* model_path, uint32_t num_users)
+      : model_(runtime_, model_path, {{"max_streams", num_users + 1}}), users_(num_users) {}
 
   // One stream reads the persona. All others start from its state, which is not copied.
   void ReadPersona() {
-    skein_stream reader = nullptr;
-    Check(skein_stream_create(model_, nullptr, &reader, &error_), error_);
+    const skein::Stream reader(model_);
     Submit(reader, kPersona, 0, 1);
-    while (num_running_ > 0) TakeEvents();
-    Check(skein_prefix_create(reader, "shepherd", "samples/many-users", &persona_, &error_), error_);
-    Check(skein_stream_release(reader, &error_), error_);
-    num_tokens_ = num_read_ = 0;
-    for (User& user : users_) Check(skein_prefix_start(persona_, nullptr, &user.stream, &error_), error_);
+    for (const skein::Event& event : queue_) event.ThrowIfError();
+    persona_ = skein::Prefix(reader, "shepherd", "samples/many-users");
+    for (User& user : users_) user.stream = persona_.Start();
   }
 
   // All users talk at once; who was answered speaks again.
@@ -70,25 +58,22 @@ class Village {
                 "cache hits", "parked");
     for (uint64_t i = 0; i < users_.size(); ++i) Say(i);
     Clock::time_point shown = start_;
-    while (num_running_ > 0) {
-      TakeEvents();
+    for (const skein::Event& event : queue_) {
+      Take(event);
       if (Clock::now() - shown < std::chrono::milliseconds(500)) continue;
       shown = Clock::now();
       PrintRow();
     }
     PrintRow();
-    std::printf("The persona's %llu tokens were read once, for %zu users.\n", PersonaTokens(), users_.size());
+    std::printf("The persona's %llu tokens were read once, for %zu users.\n",
+                static_cast<unsigned long long>(persona_.Info().position), users_.size());
   }
 
   // Every user takes the last turn back.
   void Undo() {
     uint64_t num_reread = 0;
     const Clock::time_point start = Clock::now();
-    for (const User& user : users_) {
-      uint64_t replayed = 0;
-      Check(skein_stream_truncate(user.stream, user.last_turn_begin, &replayed, &error_), error_);
-      num_reread += replayed;
-    }
+    for (const User& user : users_) num_reread += user.stream.Truncate(user.last_turn_begin);
     const double milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     const auto num_users = static_cast<double>(users_.size());
     std::printf("Taking back a turn: %.2f ms and %.1f tokens read again for each user.\n", milliseconds / num_users,
@@ -96,36 +81,26 @@ class Village {
   }
 
  private:
-  unsigned long long PersonaTokens() {
-    skein_prefix_info info = {};
-    info.struct_size = sizeof(info);
-    Check(skein_prefix_get_info(persona_, &info, &error_), error_);
-    return info.position;
-  }
-
   void Say(uint64_t number) {
     User& user = users_[number];
-    Check(skein_stream_position(user.stream, &user.last_turn_begin, &error_), error_);
+    user.last_turn_begin = user.stream.Position();
     Submit(user.stream, kWords[(number + user.num_turns) % std::size(kWords)], number, kAnswerTokens);
   }
 
-  // `number` comes back in the events.
-  void Submit(skein_stream stream, const std::string& text, uint64_t number, int64_t max_tokens) {
-    skein_request request = nullptr;
-    skein_options options = nullptr;
-    Check(skein_request_create(stream, &request, &error_), error_);
-    Check(skein_options_create(SKEIN_OPTIONS_REQUEST, &options, &error_), error_);
-    Check(skein_options_set_i64(options, "max_tokens", max_tokens, &error_), error_);
-    Check(skein_options_set_i64(options, "stop_at_end", 0, &error_), error_);
-    Check(skein_request_set_options(request, options, &error_), error_);
-    Check(skein_request_set_prompt(request, text.data(), text.size(), &error_), error_);
-    Check(skein_request_set_user_data(request, number, &error_), error_);
-    Check(skein_queue_submit(queue_, &request, 1, &error_), error_);
-    Check(skein_request_release(request, &error_), error_);  // its events still come
-    Check(skein_options_release(options, &error_), error_);
-    ++num_running_;
+  // `number` comes back in the events, which also come without the request's owner.
+  void Submit(const skein::Stream& stream, const char* text, uint64_t number, int64_t max_tokens) {
+    const skein::Request request(stream, text, {{"max_tokens", max_tokens}, {"stop_at_end", 0}});
+    request.SetUserData(number);
+    queue_.Submit(request);
   }
 
+<<<<<<< HEAD
+  void Take(const skein::Event& event) {
+    event.ThrowIfError();
+    if (event.is_token()) ++num_tokens_;
+    if (!event.is_terminal()) return;
+    num_read_ += event.num_prompt_tokens;
+=======
   void TakeEvents() {
     skein_event events[64];
     char text[8192];
@@ -150,12 +125,26 @@ class Village {
     num_read_ += event.num_prompt_tokens - event.num_cached_tokens;
     if (event.cache == SKEIN_CACHE_HIT) ++num_hits_;
     if (persona_ == nullptr) return;  // it is being read
+>>>>>>> main
     ++num_answered_;
     if (++users_[event.user_data].num_turns < kNumTurns) Say(event.user_data);
   }
 
   void PrintRow() {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+<<<<<<< HEAD
+    std::printf("%8.1f %8zu %10u %10.0f %12llu\n", seconds, queue_.num_running(), num_answered_,
+                static_cast<double>(num_tokens_) / seconds, static_cast<unsigned long long>(num_read_));
+    std::fflush(stdout);
+  }
+
+  skein::Runtime runtime_;
+  skein::Model model_;
+  skein::Queue queue_{runtime_};
+  skein::Prefix persona_;
+  std::vector<User> users_;
+  uint32_t num_answered_ = 0;
+=======
     std::printf("%8.1f %8u %9u %9.0f %12llu %11u %7llu\n", seconds, num_running_, num_answered_,
                 static_cast<double>(num_tokens_) / seconds, static_cast<unsigned long long>(num_read_), num_hits_,
                 NumParked());
@@ -179,6 +168,7 @@ class Village {
   skein_prefix persona_ = nullptr;
   std::vector<User> users_;
   uint32_t num_running_ = 0, num_answered_ = 0, num_hits_ = 0;
+>>>>>>> main
   uint64_t num_tokens_ = 0, num_read_ = 0;
   Clock::time_point start_;
 };
@@ -191,9 +181,14 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: many-users MODEL [USERS]\n");
     return 2;
   }
-  Village village(argv[1], static_cast<uint32_t>(num_users));
-  village.ReadPersona();
-  village.Talk();
-  village.Undo();
+  try {
+    Village village(argv[1], static_cast<uint32_t>(num_users));
+    village.ReadPersona();
+    village.Talk();
+    village.Undo();
+  } catch (const skein::Error& error) {
+    std::fprintf(stderr, "many-users: %s: %s\n", error.code_name(), error.what());
+    return 1;
+  }
   return 0;
 }

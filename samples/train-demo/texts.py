@@ -9,8 +9,13 @@ HELD_OUT_BOOKS = ("Ruth", "Lam", "Amos", "Jonah", "Phi", "Jas")
 
 def kjv_books():
     """The King James Bible as [(book, text)]: verse numbers dropped, verses joined to paragraphs."""
-    raw = subprocess.run(["bible", "-f", "gen1:1-rev22:21"], check=True, capture_output=True,
-                         text=True, stdin=subprocess.DEVNULL).stdout
+    raw = subprocess.run(
+        ["bible", "-f", "gen1:1-rev22:21"],
+        check=True,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    ).stdout
     books = []
     chapter, paragraph = None, ""
     for line in raw.splitlines():

@@ -6,7 +6,7 @@ template <typename Action>
 void CallOptions::Try(const Arguments& arguments, const char* option, Action action) {
   try {
     action();
-  } catch (const Failure& failure) {
+  } catch (const Error& failure) {
     if (failure.code() != SKEIN_INVALID_ARGUMENT) throw;
     throw UsageError(std::string(arguments.command().name) + ": --" + option + ": " + failure.what());
   }

@@ -6,14 +6,14 @@
 #include <string>
 
 #include "arguments.h"
-#include "handles.h"
+#include "failure.h"
 
 namespace skein::cli {
 
 class CallOptions {
  public:
   // `kind` is one of SKEIN_OPTIONS_*.
-  explicit CallOptions(uint32_t kind) : options_(Make<Options>(skein_options_create, kind)) {}
+  explicit CallOptions(uint32_t kind) { Call(skein_options_create, kind, options_.out()); }
 
   // Sets `key` to the value of --`option` if that was given; a flag sets 1. Throws UsageError if the library refuses
   // the value, since the command line is wrong then.
@@ -22,7 +22,7 @@ class CallOptions {
   // The same for a repeatable option of text: all its values, one a line.
   void PassLines(const Arguments& arguments, const char* option, const char* key);
 
-  // Throws Failure.
+  // Throws Error.
   void Set(const char* key, int64_t value) { Call(skein_options_set_i64, get(), key, value); }
   void Set(const char* key, const std::string& value) { Call(skein_options_set_str, get(), key, value.c_str()); }
 
@@ -33,7 +33,7 @@ class CallOptions {
   template <typename Action>
   void Try(const Arguments& arguments, const char* option, Action action);
 
-  Options options_;
+  Owned<skein_options, skein_options_release> options_;
 };
 
 }  // namespace skein::cli

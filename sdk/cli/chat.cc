@@ -216,7 +216,7 @@ int RunChat(const Arguments& arguments) {
         chat.num_interrupts = 0;
         try {
           Take(chat, message);
-        } catch (const Failure& failure) {
+        } catch (const Error& failure) {
           Note(std::string("skein: ") + failure.what());
           if (!chat.interactive) exit_code = 1;
         }

@@ -102,7 +102,7 @@ Conversation::Conversation(const Arguments& arguments, skein_runtime runtime, sk
       tokenizer_([model] {
         try {
           return Make<Tokenizer>(skein_model_tokenizer, model);
-        } catch (const Failure& failure) {
+        } catch (const Error& failure) {
           throw Failure(std::string(failure.what()) + "; --tokenizer FILE gives it one");
         }
       }()),
@@ -113,7 +113,7 @@ Conversation::Conversation(const Arguments& arguments, skein_runtime runtime, sk
       branch_(NewBranch()) {
   try {
     Render({}, chat_);
-  } catch (const Failure& failure) {
+  } catch (const Error& failure) {
     if (failure.code() == SKEIN_INVALID_ARGUMENT) throw UsageError(std::string("chat: ") + failure.what());
     throw Failure(std::string(failure.what()) + " with --template");
   }
@@ -339,7 +339,7 @@ void Conversation::Load(const std::string& path) {
   try {
     Call(skein_stream_restore, restored.get(), static_cast<const void*>(snapshot.data()),
          static_cast<uint64_t>(snapshot.size()));
-  } catch (const Failure& failure) {
+  } catch (const Error& failure) {
     throw Failure(path + ": " + failure.what());
   }
   Branch loaded = {.stream = std::move(restored)};

@@ -16,8 +16,8 @@
 
 #include "arguments.h"
 #include "call_options.h"
+#include "failure.h"
 #include "generate.h"
-#include "handles.h"
 #include "starting_stream.h"
 #include "turn_tree.h"
 
@@ -39,7 +39,7 @@ class Conversation {
   // turn. If there is no text, neither turn counts.
   Generation Say(const std::string& text, const Show& show);
 
-  // Answers the last message once more, with another seed. Throws Failure if there is none.
+  // Answers the last message once more, with another seed. Throws Error if there is none.
   Generation Retry(const Show& show);
 
   // Whether the last answer had text. If it had none, its message is not part of the conversation either.
@@ -51,10 +51,10 @@ class Conversation {
     double milliseconds = 0;
   };
 
-  // Takes back the last `count` exchanges. Throws Failure if there are not as many.
+  // Takes back the last `count` exchanges. Throws Error if there are not as many.
   Cost Undo(uint64_t count);
 
-  // Takes back the last exchange, if it was answered, before another message takes its place. Throws Failure if there
+  // Takes back the last exchange, if it was answered, before another message takes its place. Throws Error if there
   // is none.
   Cost UndoForEdit();
 

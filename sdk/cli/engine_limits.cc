@@ -3,7 +3,7 @@
 #include <sstream>
 
 #include "call_options.h"
-#include "handles.h"
+#include "failure.h"
 #include "session.h"
 #include "table.h"
 

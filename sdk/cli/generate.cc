@@ -153,7 +153,7 @@ Generation Generate(skein_queue queue, skein_request request, const std::functio
       text.resize(text_bytes);
       continue;
     }
-    if (status != SKEIN_OK) throw Failure(error);
+    if (status != SKEIN_OK) throw Error(error);
     for (uint32_t i = 0; i < count; ++i) {
       const skein_event& event = events[i];
       const std::string_view piece(text.data() + event.text_offset, event.text_bytes);

@@ -11,7 +11,7 @@
 
 #include "arguments.h"
 #include "call_options.h"
-#include "handles.h"
+#include "failure.h"
 
 namespace skein::cli {
 
@@ -21,7 +21,7 @@ std::vector<Option> WithSamplingOptions(std::vector<Option> own);
 // The values of these, as options of a request. Throws UsageError.
 CallOptions SamplingOptions(const Arguments& arguments);
 
-// Adds the texts of --stop. Throws Failure.
+// Adds the texts of --stop. Throws Error.
 void AddStops(const Arguments& arguments, skein_request request);
 
 // What one sample wrote.
@@ -53,7 +53,7 @@ struct Generation {
 
 // Submits `request`, and takes its events from `queue` until it has ended. The queue has no other requests. `show`, if
 // there is one, gets each piece of text as it comes, of whichever sample. When Interrupted(), the request is cancelled.
-// Throws Failure.
+// Throws Error.
 Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show);
 
 }  // namespace skein::cli

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <sstream>
 
-#include "handles.h"
+#include "failure.h"
 #include "standard_streams.h"
 #include "system/descriptor.h"
 

@@ -7,10 +7,10 @@
 
 namespace skein::cli {
 
-// The content of the file at `path`; "-" is standard input. Throws Failure that names it.
+// The content of the file at `path`; "-" is standard input. Throws Error that names it.
 std::string ReadInput(const std::string& path);
 
-// The lines of the file, without their ends. Empty ones are left out. Throws Failure if there is no other.
+// The lines of the file, without their ends. Empty ones are left out. Throws Error if there is no other.
 std::vector<std::string> ReadLines(const std::string& path);
 
 }  // namespace skein::cli

@@ -13,7 +13,7 @@
 namespace skein::cli {
 namespace {
 
-// Reads all data of the file and compares the checksums. Throws Failure that names the first tensor that differs.
+// Reads all data of the file and compares the checksums. Throws Error that names the first tensor that differs.
 void Verify(skein_runtime runtime, const std::string& path) {
   CallOptions options(SKEIN_OPTIONS_DESCRIBE);
   options.Set("verify", 1);

@@ -100,13 +100,13 @@ class LoadRunner {
     skein_error error;
   };
 
-  // Throws Refusal instead of Failure where the library has no room.
+  // Throws Refusal instead of Error where the library has no room.
   template <typename Function, typename... Arguments>
   static void CallWithRoom(Function* function, Arguments... arguments) {
     skein_error error = {};
     const skein_status status = function(arguments..., &error);
     if (status == SKEIN_RESOURCE_EXHAUSTED) throw Refusal{error};
-    if (status != SKEIN_OK) throw Failure(error);
+    if (status != SKEIN_OK) throw Error(error);
   }
 
   void Prepare(size_t i) {
@@ -115,7 +115,7 @@ class LoadRunner {
     slot.result.tenant = tenant;
     skein_stream stream = nullptr;
     CallWithRoom(skein_stream_create, model_, stream_options_.at(tenant).get(), &stream);
-    slot.stream.reset(stream);
+    slot.stream = Stream(stream);
     slot.request = Make<Request>(skein_request_create, stream);
     CallOptions options(SKEIN_OPTIONS_REQUEST);
     options.Set("max_tokens", static_cast<int64_t>(arrivals_[i].num_new_tokens));
@@ -143,8 +143,8 @@ class LoadRunner {
     slot.result.end = LoadEnd::kRefused;
     slot.result.message = error.message;
     slot.result.retry_after_ms = error.retry_after_ms;
-    slot.request.reset();
-    slot.stream.reset();
+    slot.request.Close();
+    slot.stream.Close();
   }
 
   void ReadUntilEnd() {
@@ -161,7 +161,7 @@ class LoadRunner {
 
   void CancelAll() {
     for (const Slot& slot : slots_) {
-      if (slot.request != nullptr) Call(skein_request_cancel, slot.request.get());
+      if (slot.request) Call(skein_request_cancel, slot.request.get());
     }
   }
 
@@ -176,7 +176,7 @@ class LoadRunner {
       text_.resize(text_bytes);
       return;
     }
-    if (status != SKEIN_OK) throw Failure(error);
+    if (status != SKEIN_OK) throw Error(error);
     for (uint32_t i = 0; i < count; ++i) Take(events_[i]);
   }
 
@@ -202,8 +202,8 @@ class LoadRunner {
       default:
         result.end = LoadEnd::kCancelled;
     }
-    slot.request.reset();
-    slot.stream.reset();
+    slot.request.Close();
+    slot.stream.Close();
     --num_running_;
   }
 

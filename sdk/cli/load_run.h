@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "arrivals.h"
-#include "handles.h"
+#include "failure.h"
 
 namespace skein::cli {
 
@@ -35,7 +35,7 @@ struct LoadRun {
 };
 
 // Runs `arrivals` on `model`, whose runtime is `runtime`, and waits for the end of the last request. `tenants`: by the
-// index of an arrival's. The first `num_shared_tokens` tokens of every prompt are the same. Throws Failure for all but
+// index of an arrival's. The first `num_shared_tokens` tokens of every prompt are the same. Throws Error for all but
 // refusals and requests that fail. When Interrupted(), nothing more is submitted, and the requests that run are
 // cancelled.
 LoadRun RunLoad(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,

@@ -25,7 +25,7 @@ std::vector<skein_token> Tokens(const Arguments& arguments) {
       std::vector<skein_token> tokens = ParseTokens(*list, "--tokens");
       if (tokens.empty()) throw Failure("--tokens: expected at least one token id, found none");
       return tokens;
-    } catch (const Failure& failure) {
+    } catch (const Error& failure) {
       throw UsageError(std::string("logits: ") + failure.what());
     }
   }

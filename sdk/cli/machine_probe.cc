@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "handles.h"
+#include "failure.h"
 
 namespace skein::cli {
 namespace {

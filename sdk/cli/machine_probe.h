@@ -26,7 +26,7 @@ std::string_view ArithmeticName(Arithmetic arithmetic);
 // Threads: one at a time; each measurement starts its own.
 class MachineProbe {
  public:
-  // Holds 256 MiB. Throws Failure if there is no room.
+  // Holds 256 MiB. Throws Error if there is no room.
   explicit MachineProbe(uint32_t num_threads);
 
   // Bytes per second that the threads read together from memory: the best of three passes each, about 60 ms. The memory

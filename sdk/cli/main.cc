@@ -8,7 +8,7 @@
 
 #include "arguments.h"
 #include "commands.h"
-#include "handles.h"
+#include "failure.h"
 #include "output.h"
 #include "standard_streams.h"
 #include "table.h"

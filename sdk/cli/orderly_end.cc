@@ -10,7 +10,7 @@
 #include <set>
 #include <utility>
 
-#include "handles.h"
+#include "failure.h"
 
 namespace skein::cli {
 namespace {

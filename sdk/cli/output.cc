@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "handles.h"
+#include "failure.h"
 #include "orderly_end.h"
 #include "standard_streams.h"
 #include "system/whole_file.h"

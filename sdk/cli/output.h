@@ -28,7 +28,7 @@ class DataWriter {
   // Standard output.
   DataWriter();
   // The file at `path`, which appears whole when it is closed; until then the file that was there stays as it is. A
-  // device or a FIFO is written into. "-", and any other name of standard output, is standard output. Throws Failure
+  // device or a FIFO is written into. "-", and any other name of standard output, is standard output. Throws Error
   // that names the path.
   explicit DataWriter(const std::string& path);
   // Leaves nothing of a file that was not closed. While an OrderlyEnd lives, a signal leaves nothing of it either.
@@ -58,7 +58,7 @@ class DataWriter {
 // The value of an option that names a file to write; nothing if it was not given. Throws UsageError for an empty name.
 std::optional<std::string> OutputPath(const Arguments& arguments, std::string_view option);
 
-// Writes a file whole or not at all, for the user alone if it is new. Ends as OrderlyEnd has it. Throws Failure that
+// Writes a file whole or not at all, for the user alone if it is new. Ends as OrderlyEnd has it. Throws Error that
 // names the path.
 void WriteWhole(const std::string& path, std::string_view bytes);
 

@@ -19,7 +19,7 @@
 
 #include "call_options.h"
 #include "commands.h"
-#include "handles.h"
+#include "failure.h"
 #include "output.h"
 #include "session.h"
 #include "table.h"
@@ -111,7 +111,7 @@ int AnswerProbe(const Arguments& arguments) {
     record = Records(runtime.get()).at(0);
     record["devices"] = Json::array();
     for (const skein_device_info& device : Devices(runtime.get())) record["devices"].push_back(device.name);
-  } catch (const Failure& failure) {
+  } catch (const Error& failure) {
     record = RefusedRecord(path, failure.what());
   }
   const std::string answer = Dump(record, -1);

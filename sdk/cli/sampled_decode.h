@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <span>
 
-#include "handles.h"
+#include "failure.h"
 
 namespace skein::cli {
 
 // Generates `num_tokens` tokens on each stream, all at the same time, with the sampling of the model's defaults. Gives
-// the seconds from the submission to the last event. Throws Failure.
+// the seconds from the submission to the last event. Throws Error.
 double TimeSampledDecode(skein_runtime runtime, std::span<const Stream> streams, uint64_t num_tokens);
 
 }  // namespace skein::cli

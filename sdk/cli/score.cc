@@ -44,7 +44,7 @@ Text ReadText(const Arguments& arguments, const Model& model) {
   text.where = prompt ? "--prompt" : arguments.operands()[0];
   try {
     text.tokenizer = Make<Tokenizer>(skein_model_tokenizer, model.get());
-  } catch (const Failure& failure) {
+  } catch (const Error& failure) {
     throw Failure(ModelPath(arguments) + ": " + failure.what() +
                   "; --tokenizer FILE gives it one, and --tokens-file needs none");
   }
@@ -56,7 +56,7 @@ Text ReadText(const Arguments& arguments, const Model& model) {
 
 // The bytes that tokens stand for; none without a tokenizer.
 std::optional<uint64_t> TextBytes(const Text& text, std::span<const skein_token> tokens) {
-  if (text.tokenizer == nullptr) return std::nullopt;
+  if (!text.tokenizer) return std::nullopt;
   return Read<std::string>(skein_tokenizer_decode, text.tokenizer.get(), tokens.data(), tokens.size()).size();
 }
 
@@ -186,7 +186,7 @@ std::string ChoicesReport(const Arguments& arguments, const Model& model, const 
   std::vector<skein_token> context = text.tokens;
   if (prefix) context.insert(context.begin(), *prefix);
   if (context.empty()) throw Failure(text.where + ": expected at least one token in front of the choices, found none");
-  if (text.tokenizer == nullptr) throw Failure("--choices needs a tokenizer, and the model has none");
+  if (!text.tokenizer) throw Failure("--choices needs a tokenizer, and the model has none");
   return ScoreChoices(model.get(), streams.Make(), text.tokenizer.get(), context, ReadLines(*arguments.Text("choices")),
                       arguments.Has("json") ? ReportForm::kJson : ReportForm::kTable);
 }

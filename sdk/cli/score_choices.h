@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "handles.h"
+#include "failure.h"
 
 namespace skein::cli {
 
@@ -14,7 +14,7 @@ enum class ReportForm { kTable, kJson };
 
 // Scores `choices` behind the tokens of `context`, of which there is at least one. The context is read once. Gives the
 // report: for each choice its log-probability in nats, that per token and per byte, and which choice is the best by
-// each. Throws Failure.
+// each. Throws Error.
 std::string ScoreChoices(skein_model model, const Stream& stream, skein_tokenizer tokenizer,
                          std::span<const skein_token> context, const std::vector<std::string>& choices,
                          ReportForm form);

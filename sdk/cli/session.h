@@ -9,7 +9,7 @@
 
 #include "arguments.h"
 #include "call_options.h"
-#include "handles.h"
+#include "failure.h"
 #include "monitor.h"
 
 namespace skein::cli {
@@ -29,7 +29,7 @@ Option StateOption();
 // A runtime made from the command line, for commands that read the log themselves. The others make a Session.
 Runtime MakeRuntime(const Arguments& arguments);
 
-// A runtime made from the command line, watched by a Monitor. Everything below throws Failure or UsageError.
+// A runtime made from the command line, watched by a Monitor. Everything below throws Error or UsageError.
 class Session {
  public:
   explicit Session(const Arguments& arguments);

@@ -12,12 +12,13 @@ Option PrefixOption() {
 }
 
 StartingStreams::StartingStreams(const Arguments& arguments, skein_model model) : model_(model) {
-  if (const auto path = arguments.Text("prefix")) prefix_ = cli::Make<Prefix>(skein_prefix_load, model, path->c_str());
+  if (const auto path = arguments.Text("prefix"))
+    prefix_ = skein::Make<Prefix>(skein_prefix_load, model, path->c_str());
 }
 
 Stream StartingStreams::Make() const {
-  if (prefix_ == nullptr) return cli::Make<Stream>(skein_stream_create, model_, nullptr);
-  return cli::Make<Stream>(skein_prefix_start, prefix_.get(), nullptr);
+  if (!prefix_) return skein::Make<Stream>(skein_stream_create, model_, nullptr);
+  return skein::Make<Stream>(skein_prefix_start, prefix_.get(), nullptr);
 }
 
 }  // namespace skein::cli

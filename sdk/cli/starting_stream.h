@@ -3,7 +3,7 @@
 #define SKEIN_CLI_STARTING_STREAM_H_
 
 #include "arguments.h"
-#include "handles.h"
+#include "failure.h"
 
 namespace skein::cli {
 
@@ -13,11 +13,11 @@ Option PrefixOption();
 // Makes streams that start where the file of --prefix stands, or, if it was not given, at the model's initial state.
 class StartingStreams {
  public:
-  // Reads the file. Throws Failure.
+  // Reads the file. Throws Error.
   StartingStreams(const Arguments& arguments, skein_model model);
 
   Stream Make() const;
-  bool has_prefix() const { return prefix_ != nullptr; }
+  bool has_prefix() const { return static_cast<bool>(prefix_); }
 
  private:
   const skein_model model_;

@@ -116,7 +116,7 @@ int List(const Arguments& arguments, const std::vector<std::string>& operands) {
                       FormatBytes(json["file_bytes"].get<uint64_t>()),
                       json["source_fingerprint"].get<std::string>().substr(0, 8)});
       all.push_back(json);
-    } catch (const Failure& failure) {
+    } catch (const Error& failure) {
       if (!is_named) continue;
       Note(std::string("skein: ") + failure.what());
       exit_code = 1;

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "handles.h"
+#include "failure.h"
 
 namespace skein::cli {
 namespace {

@@ -10,7 +10,7 @@
 
 namespace skein::cli {
 
-// Reads ids separated by commas or white space, bare or as JSON arrays; several arrays are joined. Throws Failure that
+// Reads ids separated by commas or white space, bare or as JSON arrays; several arrays are joined. Throws Error that
 // names the byte of `where` at which something else was found. Does not check that an id is in a vocabulary.
 std::vector<skein_token> ParseTokens(std::string_view text, const std::string& where);
 

@@ -49,7 +49,7 @@ class Model extends Handle {
   }
 
   get info() {
-    this.#info ??= Object.freeze(native.modelGetInfo(this.handle));
+    if (this.#info === undefined || this.closed) this.#info = Object.freeze(native.modelGetInfo(this.handle));
     return this.#info;
   }
 

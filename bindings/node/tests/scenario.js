@@ -345,7 +345,7 @@ const verbs = {
   request_logprobs: ([x, sample, first, num]) => {
     const index = sample.bare === 'prompt' ? 'prompt' : Number(sample.bare);
     const { tokens, logprobs } = named(x.bare).logprobs(index, Number(first.bare), Number(num.bare));
-    return [`${array(tokens)} ${array(logprobs)}`];
+    return [array(tokens), array(logprobs)];
   },
   request_take_sample: ([s, x, sample]) =>
     void objects.set(s.bare, named(x.bare).takeSample(Number(sample.bare))),

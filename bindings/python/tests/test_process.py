@@ -65,7 +65,8 @@ class ExitTest(unittest.TestCase):
 
     def test_with_a_cycle_of_everything(self) -> None:
         self.check(
-            "cycle = [runtime, model, stream, stream.generate('And ', **endless)]; cycle.append(cycle)"
+            "cycle = [runtime, model, stream, stream.generate('And ', **endless)]\n"
+            "cycle.append(cycle)"
         )
 
     def test_an_exception_in_a_wakeup_is_told(self) -> None:

@@ -178,9 +178,11 @@ SlotOutcome Residency::FailForPlaces() {
                    disk_ == nullptr ? "" : disk_->Describe(), "; release streams, or give them more memory")));
 }
 
-void Residency::DiscardFree() noexcept {
+void Residency::Rest() noexcept {
   pool_->TakeUsedFree(discarded_);
   for (const uint32_t slot : discarded_) runner_.DiscardState(slot);
+  host_->Rest();
+  if (disk_ != nullptr) disk_->Rest();
 }
 
 }  // namespace skein

@@ -72,8 +72,8 @@ class Residency {
   // OK until a device was lost.
   const absl::Status& lost() const { return lost_; }
 
-  // Gives the memory of free slots back. No step is in flight.
-  void DiscardFree() noexcept;
+  // Gives back what free slots and places hold, but for what is kept at hand. No step is in flight.
+  void Rest() noexcept;
 
  private:
   SlotOutcome Wake(const StateRef& state, bool may_move, StatePin& pin);
