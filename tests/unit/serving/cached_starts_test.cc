@@ -141,12 +141,13 @@ TEST_F(CachedEvalTest, EvalWhoseLeaderFailsGoesOnByItself) {
 
 TEST_F(CachedEvalTest, EvalThatFailsBehindAHitLeavesItsStreamWhereItWas) {
   for (uint32_t user = 0; user < 3; ++user) EvalAll({UserPrompt(user)});
+  const uint64_t num_saved = Counts().saved_tokens;
   hook_ = [](FakeStep&) { return absl::InternalError("no step works"); };
   const auto stream = NewStream();
   const Tokens tokens = UserPrompt(4);
   const absl::StatusOr<EvalItem> item = EvalItem{stream, tokens};
   EXPECT_FALSE(Eval(*model_, {&item, 1})[0].ok());
-  EXPECT_EQ(Counts().saved_tokens, 100u) << "it was a hit";
+  EXPECT_EQ(Counts().saved_tokens, num_saved + 100) << "it was a hit";
   EXPECT_EQ(stream->Committed().position, 0u);
   hook_ = nullptr;
   EXPECT_TRUE(Eval(*model_, {&item, 1})[0].ok());
