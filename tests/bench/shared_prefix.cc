@@ -5,12 +5,21 @@
 // - the time to the first token behind a hit of 2,000 tokens, and behind 64 tokens that nobody has read;
 // - the tokens per second of requests that share nothing, with and without the cache, in turns;
 // - the states in the cache under a budget of eight.
+//
+// shared_prefix MODEL TYPE --restart FOLDER prints the first of these, and the time to the first token, for a process
+// that begins with what another one left in FOLDER, which is empty or not there: 200 other users with the same system
+// prompt of 2,000 tokens.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -29,6 +38,7 @@ constexpr uint32_t kNumUsers = 200;
 constexpr uint32_t kNumTurns = 3;
 constexpr uint32_t kUserTokens = 20;
 constexpr int64_t kAnswerTokens = 8;
+constexpr size_t kSystemTokens = 2000;
 
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -43,15 +53,20 @@ struct Asked {
   skein_event end = {};
 };
 
-// A model that begins without a state in its cache.
+// A model that begins without a state in its cache, but for those that others left in `folder`, if it is not "".
 class Model {
  public:
-  Model(skein_runtime runtime, const char* path, const char* type, int64_t prefix_cache) : runtime_(runtime) {
+  Model(skein_runtime runtime, const char* path, const char* type, int64_t prefix_cache, const std::string& folder = "")
+      : runtime_(runtime) {
     skein_error error = {};
     skein_options options = nullptr;
     Check(skein_options_create(SKEIN_OPTIONS_MODEL, &options, &error), error);
     Check(skein_options_set_str(options, "type", type, &error), error);
     Check(skein_options_set_i64(options, "prefix_cache", prefix_cache, &error), error);
+    if (!folder.empty()) {
+      Check(skein_options_set_str(options, "state_folder", folder.c_str(), &error), error);
+      Check(skein_options_set_str(options, "state_disk", "8GiB", &error), error);
+    }
     // The bursts are larger than four seconds of reading on a small machine.
     Check(skein_options_set_i64(options, "max_queued_tokens", 1 << 24, &error), error);
     Check(skein_model_load(runtime, path, options, &model_, &error), error);
@@ -167,10 +182,17 @@ struct Program {
 
   Shares Conversations(const std::vector<uint32_t>& system_sizes, size_t num_at_once) const {
     Model model(runtime, path, type, int64_t{256} << 20);
-    std::mt19937 random(7);
+    return Conversations(model, system_sizes, num_at_once, 8);
+  }
+
+  // `seed` tells the users; the system prompts are always the same.
+  static Shares Conversations(Model& model, const std::vector<uint32_t>& system_sizes, size_t num_at_once,
+                              uint32_t seed) {
+    std::mt19937 system_random(7);
+    std::mt19937 random(seed);
     double num_system = 0, num_system_cached = 0, num_known = 0, num_cached = 0;
     for (const uint32_t system_size : system_sizes) {
-      const Tokens system = model.Random(random, system_size);
+      const Tokens system = model.Random(system_random, system_size);
       std::vector<Tokens> histories(kNumUsers, system);
       for (uint32_t turn = 0; turn < kNumTurns; ++turn) {
         std::vector<Asked> all(kNumUsers);
@@ -197,7 +219,7 @@ struct Program {
     std::printf("%-28s %10s %26s %26s\n", "system prompt, tokens", "at once", "of it from the cache",
                 "of all known tokens");
     for (const size_t num_at_once : {1, 2, 64}) {
-      const Shares shares = Conversations({2000}, num_at_once);
+      const Shares shares = Conversations({kSystemTokens}, num_at_once);
       std::printf("%-28s %10zu %25.2f%% %25.2f%%\n", "2000", num_at_once, 100 * shares.system, 100 * shares.known);
     }
     for (const size_t num_at_once : {1, 2, 64}) {
@@ -209,8 +231,13 @@ struct Program {
 
   void PrintFirstToken() const {
     Model model(runtime, path, type, int64_t{256} << 20);
-    std::mt19937 random(8);
-    const Tokens system = model.Random(random, 2000);
+    PrintFirstToken(model);
+  }
+
+  static void PrintFirstToken(Model& model) {
+    std::mt19937 system_random(7);
+    std::mt19937 random(9);
+    const Tokens system = model.Random(system_random, kSystemTokens);
     std::vector<double> hit, cold;
     for (int i = 0; i < 60; ++i) {
       for (const bool hits : {true, false}) {
@@ -263,12 +290,59 @@ struct Program {
   }
 };
 
+// Runs `work` in a process of its own, which is the first in it to use the library.
+void InProcess(const std::function<void()>& work) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    work();
+    std::exit(0);
+  }
+  int status = -1;
+  if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+    std::fprintf(stderr, "shared_prefix: a process of its own failed\n");
+    std::exit(1);
+  }
+}
+
+// The users of one process, whose model begins with what is in `folder`.
+void Serve(const char* path, const char* type, const std::string& folder, size_t num_at_once, bool is_first) {
+  skein_error error = {};
+  skein_runtime runtime = nullptr;
+  Check(skein_runtime_create(nullptr, &runtime, &error), error);
+  {
+    Model model(runtime, path, type, int64_t{256} << 20, folder);
+    const Program::Shares shares = Program::Conversations(model, {kSystemTokens}, num_at_once, is_first ? 8 : 10);
+    std::printf("%-28s %10zu %25.2f%% %25.2f%%\n", is_first ? "2000, nothing on disk" : "2000, after a restart",
+                num_at_once, 100 * shares.system, 100 * shares.known);
+    if (!is_first) Program::PrintFirstToken(model);
+  }
+  Check(skein_runtime_release(runtime, &error), error);
+}
+
+void PrintRestarts(const char* path, const char* type, const std::string& folder) {
+  if (std::filesystem::exists(folder) && !std::filesystem::is_empty(folder)) {
+    std::fprintf(stderr, "shared_prefix: %s: expected an empty folder\n", folder.c_str());
+    std::exit(2);
+  }
+  std::printf("%-28s %10s %26s %26s\n", "system prompt, tokens", "at once", "of it from the cache",
+              "of all known tokens");
+  for (const size_t num_at_once : {1, 2, 64}) {
+    for (const bool is_first : {true, false}) InProcess([&] { Serve(path, type, folder, num_at_once, is_first); });
+    std::filesystem::remove_all(folder);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: shared_prefix MODEL [TYPE]\n");
+    std::fprintf(stderr, "usage: shared_prefix MODEL [TYPE [--restart FOLDER]]\n");
     return 2;
+  }
+  if (argc == 5 && std::strcmp(argv[3], "--restart") == 0) {
+    PrintRestarts(argv[1], argv[2], argv[4]);
+    return 0;
   }
   skein_error error = {};
   skein_runtime runtime = nullptr;

@@ -302,6 +302,28 @@ TEST_F(DiskStatesTest, WithoutAPrefixCacheNothingIsLeft) {
   EXPECT_THAT(Files(), IsEmpty());
 }
 
+// By prefix_cache 0 nothing in the file serves another process.
+TEST_F(DiskStatesTest, ProcessThatReleasesNothingLeavesNoFile) {
+  InProcess([&] {
+    // As in a host that knows nothing of its end: no handle is released.
+    auto& runtime = *new OwnedRuntime(MakeRuntime());
+    auto& model = *new OwnedModel();
+    auto& streams = *new std::vector<OwnedStream>();
+    const OwnedOptions options = MakeOptions(
+        SKEIN_OPTIONS_MODEL,
+        {{"device", "cpu"}, {"state_folder", folder_}, {"state_memory", "1MiB"}, {"state_host_memory", "2MiB"}},
+        {{"calibrate", 0}, {"prefix_cache", 0}, {"max_batch_streams", 1}});
+    skein_error error = {};
+    ASSERT_TRUE(Ok(skein_model_load(runtime.get(), SKEIN_DEMO_MODEL, options.get(), model.out(), &error), error));
+    for (int i = 0; i < 40; ++i) {
+      streams.push_back(MakeStream(model.get()));
+      AllLogits(model.get(), streams.back().get(), {1});
+    }
+    ASSERT_FALSE(Files().empty());
+  });
+  EXPECT_THAT(Files(), IsEmpty());
+}
+
 TEST_F(DiskStatesTest, OptionsThatCannotBeAreRefusedByName) {
   InProcess([&] {
     const OwnedRuntime runtime = MakeRuntime();

@@ -13,7 +13,7 @@
 namespace skein {
 namespace {
 
-// States that wait to be written, or are being written.
+// States that wait to be written, or are being written. The mover has room for them, and for giving space back.
 constexpr size_t kMaxLeaving = 8;
 // One for a new state, and the last one, which no new state gets.
 constexpr uint64_t kFewestKeptFree = 2;
@@ -108,12 +108,28 @@ class DiskTier::Return final : public DiskMove {
   StepClock::time_point asked_at_;
 };
 
+// Gives space back to the disk.
+class DiskTier::GiveBack final : public DiskMove {
+ public:
+  explicit GiveBack(const DiskTier& tier) : disk_(tier.disk_), ways_(tier.ways_) {}
+
+  absl::Status Work() override {
+    disk_->GiveBack();
+    return absl::OkStatus();
+  }
+  void End(absl::Status) noexcept override { ways_->is_giving_back = false; }
+
+ private:
+  const std::shared_ptr<StateDisk> disk_;
+  const std::shared_ptr<Ways> ways_;
+};
+
 absl::StatusOr<std::unique_ptr<DiskTier>> DiskTier::Start(std::shared_ptr<StatePool> pool,
                                                           std::shared_ptr<HostStates> host,
                                                           std::shared_ptr<StateDisk> disk, Log& log,
                                                           std::shared_ptr<ModelObserver> observer,
                                                           std::function<void()> on_moved) {
-  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateMover> mover, StateMover::Start(kMaxLeaving));
+  SKEIN_ASSIGN_OR_RETURN(std::shared_ptr<StateMover> mover, StateMover::Start(kMaxLeaving + 1));
   auto ways = std::make_shared<Ways>(log, std::move(observer), std::move(on_moved));
   return std::unique_ptr<DiskTier>(
       new DiskTier(std::move(pool), std::move(host), std::move(disk), std::move(mover), std::move(ways)));
@@ -164,6 +180,17 @@ DiskTier::Fetch DiskTier::Bring(const StateRef& state) {
   back.Begin();
   mover_->Wake(moves);
   return Fetch::kComing;
+}
+
+void DiskTier::Rest() noexcept {
+  if (ways_->is_giving_back || !disk_->HasMuchToGiveBack()) return;
+  Guarded([&] {
+    DiskMoves moves;
+    moves.push_back(std::make_unique<GiveBack>(*this));
+    ways_->is_giving_back = true;
+    if (!mover_->Park(moves)) ways_->is_giving_back = false;
+    return absl::OkStatus();
+  }).IgnoreError();  // without memory the space is given back at another rest
 }
 
 std::string DiskTier::Describe() const {

@@ -48,6 +48,9 @@ class DiskTier {
   // Asks for a state that is on disk and not on its way. Throws std::bad_alloc.
   Fetch Bring(const StateRef& state);
 
+  // Has the mover give back the space of states that are not on disk any more, if that is much.
+  void Rest() noexcept;
+
   // For errors: how much is on disk, and why a state could not be written last, if that is not long ago.
   std::string Describe() const;
 
@@ -61,6 +64,7 @@ class DiskTier {
     const std::function<void()> on_moved;
     std::atomic<uint64_t> num_leaving{0};
     std::atomic<uint64_t> num_coming{0};
+    std::atomic<bool> is_giving_back{false};
     mutable Mutex mutex;
     absl::Status failure ABSL_GUARDED_BY(mutex);  // of the last write
     std::chrono::steady_clock::time_point failed_at ABSL_GUARDED_BY(mutex);
@@ -70,6 +74,7 @@ class DiskTier {
   };
   class Leave;
   class Return;
+  class GiveBack;
 
   DiskTier(std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host, std::shared_ptr<StateDisk> disk,
            std::shared_ptr<StateMover> mover, std::shared_ptr<Ways> ways);

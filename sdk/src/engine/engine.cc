@@ -111,13 +111,13 @@ absl::StatusOr<std::shared_ptr<Engine>> Engine::Start(std::shared_ptr<Runtime> r
         services.ParallelFor(num_items, work);
       });
   if (disk != nullptr) {
-    SKEIN_ASSIGN_OR_RETURN(std::unique_ptr<DiskTier> tier,
-                           DiskTier::Start(engine->pool_, engine->host_, std::move(disk), engine->runtime_->log(),
-                                           engine->observer_, [weak] {
-                                             if (const std::shared_ptr<Engine> alive = weak.lock())
-                                               alive->NotifyOfMove();
-                                           }));
+    SKEIN_ASSIGN_OR_RETURN(
+        std::unique_ptr<DiskTier> tier,
+        DiskTier::Start(engine->pool_, engine->host_, disk, engine->runtime_->log(), engine->observer_, [weak] {
+          if (const std::shared_ptr<Engine> alive = weak.lock()) alive->NotifyOfMove();
+        }));
     engine->loop_->residency().set_disk(std::move(tier));
+    engine->disk_ = std::move(disk);
   }
   engine->loop_->residency().set_ask_owners([address = engine.get()] { return address->AskOwners(); });
   const bool started = StartWorker([engine] { engine->Run(); },
@@ -349,9 +349,8 @@ void Engine::OnStreamRemoved(uint32_t num_streams) noexcept {
 }
 
 void Engine::Rest() noexcept {
-  pool_->AnnounceFree();  // of what becomes free from here on the thread hears, and rests again
-  loop_->residency().DiscardFree();
-  host_->Rest();
+  pool_->AnnounceNext();  // of what becomes free from here on the thread hears, and rests again
+  loop_->residency().Rest();
   if (heap_trim_.TakeDue()) TrimHeap();
 }
 
@@ -416,6 +415,7 @@ void Engine::Run() noexcept {
   if (const std::shared_ptr<PrefixKeeper> keeper = prefixes_->keeper(); keeper != nullptr && loop_->lost().ok()) {
     keeper->OnEnd([this](const StateRef& state, absl::Span<float> values) { return CopyState(state, values); });
   }
+  if (disk_ != nullptr) disk_->LeaveFiles();
 }
 
 }  // namespace skein

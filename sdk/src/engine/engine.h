@@ -169,6 +169,7 @@ class Engine {
   const std::shared_ptr<TenantTable> tenants_ = TenantTable::Create();
   Pace pace_;  // the engine's thread only
   const std::shared_ptr<Admission> admission_;
+  std::shared_ptr<StateDisk> disk_;        // nullptr: there is none; constant once the thread runs
   std::shared_ptr<HostStates> host_;       // constant once the thread runs
   std::weak_ptr<Engine> self_;             // constant once the thread runs
   std::shared_ptr<StatePool> pool_;        // constant once the thread runs

@@ -121,15 +121,15 @@ void PrefixStore::SaveNext() {
   const absl::Status status = Guarded([&] { return Save(label.front(), export_state_); });
   // The engine has been stopped, and writes the rest itself.
   if (absl::IsCancelled(status)) PutBack(label);
-  EndExport();
+  EndSaving();
 }
 
 PrefixStore::Labels PrefixStore::TakeWaiting(Taker taker) noexcept {
   Labels taken;
   const MutexLock lock(mutex_);
-  if (waiting_.empty()) return taken;
+  if (waiting_.empty() || (taker == Taker::kMover && has_ended_)) return taken;
   taken.splice(taken.end(), waiting_, waiting_.begin());
-  if (taker == Taker::kMover) is_exporting_ = true;
+  if (taker == Taker::kMover) is_saving_ = true;
   return taken;
 }
 
@@ -138,16 +138,17 @@ void PrefixStore::PutBack(Labels& label) noexcept {
   waiting_.splice(waiting_.begin(), label);
 }
 
-void PrefixStore::EndExport() noexcept {
+void PrefixStore::EndSaving() noexcept {
   const MutexLock lock(mutex_);
-  is_exporting_ = false;
-  exported_.NotifyAll();
+  is_saving_ = false;
+  saved_one_.NotifyAll();
 }
 
 void PrefixStore::OnEnd(CopyState copy_state) noexcept {
   {
     const MutexLock lock(mutex_);
-    while (is_exporting_) exported_.Wait(mutex_);
+    has_ended_ = true;
+    while (is_saving_) saved_one_.Wait(mutex_);
   }
   for (Labels label = TakeWaiting(Taker::kEngine); !label.empty(); label = TakeWaiting(Taker::kEngine)) {
     Guarded([&] {
@@ -166,7 +167,6 @@ absl::Status PrefixStore::Save(const DiskLabel& label, CopyState copy_state) {
     if (state.empty()) return absl::OkStatus();  // it went meanwhile
     SKEIN_RETURN_IF_ERROR(copy_state(state, absl::MakeSpan(values)));
   }
-  EndExport();
   SKEIN_ASSIGN_OR_RETURN(DiskBlock block, ReserveBlock());
   SKEIN_RETURN_IF_ERROR(disk_->Write(block, BytesOf(values), &label));
   Remember(hash, std::move(block), Age::kLatest);

@@ -70,8 +70,7 @@ class PrefixStore final : public PrefixKeeper, public std::enable_shared_from_th
   // The label that waits longest; none: nothing waits.
   Labels TakeWaiting(Taker taker) noexcept;
   void PutBack(Labels& label) noexcept;
-  // The mover asks the engine for nothing more until it takes the next label.
-  void EndExport() noexcept;
+  void EndSaving() noexcept;
   absl::Status Save(const DiskLabel& label, CopyState copy_state);
   absl::StatusOr<DiskBlock> ReserveBlock();
   bool IsSaved(uint64_t hash) const;
@@ -86,11 +85,12 @@ class PrefixStore final : public PrefixKeeper, public std::enable_shared_from_th
   const uint64_t max_saved_;
 
   mutable Mutex mutex_;
-  CondVar exported_;
+  CondVar saved_one_;
   Labels waiting_ ABSL_GUARDED_BY(mutex_);
-  bool is_driven_ ABSL_GUARDED_BY(mutex_) = false;     // the mover has a move
-  bool is_exporting_ ABSL_GUARDED_BY(mutex_) = false;  // the mover has a label and may ask the engine for its state
-  SavedStates saved_ ABSL_GUARDED_BY(mutex_);          // the latest first
+  bool is_driven_ ABSL_GUARDED_BY(mutex_) = false;  // the mover has a move
+  bool is_saving_ ABSL_GUARDED_BY(mutex_) = false;  // the mover has a label, and may ask the engine for its state
+  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;  // the engine writes what waits
+  SavedStates saved_ ABSL_GUARDED_BY(mutex_);       // the latest first
   std::unordered_set<uint64_t> hashes_ ABSL_GUARDED_BY(mutex_);  // of saved_
 };
 

@@ -64,7 +64,7 @@ SlotOutcome Residency::PinNew(Growth growth, bool may_move, StatePin& pin) noexc
       const bool makes_room = PushOut();
       if (HasPlaces(2)) break;
       if (makes_room) return SlotOutcome::kLater;
-      if (!ask_owners_ || !ask_owners_()) return FailForPlaces();
+      if (!ask_owners_ || !ask_owners_()) return LackOfPlaces();
     }
     StateRef place;
     const SlotOutcome outcome = TakeSlot(HostStates::Use::kStay, may_move, place);
@@ -94,7 +94,7 @@ SlotOutcome Residency::Park(HostStates::Use use) {
     if (pool_->num_free() > 0) return SlotOutcome::kDone;
     place = host_->Take(use);
   }
-  if (place == nullptr) return FailForPlaces();
+  if (place == nullptr) return LackOfPlaces();
   absl::Status exported = FromRunner(runner_.ExportState(pool_->Pin(victim).slot(), place->values()));
   if (!exported.ok()) return Fail(std::move(exported));
   pool_->Park(victim, std::move(place));
@@ -168,6 +168,8 @@ SlotOutcome Residency::Fail(absl::Status status) noexcept {
   return SlotOutcome::kFailed;
 }
 
+SlotOutcome Residency::LackOfPlaces() { return pool_->HasPinnedInHost() ? SlotOutcome::kOthers : FailForPlaces(); }
+
 SlotOutcome Residency::FailForPlaces() {
   return Fail(absl::ResourceExhaustedError(
       absl::StrCat("stream: no place for one more state: ", pool_->num_slots(), " slots (option ",
@@ -176,9 +178,11 @@ SlotOutcome Residency::FailForPlaces() {
                    disk_ == nullptr ? "" : disk_->Describe(), "; release streams, or give them more memory")));
 }
 
-void Residency::DiscardFree() noexcept {
+void Residency::Rest() noexcept {
   pool_->TakeUsedFree(discarded_);
   for (const uint32_t slot : discarded_) runner_.DiscardState(slot);
+  host_->Rest();
+  if (disk_ != nullptr) disk_->Rest();
 }
 
 }  // namespace skein

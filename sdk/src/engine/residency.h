@@ -72,8 +72,8 @@ class Residency {
   // OK until a device was lost.
   const absl::Status& lost() const { return lost_; }
 
-  // Gives the memory of free slots back. No step is in flight.
-  void DiscardFree() noexcept;
+  // Gives back what free slots and places hold, but for what is kept at hand. No step is in flight.
+  void Rest() noexcept;
 
  private:
   SlotOutcome Wake(const StateRef& state, bool may_move, StatePin& pin);
@@ -89,6 +89,8 @@ class Residency {
   SlotOutcome Park(HostStates::Use use);
   bool HasPlaces(uint64_t count) const;
   SlotOutcome Fail(absl::Status status) noexcept;
+  // No place is left. States that have come from the disk leave theirs when their steps have read them.
+  SlotOutcome LackOfPlaces();
   SlotOutcome FailForPlaces();
 
   StepRunner& runner_;

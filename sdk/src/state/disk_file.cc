@@ -204,6 +204,12 @@ void DiskFile::Truncate(uint64_t size) const noexcept {
   if (ftruncate(descriptor_.number(), static_cast<off_t>(size)) != 0) return;
 }
 
+void DiskFile::Punch(uint64_t offset, uint64_t num_bytes) const noexcept {
+  // Bytes that stay cost space and nothing else.
+  static_cast<void>(fallocate(descriptor_.number(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                              static_cast<off_t>(offset), static_cast<off_t>(num_bytes)));
+}
+
 void DiskFile::Remove() const noexcept {
   if (IsNamed()) unlinkat(folder_->number(), name_.c_str(), 0);
 }

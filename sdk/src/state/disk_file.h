@@ -81,6 +81,9 @@ class DiskFile {
   uint64_t Size() const;
   // Ends the file at `size`; not if that fails.
   void Truncate(uint64_t size) const noexcept;
+  // Gives the disk back what lies at these bytes, which read as zeros from then on. Not where the file system does not
+  // know how.
+  void Punch(uint64_t offset, uint64_t num_bytes) const noexcept;
   // Removes the file from its folder, unless the name means another file by now.
   void Remove() const noexcept;
 

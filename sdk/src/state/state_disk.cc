@@ -14,6 +14,8 @@ namespace {
 
 // A process that dies leaves one file, and the next one takes it over, so there are seldom more than processes.
 constexpr size_t kMaxFiles = 16;
+// Blocks that are given back together. Nobody gets one of them meanwhile.
+constexpr uint64_t kMaxRun = 256;
 
 absl::Status CheckOptions(const DiskOptions& options) {
   if (options.identity.size() > DiskLayout::kMaxIdentityBytes) {
@@ -54,7 +56,9 @@ absl::StatusOr<std::shared_ptr<StateDisk>> StateDisk::Open(const DiskOptions& op
   return disk;
 }
 
-StateDisk::~StateDisk() {
+StateDisk::~StateDisk() { LeaveFiles(); }
+
+void StateDisk::LeaveFiles() noexcept {
   if (IsForkedChild()) return;  // the files are the parent's
   const MutexLock lock(mutex_);
   for (const Blocks& blocks : blocks_) {
@@ -97,7 +101,9 @@ void StateDisk::TakeOver(std::unique_ptr<DiskFile> file, uint64_t max_blocks) {
 void StateDisk::AddFile(std::unique_ptr<DiskFile> file, uint64_t num_blocks) {
   const MutexLock lock(mutex_);
   files_.push_back(file.get());
-  blocks_.push_back({std::move(file), std::vector<bool>(num_blocks), std::vector<bool>(num_blocks)});
+  // What lies there without a label is of no use to anybody.
+  blocks_.push_back({std::move(file), std::vector<bool>(num_blocks), std::vector<bool>(num_blocks),
+                     std::vector<bool>(num_blocks, true)});
   num_blocks_ += num_blocks;
 }
 
@@ -118,6 +124,7 @@ absl::StatusOr<DiskBlock> StateDisk::Reserve() {
   Blocks& growing = blocks_.front();
   const uint64_t index = growing.is_used.size();
   growing.is_labelled.resize(index + 1);
+  growing.takes_space.resize(index + 1);
   growing.is_used.push_back(true);
   ++num_blocks_;
   ++num_used_;
@@ -144,9 +151,52 @@ void StateDisk::SetLabelled(const DiskBlock& block, bool is_labelled) noexcept {
   blocks_[block.file_].is_labelled[block.index_] = is_labelled;
 }
 
-uint64_t StateDisk::NextWriteNumber() {
+uint64_t StateDisk::BeginWrite(const DiskBlock& block, bool is_labelled) {
   const MutexLock lock(mutex_);
+  Blocks& blocks = blocks_[block.file_];
+  blocks.takes_space[block.index_] = true;
+  if (is_labelled) blocks.is_labelled[block.index_] = true;
   return ++last_write_;
+}
+
+bool StateDisk::HasMuchToGiveBack() const noexcept {
+  uint64_t num_idle = 0;
+  const MutexLock lock(mutex_);
+  for (const Blocks& blocks : blocks_) {
+    for (uint64_t i = 0; i < blocks.is_used.size(); ++i) num_idle += blocks.IsIdle(i) ? 1 : 0;
+  }
+  return num_idle > 0 && num_idle >= num_used_;
+}
+
+void StateDisk::GiveBack() noexcept {
+  for (uint32_t file = 0; file < files_.size(); ++file) {
+    Run run = TakeIdleRun(file, 0);
+    while (run.begin < run.end) {
+      files_[file]->Punch(layout_.BlockOffset(run.begin), (run.end - run.begin) * layout_.block_bytes);
+      ReleaseRun(run);
+      run = TakeIdleRun(file, run.end);
+    }
+  }
+}
+
+StateDisk::Run StateDisk::TakeIdleRun(uint32_t file, uint64_t begin) noexcept {
+  const MutexLock lock(mutex_);
+  Blocks& blocks = blocks_[file];
+  const uint64_t size = blocks.is_used.size();
+  while (begin < size && !blocks.IsIdle(begin)) ++begin;
+  Run run = {file, begin, begin};
+  while (run.end < size && run.end - begin < kMaxRun && blocks.IsIdle(run.end)) blocks.is_used[run.end++] = true;
+  return run;
+}
+
+void StateDisk::ReleaseRun(const Run& run) noexcept {
+  const MutexLock lock(mutex_);
+  Blocks& blocks = blocks_[run.file];
+  for (uint64_t i = run.begin; i < run.end; ++i) {
+    blocks.is_used[i] = false;
+    blocks.takes_space[i] = false;
+  }
+  blocks.first_free = std::min(blocks.first_free, run.begin);
 }
 
 absl::Status StateDisk::Write(DiskBlock& block, absl::Span<const uint8_t> state, const DiskLabel* label) {
@@ -158,10 +208,11 @@ absl::Status StateDisk::Write(DiskBlock& block, absl::Span<const uint8_t> state,
     return absl::InvalidArgumentError(absl::StrCat("states on disk: a label with a scope of ", label->scope.size(),
                                                    " bytes; expected ", DiskLabel::kMaxScopeBytes, " at most"));
   }
-  const uint64_t write_number = NextWriteNumber();
+  const uint64_t write_number = BeginWrite(block, label != nullptr);
   block.write_number_ = 0;
-  SKEIN_RETURN_IF_ERROR(WriteState(block, write_number, state, label));
-  SetLabelled(block, label != nullptr);
+  const absl::Status written = WriteState(block, write_number, state, label);
+  SetLabelled(block, written.ok() && label != nullptr);
+  if (!written.ok()) return written;
   block.write_number_ = write_number;
   return absl::OkStatus();
 }

@@ -9,7 +9,7 @@
 //
 // What is read is checked by checksums, which find accidents and no forgeries: so only files of the same user, which
 // nobody else may write, are taken over. The states are not encrypted; files can be read by their user alone. States
-// that were let go of stay in the file until their block is used again.
+// that were let go of stay in the file until their block is used again, or given back.
 #ifndef SKEIN_STATE_STATE_DISK_H_
 #define SKEIN_STATE_STATE_DISK_H_
 
@@ -84,6 +84,10 @@ class StateDisk : public std::enable_shared_from_this<StateDisk> {
   // Leaves the files with labelled states to the next process, and removes the others.
   ~StateDisk();
 
+  // Does so now, for a process that ends without letting go of all blocks. States without a label stay where they are;
+  // files without a name last as long as they are open. Nothing labelled is written afterwards.
+  void LeaveFiles() noexcept;
+
   // A place for a state. Does not touch the disk. RESOURCE_EXHAUSTED: the budget is used up.
   absl::StatusOr<DiskBlock> Reserve();
 
@@ -96,6 +100,12 @@ class StateDisk : public std::enable_shared_from_this<StateDisk> {
   // the bytes are not those that were written; UNAVAILABLE: an error of the system. Each names file and block. After an
   // error `state` holds anything.
   absl::Status Read(const DiskBlock& block, absl::Span<uint8_t> state) const;
+
+  // Whether as many blocks that nobody uses take space as there are blocks in use, so that it is time for GiveBack.
+  // Labelled ones do not count: they are the next process's.
+  bool HasMuchToGiveBack() const noexcept;
+  // Gives the space of such blocks back to the disk, for which it waits. A file system that does not know how keeps it.
+  void GiveBack() noexcept;
 
   // The labelled states of earlier processes, the latest first, each label once. The second call gives none.
   std::vector<RecoveredState> TakeRecovered();
@@ -114,7 +124,10 @@ class StateDisk : public std::enable_shared_from_this<StateDisk> {
     std::unique_ptr<DiskFile> file;  // constant
     std::vector<bool> is_used;
     std::vector<bool> is_labelled;  // on the disk; also of blocks that nobody uses any more
+    std::vector<bool> takes_space;  // was written since it was given back
     uint64_t first_free = 0;        // none below it is free
+
+    bool IsIdle(uint64_t index) const { return !is_used[index] && !is_labelled[index] && takes_space[index]; }
   };
 
   StateDisk(const DiskOptions& options, std::shared_ptr<const DiskFolder> folder);
@@ -135,7 +148,17 @@ class StateDisk : public std::enable_shared_from_this<StateDisk> {
   // The first free block of a file; its number of blocks if there is none.
   static uint64_t FirstFree(Blocks& blocks) noexcept;
   void SetLabelled(const DiskBlock& block, bool is_labelled) noexcept;
-  uint64_t NextWriteNumber();
+  // The number of a write to the block that is about to begin. A labelled one counts from here on.
+  uint64_t BeginWrite(const DiskBlock& block, bool is_labelled);
+  // Blocks of one file that follow each other.
+  struct Run {
+    uint32_t file = 0;
+    uint64_t begin = 0;
+    uint64_t end = 0;
+  };
+  // The next idle blocks from `begin` on, which nobody else gets until ReleaseRun. Empty: there are none.
+  Run TakeIdleRun(uint32_t file, uint64_t begin) noexcept;
+  void ReleaseRun(const Run& run) noexcept;
   const DiskFile& FileOf(const DiskBlock& block) const { return *files_[block.file_]; }
   absl::Status WriteState(const DiskBlock& block, uint64_t write_number, absl::Span<const uint8_t> state,
                           const DiskLabel* label) const;

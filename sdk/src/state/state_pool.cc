@@ -53,9 +53,9 @@ uint64_t StatePool::num_parked() const {
   return num_parked_;
 }
 
-void StatePool::AnnounceFree() noexcept {
+void StatePool::AnnounceNext() noexcept {
   const MutexLock lock(mutex_);
-  wanted_ = true;
+  is_watched_ = true;
 }
 
 bool StatePool::HasPinnedInHost() const {
@@ -247,14 +247,15 @@ void StatePool::RemoveReference(StateNode& node) noexcept {
   // Their places are given back without the lock.
   std::shared_ptr<const HostState> values;
   DiskBlock block;
-  bool wanted = false;
+  bool wanted;
   bool is_surplus;
   {
     const MutexLock lock(mutex_);
+    wanted = std::exchange(is_watched_, false);
     if (node.slot != StateNode::kNoSlot) {
       in_slots_.Remove(node);
       FreeSlot(std::exchange(node.slot, StateNode::kNoSlot));
-      wanted = std::exchange(wanted_, false);
+      wanted = std::exchange(wanted_, false) || wanted;
     }
     if (node.parked != nullptr) {
       in_host_.Remove(node);

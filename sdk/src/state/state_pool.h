@@ -113,8 +113,8 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   uint64_t num_on_disk() const;  // those that are on their way back included
   StateMoves moves() const;
 
-  // `on_free` hears of the next slot that becomes free.
-  void AnnounceFree() noexcept;
+  // `on_free` hears of the next state that goes, wherever it lies.
+  void AnnounceNext() noexcept;
 
   // A new state in host memory. Throws std::bad_alloc.
   StateRef Add(std::shared_ptr<const HostState> values);
@@ -192,7 +192,8 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   uint64_t num_parked_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t num_on_disk_ ABSL_GUARDED_BY(mutex_) = 0;
   StateMoves moves_ ABSL_GUARDED_BY(mutex_);
-  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;  // Acquire found no slot since the last call of on_free_
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;      // Acquire found no slot since the last call of on_free_
+  bool is_watched_ ABSL_GUARDED_BY(mutex_) = false;  // AnnounceNext was called since then
 };
 
 }  // namespace skein

@@ -4,13 +4,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/engine.h"
@@ -80,6 +83,16 @@ class Folder {
                              .identity = "test",
                              .state_bytes = kStateFloats * sizeof(float),
                              .budget_bytes = budget_bytes});
+  }
+  // What the files take on the disk.
+  uint64_t BytesOnDisk() const {
+    uint64_t bytes = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      struct stat info = {};
+      EXPECT_EQ(stat(entry.path().c_str(), &info), 0);
+      bytes += static_cast<uint64_t>(info.st_blocks) * 512;
+    }
+    return bytes;
   }
   // Overwrites what the files hold.
   void Spoil() const {
@@ -232,6 +245,30 @@ TEST(ResidencyOnDiskTest, StateThatCannotBeReadEndsItsStreamAlone) {
   EXPECT_TRUE(Add(*engine, {}, {1})->Wait().ok()) << "the model goes on";
 }
 
+TEST(ResidencyOnDiskTest, SpaceOfReleasedStatesGoesBackToTheDisk) {
+  const Folder folder;
+  const auto engine = Start(kWithDisk, folder.Open());
+  std::vector<KnownState> states = Fill(*engine, 200);
+  const uint64_t full = folder.BytesOnDisk();
+  ASSERT_GE(full, 150u * kStateFloats * sizeof(float));
+  states.clear();
+  // The engine's thread gives it back when it has nothing to do.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (folder.BytesOnDisk() > full / 10 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  EXPECT_LE(folder.BytesOnDisk(), full / 10);
+}
+
+TEST(ResidencyOnDiskTest, FileGoesWithTheEngineAlthoughStatesAreHeld) {
+  const Folder folder;
+  auto engine = Start(kWithDisk, folder.Open());
+  const std::vector<KnownState> states = Fill(*engine, 40);
+  ASSERT_FALSE(std::filesystem::is_empty(folder.path()));
+  engine.reset();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!std::filesystem::is_empty(folder.path()) && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(ResidencyOnDiskTest, ErrorNamesTheOptionsWhenEveryPlaceIsTaken) {
   const Folder folder;
   const auto engine = Start(kWithDisk, folder.Open(8 * 16384));
@@ -267,6 +304,27 @@ TEST(ResidencyOnDiskTest, ManyStreamsOfOneStateWaitForItTogether) {
     const absl::StatusOr<StateRef> state = jobs[i]->Wait();
     ASSERT_TRUE(state.ok()) << state.status();
     EXPECT_THAT(HistoryOf(*engine, *state), testing::ElementsAre(0, 100 + i));
+  }
+}
+
+// States that have come from the disk hold nearly all places until their steps have read them.
+TEST(ResidencyOnDiskTest, NewStreamsWaitForThoseThatComeBack) {
+  const Folder folder;
+  const auto engine = Start(kWithDisk, folder.Open());
+  const std::vector<KnownState> states = Fill(*engine, 40);
+  for (uint32_t round = 0; round < 300; ++round) {
+    std::vector<std::shared_ptr<FeedJob>> jobs;
+    JobList together;
+    for (uint32_t i = 0; i < 9; ++i) {
+      const StateRef from = i % 3 == 2 ? StateRef() : states[(round * 7 + i * 4) % states.size()].state;
+      jobs.push_back(std::make_shared<FeedJob>(from, std::vector<uint32_t>{1, 2}));
+      together.emplace_back(jobs.back());
+    }
+    engine->Add(together);
+    for (const auto& job : jobs) {
+      const absl::Status status = job->Wait().status();
+      ASSERT_TRUE(status.ok()) << "round " << round << ": " << status;
+    }
   }
 }
 

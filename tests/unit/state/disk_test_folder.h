@@ -3,6 +3,7 @@
 #define SKEIN_TESTS_UNIT_STATE_DISK_TEST_FOLDER_H_
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +80,16 @@ class DiskTestFolder : public ::testing::Test {
     std::vector<std::string> paths;
     for (const auto& entry : std::filesystem::directory_iterator(folder_)) paths.push_back(entry.path());
     return paths;
+  }
+  // What they take on the disk.
+  uint64_t BytesOnDisk() const {
+    uint64_t bytes = 0;
+    for (const std::string& path : Files()) {
+      struct stat info = {};
+      EXPECT_EQ(stat(path.c_str(), &info), 0) << path;
+      bytes += static_cast<uint64_t>(info.st_blocks) * 512;
+    }
+    return bytes;
   }
   static Bytes ContentsOf(const std::string& path) {
     std::ifstream file(path, std::ios::binary);

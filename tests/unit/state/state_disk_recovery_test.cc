@@ -301,5 +301,24 @@ TEST_F(StateDiskRecoveryTest, ManyLeftoversOpenABoundedNumberOfFiles) {
   EXPECT_LT(num_recovered, 40u);
 }
 
+TEST_F(StateDiskRecoveryTest, SpaceOfStatesWithoutALabelIsGivenBack) {
+  constexpr uint64_t kNumStates = 50;
+  InProcessThatIsKilled([&] {
+    const auto disk = Open();
+    std::vector<DiskBlock> blocks;
+    for (uint64_t i = 0; i < kNumStates; ++i) blocks.push_back(WriteNew(*disk, i));
+    blocks.push_back(WriteLabelled(*disk, 1));  // behind the others, so that the file stays as long as it is
+    _exit(kill(getpid(), SIGKILL));
+  });
+  const uint64_t before = BytesOnDisk();
+  const auto disk = Open();
+  EXPECT_TRUE(disk->HasMuchToGiveBack());
+  disk->GiveBack();
+  EXPECT_LE(BytesOnDisk(), before - kNumStates * kStateBytes);
+  const std::vector<RecoveredState> recovered = disk->TakeRecovered();
+  ASSERT_EQ(recovered.size(), 1u);
+  EXPECT_TRUE(Holds(*disk, recovered[0].block, 1));
+}
+
 }  // namespace
 }  // namespace skein

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <random>
 #include <string>
@@ -152,6 +153,88 @@ TEST_F(StateDiskTest, ThreadsUseBlocksOfTheirOwn) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(disk->used_blocks(), 0u);
+}
+
+TEST_F(StateDiskTest, SpaceOfStatesThatWentIsGivenBack) {
+  constexpr uint64_t kNumBlocks = 100;
+  const auto disk = Open(kNumBlocks);
+  const uint64_t empty = BytesOnDisk();
+  std::vector<DiskBlock> blocks;
+  for (uint64_t i = 0; i < kNumBlocks; ++i) blocks.push_back(WriteNew(*disk, i));
+  EXPECT_FALSE(disk->HasMuchToGiveBack());
+  const uint64_t full = BytesOnDisk();
+  ASSERT_GE(full, empty + kNumBlocks * kStateBytes);
+  for (uint64_t i = 0; i < kNumBlocks; ++i) {
+    if (i % 10 != 3) blocks[i] = DiskBlock();
+  }
+  EXPECT_TRUE(disk->HasMuchToGiveBack());
+  disk->GiveBack();
+  EXPECT_FALSE(disk->HasMuchToGiveBack());
+  EXPECT_LE(BytesOnDisk(), empty + (full - empty) / 5);
+  for (uint64_t i = 3; i < kNumBlocks; i += 10) EXPECT_TRUE(Holds(*disk, blocks[i], i)) << i;
+  for (uint64_t i = 0; i < kNumBlocks; ++i) {
+    if (blocks[i].empty()) blocks[i] = WriteNew(*disk, 1000 + i);
+  }
+  EXPECT_TRUE(Holds(*disk, blocks[0], 1000));
+}
+
+TEST_F(StateDiskTest, FewFreeBlocksAreKeptForLater) {
+  const auto disk = Open();
+  std::vector<DiskBlock> blocks;
+  for (uint64_t i = 0; i < 10; ++i) blocks.push_back(WriteNew(*disk, i));
+  blocks.resize(6);
+  EXPECT_FALSE(disk->HasMuchToGiveBack()) << "four are free, and six in use";
+  blocks.resize(5);
+  EXPECT_TRUE(disk->HasMuchToGiveBack());
+}
+
+TEST_F(StateDiskTest, LabelledStatesAreNotGivenBack) {
+  auto disk = Open();
+  { const DiskBlock block = WriteLabelled(*disk, 1); }
+  EXPECT_FALSE(disk->HasMuchToGiveBack());
+  disk->GiveBack();
+  disk = nullptr;
+  disk = Open();
+  const std::vector<RecoveredState> recovered = disk->TakeRecovered();
+  ASSERT_THAT(recovered, SizeIs(1));
+  EXPECT_TRUE(Holds(*disk, recovered[0].block, 1));
+}
+
+TEST_F(StateDiskTest, StatesAreWrittenWhileSpaceIsGivenBack) {
+  const auto disk = Open(64);
+  std::atomic<int> num_running{3};
+  std::vector<std::thread> threads;
+  for (uint64_t thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (uint64_t i = 0; i < 300; ++i) {
+        const uint64_t number = thread * 1000 + i;
+        const DiskBlock kept = WriteNew(*disk, number);
+        { const DiskBlock gone = WriteNew(*disk, number + 500); }
+        EXPECT_TRUE(Holds(*disk, kept, number));
+      }
+      --num_running;
+    });
+  }
+  while (num_running > 0) disk->GiveBack();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(disk->used_blocks(), 0u);
+}
+
+TEST_F(StateDiskTest, FilesThatServeNobodyGoWhileTheirStatesAreHeld) {
+  const auto disk = Open();
+  DiskBlock block = WriteNew(*disk, 1);
+  disk->LeaveFiles();
+  EXPECT_THAT(Files(), IsEmpty());
+  EXPECT_TRUE(Holds(*disk, block, 1));
+  ASSERT_TRUE(disk->Write(block, State(2)).ok());
+  EXPECT_TRUE(Holds(*disk, block, 2));
+}
+
+TEST_F(StateDiskTest, FilesWithLabelledStatesAreLeft) {
+  const auto disk = Open();
+  const DiskBlock block = WriteLabelled(*disk, 1);
+  disk->LeaveFiles();
+  EXPECT_THAT(Files(), SizeIs(1));
 }
 
 }  // namespace

@@ -145,6 +145,36 @@ TEST(StatePoolTest, StateThatWasPinnedLongestAgoIsParkedFirst) {
   EXPECT_TRUE(pool->LeastRecent().empty()) << "all are pinned";
 }
 
+TEST(StatePoolTest, NextStateThatGoesIsAnnouncedWhereverItLies) {
+  int calls = 0;
+  const auto pool = StatePool::Create(2, [&calls] { ++calls; });
+  const auto host = HostStates::Create(8, 2);
+  StateRef in_slot = pool->Acquire();
+  StateRef in_host = pool->Add(host->Take(HostStates::Use::kStay));
+  StateRef other = pool->Add(host->Take(HostStates::Use::kStay));
+  pool->AnnounceNext();
+  in_host = StateRef();
+  EXPECT_EQ(calls, 1);
+  other = StateRef();
+  EXPECT_EQ(calls, 1) << "nobody asked for the second";
+  pool->AnnounceNext();
+  in_slot = StateRef();
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(StatePoolTest, WhoWaitsForASlotHearsOfNoOtherPlace) {
+  int calls = 0;
+  const auto pool = StatePool::Create(1, [&calls] { ++calls; });
+  const auto host = HostStates::Create(8, 1);
+  StateRef in_slot = pool->Acquire();
+  StateRef in_host = pool->Add(host->Take(HostStates::Use::kStay));
+  EXPECT_TRUE(pool->Acquire().empty());
+  in_host = StateRef();
+  EXPECT_EQ(calls, 0);
+  in_slot = StateRef();
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(StatePoolTest, FreeSlotsThatWereUsedAreGivenOnce) {
   const auto pool = StatePool::Create(3);
   std::vector<uint32_t> used;
