@@ -37,8 +37,8 @@ skein_status skein_go_chat_prompt(skein_model model, uint32_t count, const char*
                                   uint64_t* size, skein_error* error) {
   skein_chat_message* messages = make_messages(count, roles, texts, text_bytes);
   if (messages == NULL) return no_memory(error);
-  const skein_status status = skein_model_chat_prompt(model, messages, sizeof(*messages), count, options, buffer,
-                                                      capacity, size, error);
+  const skein_status status =
+      skein_model_chat_prompt(model, messages, sizeof(*messages), count, options, buffer, capacity, size, error);
   free(messages);
   return status;
 }

@@ -64,10 +64,16 @@ func (r *Request) start(ctx context.Context, owned *Request) (*Generation, error
 		return nil, err
 	}
 	inner, cancel := context.WithCancel(ctx)
-	g := &Generation{queue: queue, cancel: cancel, events: make(chan Event)}
+	g := &Generation{queue: queue, cancel: cancel, events: make(chan Event, pollEvents)}
+	go func() {
+		<-inner.Done()
+		if err := r.Cancel(); err != nil { // the request was closed: the end of its queue cancels it
+			queue.Close()
+		}
+	}()
 	go func() {
 		defer close(g.events)
-		g.deliver(ctx, inner, r)
+		g.deliver(ctx, inner)
 		cancel()
 		queue.Close()
 		if owned != nil {
@@ -117,23 +123,15 @@ func (g *Generation) Text() (string, error) {
 	return text.String(), err
 }
 
-// deliver takes the events of the request until its terminal one. When inner ends, it cancels the request
-// and delivers no more.
-func (g *Generation) deliver(ctx, inner context.Context, r *Request) {
-	waiting := inner // until it has ended, and then without one
+// deliver takes the events of the request until its terminal one. When inner has ended, which cancels the
+// request, it delivers no more.
+func (g *Generation) deliver(ctx, inner context.Context) {
 	events := make([]Event, pollEvents)
 	for !g.last.Terminal() {
-		n, err := g.queue.Read(waiting, events)
-		if err != nil && inner.Err() == nil {
+		n, err := g.queue.Read(context.Background(), events)
+		if err != nil {
 			g.err = err
-			return
-		}
-		if inner.Err() != nil && waiting == inner {
-			if err := r.Cancel(); err != nil { // the request is closed, and the queue's end cancels it
-				g.err = inner.Err()
-				return
-			}
-			waiting = context.Background()
+			break
 		}
 		for _, event := range events[:n] {
 			g.last = event
@@ -143,8 +141,10 @@ func (g *Generation) deliver(ctx, inner context.Context, r *Request) {
 			}
 		}
 	}
-	g.err = g.last.Err()
-	if g.last.Kind == CancelledEvent && ctx.Err() != nil {
+	if g.err == nil {
+		g.err = g.last.Err()
+	}
+	if g.err != nil && ctx.Err() != nil {
 		g.err = ctx.Err()
 	}
 }

@@ -124,18 +124,18 @@ func (q *Queue) Poll(events []Event) (int, error) {
 	taken := 0
 	for taken < len(events) {
 		n, err := q.take(events[taken:])
-		taken += n
 		if err != nil && taken == 0 {
 			return 0, err
 		}
-		if err != nil || n == 0 {
+		taken += n
+		if n < pollEvents {
 			break
 		}
 	}
 	return taken, nil
 }
 
-// take makes one call of the ABI, or two where a text needs more room.
+// take makes one call of the ABI, or two where a text needs more room. It takes pollEvents at most.
 func (q *Queue) take(events []Event) (int, error) {
 	capacity := len(events)
 	if capacity > pollEvents {
@@ -167,16 +167,15 @@ func (q *Queue) take(events []Event) (int, error) {
 }
 
 // Read waits until at least one event is there, or ctx ends, and takes what there is.
-func (q *Queue) Read(ctx context.Context, events []Event) (int, error) {
-	for {
-		n, err := q.Poll(events)
-		if n > 0 || err != nil || len(events) == 0 {
-			return n, err
-		}
-		if err := q.Wait(ctx); err != nil {
-			return 0, err
-		}
+func (q *Queue) Read(ctx context.Context, events []Event) (n int, err error) {
+	if len(events) == 0 {
+		return 0, nil
 	}
+	err = q.wait(ctx, func() (bool, error) {
+		n, err = q.Poll(events)
+		return n > 0, err
+	})
+	return n, err
 }
 
 // Events delivers all events of the queue until ctx ends or the queue is closed; then the channel is
@@ -205,39 +204,47 @@ func (q *Queue) Events(ctx context.Context) <-chan Event {
 
 // Wait waits until an event is there. It returns ctx's error if ctx ends first, and InvalidHandle if the
 // queue is closed. No thread is blocked meanwhile.
-func (q *Queue) Wait(ctx context.Context) error {
+func (q *Queue) Wait(ctx context.Context) error { return q.wait(ctx, q.ready) }
+
+// wait waits until done says so, which is asked whenever events may have come.
+func (q *Queue) wait(ctx context.Context, done func() (bool, error)) error {
 	defer runtime.KeepAlive(q)
-	if ready, err := q.ready(); ready || err != nil {
-		return err
-	}
 	select {
 	case q.waiting <- struct{}{}:
 		defer func() { <-q.waiting }()
 	case <-ctx.Done():
+		// What is there counts, also for a context that has ended.
+		if is, err := done(); is || err != nil {
+			return err
+		}
 		return ctx.Err()
 	}
 	descriptor, err := q.open()
 	if err != nil {
 		return err
 	}
-	defer interruptWhen(ctx, descriptor)()
 	raw, err := descriptor.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var failed error
-	err = raw.Read(func(uintptr) bool {
-		ready, err := q.ready()
-		failed = err
-		return ready || err != nil
-	})
+	is := false
+	ask := func(uintptr) bool {
+		is, failed = done()
+		return is || failed != nil
+	}
+	if ask(0) {
+		return failed
+	}
+	defer interruptWhen(ctx, descriptor)()
+	err = raw.Read(ask)
 	switch {
-	case failed != nil:
+	case is || failed != nil:
 		return failed
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil: // the descriptor was closed with the queue
-		_, err = q.ready()
+		_, err = done()
 	}
 	return err
 }

@@ -1,0 +1,100 @@
+package dev.skein;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A prompt with sampling and stops, to be submitted once. Closing it does not end it; {@link #cancel}
+ * does.
+ */
+public final class Request extends Handle {
+  /** Stands for the prompt in place of the index of a sample. */
+  public static final int PROMPT = -1;
+
+  final Stream stream; // a stream that the collector released would end the request
+  Generation listener; // of a request that a generation made
+
+  Request(Stream stream, long number) {
+    super(number, Native::requestRelease);
+    this.stream = stream;
+  }
+
+  /** Sets the prompt as text. An empty one continues from the stream's last token. */
+  public void setPrompt(String text) {
+    run(r -> Native.requestSetPrompt(r, Text.bytes(text)));
+  }
+
+  public void setPrompt(int... tokens) {
+    run(r -> Native.requestSetPromptTokens(r, tokens));
+  }
+
+  /** Sets the prompt to what {@link Model#chatPrompt} gives, and the stops to what ends the answer. */
+  public void setChat(List<Message> messages, Map<String, ?> options) {
+    byte[][] roles = Message.roles(messages);
+    byte[][] texts = Message.texts(messages);
+    run(
+        r ->
+            Options.with(
+                Options.Kind.CHAT,
+                options,
+                o -> {
+                  Native.requestSetChat(r, roles, texts, o);
+                  return null;
+                }));
+  }
+
+  /** Sets sampling and limits. Keys that are not set have the model's defaults again. */
+  public void setOptions(Map<String, ?> options) {
+    run(
+        r ->
+            Options.made(
+                Options.Kind.REQUEST,
+                options,
+                o -> {
+                  Native.requestSetOptions(r, o);
+                  return null;
+                }));
+  }
+
+  /** Adds a string that ends the text in front of it. */
+  public void addStop(String text) {
+    run(r -> Native.requestAddStop(r, Text.bytes(text)));
+  }
+
+  public void addStopToken(int token) {
+    run(r -> Native.requestAddStopToken(r, token));
+  }
+
+  /** Adds to the logit of a token; minus infinity bans it. */
+  public void setLogitBias(int token, float bias) {
+    run(r -> Native.requestSetLogitBias(r, token, bias));
+  }
+
+  /** Sets a number of the caller's own, which every event of the request carries. */
+  public void setUserData(long number) {
+    run(r -> Native.requestSetUserData(r, number));
+  }
+
+  /** Asks the request to end at the next step. */
+  public void cancel() {
+    run(Native::requestCancel);
+  }
+
+  /** Says that tokens of a request with the option window were dealt with. */
+  public void acknowledge(long numTokens) {
+    run(r -> Native.requestAcknowledge(r, numTokens));
+  }
+
+  /**
+   * The log-probabilities of a sample's tokens from the first one on: for each a row with the token
+   * itself, then the most probable ones in its place.
+   */
+  public Logprob[][] logprobs(int sample, long first, int numTokens) {
+    return Logprob.rows(call(r -> Native.requestLogprobs(r, sample, first, numTokens)), numTokens);
+  }
+
+  /** The stream of a sample, once, after the request has ended. */
+  public Stream takeSample(int sample) {
+    return call(r -> new Stream(stream.runtime, Native.requestTakeSample(r, sample)));
+  }
+}

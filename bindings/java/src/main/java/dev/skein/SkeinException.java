@@ -1,0 +1,36 @@
+package dev.skein;
+
+import java.time.Duration;
+
+/** A call that failed. */
+public class SkeinException extends RuntimeException {
+  private static final long serialVersionUID = 1;
+
+  private final Status status;
+  private final long retryAfterMillis;
+
+  SkeinException(Status status, String message, long retryAfterMillis) {
+    super(message);
+    this.status = status;
+    this.retryAfterMillis = retryAfterMillis;
+  }
+
+  /** What the native half throws. */
+  SkeinException(int code, byte[] message, long retryAfterMillis) {
+    this(Status.of(code), Text.of(message), retryAfterMillis);
+  }
+
+  public Status status() {
+    return status;
+  }
+
+  /** With RESOURCE_EXHAUSTED: when trying again makes sense; zero where that is not known. */
+  public Duration retryAfter() {
+    return Duration.ofMillis(retryAfterMillis);
+  }
+
+  @Override
+  public String toString() {
+    return getClass().getName() + ": " + status + ": " + getMessage();
+  }
+}

@@ -1,0 +1,154 @@
+package dev.skein;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One sequence of tokens and the state behind it. It has one writer at a time: while a request or an
+ * eval runs on it, a second one is FAILED_PRECONDITION. Fork, snapshot, state and position see the last
+ * committed token at any time. A stream that is closed cancels its request.
+ */
+public final class Stream extends Handle {
+  final Runtime runtime;
+
+  Stream(Runtime runtime, long number) {
+    super(number, Native::streamRelease);
+    this.runtime = runtime;
+  }
+
+  /** Options of {@link #save}. */
+  public enum Save {
+    /** A file that exists is replaced. */
+    REPLACE,
+    /** Tokens and checkpoints go along, so that the restored stream can go back as this one. */
+    PAST;
+
+    static int flags(Save... options) {
+      int flags = 0;
+      for (Save option : options) flags |= 1 << option.ordinal();
+      return flags;
+    }
+  }
+
+  /** A place to go back to. {@code stateBytes} 0: it is reached from one before it. */
+  public record Checkpoint(long position, long stateBytes, String name) {}
+
+  /** A stream, and the number of tokens that were read again to get there. */
+  public record Fork(Stream stream, long replayed) {}
+
+  // --- texts ---
+
+  /** Writes text behind a prompt, and delivers it as it comes. The runtime must be open. */
+  public Generation generate(String prompt, Map<String, ?> options) {
+    return Generation.start(this, prompt, options, false);
+  }
+
+  /** The whole text that {@link #generate} writes. */
+  public String complete(String prompt, Map<String, ?> options) {
+    try (Generation generation = generate(prompt, options)) {
+      return generation.text();
+    }
+  }
+
+  /** As {@link #complete}. No thread waits. A future that is cancelled cancels the request. */
+  public CompletableFuture<String> completeAsync(String prompt, Map<String, ?> options) {
+    return Generation.start(this, prompt, options, true).future();
+  }
+
+  /** Makes a request with an empty prompt and the model's defaults. */
+  public Request newRequest() {
+    return call(s -> new Request(this, Native.requestCreate(s)));
+  }
+
+  // --- the state ---
+
+  /** Puts the stream back into its initial state. */
+  public void reset() {
+    run(Native::streamReset);
+  }
+
+  /** Makes a stream that continues from the last committed token. It copies no state. */
+  public Stream fork() {
+    return call(s -> new Stream(runtime, Native.streamFork(s)));
+  }
+
+  /** The number of tokens committed since the initial state. */
+  public long position() {
+    return callForLong(Native::streamPosition);
+  }
+
+  /** The stream as bytes, which restore in another process, on another device, in another weight type. */
+  public byte[] snapshot() {
+    return call(Native::streamSnapshot);
+  }
+
+  /** Replaces the state by a snapshot. On failure the stream is what it was. */
+  public void restore(byte[] snapshot) {
+    run(s -> Native.streamRestore(s, snapshot));
+  }
+
+  /** Writes a snapshot to a file, which appears whole or not at all. */
+  public void save(String path, Save... options) {
+    run(s -> Native.streamSave(s, Text.terminated("path", path), Save.flags(options)));
+  }
+
+  /** Restores from a file of {@link #save} or {@link Prefix#save}. */
+  public void load(String path) {
+    run(s -> Native.streamLoad(s, Text.terminated("path", path)));
+  }
+
+  /** The canonical state; stream.h of the ABI has its layout. */
+  public float[] state() {
+    return call(Native::streamState);
+  }
+
+  /** Keeps the last committed place, which many streams can start from. Both texts may be "". */
+  public Prefix newPrefix(String name, String provenance) {
+    byte[] n = Text.terminated("name", name);
+    byte[] p = Text.terminated("provenance", provenance);
+    return call(s -> new Prefix(runtime, Native.prefixCreate(s, n, p)));
+  }
+
+  // --- the past ---
+
+  /** The tokens from a position to the last one. */
+  public int[] tokens(long begin) {
+    return call(s -> Native.streamTokens(s, begin));
+  }
+
+  /** Goes back to a position. Returns the number of tokens that were read again. */
+  public long truncate(long position) {
+    return callForLong(s -> Native.streamTruncate(s, position));
+  }
+
+  /** Makes a stream that continues from a position. This one stays where it is. */
+  public Fork forkAt(long position) {
+    long[] replayed = new long[1];
+    Stream fork = call(s -> new Stream(runtime, Native.streamForkAt(s, position, replayed)));
+    return new Fork(fork, replayed[0]);
+  }
+
+  /** Names the last position, and keeps its state. */
+  public void setCheckpoint(String name) {
+    run(s -> Native.streamSetCheckpoint(s, Text.terminated("checkpoint", name)));
+  }
+
+  /** The position with a name. */
+  public long findCheckpoint(String name) {
+    return callForLong(s -> Native.streamFindCheckpoint(s, Text.terminated("checkpoint", name)));
+  }
+
+  /** The places with names and those whose states are kept, by position. */
+  public List<Checkpoint> checkpoints() {
+    Object[] both = call(Native::streamCheckpoints);
+    long[] numbers = (long[]) both[0];
+    byte[][] names = (byte[][]) both[1];
+    List<Checkpoint> checkpoints = new ArrayList<>();
+    for (int i = 0; i < names.length; i++) {
+      checkpoints.add(new Checkpoint(numbers[2 * i], numbers[2 * i + 1], Text.of(names[i])));
+    }
+    return checkpoints;
+  }
+}
