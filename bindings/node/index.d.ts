@@ -100,6 +100,8 @@ export class Options extends Handle {
   constructor(kind: OptionsKind, values?: object);
   readonly kind: OptionsKind;
   set(values: object): this;
+  /** What a key was set to, by its name in the ABI. */
+  get(key: string): number | bigint | string | undefined;
   setI64(key: string, value: number | bigint): void;
   setF64(key: string, value: number): void;
   setStr(key: string, value: string): void;
@@ -855,7 +857,7 @@ export class Queue extends Handle {
   submit(...requests: Array<Request | Request[]>): void;
   /** Takes the events that are there, without waiting: at most 256, the oldest first. */
   poll(): Event[];
-  /** Waits on another thread until an event is there; a negative time waits for ever. */
+  /** Waits on another thread until an event is there; a negative time and Infinity wait for ever. */
   wait(timeoutMs?: number): Promise<boolean>;
   /** A descriptor that is readable while events are there. */
   readonly fd: number;

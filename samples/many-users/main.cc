@@ -1,14 +1,8 @@
 // Many conversations with one model in one process: many-users MODEL [USERS]. Every user talks to the same persona,
-<<<<<<< HEAD
-// which the model reads once: a prefix object, from whose state all streams start. Each user says three things. While
-// they are answered, a table shows how many tokens a second the process writes, and how many tokens of prompts it had
-// to read; then every user takes the last turn back.
-=======
 // which the model reads once: a prefix object, from whose state all streams start. Each user says three things; what
 // others have said first is not read again. While they are answered, a table shows how many tokens a second the process
 // writes, how many tokens of prompts it had to read, how many prompts went on from a cached state, and how many streams
-// are parked in host memory; then every user takes the last turn back. C++ over the C ABI of skein alone.
->>>>>>> main
+// are parked in host memory; then every user takes the last turn back.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -94,48 +88,29 @@ class Village {
     queue_.Submit(request);
   }
 
-<<<<<<< HEAD
   void Take(const skein::Event& event) {
     event.ThrowIfError();
     if (event.is_token()) ++num_tokens_;
     if (!event.is_terminal()) return;
-    num_read_ += event.num_prompt_tokens;
-=======
-  void TakeEvents() {
-    skein_event events[64];
-    char text[8192];
-    uint32_t ready = 0, count = 0;
-    uint64_t text_bytes = 0;
-    Check(skein_queue_wait(queue_, 500, &ready, &error_), error_);
-    Check(skein_queue_poll(queue_, events, sizeof(events[0]), 64, text, sizeof(text), &count, &text_bytes, &error_),
-          error_);
-    for (uint32_t i = 0; i < count; ++i) Take(events[i], text + events[i].text_offset);
-  }
-
-  void Take(const skein_event& event, const char* text) {
-    if (event.kind == SKEIN_EVENT_TOKEN) {
-      ++num_tokens_;
-      return;
-    }
-    if (event.kind != SKEIN_EVENT_DONE) {
-      std::fprintf(stderr, "many-users: %.*s\n", static_cast<int>(event.text_bytes), text);
-      std::exit(1);
-    }
-    --num_running_;
     num_read_ += event.num_prompt_tokens - event.num_cached_tokens;
     if (event.cache == SKEIN_CACHE_HIT) ++num_hits_;
-    if (persona_ == nullptr) return;  // it is being read
->>>>>>> main
     ++num_answered_;
     if (++users_[event.user_data].num_turns < kNumTurns) Say(event.user_data);
   }
 
   void PrintRow() {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-<<<<<<< HEAD
-    std::printf("%8.1f %8zu %10u %10.0f %12llu\n", seconds, queue_.num_running(), num_answered_,
-                static_cast<double>(num_tokens_) / seconds, static_cast<unsigned long long>(num_read_));
+    std::printf("%8.1f %8zu %9u %9.0f %12llu %11u %7llu\n", seconds, queue_.num_running(), num_answered_,
+                static_cast<double>(num_tokens_) / seconds, static_cast<unsigned long long>(num_read_), num_hits_,
+                NumParked());
     std::fflush(stdout);
+  }
+
+  // States that lie in host memory, as the metrics have it.
+  unsigned long long NumParked() const {
+    const std::string text = runtime_.Metrics(), key = "place=\"host_memory\"} ";
+    const size_t at = text.find(key);
+    return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + key.size(), nullptr, 10);
   }
 
   skein::Runtime runtime_;
@@ -143,32 +118,7 @@ class Village {
   skein::Queue queue_{runtime_};
   skein::Prefix persona_;
   std::vector<User> users_;
-  uint32_t num_answered_ = 0;
-=======
-    std::printf("%8.1f %8u %9u %9.0f %12llu %11u %7llu\n", seconds, num_running_, num_answered_,
-                static_cast<double>(num_tokens_) / seconds, static_cast<unsigned long long>(num_read_), num_hits_,
-                NumParked());
-    std::fflush(stdout);
-  }
-
-  // States that lie in host memory, as the metrics have it.
-  unsigned long long NumParked() {
-    std::string text(1 << 20, '\0');
-    uint64_t size = 0;
-    Check(skein_runtime_metrics(runtime_, text.data(), text.size(), &size, &error_), error_);
-    const std::string key = "place=\"host_memory\"} ";
-    const size_t at = text.find(key);
-    return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + key.size(), nullptr, 10);
-  }
-
-  skein_error error_ = {};
-  skein_runtime runtime_ = nullptr;
-  skein_model model_ = nullptr;
-  skein_queue queue_ = nullptr;
-  skein_prefix persona_ = nullptr;
-  std::vector<User> users_;
-  uint32_t num_running_ = 0, num_answered_ = 0, num_hits_ = 0;
->>>>>>> main
+  uint32_t num_answered_ = 0, num_hits_ = 0;
   uint64_t num_tokens_ = 0, num_read_ = 0;
   Clock::time_point start_;
 };

@@ -32,7 +32,7 @@ function count(value, what, limit = Number.MAX_SAFE_INTEGER) {
 }
 
 function number(value, what) {
-  if (typeof value === 'number') return value;
+  if (typeof value === 'number' && !Number.isNaN(value)) return value;
   throw invalidArgument(`${what}: ${shown(value)}; expected a number`);
 }
 

@@ -4,7 +4,8 @@ const { SkeinError } = require('./error.js');
 const native = require('./native.js');
 
 class Generation {
-  #request; // the handle, also after the request was closed
+  #handle; // of the request, also after it was closed
+  #request; // kept until the end, with its stream: the collector would release them, which cancels the request
   #events = [];
   #waiting = []; // those who wait for an event, in order: { resolve, reject }
   #ends = []; // those who wait for the end
@@ -19,6 +20,7 @@ class Generation {
 
   // For the package's own use. `onEnd` is called once, when the request has ended.
   constructor(request, { acknowledges, signal, onEnd }) {
+    this.#handle = request.handle;
     this.#request = request;
     this.#acknowledges = acknowledges;
     this.#signal = signal;
@@ -33,7 +35,7 @@ class Generation {
 
   // Asks the request to end at the next step. Its last event follows, of the kind `cancelled`.
   cancel() {
-    if (!this.#ended) native.requestCancel(this.#request);
+    if (!this.#ended) native.requestCancel(this.#handle);
   }
 
   push(event) {
@@ -56,8 +58,9 @@ class Generation {
 
   #finish() {
     this.#ended = true;
+    this.#request = undefined;
     this.#signal?.removeEventListener('abort', this.#onAbort);
-    this.#onEnd?.();
+    this.#onEnd();
     for (const one of this.#waiting.splice(0)) this.#settle(one);
     for (const resolve of this.#ends.splice(0)) resolve();
   }
@@ -71,7 +74,7 @@ class Generation {
 
   // An event that the host takes. With a window, that is what acknowledges its token.
   #taken(event) {
-    if (this.#acknowledges && event.kind === 'token' && !this.#ended) native.requestAcknowledge(this.#request, 1);
+    if (this.#acknowledges && event.kind === 'token' && !this.#ended) native.requestAcknowledge(this.#handle, 1);
     return { value: event, done: false };
   }
 

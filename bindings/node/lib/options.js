@@ -21,6 +21,7 @@ function toSnakeCase(name) {
 
 class Options extends Handle {
   #kind;
+  #values = new Map();
 
   constructor(kind, values = {}) {
     super(native.optionsCreate(kindNumber(kind)));
@@ -52,18 +53,26 @@ class Options extends Handle {
     return this;
   }
 
+  // What a key was set to, by its name in the ABI; undefined: it was not.
+  get(key) {
+    return this.#values.get(key);
+  }
+
   setI64(key, value) {
     const large = typeof value === 'bigint' ? value : BigInt(args.number(value, key));
     if (BigInt.asIntN(64, large) !== large) throw invalidArgument(`option ${key}: ${large}; expected 64 bits`);
     native.optionsSetI64(this.handle, key, large);
+    this.#values.set(key, value);
   }
 
   setF64(key, value) {
     native.optionsSetF64(this.handle, key, args.number(value, key));
+    this.#values.set(key, value);
   }
 
   setStr(key, value) {
     native.optionsSetStr(this.handle, key, args.text(value, key));
+    this.#values.set(key, value);
   }
 }
 declare(Options, 'optionsRelease');

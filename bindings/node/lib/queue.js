@@ -19,7 +19,8 @@ class Queue extends Handle {
 
   // Waits, on another thread, until an event is there. A negative time waits for ever.
   async wait(timeoutMs = -1) {
-    return (await native.queueWait(this.handle, args.number(timeoutMs, 'timeoutMs'))) === 1;
+    const isEndless = args.number(timeoutMs, 'timeoutMs') === Infinity;
+    return (await native.queueWait(this.handle, isEndless ? -1 : timeoutMs)) === 1;
   }
 
   // A descriptor that is readable while events are there.

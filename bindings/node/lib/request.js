@@ -5,7 +5,7 @@ const { invalidArgument } = require('./error.js');
 const { Generation } = require('./generation.js');
 const { Handle, declare } = require('./handle.js');
 const native = require('./native.js');
-const { withOptions } = require('./options.js');
+const { Options, withOptions } = require('./options.js');
 
 const MAX_INDEX = 0xffffffff;
 const SAMPLE_PROMPT = 0xffffffff;
@@ -35,13 +35,14 @@ class Request extends Handle {
 
   // Sampling and limits; and what has a call of its own in the ABI: stop, stopTokens, logitBias, userData.
   setOptions(options) {
-    const isPlain = options !== null && typeof options === 'object' && !(options instanceof Handle);
-    const { stop, stopTokens, logitBias, userData, ...rest } = isPlain ? options : {};
-    const passed = isPlain ? rest : options;
-    if (!isPlain || Object.keys(rest).length > 0) {
+    if (options === undefined || options === null) return this;
+    const isObject = options instanceof Options;
+    const { stop, stopTokens, logitBias, userData, ...rest } = isObject ? {} : Object(options);
+    if (isObject || typeof options !== 'object' || Object.keys(rest).length > 0) {
+      const passed = typeof options === 'object' && !isObject ? rest : options;
       withOptions('request', passed, (handle) => native.requestSetOptions(this.handle, handle));
+      this.#window = (isObject ? options.get('window') : rest.window) ?? 0;
     }
-    if (rest.window !== undefined) this.#window = rest.window;
     for (const text of stop === undefined ? [] : [stop].flat()) this.addStop(text);
     for (const token of stopTokens ?? []) this.addStopToken(token);
     const biases = logitBias instanceof Map ? logitBias : Object.entries(logitBias ?? {});
@@ -90,7 +91,7 @@ class Request extends Handle {
 
   #start(signal, onEnd) {
     signal?.throwIfAborted();
-    const generation = new Generation(this.handle, { acknowledges: this.#window > 0, signal, onEnd });
+    const generation = new Generation(this, { acknowledges: this.#window > 0, signal, onEnd });
     try {
       this.parent.parent.parent.dispatcher.start(generation, this.handle);
     } catch (error) {

@@ -94,7 +94,7 @@ class Stream extends Handle {
   createRequest(options) {
     const request = new Request(native.requestCreate(this.handle), this);
     try {
-      return options === undefined ? request : request.setOptions(options);
+      return request.setOptions(options);
     } catch (error) {
       request.close();
       throw error;

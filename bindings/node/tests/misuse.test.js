@@ -54,7 +54,7 @@ test('arguments of a wrong kind are errors that say what was expected', async (t
     () => stream.tokens(-1), () => stream.tokens(1.5), () => stream.tokens('1'), () => request.setPrompt([1.5]),
     () => request.setPrompt([-1]), () => request.setPrompt([2 ** 32]), () => request.setPrompt(null),
     () => request.setPrompt({}), () => request.addStop(7), () => request.addStop(''), () => request.addStopToken(256),
-    () => request.setLogitBias(1, NaN), () => request.setLogitBias(1, '2'), () => request.setUserData(-1),
+    () => request.setLogitBias(1, NaN), () => request.setLogitBias('a', 1), () => request.setLogitBias(1, '2'), () => request.setUserData(-1),
     () => request.setUserData(2n ** 64n), () => request.setOptions({ maxToken: 1 }), () => request.setOptions(7),
     () => request.setOptions({ maxTokens: {} }), () => request.setOptions({ maxTokens: 2n ** 70n }),
     () => request.setOptions({ maxTokens: -1 }), () => request.takeSample(-1), () => request.setChat('hello'),
@@ -72,7 +72,7 @@ test('arguments of a wrong kind are errors that say what was expected', async (t
     () => model.eval(stream), () => model.eval([{ stream, tokens: [1], output: 'logits' }]),
     () => model.eval([{ stream: 7, tokens: [1] }]), () => model.score([{ stream, tokens: [1], numTop: 65 }]),
     () => model.embed([{ text: 'a', pooling: 'first' }]), () => model.embed([{ text: 'a', tenant: 'a\0' }]),
-    () => runtime.loadModel(7), () => runtime.loadModel('a\0b'), () => runtime.loadModel(modelFile, { type: 'f7' }),
+    () => runtime.loadModel(7), () => runtime.createQueue().wait(NaN), () => runtime.createQueue().wait('1'), () => runtime.loadModel('a\0b'), () => runtime.loadModel(modelFile, { type: 'f7' }),
     () => stream.eval([]), () => stream.eval([300]),
   ]) {
     await assert.rejects(use, invalid, String(use));
@@ -173,6 +173,24 @@ test('the garbage collector runs while texts are written', async (t) => {
     return text;
   }));
   assert.deepEqual(texts, Array(8).fill(expected));
+});
+
+test('what a call or a generation works on is not collected', async (t) => {
+  const { model } = await load(t);
+  // Nothing but the generation refers to the request and its stream. The window keeps the model from ending first.
+  const run = () => model.createStream().createRequest({ ...LONG, maxTokens: 50, window: 1 }).setPrompt('And').run();
+  for await (const event of run()) {
+    collect();
+    await new Promise(setImmediate);
+    assert.notEqual(event.kind, 'cancelled');
+  }
+  for (const use of [(stream) => stream.snapshot(), (stream) => stream.eval(new Uint32Array(300)), (stream) => stream.state()]) {
+    const call = use(model.createStream());
+    collect();
+    await new Promise(setImmediate);
+    collect();
+    await call;
+  }
 });
 
 test(`${NUM_ROUNDS} rounds of making, using and closing leak nothing`, async (t) => {

@@ -110,6 +110,14 @@ test('a window keeps the model from running ahead of its reader', async (t) => {
   assert.equal((await textOf(generation)).length, 63);
 });
 
+test('a window in an Options object is acknowledged too', async (t) => {
+  const { model } = await load(t);
+  const options = new skein.Options('request', { ...GREEDY, maxTokens: 20, window: 3 });
+  const request = model.createStream().createRequest(options).setPrompt('And');
+  assert.equal((await textOf(request.run())).length, 20);
+  assert.equal(options.get('window'), 3);
+});
+
 test('the event loop runs while a model is loaded and a text is written', async (t) => {
   let turns = 0;
   const timer = setInterval(() => ++turns, 1);

@@ -159,6 +159,9 @@ class QueueTest(ModelTest):
                 self.assertLessEqual(len(events), 3)
                 count += len(events)
             self.assertEqual(count, 4 * 51)
+            for bad in (0, -1):
+                with self.assertRaises(skein.InvalidArgumentError):
+                    queue.poll(bad)
 
     def test_a_selector_sees_events(self) -> None:
         with self.runtime.create_queue() as queue, selectors.DefaultSelector() as selector:

@@ -3,14 +3,15 @@
 import atexit
 import ctypes
 import struct
+import threading
 import time
 from ctypes import byref
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from . import _abi
 from ._calls import call, read_number
-from ._errors import make_error
+from ._errors import Error, invalid_argument, make_error
 from ._handle import Handle
 from ._library import abi
 
@@ -113,7 +114,7 @@ _WAIT_MS = 100
 
 
 class _Buffers:
-    """The memory of one poll."""
+    """The memory of one call. It is kept for the next one, because calls come with every token."""
 
     def __init__(self, num_events: int, text_bytes: int) -> None:
         self.num_events = num_events
@@ -122,8 +123,16 @@ class _Buffers:
         self.view = memoryview(self.events)
         self.text = ctypes.create_string_buffer(text_bytes)
         self.text_address = ctypes.addressof(self.text)
-        self.count = ctypes.c_uint32()
+        self.number = ctypes.c_uint32()  # of events, or whether there are some
         self.size = ctypes.c_uint64()
+        self.error = _abi.skein_error()
+        self.number_ref, self.size_ref = byref(self.number), byref(self.size)
+        self.error_ref = byref(self.error)
+
+    def failure(self, status: int) -> Error:
+        """The exception for a status of a call that had this memory."""
+        message = self.error.message.decode("utf-8", "replace")
+        return make_error(status, message, self.error.retry_after_ms)
 
 
 class Queue(Handle):
@@ -133,7 +142,7 @@ class Queue(Handle):
     Any number of threads may use it. It has a descriptor, so that selectors and event loops can
     watch it. Closing it cancels its requests, and their events are lost."""
 
-    __slots__ = ("_runtime", "_requests", "_buffers")
+    __slots__ = ("_runtime", "_requests", "_buffers", "_polling")
     _release = abi.skein_queue_release
 
     def __init__(self, value: int, runtime: "Runtime") -> None:
@@ -141,6 +150,7 @@ class Queue(Handle):
         self._runtime = runtime
         # Those whose terminal event was not polled yet. The handle of a request lives until then.
         self._requests: Dict[int, "Request"] = {}
+        self._polling = threading.RLock()
         self._buffers: List[_Buffers] = []  # not in use: several threads may poll at a time
 
     def submit(self, *requests: "Request") -> None:
@@ -166,21 +176,26 @@ class Queue(Handle):
 
     def poll(self, max_events: int = 256) -> List[Event]:
         """Takes the events that are there, oldest first, without waiting."""
+        if max_events < 1:
+            raise invalid_argument(f"max_events: expected 1 at least, found {max_events}")
+        buffers = self._take_buffers()
         try:
-            buffers = self._buffers.pop()
-        except IndexError:
-            buffers = _Buffers(256, 1 << 15)
-        if buffers.num_events < max_events:
-            buffers = _Buffers(max_events, buffers.text_bytes)
-        try:
-            return self._poll(buffers, max_events)
+            if buffers.num_events < max_events:
+                buffers = _Buffers(max_events, buffers.text_bytes)
+            # One thread at a time: the last event of a request must not be known before the others.
+            with self._polling:
+                return self._poll(buffers, max_events)
         finally:
             self._buffers.append(buffers)
 
+    def _take_buffers(self) -> _Buffers:
+        try:
+            return self._buffers.pop()
+        except IndexError:
+            return _Buffers(256, 1 << 15)
+
     def _poll(self, buffers: _Buffers, max_events: int) -> List[Event]:
-        count, size = buffers.count, buffers.size
         while True:
-            error = _abi.skein_error()
             status = abi.skein_queue_poll(
                 self.handle,
                 buffers.events,
@@ -188,52 +203,62 @@ class Queue(Handle):
                 max_events,
                 buffers.text,
                 buffers.text_bytes,
-                byref(count),
-                byref(size),
-                byref(error),
+                buffers.number_ref,
+                buffers.size_ref,
+                buffers.error_ref,
             )
             if status == _abi.SKEIN_OK:
-                break
-            if status != _abi.SKEIN_OUT_OF_RANGE or size.value <= buffers.text_bytes:
-                raise make_error(
-                    status, error.message.decode("utf-8", "replace"), error.retry_after_ms
-                )
-            buffers.__init__(buffers.num_events, 2 * size.value)  # type: ignore[misc]
-        if not count.value:
-            return []
-        return self._events(buffers)
+                return self._events(buffers) if buffers.number.value else []
+            needed = buffers.size.value
+            if status != _abi.SKEIN_OUT_OF_RANGE or needed <= buffers.text_bytes:
+                raise buffers.failure(status)
+            buffers.__init__(buffers.num_events, 2 * needed)  # type: ignore[misc]
 
     def _events(self, buffers: _Buffers) -> List[Event]:
         texts = ctypes.string_at(buffers.text_address, buffers.size.value)
         requests, terminal, make, new = self._requests, _TERMINAL, Event, tuple.__new__
         events = []
-        for raw in _EVENT.iter_unpack(buffers.view[: buffers.count.value * _EVENT_BYTES]):
+        for raw in _EVENT.iter_unpack(buffers.view[: buffers.number.value * _EVENT_BYTES]):
             kind, reason, handle, user_data, token, status, offset, num_bytes = raw[:8]
             request = requests.pop(handle) if kind in terminal else requests[handle]
             text = texts[offset : offset + num_bytes]
-            events.append(
-                new(make, (kind, reason, request, user_data, token, status, text) + raw[8:])
-            )
+            head = (kind, reason, request, user_data, token, status, text)
+            events.append(new(make, head + raw[8:]))
         return events
 
     def wait(self, timeout: Optional[float] = None) -> bool:
         """Waits until an event is there, for `timeout` seconds at most; None: for ever. True: there
-        is one. Ctrl-C ends the wait. If another thread closes the queue, InvalidHandleError
-        does."""
-        end = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left_ms = (
-                _WAIT_MS if end is None else max(0, int((end - time.monotonic()) * 1000 + 0.999))
-            )
-            ready = read_flag(abi.skein_queue_wait, self.handle, min(left_ms, _WAIT_MS))
-            if ready or left_ms == 0:
-                return ready
+        is one. Ctrl-C ends the wait. If another thread closes the queue, InvalidHandleError does.
+        """
+        buffers = self._take_buffers()
+        try:
+            if timeout is None:
+                while not self._wait(buffers, _WAIT_MS):
+                    pass
+                return True
+            end = time.monotonic() + timeout
+            while True:
+                left_ms = max(0, int((end - time.monotonic()) * 1000 + 0.999))
+                if self._wait(buffers, min(left_ms, _WAIT_MS)) or left_ms == 0:
+                    return bool(buffers.number.value)
+        finally:
+            self._buffers.append(buffers)
+
+    def _wait(self, buffers: _Buffers, milliseconds: int) -> int:
+        number, error = buffers.number_ref, buffers.error_ref
+        status = abi.skein_queue_wait(self.handle, milliseconds, number, error)
+        if status != _abi.SKEIN_OK:
+            raise buffers.failure(status)
+        return buffers.number.value
 
     def events(self) -> Iterator[Event]:
         """All events until no request of the queue runs any more. Waits for them."""
         while self._requests:
-            self.wait()
-            yield from self.poll()
+            events = self.poll()
+            if events:
+                yield from events
+            else:
+                self.wait()
 
     __iter__ = events
 
@@ -260,14 +285,8 @@ class Queue(Handle):
         thread."""
         handle = self._value
         super().close()
-        self._requests.clear()
         if handle is not None:
             _wakeups.pop(handle, None)
-
-
-def read_flag(function: Callable[..., int], *arguments: Any) -> bool:
-    """Calls a function whose last argument takes 0 or 1."""
-    return bool(read_number(ctypes.c_uint32, function, *arguments))
 
 
 # What to call for each queue that wants it.

@@ -31,8 +31,8 @@
 //! # Threads
 //!
 //! Every object is `Send` and `Sync`, because every function of the library may be called from any thread. Calls on one
-//! stream are serialised; a stream has one writer at a time, and a second one gets [`Code::FailedPrecondition`]. Options
-//! are plain values. The one closure that the library calls is that of [`Queue::set_wakeup`].
+//! stream are serialised; a stream has one writer at a time, and a second one gets [`Code::FailedPrecondition`].
+//! Options are plain values. The one closure that the library calls is that of [`Queue::set_wakeup`].
 //!
 //! # Processes
 //!

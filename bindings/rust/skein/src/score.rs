@@ -42,7 +42,8 @@ impl<'a> ScoreItem<'a> {
         ScoreItem { stream, tokens, num_top: 0, priority: 0, score: Score::default(), result: Ok(()) }
     }
 
-    /// Also gives so many of the most probable tokens in each place, at most [`MAX_TOP_LOGPROBS`](crate::MAX_TOP_LOGPROBS).
+    /// Also gives so many of the most probable tokens in each place, at most
+    /// [`MAX_TOP_LOGPROBS`](crate::MAX_TOP_LOGPROBS).
     pub fn num_top(mut self, num_top: u32) -> ScoreItem<'a> {
         self.num_top = num_top;
         self
