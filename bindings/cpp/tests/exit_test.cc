@@ -28,6 +28,7 @@ std::unique_ptr<Session> g_session;  // released by the end of the process, behi
 
 }  // namespace
 
+// An exception fails the test. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   const std::string way = argc > 2 ? argv[2] : "";
   if (way == "static") {
