@@ -1,11 +1,14 @@
-// The time of planning: a step of streams that decode, and one over many requests that wait.
+// The time of planning, a step of streams that decode and one over many requests that wait, and of admitting one more.
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "scheduler/admission.h"
 #include "scheduler/scheduler.h"
 
 namespace skein {
@@ -76,6 +79,24 @@ void BM_StepWithWaiting(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_StepWithWaiting)->Args({100, 1})->Args({10000, 1})->Args({10000, 10000});
+
+// A request is admitted, and goes again. Arguments: requests of its tenant that wait, whether all have a deadline.
+void BM_Admit(benchmark::State& state) {
+  SchedulerLimits limits = Limits(64);
+  Pace pace(limits);
+  for (uint64_t rows = 1; rows <= limits.max_tokens; rows *= 2)
+    pace.cost.Observe(rows, 1, 10.0 * static_cast<double>(rows));
+  const auto tenants = TenantTable::Create();
+  const auto admission = Admission::Create({.max_queued_tokens = 1u << 30}, tenants, pace);
+  Demand demand = {.tenant = tenants->Get(""), .num_tokens = 100, .num_answer_tokens = 16};
+  if (state.range(1) != 0) demand.end = std::chrono::hours(1000);
+  std::vector<Ticket> waiting;
+  for (int64_t i = 0; i < state.range(0); ++i) waiting.push_back(std::move((*admission->Admit({&demand, 1}))[0]));
+  for (auto _ : state) {
+    if (!admission->Admit({&demand, 1}).ok()) state.SkipWithError("refused");
+  }
+}
+BENCHMARK(BM_Admit)->Args({100, 0})->Args({10000, 0})->Args({100, 1})->Args({10000, 1});
 
 }  // namespace
 }  // namespace skein

@@ -8,7 +8,7 @@ model=$(realpath "$1") streams=${2:-32} tokens=${3:-400} rounds=${4:-9}
 : "${SKEIN_DIR:?expected the prefix of libskein}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cc -O2 -std=c99 -D_POSIX_C_SOURCE=200809L "-I$SKEIN_DIR/include" "$here/../../rust/bench/streams.c" \
+cc -O2 -std=c99 -D_POSIX_C_SOURCE=200809L "-I$SKEIN_DIR/include" "$here/../../bench/streams.c" \
   "-L$SKEIN_DIR/lib" "-Wl,-rpath,$SKEIN_DIR/lib" -lskein -o "$work/c_streams"
 (cd "$here/.." && SKEIN_GO_CACHE=${SKEIN_GO_CACHE:-$work/cache} tests/go build -o "$work/go_streams" ./bench/streams)
 for ((i = 0; i < rounds; ++i)); do

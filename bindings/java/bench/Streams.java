@@ -14,7 +14,7 @@ import java.util.concurrent.CompletableFuture;
 /**
  * Writes many texts at once: Streams MODEL NUM_STREAMS NUM_TOKENS queue|futures. Prints the processor
  * time of the process while they are written, in seconds, and the bytes of text. The machine compiles its
- * code in a first run, which is not counted. bindings/rust/bench/streams.c does the same in C; the
+ * code in a first run, which is not counted. bindings/bench/streams.c does the same in C; the
  * difference is what the binding costs.
  */
 final class Streams {

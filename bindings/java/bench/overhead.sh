@@ -8,7 +8,7 @@ model=$(realpath "$1") streams=${2:-32} tokens=${3:-400} rounds=${4:-9}
 : "${SKEIN_DIR:?expected the prefix of libskein}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cc -O2 -std=c99 -D_POSIX_C_SOURCE=200809L "-I$SKEIN_DIR/include" "$here/../../rust/bench/streams.c" \
+cc -O2 -std=c99 -D_POSIX_C_SOURCE=200809L "-I$SKEIN_DIR/include" "$here/../../bench/streams.c" \
   "-L$SKEIN_DIR/lib" "-Wl,-rpath,$SKEIN_DIR/lib" -lskein -o "$work/c_streams"
 jar=$("$here/../package" "$work/repository")
 javac --release 17 --add-modules jdk.management -cp "$jar" -d "$work/classes" "$here/Streams.java"

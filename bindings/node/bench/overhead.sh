@@ -10,11 +10,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 : "${SKEIN_DIR:?expected the prefix of libskein, for its headers}"
-cc -O2 -std=c99 -D_POSIX_C_SOURCE=200809L "-I$SKEIN_DIR/include" "$here/streams.c" "$library/libskein.so.1" \
+cc -O2 -std=c99 -D_POSIX_C_SOURCE=200809L "-I$SKEIN_DIR/include" "$here/../../bench/streams.c" "$library/libskein.so.1" \
   "-Wl,-rpath,$library" -o "$work/streams"
 cp "$here/streams.js" "$app/streams.js"
 for ((i = 0; i < rounds; ++i)); do
-  "$work/streams" "$model" "$streams" "$tokens" >>"$work/c"
+  "$work/streams" "$model" "$streams" "$tokens" 1000 >>"$work/c"  # the package takes events once in a millisecond
   (cd "$app" && node streams.js "$model" "$streams" "$tokens") >>"$work/js"
 done
 median() { sort -n "$1" | awk '{ print $1 }' | sed -n "$(((rounds + 1) / 2))p"; }

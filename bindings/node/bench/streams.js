@@ -1,5 +1,6 @@
 'use strict';
-// Many streams at once, each with a loop of its own: streams.js MODEL NUM_STREAMS NUM_TOKENS. Prints what streams.c does.
+// Many streams at once, each with a loop of its own: streams.js MODEL NUM_STREAMS NUM_TOKENS. Prints
+// what bindings/bench/streams.c does.
 const { Runtime } = require('skein');
 
 async function bytesOf(generation) {

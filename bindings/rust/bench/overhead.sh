@@ -10,7 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$work/target} LD_LIBRARY_PATH=$SKEIN_DIR/lib
 
-cc -O2 -std=c99 -D_POSIX_C_SOURCE=200809L "-I$SKEIN_DIR/include" "$here/streams.c" "-L$SKEIN_DIR/lib" -lskein \
+cc -O2 -std=c99 -D_POSIX_C_SOURCE=200809L "-I$SKEIN_DIR/include" "$here/../../bench/streams.c" "-L$SKEIN_DIR/lib" -lskein \
   -o "$work/streams"
 cargo build --quiet --release --offline --manifest-path "$here/Cargo.toml"
 for ((i = 0; i < rounds; ++i)); do

@@ -1,6 +1,6 @@
 //! Many streams at once: `streams MODEL NUM_STREAMS NUM_TOKENS`. Prints the processor time of the whole process while
-//! texts are written and that of the thread that reads them, in seconds, and the bytes of text. streams.c does the same
-//! in C; the difference is what the crate costs.
+//! texts are written and that of the thread that reads them, in seconds, and the bytes of text.
+//! bindings/bench/streams.c does the same in C; the difference is what the crate costs.
 
 use skein::{
     Event, Model, ModelOptions, Queue, QueueOptions, Request, RequestOptions, Result, Runtime, RuntimeOptions, Stream,

@@ -92,8 +92,9 @@ absl::StatusOr<std::vector<size_t>> ParseDeviceList(absl::string_view text,
   for (const absl::string_view name : absl::StrSplit(text, ',')) {
     SKEIN_ASSIGN_OR_RETURN(const size_t device, FindDevice(name, device_names));
     if (std::find(devices.begin(), devices.end(), device) != devices.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("device \"", text, "\": expected each device once, found ", name, " twice"));
+      return absl::InvalidArgumentError(absl::StrCat("device \"", text, "\": expected each device once, found ", name,
+                                                     " twice; a split such as ", name, "=0-5,", name,
+                                                     "=6-11 may have it twice"));
     }
     devices.push_back(device);
   }

@@ -71,6 +71,16 @@ bool HasDeadline(const AdmittedJob& job) {
   return job.urgency.first_token_deadline_us != kNoDeadline || job.deadline_us != kNoDeadline;
 }
 
+// Whether there is a deadline that `job`, with its rank, may miss or may make others miss. Where there is none, nothing
+// needs to be forecast, which takes longer the more jobs wait.
+bool ConcernsDeadlines(const AdmittedJob& job, absl::Span<AdmittedJob* const> reading) {
+  if (HasDeadline(job)) return true;
+  for (auto other = reading.rbegin(); other != reading.rend() && (*other)->rank_us > job.rank_us; ++other) {
+    if (HasDeadline(**other)) return true;
+  }
+  return false;
+}
+
 // A queue that is empty has room for any number of tokens.
 bool HasRoom(uint64_t queued, uint64_t num_tokens, uint64_t most) {
   return queued == 0 || (num_tokens <= most && queued <= most - num_tokens);
@@ -245,6 +255,7 @@ absl::Status Admission::CheckDeadlines(AdmittedJob& job, int64_t now_us) {
   job.rank_us = RankOf(job.urgency, limits_.age_limit_us, static_cast<int64_t>(pace_.cost.PromptTime(job.num_tokens)));
   if (!pace_.is_known()) return absl::OkStatus();
   const AdmittedTenant& counts = admitted_.CountsOf(*job.tenant);
+  if (!ConcernsDeadlines(job, counts.reading)) return absl::OkStatus();
   const Forecast forecast(admitted_, counts, pace_, job, now_us);
   First before;
   for (const AdmittedJob* other : counts.reading) {

@@ -5,7 +5,7 @@
 // - A tenant's prompts are read by rank. Other tenants read meanwhile: what they have and what they bring, up to their
 //   share by weight.
 // - If the number of running jobs is bounded, a job waits for a place too. Running jobs leave when they have drawn all
-//   that they may.
+//   that they may. Preemption is not counted on: a job of a higher priority may run earlier.
 #ifndef SKEIN_SCHEDULER_FORECAST_H_
 #define SKEIN_SCHEDULER_FORECAST_H_
 

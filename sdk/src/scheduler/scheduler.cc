@@ -194,12 +194,9 @@ void Scheduler::ScheduleDecodes(uint64_t max_decodes, const Room& kept, Room& ro
 
 void Scheduler::SchedulePrompts(const Room& kept, Room& room) noexcept {
   Sequence* prompt = NextPrompt();
-  if (prompt == nullptr) return;
-  room.tokens = std::max(kept.tokens, TokensInTime(room.tokens));
-  // The rest of a prompt that did not fit stays in the queue, so the loop ends with it.
-  while (prompt != nullptr && room.entries > 0 && room.tokens > 0) {
+  if (prompt != nullptr) room.tokens = std::max(kept.tokens, TokensInTime(room.tokens));
+  for (; prompt != nullptr && room.entries > 0 && room.tokens > 0; prompt = NextPrompt()) {
     GiveShare(*prompt, std::min(prompt->num_tokens_, room.tokens), room);
-    prompt = NextPrompt();
   }
 }
 
@@ -208,9 +205,10 @@ uint64_t Scheduler::TokensInTime(uint64_t most) const {
   const uint64_t num_tokens = PromptTokensInTime(limits_, cost_, num_awaited_, shares_.size(), most);
   // Whole tiles, if there is one.
   const uint64_t rest = (shares_.size() + num_tokens) % limits_.tile;
-  return num_awaited_ > 0 && num_tokens < most && num_tokens > rest ? num_tokens - rest : num_tokens;
+  return num_tokens < most && num_tokens > rest ? num_tokens - rest : num_tokens;
 }
 
+// It is of the tenant that had the least service, and of its two first ones that of the smaller rank.
 Sequence* Scheduler::NextPrompt() const {
   const TenantQueues::Order& starting = is_full() ? may_preempt_ : may_start_;
   if (starting.empty() && reading_.empty()) return nullptr;

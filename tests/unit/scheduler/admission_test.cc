@@ -49,6 +49,28 @@ class AdmissionTest : public ::testing::Test {
   absl::Status status_;
 };
 
+// Whoever asks for what it cannot have would else slow the others down, by what it brings.
+TEST_F(AdmissionTest, TenantWithoutJobsLeavesNothingBehindARefusal) {
+  const auto first_in_time = [this] {
+    int64_t ms = 1;
+    while (true) {
+      Demand demand = Ask(100, "y");
+      demand.first_token = milliseconds(ms);
+      if (!Admit(demand).empty()) return ms;
+      ++ms;
+    }
+  };
+  const std::shared_ptr<Tenant> greedy = tenants_->Get("x");
+  const Ticket waits = Admit(Ask(300, "y"));
+  const int64_t before_ms = first_in_time();
+  for (int i = 0; i < 50; ++i) {
+    Demand demand = Ask(200, "x");
+    demand.first_token = milliseconds(1);
+    EXPECT_TRUE(Admit(demand).empty());
+  }
+  EXPECT_EQ(first_in_time(), before_ms);
+}
+
 TEST_F(AdmissionTest, CountsWhatWaits) {
   Ticket a = Admit(Ask(300));
   Ticket b = Admit(Ask(200, "x"));

@@ -74,6 +74,18 @@ TEST_F(AdmittedTest, ForgetDropsTheCountsOfATenantWithoutJobsAlone) {
   EXPECT_THAT(admitted_.tenants(), SizeIs(1));
 }
 
+TEST_F(AdmittedTest, DemandOfATenantIsOfferedOnce) {
+  const AdmittedJob& job = Add("a", 10);
+  ArrivalRate expected;
+  expected.Add(10, 0);
+  const ArrivalRate& offered = admitted_.Find(*job.tenant)->offered;
+  EXPECT_DOUBLE_EQ(offered.PerUs(1000), expected.PerUs(1000)) << "Offer would not have known the tenant";
+  admitted_.Offer(*job.tenant, 30, 0);
+  Add("a", 30);
+  expected.Add(30, 0);
+  EXPECT_DOUBLE_EQ(offered.PerUs(1000), expected.PerUs(1000));
+}
+
 TEST_F(AdmittedTest, JobsAreReadByRankAndThenInTheirOrder) {
   AdmittedJob& late = Add("a", 1, 20);
   AdmittedJob& second = Add("a", 1, 10);

@@ -9,53 +9,19 @@
 #include <set>
 #include <vector>
 
-#include "tests/unit/scheduler/simulation.h"
+#include "tests/unit/scheduler/simulated_streams.h"
 
 namespace skein {
 namespace {
 
+using test::AddDecoding;
+using test::kForEver;
+using test::Limits;
 using test::Simulation;
+using test::Spread;
+using test::StepOf;
 using test::Stream;
-
-std::shared_ptr<TenantQueues> Tenant(double weight = 1) {
-  auto tenant = std::make_shared<TenantQueues>();
-  tenant->weight = weight;
-  return tenant;
-}
-
-SchedulerLimits Limits(uint32_t max_tokens, uint32_t max_entries) {
-  SchedulerLimits limits;
-  limits.max_tokens = max_tokens;
-  limits.max_entries = max_entries;
-  return limits;
-}
-
-// The tokens of each stream in the next step, which is run.
-std::map<const Stream*, uint32_t> StepOf(Simulation& simulation, uint32_t max_entries = 1000) {
-  std::map<const Stream*, uint32_t> result;
-  const absl::Span<const Share> shares = simulation.Plan(max_entries);
-  for (const Share& share : shares) {
-    EXPECT_TRUE(result.emplace(&simulation.Of(share), share.num_tokens).second) << "two shares of one stream";
-  }
-  simulation.Run(shares);
-  return result;
-}
-
-constexpr uint64_t kForEver = 1u << 30;
-
-// Streams that decode for ever.
-std::vector<Stream*> AddDecoding(Simulation& simulation, const std::shared_ptr<TenantQueues>& tenant, int count) {
-  std::vector<Stream*> streams;
-  for (int i = 0; i < count; ++i) streams.push_back(&simulation.Add(tenant, 1, kForEver));
-  while (std::any_of(streams.begin(), streams.end(), [](const Stream* s) { return !s->decodes; })) simulation.Step();
-  return streams;
-}
-
-uint64_t Spread(const std::vector<Stream*>& streams) {
-  const auto [least, most] = std::minmax_element(
-      streams.begin(), streams.end(), [](const Stream* a, const Stream* b) { return a->num_steps < b->num_steps; });
-  return (*most)->num_steps - (*least)->num_steps;
-}
+using test::Tenant;
 
 TEST(SchedulerTest, NoSequencesNoStep) {
   Simulation simulation(Limits(8, 4));
@@ -215,6 +181,19 @@ TEST(SchedulerTest, PromptIsReadThoughStreamsThatDecodeFillTheStep) {
     EXPECT_TRUE(prompt.is_done) << limits.max_tokens << " tokens, " << limits.max_entries << " entries";
     EXPECT_LE(Spread(decoding), 1u);
   }
+}
+
+TEST(SchedulerTest, StepsOfOneTokenGoToPromptsAndStreamsInTurns) {
+  Simulation simulation(Limits(1, 4));
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  const std::vector<Stream*> decoding = AddDecoding(simulation, tenant, 2);
+  const Stream& prompt = simulation.Add(tenant, 1000, 1);
+  const uint64_t before = decoding[0]->num_steps + decoding[1]->num_steps;
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(simulation.Step());
+  EXPECT_EQ(prompt.num_steps, 50u);
+  EXPECT_EQ(decoding[0]->num_steps + decoding[1]->num_steps - before, 50u);
+  EXPECT_LE(Spread(decoding), 1u);
 }
 
 TEST(SchedulerTest, RunningSequencesAreBounded) {
@@ -497,89 +476,6 @@ TEST(SchedulerTest, HigherPriorityDecodesFirstWhereNotAllFit) {
   // A token of each in the time of two classes.
   EXPECT_NEAR(static_cast<double>(num_steps(low) - low_before), 3 * 20'000.0 / 400, 15);
   EXPECT_GT(num_steps(high) - high_before, 10 * (num_steps(low) - low_before));
-}
-
-double Service(Simulation& simulation, const std::shared_ptr<TenantQueues>& tenant) {
-  return static_cast<double>(simulation.service(tenant));
-}
-
-TEST(SchedulerTest, TenantsOfOneToNineOfferedLoadGetEqualService) {
-  for (const uint64_t prompt : {20u, 300u}) {
-    for (const uint64_t decode : {1u, 30u}) {
-      SchedulerLimits limits = Limits(512, 200);
-      limits.max_running = 32;
-      Simulation simulation(limits);
-      simulation.Calibrate();
-      const auto modest = Tenant(), greedy = Tenant();
-      for (int i = 0; i < 3000; ++i) {
-        while (simulation.num_open(modest) < 20) simulation.Add(modest, prompt, decode);
-        while (simulation.num_open(greedy) < 180) simulation.Add(greedy, prompt, decode);
-        simulation.Step();
-      }
-      const double ratio = Service(simulation, modest) / Service(simulation, greedy);
-      EXPECT_NEAR(ratio, 1, 0.05) << prompt << " and " << decode;
-    }
-  }
-}
-
-TEST(SchedulerTest, ServiceFollowsTheWeights) {
-  SchedulerLimits limits = Limits(256, 200);
-  limits.max_running = 16;
-  Simulation simulation(limits);
-  simulation.Calibrate();
-  const auto one = Tenant(1), three = Tenant(3);
-  for (int i = 0; i < 3000; ++i) {
-    for (const auto& tenant : {one, three}) {
-      while (simulation.num_open(tenant) < 30) simulation.Add(tenant, 50, 20);
-    }
-    simulation.Step();
-  }
-  EXPECT_NEAR(Service(simulation, three) / Service(simulation, one), 3, 0.15);
-}
-
-TEST(SchedulerTest, CrowdedStepIsSharedByTenantsNotByStreams) {
-  Simulation simulation(Limits(8, 8));
-  const auto few = Tenant(), many = Tenant();
-  std::vector<Stream*> streams = AddDecoding(simulation, many, 20);
-  const std::vector<Stream*> two = AddDecoding(simulation, few, 2);
-  const uint64_t before = two[0]->num_steps;
-  for (int i = 0; i < 100; ++i) {
-    simulation.Step();
-    EXPECT_LE(Spread(streams), 1u);
-  }
-  EXPECT_GE(two[0]->num_steps, before + 99);
-}
-
-TEST(SchedulerTest, TenantAloneIsNotLimited) {
-  int64_t spent_us[2] = {};
-  for (const bool has_other : {false, true}) {
-    Simulation simulation(Limits(64, 64));
-    simulation.Calibrate();
-    const auto tenant = Tenant(), other = Tenant(9);
-    // The other has had little service, and is idle.
-    if (has_other) simulation.Add(other, 40, 2);
-    while (simulation.Step()) {
-    }
-    const int64_t begin_us = simulation.now_us();
-    for (int i = 0; i < 20; ++i) simulation.Add(tenant, 40, 10);
-    while (simulation.Step()) {
-    }
-    spent_us[has_other] = simulation.now_us() - begin_us;
-  }
-  EXPECT_NEAR(static_cast<double>(spent_us[1]) / static_cast<double>(spent_us[0]), 1, 0.02);
-}
-
-TEST(SchedulerTest, TenantThatComesBackDoesNotMakeTheOthersPayForItsAbsence) {
-  SchedulerLimits limits = Limits(16, 64);
-  Simulation simulation(limits);
-  simulation.Calibrate();
-  const auto busy = Tenant(), back = Tenant();
-  simulation.Add(busy, 100000, 0);
-  for (int i = 0; i < 1000; ++i) simulation.Step();
-  simulation.Add(back, 100000, 0);
-  const double before = Service(simulation, busy);
-  for (int i = 0; i < 100; ++i) simulation.Step();
-  EXPECT_NEAR(Service(simulation, busy) - before, Service(simulation, back), 32);
 }
 
 TEST(SchedulerTest, PromptBesideStreamsInFlightKeepsToTheirTime) {

@@ -88,5 +88,24 @@ TEST(TenantTableTest, ThreadsThatComeAndGoShareOneTenant) {
   EXPECT_EQ(table->size(), 0u);
 }
 
+// Few hold a tenant at a time, so that it ends all the time while others ask for it. The threads share the lock with
+// those of another tenant, so that an end often has to wait for it.
+TEST(TenantTableTest, ATenantThatEndsTakesNobodyElsesPlace) {
+  const auto table = TenantTable::Create();
+  std::atomic<int> num_wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 100000 && num_wrong == 0; ++i) {
+        const char* const name = (i + t) % 2 == 0 ? "a" : "b";
+        const auto one = table->Get(name);
+        if (table->Find(name) != one) ++num_wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(num_wrong, 0);
+}
+
 }  // namespace
 }  // namespace skein

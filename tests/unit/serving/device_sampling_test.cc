@@ -123,8 +123,10 @@ TEST(DeviceSamplingTest, ATokenMayBeAskedForBeforeTheOneInFrontIsTaken) {
   skein_step_entry first = {}, second = {}, third = {};
   ASSERT_TRUE(sampling.Ask(sampler, 6, first));
   const skein_bias* const biases = first.bias;
+  const_cast<skein_bias&>(biases[1]).bias = 77;  // shows whether it is written again
   ASSERT_TRUE(sampling.Ask(sampler, 7, second));
-  EXPECT_EQ(second.bias, biases) << "a device may be looking at them";
+  EXPECT_EQ(second.bias, biases);
+  EXPECT_EQ(second.bias[1].bias, 77) << "a device may be looking at them";
   EXPECT_THAT(BiasesOf(first), BiasesOf(second));
   EXPECT_NE(*first.sampling->uniforms, *second.sampling->uniforms);
   first.output_tokens[0] = 11;

@@ -575,15 +575,20 @@ TEST_F(DeviceSampleTest, DrawsAllButTheFirstTokens) {
   EXPECT_THAT(outputs_, ElementsAre(ElementsAre(SKEIN_STEP_LOGITS), drawn, drawn));
 }
 
-TEST_F(DeviceSampleTest, LogprobsOfChangedLogitsAreNotTaken) {
-  const auto plain = NewSamples(NewStream(), {1, 2}, 1, 0, 1);
-  Set(*plain, "logprobs", 0);
-  Write(plain);
-  const auto biased = NewSamples(NewStream(), {1, 2}, 1, 0, 1);
-  Set(*biased, "logprobs", 0);
-  ASSERT_TRUE(biased->SetLogitBias(3, 1.0f).ok());
-  Write(biased);
-  EXPECT_THAT(outputs_, ElementsAre(ElementsAre(SKEIN_STEP_SAMPLE), ElementsAre(SKEIN_STEP_LOGITS)));
+TEST_F(DeviceSampleTest, LogprobsThatTheDeviceDoesNotGiveAreTakenFromLogits) {
+  const auto output = [this](int64_t logprobs, const std::function<void(Request&)>& change) {
+    const auto request = NewSamples(NewStream(), {1, 2}, 1, 0, 1);
+    Set(*request, "logprobs", logprobs);
+    change(*request);
+    Write(request);
+    return outputs_.back()[0];
+  };
+  EXPECT_EQ(output(0, [](Request&) {}), uint32_t{SKEIN_STEP_SAMPLE});
+  EXPECT_EQ(output(0, [](Request& r) { EXPECT_TRUE(r.SetLogitBias(3, 1.0f).ok()); }), uint32_t{SKEIN_STEP_LOGITS});
+  Options penalty(SKEIN_OPTIONS_REQUEST);
+  ASSERT_TRUE(penalty.SetReal("presence_penalty", 1).ok());
+  EXPECT_EQ(output(0, [&](Request& r) { EXPECT_TRUE(r.SetOptions(penalty).ok()); }), uint32_t{SKEIN_STEP_LOGITS});
+  EXPECT_EQ(output(2, [](Request&) {}), uint32_t{SKEIN_STEP_LOGITS}) << "those of other tokens";
 }
 
 }  // namespace

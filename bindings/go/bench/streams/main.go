@@ -1,6 +1,6 @@
 // Command streams writes many texts at once: streams MODEL NUM_STREAMS NUM_TOKENS queue|generations. It prints
 // the processor time of the process while they are written, in seconds, and the bytes of text.
-// bindings/rust/bench/streams.c does the same in C; the difference is what the binding costs. Generations are
+// bindings/bench/streams.c does the same in C; the difference is what the binding costs. Generations are
 // many goroutines, each with the queue of its own text.
 package main
 

@@ -1,6 +1,7 @@
-/* Many streams at once, in C: streams MODEL NUM_STREAMS NUM_TOKENS. Prints the processor time of the whole process
- * while texts are written and that of the thread that reads them, in seconds, and the bytes of text. streams.rs does
- * the same in Rust; the difference is what the crate costs. */
+/* Many streams at once, in C: streams MODEL NUM_STREAMS NUM_TOKENS [PAUSE_US]. Prints the processor time of the whole
+ * process while texts are written and that of the thread that reads them, in seconds, and the bytes of text. The bench
+ * programs of the bindings do the same in their languages; the difference is what a binding costs. Events are taken as
+ * they come, or once in PAUSE_US, as some bindings do it: one by one they cost more. */
 #include <skein/skein.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,8 @@ static double processor_seconds(clockid_t clock) {
 }
 
 /* Takes events until all requests have ended; gives the bytes of text. */
-static uint64_t take_all(skein_queue queue, int num_running) {
+static uint64_t take_all(skein_queue queue, int num_running, long pause_us) {
+  const struct timespec pause = {0, 1000 * pause_us};
   static skein_event events[NUM_EVENTS];
   static char text[65536];
   skein_error error;
@@ -40,6 +42,7 @@ static uint64_t take_all(skein_queue queue, int num_running) {
           &error);
     total += size;
     for (i = 0; i < count; ++i) num_running -= events[i].kind == SKEIN_EVENT_DONE;
+    if (pause_us > 0) nanosleep(&pause, NULL);
   }
   return total;
 }
@@ -54,8 +57,8 @@ int main(int argc, char** argv) {
   double begin, thread_begin;
   uint64_t size;
   int i, num_streams;
-  if (argc != 4 || atoi(argv[2]) > MAX_STREAMS) {
-    fprintf(stderr, "usage: streams MODEL NUM_STREAMS NUM_TOKENS\n");
+  if (argc < 4 || argc > 5 || atoi(argv[2]) > MAX_STREAMS) {
+    fprintf(stderr, "usage: streams MODEL NUM_STREAMS NUM_TOKENS [PAUSE_US]\n");
     return 2;
   }
   num_streams = atoi(argv[2]);
@@ -82,7 +85,7 @@ int main(int argc, char** argv) {
   begin = processor_seconds(CLOCK_PROCESS_CPUTIME_ID);
   thread_begin = processor_seconds(CLOCK_THREAD_CPUTIME_ID);
   check(skein_queue_submit(queue, requests, (uint32_t)num_streams, &error), &error);
-  size = take_all(queue, num_streams);
+  size = take_all(queue, num_streams, argc == 5 ? atol(argv[4]) : 0);
   printf("%.4f %.4f %llu\n", processor_seconds(CLOCK_PROCESS_CPUTIME_ID) - begin,
          processor_seconds(CLOCK_THREAD_CPUTIME_ID) - thread_begin, (unsigned long long)size);
   return 0;

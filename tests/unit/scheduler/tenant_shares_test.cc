@@ -1,0 +1,118 @@
+// How the scheduler shares steps between tenants.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "tests/unit/scheduler/simulated_streams.h"
+
+namespace skein {
+namespace {
+
+using test::AddDecoding;
+using test::Limits;
+using test::Simulation;
+using test::Spread;
+using test::Stream;
+using test::Tenant;
+
+double Service(Simulation& simulation, const std::shared_ptr<TenantQueues>& tenant) {
+  return static_cast<double>(simulation.service(tenant));
+}
+
+TEST(TenantSharesTest, TenantsOfOneToNineOfferedLoadGetEqualService) {
+  for (const uint64_t prompt : {20u, 300u}) {
+    for (const uint64_t decode : {1u, 30u}) {
+      SchedulerLimits limits = Limits(512, 200);
+      limits.max_running = 32;
+      Simulation simulation(limits);
+      simulation.Calibrate();
+      const auto modest = Tenant(), greedy = Tenant();
+      for (int i = 0; i < 3000; ++i) {
+        while (simulation.num_open(modest) < 20) simulation.Add(modest, prompt, decode);
+        while (simulation.num_open(greedy) < 180) simulation.Add(greedy, prompt, decode);
+        simulation.Step();
+      }
+      const double ratio = Service(simulation, modest) / Service(simulation, greedy);
+      EXPECT_NEAR(ratio, 1, 0.05) << prompt << " and " << decode;
+    }
+  }
+}
+
+TEST(TenantSharesTest, ServiceFollowsTheWeights) {
+  SchedulerLimits limits = Limits(256, 200);
+  limits.max_running = 16;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto one = Tenant(1), three = Tenant(3);
+  for (int i = 0; i < 3000; ++i) {
+    for (const auto& tenant : {one, three}) {
+      while (simulation.num_open(tenant) < 30) simulation.Add(tenant, 50, 20);
+    }
+    simulation.Step();
+  }
+  EXPECT_NEAR(Service(simulation, three) / Service(simulation, one), 3, 0.15);
+}
+
+TEST(TenantSharesTest, CrowdedStepIsSharedByTenantsNotByStreams) {
+  Simulation simulation(Limits(8, 8));
+  const auto few = Tenant(), many = Tenant();
+  std::vector<Stream*> streams = AddDecoding(simulation, many, 20);
+  const std::vector<Stream*> two = AddDecoding(simulation, few, 2);
+  const uint64_t before = two[0]->num_steps;
+  for (int i = 0; i < 100; ++i) {
+    simulation.Step();
+    EXPECT_LE(Spread(streams), 1u);
+  }
+  EXPECT_GE(two[0]->num_steps, before + 99);
+}
+
+TEST(TenantSharesTest, TenantAloneIsNotLimited) {
+  int64_t spent_us[2] = {};
+  for (const bool has_other : {false, true}) {
+    Simulation simulation(Limits(64, 64));
+    simulation.Calibrate();
+    const auto tenant = Tenant(), other = Tenant(9);
+    // The other has had little service, and is idle.
+    if (has_other) simulation.Add(other, 40, 2);
+    while (simulation.Step()) {
+    }
+    const int64_t begin_us = simulation.now_us();
+    for (int i = 0; i < 20; ++i) simulation.Add(tenant, 40, 10);
+    while (simulation.Step()) {
+    }
+    spent_us[has_other] = simulation.now_us() - begin_us;
+  }
+  EXPECT_NEAR(static_cast<double>(spent_us[1]) / static_cast<double>(spent_us[0]), 1, 0.02);
+}
+
+TEST(TenantSharesTest, TenantThatComesBackDoesNotMakeTheOthersPayForItsAbsence) {
+  SchedulerLimits limits = Limits(16, 64);
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto busy = Tenant(), back = Tenant();
+  simulation.Add(busy, 100000, 0);
+  for (int i = 0; i < 1000; ++i) simulation.Step();
+  simulation.Add(back, 100000, 0);
+  const double before = Service(simulation, busy);
+  for (int i = 0; i < 100; ++i) simulation.Step();
+  EXPECT_NEAR(Service(simulation, busy) - before, Service(simulation, back), 32);
+}
+
+TEST(TenantSharesTest, TenantThatFindsNobodyComesLevelWithTheOneThatLeftLast) {
+  Simulation simulation(Limits(16, 64));
+  simulation.Calibrate();
+  const auto served = Tenant(), fresh = Tenant();
+  const Stream& first = simulation.Add(served, 16000, 0);
+  while (!first.is_done) ASSERT_TRUE(simulation.Step());
+  const double before = Service(simulation, served);
+  EXPECT_EQ(before, 16000);
+  simulation.Add(fresh, 100000, 0);
+  simulation.Add(served, 100000, 0);
+  for (int i = 0; i < 100; ++i) simulation.Step();
+  EXPECT_NEAR(Service(simulation, served) - before, Service(simulation, fresh), 32);
+}
+
+}  // namespace
+}  // namespace skein
