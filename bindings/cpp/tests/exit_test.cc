@@ -34,8 +34,8 @@ int main(int argc, char** argv) {
   if (way == "static") {
     g_session = std::make_unique<Session>(argv[1]);
   } else if (way == "exit") {
-    new Session(argv[1]);
-    std::exit(0);
+    static const Session* const session = new Session(argv[1]);  // nobody releases it
+    std::exit(session->queue.num_running() == 1 ? 0 : 1);
   } else if (way == "return") {
     const Session session(argv[1]);
     return 0;
