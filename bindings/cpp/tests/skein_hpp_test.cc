@@ -61,7 +61,7 @@ class SkeinHppTest : public testing::Test {
 
 TEST_F(SkeinHppTest, AnErrorHasTheCodeItsNameAndTheMessage) {
   try {
-    skein::Model(runtime_, "/no/such/file");
+    const skein::Model model(runtime_, "/no/such/file");
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), SKEIN_NOT_FOUND);
@@ -105,7 +105,7 @@ TEST_F(SkeinHppTest, ACallOnAClosedOwnerIsAnErrorAndClosingTwiceIsNot) {
 TEST_F(SkeinHppTest, AMovedOwnerIsEmptyAndTheOtherGoesOn) {
   skein::Stream first = NewStream();
   skein::Stream second = std::move(first);
-  EXPECT_EQ(CodeOf([&] { first.Position(); }), SKEIN_INVALID_HANDLE);  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(CodeOf([&] { first.Position(); }), SKEIN_INVALID_HANDLE);  // NOLINT(*-use-after-move,*.Move)
   EXPECT_EQ(second.Position(), 0u);
   skein::Stream& alias = second;
   second = std::move(alias);
