@@ -100,7 +100,7 @@ TEST_P(SoakTest, ManyRequestsLeaveNothingBehind) {
   }
   FillEverySlot(model.get(), kMaxStreams);
   model.Reset();
-  std::filesystem::remove_all(StateFolderOf(GetParam()));
+  RemoveStateFolder(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(

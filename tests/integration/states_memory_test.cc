@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "tests/integration/allocation_walk.h"
@@ -24,7 +25,9 @@ class StatesMemoryTest : public AllocationWalk {
   ~StatesMemoryTest() override {
     streams_.clear();
     model_.Reset();
-    std::filesystem::remove_all(folder_);
+    // The model's thread may still be removing its file there.
+    std::error_code ignored;
+    while (std::filesystem::exists(folder_, ignored)) std::filesystem::remove_all(folder_, ignored);
   }
 
   enum class Disk { kNo, kYes };
