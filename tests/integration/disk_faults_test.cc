@@ -15,6 +15,7 @@
 
 #include "tests/support/failing_disk.h"
 #include "tests/support/host.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein::test {
 namespace {
@@ -27,12 +28,12 @@ class DiskFaultsTest : public ::testing::Test {
  protected:
   static constexpr size_t kNumStreams = 24;  // with room for 4 in slots and 5 in host memory
 
-  DiskFaultsTest() { fs::remove_all(folder_); }
+  DiskFaultsTest() { RemoveFolder(folder_); }
   ~DiskFaultsTest() override {
     streams_.clear();
     model_.Reset();
     runtime_.Reset();
-    fs::remove_all(folder_);
+    RemoveFolder(folder_);
   }
 
   void SetUp() override {

@@ -18,11 +18,11 @@
 #include <ostream>
 #include <random>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "tests/support/host.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein::test {
 
@@ -72,18 +72,10 @@ inline std::string StateFolderOf(const Setting& setting) {
   return ::testing::TempDir() + "/states-" + setting.name + "-" + std::to_string(getpid());
 }
 
-// The thread of a model that was released may still be removing its file of states.
-inline void RemoveStateFolder(const Setting& setting) {
-  std::error_code ignored;
-  while (std::filesystem::exists(StateFolderOf(setting), ignored)) {
-    std::filesystem::remove_all(StateFolderOf(setting), ignored);
-  }
-}
-
 // A model with a few slots and a few places in host memory. It begins with no states on disk.
 inline OwnedModel LoadWithFewPlaces(skein_runtime runtime, const Setting& setting) {
   const std::string path = PathOf(setting);
-  RemoveStateFolder(setting);
+  RemoveFolder(StateFolderOf(setting));
   OwnedModel model;
   skein_error error = {};
   uint64_t state_bytes;

@@ -105,7 +105,7 @@ TEST_P(RandomSchedulesTest, EveryRequestGivesWhatItGivesAlone) {
   EXPECT_GT(num_cached, 0u);
   hosts.clear();
   model.Reset();
-  RemoveStateFolder(GetParam());
+  RemoveFolder(StateFolderOf(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -5,10 +5,10 @@
 
 #include <filesystem>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "tests/integration/allocation_walk.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein::test {
 namespace {
@@ -25,9 +25,7 @@ class StatesMemoryTest : public AllocationWalk {
   ~StatesMemoryTest() override {
     streams_.clear();
     model_.Reset();
-    // The model's thread may still be removing its file there.
-    std::error_code ignored;
-    while (std::filesystem::exists(folder_, ignored)) std::filesystem::remove_all(folder_, ignored);
+    RemoveFolder(folder_);
   }
 
   enum class Disk { kNo, kYes };
