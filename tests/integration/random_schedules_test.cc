@@ -14,6 +14,7 @@
 #include "tests/integration/random_host.h"
 #include "tests/support/host.h"
 #include "tests/support/late_backend/late_backend.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein::test {
 namespace {
