@@ -1,7 +1,10 @@
 #include "onednn/segment_runner.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "kit/tensor_intake.h"
@@ -15,6 +18,9 @@ constexpr uint64_t kWorkPerThread = 1'000'000;
 
 // A segment with more weights than this comes from memory in every step, and so do the states that a step leaves.
 constexpr uint64_t kMostCachedWeights = 50'000'000;
+
+// How long a load waits for the host's other threads to come by.
+constexpr std::chrono::milliseconds kMusterTime{20};
 
 constexpr uint64_t kTileFloats = uint64_t{kMaxTileRows} * kPanelWidth;
 
@@ -66,6 +72,18 @@ std::vector<PanelPrimitives> MakePrimitives(const skein_host& host, const skein_
   const std::vector<uint32_t> widths = PrimitiveWidths(desc);
   for (uint32_t i = 0; i < num_threads; ++i) primitives.emplace_back(host, PrimitivesFor(desc), widths);
   return primitives;
+}
+
+// Lets every thread have its data of libgomp now: it ends the process if it gets no memory for them in a step. A thread
+// stays until all others have come, so that each comes once. One that is late makes its data in a step after all.
+void MusterThreads(const skein_host& host, uint32_t num_threads) {
+  std::atomic<uint32_t> num_here{0};
+  const auto deadline = std::chrono::steady_clock::now() + kMusterTime;
+  kit::ParallelTeam(host, num_threads, [&](uint32_t /*index*/, uint32_t count) {
+    { const CallerEnvironment environment; }
+    ++num_here;
+    while (num_here < count && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  });
 }
 
 std::vector<WeightsTrail> MakeTrails(const skein_segment_desc& desc, uint32_t num_threads) {
@@ -141,7 +159,9 @@ SegmentRunner::SegmentRunner(const skein_host& host, const skein_segment_desc& d
       trails_(MakeTrails(desc, num_threads_)),
       turns_(num_threads_),
       progress_(num_threads_),
-      work_(num_threads_) {}
+      work_(num_threads_) {
+  MusterThreads(host, num_threads_);
+}
 
 uint64_t SegmentRunner::ScratchBytes(const skein_host& host, const skein_segment_desc& desc) {
   const CallerEnvironment environment;

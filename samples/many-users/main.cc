@@ -102,12 +102,12 @@ class Village {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     std::printf("%8.1f %8zu %9u %9.0f %12llu %11u %7llu\n", seconds, queue_.num_running(), num_answered_,
                 static_cast<double>(num_tokens_) / seconds, static_cast<unsigned long long>(num_read_), num_hits_,
-                NumParked());
+                static_cast<unsigned long long>(NumParked()));
     std::fflush(stdout);
   }
 
   // States that lie in host memory, as the metrics have it.
-  unsigned long long NumParked() const {
+  uint64_t NumParked() const {
     const std::string text = runtime_.Metrics(), key = "place=\"host_memory\"} ";
     const size_t at = text.find(key);
     return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + key.size(), nullptr, 10);
@@ -126,7 +126,7 @@ class Village {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const long num_users = argc > 2 ? std::atol(argv[2]) : 200;
+  const int num_users = argc > 2 ? std::atoi(argv[2]) : 200;
   if (argc < 2 || argc > 3 || num_users < 1 || num_users > 100000) {
     std::fprintf(stderr, "usage: many-users MODEL [USERS]\n");
     return 2;

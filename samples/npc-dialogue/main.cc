@@ -151,8 +151,8 @@ void Print(Figures figures, microseconds budget) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const long num_characters = argc > 2 ? std::atol(argv[2]) : 6;
-  const long num_frames = argc > 3 ? std::atol(argv[3]) : 600;
+  const int num_characters = argc > 2 ? std::atoi(argv[2]) : 6;
+  const int num_frames = argc > 3 ? std::atoi(argv[3]) : 600;
   const double budget_ms = argc > 4 ? std::atof(argv[4]) : 4;
   if (argc < 2 || argc > 5 || num_characters < 1 || num_frames < 1 || budget_ms <= 0) {
     std::fprintf(stderr, "usage: npc-dialogue MODEL [CHARACTERS [FRAMES [BUDGET_MS]]]\n");
@@ -161,7 +161,7 @@ int main(int argc, char** argv) {
   try {
     const microseconds budget(static_cast<int64_t>(budget_ms * 1000));
     Village village(argv[1], static_cast<uint32_t>(num_characters), budget);
-    Print(village.Play(static_cast<int>(num_frames)), budget);
+    Print(village.Play(num_frames), budget);
   } catch (const skein::Error& error) {
     std::fprintf(stderr, "npc-dialogue: %s: %s\n", error.code_name(), error.what());
     return 1;

@@ -18,12 +18,8 @@ import re
 import sys
 import time
 
-os.environ.setdefault(
-    "ATEN_CPU_CAPABILITY",
-    "avx512"
-    if "avx512_vnni" in (open("/proc/cpuinfo").read() if os.path.exists("/proc/cpuinfo") else "")
-    else "default",
-)
+os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx512" if "avx512_vnni" in
+                      (open("/proc/cpuinfo").read() if os.path.exists("/proc/cpuinfo") else "") else "default")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 try:  # keep freed tensors in the heap: handing pages back and forth costs more than the arithmetic
     _libc = ctypes.CDLL(None)
@@ -52,9 +48,7 @@ def load_tokens(path):
 # Model
 # ------------------------------------------------------------------------------------------------
 def ortho(rows, cols, scale):
-    return torch.nn.init.orthogonal_(
-        torch.empty(rows, cols), gain=scale * max(1.0, math.sqrt(rows / cols))
-    )
+    return torch.nn.init.orthogonal_(torch.empty(rows, cols), gain=scale * max(1.0, math.sqrt(rows / cols)))
 
 
 def init_params(cfg):
@@ -80,7 +74,7 @@ def init_params(cfg):
         a = p + "att."
         for q, e in (("r", 0.2), ("w", 0.9), ("k", 0.7), ("v", 0.7), ("a", 0.9), ("g", 0.2)):
             z[a + "x_" + q] = v3(1.0 - frac ** (e * down))
-        z[a + "w0"] = v3(-6.0 + 6.0 * (i / (C - 1)) ** (1.0 + up**0.3) + 0.5 + zig * 2.5)
+        z[a + "w0"] = v3(-6.0 + 6.0 * (i / (C - 1)) ** (1.0 + up ** 0.3) + 0.5 + zig * 2.5)
         z[a + "a0"] = v3(-0.19 + zig * 0.3 + lin * 0.4)
         for q, rank in zip("wavg", cfg["ranks"]):
             if q == "v" and l == 0:
@@ -97,7 +91,7 @@ def init_params(cfg):
         z[a + "output.weight"] = torch.zeros(C, C)
         z[a + "ln_x.weight"] = torch.full((C,), ((1 + l) / L) ** 0.7)
         z[a + "ln_x.bias"] = torch.zeros(C)
-        z[p + "ffn.x_k"] = v3(1.0 - frac ** (down**4))
+        z[p + "ffn.x_k"] = v3(1.0 - frac ** (down ** 4))
         z[p + "ffn.key.weight"] = uni(Ff, C, 0.5)
         z[p + "ffn.value.weight"] = torch.zeros(C, Ff)
     z["ln_out.weight"], z["ln_out.bias"] = torch.ones(C), torch.zeros(C)
@@ -153,11 +147,7 @@ def wkv_chunked(r, lw, k, v, a, b, half):
     phi = torch.bmm(tr(W), Bl).view(nc, M, N, N)
     S0 = StateLoop.apply(gamma.to(full), phi.to(full), last).to(half).view(nc * M, N, N)
     QB = torch.bmm(Q, Bt) * low
-    Y = (
-        torch.bmm(torch.bmm(Q, Kt) * low, V)
-        + torch.bmm(QB, U)
-        + torch.bmm(Q + torch.bmm(QB, W), tr(S0))
-    )
+    Y = torch.bmm(torch.bmm(Q, Kt) * low, V) + torch.bmm(QB, U) + torch.bmm(Q + torch.bmm(QB, W), tr(S0))
     return Y.view(nc, M, T, N).to(full)
 
 
@@ -182,9 +172,7 @@ class StateLoop(torch.autograd.Function):
         for c in range(nc - 2, -1, -1):
             g = dS[c + 1]
             if c < nc - 2:
-                g = torch.baddbmm(g, G[c + 1], phi[c + 1].transpose(1, 2)).addcmul_(
-                    G[c + 1], last[c + 1]
-                )
+                g = torch.baddbmm(g, G[c + 1], phi[c + 1].transpose(1, 2)).addcmul_(G[c + 1], last[c + 1])
             G[c] = g
         N = S.shape[-1]
         dphi = torch.bmm(S.view(-1, N, N).transpose(1, 2), G.view(-1, N, N)).view_as(S)
@@ -218,12 +206,7 @@ def forward(z, tokens, half=torch.float32, wkv=wkv_chunked):
     full = torch.float64 if half == torch.float64 else torch.float32
     ln = lambda x, n: F.layer_norm(x, (C,), z[n + ".weight"], z[n + ".bias"])
     shift = lambda x: F.pad(x[:, :-1], (0, 0, 1, 0)) - x
-    split = (
-        lambda x: x.view(B, nc, CHUNK, H, N)
-        .permute(1, 0, 3, 2, 4)
-        .to(full)
-        .reshape(nc, B * H, CHUNK, N)
-    )
+    split = lambda x: x.view(B, nc, CHUNK, H, N).permute(1, 0, 3, 2, 4).to(full).reshape(nc, B * H, CHUNK, N)
     vec = lambda x: x.reshape(1, 1, H, 1, N).expand(1, B, H, 1, N).reshape(1, B * H, 1, N)
     x = ln(F.embedding(tokens, z["emb.weight"]), "blocks.0.ln0")
     v_first = None
@@ -232,18 +215,12 @@ def forward(z, tokens, half=torch.float32, wkv=wkv_chunked):
         a_ = p + "att."
         g_ = lambda n: z[a_ + n]
         lin = lambda x, n: F.linear(x, z[n].to(half))
-        lora = lambda x, q, f: torch.matmul(
-            f(torch.matmul(x, g_(q + "1").to(half))), g_(q + "2").to(half)
-        )
+        lora = lambda x, q, f: torch.matmul(f(torch.matmul(x, g_(q + "1").to(half))), g_(q + "2").to(half))
         same = lambda x: x
         h = ln(x, p + "ln1").to(half)
         d = shift(h)
         xr, xw, xk, xv, xa, xg = (torch.addcmul(h, d, g_("x_" + q).to(half)) for q in "rwkvag")
-        r, k, v = (
-            split(lin(xr, a_ + "receptance.weight")),
-            split(lin(xk, a_ + "key.weight")),
-            split(lin(xv, a_ + "value.weight")),
-        )
+        r, k, v = split(lin(xr, a_ + "receptance.weight")), split(lin(xk, a_ + "key.weight")), split(lin(xv, a_ + "value.weight"))
         lw = -DECAY_SCALE * torch.sigmoid(vec(g_("w0")) + split(lora(xw, "w", torch.tanh)))
         a = torch.sigmoid(vec(g_("a0")) + split(lora(xa, "a", same)))
         g = lora(xg, "g", torch.sigmoid)
@@ -292,14 +269,8 @@ class Recurrent:
             d = self.att[l] - h
             self.att[l] = h
             xr, xw, xk, xv, xa, xg = (h + d * g_("x_" + q) for q in "rwkvag")
-            r, k, v = (
-                xr @ g_("receptance.weight").T,
-                xk @ g_("key.weight").T,
-                xv @ g_("value.weight").T,
-            )
-            w = torch.exp(
-                -DECAY_SCALE * torch.sigmoid(g_("w0") + torch.tanh(xw @ g_("w1")) @ g_("w2"))
-            )
+            r, k, v = xr @ g_("receptance.weight").T, xk @ g_("key.weight").T, xv @ g_("value.weight").T
+            w = torch.exp(-DECAY_SCALE * torch.sigmoid(g_("w0") + torch.tanh(xw @ g_("w1")) @ g_("w2")))
             a = torch.sigmoid(g_("a0") + xa @ g_("a1") @ g_("a2"))
             g = torch.sigmoid(xg @ g_("g1")) @ g_("g2")
             kk = F.normalize(heads(k * g_("k_k")), dim=-1)
@@ -311,11 +282,7 @@ class Recurrent:
             r, w, k, v, a = map(heads, (r, w, k, v, a))
             S = self.S[l]
             sa = S @ (-kk).unsqueeze(-1)
-            S = (
-                S * w.unsqueeze(-2)
-                + sa * (kk * a).unsqueeze(-2)
-                + v.unsqueeze(-1) * k.unsqueeze(-2)
-            )
+            S = S * w.unsqueeze(-2) + sa * (kk * a).unsqueeze(-2) + v.unsqueeze(-1) * k.unsqueeze(-2)
             self.S[l] = S
             y = F.layer_norm((S @ r.unsqueeze(-1)).squeeze(-1), (N,), eps=GN_EPS).reshape(B, C)
             y = y * g_("ln_x.weight") + g_("ln_x.bias")
@@ -355,14 +322,9 @@ def check():
         steps = torch.stack([rec.step(tokens[:, t]) for t in range(tokens.shape[1])], 1)
         diff = (res[0][0] - res[1][0]).abs().max().item()
         dstep = (res[0][0] - steps).abs().max().item()
-        dgrad = max(
-            ((p - q).abs().max() / q.abs().max().clamp_min(1e-6)).item()
-            for p, q in zip(res[0][1], res[1][1])
-        )
-        print(
-            f"{dtype}: logits std {res[1][0].std():.2f}; chunked-plain {diff:.2e}, chunked-stepwise {dstep:.2e}, "
-            f"relative gradient difference {dgrad:.2e}"
-        )
+        dgrad = max(((p - q).abs().max() / q.abs().max().clamp_min(1e-6)).item() for p, q in zip(res[0][1], res[1][1]))
+        print(f"{dtype}: logits std {res[1][0].std():.2f}; chunked-plain {diff:.2e}, chunked-stepwise {dstep:.2e}, "
+              f"relative gradient difference {dgrad:.2e}")
         ok = ok and diff < tol and dstep < tol and dgrad < tol
     print("check passed" if ok else "CHECK FAILED")
     return 0 if ok else 1
@@ -370,18 +332,14 @@ def check():
 
 def bits_per_byte(z, tokens, piece=4096):
     """Mean -log2 p over consecutive pieces, each from the zero state (its first byte is not counted)."""
-    pieces = [tokens[i : i + piece] for i in range(0, len(tokens), piece)]
+    pieces = [tokens[i:i + piece] for i in range(0, len(tokens), piece)]
     pieces = [p for p in pieces if len(p) > 1]
     rec = Recurrent(z, len(pieces))
     batch = torch.stack([F.pad(p, (0, piece - len(p))) for p in pieces])
     length = torch.tensor([len(p) for p in pieces])
     total, count = 0.0, 0
     for t in range(piece - 1):
-        logp = (
-            F.log_softmax(rec.step(batch[:, t]).double(), -1)
-            .gather(1, batch[:, t + 1 : t + 2])
-            .squeeze(1)
-        )
+        logp = F.log_softmax(rec.step(batch[:, t]).double(), -1).gather(1, batch[:, t + 1:t + 2]).squeeze(1)
         live = t + 1 < length
         total -= logp[live].sum().item()
         count += int(live.sum())
@@ -411,7 +369,7 @@ def word_fraction(z, words, seed):
     found = []
     for o in outs:
         text = o.decode("latin-1").lower()
-        found += re.findall(r"[a-z]+", text[: text.rfind(" ")])
+        found += re.findall(r"[a-z]+", text[:text.rfind(" ")])
     found = found[:2000]
     return sum(w in words for w in found) / len(found), len(found)
 
@@ -429,18 +387,11 @@ def evaluate(out):
     facts["distinct_training_words"] = len(words)
     facts["sampling"] = "temperature 1.0, top-p 0.85"
     facts["text_sources"] = [
-        {
-            "text": "The King James Version of the Bible (1611; 60 of the 66 books for training, the others held out)",
-            "package": "bible-kjv-text",
-            "held_out_books": list(HELD_OUT_BOOKS),
-            "licence": "public domain (the package's copyright file: copyright expired)",
-        },
-        {
-            "text": "Declaration of Independence (1776), Constitution of the United States (1787, with amendments)",
-            "package": "miscfiles",
-            "licence": "public domain (works of the United States government)",
-        },
-    ]
+        {"text": "The King James Version of the Bible (1611; 60 of the 66 books for training, the others held out)",
+         "package": "bible-kjv-text", "held_out_books": list(HELD_OUT_BOOKS),
+         "licence": "public domain (the package's copyright file: copyright expired)"},
+        {"text": "Declaration of Independence (1776), Constitution of the United States (1787, with amendments)",
+         "package": "miscfiles", "licence": "public domain (works of the United States government)"}]
     with open(os.path.join(out, "facts.json"), "w") as f:
         json.dump(facts, f, indent=1)
         f.write("\n")
@@ -458,9 +409,7 @@ def refit(out, rank):
     path = os.path.join(out, "demo.pth")
     z = torch.load(path, map_location="cpu")
     for name in [k for k in z if k.endswith("att.a1")]:
-        U, S, Vh = torch.linalg.svd(
-            z[name].float() @ z[name[:-1] + "2"].float(), full_matrices=False
-        )
+        U, S, Vh = torch.linalg.svd(z[name].float() @ z[name[:-1] + "2"].float(), full_matrices=False)
         root = S[:rank].sqrt()
         z[name] = (U[:, :rank] * root).contiguous()
         z[name[:-1] + "2"] = (root.unsqueeze(1) * Vh[:rank]).contiguous()
@@ -480,60 +429,32 @@ def train(args):
     held = load_tokens(os.path.join(out, "heldout.txt"))
     starts = torch.tensor([0] + [m.end() for m in re.finditer(rb"\n\n|\0", bytes(text.tolist()))])
     starts = starts[starts < len(text) - args.length - 1]
-    cfg = dict(
-        C=args.width,
-        L=args.layers,
-        N=args.head_size,
-        V=256,
-        F=4 * args.width,
-        ranks=tuple(args.ranks),
-    )
+    cfg = dict(C=args.width, L=args.layers, N=args.head_size, V=256, F=4 * args.width, ranks=tuple(args.ranks))
     z = {k: v.requires_grad_() for k, v in init_params(cfg).items()}
     n_params = sum(v.numel() for v in z.values())
-    decay = [
-        v for k, v in z.items() if k.endswith(".weight") and v.dim() == 2 and k != "emb.weight"
-    ]
+    decay = [v for k, v in z.items() if k.endswith(".weight") and v.dim() == 2 and k != "emb.weight"]
     fast = [v for k, v in z.items() if k.endswith("att.w0")]
     ids = {id(v) for v in decay + fast}
     rest = [v for v in z.values() if id(v) not in ids]
-    opt = torch.optim.AdamW(
-        [
-            dict(params=decay, weight_decay=args.weight_decay, scale=1.0),
-            dict(params=fast, weight_decay=0.0, scale=2.0),
-            dict(params=rest, weight_decay=0.0, scale=1.0),
-        ],
-        lr=args.lr,
-        betas=(0.9, 0.99),
-        eps=1e-12,
-    )
+    opt = torch.optim.AdamW([dict(params=decay, weight_decay=args.weight_decay, scale=1.0),
+                             dict(params=fast, weight_decay=0.0, scale=2.0),
+                             dict(params=rest, weight_decay=0.0, scale=1.0)],
+                            lr=args.lr, betas=(0.9, 0.99), eps=1e-12)
     half = torch.bfloat16 if args.bf16 else torch.float32
-    print(
-        f"{len(text)} training tokens, {n_params} parameters, {args.steps} steps of {args.batch}x{args.length}",
-        flush=True,
-    )
+    print(f"{len(text)} training tokens, {n_params} parameters, {args.steps} steps of {args.batch}x{args.length}", flush=True)
     gen = torch.Generator().manual_seed(args.seed)
     t0, mean = time.time(), None
     step = 0
-    ev = held[: 16 * 1024 + 1]
+    ev = held[:16 * 1024 + 1]
     ev_in, ev_out = ev[:-1].view(16, 1024), ev[1:].view(16, 1024)
 
     def record(step):
         save(z, os.path.join(out, "demo.pth"))
-        facts = dict(
-            shape=dict(cfg, H=args.width // args.head_size, ranks_wavg=list(cfg["ranks"])),
-            parameters=n_params,
-            training_bytes=os.path.getsize(os.path.join(out, "train.txt")),
-            steps=step,
-            batch=args.batch,
-            sequence_length=args.length,
-            tokens_seen=step * args.batch * args.length,
-            peak_learning_rate=args.lr,
-            weight_decay=args.weight_decay,
-            bf16_products=args.bf16,
-            seconds=round(time.time() - t0),
-            torch=torch.__version__,
-            seed=args.seed,
-        )
+        facts = dict(shape=dict(cfg, H=args.width // args.head_size, ranks_wavg=list(cfg["ranks"])), parameters=n_params,
+                     training_bytes=os.path.getsize(os.path.join(out, "train.txt")), steps=step, batch=args.batch,
+                     sequence_length=args.length, tokens_seen=step * args.batch * args.length,
+                     peak_learning_rate=args.lr, weight_decay=args.weight_decay, bf16_products=args.bf16,
+                     seconds=round(time.time() - t0), torch=torch.__version__, seed=args.seed)
         del facts["shape"]["ranks"]
         with open(os.path.join(out, "training.json"), "w") as f:
             json.dump(facts, f)
@@ -545,17 +466,13 @@ def train(args):
             progress = max(progress, (time.time() - t0) / (60 * args.minutes))
         if progress >= 1:
             break
-        lr = (
-            args.lr
-            * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
-            * min(1.0, (step + 1) / args.warmup)
-        )
+        lr = args.lr * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress))) * min(1.0, (step + 1) / args.warmup)
         for g in opt.param_groups:
             g["lr"] = lr * g["scale"]
         # Half of the sequences start anywhere, half at the start of a paragraph.
         pos = torch.randint(0, len(text) - args.length - 1, (args.batch,), generator=gen)
         pick = torch.randint(0, len(starts), (args.batch // 2,), generator=gen)
-        pos[: args.batch // 2] = starts[pick]
+        pos[:args.batch // 2] = starts[pick]
         seq = text[pos.unsqueeze(1) + torch.arange(args.length + 1)]
         logits = forward(z, seq[:, :-1], half)
         loss = F.cross_entropy(logits.view(-1, 256), seq[:, 1:].reshape(-1))
@@ -568,16 +485,11 @@ def train(args):
         mean = bits if mean is None else mean + (bits - mean) * max(0.02, 1 / step)
         if step % 50 == 0 or step == 1:
             rate = step * args.batch * args.length / (time.time() - t0)
-            print(
-                f"step {step} loss {mean:.4f} bits/byte, gradient {norm:.2f}, lr {lr:.2e}, {rate:.0f} tokens/s, "
-                f"{(time.time() - t0) / 60:.1f} min, progress {progress:.3f}",
-                flush=True,
-            )
+            print(f"step {step} loss {mean:.4f} bits/byte, gradient {norm:.2f}, lr {lr:.2e}, {rate:.0f} tokens/s, "
+                  f"{(time.time() - t0) / 60:.1f} min, progress {progress:.3f}", flush=True)
         if step % args.every == 0:
             with torch.no_grad():
-                e = F.cross_entropy(
-                    forward(z, ev_in, half).view(-1, 256), ev_out.reshape(-1)
-                ).item() / math.log(2)
+                e = F.cross_entropy(forward(z, ev_in, half).view(-1, 256), ev_out.reshape(-1)).item() / math.log(2)
             print(f"step {step} held out {e:.4f} bits/byte", flush=True)
             record(step)
     record(step)
@@ -586,28 +498,16 @@ def train(args):
 
 
 def main():
-    ap = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    ap.add_argument(
-        "--prepare",
-        metavar="OUT",
-        help="extract train.txt, heldout.txt and words.txt from Debian packages",
-    )
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--prepare", metavar="OUT", help="extract train.txt, heldout.txt and words.txt from Debian packages")
     ap.add_argument("--check", action="store_true", help="verify the chunked form")
     ap.add_argument("--evaluate", metavar="OUT")
-    ap.add_argument(
-        "--refit",
-        metavar="OUT",
-        help="lower the rank of the in-context rate to --iclr-rank, then evaluate",
-    )
+    ap.add_argument("--refit", metavar="OUT", help="lower the rank of the in-context rate to --iclr-rank, then evaluate")
     ap.add_argument("--iclr-rank", type=int, default=14)
     ap.add_argument("--sample", metavar="OUT")
     ap.add_argument("--prompt", default="And it came to pass")
     ap.add_argument("--bytes", type=int, default=600)
-    ap.add_argument(
-        "--out", help="train: directory with the text; the model and its facts go there"
-    )
+    ap.add_argument("--out", help="train: directory with the text; the model and its facts go there")
     ap.add_argument("--steps", type=int, default=6000)
     ap.add_argument("--minutes", type=float, default=0, help="finish the schedule within this time")
     ap.add_argument("--batch", type=int, default=8)
@@ -615,9 +515,7 @@ def main():
     ap.add_argument("--layers", type=int, default=4)
     ap.add_argument("--width", type=int, default=192)
     ap.add_argument("--head-size", type=int, default=64)
-    ap.add_argument(
-        "--ranks", type=int, nargs=4, default=(16, 16, 16, 32), metavar=("W", "A", "V", "G")
-    )
+    ap.add_argument("--ranks", type=int, nargs=4, default=(16, 16, 16, 32), metavar=("W", "A", "V", "G"))
     ap.add_argument("--lr", type=float, default=2e-3)
     ap.add_argument("--warmup", type=int, default=100)
     ap.add_argument("--weight-decay", type=float, default=0.1)

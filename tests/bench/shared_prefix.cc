@@ -8,7 +8,7 @@
 //
 // shared_prefix MODEL TYPE --restart FOLDER prints the first of these, and the time to the first token, for a process
 // that begins with what another one left in FOLDER, which is empty or not there: 200 other users with the same system
-// prompt of 2,000 tokens.
+// prompts.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -305,17 +305,23 @@ void InProcess(const std::function<void()>& work) {
   }
 }
 
-// The users of one process, whose model begins with what is in `folder`.
-void Serve(const char* path, const char* type, const std::string& folder, size_t num_at_once, bool is_first) {
+struct SystemPrompts {
+  const char* text;
+  std::vector<uint32_t> sizes;
+};
+
+// The users of one process, whose model begins with what is in `folder`. The first process finds nothing there.
+void Serve(const char* path, const char* type, const std::string& folder, const SystemPrompts& prompts,
+           size_t num_at_once, bool is_first) {
   skein_error error = {};
   skein_runtime runtime = nullptr;
   Check(skein_runtime_create(nullptr, &runtime, &error), error);
   {
     Model model(runtime, path, type, int64_t{256} << 20, folder);
-    const Program::Shares shares = Program::Conversations(model, {kSystemTokens}, num_at_once, is_first ? 8 : 10);
-    std::printf("%-28s %10zu %25.2f%% %25.2f%%\n", is_first ? "2000, nothing on disk" : "2000, after a restart",
+    const Program::Shares shares = Program::Conversations(model, prompts.sizes, num_at_once, is_first ? 8 : 10);
+    std::printf("%-24s %-16s %10zu %25.2f%% %25.2f%%\n", prompts.text, is_first ? "first" : "after a restart",
                 num_at_once, 100 * shares.system, 100 * shares.known);
-    if (!is_first) Program::PrintFirstToken(model);
+    if (!is_first && prompts.sizes[0] == kSystemTokens) Program::PrintFirstToken(model);
   }
   Check(skein_runtime_release(runtime, &error), error);
 }
@@ -325,11 +331,16 @@ void PrintRestarts(const char* path, const char* type, const std::string& folder
     std::fprintf(stderr, "shared_prefix: %s: expected an empty folder\n", folder.c_str());
     std::exit(2);
   }
-  std::printf("%-28s %10s %26s %26s\n", "system prompt, tokens", "at once", "of it from the cache",
+  std::printf("%-24s %-16s %10s %26s %26s\n", "system prompt, tokens", "process", "at once", "of it from the cache",
               "of all known tokens");
-  for (const size_t num_at_once : {1, 2, 64}) {
-    for (const bool is_first : {true, false}) InProcess([&] { Serve(path, type, folder, num_at_once, is_first); });
-    std::filesystem::remove_all(folder);
+  const SystemPrompts kinds[] = {{"2000", {kSystemTokens}}, {"40, 80, 160, 320, 500", {40, 80, 160, 320, 500}}};
+  for (const SystemPrompts& prompts : kinds) {
+    for (const size_t num_at_once : {1, 2, 64}) {
+      for (const bool is_first : {true, false}) {
+        InProcess([&] { Serve(path, type, folder, prompts, num_at_once, is_first); });
+      }
+      std::filesystem::remove_all(folder);
+    }
   }
 }
 

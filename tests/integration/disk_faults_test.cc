@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
@@ -14,6 +15,7 @@
 
 #include "tests/support/failing_disk.h"
 #include "tests/support/host.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein::test {
 namespace {
@@ -26,16 +28,12 @@ class DiskFaultsTest : public ::testing::Test {
  protected:
   static constexpr size_t kNumStreams = 24;  // with room for 4 in slots and 5 in host memory
 
-  DiskFaultsTest()
-      : folder_(::testing::TempDir() + "/skein_disk_faults_" +
-                ::testing::UnitTest::GetInstance()->current_test_info()->name() + "_" + std::to_string(getpid())) {
-    fs::remove_all(folder_);
-  }
+  DiskFaultsTest() { RemoveFolder(folder_); }
   ~DiskFaultsTest() override {
     streams_.clear();
     model_.Reset();
     runtime_.Reset();
-    fs::remove_all(folder_);
+    RemoveFolder(folder_);
   }
 
   void SetUp() override {
@@ -57,6 +55,11 @@ class DiskFaultsTest : public ::testing::Test {
     ASSERT_TRUE(Ok(skein_model_load(runtime_.get(), SKEIN_DEMO_MODEL, options.get(), model_.out(), &error), error));
   }
 
+  static std::string FolderOfTest() {
+    std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::replace(name.begin(), name.end(), '/', '_');  // behind it is the name of the parameter
+    return ::testing::TempDir() + "/skein_disk_faults_" + name + "_" + std::to_string(getpid());
+  }
   static std::vector<uint32_t> Tokens(size_t stream) { return {1 + static_cast<uint32_t>(stream), 7, 9}; }
   static constexpr uint32_t kNext = 5;
 
@@ -98,7 +101,7 @@ class DiskFaultsTest : public ::testing::Test {
   }
   std::string File() const { return fs::directory_iterator(folder_)->path(); }
 
-  const std::string folder_;
+  const std::string folder_ = FolderOfTest();
   OwnedRuntime runtime_;
   uint64_t state_bytes_ = 0;
   std::vector<std::vector<float>> expected_;
@@ -143,9 +146,18 @@ TEST_F(DiskFaultsTest, DeletedFolderDisturbsNobody) {
   for (size_t i = 0; i < kNumStreams; ++i) EXPECT_TRUE(GoesOn(i)) << i;
 }
 
+// What a disk does that takes no more states, and how the error says so.
+struct Refusal {
+  const char* name;
+  int error;
+  const char* text;
+};
+
+class DiskRefusesTest : public DiskFaultsTest, public ::testing::WithParamInterface<Refusal> {};
+
 // The states that are there go on: one that comes back makes room for one that leaves.
-TEST_F(DiskFaultsTest, FullDiskRefusesNewStatesAndKeepsTheOthers) {
-  const DiskFault full(DiskCalls::kWrites, ENOSPC);
+TEST_P(DiskRefusesTest, NewStatesAreRefusedAndTheOthersKept) {
+  const DiskFault refuses(DiskCalls::kWrites, GetParam().error);
   size_t num_open = 0;
   skein_status status = SKEIN_OK;
   skein_error error = {};
@@ -157,10 +169,17 @@ TEST_F(DiskFaultsTest, FullDiskRefusesNewStatesAndKeepsTheOthers) {
   }
   EXPECT_EQ(status, SKEIN_RESOURCE_EXHAUSTED);
   EXPECT_THAT(error.message, HasSubstr("state_disk"));
-  EXPECT_THAT(error.message, HasSubstr("No space left on device"));
+  EXPECT_THAT(error.message, HasSubstr(GetParam().text));
   EXPECT_GE(num_open, 4u);
   for (size_t i = 0; i < num_open; ++i) EXPECT_TRUE(GoesOn(i)) << i;
 }
+
+INSTANTIATE_TEST_SUITE_P(All, DiskRefusesTest,
+                         ::testing::Values(Refusal{"full", ENOSPC, "No space left on device"},
+                                           Refusal{"quota", EDQUOT, "Disk quota exceeded"},
+                                           Refusal{"read_only", EROFS, "Read-only file system"},
+                                           Refusal{"broken", EIO, "Input/output error"}),
+                         [](const auto& param_info) { return std::string(param_info.param.name); });
 
 TEST_F(DiskFaultsTest, SlowDiskHoldsUpWhoNeedsItAlone) {
   Open();

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "tests/support/host.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein::test {
 
@@ -74,7 +75,7 @@ inline std::string StateFolderOf(const Setting& setting) {
 // A model with a few slots and a few places in host memory. It begins with no states on disk.
 inline OwnedModel LoadWithFewPlaces(skein_runtime runtime, const Setting& setting) {
   const std::string path = PathOf(setting);
-  std::filesystem::remove_all(StateFolderOf(setting));
+  RemoveFolder(StateFolderOf(setting));
   OwnedModel model;
   skein_error error = {};
   uint64_t state_bytes;

@@ -14,6 +14,7 @@
 #include "tests/integration/random_host.h"
 #include "tests/support/host.h"
 #include "tests/support/late_backend/late_backend.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein::test {
 namespace {
@@ -63,8 +64,8 @@ TEST_P(RandomSchedulesTest, EveryRequestGivesWhatItGivesAlone) {
   SKEIN_CALL(skein_runtime_load_plugin, runtime.get(), SKEIN_LATE_BACKEND);
   const late::Command late(SKEIN_LATE_BACKEND);
   if (GetParam().poisons) late.Obey({.mishap = late::Mishap::kEntryFails, .token = kPoison});
-  const OwnedModel model = GetParam().has_few_places ? LoadWithFewPlaces(runtime.get(), GetParam())
-                                                     : Load(runtime.get(), GetParam(), GetParam().max_batch_tokens);
+  OwnedModel model = GetParam().has_few_places ? LoadWithFewPlaces(runtime.get(), GetParam())
+                                               : Load(runtime.get(), GetParam(), GetParam().max_batch_tokens);
 
   constexpr uint32_t kNumHosts = 4;
   std::vector<std::unique_ptr<Host>> hosts;
@@ -103,6 +104,9 @@ TEST_P(RandomSchedulesTest, EveryRequestGivesWhatItGivesAlone) {
   EXPECT_GT(ends[SKEIN_EVENT_CANCELLED], 0u);
   EXPECT_EQ(ends[SKEIN_EVENT_ERROR] > 0, GetParam().poisons);
   EXPECT_GT(num_cached, 0u);
+  hosts.clear();
+  model.Reset();
+  RemoveFolder(StateFolderOf(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(

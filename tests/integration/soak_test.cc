@@ -16,6 +16,7 @@
 #include "tests/support/anonymous_memory.h"
 #include "tests/support/host.h"
 #include "tests/support/late_backend/late_backend.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein::test {
 namespace {
@@ -100,7 +101,7 @@ TEST_P(SoakTest, ManyRequestsLeaveNothingBehind) {
   }
   FillEverySlot(model.get(), kMaxStreams);
   model.Reset();
-  std::filesystem::remove_all(StateFolderOf(GetParam()));
+  RemoveFolder(StateFolderOf(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/integration/allocation_walk.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein::test {
 namespace {
@@ -24,7 +25,7 @@ class StatesMemoryTest : public AllocationWalk {
   ~StatesMemoryTest() override {
     streams_.clear();
     model_.Reset();
-    std::filesystem::remove_all(folder_);
+    RemoveFolder(folder_);
   }
 
   enum class Disk { kNo, kYes };

@@ -52,6 +52,7 @@ void UseAll(const skein::Runtime& runtime, const skein::Model& model) {
 
 }  // namespace
 
+// An exception fails the test. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   const int num_iterations = std::atoi(argv[2]);

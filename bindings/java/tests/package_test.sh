@@ -25,3 +25,7 @@ fi
 for place in broken.so none/lib/libskein.so.1 libskein_jni.so 'native/.* in the jar\|skein.*\.so: '; do
   grep -q "$place" error.txt || { cat error.txt; exit 1; }
 done
+if env -u SKEIN_DIR java -cp skein.jar Hello.java "$model" 2> error.txt; then
+  exit 0 # the system has a Skein
+fi
+grep -q 'SKEIN_DIR: not set' error.txt

@@ -224,6 +224,25 @@ test(`${NUM_ROUNDS} rounds of making, using and closing leak nothing`, async (t)
   assert.ok(grown < 32 * 2 ** 20, `${grown} bytes`);
 });
 
+test('the texts of calls are freed', async (t) => {
+  const { model } = await load(t);
+  const tokenizer = model.tokenizer();
+  const request = model.createStream().createRequest();
+  const text = 'a'.repeat(2 ** 18);
+  const use = async () => {
+    tokenizer.encode(text);
+    request.setPrompt(text);
+    catchOf(() => request.setChat([{ role: 'user', text }]));
+    await assert.rejects(model.loadPrefix(text));
+    collect();
+  };
+  await use();
+  const memory = process.memoryUsage().rss;
+  for (let i = 0; i < 100; ++i) await use();
+  const grown = process.memoryUsage().rss - memory;
+  assert.ok(grown < 32 * 2 ** 20, `${grown} bytes`);
+});
+
 test('a runtime that is made and closed again and again leaks nothing', async () => {
   const round = async () => {
     const runtime = await skein.Runtime.create({ threads: 1 });

@@ -33,3 +33,13 @@ for (const [i, example] of examples.entries()) {
     assert.ok(ended.stderr.trim().startsWith(fs.realpathSync(folder)), ended.stderr);
   });
 }
+
+test('a package without its addon says where it looked, and why that failed', (t) => {
+  const folder = temporaryFolder();
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  fs.cpSync(path.join(package_, 'lib'), path.join(folder, 'lib'), { recursive: true });
+  const ended = spawnSync(process.execPath, ['lib/index.js'], { cwd: folder, encoding: 'utf8' });
+  assert.equal(ended.status, 1);
+  assert.match(ended.stderr, /native\/skein\.node: Cannot find module/);
+  assert.match(ended.stderr, /libskein\.so\.1 is looked for beside the addon/);
+});

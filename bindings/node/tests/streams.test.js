@@ -123,7 +123,7 @@ test('the event loop runs while a model is loaded and a text is written', async 
   const timer = setInterval(() => ++turns, 1);
   t.after(() => clearInterval(timer));
   const { model } = await load(t);
-  await model.createStream().complete('And', { ...GREEDY, maxTokens: 300 });
+  await model.createStream().complete('And', { ...GREEDY, maxTokens: 2000 });
   assert.ok(turns > 10, `${turns} turns`);
 });
 

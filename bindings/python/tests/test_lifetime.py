@@ -5,7 +5,8 @@ import gc
 import os
 import threading
 import unittest
-from typing import List
+import unittest.mock
+from typing import Any, List
 
 from support import MODEL, ModelTest
 
@@ -136,6 +137,31 @@ class LifetimeTest(ModelTest):
             for thread in threads:
                 thread.join(60)
             self.assertEqual(len(ends), 12)
+
+    def test_a_poll_ends_before_another_begins(self) -> None:
+        real, inside, other_done = skein.Queue._events, threading.Event(), threading.Event()
+        found: List[skein.Event] = []
+
+        def slow(queue: skein.Queue, buffers: Any) -> List[skein.Event]:
+            if not inside.is_set():
+                inside.set()
+                other_done.wait(0.5)  # in vain: the other poll has to wait for this one
+            return real(queue, buffers)
+
+        with self.runtime.create_queue() as queue:
+            request = self.stream().create_request("And ", max_tokens=3)
+            queue.submit(request)
+            while request.stream.tokens()[4:] == [] or self.model.load().num_running:
+                queue.wait()
+            with unittest.mock.patch.object(skein.Queue, "_events", slow):
+                first = threading.Thread(target=lambda: found.extend(queue.poll(2)))
+                first.start()
+                inside.wait(20)
+                last = queue.poll()
+                other_done.set()
+                first.join(20)
+        self.assertEqual([event.kind for event in found], [skein.EventKind.TOKEN] * 2)
+        self.assertTrue(last[-1].is_terminal)
 
     def test_others_run_while_one_waits(self) -> None:
         done = threading.Event()

@@ -128,6 +128,20 @@ class ForkTest(unittest.TestCase):
             "True",
         )
 
+    def test_a_child_does_not_wait_for_a_thread_that_polled_in_the_parent(self) -> None:
+        self.check(
+            PRELUDE + "import os, sys, threading\n"
+            "queue = runtime.create_queue()\n"
+            "thread = threading.Thread(target=queue._polling.acquire)\n"  # as in a poll
+            "thread.start(); thread.join()\n"
+            "pid = os.fork()\n"
+            "if pid == 0:\n"
+            "    try: queue.poll()\n"
+            "    except skein.FailedPreconditionError: sys.exit(7)\n"
+            "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))",
+            "7",
+        )
+
     def test_a_child_may_make_the_first_runtime(self) -> None:
         self.check(
             "import os, sys, skein\n"

@@ -35,6 +35,8 @@ class GenerateTest(ModelTest):
         stream = self.stream()
         with stream.generate("And", max_tokens=100000, stop_at_end=0) as generation:
             next(generation)
+        assert generation.end is not None
+        self.assertEqual(generation.end.kind, skein.EventKind.CANCELLED)
         position = stream.position
         self.assertGreaterEqual(position, 3)
         stream.eval([65])

@@ -1,5 +1,5 @@
 // When the memory that malloc keeps is worth giving back: when many of the streams of a model have gone. A stream is
-// some objects of a kilobyte together, and malloc keeps their pages, since others lie in front of the end of the heap.
+// some objects of a kilobyte together. malloc gives back the end of the heap alone, where something else mostly lies.
 // Less often a trim would leave memory behind, and more often it would take time from a host whose streams come and go.
 #ifndef SKEIN_ENGINE_HEAP_TRIM_H_
 #define SKEIN_ENGINE_HEAP_TRIM_H_

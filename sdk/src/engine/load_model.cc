@@ -124,10 +124,12 @@ absl::StatusOr<std::shared_ptr<Model>> LoadModel(std::shared_ptr<Runtime> runtim
   parts.end_token = FindEndToken(*file, parts.tokenizer.get());
   parts.trained_length = file->metadata().trained_length;
   SKEIN_ASSIGN_OR_RETURN(const uint64_t max_host_states, HostStatesFor(*file, options));
-  // It reads the weights beside those who load them, and mostly ends before them.
-  parts.fingerprint_ahead = FingerprintAhead::Start(runtime, file);
+  // It reads the weights beside those who load them, and mostly ends before them. A tensor that an adapter changes is
+  // made whole for each of them, and is not to be in memory twice.
+  if (changes.lora.empty()) parts.fingerprint_ahead = FingerprintAhead::Start(runtime, file);
   absl::StatusOr<LoadedModel> loaded = LoadOnDevices(*runtime, *file, options);
   if (!loaded.ok()) return Annotate(loaded.status(), file->path());
+  if (parts.fingerprint_ahead == nullptr) parts.fingerprint_ahead = FingerprintAhead::Start(runtime, file);
   if (parts.fingerprint_ahead != nullptr) parts.fingerprint_ahead->OnLoaded();
   parts.weights_bytes = loaded->on_devices->weights_bytes();
   parts.embedding_bytes = loaded->on_devices->embedding_bytes();

@@ -94,7 +94,8 @@ SlotOutcome Residency::Park(HostStates::Use use) {
     if (pool_->num_free() > 0) return SlotOutcome::kDone;
     place = host_->Take(use);
   }
-  if (place == nullptr) return LackOfPlaces();
+  // One that wakes has its own place in host memory, and must not wait for itself.
+  if (place == nullptr) return use == HostStates::Use::kSwap ? FailForPlaces() : LackOfPlaces();
   absl::Status exported = FromRunner(runner_.ExportState(pool_->Pin(victim).slot(), place->values()));
   if (!exported.ok()) return Fail(std::move(exported));
   pool_->Park(victim, std::move(place));

@@ -35,14 +35,14 @@ void LogprobRecord::Add(uint32_t sample, TokenLogprob token, absl::Span<const To
 absl::StatusOr<std::vector<TokenLogprob>> LogprobRecord::Read(uint32_t sample, uint64_t first,
                                                               uint64_t num_tokens) const {
   const MutexLock lock(mutex_);
+  if (samples_.empty()) return absl::FailedPreconditionError("logprobs: the request was not submitted");
   const Text* const text = Find(sample);
   if (text == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat("logprobs: sample ", sample, "; the request has ", samples_.size()));
   }
   if (text->row_size == 0) {
     return absl::FailedPreconditionError(
-        "logprobs: none are kept; expected a submitted request with the option logprobs, or prompt_logprobs for the "
-        "prompt");
+        "logprobs: none are kept; expected a request with the option logprobs, or prompt_logprobs for the prompt");
   }
   const uint64_t first_kept = text->num_tokens - text->num_kept();
   if (first < first_kept || first > text->num_tokens || num_tokens > text->num_tokens - first) {

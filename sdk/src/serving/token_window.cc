@@ -15,8 +15,8 @@ bool TokenWindow::OnDelivered() noexcept {
 absl::Status TokenWindow::Acknowledge(uint64_t num_tokens) {
   if (size_.load() == 0) {
     return absl::FailedPreconditionError(
-        "acknowledge: the request has no window; expected the request option window, without which polling "
-        "acknowledges");
+        "acknowledge: the request has no window, or was not submitted; expected the request option window, without "
+        "which polling acknowledges");
   }
   uint64_t acknowledged = num_acknowledged_.load();
   do {

@@ -14,7 +14,7 @@ namespace {
 
 // A process that dies leaves one file, and the next one takes it over, so there are seldom more than processes.
 constexpr size_t kMaxFiles = 16;
-// Blocks that are given back together. Nobody gets one of them meanwhile.
+// Blocks that are given back together, and half of the free ones at most: nobody gets one of them meanwhile.
 constexpr uint64_t kMaxRun = 256;
 
 absl::Status CheckOptions(const DiskOptions& options) {
@@ -183,9 +183,10 @@ StateDisk::Run StateDisk::TakeIdleRun(uint32_t file, uint64_t begin) noexcept {
   const MutexLock lock(mutex_);
   Blocks& blocks = blocks_[file];
   const uint64_t size = blocks.is_used.size();
+  const uint64_t most = std::min(kMaxRun, (budget_blocks_ - num_used_) / 2);
   while (begin < size && !blocks.IsIdle(begin)) ++begin;
   Run run = {file, begin, begin};
-  while (run.end < size && run.end - begin < kMaxRun && blocks.IsIdle(run.end)) blocks.is_used[run.end++] = true;
+  while (run.end < size && run.end - begin < most && blocks.IsIdle(run.end)) blocks.is_used[run.end++] = true;
   return run;
 }
 

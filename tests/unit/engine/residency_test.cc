@@ -18,6 +18,7 @@
 
 #include "engine/engine.h"
 #include "tests/support/fake_model.h"
+#include "tests/support/remove_folder.h"
 
 namespace skein {
 namespace {
@@ -72,11 +73,7 @@ constexpr uint64_t kStateFloats = 400;
 class Folder {
  public:
   Folder() : path_(::testing::TempDir() + "/states-" + std::to_string(std::random_device()())) {}
-  // An engine that has just been released may still be removing its file.
-  ~Folder() {
-    std::error_code ignored;
-    while (std::filesystem::exists(path_)) std::filesystem::remove_all(path_, ignored);
-  }
+  ~Folder() { test::RemoveFolder(path_); }
   const std::string& path() const { return path_; }
   std::shared_ptr<StateDisk> Open(uint64_t budget_bytes = 1 << 24) const {
     return *StateDisk::Open({.folder = path_,

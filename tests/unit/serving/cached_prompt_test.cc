@@ -123,7 +123,7 @@ TEST_F(CachedPromptTest, ReaderThatMakesNoProgressIsNotWaitedForForEver) {
   // The first reader cannot begin: its tenant's one place is taken by a request that waits for nobody.
   const std::shared_ptr<Tenant> slow = model_->engine()->tenants().Get("slow");
   slow->queues().max_running = 1;
-  auto endless = NewRequest(*Stream::Create(model_, "", "slow"), {1, 2, 3}, 1'000'000);
+  auto endless = NewRequest(*Stream::Create(model_, "", "slow"), {1, 2, 3}, 20'000);
   ASSERT_TRUE(SubmitOne(endless).ok());
   ASSERT_TRUE(SubmitOne(UserRequest(1, "slow")).ok());
   ASSERT_TRUE(SubmitOne(UserRequest(2, "fast")).ok());

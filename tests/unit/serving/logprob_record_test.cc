@@ -52,7 +52,7 @@ TEST(LogprobRecordTest, NumbersThatWouldWrapAreRefused) {
 
 TEST(LogprobRecordTest, TextsWithoutRowsSaySo) {
   LogprobRecord record;
-  EXPECT_TRUE(absl::IsInvalidArgument(record.Read(0, 0, 0).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(record.Read(0, 0, 0).status()));
   EXPECT_TRUE(absl::IsFailedPrecondition(record.Read(SKEIN_SAMPLE_PROMPT, 0, 0).status()));
   record.Begin(1, -1, -1);
   record.Add(0, {1, 0}, {});

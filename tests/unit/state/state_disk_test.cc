@@ -200,6 +200,22 @@ TEST_F(StateDiskTest, LabelledStatesAreNotGivenBack) {
   EXPECT_TRUE(Holds(*disk, recovered[0].block, 1));
 }
 
+TEST_F(StateDiskTest, LastFreeBlockIsNotHeldToBeGivenBack) {
+  const auto disk = Open(2);
+  const DiskBlock kept = WriteNew(*disk, 1);
+  std::atomic<bool> has_ended{false};
+  std::thread giver([&] {
+    while (!has_ended) disk->GiveBack();
+  });
+  for (uint64_t i = 0; i < 2000; ++i) {
+    auto block = disk->Reserve();
+    EXPECT_TRUE(block.ok()) << block.status();
+    if (!block.ok() || !disk->Write(*block, State(i)).ok()) break;
+  }
+  has_ended = true;
+  giver.join();
+}
+
 TEST_F(StateDiskTest, StatesAreWrittenWhileSpaceIsGivenBack) {
   const auto disk = Open(64);
   std::atomic<int> num_running{3};

@@ -2,12 +2,23 @@
 
 import atexit
 import ctypes
+import os
 import struct
 import threading
 import time
+from contextlib import nullcontext
 from ctypes import byref
 from enum import IntEnum
-from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import (
+    TYPE_CHECKING,
+    Callable,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+)
 
 from . import _abi
 from ._calls import call, read_number
@@ -113,6 +124,19 @@ _EVENT_BYTES = _EVENT.size
 _WAIT_MS = 100
 
 
+# How many forks lie between the first process and this one. In a child of a fork a lock of the parent
+# may be held for ever, by a thread that is not there.
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
+
 class _Buffers:
     """The memory of one call. It is kept for the next one, because calls come with every token."""
 
@@ -142,7 +166,7 @@ class Queue(Handle):
     Any number of threads may use it. It has a descriptor, so that selectors and event loops can
     watch it. Closing it cancels its requests, and their events are lost."""
 
-    __slots__ = ("_runtime", "_requests", "_buffers", "_polling")
+    __slots__ = ("_runtime", "_requests", "_buffers", "_polling", "_forks")
     _release = abi.skein_queue_release
 
     def __init__(self, value: int, runtime: "Runtime") -> None:
@@ -151,6 +175,7 @@ class Queue(Handle):
         # Those whose terminal event was not polled yet. The handle of a request lives until then.
         self._requests: Dict[int, "Request"] = {}
         self._polling = threading.RLock()
+        self._forks = _forks
         self._buffers: List[_Buffers] = []  # not in use: several threads may poll at a time
 
     def submit(self, *requests: "Request") -> None:
@@ -183,10 +208,15 @@ class Queue(Handle):
             if buffers.num_events < max_events:
                 buffers = _Buffers(max_events, buffers.text_bytes)
             # One thread at a time: the last event of a request must not be known before the others.
-            with self._polling:
+            with self._lock():
                 return self._poll(buffers, max_events)
         finally:
             self._buffers.append(buffers)
+
+    def _lock(self) -> ContextManager[object]:
+        if self._forks == _forks:
+            return self._polling
+        return nullcontext()
 
     def _take_buffers(self) -> _Buffers:
         try:

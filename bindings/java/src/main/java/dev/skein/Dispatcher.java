@@ -25,6 +25,7 @@ final class Dispatcher {
   }
 
   private void run() {
+    SkeinException cause;
     try {
       while (true) {
         queue.awaitNatively(-1);
@@ -32,8 +33,11 @@ final class Dispatcher {
         for (Event event : events) event.request().listener.accept(event);
       }
     } catch (SkeinException closed) {
-      SkeinException cause = new SkeinException(Status.CANCELLED, "the runtime was closed", 0);
-      for (Request request : queue.pending()) request.listener.fail(cause);
+      cause = new SkeinException(Status.CANCELLED, "the runtime was closed", 0);
+    } catch (RuntimeException | Error e) { // such as no memory: nobody must wait for this thread any more
+      cause = new SkeinException(Status.INTERNAL, "the thread that hands out events ended: " + e, 0);
     }
+    queue.close();
+    for (Request request : queue.pending()) request.listener.fail(cause);
   }
 }

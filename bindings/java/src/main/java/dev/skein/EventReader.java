@@ -2,10 +2,14 @@ package dev.skein;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
-/** The memory that events come in, and the way that they lie there. One thread at a time. */
+/**
+ * The memory that events come in, and the way that they lie there. It is native memory, which the
+ * collector frees late: so it is used again, and there is as much as there are threads that take events.
+ */
 final class EventReader {
-  private static final int CAPACITY = 64;
+  static final int CAPACITY = 64;
   private static final int FIRST_TEXT_BYTES = 4096;
 
   // Offsets in the order of Native.eventLayout.
@@ -18,6 +22,19 @@ final class EventReader {
 
   private final ByteBuffer events = ByteBuffer.allocateDirect(CAPACITY * SIZE).order(ByteOrder.nativeOrder());
   private ByteBuffer texts = ByteBuffer.allocateDirect(FIRST_TEXT_BYTES);
+
+  private static final ConcurrentLinkedQueue<EventReader> FREE = new ConcurrentLinkedQueue<>();
+
+  private EventReader() {}
+
+  static EventReader take() {
+    EventReader free = FREE.poll();
+    return free != null ? free : new EventReader();
+  }
+
+  void giveBack() {
+    FREE.add(this);
+  }
 
   /** Takes events of a queue and returns their number, which is at most {@code wanted}. */
   int poll(long queue, int wanted) {

@@ -32,9 +32,16 @@ final class Library {
   /** Where none of the places has it, the glue asks the system's loader for it. */
   private static void loadSkein(List<String> failures) {
     String file = System.getenv("SKEIN_LIBRARY");
-    if (file != null && !file.isEmpty() && tryLoad(Path.of(file), failures)) return;
+    if (file == null || file.isEmpty()) {
+      failures.add("the file SKEIN_LIBRARY: not set in the environment");
+    } else if (tryLoad(Path.of(file), failures)) {
+      return;
+    }
     String prefix = System.getenv("SKEIN_DIR");
-    if (prefix == null || prefix.isEmpty()) return;
+    if (prefix == null || prefix.isEmpty()) {
+      failures.add("the prefix SKEIN_DIR: not set in the environment");
+      return;
+    }
     for (String folder : new String[] {"lib", "lib/" + architecture() + "-linux-gnu", "lib64"}) {
       if (tryLoad(Path.of(prefix, folder, SONAME), failures)) return;
     }

@@ -16,7 +16,7 @@ public final class Queue extends Handle {
   private static final long PART_MILLIS = 50;
 
   private final AtomicLong wakeup; // what the library calls, in native memory
-  private final EventReader reader = new EventReader(); // guarded by itself
+  private final Object polling = new Object(); // held while events are taken, so that they stay in order
   private final Map<Long, Request> requests = new HashMap<>(); // that have not ended; guarded by itself
 
   Queue(long number) {
@@ -80,18 +80,20 @@ public final class Queue extends Handle {
   /** Takes events that are there, oldest first and without waiting. */
   public List<Event> poll(int most) {
     List<Event> events = new ArrayList<>();
-    synchronized (reader) {
+    EventReader reader = EventReader.take();
+    synchronized (polling) {
       int count;
       do {
         int wanted = most - events.size();
         count = callForInt(q -> reader.poll(q, wanted));
-        for (int i = 0; i < count; i++) events.add(take(i));
-      } while (count > 0 && events.size() < most);
+        for (int i = 0; i < count; i++) events.add(take(reader, i));
+      } while (count == EventReader.CAPACITY && events.size() < most);
     }
+    reader.giveBack();
     return events;
   }
 
-  private Event take(int index) {
+  private Event take(EventReader reader, int index) {
     synchronized (requests) {
       long number = reader.requestOf(index);
       Event event = reader.event(index, requests.get(number));
