@@ -77,7 +77,8 @@ TEST(PlacementTest, AListWithAnUnknownDeviceOrOneTwiceIsRefused) {
   EXPECT_TRUE(absl::IsNotFound(ParseDeviceList("cuda:0,", kDevices).status()));
   const absl::Status twice = ParseDeviceList("cpu,cuda:0,cpu", kDevices).status();
   EXPECT_TRUE(absl::IsInvalidArgument(twice));
-  EXPECT_THAT(std::string(twice.message()), HasSubstr("expected each device once, found cpu twice; a split such as cpu=0-5,cpu=6-11"));
+  EXPECT_THAT(std::string(twice.message()),
+              HasSubstr("expected each device once, found cpu twice; a split such as cpu=0-5,cpu=6-11"));
 }
 
 TEST(PlacementTest, NoDeviceAtAllIsNotFound) {
