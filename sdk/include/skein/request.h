@@ -163,12 +163,12 @@ SKEIN_API skein_status skein_request_set_options(skein_request request, skein_op
 // The prefix cache: a request on a stream that stands at its initial state, or at the prefix object that it started
 // from, goes on from the longest cached state of which its prompt is the continuation. Nothing is copied, and
 // `num_cached_tokens` tokens are not computed. States are kept where prompts part, behind prompts and behind answers,
-// within the model's option prefix_cache; those that save least go first. While a prompt is being read, others that begin alike may wait for it. Streams share states if they
-// have the same cache_salt and the same initial state or prefix object. Evals take part if they want no outputs in
-// front of their last token and have 16 tokens at least. The results are the same with and without, bit for bit, where
-// a model's results do not depend on the chunks that it reads: with its option deterministic, and in q8 and q4 where
-// activations are in 8 bits. In other types a prompt is read in other chunks, which changes the last bits of its
-// logits.
+// within the model's option prefix_cache; those that save least go first. While a prompt is being read, others that
+// begin alike may wait for it. Streams share states if they have the same cache_salt and the same initial state or
+// prefix object. Evals take part if they want no outputs in front of their last token and have 16 tokens at least. The
+// results are the same with and without, bit for bit, where a model's results do not depend on the chunks that it
+// reads: with its option deterministic, and in q8 and q4 where activations are in 8 bits. In other types a prompt is
+// read in other chunks, which changes the last bits of its logits.
 //
 // Samples: with the options n and best_of one request writes several samples of its prompt. The prompt is read once,
 // and the samples go on from its state, which is not copied. Sample i draws as a request with the option sample_index +

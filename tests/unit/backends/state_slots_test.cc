@@ -18,8 +18,8 @@ constexpr uint64_t kMostBytes = uint64_t{4} << 20;
 
 // The one block of memory that the host gives, in pages of its own.
 uint8_t* Memory() {
-  static uint8_t* const memory = static_cast<uint8_t*>(
-      mmap(nullptr, kMostBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  static uint8_t* const memory =
+      static_cast<uint8_t*>(mmap(nullptr, kMostBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   return memory;
 }
 
