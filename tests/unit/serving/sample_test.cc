@@ -466,7 +466,7 @@ TEST_F(SampleTest, LogprobsThatNobodyAskedForAreNoNumbers) {
 TEST_F(SampleTest, MostProbableTokensAreKeptBesideEachToken) {
   const auto request = NewSamples(NewStream(), {1, 2, 3}, 2);
   Set(*request, "logprobs", 2);
-  EXPECT_TRUE(absl::IsInvalidArgument(request->logprobs().Read(0, 0, 0).status())) << "not submitted";
+  EXPECT_TRUE(absl::IsFailedPrecondition(request->logprobs().Read(0, 0, 0).status())) << "not submitted";
   const Written written = Write(request);
   const double sum = std::log(FakeStepRunner::kVocabSize - 1 + std::exp(10.0));
   for (uint32_t sample = 0; sample < 2; ++sample) {
