@@ -107,7 +107,7 @@ function(skein_test name)
   target_compile_definitions(${name} PRIVATE
     SKEIN_TESTS_DIR="${SKEIN_TESTS_DIR}" SKEIN_PLUGIN_DIR="${SKEIN_TESTS_PLUGIN_DIR}")
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/sdk/src
-    ${PROJECT_SOURCE_DIR}/backends ${PROJECT_SOURCE_DIR}/plugins)
+    ${PROJECT_SOURCE_DIR}/backends ${PROJECT_SOURCE_DIR}/plugins ${PROJECT_SOURCE_DIR}/bindings/cpp/include)
   target_link_libraries(${name} PRIVATE skein_headers skein_build_flags ${ARG_LIBS} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   skein_count_lines(${name})

@@ -31,7 +31,7 @@ class StructGrowthTest : public ::testing::Test {
     const skein_request submitted = request.get();
     SKEIN_CALL(skein_queue_submit, queue_.get(), &submitted, 1);
     TakeAll(event_size);
-    queue_.Reset();
+    queue_.Close();
   }
 
   // The event at `index`. Fields for which the host's struct had no room are zero.

@@ -199,7 +199,7 @@ class Crowd {
     if (delivered.num_terminal == 0) return;
     EXPECT_EQ(delivered.status, SKEIN_OK);
     member.outcome.replies.push_back(delivered.tokens);
-    member.request.Reset();
+    member.request.Close();
     ++member.turn;
   }
 

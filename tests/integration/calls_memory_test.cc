@@ -109,7 +109,7 @@ TEST_P(CallsMemoryWithModelTest, Tenants) {
   const OwnedOptions options = MakeOptions(SKEIN_OPTIONS_STREAM, {{"tenant", name}});
   OwnedStream stream;
   Walk([&](skein_error* error) { return skein_stream_create(model_.get(), options.get(), stream.out(), error); },
-       [&] { stream.Reset(); });
+       [&] { stream.Close(); });
   SKEIN_CALL(skein_model_get_load, model_.get(), nullptr, &load);
   EXPECT_EQ(load.num_tenants, 1u) << "that of the test's own stream";
 }
@@ -130,11 +130,11 @@ TEST_P(CallsMemoryWithModelTest, PrefixesAndTheirFiles) {
   const char* text = "a text that is too long to be stored without an allocation";
   OwnedPrefix prefix;
   Walk([&](skein_error* error) { return skein_prefix_create(stream_.get(), text, text, prefix.out(), error); },
-       [&] { prefix.Reset(); });
+       [&] { prefix.Close(); });
   SKEIN_CALL(skein_prefix_create, stream_.get(), text, text, prefix.out());
   OwnedStream stream;
   Walk([&](skein_error* error) { return skein_prefix_start(prefix.get(), nullptr, stream.out(), error); },
-       [&] { stream.Reset(); });
+       [&] { stream.Close(); });
   skein_prefix_info info = {};
   info.struct_size = sizeof(info);
   Walk([&](skein_error* error) { return skein_prefix_get_info(prefix.get(), &info, error); });
@@ -145,7 +145,7 @@ TEST_P(CallsMemoryWithModelTest, PrefixesAndTheirFiles) {
   SKEIN_CALL(skein_prefix_save, prefix.get(), path.c_str(), 0u);
   OwnedPrefix loaded;
   Walk([&](skein_error* error) { return skein_prefix_load(model_.get(), path.c_str(), loaded.out(), error); },
-       [&] { loaded.Reset(); });
+       [&] { loaded.Close(); });
   Walk([&](skein_error* error) { return skein_stream_load(stream_.get(), path.c_str(), error); });
   uint64_t size = 0;
   char buffer[4096];
@@ -158,7 +158,7 @@ TEST_P(CallsMemoryWithModelTest, PrefixesAndTheirFiles) {
 TEST_P(CallsMemoryWithModelTest, ThePartsOfARequest) {
   OwnedRequest request;
   Walk([&](skein_error* error) { return skein_request_create(stream_.get(), request.out(), error); },
-       [&] { request.Reset(); });
+       [&] { request.Close(); });
   SKEIN_CALL(skein_request_create, stream_.get(), request.out());
   const skein_chat_message messages[] = {
       {.role = "user", .text = "Tell me a story that is long enough to need memory.", .text_bytes = 51}};

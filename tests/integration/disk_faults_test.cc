@@ -31,8 +31,8 @@ class DiskFaultsTest : public ::testing::Test {
   DiskFaultsTest() { RemoveFolder(folder_); }
   ~DiskFaultsTest() override {
     streams_.clear();
-    model_.Reset();
-    runtime_.Reset();
+    model_.Close();
+    runtime_.Close();
     RemoveFolder(folder_);
   }
 

@@ -173,7 +173,7 @@ TEST(ForkWithARuntimeTest, EachKindOfHandleKeepsTheRuntime) {
   OwnedRuntime runtime = MakeRuntime();
   OwnedTokenizer tokenizer;
   SKEIN_CALL(skein_tokenizer_load, runtime.get(), "bytes", nullptr, tokenizer.out());
-  runtime.Reset();
+  runtime.Close();
   Child child(Refused);
   EXPECT_NE(child.Finish(), "");
 }

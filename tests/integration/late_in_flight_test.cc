@@ -122,9 +122,9 @@ TEST_P(LateInFlightOnTest, AModelReleasedWithStepsInFlightEndsItsRequest) {
   OwnedRequest request = NewRequest(stream.get(), PromptOf(1000, 0));
   Submit({request.get()});
   EXPECT_TRUE(WaitForCalls(before, 2));
-  request.Reset();
-  stream.Reset();
-  model.Reset();
+  request.Close();
+  stream.Close();
+  model.Close();
   late_.LetGo(0);
   EXPECT_EQ(DrainUntilEnded(queue_.get(), 1)[0].end, uint32_t{SKEIN_EVENT_CANCELLED});
   ExpectFencesInOrder();

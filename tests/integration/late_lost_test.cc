@@ -163,8 +163,8 @@ TEST_P(LateLostTest, TheModelCanBeLoadedAgainBesideAndAfterTheLostOne) {
     const OwnedStream fresh = MakeStream(beside.get());
     EXPECT_EQ(AllLogits(beside.get(), fresh.get(), {1, 2, 3}), before);
   }
-  stream.Reset();
-  model.Reset();
+  stream.Close();
+  model.Close();
   const OwnedModel again = LoadSplit();
   const OwnedStream restored = MakeStream(again.get());
   SKEIN_CALL(skein_stream_restore, restored.get(), snapshot.data(), size);
@@ -178,10 +178,10 @@ TEST_P(LateLostTest, EverythingOfALostModelMayBeReleasedInAnyOrder) {
   OwnedRequest request = NewRequest(stream.get(), {kGoodToken});
   late_.Lose(GetParam());
   Submit({request.get()});
-  model.Reset();
+  model.Close();
   DrainUntilEnded(queue_.get(), 1);
-  request.Reset();
-  stream.Reset();
+  request.Close();
+  stream.Close();
   for (int i = 0; i < 20000 && late_.counts().num_live_segments != 0; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

@@ -75,9 +75,9 @@ TEST_F(LateStallsTest, AStalledDeviceDoesNotHoldUpAModelOnAnother) {
 TEST_F(LateStallsTest, AModelReleasedInAStalledStepEndsItsRequest) {
   StartAndStall(1);
   // None of these waits for the device.
-  request_.Reset();
-  stream_.Reset();
-  model_.Reset();
+  request_.Close();
+  stream_.Close();
+  model_.Close();
   EXPECT_EQ(late_.counts().num_held, 1u);
   late_.LetGo(1);
   EXPECT_EQ(DrainUntilEnded(queue_.get(), 1)[0].end, uint32_t{SKEIN_EVENT_CANCELLED});
@@ -86,11 +86,11 @@ TEST_F(LateStallsTest, AModelReleasedInAStalledStepEndsItsRequest) {
 
 TEST_F(LateStallsTest, EverythingMayBeReleasedInAStalledStep) {
   StartAndStall(0);
-  request_.Reset();
-  queue_.Reset();
-  stream_.Reset();
-  model_.Reset();
-  runtime_.Reset();
+  request_.Close();
+  queue_.Close();
+  stream_.Close();
+  model_.Close();
+  runtime_.Close();
   EXPECT_EQ(late_.counts().num_held, 1u);
   late_.LetGo(0);
   // Only the backend is left to be asked.

@@ -31,13 +31,13 @@ TEST_P(OutOfMemoryTest, CreatingARuntime) {
   const OwnedRuntime first = MakeRuntime();
   OwnedRuntime runtime;
   Walk([&](skein_error* error) { return skein_runtime_create(nullptr, runtime.out(), error); },
-       [&] { runtime.Reset(); });
+       [&] { runtime.Close(); });
 }
 
 TEST_P(OutOfMemoryTest, Options) {
   OwnedOptions options;
   Walk([&](skein_error* error) { return skein_options_create(SKEIN_OPTIONS_MODEL, options.out(), error); },
-       [&] { options.Reset(); });
+       [&] { options.Close(); });
   options = MakeOptions(SKEIN_OPTIONS_MODEL, {});
   const std::string text(100, 'x');
   Walk([&](skein_error* error) { return skein_options_set_str(options.get(), "device", text.c_str(), error); });
@@ -48,7 +48,7 @@ TEST_P(OutOfMemoryTest, Queues) {
   const OwnedRuntime runtime = MakeRuntime();
   OwnedQueue queue;
   Walk([&](skein_error* error) { return skein_queue_create(runtime.get(), nullptr, queue.out(), error); },
-       [&] { queue.Reset(); });
+       [&] { queue.Close(); });
 }
 
 TEST_P(OutOfMemoryTest, Describing) {
@@ -72,7 +72,7 @@ TEST_P(OutOfMemoryTest, LoadingATokenizer) {
       [&](skein_error* error) {
         return skein_tokenizer_load(runtime.get(), SKEIN_DEMO_MODEL, nullptr, tokenizer.out(), error);
       },
-      [&] { tokenizer.Reset(); });
+      [&] { tokenizer.Close(); });
 }
 
 // A file that there is no memory to read is not one that is damaged.
@@ -90,7 +90,7 @@ TEST_P(OutOfMemoryTest, AVocabularyBesideTheModel) {
       [&](skein_error* error) {
         return skein_tokenizer_load(runtime.get(), folder.c_str(), nullptr, tokenizer.out(), error);
       },
-      [&] { tokenizer.Reset(); });
+      [&] { tokenizer.Close(); });
   Walk(
       [&](skein_error* error) {
         return skein_model_describe(runtime.get(), folder.c_str(), options.get(), text.data(), text.size(), &size,
@@ -109,7 +109,7 @@ TEST_P(OutOfMemoryTest, LoadingAModel) {
       [&](skein_error* error) {
         return skein_model_load(runtime.get(), path.c_str(), options.get(), model.out(), error);
       },
-      [&] { model.Reset(); });
+      [&] { model.Close(); });
 }
 
 TEST_P(OutOfMemoryTest, Devices) {
@@ -131,10 +131,10 @@ TEST_P(OutOfMemoryTest, Devices) {
 TEST_P(OutOfMemoryWithModelTest, Streams) {
   OwnedStream stream;
   Walk([&](skein_error* error) { return skein_stream_create(model_.get(), nullptr, stream.out(), error); },
-       [&] { stream.Reset(); });
+       [&] { stream.Close(); });
   stream = MakeStream(model_.get());
   OwnedStream fork;
-  Walk([&](skein_error* error) { return skein_stream_fork(stream.get(), fork.out(), error); }, [&] { fork.Reset(); });
+  Walk([&](skein_error* error) { return skein_stream_fork(stream.get(), fork.out(), error); }, [&] { fork.Close(); });
   const skein_token tokens[] = {5, 6, 7};
   const auto read = [&] {
     SKEIN_CALL(skein_stream_reset, stream.get());
@@ -154,7 +154,7 @@ TEST_P(OutOfMemoryWithModelTest, Streams) {
   });
   EXPECT_EQ(count, 1u);
   Walk([&](skein_error* error) { return skein_stream_fork_at(stream.get(), 2, fork.out(), nullptr, error); },
-       [&] { fork.Reset(); });
+       [&] { fork.Close(); });
   Walk([&](skein_error* error) { return skein_stream_truncate(stream.get(), 2, nullptr, error); }, read);
   // No stream was left behind: there is still room for all of them.
   std::vector<OwnedStream> streams;
@@ -164,7 +164,7 @@ TEST_P(OutOfMemoryWithModelTest, Streams) {
 TEST_P(OutOfMemoryWithModelTest, Tokenizers) {
   OwnedTokenizer tokenizer;
   Walk([&](skein_error* error) { return skein_model_tokenizer(model_.get(), tokenizer.out(), error); },
-       [&] { tokenizer.Reset(); });
+       [&] { tokenizer.Close(); });
   SKEIN_CALL(skein_model_tokenizer, model_.get(), tokenizer.out());
   const std::string text = "Once upon a time there was a small rabbit.";
   std::vector<skein_token> tokens(64);

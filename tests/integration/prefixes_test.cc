@@ -60,7 +60,7 @@ class PrefixesTest : public ::testing::TestWithParam<std::string> {
 TEST_P(PrefixesTest, StreamsStartWhereTheStreamStood) {
   const OwnedPrefix prefix = MakePrefix();
   const std::vector<float> expected = AllLogits(model_.get(), stream_.get(), {4, 5});
-  stream_.Reset();
+  stream_.Close();
   for (int i = 0; i < 3; ++i) {
     const OwnedStream started = Start(prefix.get());
     EXPECT_EQ(PositionOf(started.get()), 3u);
@@ -108,11 +108,11 @@ TEST_P(PrefixesTest, SaysWhatItIs) {
 TEST_P(PrefixesTest, OutlivesEverythingElse) {
   OwnedPrefix prefix = MakePrefix();
   const std::vector<float> state = StateOf(stream_.get());
-  stream_.Reset();
-  model_.Reset();
-  runtime_.Reset();
+  stream_.Close();
+  model_.Close();
+  runtime_.Close();
   const OwnedStream started = Start(prefix.get());
-  prefix.Reset();
+  prefix.Close();
   EXPECT_EQ(StateOf(started.get()), state);
 }
 

@@ -455,7 +455,7 @@ class Host {
       seat.history.has_pending = !record.tokens.empty() && event.reason != SKEIN_REASON_STOP_TOKEN;
     }
     EXPECT_EQ(event.position + (seat.history.has_pending ? 1 : 0), tokens.size());
-    seat.request.Reset();
+    seat.request.Close();
     --num_running_;
   }
 

@@ -105,7 +105,7 @@ TEST_P(RandomSchedulesTest, EveryRequestGivesWhatItGivesAlone) {
   EXPECT_EQ(ends[SKEIN_EVENT_ERROR] > 0, GetParam().poisons);
   EXPECT_GT(num_cached, 0u);
   hosts.clear();
-  model.Reset();
+  model.Close();
   RemoveFolder(StateFolderOf(GetParam()));
 }
 

@@ -327,7 +327,7 @@ TEST_P(RequestMemoryTest, OfASubmitThatIsRefused) {
       AllocatingThreads::kThis, [&] { status = skein_queue_submit(other.get(), requests, 2, nullptr); }, check,
       AllocationFault::kForever);
   EXPECT_EQ(status, SKEIN_OK);
-  other.Reset();
+  other.Close();
   for (const skein_request request : requests) EXPECT_EQ(skein_request_release(request, nullptr), SKEIN_OK);
 }
 

@@ -142,14 +142,14 @@ TEST_F(RequestsTest, CancelledRequestEndsAndItsStreamIsFree) {
 TEST_F(RequestsTest, ReleasingTheStreamCancelsItsRequest) {
   const OwnedRequest request = NewRequest(stream_.get(), "And", {{"max_tokens", 1000000}});
   Submit(request.get());
-  stream_.Reset();
+  stream_.Close();
   EXPECT_EQ(DrainUntilEnded(queue_.get(), 1)[0].end, uint32_t{SKEIN_EVENT_CANCELLED});
 }
 
 TEST_F(RequestsTest, ReleasedRequestGoesOnAndDelivers) {
   OwnedRequest request = NewRequest(stream_.get(), "And", {{"max_tokens", 30}});
   Submit(request.get());
-  request.Reset();
+  request.Close();
   EXPECT_EQ(DrainUntilEnded(queue_.get(), 1)[0].tokens.size(), 30u);
 }
 
@@ -225,7 +225,7 @@ TEST_F(RequestsTest, SamplesAreToldApartAndCanBeTaken) {
   OwnedStream again;
   EXPECT_EQ(skein_request_take_sample(request.get(), 1, again.out(), nullptr), SKEIN_FAILED_PRECONDITION);
   EXPECT_EQ(again.get(), nullptr);
-  request.Reset();
+  request.Close();
   // Fed to a fresh stream, what the sample wrote leads to the same next text.
   const OwnedRequest next = NewRequest(taken.get(), "", {{"max_tokens", 10}}, {{"temperature", 0}});
   const std::string rest = Run(next.get()).text;
@@ -324,7 +324,7 @@ TEST_F(RequestsTest, TextThatDoesNotFitStaysInTheQueue) {
 TEST_F(RequestsTest, ReleasingTheQueueEndsItsRequests) {
   const OwnedRequest request = NewRequest(stream_.get(), "And", {{"max_tokens", 1000000}});
   Submit(request.get());
-  queue_.Reset();
+  queue_.Close();
   // The stream is free as soon as the step that runs is done.
   skein_status status = SKEIN_FAILED_PRECONDITION;
   for (int i = 0; i < 2000 && status != SKEIN_OK; ++i) {

@@ -100,7 +100,7 @@ TEST_P(SoakTest, ManyRequestsLeaveNothingBehind) {
     EXPECT_GT(MetricOf(runtime.get(), "skein_state_moves_total", "from_disk"), 1000);
   }
   FillEverySlot(model.get(), kMaxStreams);
-  model.Reset();
+  model.Close();
   RemoveFolder(StateFolderOf(GetParam()));
 }
 

@@ -24,7 +24,7 @@ class StatesMemoryTest : public AllocationWalk {
 
   ~StatesMemoryTest() override {
     streams_.clear();
-    model_.Reset();
+    model_.Close();
     RemoveFolder(folder_);
   }
 
@@ -154,7 +154,7 @@ TEST_P(StatesMemoryTest, GoingBack) {
   Walk([&](skein_error* error) { return skein_stream_fork_at(Next(), 290, branch.out(), nullptr, error); },
        [&] {
          EXPECT_EQ(PositionOf(branch.get()), 290u);
-         branch.Reset();
+         branch.Close();
        });
   ExpectAllAreWhole(300);
 }
@@ -190,7 +190,7 @@ TEST_P(StatesMemoryTest, FilesWithAPast) {
   Walk([&](skein_error* error) { return skein_stream_load(streams_[3].get(), path.c_str(), error); });
   OwnedPrefix prefix;
   Walk([&](skein_error* error) { return skein_prefix_load(model_.get(), path.c_str(), prefix.out(), error); },
-       [&] { prefix.Reset(); });
+       [&] { prefix.Close(); });
   ExpectAllAreWhole(300);
 }
 

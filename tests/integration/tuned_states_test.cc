@@ -84,7 +84,7 @@ TEST_P(TunedStatesTest, ForkGoesBackToTheStateOfItsStream) {
   AllLogits(model.get(), stream.get(), {1, 2});
   OwnedStream fork;
   SKEIN_CALL(skein_stream_fork, stream.get(), fork.out());
-  stream.Reset();
+  stream.Close();
   SKEIN_CALL(skein_stream_reset, fork.get());
   ExpectNear(AllLogits(model.get(), fork.get(), tokens_), expected_);
 }

@@ -2,6 +2,9 @@
 #ifndef SKEIN_TESTS_SUPPORT_HOST_H_
 #define SKEIN_TESTS_SUPPORT_HOST_H_
 
+// The other names of the C++ binding stay apart from those of the library's inside, which some tests see too.
+#define SKEIN_CPP_NESTED_NAMESPACE
+
 #include <gtest/gtest.h>
 #include <skein/skein.h>
 
@@ -13,31 +16,20 @@
 #include <utility>
 #include <vector>
 
+#include "skein/cpp/owned.hpp"
+
 namespace skein::test {
 
-// A handle that is released with its owner.
-template <typename Handle, skein_status (*Release)(Handle, skein_error*)>
-class Owned {
- public:
-  Owned() = default;
-  explicit Owned(Handle handle) : handle_(handle) {}
-  Owned(Owned&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-  Owned& operator=(Owned&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    return *this;
-  }
-  ~Owned() { Reset(); }
+// Releases a handle, which must be live.
+template <typename Handle, skein_status (*kRelease)(Handle, skein_error*)>
+skein_status ReleaseLive(Handle handle, skein_error* error) {
+  const skein_status status = kRelease(handle, error);
+  EXPECT_EQ(status, SKEIN_OK);
+  return status;
+}
 
-  Handle get() const { return handle_; }
-  Handle* out() { return &handle_; }
-  void Reset() {
-    if (handle_ == nullptr) return;
-    EXPECT_EQ(Release(std::exchange(handle_, nullptr), nullptr), SKEIN_OK);
-  }
-
- private:
-  Handle handle_ = nullptr;
-};
+template <typename Handle, skein_status (*kRelease)(Handle, skein_error*)>
+using Owned = cpp::Owned<Handle, ReleaseLive<Handle, kRelease>>;
 
 using OwnedRuntime = Owned<skein_runtime, skein_runtime_release>;
 using OwnedOptions = Owned<skein_options, skein_options_release>;
