@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 cc -O2 -std=c99 -D_POSIX_C_SOURCE=200809L "-I$SKEIN_DIR/include" "$here/../../bench/streams.c" \
   "-L$SKEIN_DIR/lib" "-Wl,-rpath,$SKEIN_DIR/lib" -lskein -o "$work/c_streams"
 jar=$("$here/../package" "$work/repository")
-javac --release 17 --add-modules jdk.management -cp "$jar" -d "$work/classes" "$here/Streams.java"
+javac --release 17 -encoding UTF-8 --add-modules jdk.management -cp "$jar" -d "$work/classes" "$here/Streams.java"
 for ((i = 0; i < rounds; ++i)); do
   "$work/c_streams" "$model" "$streams" "$tokens" >>"$work/c"
   for way in queue futures; do

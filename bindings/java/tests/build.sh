@@ -9,5 +9,5 @@ mkdir -p "$folder"
 jar=$("$binding/package" "$folder/repository")
 cp "$jar" "$folder/skein.jar"
 for part in unit scenario; do
-  javac --release 17 -Xlint:all -Werror -cp "$folder/skein.jar" -d "$folder/$part" "$binding/tests/$part"/*.java
+  javac --release 17 -encoding UTF-8 -Xlint:all -Werror -cp "$folder/skein.jar" -d "$folder/$part" "$binding/tests/$part"/*.java
 done
