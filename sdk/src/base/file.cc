@@ -48,14 +48,18 @@ absl::StatusOr<std::unique_ptr<File>> File::Open(const std::string& path, FileAc
   if (fstat(file.number(), &info) != 0) return ErrnoStatus(errno, path, "stat");
   if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": not a regular file"));
   const uint64_t size = static_cast<uint64_t>(info.st_size);
-  if (size == 0) return std::unique_ptr<File>(new File(path, access, nullptr, 0));
+  // First, because it may find no memory: it then has nothing to give back.
+  std::unique_ptr<File> opened(new File(path, access));
+  if (size == 0) return opened;
 
   if (access == FileAccess::kMap) {
     void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.number(), 0);
     if (address == MAP_FAILED) return ErrnoStatus(errno, path, "map");
     // This is advice: the parts that are still on the disk then come in huge pages, if the file system has them.
     if (size >= kHugePageBytes) madvise(address, size, MADV_HUGEPAGE);
-    return std::unique_ptr<File>(new File(path, access, static_cast<const uint8_t*>(address), size));
+    opened->data_ = static_cast<const uint8_t*>(address);
+    opened->size_ = size;
+    return opened;
   }
   struct Free {
     void operator()(uint8_t* memory) const { std::free(memory); }
@@ -73,7 +77,9 @@ absl::StatusOr<std::unique_ptr<File>> File::Open(const std::string& path, FileAc
     }
     done += static_cast<uint64_t>(got);
   }
-  return std::unique_ptr<File>(new File(path, access, copy.release(), size));
+  opened->data_ = copy.release();
+  opened->size_ = size;
+  return opened;
 }
 
 File::~File() {

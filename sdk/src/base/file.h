@@ -34,13 +34,12 @@ class File {
   static constexpr uint64_t kAlignment = 64;
 
  private:
-  File(std::string path, FileAccess access, const uint8_t* data, uint64_t size)
-      : path_(std::move(path)), access_(access), data_(data), size_(size) {}
+  File(std::string path, FileAccess access) : path_(std::move(path)), access_(access) {}
 
   const std::string path_;
   const FileAccess access_;
-  const uint8_t* const data_;
-  const uint64_t size_;
+  const uint8_t* data_ = nullptr;
+  uint64_t size_ = 0;
 };
 
 // The names in a folder, in order, without "." and "..". NOT_FOUND: not a folder, or one that cannot be read. Used in
