@@ -1,5 +1,8 @@
 #include "serving/cached_prompt.h"
 
+#include <utility>
+
+#include "base/status.h"
 #include "engine/engine.h"
 #include "runtime/option_keys.h"
 
@@ -52,6 +55,11 @@ PrefixReading::Found CachedPrompt::Start(Feed& feed, int64_t now_us) {
     found.outcome = absence_;
   }
   has_started_ = !found.waits;
+  const absl::Status skipped = Guarded([&] {
+    if (found.num_cached > 0) feed.Skip(found.num_cached, std::move(found.state));
+    return absl::OkStatus();
+  });
+  if (!skipped.ok()) found.num_cached = 0;  // no memory for their history: they are fed
   return found;
 }
 

@@ -36,6 +36,7 @@ class CachedPrompt {
     if (reading_ != nullptr) reading_->SetJob(std::move(job));
   }
   bool has_started() const { return has_started_; }
+  // `feed` goes on behind the `num_cached` tokens of what is found.
   PrefixReading::Found Start(Feed& feed, int64_t now_us);
   int64_t wait_deadline_us() const { return reading_ == nullptr ? kNoDeadline : reading_->wait_deadline_us(); }
   void OnFed(const StreamState& at) noexcept {

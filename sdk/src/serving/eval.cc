@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
 #include "engine/engine.h"
 #include "engine/feed.h"
 #include "engine/job.h"
@@ -92,13 +91,8 @@ class EvalJob final : public Job {
 
   // False: it waits for a prompt in front.
   bool StartPrompt() noexcept {
-    PrefixReading::Found found = prompt_.Start(feed_, StepClockUs(right_.stream()->model()->engine()->Now()));
+    const PrefixReading::Found found = prompt_.Start(feed_, StepClockUs(right_.stream()->model()->engine()->Now()));
     if (found.waits) return false;
-    const absl::Status skipped = Guarded([&] {
-      if (found.num_cached > 0) feed_.Skip(found.num_cached, std::move(found.state));
-      return absl::OkStatus();
-    });
-    if (!skipped.ok()) found.num_cached = 0;  // no memory for their history: they are fed
     if (found.num_cached > prompt_.num_expected()) ticket_.OnSkipped(found.num_cached - prompt_.num_expected());
     if (prompt_.is_read()) right_.stream()->model()->engine()->prefixes()->Count(found.outcome, found.num_cached);
     return true;

@@ -109,13 +109,8 @@ bool Sample::GoesOnWithDrawn() const noexcept {
 }
 
 bool Sample::StartPrompt() noexcept {
-  PrefixReading::Found found = prompt_.Start(feed_, StepClockUs(model().engine()->Now()));
+  const PrefixReading::Found found = prompt_.Start(feed_, StepClockUs(model().engine()->Now()));
   if (found.waits) return false;
-  const absl::Status skipped = Guarded([&] {
-    if (found.num_cached > 0) feed_.Skip(found.num_cached, std::move(found.state));
-    return absl::OkStatus();
-  });
-  if (!skipped.ok()) found.num_cached = 0;  // no memory for their history: they are fed
   completion_->OnPromptStarts(found.outcome, found.num_cached, prompt_.num_expected());
   if (found.num_cached > 0) right_.Commit(feed_.at);
   return true;
