@@ -55,6 +55,7 @@ PrefixReading::Found CachedPrompt::Start(Feed& feed, int64_t now_us) {
     found.outcome = absence_;
   }
   has_started_ = !found.waits;
+  if (found.waits) return found;
   const absl::Status skipped = Guarded([&] {
     if (found.num_cached > 0) feed.Skip(found.num_cached, std::move(found.state));
     return absl::OkStatus();
