@@ -78,6 +78,24 @@ TEST_F(CachedPromptTest, PromptsThatBeginAlikeReadTheBeginningOnce) {
   EXPECT_EQ(Counts().waits, 7u);
 }
 
+TEST_F(CachedPromptTest, PromptThatWaitsSkipsNothingUntilItStarts) {
+  Read(Text(1, 50));
+  is_stalled_ = true;
+  std::vector<std::shared_ptr<Request>> requests;
+  for (uint32_t user = 0; user < 4; ++user) requests.push_back(UserRequest(user));
+  ASSERT_TRUE(Submit(requests, queue_).ok());
+  is_stalled_ = false;
+  const auto outcomes = FinishAll(4);
+  uint64_t num_cached = 0;
+  for (uint32_t user = 0; user < 4; ++user) {
+    EXPECT_EQ(outcomes.at(user).tokens, Greedy(UserPrompt(user), 4));
+    EXPECT_EQ(outcomes.at(user).terminal.position, UserPrompt(user).size() + 3) << "the last token is not fed";
+    num_cached += outcomes.at(user).terminal.num_cached_tokens;
+  }
+  EXPECT_EQ(Counts().waits, 3u) << "a state behind 50 tokens was there, and a better one was coming";
+  EXPECT_EQ(num_cached, 50u + 3 * 100);
+}
+
 TEST_F(CachedPromptTest, SecondReaderTakesOverFromOneThatIsCancelled) {
   is_stalled_ = true;
   std::vector<std::shared_ptr<Request>> requests;
