@@ -197,6 +197,21 @@ TEST(SnapshotTest, EveryTokenMayHaveOccurred) {
   ExpectSame(*read, snapshot);
 }
 
+// A model keeps up to 4096 checkpoints, and each of them may have a name.
+TEST(SnapshotTest, EveryCheckpointMayHaveTheLongestName) {
+  Snapshot snapshot = Example();
+  for (uint32_t i = 0; i < 4096; ++i) {
+    std::string name = std::to_string(i);
+    name.resize(SnapshotCheckpoint::kMaxNameBytes, '-');
+    snapshot.checkpoints.push_back({256 * i, name, 256 * i + 1, snapshot.state});
+  }
+  const Bytes bytes = Write(snapshot);
+  const auto read = ReadSnapshot(test::SmallStateModel(), bytes);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->checkpoints.size(), snapshot.checkpoints.size());
+  EXPECT_TRUE(SummariseSnapshot(bytes).ok());
+}
+
 // --- bytes that must stay ---
 
 Bytes ReadGolden(const std::string& name) {
