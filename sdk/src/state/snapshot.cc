@@ -103,7 +103,7 @@ v1::Snapshot DescribeSnapshot(const skein_backend_model& model, const Snapshot& 
     section.set_size_bytes(plan.size_bytes);
     section.set_checksum(0);
   }
-  DescribePast(snapshot, header);
+  DescribePast(model, snapshot, header);
   return header;
 }
 
@@ -361,9 +361,9 @@ absl::StatusOr<uint32_t> ReadVersion(absl::Span<const uint8_t> bytes) {
 }  // namespace
 
 uint64_t SnapshotBytes(const skein_backend_model& model, const Snapshot& snapshot) {
-  uint64_t bytes = SectionsOffset(DescribeSnapshot(model, snapshot).ByteSizeLong());
-  for (const SectionPlan& plan : PlanSections(model)) bytes += AlignUp(plan.size_bytes);
-  for (const absl::Span<const uint8_t> past : PastSections(snapshot)) bytes += AlignUp(past.size());
+  const v1::Snapshot header = DescribeSnapshot(model, snapshot);
+  uint64_t bytes = SectionsOffset(header.ByteSizeLong());
+  for (const v1::Section& section : header.sections()) bytes += AlignUp(section.size_bytes());
   return bytes;
 }
 
