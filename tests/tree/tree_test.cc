@@ -12,6 +12,7 @@
 namespace skein::tree {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -52,6 +53,14 @@ TEST(TreeTest, LibraryAndPluginsReadTheEnvironmentBySecureGetenv) {
                                             "sdk/include", "backends",    "plugins"};
   EXPECT_THAT(LinesThatMatch(kProject, folders, "\\b(std::|::)?getenv\\b|\\benviron\\b"), IsEmpty());
   EXPECT_THAT(LinesThatMatch(kProject, folders, "\\bsecure_getenv\\("), Not(IsEmpty()));
+}
+
+// Not every program of the tree is built by every test run: benchmarks have a preset of their own.
+TEST(TreeTest, IncludesNameFiles) {
+  EXPECT_THAT(
+      MissingIncludes(kProject, {"sdk", "sdk/src", "sdk/include", "sdk/cli", "backends", "plugins",
+                                 "bindings/cpp/include", "tests", "tests/bindings", "tests/cuda_emulator/include"}),
+      IsEmpty());
 }
 
 TEST(TreeTest, NoFileIsTooLong) { EXPECT_THAT(LongFiles(kProject, kMaxFileLines), IsEmpty()); }
@@ -105,6 +114,12 @@ TEST(IncludeGraphTest, FindsARingOfThreeFilePairsAndOneOfTwo) {
 TEST(IncludeGraphTest, FindsARingOfFolders) {
   EXPECT_THAT(Rings(BetweenFolders(ReadIncludes(kFixture / "src"))),
               ElementsAre(ElementsAre("alpha", "beta", "gamma")));
+}
+
+// In the fixture includes are written from src.
+TEST(IncludeGraphTest, FindsIncludesWithoutAFile) {
+  EXPECT_THAT(MissingIncludes(kFixture, {"src"}), IsEmpty());
+  EXPECT_THAT(MissingIncludes(kFixture, {}), Contains("src/alpha/one.h: beta/two.h"));
 }
 
 TEST(IncludeGraphTest, AChainIsNoRing) {
