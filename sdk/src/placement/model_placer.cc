@@ -1,4 +1,4 @@
-#include "engine/model_placer.h"
+#include "placement/model_placer.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "devices/precision.h"
-#include "engine/placement_advice.h"
-#include "engine/segment_limits.h"
 #include "model/tensor.h"
+#include "placement/placement_advice.h"
+#include "placement/segment_limits.h"
 #include "runtime/option_keys.h"
 #include "skein/runtime.h"
 

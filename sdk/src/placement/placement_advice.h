@@ -1,6 +1,6 @@
-// What would help a model that finds no room on its devices, in words that the host can paste into its options.
-#ifndef SKEIN_ENGINE_PLACEMENT_ADVICE_H_
-#define SKEIN_ENGINE_PLACEMENT_ADVICE_H_
+// Advice for a model that finds no room on its devices, in words that the host can paste into its options.
+#ifndef SKEIN_PLACEMENT_PLACEMENT_ADVICE_H_
+#define SKEIN_PLACEMENT_PLACEMENT_ADVICE_H_
 
 #include <cstddef>
 #include <string>
@@ -8,8 +8,8 @@
 
 #include "devices/model_segment.h"
 #include "devices/placement.h"
-#include "engine/model_costs.h"
 #include "model/model_file.h"
+#include "placement/model_costs.h"
 #include "runtime/options.h"
 
 namespace skein {
@@ -27,4 +27,4 @@ std::string AdviceOn(const FullPlacement& full, ModelCosts& costs, const ModelFi
 
 }  // namespace skein
 
-#endif  // SKEIN_ENGINE_PLACEMENT_ADVICE_H_
+#endif  // SKEIN_PLACEMENT_PLACEMENT_ADVICE_H_

@@ -1,4 +1,4 @@
-#include "engine/segment_limits.h"
+#include "placement/segment_limits.h"
 
 #include <unistd.h>
 

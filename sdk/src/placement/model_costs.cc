@@ -1,4 +1,4 @@
-#include "engine/model_costs.h"
+#include "placement/model_costs.h"
 
 #include <algorithm>
 #include <optional>

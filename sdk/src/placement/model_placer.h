@@ -1,6 +1,6 @@
 // The devices of a model, as its options say it: by name, by ranges of layers, or by memory. Loads nothing.
-#ifndef SKEIN_ENGINE_MODEL_PLACER_H_
-#define SKEIN_ENGINE_MODEL_PLACER_H_
+#ifndef SKEIN_PLACEMENT_MODEL_PLACER_H_
+#define SKEIN_PLACEMENT_MODEL_PLACER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -14,8 +14,8 @@
 #include "absl/types/span.h"
 #include "devices/model_segment.h"
 #include "devices/placement.h"
-#include "engine/model_costs.h"
 #include "model/model_file.h"
+#include "placement/model_costs.h"
 #include "plugin/backend.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
@@ -52,7 +52,7 @@ class ModelPlacer {
   absl::Status ExplainFull(const absl::Status& failure, const ModelPlacement& placement, size_t full_segment);
 
  private:
-  // Who chooses the devices of the layers.
+  // The chooser of the layers' devices.
   enum class Choice {
     kCaller,     // all of it
     kMemory,     // the caller names devices, and memory gives them their layers
@@ -92,4 +92,4 @@ class ModelPlacer {
 
 }  // namespace skein
 
-#endif  // SKEIN_ENGINE_MODEL_PLACER_H_
+#endif  // SKEIN_PLACEMENT_MODEL_PLACER_H_

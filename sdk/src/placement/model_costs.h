@@ -1,7 +1,7 @@
 // The cost of a model on the devices of this process, by what their backends say, and the memory that it may take
 // there. Opens devices, loads nothing.
-#ifndef SKEIN_ENGINE_MODEL_COSTS_H_
-#define SKEIN_ENGINE_MODEL_COSTS_H_
+#ifndef SKEIN_PLACEMENT_MODEL_COSTS_H_
+#define SKEIN_PLACEMENT_MODEL_COSTS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -64,7 +64,7 @@ class ModelCosts {
         budgets_(available_.devices.size()),
         opened_(available_.devices.size()) {}
 
-  // What the model may take on a device, asked of it the first time.
+  // The memory that the model may take on a device, which is asked for it the first time.
   absl::StatusOr<MemoryBudget> BudgetOn(size_t device);
   absl::StatusOr<skein_segment_cost> Query(const SegmentPlacement& segment, const SegmentSettings& settings);
 
@@ -79,4 +79,4 @@ class ModelCosts {
 
 }  // namespace skein
 
-#endif  // SKEIN_ENGINE_MODEL_COSTS_H_
+#endif  // SKEIN_PLACEMENT_MODEL_COSTS_H_

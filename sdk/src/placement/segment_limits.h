@@ -1,6 +1,6 @@
 // The room that a model makes for the streams of a step and for states, by its options.
-#ifndef SKEIN_ENGINE_SEGMENT_LIMITS_H_
-#define SKEIN_ENGINE_SEGMENT_LIMITS_H_
+#ifndef SKEIN_PLACEMENT_SEGMENT_LIMITS_H_
+#define SKEIN_PLACEMENT_SEGMENT_LIMITS_H_
 
 #include <cstdint>
 
@@ -11,7 +11,7 @@
 
 namespace skein {
 
-// What every device has room for, with `num_streams` streams in a step. `options`, of kind MODEL, may have
+// The room that every device has, with `num_streams` streams in a step. `options`, of kind MODEL, may have
 // `max_batch_tokens` and `state_memory`. INVALID_ARGUMENT: `state_memory` is no size, or too small for a step.
 absl::StatusOr<SegmentLimits> LimitsFor(const ModelFile& file, const Options& options, uint32_t num_streams);
 
@@ -23,4 +23,4 @@ absl::StatusOr<uint64_t> HostStatesFor(const ModelFile& file, const Options& opt
 
 }  // namespace skein
 
-#endif  // SKEIN_ENGINE_SEGMENT_LIMITS_H_
+#endif  // SKEIN_PLACEMENT_SEGMENT_LIMITS_H_

@@ -1,4 +1,4 @@
-#include "engine/placement_advice.h"
+#include "placement/placement_advice.h"
 
 #include <cstdint>
 #include <utility>
@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "engine/segment_limits.h"
+#include "placement/segment_limits.h"
 
 namespace skein {
 namespace {
