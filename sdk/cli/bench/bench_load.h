@@ -1,6 +1,6 @@
 // skein bench --arrival-rate: what users wait for when requests arrive at random.
-#ifndef SKEIN_CLI_BENCH_LOAD_H_
-#define SKEIN_CLI_BENCH_LOAD_H_
+#ifndef SKEIN_CLI_BENCH_BENCH_LOAD_H_
+#define SKEIN_CLI_BENCH_BENCH_LOAD_H_
 
 #include <string>
 
@@ -14,4 +14,4 @@ int RunLoadBench(const Arguments& arguments, const std::string& path);
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_BENCH_LOAD_H_
+#endif  // SKEIN_CLI_BENCH_BENCH_LOAD_H_

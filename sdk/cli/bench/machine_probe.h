@@ -1,7 +1,7 @@
 // Measures the limits of the machine: reads from memory, and arithmetic in registers. Other work on the machine changes
 // both from second to second. So measure between the runs that are compared with the limits.
-#ifndef SKEIN_CLI_MACHINE_PROBE_H_
-#define SKEIN_CLI_MACHINE_PROBE_H_
+#ifndef SKEIN_CLI_BENCH_MACHINE_PROBE_H_
+#define SKEIN_CLI_BENCH_MACHINE_PROBE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -56,4 +56,4 @@ class MachineProbe {
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_MACHINE_PROBE_H_
+#endif  // SKEIN_CLI_BENCH_MACHINE_PROBE_H_

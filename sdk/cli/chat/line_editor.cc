@@ -1,4 +1,4 @@
-#include "line_editor.h"
+#include "chat/line_editor.h"
 
 #include <histedit.h>
 #include <langinfo.h>

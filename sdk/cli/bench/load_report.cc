@@ -1,4 +1,4 @@
-#include "load_report.h"
+#include "bench/load_report.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <sstream>
 #include <utility>
 
-#include "svg_plot.h"
+#include "bench/svg_plot.h"
 #include "table.h"
 
 namespace skein::cli {

@@ -1,7 +1,7 @@
 // The requests of a load: when each arrives, and how long its prompt and its answer are. Made from a seed, so that two
 // measurements have the same load. Sending them is left out: load_run.h does it.
-#ifndef SKEIN_CLI_ARRIVALS_H_
-#define SKEIN_CLI_ARRIVALS_H_
+#ifndef SKEIN_CLI_BENCH_ARRIVALS_H_
+#define SKEIN_CLI_BENCH_ARRIVALS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -64,4 +64,4 @@ std::vector<Arrival> PlanArrivals(const LoadShape& shape);
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_ARRIVALS_H_
+#endif  // SKEIN_CLI_BENCH_ARRIVALS_H_

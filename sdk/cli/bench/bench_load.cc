@@ -1,13 +1,13 @@
-#include "bench_load.h"
+#include "bench/bench_load.h"
 
 #include <cstdint>
 #include <utility>
 
-#include "arrivals.h"
+#include "bench/arrivals.h"
+#include "bench/load_report.h"
+#include "bench/load_run.h"
 #include "call_options.h"
 #include "interrupt.h"
-#include "load_report.h"
-#include "load_run.h"
 #include "output.h"
 #include "session.h"
 

@@ -1,4 +1,4 @@
-#include "arrivals.h"
+#include "bench/arrivals.h"
 
 #include <algorithm>
 #include <charconv>

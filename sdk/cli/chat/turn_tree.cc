@@ -1,4 +1,4 @@
-#include "turn_tree.h"
+#include "chat/turn_tree.h"
 
 #include <cstddef>
 

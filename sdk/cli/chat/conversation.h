@@ -3,8 +3,8 @@
 // The stream of the conversation always stands behind a whole turn. An answer is generated on a fork of it. Then the
 // stream itself reads the exchange as clean text. So it keeps nothing from the fork that the template does not have: no
 // stop strings, thoughts or white space.
-#ifndef SKEIN_CLI_CONVERSATION_H_
-#define SKEIN_CLI_CONVERSATION_H_
+#ifndef SKEIN_CLI_CHAT_CONVERSATION_H_
+#define SKEIN_CLI_CHAT_CONVERSATION_H_
 
 #include <cstdint>
 #include <functional>
@@ -16,10 +16,10 @@
 
 #include "arguments.h"
 #include "call_options.h"
+#include "chat/turn_tree.h"
 #include "failure.h"
 #include "generate.h"
 #include "starting_stream.h"
-#include "turn_tree.h"
 
 namespace skein::cli {
 
@@ -135,4 +135,4 @@ class Conversation {
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_CONVERSATION_H_
+#endif  // SKEIN_CLI_CHAT_CONVERSATION_H_

@@ -16,12 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include "bench_load.h"
+#include "bench/bench_load.h"
+#include "bench/machine_probe.h"
+#include "bench/sampled_decode.h"
 #include "call_options.h"
 #include "commands.h"
-#include "machine_probe.h"
 #include "output.h"
-#include "sampled_decode.h"
 #include "session.h"
 #include "table.h"
 

@@ -1,4 +1,4 @@
-#include "sampled_decode.h"
+#include "bench/sampled_decode.h"
 
 #include <chrono>
 #include <string>

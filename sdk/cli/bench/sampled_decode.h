@@ -1,6 +1,6 @@
 // Generation by requests, as a host of many users does it, for measurements.
-#ifndef SKEIN_CLI_SAMPLED_DECODE_H_
-#define SKEIN_CLI_SAMPLED_DECODE_H_
+#ifndef SKEIN_CLI_BENCH_SAMPLED_DECODE_H_
+#define SKEIN_CLI_BENCH_SAMPLED_DECODE_H_
 
 #include <cstdint>
 #include <span>
@@ -15,4 +15,4 @@ double TimeSampledDecode(skein_runtime runtime, std::span<const Stream> streams,
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_SAMPLED_DECODE_H_
+#endif  // SKEIN_CLI_BENCH_SAMPLED_DECODE_H_

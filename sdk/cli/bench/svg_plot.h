@@ -1,6 +1,6 @@
 // A plot as an SVG image: cumulative curves over a logarithmic axis, with grid, labels and legend.
-#ifndef SKEIN_CLI_SVG_PLOT_H_
-#define SKEIN_CLI_SVG_PLOT_H_
+#ifndef SKEIN_CLI_BENCH_SVG_PLOT_H_
+#define SKEIN_CLI_BENCH_SVG_PLOT_H_
 
 #include <string>
 #include <vector>
@@ -18,4 +18,4 @@ std::string CumulativePlot(const std::string& title, const std::string& x_label,
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_SVG_PLOT_H_
+#endif  // SKEIN_CLI_BENCH_SVG_PLOT_H_

@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "chat/conversation.h"
+#include "chat/line_editor.h"
 #include "commands.h"
-#include "conversation.h"
 #include "interrupt.h"
-#include "line_editor.h"
 #include "output.h"
 #include "screen_text.h"
 #include "session.h"

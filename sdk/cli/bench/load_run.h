@@ -1,14 +1,14 @@
 // A load, run through the library as a server of many users would: every request has a stream of its own, is submitted
 // when it arrives, and is refused if there is no room. What the figures mean is left out: load_report.h.
-#ifndef SKEIN_CLI_LOAD_RUN_H_
-#define SKEIN_CLI_LOAD_RUN_H_
+#ifndef SKEIN_CLI_BENCH_LOAD_RUN_H_
+#define SKEIN_CLI_BENCH_LOAD_RUN_H_
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "arrivals.h"
+#include "bench/arrivals.h"
 #include "failure.h"
 
 namespace skein::cli {
@@ -43,4 +43,4 @@ LoadRun RunLoad(skein_runtime runtime, skein_model model, std::span<const Arriva
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_LOAD_RUN_H_
+#endif  // SKEIN_CLI_BENCH_LOAD_RUN_H_

@@ -1,6 +1,6 @@
 // The branches of a conversation as text: turns that branches have in common are shown once.
-#ifndef SKEIN_CLI_TURN_TREE_H_
-#define SKEIN_CLI_TURN_TREE_H_
+#ifndef SKEIN_CLI_CHAT_TURN_TREE_H_
+#define SKEIN_CLI_CHAT_TURN_TREE_H_
 
 #include <cstdint>
 #include <string>
@@ -25,4 +25,4 @@ std::string FormatTurnTree(const std::vector<TreeBranch>& branches);
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_TURN_TREE_H_
+#endif  // SKEIN_CLI_CHAT_TURN_TREE_H_

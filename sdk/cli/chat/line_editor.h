@@ -1,7 +1,7 @@
 // Messages typed by a person, or read from a pipe. With a terminal on stdin and stderr the line can be edited, and
 // earlier ones come back with the arrow keys; the prompt goes to stderr.
-#ifndef SKEIN_CLI_LINE_EDITOR_H_
-#define SKEIN_CLI_LINE_EDITOR_H_
+#ifndef SKEIN_CLI_CHAT_LINE_EDITOR_H_
+#define SKEIN_CLI_CHAT_LINE_EDITOR_H_
 
 #include <memory>
 #include <string>
@@ -47,4 +47,4 @@ std::string HistoryPath();
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_LINE_EDITOR_H_
+#endif  // SKEIN_CLI_CHAT_LINE_EDITOR_H_

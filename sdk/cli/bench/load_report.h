@@ -1,7 +1,7 @@
 // The figures of a load: percentiles of the times that users feel, what was refused, and the throughput; as a table, as
 // JSON and as a plot.
-#ifndef SKEIN_CLI_LOAD_REPORT_H_
-#define SKEIN_CLI_LOAD_REPORT_H_
+#ifndef SKEIN_CLI_BENCH_LOAD_REPORT_H_
+#define SKEIN_CLI_BENCH_LOAD_REPORT_H_
 
 #include <cstdint>
 #include <map>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "load_run.h"
+#include "bench/load_run.h"
 #include "skein/skein.h"
 
 namespace skein::cli {
@@ -98,4 +98,4 @@ class LoadReport {
 
 }  // namespace skein::cli
 
-#endif  // SKEIN_CLI_LOAD_REPORT_H_
+#endif  // SKEIN_CLI_BENCH_LOAD_REPORT_H_
