@@ -391,6 +391,7 @@ std::string MemoryText(uint64_t bytes) { return bytes == 0 ? "unknown" : FormatB
 std::string BenchPath(const Arguments& arguments) {
   const auto shape = arguments.Text("shape");
   if (shape && arguments.Has("model")) throw UsageError("bench: expected -m or --shape, found both");
+  if (!shape && !arguments.Has("model")) throw UsageError("bench: expected -m or --shape, found neither");
   return shape ? "synthetic:" + *shape : ModelPath(arguments);
 }
 
@@ -427,10 +428,11 @@ int RunBench(const Arguments& arguments) {
   CheckKindOfOptions(arguments);
   const std::string path = BenchPath(arguments);
   if (arguments.Has("arrival-rate")) return RunLoadBench(arguments, path);
-  const uint64_t num_streams = arguments.Count("streams").value_or(32);
+  const uint64_t num_streams = arguments.Count("streams").value_or(kDefaultStreams);
   const Session session(arguments);
   CallOptions options(SKEIN_OPTIONS_MODEL);
-  options.Set("max_batch_streams", static_cast<int64_t>(num_streams));
+  options.Set("max_batch_streams", kDefaultStreams);
+  options.Pass(arguments, "streams", "max_batch_streams");
   Report report = {};
   const Clock::time_point start = Clock::now();
   const Model model = session.LoadModel(path, arguments, std::move(options));

@@ -1,6 +1,5 @@
 #include "bench/bench_load.h"
 
-#include <cstdint>
 #include <utility>
 
 #include "bench/arrivals.h"
@@ -47,10 +46,10 @@ int RunLoadBench(const Arguments& arguments, const std::string& path) {
   const std::optional<std::string> plot_path = OutputPath(arguments, "svg");
   const std::vector<Arrival> arrivals = PlanArrivals(shape);
   const uint64_t num_shared_tokens = arguments.Count("shared-prefix").value_or(0);
-  const uint64_t num_streams = arguments.Count("streams").value_or(32);
   const Session session(arguments);
   CallOptions options(SKEIN_OPTIONS_MODEL);
-  options.Set("max_batch_streams", static_cast<int64_t>(num_streams));
+  options.Set("max_batch_streams", kDefaultStreams);
+  options.Pass(arguments, "streams", "max_batch_streams");
   const Model model = session.LoadModel(path, arguments, std::move(options));
 
   const InterruptGuard guard(SecondInterrupt::kEndsTheProcess);

@@ -84,7 +84,7 @@ class LoadReport {
   Times whole_{{}};
   Times retry_after_{{}};  // of the refusals
 
-  // What one tenant got.
+  // The figures of one tenant.
   struct Tenant {
     uint64_t num_done = 0;
     uint64_t num_refused = 0;

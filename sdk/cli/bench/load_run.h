@@ -15,7 +15,7 @@ namespace skein::cli {
 
 enum class LoadEnd { kDone, kRefused, kFailed, kCancelled };
 
-// What became of one request. Times are in seconds. They count from the moment at which it arrives by the plan, so that
+// The outcome of one request. Times are in seconds. They count from the moment at which it arrives by the plan, so that
 // a host that is late with the submission makes them longer.
 struct LoadResult {
   LoadEnd end = LoadEnd::kCancelled;

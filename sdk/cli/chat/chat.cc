@@ -148,17 +148,20 @@ constexpr InnerCommand kCommands[] = {
     {.name = "/quit", .help = "end, as Ctrl-D does", .run = [](Chat& chat, const std::string&) { chat.quit = true; }},
 };
 
-void ShowHelp(Chat& /*chat*/, const std::string& /*value*/) {
-  std::vector<std::vector<std::string>> rows;
+// All commands of the chat, described.
+std::string CommandsText() {
+  std::vector<Described> rows;
   for (const InnerCommand& command : kCommands) {
     std::string usage(command.name);
     const bool is_optional = command.value_is_optional;
     if (!command.value.empty()) usage.append(is_optional ? " [" : " ").append(command.value);
     if (is_optional) usage.append("]");
-    rows.push_back({usage, std::string(command.help)});
+    rows.push_back({"  " + usage, std::string(command.help)});
   }
-  Note(FormatTable(rows) + "A line that ends in \\ goes on in the next. Ctrl-C stops an answer.");
+  return FormatDescriptions(rows) + "A line that ends in \\ goes on in the next. Ctrl-C stops an answer.\n";
 }
+
+void ShowHelp(Chat& /*chat*/, const std::string& /*value*/) { PrintError(CommandsText()); }
 
 void RunChatCommand(Chat& chat, const std::string& line) {
   const size_t space = line.find_first_of(" \t");
@@ -247,6 +250,7 @@ Command ChatCommand() {
                    "a bit or a lot (default: as the template has it)"},
       })),
       .run = RunChat,
+      .more = [] { return "In the conversation, a line that begins with / is a command:\n\n" + CommandsText(); },
   };
 }
 

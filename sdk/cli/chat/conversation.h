@@ -45,7 +45,7 @@ class Conversation {
   // Whether the last answer had text. If it had none, its message is not part of the conversation either.
   bool was_answered() const { return branch_.was_answered; }
 
-  // What going to another place of the conversation took.
+  // The cost of going to another place of the conversation.
   struct Cost {
     uint64_t num_replayed = 0;  // tokens that were read again
     double milliseconds = 0;
