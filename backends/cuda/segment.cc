@@ -275,7 +275,7 @@ class GenerationSegment final : public Segment {
     weights_.ForEachMatrix([&](const MatrixView& matrix) {
       if (!HasCodes(matrix.type) || !MayBeExpanded(desc_.compute_type)) return;
       const TrialRows trial = TrialRowsOf(sealed, matrix);
-      // What an earlier trial wrote there need not be numbers.
+      // The results of an earlier trial there need not be numbers.
       CheckCuda(
           place_.device,
           cudaMemsetAsync(buffers.activations.data(), 0, sealed.sizes.activation_floats * sizeof(float), queue.stream),

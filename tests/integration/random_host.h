@@ -40,7 +40,7 @@ inline constexpr size_t kOneIn = 1;
 // Of a model that Load loads.
 inline constexpr int64_t kMaxStreams = 400;
 
-// What a stream has read, as the host knows it from events.
+// The tokens that a stream has read, as the host knows them from events.
 struct History {
   std::vector<uint32_t> tokens;
   bool has_pending = false;  // the last token was sampled and not fed

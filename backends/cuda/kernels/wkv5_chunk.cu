@@ -32,7 +32,7 @@ struct SharedChunk {
 };
 static_assert(sizeof(SharedChunk) <= 48 * 1024);
 
-// What a row brings.
+// The inputs of a row.
 struct OwnRowInputs {
   OwnChannels r, k, v, w, g;
 };

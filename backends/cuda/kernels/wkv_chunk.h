@@ -1,6 +1,6 @@
-// What the recurrences by chunks share (wkv5_chunk.cu, wkv7_chunk.cu): products of a warp in tf32, the state of a head
-// of 64 in registers, the layout of a chunk over a block, and the kernel around the walk over a sequence. For these
-// kernels alone.
+// The common part of the recurrences by chunks (wkv5_chunk.cu, wkv7_chunk.cu): products of a warp in tf32, the state of
+// a head of 64 in registers, the layout of a chunk over a block, and the kernel around the walk over a sequence. For
+// these kernels alone.
 //
 // A chunk is 16 rows of a sequence. A block has 256 threads: for what is done element by element, 16 of them have a
 // row, four channels each; for products, a warp has eight values of all rows and keys. The state is [keys][values]

@@ -67,7 +67,7 @@ void StepCost::Begin(double rows, double us) {
 }
 
 double StepCost::Believe(double ratio) {
-  // What three steps in a row agree on is no accident.
+  // A ratio on which three steps in a row agree is no accident.
   const double agreed = std::min({ratio, last_ratios_[0], last_ratios_[1]});
   last_ratios_[1] = std::exchange(last_ratios_[0], ratio);
   return std::max(agreed, std::min(ratio, kMostSlower));

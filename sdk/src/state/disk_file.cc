@@ -131,7 +131,7 @@ std::unique_ptr<DiskFile> DiskFile::TakeOver(std::shared_ptr<const DiskFolder> f
   Descriptor descriptor(openat(folder->number(), name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   struct stat info;
   if (!descriptor.is_open() || fstat(descriptor.number(), &info) != 0) return nullptr;
-  // What others can write, they can also forge: checksums find accidents only.
+  // A file that others can write can be forged by them: checksums find accidents only.
   if (!S_ISREG(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) return nullptr;
   std::unique_ptr<DiskFile> file(new DiskFile(std::move(folder), name, std::move(descriptor)));
   // A file of another model is not locked for a look, so that its own process finds it free.

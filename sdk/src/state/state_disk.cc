@@ -101,7 +101,7 @@ void StateDisk::TakeOver(std::unique_ptr<DiskFile> file, uint64_t max_blocks) {
 void StateDisk::AddFile(std::unique_ptr<DiskFile> file, uint64_t num_blocks) {
   const MutexLock lock(mutex_);
   files_.push_back(file.get());
-  // What lies there without a label is of no use to anybody.
+  // A block without a label is of no use to anybody.
   blocks_.push_back({std::move(file), std::vector<bool>(num_blocks), std::vector<bool>(num_blocks),
                      std::vector<bool>(num_blocks, true)});
   num_blocks_ += num_blocks;

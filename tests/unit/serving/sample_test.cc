@@ -19,7 +19,7 @@ using test::Outcome;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// What a request with several samples delivered.
+// The texts that a request with several samples delivered.
 struct Written {
   std::map<uint32_t, std::vector<uint32_t>> tokens;  // by sample
   std::map<uint32_t, std::string> texts;

@@ -61,8 +61,8 @@ struct Error {
   std::string message;  // one line for each of: what, where, which two threads
 };
 
-// What was found since the last call, each place once. A program that has never called this prints the first error and
-// aborts.
+// The errors that were found since the last call, each place once. A program that has never called this prints the
+// first error and aborts.
 std::vector<Error> TakeErrors();
 
 // A call of a barrier, by its line. Barriers are __syncthreads and its votes, __syncwarp, __threadfence, CopyAsyncWait
