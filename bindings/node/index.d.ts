@@ -678,11 +678,14 @@ export class Tokenizer extends Handle {
 
 // --- streams ---
 
-export interface SaveOptions {
-  /** A file that exists is replaced. */
-  replace?: boolean;
+export interface SnapshotOptions {
   /** The tokens and checkpoints go along. */
   past?: boolean;
+}
+
+export interface SaveOptions extends SnapshotOptions {
+  /** A file that exists is replaced. */
+  replace?: boolean;
 }
 
 export interface Checkpoint {
@@ -742,7 +745,7 @@ export class Stream extends Handle {
   findCheckpoint(name: string): number;
   checkpoints(): Checkpoint[];
   /** The stream as bytes, which restore in any process with the same model. */
-  snapshot(): Promise<Uint8Array>;
+  snapshot(options?: SnapshotOptions): Promise<Uint8Array>;
   restore(snapshot: Uint8Array): Promise<void>;
   save(path: string, options?: SaveOptions): Promise<void>;
   load(path: string): Promise<void>;
