@@ -65,7 +65,8 @@ class Stream extends Handle {
 
   // The stream as bytes, which any process with the same model can restore. { past } as for save.
   async snapshot(options) {
-    return await native.streamSnapshot(this.handle, saveFlags(options));
+    const flags = saveFlags(options);
+    return await (flags === 0 ? native.streamSnapshot(this.handle) : native.streamSnapshotWith(this.handle, flags));
   }
 
   async restore(snapshot) {

@@ -37,19 +37,35 @@ static napi_value stream_position(napi_env env, napi_callback_info info) {
 }
 
 static skein_status fill_snapshot(void* context, void* buffer, uint64_t capacity, uint64_t* size, skein_error* error) {
-  const call* self = context;
-  if (self->flags == 0) return skein_stream_snapshot(self->subject, buffer, capacity, size, error);
-  return skein_stream_snapshot_with(self->subject, self->flags, buffer, capacity, size, error);
+  return skein_stream_snapshot(((call*)context)->subject, buffer, capacity, size, error);
 }
 
 static skein_status run_snapshot(call* self) {
   return fetch(fill_snapshot, self, 1, &self->data, &self->count, &self->error);
 }
 
-// streamSnapshot(stream, flags): promise of an Uint8Array
+// streamSnapshot(stream): promise of an Uint8Array
 static napi_value stream_snapshot(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
   call* started = new_call(&args, run_snapshot, result_bytes);
+  if (started != NULL) started->subject = handle_at(&args, 0);
+  return finish_call(&args, started);
+}
+
+static skein_status fill_snapshot_with(void* context, void* buffer, uint64_t capacity, uint64_t* size,
+                                       skein_error* error) {
+  const call* self = context;
+  return skein_stream_snapshot_with(self->subject, self->flags, buffer, capacity, size, error);
+}
+
+static skein_status run_snapshot_with(call* self) {
+  return fetch(fill_snapshot_with, self, 1, &self->data, &self->count, &self->error);
+}
+
+// streamSnapshotWith(stream, flags): promise of an Uint8Array
+static napi_value stream_snapshot_with(napi_env env, napi_callback_info info) {
+  arguments args = read_arguments(env, info);
+  call* started = new_call(&args, run_snapshot_with, result_bytes);
   if (started != NULL) {
     started->subject = handle_at(&args, 0);
     started->flags = (uint32_t)unsigned_at(&args, 1);
@@ -131,6 +147,7 @@ const raw_function kStreamFunctions[] = {
     {"streamFork", stream_fork},
     {"streamPosition", stream_position},
     {"streamSnapshot", stream_snapshot},
+    {"streamSnapshotWith", stream_snapshot_with},
     {"streamRestore", stream_restore},
     {"streamSave", stream_save},
     {"streamLoad", stream_load},

@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 
@@ -176,22 +177,26 @@ final class BindingTest {
         });
   }
 
-  static void aCancelledFutureCancelsItsRequest() throws Exception {
+  static void whoeverCompletesAFutureCancelsItsRequest() throws Exception {
     Check.withModel(
         Map.of(),
         (r, m) -> {
           try (Stream s = m.newStream()) {
             s.completeAsync("And", ENDLESS).cancel(true);
             awaitFree(s);
+            s.completeAsync("And", ENDLESS).orTimeout(1, TimeUnit.MILLISECONDS);
+            awaitFree(s);
+            Check.same("x", s.completeAsync("And", ENDLESS).completeOnTimeout("x", 1, TimeUnit.MILLISECONDS).get());
+            awaitFree(s);
           }
         });
   }
 
-  /** Waits until no request runs on the stream. */
+  /** Waits until no request runs on the stream, and resets it. */
   static void awaitFree(Stream s) {
     while (true) {
       try {
-        s.setCheckpoint("free");
+        s.reset();
         return;
       } catch (SkeinException e) {
         Check.same(Status.FAILED_PRECONDITION, e.status());

@@ -1,6 +1,7 @@
 package dev.skein;
 
 import java.util.List;
+import java.util.Map;
 
 /** The thread that takes the events of a runtime's generations and hands each to its own. */
 final class Dispatcher {
@@ -15,8 +16,19 @@ final class Dispatcher {
     thread.start();
   }
 
-  void submit(Request request) {
-    queue.submit(request);
+  /** Runs a request behind a prompt, whose events go to the listener. */
+  Request start(Stream stream, String prompt, Map<String, ?> options, Listener listener) {
+    Request request = stream.newRequest();
+    try {
+      request.setPrompt(prompt);
+      request.setOptions(options);
+      request.listener = listener;
+      queue.submit(request);
+      return request;
+    } catch (RuntimeException e) {
+      request.close();
+      throw e;
+    }
   }
 
   /** Ends the thread, and all generations that run with CANCELLED. */

@@ -1,127 +1,71 @@
 package dev.skein;
 
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.stream.StreamSupport;
 
 /**
  * A request that runs, and its text as it comes. A reader that is slow slows nothing but its own
  * request. Close it to stop reading: that cancels the request and waits until it has ended, for a step
- * at most. One thread reads.
+ * at most. One that is dropped is cancelled some time after the garbage collector found it. One thread
+ * reads.
  */
 public final class Generation implements AutoCloseable, Iterable<Event> {
   /** Tokens that wait to be read at most, if the options do not say. */
   private static final int WINDOW = 256;
 
   private final Request request;
-  private final int acknowledgeAt; // tokens that are read until the request is told; 0: never
+  private final Delivery delivery;
+  private final int acknowledgeAt; // tokens that are read until the request is told
+  private final Cleaner.Cleanable cancel; // of a generation that was dropped, too
   private int numRead;
   private boolean ended; // the reader has seen the end
-  private final BlockingQueue<Object> events = new LinkedBlockingQueue<>(); // an Event or a SkeinException
-  private final CountDownLatch finished = new CountDownLatch(1);
 
-  private final Answer answer; // of completeAsync, else null
-  private final StringBuilder text = new StringBuilder(); // of the dispatcher's thread
+  /** What the dispatcher brings. It does not refer to the generation, which may be dropped meanwhile. */
+  private static final class Delivery implements Listener {
+    final BlockingQueue<Object> events = new LinkedBlockingQueue<>(); // an Event or a SkeinException
+    final CountDownLatch finished = new CountDownLatch(1);
 
-  private Generation(Request request, int acknowledgeAt, Answer answer) {
-    this.request = request;
-    this.acknowledgeAt = acknowledgeAt;
-    this.answer = answer;
+    @Override
+    public void accept(Event event) {
+      events.add(event);
+      if (event.isTerminal()) finished.countDown();
+    }
+
+    @Override
+    public void fail(SkeinException cause) {
+      events.add(cause);
+      finished.countDown();
+    }
   }
 
-  static Generation start(Stream stream, String prompt, Map<String, ?> options, boolean async) {
-    Dispatcher dispatcher = stream.runtime.dispatcher();
-    Request request = stream.newRequest();
-    try {
-      Map<String, Object> all = new TreeMap<>();
-      if (options != null) all.putAll(options);
-      int acknowledgeAt = all.containsKey("window") ? 1 : WINDOW / 8;
-      if (!async) all.putIfAbsent("window", WINDOW);
-      request.setPrompt(prompt);
-      request.setOptions(all);
-      Generation generation = new Generation(request, acknowledgeAt, async ? new Answer(request) : null);
-      request.listener = generation;
-      dispatcher.submit(request);
-      return generation;
-    } catch (RuntimeException e) {
-      request.close();
-      throw e;
-    }
+  private Generation(Request request, Delivery delivery, int acknowledgeAt) {
+    this.request = request;
+    this.delivery = delivery;
+    this.acknowledgeAt = acknowledgeAt;
+    cancel = Handle.CLEANER.register(this, request::cancelQuietly);
+  }
+
+  static Generation start(Stream stream, String prompt, Map<String, ?> options) {
+    Map<String, Object> all = new TreeMap<>();
+    if (options != null) all.putAll(options);
+    int acknowledgeAt = all.containsKey("window") ? 1 : WINDOW / 8;
+    all.putIfAbsent("window", WINDOW);
+    Delivery delivery = new Delivery();
+    Request request = stream.runtime.dispatcher().start(stream, prompt, all, delivery);
+    return new Generation(request, delivery, acknowledgeAt);
   }
 
   /** The request, for log-probabilities and samples; it is open until this is closed. */
   public Request request() {
     return request;
-  }
-
-  // --- the dispatcher's side ---
-
-  void accept(Event event) {
-    if (answer != null) {
-      if (event.hasText()) text.append(event.text());
-      if (event.isTerminal()) finish(event.failure());
-    } else {
-      events.add(event);
-      if (event.isTerminal()) finished.countDown();
-    }
-  }
-
-  void fail(SkeinException cause) {
-    events.add(cause);
-    finish(cause);
-  }
-
-  private void finish(SkeinException failure) {
-    finished.countDown();
-    if (answer == null) return;
-    request.close();
-    // Code that depends on the future may wait for other generations. This thread must not.
-    ForkJoinPool.commonPool().execute(() -> answer.finish(failure, text));
-  }
-
-  // --- the reader's side ---
-
-  CompletableFuture<String> future() {
-    return answer;
-  }
-
-  /** A future whose cancellation reaches the request. */
-  private static final class Answer extends CompletableFuture<String> {
-    private final Request request;
-
-    Answer(Request request) {
-      this.request = request;
-    }
-
-    void finish(SkeinException failure, StringBuilder text) {
-      if (failure == null) {
-        complete(text.toString());
-      } else {
-        completeExceptionally(failure);
-      }
-    }
-
-    @Override
-    public boolean cancel(boolean mayInterrupt) {
-      boolean cancelled = super.cancel(mayInterrupt);
-      if (cancelled) cancelQuietly(request);
-      return cancelled;
-    }
-  }
-
-  private static void cancelQuietly(Request request) {
-    try {
-      request.cancel();
-    } catch (SkeinException closed) {
-      // It has ended, or its handle is closed and so is its end known.
-    }
   }
 
   /**
@@ -131,11 +75,13 @@ public final class Generation implements AutoCloseable, Iterable<Event> {
   private Event next() {
     Object next;
     try {
-      next = events.take();
+      next = delivery.events.take();
     } catch (InterruptedException e) {
-      cancelQuietly(request);
+      request.cancelQuietly();
       Thread.currentThread().interrupt();
       throw new SkeinException(Status.CANCELLED, "the reader was interrupted", 0);
+    } finally {
+      Reference.reachabilityFence(this); // the collector would cancel what is waited for
     }
     ended = next instanceof SkeinException || ((Event) next).isTerminal();
     if (next instanceof SkeinException e) throw e;
@@ -186,11 +132,11 @@ public final class Generation implements AutoCloseable, Iterable<Event> {
 
   @Override
   public void close() {
-    cancelQuietly(request);
+    cancel.clean();
     boolean interrupted = false;
     while (true) {
       try {
-        finished.await();
+        delivery.finished.await();
         break;
       } catch (InterruptedException e) {
         interrupted = true;

@@ -14,7 +14,7 @@ import java.util.function.LongUnaryOperator;
  * after the garbage collector found it. A call on a closed one is INVALID_HANDLE. Any thread may use it.
  */
 public abstract class Handle implements AutoCloseable {
-  private static final Cleaner CLEANER = Cleaner.create();
+  static final Cleaner CLEANER = Cleaner.create();
 
   /** What is left when the object is gone. */
   private static final class State implements Runnable {

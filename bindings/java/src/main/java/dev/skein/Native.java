@@ -3,7 +3,7 @@ package dev.skein;
 import java.nio.ByteBuffer;
 
 /**
- * The C ABI, one method for each of its functions; src/main/c/skein_jni.c is the other half. Handles
+ * The C ABI, one method for each of its functions; src/main/c has the other half. Handles
  * are numbers. A failure is a {@link SkeinException}. Texts are UTF-8; those that come from Java have a
  * NUL behind them. Structs come as an array of their numbers and one of their texts, in the order of
  * the record that is made of them; a floating-point number among them is its bits.

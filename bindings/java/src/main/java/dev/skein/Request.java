@@ -12,7 +12,7 @@ public final class Request extends Handle {
   public static final int PROMPT = -1;
 
   final Stream stream; // a stream that the collector released would end the request
-  Generation listener; // of a request that a generation made
+  Listener listener; // of a request that a dispatcher runs
 
   Request(Stream stream, long number) {
     super(number, Native::requestRelease);
@@ -78,6 +78,15 @@ public final class Request extends Handle {
   /** Asks the request to end at the next step. */
   public void cancel() {
     run(Native::requestCancel);
+  }
+
+  /** For what may have ended already. */
+  void cancelQuietly() {
+    try {
+      cancel();
+    } catch (SkeinException closed) {
+      // Its handle is closed: it has ended, or somebody else has seen to that.
+    }
   }
 
   /** Says that tokens of a request with the option window were dealt with. */

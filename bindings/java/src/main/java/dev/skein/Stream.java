@@ -42,7 +42,7 @@ public final class Stream extends Handle {
 
   /** Writes text behind a prompt, and delivers it as it comes. The runtime must be open. */
   public Generation generate(String prompt, Map<String, ?> options) {
-    return Generation.start(this, prompt, options, false);
+    return Generation.start(this, prompt, options);
   }
 
   /** The whole text that {@link #generate} writes. */
@@ -52,9 +52,12 @@ public final class Stream extends Handle {
     }
   }
 
-  /** As {@link #complete}. No thread waits. A future that is cancelled cancels the request. */
+  /**
+   * As {@link #complete}. No thread waits. Whoever completes the future, as cancel and orTimeout do,
+   * cancels the request.
+   */
   public CompletableFuture<String> completeAsync(String prompt, Map<String, ?> options) {
-    return Generation.start(this, prompt, options, true).future();
+    return Answer.start(this, prompt, options);
   }
 
   /** Makes a request with an empty prompt and the model's defaults. */
