@@ -34,7 +34,7 @@ final class Answer implements Listener {
     finish(cause);
   }
 
-  /** What hangs on the future may wait for other generations, which the dispatcher's thread must not. */
+  /** Code that depends on the future may wait for other generations; the dispatcher's thread must not. */
   private void finish(SkeinException failure) {
     ForkJoinPool.commonPool()
         .execute(() -> {
