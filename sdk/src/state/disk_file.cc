@@ -104,7 +104,7 @@ DiskFile::DiskFile(std::shared_ptr<const DiskFolder> folder, std::string name, D
       path_(absl::StrCat(folder_->path(), "/", name_)),
       descriptor_(std::move(descriptor)) {}
 
-absl::StatusOr<std::unique_ptr<DiskFile>> DiskFile::Create(std::shared_ptr<const DiskFolder> folder,
+absl::StatusOr<std::unique_ptr<DiskFile>> DiskFile::Create(const std::shared_ptr<const DiskFolder>& folder,
                                                            const DiskLayout& layout, absl::string_view identity) {
   for (int i = 0; i < kMaxTries; ++i) {
     SKEIN_ASSIGN_OR_RETURN(const std::string name, NewName());

@@ -211,7 +211,7 @@ absl::Status StateDisk::Write(DiskBlock& block, absl::Span<const uint8_t> state,
   }
   const uint64_t write_number = BeginWrite(block, label != nullptr);
   block.write_number_ = 0;
-  const absl::Status written = WriteState(block, write_number, state, label);
+  absl::Status written = WriteState(block, write_number, state, label);
   SetLabelled(block, written.ok() && label != nullptr);
   if (!written.ok()) return written;
   block.write_number_ = write_number;
@@ -247,7 +247,7 @@ absl::Status StateDisk::WriteState(const DiskBlock& block, uint64_t write_number
 }
 
 absl::Status StateDisk::Read(const DiskBlock& block, absl::Span<uint8_t> state) const {
-  const absl::Status status = ReadChecked(block, state);
+  absl::Status status = ReadChecked(block, state);
   if (status.ok()) return status;
   return Annotate(status, absl::StrCat(FileOf(block).path(), ": block ", block.index_));
 }
