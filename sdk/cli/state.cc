@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "call_options.h"
@@ -98,9 +99,11 @@ std::vector<std::string> FilesOf(const std::vector<std::string>& operands) {
       continue;
     }
     std::vector<std::string> inside;
-    for (const auto& entry : std::filesystem::directory_iterator(operand)) {
-      if (entry.is_regular_file()) inside.push_back(entry.path().string());
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(operand, error)) {
+      if (entry.is_regular_file(error)) inside.push_back(entry.path().string());
     }
+    if (inside.empty() && error) throw Failure(operand + ": cannot read the folder: " + error.message());
     std::sort(inside.begin(), inside.end());
     files.insert(files.end(), inside.begin(), inside.end());
   }

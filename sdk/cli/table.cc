@@ -63,7 +63,8 @@ std::string FormatDescriptions(const std::vector<Described>& rows) {
   for (const Described& row : rows) {
     const size_t width = DisplayWidth(row.name);
     text += row.name;
-    text += width <= name_width ? std::string(indent - width, ' ') : "\n" + std::string(indent, ' ');
+    if (width > name_width) text += '\n';
+    text.append(width > name_width ? indent : indent - width, ' ');
     text += WrapText(row.description, kWidth, indent) + "\n";
   }
   return text;

@@ -95,6 +95,14 @@ TEST(DocumentsTest, APageLeadsToEachPage) {
   for (const std::filesystem::path& page : pages) EXPECT_THAT(links, HasSubstr(page.filename().string() + ")"));
 }
 
+TEST(DocumentsTest, TheArchitectureSortsTheFilesOfTheEngine) {
+  const std::string page = TextOf(kProject / "sdk" / "docs" / "architecture.md");
+  for (const auto& entry : std::filesystem::directory_iterator(kSources / "engine")) {
+    if (entry.path().extension() != ".h") continue;
+    EXPECT_THAT(page, HasSubstr("`" + entry.path().stem().string() + "`"));
+  }
+}
+
 // The page with mistakes in the fixture.
 TEST(DocumentsTest, MistakesAreFound) {
   const std::filesystem::path page = kPages / "page.md";

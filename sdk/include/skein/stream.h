@@ -64,7 +64,8 @@ SKEIN_API skein_status skein_stream_snapshot_with(skein_stream stream, uint32_t 
 
 #define SKEIN_SAVE_REPLACE 1u  // a file that exists is replaced; without this it is ALREADY_EXISTS
 // The tokens of the stream go along, as far as they are known, and the checkpoints whose states are kept. So a stream
-// that is restored can go back (skein_stream_truncate) as the saved one could.
+// that is restored can go back (skein_stream_truncate) as the saved one could. The memory of the sampler goes along for
+// the last place alone.
 #define SKEIN_SAVE_PAST 2u
 
 // A snapshot in a file, so that a stream moves to another process with one call on each side. `flags` is a sum of

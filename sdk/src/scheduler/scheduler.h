@@ -6,10 +6,10 @@
 //   should take at most `step_us`, and at most kStretch times as long as without the prompts, or kShortStepUs if that
 //   is longer. A prompt that is due (below) gets a minimum whatever the time. Without streams that decode, prompts fill
 //   the step.
-// - Who gets a place that not all can have: the tenant that had the least service for its weight (virtual token
-//   counters, arXiv:2401.00588), and among its sequences the one of the smallest rank, or, of those with one token, the
-//   one whose turn is longest ago, where a higher priority counts as longer. A tenant that comes back is put level with
-//   the one that had least.
+// - A place that not all can have goes to the tenant that had the least service for its weight (virtual token counters,
+//   arXiv:2401.00588). Of its prompts the one of the smallest rank is first. Of its sequences with one token it is the
+//   one whose turn is longest ago; a higher priority counts as longer. A tenant that comes back is put level with the
+//   one that had least.
 // - If as many sequences run as may, one that waits preempts one of its tenant whose standing is below its priority.
 //   The preempted one goes back to those that wait, with its state and its tokens.
 //

@@ -11,6 +11,7 @@
 #include "files/checkpoint/known_formats.h"
 #include "files/checkpoint/source_folder.h"
 #include "files/naming/recognise.h"
+#include "files/package/package.h"
 #include "model/tensor.h"
 #include "plugin/message.h"
 #include "plugin/table_rules.h"
@@ -99,6 +100,11 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(absl::Span<const Pl
   auto folder = std::make_unique<SourceFolder>(std::move(file));
   const skein_source& source = folder->main();
   if (source.size_bytes == 0) return NotAModel(formats, source, "an empty file");
+  // Where a package is taken, it is opened as one.
+  if (Package::HasMagic({source.data, static_cast<size_t>(source.size_bytes)})) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(source.path, ": is a .skein package, a whole model; expected a file with an adapter or a state"));
+  }
   const Choice choice = ChooseFormat(formats, source);
   const std::string kind =
       choice.score < kSureByContent ? ForeignKind({source.data, static_cast<size_t>(source.size_bytes)}) : "";

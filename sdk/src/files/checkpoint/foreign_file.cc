@@ -83,6 +83,7 @@ constexpr Magic kArchives[] = {
 };
 
 constexpr Magic kMagics[] = {
+    {0, "SKEINSNP", "a snapshot of a stream, or a prefix, which a model begins with and is not made of"},
     {0, "PK\x05\x06", "an empty zip archive"},
     {0, "\x80\x02", "a Python pickle that torch.save did not write"},
     {0, "\x80\x03", "a Python pickle that torch.save did not write"},

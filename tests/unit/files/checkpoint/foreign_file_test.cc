@@ -70,6 +70,23 @@ TEST_F(ForeignFileTest, AnEmptyFileIsNamedWhateverItIsCalled) {
   }
 }
 
+TEST_F(ForeignFileTest, OurOwnFilesThatAreNoModelAreNamed) {
+  EXPECT_THAT(std::string(Refusal("m.snap", std::string("SKEINSNP\2\0\0\0", 12)).message()),
+              HasSubstr("found a snapshot of a stream"));
+}
+
+// A package is a model, and neither an adapter nor a state.
+TEST_F(ForeignFileTest, APackageIsNoAdapterAndNoState) {
+  const std::string package = folder_.Write("m.skein", "\x89SKEIN\r\n and more");
+  const std::string model = folder_.Write("m.fake", format_.contents());
+  ModelChanges changes;
+  changes.state_path = package;
+  const absl::Status status = OpenModelFile(format_.plugins(), SerialHost(), model, FileAccess::kMap, changes).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("is a .skein package, a whole model"), HasSubstr("expected a file with an adapter")));
+}
+
 TEST_F(ForeignFileTest, PagesOfServersAreNamed) {
   for (const char* page : {"<!DOCTYPE html>\n<html>", "\n <html lang=\"en\">", "\xef\xbb\xbf<!doctype HTML>"}) {
     EXPECT_THAT(std::string(Refusal("m.pth", page).message()), HasSubstr("a page of HTML")) << page;
