@@ -27,14 +27,15 @@ class Reader:
         self.request = request
         self.tokens: List[int] = []
         self.end: Optional[Event] = None
+        self._has_window = request.window > 0
         self._pending: Deque[Event] = deque()
 
     def _next_piece(self) -> str:
         """The next piece of text among the events that are here; "": there is none. Raises what the
         request ended with."""
-        while self._pending:
-            event = self._pending.popleft()
-            text = self._read(event)
+        pending = self._pending
+        while pending:
+            text = self._read(pending.popleft())
             if text:
                 return text
         return ""
@@ -42,7 +43,7 @@ class Reader:
     def _read(self, event: Event) -> str:
         if event.kind == _abi.SKEIN_EVENT_TOKEN:
             self.tokens.append(event.token)
-            if self.request.window:
+            if self._has_window:
                 self.request.acknowledge(1)
         elif event.kind == _abi.SKEIN_EVENT_SAMPLE_DONE:
             return event.text if event.status == _abi.SKEIN_OK else ""
