@@ -5,7 +5,7 @@
 # the reading thread of the binding takes, as a part of its process.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-model=$(realpath "$1") streams=$2 tokens=$3 rounds=$4 pause_us=$5
+model=$1 streams=$2 tokens=$3 rounds=$4 pause_us=$5
 shift 5
 : "${SKEIN_DIR:?expected the prefix of libskein}"
 work=$(mktemp -d)
