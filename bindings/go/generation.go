@@ -50,11 +50,14 @@ func (s *Stream) Complete(ctx context.Context, prompt string, options Options) (
 	return g.Text()
 }
 
-// Start submits the request to a queue of its own. When ctx ends, the request is cancelled. The runtime
-// must be open.
+// Start submits the request to a queue of its own. When ctx ends, the request is cancelled; if it has
+// ended already, Start returns its error and submits nothing. The runtime must be open.
 func (r *Request) Start(ctx context.Context) (*Generation, error) { return r.start(ctx, nil) }
 
 func (r *Request) start(ctx context.Context, owned *Request) (*Generation, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	queue, err := r.stream.runtime.NewQueue(nil)
 	if err != nil {
 		return nil, err

@@ -79,10 +79,16 @@ func TestAContextThatHasEndedStopsACallThatWaits(t *testing.T) {
 		},
 		"snapshot": func() error { _, err := s.Snapshot(ctx); return err },
 		"save":     func() error { return s.Save(ctx, filepath.Join(t.TempDir(), "s"), 0) },
+		"generate": func() error { _, err := s.Generate(ctx, "And", endless); return err },
+		"start":    func() error { _, err := newRequest(t, s, "And", endless).Start(ctx); return err },
+		"complete": func() error { _, err := s.Complete(ctx, "And", endless); return err },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if err := s.Reset(); err != nil { // nothing was submitted
+		t.Error(err)
 	}
 }
 

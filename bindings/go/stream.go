@@ -85,6 +85,16 @@ func (s *Stream) Snapshot(ctx context.Context) ([]byte, error) {
 	}, nil)
 }
 
+// SnapshotWithPast gives a snapshot with tokens and checkpoints, so that Truncate works where it is restored.
+func (s *Stream) SnapshotWithPast(ctx context.Context) ([]byte, error) {
+	return await(ctx, func() ([]byte, error) {
+		defer runtime.KeepAlive(s)
+		return sized(0, func(b *byte, n C.uint64_t, size *C.uint64_t, e *C.skein_error) C.skein_status {
+			return C.skein_stream_snapshot_with(s.c(), C.SKEIN_SAVE_PAST, unsafe.Pointer(b), n, size, e)
+		})
+	}, nil)
+}
+
 // Restore replaces the stream's state by a snapshot. On failure the stream is what it was.
 func (s *Stream) Restore(ctx context.Context, snapshot []byte) error {
 	return awaitNothing(ctx, func() error {

@@ -10,6 +10,14 @@
 // Errors: each failure is a SkeinError: thrown, or the reason of a promise.
 // Numbers of 64 bits are numbers, and BigInts above 2^53.
 
+declare global {
+  // TypeScript has these from version 5.2 on, with the library esnext.disposable. Declared again, they are the same.
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+    readonly asyncDispose: unique symbol;
+  }
+}
+
 /** The ABI's codes. */
 export const Status: {
   readonly OK: 0;
@@ -78,12 +86,14 @@ export type Text = string | Uint8Array;
 /** Token ids. */
 export type Tokens = Uint32Array | Iterable<number>;
 
-/** What all objects of the ABI have. With Symbol.dispose, where Node.js has it, `using` closes them. */
+/** What all objects of the ABI have. */
 declare abstract class Handle {
   /** The number that stands for the object in the ABI; 0 when it is closed. */
   readonly handle: number;
   readonly closed: boolean;
   close(): void;
+  /** close() for `using`, where Node.js has Symbol.dispose. */
+  [Symbol.dispose](): void;
   share(): Shared;
 }
 
@@ -668,11 +678,14 @@ export class Tokenizer extends Handle {
 
 // --- streams ---
 
-export interface SaveOptions {
-  /** A file that exists is replaced. */
-  replace?: boolean;
+export interface SnapshotOptions {
   /** The tokens and checkpoints go along. */
   past?: boolean;
+}
+
+export interface SaveOptions extends SnapshotOptions {
+  /** A file that exists is replaced. */
+  replace?: boolean;
 }
 
 export interface Checkpoint {
@@ -732,7 +745,7 @@ export class Stream extends Handle {
   findCheckpoint(name: string): number;
   checkpoints(): Checkpoint[];
   /** The stream as bytes, which restore in any process with the same model. */
-  snapshot(): Promise<Uint8Array>;
+  snapshot(options?: SnapshotOptions): Promise<Uint8Array>;
   restore(snapshot: Uint8Array): Promise<void>;
   save(path: string, options?: SaveOptions): Promise<void>;
   load(path: string): Promise<void>;
@@ -819,6 +832,10 @@ export class Generation implements AsyncIterableIterator<Event> {
   next(): Promise<IteratorResult<Event, undefined>>;
   /** Ends the request. When the promise is fulfilled, the stream is free. */
   return(): Promise<IteratorResult<Event, undefined>>;
+  /** The same for an exception in a generator that hands the events on (`yield*`). */
+  throw(error: unknown): Promise<IteratorResult<Event, undefined>>;
+  /** return() for `await using`, where Node.js has Symbol.asyncDispose. */
+  [Symbol.asyncDispose](): Promise<void>;
   [Symbol.asyncIterator](): this;
 }
 

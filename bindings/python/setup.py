@@ -12,9 +12,6 @@ from typing import Any, Dict
 from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from bundle import bundle  # noqa: E402
-
 try:
     from setuptools.command.bdist_wheel import bdist_wheel
 except ImportError:  # setuptools before 70 takes it from the package wheel
@@ -40,6 +37,10 @@ class BuildWithLibrary(build_py):  # type: ignore[misc]
         inside = Path(self.build_lib) / "skein" / "lib"
         shutil.rmtree(inside, ignore_errors=True)
         if PREFIX:
+            # bundle.py is one folder up in the tree, and beside this file where ./package has put it.
+            sys.path[:0] = [str(HERE), str(HERE.parent)]
+            from bundle import bundle
+
             bundle(Path(PREFIX), inside)
 
 

@@ -78,6 +78,7 @@ CALL(stream_find_checkpoint, skein_stream, skein_stream_find_checkpoint(h, "a", 
 CALL(stream_checkpoints, skein_stream, skein_stream_checkpoints(h, NULL, sizeof(skein_checkpoint), 0, &size_out, error))
 CALL(stream_position, skein_stream, skein_stream_position(h, &size_out, error))
 CALL(stream_snapshot, skein_stream, skein_stream_snapshot(h, NULL, 0, &size_out, error))
+CALL(stream_snapshot_with, skein_stream, skein_stream_snapshot_with(h, SKEIN_SAVE_PAST, NULL, 0, &size_out, error))
 CALL(stream_restore, skein_stream, skein_stream_restore(h, scratch, 16, error))
 CALL(stream_state, skein_stream, skein_stream_state(h, NULL, 0, &size_out, error))
 CALL(stream_save, skein_stream, skein_stream_save(h, "/nonexistent/file", 0, error))
@@ -175,6 +176,7 @@ const function functions[] = {
     FUNCTION(stream_checkpoints, STREAM),
     FUNCTION(stream_position, STREAM),
     FUNCTION(stream_snapshot, STREAM),
+    FUNCTION(stream_snapshot_with, STREAM),
     FUNCTION(stream_restore, STREAM),
     FUNCTION(stream_state, STREAM),
     FUNCTION(stream_save, STREAM),

@@ -41,19 +41,21 @@ void AbiCalls::StreamPosition(AbiInput& input) {
 
 void AbiCalls::StreamSnapshot(AbiInput& input) {
   const Picked<skein_stream> stream = handles_.Pick<skein_stream>(input);
+  const bool has_flags = input.OneIn(2);
+  const uint32_t flags = !has_flags || input.OneIn(2) ? 0 : input.OneIn(8) ? input.Below(8) : SKEIN_SAVE_PAST;
+  const bool is_bad = stream.is_bad || (flags != 0 && flags != SKEIN_SAVE_PAST);
+  const auto take = [=](skein_stream of, uint8_t* buffer, uint64_t capacity, uint64_t* size, skein_error* error) {
+    if (has_flags) return skein_stream_snapshot_with(of, flags, buffer, capacity, size, error);
+    return skein_stream_snapshot(of, buffer, capacity, size, error);
+  };
   if (input.OneIn(2)) {
-    Read<uint8_t>(
-        input, stream.is_bad,
-        [](skein_stream of, uint8_t* buffer, uint64_t capacity, uint64_t* size, skein_error* error) {
-          return skein_stream_snapshot(of, buffer, capacity, size, error);
-        },
-        stream.handle);
+    Read<uint8_t>(input, is_bad, take, stream.handle);
     return;
   }
   snapshot_.resize(1 << 16);
   uint64_t size = 0;
-  const skein_status status = Call(input, stream.is_bad, skein_stream_snapshot, stream.handle,
-                                   static_cast<void*>(snapshot_.data()), uint64_t{snapshot_.size()}, &size);
+  const skein_status status =
+      Call(input, is_bad, take, stream.handle, snapshot_.data(), uint64_t{snapshot_.size()}, &size);
   snapshot_.resize(status == SKEIN_OK ? size : 0);
 }
 
@@ -471,7 +473,7 @@ const std::vector<AbiCalls::Row>& AbiCalls::Rows() {
       {"skein_stream_fork", &AbiCalls::StreamFork, 6},
       {"skein_stream_reset", &AbiCalls::StreamReset, 4},
       {"skein_stream_position", &AbiCalls::StreamPosition, 6},
-      {"skein_stream_snapshot", &AbiCalls::StreamSnapshot, 6},
+      {"skein_stream_snapshot skein_stream_snapshot_with", &AbiCalls::StreamSnapshot, 6},
       {"skein_stream_restore", &AbiCalls::StreamRestore, 6},
       {"skein_stream_state", &AbiCalls::StreamState, 4},
       {"skein_stream_save", &AbiCalls::StreamSave, 2},

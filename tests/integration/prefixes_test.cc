@@ -45,6 +45,19 @@ class PrefixesTest : public ::testing::TestWithParam<std::string> {
     EXPECT_EQ(skein_stream_position(stream, &position, nullptr), SKEIN_OK);
     return position;
   }
+  static std::vector<uint8_t> SnapshotWith(skein_stream stream, uint32_t flags) {
+    uint64_t size = 0;
+    skein_error error = {};
+    EXPECT_TRUE(Ok(skein_stream_snapshot_with(stream, flags, nullptr, 0, &size, &error), error));
+    std::vector<uint8_t> bytes(size);
+    EXPECT_TRUE(Ok(skein_stream_snapshot_with(stream, flags, bytes.data(), bytes.size(), &size, &error), error));
+    EXPECT_EQ(size, bytes.size());
+    return bytes;
+  }
+  static std::vector<uint8_t> BytesOfFile(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::vector<uint8_t>(std::istreambuf_iterator<char>(file), {});
+  }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
 
   const std::string folder_ = [] {
@@ -149,6 +162,7 @@ TEST_P(PrefixesTest, FilesGoToEveryLayerSplitAndType) {
   SKEIN_CALL(skein_prefix_create, stream.get(), "persona", nullptr, prefix.out());
   SKEIN_CALL(skein_stream_save, stream.get(), Path("s").c_str(), SKEIN_SAVE_PAST);
   SKEIN_CALL(skein_prefix_save, prefix.get(), Path("p").c_str(), SKEIN_SAVE_PAST);
+  const std::vector<uint8_t> snapshot = SnapshotWith(stream.get(), SKEIN_SAVE_PAST);
   const std::vector<float> state = StateOf(stream.get());
   for (const char* device : {"cpu", "reference", "cpu=0-1,reference=2", "reference=0,cpu=1-2"}) {
     for (const char* type : {"f32", "f16", "q8"}) {
@@ -159,7 +173,9 @@ TEST_P(PrefixesTest, FilesGoToEveryLayerSplitAndType) {
       OwnedPrefix loaded;
       SKEIN_CALL(skein_prefix_load, elsewhere.get(), Path("p").c_str(), loaded.out());
       const OwnedStream started = Start(loaded.get());
-      for (const skein_stream each : {moved.get(), started.get()}) {
+      const OwnedStream restored = MakeStream(elsewhere.get());
+      SKEIN_CALL(skein_stream_restore, restored.get(), snapshot.data(), uint64_t{snapshot.size()});
+      for (const skein_stream each : {moved.get(), started.get(), restored.get()}) {
         EXPECT_EQ(PositionOf(each), 300u);
         EXPECT_EQ(StateOf(each), state);
         uint64_t num_replayed = 0;
@@ -179,36 +195,81 @@ std::vector<uint32_t> Tokens(uint32_t first, uint32_t count) {
   return tokens;
 }
 
-TEST_P(PrefixesTest, AStreamThatMovesWithItsPastCanGoBack) {
-  const OwnedStream stream = MakeStream(model_.get());
-  AllLogits(model_.get(), stream.get(), Tokens(0, 300));
-  SKEIN_CALL(skein_stream_set_checkpoint, stream.get(), "here");
-  AllLogits(model_.get(), stream.get(), Tokens(300, 400));
-  SKEIN_CALL(skein_stream_save, stream.get(), Path("s").c_str(), SKEIN_SAVE_PAST);
+// Streams that are told to go on with their past.
+class MovedPastTest : public PrefixesTest {
+ protected:
+  void SetUp() override {
+    AllLogits(model_.get(), stream_.get(), Tokens(3, 297));
+    SKEIN_CALL(skein_stream_set_checkpoint, stream_.get(), "here");
+    AllLogits(model_.get(), stream_.get(), Tokens(300, 400));
+  }
+
+  void ExpectToGoBack(skein_stream moved) {
+    std::vector<uint32_t> read(700);
+    uint64_t count = 0;
+    SKEIN_CALL(skein_stream_tokens, moved, uint64_t{3}, read.data(), uint64_t{read.size()}, &count);
+    EXPECT_EQ(count, 697u);
+    read.resize(697);
+    EXPECT_EQ(read, Tokens(3, 697));
+    uint64_t position = 0;
+    SKEIN_CALL(skein_stream_find_checkpoint, moved, "here", &position);
+    EXPECT_EQ(position, 300u);
+
+    // The named state came along, so that nothing is read again.
+    uint64_t num_replayed = 0;
+    SKEIN_CALL(skein_stream_truncate, moved, uint64_t{300}, &num_replayed);
+    EXPECT_EQ(num_replayed, 0u);
+    EXPECT_EQ(PositionOf(moved), 300u);
+    const OwnedStream fresh = MakeStream(model_.get());
+    AllLogits(model_.get(), fresh.get(), {1, 2, 3});
+    AllLogits(model_.get(), fresh.get(), Tokens(3, 297));
+    EXPECT_EQ(StateOf(moved), StateOf(fresh.get()));
+    // From the state of the start.
+    SKEIN_CALL(skein_stream_truncate, moved, uint64_t{5}, &num_replayed);
+    EXPECT_EQ(num_replayed, 5u);
+  }
+};
+
+TEST_P(MovedPastTest, AStreamFromAFileCanGoBack) {
+  SKEIN_CALL(skein_stream_save, stream_.get(), Path("s").c_str(), SKEIN_SAVE_PAST);
   const OwnedModel elsewhere = LoadModel(runtime_.get(), DataPath(kModel), GetParam());
   const OwnedStream moved = MakeStream(elsewhere.get());
   SKEIN_CALL(skein_stream_load, moved.get(), Path("s").c_str());
+  ExpectToGoBack(moved.get());
+}
 
-  std::vector<uint32_t> read(700);
-  uint64_t count = 0;
-  SKEIN_CALL(skein_stream_tokens, moved.get(), uint64_t{0}, read.data(), uint64_t{read.size()}, &count);
-  EXPECT_EQ(count, 700u);
-  EXPECT_EQ(read, Tokens(0, 700));
-  uint64_t position = 0;
-  SKEIN_CALL(skein_stream_find_checkpoint, moved.get(), "here", &position);
-  EXPECT_EQ(position, 300u);
+TEST_P(MovedPastTest, AStreamFromASnapshotCanGoBack) {
+  const std::vector<uint8_t> snapshot = SnapshotWith(stream_.get(), SKEIN_SAVE_PAST);
+  const OwnedModel elsewhere = LoadModel(runtime_.get(), DataPath(kModel), GetParam());
+  const OwnedStream moved = MakeStream(elsewhere.get());
+  SKEIN_CALL(skein_stream_restore, moved.get(), snapshot.data(), uint64_t{snapshot.size()});
+  ExpectToGoBack(moved.get());
+}
 
-  // The named state came along, so that nothing is read again.
-  uint64_t num_replayed = 0;
-  SKEIN_CALL(skein_stream_truncate, moved.get(), uint64_t{300}, &num_replayed);
-  EXPECT_EQ(num_replayed, 0u);
-  EXPECT_EQ(PositionOf(moved.get()), 300u);
-  const OwnedStream fresh = MakeStream(model_.get());
-  AllLogits(model_.get(), fresh.get(), Tokens(0, 300));
-  EXPECT_EQ(StateOf(moved.get()), StateOf(fresh.get()));
-  // From the state of the start.
-  SKEIN_CALL(skein_stream_truncate, moved.get(), uint64_t{5}, &num_replayed);
-  EXPECT_EQ(num_replayed, 5u);
+TEST_P(MovedPastTest, ASnapshotIsAFileInMemory) {
+  SKEIN_CALL(skein_stream_save, stream_.get(), Path("bare").c_str(), 0u);
+  SKEIN_CALL(skein_stream_save, stream_.get(), Path("past").c_str(), SKEIN_SAVE_PAST);
+  EXPECT_EQ(SnapshotWith(stream_.get(), 0), BytesOfFile(Path("bare")));
+  EXPECT_EQ(SnapshotWith(stream_.get(), SKEIN_SAVE_PAST), BytesOfFile(Path("past")));
+}
+
+TEST_P(MovedPastTest, ASnapshotHasNoOtherFlags) {
+  uint64_t size = 0;
+  for (const uint32_t flags : {SKEIN_SAVE_REPLACE, SKEIN_SAVE_REPLACE | SKEIN_SAVE_PAST, 4u}) {
+    skein_error error = {};
+    EXPECT_EQ(skein_stream_snapshot_with(stream_.get(), flags, nullptr, 0, &size, &error), SKEIN_INVALID_ARGUMENT);
+    EXPECT_THAT(std::string(error.message), HasSubstr("expected 0 or SKEIN_SAVE_PAST"));
+  }
+}
+
+TEST_P(MovedPastTest, ATooSmallBufferIsLeftAlone) {
+  const uint64_t needed = SnapshotWith(stream_.get(), SKEIN_SAVE_PAST).size();
+  std::vector<uint8_t> bytes(needed, 7);
+  uint64_t size = 0;
+  EXPECT_EQ(skein_stream_snapshot_with(stream_.get(), SKEIN_SAVE_PAST, bytes.data(), bytes.size() - 1, &size, nullptr),
+            SKEIN_OUT_OF_RANGE);
+  EXPECT_EQ(size, needed);
+  EXPECT_EQ(bytes, std::vector<uint8_t>(needed, 7));
 }
 
 TEST_P(PrefixesTest, WithoutItsPastAStreamBeginsWhereItWasSaved) {
@@ -294,10 +355,12 @@ TEST_P(PrefixesTest, FilesAreDescribedWithoutAModel) {
             SKEIN_DATA_LOSS);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Devices, PrefixesTest, ::testing::Values("reference", "cpu", "cpu=0-1,reference=2"), [](const auto& param_info) {
-      return std::string(param_info.param == "cpu" || param_info.param == "reference" ? param_info.param : "split");
-    });
+const auto kDevices = ::testing::Values("reference", "cpu", "cpu=0-1,reference=2");
+const auto kNameOf = [](const auto& param_info) {
+  return std::string(param_info.param == "cpu" || param_info.param == "reference" ? param_info.param : "split");
+};
+INSTANTIATE_TEST_SUITE_P(Devices, PrefixesTest, kDevices, kNameOf);
+INSTANTIATE_TEST_SUITE_P(Devices, MovedPastTest, kDevices, kNameOf);
 
 }  // namespace
 }  // namespace skein::test

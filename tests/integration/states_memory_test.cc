@@ -194,6 +194,23 @@ TEST_P(StatesMemoryTest, FilesWithAPast) {
   ExpectAllAreWhole(300);
 }
 
+TEST_P(StatesMemoryTest, SnapshotsWithAPast) {
+  Load(Disk::kYes);
+  MakeStreams(300);
+  uint64_t size = 0;
+  Walk([&](skein_error* error) {
+    return skein_stream_snapshot_with(Next(), SKEIN_SAVE_PAST, nullptr, 0, &size, error);
+  });
+  std::vector<uint8_t> bytes(2 * size);
+  Walk([&](skein_error* error) {
+    return skein_stream_snapshot_with(Next(), SKEIN_SAVE_PAST, bytes.data(), bytes.size(), &size, error);
+  });
+  SKEIN_CALL(skein_stream_snapshot_with, streams_[3].get(), uint32_t{SKEIN_SAVE_PAST}, bytes.data(),
+             uint64_t{bytes.size()}, &size);
+  Walk([&](skein_error* error) { return skein_stream_restore(streams_[3].get(), bytes.data(), size, error); });
+  ExpectAllAreWhole(300);
+}
+
 INSTANTIATE_TEST_SUITE_P(Failing, StatesMemoryTest, ::testing::Values(1, AllocationFault::kForever), FailuresName);
 
 }  // namespace

@@ -4,7 +4,6 @@ const { SkeinError } = require('./error.js');
 const native = require('./native.js');
 
 class Generation {
-  #handle; // of the request, also after it was closed
   #request; // kept until the end, with its stream: the collector would release them, which cancels the request
   #events = [];
   #waiting = []; // those who wait for an event, in order: { resolve, reject }
@@ -20,7 +19,6 @@ class Generation {
 
   // For the package's own use. `onEnd` is called once, when the request has ended.
   constructor(request, { acknowledges, signal, onEnd }) {
-    this.#handle = request.handle;
     this.#request = request;
     this.#acknowledges = acknowledges;
     this.#signal = signal;
@@ -33,9 +31,15 @@ class Generation {
     return this.#last;
   }
 
+  // Whether the request can still be asked for something. One that the host has closed was cancelled by that, and its
+  // events come nevertheless.
+  get #isOpen() {
+    return !this.#ended && !this.#request.closed;
+  }
+
   // Asks the request to end at the next step. Its last event follows, of the kind `cancelled`.
   cancel() {
-    if (!this.#ended) native.requestCancel(this.#handle);
+    if (this.#isOpen) native.requestCancel(this.#request.handle);
   }
 
   push(event) {
@@ -74,7 +78,9 @@ class Generation {
 
   // An event that the host takes. With a window, that is what acknowledges its token.
   #taken(event) {
-    if (this.#acknowledges && event.kind === 'token' && !this.#ended) native.requestAcknowledge(this.#handle, 1);
+    if (this.#acknowledges && event.kind === 'token' && this.#isOpen) {
+      native.requestAcknowledge(this.#request.handle, 1);
+    }
     return { value: event, done: false };
   }
 
@@ -106,9 +112,22 @@ class Generation {
     return { value, done: true };
   }
 
+  // The same for an exception in a generator that hands the events on (`yield*`).
+  async throw(error) {
+    await this.return();
+    throw error;
+  }
+
   [Symbol.asyncIterator]() {
     return this;
   }
+}
+
+// `await using`, where the program has it.
+if (Symbol.asyncDispose) {
+  Generation.prototype[Symbol.asyncDispose] = async function dispose() {
+    await this.return();
+  };
 }
 
 module.exports = { Generation };

@@ -63,9 +63,9 @@ class Stream extends Handle {
     return native.streamCheckpoints(this.handle);
   }
 
-  // The stream as bytes, which any process with the same model can restore.
-  async snapshot() {
-    return await native.streamSnapshot(this.handle);
+  // The stream as bytes, which any process with the same model can restore. { past } as for save.
+  async snapshot(options) {
+    return await native.streamSnapshot(this.handle, saveFlags(options));
   }
 
   async restore(snapshot) {

@@ -3,7 +3,9 @@
 const { SkeinError, invalidArgument } = require('./error.js');
 const native = require('./native.js');
 
-const wakeups = new Map();
+// They belong to the addon: a program may load this file twice, as test runners do that forget modules, and the addon
+// calls the function that was set last.
+const wakeups = (native.wakeups ??= new Map());
 
 native.setup(SkeinError, (queue) => wakeups.get(queue)?.());
 

@@ -37,18 +37,23 @@ static napi_value stream_position(napi_env env, napi_callback_info info) {
 }
 
 static skein_status fill_snapshot(void* context, void* buffer, uint64_t capacity, uint64_t* size, skein_error* error) {
-  return skein_stream_snapshot(((call*)context)->subject, buffer, capacity, size, error);
+  const call* self = context;
+  if (self->flags == 0) return skein_stream_snapshot(self->subject, buffer, capacity, size, error);
+  return skein_stream_snapshot_with(self->subject, self->flags, buffer, capacity, size, error);
 }
 
 static skein_status run_snapshot(call* self) {
   return fetch(fill_snapshot, self, 1, &self->data, &self->count, &self->error);
 }
 
-// streamSnapshot(stream): promise of an Uint8Array
+// streamSnapshot(stream, flags): promise of an Uint8Array
 static napi_value stream_snapshot(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
   call* started = new_call(&args, run_snapshot, result_bytes);
-  if (started != NULL) started->subject = handle_at(&args, 0);
+  if (started != NULL) {
+    started->subject = handle_at(&args, 0);
+    started->flags = (uint32_t)unsigned_at(&args, 1);
+  }
   return finish_call(&args, started);
 }
 

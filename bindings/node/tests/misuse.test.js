@@ -127,6 +127,56 @@ test('closing things under a generation ends it', async (t) => {
   assert.equal(await ends(() => setImmediate(() => runtime.close())), 'CANCELLED');
 });
 
+for (const window of [0, 1, 4]) {
+  test(`closing a request under its generation ends it; window ${window}`, async (t) => {
+    const { model } = await load(t);
+    const begin = async (signal) => {
+      const request = model.createStream().createRequest({ ...LONG, window }).setPrompt('And');
+      const generation = request.run({ signal });
+      await generation.next();
+      return { request, generation };
+    };
+    const read = async (generation) => {
+      let last;
+      for await (const event of generation) last = event.kind;
+      return last;
+    };
+    for (const end of [(generation) => generation.cancel(), () => {}]) {
+      const { request, generation } = await begin();
+      const waiting = [generation.next(), generation.next()];
+      request.close();
+      end(generation);
+      await Promise.all(waiting);
+      assert.notEqual(await read(generation), 'token');
+    }
+    const { request, generation } = await begin();
+    request.close();
+    await generation.return();
+    const controller = new AbortController();
+    const aborted = await begin(controller.signal);
+    aborted.request.close();
+    controller.abort(); // what this throws nobody can catch
+    await assert.rejects(read(aborted.generation), { name: 'AbortError' });
+  });
+}
+
+test('a program may load the package twice', async () => {
+  const { stdout, stderr } = await run(`
+    const first = require('skein');
+    for (const name of Object.keys(require.cache)) if (!name.endsWith('.node')) delete require.cache[name];
+    const second = require('skein');
+    (async () => {
+      for (const { Runtime } of [first, second]) {
+        const runtime = await Runtime.create({ threads: 1 });
+        const model = await runtime.loadModel(process.env.SKEIN_MODEL, { device: 'cpu', calibrate: 0 });
+        console.log((await model.createStream().complete('And', { maxTokens: 2, stopAtEnd: 0 })).tokens.length);
+      }
+      console.log(first !== second);
+    })();
+  `);
+  assert.equal(stdout, '2\n2\ntrue\n', stderr);
+});
+
 test('several readers of one generation get what is there, and then the end', async (t) => {
   const { model } = await load(t);
   const generation = model.createStream().generate('And', { ...LONG, maxTokens: 2 });

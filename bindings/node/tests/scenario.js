@@ -262,6 +262,8 @@ const verbs = {
   stream_checkpoints: ([s]) =>
     named(s.bare).checkpoints().map((place) => `${place.position} ${place.stateBytes} ${quoteText(place.name)}`),
   stream_snapshot: async ([name, s]) => void objects.set(name.bare, await named(s.bare).snapshot()),
+  stream_snapshot_with: async ([name, s, ...flags]) =>
+    void objects.set(name.bare, await named(s.bare).snapshot(flagsOf(flags))),
   stream_restore: ([s, name]) => named(s.bare).restore(named(name.bare)),
   stream_save: ([s, to, ...flags]) => named(s.bare).save(plainWord(to), flagsOf(flags)),
   stream_load: ([s, from]) => named(s.bare).load(plainWord(from)),

@@ -68,6 +68,29 @@ test('an exception in a loop ends the request', async (t) => {
   stream.reset();
 });
 
+test('an exception in a generator that hands events on ends the request', async (t) => {
+  const { model } = await load(t);
+  const stream = model.createStream();
+  async function* handedOn() {
+    yield* stream.generate('And', { ...GREEDY, maxTokens: 100000 });
+  }
+  const outer = handedOn();
+  await outer.next();
+  await assert.rejects(outer.throw(new Error('boom')), /boom/);
+  stream.reset();
+});
+
+test('using and await using close', { skip: !Symbol.asyncDispose && 'this Node.js has no Symbol.asyncDispose' }, async (t) => {
+  const { model } = await load(t);
+  const stream = model.createStream();
+  const generation = stream.generate('And', { ...GREEDY, maxTokens: 100000 });
+  await generation.next();
+  await generation[Symbol.asyncDispose]();
+  stream.reset();
+  stream[Symbol.dispose]();
+  assert.ok(stream.closed);
+});
+
 test('a signal cancels, and its reason is what is thrown', async (t) => {
   const { model } = await load(t);
   const stream = model.createStream();

@@ -20,7 +20,7 @@ const camelCase = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperC
 const names = (list) => list.map((one) => one.name);
 
 // What the addon has beside the ABI.
-const OWN = ['setup', 'hold', 'numOwned', 'eventOffsets'];
+const OWN = ['setup', 'hold', 'numOwned', 'eventOffsets', 'wakeups'];
 
 test('the addon has each function of the ABI, and the package uses it', () => {
   const expected = names(api.functions).map((name) => camelCase(name.replace('skein_', '')));

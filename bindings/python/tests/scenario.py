@@ -365,6 +365,7 @@ MAKERS: Dict[str, Callable[[Any, List[Word], Dict[str, Any]], Any]] = {
     "stream_create": lambda m, w, o: m.create_stream(**o),
     "stream_fork": lambda s, w, o: s.fork(),
     "stream_snapshot": lambda s, w, o: s.snapshot(),
+    "stream_snapshot_with": lambda s, w, o: s.snapshot(**flags(w)),
     "prefix_create": lambda s, w, o: s.create_prefix(name_of(w[0]), name_of(w[1])),
     "prefix_start": lambda p, w, o: p.start(**o),
     "prefix_load": lambda m, w, o: m.load_prefix(name_of(w[0])),

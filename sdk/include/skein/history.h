@@ -9,7 +9,7 @@
 // that save the fewest tokens, above all those far from the ends of their streams, and those with names last. A place
 // is reached without them too, from the state before it or from the start, by reading more.
 //
-// A snapshot has no tokens, unless it was saved with SKEIN_SAVE_PAST. A stream that was restored without them knows
+// A snapshot has no tokens, unless it was made with SKEIN_SAVE_PAST. A stream that was restored without them knows
 // those behind the snapshot's position only, and goes back no farther than that.
 //
 // Threads: any, as in stream.h. Positions count tokens from the start of the stream. The last one is that of a sampled

@@ -56,6 +56,11 @@ SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, 
 SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
                                             skein_error* error);
 
+// The same, and with the flag SKEIN_SAVE_PAST (below) in `flags` the past goes along. The size then also depends on the
+// checkpoints whose states are kept. INVALID_ARGUMENT: `flags` is neither 0 nor SKEIN_SAVE_PAST.
+SKEIN_API skein_status skein_stream_snapshot_with(skein_stream stream, uint32_t flags, void* buffer, uint64_t capacity,
+                                                  uint64_t* size, skein_error* error);
+
 #define SKEIN_SAVE_REPLACE 1u  // a file that exists is replaced; without this it is ALREADY_EXISTS
 // The tokens of the stream go along, as far as they are known, and the checkpoints whose states are kept. So a stream
 // that is restored can go back (skein_stream_truncate) as the saved one could.

@@ -33,6 +33,12 @@ absl::StatusOr<EvalItem> UnwrapItem(const skein_eval_item& item) {
   return unwrapped;
 }
 
+absl::Status WriteToBuffer(PlannedSnapshot& planned, void* buffer, uint64_t capacity, uint64_t* size) {
+  SKEIN_ASSIGN_OR_RETURN(const BufferUse use, CheckBuffer(buffer, capacity, planned.num_bytes(), size, "bytes"));
+  if (use == BufferUse::kSizeOnly) return absl::OkStatus();
+  return planned.Write({static_cast<uint8_t*>(buffer), planned.num_bytes()});
+}
+
 }  // namespace
 
 extern "C" {
@@ -91,11 +97,18 @@ SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, 
                                              skein_error* error) {
   return Guard(error, [&]() -> absl::Status {
     SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
-    const StreamState at = object->Committed();
-    const uint64_t needed = SnapshotBytes(*object->model(), at);
-    SKEIN_ASSIGN_OR_RETURN(const BufferUse use, CheckBuffer(buffer, capacity, needed, size, "bytes"));
-    if (use == BufferUse::kSizeOnly) return absl::OkStatus();
-    return TakeSnapshot(*object->model(), at, {static_cast<uint8_t*>(buffer), needed});
+    PlannedSnapshot planned(*object->model(), object->Committed());
+    return WriteToBuffer(planned, buffer, capacity, size);
+  });
+}
+
+SKEIN_API skein_status skein_stream_snapshot_with(skein_stream stream, uint32_t flags, void* buffer, uint64_t capacity,
+                                                  uint64_t* size, skein_error* error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKEIN_ASSIGN_OR_RETURN(const auto object, Unwrap(stream));
+    SKEIN_ASSIGN_OR_RETURN(const SnapshotPast past, UnwrapSnapshotFlags(flags));
+    PlannedSnapshot planned(*object->model(), object->Committed(), past);
+    return WriteToBuffer(planned, buffer, capacity, size);
   });
 }
 

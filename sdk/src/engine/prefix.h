@@ -29,7 +29,7 @@ class Prefix {
   const PrefixLabel& label() const { return label_; }
   uint64_t position() const { return place_.position; }
   // The size of the file that Save writes without the past.
-  uint64_t file_bytes() const { return PrefixFileBytes(*model_, place_, label_); }
+  uint64_t file_bytes() const { return PlannedSnapshot(*model_, place_, SnapshotPast::kNone, label_).num_bytes(); }
 
   // The codes of SaveSnapshot.
   absl::Status Save(const std::string& path, const SaveOptions& options) const;

@@ -51,16 +51,16 @@ void KeepCheckpoint(Model& model, const SnapshotCheckpoint& checkpoint, History&
 
 }  // namespace
 
-absl::Status CollectPast(const Model& model, const StreamState& at, Snapshot& snapshot) {
-  if (!at.history.is_recorded()) return absl::OkStatus();
+std::vector<StateRef> DescribePast(const StreamState& at, Snapshot& snapshot) {
+  std::vector<StateRef> states;
+  if (!at.history.is_recorded()) return states;
   for (KeptCheckpoint& kept : KeptCheckpoints(at)) {
-    kept.described.state.resize(StateFloats(model.config()));
-    SKEIN_RETURN_IF_ERROR(model.engine()->ExportState(kept.state, absl::MakeSpan(kept.described.state)));
     snapshot.checkpoints.push_back(std::move(kept.described));
+    states.push_back(std::move(kept.state));
   }
   snapshot.tokens.resize(at.position - at.history.begin());
   at.history.ReadTokens(at.history.begin(), absl::MakeSpan(snapshot.tokens));
-  return absl::OkStatus();
+  return states;
 }
 
 History RestorePast(Model& model, const Snapshot& snapshot, const StreamState& at) {

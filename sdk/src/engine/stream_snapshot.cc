@@ -27,36 +27,33 @@ std::optional<uint32_t> PendingToken(const Snapshot& snapshot) {
   return snapshot.pending.empty() ? std::nullopt : std::optional(snapshot.pending[0]);
 }
 
-// Writes a described snapshot.
-absl::Status Write(const Model& model, Snapshot& snapshot, const StreamState& at, absl::Span<uint8_t> bytes) {
-  SKEIN_ASSIGN_OR_RETURN(snapshot.fingerprint, model.Fingerprint());
-  const StateScratch state = model.engine()->Scratch();
-  SKEIN_RETURN_IF_ERROR(ExportState(model, at, state.values()));
-  WriteSnapshot(model.config(), snapshot, state.values(), bytes);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
-uint64_t SnapshotBytes(const Model& model, const StreamState& at) {
-  return SnapshotBytes(model.config(), Describe(at));
+PlannedSnapshot::PlannedSnapshot(const Model& model, StreamState at, SnapshotPast past,
+                                 std::optional<PrefixLabel> label)
+    : model_(model), at_(std::move(at)), snapshot_(Describe(at_)) {
+  snapshot_.label = std::move(label);
+  if (past == SnapshotPast::kKnown) checkpoint_states_ = DescribePast(at_, snapshot_);
+  num_bytes_ = SnapshotBytes(model.config(), snapshot_);
 }
 
-uint64_t PrefixFileBytes(const Model& model, const StreamState& at, const PrefixLabel& label) {
-  Snapshot snapshot = Describe(at);
-  snapshot.label = label;
-  return SnapshotBytes(model.config(), snapshot);
+absl::Status PlannedSnapshot::Write(absl::Span<uint8_t> bytes) {
+  SKEIN_ASSIGN_OR_RETURN(snapshot_.fingerprint, model_.Fingerprint());
+  for (size_t i = 0; i < checkpoint_states_.size(); ++i) {
+    std::vector<float>& values = snapshot_.checkpoints[i].state;
+    values.resize(StateFloats(model_.config()));
+    SKEIN_RETURN_IF_ERROR(model_.engine()->ExportState(checkpoint_states_[i], absl::MakeSpan(values)));
+  }
+  const StateScratch state = model_.engine()->Scratch();
+  SKEIN_RETURN_IF_ERROR(ExportState(model_, at_, state.values()));
+  WriteSnapshot(model_.config(), snapshot_, state.values(), bytes);
+  return absl::OkStatus();
 }
 
 absl::Status ExportState(const Model& model, const StreamState& at, absl::Span<float> values) {
   if (!at.state.empty()) return model.engine()->ExportState(at.state, values);
   WriteFreshState(model.config(), model.config().num_layers, values.data());
   return absl::OkStatus();
-}
-
-absl::Status TakeSnapshot(const Model& model, const StreamState& at, absl::Span<uint8_t> bytes) {
-  Snapshot snapshot = Describe(at);
-  return Write(model, snapshot, at, bytes);
 }
 
 absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const uint8_t> bytes) {
@@ -78,14 +75,12 @@ absl::StatusOr<RestoredSnapshot> RestoreSnapshot(Model& model, absl::Span<const 
   return restored;
 }
 
-absl::Status SaveSnapshot(const Model& model, const StreamState& at, std::optional<PrefixLabel> label,
-                          const std::string& path, const SaveOptions& options) {
+absl::Status SaveSnapshot(const Model& model, StreamState at, std::optional<PrefixLabel> label, const std::string& path,
+                          const SaveOptions& options) {
   SKEIN_RETURN_IF_ERROR(OutputFile::Check(path, options.if_exists));
-  Snapshot snapshot = Describe(at);
-  snapshot.label = std::move(label);
-  if (options.has_past) SKEIN_RETURN_IF_ERROR(CollectPast(model, at, snapshot));
-  std::vector<uint8_t> bytes(SnapshotBytes(model.config(), snapshot));
-  SKEIN_RETURN_IF_ERROR(Write(model, snapshot, at, absl::MakeSpan(bytes)));
+  PlannedSnapshot snapshot(model, std::move(at), options.past, std::move(label));
+  std::vector<uint8_t> bytes(snapshot.num_bytes());
+  SKEIN_RETURN_IF_ERROR(snapshot.Write(absl::MakeSpan(bytes)));
   SKEIN_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file, OutputFile::Create(path, options.if_exists));
   SKEIN_RETURN_IF_ERROR(file->WriteAt(0, bytes.data(), bytes.size()));
   return file->Commit();

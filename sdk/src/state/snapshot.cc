@@ -24,8 +24,9 @@ constexpr char kMagic[8] = {'S', 'K', 'E', 'I', 'N', 'S', 'N', 'P'};
 constexpr uint32_t kVersion = 2;
 constexpr uint64_t kAlignment = 64;
 constexpr size_t kNumFingerprintDigits = 32;
-// For a snapshot whose model is not known: twice the World vocabulary.
+// For a snapshot whose model is not known: twice the World vocabulary, and as many checkpoints as a model keeps.
 constexpr uint64_t kLargestVocabulary = 1 << 17;
+constexpr uint64_t kMostCheckpoints = 4096;
 
 // The fixed beginning of the bytes.
 struct Preamble {
@@ -102,7 +103,7 @@ v1::Snapshot DescribeSnapshot(const skein_backend_model& model, const Snapshot& 
     section.set_size_bytes(plan.size_bytes);
     section.set_checksum(0);
   }
-  DescribePast(snapshot, header);
+  DescribePast(model, snapshot, header);
   return header;
 }
 
@@ -150,12 +151,13 @@ absl::StatusOr<Preamble> ReadPreamble(absl::Span<const uint8_t> bytes) {
   return preamble;
 }
 
-// The largest header that is read. The occurrences of all tokens fit into it. A parser may need some fifty times this
-// memory.
-uint64_t MaxHeaderBytes(uint64_t vocab_size) {
-  constexpr uint64_t kBesideOccurrences = 64 << 10;
+// The largest header that is read. The occurrences of all tokens fit into it, and so does what it says of `num_states`
+// checkpoints with the longest names. A parser may need some fifty times this memory.
+uint64_t MaxHeaderBytes(uint64_t vocab_size, uint64_t num_states) {
+  constexpr uint64_t kBesideThese = 64 << 10;
   constexpr uint64_t kPerToken = 16;
-  return std::min<uint64_t>(kBesideOccurrences + kPerToken * vocab_size, INT_MAX);
+  constexpr uint64_t kPerState = 256;
+  return std::min<uint64_t>(kBesideThese + kPerToken * vocab_size + kPerState * num_states, INT_MAX);
 }
 
 absl::Status CheckZero(absl::Span<const uint8_t> bytes, absl::string_view behind) {
@@ -163,10 +165,9 @@ absl::Status CheckZero(absl::Span<const uint8_t> bytes, absl::string_view behind
   return absl::DataLossError(absl::StrCat("snapshot: the bytes behind ", behind, " are not zero"));
 }
 
-absl::StatusOr<v1::Snapshot> ReadHeader(uint64_t vocab_size, const Preamble& preamble,
-                                        absl::Span<const uint8_t> bytes) {
+absl::StatusOr<v1::Snapshot> ReadHeader(uint64_t max_bytes, const Preamble& preamble, absl::Span<const uint8_t> bytes) {
   const uint64_t size = preamble.header_bytes;
-  const uint64_t max = std::min<uint64_t>(MaxHeaderBytes(vocab_size), bytes.size() - sizeof(preamble));
+  const uint64_t max = std::min<uint64_t>(max_bytes, bytes.size() - sizeof(preamble));
   if (size > max) {
     return absl::DataLossError(absl::StrCat("snapshot: a header of ", size, " bytes; expected at most ", max));
   }
@@ -323,7 +324,10 @@ absl::Status ReadState(const skein_backend_model& model, const v1::Snapshot& hea
 absl::StatusOr<Snapshot> ReadSnapshotV2(const skein_backend_model& model, absl::Span<const uint8_t> bytes,
                                         absl::Span<float> state) {
   SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
-  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(model.vocab_size, preamble, bytes));
+  const uint64_t section_bytes = bytes.size() - std::min<uint64_t>(bytes.size(), preamble.header_bytes);
+  const uint64_t num_states = section_bytes / (StateFloats(model) * sizeof(float));
+  const uint64_t max_header_bytes = MaxHeaderBytes(model.vocab_size, num_states);
+  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(max_header_bytes, preamble, bytes));
   Snapshot snapshot;
   snapshot.fingerprint = header.source_fingerprint();
   SKEIN_RETURN_IF_ERROR(CheckSnapshotSource(model, snapshot.fingerprint, header.generation(), header.variant()));
@@ -357,9 +361,9 @@ absl::StatusOr<uint32_t> ReadVersion(absl::Span<const uint8_t> bytes) {
 }  // namespace
 
 uint64_t SnapshotBytes(const skein_backend_model& model, const Snapshot& snapshot) {
-  uint64_t bytes = SectionsOffset(DescribeSnapshot(model, snapshot).ByteSizeLong());
-  for (const SectionPlan& plan : PlanSections(model)) bytes += AlignUp(plan.size_bytes);
-  for (const absl::Span<const uint8_t> past : PastSections(snapshot)) bytes += AlignUp(past.size());
+  const v1::Snapshot header = DescribeSnapshot(model, snapshot);
+  uint64_t bytes = SectionsOffset(header.ByteSizeLong());
+  for (const v1::Section& section : header.sections()) bytes += AlignUp(section.size_bytes());
   return bytes;
 }
 
@@ -415,7 +419,8 @@ absl::StatusOr<SnapshotSummary> SummariseSnapshot(absl::Span<const uint8_t> byte
         absl::StrCat("snapshot: version ", version, "; this version describes version ", kVersion));
   }
   SKEIN_ASSIGN_OR_RETURN(const Preamble preamble, ReadPreamble(bytes));
-  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header, ReadHeader(kLargestVocabulary, preamble, bytes));
+  SKEIN_ASSIGN_OR_RETURN(const v1::Snapshot header,
+                         ReadHeader(MaxHeaderBytes(kLargestVocabulary, kMostCheckpoints), preamble, bytes));
   SKEIN_ASSIGN_OR_RETURN(const auto located, LocateSections(header, preamble.sections_offset, bytes));
   SKEIN_RETURN_IF_ERROR(CheckSections(header, located, {}));
   SKEIN_RETURN_IF_ERROR(CheckFingerprint(header.source_fingerprint()));

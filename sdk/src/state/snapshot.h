@@ -34,7 +34,7 @@
 namespace skein {
 
 // Bytes of a snapshot of a model with states of `shape`. The size depends on `pending`, on the number of tokens that
-// occurred, and on what the snapshot carries of the past. The fingerprint and the state may still be missing.
+// occurred, and on what the snapshot carries of the past. The fingerprint and all states may still be missing.
 uint64_t SnapshotBytes(const skein_backend_model& model, const Snapshot& snapshot);
 
 // Writes a snapshot to `bytes`, which is exactly SnapshotBytes long. `state` takes the place of snapshot.state, so that

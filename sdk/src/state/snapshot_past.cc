@@ -121,7 +121,7 @@ absl::Status ReadCheckpoints(const skein_backend_model& model, const v1::Snapsho
 
 }  // namespace
 
-void DescribePast(const Snapshot& snapshot, v1::Snapshot& header) {
+void DescribePast(const skein_backend_model& model, const Snapshot& snapshot, v1::Snapshot& header) {
   if (snapshot.label.has_value()) {
     header.mutable_prefix_label()->set_name(snapshot.label->name);
     header.mutable_prefix_label()->set_provenance(snapshot.label->provenance);
@@ -133,7 +133,7 @@ void DescribePast(const Snapshot& snapshot, v1::Snapshot& header) {
     described.set_position(checkpoint.position);
     if (!checkpoint.name.empty()) described.set_name(checkpoint.name);
     if (checkpoint.name_position != checkpoint.position) described.set_name_position(checkpoint.name_position);
-    AddSection(CheckpointSection(static_cast<int>(i)), checkpoint.state.size(), header).set_dtype(v1::DTYPE_F32);
+    AddSection(CheckpointSection(static_cast<int>(i)), StateFloats(model), header).set_dtype(v1::DTYPE_F32);
   }
 }
 

@@ -15,8 +15,9 @@
 
 namespace skein {
 
-// Adds label, checkpoints and their sections to a header, with checksums of 0.
-void DescribePast(const Snapshot& snapshot, v1::Snapshot& header);
+// Adds label, checkpoints and their sections to a header, with checksums of 0. The states of the checkpoints may still
+// be missing.
+void DescribePast(const skein_backend_model& model, const Snapshot& snapshot, v1::Snapshot& header);
 
 // The bytes of the sections that DescribePast adds, in that order. They live as long as `snapshot` is not changed.
 std::vector<absl::Span<const uint8_t>> PastSections(const Snapshot& snapshot);

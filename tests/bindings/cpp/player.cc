@@ -257,6 +257,8 @@ bool Player::PlayStream(const Step& step) {
     Print(ShowNumber(Get<skein::Stream>(step, 0).Position()));
   } else if (verb == "stream_snapshot") {
     Put(step, Get<skein::Stream>(step, 1).Snapshot());
+  } else if (verb == "stream_snapshot_with") {
+    Put(step, Get<skein::Stream>(step, 1).Snapshot(SaveFlags(step)));
   } else if (verb == "stream_restore") {
     Get<skein::Stream>(step, 0).Restore(Get<Bytes>(step, 1));
   } else if (verb == "stream_save") {

@@ -32,8 +32,9 @@ class StreamTest : public ::testing::Test {
   }
   static std::vector<uint8_t> SnapshotOf(const Stream& stream) {
     const StreamState at = stream.Committed();
-    std::vector<uint8_t> bytes(SnapshotBytes(*stream.model(), at));
-    EXPECT_TRUE(TakeSnapshot(*stream.model(), at, absl::MakeSpan(bytes)).ok());
+    PlannedSnapshot planned(*stream.model(), at);
+    std::vector<uint8_t> bytes(planned.num_bytes());
+    EXPECT_TRUE(planned.Write(absl::MakeSpan(bytes)).ok());
     return bytes;
   }
   static StreamState At(StateRef state, uint64_t position) {

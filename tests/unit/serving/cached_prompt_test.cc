@@ -244,8 +244,9 @@ TEST_F(CachedPromptTest, StreamThatHasReadIsNotAtItsStart) {
 TEST_F(CachedPromptTest, RestoredStreamAtPositionZeroIsNotAtItsStart) {
   for (int i = 0; i < 3; ++i) Read(UserPrompt(1));
   const auto stream = NewStream();
-  std::vector<uint8_t> bytes(SnapshotBytes(*model_, stream->Committed()));
-  ASSERT_TRUE(TakeSnapshot(*model_, stream->Committed(), absl::MakeSpan(bytes)).ok());
+  PlannedSnapshot planned(*model_, stream->Committed());
+  std::vector<uint8_t> bytes(planned.num_bytes());
+  ASSERT_TRUE(planned.Write(absl::MakeSpan(bytes)).ok());
   ASSERT_TRUE(stream->Restore(bytes).ok());
   EXPECT_EQ(Run(NewRequest(stream, UserPrompt(1), 2)).terminal.cache, uint32_t{SKEIN_CACHE_NOT_AT_START})
       << "a snapshot may hold any state";

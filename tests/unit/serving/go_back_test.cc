@@ -67,8 +67,9 @@ class GoBackTest : public ServingTest {
   }
   static std::vector<uint8_t> SnapshotOf(const Stream& stream) {
     const StreamState at = stream.Committed();
-    std::vector<uint8_t> bytes(SnapshotBytes(*stream.model(), at));
-    EXPECT_TRUE(TakeSnapshot(*stream.model(), at, absl::MakeSpan(bytes)).ok());
+    PlannedSnapshot planned(*stream.model(), at);
+    std::vector<uint8_t> bytes(planned.num_bytes());
+    EXPECT_TRUE(planned.Write(absl::MakeSpan(bytes)).ok());
     return bytes;
   }
 };

@@ -121,7 +121,6 @@ TEST(SnapshotTest, RefusesAPastThatCannotBe) {
       {"checkpoint 1 at position 123 has a name at 125", [](Snapshot& s) { s.checkpoints[1].name_position = 125; }},
       {"checkpoint 1 at position 123; expected 7 to 122", [](Snapshot& s) { s.position = 122; }},
       {"a name of checkpoint 1 of at most 63 bytes", [](Snapshot& s) { s.checkpoints[1].name.assign(64, 'x'); }},
-      {"checkpoint 0: expected a state of 64 bytes, found 60", [](Snapshot& s) { s.checkpoints[0].state.pop_back(); }},
       {"checkpoint 1: its state is not finite", [](Snapshot& s) { s.checkpoints[1].state[3] = INFINITY; }},
   };
   for (const Case& one : cases) {
@@ -131,6 +130,13 @@ TEST(SnapshotTest, RefusesAPastThatCannotBe) {
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(std::string(status.message()), HasSubstr(one.expected));
   }
+}
+
+TEST(SnapshotTest, RefusesACheckpointWhoseStateIsTooShort) {
+  test::SnapshotParts parts = test::TakeApart(Write(ExampleWithPast()));
+  parts.sections.back().resize(60);
+  EXPECT_THAT(std::string(Refusal(test::PutTogether(parts)).message()),
+              HasSubstr("checkpoint 1: expected a state of 64 bytes, found 60"));
 }
 
 TEST(SnapshotTest, RefusesACheckpointWithoutAState) {
@@ -180,6 +186,12 @@ TEST(SnapshotTest, SizeIsKnownBeforeTheStateAndTheFingerprint) {
   EXPECT_EQ(SnapshotBytes(test::SmallStateModel(), bare), Write(Example()).size());
 }
 
+TEST(SnapshotTest, SizeIsKnownBeforeTheStatesOfCheckpoints) {
+  Snapshot bare = ExampleWithPast();
+  for (SnapshotCheckpoint& checkpoint : bare.checkpoints) checkpoint.state.clear();
+  EXPECT_EQ(SnapshotBytes(test::SmallStateModel(), bare), Write(ExampleWithPast()).size());
+}
+
 TEST(SnapshotTest, PositionDoesNotChangeTheSize) {
   Snapshot early = Example();
   early.position = 0;
@@ -195,6 +207,21 @@ TEST(SnapshotTest, EveryTokenMayHaveOccurred) {
   const auto read = ReadSnapshot(model, Write(snapshot, model));
   ASSERT_TRUE(read.ok()) << read.status();
   ExpectSame(*read, snapshot);
+}
+
+// A model keeps up to 4096 checkpoints, and each of them may have a name.
+TEST(SnapshotTest, EveryCheckpointMayHaveTheLongestName) {
+  Snapshot snapshot = Example();
+  for (uint32_t i = 0; i < 4096; ++i) {
+    std::string name = std::to_string(i);
+    name.resize(SnapshotCheckpoint::kMaxNameBytes, '-');
+    snapshot.checkpoints.push_back({256 * i, name, 256 * i + 1, snapshot.state});
+  }
+  const Bytes bytes = Write(snapshot);
+  const auto read = ReadSnapshot(test::SmallStateModel(), bytes);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->checkpoints.size(), snapshot.checkpoints.size());
+  EXPECT_TRUE(SummariseSnapshot(bytes).ok());
 }
 
 // --- bytes that must stay ---

@@ -254,6 +254,10 @@ var streamVerbs = map[string]func(*step) error{
 		snapshot, err := get[*skein.Stream](s, 1).Snapshot(background)
 		return put(s, snapshot, err)
 	},
+	"stream_snapshot_with": func(s *step) error {
+		snapshot, err := get[*skein.Stream](s, 1).SnapshotWithPast(background)
+		return put(s, snapshot, err)
+	},
 	"stream_restore": func(s *step) error { return get[*skein.Stream](s, 0).Restore(background, get[[]byte](s, 1)) },
 	"stream_save":    func(s *step) error { return get[*skein.Stream](s, 0).Save(background, s.words[1], s.flags(2)) },
 	"stream_load":    func(s *step) error { return get[*skein.Stream](s, 0).Load(background, s.words[1]) },

@@ -199,6 +199,7 @@ final class Verbs {
                 .checkpoints()
                 .forEach(c -> s.print("%d %d %s", c.position(), c.stateBytes(), Words.quote(c.name()))));
     ALL.put("stream_snapshot", s -> s.put(s.get(Stream.class, 1).snapshot()));
+    ALL.put("stream_snapshot_with", s -> s.put(s.get(Stream.class, 1).snapshotWithPast()));
     ALL.put("stream_restore", s -> s.get(Stream.class, 0).restore(s.get(byte[].class, 1)));
     ALL.put("stream_save", s -> s.get(Stream.class, 0).save(s.text(1), saveOptions(s)));
     ALL.put("stream_load", s -> s.get(Stream.class, 0).load(s.text(1)));

@@ -16,6 +16,8 @@ async function main(path: string): Promise<string> {
   const [result] = await model.eval([{ stream, tokens: new Uint32Array(1), output: "allLogits" }]);
   const row: Float32Array | undefined = result!.output;
   const prefix: Prefix = Prefix.create(stream, "name");
+  stream[Symbol.dispose]();
+  await stream.generate("And")[Symbol.asyncDispose]();
   const shared = borrow(model.share());
   if (shared instanceof Model) shared.close();
   // @ts-expect-error: no such option

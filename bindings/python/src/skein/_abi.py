@@ -392,6 +392,7 @@ FUNCTIONS: Tuple[Tuple[str, Any, Tuple[Any, ...]], ...] = (
     ("skein_stream_position", c_int32, (c_void_p, POINTER(c_uint64), POINTER(skein_error))),
     ("skein_stream_snapshot", c_int32, (c_void_p, c_void_p, c_uint64, POINTER(c_uint64), POINTER(skein_error))),
     ("skein_stream_restore", c_int32, (c_void_p, c_void_p, c_uint64, POINTER(skein_error))),
+    ("skein_stream_snapshot_with", c_int32, (c_void_p, c_uint32, c_void_p, c_uint64, POINTER(c_uint64), POINTER(skein_error))),
     ("skein_stream_save", c_int32, (c_void_p, c_char_p, c_uint32, POINTER(skein_error))),
     ("skein_stream_load", c_int32, (c_void_p, c_char_p, POINTER(skein_error))),
     ("skein_stream_state", c_int32, (c_void_p, c_void_p, c_uint64, POINTER(c_uint64), POINTER(skein_error))),
@@ -479,6 +480,7 @@ class Abi:
     skein_stream_position: Callable[..., int]
     skein_stream_snapshot: Callable[..., int]
     skein_stream_restore: Callable[..., int]
+    skein_stream_snapshot_with: Callable[..., int]
     skein_stream_save: Callable[..., int]
     skein_stream_load: Callable[..., int]
     skein_stream_state: Callable[..., int]

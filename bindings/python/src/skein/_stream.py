@@ -15,6 +15,7 @@ from ._calls import (
     c_unsigned,
     call,
     read_array,
+    read_bytes,
     read_handle,
     read_number,
     make_record,
@@ -173,9 +174,13 @@ class Stream(Handle):
 
     # --- to other processes ---
 
-    def snapshot(self) -> bytes:
+    def snapshot(self, *, past: bool = False) -> bytes:
         """The stream as bytes, which restore on another device, layer split, weight type or
-        process."""
+        process. past: the tokens and the checkpoints go along, so that the stream can go back
+        after restore()."""
+        if past:
+            flags = save_flags(False, past)
+            return read_bytes(abi.skein_stream_snapshot_with, self.handle, flags, first=0)
         size = ctypes.sizeof(ctypes.c_float) * self._model._info.num_state_floats + (1 << 16)
         return bytes(read_array(ctypes.c_char, size, abi.skein_stream_snapshot, self.handle))
 

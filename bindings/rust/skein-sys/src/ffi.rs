@@ -889,6 +889,16 @@ extern "C" {
     ) -> skein_status;
 
     /// `skein/stream.h`
+    pub fn skein_stream_snapshot_with(
+        stream: skein_stream,
+        flags: u32,
+        buffer: *mut c_void,
+        capacity: u64,
+        size: *mut u64,
+        error: *mut skein_error,
+    ) -> skein_status;
+
+    /// `skein/stream.h`
     pub fn skein_stream_save(
         stream: skein_stream,
         path: *const c_char,

@@ -89,6 +89,14 @@ impl Stream {
         })
     }
 
+    /// A snapshot with the tokens and the checkpoints, so that the stream can go back where it is restored.
+    pub fn snapshot_with_past(&self) -> Result<Vec<u8>> {
+        // SAFETY: the buffer holds for the call.
+        fill(0, |buffer: *mut u8, capacity, size, error| unsafe {
+            ffi::skein_stream_snapshot_with(self.raw(), ffi::SKEIN_SAVE_PAST, buffer.cast(), capacity, size, error)
+        })
+    }
+
     /// Replaces the stream's state by a snapshot, which may be anything: it is checked. On failure the stream is what
     /// it was.
     pub fn restore(&self, snapshot: &[u8]) -> Result<()> {

@@ -19,6 +19,7 @@ pub fn play(player: &mut Player, step: &Step) -> Option<Outcome> {
         "stream_fork" => stream_fork(player, step),
         "stream_fork_at" => stream_fork_at(player, step),
         "stream_snapshot" => stream_snapshot(player, step),
+        "stream_snapshot_with" => stream_snapshot_with(player, step),
         "stream_restore" => stream_restore(player, step),
         "eval" => eval(player, step),
         "score" => score(player, step),
@@ -93,6 +94,13 @@ fn stream_fork_at(player: &mut Player, step: &Step) -> Outcome {
 
 fn stream_snapshot(player: &mut Player, step: &Step) -> Outcome {
     let snapshot = player.objects.stream(&step.name(1))?.snapshot()?;
+    player.objects.put_bytes(step.name(0), snapshot);
+    Ok(vec![])
+}
+
+fn stream_snapshot_with(player: &mut Player, step: &Step) -> Outcome {
+    let stream = player.objects.stream(&step.name(1))?;
+    let snapshot = if save_of(step).past { stream.snapshot_with_past()? } else { stream.snapshot()? };
     player.objects.put_bytes(step.name(0), snapshot);
     Ok(vec![])
 }

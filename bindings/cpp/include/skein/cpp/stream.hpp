@@ -77,6 +77,10 @@ class Stream : public Owned<skein_stream, skein_stream_release> {
 
   // The stream as versioned bytes, for another backend, weight type or process.
   std::vector<std::byte> Snapshot() const { return Read<std::vector<std::byte>>(skein_stream_snapshot, get()); }
+  // With SKEIN_SAVE_PAST in `flags` the tokens and the checkpoints go along.
+  std::vector<std::byte> Snapshot(uint32_t flags) const {
+    return Read<std::vector<std::byte>>(skein_stream_snapshot_with, get(), flags);
+  }
   void Restore(Span<const std::byte> snapshot) const {
     Call(skein_stream_restore, get(), static_cast<const void*>(snapshot.data()),
          static_cast<uint64_t>(snapshot.size()));

@@ -123,14 +123,16 @@ NATIVE(jobjectArray, streamCheckpoints)(JNIEnv* env, jclass c, jlong stream) {
   return both;
 }
 
-NATIVE(jbyteArray, streamSnapshot)(JNIEnv* env, jclass c, jlong stream) {
+NATIVE(jbyteArray, streamSnapshot)(JNIEnv* env, jclass c, jlong stream, jint flags) {
   (void)c;
   skein_error error;
   room r;
   make_room(&r, 1);
   skein_status status;
   do {
-    status = skein_stream_snapshot(HANDLE(skein_stream, stream), r.data, r.capacity, &r.size, &error);
+    status = flags == 0 ? skein_stream_snapshot(HANDLE(skein_stream, stream), r.data, r.capacity, &r.size, &error)
+                        : skein_stream_snapshot_with(HANDLE(skein_stream, stream), (uint32_t)flags, r.data, r.capacity,
+                                                     &r.size, &error);
   } while (needs_more(&r, status));
   return bytes_in(env, &r, status, &error);
 }

@@ -109,7 +109,7 @@ final class Native {
   /** Position and bytes of each, and their names. */
   static native Object[] streamCheckpoints(long stream);
 
-  static native byte[] streamSnapshot(long stream);
+  static native byte[] streamSnapshot(long stream, int flags);
 
   static native void streamRestore(long stream, byte[] snapshot);
 

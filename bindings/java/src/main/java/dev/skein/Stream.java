@@ -81,7 +81,12 @@ public final class Stream extends Handle {
 
   /** The stream as bytes, which restore in another process, on another device, in another weight type. */
   public byte[] snapshot() {
-    return call(Native::streamSnapshot);
+    return call(s -> Native.streamSnapshot(s, 0));
+  }
+
+  /** As {@link #snapshot}, with tokens and checkpoints, so that the restored stream can go back as this one. */
+  public byte[] snapshotWithPast() {
+    return call(s -> Native.streamSnapshot(s, Save.flags(Save.PAST)));
   }
 
   /** Replaces the state by a snapshot. On failure the stream is what it was. */

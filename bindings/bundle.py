@@ -1,5 +1,8 @@
 """Puts an installation's library and plugins into a folder, with the libraries that they need: a
-wheel is used on machines that lack them. glibc and the runtime of the compiler are the system's."""
+package of a language is used on machines that lack them. glibc and the runtime of the compiler are
+the system's. What loads the library finds it beside itself, by the run path $ORIGIN.
+
+As a program: bundle.py PREFIX FOLDER"""
 
 import re
 import shutil
@@ -35,14 +38,16 @@ def copy_licence(library: Path, folder: Path) -> None:
     """The licence of a library that the distribution's package manager knows."""
     if shutil.which("dpkg") is None:
         return
-    owner = subprocess.run(
-        ["dpkg", "-S", str(library.resolve())], capture_output=True, text=True
-    ).stdout
-    package = owner.split(":")[0]
-    licence = Path("/usr/share/doc") / package / "copyright"
-    if package and licence.exists():
-        folder.mkdir(exist_ok=True)
-        shutil.copy(licence, folder / package)
+    # Where /lib is /usr/lib, a file may be known by either name.
+    path = str(library.resolve())
+    for name in (path, path.removeprefix("/usr")):
+        owner = subprocess.run(["dpkg", "-S", name], capture_output=True, text=True).stdout
+        package = owner.split(":")[0]
+        licence = Path("/usr/share/doc") / package / "copyright"
+        if package and licence.exists():
+            folder.mkdir(exist_ok=True)
+            shutil.copy(licence, folder / package)
+            return
 
 
 def bundle(prefix: Path, folder: Path) -> None:
@@ -63,7 +68,7 @@ def bundle(prefix: Path, folder: Path) -> None:
     others = needed_by(own)
     if shutil.which("patchelf") is None:
         print(
-            f"patchelf not found: the wheel needs {', '.join(sorted(others))} of the system",
+            f"patchelf not found: the package needs {', '.join(sorted(others))} of the system",
             file=sys.stderr,
         )
         return
@@ -73,3 +78,9 @@ def bundle(prefix: Path, folder: Path) -> None:
     for file in [*own, *(folder / name for name in others)]:
         here = "$ORIGIN/../.." if file.parent == plugins else "$ORIGIN"
         subprocess.run(["patchelf", "--set-rpath", here, str(file)], check=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        raise SystemExit("usage: bundle.py PREFIX FOLDER")
+    bundle(Path(sys.argv[1]), Path(sys.argv[2]))
