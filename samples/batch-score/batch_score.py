@@ -44,7 +44,9 @@ class Scorer:
         rows = [[self.last, *self.tokenizer.encode(text + self.after)] for text in texts]
         streams = [self.prefix.start() for _ in rows]
         longer = [
-            (s, row[:-1], skein.Output.NONE, None) for s, row in zip(streams, rows) if row[1:]
+            skein.EvalItem(s, row[:-1], skein.Output.NONE)
+            for s, row in zip(streams, rows)
+            if row[1:]
         ]
         if longer:
             self.model.eval(longer)

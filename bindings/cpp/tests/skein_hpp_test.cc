@@ -112,6 +112,30 @@ TEST_F(SkeinHppTest, AMovedOwnerIsEmptyAndTheOtherGoesOn) {
   EXPECT_EQ(second.Position(), 0u);
 }
 
+TEST_F(SkeinHppTest, AMovedQueueTakesItsEventsAlong) {
+  const skein::Stream stream = NewStream();
+  const skein::Request request(stream, "In the beginning", Greedy(12));
+  skein::Queue first(runtime_);
+  first.Submit(request);
+  std::string text(first.Next()->text());
+  skein::Queue second = std::move(first);
+  for (const Event& event : first) ADD_FAILURE() << event.text();  // NOLINT(*-use-after-move,*.Move)
+  EXPECT_EQ(first.num_running(), 0u);
+  for (const Event& event : second) text += event.text();
+  EXPECT_EQ(text, Complete(NewStream(), "In the beginning", 12));
+}
+
+TEST_F(SkeinHppTest, APromptMayBeTokens) {
+  const std::vector<skein::Token> prompt = {65, 66};
+  const skein::Stream stream = NewStream();
+  const skein::Request request(stream, prompt, Greedy(2));
+  skein::Queue queue(runtime_);
+  queue.Submit(request);
+  while (queue.Next() != nullptr) {
+  }
+  EXPECT_THAT(stream.Tokens(), testing::SizeIs(4));
+}
+
 TEST_F(SkeinHppTest, AnOwnerThatIsAssignedToReleasesWhatItHad) {
   std::vector<skein::Stream> streams(15);
   for (int i = 0; i < 100; ++i) streams[i % 15] = NewStream();

@@ -82,7 +82,7 @@ class ArrayTest(ModelTest):
         one, two = self.stream(), self.stream()
         logits = skein.Output.LAST_LOGITS
         with self.assertRaisesRegex(skein.InvalidArgumentError, "item 1") as caught:
-            self.model.eval([(one, [65], logits, None), (two, [999], logits, None)])
+            self.model.eval([skein.EvalItem(one, [65]), skein.EvalItem(two, [999], logits)])
         results = caught.exception.results
         self.assertEqual(
             [result.status for result in results], [skein.Status.OK, skein.Status.INVALID_ARGUMENT]
@@ -116,6 +116,21 @@ class ArrayTest(ModelTest):
         self.assertEqual(flat(one.embedding), flat(three.embedding))
         self.assertNotEqual(flat(one.embedding), flat(two.embedding))
         self.assertEqual(two.num_read, 5)
+
+    def test_a_text_alone_is_an_item_to_embed(self) -> None:
+        alone, item = self.model.embed(["light", skein.EmbedItem("light")])
+        self.assertEqual(flat(alone.embedding), flat(item.embedding))
+
+    def test_what_is_no_item_is_named(self) -> None:
+        for call, expected in (
+            (self.model.eval, "EvalItem"),
+            (self.model.score, "ScoreItem"),
+            (self.model.embed, "EmbedItem"),
+        ):
+            with self.assertRaisesRegex(TypeError, f"item 1: expected {expected}, found int"):
+                call([(self.stream(), [65]), 7])  # type: ignore[operator]
+            with self.assertRaisesRegex(TypeError, f"items: expected several {expected}"):
+                call("light")  # type: ignore[operator]
 
     @unittest.skipIf(numpy is None, "numpy not found")
     def test_with_numpy_arrays_are_numpys(self) -> None:

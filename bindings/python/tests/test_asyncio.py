@@ -2,6 +2,7 @@
 
 import asyncio
 import unittest
+import unittest.mock
 from typing import List
 
 from support import ModelTest
@@ -72,6 +73,66 @@ class AsyncTest(ModelTest):
                     await task
                 async with stream_when_free(stream, queue) as again:
                     self.assertGreater(len(await again.read()), 0)
+
+        asyncio.run(main())
+
+    def test_one_task_reads_a_text(self) -> None:
+        async def main() -> None:
+            async with self.stream().generate_async(
+                "And ", max_tokens=100000, stop_at_end=0
+            ) as generation:
+                first, second = (asyncio.ensure_future(generation.read()) for _ in range(2))
+                with self.assertRaisesRegex(skein.FailedPreconditionError, "another task"):
+                    await asyncio.wait_for(second, 20)
+                first.cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await first
+
+        asyncio.run(main())
+
+    def test_a_reader_that_is_dropped_leaves_the_others_alone(self) -> None:
+        async def main() -> List[str]:
+            async with skein.AsyncQueue(self.runtime) as queue:
+                kept = [
+                    self.stream().generate_async("And ", queue=queue, max_tokens=30, seed=seed)
+                    for seed in range(2)
+                ]
+                dropped = self.stream().generate_async("And ", queue=queue, max_tokens=30)
+                await dropped.__anext__()
+                del dropped
+                return [await one.read() for one in kept]
+
+        expected = [
+            self.stream().generate("And ", max_tokens=30, seed=seed).read() for seed in range(2)
+        ]
+        self.assertEqual(asyncio.run(main()), expected)
+
+    def test_a_text_is_whole_after_its_queue_is_gone(self) -> None:
+        async def main() -> str:
+            generation = self.stream().generate_async("And ", max_tokens=9, seed=1)
+            while not generation._queue.closed:
+                await asyncio.sleep(0)
+            return await generation.read()
+
+        self.assertEqual(
+            asyncio.run(main()), self.stream().generate("And ", max_tokens=9, seed=1).read()
+        )
+
+    def test_many_texts_are_taken_in_turns(self) -> None:
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            async with skein.AsyncQueue(self.runtime) as queue:
+                with unittest.mock.patch.object(loop, "call_later", wraps=loop.call_later) as later:
+                    await self.stream().generate_async("And ", queue=queue, max_tokens=20).read()
+                    self.assertEqual(later.call_count, 0)
+                    texts = [
+                        self.stream().generate_async("And ", queue=queue, max_tokens=20).read()
+                        for _ in range(2)
+                    ]
+                    await asyncio.gather(*texts)
+                    self.assertGreater(later.call_count, 0)
+                # The loop watches the descriptor again.
+                await self.stream().generate_async("And ", queue=queue, max_tokens=20).read()
 
         asyncio.run(main())
 

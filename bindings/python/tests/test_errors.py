@@ -96,6 +96,8 @@ class ErrorTest(ModelTest):
             self.model.tokenizer().encode(7)  # type: ignore[arg-type]
         with self.assertRaises(TypeError):
             self.stream().generate(7)  # type: ignore[arg-type]
+        with self.assertRaisesRegex(TypeError, "snapshot: expected bytes, found str"):
+            self.stream().restore("text")  # type: ignore[arg-type]
         with self.assertRaises(TypeError):
             self.model.chat_prompt([{"role": "user"}], template="world")
 

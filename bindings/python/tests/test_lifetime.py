@@ -163,6 +163,31 @@ class LifetimeTest(ModelTest):
         self.assertEqual([event.kind for event in found], [skein.EventKind.TOKEN] * 2)
         self.assertTrue(last[-1].is_terminal)
 
+    def test_one_thread_reads_a_text_and_another_may_close_it(self) -> None:
+        stream = self.stream()
+        generation = stream.generate("And ", max_tokens=10**6, stop_at_end=0)
+        started = threading.Event()
+        failures: List[skein.Error] = []
+
+        def read() -> None:
+            try:
+                for _ in generation:
+                    started.set()
+            except skein.CancelledError as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        started.wait(20)
+        with self.assertRaisesRegex(skein.FailedPreconditionError, "another thread"):
+            while True:  # until the two meet
+                next(generation)
+        generation.close()
+        thread.join(20)
+        self.assertFalse(thread.is_alive())
+        self.assertEqual(len(failures), 1)
+        stream.reset()
+
     def test_others_run_while_one_waits(self) -> None:
         done = threading.Event()
 

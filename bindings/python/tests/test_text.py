@@ -5,6 +5,7 @@ import selectors
 import threading
 import time
 import unittest
+import unittest.mock
 from typing import Any, List
 
 from support import ModelTest
@@ -150,6 +151,30 @@ class QueueTest(ModelTest):
             self.assertEqual(queue.num_running, 0)
         for i, text in enumerate(texts.values()):
             self.assertEqual(text, self.stream().generate("And ", seed=i, max_tokens=5).read())
+
+    def test_a_loop_over_several_requests_pauses_between_polls(self) -> None:
+        for count, pauses in ((1, False), (2, True)):
+            with self.runtime.create_queue() as queue:
+                self.start(queue, count, max_tokens=5)
+                with unittest.mock.patch("skein._queue.time") as clock:
+                    clock.monotonic.return_value = 1.0  # no time passes
+                    self.assertEqual(sum(event.is_terminal for event in queue), count)
+                self.assertEqual(clock.sleep.called, pauses)
+
+    def test_threads_may_loop_over_one_queue(self) -> None:
+        with self.runtime.create_queue() as queue:
+            self.start(queue, 6, max_tokens=20)
+            ends: List[bool] = []
+            threads = [
+                threading.Thread(target=lambda: ends.extend(event.is_terminal for event in queue))
+                for _ in range(4)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(20)
+            self.assertFalse(any(thread.is_alive() for thread in threads))
+            self.assertEqual((len(ends), sum(ends)), (6 * 21, 6))
 
     def test_many_events_in_small_polls(self) -> None:
         with self.runtime.create_queue() as queue:

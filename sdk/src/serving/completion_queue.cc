@@ -83,8 +83,8 @@ std::optional<bool> CompletionQueue::Wait(std::optional<std::chrono::steady_cloc
   while (events_.empty() && !is_closed()) {
     if (!deadline.has_value()) {
       changed_.Wait(mutex_);
-    } else if (!changed_.WaitUntil(mutex_, *deadline)) {
-      break;
+    } else if (*deadline <= std::chrono::steady_clock::now() || !changed_.WaitUntil(mutex_, *deadline)) {
+      break;  // a wait until a time that has passed would sleep too, for as long as a timer is late
     }
   }
   if (is_closed()) return std::nullopt;

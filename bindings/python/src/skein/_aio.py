@@ -4,11 +4,11 @@ waited for in a thread."""
 import asyncio
 import weakref
 from types import TracebackType
-from typing import TYPE_CHECKING, AsyncIterator, Optional, Type
+from typing import TYPE_CHECKING, AsyncIterator, Dict, Optional, Type
 
-from ._errors import InvalidHandleError, Status
+from ._errors import FailedPreconditionError, InvalidHandleError, Status
 from ._generation import Reader
-from ._queue import Queue
+from ._queue import PAUSE, Event, Queue
 
 if TYPE_CHECKING:
     from ._request import Request
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 
 class AsyncQueue:
-    """A queue that the running loop watches, for any number of requests. To be used in the thread
-    of that loop, and closed there, by close() or `async with`."""
+    """A queue that the running loop watches, for any number of requests. While several run, events
+    are taken once in a millisecond. To be used in the thread of that loop, and closed there, by
+    close() or `async with`."""
 
     def __init__(self, runtime: "Runtime") -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: Queue = runtime.create_queue()
-        self._readers: "weakref.WeakValueDictionary[int, AsyncGeneration]" = (
-            weakref.WeakValueDictionary()
-        )
+        # Of the requests that run. A reader that nobody refers to any more gets no events.
+        self._readers: "Dict[Request, weakref.ref[AsyncGeneration]]" = {}
         self._fd = self._queue.fileno()
+        # Set in a pause between two polls. The loop does not watch the descriptor then.
+        self._pause: Optional[asyncio.TimerHandle] = None
         self._loop.add_reader(self._fd, self._drain)
 
     @property
@@ -40,24 +42,42 @@ class AsyncQueue:
 
     def submit(self, request: "Request", reader: "AsyncGeneration") -> None:
         """Submits a request, whose events go to `reader` while it is alive."""
-        self._readers[request.handle] = reader
         self._queue.submit(request)
+        self._readers[request] = weakref.ref(reader)
 
     def _drain(self) -> None:
-        for event in self._queue.poll():
-            reader = self._readers.get(event.request.handle)
+        """Takes the events that are there. Where several requests run, the next ones are taken
+        after a pause, until none are found."""
+        events = self._queue.poll()
+        for event in events:
+            request = event.request
+            reader = self._readers[request]()
+            if event.is_terminal:
+                del self._readers[request]
             if reader is not None:
                 reader.deliver(event)
+        if events and self._queue.num_running > 1:
+            if self._pause is None:
+                self._loop.remove_reader(self._fd)
+            self._pause = self._loop.call_later(PAUSE, self._drain)
+        elif self._pause is not None:
+            self._pause = None
+            self._loop.add_reader(self._fd, self._drain)
 
     def close(self) -> None:
         """Cancels the requests that run, and ends their iterations with InvalidHandleError."""
         if self._queue.closed:
             return
-        if not self._loop.is_closed():
+        if self._pause is not None:
+            self._pause.cancel()
+        elif not self._loop.is_closed():
             self._loop.remove_reader(self._fd)
         self._queue.close()
-        for reader in list(self._readers.values()):
-            reader.wake()
+        readers, self._readers = self._readers, {}
+        for reference in readers.values():
+            reader = reference()
+            if reader is not None:
+                reader.wake()
 
     async def __aenter__(self) -> "AsyncQueue":
         return self
@@ -90,37 +110,40 @@ class AsyncGeneration(Reader, AsyncIterator[str]):
             self._release()
             raise
 
-    def deliver(self, event: "object") -> None:
+    def deliver(self, event: Event) -> None:
         """Takes an event from the queue."""
-        self._pending.append(event)  # type: ignore[arg-type]
+        self._pending.append(event)
         self.wake()
+        if event.is_terminal:
+            self._release()
 
     def wake(self) -> None:
         """Lets the task that waits here look again."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def __aiter__(self) -> "AsyncGeneration":
         return self
 
     async def __anext__(self) -> str:
-        try:
-            while True:
-                piece = self._next_piece()
-                if piece:
-                    return piece
-                if self.end is not None:
-                    raise StopAsyncIteration
-                await self._wait()
-        finally:
-            if self.end is not None and not self._pending:
-                self._release()
+        piece = self._next_piece()
+        while not piece:
+            if self.end is not None:
+                raise StopAsyncIteration
+            await self._wait()
+            piece = self._next_piece()
+        return piece
 
     async def _wait(self) -> None:
+        """Waits until an event is here."""
         if self._queue.closed:
             raise InvalidHandleError(Status.INVALID_HANDLE, "the queue of this request is closed")
-        if self._pending:
-            return
+        if self._waiter is not None:
+            raise FailedPreconditionError(
+                Status.FAILED_PRECONDITION,
+                "another task is waiting for the next piece of this text",
+            )
         self._waiter = self._queue.loop.create_future()
         try:
             await self._waiter
@@ -136,9 +159,9 @@ class AsyncGeneration(Reader, AsyncIterator[str]):
 
     async def aclose(self) -> None:
         """Cancels the request, if it runs, and waits until its stream is free."""
+        self._skip_to_end()
         if self.end is None and not self._queue.closed:
             self._cancel()
-            self._skip_to_end()
             while self.end is None:
                 await self._wait()
                 self._skip_to_end()

@@ -37,7 +37,7 @@ def numpy() -> Any:
     return _numpy
 
 
-def is_text(prompt: Prompt) -> bool:
+def is_text(prompt: object) -> bool:
     """Whether it is a text rather than tokens."""
     return isinstance(prompt, (str, bytes, bytearray))
 

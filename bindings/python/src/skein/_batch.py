@@ -2,11 +2,23 @@
 
 import ctypes
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Callable, Iterable, List, NamedTuple, Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 from . import _abi
 from ._arrays import Floats, Prompt, Tokens, c_prompt, c_tokens, floats_in, is_text, new_floats
-from ._calls import c_signed, c_text, c_unsigned, call
+from ._calls import Text, c_signed, c_text, c_unsigned, call
 from ._errors import Error, Status, with_results
 from ._library import abi
 from ._records import Logprob
@@ -16,6 +28,9 @@ if TYPE_CHECKING:
     from ._stream import Stream
 
 
+Item = TypeVar("Item", bound=Any)
+
+
 class Pooling(IntEnum):
     """Which row of a text is its embedding."""
 
@@ -23,8 +38,14 @@ class Pooling(IntEnum):
     MEAN = _abi.SKEIN_POOLING_MEAN
 
 
-# Stream, tokens, an Output, and an array for it or None.
-EvalItem = Tuple["Stream", Tokens, int, Optional[Any]]
+class EvalItem(NamedTuple):
+    """Tokens to feed to a stream. output: an Output. out: a writable array of float32 for it; None:
+    a new one."""
+
+    stream: "Stream"
+    tokens: Tokens
+    output: int = _abi.SKEIN_OUTPUT_LAST_LOGITS
+    out: Optional[Any] = None
 
 
 class EvalResult(NamedTuple):
@@ -58,7 +79,8 @@ class Score(NamedTuple):
 
 
 class EmbedItem(NamedTuple):
-    """A text to embed, or its tokens, behind a stream, or behind the initial state."""
+    """A text to embed, or its tokens, behind a stream, or behind the initial state. A str or bytes
+    in place of an item is one with the defaults."""
 
     text: Prompt
     stream: "Optional[Stream]" = None
@@ -74,6 +96,19 @@ class Embedding(NamedTuple):
     status: int
     embedding: Floats
     num_read: int
+
+
+def _items_of(items: Iterable[Any], kind: Type[Item], alone: Tuple[type, ...] = ()) -> List[Item]:
+    """The items of a call, where tuples are items too, and types in `alone` items of one field. What
+    is none of these is named."""
+    if is_text(items):
+        raise TypeError(f"items: expected several {kind.__name__}, found {type(items).__name__}")
+    made: List[Item] = []
+    for index, item in enumerate(items):
+        if not isinstance(item, (tuple, *alone)):
+            raise TypeError(f"item {index}: expected {kind.__name__}, found {type(item).__name__}")
+        made.append(kind(item) if isinstance(item, alone) else kind(*item))
+    return made
 
 
 def _run(
@@ -99,7 +134,7 @@ def _output_shape(model: "Model", output: int, num_tokens: int) -> Tuple[int, ..
 
 def run_eval(model: "Model", items: Iterable[EvalItem]) -> List[EvalResult]:
     """See Model.eval."""
-    wanted = list(items)
+    wanted = _items_of(items, EvalItem)
     array = (_abi.skein_eval_item * len(wanted))()
     outputs: List[Optional[Floats]] = []
     alive: List[Any] = []  # what only C refers to
@@ -130,7 +165,7 @@ def run_eval(model: "Model", items: Iterable[EvalItem]) -> List[EvalResult]:
 
 def run_score(model: "Model", items: Iterable[ScoreItem]) -> List[Score]:
     """See Model.score."""
-    wanted = [ScoreItem(*item) for item in items]
+    wanted = _items_of(items, ScoreItem)
     array = (_abi.skein_score_item * len(wanted))()
     alive: List[Tuple[Any, Floats, Any, Any]] = []
     for struct, item in zip(array, wanted):
@@ -166,9 +201,9 @@ def _score(struct: Any, ids: Any, floats: Floats, memory: Any, top: Any) -> Scor
     return Score(struct.status, struct.logprob, struct.num_scored, floats[: len(ids)], rows)
 
 
-def run_embed(model: "Model", items: Iterable[EmbedItem]) -> List[Embedding]:
+def run_embed(model: "Model", items: Iterable[Union[EmbedItem, Text]]) -> List[Embedding]:
     """See Model.embed."""
-    wanted = [EmbedItem(*item) for item in items]
+    wanted = _items_of(items, EmbedItem, (str, bytes))
     array = (_abi.skein_embed_item * len(wanted))()
     alive: List[Tuple[Any, ...]] = []
     for struct, item in zip(array, wanted):

@@ -1,11 +1,18 @@
 """The text of one request, as an iterator."""
 
+import threading
 from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, Deque, Iterator, List, Optional, Type
 
 from . import _abi
-from ._errors import CancelledError, Status, invalid_argument, make_error
+from ._errors import (
+    CancelledError,
+    FailedPreconditionError,
+    Status,
+    invalid_argument,
+    make_error,
+)
 from ._queue import Event
 
 if TYPE_CHECKING:
@@ -27,14 +34,15 @@ class Reader:
         self.request = request
         self.tokens: List[int] = []
         self.end: Optional[Event] = None
+        self._has_window = request.window > 0
         self._pending: Deque[Event] = deque()
 
     def _next_piece(self) -> str:
         """The next piece of text among the events that are here; "": there is none. Raises what the
         request ended with."""
-        while self._pending:
-            event = self._pending.popleft()
-            text = self._read(event)
+        pending = self._pending
+        while pending:
+            text = self._read(pending.popleft())
             if text:
                 return text
         return ""
@@ -42,7 +50,7 @@ class Reader:
     def _read(self, event: Event) -> str:
         if event.kind == _abi.SKEIN_EVENT_TOKEN:
             self.tokens.append(event.token)
-            if self.request.window:
+            if self._has_window:
                 self.request.acknowledge(1)
         elif event.kind == _abi.SKEIN_EVENT_SAMPLE_DONE:
             return event.text if event.status == _abi.SKEIN_OK else ""
@@ -67,10 +75,11 @@ class Generation(Reader, Iterator[str]):
 
     An iteration that is left early should be closed, by close() or `with`: the request is cancelled
     then, and the stream is free again when close() returns, which takes a step at most. The last
-    reference does the same."""
+    reference does the same. One thread at a time reads it; another may close it."""
 
     def __init__(self, request: "Request") -> None:
         super().__init__(request)
+        self._reading = threading.RLock()
         self._queue = request.stream.model.runtime.create_queue()
         self._queue.submit(request)
 
@@ -78,15 +87,26 @@ class Generation(Reader, Iterator[str]):
         return self
 
     def __next__(self) -> str:
-        while True:
+        if not self._reading.acquire(blocking=False):
+            raise FailedPreconditionError(
+                Status.FAILED_PRECONDITION, "another thread is reading this text"
+            )
+        try:
             piece = self._next_piece()
-            if piece:
-                return piece
-            if self.end is not None:
-                self._queue.close()
-                raise StopIteration
-            self._queue.wait()
-            self._pending.extend(self._queue.poll())
+            while not piece:
+                if self.end is not None:
+                    self._queue.close()
+                    raise StopIteration
+                self._take()
+                piece = self._next_piece()
+            return piece
+        finally:
+            self._reading.release()
+
+    def _take(self) -> None:
+        """Waits for events, and takes them."""
+        self._queue.wait()
+        self._pending.extend(self._queue.poll())
 
     def read(self) -> str:
         """All of the text that is left."""
@@ -94,15 +114,14 @@ class Generation(Reader, Iterator[str]):
 
     def close(self) -> None:
         """Cancels the request, if it runs, and waits until its stream is free."""
-        queue = self._queue
-        if self.end is None and not queue.closed:
+        if self.end is None and not self._queue.closed:
             self.request.cancel()
-            self._skip_to_end()
-            while self.end is None:
-                queue.wait()
-                self._pending.extend(queue.poll())
+            with self._reading:
                 self._skip_to_end()
-        queue.close()
+                while self.end is None:
+                    self._take()
+                    self._skip_to_end()
+        self._queue.close()
 
     def __enter__(self) -> "Generation":
         return self

@@ -1,7 +1,7 @@
 """Models: streams are made from them, and what many streams do at once goes through them."""
 
 import ctypes
-from typing import TYPE_CHECKING, Any, Iterable, List, Optional
+from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Union
 
 from . import _abi
 from ._batch import (
@@ -15,7 +15,7 @@ from ._batch import (
     run_eval,
     run_score,
 )
-from ._calls import Path, c_path, c_text, call, read_handle, read_record, read_text
+from ._calls import Path, Text, c_path, c_text, call, read_handle, read_record, read_text
 from ._chat import Message, c_messages
 from ._handle import Handle
 from ._library import abi
@@ -88,8 +88,8 @@ class Model(Handle):
         eval()."""
         return run_score(self, items)
 
-    def embed(self, items: Iterable[EmbedItem]) -> List[Embedding]:
-        """Embeddings of texts. Waits, and fails, as eval()."""
+    def embed(self, items: Iterable[Union[EmbedItem, Text]]) -> List[Embedding]:
+        """Embeddings of texts, each an item or a text alone. Waits, and fails, as eval()."""
         return run_embed(self, items)
 
     def set_tenant(

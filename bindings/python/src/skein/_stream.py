@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, Optional, Tuple
 from . import _abi
 from ._aio import AsyncGeneration, AsyncQueue
 from ._arrays import Floats, Prompt, Tokens, floats_from, list_of
+from ._batch import EvalItem
 from ._calls import (
     Path,
     c_path,
@@ -109,7 +110,7 @@ class Stream(Handle):
         """Feeds tokens, and gives logits or hidden states: [vocab_size] or [d_model], and a row for
         each token with ALL. None with NONE. They are written into `out`, a writable array of
         float32 of that size, or into a new one. Waits."""
-        return self._model.eval([(self, tokens, output, out)])[0].output
+        return self._model.eval([EvalItem(self, tokens, output, out)])[0].output
 
     @property
     def position(self) -> int:
@@ -185,6 +186,8 @@ class Stream(Handle):
 
     def restore(self, snapshot: bytes) -> None:
         """Replaces the state by that of a snapshot. DataLossError: it is truncated or corrupt."""
+        if not isinstance(snapshot, (bytes, bytearray, memoryview)):
+            raise TypeError(f"snapshot: expected bytes, found {type(snapshot).__name__}")
         data = bytes(snapshot)
         call(abi.skein_stream_restore, self.handle, data, len(data))
 

@@ -50,8 +50,15 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
   explicit Queue(const Runtime& runtime, const QueueOptions& options = {}) {
     Call(skein_queue_create, runtime.get(), options.get(), out());
   }
-  Queue(Queue&&) noexcept = default;
-  Queue& operator=(Queue&&) noexcept = default;
+  Queue(Queue&& other) noexcept
+      : Owned(other.Detach()), taken_(std::exchange(other.taken_, {})), wakeup_(std::move(other.wakeup_)) {}
+  Queue& operator=(Queue&& other) noexcept {
+    if (this == &other) return *this;
+    *out() = other.Detach();  // closes what was owned, before its callback ends
+    taken_ = std::exchange(other.taken_, {});
+    wakeup_ = std::move(other.wakeup_);
+    return *this;
+  }
   ~Queue() { Close(); }  // before the callback ends
 
   void Submit(const Request& request) { Submit(&request, 1); }
@@ -66,8 +73,10 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
   const std::vector<Event>& Poll();
 
   // Waits until an event is there; false: `timeout` has passed. Events that a loop was left with count as there.
-  bool Wait(std::chrono::milliseconds timeout) const { return next_ < events_.size() || WaitFor(timeout.count()); }
-  bool Wait() const { return next_ < events_.size() || WaitFor(-1); }
+  bool Wait(std::chrono::milliseconds timeout) const {
+    return taken_.next < taken_.events.size() || WaitFor(timeout.count());
+  }
+  bool Wait() const { return taken_.next < taken_.events.size() || WaitFor(-1); }
 
   // A descriptor that is readable while events are there. It belongs to the queue.
   int Fd() const {
@@ -85,7 +94,7 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
   }
 
   // Requests that were submitted by Submit and SubmitAll, and whose terminal event was not taken yet.
-  size_t num_running() const noexcept { return num_running_; }
+  size_t num_running() const noexcept { return taken_.num_running; }
 
   // A loop over the queue: `for (const Event& event : queue)` waits for events, and ends when no request is running. A
   // request may be submitted within it. A loop that is left goes on later where it was.
@@ -120,12 +129,12 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
 
   // The next event, for which it waits; nullptr if no request is running and none is left.
   const Event* Next() {
-    while (next_ == events_.size()) {
-      if (num_running_ == 0) return nullptr;
+    while (taken_.next == taken_.events.size()) {
+      if (taken_.num_running == 0) return nullptr;
       WaitFor(-1);
       Fill();
     }
-    return &events_[next_++];
+    return &taken_.events[taken_.next++];
   }
 
  private:
@@ -142,50 +151,54 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
     handles.reserve(count);
     for (size_t i = 0; i < count; ++i) handles.push_back(requests[i].get());
     Call(skein_queue_submit, get(), static_cast<const skein_request*>(handles.data()), static_cast<uint32_t>(count));
-    num_running_ += count;
+    taken_.num_running += count;
   }
 
   void Fill();
 
-  // The events that were taken last; those before next_ were given out.
-  std::vector<skein_event> raw_;
-  std::string text_;
-  std::vector<Event> events_;
-  size_t next_ = 0;
-  size_t num_running_ = 0;
+  // The events that were taken last; those before `next` were given out.
+  struct Taken {
+    std::vector<skein_event> raw;
+    std::string text;
+    std::vector<Event> events;
+    size_t next = 0;
+    size_t num_running = 0;
+  };
+  Taken taken_;
   std::unique_ptr<std::function<void()>> wakeup_;
 };
 
 inline void Queue::Fill() {
   constexpr size_t kEvents = 64, kTextBytes = 4096;
-  if (raw_.empty()) raw_.resize(kEvents);
-  if (text_.empty()) text_.resize(kTextBytes);
-  events_.clear();
-  next_ = 0;
+  if (taken_.raw.empty()) taken_.raw.resize(kEvents);
+  if (taken_.text.empty()) taken_.text.resize(kTextBytes);
+  taken_.events.clear();
+  taken_.next = 0;
   uint32_t count = 0;
   uint64_t text_bytes = 0;
   skein_error error = {};
   skein_status status = SKEIN_OK;
   while (true) {
-    status = skein_queue_poll(get(), raw_.data(), sizeof(skein_event), static_cast<uint32_t>(raw_.size()), text_.data(),
-                              text_.size(), &count, &text_bytes, &error);
-    if (status != SKEIN_OUT_OF_RANGE || text_bytes <= text_.size()) break;
-    text_.resize(text_bytes);
+    status = skein_queue_poll(get(), taken_.raw.data(), sizeof(skein_event), static_cast<uint32_t>(taken_.raw.size()),
+                              taken_.text.data(), taken_.text.size(), &count, &text_bytes, &error);
+    if (status != SKEIN_OUT_OF_RANGE || text_bytes <= taken_.text.size()) break;
+    taken_.text.resize(text_bytes);
   }
   if (status != SKEIN_OK) throw Error(error);
   for (uint32_t i = 0; i < count; ++i) {
-    const skein_event& event = raw_[i];
-    events_.emplace_back(event, std::string_view(text_).substr(event.text_offset, event.text_bytes));
-    if (events_.back().is_terminal() && num_running_ > 0) --num_running_;
+    const skein_event& event = taken_.raw[i];
+    taken_.events.emplace_back(event, std::string_view(taken_.text).substr(event.text_offset, event.text_bytes));
+    if (taken_.events.back().is_terminal() && taken_.num_running > 0) --taken_.num_running;
   }
 }
 
 inline const std::vector<Event>& Queue::Poll() {
-  if (next_ > 0) events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(next_));
-  next_ = 0;
-  if (events_.empty()) Fill();
-  next_ = events_.size();
-  return events_;
+  if (taken_.next > 0)
+    taken_.events.erase(taken_.events.begin(), taken_.events.begin() + static_cast<std::ptrdiff_t>(taken_.next));
+  taken_.next = 0;
+  if (taken_.events.empty()) Fill();
+  taken_.next = taken_.events.size();
+  return taken_.events;
 }
 
 SKEIN_CPP_END

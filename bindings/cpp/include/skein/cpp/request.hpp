@@ -30,6 +30,10 @@ class Request : public Owned<skein_request, skein_request_release> {
       : Request(stream, options) {
     SetPrompt(prompt);
   }
+  Request(const Stream& stream, Span<const Token> prompt, const RequestOptions& options = {})
+      : Request(stream, options) {
+    SetPrompt(prompt);
+  }
 
   void SetOptions(const RequestOptions& options) const { Call(skein_request_set_options, get(), options.get()); }
 
