@@ -1,5 +1,7 @@
 #include "model/model_file.h"
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -133,7 +135,13 @@ bool ModelFile::knows_fingerprint() const {
 
 absl::Status ModelFile::ComputeFingerprintAhead(absl::FunctionRef<absl::Status()> goes_on) const {
   if (knows_fingerprint()) return absl::OkStatus();
-  for (size_t index = 0; index < hashes_.size(); ++index) SKEIN_RETURN_IF_ERROR(HashTensor(index, goes_on));
+  // The largest first. A hash is made by one thread from a tensor's begin to its end, so a large one that is left for
+  // Fingerprint, or is half done then, would keep its caller waiting while the other threads have nothing to do.
+  std::vector<size_t> order(hashes_.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return tensors()[a].size_bytes > tensors()[b].size_bytes; });
+  for (const size_t index : order) SKEIN_RETURN_IF_ERROR(HashTensor(index, goes_on));
   std::string fingerprint = BuildFingerprint();
   const MutexLock lock(fingerprint_mutex_);
   fingerprint_ = std::move(fingerprint);

@@ -71,7 +71,7 @@ class ModelFile final {
   // Whether Fingerprint would give it at once.
   bool knows_fingerprint() const ABSL_LOCKS_EXCLUDED(fingerprint_mutex_);
 
-  // Reads the weights for the fingerprint on the calling thread, tensor by tensor. Ends early with the error that
+  // Reads the weights for the fingerprint on the calling thread, tensor by tensor, the largest first. Ends early with the error that
   // `goes_on` gives, which is asked every few thousand values; what was read until then is kept.
   absl::Status ComputeFingerprintAhead(absl::FunctionRef<absl::Status()> goes_on) const
       ABSL_LOCKS_EXCLUDED(fingerprint_mutex_);
