@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/checksum.h"
 #include "base/parallel.h"
 #include "base/process_end.h"
 #include "base/status.h"
@@ -152,13 +154,27 @@ absl::Status ModelFile::HashTensor(size_t index, absl::FunctionRef<absl::Status(
   ValuesHash& hash = hashes_[index];
   if (hash.is_known) return absl::OkStatus();
   SKEIN_RETURN_IF_ERROR(goes_on());
-  std::vector<uint8_t> scratch;
-  SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, contents_.weights->View(index, scratch));
-  const absl::StatusOr<uint64_t> value = HashValues(stored.view, stored.map, NameOf(index), goes_on);
-  if (!value.ok()) return Annotate(value.status(), path());
-  hash.value = *value;
+  SKEIN_ASSIGN_OR_RETURN(hash.value, ComputeHash(index, goes_on));
   hash.is_known = true;
   return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> ModelFile::ComputeHash(size_t index, absl::FunctionRef<absl::Status()> goes_on) const {
+  ChecksumStream stream;
+  const std::optional<absl::Status> visited =
+      contents_.weights->VisitValues(index, [&](absl::Span<const float> values) {
+        stream.Add(values.data(), values.size() * sizeof(float));
+        return goes_on();
+      });
+  if (visited.has_value()) {
+    SKEIN_RETURN_IF_ERROR(*visited);
+    return stream.Finish();
+  }
+  std::vector<uint8_t> scratch;
+  SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, contents_.weights->View(index, scratch));
+  absl::StatusOr<uint64_t> hash = HashValues(stored.view, stored.map, NameOf(index), goes_on);
+  if (!hash.ok()) return Annotate(hash.status(), path());
+  return hash;
 }
 
 std::string ModelFile::BuildFingerprint() const {
