@@ -118,11 +118,7 @@ class GenerationSegment final : public Segment {
   }
   ~GenerationSegment() override {
     // The device's memory is freed under it. Whether that succeeds nobody can be told.
-    int before = 0;
-    cudaGetDevice(&before);
-    cudaSetDevice(static_cast<int>(place_.device));
-    sealed_.reset();
-    cudaSetDevice(before);
+    ending_.emplace(place_.device);
   }
 
   static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
@@ -433,6 +429,7 @@ class GenerationSegment final : public Segment {
     CheckCuda(place_.device, cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, stream), "step");
   }
 
+  std::optional<DeviceScope> ending_;  // the first, so that all others end within it
   const skein_host& host_;
   const SegmentPlace place_;
   const skein_segment_desc desc_;

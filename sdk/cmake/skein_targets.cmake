@@ -42,6 +42,22 @@ if(SKEIN_SANITIZE)
   target_link_options(skein_build_flags INTERFACE -fsanitize=${SKEIN_SANITIZE})
 endif()
 
+# The address sanitizer moves the variables of a function to a frame of its own, so that it sees uses after the return.
+# gcc before 13.3 takes them to be as aligned there as they are on the stack: a store that needs 64 bytes crashes
+# (https://gcc.gnu.org/PR110027).
+set(SKEIN_FRAMES_ARE_NARROW OFF)
+if(SKEIN_SANITIZE MATCHES address AND CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13.3)
+  set(SKEIN_FRAMES_ARE_NARROW ON)
+endif()
+
+# skein_wide_vectors(SOURCE...): sources of the calling folder whose functions have vectors of 64 bytes in memory. Where
+# the sanitizer's frames are not aligned for those, the variables of these sources stay on the stack.
+function(skein_wide_vectors)
+  if(SKEIN_FRAMES_ARE_NARROW)
+    set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS --param=asan-use-after-return=0)
+  endif()
+endfunction()
+
 # The public headers alone, for plugins and hosts to compile against.
 add_library(skein_headers INTERFACE)
 add_library(skein::headers ALIAS skein_headers)

@@ -33,6 +33,7 @@ struct Options {
   int delay_us = 0;  // longer waits before each piece of work
   uint64_t seed = 1;
   Schedule schedule = Schedule::kRunAhead;
+  bool has_context_stack = true;    // false: the driver refuses to push a context
   bool track_uninitialised = true;  // reads of bytes that nobody wrote are errors; instrumented kernels alone
 };
 
