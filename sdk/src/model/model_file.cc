@@ -1,8 +1,12 @@
 #include "model/model_file.h"
 
+#include <algorithm>
+#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/checksum.h"
 #include "base/parallel.h"
 #include "base/process_end.h"
 #include "base/status.h"
@@ -133,7 +137,13 @@ bool ModelFile::knows_fingerprint() const {
 
 absl::Status ModelFile::ComputeFingerprintAhead(absl::FunctionRef<absl::Status()> goes_on) const {
   if (knows_fingerprint()) return absl::OkStatus();
-  for (size_t index = 0; index < hashes_.size(); ++index) SKEIN_RETURN_IF_ERROR(HashTensor(index, goes_on));
+  // The largest first. A hash is made by one thread from a tensor's begin to its end, so a large one that is left for
+  // Fingerprint, or is half done then, would keep its caller waiting while the other threads have nothing to do.
+  std::vector<size_t> order(hashes_.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return tensors()[a].size_bytes > tensors()[b].size_bytes; });
+  for (const size_t index : order) SKEIN_RETURN_IF_ERROR(HashTensor(index, goes_on));
   std::string fingerprint = BuildFingerprint();
   const MutexLock lock(fingerprint_mutex_);
   fingerprint_ = std::move(fingerprint);
@@ -144,13 +154,27 @@ absl::Status ModelFile::HashTensor(size_t index, absl::FunctionRef<absl::Status(
   ValuesHash& hash = hashes_[index];
   if (hash.is_known) return absl::OkStatus();
   SKEIN_RETURN_IF_ERROR(goes_on());
-  std::vector<uint8_t> scratch;
-  SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, contents_.weights->View(index, scratch));
-  const absl::StatusOr<uint64_t> value = HashValues(stored.view, stored.map, NameOf(index), goes_on);
-  if (!value.ok()) return Annotate(value.status(), path());
-  hash.value = *value;
+  SKEIN_ASSIGN_OR_RETURN(hash.value, ComputeHash(index, goes_on));
   hash.is_known = true;
   return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> ModelFile::ComputeHash(size_t index, absl::FunctionRef<absl::Status()> goes_on) const {
+  ChecksumStream stream;
+  const std::optional<absl::Status> visited =
+      contents_.weights->VisitValues(index, [&](absl::Span<const float> values) {
+        stream.Add(values.data(), values.size() * sizeof(float));
+        return goes_on();
+      });
+  if (visited.has_value()) {
+    SKEIN_RETURN_IF_ERROR(*visited);
+    return stream.Finish();
+  }
+  std::vector<uint8_t> scratch;
+  SKEIN_ASSIGN_OR_RETURN(const StoredTensor stored, contents_.weights->View(index, scratch));
+  absl::StatusOr<uint64_t> hash = HashValues(stored.view, stored.map, NameOf(index), goes_on);
+  if (!hash.ok()) return Annotate(hash.status(), path());
+  return hash;
 }
 
 std::string ModelFile::BuildFingerprint() const {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -285,6 +286,21 @@ class SyntheticWeights final : public WeightSource {
       return absl::OkStatus();
     });
     return written.ok();
+  }
+
+  std::optional<absl::Status> VisitValues(
+      size_t index, absl::FunctionRef<absl::Status(absl::Span<const float>)> visit) const override {
+    const TensorSpec& spec = specs_[index];
+    constexpr uint64_t kElementsPerPiece = 1 << 13;  // stays in the cache
+    const uint64_t num_rows = NumRows(spec);
+    const uint64_t rows_per_piece = std::max<uint64_t>(1, kElementsPerPiece / spec.shape.back());
+    std::vector<float> piece(rows_per_piece * spec.shape.back());
+    for (uint64_t row = 0; row < num_rows; row += rows_per_piece) {
+      const uint64_t end = std::min(num_rows, row + rows_per_piece);
+      WriteRows(spec, row, end, SKEIN_DTYPE_F32, reinterpret_cast<uint8_t*>(piece.data()));
+      SKEIN_RETURN_IF_ERROR(visit(absl::MakeConstSpan(piece).first((end - row) * spec.shape.back())));
+    }
+    return absl::OkStatus();
   }
 
  private:

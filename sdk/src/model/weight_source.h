@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -54,6 +56,13 @@ class WeightSource {
   // For sources that compute their values: fills `buffer` with the tensor as `dtype` (F32, F16, BF16, Q8 or Q4) without
   // rounding, and returns true. All others return false; their values are converted from the View.
   virtual bool Generate(size_t /*index*/, uint32_t /*dtype*/, std::vector<uint8_t>& /*buffer*/) const { return false; }
+
+  // The same, for those who need each value once: calls `visit` with all values in order, piece by piece. An error of
+  // `visit` is the result. All other sources do nothing, and return nullopt.
+  virtual std::optional<absl::Status> VisitValues(
+      size_t /*index*/, absl::FunctionRef<absl::Status(absl::Span<const float>)> /*visit*/) const {
+    return std::nullopt;
+  }
 };
 
 }  // namespace skein

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "files/convert.h"
 #include "files/open.h"
@@ -26,6 +29,7 @@ using ::skein::testing::SerialHost;
 using ::skein::testing::TempFile;
 using ::skein::testing::TinyBlinkDl;
 using ::skein::testing::TinyRwkvCpp;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 absl::StatusOr<std::unique_ptr<ModelFile>> Open(const FakeFormat& format) {
@@ -332,6 +336,40 @@ TEST(ModelFileTest, TheFingerprintThatIsComputedAheadIsTheSame) {
   ASSERT_TRUE((*model)->ComputeFingerprintAhead([] { return absl::OkStatus(); }).ok());
   EXPECT_TRUE((*model)->knows_fingerprint());
   EXPECT_EQ(*(*model)->Fingerprint(), expected);
+}
+
+// Notes which tensors are looked at.
+class NotedWeights final : public WeightSource {
+ public:
+  NotedWeights(std::vector<TensorSpec> specs, std::vector<size_t>& noted) : specs_(std::move(specs)), noted_(noted) {}
+
+  absl::Span<const TensorSpec> tensors() const override { return specs_; }
+  absl::StatusOr<StoredTensor> View(size_t index, std::vector<uint8_t>& scratch) const override {
+    noted_.push_back(index);
+    const TensorSpec& spec = specs_[index];
+    scratch.assign(spec.size_bytes, 0);
+    return StoredTensor{{spec.dtype, spec.shape, PackedStrides(spec.shape), scratch.data()}};
+  }
+
+ private:
+  const std::vector<TensorSpec> specs_;
+  std::vector<size_t>& noted_;
+};
+
+TEST(ModelFileTest, TheLargestTensorIsReadFirstForTheFingerprint) {
+  std::vector<TensorSpec> specs(4);
+  const uint64_t sizes[] = {3, 1, 8, 3};
+  for (size_t i = 0; i < specs.size(); ++i) {
+    specs[i].dtype = SKEIN_DTYPE_F32;
+    specs[i].shape = {sizes[i]};
+    specs[i].size_bytes = sizes[i] * sizeof(float);
+  }
+  std::vector<size_t> noted;
+  ModelContents contents;
+  contents.weights = std::make_unique<NotedWeights>(specs, noted);
+  const ModelFile model(SerialHost(), std::move(contents));
+  ASSERT_TRUE(model.ComputeFingerprintAhead([] { return absl::OkStatus(); }).ok());
+  EXPECT_THAT(noted, ElementsAre(2, 0, 3, 1));
 }
 
 TEST(ModelFileTest, AFingerprintThatIsStoppedHalfWayGoesOnWhenItIsAskedFor) {

@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "base/checksum.h"
 #include "files/describe.h"
 #include "files/open.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/convert_dtype.h"
+#include "model/fingerprint.h"
 #include "numbers/roles.h"
 #include "tests/support/fake_format.h"
 
@@ -129,6 +131,26 @@ TEST(SyntheticWeightsTest, NoTwoMatricesAreAlike) {
     EXPECT_THAT(rows, ::testing::Not(::testing::Contains(signs))) << model->tensors()[i].source_name;
     rows.push_back(signs);
   }
+}
+
+TEST(SyntheticWeightsTest, TheFingerprintIsThatOfTheValues) {
+  const auto model = Small();
+  FingerprintBuilder builder(model->config().generation, model->config().variant);
+  for (size_t i = 0; i < model->tensors().size(); ++i) {
+    const std::vector<float> values = Values(*model, i, SKEIN_DTYPE_F32);
+    const TensorSpec& spec = model->tensors()[i];
+    builder.AddTensor(spec.role, spec.layer, spec.shape, Checksum(values.data(), values.size() * sizeof(float)));
+  }
+  EXPECT_EQ(*model->Fingerprint(), builder.Finish());
+}
+
+TEST(SyntheticWeightsTest, TheFingerprintEndsEarlyWhenItIsToldTo) {
+  const auto model = Small();
+  int num_asked = 0;
+  const absl::Status status = model->ComputeFingerprintAhead(
+      [&] { return ++num_asked < 5 ? absl::OkStatus() : absl::CancelledError("enough"); });
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(num_asked, 5);
 }
 
 TEST(SyntheticWeightsTest, ChecksAndFingerprintReadTheSameValues) {
