@@ -291,6 +291,14 @@ TEST_F(SegmentTest, SkippingZerosChangesTheOrderOfSumsAlone) {
   }
 }
 
+TEST_F(SegmentTest, NibbleProductsChangeTheOrderOfSumsAlone) {
+  const std::vector<float> expected = Converse(*MakeOf(SKEIN_DTYPE_Q4, {}));
+  const std::vector<float> found = Converse(*MakeOf(SKEIN_DTYPE_Q4, {.nibble_products = true}));
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-3);
+  EXPECT_NE(found, expected) << "the product of nibbles did not run";
+}
+
 TEST_F(SegmentTest, BlocksThatShareSumsChangeNoBit) {
   SyntheticShape shape = Shape();
   shape.d_ffn = 1100;
