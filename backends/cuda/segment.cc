@@ -182,6 +182,8 @@ class GenerationSegment final : public Segment {
     sealed.slots.Import(slot, state, num_floats);
   }
 
+  void DiscardState(uint32_t slot) override { RequireSealed().slots.Discard(slot); }
+
   kit::StepEnd<Fence> Step(const skein_step& step) override {
     Sealed& sealed = RequireSealed();
     const CurrentDevice current(place_.device);
