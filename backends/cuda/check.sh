@@ -7,19 +7,21 @@ set -uo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: check.sh [--prebuilt DIR] [--plugin FILE] [--device N] [--quick] [--size SIZE] [--keep-going] [--out DIR]
+usage: check.sh [--prebuilt DIR] [--plugin FILE] [--device N] [--quick] [--size SIZE] [--seconds N] [--keep-going]
+                [--out DIR]
   --prebuilt DIR  take programs and libraries from DIR, a folder of ./dev gpu-bundle or a build, instead of building
   --plugin FILE   the backend to check, instead of the one that was built
   --device N      of the plugin, 0 by default
   --quick         two minutes instead of eight
   --size SIZE     full, quick, or toy for a device that is no GPU
+  --seconds N     for all stages, instead of 480, or 120 with --quick
   --keep-going    run every stage, even behind one that failed
   --out DIR       the folder for report.json, logs and builds; cuda-check by default
 TEXT
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-prebuilt='' plugin='' device=0 size=full keep_going='' out=cuda-check
+prebuilt='' plugin='' device=0 size=full budget='' keep_going='' out=cuda-check
 while (($#)); do
   case $1 in
     --prebuilt) prebuilt=${2-} && shift ;;
@@ -27,6 +29,7 @@ while (($#)); do
     --device) device=${2-} && shift ;;
     --quick) size=quick ;;
     --size) size=${2-} && shift ;;
+    --seconds) budget=${2-} && shift ;;
     --keep-going) keep_going=yes ;;
     --out) out=${2-} && shift ;;
     --help | -h) usage; exit 0 ;;
@@ -35,10 +38,12 @@ while (($#)); do
   shift || { echo "check.sh: expected a value behind the last option" >&2; exit 2; }
 done
 case $size in
-  full | toy) budget=480 ;;
-  quick) budget=120 ;;
+  full | toy) budget=${budget:-480} ;;
+  quick) budget=${budget:-120} ;;
   *) echo "check.sh: --size: expected full, quick or toy, found \"$size\"" >&2; exit 2 ;;
 esac
+
+[[ $budget =~ ^[0-9]{1,5}$ ]] || { echo "check.sh: --seconds: expected a number, found \"$budget\"" >&2; exit 2; }
 
 # In a bundle, the script lies beside what was built.
 [[ -n $prebuilt || ! -x $here/tests/cuda_check ]] || prebuilt=$here
@@ -116,6 +121,8 @@ print_table() {
   for stage in benchmark benchmark-switched switches abi; do
     [[ ! -s $out/stages/$stage.log ]] || sed -n 's/^  //p' "$out/stages/$stage.log"
   done
+  printf '\n== defaults to change ==\n'
+  { grep -h '; turn on ' "$out/stages/switches.log" | sed 's/^  //'; } 2>/dev/null || echo none
   printf '\n== stages ==\n'
   for stage in "${order[@]}"; do
     printf '%-19s %s\n' "$stage" \
@@ -320,11 +327,13 @@ sanitize() {
   local tool=$1 sanitizer
   sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
   if [[ -z $sanitizer ]]; then left_out "$tool" "there is no compute-sanitizer"; return; fi
-  other "$tool" 30 0 "$sanitizer" --tool "$tool" --error-exitcode 9 "$program" probe --plugin "$plugin" \
-    --reference "$reference" --device "$device" --size toy --seconds 25
+  other "$tool" 20 0 "$sanitizer" --tool "$tool" --error-exitcode 9 "$program" probe --plugin "$plugin" \
+    --reference "$reference" --device "$device" --size toy --seconds 15
 }
 
 # --- all stages ---
+
+# What others stand on comes first, and figures before what may take long, so that a short time gives them.
 
 folder=$prebuilt
 [[ -n $prebuilt ]] || { build && folder=$out/build; }
@@ -340,8 +349,9 @@ check numbers numbers 70 25 foundation
 check cuts cuts 30 8 foundation
 check migration migration 15 5 foundation
 check invariance invariance 30 10 foundation
+sanitize memcheck
+sanitize racecheck
 check switches switches 90 25 report
-check soak soak 40 8 report
 limits=()
 [[ -z $bandwidth ]] || limits+=(--bandwidth "$bandwidth")
 [[ -z $matrix_rate ]] || limits+=(--matrix-rate "$matrix_rate")
@@ -352,8 +362,7 @@ if [[ -n $switches ]]; then
 else
   left_out benchmark-switched "no switch is both right and faster"
 fi
+check soak soak 40 8 report
 test_program conformance 30 0 backend_conformance_test '*' '*BackendContract*Slot*:*EntrySizes*'
 test_program golden 30 0 golden_test '*NamedDevice*' '*NamedDeviceTest.LogitsAgree*'
 measure_abi
-sanitize memcheck
-sanitize racecheck

@@ -90,6 +90,7 @@ ProductChoice Ops::Choose(const Matrix& matrix, uint32_t num_rows, Paths paths) 
                         .num_weights = uint64_t{matrix.rows.num_rows} * matrix.rows.num_columns,
                         .has_columns = matrix.columns.data != nullptr,
                         .has_library = is_any && context_.library != nullptr,
+                        .has_nibble_products = context_.has_nibble_products,
                         .is_expanded_faster = is_any && context_.expanded != nullptr &&
                                               context_.expanded->IsFaster(matrix.rows, num_rows),
                         .num_rows = num_rows,
@@ -113,6 +114,7 @@ bool Ops::LaunchAlone(const WaitingProduct& waiting, uint32_t num_rows_for_choic
       by_library = context_.library->Multiply(context_.queue, waiting.OnDevice(), choice.inputs);
       if (!by_library) return false;
       break;
+    case ProductPath::kNibbles:
     case ProductPath::kTiles:
     case ProductPath::kRows:
       return false;
@@ -139,8 +141,18 @@ void Ops::Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for
       done |= 1u << i;
       list.products[list.count++] = products[i].OnDevice();
     }
-    Keep(choice.path == ProductPath::kTiles ? TileProducts(context_.queue, list, choice.inputs, context_.part_scratch)
-                                            : RowProducts(context_.queue, list, choice.inputs));
+    LaunchTogether(choice, list);
+  }
+}
+
+void Ops::LaunchTogether(const ProductChoice& choice, const ProductList& list) {
+  switch (choice.path) {
+    case ProductPath::kNibbles:
+      return Keep(NibbleProducts(context_.queue, list, choice.inputs));
+    case ProductPath::kTiles:
+      return Keep(TileProducts(context_.queue, list, choice.inputs, context_.part_scratch));
+    default:  // the others go alone
+      return Keep(RowProducts(context_.queue, list, choice.inputs));
   }
 }
 
@@ -157,7 +169,8 @@ Ops::WaitingProduct* Ops::FindWaiting(const kit::Rows& out) {
     const kit::Product<Matrix>& product = waiting_[i].product;
     if (product.out.data != out.data || product.then != kit::Then::kStore) continue;
     const ProductPath path = Choose(*product.weight, context_.batch.num_rows, Paths::kAll).path;
-    return path == ProductPath::kRows || path == ProductPath::kTiles ? &waiting_[i] : nullptr;
+    const bool has_ends = path == ProductPath::kRows || path == ProductPath::kNibbles || path == ProductPath::kTiles;
+    return has_ends ? &waiting_[i] : nullptr;
   }
   return nullptr;
 }

@@ -52,10 +52,11 @@ struct OpsContext {
   ExpandedProducts* expanded;  // NULL: codes stay codes
   float* sparse_scratch;       // SparseScratchFloats of the largest matrix with columns
   PartScratch part_scratch;
-  uint32_t head_size;     // 0 in generation 4
-  uint32_t compute_type;  // of the segment
-  uint32_t capability;    // of the device
-  Chunks chunks;          // of long sequences
+  uint32_t head_size;        // 0 in generation 4
+  uint32_t compute_type;     // of the segment
+  uint32_t capability;       // of the device
+  bool has_nibble_products;  // for few rows
+  Chunks chunks;             // of long sequences
 };
 
 // Ops do not throw: the first error is kept.
@@ -117,6 +118,7 @@ class Ops {
   bool LaunchAlone(const WaitingProduct& product, uint32_t num_rows_for_choice);
   // Launches products, those together that go by the same choice. At most 32.
   void Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice);
+  void LaunchTogether(const ProductChoice& choice, const ProductList& list);
   void LaunchWaiting();
 
   // Whether the step has so few rows that low-rank products go with the kernels beside them.

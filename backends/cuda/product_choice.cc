@@ -36,13 +36,18 @@ bool HasCodes(WeightType type) { return type == WeightType::kQ8 || type == Weigh
 // 8-bit segments let the inputs of codes be rounded, to bf16 too.
 bool MayBeExpanded(uint32_t compute_type) { return compute_type == SKEIN_DTYPE_BF16 || IsQuantised(compute_type); }
 
-bool MayBeSparse(uint32_t compute_type) { return compute_type != SKEIN_DTYPE_NONE && compute_type != SKEIN_DTYPE_F32; }
+bool MayDifferByRows(uint32_t compute_type) {
+  return compute_type != SKEIN_DTYPE_NONE && compute_type != SKEIN_DTYPE_F32;
+}
 
 ProductChoice ChooseProduct(const ProductCase& product) {
   const Inputs inputs = InputsOf(product.compute_type);
   if (product.num_rows <= kMostRowsTogether) {
-    const bool is_sparse = product.has_columns && MayBeSparse(product.compute_type);
-    return {is_sparse ? ProductPath::kSparse : ProductPath::kRows, inputs};
+    if (!MayDifferByRows(product.compute_type)) return {ProductPath::kRows, inputs};
+    if (product.has_columns) return {ProductPath::kSparse, inputs};
+    const bool is_for_nibbles =
+        product.has_nibble_products && product.type == WeightType::kQ4 && product.capability >= kTileCapability;
+    return {is_for_nibbles ? ProductPath::kNibbles : ProductPath::kRows, inputs};
   }
   if (IsForLibrary(product)) return {ProductPath::kLibrary, inputs};
   const std::optional<Inputs> tile_inputs = TileInputs(product);

@@ -12,6 +12,7 @@ namespace skein::cuda {
 
 enum class ProductPath : uint8_t {
   kSparse,    // SparseProduct
+  kNibbles,   // NibbleProducts
   kLibrary,   // library_products.h
   kExpanded,  // expanded_products.h
   kTiles,     // TileProducts
@@ -28,12 +29,13 @@ struct ProductChoice {
 struct ProductCase {
   WeightType type;
   uint64_t num_weights;
-  bool has_columns;         // the matrix is there turned over too
-  bool has_library;         // cuBLASLt is open
-  bool is_expanded_faster;  // codes are to become bf16 for so many rows, as was timed
-  uint32_t num_rows;        // of the inputs
-  uint32_t compute_type;    // of the segment: SKEIN_DTYPE_*
-  uint32_t capability;      // of the device: 90 for 9.0
+  bool has_columns;          // the matrix is there turned over too
+  bool has_library;          // cuBLASLt is open
+  bool has_nibble_products;  // few rows by kQ4 may go to the tensor cores
+  bool is_expanded_faster;   // codes are to become bf16 for so many rows, as was timed
+  uint32_t num_rows;         // of the inputs
+  uint32_t compute_type;     // of the segment: SKEIN_DTYPE_*
+  uint32_t capability;       // of the device: 90 for 9.0
 };
 
 // From this capability on the tensor cores take the types of TileProducts.
@@ -58,9 +60,9 @@ bool HasCodes(WeightType type);
 // Whether the tensor cores multiply a segment's codes by inputs in bf16, so that codes may become bf16 too.
 bool MayBeExpanded(uint32_t compute_type);
 
-// Whether a segment's products of few rows may leave out zeros. In float32 a row's bits are promised not to depend on
-// the number of rows, and more rows have no sparse product.
-bool MayBeSparse(uint32_t compute_type);
+// Whether a segment's products of few rows may be other ones than those of many rows. In float32 a row's bits are
+// promised not to depend on the number of rows.
+bool MayDifferByRows(uint32_t compute_type);
 
 ProductChoice ChooseProduct(const ProductCase& product);
 

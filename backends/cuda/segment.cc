@@ -34,7 +34,7 @@ constexpr uint32_t kWarning = 2;  // SKEIN_LOG_WARNING
 constexpr uint32_t kDependentLaunchCapability = 90;
 
 ValueColumns ValueColumnsOf(const SegmentPlace& place, const skein_segment_desc& desc) {
-  return place.switches.sparse && MayBeSparse(desc.compute_type) ? ValueColumns::kKept : ValueColumns::kNone;
+  return place.switches.sparse && MayDifferByRows(desc.compute_type) ? ValueColumns::kKept : ValueColumns::kNone;
 }
 
 // The tensor cores take codes where they take anything.
@@ -181,6 +181,8 @@ class GenerationSegment final : public Segment {
     const CurrentDevice current(place_.device);
     sealed.slots.Import(slot, state, num_floats);
   }
+
+  void DiscardState(uint32_t slot) override { RequireSealed().slots.Discard(slot); }
 
   kit::StepEnd<Fence> Step(const skein_step& step) override {
     Sealed& sealed = RequireSealed();
@@ -348,6 +350,7 @@ class GenerationSegment final : public Segment {
                                 .head_size = desc_.model.head_size,
                                 .compute_type = desc_.compute_type,
                                 .capability = place_.capability,
+                                .has_nibble_products = place_.switches.nibble_products,
                                 .chunks = ChunksOf(place_, desc_)};
     Ops ops(context);
     kit::RunSegment<Generation>(ops, bound_, act);

@@ -81,6 +81,11 @@ void StateSlots::Import(uint32_t slot, const float* state, uint64_t num_floats) 
   Fill(Write(slot, kCall));
 }
 
+void StateSlots::Discard(uint32_t slot) {
+  CheckSlot(slot);
+  last_writers_[slot] = kNobody;
+}
+
 void StateSlots::Fill(uint32_t slot) {
   const uint64_t num_floats = form_.num_floats();
   if (num_floats == 0) return;

@@ -59,6 +59,9 @@ class StateSlots {
   // `stream`: the state is read behind what is enqueued there.
   void Export(uint32_t slot, float* state, uint64_t num_floats, cudaStream_t stream);
   void Import(uint32_t slot, const float* state, uint64_t num_floats);
+  // The slot counts as never written: whoever reads it finds the initial state and not that of another stream. Its
+  // memory stays, since a device gives none back while others of the same allocation are in use.
+  void Discard(uint32_t slot);
 
  private:
   void CheckFloats(const float* state, uint64_t num_floats) const;

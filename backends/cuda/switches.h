@@ -13,6 +13,7 @@ struct Switches {
   bool library = false;           // products of many rows by cuBLASLt (library_products.h)
   bool timed_products = false;    // many rows by codes go the way that was timed as faster (expanded_products.h)
   bool sparse = false;            // value products of few rows skip zeros (SparseProduct of products.h)
+  bool nibble_products = false;   // few rows by q4 on the tensor cores (NibbleProducts of products.h); from 8.0 on
   bool split_sums = false;        // blocks share long sums of products with few outputs (PartScratch of products.h)
   bool chunked_wkv = false;       // long sequences of RWKV-5 to 7 go by chunks (sequence_chunks.h); from 8.0 on
   bool async_export = false;      // states are exported in a stream of their own (state_slots.h)

@@ -65,6 +65,7 @@ TEST_F(CheckScriptTest, RunsEveryStageOverAGoodBackend) {
     EXPECT_GT(stage["figures"][0]["tokens_per_second"].get<double>(), 0);
   }
   EXPECT_THAT(output_, HasSubstr("toy/f16/dense"));
+  EXPECT_THAT(output_, HasSubstr("== defaults to change ==\n"));
   for (const char* stage : {"memcheck", "racecheck"}) {
     if (Outcome(stage) != "passed") {
       EXPECT_EQ(Field(stage, "summary"), "there is no compute-sanitizer") << Outcome(stage);
@@ -120,7 +121,7 @@ TEST_F(CheckScriptTest, SaysWhyThereIsNoDevice) {
 }
 
 TEST_F(CheckScriptTest, EndsAStageThatHangs) {
-  EXPECT_EQ(Check(kWrong, "time", "--quick"), 1);
+  EXPECT_EQ(Check(kWrong, "time", "--seconds 9"), 1);
   EXPECT_EQ(Outcome("contract"), "FAILED");
   EXPECT_THAT(Field("contract", "summary"), HasSubstr("did not end in time"));
   EXPECT_EQ(Outcome("numbers"), "not run");
@@ -141,6 +142,7 @@ TEST_F(CheckScriptTest, NamesAPluginThatIsMissing) {
 TEST(CheckScriptOptionsTest, RefusesAnUnknownOption) {
   EXPECT_EQ(WEXITSTATUS(std::system(SKEIN_CHECK_SCRIPT " --nonsense >/dev/null 2>&1")), 2);
   EXPECT_EQ(WEXITSTATUS(std::system(SKEIN_CHECK_SCRIPT " --size huge >/dev/null 2>&1")), 2);
+  EXPECT_EQ(WEXITSTATUS(std::system(SKEIN_CHECK_SCRIPT " --seconds soon >/dev/null 2>&1")), 2);
   EXPECT_EQ(WEXITSTATUS(std::system(SKEIN_CHECK_SCRIPT " --prebuilt /nowhere >/dev/null 2>&1")), 2);
 }
 

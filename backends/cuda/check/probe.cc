@@ -22,7 +22,14 @@ struct Timing {
 
 Timing TimingFor(const Run& run) {
   if (run.IsToy()) return {"toy", {1, 5}, 9, 0};
-  return {run.IsFull() ? "1.5B" : "0.4B", {1, 4, 32, 128}, 512, run.IsFull() ? 0.3 : 0.1};
+  return {run.IsFull() ? "1.5B" : "0.4B", {1, 4, 32, 128}, 512, run.IsFull() ? 0.15 : 0.1};
+}
+
+// Codes of four bits are for few rows.
+Timing TimingOfNibbles(const Run& run) {
+  Timing timing = TimingFor(run);
+  timing.rows = {1, 4};
+  return timing;
 }
 
 void Tell(Run& run, const std::string& step, double seconds) {
@@ -41,8 +48,7 @@ double TimeWithExport(TimedSegment& segment, uint32_t rows, uint32_t num_steps) 
 }
 
 // The steps of a model of one type, each beside its name behind `prefix`.
-void TimeSteps(Run& run, uint32_t type, const std::string& prefix) {
-  const Timing timing = TimingFor(run);
+void TimeSteps(Run& run, uint32_t type, const Timing& timing, const std::string& prefix) {
   // As many zeros as trained models have, for the products that leave them out.
   const RealModel model(RealShapeOf(timing.shape), type, 0.86);
   TimedSegment segment(run.device(), model,
@@ -63,10 +69,14 @@ void TimeSteps(Run& run, uint32_t type, const std::string& prefix) {
 void Probe(Run& run) {
   CheckFewNumbers(run);
   CheckFewStreams(run);
-  run.Case("times", [&] { TimeSteps(run, SKEIN_DTYPE_F16, ""); });
+  run.Case("times", [&] { TimeSteps(run, SKEIN_DTYPE_F16, TimingFor(run), ""); });
   // For the switches that are about codes, which a toy has too few rows for.
-  if (!run.IsToy() && run.Takes(SKEIN_DTYPE_Q8))
-    run.Case("times of codes", [&] { TimeSteps(run, SKEIN_DTYPE_Q8, "q8/"); });
+  if (!run.IsToy() && run.Takes(SKEIN_DTYPE_Q8)) {
+    run.Case("times of codes", [&] { TimeSteps(run, SKEIN_DTYPE_Q8, TimingFor(run), "q8/"); });
+  }
+  if (!run.IsToy() && run.Takes(SKEIN_DTYPE_Q4)) {
+    run.Case("times of nibbles", [&] { TimeSteps(run, SKEIN_DTYPE_Q4, TimingOfNibbles(run), "q4/"); });
+  }
   if (!run.IsToy()) CheckFewContracts(run);
 }
 

@@ -82,7 +82,7 @@ class Requests {
   uint64_t num_done_ = 0;
 };
 
-uint64_t NumRequests(const Run& run) { return run.IsFull() ? 100000 : run.IsToy() ? 12 : 10000; }
+uint64_t NumRequests(const Run& run) { return run.IsFull() ? 100000 : run.IsToy() ? 6 : 10000; }
 
 void CheckMemory(Run& run, double before, const std::string& what) {
   const double after = static_cast<double>(run.device().FreeMemory());

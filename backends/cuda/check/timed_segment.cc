@@ -96,10 +96,12 @@ void TimedSegment::RunOnce() {
 }
 
 StepTime TimedSegment::Time(double seconds) {
-  for (uint32_t i = 0; i < kWarmUpSteps; ++i) RunOnce();
+  const bool is_measured = seconds > 0;
+  for (uint32_t i = 0; is_measured && i < kWarmUpSteps; ++i) RunOnce();
+  const uint32_t fewest = is_measured ? kFewestSteps : 1;
   std::vector<double> times;
   const Clock::time_point start = Clock::now();
-  while (times.size() < kFewestSteps || (times.size() < kMostSteps && SecondsSince(start) < seconds)) {
+  while (times.size() < fewest || (times.size() < kMostSteps && SecondsSince(start) < seconds)) {
     const Clock::time_point begin = Clock::now();
     RunOnce();
     times.push_back(SecondsSince(begin));

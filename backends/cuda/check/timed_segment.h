@@ -33,7 +33,8 @@ class TimedSegment {
   // Throws std::runtime_error with the device's message. The device outlives it; the model may go.
   TimedSegment(const conformance::Device& device, const RealModel& model, const TimedOptions& options);
 
-  // One token of each of `num_rows` streams, again and again, with the smallest output that says what comes next.
+  // One token of each of `num_rows` streams, again and again, with the smallest output that says what comes next. 0
+  // seconds: one step without a warm-up, here and below.
   StepTime TimeDecode(uint32_t num_rows, double seconds);
   // One prompt from the beginning, with the output of its last token.
   StepTime TimePrompt(uint32_t num_tokens, double seconds);

@@ -1,6 +1,6 @@
-// The instructions that C++ has no name for: matrix products of a warp, copies into shared memory that go on by
-// themselves, and the wait for the kernel before. All inline assembly of the kernels is here. Lane layouts are those of
-// the PTX manual. The emulator has the same functions in C++.
+// The instructions that C++ has no name for: bits that are taken out and put together, matrix products of a warp,
+// copies into shared memory that go on by themselves, and the wait for the kernel before. All inline assembly of the
+// kernels is here. Lane layouts are those of the PTX manual. The emulator has the same functions in C++.
 #ifndef SKEIN_BACKENDS_CUDA_KERNELS_INSTRUCTIONS_H_
 #define SKEIN_BACKENDS_CUDA_KERNELS_INSTRUCTIONS_H_
 
@@ -13,6 +13,13 @@
 #include <cstdint>
 
 namespace skein::cuda {
+
+// (x & mask) | bits. A compiler that knows both constants makes two instructions of it, since one takes one constant.
+__device__ __forceinline__ uint32_t MaskedOr(uint32_t x, uint32_t mask, uint32_t bits) {
+  uint32_t y;
+  asm("lop3.b32 %0, %1, %2, %3, 0xEA;" : "=r"(y) : "r"(x), "r"(mask), "r"(bits));
+  return y;
+}
 
 // The type of the elements of a product of a warp.
 struct Half {};

@@ -30,7 +30,7 @@ struct DeviceProduct {
   kit::Rows in;
   kit::Rows out;
   kit::Then then;
-  ProductEnd end = {};  // RowProducts and TileProducts look at it
+  ProductEnd end = {};  // RowProducts, NibbleProducts and TileProducts look at it
 };
 
 inline constexpr uint32_t kMaxProducts = 8;
@@ -44,6 +44,11 @@ struct ProductList {
 // Any number of rows, any type, any shape, on the CUDA cores. A row's results do not depend on the number of rows: each
 // output is one warp's sum in a fixed order. Bound by the weights' bytes up to four rows, which go through together.
 cudaError_t RowProducts(const Queue& queue, const ProductList& list, Inputs inputs);
+
+// The same for kQ4 and up to four rows, on the tensor cores: each input is multiplied as the sum of three bf16, and no
+// more rounded than it is in RowProducts. A row's results do not depend on the number of rows. Compute capability 8.0
+// on. cudaErrorNotSupported for another type.
+cudaError_t NibbleProducts(const Queue& queue, const ProductList& list, Inputs inputs);
 
 // Where blocks of one launch hand sums to each other, in the device's memory: `sums` of kBlocks blocks, and `counts`
 // [kBlocks], zeros before the first launch, which each launch leaves. For launches that follow each other in one queue.

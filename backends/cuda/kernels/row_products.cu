@@ -9,8 +9,9 @@
 // before the kernel before has ended. Beside them a block reads its inputs from the second level cache: a quarter of
 // its f16 weights' bytes at one row, a half at four. In instructions, at one row, a weight of f16 takes 2 (convert,
 // multiply) and a code of kQ4 3 (take out, subtract, multiply) and one more for eight. A multiprocessor of 128 lanes
-// that memory feeds with 19 bytes a cycle (4.3 TB/s, 132 of them, 1.7 GHz) is busy for 0.15 of the time with f16, 0.45
-// with kQ8, and 0.95 with kQ4, which is near that bound. These are counts, of PTX; nothing here was measured.
+// that memory feeds with 19 bytes a cycle (4.3 TB/s, 132 of them, 1.7 GHz) is busy for 0.15 of the time with f16 and
+// 0.45 with kQ8. With kQ4 the loop has 4.4 instructions a code for sm_90, and takes 1.3 times as long as memory:
+// nibble_products.cu is for these. These are counts; nothing here was measured.
 //
 // Synchronisation: one barrier after a chunk of inputs is written, and one before the next overwrites it.
 //

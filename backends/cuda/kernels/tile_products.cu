@@ -36,6 +36,7 @@
 
 #include "cuda/kernels/bits.h"
 #include "cuda/kernels/device_code.h"
+#include "cuda/kernels/nibbles.h"
 #include "cuda/kernels/product_blocks.h"
 #include "cuda/kernels/product_ends.h"
 #include "cuda/kernels/products.h"
@@ -93,13 +94,6 @@ __device__ __forceinline__ uint32_t Packed(float low, float high, Bf16) {
   return BitsAs<uint32_t>(__floats2bfloat162_rn(low, high));
 }
 
-// Nibbles 0 and 1 of a word as bf16, less 8. 128 + nibble has the nibble as the last bits of its bf16.
-__device__ __forceinline__ uint32_t NibblesAsBf16(uint32_t word) {
-  const uint32_t above = ((word | word << 12) & 0x000F000Fu) | 0x43004300u;
-  constexpr uint32_t kBase = 0x43084308u;  // 136
-  return BitsAs<uint32_t>(__hsub2(BitsAs<__nv_bfloat162>(above), BitsAs<__nv_bfloat162>(kBase)));
-}
-
 // Four codes side by side as two words of bf16.
 template <WeightType kType>
 __device__ __forceinline__ void ExpandCodes(const unsigned char* codes, uint32_t& low, uint32_t& high) {
@@ -109,8 +103,8 @@ __device__ __forceinline__ void ExpandCodes(const unsigned char* codes, uint32_t
     high = Packed(static_cast<int8_t>(word >> 16), static_cast<int8_t>(word >> 24), Bf16());
   } else {
     const uint32_t word = *reinterpret_cast<const uint16_t*>(codes);
-    low = NibblesAsBf16(word);
-    high = NibblesAsBf16(word >> 8);
+    low = NibblesAsBf16(word | word << 12);
+    high = NibblesAsBf16(word >> 8 | word << 4);
   }
 }
 

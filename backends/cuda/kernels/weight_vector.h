@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "cuda/kernels/bits.h"
+#include "cuda/kernels/instructions.h"
 #include "cuda/kernels/matrix_view.h"
 
 namespace skein::cuda {
@@ -90,7 +91,7 @@ __device__ __forceinline__ float4 ExpandFour(const WeightVector<kType>& vector, 
     const uint32_t word = index % 2 == 0 ? vector.words[index / 2] : vector.words[index / 2] >> 12;
     const auto code = [word](uint32_t bit) {
       const uint32_t exponent = 23 - bit;
-      const float above = __uint_as_float((word & 0xFu << bit) | (127 + exponent) << 23);
+      const float above = __uint_as_float(MaskedOr(word, 0xFu << bit, (127 + exponent) << 23));
       return above - static_cast<float>((1u << exponent) + 8);
     };
     if (index % 2 == 0) return make_float4(code(0), code(4), code(8), code(12));

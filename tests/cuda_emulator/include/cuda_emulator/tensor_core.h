@@ -24,6 +24,9 @@ void DependencyRelease();
 
 namespace skein::cuda {
 
+// lop3.b32 with the table of (a & b) | c.
+inline uint32_t MaskedOr(uint32_t x, uint32_t mask, uint32_t bits) { return (x & mask) | bits; }
+
 // The type of the inputs of a product.
 struct Half {};
 struct Bf16 {};

@@ -1,6 +1,6 @@
 // A library with the functions of cuBLASLt that the backend uses, over memory that the host can read, as the emulator's
-// is. It multiplies at once, without its queue. It suggests three algorithms: the first is refused when it runs, the
-// second is slow, the third is neither.
+// is. It multiplies at once, behind what is in its queue if a test has it wait. It suggests three algorithms: the first
+// is refused when it runs, the second is slow, the third is neither.
 #include "tests/unit/backends/cuda/fake_cublaslt.h"
 
 #include <cstdint>
@@ -17,6 +17,7 @@ namespace lt = skein::cuda::cublaslt;
 using skein::cuda::FakeCublasLt;
 
 constexpr int kInvalidValue = 7;
+constexpr int kExecutionFailed = 13;
 constexpr int kNotSupported = 15;
 
 struct Layout {
@@ -139,7 +140,7 @@ __attribute__((visibility("default"))) int cublasLtMatmul(void*, void* desc, con
                                                           void* a_layout, const void* b, void* b_layout,
                                                           const void* beta, const void* c, void*, void* d,
                                                           void* d_layout, const Algorithm* algorithm, void* workspace,
-                                                          size_t workspace_bytes, cudaStream_t) {
+                                                          size_t workspace_bytes, cudaStream_t stream) {
   const Layout &la = *static_cast<Layout*>(a_layout), &lb = *static_cast<Layout*>(b_layout),
                &ld = *static_cast<Layout*>(d_layout);
   const Desc& sums = *static_cast<Desc*>(desc);
@@ -148,6 +149,7 @@ __attribute__((visibility("default"))) int cublasLtMatmul(void*, void* desc, con
       sums.scale_type != lt::kTypeF32 || workspace == nullptr || workspace_bytes == 0) {
     return kInvalidValue;
   }
+  if (counters.wait(stream) != cudaSuccess) return kExecutionFailed;
   ++counters.num_runs[algorithm->data[0]];
   if (algorithm->data[0] == FakeCublasLt::kSlow) counters.delay();
   const float one = *static_cast<const float*>(alpha), kept = *static_cast<const float*>(beta);

@@ -2,6 +2,8 @@
 #ifndef SKEIN_TESTS_UNIT_BACKENDS_CUDA_FAKE_CUBLASLT_H_
 #define SKEIN_TESTS_UNIT_BACKENDS_CUDA_FAKE_CUBLASLT_H_
 
+#include <cuda_runtime.h>
+
 #include <cstdint>
 
 namespace skein::cuda {
@@ -13,7 +15,9 @@ struct FakeCublasLt {
   int start_status = 0;  // of cublasLtCreate
   int num_suggested = 3;
   void (*delay)() = [] {};  // before the slow one
-  int num_objects = 0;      // not yet destroyed
+  // Waits for what is in the queue before a product, which is made at once. Without it the caller has waited.
+  cudaError_t (*wait)(cudaStream_t) = [](cudaStream_t) { return cudaSuccess; };
+  int num_objects = 0;  // not yet destroyed
   int num_searches = 0;
   int num_runs[4] = {};  // by algorithm
 };

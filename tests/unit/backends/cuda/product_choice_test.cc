@@ -11,6 +11,7 @@ constexpr ProductCase kOneRow = {.type = WeightType::kF16,
                                  .num_weights = 1u << 20,
                                  .has_columns = false,
                                  .has_library = false,
+                                 .has_nibble_products = false,
                                  .is_expanded_faster = false,
                                  .num_rows = 1,
                                  .compute_type = SKEIN_DTYPE_F16,
@@ -110,6 +111,25 @@ TEST(ProductChoiceTest, CodesBecomeBf16WhereThatIsFaster) {
     product.is_expanded_faster = true;
     EXPECT_EQ(ChooseProduct(product).path, ProductPath::kRows);
   }
+}
+
+TEST(ProductChoiceTest, NibblesGoToTheTensorCoresForFewRowsWithInputsAsTheyAre) {
+  ProductCase product = With(WeightType::kQ4, SKEIN_DTYPE_Q4, 4);
+  product.has_nibble_products = true;
+  EXPECT_EQ(ChooseProduct(product), (ProductChoice{ProductPath::kNibbles, Inputs::kF32}));
+  product.has_columns = true;
+  EXPECT_EQ(ChooseProduct(product).path, ProductPath::kSparse);
+  product.has_columns = false;
+  for (const uint32_t compute_type : {SKEIN_DTYPE_NONE, SKEIN_DTYPE_F32}) {
+    product.compute_type = compute_type;
+    EXPECT_EQ(ChooseProduct(product).path, ProductPath::kRows) << "five rows would have other bits";
+  }
+  product = With(WeightType::kQ4, SKEIN_DTYPE_Q4, 1, 75);
+  product.has_nibble_products = true;
+  EXPECT_EQ(ChooseProduct(product).path, ProductPath::kRows);
+  product = With(WeightType::kQ8, SKEIN_DTYPE_Q8, 1);
+  product.has_nibble_products = true;
+  EXPECT_EQ(ChooseProduct(product).path, ProductPath::kRows);
 }
 
 // Five rows would have other bits.

@@ -41,6 +41,11 @@ std::string RowFault(const Trial& trial, WeightType type) {
   return ProductFault(trial, RowProducts, type, Inputs::kF32, 2200, 21, 3);
 }
 
+// Several rounds of groups, and tails of all.
+std::string NibbleFault(const Trial& trial, uint32_t num_rows) {
+  return ProductFault(trial, NibbleProducts, WeightType::kQ4, Inputs::kF32, 2200, 21, num_rows);
+}
+
 // More stages than lie in shared memory, and tails of all.
 std::string TileFault(const Trial& trial, WeightType type, uint32_t num_rows = 11) {
   const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
@@ -196,6 +201,19 @@ TEST_P(TileFaultsTest, EachBarrierOfPartsThatAreHandedOverIsNeeded) {
 
 TEST_P(TileFaultsTest, IndexFaultsAreSeenInPartsThatAreHandedOver) {
   ExpectIndexFaultsAreSeen([&](const Trial& trial) { return SplitFault(trial, GetParam(), 5); });
+}
+
+TEST(NibbleFaults, NothingIsAccused) {
+  for (const uint32_t num_rows : {1u, 3u}) {
+    ExpectRight([&](const Trial& trial) { return NibbleFault(trial, num_rows); });
+  }
+}
+TEST(NibbleFaults, EachBarrierIsNeeded) {
+  // The wait for the kernel before, the barriers of a warp before and behind its inputs, and that before the sums.
+  ExpectEachBarrierIsNeeded([](const Trial& trial) { return NibbleFault(trial, 3); }, 4);
+}
+TEST(NibbleFaults, IndexFaultsAreSeen) {
+  ExpectIndexFaultsAreSeen([](const Trial& trial) { return NibbleFault(trial, 3); });
 }
 
 class SparseFaultsTest : public testing::TestWithParam<WeightType> {

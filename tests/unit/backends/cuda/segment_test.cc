@@ -291,6 +291,14 @@ TEST_F(SegmentTest, SkippingZerosChangesTheOrderOfSumsAlone) {
   }
 }
 
+TEST_F(SegmentTest, NibbleProductsChangeTheOrderOfSumsAlone) {
+  const std::vector<float> expected = Converse(*MakeOf(SKEIN_DTYPE_Q4, {}));
+  const std::vector<float> found = Converse(*MakeOf(SKEIN_DTYPE_Q4, {.nibble_products = true}));
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-3);
+  EXPECT_NE(found, expected) << "the product of nibbles did not run";
+}
+
 TEST_F(SegmentTest, BlocksThatShareSumsChangeNoBit) {
   SyntheticShape shape = Shape();
   shape.d_ffn = 1100;
@@ -385,6 +393,24 @@ TEST_F(SegmentTest, InFloat32ARowOfRwkv6HasTheSameBitsInEveryStep) {
 
 TEST_F(SegmentTest, InFloat32NothingIsSkipped) {
   EXPECT_EQ(Converse(*Make({.sparse = true}, Desc(SKEIN_DTYPE_NONE))), Converse(*Make({}, Desc(SKEIN_DTYPE_NONE))));
+}
+
+TEST_F(SegmentTest, ASlotThatWasDiscardedReadsAsTheInitialState) {
+  const std::unique_ptr<Segment> segment = Make({}, Desc());
+  const auto state_of = [&](uint32_t slot) {
+    std::vector<float> state(conformance::StateFloats(model_.model(), 2));
+    segment->ExportState(slot, state.data(), state.size());
+    return state;
+  };
+  const std::vector<float> fresh = state_of(0);
+  Run(*segment, {{SKEIN_SLOT_INITIAL, 0, 3}, {SKEIN_SLOT_INITIAL, 1, 3}}, 0);
+  const std::vector<float> kept = state_of(1);
+  EXPECT_NE(state_of(0), fresh);
+  segment->DiscardState(0);
+  EXPECT_EQ(state_of(0), fresh);
+  EXPECT_EQ(state_of(1), kept);
+  EXPECT_EQ(Run(*segment, {{0, 2, 2}}, 9), Run(*segment, {{SKEIN_SLOT_INITIAL, 3, 2}}, 9));
+  EXPECT_THROW(segment->DiscardState(Desc().num_slots), plugin::Error);
 }
 
 TEST_F(SegmentTest, StatesInBinary16TakeLessAndAreRounded) {
