@@ -9,7 +9,8 @@
 // - Who gets a place that not all can have: the tenant that had the least service for its weight (virtual token
 //   counters, arXiv:2401.00588), and among its sequences the one of the smallest rank, or, of those with one token, the
 //   one whose turn is longest ago, where a higher priority counts as longer. A tenant that comes back is put level with
-//   the one that had least.
+//   the one that had least. One that asked for less than its share stays behind those that wait by kCreditSteps at
+//   most: what it did without is not made up for at the expense of the others.
 // - If as many sequences run as may, one that waits preempts one of its tenant whose standing is below its priority.
 //   The preempted one goes back to those that wait, with its state and its tokens.
 //
@@ -76,6 +77,8 @@ class Scheduler {
   // A step that takes so long, in microseconds, is short whatever it takes without prompts: nobody reads 200 tokens a
   // second, and a small model would spend its time on the fixed cost of steps.
   static constexpr double kShortStepUs = 5000;
+  // The service, in tokens of so many of the largest steps, by which a tenant that is not in need may be behind.
+  static constexpr double kCreditSteps = 2;
 
   explicit Scheduler(const SchedulerLimits& limits);
 
@@ -138,6 +141,8 @@ class Scheduler {
   uint64_t TokensInTime(uint64_t most) const;
   // The prompt that comes first; nullptr: there is none that may get a share.
   Sequence* NextPrompt() const;
+  // Behind a step that did not have room for all, notes the service of the first tenant that wants more.
+  void NoteNeed() noexcept;
   bool is_full() const { return limits_.max_running != 0 && num_running_ >= limits_.max_running; }
 
   const SchedulerLimits limits_;
@@ -157,6 +162,7 @@ class Scheduler {
   int64_t now_us_ = 0;             // of the last step
   int64_t turn_us_ = 0;            // of the sequence that was queued last for its turn; no two have the same
   double floor_ = 0;               // the service of the tenant that left last
+  double needed_from_ = 0;         // the most that the first tenant in need had had
   bool was_prompts_turn_ = false;  // the last step that could not be divided was the prompts'
   std::vector<Share> shares_;
 };
