@@ -39,7 +39,7 @@ std::optional<Algorithms> ParseAlgorithms(std::string_view text);
 // if neither is known. A program that runs with more rights than its caller has no file.
 std::string AlgorithmFilePath(std::string_view card, uint64_t library_version);
 
-// What the file has. Nothing if it is missing or damaged: what it lacks is measured again.
+// The algorithms in the file. None if it is missing or damaged: algorithms that it lacks are measured again.
 Algorithms ReadAlgorithmFile(const std::string& path);
 // Adds to what the file has. Readers and other writers see it before or after, never between. False if the file could
 // not be written, which costs no more than time at the next start.

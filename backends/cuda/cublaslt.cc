@@ -104,7 +104,7 @@ class CublasLt::Call {
                    cublaslt::kSuccess;
   }
 
-  // What the library suggests, the best first as it thinks. Empty if it has nothing.
+  // The library's suggestions, the one first that it thinks best. Empty if it has none.
   std::vector<Algorithm> Suggestions(cublaslt::Handle handle) const {
     const Owned preference = Make(api_.preference_destroy, api_.preference_create);
     if (!is_made_ || !preference) return {};

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "cuda/cuda_error.h"
+#include "cuda/current_device.h"
 
 namespace skein::cuda {
 
@@ -26,22 +27,33 @@ class CudaStream {
   cudaStream_t stream_ = nullptr;
 };
 
-// Says whether what was enqueued before Record is done. Query and Synchronize: any thread, whatever device is current.
+// Says whether what was enqueued before Record is done. Query, Synchronize and the end: any thread, whatever device is
+// current.
 class CudaEvent {
  public:
-  explicit CudaEvent(uint32_t device) {
+  explicit CudaEvent(uint32_t device) : device_(device) {
     CheckCuda(device, cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "event");
   }
-  ~CudaEvent() { cudaEventDestroy(event_); }
+  ~CudaEvent() {
+    const DeviceScope scope(device_);
+    cudaEventDestroy(event_);
+  }
   CudaEvent(const CudaEvent&) = delete;
   CudaEvent& operator=(const CudaEvent&) = delete;
 
   cudaError_t Record(cudaStream_t stream) const { return cudaEventRecord(event_, stream); }
-  cudaError_t Query() const { return cudaEventQuery(event_); }
-  cudaError_t Synchronize() const { return cudaEventSynchronize(event_); }
+  cudaError_t Query() const {
+    const DeviceScope scope(device_);
+    return scope.error() == cudaSuccess ? cudaEventQuery(event_) : scope.error();
+  }
+  cudaError_t Synchronize() const {
+    const DeviceScope scope(device_);
+    return scope.error() == cudaSuccess ? cudaEventSynchronize(event_) : scope.error();
+  }
   cudaEvent_t get() const { return event_; }
 
  private:
+  const uint32_t device_;
   cudaEvent_t event_ = nullptr;
 };
 

@@ -1,4 +1,9 @@
-// CUDA's current device, which each thread has of its own.
+// CUDA's current device, which each thread has of its own. Threads are the host's, which may use CUDA too: they find
+// theirs as they left it.
+//
+// A device that becomes current gets a context, which takes some hundred MiB of its memory, and most calls give one to
+// the device that is current. So a thread that goes on with another device than ours does not choose ours and then its
+// own again: ours is put in front of it and taken away, by the driver's stack of contexts.
 #ifndef SKEIN_BACKENDS_CUDA_CURRENT_DEVICE_H_
 #define SKEIN_BACKENDS_CUDA_CURRENT_DEVICE_H_
 
@@ -10,20 +15,32 @@
 
 namespace skein::cuda {
 
-// Makes a device current on this thread, and afterwards the one from before: the thread is the host's, which may use
-// CUDA too. Throws UNAVAILABLE if the device is lost.
-class CurrentDevice {
+// Makes a device current on this thread while it lives. For ends of objects, and for calls that must not throw.
+class DeviceScope {
  public:
-  explicit CurrentDevice(uint32_t device) {
-    CheckCuda(device, cudaGetDevice(&before_), "device");
-    CheckCuda(device, cudaSetDevice(static_cast<int>(device)), "device");
-  }
-  ~CurrentDevice() { cudaSetDevice(before_); }
-  CurrentDevice(const CurrentDevice&) = delete;
-  CurrentDevice& operator=(const CurrentDevice&) = delete;
+  explicit DeviceScope(uint32_t device) noexcept;
+  ~DeviceScope();
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+  // Why the device is not current. That it is lost may show only in the calls that follow.
+  cudaError_t error() const { return error_; }
 
  private:
+  enum class Undo : uint8_t { kNothing, kPop, kSet };
+
   int before_ = 0;
+  Undo undo_ = Undo::kNothing;
+  cudaError_t error_ = cudaSuccess;
+};
+
+// The same for calls that throw: UNAVAILABLE if the device is lost.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(uint32_t device) : scope_(device) { CheckCuda(device, scope_.error(), "device"); }
+
+ private:
+  const DeviceScope scope_;
 };
 
 }  // namespace skein::cuda

@@ -36,7 +36,7 @@ class DeviceWeights {
   // `desc` was checked; `host` outlives the weights. Takes no memory yet.
   DeviceWeights(const skein_host& host, uint32_t device, const skein_segment_desc& desc, ValueColumns value_columns);
 
-  // What all weights take, if large matrices come in desc.weight_type.
+  // The bytes of all weights, if large matrices come in desc.weight_type.
   static uint64_t Bytes(const skein_segment_desc& desc, ValueColumns value_columns);
 
   // Takes a tensor, as TensorIntake lets it in. Its data may change afterwards.

@@ -13,7 +13,7 @@ namespace skein::cuda {
 // A compute capability as one number: 90 for 9.0.
 inline constexpr uint32_t kLeastCapability = 75;
 
-// What steps offer beside all logits.
+// The outputs of a step beside all logits.
 inline constexpr uint32_t kFeatures = SKEIN_FEATURE_HIDDEN | SKEIN_FEATURE_TOP_K | SKEIN_FEATURE_MASK_AND_BIAS |
                                       SKEIN_FEATURE_SAMPLE | SKEIN_FEATURE_FEED_DRAWN;
 

@@ -17,7 +17,7 @@
 namespace skein::cuda {
 
 // Shared by the fence, which the host may keep, and by the segment, which needs the step's memory for a later one.
-// Whoever asks first after the device is done hands out the results. Threads: any.
+// The first thread that asks after the device is done hands out the results. Threads: any.
 class EndOfStep {
  public:
   // `hand_out` is called once, on the thread that asks first: it gives results to the caller, and what there is to say

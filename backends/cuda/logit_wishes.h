@@ -1,5 +1,5 @@
-// What the entries of a step want of their logits, as the kernel of kernels/sample.h takes it, and its results as the
-// entries get them. Host code alone; calls no CUDA.
+// The results that the entries of a step want of their logits, as the kernel of kernels/sample.h takes it, and its
+// results as the entries get them. Host code alone; calls no CUDA.
 //
 // Order: Read; copy rows(), biases() and masks() to the device; the kernel; HandOut for each output with logits.
 #ifndef SKEIN_BACKENDS_CUDA_LOGIT_WISHES_H_

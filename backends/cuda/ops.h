@@ -41,7 +41,7 @@ struct LogitsPlace {
   uint32_t num_host_rows;  // the first of the rows
 };
 
-// What the ops of one step work with. Addresses are the device's.
+// The surroundings of the ops of one step. Addresses are the device's.
 struct OpsContext {
   Queue queue;
   Batch batch;

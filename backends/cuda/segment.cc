@@ -118,11 +118,7 @@ class GenerationSegment final : public Segment {
   }
   ~GenerationSegment() override {
     // The device's memory is freed under it. Whether that succeeds nobody can be told.
-    int before = 0;
-    cudaGetDevice(&before);
-    cudaSetDevice(static_cast<int>(place_.device));
-    sealed_.reset();
-    cudaSetDevice(before);
+    ending_.emplace(place_.device);
   }
 
   static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
@@ -279,7 +275,7 @@ class GenerationSegment final : public Segment {
     weights_.ForEachMatrix([&](const MatrixView& matrix) {
       if (!HasCodes(matrix.type) || !MayBeExpanded(desc_.compute_type)) return;
       const TrialRows trial = TrialRowsOf(sealed, matrix);
-      // What an earlier trial wrote there need not be numbers.
+      // The results of an earlier trial there need not be numbers.
       CheckCuda(
           place_.device,
           cudaMemsetAsync(buffers.activations.data(), 0, sealed.sizes.activation_floats * sizeof(float), queue.stream),
@@ -433,6 +429,7 @@ class GenerationSegment final : public Segment {
     CheckCuda(place_.device, cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, stream), "step");
   }
 
+  std::optional<DeviceScope> ending_;  // the first, so that all others end within it
   const skein_host& host_;
   const SegmentPlace place_;
   const skein_segment_desc desc_;

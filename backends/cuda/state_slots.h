@@ -21,7 +21,7 @@ class StateSlots {
   // Takes all memory now, and fills the initial state.
   StateSlots(uint32_t device, const skein_segment_desc& desc, const StateForm& form, const CudaStream& stream);
 
-  // What one slot takes, and what the slots take whatever their number.
+  // The bytes of one slot, and those of the slots that do not grow with their number.
   static uint64_t SlotBytes(const StateForm& form) { return form.slot_bytes(); }
   static uint64_t FixedBytes(const StateForm& form);
 
@@ -32,7 +32,7 @@ class StateSlots {
   }
   uint32_t initial_slot() const { return num_slots_; }
 
-  // Who wrote a slot last: nobody, a call on states, or a step by its number, from kFirstStep on.
+  // The last writer of a slot: nobody, a call on states, or a step by its number, from kFirstStep on.
   static constexpr uint64_t kNobody = 0, kCall = 1, kFirstStep = 2;
   // The slot was checked, as in the next two.
   uint64_t LastWriter(uint32_t slot) const { return last_writers_[slot]; }

@@ -1,6 +1,6 @@
-// What an entry wants of a row of logits instead of all of it, or before it gets it: bias and mask, the greatest
-// logits, a token drawn (skein/backend.h). The loops are the plainest that give the result, for devices that define
-// results and not for those that must be fast.
+// The results that an entry wants of a row of logits in place of all of it, and its wishes in front of them: bias and
+// mask, the greatest logits, a token drawn (skein/backend.h). The loops are the plainest that give the result, for
+// devices that define results and not for those that must be fast.
 #ifndef SKEIN_BACKENDS_HOST_LOGIT_REDUCTION_H_
 #define SKEIN_BACKENDS_HOST_LOGIT_REDUCTION_H_
 

@@ -1,4 +1,4 @@
-// What a step of a backend with fences returns (backend_table.h).
+// The result of a step of a backend with fences (backend_table.h).
 #ifndef SKEIN_BACKENDS_KIT_STEP_END_H_
 #define SKEIN_BACKENDS_KIT_STEP_END_H_
 

@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 import unittest
 
+import extract
 import headers
 import roles
 
@@ -99,6 +100,21 @@ class RolesTest(unittest.TestCase):
         ):
             with self.assertRaises((headers.HeaderError, KeyError)):
                 rows_of(f"SKEIN_API skein_status skein_f({parameter});\n")
+
+
+class PublicHeadersTest(unittest.TestCase):
+    def test_everything_that_is_declared_has_a_comment(self):
+        public = headers.read(extract.INCLUDE / "skein", extract.host_headers())
+        declared = public.functions + public.structs + public.constants + public.callbacks
+        bare = [one.name for one in declared if not one.doc]
+        # `struct_size` and `reserved` mean the same wherever they stand; base.h says it.
+        bare += [
+            f"{struct.name}.{field.name}"
+            for struct in public.structs
+            for field in struct.fields
+            if not field.doc and field.name not in ("struct_size", "reserved")
+        ]
+        self.assertEqual(bare, [])
 
 
 if __name__ == "__main__":

@@ -213,7 +213,7 @@ func (q *Queue) wait(ctx context.Context, done func() (bool, error)) error {
 	case q.waiting <- struct{}{}:
 		defer func() { <-q.waiting }()
 	case <-ctx.Done():
-		// What is there counts, also for a context that has ended.
+		// Events that are there count, also for a context that has ended.
 		if is, err := done(); is || err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ constexpr Crc32Tables MakeCrc32Tables() {
 
 inline constexpr Crc32Tables kCrc32Tables = MakeCrc32Tables();
 
-// What the four bytes of `word` add to the checksum. Behind the first of them come `slice` more bytes of the round.
+// The part of the checksum that the four bytes of `word` give. `slice` more bytes of the round follow the first.
 inline uint32_t Crc32OfWord(uint32_t word, int slice) {
   return kCrc32Tables[slice][word & 0xff] ^ kCrc32Tables[slice - 1][(word >> 8) & 0xff] ^
          kCrc32Tables[slice - 2][(word >> 16) & 0xff] ^ kCrc32Tables[slice - 3][word >> 24];

@@ -38,7 +38,7 @@ struct Character {
   int num_greetings = 0;
 };
 
-// What the frames cost.
+// The cost of the frames.
 struct Figures {
   std::vector<double> slice_ms;
   uint64_t num_tokens = 0, num_lines = 0, num_left = 0;

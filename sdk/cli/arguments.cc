@@ -4,8 +4,16 @@
 #include <charconv>
 #include <cmath>
 
+#include "table.h"
+
 namespace skein::cli {
 namespace {
+
+// Whether `text` is an integer that 64 bits do not hold.
+bool IsTooLarge(std::string_view text) {
+  if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+  return text.size() > 18 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 // The whole of `text` as a number, or nothing.
 template <typename Number>
@@ -30,7 +38,7 @@ const Option* FindLetter(const Command& command, char letter) {
 }
 
 [[noreturn]] void Refuse(const Command& command, const std::string& what) {
-  throw UsageError(std::string(command.name) + ": " + what + " (see skein " + std::string(command.name) + " --help)");
+  throw UsageError(std::string(command.name) + ": " + what);
 }
 
 // Levenshtein's distance: insertions, deletions and substitutions that turn `a` into `b`.
@@ -126,6 +134,7 @@ void Arguments::Add(const Option& option, std::string value) {
     }
   }
   const std::string name(option.name);
+  if (!expected.empty() && IsTooLarge(value)) expected += ", which 64 bits hold";
   if (!expected.empty()) Refuse(command_, "--" + name + ": expected " + expected + ", found \"" + value + "\"");
   std::vector<std::string>& values = values_[name];
   if (!values.empty() && !option.repeatable) Refuse(command_, "--" + name + " is given twice");
@@ -175,27 +184,24 @@ std::vector<std::string> Arguments::Texts(std::string_view option) const {
 }
 
 std::string HelpText(const Command& command) {
-  std::string text = "usage: skein " + std::string(command.name);
-  if (!command.synopsis.empty()) text.append(" ").append(command.synopsis);
-  text.append("\n\n").append(command.summary).append("\n\n");
+  constexpr size_t kWidth = 80;
+  const std::string usage = "usage: skein " + std::string(command.name);
+  std::string text = usage;
+  if (!command.synopsis.empty()) text += " " + WrapText(command.synopsis, kWidth, usage.size() + 1);
+  text += "\n\n" + WrapText(command.summary, kWidth, 0) + "\n\n";
 
   std::vector<Option> options = command.options;
   options.push_back({.name = "help", .letter = 'h', .help = "show this text"});
   options.push_back({.name = "version", .help = "show the version of the library"});
-  std::vector<std::string> forms;
-  size_t width = 0;
+  std::vector<Described> rows;
   for (const Option& option : options) {
-    std::string form = option.letter == '\0' ? "    " : std::string("-") + option.letter + ", ";
-    form.append("--").append(option.name);
+    std::string form = option.letter == '\0' ? "      --" : std::string("  -") + option.letter + ", --";
+    form.append(option.name);
     if (!option.value.empty()) form.append(" ").append(option.value);
-    width = std::max(width, form.size());
-    forms.push_back(std::move(form));
+    rows.push_back({std::move(form), std::string(option.help)});
   }
-  for (size_t i = 0; i < options.size(); ++i) {
-    forms[i].resize(width + 2, ' ');
-    text.append("  ").append(forms[i]).append(options[i].help).append("\n");
-  }
-  return text;
+  text += FormatDescriptions(rows);
+  return command.more == nullptr ? text : text + "\n" + command.more();
 }
 
 std::string Hint(std::string_view word, const std::vector<std::string>& candidates) {

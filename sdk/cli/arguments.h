@@ -46,7 +46,8 @@ struct Command {
   std::vector<Option> options;
   // Does the work and returns the exit code. Throws UsageError, Failure or OutputClosed.
   int (*run)(const Arguments& arguments);
-  bool hidden = false;  // not listed, because only the tool itself starts it
+  bool hidden = false;              // not listed, because only the tool itself starts it
+  std::string (*more)() = nullptr;  // the end of the help, where there is more to say than the options
 };
 
 // The arguments of one command, checked against its table when they are made. The command must outlive them.

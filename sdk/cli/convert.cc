@@ -36,9 +36,16 @@ int Convert(const Arguments& arguments) {
   const OrderlyEnd end;
   const Session session(arguments);
   const std::string& in = arguments.operands()[0];
-  Call(skein_model_convert, session.runtime(), in.c_str(), out->c_str(), options.get());
+  try {
+    Call(skein_model_convert, session.runtime(), in.c_str(), out->c_str(), options.get());
+  } catch (const Error& failure) {
+    if (failure.code() != SKEIN_ALREADY_EXISTS) throw;
+    throw Failure(std::string(failure.what()) + "; --overwrite replaces it");
+  }
   if (!arguments.Has("tokenizer")) NoteVocabularyOf(session.runtime(), in);
-  Note("skein: wrote " + *out);
+  // The name decides. So a name that ends in something else, such as .gguf, is that of a package.
+  const bool is_named_so = out->ends_with(".skein") || out->ends_with(".safetensors");
+  Note("skein: wrote " + *out + (is_named_so ? "" : ", a .skein package"));
   return 0;
 }
 
@@ -55,7 +62,7 @@ Command ConvertCommand() {
            .letter = 'o',
            .takes = Takes::kText,
            .value = "FILE",
-           .help = "the file to write; what its name ends with says which"},
+           .help = "the file to write: a checkpoint if its name ends in .safetensors, else a package"},
           {.name = "type",
            .takes = Takes::kText,
            .value = "TYPE",

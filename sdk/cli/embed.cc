@@ -1,8 +1,11 @@
 // skein embed: texts as vectors, from the final hidden state.
+#include <charconv>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "commands.h"
@@ -40,18 +43,31 @@ Embeddings Embed(skein_model model, const std::vector<std::string>& texts, uint3
   return result;
 }
 
+// The number with the fewest digits that is read back as `value`. The float itself would be written with twice as many.
+double ShortestNumber(float value) {
+  char digits[32];
+  const auto [end, error] = std::to_chars(digits, digits + sizeof(digits), value);
+  double number = value;
+  if (error == std::errc()) std::from_chars(digits, end, number);
+  return number;
+}
+
 std::string ToJson(const std::vector<std::string>& texts, const Embeddings& embeddings) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (size_t i = 0; i < texts.size(); ++i) {
-    all.push_back({{"text", texts[i]}, {"tokens", embeddings.num_tokens[i]}, {"embedding", embeddings.row(i)}});
+    std::vector<double> numbers;
+    for (const float value : embeddings.row(i)) numbers.push_back(ShortestNumber(value));
+    all.push_back({{"text", texts[i]}, {"tokens", embeddings.num_tokens[i]}, {"embedding", std::move(numbers)}});
   }
   return all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 int Run(const Arguments& arguments) {
   if (arguments.Has("mean") && arguments.Has("last")) throw UsageError("embed: --mean and --last exclude each other");
-  if (arguments.Has("lines") == !arguments.operands().empty())
-    throw UsageError("embed: expected texts, or --lines FILE");
+  if (arguments.Has("lines") == !arguments.operands().empty()) {
+    throw UsageError(std::string("embed: expected texts or --lines FILE, found ") +
+                     (arguments.Has("lines") ? "both" : "neither"));
+  }
   const std::vector<std::string> texts =
       arguments.Has("lines") ? ReadLines(*arguments.Text("lines")) : arguments.operands();
   const Session session(arguments);

@@ -112,6 +112,10 @@ CallOptions SamplingOptions(const Arguments& arguments) {
   options.Pass(arguments, "penalty-decay", "penalty_decay");
   options.Pass(arguments, "seed", "seed");
   if (arguments.Has("ignore-end")) options.Set("stop_at_end", 0);
+  for (const std::string& stop : arguments.Texts("stop")) {
+    if (!stop.empty()) continue;
+    throw UsageError(std::string(arguments.command().name) + ": --stop: expected a text, found an empty one");
+  }
   return options;
 }
 

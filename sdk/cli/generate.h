@@ -18,13 +18,13 @@ namespace skein::cli {
 // `own` followed by -n, --temp and the other options of sampling, and --stop.
 std::vector<Option> WithSamplingOptions(std::vector<Option> own);
 
-// The values of these, as options of a request. Throws UsageError.
+// The values of these, --stop apart, as options of a request. Throws UsageError, also for an empty --stop.
 CallOptions SamplingOptions(const Arguments& arguments);
 
 // Adds the texts of --stop. Throws Error.
 void AddStops(const Arguments& arguments, skein_request request);
 
-// What one sample wrote.
+// The text of one sample.
 struct GeneratedText {
   uint32_t sample = 0;  // its index
   std::string text;

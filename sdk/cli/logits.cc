@@ -19,7 +19,9 @@ namespace {
 std::vector<skein_token> Tokens(const Arguments& arguments) {
   const auto list = arguments.Text("tokens");
   const auto file = arguments.Text("tokens-file");
-  if (list.has_value() == file.has_value()) throw UsageError("logits: one of --tokens and --tokens-file is needed");
+  if (list.has_value() == file.has_value()) {
+    throw UsageError(std::string("logits: expected --tokens or --tokens-file, found ") + (list ? "both" : "neither"));
+  }
   if (list) {
     try {
       std::vector<skein_token> tokens = ParseTokens(*list, "--tokens");

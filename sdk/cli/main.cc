@@ -19,13 +19,39 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 
+std::string VersionText() { return std::string("skein ") + skein_version() + "\n"; }
+
 std::string Overview(const std::vector<Command>& commands) {
   std::string text = "usage: skein COMMAND [options]\n\nInference for RWKV language models.\n\n";
-  std::vector<std::vector<std::string>> rows;
+  std::vector<Described> rows;
   for (const Command& command : commands) {
     if (!command.hidden) rows.push_back({"  " + std::string(command.name), std::string(command.summary)});
   }
-  return text + FormatTable(rows) + "\nskein COMMAND --help describes a command; skein --version shows the version.\n";
+  return text + FormatDescriptions(rows) +
+         "\nskein COMMAND --help describes a command; skein --version shows the version.\n";
+}
+
+bool AsksForHelp(const std::string& word) { return word == "--help" || word == "-h" || word == "help"; }
+
+const Command& FindCommand(const std::vector<Command>& commands, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Command& command : commands) {
+    if (command.name == name) return command;
+    if (!command.hidden) names.emplace_back(command.name);
+  }
+  const std::string what = name.starts_with('-') ? "unknown option " : "unknown command ";
+  throw UsageError(what + name + Hint(name, names) + " (see skein --help)");
+}
+
+int Run(const Command& command, const std::vector<std::string>& words) {
+  try {
+    const Arguments arguments(command, words);
+    if (!arguments.help() && !arguments.version()) return command.run(arguments);
+    DataWriter().Write(arguments.help() ? HelpText(command) : VersionText());
+    return 0;
+  } catch (const UsageError& error) {
+    throw UsageError(std::string(error.what()) + " (see skein " + std::string(command.name) + " --help)");
+  }
 }
 
 int Dispatch(const std::vector<std::string>& words) {
@@ -33,31 +59,19 @@ int Dispatch(const std::vector<std::string>& words) {
                                          EmbedCommand(),   TokenizeCommand(),   DetokenizeCommand(), ConvertCommand(),
                                          InspectCommand(), StateCommand(),      DevicesCommand(),    PluginsCommand(),
                                          BenchCommand(),   ProbePluginCommand()};
-  const std::string version = std::string("skein ") + skein_version() + "\n";
   if (words.empty()) {
     Note(Overview(commands));
     return kWrongUsage;
   }
-  if (words[0] == "--help" || words[0] == "-h") {
-    DataWriter().Write(Overview(commands));
+  if (AsksForHelp(words[0])) {
+    DataWriter().Write(words.size() > 1 ? HelpText(FindCommand(commands, words[1])) : Overview(commands));
     return 0;
   }
   if (words[0] == "--version") {
-    DataWriter().Write(version);
+    DataWriter().Write(VersionText());
     return 0;
   }
-  std::vector<std::string> names;
-  for (const Command& command : commands) {
-    if (command.name == words[0]) {
-      const Arguments arguments(command, {words.begin() + 1, words.end()});
-      if (!arguments.help() && !arguments.version()) return command.run(arguments);
-      DataWriter().Write(arguments.help() ? HelpText(command) : version);
-      return 0;
-    }
-    if (!command.hidden) names.emplace_back(command.name);
-  }
-  const std::string what = words[0][0] == '-' ? "unknown option " : "unknown command ";
-  throw UsageError(what + words[0] + Hint(words[0], names) + " (see skein --help)");
+  return Run(FindCommand(commands, words[0]), {words.begin() + 1, words.end()});
 }
 
 int Main(const std::vector<std::string>& words) {

@@ -49,13 +49,13 @@ nlohmann::ordered_json RateJson(std::optional<double> rate) {
   return rate ? nlohmann::ordered_json(*rate) : nlohmann::ordered_json(nullptr);
 }
 
-// A clause of the last line, such as "generated 5 tokens, 812.4 tokens/s".
-// What the prefix cache had for a prompt, as the words of the metrics.
+// The answer of the prefix cache for a prompt, in the words of the metrics.
 std::string CacheName(uint32_t outcome) {
   constexpr const char* kNames[] = {"unknown", "hit", "off", "not_at_start", "cold", "no_state", "evicted", "rows"};
   return outcome < std::size(kNames) ? kNames[outcome] : std::to_string(outcome);
 }
 
+// A clause of the last line, such as "generated 5 tokens, 812.4 tokens/s".
 std::string CountText(const std::string& what, uint64_t num_tokens, std::optional<double> rate) {
   const std::string count = what + " " + std::to_string(num_tokens) + (num_tokens == 1 ? " token" : " tokens");
   return rate ? count + ", " + FormatNumber(*rate, 1) + " tokens/s" : count;
@@ -123,6 +123,11 @@ int Run(const Arguments& arguments) {
   CallOptions sampling = SamplingOptions(arguments);
   sampling.Pass(arguments, "n", "n");
   sampling.Pass(arguments, "best-of", "best_of");
+  const uint64_t num_written = arguments.Count("n").value_or(1);
+  if (arguments.Count("best-of").value_or(num_written) < num_written) {
+    throw UsageError("run: --best-of " + *arguments.Text("best-of") + ": expected at least --n, which is " +
+                     std::to_string(num_written));
+  }
   const bool has_samples = HasSamples(arguments);
   const bool json = arguments.Has("json");
   ModelPath(arguments);  // wrong usage is told before standard input is read

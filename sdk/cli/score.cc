@@ -242,9 +242,8 @@ Command ScoreCommand() {
            .help = "score pieces of N tokens, each from a fresh state (default: the text as one)"},
           PrefixOption(),
           {.name = "no-prefix",
-           .help = "feed no end-of-text token first: the first token is not scored. So it is, too, with --prefix, and "
-                   "where "
-                   "the vocabulary has no such token"},
+           .help = "feed no end-of-text token first, so that the first token is not scored. None is fed with --prefix "
+                   "either, nor where the vocabulary has none"},
           {.name = "json", .help = "as a JSON object"},
       }),
       .run = Score,

@@ -36,7 +36,12 @@ struct PrefixText {
 
 PrefixText ReadText(const Arguments& arguments, const std::vector<std::string>& operands) {
   const std::optional<std::string> file = arguments.Text("file");
-  if (operands.size() != (file ? 0 : 1)) throw UsageError("state make: expected a text, or -f FILE");
+  if (operands.size() != (file ? 0 : 1)) {
+    throw UsageError("state make: expected one text or -f FILE, found " +
+                     (operands.empty() ? "neither"
+                      : file           ? "both"
+                                       : std::to_string(operands.size()) + " texts"));
+  }
   const std::string provenance = file ? *file == "-" ? "standard input" : "file " + *file : "command line";
   return {file ? ReadInput(*file) : operands[0], arguments.Text("provenance").value_or(provenance)};
 }
@@ -102,7 +107,7 @@ std::vector<std::string> FilesOf(const std::vector<std::string>& operands) {
   return files;
 }
 
-// What is no snapshot is an error where it was named, and passed over in a folder.
+// A file that is no snapshot is an error if it was named, and passed over in a folder.
 int List(const Arguments& arguments, const std::vector<std::string>& operands) {
   if (operands.empty()) throw UsageError("state list: expected files or folders");
   auto all = nlohmann::ordered_json::array();
@@ -144,7 +149,8 @@ int Run(const Arguments& arguments) {
     RefuseOthers(arguments, subcommand, {"json"});
     return subcommand == "list" ? List(arguments, operands) : Inspect(arguments, operands);
   }
-  throw UsageError("state: unknown word " + subcommand + Hint(subcommand, {"make", "list", "inspect"}));
+  throw UsageError("state: expected make, list or inspect, found " + subcommand +
+                   Hint(subcommand, {"make", "list", "inspect"}));
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ std::vector<std::string> Inputs(const Arguments& arguments) {
     throw UsageError(name + ": -m MODEL or --tokenizer FILE is needed");
   }
   if (arguments.Has("stdin") == !arguments.operands().empty()) {
-    throw UsageError(name + ": expected either --stdin or " +
-                     (name == "tokenize" ? std::string("texts") : std::string("lists of ids")) + " as arguments");
+    throw UsageError(name + ": expected " + (name == "tokenize" ? "texts" : "lists of ids") +
+                     " as arguments, or --stdin, found " + (arguments.Has("stdin") ? "both" : "neither"));
   }
   if (arguments.Has("stdin")) return {ReadInput("-")};
   return arguments.operands();

@@ -29,7 +29,7 @@ class Descriptor {
 
   int number() const { return number_; }
   bool is_open() const { return number_ >= 0; }
-  // What close() gives: -1 with errno if the system has found late that data were not written.
+  // The result of close(): -1 with errno if the system has found late that data were not written.
   int Close();
   int Release() { return std::exchange(number_, -1); }
 

@@ -14,39 +14,28 @@
 #include <string>
 #include <vector>
 
-#include "sdk/cli/handles.h"
+#include "sdk/cli/failure.h"
 #include "sdk/cli/table.h"
-#include "skein/skein.h"
+#include "skein/skein.hpp"
 #include "tests/support/divergence.h"
 
 namespace skein::test {
 namespace {
 
-using cli::Call;
 using cli::Failure;
 using cli::FormatNumber;
-using cli::Make;
 using Tokens = std::vector<skein_token>;
 
 constexpr size_t kPiece = 2048;
 constexpr size_t kChunk = 128;  // tokens whose logits are held at a time
 
-cli::Model Load(skein_runtime runtime, const char* path, const std::string& type) {
-  const auto options = Make<cli::Options>(skein_options_create, uint32_t{SKEIN_OPTIONS_MODEL});
-  Call(skein_options_set_str, options.get(), "type", type.c_str());
-  if (const char* device = std::getenv("SKEIN_ACCURACY_DEVICE")) {
-    Call(skein_options_set_str, options.get(), "device", device);
-  }
-  return Make<cli::Model>(skein_model_load, runtime, path, options.get());
+Model Load(const Runtime& runtime, const char* path, const std::string& type) {
+  ModelOptions options = {{"type", type}};
+  if (const char* device = std::getenv("SKEIN_ACCURACY_DEVICE")) options.Set("device", device);
+  return {runtime, path, options};
 }
 
-skein_model_info InfoOf(skein_model model) {
-  auto info = cli::Sized<skein_model_info>();
-  Call(skein_model_get_info, model, &info);
-  return info;
-}
-
-Tokens ReadTokens(skein_model model, const std::string& path) {
+Tokens ReadTokens(const Model& model, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (!file.good()) throw Failure(path + ": cannot be read");
@@ -61,42 +50,42 @@ Tokens ReadTokens(skein_model model, const std::string& path) {
     }
     return tokens;
   }
-  if (InfoOf(model).has_tokenizer == 0) {
+  if (model.Info().has_tokenizer == 0) {
     for (const char byte : text) tokens.push_back(static_cast<unsigned char>(byte));
     return tokens;
   }
-  const auto tokenizer = Make<cli::Tokenizer>(skein_model_tokenizer, model);
-  return cli::Read<Tokens>(skein_tokenizer_encode, tokenizer.get(), text.data(), text.size());
+  return Read<Tokens>(skein_tokenizer_encode, model.GetTokenizer().get(), text.data(), text.size());
 }
 
 // Logits after each token of a chunk: [count, vocab_size].
-void Feed(skein_model model, skein_stream stream, const skein_token* tokens, size_t count, std::vector<float>& logits) {
+void Feed(const Model& model, const Stream& stream, const skein_token* tokens, size_t count,
+          std::vector<float>& logits) {
   skein_eval_item item = {};
-  item.stream = stream;
+  item.stream = stream.get();
   item.tokens = tokens;
   item.num_tokens = count;
   item.output = logits.data();
   item.output_capacity = logits.size();
   item.output_kind = SKEIN_OUTPUT_ALL_LOGITS;
-  Call(skein_eval, model, static_cast<void*>(&item), uint32_t{sizeof(item)}, 1u);
+  Call(skein_eval, model.get(), static_cast<void*>(&item), uint32_t{sizeof(item)}, 1u);
 }
 
-Divergence Compare(skein_model exact, skein_model rounded, const Tokens& tokens) {
-  const size_t vocab_size = InfoOf(exact).vocab_size;
-  const auto exact_stream = Make<cli::Stream>(skein_stream_create, exact, nullptr);
-  const auto rounded_stream = Make<cli::Stream>(skein_stream_create, rounded, nullptr);
+Divergence Compare(const Model& exact, const Model& rounded, const Tokens& tokens) {
+  const size_t vocab_size = exact.Info().vocab_size;
+  const Stream exact_stream(exact);
+  const Stream rounded_stream(rounded);
   std::vector<float> exact_logits(kChunk * vocab_size);
   std::vector<float> rounded_logits(kChunk * vocab_size);
   Divergence divergence;
   for (size_t piece = 0; piece < tokens.size(); piece += kPiece) {
     const size_t piece_end = std::min(tokens.size(), piece + kPiece);
-    Call(skein_stream_reset, exact_stream.get());
-    Call(skein_stream_reset, rounded_stream.get());
+    exact_stream.Reset();
+    rounded_stream.Reset();
     // The last token of a piece has none after it.
     for (size_t first = piece; first + 1 < piece_end; first += kChunk) {
       const size_t count = std::min(kChunk, piece_end - 1 - first);
-      Feed(exact, exact_stream.get(), &tokens[first], count, exact_logits);
-      Feed(rounded, rounded_stream.get(), &tokens[first], count, rounded_logits);
+      Feed(exact, exact_stream, &tokens[first], count, exact_logits);
+      Feed(rounded, rounded_stream, &tokens[first], count, rounded_logits);
       for (size_t i = 0; i < count; ++i) {
         divergence.Add({&exact_logits[i * vocab_size], vocab_size}, {&rounded_logits[i * vocab_size], vocab_size},
                        tokens[first + i + 1]);
@@ -114,22 +103,21 @@ std::string Scientific(double value) {
 
 void Run(const char* path, const std::string& text, std::vector<std::string> types) {
   if (types.empty()) types = {"f16", "bf16", "q8", "q4"};
-  const auto runtime = Make<cli::Runtime>(skein_runtime_create, nullptr);
-  const cli::Model exact = Load(runtime.get(), path, "f32");
-  const Tokens tokens = ReadTokens(exact.get(), text);
+  const Runtime runtime;
+  const Model exact = Load(runtime, path, "f32");
+  const Tokens tokens = ReadTokens(exact, text);
   if (tokens.size() < 2) throw Failure(text + ": expected two tokens or more");
   std::vector<std::vector<std::string>> rows = {
       {"TYPE", "WEIGHTS", "TOKENS", "PERPLEXITY", "INCREASE", "ERROR", "KL MEAN", "KL MAX", "GREEDY"}};
   for (const std::string& type : types) {
-    const cli::Model rounded = Load(runtime.get(), path, type);
-    const Divergence divergence = Compare(exact.get(), rounded.get(), tokens);
+    const Model rounded = Load(runtime, path, type);
+    const Divergence divergence = Compare(exact, rounded, tokens);
     if (rows.size() == 1) {
-      rows.push_back({"f32", cli::FormatBytes(InfoOf(exact.get()).weights_bytes),
-                      std::to_string(divergence.num_places()), FormatNumber(divergence.ExactPerplexity(), 4), "-", "-",
-                      "-", "-", "-"});
+      rows.push_back({"f32", cli::FormatBytes(exact.Info().weights_bytes), std::to_string(divergence.num_places()),
+                      FormatNumber(divergence.ExactPerplexity(), 4), "-", "-", "-", "-", "-"});
     }
-    rows.push_back({type, cli::FormatBytes(InfoOf(rounded.get()).weights_bytes),
-                    std::to_string(divergence.num_places()), FormatNumber(divergence.RoundedPerplexity(), 4),
+    rows.push_back({type, cli::FormatBytes(rounded.Info().weights_bytes), std::to_string(divergence.num_places()),
+                    FormatNumber(divergence.RoundedPerplexity(), 4),
                     FormatNumber(100 * divergence.PerplexityIncrease(), 3) + " %",
                     FormatNumber(100 * divergence.PerplexityIncreaseError(), 3) + " %", Scientific(divergence.Mean()),
                     Scientific(divergence.Largest()), FormatNumber(100 * divergence.Agreement(), 2) + " %"});

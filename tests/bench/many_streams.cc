@@ -10,7 +10,7 @@
 //   them, and the time to the prompt's first token, alone and beside them;
 // - mixed: what 31 streams that decode and a chunk of a prompt cost in one step against the two apart.
 //
-// What is compared is taken in turns, round by round, so that the work of other processes falls on both sides.
+// The sides of a comparison take turns, round by round, so that the work of other processes falls on both sides.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

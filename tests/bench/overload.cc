@@ -70,7 +70,7 @@ struct Refusal {
   bool was_interrupted = false;  // others had its processor meanwhile
 };
 
-// What became of the requests of one tenant.
+// The outcome of one tenant's requests.
 struct Outcome {
   uint64_t num_offered = 0;
   uint64_t num_without_stream = 0;  // all streams of the tenant were busy

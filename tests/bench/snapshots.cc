@@ -1,4 +1,4 @@
-// What snapshots of a stream cost, through the C ABI: snapshots MODEL [TYPE] [ROUNDS]. Prints one line a call: the
+// The cost of snapshots of a stream, through the C ABI: snapshots MODEL [TYPE] [ROUNDS]. Prints one line a call: the
 // first snapshot right after the load, and then the medians and the longest of a snapshot, a restore and an export of
 // the state. The stream has read some tokens, and goes on by one between two rounds.
 #include <algorithm>

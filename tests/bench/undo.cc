@@ -1,4 +1,4 @@
-// What going back in a long conversation costs, through the C ABI: undo MODEL [TOKENS] [TURN] [CHECKPOINT_MEMORY].
+// The cost of going back in a long conversation, through the C ABI: undo MODEL [TOKENS] [TURN] [CHECKPOINT_MEMORY].
 // A stream reads TOKENS tokens in turns of TURN tokens, each a request with one token for an answer. Then branches are
 // made at places in front of its end. Prints one line a place: how many tokens were read again, and the time; behind
 // them the checkpoints that are left, and their bytes. The exit code is 1 if undoing a turn took more than a step and

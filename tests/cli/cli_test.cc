@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,55 @@ TEST(CliUsageTest, EveryCommandDescribesItsOptions) {
   }
 }
 
+TEST(CliUsageTest, HelpFitsATerminal) {
+  for (const char* command : {"", "run", "chat", "logits", "score", "embed", "tokenize", "detokenize", "convert",
+                              "inspect", "state", "devices", "plugins", "bench"}) {
+    const std::string out = *command == '\0' ? RunTool({"--help"}).out : RunTool({command, "--help"}).out;
+    std::istringstream lines(out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << command << ": " << line;
+  }
+}
+
+TEST(CliUsageTest, HelpIsACommandToo) {
+  EXPECT_EQ(RunTool({"help"}).out, RunTool({"--help"}).out);
+  EXPECT_EQ(RunTool({"help", "run"}).out, RunTool({"run", "--help"}).out);
+  EXPECT_EQ(RunTool({"--help", "run"}).out, RunTool({"run", "--help"}).out);
+  ExpectUsageError(RunTool({"help", "rnu"}), "unknown command rnu; did you mean run?");
+}
+
+TEST(CliUsageTest, HelpOfTheChatListsItsCommands) {
+  const std::string out = RunTool({"chat", "--help"}).out;
+  for (const char* command : {"/undo [N] ", "/edit TEXT ", "/branch [NAME] ", "/tree ", "/quit "}) {
+    EXPECT_THAT(out, HasSubstr(std::string("\n  ") + command));
+  }
+}
+
+// Those of the commands too, which know more than the table of options.
+TEST(CliUsageTest, EveryUsageErrorSaysWhereTheHelpIs) {
+  ExpectUsageError(RunTool({"run", "--bogus"}), "(see skein run --help)");
+  ExpectUsageError(RunTool({"run"}), "a model is needed: -m FILE (see skein run --help)");
+  ExpectUsageError(RunTool({"state", "make"}), "state make: expected -o FILE (see skein state --help)");
+}
+
+TEST(CliUsageTest, OfTwoThatExcludeEachOtherTheMessageSaysWhatItFound) {
+  ExpectUsageError(RunTool({"logits", "-m", "m", "--tokens", "1", "--tokens-file", "f"}), "found both");
+  ExpectUsageError(RunTool({"logits", "-m", "m"}), "found neither");
+  ExpectUsageError(RunTool({"embed", "-m", "m", "a", "--lines", "f"}), "found both");
+  ExpectUsageError(RunTool({"embed", "-m", "m"}), "found neither");
+  ExpectUsageError(RunTool({"tokenize", "--tokenizer", "world", "a", "--stdin"}), "found both");
+  ExpectUsageError(RunTool({"state", "make", "-m", "m", "-o", "f", "a", "-f", "g"}), "found both");
+  ExpectUsageError(RunTool({"state", "make", "-m", "m", "-o", "f", "a", "b"}), "found 2 texts");
+  ExpectUsageError(RunTool({"state", "mkae"}), "expected make, list or inspect, found mkae; did you mean make?");
+  ExpectUsageError(RunTool({"bench"}), "expected -m or --shape, found neither");
+}
+
+TEST(CliUsageTest, ValuesThatTheLibraryWouldRefuseLaterAreWrongUsage) {
+  ExpectUsageError(RunTool({"run", "-m", "m", "-p", "a", "--stop", ""}), "--stop: expected a text, found an empty one");
+  ExpectUsageError(RunTool({"run", "-m", "m", "-p", "a", "--n", "3", "--best-of", "2"}),
+                   "--best-of 2: expected at least --n, which is 3");
+  ExpectUsageError(RunTool({"bench", "-m", "m", "--streams", "1000000"}), "bench: --streams: ");
+}
+
 TEST(CliUsageTest, VersionIsTheLibrarys) {
   const ToolResult result = RunTool({"--version"});
   EXPECT_EQ(result.exit_code, 0);
@@ -69,6 +119,8 @@ TEST(CliUsageTest, MissingValueIsNamed) { ExpectUsageError(RunTool({"run", "-m"}
 TEST(CliUsageTest, MalformedNumberIsShown) {
   ExpectUsageError(RunTool({"run", "--temp=warm"}), "--temp: expected a number, found \"warm\"");
   ExpectUsageError(RunTool({"run", "-n0"}), "--tokens: expected an integer of at least 1, found \"0\"");
+  ExpectUsageError(RunTool({"run", "-n99999999999999999999"}),
+                   "--tokens: expected an integer of at least 1, which 64 bits hold, found");
 }
 
 TEST(CliUsageTest, NumberOutOfRangeIsRefusedWithTheOptionsName) {

@@ -236,7 +236,7 @@ TEST_F(CliModelTest, ChoicesAreScoredAsContinuations) {
     return json::parse(RunTool({"tokenize", "-m", model_, text}).out).get<std::vector<uint32_t>>();
   };
   for (const json& choice : report.at("choices")) {
-    // What the whole text has more than the prompt.
+    // The tokens that the whole text has more than the prompt.
     std::vector<uint32_t> prompt = encode("And it came");
     const auto text = choice.at("text").get<std::string>();
     std::vector<uint32_t> whole = prompt;
@@ -276,6 +276,7 @@ TEST_F(CliModelTest, EmbeddingsAreVectorsOfTheModelsWidth) {
       RunTool({"embed", "-m", model_, "--lines", "-", "--normalise", "--raw"}, "In the beginning\nAnd");
   const std::vector<float> floats = Floats(raw.out);
   const size_t width = report[0].at("embedding").size();
+  EXPECT_LT(result.out.size(), 2 * width * 15) << "a float has at most 9 digits";
   ASSERT_EQ(floats.size(), 2 * width);
   for (size_t i = 0; i < width; ++i) {
     EXPECT_NEAR(floats[i], report[0].at("embedding")[i].get<double>(), 1e-5);

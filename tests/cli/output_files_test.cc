@@ -77,7 +77,8 @@ TEST_F(OutputFilesTest, ConvertRefusesAnEmptyNameAtOnce) {
 
 TEST_F(OutputFilesTest, ConvertLooksAtThePlaceBeforeTheModel) {
   folder_.Write("there", "old");
-  ExpectFailure(RunTool({"convert", "/no/such/model", "-o", folder_.Path("there")}), "there: exists");
+  ExpectFailure(RunTool({"convert", "/no/such/model", "-o", folder_.Path("there")}),
+                "there: exists; --overwrite replaces it");
   fs::create_directory(folder_.Path("sub"));
   ExpectFailure(RunTool({"convert", "/no/such/model", "-o", folder_.Path("sub"), "--overwrite"}), "is a folder");
 }

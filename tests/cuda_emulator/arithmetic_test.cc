@@ -96,11 +96,11 @@ TEST(SixteenBitsTest, PairsAreLowThenHigh) {
   uint32_t bits;
   std::memcpy(&bits, &pair, sizeof(bits));
   EXPECT_EQ(bits, 0xC0003C00u);
-  const float2 both = __half22float2(__hfma2(pair, pair, __float2half2_rn(0.5f)));
+  const float2 both = __half22float2(__hfma2(pair, pair, __floats2half2_rn(0.5f, 0.5f)));
   EXPECT_EQ(both.x, 1.5f);
   EXPECT_EQ(both.y, 4.5f);
-  EXPECT_EQ(float(__half(2049.0f) + __half(1.0f)), 2048) << "operators round to a half";
-  EXPECT_EQ(__bfloat1622float2(__floats2bfloat162_rn(3, 5)).y, 5);
+  EXPECT_EQ(float(__hsub2(pair, __floats2half2_rn(-2048, 0)).x), 2048) << "2049, rounded to a half";
+  EXPECT_EQ(__bfloat162float(__floats2bfloat162_rn(3, 5).y), 5);
 }
 
 TEST(BitsTest, OperationsGiveWhatTheGuideSays) {

@@ -8,7 +8,7 @@
 
 namespace skein::emulator {
 
-// What a faulty kernel leaves out or does too much.
+// The fault of a kernel: something left out, or done too much.
 enum class Fault { kNone, kNoBarrier, kNoSecondBarrier, kNoWarpBarrier, kNoCopyWait, kNoCopyBarrier, kBounds, kOther };
 
 // out[i] = in[reversed within the block i], through shared memory; blocks of 256 threads.
@@ -40,7 +40,7 @@ __global__ void ReadNowhere(int* out, uintptr_t address);
 // out[i] = the sum of the float4 at 16 i bytes of `in`; kOther: at 16 i + 4.
 __global__ void SumFours(const float* in, float* out, Fault fault);
 
-// What shuffles, votes and reductions give for a block of 32 threads: results, [kNumWarpResults][32].
+// The results of shuffles, votes and reductions for a block of 32 threads: results, [kNumWarpResults][32].
 inline constexpr int kNumWarpResults = 15;
 __global__ void WarpOperations(const int* in, int* results);
 // Fills each element with its thread's number after a number of barriers.

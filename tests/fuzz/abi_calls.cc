@@ -63,7 +63,7 @@ Picked<skein_options> AbiCalls::Options(AbiInput& input, uint32_t kind) {
   skein_options options = nullptr;
   if (skein_options_create(kind, &options, nullptr) != SKEIN_OK) return {};
   for (uint32_t i = input.Below(4); i > 0; --i) SetOption(input, options, kind);
-  // What few choices would hit: requests that wait for their reader or have samples, runtimes without plugins.
+  // Cases that few choices would hit: requests that wait for their reader or have samples, runtimes without plugins.
   if (kind == SKEIN_OPTIONS_REQUEST && input.OneIn(2)) skein_options_set_i64(options, "window", 2, nullptr);
   if (kind == SKEIN_OPTIONS_REQUEST && input.OneIn(2)) skein_options_set_i64(options, "n", 2, nullptr);
   if (kind == SKEIN_OPTIONS_REQUEST && input.OneIn(2)) skein_options_set_i64(options, "prompt_logprobs", 2, nullptr);

@@ -31,7 +31,7 @@ struct Turn {
 
 using Conversation = std::vector<Turn>;
 
-// What a conversation gives.
+// The results of a conversation.
 struct Outcome {
   std::vector<std::vector<uint32_t>> replies;
   std::vector<uint32_t> state;  // bits

@@ -146,7 +146,7 @@ TEST_F(DiskFaultsTest, DeletedFolderDisturbsNobody) {
   for (size_t i = 0; i < kNumStreams; ++i) EXPECT_TRUE(GoesOn(i)) << i;
 }
 
-// What a disk does that takes no more states, and how the error says so.
+// The way in which a disk takes no more states, and the words of the error.
 struct Refusal {
   const char* name;
   int error;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint32_t kNumStreams = 64;
 
-// What this process has of its address space.
+// The bytes of address space that this process has.
 uint64_t AddressSpaceBytes() {
   std::ifstream status("/proc/self/status");
   std::string line;

@@ -29,10 +29,18 @@ namespace skein::test {
 // The device fails entries that feed this token.
 inline constexpr uint32_t kPoison = 40;
 
+// One in so many requests and streams is compared with what it is alone. The sanitizers look at what happens at the
+// same time: with them the hosts do no less, and fewer results are computed again, one after the other.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr size_t kOneIn = 8;
+#else
+inline constexpr size_t kOneIn = 1;
+#endif
+
 // Of a model that Load loads.
 inline constexpr int64_t kMaxStreams = 400;
 
-// What a stream has read, as the host knows it from events.
+// The tokens that a stream has read, as the host knows them from events.
 struct History {
   std::vector<uint32_t> tokens;
   bool has_pending = false;  // the last token was sampled and not fed
@@ -158,9 +166,10 @@ class Host {
     while (num_running_ > 0 && !::testing::Test::HasFailure()) TakeEvents(20000);
   }
 
-  // After Run: the states are those of streams of `other` that read the same tokens alone, to the bit.
+  // After Run: the states, one in kOneIn, are those of streams of `other` that read the same tokens alone, to the bit.
   void ExpectStatesAsAlone(skein_model other) const {
-    for (const Seat& seat : seats_) {
+    for (size_t i = 0; i < seats_.size(); i += kOneIn) {
+      const Seat& seat = seats_[i];
       std::vector<uint32_t> read = seat.history.tokens;
       if (seat.history.has_pending) read.pop_back();
       const OwnedStream alone = MakeStream(other);

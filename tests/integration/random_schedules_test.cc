@@ -81,6 +81,7 @@ TEST_P(RandomSchedulesTest, EveryRequestGivesWhatItGivesAlone) {
   OwnedQueue queue;
   SKEIN_CALL(skein_queue_create, runtime.get(), nullptr, queue.out());
   std::map<uint32_t, size_t> ends;
+  size_t num_with_tokens = 0;
   uint64_t num_cached = 0;
   for (const auto& host : hosts) {
     // In these types no bit depends on the chunks that are read.
@@ -90,7 +91,7 @@ TEST_P(RandomSchedulesTest, EveryRequestGivesWhatItGivesAlone) {
     for (const std::unique_ptr<Record>& record : host->records_) {
       ++ends[record->end];
       num_cached += record->num_cached;
-      if (record->end == SKEIN_EVENT_ERROR || record->tokens.empty()) continue;
+      if (record->end == SKEIN_EVENT_ERROR || record->tokens.empty() || num_with_tokens++ % kOneIn != 0) continue;
       const Record alone = RunAlone(other.get(), queue.get(), *record);
       ASSERT_LE(record->tokens.size(), alone.tokens.size());
       ASSERT_TRUE(std::equal(record->tokens.begin(), record->tokens.end(), alone.tokens.begin()));

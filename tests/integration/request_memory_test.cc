@@ -17,7 +17,7 @@ namespace {
 constexpr uint32_t kMaxTokens = 5;
 constexpr const char* kPrompts[2] = {"In the beginning", "And"};
 
-// What one request delivered. Counted without allocating: events are taken while memory is short.
+// The tokens that one request delivered. They are counted without allocating: events are taken while memory is short.
 struct Outcome {
   uint32_t tokens[kMaxTokens] = {};
   uint32_t num_tokens = 0;

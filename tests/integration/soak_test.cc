@@ -90,7 +90,7 @@ TEST_P(SoakTest, ManyRequestsLeaveNothingBehind) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   EXPECT_LE(NumDescriptors(), descriptors);
-  // What the hosts note of their requests is freed, but the allocator keeps a few MiB of pages, now more and now less.
+  // The hosts free their notes of requests, but the allocator keeps a few MiB of pages, now more and now less.
   // The limit is less than a hundred bytes for each of 100,000 requests.
   EXPECT_LT(AnonymousBytes(), bytes + (8 << 20));
   late.Obey({});

@@ -37,6 +37,12 @@ std::vector<fs::path> FilesUnder(const fs::path& root, const std::function<bool(
   return files;
 }
 
+// Built and fetched folders, and fixtures whose includes are made up.
+bool IsNotOurs(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  return name.front() == '.' || IsOneOf(name, {"build", "fixture", "node_modules", "target"});
+}
+
 size_t CountLines(const fs::path& path) {
   std::ifstream file(path);
   size_t count = 0;
@@ -157,6 +163,26 @@ std::vector<std::string> LongFiles(const fs::path& root, size_t limit) {
     if (lines > limit) found.push_back(fs::relative(path, root).generic_string() + ": " + std::to_string(lines));
   }
   return found;
+}
+
+std::vector<std::string> MissingIncludes(const fs::path& root, const std::vector<std::string>& folders) {
+  static const std::regex include("\\s*#\\s*include\\s+\"([^\"]+)\".*");
+  static const std::regex not_ours("(absl|nlohmann|gtest|gmock)/.*|.*\\.pb\\.h|_cgo_export\\.h|dev_skein_Native\\.h");
+  std::vector<std::string> missing;
+  for (const fs::path& path : FilesUnder(
+           root, [](const fs::path& file) { return IsSource(file) || file.extension() == ".hpp"; }, IsNotOurs)) {
+    std::ifstream file(path);
+    std::smatch match;
+    for (std::string line; std::getline(file, line);) {
+      if (!std::regex_match(line, match, include) || std::regex_match(match.str(1), not_ours)) continue;
+      const std::string name = match.str(1);
+      const bool is_there = fs::exists(path.parent_path() / name) || fs::exists(root / name) ||
+                            std::any_of(folders.begin(), folders.end(),
+                                        [&](const std::string& folder) { return fs::exists(root / folder / name); });
+      if (!is_there) missing.push_back(fs::relative(path, root).generic_string() + ": " + name);
+    }
+  }
+  return missing;
 }
 
 std::vector<std::string> LinesThatMatch(const fs::path& root, const std::vector<std::string>& folders,

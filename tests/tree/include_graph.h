@@ -31,6 +31,11 @@ std::map<std::string, size_t> LinesOfFolders(const std::filesystem::path& root);
 // "path: lines".
 std::vector<std::string> LongFiles(const std::filesystem::path& root, size_t limit);
 
+// The quoted includes under `root` that name no file, as "path: include". `folders` are those under `root` that
+// compilers look into; the folder of the file and the root itself count as well. Generated headers and those of other
+// projects are left out, and so are the fixtures of these tests.
+std::vector<std::string> MissingIncludes(const std::filesystem::path& root, const std::vector<std::string>& folders);
+
 // The lines of C and C++ files in these folders under `root` in which the regular expression is found, as
 // "path:number".
 std::vector<std::string> LinesThatMatch(const std::filesystem::path& root, const std::vector<std::string>& folders,

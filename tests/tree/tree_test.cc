@@ -1,16 +1,20 @@
-// The tree is the architecture (sdk/docs/architecture.md): its includes, and the size of its folders and files.
+// The tree is the architecture (sdk/docs/architecture.md): its includes, the size of its folders and files, and the
+// files that its documents name.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <numeric>
 
+#include "tests/tree/documents.h"
 #include "tests/tree/include_graph.h"
 
 namespace skein::tree {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::Pair;
@@ -22,6 +26,7 @@ constexpr size_t kMaxFileLines = 600;  // tests included
 const std::filesystem::path kProject = std::filesystem::path(SKEIN_TESTS_DIR).parent_path();
 const std::filesystem::path kSources = kProject / "sdk" / "src";
 const std::filesystem::path kFixture = std::filesystem::path(SKEIN_TESTS_DIR) / "tree" / "fixture";
+const std::filesystem::path kPages = kFixture / "documents";
 
 TEST(TreeTest, NoMoreThanTwoFilePairsIncludeEachOther) {
   for (const std::vector<std::string>& ring : Rings(ReadIncludes(kSources))) {
@@ -50,7 +55,55 @@ TEST(TreeTest, LibraryAndPluginsReadTheEnvironmentBySecureGetenv) {
   EXPECT_THAT(LinesThatMatch(kProject, folders, "\\bsecure_getenv\\("), Not(IsEmpty()));
 }
 
+// Not every program of the tree is built by every test run: benchmarks have a preset of their own.
+TEST(TreeTest, IncludesNameFiles) {
+  EXPECT_THAT(
+      MissingIncludes(kProject, {"sdk", "sdk/src", "sdk/include", "sdk/cli", "backends", "plugins",
+                                 "bindings/cpp/include", "tests", "tests/bindings", "tests/cuda_emulator/include"}),
+      IsEmpty());
+}
+
 TEST(TreeTest, NoFileIsTooLong) { EXPECT_THAT(LongFiles(kProject, kMaxFileLines), IsEmpty()); }
+
+// --- documents ---
+
+TEST(DocumentsTest, LinksLeadToFiles) {
+  for (const std::filesystem::path& document : Documents(kProject)) {
+    if (document.parent_path() == kPages) continue;
+    EXPECT_THAT(BrokenLinks(document), IsEmpty()) << document;
+  }
+}
+
+TEST(DocumentsTest, PathsInCodeMarksAreThere) {
+  for (const std::filesystem::path& document : Documents(kProject)) {
+    // The last one names the files of the folder that `./dev gpu-bundle` makes.
+    if (document.parent_path() == kPages || document.filename() == "bundle.md") continue;
+    EXPECT_THAT(MissingPaths(kProject, document), IsEmpty()) << document;
+  }
+}
+
+TEST(DocumentsTest, SourcesInBracketsAreThere) {
+  const std::filesystem::path documents = kProject / "sdk" / "docs";
+  EXPECT_THAT(MissingSources({kSources, kProject / "sdk", kProject}, documents / "architecture.md"), IsEmpty());
+  EXPECT_THAT(MissingSources({kProject / "backends" / "cuda", kProject}, documents / "cuda.md"), IsEmpty());
+}
+
+TEST(DocumentsTest, APageLeadsToEachPage) {
+  const std::vector<std::filesystem::path> pages = Documents(kProject / "sdk" / "docs");
+  std::string links = TextOf(kProject / "README.md");
+  for (const std::filesystem::path& page : pages) links += TextOf(page);
+  for (const std::filesystem::path& page : pages) EXPECT_THAT(links, HasSubstr(page.filename().string() + ")"));
+}
+
+// The page with mistakes in the fixture.
+TEST(DocumentsTest, MistakesAreFound) {
+  const std::filesystem::path page = kPages / "page.md";
+  EXPECT_THAT(BrokenLinks(page), ElementsAre("there/none.txt"));
+  EXPECT_THAT(MissingPaths(kFixture, page), ElementsAre("samples/there/{one,none}.txt"));
+  EXPECT_THAT(MissingSources({kPages}, page), ElementsAre("none.inc"));
+}
+
+// --- includes ---
 
 // The fixture: alpha/one → beta/two → gamma/three → alpha/one, and alpha/four ⇄ alpha/five.
 TEST(IncludeGraphTest, FindsARingOfThreeFilePairsAndOneOfTwo) {
@@ -61,6 +114,12 @@ TEST(IncludeGraphTest, FindsARingOfThreeFilePairsAndOneOfTwo) {
 TEST(IncludeGraphTest, FindsARingOfFolders) {
   EXPECT_THAT(Rings(BetweenFolders(ReadIncludes(kFixture / "src"))),
               ElementsAre(ElementsAre("alpha", "beta", "gamma")));
+}
+
+// In the fixture includes are written from src.
+TEST(IncludeGraphTest, FindsIncludesWithoutAFile) {
+  EXPECT_THAT(MissingIncludes(kFixture, {"src"}), IsEmpty());
+  EXPECT_THAT(MissingIncludes(kFixture, {}), Contains("src/alpha/one.h: beta/two.h"));
 }
 
 TEST(IncludeGraphTest, AChainIsNoRing) {

@@ -10,7 +10,7 @@
 namespace skein::check {
 namespace {
 
-// What is measured of one model. Zeros: those that published models were found to have, or next to none.
+// The measurements of one model. Zeros: as many as published models were found to have, or next to none.
 constexpr double kDense = 0.01;
 struct Subject {
   const char* shape;

@@ -18,7 +18,7 @@ std::string Quoted(const std::string& word) {
 
 CommandResult RunCommand(const std::vector<std::string>& variables, const std::vector<std::string>& words,
                          double seconds) {
-  // What does not end when it is asked to is killed.
+  // A program that does not end when it is asked to is killed.
   std::string line = "exec timeout -k 3 " + std::to_string(seconds) + " env";
   for (const std::string& variable : variables) line += " " + Quoted(variable);
   for (const std::string& word : words) line += " " + Quoted(word);

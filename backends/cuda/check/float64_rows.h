@@ -1,4 +1,4 @@
-// What a stream should compute, in float64, and how far a device may be from it in each arithmetic.
+// The rows that a stream should compute, in float64, and how far a device may be from them in each arithmetic.
 #ifndef SKEIN_BACKENDS_CUDA_CHECK_FLOAT64_ROWS_H_
 #define SKEIN_BACKENDS_CUDA_CHECK_FLOAT64_ROWS_H_
 

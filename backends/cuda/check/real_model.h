@@ -20,7 +20,7 @@ struct RealShape {
 // "0.1B" to "7.2B" as published; "toy" has all parts and costs nothing. Throws std::invalid_argument.
 RealShape RealShapeOf(const std::string& name);
 
-// What a model costs a device.
+// The cost of a model on a device.
 struct ModelCost {
   double matrix_bytes = 0;          // that every step reads: all but the embedding
   double value_bytes = 0;           // of them those of the channel-mix's value matrices, which zeros may save

@@ -1,4 +1,4 @@
-// What a stage found: its outcome, the cases that failed, lines for a reader and figures for a program.
+// The result of a stage: its outcome, the cases that failed, lines for a reader and figures for a program.
 #ifndef SKEIN_BACKENDS_CUDA_CHECK_REPORT_H_
 #define SKEIN_BACKENDS_CUDA_CHECK_REPORT_H_
 

@@ -15,7 +15,7 @@ using conformance::Pipeline;
 using conformance::SyntheticModel;
 using conformance::SyntheticShape;
 
-// What other processes and the driver's own bookkeeping may take meanwhile.
+// The memory that other processes and the driver's own bookkeeping may take meanwhile.
 constexpr double kMemoryTolerance = 32 << 20;
 
 // Requests that begin, read a prompt, decode a few tokens and end, as slots become free. Slot 0 always has the same

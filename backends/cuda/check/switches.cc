@@ -16,7 +16,7 @@ const std::vector<std::string> kSwitches = {"graphs", "dependent_launch", "libra
 // Off and on again, a measured time moves by this much.
 constexpr double kNoise = 0.03;
 
-// What the probe said in a process of its own.
+// The answer of the probe, which ran in a process of its own.
 struct Trial {
   bool is_right = false;
   bool is_whole = true;                 // there was time for all of it

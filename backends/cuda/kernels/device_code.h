@@ -1,5 +1,5 @@
-// What every kernel uses: sums over a warp and a block, the logistic function, the moments of a norm. For device code
-// alone.
+// The functions that every kernel uses: sums over a warp and a block, the logistic function, the moments of a norm. For
+// device code alone.
 #ifndef SKEIN_BACKENDS_CUDA_KERNELS_DEVICE_CODE_H_
 #define SKEIN_BACKENDS_CUDA_KERNELS_DEVICE_CODE_H_
 

@@ -21,33 +21,27 @@ struct Bf16 {};
 // A processor before 8.0 has none of what needs 8.0: no kernel that calls it is launched there.
 __device__ __forceinline__ void NotOnThisProcessor() { __trap(); }
 
+// The mma instruction of a shape and types, for a, b and d of the function around it. The name of an instruction is
+// part of a string literal, which a template's argument cannot be.
+#if __CUDA_ARCH__ >= 800
+#define SKEIN_WARP_PRODUCT(kind)                                                                           \
+  asm volatile("mma.sync.aligned." kind " {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])                                            \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
+#else
+#define SKEIN_WARP_PRODUCT(kind) NotOnThisProcessor()
+#endif
+
 // d += a b for a [16, 16], b [16, 8] and d [16, 8]: mma.m16n8k16. Lane l, with g = l / 4 and t = l % 4, holds
 //   a: rows g, g + 8, g, g + 8 of columns 2t and 2t + 1, the last two of columns 2t + 8 and 2t + 9
 //   b: rows 2t and 2t + 1, then 2t + 8 and 2t + 9, of column g
 //   d: columns 2t and 2t + 1 of row g, then of row g + 8
 // The element with the lower index is in the lower half of a word. From 8.0 on.
 __device__ __forceinline__ void MmaM16N8K16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Half) {
-#if __CUDA_ARCH__ >= 800
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#else
-  NotOnThisProcessor();
-#endif
+  SKEIN_WARP_PRODUCT("m16n8k16.row.col.f32.f16.f16.f32");
 }
-
 __device__ __forceinline__ void MmaM16N8K16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Bf16) {
-#if __CUDA_ARCH__ >= 800
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#else
-  NotOnThisProcessor();
-#endif
+  SKEIN_WARP_PRODUCT("m16n8k16.row.col.f32.bf16.bf16.f32");
 }
 
 // The bits of the nearest number that tf32 has, which is float32 with 10 bits of mantissa. From 8.0 on.
@@ -68,16 +62,10 @@ __device__ __forceinline__ uint32_t RoundedToTf32(float x) {
 //   d: as above
 // From 8.0 on.
 __device__ __forceinline__ void MmaM16N8K8(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-#if __CUDA_ARCH__ >= 800
-  asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#else
-  NotOnThisProcessor();
-#endif
+  SKEIN_WARP_PRODUCT("m16n8k8.row.col.f32.tf32.tf32.f32");
 }
+
+#undef SKEIN_WARP_PRODUCT
 
 __device__ __forceinline__ uint32_t SharedAddress(const void* shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));

@@ -46,7 +46,7 @@ __device__ __forceinline__ float4 LoadInputs(const kit::Rows& rows, uint32_t row
   return make_float4(x[0], left > 1 ? x[1] : 0, left > 2 ? x[2] : 0, left > 3 ? x[3] : 0);
 }
 
-// What is put in place of `before`, for a sum of products.
+// The value that replaces `before`, for a sum of products.
 __device__ __forceinline__ float Finished(kit::Then then, float sum, float before) {
   switch (then) {
     case kit::Then::kStore:
@@ -65,7 +65,7 @@ __device__ __forceinline__ float Finished(kit::Then then, float sum, float befor
   return sum;
 }
 
-// What an output that is added is made of: before + factor * (offset + sum).
+// The operands of an output that is added: before + factor * (offset + sum).
 struct EndOperands {
   float before, factor, offset;
 };

@@ -17,7 +17,7 @@ namespace skein::cuda {
 // How inputs are rounded before they are multiplied. Sums are float32 in every case.
 enum class Inputs : uint8_t { kF32, kF16, kBf16 };
 
-// What a product that is added (Then::kAdd) is multiplied by, or added to instead of `out`. NULL: nothing.
+// The rows that a product that is added (Then::kAdd) is multiplied by, or added to in place of `out`. NULL: none.
 struct ProductEnd {
   const float* gate = nullptr;  // rows like `out`: out = out + gate ⊙ sum, as GatedAdd of ops.h
   // DataShift of ops.h: out = n + (n_before - n) ⊙ (mix + sum); rows like `out`, and [out.width].

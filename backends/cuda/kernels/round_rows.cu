@@ -1,4 +1,4 @@
-// What a library's product needs before and after it: rows rounded to 16 bits, and the operation on its results.
+// The steps before and after a library's product: rows rounded to 16 bits, and the operation on its results.
 //
 // Launch: blocks of 256 threads; a thread makes four elements of a rounded row, or one result.
 //

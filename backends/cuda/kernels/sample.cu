@@ -1,4 +1,4 @@
-// What becomes of rows of logits.
+// The reduction of rows of logits.
 //   Launch: a block of 1,024 threads a row; a warp owns a stretch of the row, in order of id. Bound by the bytes that
 //   one multiprocessor reads: the row lies in L2, and is read twice for a greedy token, three times without filters,
 //   and once more for each of at most three times that a filter narrows, by 2,048, the keys among which its border
@@ -118,7 +118,7 @@ __device__ __forceinline__ Stretch StretchOf(const kit::Rows& logits) {
   return {logits.data + size_t{blockIdx.x} * logits.width, first, min(first + length, logits.width)};
 }
 
-// What is known of a row once all of it was seen.
+// The facts of a row that are known when all of it was seen.
 struct Survey {
   bool is_finite;
   uint32_t num_tokens;  // that are not banned
@@ -327,7 +327,7 @@ __device__ __forceinline__ Cutoff Stricter(Cutoff a, Cutoff b) {
 
 // --- the draw ---
 
-// What a warp's stretch has: mass above the cutoff, and tokens at it.
+// The contents of a warp's stretch: mass above the cutoff, and tokens at it.
 struct Kept {
   Mass before;    // of the warps in front
   uint32_t ties;  // that it may keep

@@ -1,6 +1,7 @@
-// What becomes of rows of logits where they are: the check for numbers that are not finite, bias and mask, the greatest
-// logits, a token that is drawn. So a row, 256 KB at 65,536 tokens, crosses only where all of it is asked for. Results
-// are those of skein/backend.h, and draws those of libskein's sampler. Which rows there are is the step's affair.
+// The reduction of rows of logits where they are: the check for numbers that are not finite, bias and mask, the
+// greatest logits, a token that is drawn. So a row, 256 KB at 65,536 tokens, crosses only where all of it is asked for.
+// Results are those of skein/backend.h, and draws those of libskein's sampler. Which rows there are is the step's
+// affair.
 #ifndef SKEIN_BACKENDS_CUDA_KERNELS_SAMPLE_H_
 #define SKEIN_BACKENDS_CUDA_KERNELS_SAMPLE_H_
 
@@ -22,7 +23,7 @@ enum class LogitOutput : uint32_t {
 
 inline constexpr uint32_t kNoMask = 0xFFFFFFFFu;
 
-// What is wanted of a row. Numbers are in the ranges of backend.h.
+// The results that are wanted of a row. Numbers are in the ranges of backend.h.
 struct LogitWish {
   LogitOutput output;
   uint32_t top_k;       // with kGreatest how many; with kToken the filter, 0: off

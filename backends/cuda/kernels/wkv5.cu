@@ -275,7 +275,7 @@ __device__ __forceinline__ float StepAny(const SharedRow<kMaxHeadSize>& row, flo
   return part;
 }
 
-// What the block shares of the rows that are prepared at a time.
+// The rows that are prepared at a time, which the block shares.
 struct AnyTile {
   SharedRow<kMaxHeadSize> rows[kAnyTile];
   float parts[kAnyTile][kWarps][kWarp];  // of y, by warp and value

@@ -32,7 +32,7 @@ struct SharedChunk {
 };
 static_assert(sizeof(SharedChunk) <= 48 * 1024);
 
-// What a row brings.
+// The inputs of a row.
 struct OwnRowInputs {
   OwnChannels r, k, v, w, g;
 };
@@ -118,50 +118,40 @@ __device__ __forceinline__ void Finish(const Wkv5Arguments& in, const OwnRowInpu
   if (row != kNoRow) StoreOwn(gated, in.out.data + size_t{row} * in.r.width + head);
 }
 
-template <typename Element, bool kExact>
-__global__ void __launch_bounds__(kHeadThreads, 2)
-    Wkv5ChunkKernel(const Batch batch, const States states, const Wkv5Arguments in) {
-  __shared__ SharedChunk chunk;
-  const Sequence sequence = batch.sequences[blockIdx.x];
-  const bool is_mine = IsChunked(in.chunks, sequence.num_rows);
-  const size_t head = size_t{blockIdx.y} * kChunkSize;
-  ChunkState<ByKeys> state = {};
-  if (is_mine) {
-    state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + head * kChunkSize);
-  }
-  DependencyWait();  // by every block: the kernel behind this one relies on it
-  DependencyRelease();
-  if (!is_mine) return;
+template <bool kExact>
+struct Wkv5Chunks {
+  using Arguments = Wkv5Arguments;
+  using Order = ByKeys;
+  using SharedChunk = cuda::SharedChunk;
 
-  const uint32_t end = sequence.first_row + sequence.num_rows;
-  uint32_t row = sequence.first_row + OwnRow();
-  OwnRowInputs next = LoadInputs(in, row, row < end);
-  for (uint32_t begin = sequence.first_row; begin < end; begin += kChunkRows) {
-    const OwnRowInputs inputs = next;
-    Share(inputs.w, chunk.w);
-    Share(inputs.r, chunk.r);
-    Share(inputs.v, chunk.v);
-    __syncthreads();
-    FillPairs(inputs, chunk);
-    const float bonus_weight = RowSum(Dot(inputs.r * inputs.k, LoadOwn(in.bonus + head)));
-    next = LoadInputs(in, row + kChunkRows, row + kChunkRows < end);
-    __syncthreads();
-    Share(Step<kExact>(chunk, state), chunk.y);
-    __syncthreads();
-    Finish(in, inputs, bonus_weight, chunk, row < end ? row : kNoRow);
-    row += kChunkRows;
+  static __device__ __forceinline__ void Walk(const Arguments& in, const Sequence& sequence, SharedChunk& chunk,
+                                              ChunkState<Order>& state) {
+    const size_t head = size_t{blockIdx.y} * kChunkSize;
+    const uint32_t end = sequence.first_row + sequence.num_rows;
+    uint32_t row = sequence.first_row + OwnRow();
+    OwnRowInputs next = LoadInputs(in, row, row < end);
+    for (uint32_t begin = sequence.first_row; begin < end; begin += kChunkRows) {
+      const OwnRowInputs inputs = next;
+      Share(inputs.w, chunk.w);
+      Share(inputs.r, chunk.r);
+      Share(inputs.v, chunk.v);
+      __syncthreads();
+      FillPairs(inputs, chunk);
+      const float bonus_weight = RowSum(Dot(inputs.r * inputs.k, LoadOwn(in.bonus + head)));
+      next = LoadInputs(in, row + kChunkRows, row + kChunkRows < end);
+      __syncthreads();
+      Share(Step<kExact>(chunk, state), chunk.y);
+      __syncthreads();
+      Finish(in, inputs, bonus_weight, chunk, row < end ? row : kNoRow);
+      row += kChunkRows;
+    }
   }
-  Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
-  if (after != nullptr) state.StoreTo(after + head * kChunkSize);
-}
+};
 
 }  // namespace
 
 void AddChunkKernels(HeadKernels<Wkv5Arguments>& for_f32, HeadKernels<Wkv5Arguments>& for_f16) {
-  for_f32.by_rounded_chunks = Wkv5ChunkKernel<float, false>;
-  for_f32.by_exact_chunks = Wkv5ChunkKernel<float, true>;
-  for_f16.by_rounded_chunks = Wkv5ChunkKernel<__half, false>;
-  for_f16.by_exact_chunks = Wkv5ChunkKernel<__half, true>;
+  AddChunkKernelsOf<Wkv5Chunks>(for_f32, for_f16);
 }
 
 }  // namespace skein::cuda

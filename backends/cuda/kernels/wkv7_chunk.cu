@@ -168,47 +168,38 @@ __device__ __forceinline__ void Finish(const Wkv7Arguments& in, const OwnPrepare
   if (row != kNoRow) StoreOwn(y, in.out.data + size_t{row} * in.r.width + head);
 }
 
-template <typename Element, bool kExact>
-__global__ void __launch_bounds__(kHeadThreads, 2)
-    Wkv7ChunkKernel(const Batch batch, const States states, const Wkv7Arguments in) {
-  __shared__ SharedChunk chunk;
-  const Sequence sequence = batch.sequences[blockIdx.x];
-  const bool is_mine = IsChunked(in.chunks, sequence.num_rows);
-  const size_t head = size_t{blockIdx.y} * kChunkSize * kChunkSize;
-  ChunkState<ByValues> state = {};
-  if (is_mine) state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + head);
-  DependencyWait();  // by every block: the kernel behind this one relies on it
-  DependencyRelease();
-  if (!is_mine) return;
+template <bool kExact>
+struct Wkv7Chunks {
+  using Arguments = Wkv7Arguments;
+  using Order = ByValues;
+  using SharedChunk = cuda::SharedChunk;
 
-  const uint32_t end = sequence.first_row + sequence.num_rows;
-  uint32_t row = sequence.first_row + OwnRow();
-  OwnInputs next = LoadInputs(in, row, row < end);
-  for (uint32_t begin = sequence.first_row; begin < end; begin += kChunkRows) {
-    const OwnPrepared prepared = PrepareOwn(in, next, row < end);
-    Share(prepared.w, chunk.w);
-    __syncthreads();
-    FillOperands(prepared, chunk);
-    __syncthreads();
-    FillPairs<kExact>(chunk);
-    __syncthreads();
-    Share(Step<kExact>(chunk, state), chunk.y);
-    next = LoadInputs(in, row + kChunkRows, row + kChunkRows < end);  // earlier there are no registers for them
-    __syncthreads();
-    Finish(in, prepared, chunk, row < end ? row : kNoRow);
-    row += kChunkRows;
+  static __device__ __forceinline__ void Walk(const Arguments& in, const Sequence& sequence, SharedChunk& chunk,
+                                              ChunkState<Order>& state) {
+    const uint32_t end = sequence.first_row + sequence.num_rows;
+    uint32_t row = sequence.first_row + OwnRow();
+    OwnInputs next = LoadInputs(in, row, row < end);
+    for (uint32_t begin = sequence.first_row; begin < end; begin += kChunkRows) {
+      const OwnPrepared prepared = PrepareOwn(in, next, row < end);
+      Share(prepared.w, chunk.w);
+      __syncthreads();
+      FillOperands(prepared, chunk);
+      __syncthreads();
+      FillPairs<kExact>(chunk);
+      __syncthreads();
+      Share(Step<kExact>(chunk, state), chunk.y);
+      next = LoadInputs(in, row + kChunkRows, row + kChunkRows < end);  // earlier there are no registers for them
+      __syncthreads();
+      Finish(in, prepared, chunk, row < end ? row : kNoRow);
+      row += kChunkRows;
+    }
   }
-  Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
-  if (after != nullptr) state.StoreTo(after + head);
-}
+};
 
 }  // namespace
 
 void AddChunkKernels(HeadKernels<Wkv7Arguments>& for_f32, HeadKernels<Wkv7Arguments>& for_f16) {
-  for_f32.by_rounded_chunks = Wkv7ChunkKernel<float, false>;
-  for_f32.by_exact_chunks = Wkv7ChunkKernel<float, true>;
-  for_f16.by_rounded_chunks = Wkv7ChunkKernel<__half, false>;
-  for_f16.by_exact_chunks = Wkv7ChunkKernel<__half, true>;
+  AddChunkKernelsOf<Wkv7Chunks>(for_f32, for_f16);
 }
 
 }  // namespace skein::cuda

@@ -18,7 +18,7 @@ struct HeadWeights {
   LaneChannels<kChannels> decay_bias, rate_bias, key_k, key_a, value_bias, bonus;
 };
 
-// What a row brings to a head, before any of it is used.
+// The inputs of a row for one head, before any of them is used.
 template <uint32_t kChannels>
 struct RowInputs {
   LaneChannels<kChannels> r, decay, key, rate, value, v_first, value_gate, g;

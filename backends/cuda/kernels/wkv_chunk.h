@@ -1,5 +1,6 @@
-// What the recurrences by chunks share (wkv5_chunk.cu, wkv7_chunk.cu): products of a warp in tf32, the state of a head
-// of 64 in registers, and the layout of a chunk over a block. For these kernels alone.
+// The common part of the recurrences by chunks (wkv5_chunk.cu, wkv7_chunk.cu): products of a warp in tf32, the state of
+// a head of 64 in registers, the layout of a chunk over a block, and the kernel around the walk over a sequence. For
+// these kernels alone.
 //
 // A chunk is 16 rows of a sequence. A block has 256 threads: for what is done element by element, 16 of them have a
 // row, four channels each; for products, a warp has eight values of all rows and keys. The state is [keys][values]
@@ -12,7 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cuda/kernels/batch.h"
 #include "cuda/kernels/device_code.h"
+#include "cuda/kernels/sequence_chunks.h"
+#include "cuda/kernels/slot.h"
 #include "cuda/kernels/wkv_head.h"
 #include "cuda/kernels/wkv_heads.h"
 
@@ -256,6 +260,37 @@ __device__ __forceinline__ OwnChannels NormalizedRow(OwnChannels y, const kit::N
 #pragma unroll
   for (uint32_t i = 0; i < kOwnChannels; ++i) y.at[i] = y.at[i] * scale * weight.at[i] + bias.at[i];
   return y;
+}
+
+// --- the kernel ---
+
+// `Recurrence` is a type with
+//   Arguments, Order, SharedChunk   of the op, of the state in memory, in shared memory
+//   Walk(in, sequence, chunk, state)  goes over all rows of a sequence, by all threads of a block
+template <typename Recurrence, typename Element>
+__global__ void __launch_bounds__(kHeadThreads, 2)
+    ChunkKernel(const Batch batch, const States states, const typename Recurrence::Arguments in) {
+  __shared__ typename Recurrence::SharedChunk chunk;
+  const Sequence sequence = batch.sequences[blockIdx.x];
+  const bool is_mine = IsChunked(in.chunks, sequence.num_rows);
+  const size_t head = size_t{blockIdx.y} * kChunkSize * kChunkSize;
+  ChunkState<typename Recurrence::Order> state = {};
+  if (is_mine) state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + head);
+  DependencyWait();  // by every block: the kernel behind this one relies on it
+  DependencyRelease();
+  if (!is_mine) return;
+  Recurrence::Walk(in, sequence, chunk, state);
+  Element* after = SlotPart<Element>(states, sequence.write_slot, in.state);
+  if (after != nullptr) state.StoreTo(after + head);
+}
+
+// Makes the kernels of a recurrence, whose argument is whether products are exact, those by chunks.
+template <template <bool> typename Recurrence, typename Arguments>
+void AddChunkKernelsOf(HeadKernels<Arguments>& for_f32, HeadKernels<Arguments>& for_f16) {
+  for_f32.by_rounded_chunks = ChunkKernel<Recurrence<false>, float>;
+  for_f32.by_exact_chunks = ChunkKernel<Recurrence<true>, float>;
+  for_f16.by_rounded_chunks = ChunkKernel<Recurrence<false>, __half>;
+  for_f16.by_exact_chunks = ChunkKernel<Recurrence<true>, __half>;
 }
 
 }  // namespace skein::cuda

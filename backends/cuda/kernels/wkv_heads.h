@@ -1,4 +1,4 @@
-// What the recurrences of wkv matrices share (wkv5.cu, wkv7.cu): the launch, a block a head of a sequence, and the
+// The common part of the wkv recurrences (wkv5.cu, wkv7.cu): the launch, a block a head of a sequence, and the
 // frame of the walk for heads of any size, which takes a part of the head's values at a time. For these kernels alone.
 #ifndef SKEIN_BACKENDS_CUDA_KERNELS_WKV_HEADS_H_
 #define SKEIN_BACKENDS_CUDA_KERNELS_WKV_HEADS_H_

@@ -33,7 +33,7 @@ class SkeinError extends Error {
 }
 SkeinError.prototype.name = 'SkeinError';
 
-// What the ABI would say of an argument that has no form there.
+// The error that the ABI would give for an argument that has no form there.
 function invalidArgument(message) {
   return new SkeinError(Status.INVALID_ARGUMENT, message);
 }

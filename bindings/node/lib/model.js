@@ -31,7 +31,7 @@ function priorityOf(item) {
   return args.number(item.priority ?? 0, 'priority');
 }
 
-// What a call says of its items, also in the `items` of its error.
+// The results of a call for its items, which are also the `items` of its error.
 async function withItems(call, split) {
   try {
     return split(await call);

@@ -53,7 +53,7 @@ class Options extends Handle {
     return this;
   }
 
-  // What a key was set to, by its name in the ABI; undefined: it was not.
+  // The value of a key, by its name in the ABI; undefined: it was not set.
   get(key) {
     return this.#values.get(key);
   }

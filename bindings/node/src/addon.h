@@ -1,5 +1,5 @@
-// What the files of the addon share: the data of one JavaScript environment, the reading of arguments, and the ways in
-// which a function of the ABI ends there. Each file of the addon has the functions of one header of the ABI, one for
+// The common part of the addon's files: the data of one JavaScript environment, the reading of arguments, and the ways
+// in which a function of the ABI ends there. Each file of the addon has the functions of one header of the ABI, one for
 // one and with the same names (skein_stream_fork is streamFork). Handles are numbers. Who calls is the package's own
 // JavaScript (lib/), which checks types and ranges: here a wrong one only must not crash.
 #ifndef SKEIN_BINDINGS_NODE_ADDON_H_

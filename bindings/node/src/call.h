@@ -20,7 +20,7 @@ struct call {
   napi_value (*result)(napi_env env, call* self);
   bool itemised;
 
-  // What goes in. The texts were allocated with malloc; NULL where there are none.
+  // The arguments. Texts were allocated with malloc; NULL where there are none.
   void* subject;  // a handle
   void* options;
   char* text;
@@ -28,7 +28,7 @@ struct call {
   uint32_t flags;
   int64_t number;
 
-  // What comes out, or goes in: elements in memory of malloc.
+  // The results, or more arguments: elements in memory of malloc.
   void* data;
   uint64_t count;
   void (*free_data)(void* data);  // NULL: free

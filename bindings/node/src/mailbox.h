@@ -14,7 +14,7 @@
 typedef struct mailbox mailbox;
 typedef struct call call;
 
-// What the JavaScript thread does with a call that has ended, and with a queue that woke up. `on_call` frees the call.
+// The functions that the JavaScript thread runs for a call that has ended, which `on_call` frees, and for a queue.
 typedef struct mailbox_reader {
   void (*on_call)(napi_env env, void* argument, call* ended);
   void (*on_wake)(napi_env env, void* argument, skein_queue queue);

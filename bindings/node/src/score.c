@@ -5,7 +5,7 @@
 
 #include "addon.h"
 
-// What goes into a call, in one allocation each, and what comes out. It belongs to the call.
+// The arguments of a call, in one allocation each, and its results. They belong to the call.
 typedef struct batch {
   void* items;
   size_t count;

@@ -1,5 +1,5 @@
 'use strict';
-// What a program does wrong gives an error, and leaks nothing.
+// A program's mistakes give errors, and leak nothing.
 const assert = require('node:assert');
 const { test } = require('node:test');
 const v8 = require('node:v8');
@@ -266,7 +266,7 @@ test(`${NUM_ROUNDS} rounds of making, using and closing leak nothing`, async (t)
   for (let i = 0; i < NUM_ROUNDS; ++i) await round(i);
   collect();
   await until(() => numThreads() <= before.threads, 'the end of the threads');
-  // What other tests dropped may be released meanwhile.
+  // Objects that other tests dropped may be released meanwhile.
   assert.ok(numOwned() <= before.owned, `${numOwned()} handles, before ${before.owned}`);
   assert.ok(numDescriptors() <= before.descriptors, `${numDescriptors()} descriptors`);
   const grown = process.memoryUsage().rss - memory;

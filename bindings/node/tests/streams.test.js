@@ -1,5 +1,5 @@
 'use strict';
-// What a program does with streams, requests and models.
+// Streams, requests and models, as a program uses them.
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');

@@ -1,5 +1,5 @@
 'use strict';
-// What the tests share: the model, programs of their own, and numbers of the process.
+// The common part of the tests: the model, programs of their own, and numbers of the process.
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');

@@ -19,7 +19,7 @@ const read = (folder) =>
 const camelCase = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
 const names = (list) => list.map((one) => one.name);
 
-// What the addon has beside the ABI.
+// The functions of the addon that are not in the ABI.
 const OWN = ['setup', 'hold', 'numOwned', 'eventOffsets', 'wakeups'];
 
 test('the addon has each function of the ABI, and the package uses it', () => {

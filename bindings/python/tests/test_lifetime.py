@@ -87,7 +87,7 @@ class LifetimeTest(ModelTest):
             num_descriptors(), descriptors + 1
         )  # the last request may still be on its way
         self.assertLess(len(gc.get_objects()) - objects, 50)
-        # What a round could lose at the least is a handle with its request, some hundred bytes.
+        # The least that a round could lose is a handle with its request, some hundred bytes.
         self.assertLess(resident_kib() - memory, 2048 + ROUNDS // 8)
         self.assertLessEqual(self.model.load().num_streams, 1)
 

@@ -76,7 +76,7 @@ class Interpreter {
     void (*run)(Interpreter& me);
   };
 
-  // What state dicts need, by their names in Python's pickletools.
+  // The opcodes that state dicts need, by their names in Python's pickletools.
   static std::span<const Instruction> Instructions() {
     using Self = Interpreter;
     static constexpr Instruction kInstructions[] = {

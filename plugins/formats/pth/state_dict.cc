@@ -23,8 +23,8 @@ std::string NumberText(double number) {
   return {text.data(), end.ptr};
 }
 
-// What a checkpoint's value at the top holds: one dict of tensors, perhaps in others, with settings beside it. Looks a
-// few levels deep at most, so that a dict that contains itself is harmless.
+// The contents of a checkpoint's value at the top: one dict of tensors, perhaps in others, with settings beside it.
+// Looks a few levels deep at most, so that a dict that contains itself is harmless.
 class StateDict {
  public:
   // `tensors` are without names. Both must outlive the object.

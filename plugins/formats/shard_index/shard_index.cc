@@ -140,7 +140,7 @@ std::string_view Start(std::span<const uint8_t> file) {
 struct Shard {
   plugin::Checkpoint content;
   std::unordered_map<std::string_view, const plugin::Tensor*> by_name;
-  // What the shard's checksums and encoded bytes have become in the whole.
+  // The places of the shard's checksums and encoded bytes in the whole.
   size_t first_checksum = 0;
   size_t first_encoded = 0;
 };

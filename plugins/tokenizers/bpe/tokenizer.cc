@@ -17,7 +17,7 @@ std::span<const uint8_t> Bytes(std::string_view text) {
 // Keeps positions to 32 bits, also in a text that normalising made three times as long.
 constexpr uint64_t kMaxTextBytes = uint64_t{1} << 30;
 
-// What a Trie is made of, in any order.
+// The entries that a Trie is made of, in any order.
 class TrieEntries {
  public:
   void Add(std::string_view key, uint32_t value) { entries_.emplace_back(key, value); }

@@ -53,7 +53,7 @@ def main():
         sys.exit(f"{sys.argv[1]}: expected the published file, SHA-256 {PUBLISHED_SHA256}")
     tokens = read_tokens(published.decode("utf-8"))
     coded = encode(tokens)
-    # What PublishedVocabularyTest computes of the tokens that the plugin decodes.
+    # PublishedVocabularyTest computes the same of the tokens that the plugin decodes.
     checksum = zlib.crc32(b"".join(len(token).to_bytes(4, "little") + token for token in tokens))
     print(f"{len(tokens)} tokens of {sum(map(len, tokens))} bytes in {len(coded)} bytes; CRC-32 0x{checksum:08x}")
     if sys.argv[2:]:

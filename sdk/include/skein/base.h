@@ -10,13 +10,20 @@
 //   Structs that may grow start with `struct_size`, which the caller sets to sizeof the struct it was compiled with.
 //   They grow at the end only; libskein reads and fills no more than `struct_size` bytes. An array of structs travels
 //   with the size of one element, and both sides step by it.
+//   A field called `reserved` is 0, whichever side fills the struct.
 //   Texts that come from the library are UTF-8. Messages, lines of the log and the texts in structs are one line each,
 //   whatever bytes a plugin, a file or a path has. One that does not fit loses its middle.
 // Threads: every function may be called from any thread, unless it says otherwise.
 // Forks: a child may use the library if no runtime was alive at the fork. That is so before the first runtime is made,
 // and when everything made from the last one is released. Otherwise every call in the child and in its own children
 // gives SKEIN_FAILED_PRECONDITION, because the child has none of the runtime's threads. Options do not count.
-// Errors: every function returns a `skein_status`; see status.h.
+// Errors: every function returns a `skein_status`; see status.h. The comment of a function names the codes of its own.
+// Any function may return these: INVALID_HANDLE; INVALID_ARGUMENT for NULL where it is not allowed, for options of
+// another kind, and for a struct whose size is too small; RESOURCE_EXHAUSTED if the host's memory runs out;
+// FAILED_PRECONDITION in a forked child; INTERNAL for a defect; and while the process ends CANCELLED from the long ones
+// (create a runtime, load, convert, describe). A function that makes an object sets the caller's handle to NULL first,
+// so that it is NULL after a failure.
+// Lifetime of arguments: a function copies what it needs of texts, arrays and structs before it returns.
 #ifndef SKEIN_BASE_H_
 #define SKEIN_BASE_H_
 

@@ -32,10 +32,11 @@
 
 SKEIN_EXTERN_C_BEGIN
 
+// One message of a conversation.
 typedef struct skein_chat_message {
-  const char* role;  // "system", "user" or "assistant"; NUL-terminated
-  const char* text;  // UTF-8 without NUL; of the assistant: any bytes. May be NULL if text_bytes is 0
-  uint64_t text_bytes;
+  const char* role;     // "system", "user" or "assistant"; NUL-terminated
+  const char* text;     // UTF-8 without NUL; of the assistant: any bytes. May be NULL if text_bytes is 0
+  uint64_t text_bytes;  // length of `text`
 } skein_chat_message;
 
 // Renders messages with the model's template. Each message becomes a turn with its end. If the last message is not the
@@ -54,7 +55,8 @@ SKEIN_API skein_status skein_model_chat_prompt(skein_model model, const void* me
                                                uint64_t* size, skein_error* error);
 
 // Sets a request's prompt to the text that skein_model_chat_prompt gives. Adds the strings that end the assistant's
-// turn to its stops, so that the answer ends with the turn. `options` may be NULL. Fails with the same codes.
+// turn to its stops, so that the answer ends with the turn. `options` may be NULL. Fails with the same codes, and with
+// FAILED_PRECONDITION if the model has no tokenizer or the request was submitted.
 SKEIN_API skein_status skein_request_set_chat(skein_request request, const void* messages, uint32_t message_size,
                                               uint32_t count, skein_options options, skein_error* error);
 

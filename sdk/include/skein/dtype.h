@@ -5,7 +5,7 @@
 
 #include "skein/base.h"
 
-#define SKEIN_DTYPE_NONE 0
+#define SKEIN_DTYPE_NONE 0  // no type, or one that is not in this list
 #define SKEIN_DTYPE_F32 1   // IEEE binary32
 #define SKEIN_DTYPE_F16 2   // IEEE binary16
 #define SKEIN_DTYPE_BF16 3  // upper half of a binary32

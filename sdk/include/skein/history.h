@@ -37,9 +37,8 @@ SKEIN_API skein_status skein_stream_truncate(skein_stream stream, uint64_t posit
                                              skein_error* error);
 
 // Gives `*copy` a stream that continues from `position`: a fork that was truncated, with the same results. `stream`
-// stays where it is, and a request may run on it. Also RESOURCE_EXHAUSTED: the model has max_streams streams.
-//
-// On failure `*copy` is NULL. `replayed` may be NULL.
+// stays where it is, and a request may run on it. `replayed`, which may be NULL, and the errors are as in
+// skein_stream_truncate. Also RESOURCE_EXHAUSTED: the model has max_streams streams. On failure `*copy` is NULL.
 SKEIN_API skein_status skein_stream_fork_at(skein_stream stream, uint64_t position, skein_stream* copy,
                                             uint64_t* replayed, skein_error* error);
 
@@ -48,13 +47,13 @@ SKEIN_API skein_status skein_stream_fork_at(skein_stream stream, uint64_t positi
 // ALREADY_EXISTS: another place of the stream has it. FAILED_PRECONDITION: a request or an eval runs on the stream.
 SKEIN_API skein_status skein_stream_set_checkpoint(skein_stream stream, const char* name, skein_error* error);
 
-// The position with a name. NOT_FOUND: no place of the stream has it.
+// Gives `*position` the place with a name. Never waits. NOT_FOUND: no place of the stream has it.
 SKEIN_API skein_status skein_stream_find_checkpoint(skein_stream stream, const char* name, uint64_t* position,
                                                     skein_error* error);
 
 // A place to go back to.
 typedef struct skein_checkpoint {
-  uint64_t position;
+  uint64_t position;     // tokens in front of the place
   uint64_t state_bytes;  // 0: its state is not kept, and the place is reached from one before it
   char name[64];         // ""; or as it was set, NUL-terminated
 } skein_checkpoint;

@@ -14,9 +14,8 @@ SKEIN_EXTERN_C_BEGIN
 // memory. SHAPE is 0.1B, 0.4B, 1.5B, 2.9B or 7.2B, or dimensions such as "C=960,L=4,F=3000,N=64,V=65536". `options`
 // (kind SKEIN_OPTIONS_MODEL) may be NULL. Each row gives a key, its type, its default and its meaning.
 //   device     str  ""      device name; names "cuda:0,cpu", filled in this order by memory (below); or a split by
-//   layers
-//                           "cpu=0-11,reference=12-23"; "" or "auto": the best device, and, by memory, the next best
-//                           for the layers that it has no room for
+//                           layers "cpu=0-11,reference=12-23"; "" or "auto": the best device, and, by memory, the
+//                           next best for the layers that it has no room for
 //   type       str  "auto"  "auto": the type named when the package was converted, else the file's values in float32
 //                           arithmetic, or on a GPU, where the file's matrices are f16 or bf16, in the arithmetic of
 //                           its matrix units for that type (activations rounded to it, float32 sums); "f32"; "f16":
@@ -47,8 +46,7 @@ SKEIN_EXTERN_C_BEGIN
 //                                 and rounds them at every step. Snapshots and skein_stream_state are float32 in any
 //                                 case. A type that a device does not offer is refused
 //   deterministic     i64  0      1: a stream's logits, tokens and states are the same bits alone and in a batch, in
-//   any
-//                                 chunks and whoever joins, leaves or fails beside it, also in "f32", "f16" and
+//                                 any chunks and whoever joins, leaves or fails beside it, also in "f32", "f16" and
 //                                 "bf16" arithmetic. In "q8" and "q4" they are so in any case where activations are in
 //                                 8 bits. On a Zen 5 it costs up to 6 % of a prompt's time in bf16 arithmetic, and
 //                                 nothing that was measurable in float32. A device that does not offer it for the type
@@ -64,12 +62,11 @@ SKEIN_EXTERN_C_BEGIN
 //   state_host_memory  str  ""    bytes of states in host memory, which streams that do not run go to when the devices
 //                                 are full, and come back from. "0": none. "": a quarter of the machine's memory, at
 //                                 most 8GiB. If all places are taken, what needs one more ends with RESOURCE_EXHAUSTED
-//   state_folder      str  ""     folder for states for which host memory has no room either; made if need be.
-//                                 A stream whose state has to be read again waits for that.
-//                                 The others run on. If the state cannot be read, what runs on that stream
-//                                 ends with DATA_LOSS or UNAVAILABLE. Such a
-//                                 state is lost with the process: what is to last is a snapshot. Needs room for 4
-//                                 states in host memory.
+//   state_folder      str  ""     folder for states for which host memory has no room either; made if need be. "":
+//                                 none. A stream whose state has to be read again waits for that, and the others run
+//                                 on. If the state cannot be read, what runs on that stream ends with DATA_LOSS or
+//                                 UNAVAILABLE. Such a state is lost with the process: a snapshot lasts. Needs room for
+//                                 4 states in host memory.
 //                                 The states of the prefix cache are copied there as well, those of salts of up to 31
 //                                 bytes. A later process with the same model, adapter, state, type and devices starts
 //                                 with the latest of them, as many as prefix_cache has room for. They survive the end
@@ -117,19 +114,21 @@ SKEIN_EXTERN_C_BEGIN
 SKEIN_API skein_status skein_model_load(skein_runtime runtime, const char* path, skein_options options,
                                         skein_model* model, skein_error* error);
 
+// Releases the handle. Streams, requests, prefixes and tokenizers of the model keep it alive; its memory is free when
+// the last of them is released and the step in flight has ended. Never waits for inference.
 SKEIN_API skein_status skein_model_release(skein_model model, skein_error* error);
 
 // Dimensions of a model. Letters as in the RWKV papers.
 typedef struct skein_model_info {
   uint32_t struct_size;
-  uint32_t generation;  // 7 for RWKV-7
-  uint32_t num_layers;  // L
-  uint32_t d_model;     // C
-  uint32_t d_ffn;       // F
-  uint32_t vocab_size;  // V, rows of logits
-  uint32_t num_heads;   // H
-  uint32_t head_size;   // N
-  uint64_t num_parameters;
+  uint32_t generation;        // 7 for RWKV-7
+  uint32_t num_layers;        // L
+  uint32_t d_model;           // C
+  uint32_t d_ffn;             // F
+  uint32_t vocab_size;        // V, rows of logits
+  uint32_t num_heads;         // H
+  uint32_t head_size;         // N
+  uint64_t num_parameters;    // elements of all tensors
   uint64_t weights_bytes;     // in the types that the devices were given
   uint64_t num_state_floats;  // of one stream in canonical layout
   uint32_t has_tokenizer;     // 1 if skein_model_tokenizer gives one
@@ -149,7 +148,7 @@ typedef struct skein_model_info {
   uint64_t trained_length;
 } skein_model_info;
 
-// INVALID_ARGUMENT: `info->struct_size` is 0.
+// Fills `info`. INVALID_ARGUMENT: `info->struct_size` is 0.
 SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info* info, skein_error* error);
 
 // Converts any readable model file to a .skein package, or, where `out_path` ends in .safetensors, to a checkpoint with
@@ -177,13 +176,15 @@ SKEIN_API skein_status skein_model_get_info(skein_model model, skein_model_info*
 // The file appears whole or not at all. Where the system can, it has no name until it is complete; elsewhere it is
 // written beside its place as skein-*.tmp and renamed. A file that is replaced keeps its permissions, and links that
 // lead to it stay. INVALID_ARGUMENT: `out_path` is empty, or with `overwrite` a folder, a device or a FIFO.
+// RESOURCE_EXHAUSTED: memory, or the disk is full. The codes of skein_model_load for the input.
 SKEIN_API skein_status skein_model_convert(skein_runtime runtime, const char* in_path, const char* out_path,
                                            skein_options options, skein_error* error);
 
 // Describes a model file without loading it on a device. `options` (kind SKEIN_OPTIONS_DESCRIBE) may be NULL.
 //   format  str  "text"  "text" or "json"
 //   verify  i64  0       1: read all data and compare the checksums; DATA_LOSS names the first tensor that differs
-// The text goes to (buffer, capacity, size) by the rules of base.h.
+// The text goes to (buffer, capacity, size) by the rules of base.h: UTF-8 of several lines. NOT_FOUND, DATA_LOSS,
+// INVALID_ARGUMENT, UNIMPLEMENTED: as in skein_model_load.
 SKEIN_API skein_status skein_model_describe(skein_runtime runtime, const char* path, skein_options options,
                                             char* buffer, uint64_t capacity, uint64_t* size, skein_error* error);
 

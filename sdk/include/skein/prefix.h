@@ -22,7 +22,7 @@ SKEIN_EXTERN_C_BEGIN
 SKEIN_API skein_status skein_prefix_create(skein_stream stream, const char* name, const char* provenance,
                                            skein_prefix* prefix, skein_error* error);
 
-// Streams that started from the prefix go on.
+// Releases the handle. Streams that started from the prefix go on.
 SKEIN_API skein_status skein_prefix_release(skein_prefix prefix, skein_error* error);
 
 // Makes a stream at the place of the prefix. Copies no state and never waits. skein_stream_reset brings the stream, and
@@ -32,17 +32,19 @@ SKEIN_API skein_status skein_prefix_release(skein_prefix prefix, skein_error* er
 SKEIN_API skein_status skein_prefix_start(skein_prefix prefix, skein_options options, skein_stream* stream,
                                           skein_error* error);
 
+// A prefix, and the sizes of its state.
 typedef struct skein_prefix_info {
   uint32_t struct_size;
-  uint32_t reserved;
+  uint32_t reserved;     // 0
   uint64_t position;     // tokens in its state
   uint64_t state_bytes;  // of the canonical state, float32
   uint64_t file_bytes;   // of the file that skein_prefix_save writes
   char fingerprint[40];  // of the source weights: 32 hex digits
-  char name[128];
+  char name[128];        // "" if it has none
 } skein_prefix_info;
 
-// May wait until the fingerprint of a model that is no package is known. INVALID_ARGUMENT: `info->struct_size` is 0.
+// Fills `info`. May wait until the fingerprint of a model that is no package is known. INVALID_ARGUMENT:
+// `info->struct_size` is 0.
 SKEIN_API skein_status skein_prefix_get_info(skein_prefix prefix, skein_prefix_info* info, skein_error* error);
 
 // The text that says where the prefix comes from. Buffer rules of base.h.

@@ -17,7 +17,7 @@ SKEIN_EXTERN_C_BEGIN
 // --- queues ---
 
 // Makes a completion queue. `options` (kind SKEIN_OPTIONS_QUEUE, none yet) may be NULL. One queue serves any number of
-// requests and models of its runtime.
+// requests and models. RESOURCE_EXHAUSTED: the process has no descriptor left.
 SKEIN_API skein_status skein_queue_create(skein_runtime runtime, skein_options options, skein_queue* queue,
                                           skein_error* error);
 
@@ -29,11 +29,11 @@ SKEIN_API skein_status skein_queue_release(skein_queue queue, skein_error* error
 #define SKEIN_EVENT_DONE 2       // terminal; see `reason`; its text is the rest, which was held back
 #define SKEIN_EVENT_ERROR 3      // terminal; see `status`, DEADLINE_EXCEEDED among others; its text is the message
 #define SKEIN_EVENT_CANCELLED 4  // terminal
-#define SKEIN_EVENT_SAMPLE_DONE \
-  5  // of a request with several samples: the end of the sample; see `reason`, or `status` if
-     // it failed; its text is the sample's rest, or the message
+// Of a request with several samples: the end of the sample. See `reason`, or `status` if it failed. Its text is the
+// sample's rest, or the message.
+#define SKEIN_EVENT_SAMPLE_DONE 5
 
-#define SKEIN_REASON_NONE 0
+#define SKEIN_REASON_NONE 0        // the event is not the end of a text, or ends it with an error or a cancel
 #define SKEIN_REASON_STOP_TOKEN 1  // a stop token or the end of text was sampled; it is not part of the output
 #define SKEIN_REASON_STOP_TEXT 2   // a stop string appeared; it and all that follows are not part of the text
 #define SKEIN_REASON_LENGTH 3      // max_tokens reached
@@ -118,21 +118,24 @@ SKEIN_API skein_status skein_queue_set_wakeup(skein_queue queue, skein_wakeup_fn
 // Tokens and the stream: tokens that were sampled and delivered belong to the stream, those of stop strings too, and
 // the next request or eval continues after them. A stop token does not belong to the stream.
 //
-// Makes a request on a stream. It starts with the model's defaults and an empty prompt.
+// Makes a request on a stream, which it keeps alive. It starts with the model's defaults and an empty prompt. Once it
+// is submitted, the functions that set something return FAILED_PRECONDITION.
 SKEIN_API skein_status skein_request_create(skein_stream stream, skein_request* request, skein_error* error);
 
 // Releases the handle. A request that runs goes on and delivers its events; skein_request_cancel ends it.
 SKEIN_API skein_status skein_request_release(skein_request request, skein_error* error);
 
 // Sets the prompt, as text (needs the model's tokenizer, else FAILED_PRECONDITION) or as tokens; the later call wins.
-// An empty prompt continues from the stream's last token; if there is none, submit returns FAILED_PRECONDITION.
+// An empty prompt continues from the stream's last token; if there is none, submit returns FAILED_PRECONDITION. `text`
+// and `tokens` are copied; each may be NULL if its length is 0. INVALID_ARGUMENT: an id outside the vocabulary.
 SKEIN_API skein_status skein_request_set_prompt(skein_request request, const char* text, uint64_t text_bytes,
                                                 skein_error* error);
 SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, const skein_token* tokens,
                                                        uint64_t num_tokens, skein_error* error);
 
-// Sets sampling and limits from options of kind SKEIN_OPTIONS_REQUEST. A key that is not set has the value in the
-// model's manifest, if there is one, else the default below. Order of the sampler: penalties and bias; top-k, top-p and
+// Sets sampling and limits from options of kind SKEIN_OPTIONS_REQUEST, in place of those set before. A key that is not
+// set has the value in the model's manifest, if there is one, else the default below. INVALID_HANDLE: also for
+// `options` NULL. Order of the sampler: penalties and bias; top-k, top-p and
 // min-p on the untempered distribution; temperature; draw.
 //   max_tokens         i64  256    tokens to generate at most
 //   temperature        f64  1      0: greedy
@@ -153,7 +156,8 @@ SKEIN_API skein_status skein_request_set_prompt_tokens(skein_request request, co
 //                                  its seed and sample_index, unless they are set, and with the tokens that it counted
 //                                  for the penalties. Also after a fork or a restore. The prompt has to be empty
 //   stop_at_end        i64  1      1: the end-of-text token stops; 0: a token like any other
-//   window             i64  0      number of unacknowledged tokens at which the request waits; 0: polling acknowledges
+//   window             i64  0      number of unacknowledged tokens at which the request waits; 0: polling acknowledges,
+//                                  and the request waits at 4096 tokens that were not polled
 //   priority           i64  0      -8 to 8; the higher goes first among the requests of one tenant (schedule.h)
 //   first_token_ms     i64  0      time from submit by which the first token is wanted, in milliseconds; 0: any
 //   deadline_ms        i64  0      time from submit by which all max_tokens are wanted; 0: any
@@ -190,8 +194,8 @@ SKEIN_API skein_status skein_request_take_sample(skein_request request, uint32_t
 
 // A token, and the natural logarithm of its probability.
 typedef struct skein_logprob {
-  skein_token token;
-  float logprob;
+  skein_token token;  // SKEIN_NO_TOKEN where there is none
+  float logprob;      // NaN where there is none
 } skein_logprob;
 
 #define SKEIN_SAMPLE_PROMPT 0xFFFFFFFFu  // the prompt, in place of the index of a sample
@@ -209,15 +213,17 @@ SKEIN_API skein_status skein_request_logprobs(skein_request request, uint32_t sa
                                               uint64_t* count, skein_error* error);
 
 // Adds a stop string (found across token borders) or a stop token. INVALID_ARGUMENT: empty text, or no such token.
+// FAILED_PRECONDITION: a stop string for a model without a tokenizer.
 SKEIN_API skein_status skein_request_add_stop(skein_request request, const char* text, uint64_t text_bytes,
                                               skein_error* error);
 SKEIN_API skein_status skein_request_add_stop_token(skein_request request, skein_token token, skein_error* error);
 
-// Adds `bias` to the logit of `token` before filtering; minus infinity bans it. NaN is INVALID_ARGUMENT.
+// Adds `bias` to the logit of `token` before filtering; minus infinity bans it. The last bias of a token counts.
+// INVALID_ARGUMENT: NaN or plus infinity, or no such token.
 SKEIN_API skein_status skein_request_set_logit_bias(skein_request request, skein_token token, float bias,
                                                     skein_error* error);
 
-// Sets a number of the host's own, which every event of the request carries.
+// Sets a number of the host's own, which every event of the request carries; 0 if it is not set.
 SKEIN_API skein_status skein_request_set_user_data(skein_request request, uint64_t user_data, skein_error* error);
 
 // Submits `count` requests whose events go to `queue`: all of them, or none. A request is submitted once.
@@ -227,7 +233,8 @@ SKEIN_API skein_status skein_request_set_user_data(skein_request request, uint64
 SKEIN_API skein_status skein_queue_submit(skein_queue queue, const skein_request* requests, uint32_t count,
                                           skein_error* error);
 
-// Asks a request to end at the next step. Its CANCELLED event follows, unless it ended before. Never waits.
+// Asks a request to end at the next step. Its CANCELLED event follows, unless it ended before. One that is cancelled
+// before it is submitted ends as soon as it is. Never waits.
 SKEIN_API skein_status skein_request_cancel(skein_request request, skein_error* error);
 
 // Acknowledges `num_tokens` delivered tokens of a request with a window. FAILED_PRECONDITION: the request has no

@@ -16,10 +16,10 @@ SKEIN_EXTERN_C_BEGIN
 //   plugin_path  str  ""  folders searched before all others, separated by ':'
 //   search       i64  1   1: search the folders; 0: load only the plugins given to skein_runtime_load_plugin
 //   trace        str  ""  file to which the models' steps and the phases of requests are traced, in the JSON array
-//   format
-//                         of Chrome's trace viewer, which chrome://tracing and Perfetto open; "": none. It is emptied
-//                         now and written after every step, so that it can be opened however the process ends. If it
-//                         cannot be written any more, the log has a warning, tracing ends, and all else goes on
+//                         format of Chrome's trace viewer, which chrome://tracing and Perfetto open; "": none. It is
+//                         emptied now and written after every step, so that it can be opened however the process
+//                         ends. If it cannot be written any more, the log has a warning, tracing ends, and all else
+//                         goes on
 // Folders, in order: `plugin_path`, the environment's SKEIN_PLUGIN_PATH, `skein/plugins-1` beside the loaded libskein.
 // The current directory is never searched. Files whose name ends in ".so" are looked at. Of two plugins with one id the
 // first found is used. A program that runs with more rights than its caller (set-user-id and the like) does not read
@@ -36,6 +36,7 @@ SKEIN_API skein_status skein_runtime_release(skein_runtime runtime, skein_error*
 // truncated, of another ABI version, or with a table that is too short. ALREADY_EXISTS: a plugin with its id is loaded.
 SKEIN_API skein_status skein_runtime_load_plugin(skein_runtime runtime, const char* path, skein_error* error);
 
+// The kinds of plugins.
 #define SKEIN_PLUGIN_KIND_BACKEND 1
 #define SKEIN_PLUGIN_KIND_FORMAT 2
 #define SKEIN_PLUGIN_KIND_TOKENIZER 3
@@ -44,15 +45,17 @@ SKEIN_API skein_status skein_runtime_load_plugin(skein_runtime runtime, const ch
 // time.
 typedef struct skein_plugin_info {
   uint32_t struct_size;
-  uint32_t kind;    // SKEIN_PLUGIN_KIND_*; 0 if it was refused before it named its kind
-  uint32_t loaded;  // 1 loaded, 0 refused
-  uint32_t abi;     // the plugin ABI agreed on; 0 if refused
-  char id[64];      // such as "onednn"; "" if it was refused before it named its id
-  char version[32];
+  uint32_t kind;     // SKEIN_PLUGIN_KIND_*; 0 if it was refused before it named its kind
+  uint32_t loaded;   // 1 loaded, 0 refused
+  uint32_t abi;      // the plugin ABI agreed on; 0 if refused
+  char id[64];       // such as "onednn"; "" if it was refused before it named its id
+  char version[32];  // the plugin's own; "" if it was refused before it named it
   char path[512];    // a longer one loses its middle
   char reason[512];  // why it was refused; if it is loaded, which of its devices are left out, and why; else ""
 } skein_plugin_info;
 
+// List the files: their number, and the one at `index`, in the order in which they were looked at. A file keeps its
+// index. OUT_OF_RANGE: `index` is past the end. INVALID_ARGUMENT: `info->struct_size` is 0.
 SKEIN_API skein_status skein_runtime_plugin_count(skein_runtime runtime, uint32_t* count, skein_error* error);
 SKEIN_API skein_status skein_runtime_plugin_info(skein_runtime runtime, uint32_t index, skein_plugin_info* info,
                                                  skein_error* error);
@@ -60,19 +63,23 @@ SKEIN_API skein_status skein_runtime_plugin_info(skein_runtime runtime, uint32_t
 // One device of a loaded backend. The best comes first; it is the default.
 typedef struct skein_device_info {
   uint32_t struct_size;
-  uint32_t threads;  // threads the device computes with
-  char name[64];     // what `device` options take: "cpu", "reference", "cuda:0"; no two devices have one name
-  char plugin_id[64];
+  uint32_t threads;       // threads the device computes with
+  char name[64];          // what `device` options take: "cpu", "reference", "cuda:0"; no two devices have one name
+  char plugin_id[64];     // skein_plugin_info.id of its backend
   char description[256];  // such as the processor's name and instruction tier: "AMD EPYC 9654, tier avx512_bf16; ..."
   uint64_t memory_bytes;  // all that the device has, taken or free; 0 where unknown
   uint32_t weight_types;  // bit (1 << SKEIN_DTYPE_*) for each type of matrix it computes with
   uint32_t generations;   // bit (1 << 7) for RWKV-7, and so on
 } skein_device_info;
 
+// List the devices: their number, and the one at `index`. Each call asks the backends anew, and a plugin that is loaded
+// may move the others, so that a name identifies a device and an index does not. OUT_OF_RANGE: `index` is past the end.
+// INVALID_ARGUMENT: `info->struct_size` is 0.
 SKEIN_API skein_status skein_runtime_device_count(skein_runtime runtime, uint32_t* count, skein_error* error);
 SKEIN_API skein_status skein_runtime_device_info(skein_runtime runtime, uint32_t index, skein_device_info* info,
                                                  skein_error* error);
 
+// The severities of log lines, rising.
 #define SKEIN_LOG_DEBUG 0
 #define SKEIN_LOG_INFO 1
 #define SKEIN_LOG_WARNING 2
@@ -124,12 +131,13 @@ SKEIN_API skein_status skein_runtime_metrics(skein_runtime runtime, char* buffer
 // The progress of the runtime's long work (load, convert, verify). Any thread may read it while another works.
 typedef struct skein_progress {
   uint32_t struct_size;
-  uint32_t active;      // 1 while such work runs
-  uint64_t done_bytes;  // of the work that runs, or that ran last
-  uint64_t total_bytes;
-  char what[64];  // such as "loading"
+  uint32_t active;       // 1 while such work runs
+  uint64_t done_bytes;   // of the work that runs, or that ran last
+  uint64_t total_bytes;  // of the same work; 0 until it is known
+  char what[64];         // such as "loading"
 } skein_progress;
 
+// Fills `progress`. Never waits. INVALID_ARGUMENT: `progress->struct_size` is 0.
 SKEIN_API skein_status skein_runtime_progress(skein_runtime runtime, skein_progress* progress, skein_error* error);
 
 SKEIN_EXTERN_C_END

@@ -43,7 +43,8 @@ typedef struct skein_score_item {
 
 // Scores items behind streams of one model. Each item ends on its own: the call returns the first status that is not
 // OK, and `error` says which item it was. The outputs of an item that failed mean nothing. DATA_LOSS: the logits of the
-// item have a NaN or an infinity. `items` is an array of `count` structs of `item_size` bytes each, a multiple of 8.
+// item have a NaN or an infinity. INVALID_ARGUMENT: a field that breaks its comment, such as a token that is no id of
+// the model. `items` is an array of `count` structs of `item_size` bytes each, a multiple of 8.
 SKEIN_API skein_status skein_score(skein_model model, void* items, uint32_t item_size, uint32_t count,
                                    skein_error* error);
 
@@ -54,17 +55,17 @@ SKEIN_API skein_status skein_score(skein_model model, void* items, uint32_t item
 typedef struct skein_embed_item {
   skein_stream stream;        // the text comes behind it, as in a score; NULL: behind the model's initial state
   const skein_token* tokens;  // [num_tokens]; NULL: `text` is given
-  uint64_t num_tokens;
-  const char* text;  // needs the model's tokenizer
-  uint64_t text_bytes;
-  float* embedding;     // [d_model], written by the call
-  uint64_t capacity;    // of it, in floats; at least d_model
-  uint32_t pooling;     // SKEIN_POOLING_*
-  uint32_t normalise;   // 1: to length 1, as cosines want it; 0: as it is
-  skein_status status;  // written by the call: how this item ended
-  int32_t priority;     // as in a score
-  uint64_t num_read;    // written by the call: the tokens of the text
-  const char* tenant;   // of an item without a stream; NULL: the common one, or the stream's
+  uint64_t num_tokens;        // at least 1 if `tokens` are given
+  const char* text;           // needs the model's tokenizer, else FAILED_PRECONDITION
+  uint64_t text_bytes;        // length of `text`
+  float* embedding;           // [d_model], written by the call
+  uint64_t capacity;          // of it, in floats; at least d_model
+  uint32_t pooling;           // SKEIN_POOLING_*
+  uint32_t normalise;         // 1: to length 1, as cosines want it; 0: as it is
+  skein_status status;        // written by the call: how this item ended
+  int32_t priority;           // as in a score
+  uint64_t num_read;          // written by the call: the tokens of the text
+  const char* tenant;         // of an item without a stream; NULL: the common one, or the stream's
 } skein_embed_item;
 
 // Computes embeddings: the final hidden state behind the output norm, from which the head computes the logits. The rest

@@ -26,7 +26,7 @@ SKEIN_EXTERN_C_BEGIN
 #define SKEIN_UNAUTHENTICATED 16
 #define SKEIN_INVALID_HANDLE 64  // NULL, released, foreign or garbage where a handle is expected
 
-#define SKEIN_ERROR_MESSAGE_BYTES 1008
+#define SKEIN_ERROR_MESSAGE_BYTES 1008  // room for a message, its NUL included
 
 // Why a call failed. Owned by the caller, who may pass NULL instead. Its size is fixed within 1.x, so it needs no
 // set-up. A call that fails fills it. A call that succeeds sets `code` to SKEIN_OK and `message` to "".

@@ -21,8 +21,8 @@ SKEIN_EXTERN_C_BEGIN
 //                   with different states run in one batch. Each call reads the file; forks of a stream share its
 //                   contents
 //   tenant  str  ""  tenant that the stream and its forks belong to (schedule.h), at most 255 bytes; "": the common one
-//   cache_salt  str  ""  the prefix cache gives states to and takes them from streams of the same salt alone
-//   (request.h)
+//   cache_salt  str  ""  the prefix cache (request.h) gives states to, and takes them from, streams of the same salt
+//                        alone
 // RESOURCE_EXHAUSTED: the model has max_streams streams; see retry_after_ms of the error. NOT_FOUND, DATA_LOSS,
 // INVALID_ARGUMENT: no such file, a damaged one, or one that does not fit the model.
 SKEIN_API skein_status skein_stream_create(skein_model model, skein_options options, skein_stream* stream,
@@ -31,14 +31,15 @@ SKEIN_API skein_status skein_stream_create(skein_model model, skein_options opti
 // Releases the stream. A request that runs on it is cancelled. Never waits for inference.
 SKEIN_API skein_status skein_stream_release(skein_stream stream, skein_error* error);
 
-// Puts the stream back into its initial state at position 0.
+// Puts the stream back to where it started: the initial state at position 0, or the place of its prefix object. Never
+// waits. FAILED_PRECONDITION: a request or an eval runs on the stream.
 SKEIN_API skein_status skein_stream_reset(skein_stream stream, skein_error* error);
 
 // Gives `*copy` a stream that continues from the last committed token. Costs no copy of the state and never waits.
 // RESOURCE_EXHAUSTED: the model has max_streams streams; see retry_after_ms. On failure `*copy` is NULL.
 SKEIN_API skein_status skein_stream_fork(skein_stream stream, skein_stream* copy, skein_error* error);
 
-// The number of tokens committed since the initial state.
+// The number of tokens committed since the initial state. Never waits.
 SKEIN_API skein_status skein_stream_position(skein_stream stream, uint64_t* position, skein_error* error);
 
 // Writes the stream as versioned bytes: fingerprint of the source weights, position, pending token, state of the
@@ -56,8 +57,8 @@ SKEIN_API skein_status skein_stream_snapshot(skein_stream stream, void* buffer, 
 SKEIN_API skein_status skein_stream_restore(skein_stream stream, const void* snapshot, uint64_t snapshot_bytes,
                                             skein_error* error);
 
-// The same, and with the flag SKEIN_SAVE_PAST (below) in `flags` the past goes along. The size then also depends on the
-// checkpoints whose states are kept. INVALID_ARGUMENT: `flags` is neither 0 nor SKEIN_SAVE_PAST.
+// Like skein_stream_snapshot, and with the flag SKEIN_SAVE_PAST (below) in `flags` the past goes along. The size then
+// also depends on the checkpoints whose states are kept. INVALID_ARGUMENT: `flags` is neither 0 nor SKEIN_SAVE_PAST.
 SKEIN_API skein_status skein_stream_snapshot_with(skein_stream stream, uint32_t flags, void* buffer, uint64_t capacity,
                                                   uint64_t* size, skein_error* error);
 
@@ -90,13 +91,13 @@ SKEIN_API skein_status skein_stream_state(skein_stream stream, float* state, uin
 
 // One stream's part of an eval.
 typedef struct skein_eval_item {
-  skein_stream stream;
-  const skein_token* tokens;
-  uint64_t num_tokens;       // at least 1
-  float* output;             // row-major float32, written by the call; may be NULL with SKEIN_OUTPUT_NONE
-  uint64_t output_capacity;  // in floats
-  uint32_t output_kind;      // SKEIN_OUTPUT_*
-  skein_status status;       // written by the call: how this item ended
+  skein_stream stream;        // of the model that the call names
+  const skein_token* tokens;  // [num_tokens], ids below vocab_size
+  uint64_t num_tokens;        // at least 1
+  float* output;              // row-major float32, written by the call; may be NULL with SKEIN_OUTPUT_NONE
+  uint64_t output_capacity;   // in floats
+  uint32_t output_kind;       // SKEIN_OUTPUT_*
+  skein_status status;        // written by the call: how this item ended
 } skein_eval_item;
 
 // Feeds tokens to streams of one model, each stream at most once, as one ragged batch; waits until all are done.
@@ -104,7 +105,10 @@ typedef struct skein_eval_item {
 // item that failed leaves its stream where it was. `items` is an array of `count` structs of `item_size` bytes each, a
 // multiple of 8. The items wait and run like requests without a priority (schedule.h). An item on a stream at its start
 // goes on from a cached state, if it wants no outputs in front of its last token (the prefix cache, request.h).
-// RESOURCE_EXHAUSTED: no room for the items of this call; none of them ran; see retry_after_ms.
+// RESOURCE_EXHAUSTED: no room for the items of this call; none of them ran; see retry_after_ms. The other codes are of
+// an item. INVALID_ARGUMENT: a field that breaks its comment. OUT_OF_RANGE: `output_capacity` is too small.
+// FAILED_PRECONDITION: a request or another item runs on the stream. DATA_LOSS: its logits or hidden rows are not
+// finite. UNIMPLEMENTED: the device gives no hidden rows.
 SKEIN_API skein_status skein_eval(skein_model model, void* items, uint32_t item_size, uint32_t count,
                                   skein_error* error);
 

@@ -23,8 +23,10 @@ SKEIN_API skein_status skein_tokenizer_load(skein_runtime runtime, const char* p
 // Gives the tokenizer of a model. NOT_FOUND: the model has none; the message says why, and what to do.
 SKEIN_API skein_status skein_model_tokenizer(skein_model model, skein_tokenizer* tokenizer, skein_error* error);
 
+// Releases the handle. A tokenizer keeps its runtime alive, and outlives its model.
 SKEIN_API skein_status skein_tokenizer_release(skein_tokenizer tokenizer, skein_error* error);
 
+// A tokenizer, and where its vocabulary comes from.
 typedef struct skein_tokenizer_info {
   uint32_t struct_size;
   uint32_t vocab_size;  // ids are below this
@@ -35,6 +37,7 @@ typedef struct skein_tokenizer_info {
   char path[512];  // of the vocabulary, or of the model that holds it; or the name of a vocabulary that needs no file
 } skein_tokenizer_info;
 
+// Fills `info`. INVALID_ARGUMENT: `info->struct_size` is 0.
 SKEIN_API skein_status skein_tokenizer_get_info(skein_tokenizer tokenizer, skein_tokenizer_info* info,
                                                 skein_error* error);
 
@@ -44,8 +47,9 @@ SKEIN_API skein_status skein_tokenizer_encode(skein_tokenizer tokenizer, const c
                                               skein_token* tokens, uint64_t capacity, uint64_t* count,
                                               skein_error* error);
 
-// Decodes ids to bytes, which may end inside a UTF-8 sequence. INVALID_ARGUMENT: an id outside the vocabulary. Id 0,
-// the end of text, decodes to nothing in vocabularies that have no text for it.
+// Decodes ids to bytes, which may end inside a UTF-8 sequence. `tokens` may be NULL if `num_tokens` is 0. Buffer rules
+// of base.h. INVALID_ARGUMENT: an id outside the vocabulary. Id 0, the end of text, decodes to nothing in vocabularies
+// that have no text for it.
 SKEIN_API skein_status skein_tokenizer_decode(skein_tokenizer tokenizer, const skein_token* tokens, uint64_t num_tokens,
                                               char* buffer, uint64_t capacity, uint64_t* size, skein_error* error);
 

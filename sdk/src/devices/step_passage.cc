@@ -41,8 +41,9 @@ void StepPassage::Enter(Segment& segment, size_t index, bool is_last) noexcept {
   const skein_step step = PartOfStep(index, is_last);
   status_ = Guarded([&] {
     absl::StatusOr<SegmentStep> begun = segment.Begin(step);
-    if (begun.ok()) pending_ = *std::move(begun);
-    return begun.status();
+    if (!begun.ok()) return begun.status();
+    pending_ = *std::move(begun);
+    return absl::OkStatus();
   });
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint64_t kFewestHostStates = 4;
 
-// Whatever decides the numbers of a state, in 32 hex digits.
+// A checksum of all that decides the numbers of a state, in 32 hex digits.
 absl::StatusOr<std::string> IdentityOf(const ModelFile& file, const ModelPlacement& placement, const Options& options) {
   SKEIN_ASSIGN_OR_RETURN(const std::string fingerprint, file.Fingerprint());
   const absl::Span<const float> initial = file.initial_state();

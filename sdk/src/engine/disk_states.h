@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "engine/model_placer.h"
 #include "model/model_file.h"
+#include "placement/model_placer.h"
 #include "runtime/options.h"
 #include "state/state_disk.h"
 

@@ -55,7 +55,7 @@ class DiskTier {
   std::string Describe() const;
 
  private:
-  // What the moves share with the tier.
+  // The part of the tier that moves share with it.
   struct Ways {
     Ways(Log& of, std::shared_ptr<ModelObserver> by, std::function<void()> call)
         : log(of), observer(std::move(by)), on_moved(std::move(call)) {}

@@ -77,7 +77,7 @@ class Engine {
   // The states that streams can go back to. Never nullptr.
   const std::shared_ptr<CheckpointStore>& checkpoints() const { return checkpoints_; }
 
-  // What is measured of the model. Lives as long as the engine.
+  // The measurements of the model. They live as long as the engine.
   ModelObserver& observer() const { return *observer_; }
 
   // Hands over all of `jobs` together. They take part from the next step on. A stopped engine fails them.

@@ -106,7 +106,7 @@ struct Feed {
     issued = std::move(written);
   }
 
-  // What is issued and not fed will not count: it is to be issued again.
+  // Tokens that are issued and not fed do not count: they are to be issued again.
   void TakeBack() {
     num_issued = num_fed;
     issued = StateRef();

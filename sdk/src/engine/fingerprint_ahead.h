@@ -31,7 +31,7 @@ class FingerprintAhead {
   FingerprintAhead& operator=(const FingerprintAhead&) = delete;
 
  private:
-  // What the thread shares with its owner.
+  // The state that the thread shares with its owner.
   struct Reading {
     std::atomic<bool> is_loaded = false;
     std::atomic<bool> is_stopped = false;

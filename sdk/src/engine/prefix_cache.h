@@ -111,7 +111,7 @@ class PrefixCache final : public StateOwner {
 // the cache when it is destroyed.
 class PrefixReading final : private PrefixReader {
  public:
-  // What Start finds.
+  // The finding of Start.
   struct Found {
     bool waits = false;       // for another reading, at most until the time of wait_deadline_us; the job is notified
     uint64_t num_cached = 0;  // tokens that need not be fed

@@ -1,4 +1,4 @@
-// Who hears of the states of a prefix cache, so that they outlive the process.
+// The interface through which the states of a prefix cache outlive the process.
 #ifndef SKEIN_ENGINE_PREFIX_KEEPER_H_
 #define SKEIN_ENGINE_PREFIX_KEEPER_H_
 

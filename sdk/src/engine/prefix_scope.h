@@ -1,4 +1,4 @@
-// What the prefix cache tells prompts apart by, beside their tokens.
+// The key by which the prefix cache tells prompts apart, beside their tokens.
 #ifndef SKEIN_ENGINE_PREFIX_SCOPE_H_
 #define SKEIN_ENGINE_PREFIX_SCOPE_H_
 

@@ -160,7 +160,7 @@ void Residency::KeepFree(uint32_t num_free, uint32_t num_kept) noexcept {
   }
 }
 
-// What is free on disk does not count: a disk may refuse a state when it comes, and then those that are there need the
+// Free places on disk do not count: a disk may refuse a state when it comes, and then those that are there need the
 // last place in memory to go on.
 bool Residency::HasPlaces(uint64_t count) const { return pool_->num_free() + host_->num_left() >= count; }
 

@@ -18,7 +18,7 @@
 
 namespace skein {
 
-// What became of the wish for a slot.
+// The outcome of a wish for a slot.
 enum class SlotOutcome {
   kDone,
   kNoSlot,   // all are pinned: some of them have to be let go of

@@ -5,7 +5,7 @@
 namespace skein {
 namespace {
 
-// What differs by the kind of device.
+// The defaults that differ by the kind of device.
 struct DeviceKind {
   int64_t step_ms;
   uint32_t tile;

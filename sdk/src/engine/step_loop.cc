@@ -247,7 +247,7 @@ void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept 
     StepPart& part = parts.emplace_back();
     part.running = static_cast<RunningJob*>(share.sequence);
     part.num_tokens = share.num_tokens;
-    // What is there already stays, while the rest is fetched.
+    // States that are there already stay, while the others are fetched.
     part.read = residency_.pool().Pin(part.job().feed().next_state());
   }
   waits_for_others_ = false;

@@ -35,7 +35,7 @@ namespace skein {
 // Calls work(i) for every i below the number of items, perhaps in parallel.
 using ParallelFor = std::function<void(uint64_t num_items, const std::function<void(uint64_t)>& work)>;
 
-// What a loop tells of its work.
+// The receivers of what a loop tells of its work.
 struct StepObservers {
   Metrics& metrics;
   Log& log;
@@ -90,7 +90,7 @@ class StepLoop {
   // Where the states lie. Its calls that move states come between FinishAll and the next RunStep.
   Residency& residency() { return residency_; }
 
-  // What steps take.
+  // The time of steps, as measured.
   StepCost& cost() { return scheduler_.cost(); }
 
   bool empty() const { return jobs_.empty(); }

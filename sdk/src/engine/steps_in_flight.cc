@@ -55,7 +55,7 @@ void StepsInFlight::Begin() noexcept {
     step.parts[i].running->last_step = num_begun_;
     step.parts[i].running->last_entry = i;
   }
-  // What the parts have issued stands until the step is finished: steps in front of it may still fail.
+  // The tokens that the parts have issued stay so until the step is finished: steps in front of it may still fail.
   if (!step.whole.ok()) is_drained_ = true;
 }
 

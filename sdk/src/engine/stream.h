@@ -102,7 +102,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
  private:
   friend class WriteRight;
 
-  // What a stream and its forks have in common.
+  // The common part of a stream and its forks.
   struct Beginning {
     std::shared_ptr<Tenant> tenant;
     StreamState origin;

@@ -157,7 +157,7 @@ Fact Tokenizer(const ModelFile& model, const DescribedVocabulary& vocabulary) {
   std::string text = EscapeText(vocabulary.kind);
   if (vocabulary.origin == "model") {
     facts.push_back({"vocabulary_bytes", uint64_t{model.vocabulary().size()}});
-    absl::StrAppend(&text, ", vocabulary of ", model.vocabulary().size(), " bytes");
+    if (!model.vocabulary().empty()) absl::StrAppend(&text, ", vocabulary of ", model.vocabulary().size(), " bytes");
   } else if (vocabulary.origin == "beside") {
     absl::StrAppend(&text, ", vocabulary in ", EscapeText(vocabulary.where));
   } else {

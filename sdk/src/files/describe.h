@@ -27,7 +27,7 @@ struct DescribedVocabulary {
   std::vector<std::string> notes;  // what is wrong with it, or why there is none
 };
 
-// What is decided for a model by more than its file.
+// The decisions about a model that depend on more than its file.
 struct Decisions {
   DescribedTemplate chat = {};
   DescribedVocabulary vocabulary = {};

@@ -1,5 +1,7 @@
 #include "files/facts.h"
 
+#include <charconv>
+#include <system_error>
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
@@ -88,6 +90,14 @@ void AppendLines(const Facts& facts, std::string* out) {
 }
 
 }  // namespace
+
+double ShortestReal(float number) {
+  char digits[32];  // a float's shortest form has 15 characters at most
+  const auto [end, error] = std::to_chars(digits, digits + sizeof(digits), number);
+  double real = number;
+  if (error == std::errc()) std::from_chars(digits, end, real);
+  return real;
+}
 
 std::string FactsAsJson(const Facts& facts) {
   std::string json;

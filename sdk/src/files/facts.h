@@ -19,6 +19,9 @@ namespace skein {
 struct Fact;
 using Facts = std::vector<Fact>;
 
+// 0.1, not 0.100000001490116, for 0.1f.
+double ShortestReal(float number);
+
 // Nothing, a scalar, an object, or a list. It is no std::variant: a copy of one of libstdc++ 12 crashes if it gets no
 // memory.
 struct FactValue {
@@ -30,6 +33,7 @@ struct FactValue {
   FactValue(uint32_t number);
   FactValue(uint64_t number);
   FactValue(double number);
+  FactValue(float number);  // the real number with the fewest digits that is read back as this one
   FactValue(const char* a_text);
   FactValue(std::string a_text);
   FactValue(Facts members);
@@ -59,6 +63,7 @@ inline FactValue::FactValue(bool is) : kind(Kind::kYesOrNo), integer(is ? 1 : 0)
 inline FactValue::FactValue(uint32_t number) : kind(Kind::kInteger), integer(number) {}
 inline FactValue::FactValue(uint64_t number) : kind(Kind::kInteger), integer(number) {}
 inline FactValue::FactValue(double number) : kind(Kind::kReal), real(number) {}
+inline FactValue::FactValue(float number) : kind(Kind::kReal), real(ShortestReal(number)) {}
 inline FactValue::FactValue(const char* a_text) : kind(Kind::kText), text(a_text) {}
 inline FactValue::FactValue(std::string a_text) : kind(Kind::kText), text(std::move(a_text)) {}
 inline FactValue::FactValue(Facts members) : kind(Kind::kFacts), facts(std::move(members)) {}

@@ -20,7 +20,7 @@
 
 namespace skein {
 
-// What the tensors themselves say. The two widths of RWKV-4, C and A, are not told apart.
+// The dimensions that the tensors themselves give. The two widths of RWKV-4, C and A, are not told apart.
 struct RunningStateShape {
   uint64_t num_layers = 0;
   uint64_t d_model = 0;

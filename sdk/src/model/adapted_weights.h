@@ -40,8 +40,8 @@ enum class BlockOrder : uint8_t {
   kByOutput,  // PEFT's
 };
 
-// What one adapter does to one tensor W [out, in] of the model; a vector counts as a matrix of one row. Everything that
-// is present is done in the order of the fields.
+// The change that one adapter makes to one tensor W [out, in] of the model; a vector counts as a matrix of one row.
+// Everything that is present is done in the order of the fields.
 struct TensorChange {
   std::string path;                // of the adapter, for messages
   double scale = 1;                // of products and blocks

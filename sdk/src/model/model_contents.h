@@ -1,4 +1,4 @@
-// What a container gives of a model: the parts that a ModelFile is made of.
+// The parts of a model that a container gives, and that a ModelFile is made of.
 #ifndef SKEIN_MODEL_MODEL_CONTENTS_H_
 #define SKEIN_MODEL_MODEL_CONTENTS_H_
 

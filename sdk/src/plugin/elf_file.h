@@ -1,4 +1,4 @@
-// What a shared object says of itself, before the loader maps it. The loader trusts these words: it maps segments that
+// A check of a shared object's headers before the loader maps it. The loader trusts the headers: it maps segments that
 // lie behind the file's end, and the process dies by SIGBUS at the first touch. A file that is being copied is in that
 // state for a while.
 #ifndef SKEIN_PLUGIN_ELF_FILE_H_

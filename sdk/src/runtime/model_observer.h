@@ -1,4 +1,4 @@
-// What is measured of one model at work: gauges and histograms for the metrics, and spans for the trace if there is
+// The measurements of one model at work: gauges and histograms for the metrics, and spans for the trace if there is
 // one. The counters over all models are in metrics.h.
 #ifndef SKEIN_RUNTIME_MODEL_OBSERVER_H_
 #define SKEIN_RUNTIME_MODEL_OBSERVER_H_
@@ -68,7 +68,7 @@ struct PrefixCounts {
   uint64_t state_bytes = 0;
 };
 
-// What waits and runs, of a model or of one of its tenants.
+// The jobs that wait and run, of a model or of one of its tenants.
 struct QueueCounts {
   uint64_t num_waiting = 0;  // jobs without a share so far
   uint64_t num_running = 0;  // the others

@@ -46,8 +46,8 @@ class Runtime {
 
   // The devices of the loaded backends. A problem that was not known before is a warning in the log.
   DeviceList ListDevices();
-  // What keeps a host from a device that it misses: the plugins that were refused for a defect, and `problems`. "" if
-  // nothing does.
+  // The reasons why a device may be missing: the plugins that were refused for a defect, and `problems`. "" if
+  // there are none.
   std::string MissingDevicesText(absl::Span<const DeviceProblem> problems) const;
   // An open device, shared by the models on it. One that was lost is not shared any more, but opened anew.
   absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const DeviceDescription& description);

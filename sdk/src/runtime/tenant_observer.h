@@ -1,4 +1,4 @@
-// What is measured of the tenants of one model. Their queues are the scheduler's; here are the tokens that they were
+// The measurements of the tenants of one model. Their queues are the scheduler's; here are the tokens that they were
 // served, and the times that they waited for them.
 #ifndef SKEIN_RUNTIME_TENANT_OBSERVER_H_
 #define SKEIN_RUNTIME_TENANT_OBSERVER_H_

@@ -41,8 +41,8 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> MakeTokenizer(absl::Span<const 
                                                                const skein_host& host, const ModelFile& file,
                                                                VocabularyChoice* choice);
 
-// What is wrong with a vocabulary whose ids are below `num_ids` for a model with `num_rows` rows: it has more ids, or
-// far fewer, than padding explains. "": nothing.
+// The misfit of a vocabulary whose ids are below `num_ids` to a model with `num_rows` rows: it has more ids, or
+// far fewer, than padding explains. "": none.
 std::string DescribeMisfit(uint32_t num_ids, uint32_t num_rows);
 
 }  // namespace skein

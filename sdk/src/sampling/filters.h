@@ -28,7 +28,7 @@ struct LogitBias {
 // Tokens that are not in the row are passed over.
 void ApplyBias(absl::Span<const LogitBias> biases, LogitBlocks& logits);
 
-// What a token that occurred loses of its logit: presence + weight * frequency.
+// The penalty on the logit of a token that occurred: presence + weight * frequency.
 float Penalty(const Occurrence& occurrence, double presence, double frequency);
 
 // Subtracts the penalty of every token that occurred. No token is exempt. The reference's `generate` does not count
@@ -47,7 +47,7 @@ struct Cutoff {
 // The cutoff that keeps the tokens that both keep.
 Cutoff Stricter(Cutoff a, Cutoff b);
 
-// What the logits of a row weigh: their exponentials, and the sums of these over blocks.
+// The weights of a row's logits: their exponentials, and the sums of these over blocks.
 struct Weights {
   std::vector<float> values;
   std::vector<double> block_sums;

@@ -93,7 +93,7 @@ SKEIN_INLINE void SumFrom(const float* logits, const float* weights, size_t size
   for (size_t k = 0; k < kNumFloors; ++k) sums[k] = std::accumulate(lanes[k], lanes[k] + kNumLanes, 0.0f);
 }
 
-// What is kept is written without a branch, because no machine could foresee it.
+// Kept logits are written without a branch, because no machine could foresee it.
 uint64_t KeepFromPlain(const float* logits, const float* values, size_t size, float floor, float* kept) {
   uint64_t mask = 0;
   size_t num_kept = 0;

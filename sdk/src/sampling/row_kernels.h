@@ -32,7 +32,7 @@ struct BucketScale {
   uint32_t last_bucket;
 };
 
-// What keep_between finds.
+// The result of keep_between.
 struct Kept {
   size_t size;    // the number of logits kept
   double within;  // the sum of their weights

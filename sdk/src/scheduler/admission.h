@@ -1,6 +1,6 @@
-// Who may join the queue of a model. Admission counts the tokens that wait, of each tenant and in all, and refuses what
-// the bounds and the deadlines have no room for. It decides in the submitting thread and waits for no step. The order
-// in which admitted jobs run is the scheduler's.
+// Admission to the queue of a model. Admission counts the tokens that wait, of each tenant and in all, and refuses jobs
+// that the bounds and the deadlines have no room for. It decides in the submitting thread and waits for no step. The
+// order in which admitted jobs run is the scheduler's.
 //
 // - The tokens that wait are those of prompts and evals that are known and not fed. A bound that is not set is what is
 //   read in kQueueTime, by the measured time of the largest steps, but at least a step, and at least kLongPrompt
@@ -32,7 +32,7 @@ namespace skein {
 class Forecast;
 struct JobForecast;
 
-// What a job asks for.
+// The demand of a job.
 struct Demand {
   std::shared_ptr<Tenant> tenant;
   uint64_t num_tokens = 0;         // known, to be fed; at least 1

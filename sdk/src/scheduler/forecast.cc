@@ -105,8 +105,8 @@ double Forecast::EndsUs(const AdmittedTenant* counts, uint64_t num_ends, uint32_
   if (lefts.size() < max_running) lefts.resize(max_running, mean_draws);  // waiting jobs take the free places
   std::sort(lefts.begin(), lefts.end());
   // Behind the jobs that run come others, one for each that ends.
-  const auto num_rounds = static_cast<double>((num_ends - 1) / lefts.size());
-  return (lefts[(num_ends - 1) % lefts.size()] + num_rounds * mean_draws) * decode_step_us_;
+  const uint64_t num_rounds = (num_ends - 1) / lefts.size();
+  return (lefts[(num_ends - 1) % lefts.size()] + static_cast<double>(num_rounds) * mean_draws) * decode_step_us_;
 }
 
 double Forecast::TickUs() const {

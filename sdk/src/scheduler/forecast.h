@@ -25,7 +25,7 @@ struct JobForecast {
 // As one tenant sees the load of a moment. Keeps references.
 class Forecast {
  public:
-  // What is read before a job is taken to last longer by this factor: another process may come and slow the machine
+  // The reading in front of a job is taken to last longer by this factor: another process may come and slow the machine
   // down while the job waits.
   static constexpr double kDoubt = 1.25;
 
@@ -48,7 +48,7 @@ class Forecast {
 
  private:
   uint64_t ExpectedDecoding(const AdmittedJob& with) const;
-  // What other tenants read while this one reads `num_tokens`.
+  // The tokens that other tenants read while this one reads `num_tokens`.
   double TokensOfOthers(double num_tokens) const;
   // The time until the first `num_waiting` of the tenant's waiting jobs run.
   double PlaceUs(uint32_t num_waiting) const;

@@ -73,7 +73,7 @@ void Scheduler::Remove(Sequence& sequence) noexcept {
 void Scheduler::Enter(TenantQueues& tenant) noexcept {
   if (tenant.num_sequences_++ > 0) return;
   if (tenant.id_ == 0) tenant.id_ = ++num_ids_;
-  tenant.service_ = std::max(tenant.service_, active_.empty() ? floor_ : active_.front_key());
+  tenant.service_ = std::max(tenant.service_, active_tenants_.empty() ? floor_ : active_tenants_.front_key());
 }
 
 void Scheduler::SortIn(TenantQueues& tenant) noexcept {
@@ -82,13 +82,13 @@ void Scheduler::SortIn(TenantQueues& tenant) noexcept {
     place.Leave();
     if (belongs) order.Insert(tenant, tenant.service_, tenant.id_, place);
   };
-  put(active_, tenant.active_, tenant.num_sequences_ > 0);
+  put(active_tenants_, tenant.active_place_, tenant.num_sequences_ > 0);
   const bool waits = !tenant.waiting_.empty();
   const bool may_preempt = waits && Outranks(tenant.waiting_.front());
-  put(may_start_, tenant.may_start_, waits && (may_preempt || !tenant.is_full()));
-  put(may_preempt_, tenant.may_preempt_, may_preempt);
-  put(reading_, tenant.reads_, !tenant.reading_.empty());
-  put(decoding_, tenant.decodes_, !tenant.decoding_.empty());
+  put(starting_tenants_, tenant.starting_place_, waits && (may_preempt || !tenant.is_full()));
+  put(preempting_tenants_, tenant.preempting_place_, may_preempt);
+  put(reading_tenants_, tenant.reading_place_, !tenant.reading_.empty());
+  put(decoding_tenants_, tenant.decoding_place_, !tenant.decoding_.empty());
 }
 
 void Scheduler::SetAwaited(Sequence& sequence, bool is_awaited) noexcept {
@@ -135,12 +135,12 @@ void Scheduler::Begin(Sequence& sequence) noexcept {
   sequence.waited_us_ += std::max<int64_t>(0, now_us_ - sequence.waits_since_us_);
   ++num_running_;
   // Of equals the last to come is the first to go.
-  tenant.running_.Insert(sequence, StandingOf(sequence), ~sequence.id_, sequence.running_);
+  tenant.running_.Insert(sequence, StandingOf(sequence), ~sequence.id_, sequence.running_place_);
 }
 
 void Scheduler::StopRunning(Sequence& sequence) noexcept {
   sequence.is_running_ = false;
-  sequence.running_.Leave();
+  sequence.running_place_.Leave();
   --num_running_;
 }
 
@@ -191,8 +191,8 @@ Scheduler::Room Scheduler::KeptForPrompts(int64_t now_us, const Room& room) noex
 
 void Scheduler::ScheduleDecodes(uint64_t max_decodes, const Room& kept, Room& room) noexcept {
   uint64_t num_places = std::min({max_decodes, room.entries - kept.entries, room.tokens - kept.tokens});
-  for (; num_places > 0 && !decoding_.empty(); --num_places) {
-    GiveShare(decoding_.front().decoding_.front(), 1, room);
+  for (; num_places > 0 && !decoding_tenants_.empty(); --num_places) {
+    GiveShare(decoding_tenants_.front().decoding_.front(), 1, room);
   }
 }
 
@@ -222,11 +222,12 @@ void Scheduler::NoteNeed() noexcept {
 
 // It is of the tenant that had the least service, and of its two first ones that of the smaller rank.
 Sequence* Scheduler::NextPrompt() const {
-  const TenantQueues::Order& starting = is_full() ? may_preempt_ : may_start_;
-  if (starting.empty() && reading_.empty()) return nullptr;
-  if (starting.empty()) return &reading_.front().reading_.front();
-  if (reading_.empty() || starting.front_key() < reading_.front_key()) return &starting.front().waiting_.front();
-  TenantQueues& tenant = reading_.front();
+  const TenantQueues::Order& starting = is_full() ? preempting_tenants_ : starting_tenants_;
+  const TenantQueues::Order& reading = reading_tenants_;
+  if (starting.empty() && reading.empty()) return nullptr;
+  if (starting.empty()) return &reading.front().reading_.front();
+  if (reading.empty() || starting.front_key() < reading.front_key()) return &starting.front().waiting_.front();
+  TenantQueues& tenant = reading.front();
   const bool starts = &tenant == &starting.front() && tenant.waiting_.front_key() < tenant.reading_.front_key();
   return starts ? &tenant.waiting_.front() : &tenant.reading_.front();
 }

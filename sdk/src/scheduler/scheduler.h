@@ -14,6 +14,17 @@
 // - If as many sequences run as may, one that waits preempts one of its tenant whose standing is below its priority.
 //   The preempted one goes back to those that wait, with its state and its tokens.
 //
+// The life of a sequence, by the queue of its tenant (sequence.h) that it is in:
+//
+//   Add → waiting ⇄ reading → decoding ⇄ awaited → Remove
+//
+//   waiting   it has no place, because it had no share yet, or was preempted, from whatever queue
+//   reading   it has a place, and more than one token to feed
+//   decoding  it has a place, and one token to feed
+//   awaited   it is in no queue: a step in flight has its last token, and Continue brings the next one
+//
+// A sequence that comes with one token passes over `reading`, and over `waiting` too if there is a place.
+//
 // The rank of a sequence is the time at which it would start if there were one place after the other:
 //
 //   min(arrival - priority * age_limit + time to read its prompt, latest start that meets its first-token deadline)
@@ -148,16 +159,16 @@ class Scheduler {
   const SchedulerLimits limits_;
   const std::shared_ptr<TenantQueues> common_ = std::make_shared<TenantQueues>();
   StepCost cost_;
-  // Tenants, by service.
-  TenantQueues::Order active_;       // have sequences
-  TenantQueues::Order may_start_;    // have sequences that wait, and are not at their own bound, or may preempt
-  TenantQueues::Order may_preempt_;  // the first of their sequences that wait outranks one that runs
-  TenantQueues::Order reading_;
-  TenantQueues::Order decoding_;
+  // Lists of tenants, by service. A tenant is in each whose condition it meets.
+  TenantQueues::Order active_tenants_;      // have sequences
+  TenantQueues::Order starting_tenants_;    // have one that waits, and are not at their own bound, or may preempt
+  TenantQueues::Order preempting_tenants_;  // the first of their sequences that wait outranks one that runs
+  TenantQueues::Order reading_tenants_;     // have one in their queue `reading_`
+  TenantQueues::Order decoding_tenants_;    // have one in their queue `decoding_`
   uint64_t num_ids_ = 0;
   uint64_t num_sequences_ = 0;
   uint64_t num_running_ = 0;
-  uint64_t num_decoding_ = 0;  // in the queues `decoding_` of all tenants
+  uint64_t num_decoding_ = 0;  // sequences in the queues `decoding_` of all tenants
   uint64_t num_awaited_ = 0;
   int64_t now_us_ = 0;             // of the last step
   int64_t turn_us_ = 0;            // of the sequence that was queued last for its turn; no two have the same

@@ -42,12 +42,12 @@ class TenantQueues {
   SequenceQueue waiting_;       // not running; by rank
   SequenceQueue reading_;       // running, and more than one token is left; by rank
   SequenceQueue decoding_;      // running, and one token is left; by turn
-  // Places in the scheduler's queues of tenants.
-  Order::Place active_;
-  Order::Place may_start_;
-  Order::Place may_preempt_;
-  Order::Place reads_;
-  Order::Place decodes_;
+  // Places in the scheduler's lists of tenants.
+  Order::Place active_place_;
+  Order::Place starting_place_;
+  Order::Place preempting_place_;
+  Order::Place reading_place_;
+  Order::Place decoding_place_;
 };
 
 // How urgent a sequence is. It does not change.
@@ -88,9 +88,9 @@ class Sequence {
   bool decodes_ = false;  // the token that it waits to feed was sampled
   bool is_present_ = false;
   bool is_running_ = false;
-  bool is_awaited_ = false;  // a step in flight has its last token; the next one comes out of it
-  SequenceQueue::Place place_;
-  SequenceQueue::Place running_;
+  bool is_awaited_ = false;             // a step in flight has its last token; the next one comes out of it
+  SequenceQueue::Place place_;          // among those that wait, read or decode
+  SequenceQueue::Place running_place_;  // among those that run
 };
 
 }  // namespace skein

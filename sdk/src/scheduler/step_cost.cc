@@ -45,8 +45,9 @@ double StepCost::Time(uint64_t rows, uint64_t entries) const {
 }
 
 double StepCost::PromptTime(uint64_t num_tokens) const {
+  const uint64_t num_full = num_tokens / max_rows_;
   const uint64_t rest = num_tokens % max_rows_;
-  return static_cast<double>(num_tokens / max_rows_) * Time(max_rows_, 1) + (rest > 0 ? Time(rest, 1) : 0);
+  return static_cast<double>(num_full) * Time(max_rows_, 1) + (rest > 0 ? Time(rest, 1) : 0);
 }
 
 uint64_t StepCost::RowsThatFit(uint64_t rows, uint64_t entries, double us, uint64_t most) const {
@@ -67,7 +68,7 @@ void StepCost::Begin(double rows, double us) {
 }
 
 double StepCost::Believe(double ratio) {
-  // What three steps in a row agree on is no accident.
+  // A ratio on which three steps in a row agree is no accident.
   const double agreed = std::min({ratio, last_ratios_[0], last_ratios_[1]});
   last_ratios_[1] = std::exchange(last_ratios_[0], ratio);
   return std::max(agreed, std::min(ratio, kMostSlower));

@@ -81,7 +81,7 @@ class TenantTable : public std::enable_shared_from_this<TenantTable> {
   // Ends `tenant`, to which nobody refers.
   static void End(const std::weak_ptr<TenantTable>& table, Tenant* tenant) noexcept;
 
-  // What the table knows of one name.
+  // The table's knowledge of one name.
   struct Entry {
     std::weak_ptr<Tenant> tenant;
     std::shared_ptr<Tenant> kept;  // the same, if it has a policy of its own

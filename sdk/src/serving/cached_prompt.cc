@@ -9,7 +9,7 @@
 namespace skein {
 namespace {
 
-// What a stream that stands at `at` feeds: its pending token, and `tokens` behind it.
+// The tokens that a stream at `at` feeds: its pending token, and `tokens` behind it.
 std::vector<uint32_t> TokensFrom(const StreamState& at, absl::Span<const uint32_t> tokens) {
   std::vector<uint32_t> fed;
   fed.reserve(tokens.size() + 1);

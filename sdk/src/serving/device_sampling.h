@@ -62,7 +62,7 @@ class DeviceSampling {
   uint32_t num_biases_ = 0;      // of them
   uint32_t num_occurrences_ = 0;
 
-  // What an entry points to.
+  // The data that an entry points to.
   struct Draw {
     skein_sampling sampling = {};
     double uniform = 0;

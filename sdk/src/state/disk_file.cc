@@ -104,7 +104,7 @@ DiskFile::DiskFile(std::shared_ptr<const DiskFolder> folder, std::string name, D
       path_(absl::StrCat(folder_->path(), "/", name_)),
       descriptor_(std::move(descriptor)) {}
 
-absl::StatusOr<std::unique_ptr<DiskFile>> DiskFile::Create(std::shared_ptr<const DiskFolder> folder,
+absl::StatusOr<std::unique_ptr<DiskFile>> DiskFile::Create(const std::shared_ptr<const DiskFolder>& folder,
                                                            const DiskLayout& layout, absl::string_view identity) {
   for (int i = 0; i < kMaxTries; ++i) {
     SKEIN_ASSIGN_OR_RETURN(const std::string name, NewName());
@@ -131,7 +131,7 @@ std::unique_ptr<DiskFile> DiskFile::TakeOver(std::shared_ptr<const DiskFolder> f
   Descriptor descriptor(openat(folder->number(), name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   struct stat info;
   if (!descriptor.is_open() || fstat(descriptor.number(), &info) != 0) return nullptr;
-  // What others can write, they can also forge: checksums find accidents only.
+  // A file that others can write can be forged by them: checksums find accidents only.
   if (!S_ISREG(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) return nullptr;
   std::unique_ptr<DiskFile> file(new DiskFile(std::move(folder), name, std::move(descriptor)));
   // A file of another model is not locked for a look, so that its own process finds it free.

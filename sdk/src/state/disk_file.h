@@ -54,7 +54,7 @@ using DiskParts = absl::InlinedVector<iovec, 4>;
 class DiskFile {
  public:
   // A new file with its header, under a name of its own. Errors as those of Write.
-  static absl::StatusOr<std::unique_ptr<DiskFile>> Create(std::shared_ptr<const DiskFolder> folder,
+  static absl::StatusOr<std::unique_ptr<DiskFile>> Create(const std::shared_ptr<const DiskFolder>& folder,
                                                           const DiskLayout& layout, absl::string_view identity);
 
   // Takes the file `name`, if a process that has died left it: nullptr if it is in use, is no regular file, belongs to

@@ -41,7 +41,7 @@
 
 namespace skein {
 
-// What a later process needs to know of a state so that it can serve it again.
+// The facts of a state that a later process needs to serve it again.
 struct DiskLabel {
   static constexpr uint64_t kMaxScopeBytes = 64;
 
@@ -76,7 +76,7 @@ using DiskBlockHeader = std::array<uint8_t, DiskLayout::kBlockHeaderBytes>;
 // `identity` has at most kMaxIdentityBytes.
 DiskFileHeader WriteDiskFileHeader(const DiskLayout& layout, absl::string_view identity);
 
-// What a file with this header is to somebody with states of `layout` and `identity`.
+// The kind of a file with this header, for a process with states of `layout` and `identity`.
 enum class DiskFileKind {
   kOurs,
   kUnfinished,  // all zero: its process died before the header was written
@@ -87,7 +87,7 @@ DiskFileKind KindOfDiskFile(const DiskFileHeader& header, const DiskLayout& layo
 // No process writes so often: a counter that goes on from there does not overflow.
 constexpr uint64_t kMaxWriteNumber = uint64_t{1} << 62;
 
-// What the header of a block says, beside its label.
+// The contents of a block's header, beside its label.
 struct DiskBlockContent {
   uint64_t index = 0;
   uint64_t write_number = 0;  // 1 to kMaxWriteNumber

@@ -79,7 +79,7 @@ bool History::AppendToNode(absl::Span<const uint32_t>& tokens, const std::shared
   }
   const uint64_t room = num_used > 0 ? node.capacity - num_used : kSpacing;
   const auto num_added = static_cast<uint32_t>(std::min<uint64_t>(tokens.size(), room));
-  // Whoever writes the first token owns the node until another history sees that token.
+  // The history that writes the first token owns the node until another history sees that token.
   if (!node.num_used.compare_exchange_strong(num_used, num_used + num_added, std::memory_order_acq_rel)) return false;
   if (end_ == node.begin) {
     // A stream of few tokens has small nodes.

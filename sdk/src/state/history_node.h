@@ -17,7 +17,7 @@ namespace skein {
 
 class CheckpointStore;
 
-// What all nodes of one tree have in common.
+// The common part of all nodes of one tree.
 struct HistoryTree {
   HistoryTree(std::shared_ptr<CheckpointStore> kept_in, uint64_t first)
       : store(std::move(kept_in)), begin(first), end(first) {}

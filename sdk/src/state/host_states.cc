@@ -9,7 +9,7 @@ namespace skein {
 HostState::HostState(std::shared_ptr<HostStates> owner, uint64_t num_floats) noexcept
     : owner_(std::move(owner)), num_floats_(num_floats), data_(owner_->memory_.Take()) {}
 
-// What is kept counts to the budget too, in which this state has its place for a moment more.
+// Kept places count to the budget too, in which this state has its place for a moment more.
 HostState::~HostState() {
   const uint64_t num_others = owner_->num_held() - 1;
   owner_->memory_.GiveBack(data_, owner_->max_states_ - std::min(num_others, owner_->max_states_));

@@ -79,7 +79,7 @@ struct PrefixNode {
 // did before.
 class PrefixTree {
  public:
-  // What the tree has of a sequence.
+  // The part of a sequence that the tree has.
   struct Match {
     PrefixNode* state = nullptr;  // the deepest node with a state
     uint64_t num_known = 0;       // tokens at the front that are in the tree
@@ -91,7 +91,7 @@ class PrefixTree {
   // The states are dropped. Readers that are left may not be used with a tree any more.
   ~PrefixTree();
 
-  // What the tree has of `tokens`.
+  // The part of `tokens` that the tree has.
   Match Find(absl::string_view scope, absl::Span<const uint32_t> tokens) const;
 
   // The state of the node has been used.

@@ -53,7 +53,7 @@ absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Sp
 absl::StatusOr<Snapshot> ReadSnapshot(const skein_backend_model& model, absl::Span<const uint8_t> bytes,
                                       absl::Span<float> state);
 
-// What a snapshot says of itself.
+// The description of a snapshot that it carries.
 struct SnapshotSummary {
   std::string fingerprint;
   uint32_t generation = 0;

@@ -15,7 +15,7 @@ namespace skein {
 // No stream gets so far. A position up to it and a count of tokens have a sum that cannot overflow.
 constexpr uint64_t kMaxPosition = uint64_t{1} << 62;
 
-// What a prefix object says of itself.
+// The texts of a prefix object.
 struct PrefixLabel {
   static constexpr size_t kMaxNameBytes = 127;
   static constexpr size_t kMaxProvenanceBytes = 4095;

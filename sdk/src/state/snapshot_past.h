@@ -1,5 +1,5 @@
-// What a snapshot may carry beside the state: the tokens that led to it, and earlier states. A reader that does not
-// know these sections passes over them.
+// The sections that a snapshot may have beside the state: the tokens that led to it, and earlier states. A reader that
+// does not know these sections passes over them.
 #ifndef SKEIN_STATE_SNAPSHOT_PAST_H_
 #define SKEIN_STATE_SNAPSHOT_PAST_H_
 

@@ -101,7 +101,7 @@ void StateDisk::TakeOver(std::unique_ptr<DiskFile> file, uint64_t max_blocks) {
 void StateDisk::AddFile(std::unique_ptr<DiskFile> file, uint64_t num_blocks) {
   const MutexLock lock(mutex_);
   files_.push_back(file.get());
-  // What lies there without a label is of no use to anybody.
+  // A block without a label is of no use to anybody.
   blocks_.push_back({std::move(file), std::vector<bool>(num_blocks), std::vector<bool>(num_blocks),
                      std::vector<bool>(num_blocks, true)});
   num_blocks_ += num_blocks;
@@ -211,7 +211,7 @@ absl::Status StateDisk::Write(DiskBlock& block, absl::Span<const uint8_t> state,
   }
   const uint64_t write_number = BeginWrite(block, label != nullptr);
   block.write_number_ = 0;
-  const absl::Status written = WriteState(block, write_number, state, label);
+  absl::Status written = WriteState(block, write_number, state, label);
   SetLabelled(block, written.ok() && label != nullptr);
   if (!written.ok()) return written;
   block.write_number_ = write_number;
@@ -247,7 +247,7 @@ absl::Status StateDisk::WriteState(const DiskBlock& block, uint64_t write_number
 }
 
 absl::Status StateDisk::Read(const DiskBlock& block, absl::Span<uint8_t> state) const {
-  const absl::Status status = ReadChecked(block, state);
+  absl::Status status = ReadChecked(block, state);
   if (status.ok()) return status;
   return Annotate(status, absl::StrCat(FileOf(block).path(), ": block ", block.index_));
 }

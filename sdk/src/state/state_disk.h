@@ -7,8 +7,8 @@
 // goes when nothing labelled is left in it. Several processes may share a folder. A folder that is deleted while it is
 // open keeps working, but leaves nothing to the next process.
 //
-// What is read is checked by checksums, which find accidents and no forgeries: so only files of the same user, which
-// nobody else may write, are taken over. The states are not encrypted; files can be read by their user alone. States
+// Blocks have checksums, which find accidents and no forgeries. So only files of the same user are taken over, which
+// nobody else may write. The states are not encrypted; files can be read by their user alone. States
 // that were let go of stay in the file until their block is used again, or given back.
 #ifndef SKEIN_STATE_STATE_DISK_H_
 #define SKEIN_STATE_STATE_DISK_H_

@@ -164,7 +164,8 @@ void StatePool::Park(const StateRef& state, std::shared_ptr<const HostState> val
 
 void StatePool::Wake(const StateRef& state, StateRef place) {
   StateNode& node = *state.node_;
-  StateNode& holder = *place.node_;
+  const StateRef gone = std::move(place);  // let go of without the lock
+  StateNode& holder = *gone.node_;
   std::shared_ptr<const HostState> values;  // its memory is freed without the lock
   const MutexLock lock(mutex_);
   in_slots_.Remove(holder);

@@ -1,4 +1,4 @@
-// What the queues deliver, kept by request and by sample: the order between requests depends on time, and a transcript
+// The events of the queues, kept by request and by sample: the order between requests depends on time, and a transcript
 // does not.
 #ifndef SKEIN_TESTS_BINDINGS_CPP_DELIVERY_H_
 #define SKEIN_TESTS_BINDINGS_CPP_DELIVERY_H_
@@ -21,7 +21,7 @@ struct Sample {
   double sum = std::numeric_limits<double>::quiet_NaN();
 };
 
-// What came for one request.
+// The events of one request.
 class Delivery {
  public:
   Delivery(std::string name, skein_request request) : name_(std::move(name)), request_(request) {}

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kDefaultDynamicShared = 48 << 10;
 
-// What a device refuses. cudaSuccess: it takes the launch.
+// The error of a launch that a device refuses. cudaSuccess: it takes the launch.
 cudaError_t CheckShape(const cudaLaunchConfig_t& config) {
   const dim3& grid = config.gridDim;
   const dim3& block = config.blockDim;

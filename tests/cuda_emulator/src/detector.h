@@ -110,7 +110,7 @@ class Detector {
     size_t num_bytes;
     std::vector<Cell> cells;
   };
-  // What a block has done before its barrier number `epoch`.
+  // The work of a block before its barrier number `epoch`.
   struct Handed {
     uint32_t block, epoch;
   };

@@ -1,4 +1,4 @@
-// What the detector says.
+// The messages of the detector.
 #include <string>
 
 #include "detector.h"

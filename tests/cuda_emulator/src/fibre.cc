@@ -41,7 +41,7 @@ void ForgetStack(void*, size_t) {}
 Continuation HostThreadBounds() { return {}; }
 #endif
 
-// What a fresh fibre runs first.
+// The function that a fresh fibre runs first.
 struct Beginning {
   void (*entry)(void*);
   void* argument;

@@ -1,4 +1,4 @@
-// What tells code of kernels from other code that a compiler has made to report its accesses.
+// The marks that tell kernels from other code that a compiler has made to report its accesses.
 #ifndef SKEIN_TESTS_CUDA_EMULATOR_HOOKS_H_
 #define SKEIN_TESTS_CUDA_EMULATOR_HOOKS_H_
 

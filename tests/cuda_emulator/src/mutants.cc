@@ -10,7 +10,7 @@ using Run = std::function<bool()>;
 
 std::string NameOf(const BarrierSite& site) { return site.file + ":" + std::to_string(site.line); }
 
-// What a run shows; empty: nothing.
+// The symptom that a run shows; empty: none.
 std::string Symptom(const Run& run, const Options& devices, const std::function<void()>& break_kernels) {
   Configure(devices);
   TakeErrors();

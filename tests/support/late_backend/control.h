@@ -41,9 +41,9 @@ struct Offer {
   // The least time of a step, for each layer of its segment, and more for each of its rows.
   uint32_t layer_us = 0;
   uint32_t layer_row_us = 0;
-  // What is free of it.
+  // The free part of it.
   uint64_t free_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
-  // What a device really has, for one segment: a larger one is refused when it is sealed.
+  // The memory that a device really has for one segment: a larger one is refused when it is sealed.
   uint64_t room_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
 };
 

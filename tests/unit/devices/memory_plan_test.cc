@@ -38,7 +38,7 @@ std::string Plan(const std::vector<PlanDevice>& devices, uint32_t num_layers = 1
   const auto segments = PlaceByMemory(indices, num_layers, room_of, BytesOf);
   if (num_asked != nullptr) *num_asked = asked.size();
   EXPECT_TRUE(segments.ok()) << segments.status();
-  // What FormatPlacement writes is what a host may paste.
+  // A host may paste the text that FormatPlacement writes.
   std::string text = FormatPlacement(*segments, kNames);
   const auto read = ParsePlacement(text, kNames, num_layers);
   EXPECT_TRUE(read.ok()) << read.status();

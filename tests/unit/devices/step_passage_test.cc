@@ -23,7 +23,7 @@ using testing::NotNull;
 constexpr uint32_t kCarries = 2;
 constexpr uint64_t kCarryFloats = 6;
 
-// What a segment got.
+// The step that a segment got.
 struct SeenStep {
   std::vector<uint32_t> tokens;
   std::vector<skein_step_entry> entries;

@@ -81,7 +81,7 @@ class Folder {
                              .state_bytes = kStateFloats * sizeof(float),
                              .budget_bytes = budget_bytes});
   }
-  // What the files take on the disk.
+  // The bytes of the files on the disk.
   uint64_t BytesOnDisk() const {
     uint64_t bytes = 0;
     for (const auto& entry : std::filesystem::directory_iterator(path_)) {
@@ -128,7 +128,7 @@ std::shared_ptr<FeedJob> Add(Engine& engine, const StateRef& from, const std::ve
   return job;
 }
 
-// What a state has read.
+// The tokens that a state has read.
 std::vector<uint32_t> HistoryOf(Engine& engine, const StateRef& state) {
   if (state.empty()) return {};
   std::vector<float> values(kStateFloats);

@@ -54,7 +54,7 @@ struct Bench {
     while (loop->RunStep()) {
     }
   }
-  // What the stream has read of which an entry of a done step wrote the state.
+  // The tokens that a stream has read, by the state that its entry of a done step wrote.
   std::vector<uint32_t> HistoryBehind(const skein_step_entry& entry) {
     std::vector<float> values(1000);
     EXPECT_TRUE(runner.ExportState(entry.write_slot, absl::MakeSpan(values)).ok());

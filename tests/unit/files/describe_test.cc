@@ -65,7 +65,7 @@ TEST_F(DescribeTest, TheVocabularyIsThatOfTheCaller) {
     DescribedVocabulary vocabulary;
     const char* text;
   } cases[] = {
-      {{"world", "model", "tiny.skein", {}}, "  tokenizer        world, vocabulary of 0 bytes\n"},
+      {{"world", "model", "tiny.skein", {}}, "  tokenizer        world\n"},
       {{"world", "beside", "a/vocab\x1b.txt", {}}, "  tokenizer        world, vocabulary in a/vocab\\x1b.txt\n"},
       {{"world", "box", "world", {"x\ny"}}, "  tokenizer        world, vocabulary in the box, by the number of rows\n"},
   };
@@ -108,6 +108,12 @@ TEST_F(DescribeTest, JsonHoldsDimensionsTypesAndEveryTensor) {
   EXPECT_EQ(json["tensors"][0]["name"], "embedding");
   EXPECT_EQ(json["tensors"][0]["shape"], nlohmann::json({5, 8}));
   EXPECT_EQ(json["tensors"][0]["dtype"], "bf16");
+}
+
+TEST_F(DescribeTest, ANumberOf32BitsHasTheDigitsThatItWasWrittenWith) {
+  const nlohmann::json json = nlohmann::json::parse(DescribeJson(*model_));
+  EXPECT_EQ(json["norm_epsilon"], 1e-5);
+  EXPECT_EQ(json["group_norm_epsilon"], 64e-5);
 }
 
 TEST_F(DescribeTest, SaysByWhatNameAndTemplateWereDecided) {

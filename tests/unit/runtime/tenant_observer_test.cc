@@ -69,7 +69,7 @@ TEST_F(TenantObserverTest, TenantsBeyondTheBoundShareOneLine) {
   const std::string text = metrics_.Text();
   EXPECT_EQ(model_->tenants().Values().size(), TenantObservers::kMaxTenants);
   EXPECT_THAT(text, HasSubstr("skein_tenant_tokens_total{model=\"m\",tenants=\"others\",kind=\"read\"} 2000\n"));
-  // What is not of those that have their own lines.
+  // The sums over tenants without lines of their own.
   EXPECT_THAT(text, HasSubstr("skein_tenant_jobs{model=\"m\",tenants=\"others\",state=\"queued\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("skein_tenant_jobs{model=\"m\",tenants=\"others\",state=\"running\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("skein_tenant_queued_tokens{model=\"m\",tenants=\"others\"} 70\n"));

@@ -49,7 +49,7 @@ class AdmissionTest : public ::testing::Test {
   absl::Status status_;
 };
 
-// Whoever asks for what it cannot have would else slow the others down, by what it brings.
+// Else a tenant that asks for what it cannot have would slow the others down, by what it brings.
 TEST_F(AdmissionTest, TenantWithoutJobsLeavesNothingBehindARefusal) {
   const auto first_in_time = [this] {
     int64_t ms = 1;

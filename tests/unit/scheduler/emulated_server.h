@@ -20,7 +20,7 @@
 
 namespace skein::test {
 
-// What a step costs, and what lies between it and the next, in microseconds.
+// The time of a step, and the time between it and the next, in microseconds.
 struct DeviceCosts {
   double step_us = 350;
   double row_us = 40;

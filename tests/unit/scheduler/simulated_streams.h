@@ -1,4 +1,4 @@
-// What tests of the scheduler ask of a simulation: tenants, streams that decode, the shares of a step.
+// A simulation for tests of the scheduler: tenants, streams that decode, the shares of a step.
 #ifndef SKEIN_TESTS_UNIT_SCHEDULER_SIMULATED_STREAMS_H_
 #define SKEIN_TESTS_UNIT_SCHEDULER_SIMULATED_STREAMS_H_
 

@@ -59,7 +59,7 @@ class CachedPromptTest : private WithFakeClock, public ServingTest {
   std::shared_ptr<Stream> SaltedStream(const std::string& salt) { return *Stream::Create(model_, "", "", salt); }
   // A request on a new stream, which is to write what the model writes without a cache.
   Outcome Read(const Tokens& prompt, const std::string& salt = "", size_t num_tokens = 4) {
-    const Outcome outcome = Run(NewRequest(SaltedStream(salt), prompt, static_cast<int64_t>(num_tokens)));
+    Outcome outcome = Run(NewRequest(SaltedStream(salt), prompt, static_cast<int64_t>(num_tokens)));
     EXPECT_EQ(outcome.tokens, Greedy(prompt, num_tokens));
     EXPECT_EQ(outcome.terminal.num_prompt_tokens, prompt.size());
     return outcome;

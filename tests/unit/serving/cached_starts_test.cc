@@ -26,7 +26,7 @@ class CachedPrefixTest : public CachedPromptTest {
   }
   // A request on a new stream from the prefix, which is to write what it writes without a cache.
   Outcome ReadBehind(const Prefix& prefix, const Tokens& prompt, const std::string& salt = "") {
-    const Outcome outcome = Run(NewRequest(*prefix.Start("", salt), prompt, 4));
+    Outcome outcome = Run(NewRequest(*prefix.Start("", salt), prompt, 4));
     Tokens all = document_;
     all.insert(all.end(), prompt.begin(), prompt.end());
     EXPECT_EQ(outcome.tokens, Greedy(all, 4));

@@ -302,7 +302,7 @@ TEST_F(GoBackTest, ANameIsOfOnePlace) {
 
 TEST_F(GoBackTest, TheSamplersMemoryIsWhatItWas) {
   const auto sampler_behind = [&](size_t num_tokens) {
-    const auto stream = NewStream();
+    auto stream = NewStream();
     const auto request = NewRequest(stream, {1, 2, 3}, static_cast<int64_t>(num_tokens));
     Options penalties(SKEIN_OPTIONS_REQUEST);
     EXPECT_TRUE(penalties.SetReal("frequency_penalty", 0.5).ok());

@@ -1,4 +1,4 @@
-// What metrics, trace and events say of the times of requests.
+// The times of requests in metrics, trace and events.
 #include "serving/request_times.h"
 
 #include <gmock/gmock.h>

@@ -19,7 +19,7 @@ using test::Outcome;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// What a request with several samples delivered.
+// The texts that a request with several samples delivered.
 struct Written {
   std::map<uint32_t, std::vector<uint32_t>> tokens;  // by sample
   std::map<uint32_t, std::string> texts;
@@ -372,7 +372,7 @@ TEST_F(SampleTest, BestOnesComeInOrderOfTheirMeanLogprob) {
 TEST_F(SampleTest, LongSampleIsNotWorseForItsLength) {
   MakeModel({.max_streams = 16, .num_slots = 34});
   const auto wish = [this](int64_t n, int64_t best_of) {
-    const auto request = NewSamples(NewStream(), {1, 2, 3}, n, best_of, 12);
+    auto request = NewSamples(NewStream(), {1, 2, 3}, n, best_of, 12);
     Options colder(SKEIN_OPTIONS_REQUEST);
     EXPECT_TRUE(colder.SetReal("temperature", 2).ok());
     EXPECT_TRUE(colder.SetInt("logprobs", 0).ok());

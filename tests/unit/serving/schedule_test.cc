@@ -24,7 +24,7 @@ using test::FakeStep;
 using test::Outcome;
 using testing::HasSubstr;
 
-// What the constructor of the base needs.
+// The members that the constructor of the base needs.
 struct WithFakeClock {
   test::FakeClock time;
 };

@@ -81,7 +81,7 @@ class DiskTestFolder : public ::testing::Test {
     for (const auto& entry : std::filesystem::directory_iterator(folder_)) paths.push_back(entry.path());
     return paths;
   }
-  // What they take on the disk.
+  // Their bytes on the disk.
   uint64_t BytesOnDisk() const {
     uint64_t bytes = 0;
     for (const std::string& path : Files()) {

@@ -1,4 +1,4 @@
-// What a process finds in the folder that others have left.
+// The states that a process finds in a folder that others have left.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -319,7 +319,7 @@ class Queue(Handle):
             _wakeups.pop(handle, None)
 
 
-# What to call for each queue that wants it.
+# The function to call for each queue that wants one.
 _wakeups: Dict[int, Callable[[], object]] = {}
 
 

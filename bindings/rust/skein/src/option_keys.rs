@@ -100,9 +100,9 @@ keys! {
         /// Bytes of states in that folder, of each process; at most half are copies of the prefix cache. Default:
         /// "16GiB".
         state_disk: String "state_disk",
-        /// Folder for states for which host memory has no room either; made if need be. A stream whose state has to be
-        /// read again waits for that. The others run on. If the state cannot be read, what runs on that stream ends
-        /// with DATA_LOSS or UNAVAILABLE. Such a state is lost with the process: what is to last is a snapshot. Needs
+        /// Folder for states for which host memory has no room either; made if need be. "": none. A stream whose state
+        /// has to be read again waits for that, and the others run on. If the state cannot be read, what runs on that
+        /// stream ends with DATA_LOSS or UNAVAILABLE. Such a state is lost with the process: a snapshot lasts. Needs
         /// room for 4 states in host memory. The states of the prefix cache are copied there as well, those of salts of
         /// up to 31 bytes. A later process with the same model, adapter, state, type and devices starts with the latest
         /// of them, as many as prefix_cache has room for. They survive the end of a process, however it ends, but maybe
@@ -196,7 +196,7 @@ keys! {
         /// Tenant that the stream and its forks belong to (schedule.h), at most 255 bytes; "": the common one. Default:
         /// "".
         tenant: String "tenant",
-        /// The prefix cache gives states to and takes them from streams of the same salt alone (request.h). Default:
+        /// The prefix cache (request.h) gives states to, and takes them from, streams of the same salt alone. Default:
         /// "".
         cache_salt: String "cache_salt",
     }
@@ -239,7 +239,8 @@ keys! {
         continue_sampling: i64 "continue_sampling",
         /// 1: the end-of-text token stops; 0: a token like any other. Default: 1.
         stop_at_end: i64 "stop_at_end",
-        /// Number of unacknowledged tokens at which the request waits; 0: polling acknowledges. Default: 0.
+        /// Number of unacknowledged tokens at which the request waits; 0: polling acknowledges, and the request waits
+        /// at 4096 tokens that were not polled. Default: 0.
         window: i64 "window",
         /// -8 to 8; the higher goes first among the requests of one tenant (schedule.h). Default: 0.
         priority: i64 "priority",

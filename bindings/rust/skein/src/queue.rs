@@ -229,7 +229,7 @@ impl PollBuffer {
         const SIZE: u32 = std::mem::size_of::<ffi::skein_event>() as u32;
         let (events, capacity) = (self.events.as_mut_ptr(), self.events.capacity().min(MAX_EVENTS));
         let (text, text_capacity) = (self.text.as_mut_ptr().cast(), self.text.capacity() as u64);
-        // What an older library does not know stays zero.
+        // Fields that an older library does not know stay zero.
         // SAFETY: the buffers have these capacities, and events have this size.
         call(|error| unsafe {
             events.write_bytes(0, capacity);

@@ -146,7 +146,7 @@ fn nothing_is_left_behind() {
     let after = resident_kib();
     eprintln!("{} iterations: {before} KiB, then {after} KiB", iterations());
     assert!(after < before + 2048, "{before} KiB became {after} KiB");
-    // What a cancelled request still holds goes with the step that runs.
+    // The objects that a cancelled request still holds go with the step that runs.
     assert!(eventually(|| num_descriptors() <= descriptors), "{descriptors} became {}", num_descriptors());
     assert!(eventually(|| model.load_of(None).unwrap().num_streams == 0));
 }

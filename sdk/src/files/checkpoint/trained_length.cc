@@ -14,7 +14,7 @@ namespace skein {
 namespace {
 
 constexpr absl::string_view kOwnKey = "skein.trained_length";
-// What llama.cpp's converter writes, since RWKV has no limit of its own.
+// llama.cpp's converter writes this number, since RWKV has no limit of its own.
 constexpr uint32_t kUnlimited = 1048576;
 
 std::optional<uint32_t> Positive(absl::string_view text) {

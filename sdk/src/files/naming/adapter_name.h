@@ -22,7 +22,7 @@
 
 namespace skein {
 
-// What a tensor of an adapter does to the tensor that it is named after.
+// The effect of an adapter's tensor on the tensor that it is named after.
 enum class AdapterPart : uint8_t {
   kReplacement,
   kDown,           // A [rank, in]

@@ -176,7 +176,7 @@ absl::StatusOr<Recognised> RecogniseVersion(const NamingScheme& scheme, const Na
                                                  "\""));
 }
 
-// What a file is that is no model but may go with one; "" if it is not known.
+// The kind of a file that is no model but may go with one; "" if it is not known.
 std::string CompanionText(const NameIndex& names) {
   uint32_t layer;
   for (const auto& [name, tensor] : names) {

@@ -33,6 +33,7 @@ struct Options {
   int delay_us = 0;  // longer waits before each piece of work
   uint64_t seed = 1;
   Schedule schedule = Schedule::kRunAhead;
+  bool has_context_stack = true;    // false: the driver refuses to push a context
   bool track_uninitialised = true;  // reads of bytes that nobody wrote are errors; instrumented kernels alone
 };
 
@@ -60,8 +61,8 @@ struct Error {
   std::string message;  // one line for each of: what, where, which two threads
 };
 
-// What was found since the last call, each place once. A program that has never called this prints the first error and
-// aborts.
+// The errors that were found since the last call, each place once. A program that has never called this prints the
+// first error and aborts.
 std::vector<Error> TakeErrors();
 
 // A call of a barrier, by its line. Barriers are __syncthreads and its votes, __syncwarp, __threadfence, CopyAsyncWait

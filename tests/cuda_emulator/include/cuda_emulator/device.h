@@ -1,4 +1,4 @@
-// What a thread of a kernel sees: its place in the grid, barriers, and the operations of a warp.
+// The surroundings of a kernel's thread: its place in the grid, barriers, and the operations of a warp.
 //
 // Barriers know the line they are called from, so that a test can make one of them do nothing (control.h). A function
 // that calls a barrier is one site for all its callers.

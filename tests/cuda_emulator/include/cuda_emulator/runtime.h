@@ -23,6 +23,9 @@ cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaDeviceCanAccessPeer(int* can_access, int device, int peer);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaRuntimeGetVersion(int* version);
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned version,
+                                             unsigned long long flags,  // NOLINT(google-runtime-int)
+                                             cudaDriverEntryPointQueryResult* result);
 
 cudaError_t cudaGetLastError();
 cudaError_t cudaPeekAtLastError();

@@ -1,5 +1,5 @@
-// What the tests of the kernels beside products share: a step of ragged sequences with their states, in the device's
-// memory and as the reference's ops take it.
+// The common part of the tests of kernels beside products: a step of ragged sequences with their states, in the
+// device's memory and as the reference's ops take it.
 #ifndef SKEIN_TESTS_UNIT_BACKENDS_CUDA_KERNEL_HARNESS_H_
 #define SKEIN_TESTS_UNIT_BACKENDS_CUDA_KERNEL_HARNESS_H_
 

@@ -102,7 +102,7 @@ inline LogitWish WishFor(LogitOutput output, uint32_t top_k = 0) {
           .uniform = 0.5};
 }
 
-// What a sampler with these parameters draws with the number `uniform`.
+// The token that a sampler with these parameters draws with the number `uniform`.
 inline LogitWish WishFor(const SamplingParams& params, double uniform) {
   LogitWish wish = WishFor(LogitOutput::kToken);
   wish.top_k = static_cast<uint32_t>(params.top_k);

@@ -65,7 +65,7 @@ class Trial {
 // A test of a kernel: makes its arrays, runs it in the trial, and returns what was wrong with the results, or "".
 using KernelCase = std::function<std::string(const Trial&)>;
 
-// What was wrong with one run, whatever found it.
+// The fault of one run, whatever found it.
 inline std::string FaultOf(const KernelCase& run, const Trial& trial, uint64_t seed,
                            emulator::Schedule schedule = emulator::Schedule::kRunAhead) {
   emulator::Options options;

@@ -1,5 +1,5 @@
-// What the tests of products share: weights of every type in the device's memory beside their exact values, rows of
-// inputs and outputs there, and the product in double precision with a bound of its rounding.
+// The common part of the tests of products: weights of every type in the device's memory beside their exact values,
+// rows of inputs and outputs there, and the product in double precision with a bound of its rounding.
 #ifndef SKEIN_TESTS_UNIT_BACKENDS_CUDA_PRODUCT_HARNESS_H_
 #define SKEIN_TESTS_UNIT_BACKENDS_CUDA_PRODUCT_HARNESS_H_
 

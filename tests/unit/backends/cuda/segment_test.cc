@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "cuda/algorithm_file.h"
@@ -33,6 +35,8 @@ using conformance::TestHost;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 
 constexpr uint32_t kVocabulary = 77;
 constexpr uint32_t kWhole = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
@@ -544,6 +548,33 @@ TEST_F(SegmentTest, FencesOutliveTheSegment) {
   segment.reset();
   EXPECT_TRUE(end.fence->IsDone());
   EXPECT_EQ(end.fence->Wait(0), "");
+}
+
+// The first device is that of every thread until it chooses another.
+TEST_F(SegmentTest, OnTheSecondDeviceItTakesNoMemoryOfTheFirst) {
+  emulator::Options options;
+  options.num_devices = 2;
+  for (const bool has_context_stack : {true, false}) {
+    options.has_context_stack = has_context_stack;
+    emulator::Configure(options);
+    SegmentPlace place = Place();
+    place.device = 1;
+    std::unique_ptr<Segment> segment = MakeSegment(*host_.table(), place, Desc());
+    Load(*segment, model_, Desc());
+    EXPECT_THAT(Converse(*segment), Not(IsEmpty()));
+    HostStep step({{SKEIN_SLOT_INITIAL, 0, 2}}, 1);
+    kit::StepEnd<Fence> end = segment->Step(step.Describe());
+    std::thread([&] {
+      EXPECT_EQ(end.fence->Wait(1'000'000'000), "");
+      segment.reset();
+      EXPECT_TRUE(end.fence->IsDone());
+      end.fence.reset();
+    }).join();
+    int current = -1;
+    EXPECT_EQ(cudaGetDevice(&current), cudaSuccess);
+    EXPECT_EQ(current, 0) << "the thread has its device again";
+    EXPECT_EQ(emulator::CurrentCounters().num_contexts, has_context_stack ? 1u : 2u);
+  }
 }
 
 TEST_F(SegmentTest, HeadsThatNoKernelTakesAreRefused) {

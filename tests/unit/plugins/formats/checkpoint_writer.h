@@ -216,7 +216,7 @@ class PickleWriter {
     return Ints(shape).Ints(strides).Raw("\x89").Global("collections", "OrderedDict").Raw(")RtR");
   }
 
-  // What was written, without the start of a pickle.
+  // The opcodes that were written, without the start of a pickle.
   std::string opcodes() const { return {bytes_.begin() + 2, bytes_.end()}; }
 
   // Ends the pickle.

@@ -1,4 +1,4 @@
-// What a model says of given texts: scores and embeddings.
+// Scores and embeddings of given texts.
 #ifndef SKEIN_CPP_SCORE_HPP_
 #define SKEIN_CPP_SCORE_HPP_
 

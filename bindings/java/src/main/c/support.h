@@ -1,7 +1,7 @@
-// What the native methods of dev.skein.Native share: errors become exceptions, arrays of Java are copied, results find
-// room. Each method unwraps its arguments, makes one call of the ABI, and wraps what came. None waits with a lock, or
-// holds an array of Java over a call. The header that javac writes of the class is what the compiler compares them
-// with.
+// The common part of the native methods of dev.skein.Native: errors become exceptions, arrays of Java are copied,
+// results find room. Each method unwraps its arguments, makes one call of the ABI, and wraps what came. None waits with
+// a lock, or holds an array of Java over a call. The header that javac writes of the class is what the compiler
+// compares them with.
 #ifndef SKEIN_JNI_SUPPORT_H_
 #define SKEIN_JNI_SUPPORT_H_
 

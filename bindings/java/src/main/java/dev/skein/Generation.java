@@ -82,7 +82,7 @@ public final class Generation implements AutoCloseable, Iterable<Event> {
     finished.countDown();
     if (answer == null) return;
     request.close();
-    // What hangs on the future may wait for other generations, which this thread must not.
+    // Code that depends on the future may wait for other generations. This thread must not.
     ForkJoinPool.commonPool().execute(() -> answer.finish(failure, text));
   }
 

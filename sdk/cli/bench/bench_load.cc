@@ -1,0 +1,70 @@
+#include "bench/bench_load.h"
+
+#include <utility>
+
+#include "bench/arrivals.h"
+#include "bench/load_report.h"
+#include "bench/load_run.h"
+#include "call_options.h"
+#include "interrupt.h"
+#include "output.h"
+#include "session.h"
+
+namespace skein::cli {
+namespace {
+
+double Positive(const Arguments& arguments, const char* option, double otherwise) {
+  const double value = arguments.Real(option).value_or(otherwise);
+  if (value > 0 && value <= 1e6) return value;
+  throw UsageError("bench: --" + std::string(option) + ": expected a number above 0, up to 1000000");
+}
+
+LoadShape Shape(const Arguments& arguments) {
+  return {Positive(arguments, "arrival-rate", 1),
+          Positive(arguments, "duration", 10),
+          TokenCounts("bench: --prompt-lengths", arguments.Text("prompt-lengths").value_or("64,512")),
+          TokenCounts("bench: --max-tokens", arguments.Text("max-tokens").value_or("64")),
+          arguments.Has("tenants") ? TenantShares("bench: --tenants", *arguments.Text("tenants")) : TenantShares(),
+          arguments.Count("seed").value_or(1)};
+}
+
+// A first use of memory and of kernels, which no user should pay for. The prefix cache keeps no state of a prompt of
+// less than 16 tokens, which the first request would find.
+void WarmUp(skein_runtime runtime, skein_model model) {
+  const Arrival first = {0, 8, 4};
+  RunLoad(runtime, model, {&first, 1}, TenantShares().names(), 0);
+}
+
+EngineTime ReadEngineTime(skein_runtime runtime) {
+  return EngineTime::FromMetrics(Read<std::string>(skein_runtime_metrics, runtime));
+}
+
+}  // namespace
+
+int RunLoadBench(const Arguments& arguments, const std::string& path) {
+  const LoadShape shape = Shape(arguments);
+  const std::optional<std::string> plot_path = OutputPath(arguments, "svg");
+  const std::vector<Arrival> arrivals = PlanArrivals(shape);
+  const uint64_t num_shared_tokens = arguments.Count("shared-prefix").value_or(0);
+  const Session session(arguments);
+  CallOptions options(SKEIN_OPTIONS_MODEL);
+  options.Set("max_batch_streams", kDefaultStreams);
+  options.Pass(arguments, "streams", "max_batch_streams");
+  const Model model = session.LoadModel(path, arguments, std::move(options));
+
+  const InterruptGuard guard(SecondInterrupt::kEndsTheProcess);
+  WarmUp(session.runtime(), model.get());
+  const EngineTime before = ReadEngineTime(session.runtime());
+  const LoadRun run = RunLoad(session.runtime(), model.get(), arrivals, shape.tenants.names(), num_shared_tokens);
+  const LoadReport report(shape, num_shared_tokens, run, ReadEngineTime(session.runtime()) - before);
+
+  const skein_model_info info = ModelInfo(model.get());
+  DataWriter().Write(arguments.Has("json") ? report.JsonText(info) : report.TableText());
+  if (plot_path) WriteWhole(*plot_path, report.Plot(info));
+  if (!arguments.Has("json")) Note("skein: " + report.EngineText());
+  if (report.failure().empty()) return 0;
+  Note("skein: a request failed: " + report.failure());
+  return 1;
+}
+
+}  // namespace skein::cli
