@@ -1,7 +1,11 @@
-// Steps beside other work: shared_machine MODEL [TYPE] [ROUNDS]. Takes the steps of one stream, of 32 streams and of a
-// prompt beside no, one and two processes that spin, in turns, and prints a table: the time of a step, its ratio to
-// that beside no process, and how many steps one thread did alone. It reads the threads' clocks through the C ABI's
-// process alone, so that one program measures any version of the library (LD_LIBRARY_PATH).
+// Steps beside other work: shared_machine MODEL [TYPE] [ROUNDS] [same | own]. Takes the steps of one stream, of 32
+// streams and of a prompt beside no, one and two processes that spin, in turns, and prints a table: the time of a step,
+// its ratio to that beside no process, and how many steps one thread did alone. It reads the threads' clocks through
+// the C ABI's process alone, so that one program measures any version of the library (LD_LIBRARY_PATH).
+//
+// The processes that spin are of this program's session, or each has its own. That makes a difference where Linux
+// groups the threads of a session (sched_autogroup): a processor is shared among sessions first, then in each among its
+// threads. To yield it is to leave it to a thread of one's own session only.
 //
 // "Others" is the share of the machine that processes other than these had meanwhile: where it is not small, the row
 // tells of them too.
@@ -38,12 +42,15 @@ constexpr size_t kMostSpinning = 2;
 // A step belongs to one thread if all others together had less than this share of its time.
 constexpr double kAloneShare = 0.1;
 
+enum class Session { kSame, kOwn };
+
 // A process that spins while it is told to. It is made before the library has threads.
 class SpinningProcess {
  public:
-  SpinningProcess() : id_(fork()) {
+  explicit SpinningProcess(Session session) : id_(fork()) {
     if (id_ != 0) return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (session == Session::kOwn) setsid();
     raise(SIGSTOP);
     for (volatile bool spins = true; spins;) {
     }
@@ -206,11 +213,13 @@ void Measure(Model& model, const Work& work, const Processes& processes, Figures
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2 || argc > 4) {
-    std::fprintf(stderr, "usage: shared_machine MODEL [TYPE] [ROUNDS]\n");
+  const std::string session_name = argc > 4 ? argv[4] : "same";
+  if (argc < 2 || argc > 5 || (session_name != "same" && session_name != "own")) {
+    std::fprintf(stderr, "usage: shared_machine MODEL [TYPE] [ROUNDS] [same | own]\n");
     return 2;
   }
-  Processes processes;
+  const Session session = session_name == "own" ? Session::kOwn : Session::kSame;
+  Processes processes = {SpinningProcess(session), SpinningProcess(session)};
   Model model(argv[1], argc > 2 ? argv[2] : "auto");
   const int num_rounds = argc > 3 ? std::atoi(argv[3]) : 3;
   std::array<std::array<Figures, kMostSpinning + 1>, std::size(kWorks)> figures;

@@ -1,6 +1,8 @@
 #include "scheduler/scheduler.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace skein {
 namespace {
@@ -75,6 +77,7 @@ void Scheduler::Enter(TenantQueues& tenant) noexcept {
 }
 
 void Scheduler::SortIn(TenantQueues& tenant) noexcept {
+  tenant.service_ = std::max(tenant.service_, needed_from_ - kCreditSteps * limits_.max_tokens);
   const auto put = [&tenant](TenantQueues::Order& order, TenantQueues::Order::Place& place, bool belongs) {
     place.Leave();
     if (belongs) order.Insert(tenant, tenant.service_, tenant.id_, place);
@@ -170,6 +173,7 @@ absl::Span<const Share> Scheduler::Schedule(int64_t now_us, uint32_t max_entries
   const Room kept = KeptForPrompts(now_us, room);
   ScheduleDecodes(max_decodes, kept, room);
   SchedulePrompts(kept, room);
+  NoteNeed();
   return shares_;
 }
 
@@ -206,6 +210,14 @@ uint64_t Scheduler::TokensInTime(uint64_t most) const {
   // Whole tiles, if there is one.
   const uint64_t rest = (shares_.size() + num_tokens) % limits_.tile;
   return num_tokens < most && num_tokens > rest ? num_tokens - rest : num_tokens;
+}
+
+void Scheduler::NoteNeed() noexcept {
+  const Sequence* prompt = NextPrompt();
+  double least = std::numeric_limits<double>::infinity();
+  if (prompt != nullptr) least = prompt->tenant_->service_;
+  if (!decoding_.empty()) least = std::min(least, decoding_.front_key());
+  if (std::isfinite(least)) needed_from_ = std::max(needed_from_, least);
 }
 
 // It is of the tenant that had the least service, and of its two first ones that of the smaller rank.

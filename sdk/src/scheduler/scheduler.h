@@ -9,7 +9,8 @@
 // - A place that not all can have goes to the tenant that had the least service for its weight (virtual token counters,
 //   arXiv:2401.00588). Of its prompts the one of the smallest rank is first. Of its sequences with one token it is the
 //   one whose turn is longest ago; a higher priority counts as longer. A tenant that comes back is put level with the
-//   one that had least.
+//   one that had least. A tenant that asked for less than its share stays behind those that wait by kCreditSteps at most:
+//   what it did without is not made up for at the expense of the others.
 // - If as many sequences run as may, one that waits preempts one of its tenant whose standing is below its priority.
 //   The preempted one goes back to those that wait, with its state and its tokens.
 //
@@ -87,6 +88,8 @@ class Scheduler {
   // A step that takes so long, in microseconds, is short whatever it takes without prompts: nobody reads 200 tokens a
   // second, and a small model would spend its time on the fixed cost of steps.
   static constexpr double kShortStepUs = 5000;
+  // The service, in tokens of so many of the largest steps, by which a tenant that is not in need may be behind.
+  static constexpr double kCreditSteps = 2;
 
   explicit Scheduler(const SchedulerLimits& limits);
 
@@ -149,6 +152,8 @@ class Scheduler {
   uint64_t TokensInTime(uint64_t most) const;
   // The prompt that comes first; nullptr: there is none that may get a share.
   Sequence* NextPrompt() const;
+  // Behind a step that did not have room for all, notes the service of the first tenant that wants more.
+  void NoteNeed() noexcept;
   bool is_full() const { return limits_.max_running != 0 && num_running_ >= limits_.max_running; }
 
   const SchedulerLimits limits_;
@@ -168,6 +173,7 @@ class Scheduler {
   int64_t now_us_ = 0;             // of the last step
   int64_t turn_us_ = 0;            // of the sequence that was queued last for its turn; no two have the same
   double floor_ = 0;               // the service of the tenant that left last
+  double needed_from_ = 0;         // the most that the first tenant in need had had
   bool was_prompts_turn_ = false;  // the last step that could not be divided was the prompts'
   std::vector<Share> shares_;
 };

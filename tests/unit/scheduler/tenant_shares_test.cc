@@ -100,6 +100,30 @@ TEST(TenantSharesTest, TenantThatComesBackDoesNotMakeTheOthersPayForItsAbsence) 
   EXPECT_NEAR(Service(simulation, busy) - before, Service(simulation, back), 32);
 }
 
+TEST(TenantSharesTest, TenantThatAskedForLittleDoesNotKeepTheOthersWaitingLater) {
+  for (const uint32_t max_running : {16u, 64u}) {
+    SchedulerLimits limits = Limits(64, 64);
+    limits.max_running = max_running;
+    Simulation simulation(limits);
+    simulation.Calibrate();
+    const auto modest = Tenant(), busy = Tenant();
+    AddDecoding(simulation, modest, 1);
+    const auto run = [&](int num_steps, uint64_t num_modest) {
+      for (int i = 0; i < num_steps; ++i) {
+        while (simulation.num_open(modest) < num_modest) simulation.Add(modest, 50, 10);
+        while (simulation.num_open(busy) < 60) simulation.Add(busy, 50, 10);
+        simulation.Step();
+      }
+    };
+    run(5000, 1);
+    run(200, 60);  // what it asked too little of late
+    const double modest_before = Service(simulation, modest), busy_before = Service(simulation, busy);
+    run(500, 60);
+    EXPECT_NEAR((Service(simulation, modest) - modest_before) / (Service(simulation, busy) - busy_before), 1, 0.05)
+        << max_running;
+  }
+}
+
 TEST(TenantSharesTest, TenantThatFindsNobodyComesLevelWithTheOneThatLeftLast) {
   Simulation simulation(Limits(16, 64));
   simulation.Calibrate();
