@@ -9,8 +9,8 @@
 // - A place that not all can have goes to the tenant that had the least service for its weight (virtual token counters,
 //   arXiv:2401.00588). Of its prompts the one of the smallest rank is first. Of its sequences with one token it is the
 //   one whose turn is longest ago; a higher priority counts as longer. A tenant that comes back is put level with the
-//   one that had least. A tenant that asked for less than its share stays behind those that wait by kCreditSteps at most:
-//   what it did without is not made up for at the expense of the others.
+//   one that had least. A tenant that asked for less than its share stays behind those that wait by kCreditSteps at
+//   most: what it did without is not made up for at the expense of the others.
 // - If as many sequences run as may, one that waits preempts one of its tenant whose standing is below its priority.
 //   The preempted one goes back to those that wait, with its state and its tokens.
 //
