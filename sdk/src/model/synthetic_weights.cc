@@ -188,7 +188,7 @@ void WritePlainRow(const TensorSpec& spec, uint64_t row, uint64_t num_columns, c
   });
 }
 
-// Writes rows [first_row, last_row) as `dtype`, which is plain.
+// Writes rows [first_row, last_row) as `dtype`, which is plain. The first of them begins at `out`.
 template <typename Bits>
 void WritePlainRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_row, uint32_t dtype, uint8_t* out) {
   const ValueRange range = RangeOf(spec);
@@ -198,11 +198,12 @@ void WritePlainRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_ro
   RoundFloats(numbers, kNumCodes, dtype, values);
   const uint64_t num_columns = spec.shape.back();
   for (uint64_t row = first_row; row < last_row; ++row) {
-    WritePlainRow(spec, row, num_columns, values, out + row * num_columns * sizeof(Bits));
+    WritePlainRow(spec, row, num_columns, values, out + (row - first_row) * num_columns * sizeof(Bits));
   }
 }
 
-// Writes rows [first_row, last_row) of a matrix as Q8 or Q4. The nibbles of a word have the order of those in Q4.
+// Writes rows [first_row, last_row) of a matrix as Q8 or Q4, from `out` on. The nibbles of a word have the order of
+// those in Q4.
 void WriteQuantisedRows(const TensorSpec& spec, uint64_t first_row, uint64_t last_row, uint32_t dtype, uint8_t* out) {
   const bool is_q8 = dtype == SKEIN_DTYPE_Q8;
   const uint64_t group_elements = LayoutOf(dtype).group_size;
@@ -211,7 +212,7 @@ void WriteQuantisedRows(const TensorSpec& spec, uint64_t first_row, uint64_t las
   const uint64_t num_groups = LayoutOf(dtype).NumGroups(num_columns);
   const uint16_t scale = F32ToF16(RangeOf(spec).step);
   for (uint64_t row = first_row; row < last_row; ++row) {
-    uint8_t* const groups = out + row * num_groups * group_bytes;
+    uint8_t* const groups = out + (row - first_row) * num_groups * group_bytes;
     for (uint64_t group = 0; group < num_groups; ++group) {
       std::memcpy(groups + group * group_bytes, &scale, sizeof(scale));
       std::memset(groups + group * group_bytes + sizeof(scale), is_q8 ? 0 : 0x88, group_bytes - sizeof(scale));
@@ -279,10 +280,12 @@ class SyntheticWeights final : public WeightSource {
     buffer.resize(size_bytes);
     constexpr uint64_t kElementsPerTurn = 1 << 18;
     const uint64_t num_rows = NumRows(spec);
+    const uint64_t row_bytes = size_bytes / num_rows;
     const uint64_t rows_per_turn = std::max<uint64_t>(1, kElementsPerTurn / spec.shape.back());
     const absl::Status written = ParallelFor(host_, (num_rows + rows_per_turn - 1) / rows_per_turn, [&](size_t turn) {
       const uint64_t first_row = turn * rows_per_turn;
-      WriteRows(spec, first_row, std::min(num_rows, first_row + rows_per_turn), dtype, buffer.data());
+      WriteRows(spec, first_row, std::min(num_rows, first_row + rows_per_turn), dtype,
+                buffer.data() + first_row * row_bytes);
       return absl::OkStatus();
     });
     return written.ok();
