@@ -216,7 +216,7 @@ void Scheduler::NoteNeed() noexcept {
   const Sequence* prompt = NextPrompt();
   double least = std::numeric_limits<double>::infinity();
   if (prompt != nullptr) least = prompt->tenant_->service_;
-  if (!decoding_.empty()) least = std::min(least, decoding_.front_key());
+  if (!decoding_tenants_.empty()) least = std::min(least, decoding_tenants_.front_key());
   if (std::isfinite(least)) needed_from_ = std::max(needed_from_, least);
 }
 
