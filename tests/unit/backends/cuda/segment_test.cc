@@ -24,6 +24,7 @@
 #include "tests/conformance/quantised_model.h"
 #include "tests/conformance/synthetic_model.h"
 #include "tests/conformance/test_host.h"
+#include "tests/unit/backends/cuda/small_shape.h"
 
 namespace skein::cuda {
 namespace {
@@ -38,23 +39,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr uint32_t kVocabulary = 77;
 constexpr uint32_t kWhole = SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD;
-
-SyntheticShape Shape() {
-  return {.name = "Small",
-          .generation = 7,
-          .num_layers = 2,
-          .d_model = 64,
-          .head_size = 32,
-          .d_ffn = 96,
-          .vocab_size = kVocabulary,
-          .rank_decay = 8,
-          .rank_iclr = 8,
-          .rank_value = 8,
-          .rank_gate = 16,
-          .matrix_types = {SKEIN_DTYPE_F16}};
-}
 
 // One stream's part of a step: `num_tokens` tokens from slot to slot, with logits of all.
 struct Part {
