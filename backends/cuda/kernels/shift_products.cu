@@ -159,8 +159,12 @@ class BlockShift {
   const float* states_[kRows];  // of a row that begins a sequence: the shift row
 };
 
+// Blocks that a multiprocessor should have room for. With two, the codes of Q4 for two rows would spill on sm_100.
 template <WeightType kType, uint32_t kRows>
-__global__ void __launch_bounds__(kThreads, kRows == 4 ? 1 : 2)
+inline constexpr uint32_t kBlocksAtOnce = kRows == 4 || (kType == WeightType::kQ4 && kRows == 2) ? 1 : 2;
+
+template <WeightType kType, uint32_t kRows>
+__global__ void __launch_bounds__(kThreads, (kBlocksAtOnce<kType, kRows>))
     ShiftProductsKernel(const Batch batch, const States states, const __grid_constant__ ShiftProductsArguments in,
                         const __grid_constant__ ProductBlocks blocks, const Inputs inputs) {
   using S = WarpProductShape<kType, kRows>;
