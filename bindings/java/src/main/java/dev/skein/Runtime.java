@@ -133,7 +133,7 @@ public final class Runtime extends Handle {
 
   /**
    * One device. {@code memoryBytes} 0: unknown. {@code weightTypes} has a bit for each element type,
-   * {@code generations} one for each generation, 1 << 7 for RWKV-7.
+   * {@code generations} one for each generation, {@code 1 << 7} for RWKV-7.
    */
   public record Device(
       String name,
