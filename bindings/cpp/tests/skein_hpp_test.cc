@@ -251,6 +251,26 @@ TEST_F(SkeinHppTest, StreamsOfOneModelAreUsedByManyThreads) {
   EXPECT_THAT(texts, testing::Each(expected));
 }
 
+TEST_F(SkeinHppTest, OneThreadSubmitsWhileAnotherIterates) {
+  constexpr size_t kRequests = 200;
+  const skein::Stream stream = NewStream();
+  skein::Queue queue(runtime_);
+  std::atomic<bool> is_submitted = false;
+  std::thread submitter([&] {
+    for (size_t i = 0; i < kRequests; ++i) {
+      queue.Submit(skein::Request(NewStream(), "a", Greedy(1)));
+      while (queue.num_running() > 8) std::this_thread::yield();
+    }
+    is_submitted = true;
+  });
+  size_t num_ended = 0;
+  while (!is_submitted || queue.num_running() > 0) {
+    for (const Event& event : queue) num_ended += event.is_terminal() ? 1 : 0;
+  }
+  submitter.join();
+  EXPECT_EQ(num_ended, kRequests);
+}
+
 TEST_F(SkeinHppTest, ANulInsideAPathOrKeyIsAnError) {
   EXPECT_EQ(CodeOf([&] { skein::Model(runtime_, std::string(kModel) + '\0' + "x"); }), SKEIN_INVALID_ARGUMENT);
   EXPECT_EQ(CodeOf([] { skein::ModelOptions{{std::string("device\0", 7), "cpu"}}; }), SKEIN_INVALID_ARGUMENT);

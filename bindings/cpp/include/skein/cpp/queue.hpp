@@ -2,12 +2,14 @@
 #ifndef SKEIN_CPP_QUEUE_HPP_
 #define SKEIN_CPP_QUEUE_HPP_
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,16 +53,21 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
     Call(skein_queue_create, runtime.get(), options.get(), out());
   }
   Queue(Queue&& other) noexcept
-      : Owned(other.Detach()), taken_(std::exchange(other.taken_, {})), wakeup_(std::move(other.wakeup_)) {}
+      : Owned(other.Detach()),
+        taken_(std::exchange(other.taken_, {})),
+        num_running_(other.num_running_.exchange(0)),
+        wakeup_(std::move(other.wakeup_)) {}
   Queue& operator=(Queue&& other) noexcept {
     if (this == &other) return *this;
     *out() = other.Detach();  // closes what was owned, before its callback ends
     taken_ = std::exchange(other.taken_, {});
+    num_running_ = other.num_running_.exchange(0);
     wakeup_ = std::move(other.wakeup_);
     return *this;
   }
   ~Queue() { Close(); }  // before the callback ends
 
+  // Any thread may submit, also while another one polls or iterates.
   void Submit(const Request& request) { Submit(&request, 1); }
   // All of them, or none.
   template <typename Requests>
@@ -94,7 +101,7 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
   }
 
   // Requests that were submitted by Submit and SubmitAll, and whose terminal event was not taken yet.
-  size_t num_running() const noexcept { return taken_.num_running; }
+  size_t num_running() const noexcept { return num_running_; }
 
   // A loop over the queue: `for (const Event& event : queue)` waits for events, and ends when no request is running. A
   // request may be submitted within it. A loop that is left goes on later where it was.
@@ -130,7 +137,7 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
   // The next event, for which it waits; nullptr if no request is running and none is left.
   const Event* Next() {
     while (taken_.next == taken_.events.size()) {
-      if (taken_.num_running == 0) return nullptr;
+      if (IsIdle()) return nullptr;
       WaitFor(-1);
       Fill();
     }
@@ -150,11 +157,24 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
     std::vector<skein_request> handles;
     handles.reserve(count);
     for (size_t i = 0; i < count; ++i) handles.push_back(requests[i].get());
+    // Another thread may take the last event before the call returns. It counts that event after the request.
+    const std::lock_guard<std::mutex> lock(counting_);
     Call(skein_queue_submit, get(), static_cast<const skein_request*>(handles.data()), static_cast<uint32_t>(count));
-    taken_.num_running += count;
+    num_running_ += count;
   }
 
   void Fill();
+
+  bool IsIdle() {
+    const std::lock_guard<std::mutex> lock(counting_);
+    return num_running_ == 0;
+  }
+
+  // Requests that were submitted in another way were not counted.
+  void CountEnd() {
+    const std::lock_guard<std::mutex> lock(counting_);
+    if (num_running_ > 0) --num_running_;
+  }
 
   // The events that were taken last; those before `next` were given out.
   struct Taken {
@@ -162,9 +182,10 @@ class Queue : public Owned<skein_queue, skein_queue_release> {
     std::string text;
     std::vector<Event> events;
     size_t next = 0;
-    size_t num_running = 0;
   };
   Taken taken_;
+  std::mutex counting_;  // held while num_running_ changes
+  std::atomic<size_t> num_running_{0};
   std::unique_ptr<std::function<void()>> wakeup_;
 };
 
@@ -188,7 +209,7 @@ inline void Queue::Fill() {
   for (uint32_t i = 0; i < count; ++i) {
     const skein_event& event = taken_.raw[i];
     taken_.events.emplace_back(event, std::string_view(taken_.text).substr(event.text_offset, event.text_bytes));
-    if (taken_.events.back().is_terminal() && taken_.num_running > 0) --taken_.num_running;
+    if (taken_.events.back().is_terminal()) CountEnd();
   }
 }
 
