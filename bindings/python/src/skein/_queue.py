@@ -124,8 +124,8 @@ _EVENT_BYTES = _EVENT.size
 _WAIT_MS = 100
 
 # With several requests, a loop takes events at most once in this time, in seconds. The tokens of a
-# step come one after the other within microseconds; taken one by one they cost several times the
-# processor time.
+# step come one after the other within microseconds; taken one by one they cost more than twice the
+# processor time (bench/overhead.sh, and the package's README).
 PAUSE = 0.001
 
 
