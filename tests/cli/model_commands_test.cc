@@ -306,7 +306,7 @@ TEST_F(CliModelTest, SamplesOfAPromptAreWritten) {
   const ToolResult best = RunTool({"run", "-m", model_, "-p", "And it", "-n", "12", "--best-of", "4"});
   EXPECT_THAT(best.out, StartsWith("[sample "));
   const ToolResult wrong = RunTool({"run", "-m", model_, "-p", "And it", "--n", "3", "--best-of", "2"});
-  EXPECT_THAT(wrong.err, HasSubstr("best_of 2"));
+  EXPECT_THAT(wrong.err, HasSubstr("--best-of 2"));
 }
 
 TEST(CliScoreTest, IdsOfAModelWithoutATokenizerAreScored) {
