@@ -4,6 +4,7 @@ times."""
 import gc
 import os
 import threading
+import time
 import unittest
 import unittest.mock
 from typing import Any, List
@@ -29,7 +30,7 @@ class LifetimeTest(ModelTest):
         runtime = skein.Runtime(threads=1)
         model = runtime.load_model(MODEL, device="reference", calibrate=0)
         stream, queue = model.create_stream(), runtime.create_queue()
-        request = stream.create_request("And ", max_tokens=4)
+        request = stream.create_request("And ", max_tokens=10**6, stop_at_end=0)
         queue.submit(request)
         for thing in (runtime, model, stream):
             thing.close()
@@ -170,11 +171,14 @@ class LifetimeTest(ModelTest):
         failures: List[skein.Error] = []
 
         def read() -> None:
-            try:
-                for _ in generation:
+            while not failures:
+                try:
+                    next(generation)
                     started.set()
-            except skein.CancelledError as error:
-                failures.append(error)
+                except skein.FailedPreconditionError:
+                    pass  # the two have met, and this thread was the second
+                except skein.CancelledError as error:
+                    failures.append(error)
 
         thread = threading.Thread(target=read)
         thread.start()
@@ -187,6 +191,39 @@ class LifetimeTest(ModelTest):
         self.assertFalse(thread.is_alive())
         self.assertEqual(len(failures), 1)
         stream.reset()
+
+    def test_a_text_closed_before_its_end_does_not_look_whole(self) -> None:
+        generation = self.stream().generate("And ", max_tokens=10**6, stop_at_end=0)
+        next(generation)
+        generation.close()
+        with self.assertRaisesRegex(skein.CancelledError, "closed before its end"):
+            next(generation)
+
+    def test_a_reader_waits_for_a_close_that_has_begun(self) -> None:
+        generation = self.stream().generate("And ", max_tokens=10**6, stop_at_end=0)
+        inside = threading.Event()
+        real = generation._skip_to_end
+
+        def slow() -> None:
+            inside.set()
+            time.sleep(0.1)  # the reader comes meanwhile
+            real()
+
+        failures: List[skein.Error] = []
+
+        def read() -> None:
+            inside.wait(20)
+            try:
+                next(generation)
+            except skein.Error as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        with unittest.mock.patch.object(generation, "_skip_to_end", slow):
+            generation.close()
+        thread.join(20)
+        self.assertEqual([type(error) for error in failures], [skein.CancelledError])
 
     def test_others_run_while_one_waits(self) -> None:
         done = threading.Event()

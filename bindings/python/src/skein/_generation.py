@@ -75,11 +75,14 @@ class Generation(Reader, Iterator[str]):
 
     An iteration that is left early should be closed, by close() or `with`: the request is cancelled
     then, and the stream is free again when close() returns, which takes a step at most. The last
-    reference does the same. One thread at a time reads it; another may close it."""
+    reference does the same. One thread at a time reads it; another may close it. Whoever reads a
+    text that was closed before its end gets CancelledError, so that half a text does not pass for
+    a whole one."""
 
     def __init__(self, request: "Request") -> None:
         super().__init__(request)
         self._reading = threading.RLock()
+        self._closed_early = False
         self._queue = request.stream.model.runtime.create_queue()
         self._queue.submit(request)
 
@@ -88,10 +91,14 @@ class Generation(Reader, Iterator[str]):
 
     def __next__(self) -> str:
         if not self._reading.acquire(blocking=False):
-            raise FailedPreconditionError(
-                Status.FAILED_PRECONDITION, "another thread is reading this text"
-            )
+            if not self._closed_early:
+                raise FailedPreconditionError(
+                    Status.FAILED_PRECONDITION, "another thread is reading this text"
+                )
+            self._reading.acquire()  # from close(), which gives it back within a step
         try:
+            if self._closed_early:
+                raise CancelledError(Status.CANCELLED, "the text was closed before its end")
             piece = self._next_piece()
             while not piece:
                 if self.end is not None:
@@ -115,6 +122,7 @@ class Generation(Reader, Iterator[str]):
     def close(self) -> None:
         """Cancels the request, if it runs, and waits until its stream is free."""
         if self.end is None and not self._queue.closed:
+            self._closed_early = True
             self.request.cancel()
             with self._reading:
                 self._skip_to_end()
