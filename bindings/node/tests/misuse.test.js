@@ -206,8 +206,8 @@ test('dropped objects are released by the garbage collector', async (t) => {
     for (let i = 0; i < 200; ++i) model.createStream().createRequest();
   })();
   assert.ok(numOwned() >= before + 400);
-  await until(() => (collect(), numOwned() <= before), 'the release of dropped objects');
-  assert.equal(model.load().numStreams, 0);
+  // The count alone may fall because what other tests dropped is released.
+  await until(() => (collect(), numOwned() <= before && model.load().numStreams === 0), 'the release of dropped objects');
 });
 
 test('the garbage collector runs while texts are written', async (t) => {
@@ -268,7 +268,7 @@ test(`${NUM_ROUNDS} rounds of making, using and closing leak nothing`, async (t)
   await until(() => numThreads() <= before.threads, 'the end of the threads');
   // Objects that other tests dropped may be released meanwhile.
   assert.ok(numOwned() <= before.owned, `${numOwned()} handles, before ${before.owned}`);
-  assert.ok(numDescriptors() <= before.descriptors, `${numDescriptors()} descriptors`);
+  await until(() => numDescriptors() <= before.descriptors, 'the end of the descriptors');
   const grown = process.memoryUsage().rss - memory;
   t.diagnostic(`memory grew by ${(grown / 2 ** 20).toFixed(1)} MiB`);
   assert.ok(grown < 32 * 2 ** 20, `${grown} bytes`);
@@ -304,6 +304,6 @@ test('a runtime that is made and closed again and again leaks nothing', async ()
   const before = { descriptors: numDescriptors(), threads: numThreads() };
   for (let i = 0; i < 50; ++i) await round();
   await until(() => (collect(), numOwned() === 0), 'the release of the queues');
-  assert.equal(numDescriptors(), before.descriptors);
+  await until(() => numDescriptors() <= before.descriptors, 'the end of the descriptors');
   await until(() => numThreads() <= before.threads, 'the end of the threads');
 });

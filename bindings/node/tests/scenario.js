@@ -307,13 +307,16 @@ const verbs = {
   queue_create: ([q, r]) => void objects.set(q.bare, named(r.bare).createQueue()),
   queue_fd: ([q]) => (named(q.bare).fd >= 0 ? ['open'] : []),
   queue_wait: async ([q, ms]) => [Number(await named(q.bare).wait(Number(ms.bare)))],
-  queue_set_wakeup: ([q, state]) => {
+  queue_set_wakeup: async ([q, state]) => {
     const queue = named(q.bare);
     if (state.bare === 'on') {
       queue.woken = false;
       queue.setWakeup(() => (queue.woken = true));
       return [];
     }
+    // A wake-up comes through the event loop, and may be behind the events that it tells of: they may have been taken in
+    // the very turn in which it was sent.
+    for (let i = 0; i < 2; ++i) await new Promise(setImmediate);
     queue.setWakeup(null);
     return [queue.woken ? 'woken' : 'silent'];
   },

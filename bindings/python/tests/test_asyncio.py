@@ -43,7 +43,10 @@ class AsyncTest(ModelTest):
 
     def test_the_loop_runs_on_meanwhile(self) -> None:
         async def main() -> int:
-            generation = self.stream().generate_async("And ", max_tokens=200, stop_at_end=0)
+            # A window of one token: the text cannot be whole before the loop has had its turns.
+            generation = self.stream().generate_async(
+                "And ", max_tokens=200, stop_at_end=0, window=1
+            )
             reading = asyncio.ensure_future(generation.read())
             turns = 0
             while not reading.done():
@@ -125,11 +128,12 @@ class AsyncTest(ModelTest):
                 with unittest.mock.patch.object(loop, "call_later", wraps=loop.call_later) as later:
                     await self.stream().generate_async("And ", queue=queue, max_tokens=20).read()
                     self.assertEqual(later.call_count, 0)
+                    # A window keeps both at work until they are read, which is behind the first poll.
                     texts = [
-                        self.stream().generate_async("And ", queue=queue, max_tokens=20).read()
+                        self.stream().generate_async("And ", queue=queue, max_tokens=20, window=1)
                         for _ in range(2)
                     ]
-                    await asyncio.gather(*texts)
+                    await asyncio.gather(*(text.read() for text in texts))
                     self.assertGreater(later.call_count, 0)
                 # The loop watches the descriptor again.
                 await self.stream().generate_async("And ", queue=queue, max_tokens=20).read()

@@ -87,20 +87,27 @@ class LifetimeTest(ModelTest):
             queue.submit(self.model.create_stream().create_request("And ", max_tokens=2))
 
     def test_nothing_leaks(self) -> None:
-        for _ in range(100):
-            self.one_round()
-        gc.collect()
-        # The requests of closed queues may still be on their way to their ends.
-        self.assertTrue(comes_true(lambda: self.model.load().num_streams == 0))
-        descriptors, objects, memory = num_descriptors(), len(gc.get_objects()), resident_kib()
-        for _ in range(ROUNDS):
-            self.one_round()
-        gc.collect()
-        self.assertTrue(comes_true(lambda: self.model.load().num_streams == 0))
+        def rounds(count: int) -> None:
+            for _ in range(count):
+                self.one_round()
+            gc.collect()
+            # The requests of closed queues may still be on their way to their ends.
+            self.assertTrue(comes_true(lambda: self.model.load().num_streams == 0))
+
+        rounds(100)
+        descriptors, objects = num_descriptors(), len(gc.get_objects())
+        growths: List[int] = []
+        # The least that a round could lose is a handle with its request, some hundred bytes. What
+        # the C library keeps for itself grows once; a leak grows in each of the batches.
+        limit = 2048 + ROUNDS // 8
+        while len(growths) < 3 and min(growths, default=limit) >= limit:
+            memory = resident_kib()
+            rounds(ROUNDS)
+            growths.append(resident_kib() - memory)
+        self.assertLess(min(growths), limit, growths)
+        # The queue of the last request goes a moment after its stream.
         self.assertTrue(comes_true(lambda: num_descriptors() <= descriptors))
         self.assertLess(len(gc.get_objects()) - objects, 50)
-        # The least that a round could lose is a handle with its request, some hundred bytes.
-        self.assertLess(resident_kib() - memory, 2048 + ROUNDS // 8)
 
     def test_the_collector_under_load(self) -> None:
         failures: List[BaseException] = []
@@ -171,8 +178,11 @@ class LifetimeTest(ModelTest):
                 last = queue.poll()
                 other_done.set()
                 first.join(20)
+            while not last or not last[-1].is_terminal:  # the load falls before the last event comes
+                queue.wait()
+                last += queue.poll()
         self.assertEqual([event.kind for event in found], [skein.EventKind.TOKEN] * 2)
-        self.assertTrue(last[-1].is_terminal)
+        self.assertEqual(len(last), 2)
 
     def test_one_thread_reads_a_text_and_another_may_close_it(self) -> None:
         stream = self.stream()
@@ -236,19 +246,23 @@ class LifetimeTest(ModelTest):
         self.assertEqual([type(error) for error in failures], [skein.CancelledError])
 
     def test_others_run_while_one_waits(self) -> None:
-        done = threading.Event()
+        def turns_meanwhile() -> int:
+            done = threading.Event()
 
-        def evaluate() -> None:
-            self.stream().eval([65] * 2000, skein.Output.NONE)
-            done.set()
+            def evaluate() -> None:
+                self.stream().eval([65] * 2000, skein.Output.NONE)
+                done.set()
 
-        thread = threading.Thread(target=evaluate)
-        thread.start()
-        turns = 0
-        while not done.is_set():
-            turns += 1
-        thread.join()
-        self.assertGreater(turns, 100)
+            thread = threading.Thread(target=evaluate)
+            thread.start()
+            turns = 0
+            while not done.is_set():
+                turns += 1
+            thread.join()
+            return turns
+
+        # Other programs may have the processor for a whole call, but not for each of many.
+        self.assertTrue(any(turns_meanwhile() > 100 for _ in range(20)))
 
 
 if __name__ == "__main__":

