@@ -18,8 +18,9 @@
 // Deadlines (request options `first_token_ms` and `deadline_ms`). A request whose deadline cannot be met is refused at
 // once: by a forecast from the measured time of steps and the present load, with a quarter to spare, and more of the
 // time in which others are served before it. For `deadline_ms` it is taken to draw all of its max_tokens. A request
-// that was admitted and misses a deadline all the same ends at the next step with an error event of DEADLINE_EXCEEDED;
-// its stream stands at its last token. The time that a reader keeps its request waiting (option `window`) counts.
+// that was admitted and misses a deadline all the same ends with an error event of DEADLINE_EXCEEDED, behind the step
+// under way: the token that this step draws still comes, and its stream stands there. So none is DONE whose first token
+// or end came late. The time that a reader keeps its request waiting (option `window`) counts.
 //
 // skein_error.retry_after_ms of a refusal is the time after which the same call is admitted if nobody else comes.
 // Threads: any.

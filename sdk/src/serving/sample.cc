@@ -209,17 +209,20 @@ void Sample::Begin(const StreamState& at, absl::Span<const float> logits) {
 }
 
 void Sample::GoOn(const absl::StatusOr<DrawnToken>& drawn) {
-  if (!drawn.ok()) {
-    Fail(drawn.status());
-  } else if (completion_->IsStopToken(drawn->token)) {
+  // The step may have begun in time and ended too late.
+  const bool is_late = completion_->IsLate(num_tokens_);
+  const absl::Status late = is_late ? completion_->LateStatus(num_tokens_) : absl::OkStatus();
+  if (!drawn.ok()) return Fail(drawn.status());
+  const bool is_stop_token = completion_->IsStopToken(drawn->token);
+  if (!is_stop_token) Accept(*drawn);
+  if (is_late) {
+    Fail(late);
+  } else if (is_stop_token) {
     EndDone(SKEIN_REASON_STOP_TOKEN);
-  } else {
-    Accept(*drawn);
-    if (tail_.is_stopped()) {
-      EndDone(SKEIN_REASON_STOP_TEXT);
-    } else if (num_tokens_ == completion_->max_tokens()) {
-      EndDone(SKEIN_REASON_LENGTH);
-    }
+  } else if (tail_.is_stopped()) {
+    EndDone(SKEIN_REASON_STOP_TEXT);
+  } else if (num_tokens_ == completion_->max_tokens()) {
+    EndDone(SKEIN_REASON_LENGTH);
   }
 }
 

@@ -270,6 +270,53 @@ TEST_F(ScheduleTest, DeadlineEndsARequestThatDraws) {
   ExpectNoLoad();
 }
 
+// The step begins in time, and takes longer than was expected of it.
+TEST_F(ScheduleTest, RequestWhoseFirstTokenComesLateIsNotDone) {
+  for (const int64_t n : {1, 3}) {
+    for (const int64_t max_tokens : {1, 8}) {
+      const auto request = NewRequest(NewStream(), {2, 3}, max_tokens);
+      Set(*request, "n", n);
+      Set(*request, "first_token_ms", 60);
+      hook_ = [this](FakeStep&) {
+        Advance(milliseconds(85));
+        return absl::OkStatus();
+      };
+      ASSERT_TRUE(SubmitOne(request).ok());
+      Outcome outcome;
+      do {
+        outcome = Finish();
+        EXPECT_EQ(outcome.terminal.status, SKEIN_DEADLINE_EXCEEDED) << "of sample " << outcome.terminal.sample;
+        EXPECT_THAT(outcome.message, HasSubstr("first_token_ms"));
+      } while (outcome.terminal.kind == SKEIN_EVENT_SAMPLE_DONE);
+      EXPECT_EQ(outcome.terminal.kind, SKEIN_EVENT_ERROR);
+      EXPECT_EQ(outcome.terminal.num_tokens, static_cast<uint64_t>(n)) << "the step under way counts";
+      EXPECT_EQ(request->stream()->Committed().pending, Greedy({2, 3}, 1)[0]) << "the stream goes on behind its token";
+      ExpectNoLoad();
+    }
+  }
+}
+
+TEST_F(ScheduleTest, RequestWhoseLastTokenComesLateIsNotDone) {
+  const std::vector<uint32_t> answer = Greedy({2, 3}, 4);
+  for (const bool has_stop_token : {false, true}) {
+    const auto request = NewRequest(NewStream(), {2, 3}, has_stop_token ? 8 : 3);
+    if (has_stop_token) {
+      ASSERT_TRUE(request->AddStopToken(answer[3]).ok());
+    }
+    Set(*request, "deadline_ms", 50);
+    num_steps_ = 0;
+    hook_ = [this, has_stop_token](FakeStep&) {
+      if (num_steps_ == (has_stop_token ? 4 : 3)) Advance(milliseconds(50));
+      return absl::OkStatus();
+    };
+    const Outcome outcome = Run(request);
+    EXPECT_EQ(outcome.terminal.status, SKEIN_DEADLINE_EXCEEDED) << has_stop_token;
+    EXPECT_THAT(outcome.message, HasSubstr("deadline_ms"));
+    EXPECT_EQ(outcome.tokens, Greedy({2, 3}, 3));
+    ExpectNoLoad();
+  }
+}
+
 TEST_F(ScheduleTest, DeadlineEndsARequestThatWaitsForItsReader) {
   const auto request = NewRequest(NewStream(), {2}, 1000);
   Set(*request, "window", 1);
