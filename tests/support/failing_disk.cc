@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <vector>
 
@@ -25,8 +26,19 @@ struct Disk {
   std::condition_variable changed;
   Calls reads;
   Calls writes;
+  Calls punches;
 
-  Calls& Of(DiskCalls calls) { return calls == DiskCalls::kReads ? reads : writes; }
+  Calls& Of(DiskCalls calls) {
+    switch (calls) {
+      case DiskCalls::kReads:
+        return reads;
+      case DiskCalls::kWrites:
+        return writes;
+      case DiskCalls::kPunches:
+        return punches;
+    }
+    std::abort();
+  }
 };
 
 // Never destroyed: threads of the library may outlive main().
@@ -116,6 +128,11 @@ __attribute__((visibility("default"))) ssize_t preadv(int descriptor, const iove
 __attribute__((visibility("default"))) ssize_t pwritev(int descriptor, const iovec* parts, int num_parts,
                                                        off_t offset) {
   return skein::test::Move(skein::test::DiskCalls::kWrites, SYS_pwritev, descriptor, parts, num_parts, offset);
+}
+
+__attribute__((visibility("default"))) int fallocate(int descriptor, int mode, off_t offset, off_t num_bytes) {
+  skein::test::Enter(skein::test::DiskCalls::kPunches, 0);
+  return static_cast<int>(syscall(SYS_fallocate, descriptor, mode, offset, num_bytes));
 }
 
 }  // extern "C"

@@ -1,6 +1,6 @@
-// Makes the positioned reads and writes of the process fail or wait, as a full, broken or slow disk does. A program
-// that links skein_failing_disk has its own preadv and pwritev; libskein calls those of the program. Only the states on
-// disk are read and written by them.
+// Makes the positioned reads and writes of the process fail or wait, as a full, broken or slow disk does, and so the
+// calls that give space back. A program that links skein_failing_disk has its own preadv, pwritev and fallocate;
+// libskein calls those of the program. Only the states on disk are read, written and given back by them.
 #ifndef SKEIN_TESTS_SUPPORT_FAILING_DISK_H_
 #define SKEIN_TESTS_SUPPORT_FAILING_DISK_H_
 
@@ -8,9 +8,9 @@
 
 namespace skein::test {
 
-enum class DiskCalls { kReads, kWrites };
+enum class DiskCalls { kReads, kWrites, kPunches };
 
-// While it lives, the calls of a kind fail with `error`: a write once `room_bytes` were written, the first one that
+// While it lives, the reads or the writes fail with `error`: a write once `room_bytes` were written, the first one that
 // does not fit any more in part. One fault of a kind lives at a time.
 class DiskFault {
  public:

@@ -337,6 +337,17 @@ TEST_F(HistoryTest, AStateIsListedByItsName) {
   EXPECT_EQ(history.Checkpoints(149).size(), 2u);
 }
 
+TEST_F(HistoryTest, TurnCloseBehindAStateHasThatOne) {
+  History history = Fed(1000);
+  Keep(history);
+  Feed(history, History::kNearby - 1);
+  Keep(history, CheckpointKind::kTurn);
+  EXPECT_THAT(Kept(history), ElementsAre(1000));
+  Feed(history, 1);
+  Keep(history, CheckpointKind::kTurn);
+  EXPECT_THAT(Kept(history), ElementsAre(1000, 1000 + History::kNearby));
+}
+
 // --- the budget ---
 
 class SmallBudgetTest : public HistoryTest {
@@ -372,10 +383,35 @@ TEST_F(SmallBudgetTest, TheStartOfTheLastTurnOutlivesALongAnswer) {
   EXPECT_EQ(Kept(history).front(), 5000u);
 }
 
+TEST_F(SmallBudgetTest, TheStateOfATurnThatStartsCloseBehindItOutlivesALongAnswer) {
+  History history = Fed(1000);
+  Keep(history);
+  Feed(history, History::kNearby - 1);
+  Keep(history, CheckpointKind::kTurn);
+  for (int i = 0; i < 40; ++i) {
+    Feed(history, History::kSpacing);
+    Keep(history);
+  }
+  EXPECT_EQ(Kept(history).front(), 1000u);
+}
+
 TEST_F(SmallBudgetTest, NamesGoLast) {
   History history = Fed(10);
   Keep(history, CheckpointKind::kNamed);
   history.SetName("a", 10);
+  for (int i = 0; i < 40; ++i) {
+    Feed(history, History::kSpacing);
+    Keep(history);
+  }
+  EXPECT_EQ(Kept(history).front(), 10u);
+}
+
+TEST_F(SmallBudgetTest, StateThatWasKeptBeforeItWasNamedGoesLastToo) {
+  History history = Fed(10);
+  Keep(history);
+  Keep(history, CheckpointKind::kNamed);
+  history.SetName("a", 10);
+  EXPECT_EQ(store_->num_states(), 1u);
   for (int i = 0; i < 40; ++i) {
     Feed(history, History::kSpacing);
     Keep(history);
@@ -416,6 +452,23 @@ TEST_F(SmallBudgetTest, StreamsAtRestLoseWithTime) {
   }
   EXPECT_THAT(Kept(rests), IsEmpty());
   EXPECT_EQ(Kept(works).size(), 4u);
+}
+
+// None of the others is worth as much as the one at rest was when it was kept.
+TEST_F(SmallBudgetTest, StatesOfLittleWorthDriveOutOneAtRestIfTheyAreMany) {
+  History rests = Fed(8 * History::kSpacing);
+  Keep(rests);
+  std::vector<History> works;
+  for (int i = 0; i < 8; ++i) {
+    works.push_back(Fed(History::kSpacing));
+    Keep(works.back());
+  }
+  EXPECT_THAT(Kept(rests), ElementsAre(8 * History::kSpacing)) << "it outlives a few";
+  for (int i = 0; i < 60; ++i) {
+    works.push_back(Fed(History::kSpacing));
+    Keep(works.back());
+  }
+  EXPECT_THAT(Kept(rests), IsEmpty());
 }
 
 TEST_F(SmallBudgetTest, StatesAreLetGoOfWhenTheyAreAskedFor) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "state/state_disk.h"
@@ -23,6 +24,7 @@ using ::testing::SizeIs;
 namespace fs = std::filesystem;
 using test::DiskCalls;
 using test::DiskFault;
+using test::DiskHold;
 
 class StateDiskFaultsTest : public test::DiskTestFolder {
  protected:
@@ -45,6 +47,37 @@ TEST_F(StateDiskFaultsTest, FullDiskIsToldAndTheBlockCanBeWrittenLater) {
   }
   EXPECT_TRUE(Holds(*disk, other, 1));
   ASSERT_TRUE(disk->Write(block, State(2)).ok());
+  EXPECT_TRUE(Holds(*disk, block, 2));
+}
+
+TEST_F(StateDiskFaultsTest, LabelThatCouldNotBeWrittenKeepsNoSpaceAndNoFile) {
+  auto disk = Open();
+  {
+    const DiskLabel label = Label(1);
+    auto block = disk->Reserve();
+    ASSERT_TRUE(block.ok());
+    const DiskFault full(DiskCalls::kWrites, ENOSPC, kStateBytes);
+    ASSERT_EQ(disk->Write(*block, State(1), &label).code(), absl::StatusCode::kResourceExhausted);
+  }
+  EXPECT_TRUE(disk->HasMuchToGiveBack());
+  disk = nullptr;
+  EXPECT_THAT(Files(), IsEmpty());
+}
+
+TEST_F(StateDiskFaultsTest, BlocksWhoseSpaceIsGivenBackAreNobodysMeanwhile) {
+  const auto disk = Open();
+  { const DiskBlock gone = WriteNew(*disk, 1); }
+  DiskBlock block;
+  std::thread giver;
+  {
+    const DiskHold slow(DiskCalls::kPunches);
+    giver = std::thread([&disk] { disk->GiveBack(); });
+    slow.WaitForCall();
+    block = WriteNew(*disk, 2);
+  }
+  giver.join();
+  EXPECT_TRUE(Holds(*disk, block, 2));
+  const DiskBlock next = WriteNew(*disk, 3);
   EXPECT_TRUE(Holds(*disk, block, 2));
 }
 
