@@ -108,7 +108,7 @@ void Scheduler::SetTokens(Sequence& sequence, uint64_t num_tokens, bool decodes)
 void Scheduler::Enqueue(Sequence& sequence) noexcept {
   TenantQueues& tenant = *sequence.tenant_;
   // A single token costs the others so little that it need not wait for a step with time to spare.
-  if (sequence.num_tokens_ == 1 && !sequence.is_running_ && !is_full() && !tenant.is_full()) Begin(sequence);
+  if (sequence.num_tokens_ == 1 && !sequence.is_running_ && HaveAllPlaces(tenant)) Begin(sequence);
   if (!sequence.is_running_) {
     tenant.waiting_.Insert(sequence, sequence.rank_, sequence.id_, sequence.place_);
   } else if (sequence.num_tokens_ > 1) {
@@ -154,6 +154,12 @@ void Scheduler::Preempt(Sequence& sequence) noexcept {
   // One whose next token is awaited is queued when it has it.
   if (sequence.num_tokens_ == 0) return;
   sequence.tenant_->waiting_.Insert(sequence, sequence.rank_, sequence.id_, sequence.place_);
+}
+
+bool Scheduler::HaveAllPlaces(const TenantQueues& tenant) const {
+  const uint32_t bound = tenant.max_running.load(std::memory_order_relaxed);
+  return (limits_.max_running == 0 || num_sequences_ <= limits_.max_running) &&
+         (bound == 0 || tenant.num_sequences_ <= bound);
 }
 
 int64_t Scheduler::StandingOf(const Sequence& sequence) const {
@@ -213,10 +219,11 @@ uint64_t Scheduler::TokensInTime(uint64_t most) const {
 }
 
 void Scheduler::NoteNeed() noexcept {
-  const Sequence* prompt = NextPrompt();
   double least = std::numeric_limits<double>::infinity();
-  if (prompt != nullptr) least = prompt->tenant_->service_;
-  if (!decoding_tenants_.empty()) least = std::min(least, decoding_tenants_.front_key());
+  // Also of those that have to wait for a place.
+  for (const TenantQueues::Order* tenants : {&starting_tenants_, &reading_tenants_, &decoding_tenants_}) {
+    if (!tenants->empty()) least = std::min(least, tenants->front_key());
+  }
   if (std::isfinite(least)) needed_from_ = std::max(needed_from_, least);
 }
 

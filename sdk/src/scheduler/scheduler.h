@@ -23,7 +23,7 @@
 //   decoding  it has a place, and one token to feed
 //   awaited   it is in no queue: a step in flight has its last token, and Continue brings the next one
 //
-// A sequence that comes with one token passes over `reading`, and over `waiting` too if there is a place.
+// A sequence that comes with one token passes over `reading`, and over `waiting` too if there are places for all.
 //
 // The rank of a sequence is the time at which it would start if there were one place after the other:
 //
@@ -136,6 +136,8 @@ class Scheduler {
   void Begin(Sequence& sequence) noexcept;
   void StopRunning(Sequence& sequence) noexcept;
   void Preempt(Sequence& sequence) noexcept;
+  // Whether there are places for all sequences, so that one of `tenant` takes none for which another waits.
+  bool HaveAllPlaces(const TenantQueues& tenant) const;
   int64_t StandingOf(const Sequence& sequence) const;
   // Whether a sequence that waits may take the place of one that runs.
   static bool Outranks(const Sequence& waiting);
