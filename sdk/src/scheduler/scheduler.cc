@@ -175,30 +175,39 @@ bool Scheduler::Outranks(const Sequence& waiting) {
 absl::Span<const Share> Scheduler::Schedule(int64_t now_us, uint32_t max_entries, uint32_t max_decodes) noexcept {
   shares_.clear();
   now_us_ = std::max(now_us_, now_us);
-  Room room = {std::min(limits_.max_entries, max_entries), limits_.max_tokens};
+  Room room = {std::min(limits_.max_entries, max_entries), limits_.max_tokens, max_decodes};
   const Room kept = KeptForPrompts(now_us, room);
-  ScheduleDecodes(max_decodes, kept, room);
+  ScheduleDecodes(kept, room);
   SchedulePrompts(kept, room);
+  // The prompt for which the rest was kept may have lost its place to a shorter one. No prompt is begun by halves then,
+  // whose last token would be in the step a second time.
+  if (kept.tokens > 0 && room.tokens > 0) ScheduleDecodes({}, room);
   NoteNeed();
   return shares_;
 }
 
 Scheduler::Room Scheduler::KeptForPrompts(int64_t now_us, const Room& room) noexcept {
   const Sequence* first = NextPrompt();
-  const bool is_crowded = num_decoding_ > std::min(room.entries, room.tokens);
+  // The streams that decode leave no place.
+  const bool is_crowded = num_decoding_ > 0 && num_decoding_ >= std::min(room.entries, room.tokens);
   if (first == nullptr || (!is_crowded && now_us < first->due_us_)) return {};
-  if (room.entries > 1 && room.tokens > 1) {
-    return {1, std::min<uint64_t>({room.tokens / 2, limits_.min_prompt_tokens, first->num_tokens_})};
+  const bool is_divided = room.entries > 1 && room.tokens > 1;
+  if (is_crowded) {
+    const double had = first->tenant_->service_, others_had = decoding_tenants_.front_key();
+    if (had > others_had) return {};
+    if (had < others_had && !is_divided) return room;
   }
+  if (is_divided) return {1, std::min<uint64_t>({room.tokens / 2, limits_.min_prompt_tokens, first->num_tokens_})};
   // A step of one share cannot be divided, so the two kinds take turns.
   was_prompts_turn_ = !was_prompts_turn_;
   return was_prompts_turn_ ? room : Room{};
 }
 
-void Scheduler::ScheduleDecodes(uint64_t max_decodes, const Room& kept, Room& room) noexcept {
-  uint64_t num_places = std::min({max_decodes, room.entries - kept.entries, room.tokens - kept.tokens});
+void Scheduler::ScheduleDecodes(const Room& kept, Room& room) noexcept {
+  uint64_t num_places = std::min({room.decodes, room.entries - kept.entries, room.tokens - kept.tokens});
   for (; num_places > 0 && !decoding_tenants_.empty(); --num_places) {
     GiveShare(decoding_tenants_.front().decoding_.front(), 1, room);
+    --room.decodes;
   }
 }
 

@@ -1,7 +1,7 @@
 // Which tokens of which sequences make up the next step. Policy over numbers: it knows neither text nor tensors.
 //
-// - A sequence with one token to feed, such as a stream that decodes, is in every step while all of them fit. If they
-//   do not, they take turns.
+// - A sequence with one token to feed, such as a stream that decodes, is in every step while all of them fit, and leave
+//   a place for a prompt. If they do not, they take turns.
 // - The rest of the step goes to prompts. It is as large as the step's time allows: a step with streams that decode
 //   should take at most `step_us`, and at most kStretch times as long as without the prompts, or kShortStepUs if that
 //   is longer. A prompt that is due (below) gets a minimum whatever the time. Without streams that decode, prompts fill
@@ -126,6 +126,7 @@ class Scheduler {
   struct Room {
     uint64_t entries = 0;
     uint64_t tokens = 0;
+    uint64_t decodes = 0;  // of the entries, at most
   };
 
   void Enqueue(Sequence& sequence) noexcept;
@@ -146,7 +147,7 @@ class Scheduler {
   void SortIn(TenantQueues& tenant) noexcept;
 
   void GiveShare(Sequence& sequence, uint64_t num_tokens, Room& room) noexcept;
-  void ScheduleDecodes(uint64_t max_decodes, const Room& kept, Room& room) noexcept;
+  void ScheduleDecodes(const Room& kept, Room& room) noexcept;
   void SchedulePrompts(const Room& kept, Room& room) noexcept;
   // The part of the step that prompts have whatever the time, and though others may have to wait for it.
   Room KeptForPrompts(int64_t now_us, const Room& room) noexcept;

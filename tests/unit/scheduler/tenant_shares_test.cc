@@ -108,6 +108,20 @@ TEST(TenantSharesTest, TenantThatWaitsForAPlaceKeepsItsClaim) {
   }
 }
 
+TEST(TenantSharesTest, PromptsAndStreamsThatDecodeShareTheEntriesByWeight) {
+  for (const uint32_t max_entries : {1u, 2u}) {
+    EXPECT_NEAR(RatioOfWeightThree(Limits(64, max_entries), {30, 50, 0}, {30, 5, 20}), 3, 0.15) << max_entries;
+  }
+}
+
+TEST(TenantSharesTest, PromptOfATenantGetsAnEntryThoughStreamsOfAnotherFillTheStep) {
+  Simulation simulation(Limits(64, 8));
+  simulation.Calibrate();
+  AddDecoding(simulation, Tenant(), 8);
+  const Stream& prompt = simulation.Add(Tenant(), 16, 0);
+  EXPECT_TRUE(StepOf(simulation).contains(&prompt)) << "as many streams as entries: there is none to spare";
+}
+
 TEST(TenantSharesTest, CrowdedStepIsSharedByTenantsNotByStreams) {
   Simulation simulation(Limits(8, 8));
   const auto few = Tenant(), many = Tenant();
