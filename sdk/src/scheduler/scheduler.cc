@@ -108,7 +108,7 @@ void Scheduler::SetTokens(Sequence& sequence, uint64_t num_tokens, bool decodes)
 void Scheduler::Enqueue(Sequence& sequence) noexcept {
   TenantQueues& tenant = *sequence.tenant_;
   // A single token costs the others so little that it need not wait for a step with time to spare.
-  if (sequence.num_tokens_ == 1 && !sequence.is_running_ && !is_full() && !tenant.is_full()) Begin(sequence);
+  if (sequence.num_tokens_ == 1 && !sequence.is_running_ && HaveAllPlaces(tenant)) Begin(sequence);
   if (!sequence.is_running_) {
     tenant.waiting_.Insert(sequence, sequence.rank_, sequence.id_, sequence.place_);
   } else if (sequence.num_tokens_ > 1) {
@@ -156,6 +156,12 @@ void Scheduler::Preempt(Sequence& sequence) noexcept {
   sequence.tenant_->waiting_.Insert(sequence, sequence.rank_, sequence.id_, sequence.place_);
 }
 
+bool Scheduler::HaveAllPlaces(const TenantQueues& tenant) const {
+  const uint32_t bound = tenant.max_running.load(std::memory_order_relaxed);
+  return (limits_.max_running == 0 || num_sequences_ <= limits_.max_running) &&
+         (bound == 0 || tenant.num_sequences_ <= bound);
+}
+
 int64_t Scheduler::StandingOf(const Sequence& sequence) const {
   if (sequence.urgency_.keeps_place) return std::numeric_limits<int64_t>::max();
   return sequence.urgency_.priority + sequence.waited_us_ / limits_.age_limit_us;
@@ -169,30 +175,39 @@ bool Scheduler::Outranks(const Sequence& waiting) {
 absl::Span<const Share> Scheduler::Schedule(int64_t now_us, uint32_t max_entries, uint32_t max_decodes) noexcept {
   shares_.clear();
   now_us_ = std::max(now_us_, now_us);
-  Room room = {std::min(limits_.max_entries, max_entries), limits_.max_tokens};
+  Room room = {std::min(limits_.max_entries, max_entries), limits_.max_tokens, max_decodes};
   const Room kept = KeptForPrompts(now_us, room);
-  ScheduleDecodes(max_decodes, kept, room);
+  ScheduleDecodes(kept, room);
   SchedulePrompts(kept, room);
+  // The prompt for which the rest was kept may have lost its place to a shorter one. No prompt is begun by halves then,
+  // whose last token would be in the step a second time.
+  if (kept.tokens > 0 && room.tokens > 0) ScheduleDecodes({}, room);
   NoteNeed();
   return shares_;
 }
 
 Scheduler::Room Scheduler::KeptForPrompts(int64_t now_us, const Room& room) noexcept {
   const Sequence* first = NextPrompt();
-  const bool is_crowded = num_decoding_ > std::min(room.entries, room.tokens);
+  // The streams that decode leave no place.
+  const bool is_crowded = num_decoding_ > 0 && num_decoding_ >= std::min(room.entries, room.tokens);
   if (first == nullptr || (!is_crowded && now_us < first->due_us_)) return {};
-  if (room.entries > 1 && room.tokens > 1) {
-    return {1, std::min<uint64_t>({room.tokens / 2, limits_.min_prompt_tokens, first->num_tokens_})};
+  const bool is_divided = room.entries > 1 && room.tokens > 1;
+  if (is_crowded) {
+    const double had = first->tenant_->service_, others_had = decoding_tenants_.front_key();
+    if (had > others_had) return {};
+    if (had < others_had && !is_divided) return room;
   }
+  if (is_divided) return {1, std::min<uint64_t>({room.tokens / 2, limits_.min_prompt_tokens, first->num_tokens_})};
   // A step of one share cannot be divided, so the two kinds take turns.
   was_prompts_turn_ = !was_prompts_turn_;
   return was_prompts_turn_ ? room : Room{};
 }
 
-void Scheduler::ScheduleDecodes(uint64_t max_decodes, const Room& kept, Room& room) noexcept {
-  uint64_t num_places = std::min({max_decodes, room.entries - kept.entries, room.tokens - kept.tokens});
+void Scheduler::ScheduleDecodes(const Room& kept, Room& room) noexcept {
+  uint64_t num_places = std::min({room.decodes, room.entries - kept.entries, room.tokens - kept.tokens});
   for (; num_places > 0 && !decoding_tenants_.empty(); --num_places) {
     GiveShare(decoding_tenants_.front().decoding_.front(), 1, room);
+    --room.decodes;
   }
 }
 
@@ -213,10 +228,11 @@ uint64_t Scheduler::TokensInTime(uint64_t most) const {
 }
 
 void Scheduler::NoteNeed() noexcept {
-  const Sequence* prompt = NextPrompt();
   double least = std::numeric_limits<double>::infinity();
-  if (prompt != nullptr) least = prompt->tenant_->service_;
-  if (!decoding_tenants_.empty()) least = std::min(least, decoding_tenants_.front_key());
+  // Also of those that have to wait for a place.
+  for (const TenantQueues::Order* tenants : {&starting_tenants_, &reading_tenants_, &decoding_tenants_}) {
+    if (!tenants->empty()) least = std::min(least, tenants->front_key());
+  }
   if (std::isfinite(least)) needed_from_ = std::max(needed_from_, least);
 }
 

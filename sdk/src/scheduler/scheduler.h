@@ -1,7 +1,7 @@
 // Which tokens of which sequences make up the next step. Policy over numbers: it knows neither text nor tensors.
 //
-// - A sequence with one token to feed, such as a stream that decodes, is in every step while all of them fit. If they
-//   do not, they take turns.
+// - A sequence with one token to feed, such as a stream that decodes, is in every step while all of them fit, and leave
+//   a place for a prompt. If they do not, they take turns.
 // - The rest of the step goes to prompts. It is as large as the step's time allows: a step with streams that decode
 //   should take at most `step_us`, and at most kStretch times as long as without the prompts, or kShortStepUs if that
 //   is longer. A prompt that is due (below) gets a minimum whatever the time. Without streams that decode, prompts fill
@@ -23,7 +23,7 @@
 //   decoding  it has a place, and one token to feed
 //   awaited   it is in no queue: a step in flight has its last token, and Continue brings the next one
 //
-// A sequence that comes with one token passes over `reading`, and over `waiting` too if there is a place.
+// A sequence that comes with one token passes over `reading`, and over `waiting` too if there are places for all.
 //
 // The rank of a sequence is the time at which it would start if there were one place after the other:
 //
@@ -126,6 +126,7 @@ class Scheduler {
   struct Room {
     uint64_t entries = 0;
     uint64_t tokens = 0;
+    uint64_t decodes = 0;  // of the entries, at most
   };
 
   void Enqueue(Sequence& sequence) noexcept;
@@ -136,6 +137,8 @@ class Scheduler {
   void Begin(Sequence& sequence) noexcept;
   void StopRunning(Sequence& sequence) noexcept;
   void Preempt(Sequence& sequence) noexcept;
+  // Whether there are places for all sequences, so that one of `tenant` takes none for which another waits.
+  bool HaveAllPlaces(const TenantQueues& tenant) const;
   int64_t StandingOf(const Sequence& sequence) const;
   // Whether a sequence that waits may take the place of one that runs.
   static bool Outranks(const Sequence& waiting);
@@ -144,7 +147,7 @@ class Scheduler {
   void SortIn(TenantQueues& tenant) noexcept;
 
   void GiveShare(Sequence& sequence, uint64_t num_tokens, Room& room) noexcept;
-  void ScheduleDecodes(uint64_t max_decodes, const Room& kept, Room& room) noexcept;
+  void ScheduleDecodes(const Room& kept, Room& room) noexcept;
   void SchedulePrompts(const Room& kept, Room& room) noexcept;
   // The part of the step that prompts have whatever the time, and though others may have to wait for it.
   Room KeptForPrompts(int64_t now_us, const Room& room) noexcept;

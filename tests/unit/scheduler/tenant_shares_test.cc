@@ -55,6 +55,73 @@ TEST(TenantSharesTest, ServiceFollowsTheWeights) {
   EXPECT_NEAR(Service(simulation, three) / Service(simulation, one), 3, 0.15);
 }
 
+// The requests of a tenant, of which there are always so many.
+struct Load {
+  uint64_t num_open;
+  uint64_t prompt;
+  uint64_t decode;
+};
+
+// The service of a tenant of weight 3, by that of one of weight 1. Both always have more to do than fits.
+double RatioOfWeightThree(const SchedulerLimits& limits, const Load& load_of_one, const Load& load_of_three) {
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto one = Tenant(1), three = Tenant(3);
+  const auto fill = [&](const std::shared_ptr<TenantQueues>& tenant, const Load& load) {
+    while (simulation.num_open(tenant) < load.num_open) simulation.Add(tenant, load.prompt, load.decode);
+  };
+  for (int i = 0; i < 6000; ++i) {
+    fill(one, load_of_one);
+    fill(three, load_of_three);
+    EXPECT_TRUE(simulation.Step());
+  }
+  return Service(simulation, three) / Service(simulation, one);
+}
+
+// Whoever comes with a single token needs a place like any other.
+TEST(TenantSharesTest, SingleTokensDoNotTakeThePlacesForWhichOthersWait) {
+  SchedulerLimits limits = Limits(64, 64);
+  limits.max_running = 8;
+  EXPECT_NEAR(RatioOfWeightThree(limits, {30, 1, 20}, {30, 50, 20}), 3, 0.15);
+  EXPECT_NEAR(RatioOfWeightThree(limits, {30, 50, 20}, {30, 1, 20}), 3, 0.15);
+}
+
+TEST(TenantSharesTest, SingleTokensOfATenantDoNotTakeThePlacesForWhichItsOthersWait) {
+  Simulation simulation(Limits(64, 64));
+  const auto tenant = Tenant();
+  tenant->max_running = 2;
+  for (int i = 0; i < 2; ++i) simulation.Add(tenant, 1, 10);
+  const Stream& waits = simulation.Add(tenant, 5, 1);
+  for (int i = 0; i < 100 && !waits.is_done; ++i) {
+    simulation.Step();
+    while (simulation.num_open(tenant) < 5) simulation.Add(tenant, 1, 10);
+  }
+  EXPECT_TRUE(waits.is_done);
+}
+
+// While it waits, another has a place and much service, which is no reason to forget what it did not get.
+TEST(TenantSharesTest, TenantThatWaitsForAPlaceKeepsItsClaim) {
+  for (const uint32_t max_running : {1u, 2u}) {
+    SchedulerLimits limits = Limits(16, 64);
+    limits.max_running = max_running;
+    EXPECT_NEAR(RatioOfWeightThree(limits, {30, 400, 20}, {30, 50, 20}), 3, 0.15) << max_running;
+  }
+}
+
+TEST(TenantSharesTest, PromptsAndStreamsThatDecodeShareTheEntriesByWeight) {
+  for (const uint32_t max_entries : {1u, 2u}) {
+    EXPECT_NEAR(RatioOfWeightThree(Limits(64, max_entries), {30, 50, 0}, {30, 5, 20}), 3, 0.15) << max_entries;
+  }
+}
+
+TEST(TenantSharesTest, PromptOfATenantGetsAnEntryThoughStreamsOfAnotherFillTheStep) {
+  Simulation simulation(Limits(64, 8));
+  simulation.Calibrate();
+  AddDecoding(simulation, Tenant(), 8);
+  const Stream& prompt = simulation.Add(Tenant(), 16, 0);
+  EXPECT_TRUE(StepOf(simulation).contains(&prompt)) << "as many streams as entries: there is none to spare";
+}
+
 TEST(TenantSharesTest, CrowdedStepIsSharedByTenantsNotByStreams) {
   Simulation simulation(Limits(8, 8));
   const auto few = Tenant(), many = Tenant();
