@@ -145,6 +145,27 @@ void test_stream_limit(const char* model_path) {
   EXPECT_OK(skein_runtime_release(runtime, &error));
 }
 
+/* A queue takes requests of its own runtime; a request that it refused can go to another queue. */
+void test_foreign_queue(const char* model_path) {
+  const world w = make_world(model_path);
+  const skein_request request = request_of(&w);
+  skein_error error;
+  skein_runtime runtime = NULL;
+  skein_queue foreign = NULL, queue = NULL;
+  NEED(skein_runtime_create(NULL, &runtime, &error));
+  NEED(skein_queue_create(runtime, NULL, &foreign, &error));
+  NEED(skein_queue_create(runtime_of(&w), NULL, &queue, &error));
+  EXPECT_OK(skein_request_set_prompt(request, "In the ", 7, &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_queue_submit(foreign, &request, 1, &error));
+  EXPECT(strstr(error.message, "another runtime") != NULL);
+  EXPECT_OK(skein_runtime_release(runtime, &error));
+  EXPECT_STATUS(SKEIN_INVALID_ARGUMENT, skein_queue_submit(foreign, &request, 1, &error));
+  EXPECT_OK(skein_queue_submit(queue, &request, 1, &error));
+  EXPECT_OK(skein_queue_release(queue, &error));
+  EXPECT_OK(skein_queue_release(foreign, &error));
+  release_world(&w);
+}
+
 /* The result of a request. */
 typedef struct outcome {
   uint32_t num_terminals;

@@ -437,6 +437,7 @@ int main(int argc, char** argv) {
   } else if (strcmp(part, "stream_limit") == 0) {
     test_stream_limit(model_path);
   } else if (strcmp(part, "requests") == 0) {
+    test_foreign_queue(model_path);
     test_requests(model_path);
   } else if (strcmp(part, "chat") == 0) {
     test_chat(model_path);

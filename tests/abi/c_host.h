@@ -77,6 +77,7 @@ extern void* handle_out; /* where a handle would be written: typed pointers are 
 
 void test_streams(const char* model_path);
 void test_stream_limit(const char* model_path);
+void test_foreign_queue(const char* model_path);
 void test_requests(const char* model_path);
 void test_chat(const char* model_path);
 

@@ -207,7 +207,8 @@ test('dropped objects are released by the garbage collector', async (t) => {
   })();
   assert.ok(numOwned() >= before + 400);
   // The count alone may fall because what other tests dropped is released.
-  await until(() => (collect(), numOwned() <= before && model.load().numStreams === 0), 'the release of dropped objects');
+  const isReleased = () => numOwned() <= before && model.load().numStreams === 0;
+  await until(() => (collect(), isReleased()), 'the release of dropped objects');
 });
 
 test('the garbage collector runs while texts are written', async (t) => {

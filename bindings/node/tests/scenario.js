@@ -314,8 +314,8 @@ const verbs = {
       queue.setWakeup(() => (queue.woken = true));
       return [];
     }
-    // A wake-up comes through the event loop, and may be behind the events that it tells of: they may have been taken in
-    // the very turn in which it was sent.
+    // A wake-up comes through the event loop, and may be behind the events that it tells of: they may have been taken
+    // in the very turn in which it was sent.
     for (let i = 0; i < 2; ++i) await new Promise(setImmediate);
     queue.setWakeup(null);
     return [queue.woken ? 'woken' : 'silent'];

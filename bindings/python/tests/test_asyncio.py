@@ -128,7 +128,7 @@ class AsyncTest(ModelTest):
                 with unittest.mock.patch.object(loop, "call_later", wraps=loop.call_later) as later:
                     await self.stream().generate_async("And ", queue=queue, max_tokens=20).read()
                     self.assertEqual(later.call_count, 0)
-                    # A window keeps both at work until they are read, which is behind the first poll.
+                    # A window keeps both at work until they are read, behind the first poll.
                     texts = [
                         self.stream().generate_async("And ", queue=queue, max_tokens=20, window=1)
                         for _ in range(2)

@@ -178,7 +178,8 @@ class LifetimeTest(ModelTest):
                 last = queue.poll()
                 other_done.set()
                 first.join(20)
-            while not last or not last[-1].is_terminal:  # the load falls before the last event comes
+            # The load falls before the last event comes.
+            while not last or not last[-1].is_terminal:
                 queue.wait()
                 last += queue.poll()
         self.assertEqual([event.kind for event in found], [skein.EventKind.TOKEN] * 2)

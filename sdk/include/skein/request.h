@@ -17,7 +17,7 @@ SKEIN_EXTERN_C_BEGIN
 // --- queues ---
 
 // Makes a completion queue. `options` (kind SKEIN_OPTIONS_QUEUE, none yet) may be NULL. One queue serves any number of
-// requests and models. RESOURCE_EXHAUSTED: the process has no descriptor left.
+// requests and models of its runtime. RESOURCE_EXHAUSTED: the process has no descriptor left.
 SKEIN_API skein_status skein_queue_create(skein_runtime runtime, skein_options options, skein_queue* queue,
                                           skein_error* error);
 
@@ -227,9 +227,10 @@ SKEIN_API skein_status skein_request_set_logit_bias(skein_request request, skein
 SKEIN_API skein_status skein_request_set_user_data(skein_request request, uint64_t user_data, skein_error* error);
 
 // Submits `count` requests whose events go to `queue`: all of them, or none. A request is submitted once.
-// FAILED_PRECONDITION: submitted before, or its stream is busy. RESOURCE_EXHAUSTED: the queue of the model or of the
-// tenant is full, or a deadline cannot be met under the present load (schedule.h); see retry_after_ms.
-// DEADLINE_EXCEEDED: a deadline could not be met even if nothing else ran. Neither waits for a step.
+// FAILED_PRECONDITION: submitted before, or its stream is busy. INVALID_ARGUMENT: of another runtime.
+// RESOURCE_EXHAUSTED: the queue of the model or of the tenant is full, or a deadline cannot be met under the present
+// load (schedule.h); see retry_after_ms. DEADLINE_EXCEEDED: a deadline could not be met even if nothing else ran.
+// Neither waits for a step.
 SKEIN_API skein_status skein_queue_submit(skein_queue queue, const skein_request* requests, uint32_t count,
                                           skein_error* error);
 

@@ -21,9 +21,9 @@ SKEIN_API skein_status skein_queue_create(skein_runtime runtime, skein_options o
   return Guard(error, [&]() -> absl::Status {
     SKEIN_RETURN_IF_ERROR(CheckPointer(queue, "queue"));
     *queue = nullptr;
-    SKEIN_RETURN_IF_ERROR(Unwrap(runtime).status());
+    SKEIN_ASSIGN_OR_RETURN(const auto owner, Unwrap(runtime));
     SKEIN_RETURN_IF_ERROR(UnwrapOptions(options, SKEIN_OPTIONS_QUEUE).status());
-    SKEIN_ASSIGN_OR_RETURN(auto created, CompletionQueue::Create());
+    SKEIN_ASSIGN_OR_RETURN(auto created, CompletionQueue::Create(owner));
     SKEIN_ASSIGN_OR_RETURN(*queue, Wrap<skein_queue>(std::move(created)));
     return absl::OkStatus();
   });

@@ -13,12 +13,19 @@
 
 namespace skein {
 
-absl::StatusOr<std::shared_ptr<CompletionQueue>> CompletionQueue::Create() {
+absl::StatusOr<std::shared_ptr<CompletionQueue>> CompletionQueue::Create(std::weak_ptr<const Runtime> runtime) {
   Descriptor fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!fd.is_open()) {
     return absl::ResourceExhaustedError(absl::StrCat("queue: cannot make an eventfd: ", std::strerror(errno)));
   }
-  return std::shared_ptr<CompletionQueue>(new CompletionQueue(std::move(fd)));
+  return std::shared_ptr<CompletionQueue>(new CompletionQueue(std::move(fd), std::move(runtime)));
+}
+
+bool CompletionQueue::Serves(const std::shared_ptr<Runtime>& runtime) const {
+  const auto is_owned_by = [this](const auto& owner) {
+    return !runtime_.owner_before(owner) && !owner.owner_before(runtime_);
+  };
+  return is_owned_by(runtime) || is_owned_by(std::weak_ptr<const Runtime>());
 }
 
 void CompletionQueue::Attach(const std::shared_ptr<Engine>& engine) {

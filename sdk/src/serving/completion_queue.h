@@ -36,10 +36,14 @@ using EventList = std::list<QueuedEvent>;
 // Threads: any.
 class CompletionQueue {
  public:
+  // A queue for requests of the models of `runtime`; empty: of all models. It does not keep the runtime alive.
   // RESOURCE_EXHAUSTED: no descriptor is left in this process.
-  static absl::StatusOr<std::shared_ptr<CompletionQueue>> Create();
+  static absl::StatusOr<std::shared_ptr<CompletionQueue>> Create(std::weak_ptr<const Runtime> runtime = {});
   CompletionQueue(const CompletionQueue&) = delete;
   CompletionQueue& operator=(const CompletionQueue&) = delete;
+
+  // Whether requests of the models of `runtime` may be submitted.
+  bool Serves(const std::shared_ptr<Runtime>& runtime) const;
 
   // Notes an engine whose jobs will push events here, so that Close can notify it.
   void Attach(const std::shared_ptr<Engine>& engine);
@@ -66,10 +70,12 @@ class CompletionQueue {
   bool is_closed() const { return is_closed_.load(std::memory_order_acquire); }
 
  private:
-  explicit CompletionQueue(Descriptor fd) : fd_(std::move(fd)) {}
+  CompletionQueue(Descriptor fd, std::weak_ptr<const Runtime> runtime)
+      : fd_(std::move(fd)), runtime_(std::move(runtime)) {}
   void SetReadable(bool readable) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const Descriptor fd_;                 // an eventfd, not 0 while events_ is not empty
+  const Descriptor fd_;  // an eventfd, not 0 while events_ is not empty
+  const std::weak_ptr<const Runtime> runtime_;
   std::atomic<bool> is_closed_{false};  // written under mutex_
   Wakeup wakeup_;
   Mutex mutex_;

@@ -36,8 +36,8 @@ class Submission {
     if (is_begun_) request_->AbandonSubmit();
   }
 
-  // Takes the request and the right to write to its stream.
-  absl::Status Begin() { return Named(TakeRequest()); }
+  // Takes the request, for a queue, and the right to write to its stream.
+  absl::Status Begin(const CompletionQueue& queue) { return Named(TakeRequest(queue)); }
 
   Demand demand() const {
     const auto milliseconds = [this](const IntOption& key) {
@@ -71,7 +71,11 @@ class Submission {
   }
 
  private:
-  absl::Status TakeRequest() {
+  absl::Status TakeRequest(const CompletionQueue& queue) {
+    if (!queue.Serves(model().runtime())) {
+      return absl::InvalidArgumentError(
+          "queue: of another runtime; expected one of the runtime of the request's model");
+    }
     SKEIN_ASSIGN_OR_RETURN(spec_, request_->BeginSubmit());
     is_begun_ = true;
     SKEIN_ASSIGN_OR_RETURN(right_, request_->stream()->BeginWrite());
@@ -123,7 +127,7 @@ absl::Status Submit(absl::Span<const std::shared_ptr<Request>> requests,
   for (size_t i = 0; i < requests.size(); ++i) {
     std::list<Submission>& submissions = Of(*requests[i]->stream()->model(), models);
     const std::string name = requests.size() > 1 ? absl::StrCat("request ", i) : "";
-    SKEIN_RETURN_IF_ERROR(submissions.emplace_back(requests[i], name).Begin());
+    SKEIN_RETURN_IF_ERROR(submissions.emplace_back(requests[i], name).Begin(*queue));
   }
   for (ModelSubmissions& model : models) SKEIN_RETURN_IF_ERROR(Admit(model, queue));
   for (const ModelSubmissions& model : models) queue->Attach(model.model->engine());

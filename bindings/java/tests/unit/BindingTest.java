@@ -149,6 +149,22 @@ final class BindingTest {
         });
   }
 
+  static void aTextNeedsNoOptions() throws Exception {
+    Check.withModel(
+        Map.of("deterministic", 1),
+        (r, m) -> {
+          try (Stream a = m.newStream();
+              Stream b = m.newStream();
+              Stream c = m.newStream()) {
+            String want = a.complete("And it came", Map.of());
+            Check.same(want, b.complete("And it came"));
+            try (Generation g = c.generate("And it came")) {
+              Check.same(want, g.text());
+            }
+          }
+        });
+  }
+
   static void manyFuturesAtATime() throws Exception {
     Check.withModel(
         Map.of("deterministic", 1),

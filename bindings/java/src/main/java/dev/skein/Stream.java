@@ -45,15 +45,25 @@ public final class Stream extends Handle {
     return Generation.start(this, prompt, options);
   }
 
-  /** The whole text that {@link #generate} writes. */
+  /** As {@link #generate(String, Map)}, with the model's defaults. */
+  public Generation generate(String prompt) {
+    return generate(prompt, Map.of());
+  }
+
+  /** The whole text that {@link #generate(String, Map)} writes. */
   public String complete(String prompt, Map<String, ?> options) {
     try (Generation generation = generate(prompt, options)) {
       return generation.text();
     }
   }
 
+  /** As {@link #complete(String, Map)}, with the model's defaults. */
+  public String complete(String prompt) {
+    return complete(prompt, Map.of());
+  }
+
   /**
-   * As {@link #complete}. No thread waits. Whoever completes the future, as cancel and orTimeout do,
+   * As {@link #complete(String, Map)}. No thread waits. Whoever completes the future, as cancel and orTimeout do,
    * cancels the request.
    */
   public CompletableFuture<String> completeAsync(String prompt, Map<String, ?> options) {
