@@ -28,8 +28,8 @@ SKEIN_EXTERN_C_BEGIN
 // PERMISSION_DENIED.
 SKEIN_API skein_status skein_runtime_create(skein_options options, skein_runtime* runtime, skein_error* error);
 
-// Releases the handle. The runtime ends when the last model, stream, queue, request and tokenizer made from it is
-// released.
+// Releases the handle. The runtime ends when the last model, stream, request and tokenizer made from it is released. A
+// queue does not keep it alive.
 SKEIN_API skein_status skein_runtime_release(skein_runtime runtime, skein_error* error);
 
 // Loads one plugin from a file of any name. NOT_FOUND: no such file. FAILED_PRECONDITION: not a skein plugin,
