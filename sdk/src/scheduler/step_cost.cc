@@ -88,7 +88,7 @@ double StepCost::Overrun() const {
 }
 
 void StepCost::Observe(uint64_t rows, uint64_t entries, double us) {
-  if (us <= 0) return;
+  if (rows == 0 || us <= 0) return;
   const auto num_rows = static_cast<double>(rows);
   if (num_observed_++ == 0) Begin(num_rows, us);
   const double ratio = us / Time(rows, entries);

@@ -22,8 +22,8 @@ class StepCost {
   // For steps of at most `max_rows` rows, at least 1.
   explicit StepCost(uint32_t max_rows);
 
-  // A step of `rows` rows in `entries` entries, both at least 1, took `us`. One slow step says little: it moves the
-  // usual time by a twentieth at most. The third in a row counts in full.
+  // A step of `rows` rows in `entries` entries took `us`. One slow step says little: it moves the usual time by a
+  // twentieth at most. The third in a row counts in full. A step without rows says nothing.
   void Observe(uint64_t rows, uint64_t entries, double us);
 
   // Says what an entry costs, by two steps of the same rows: one of many entries, and one of a single entry.

@@ -29,6 +29,16 @@ TEST(StepCostTest, NothingIsKnownAtFirst) {
   EXPECT_EQ(cost.RowsThatFit(8, 8, 1, 100), 100u);
 }
 
+TEST(StepCostTest, AStepWithoutRowsSaysNothing) {
+  StepCost cost(64);
+  cost.Observe(0, 0, 8000);
+  EXPECT_FALSE(cost.is_known());
+  EXPECT_EQ(cost.Time(1, 1), 0);
+  cost.Observe(1, 1, 1000);
+  cost.Observe(0, 0, 8000);
+  EXPECT_EQ(cost.PromptTime(64), 64'000);
+}
+
 TEST(StepCostTest, OneObservationIsAWordOnAllSizes) {
   StepCost cost(kMaxRows);
   cost.Observe(8, 8, 16000);
