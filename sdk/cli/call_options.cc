@@ -1,42 +1,34 @@
 #include "call_options.h"
 
+#include <cstdint>
+#include <string>
+
 namespace skein::cli {
 
-template <typename Action>
-void CallOptions::Try(const Arguments& arguments, const char* option, Action action) {
-  try {
-    action();
-  } catch (const Error& failure) {
-    if (failure.code() != SKEIN_INVALID_ARGUMENT) throw;
-    throw UsageError(std::string(arguments.command().name) + ": --" + option + ": " + failure.what());
+skein::Option GivenOption(const Arguments& arguments, const char* option, const char* key) {
+  switch (arguments.TypeOf(option)) {
+    case Takes::kText:
+      return {key, *arguments.Text(option)};
+    case Takes::kInteger:
+    case Takes::kCount:
+      return {key, *arguments.Integer(option)};
+    case Takes::kReal:
+      return {key, *arguments.Real(option)};
+    case Takes::kNothing:
+      break;
   }
+  return {key, 1};
 }
 
-void CallOptions::Pass(const Arguments& arguments, const char* option, const char* key) {
-  if (!arguments.Has(option)) return;
-  Try(arguments, option, [&] {
-    switch (arguments.TypeOf(option)) {
-      case Takes::kNothing:
-        Set(key, int64_t{1});
-        break;
-      case Takes::kText:
-        Set(key, *arguments.Text(option));
-        break;
-      case Takes::kInteger:
-      case Takes::kCount:
-        Set(key, *arguments.Integer(option));
-        break;
-      case Takes::kReal:
-        Call(skein_options_set_f64, get(), key, *arguments.Real(option));
-        break;
-    }
-  });
-}
-
-void CallOptions::PassLines(const Arguments& arguments, const char* option, const char* key) {
+skein::Option GivenLines(const Arguments& arguments, const char* option, const char* key) {
   std::string lines;
   for (const std::string& value : arguments.Texts(option)) lines += value + "\n";
-  if (!lines.empty()) Try(arguments, option, [&] { Set(key, lines); });
+  return {key, lines};
+}
+
+void ThrowForOption(const Arguments& arguments, const char* option, const Error& failure) {
+  if (failure.code() != SKEIN_INVALID_ARGUMENT) throw failure;
+  throw UsageError(std::string(arguments.command().name) + ": --" + option + ": " + failure.what());
 }
 
 }  // namespace skein::cli

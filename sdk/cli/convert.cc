@@ -14,18 +14,15 @@ namespace skein::cli {
 namespace {
 
 // Says which vocabulary the output got, where the input's file has none.
-void NoteVocabularyOf(skein_runtime runtime, const std::string& path) {
-  CallOptions options(SKEIN_OPTIONS_DESCRIBE);
-  options.Set("format", "json");
-  const auto text = Read<std::string>(skein_model_describe, runtime, path.c_str(), options.get());
-  const auto tokenizer = nlohmann::json::parse(text).at("tokenizer");
+void NoteVocabularyOf(const Runtime& runtime, const std::string& path) {
+  const auto tokenizer = nlohmann::json::parse(runtime.Describe(path, {{"format", "json"}})).at("tokenizer");
   if (tokenizer.is_object()) NoteVocabulary(tokenizer.value("origin", ""), tokenizer.value("path", ""));
 }
 
 int Convert(const Arguments& arguments) {
   const std::optional<std::string> out = OutputPath(arguments, "out");
   if (arguments.operands().empty() || !out) throw UsageError("convert: expected IN -o OUT.skein, or OUT.safetensors");
-  CallOptions options(SKEIN_OPTIONS_CONVERT);
+  CallOptions<ConvertOptions> options;
   for (const char* key : {"type", "layout", "tokenizer", "name", "licence", "provenance", "prompt", "chat-template",
                           "state", "end-token", "trained-length", "overwrite"}) {
     std::string option_key = key;
@@ -37,7 +34,7 @@ int Convert(const Arguments& arguments) {
   const Session session(arguments);
   const std::string& in = arguments.operands()[0];
   try {
-    Call(skein_model_convert, session.runtime(), in.c_str(), out->c_str(), options.get());
+    session.runtime().Convert(in, *out, options);
   } catch (const Error& failure) {
     if (failure.code() != SKEIN_ALREADY_EXISTS) throw;
     throw Failure(std::string(failure.what()) + "; --overwrite replaces it");

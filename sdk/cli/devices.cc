@@ -1,7 +1,7 @@
 // skein devices: the devices that can run a model here.
-#include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,29 +43,23 @@ std::string Joined(const std::vector<std::string>& words) {
 }
 
 // Takes all log lines that wait.
-std::string TakeLog(skein_runtime runtime) {
+std::string TakeLog(const Runtime& runtime) {
   std::string text;
-  while (true) {
-    std::array<char, 64 << 10> line;
-    uint64_t size = 0;
-    uint32_t severity = 0;
-    skein_error error = {};
-    if (skein_runtime_poll_log(runtime, line.data(), line.size(), &size, &severity, &error) != SKEIN_OK) return text;
-    text.append(line.data(), size);
+  while (const std::optional<LogLine> line = runtime.PollLog()) {
+    text += line->text;
     if (!text.ends_with('\n')) text += '\n';
   }
+  return text;
 }
 
 // A device lists its kernels in the log when the first model is loaded to it. A made-up model of two heads will do.
 int ListKernels(const Arguments& arguments) {
   if (arguments.Has("json")) throw UsageError("devices: --kernels is text; it cannot be had with --json");
   const Runtime runtime = MakeRuntime(arguments);
-  for (const skein_device_info& device : Devices(runtime.get())) {
-    TakeLog(runtime.get());
-    CallOptions options(SKEIN_OPTIONS_MODEL);
-    options.Set("device", std::string(device.name));
-    Make<Model>(skein_model_load, runtime.get(), "synthetic:C=128,L=1,V=16", options.get());
-    const std::string log = TakeLog(runtime.get());
+  for (const skein_device_info& device : runtime.Devices()) {
+    TakeLog(runtime);
+    Model(runtime, "synthetic:C=128,L=1,V=16", {{"device", device.name}});
+    const std::string log = TakeLog(runtime);
     DataWriter().Write(log.empty() ? std::string(device.name) + ": has no choice of kernels\n" : log);
   }
   return 0;
@@ -77,7 +71,7 @@ int ListDevices(const Arguments& arguments) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   std::vector<std::vector<std::string>> rows = {
       {"DEVICE", "PLUGIN", "RWKV", "WEIGHTS", "THREADS", "MEMORY", "DESCRIPTION"}};
-  for (const skein_device_info& device : Devices(session.runtime())) {
+  for (const skein_device_info& device : session.runtime().Devices()) {
     list.push_back({{"name", device.name},
                     {"plugin", device.plugin_id},
                     {"description", device.description},

@@ -24,9 +24,9 @@ struct Embeddings {
   std::span<const float> row(size_t i) const { return std::span(rows).subspan(i * d_model, d_model); }
 };
 
-Embeddings Embed(skein_model model, const std::vector<std::string>& texts, uint32_t pooling, bool normalise) {
+Embeddings EmbeddingsOf(const Model& model, const std::vector<std::string>& texts, uint32_t pooling, bool normalise) {
   Embeddings result;
-  result.d_model = ModelInfo(model).d_model;
+  result.d_model = model.Info().d_model;
   result.rows.resize(texts.size() * result.d_model);
   std::vector<skein_embed_item> items(texts.size());
   for (size_t i = 0; i < texts.size(); ++i) {
@@ -37,8 +37,7 @@ Embeddings Embed(skein_model model, const std::vector<std::string>& texts, uint3
     items[i].pooling = pooling;
     items[i].normalise = normalise ? 1 : 0;
   }
-  Call(skein_embed, model, static_cast<void*>(items.data()), uint32_t{sizeof(skein_embed_item)},
-       static_cast<uint32_t>(items.size()));
+  Embed(model, items);
   for (const skein_embed_item& item : items) result.num_tokens.push_back(item.num_read);
   return result;
 }
@@ -73,7 +72,7 @@ int Run(const Arguments& arguments) {
   const Session session(arguments);
   const Model model = session.LoadModel(arguments);
   const uint32_t pooling = arguments.Has("mean") ? SKEIN_POOLING_MEAN : SKEIN_POOLING_LAST;
-  const Embeddings embeddings = Embed(model.get(), texts, pooling, arguments.Has("normalise"));
+  const Embeddings embeddings = EmbeddingsOf(model, texts, pooling, arguments.Has("normalise"));
   if (arguments.Has("raw")) {
     DataWriter().Write(embeddings.rows);
   } else {

@@ -2,9 +2,6 @@
 
 #include <sstream>
 
-#include "call_options.h"
-#include "failure.h"
-#include "session.h"
 #include "table.h"
 
 namespace skein::cli {
@@ -31,19 +28,16 @@ std::vector<EngineLimit> ReadEngineLimits(std::string_view metrics) {
   return limits;
 }
 
-std::vector<EngineLimit> DefaultEngineLimits(skein_runtime runtime) {
+std::vector<EngineLimit> DefaultEngineLimits(const Runtime& runtime) {
   std::string name;
-  for (const skein_device_info& device : Devices(runtime)) {
+  for (const skein_device_info& device : runtime.Devices()) {
     if ((device.generations >> 7 & 1) != 0) name = device.name;
   }
   if (name.empty()) return {};
-  CallOptions options(SKEIN_OPTIONS_MODEL);
-  options.Set("device", name);
-  options.Set("calibrate", 0);
-  skein_model handle = nullptr;
-  if (skein_model_load(runtime, "synthetic:C=128,L=1,V=16", options.get(), &handle, nullptr) != SKEIN_OK) return {};
-  const Model model(handle);
-  return ReadEngineLimits(Read<std::string>(skein_runtime_metrics, runtime));
+  const auto model = Try([&] {
+    return Model(runtime, "synthetic:C=128,L=1,V=16", {{"device", name}, {"calibrate", 0}});
+  });
+  return model ? ReadEngineLimits(runtime.Metrics()) : std::vector<EngineLimit>();
 }
 
 std::string EngineLimitsText(const std::vector<EngineLimit>& limits) {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "skein/skein.h"
+#include "failure.h"
 
 namespace skein::cli {
 
@@ -17,12 +17,12 @@ struct EngineLimit {
   uint64_t value = 0;
 };
 
-// Those of the models in a text of skein_runtime_metrics.
+// Those of the models in a text of Runtime::Metrics.
 std::vector<EngineLimit> ReadEngineLimits(std::string_view metrics);
 
 // Those of a model that is loaded without options. They are asked of the library: a made-up model of two heads is
 // loaded to the last device for it. Empty where no device runs it.
-std::vector<EngineLimit> DefaultEngineLimits(skein_runtime runtime);
+std::vector<EngineLimit> DefaultEngineLimits(const Runtime& runtime);
 
 // A table with a heading.
 std::string EngineLimitsText(const std::vector<EngineLimit>& limits);

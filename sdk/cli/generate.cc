@@ -1,6 +1,7 @@
 #include "generate.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "interrupt.h"
 
@@ -37,7 +38,7 @@ GeneratedText& TextOf(Generation& generation, uint32_t sample) {
 }
 
 // Notes an event that is no error of the request. The decoding until its first token took `first_us`.
-void NoteEvent(const skein_event& event, std::string_view piece, uint64_t& first_us, Generation& generation) {
+void NoteEvent(const Event& event, uint64_t& first_us, Generation& generation) {
   generation.num_prompt_tokens = event.num_prompt_tokens;
   generation.num_read_tokens = event.num_prompt_tokens - event.num_cached_tokens;
   generation.cache = event.cache;
@@ -46,7 +47,7 @@ void NoteEvent(const skein_event& event, std::string_view piece, uint64_t& first
   GeneratedText& of = TextOf(generation, event.sample);
   switch (event.kind) {
     case SKEIN_EVENT_TOKEN:
-      of.text += piece;
+      of.text += event.text();
       if (generation.num_tokens == 0) first_us = event.decode_us;
       generation.decode_seconds = Seconds(event.decode_us - first_us);
       of.tokens.push_back(event.token);
@@ -54,10 +55,10 @@ void NoteEvent(const skein_event& event, std::string_view piece, uint64_t& first
       break;
     case SKEIN_EVENT_SAMPLE_DONE:
       of.reason = event.status == SKEIN_OK ? ReasonName(event.reason) : "error";
-      if (event.status == SKEIN_OK) of.text += piece;
+      if (event.status == SKEIN_OK) of.text += event.text();
       break;
     default:
-      of.text += piece;
+      of.text += event.text();
       generation.num_tokens = event.num_tokens;
       generation.reason = event.kind == SKEIN_EVENT_CANCELLED ? "cancelled" : ReasonName(event.reason);
       for (GeneratedText& text : generation.texts) {
@@ -100,8 +101,8 @@ std::vector<Option> WithSamplingOptions(std::vector<Option> own) {
   return own;
 }
 
-CallOptions SamplingOptions(const Arguments& arguments) {
-  CallOptions options(SKEIN_OPTIONS_REQUEST);
+CallOptions<RequestOptions> SamplingOptions(const Arguments& arguments) {
+  CallOptions<RequestOptions> options;
   options.Pass(arguments, "tokens", "max_tokens");
   options.Pass(arguments, "temp", "temperature");
   options.Pass(arguments, "top-k", "top_k");
@@ -119,10 +120,8 @@ CallOptions SamplingOptions(const Arguments& arguments) {
   return options;
 }
 
-void AddStops(const Arguments& arguments, skein_request request) {
-  for (const std::string& stop : arguments.Texts("stop")) {
-    Call(skein_request_add_stop, request, stop.data(), stop.size());
-  }
+void AddStops(const Arguments& arguments, const Request& request) {
+  for (const std::string& stop : arguments.Texts("stop")) request.AddStop(stop);
 }
 
 std::optional<double> Generation::PrefillRate() const { return Rate(num_read_tokens, prefill_seconds); }
@@ -132,38 +131,22 @@ std::optional<double> Generation::DecodeRate() const {
   return Rate(num_tokens - std::min<uint64_t>(num_tokens, texts.size()), decode_seconds);
 }
 
-Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show) {
-  constexpr int64_t kWaitMs = 100;  // Ctrl-C is noticed after this time at the latest
+Generation Generate(Queue& queue, const Request& request, const std::function<void(std::string_view)>& show) {
+  constexpr std::chrono::milliseconds kWait(100);  // Ctrl-C is noticed after this time at the latest
   Generation generation;
-  std::vector<skein_event> events(64);
-  std::string text(65536, '\0');
-  Call(skein_queue_submit, queue, &request, 1);
+  queue.Submit(request);
   uint64_t first_us = 0;  // the decoding until the first token
   bool cancelled = false;
   while (generation.reason.empty()) {
     if (Interrupted() && !cancelled) {
-      Call(skein_request_cancel, request);
+      request.Cancel();
       cancelled = true;
     }
-    uint32_t ready = 0;
-    Call(skein_queue_wait, queue, kWaitMs, &ready);
-    uint32_t count = 0;
-    uint64_t text_bytes = 0;
-    skein_error error = {};
-    const skein_status status =
-        skein_queue_poll(queue, events.data(), sizeof(skein_event), static_cast<uint32_t>(events.size()), text.data(),
-                         text.size(), &count, &text_bytes, &error);
-    if (status == SKEIN_OUT_OF_RANGE && text_bytes > text.size()) {
-      text.resize(text_bytes);
-      continue;
-    }
-    if (status != SKEIN_OK) throw Error(error);
-    for (uint32_t i = 0; i < count; ++i) {
-      const skein_event& event = events[i];
-      const std::string_view piece(text.data() + event.text_offset, event.text_bytes);
-      if (event.kind == SKEIN_EVENT_ERROR) throw Failure(std::string(piece));
-      NoteEvent(event, piece, first_us, generation);
-      if (show) show(piece);
+    if (!queue.Wait(kWait)) continue;
+    for (const Event& event : queue.Poll()) {
+      event.ThrowIfError();
+      NoteEvent(event, first_us, generation);
+      if (show) show(event.text());
     }
   }
   return generation;

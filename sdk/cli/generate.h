@@ -19,16 +19,16 @@ namespace skein::cli {
 std::vector<Option> WithSamplingOptions(std::vector<Option> own);
 
 // The values of these, --stop apart, as options of a request. Throws UsageError, also for an empty --stop.
-CallOptions SamplingOptions(const Arguments& arguments);
+CallOptions<RequestOptions> SamplingOptions(const Arguments& arguments);
 
 // Adds the texts of --stop. Throws Error.
-void AddStops(const Arguments& arguments, skein_request request);
+void AddStops(const Arguments& arguments, const Request& request);
 
 // The text of one sample.
 struct GeneratedText {
   uint32_t sample = 0;  // its index
   std::string text;
-  std::vector<skein_token> tokens;
+  std::vector<Token> tokens;
   std::string reason;  // why it ended: "stop_token", "stop_text", "length", "cancelled", "error"
 };
 
@@ -54,7 +54,7 @@ struct Generation {
 // Submits `request`, and takes its events from `queue` until it has ended. The queue has no other requests. `show`, if
 // there is one, gets each piece of text as it comes, of whichever sample. When Interrupted(), the request is cancelled.
 // Throws Error.
-Generation Generate(skein_queue queue, skein_request request, const std::function<void(std::string_view)>& show);
+Generation Generate(Queue& queue, const Request& request, const std::function<void(std::string_view)>& show);
 
 }  // namespace skein::cli
 

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "call_options.h"
 #include "commands.h"
 #include "engine_limits.h"
 #include "output.h"
@@ -14,23 +13,17 @@ namespace skein::cli {
 namespace {
 
 // Reads all data of the file and compares the checksums. Throws Error that names the first tensor that differs.
-void Verify(skein_runtime runtime, const std::string& path) {
-  CallOptions options(SKEIN_OPTIONS_DESCRIBE);
-  options.Set("verify", 1);
+void Verify(const Runtime& runtime, const std::string& path) {
+  const DescribeOptions options = {{"verify", 1}};
+  // Without room for the text. Runtime::Describe reads all data once more if the text is longer than it expects.
   uint64_t size = 0;
-  Call(skein_model_describe, runtime, path.c_str(), options.get(), nullptr, 0, &size);
-}
-
-std::string Describe(skein_runtime runtime, const std::string& path, const char* format) {
-  CallOptions options(SKEIN_OPTIONS_DESCRIBE);
-  options.Set("format", std::string(format));
-  return Read<std::string>(skein_model_describe, runtime, path.c_str(), options.get());
+  Call(skein_model_describe, runtime.get(), Terminated(path), options.get(), nullptr, 0, &size);
 }
 
 // Names of the devices that run a generation, the default first.
-std::vector<std::string> DevicesFor(skein_runtime runtime, uint32_t generation) {
+std::vector<std::string> DevicesFor(const Runtime& runtime, uint32_t generation) {
   std::vector<std::string> names;
-  for (const skein_device_info& device : Devices(runtime)) {
+  for (const skein_device_info& device : runtime.Devices()) {
     if (generation < 32 && (device.generations >> generation & 1) != 0) names.emplace_back(device.name);
   }
   return names;
@@ -49,7 +42,7 @@ int Inspect(const Arguments& arguments) {
   if (arguments.operands().empty()) throw UsageError("inspect: expected a model file");
   const std::string& path = arguments.operands()[0];
   const Session session(arguments);
-  auto json = nlohmann::ordered_json::parse(Describe(session.runtime(), path, "json"));
+  auto json = nlohmann::ordered_json::parse(session.runtime().Describe(path, {{"format", "json"}}));
   // A file that only changes a model has no generation, and no device.
   const bool is_model = json.contains("generation");
   const std::vector<std::string> devices =
@@ -61,7 +54,7 @@ int Inspect(const Arguments& arguments) {
     for (const EngineLimit& limit : limits) json["limits"][limit.name] = limit.value;
     DataWriter().Write(json.dump(2) + "\n");
   } else {
-    const std::string text = Describe(session.runtime(), path, "text");
+    const std::string text = session.runtime().Describe(path, {{"format", "text"}});
     DataWriter writer;
     writer.Write(text);
     if (is_model) writer.Write(DevicesText(devices));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "output.h"
@@ -30,7 +31,7 @@ const char* SeverityName(uint32_t severity) {
 
 }  // namespace
 
-Monitor::Monitor(skein_runtime runtime, LogLines lines)
+Monitor::Monitor(const Runtime& runtime, LogLines lines)
     : runtime_(runtime), lines_(lines), terminal_(isatty(STDERR_FILENO) == 1), thread_([this] { Watch(); }) {}
 
 Monitor::~Monitor() {
@@ -50,33 +51,31 @@ void Monitor::Watch() {
       std::unique_lock<std::mutex> lock(mutex_);
       stopping = stopping_changed_.wait_for(lock, kPeriod, [this] { return stopping_; });
     }
-    PrintLog();
-    if (terminal_ && !stopping) DrawProgress();
+    Tell(terminal_ && !stopping);
   }
   EraseProgress();
 }
 
+void Monitor::Tell(bool with_progress) {
+  try {
+    PrintLog();
+    if (with_progress) DrawProgress();
+  } catch (const Error&) {
+    // The calls cannot fail while the runtime lives. If they did, the work would still be done, and nobody waits for
+    // this thread's exceptions.
+  }
+}
+
 void Monitor::PrintLog() {
-  std::string line(512, '\0');
-  while (true) {
-    uint64_t size = 0;
-    uint32_t severity = 0;
-    const skein_status status = skein_runtime_poll_log(runtime_, line.data(), line.size(), &size, &severity, nullptr);
-    if (status == SKEIN_OUT_OF_RANGE && size > line.size()) {
-      line.resize(size);
-      continue;
-    }
-    if (status != SKEIN_OK) return;  // NOT_FOUND: no line is waiting
-    if (lines_ == LogLines::kWarnings && severity < SKEIN_LOG_WARNING) continue;
+  while (const std::optional<LogLine> line = runtime_.PollLog()) {
+    if (lines_ == LogLines::kWarnings && line->severity < SKEIN_LOG_WARNING) continue;
     EraseProgress();
-    Note(std::string("skein: ") + SeverityName(severity) + ": " + line.substr(0, size));
+    Note(std::string("skein: ") + SeverityName(line->severity) + ": " + line->text);
   }
 }
 
 void Monitor::DrawProgress() {
-  skein_progress progress = {};
-  progress.struct_size = sizeof(progress);
-  if (skein_runtime_progress(runtime_, &progress, nullptr) != SKEIN_OK) return;
+  const skein_progress progress = runtime_.Progress();
   if (progress.active == 0 || progress.total_bytes == 0) {
     EraseProgress();
     return;

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "skein/skein.h"
+#include "failure.h"
 
 namespace skein::cli {
 
@@ -16,18 +16,20 @@ enum class LogLines { kWarnings, kAll };
 // runtime must outlive the Monitor.
 class Monitor {
  public:
-  Monitor(skein_runtime runtime, LogLines lines);
+  Monitor(const Runtime& runtime, LogLines lines);
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
  private:
   void Watch();
+  // Prints what is new.
+  void Tell(bool with_progress);
   void PrintLog();
   void DrawProgress();
   void EraseProgress();
 
-  const skein_runtime runtime_;
+  const Runtime& runtime_;
   const LogLines lines_;
   const bool terminal_;
   bool drawn_ = false;  // of the watching thread

@@ -17,7 +17,6 @@
 #include <string>
 #include <vector>
 
-#include "call_options.h"
 #include "commands.h"
 #include "failure.h"
 #include "output.h"
@@ -47,13 +46,9 @@ const char* KindName(uint32_t kind) {
 }
 
 // Every file that the runtime looked at.
-Json Records(skein_runtime runtime) {
-  uint32_t count = 0;
-  Call(skein_runtime_plugin_count, runtime, &count);
+Json Records(const Runtime& runtime) {
   Json records = Json::array();
-  for (uint32_t i = 0; i < count; ++i) {
-    auto info = Sized<skein_plugin_info>();
-    Call(skein_runtime_plugin_info, runtime, i, &info);
+  for (const skein_plugin_info& info : runtime.Plugins()) {
     records.push_back({{"path", info.path},
                        {"loaded", info.loaded != 0},
                        {"kind", KindName(info.kind)},
@@ -102,15 +97,13 @@ std::string FormatRecords(const Json& records) {
 int AnswerProbe(const Arguments& arguments) {
   if (arguments.operands().empty()) throw UsageError("probe-plugin: expected a file");
   const std::string& path = arguments.operands()[0];
-  CallOptions options(SKEIN_OPTIONS_RUNTIME);
-  options.Set("search", 0);
-  const auto runtime = Make<Runtime>(skein_runtime_create, options.get());
+  const Runtime runtime(RuntimeOptions{{"search", 0}});
   Json record;
   try {
-    Call(skein_runtime_load_plugin, runtime.get(), path.c_str());
-    record = Records(runtime.get()).at(0);
+    runtime.LoadPlugin(path);
+    record = Records(runtime).at(0);
     record["devices"] = Json::array();
-    for (const skein_device_info& device : Devices(runtime.get())) record["devices"].push_back(device.name);
+    for (const skein_device_info& device : runtime.Devices()) record["devices"].push_back(device.name);
   } catch (const Error& failure) {
     record = RefusedRecord(path, failure.what());
   }

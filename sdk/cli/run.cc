@@ -24,10 +24,7 @@ namespace {
 
 // The example prompt that a package carries. Throws UsageError if it has none.
 std::string ExamplePrompt(const Session& session, const std::string& model_path) {
-  CallOptions options(SKEIN_OPTIONS_DESCRIBE);
-  options.Set("format", "json");
-  const auto text = Read<std::string>(skein_model_describe, session.runtime(), model_path.c_str(), options.get());
-  const auto description = nlohmann::json::parse(text);
+  const auto description = nlohmann::json::parse(session.runtime().Describe(model_path, {{"format", "json"}}));
   std::string prompt = description.value("example_prompt", "");
   if (prompt.empty()) {
     throw UsageError("run: a prompt is needed: -p TEXT or --prompt-file FILE (" + model_path +
@@ -62,16 +59,16 @@ std::string CountText(const std::string& what, uint64_t num_tokens, std::optiona
 }
 
 // Gives the request its prompt. An empty one is the end-of-text token, after which models begin a new text.
-void SetPrompt(skein_request request, const std::string& prompt, skein_model model) {
+void SetPrompt(const Request& request, const std::string& prompt, const Model& model) {
   if (!prompt.empty()) {
-    Call(skein_request_set_prompt, request, prompt.data(), prompt.size());
+    request.SetPrompt(prompt);
     return;
   }
-  const skein_token end = ModelInfo(model).end_token;
+  const Token end = model.Info().end_token;
   if (end == SKEIN_NO_TOKEN) {
     throw UsageError("run: the prompt is empty, and the model has no end-of-text token to start from");
   }
-  Call(skein_request_set_prompt_tokens, request, &end, uint64_t{1});
+  request.SetPrompt(Span<const Token>(&end, 1));
 }
 
 bool HasSamples(const Arguments& arguments) { return arguments.Has("n") || arguments.Has("best-of"); }
@@ -113,14 +110,14 @@ std::string SamplesText(const Generation& generation) {
 
 // The model, with a stream for each sample.
 Model LoadModel(const Session& session, const Arguments& arguments) {
-  CallOptions options(SKEIN_OPTIONS_MODEL);
+  CallOptions<ModelOptions> options;
   const uint64_t num_samples = std::max(arguments.Count("n").value_or(1), arguments.Count("best-of").value_or(1));
-  options.Set("max_batch_streams", static_cast<int64_t>(num_samples));
+  options.Set("max_batch_streams", num_samples);
   return session.LoadModel(arguments, std::move(options));
 }
 
 int Run(const Arguments& arguments) {
-  CallOptions sampling = SamplingOptions(arguments);
+  CallOptions<RequestOptions> sampling = SamplingOptions(arguments);
   sampling.Pass(arguments, "n", "n");
   sampling.Pass(arguments, "best-of", "best_of");
   const uint64_t num_written = arguments.Count("n").value_or(1);
@@ -135,17 +132,16 @@ int Run(const Arguments& arguments) {
   const std::string prompt = Prompt(arguments, session);
 
   const Model model = LoadModel(session, arguments);
-  const Stream stream = StartingStreams(arguments, model.get()).Make();
-  const auto queue = Make<Queue>(skein_queue_create, session.runtime(), nullptr);
-  const auto request = Make<Request>(skein_request_create, stream.get());
-  SetPrompt(request.get(), prompt, model.get());
-  Call(skein_request_set_options, request.get(), sampling.get());
-  AddStops(arguments, request.get());
+  const Stream stream = StartingStreams(arguments, model).Make();
+  Queue queue(session.runtime());
+  const Request request(stream, sampling);
+  SetPrompt(request, prompt, model);
+  AddStops(arguments, request);
 
   DataWriter writer;
   if (arguments.Has("echo") && !json) writer.Write(prompt);
   const InterruptGuard guard(SecondInterrupt::kEndsTheProcess);
-  Generation generation = Generate(queue.get(), request.get(), [&](std::string_view piece) {
+  Generation generation = Generate(queue, request, [&](std::string_view piece) {
     if (!json && !has_samples) writer.Write(piece);
   });
   if (!arguments.Has("best-of")) {  // those come in the order of their rank

@@ -28,14 +28,14 @@ constexpr uint64_t kDefaultChunk = 256;
 // The text to be scored.
 struct Text {
   std::string where;
-  std::vector<skein_token> tokens;
+  std::vector<Token> tokens;
   Tokenizer tokenizer;  // empty if the model has none, which is enough for a list of ids
 };
 
 Text ReadText(const Arguments& arguments, const Model& model) {
   Text text;
   if (const auto path = arguments.Text("tokens-file")) {
-    if (ModelInfo(model.get()).has_tokenizer != 0) text.tokenizer = Make<Tokenizer>(skein_model_tokenizer, model.get());
+    if (model.Info().has_tokenizer != 0) text.tokenizer = model.GetTokenizer();
     text.where = *path;
     text.tokens = ParseTokens(ReadInput(*path), *path);
     return text;
@@ -43,25 +43,24 @@ Text ReadText(const Arguments& arguments, const Model& model) {
   const std::optional<std::string> prompt = arguments.Text("prompt");
   text.where = prompt ? "--prompt" : arguments.operands()[0];
   try {
-    text.tokenizer = Make<Tokenizer>(skein_model_tokenizer, model.get());
+    text.tokenizer = model.GetTokenizer();
   } catch (const Error& failure) {
     throw Failure(ModelPath(arguments) + ": " + failure.what() +
                   "; --tokenizer FILE gives it one, and --tokens-file needs none");
   }
   const std::string bytes = prompt ? *prompt : ReadInput(text.where);
-  text.tokens =
-      Read<std::vector<skein_token>>(skein_tokenizer_encode, text.tokenizer.get(), bytes.data(), bytes.size());
+  text.tokens = text.tokenizer.Encode(bytes);
   return text;
 }
 
 // The bytes that tokens stand for; none without a tokenizer.
-std::optional<uint64_t> TextBytes(const Text& text, std::span<const skein_token> tokens) {
+std::optional<uint64_t> TextBytes(const Text& text, std::span<const Token> tokens) {
   if (!text.tokenizer) return std::nullopt;
-  return Read<std::string>(skein_tokenizer_decode, text.tokenizer.get(), tokens.data(), tokens.size()).size();
+  return text.tokenizer.Decode(tokens).size();
 }
 
 // log softmax(logits)[token], in nats.
-double LogProbability(std::span<const float> logits, skein_token token) {
+double LogProbability(std::span<const float> logits, Token token) {
   const double largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float logit : logits) sum += std::exp(logit - largest);
@@ -71,14 +70,14 @@ double LogProbability(std::span<const float> logits, skein_token token) {
 // Feeds sequences to one stream, and adds up their log-likelihoods.
 class Scorer {
  public:
-  // `stream` stands where every sequence begins, and is reset to that place.
+  // `model` must outlive it. `stream` stands where every sequence begins, and is reset to that place.
   Scorer(const Model& model, Stream stream, uint64_t chunk)
-      : model_(model.get()), stream_(std::move(stream)), vocab_size_(ModelInfo(model_).vocab_size), chunk_(chunk) {}
+      : model_(model), stream_(std::move(stream)), vocab_size_(model.Info().vocab_size), chunk_(chunk) {}
 
   // The log-likelihood of all of `sequence` but its first token, from where the stream began. Only one chunk's logits
   // are held at a time.
-  double Score(std::span<const skein_token> sequence) {
-    Call(skein_stream_reset, stream_.get());
+  double Score(std::span<const Token> sequence) {
+    stream_.Reset();
     double total = 0;
     for (size_t first = 0; first + 1 < sequence.size(); first += chunk_) {
       const size_t count = std::min<size_t>(chunk_, sequence.size() - 1 - first);
@@ -90,9 +89,9 @@ class Scorer {
       item.output = rows_.data();
       item.output_capacity = rows_.size();
       item.output_kind = SKEIN_OUTPUT_ALL_LOGITS;
-      Call(skein_eval, model_, static_cast<void*>(&item), uint32_t{sizeof(item)}, 1);
+      Eval(model_, {&item, 1});
       for (size_t i = 0; i < count; ++i) {
-        const skein_token target = sequence[first + i + 1];
+        const Token target = sequence[first + i + 1];
         CheckToken(target);
         total += LogProbability({rows_.data() + i * vocab_size_, vocab_size_}, target);
       }
@@ -102,23 +101,23 @@ class Scorer {
 
  private:
   // The library checks the tokens that are fed. The last token of a sequence is not fed.
-  void CheckToken(skein_token token) const {
+  void CheckToken(Token token) const {
     if (token < vocab_size_) return;
     throw Failure("token " + std::to_string(token) + ": expected an id below the vocabulary's size " +
                   std::to_string(vocab_size_));
   }
 
-  const skein_model model_;
+  const Model& model_;
   const Stream stream_;
   const size_t vocab_size_;
   const uint64_t chunk_;
-  std::vector<float> rows_;
+  std::vector<float> rows_;  // kept, since a chunk's are many megabytes
 };
 
 // The token that is fed before the first, so that the model predicts the first: the end of text, id 0 in the published
 // vocabularies. The evaluations of the models' author do the same. A vocabulary in which id 0 is a text has none, and
 // behind the text of --prefix no new text begins.
-std::optional<skein_token> Prefix(const Arguments& arguments, const skein_model_info& info) {
+std::optional<Token> Prefix(const Arguments& arguments, const skein_model_info& info) {
   if (arguments.Has("no-prefix") || arguments.Has("prefix") || info.end_token == SKEIN_NO_TOKEN) return std::nullopt;
   return info.end_token;
 }
@@ -129,14 +128,14 @@ struct Result {
   double log_likelihood = 0;              // nats
 };
 
-Result ScoreText(Scorer& scorer, const Text& text, std::optional<skein_token> prefix, uint64_t context) {
+Result ScoreText(Scorer& scorer, const Text& text, std::optional<Token> prefix, uint64_t context) {
   Result result;
   for (size_t first = 0; first < text.tokens.size(); first += context) {
     const size_t count = std::min<size_t>(context, text.tokens.size() - first);
-    const std::span<const skein_token> window(text.tokens.data() + first, count);
-    std::vector<skein_token> sequence(window.begin(), window.end());
+    const std::span<const Token> window(text.tokens.data() + first, count);
+    std::vector<Token> sequence(window.begin(), window.end());
     if (prefix) sequence.insert(sequence.begin(), *prefix);
-    const auto scored = std::span<const skein_token>(sequence).subspan(1);
+    const auto scored = std::span<const Token>(sequence).subspan(1);
     result.num_scored += scored.size();
     const std::optional<uint64_t> bytes = TextBytes(text, scored);
     result.num_bytes = bytes ? std::optional<uint64_t>(*result.num_bytes + *bytes) : std::nullopt;
@@ -145,8 +144,7 @@ Result ScoreText(Scorer& scorer, const Text& text, std::optional<skein_token> pr
   return result;
 }
 
-std::string Report(const Arguments& arguments, const Text& text, std::optional<skein_token> prefix,
-                   const Result& result) {
+std::string Report(const Arguments& arguments, const Text& text, std::optional<Token> prefix, const Result& result) {
   const auto count = static_cast<double>(result.num_scored);
   const double mean = result.log_likelihood / count;
   std::optional<double> bits_per_byte;
@@ -178,16 +176,16 @@ std::string Report(const Arguments& arguments, const Text& text, std::optional<s
 
 // The report of --choices: the lines of the file as continuations of the text.
 std::string ChoicesReport(const Arguments& arguments, const Model& model, const StartingStreams& streams,
-                          const Text& text, std::optional<skein_token> prefix) {
+                          const Text& text, std::optional<Token> prefix) {
   for (const char* option : {"chunk", "context"}) {
     if (arguments.Has(option))
       throw UsageError(std::string("score: --choices and --") + option + " exclude each other");
   }
-  std::vector<skein_token> context = text.tokens;
+  std::vector<Token> context = text.tokens;
   if (prefix) context.insert(context.begin(), *prefix);
   if (context.empty()) throw Failure(text.where + ": expected at least one token in front of the choices, found none");
   if (!text.tokenizer) throw Failure("--choices needs a tokenizer, and the model has none");
-  return ScoreChoices(model.get(), streams.Make(), text.tokenizer.get(), context, ReadLines(*arguments.Text("choices")),
+  return ScoreChoices(model, streams.Make(), text.tokenizer, context, ReadLines(*arguments.Text("choices")),
                       arguments.Has("json") ? ReportForm::kJson : ReportForm::kTable);
 }
 
@@ -198,9 +196,9 @@ int Score(const Arguments& arguments) {
   if (arguments.Has("prompt") && !arguments.Has("choices")) throw UsageError("score: --prompt needs --choices");
   const Session session(arguments);
   const Model model = session.LoadModel(arguments);
-  const StartingStreams streams(arguments, model.get());
+  const StartingStreams streams(arguments, model);
   const Text text = ReadText(arguments, model);
-  const std::optional<skein_token> prefix = Prefix(arguments, ModelInfo(model.get()));
+  const std::optional<Token> prefix = Prefix(arguments, model.Info());
   if (arguments.Has("choices")) {
     DataWriter().Write(ChoicesReport(arguments, model, streams, text, prefix));
     return 0;

@@ -12,8 +12,8 @@ namespace {
 
 struct Choice {
   std::string text;
-  std::vector<skein_token> tokens;  // the context's last one, and those of the text
-  double log_likelihood = 0;        // of the text, in nats
+  std::vector<Token> tokens;  // the context's last one, and those of the text
+  double log_likelihood = 0;  // of the text, in nats
 
   double num_tokens() const { return static_cast<double>(tokens.size() - 1); }
   double per_token() const { return log_likelihood / num_tokens(); }
@@ -22,35 +22,29 @@ struct Choice {
 
 // Has the stream read the context but for its last token, which begins each item: the logits behind it are then
 // the item's.
-void ReadContext(skein_model model, skein_stream stream, std::span<const skein_token> context) {
-  if (context.size() == 1) return;
-  skein_eval_item item = {};
-  item.stream = stream;
-  item.tokens = context.data();
-  item.num_tokens = context.size() - 1;
-  Call(skein_eval, model, static_cast<void*>(&item), uint32_t{sizeof(item)}, 1);
+void ReadContext(const Model& model, const Stream& stream, std::span<const Token> context) {
+  if (context.size() > 1) Eval(model, stream, context.first(context.size() - 1), SKEIN_OUTPUT_NONE);
 }
 
-std::vector<Choice> MakeChoices(skein_tokenizer tokenizer, skein_token last, const std::vector<std::string>& texts) {
+std::vector<Choice> MakeChoices(const Tokenizer& tokenizer, Token last, const std::vector<std::string>& texts) {
   std::vector<Choice> choices;
   for (const std::string& text : texts) {
     Choice& choice = choices.emplace_back();
     choice.text = text;
-    choice.tokens = Read<std::vector<skein_token>>(skein_tokenizer_encode, tokenizer, text.data(), text.size());
+    choice.tokens = tokenizer.Encode(text);
     choice.tokens.insert(choice.tokens.begin(), last);
   }
   return choices;
 }
 
-void Score(skein_model model, skein_stream stream, std::vector<Choice>& choices) {
+void ScoreEach(const Model& model, const Stream& stream, std::vector<Choice>& choices) {
   std::vector<skein_score_item> items(choices.size());
   for (size_t i = 0; i < choices.size(); ++i) {
-    items[i].stream = stream;
+    items[i].stream = stream.get();
     items[i].tokens = choices[i].tokens.data();
     items[i].num_tokens = choices[i].tokens.size();
   }
-  Call(skein_score, model, static_cast<void*>(items.data()), uint32_t{sizeof(skein_score_item)},
-       static_cast<uint32_t>(items.size()));
+  Score(model, items);
   for (size_t i = 0; i < choices.size(); ++i) choices[i].log_likelihood = items[i].logprob;
 }
 
@@ -96,12 +90,11 @@ std::string JsonOf(const std::vector<Choice>& choices) {
 
 }  // namespace
 
-std::string ScoreChoices(skein_model model, const Stream& stream, skein_tokenizer tokenizer,
-                         std::span<const skein_token> context, const std::vector<std::string>& choices,
-                         ReportForm form) {
-  ReadContext(model, stream.get(), context);
+std::string ScoreChoices(const Model& model, const Stream& stream, const Tokenizer& tokenizer,
+                         std::span<const Token> context, const std::vector<std::string>& choices, ReportForm form) {
+  ReadContext(model, stream, context);
   std::vector<Choice> scored = MakeChoices(tokenizer, context.back(), choices);
-  Score(model, stream.get(), scored);
+  ScoreEach(model, stream, scored);
   return form == ReportForm::kJson ? JsonOf(scored) : TableOf(scored);
 }
 

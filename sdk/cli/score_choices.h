@@ -15,9 +15,8 @@ enum class ReportForm { kTable, kJson };
 // Scores `choices` behind the tokens of `context`, of which there is at least one. The context is read once. Gives the
 // report: for each choice its log-probability in nats, that per token and per byte, and which choice is the best by
 // each. Throws Error.
-std::string ScoreChoices(skein_model model, const Stream& stream, skein_tokenizer tokenizer,
-                         std::span<const skein_token> context, const std::vector<std::string>& choices,
-                         ReportForm form);
+std::string ScoreChoices(const Model& model, const Stream& stream, const Tokenizer& tokenizer,
+                         std::span<const Token> context, const std::vector<std::string>& choices, ReportForm form);
 
 }  // namespace skein::cli
 

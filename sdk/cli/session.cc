@@ -24,9 +24,8 @@ Option TokenizerOption() {
               "or in the box)"};
 }
 
-void NoteVocabularyOf(skein_tokenizer tokenizer) {
-  auto info = Sized<skein_tokenizer_info>();
-  Call(skein_tokenizer_get_info, tokenizer, &info);
+void NoteVocabularyOf(const Tokenizer& tokenizer) {
+  const skein_tokenizer_info info = tokenizer.Info();
   NoteVocabulary(info.origin, info.path);
 }
 
@@ -38,11 +37,11 @@ void NoteVocabulary(std::string_view origin, const std::string& path) {
 }
 
 Runtime MakeRuntime(const Arguments& arguments) {
-  CallOptions options(SKEIN_OPTIONS_RUNTIME);
+  CallOptions<RuntimeOptions> options;
   options.Pass(arguments, "threads", "threads");
   options.Pass(arguments, "plugin-path", "plugin_path");
   if (arguments.Offers("trace")) options.Pass(arguments, "trace", "trace");
-  return Make<Runtime>(skein_runtime_create, options.get());
+  return Runtime(options);
 }
 
 Option LoraOption() {
@@ -115,17 +114,15 @@ std::vector<Option> WithModelOptions(std::vector<Option> own) {
 
 Session::Session(const Arguments& arguments)
     : runtime_(MakeRuntime(arguments)),
-      monitor_(runtime_.get(), arguments.Has("log") ? LogLines::kAll : LogLines::kWarnings) {}
+      monitor_(runtime_, arguments.Has("log") ? LogLines::kAll : LogLines::kWarnings) {}
 
-Model Session::LoadModel(const Arguments& arguments) const {
-  return LoadModel(arguments, CallOptions(SKEIN_OPTIONS_MODEL));
-}
+Model Session::LoadModel(const Arguments& arguments) const { return LoadModel(arguments, CallOptions<ModelOptions>()); }
 
-Model Session::LoadModel(const Arguments& arguments, CallOptions options) const {
+Model Session::LoadModel(const Arguments& arguments, CallOptions<ModelOptions> options) const {
   return LoadModel(ModelPath(arguments), arguments, std::move(options));
 }
 
-Model Session::LoadModel(const std::string& path, const Arguments& arguments, CallOptions options) const {
+Model Session::LoadModel(const std::string& path, const Arguments& arguments, CallOptions<ModelOptions> options) const {
   options.Pass(arguments, "device", "device");
   options.Pass(arguments, "device-memory", "device_memory");
   options.Pass(arguments, "type", "type");
@@ -134,17 +131,16 @@ Model Session::LoadModel(const std::string& path, const Arguments& arguments, Ca
   options.Pass(arguments, "tokenizer", "tokenizer");
   options.PassLines(arguments, "lora", "lora");
   options.Pass(arguments, "state", "state");
-  auto model = Make<Model>(skein_model_load, runtime(), path.c_str(), options.get());
-  if (ModelInfo(model.get()).has_tokenizer != 0)
-    NoteVocabularyOf(Make<Tokenizer>(skein_model_tokenizer, model.get()).get());
+  Model model(runtime_, path, options);
+  if (model.Info().has_tokenizer != 0) NoteVocabularyOf(model.GetTokenizer());
   return model;
 }
 
 Tokenizer Session::LoadTokenizer(const Arguments& arguments) const {
   const auto given = arguments.Text("tokenizer");
   const std::string path = given ? *given : ModelPath(arguments);
-  auto tokenizer = Make<Tokenizer>(skein_tokenizer_load, runtime(), path.c_str(), nullptr);
-  NoteVocabularyOf(tokenizer.get());
+  Tokenizer tokenizer(runtime_, path);
+  NoteVocabularyOf(tokenizer);
   return tokenizer;
 }
 
@@ -152,20 +148,6 @@ std::string ModelPath(const Arguments& arguments) {
   const auto path = arguments.Text("model");
   if (!path) throw UsageError(std::string(arguments.command().name) + ": a model is needed: -m FILE");
   return *path;
-}
-
-skein_model_info ModelInfo(skein_model model) {
-  auto info = Sized<skein_model_info>();
-  Call(skein_model_get_info, model, &info);
-  return info;
-}
-
-std::vector<skein_device_info> Devices(skein_runtime runtime) {
-  uint32_t count = 0;
-  Call(skein_runtime_device_count, runtime, &count);
-  std::vector<skein_device_info> devices(count, Sized<skein_device_info>());
-  for (uint32_t i = 0; i < count; ++i) Call(skein_runtime_device_info, runtime, i, &devices[i]);
-  return devices;
 }
 
 }  // namespace skein::cli

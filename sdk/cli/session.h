@@ -34,15 +34,15 @@ class Session {
  public:
   explicit Session(const Arguments& arguments);
 
-  skein_runtime runtime() const { return runtime_.get(); }
+  const Runtime& runtime() const { return runtime_; }
 
-  // The model that -m names, with the options of WithModelOptions. `options`, of kind SKEIN_OPTIONS_MODEL, may hold
-  // more. Where the vocabulary is neither in the model nor named, a line on stderr says which was chosen; for
+  // The model that -m names, with the options of WithModelOptions. `options` may hold more.
+  // Where the vocabulary is neither in the model nor named, a line on stderr says which was chosen; for
   // LoadTokenizer too.
   Model LoadModel(const Arguments& arguments) const;
-  Model LoadModel(const Arguments& arguments, CallOptions options) const;
+  Model LoadModel(const Arguments& arguments, CallOptions<ModelOptions> options) const;
   // The same with another path than that of -m.
-  Model LoadModel(const std::string& path, const Arguments& arguments, CallOptions options) const;
+  Model LoadModel(const std::string& path, const Arguments& arguments, CallOptions<ModelOptions> options) const;
 
   // The tokenizer that --tokenizer names, else that of the model that -m names. The model is not loaded.
   Tokenizer LoadTokenizer(const Arguments& arguments) const;
@@ -58,11 +58,6 @@ void NoteVocabulary(std::string_view origin, const std::string& path);
 
 // The value of -m. Throws UsageError if it is missing.
 std::string ModelPath(const Arguments& arguments);
-
-skein_model_info ModelInfo(skein_model model);
-
-// All devices of the runtime, the best first.
-std::vector<skein_device_info> Devices(skein_runtime runtime);
 
 }  // namespace skein::cli
 

@@ -13,14 +13,14 @@ Option PrefixOption();
 // Makes streams that start where the file of --prefix stands, or, if it was not given, at the model's initial state.
 class StartingStreams {
  public:
-  // Reads the file. Throws Error.
-  StartingStreams(const Arguments& arguments, skein_model model);
+  // Reads the file. `model` must outlive it. Throws Error.
+  StartingStreams(const Arguments& arguments, const Model& model);
 
   Stream Make() const;
   bool has_prefix() const { return static_cast<bool>(prefix_); }
 
  private:
-  const skein_model model_;
+  const Model& model_;
   Prefix prefix_;
 };
 

@@ -7,7 +7,6 @@
 #include <system_error>
 #include <vector>
 
-#include "call_options.h"
 #include "commands.h"
 #include "input.h"
 #include "orderly_end.h"
@@ -48,16 +47,11 @@ PrefixText ReadText(const Arguments& arguments, const std::vector<std::string>& 
 }
 
 // A stream that has read the text.
-Stream ReadBy(skein_model model, const std::string& text) {
-  const auto tokenizer = Make<Tokenizer>(skein_model_tokenizer, model);
-  const auto tokens = Read<std::vector<skein_token>>(skein_tokenizer_encode, tokenizer.get(), text.data(), text.size());
+Stream ReadBy(const Model& model, const std::string& text) {
+  const std::vector<Token> tokens = model.GetTokenizer().Encode(text);
   if (tokens.empty()) throw Failure("state make: the text is empty");
-  Stream stream = Make<Stream>(skein_stream_create, model, nullptr);
-  skein_eval_item item = {};
-  item.stream = stream.get();
-  item.tokens = tokens.data();
-  item.num_tokens = tokens.size();
-  Call(skein_eval, model, static_cast<void*>(&item), uint32_t{sizeof(item)}, uint32_t{1});
+  Stream stream(model);
+  Eval(model, stream, tokens, SKEIN_OUTPUT_NONE);
   return stream;
 }
 
@@ -72,23 +66,15 @@ int MakePrefix(const Arguments& arguments, const std::vector<std::string>& opera
   const OrderlyEnd end;
   const Session session(arguments);
   const Model model = session.LoadModel(arguments);
-  const Stream stream = ReadBy(model.get(), text.text);
-  const auto prefix = Make<Prefix>(skein_prefix_create, stream.get(), arguments.Text("name").value_or("").c_str(),
-                                   text.provenance.c_str());
-  Call(skein_prefix_save, prefix.get(), out->c_str(), arguments.Has("overwrite") ? SKEIN_SAVE_REPLACE : 0u);
-  auto info = Sized<skein_prefix_info>();
-  Call(skein_prefix_get_info, prefix.get(), &info);
+  const Stream stream = ReadBy(model, text.text);
+  const Prefix prefix(stream, arguments.Text("name").value_or(""), text.provenance);
+  prefix.Save(*out, arguments.Has("overwrite") ? SKEIN_SAVE_REPLACE : 0u);
+  const skein_prefix_info info = prefix.Info();
   Note("skein: wrote " + *out + ": " + std::to_string(info.position) + " tokens, " + FormatBytes(info.file_bytes));
   return 0;
 }
 
 // --- list and inspect ---
-
-std::string Describe(const std::string& path, const char* format) {
-  CallOptions options(SKEIN_OPTIONS_DESCRIBE);
-  options.Set("format", std::string(format));
-  return Read<std::string>(skein_snapshot_describe, path.c_str(), options.get());
-}
 
 // The files that are named, and those in folders that are named.
 std::vector<std::string> FilesOf(const std::vector<std::string>& operands) {
@@ -119,7 +105,7 @@ int List(const Arguments& arguments, const std::vector<std::string>& operands) {
   for (const std::string& path : FilesOf(operands)) {
     const bool is_named = std::find(operands.begin(), operands.end(), path) != operands.end();
     try {
-      const auto json = nlohmann::ordered_json::parse(Describe(path, "json"));
+      const auto json = nlohmann::ordered_json::parse(DescribeSnapshot(path, {{"format", "json"}}));
       rows.push_back({path, json["kind"], json["name"], std::to_string(json["position"].get<uint64_t>()),
                       FormatBytes(json["file_bytes"].get<uint64_t>()),
                       json["source_fingerprint"].get<std::string>().substr(0, 8)});
@@ -136,7 +122,7 @@ int List(const Arguments& arguments, const std::vector<std::string>& operands) {
 
 int Inspect(const Arguments& arguments, const std::vector<std::string>& operands) {
   if (operands.size() != 1) throw UsageError("state inspect: expected a file");
-  DataWriter().Write(Describe(operands[0], arguments.Has("json") ? "json" : "text"));
+  DataWriter().Write(DescribeSnapshot(operands[0], {{"format", arguments.Has("json") ? "json" : "text"}}));
   return 0;
 }
 

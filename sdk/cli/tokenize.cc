@@ -31,24 +31,18 @@ int Tokenize(const Arguments& arguments) {
   const Session session(arguments);
   const Tokenizer tokenizer = session.LoadTokenizer(arguments);
   DataWriter writer;
-  for (const std::string& text : texts) {
-    const auto tokens =
-        Read<std::vector<skein_token>>(skein_tokenizer_encode, tokenizer.get(), text.data(), text.size());
-    writer.Write(FormatTokens(tokens) + "\n");
-  }
+  for (const std::string& text : texts) writer.Write(FormatTokens(tokenizer.Encode(text)) + "\n");
   return 0;
 }
 
 int Detokenize(const Arguments& arguments) {
   const std::string where = arguments.Has("stdin") ? "standard input" : "argument";
-  std::vector<std::vector<skein_token>> lists;
+  std::vector<std::vector<Token>> lists;
   for (const std::string& text : Inputs(arguments)) lists.push_back(ParseTokens(text, where));
   const Session session(arguments);
   const Tokenizer tokenizer = session.LoadTokenizer(arguments);
   DataWriter writer;
-  for (const std::vector<skein_token>& tokens : lists) {
-    writer.Write(Read<std::string>(skein_tokenizer_decode, tokenizer.get(), tokens.data(), tokens.size()));
-  }
+  for (const std::vector<Token>& tokens : lists) writer.Write(tokenizer.Decode(tokens));
   return 0;
 }
 

@@ -62,11 +62,11 @@ struct Multiplications {
   std::map<std::string, uint64_t> by_library;  // the multiplications that each library ran
 };
 
-Multiplications ReadMultiplications(skein_runtime runtime) {
+Multiplications ReadMultiplications(const Runtime& runtime) {
   constexpr std::string_view kAll = "skein_multiplications_total ";
   constexpr std::string_view kByLibrary = "skein_library_multiplications_total{library=\"";
   Multiplications read;
-  std::istringstream metrics(Read<std::string>(skein_runtime_metrics, runtime));
+  std::istringstream metrics(runtime.Metrics());
   for (std::string line; std::getline(metrics, line);) {
     if (line.starts_with(kAll)) read.all = std::stoull(line.substr(kAll.size()));
     const size_t end = line.rfind("\"} ");
@@ -94,10 +94,10 @@ std::map<std::string, double> LibraryShares(const Multiplications& before, const
 // stream has read before do not matter for the time.
 class Feeder {
  public:
-  Feeder(skein_model model, std::span<const Stream> streams, uint64_t num_tokens, uint32_t vocab_size)
+  Feeder(const Model& model, std::span<const Stream> streams, uint64_t num_tokens, uint32_t vocab_size)
       : model_(model), tokens_(num_tokens), logits_(streams.size() * vocab_size), items_(streams.size()) {
     // Different tokens, for the cache lines of the embedding.
-    for (uint64_t i = 0; i < num_tokens; ++i) tokens_[i] = static_cast<skein_token>(i * 7919 % vocab_size);
+    for (uint64_t i = 0; i < num_tokens; ++i) tokens_[i] = static_cast<Token>(i * 7919 % vocab_size);
     for (size_t i = 0; i < streams.size(); ++i) {
       items_[i].stream = streams[i].get();
       items_[i].tokens = tokens_.data();
@@ -108,14 +108,11 @@ class Feeder {
     }
   }
 
-  void Step() {
-    Call(skein_eval, model_, static_cast<void*>(items_.data()), uint32_t{sizeof(skein_eval_item)},
-         static_cast<uint32_t>(items_.size()));
-  }
+  void Step() { Eval(model_, items_); }
 
  private:
-  const skein_model model_;
-  std::vector<skein_token> tokens_;
+  const Model& model_;
+  std::vector<Token> tokens_;
   std::vector<float> logits_;
   std::vector<skein_eval_item> items_;
 };
@@ -198,7 +195,7 @@ struct Limits {
 class Bench {
  public:
   // `probe` may be NULL, for a device whose limits cannot be measured from here.
-  Bench(skein_runtime runtime, skein_model model, const skein_model_info& info, MachineProbe* probe,
+  Bench(const Runtime& runtime, const Model& model, const skein_model_info& info, MachineProbe* probe,
         Arithmetic arithmetic, uint64_t num_runs)
       : runtime_(runtime), model_(model), info_(info), probe_(probe), arithmetic_(arithmetic), num_runs_(num_runs) {}
 
@@ -250,8 +247,8 @@ class Bench {
     return probe;
   }
 
-  const skein_runtime runtime_;
-  const skein_model model_;
+  const Runtime& runtime_;
+  const Model& model_;
   const skein_model_info& info_;
   MachineProbe* const probe_;
   const Arithmetic arithmetic_;
@@ -266,8 +263,8 @@ Arithmetic ArithmeticOf(std::string_view type) {
 }
 
 // The threads of the model's device, if it computes out of the host's memory; else nothing.
-std::optional<uint32_t> HostThreads(skein_runtime runtime, const skein_model_info& info) {
-  for (const skein_device_info& device : Devices(runtime)) {
+std::optional<uint32_t> HostThreads(const Runtime& runtime, const skein_model_info& info) {
+  for (const skein_device_info& device : runtime.Devices()) {
     const bool in_host_memory =
         device.plugin_id == std::string_view("onednn") || device.plugin_id == std::string_view("reference");
     if (device.name == std::string_view(info.device) && in_host_memory) return std::max<uint32_t>(device.threads, 1);
@@ -430,7 +427,7 @@ int RunBench(const Arguments& arguments) {
   if (arguments.Has("arrival-rate")) return RunLoadBench(arguments, path);
   const uint64_t num_streams = arguments.Count("streams").value_or(kDefaultStreams);
   const Session session(arguments);
-  CallOptions options(SKEIN_OPTIONS_MODEL);
+  CallOptions<ModelOptions> options;
   options.Set("max_batch_streams", kDefaultStreams);
   options.Pass(arguments, "streams", "max_batch_streams");
   Report report = {};
@@ -438,17 +435,15 @@ int RunBench(const Arguments& arguments) {
   const Model model = session.LoadModel(path, arguments, std::move(options));
   report.load_seconds = SecondsSince(start);
   report.loaded = MeasureMemory();
-  report.info = ModelInfo(model.get());
+  report.info = model.Info();
   report.threads = HostThreads(session.runtime(), report.info);
   report.arithmetic = ArithmeticOf(report.info.type);
 
   std::vector<Stream> streams;
-  for (uint64_t i = 0; i < num_streams; ++i) {
-    streams.push_back(Make<Stream>(skein_stream_create, model.get(), nullptr));
-  }
+  for (uint64_t i = 0; i < num_streams; ++i) streams.emplace_back(model);
   const auto probe = report.threads ? std::make_unique<MachineProbe>(*report.threads) : nullptr;
   report.num_runs = arguments.Count("runs").value_or(3);
-  Bench bench(session.runtime(), model.get(), report.info, probe.get(), report.arithmetic, report.num_runs);
+  Bench bench(session.runtime(), model, report.info, probe.get(), report.arithmetic, report.num_runs);
   for (const Test& test : Tests(arguments, num_streams)) report.results.push_back(bench.Measure(test, streams));
   report.limits = bench.limits();
   report.ended = MeasureMemory();

@@ -30,14 +30,12 @@ LoadShape Shape(const Arguments& arguments) {
 
 // A first use of memory and of kernels, which no user should pay for. The prefix cache keeps no state of a prompt of
 // less than 16 tokens, which the first request would find.
-void WarmUp(skein_runtime runtime, skein_model model) {
+void WarmUp(const Runtime& runtime, const Model& model) {
   const Arrival first = {0, 8, 4};
   RunLoad(runtime, model, {&first, 1}, TenantShares().names(), 0);
 }
 
-EngineTime ReadEngineTime(skein_runtime runtime) {
-  return EngineTime::FromMetrics(Read<std::string>(skein_runtime_metrics, runtime));
-}
+EngineTime ReadEngineTime(const Runtime& runtime) { return EngineTime::FromMetrics(runtime.Metrics()); }
 
 }  // namespace
 
@@ -47,18 +45,18 @@ int RunLoadBench(const Arguments& arguments, const std::string& path) {
   const std::vector<Arrival> arrivals = PlanArrivals(shape);
   const uint64_t num_shared_tokens = arguments.Count("shared-prefix").value_or(0);
   const Session session(arguments);
-  CallOptions options(SKEIN_OPTIONS_MODEL);
+  CallOptions<ModelOptions> options;
   options.Set("max_batch_streams", kDefaultStreams);
   options.Pass(arguments, "streams", "max_batch_streams");
   const Model model = session.LoadModel(path, arguments, std::move(options));
 
   const InterruptGuard guard(SecondInterrupt::kEndsTheProcess);
-  WarmUp(session.runtime(), model.get());
+  WarmUp(session.runtime(), model);
   const EngineTime before = ReadEngineTime(session.runtime());
-  const LoadRun run = RunLoad(session.runtime(), model.get(), arrivals, shape.tenants.names(), num_shared_tokens);
+  const LoadRun run = RunLoad(session.runtime(), model, arrivals, shape.tenants.names(), num_shared_tokens);
   const LoadReport report(shape, num_shared_tokens, run, ReadEngineTime(session.runtime()) - before);
 
-  const skein_model_info info = ModelInfo(model.get());
+  const skein_model_info info = model.Info();
   DataWriter().Write(arguments.Has("json") ? report.JsonText(info) : report.TableText());
   if (plot_path) WriteWhole(*plot_path, report.Plot(info));
   if (!arguments.Has("json")) Note("skein: " + report.EngineText());

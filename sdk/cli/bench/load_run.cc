@@ -6,7 +6,6 @@
 #include <exception>
 #include <thread>
 
-#include "call_options.h"
 #include "interrupt.h"
 
 namespace skein::cli {
@@ -17,12 +16,12 @@ using Clock = std::chrono::steady_clock;
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // Token i of a text that differs from request to request, for the cache lines of the embedding.
-skein_token MadeUpToken(uint64_t request, uint64_t i, uint32_t vocab_size) {
-  return static_cast<skein_token>((request * 104729 + i * 7919) % vocab_size);
+Token MadeUpToken(uint64_t request, uint64_t i, uint32_t vocab_size) {
+  return static_cast<Token>((request * 104729 + i * 7919) % vocab_size);
 }
 
-std::vector<skein_token> MadeUpPrompt(uint64_t request, uint64_t num_tokens, uint32_t vocab_size) {
-  std::vector<skein_token> tokens(num_tokens);
+std::vector<Token> MadeUpPrompt(uint64_t request, uint64_t num_tokens, uint32_t vocab_size) {
+  std::vector<Token> tokens(num_tokens);
   for (uint64_t i = 0; i < num_tokens; ++i) tokens[i] = MadeUpToken(request, i, vocab_size);
   return tokens;
 }
@@ -37,16 +36,13 @@ struct Slot {
 
 class LoadRunner {
  public:
-  LoadRunner(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,
+  LoadRunner(const Runtime& runtime, const Model& model, std::span<const Arrival> arrivals,
              std::span<const std::string> tenants, uint64_t num_shared_tokens)
-      : model_(model), arrivals_(arrivals), queue_(Make<Queue>(skein_queue_create, runtime, nullptr)) {
-    auto info = Sized<skein_model_info>();
-    Call(skein_model_get_info, model, &info);
-    vocab_size_ = info.vocab_size;
+      : model_(model), arrivals_(arrivals), queue_(runtime), vocab_size_(model.Info().vocab_size) {
     slots_.resize(arrivals.size());
     shared_ = MadeUpPrompt(arrivals_.size(), num_shared_tokens, vocab_size_);
     for (const std::string& tenant : tenants) {
-      stream_options_.emplace_back(SKEIN_OPTIONS_STREAM);
+      stream_options_.emplace_back();
       if (!tenant.empty()) stream_options_.back().Set("tenant", tenant);
     }
   }
@@ -87,73 +83,46 @@ class LoadRunner {
       std::this_thread::sleep_until(std::min(due, Clock::now() + std::chrono::milliseconds(50)));
     }
     if (is_interrupted_) return;
-    try {
-      Prepare(i);
-      slots_[i].late = Seconds(Clock::now() - due);
-      Submit(slots_[i].request.get());
-    } catch (const Refusal& refusal) {
-      Refuse(slots_[i], refusal.error);
-    }
-  }
-
-  struct Refusal {
-    skein_error error;
-  };
-
-  // Throws Refusal instead of Error where the library has no room.
-  template <typename Function, typename... Arguments>
-  static void CallWithRoom(Function* function, Arguments... arguments) {
-    skein_error error = {};
-    const skein_status status = function(arguments..., &error);
-    if (status == SKEIN_RESOURCE_EXHAUSTED) throw Refusal{error};
-    if (status != SKEIN_OK) throw Error(error);
-  }
-
-  void Prepare(size_t i) {
     Slot& slot = slots_[i];
-    const size_t tenant = arrivals_[i].tenant;
-    slot.result.tenant = tenant;
-    skein_stream stream = nullptr;
-    CallWithRoom(skein_stream_create, model_, stream_options_.at(tenant).get(), &stream);
-    slot.stream = Stream(stream);
-    slot.request = Make<Request>(skein_request_create, stream);
-    CallOptions options(SKEIN_OPTIONS_REQUEST);
-    options.Set("max_tokens", static_cast<int64_t>(arrivals_[i].num_new_tokens));
-    options.Set("seed", static_cast<int64_t>(i));
-    options.Set("stop_at_end", 0);  // as many tokens in every run
-    Call(skein_request_set_options, slot.request.get(), options.get());
-    std::vector<skein_token> prompt = shared_;
-    const std::vector<skein_token> own = MadeUpPrompt(i, arrivals_[i].num_prompt_tokens, vocab_size_);
-    prompt.insert(prompt.end(), own.begin(), own.end());
-    Call(skein_request_set_prompt_tokens, slot.request.get(), prompt.data(), uint64_t{prompt.size()});
-    Call(skein_request_set_user_data, slot.request.get(), uint64_t{i});
-  }
-
-  void Submit(skein_request request) {
-    ++num_running_;
+    slot.result.tenant = arrivals_[i].tenant;
     try {
-      CallWithRoom(skein_queue_submit, queue_.get(), static_cast<const skein_request*>(&request), uint32_t{1});
-    } catch (...) {
-      --num_running_;
-      throw;
+      slot.stream = Stream(model_, stream_options_.at(slot.result.tenant));
+      slot.request = MakeRequest(slot.stream, i);
+      slot.late = Seconds(Clock::now() - due);
+      queue_.Submit(slot.request);
+    } catch (const Error& error) {
+      if (error.code() != SKEIN_RESOURCE_EXHAUSTED) throw;
+      Refuse(slot, error);
     }
   }
 
-  static void Refuse(Slot& slot, const skein_error& error) {
+  Request MakeRequest(const Stream& stream, size_t i) const {
+    // As many tokens in every run.
+    Request request(stream, {{"max_tokens", arrivals_[i].num_new_tokens}, {"seed", i}, {"stop_at_end", 0}});
+    std::vector<Token> prompt = shared_;
+    const std::vector<Token> own = MadeUpPrompt(i, arrivals_[i].num_prompt_tokens, vocab_size_);
+    prompt.insert(prompt.end(), own.begin(), own.end());
+    request.SetPrompt(prompt);
+    request.SetUserData(i);
+    return request;
+  }
+
+  // The library has no room for it.
+  static void Refuse(Slot& slot, const Error& error) {
     slot.result.end = LoadEnd::kRefused;
-    slot.result.message = error.message;
-    slot.result.retry_after_ms = error.retry_after_ms;
+    slot.result.message = error.what();
+    slot.result.retry_after_ms = error.retry_after_ms();
     slot.request.Close();
     slot.stream.Close();
   }
 
   void ReadUntilEnd() {
-    constexpr int64_t kWaitMs = 20;
-    while (!is_submitted_ || num_running_ > 0) {
+    constexpr std::chrono::milliseconds kWait(20);
+    while (!is_submitted_ || queue_.num_running() > 0) {
       if (Interrupted() && !is_interrupted_) is_interrupted_ = true;
-      uint32_t ready = 0;
-      Call(skein_queue_wait, queue_.get(), kWaitMs, &ready);
-      if (ready != 0) TakeEvents();
+      if (queue_.Wait(kWait)) {
+        for (const Event& event : queue_.Poll()) Take(event);
+      }
       // No more are submitted by then, so that all can be cancelled.
       if (is_interrupted_ && is_submitted_) CancelAll();
     }
@@ -161,26 +130,11 @@ class LoadRunner {
 
   void CancelAll() {
     for (const Slot& slot : slots_) {
-      if (slot.request) Call(skein_request_cancel, slot.request.get());
+      if (slot.request) slot.request.Cancel();
     }
   }
 
-  void TakeEvents() {
-    uint32_t count = 0;
-    uint64_t text_bytes = 0;
-    skein_error error = {};
-    const skein_status status =
-        skein_queue_poll(queue_.get(), events_.data(), sizeof(skein_event), static_cast<uint32_t>(events_.size()),
-                         text_.data(), text_.size(), &count, &text_bytes, &error);
-    if (status == SKEIN_OUT_OF_RANGE && text_bytes > text_.size()) {
-      text_.resize(text_bytes);
-      return;
-    }
-    if (status != SKEIN_OK) throw Error(error);
-    for (uint32_t i = 0; i < count; ++i) Take(events_[i]);
-  }
-
-  void Take(const skein_event& event) {
+  void Take(const Event& event) {
     Slot& slot = slots_.at(event.user_data);
     LoadResult& result = slot.result;
     result.num_prompt_tokens = event.num_prompt_tokens;
@@ -197,36 +151,31 @@ class LoadRunner {
         break;
       case SKEIN_EVENT_ERROR:
         result.end = LoadEnd::kFailed;
-        result.message.assign(text_, event.text_offset, event.text_bytes);
+        result.message = event.text();
         break;
       default:
         result.end = LoadEnd::kCancelled;
     }
     slot.request.Close();
     slot.stream.Close();
-    --num_running_;
   }
 
-  const skein_model model_;
+  const Model& model_;
   const std::span<const Arrival> arrivals_;
-  const Queue queue_;
-  uint32_t vocab_size_ = 0;
-  std::vector<CallOptions> stream_options_;  // by tenant
-  std::vector<skein_token> shared_;          // in front of all prompts
+  Queue queue_;
+  const uint32_t vocab_size_;
+  std::vector<StreamOptions> stream_options_;  // by tenant
+  std::vector<Token> shared_;                  // in front of all prompts
   Clock::time_point start_;
   std::vector<Slot> slots_;  // by arrival
   std::atomic<bool> is_submitted_{false};
   std::atomic<bool> is_interrupted_{false};
-  std::atomic<int64_t> num_running_{0};
   std::exception_ptr failure_;  // of the submitting thread; read once that has ended
-  // Of the reading thread.
-  std::vector<skein_event> events_ = std::vector<skein_event>(256);
-  std::string text_ = std::string(65536, '\0');
 };
 
 }  // namespace
 
-LoadRun RunLoad(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,
+LoadRun RunLoad(const Runtime& runtime, const Model& model, std::span<const Arrival> arrivals,
                 std::span<const std::string> tenants, uint64_t num_shared_tokens) {
   return LoadRunner(runtime, model, arrivals, tenants, num_shared_tokens).Run();
 }

@@ -38,7 +38,7 @@ struct LoadRun {
 // index of an arrival's. The first `num_shared_tokens` tokens of every prompt are the same. Throws Error for all but
 // refusals and requests that fail. When Interrupted(), nothing more is submitted, and the requests that run are
 // cancelled.
-LoadRun RunLoad(skein_runtime runtime, skein_model model, std::span<const Arrival> arrivals,
+LoadRun RunLoad(const Runtime& runtime, const Model& model, std::span<const Arrival> arrivals,
                 std::span<const std::string> tenants, uint64_t num_shared_tokens);
 
 }  // namespace skein::cli

@@ -11,7 +11,7 @@ namespace skein::cli {
 
 // Generates `num_tokens` tokens on each stream, all at the same time, with the sampling of the model's defaults. Gives
 // the seconds from the submission to the last event. Throws Error.
-double TimeSampledDecode(skein_runtime runtime, std::span<const Stream> streams, uint64_t num_tokens);
+double TimeSampledDecode(const Runtime& runtime, std::span<const Stream> streams, uint64_t num_tokens);
 
 }  // namespace skein::cli
 

@@ -196,7 +196,7 @@ void Take(Chat& chat, const std::string& message) {
 int RunChat(const Arguments& arguments) {
   const Session session(arguments);
   const Model model = session.LoadModel(arguments);
-  Conversation conversation(arguments, session.runtime(), model.get());
+  Conversation conversation(arguments, session.runtime(), model);
   LineEditor editor(HistoryPath());
   DataWriter writer;
   Chat chat = {conversation, writer, editor.interactive(), isatty(STDOUT_FILENO) != 0};

@@ -1,6 +1,7 @@
 #include "chat/conversation.h"
 
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "input.h"
@@ -18,15 +19,15 @@ constexpr char kAssistant[] = "assistant";
 
 constexpr std::string_view kWhiteSpace = " \t\r\n";
 
-CallOptions ChatOptions(const Arguments& arguments) {
-  CallOptions options(SKEIN_OPTIONS_CHAT);
+CallOptions<ChatOptions> TemplateOptions(const Arguments& arguments) {
+  CallOptions<ChatOptions> options;
   options.Pass(arguments, "template", "template");
   options.Pass(arguments, "think", "think");
   return options;
 }
 
-CallOptions AnswerOptions(const Arguments& arguments) {
-  CallOptions options = SamplingOptions(arguments);
+CallOptions<RequestOptions> AnswerOptions(const Arguments& arguments) {
+  CallOptions<RequestOptions> options = SamplingOptions(arguments);
   if (!arguments.Has("tokens")) options.Set("max_tokens", kDefaultMaxTokens);
   return options;
 }
@@ -43,18 +44,7 @@ class Timer {
 
 // The start of a conversation and the ends of its exchanges have names. So they are known in a stream that was saved.
 std::string NameOfTurn(size_t number) { return "turn " + std::to_string(number); }
-void NameTurn(const Stream& stream, size_t number) {
-  Call(skein_stream_set_checkpoint, stream.get(), NameOfTurn(number).c_str());
-}
-
-Stream Fork(const Stream& stream) { return Make<Stream>(skein_stream_fork, stream.get()); }
-
-Stream ForkAt(const Stream& stream, uint64_t position) {
-  skein_stream copy = nullptr;
-  uint64_t num_replayed = 0;
-  Call(skein_stream_fork_at, stream.get(), position, &copy, &num_replayed);
-  return Stream(copy);
-}
+void NameTurn(const Stream& stream, size_t number) { stream.SetCheckpoint(NameOfTurn(number)); }
 
 // An answer on its way to the screen: see Conversation::Show.
 class AnswerText {
@@ -95,24 +85,24 @@ class AnswerText {
 
 }  // namespace
 
-Conversation::Conversation(const Arguments& arguments, skein_runtime runtime, skein_model model)
+Conversation::Conversation(const Arguments& arguments, const Runtime& runtime, const Model& model)
     : arguments_(arguments),
       model_(model),
-      queue_(Make<Queue>(skein_queue_create, runtime, nullptr)),
-      tokenizer_([model] {
+      queue_(runtime),
+      tokenizer_([&model] {
         try {
-          return Make<Tokenizer>(skein_model_tokenizer, model);
+          return model.GetTokenizer();
         } catch (const Error& failure) {
           throw Failure(std::string(failure.what()) + "; --tokenizer FILE gives it one");
         }
       }()),
-      chat_(ChatOptions(arguments)),
+      chat_(TemplateOptions(arguments)),
       sampling_(AnswerOptions(arguments)),
       seed_(arguments.Integer("seed").value_or(0)),
       streams_(arguments, model),
       branch_(NewBranch()) {
   try {
-    Render({}, chat_);
+    model_.ChatPrompt({}, chat_);
   } catch (const Error& failure) {
     if (failure.code() == SKEIN_INVALID_ARGUMENT) throw UsageError(std::string("chat: ") + failure.what());
     throw Failure(std::string(failure.what()) + " with --template");
@@ -120,50 +110,22 @@ Conversation::Conversation(const Arguments& arguments, skein_runtime runtime, sk
   SetSystem(arguments.Text("system").value_or(""));
 }
 
-std::vector<skein_chat_message> Conversation::View(const std::vector<Message>& messages) {
-  std::vector<skein_chat_message> views;
-  for (const Message& message : messages) {
-    views.push_back({message.role.c_str(), message.text.data(), message.text.size()});
-  }
-  return views;
-}
-
-std::string Conversation::Render(const std::vector<Message>& messages, const CallOptions& options) const {
-  const std::vector<skein_chat_message> views = View(messages);
-  return Read<std::string>(skein_model_chat_prompt, model_, static_cast<const void*>(views.data()),
-                           static_cast<uint32_t>(sizeof(skein_chat_message)), static_cast<uint32_t>(views.size()),
-                           options.get());
-}
-
 std::string Conversation::Opening() const {
-  CallOptions plain = ChatOptions(arguments_);
-  plain.Set("think", std::string("none"));
-  return Render({}, chat_).substr(Render({}, plain).size());
+  CallOptions<ChatOptions> plain = TemplateOptions(arguments_);
+  plain.Set("think", "none");
+  return model_.ChatPrompt({}, chat_).substr(model_.ChatPrompt({}, plain).size());
 }
 
-void Conversation::Feed(skein_stream stream, const std::string& text) const {
+void Conversation::Feed(const Stream& stream, const std::string& text) const {
   // Some vocabularies encode newlines at the very end of a text in another way than in front of a word, where the next
   // turn will put them. So a letter is encoded with them, and left out.
-  const std::string followed = text + "A";
-  const auto encode = [&](const std::string& what) {
-    return Read<std::vector<skein_token>>(skein_tokenizer_encode, tokenizer_.get(), what.data(),
-                                          static_cast<uint64_t>(what.size()));
-  };
-  std::vector<skein_token> tokens = encode(followed);
-  const skein_token* last = tokens.data() + tokens.size() - 1;
-  if (Read<std::string>(skein_tokenizer_decode, tokenizer_.get(), last, uint64_t{1}) == "A") {
+  std::vector<Token> tokens = tokenizer_.Encode(text + "A");
+  if (tokenizer_.Decode(Span<const Token>(&tokens.back(), 1)) == "A") {
     tokens.pop_back();
   } else {
-    tokens = encode(text);
+    tokens = tokenizer_.Encode(text);
   }
-  skein_eval_item item = {.stream = stream,
-                          .tokens = tokens.data(),
-                          .num_tokens = tokens.size(),
-                          .output = nullptr,
-                          .output_capacity = 0,
-                          .output_kind = SKEIN_OUTPUT_NONE,
-                          .status = SKEIN_OK};
-  Call(skein_eval, model_, static_cast<void*>(&item), static_cast<uint32_t>(sizeof(item)), uint32_t{1});
+  Eval(model_, stream, tokens, SKEIN_OUTPUT_NONE);
 }
 
 Conversation::Branch Conversation::NewBranch() const {
@@ -173,31 +135,28 @@ Conversation::Branch Conversation::NewBranch() const {
 }
 
 Generation Conversation::Answer(Exchange exchange, const Show& show) {
-  Stream behind = ForkAt(branch_.stream, exchange.begin);
-  const Stream answering = Fork(behind);
-  const auto request = Make<Request>(skein_request_create, answering.get());
-  const std::vector<skein_chat_message> views = View(exchange.messages);
-  Call(skein_request_set_chat, request.get(), static_cast<const void*>(views.data()),
-       static_cast<uint32_t>(sizeof(skein_chat_message)), static_cast<uint32_t>(views.size()), chat_.get());
+  Stream behind = branch_.stream.ForkAt(exchange.begin);
+  const Stream answering = behind.Fork();
+  const Request request(answering);
+  request.SetChat(exchange.messages, chat_);
   sampling_.Set("seed", seed_ + exchange.num_retries);
-  Call(skein_request_set_options, request.get(), sampling_.get());
-  AddStops(arguments_, request.get());
+  request.SetOptions(sampling_);
+  AddStops(arguments_, request);
 
   const std::string opening = Opening();
   AnswerText answer(opening, show);
-  Generation generation =
-      Generate(queue_.get(), request.get(), [&answer](std::string_view piece) { answer.Add(piece); });
+  Generation generation = Generate(queue_, request, [&answer](std::string_view piece) { answer.Add(piece); });
 
-  std::vector<Message> messages = exchange.messages;
+  std::vector<ChatMessage> messages = exchange.messages;
   messages.push_back({kAssistant, ""});
-  const std::string silent = Render(messages, chat_);
+  const std::string silent = model_.ChatPrompt(messages, chat_);
   messages.back().text = opening + generation.texts[0].text;
-  const std::string spoken = Render(messages, chat_);
+  const std::string spoken = model_.ChatPrompt(messages, chat_);
   const bool was_said = spoken != silent;
   std::vector<Exchange> turns = branch_.turns;
   while (!turns.empty() && turns.back().begin >= exchange.begin) turns.pop_back();
   if (was_said) {
-    Feed(behind.get(), spoken);
+    Feed(behind, spoken);
     exchange.id = ++num_exchanges_;
     turns.push_back(exchange);
     NameTurn(behind, turns.size());
@@ -206,7 +165,7 @@ Generation Conversation::Answer(Exchange exchange, const Show& show) {
   branch_.turns = std::move(turns);
   branch_.was_answered = was_said;
   // A message that the exchange did not read is still to be read, also if an earlier try had read it.
-  const Message& first = exchange.messages.front();
+  const ChatMessage& first = exchange.messages.front();
   if (first.role == kSystem && first.text == system_) branch_.system_is_due = !was_said;
   branch_.last = std::move(exchange);
   return generation;
@@ -235,10 +194,10 @@ Conversation::Cost Conversation::Undo(uint64_t count) {
   const Timer timer;
   const auto first = turns.end() - static_cast<std::ptrdiff_t>(count);
   Cost cost;
-  Call(skein_stream_truncate, branch_.stream.get(), first->begin, &cost.num_replayed);
+  cost.num_replayed = branch_.stream.Truncate(first->begin);
   for (auto undone = first; undone != turns.end(); ++undone) {
     if (undone->messages.empty()) continue;
-    const Message& message = undone->messages.front();
+    const ChatMessage& message = undone->messages.front();
     if (message.role == kSystem && message.text == system_) branch_.system_is_due = true;
   }
   turns.erase(first, turns.end());
@@ -264,7 +223,7 @@ Conversation::Cost Conversation::GoToBranch(const std::string& name) {
     next = std::move(found->second);
     others_.erase(found);
   } else {
-    next = {Fork(branch_.stream), branch_.turns, branch_.last, branch_.was_answered, branch_.system_is_due};
+    next = {branch_.stream.Fork(), branch_.turns, branch_.last, branch_.was_answered, branch_.system_is_due};
   }
   others_[name_] = std::exchange(branch_, std::move(next));
   name_ = name;
@@ -284,10 +243,9 @@ std::vector<TreeTurn> Conversation::TurnsOf(const Branch& branch) const {
   std::vector<TreeTurn> turns;
   for (size_t i = 0; i < branch.turns.size(); ++i) {
     const uint64_t begin = branch.turns[i].begin;
-    auto tokens = Read<std::vector<skein_token>>(skein_stream_tokens, branch.stream.get(), begin);
+    std::vector<Token> tokens = branch.stream.Tokens(begin);
     if (i + 1 < branch.turns.size()) tokens.resize(branch.turns[i + 1].begin - begin);
-    turns.push_back({branch.turns[i].id, Read<std::string>(skein_tokenizer_decode, tokenizer_.get(), tokens.data(),
-                                                           static_cast<uint64_t>(tokens.size()))});
+    turns.push_back({branch.turns[i].id, tokenizer_.Decode(tokens)});
   }
   return turns;
 }
@@ -299,17 +257,16 @@ std::string Conversation::Tree() const {
   return FormatTurnTree(branches);
 }
 
-std::vector<Conversation::Exchange> Conversation::FindTurns(skein_stream stream) {
-  skein_error error = {};
-  uint64_t begin = 0;  // a name at position 0 has no state and is not saved
-  skein_stream_find_checkpoint(stream, NameOfTurn(0).c_str(), &begin, &error);
+std::vector<Conversation::Exchange> Conversation::FindTurns(const Stream& stream) {
+  const auto find = [&stream](size_t number) { return Try([&] { return stream.FindCheckpoint(NameOfTurn(number)); }); };
+  auto start = find(0);
+  uint64_t begin = start ? start.value() : 0;  // a name at position 0 has no state and is not saved
   std::vector<Exchange> turns;
-  uint64_t end = 0;
-  while (skein_stream_find_checkpoint(stream, NameOfTurn(turns.size() + 1).c_str(), &end, &error) == SKEIN_OK) {
+  while (auto end = find(turns.size() + 1)) {
     Exchange& turn = turns.emplace_back();
     turn.id = ++num_exchanges_;
     turn.begin = begin;
-    begin = end;
+    begin = end.value();
   }
   return turns;
 }
@@ -322,37 +279,32 @@ void Conversation::SetSystem(const std::string& text) {
 }
 
 void Conversation::SetThinking(const std::string& thinking) {
-  CallOptions changed = ChatOptions(arguments_);
+  CallOptions<ChatOptions> changed = TemplateOptions(arguments_);
   changed.Set("think", thinking);
-  Render({}, changed);
+  model_.ChatPrompt({}, changed);
   chat_ = std::move(changed);
 }
 
 void Conversation::Save(const std::string& path) const {
   // With the names of the turns.
-  Call(skein_stream_save, branch_.stream.get(), path.c_str(), uint32_t{SKEIN_SAVE_REPLACE | SKEIN_SAVE_PAST});
+  branch_.stream.Save(path, SKEIN_SAVE_REPLACE | SKEIN_SAVE_PAST);
 }
 
 void Conversation::Load(const std::string& path) {
   const std::string snapshot = ReadInput(path);
-  Stream restored = Make<Stream>(skein_stream_create, model_, nullptr);
+  Stream restored(model_);
   try {
-    Call(skein_stream_restore, restored.get(), static_cast<const void*>(snapshot.data()),
-         static_cast<uint64_t>(snapshot.size()));
+    restored.Restore(std::as_bytes(std::span(snapshot)));
   } catch (const Error& failure) {
     throw Failure(path + ": " + failure.what());
   }
   Branch loaded = {.stream = std::move(restored)};
-  loaded.turns = FindTurns(loaded.stream.get());
+  loaded.turns = FindTurns(loaded.stream);
   loaded.was_answered = !loaded.turns.empty();
   if (loaded.turns.empty()) NameTurn(loaded.stream, 0);
   branch_ = std::move(loaded);
 }
 
-uint64_t Conversation::position() const {
-  uint64_t position = 0;
-  Call(skein_stream_position, branch_.stream.get(), &position);
-  return position;
-}
+uint64_t Conversation::position() const { return branch_.stream.Position(); }
 
 }  // namespace skein::cli

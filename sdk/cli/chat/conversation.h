@@ -1,4 +1,4 @@
-// A conversation with a model on streams of the C ABI. The turns are in the text that the model was trained on.
+// A conversation with a model on streams of the library. The turns are in the text that the model was trained on.
 //
 // The stream of the conversation always stands behind a whole turn. An answer is generated on a fork of it. Then the
 // stream itself reads the exchange as clean text. So it keeps nothing from the fork that the template does not have: no
@@ -33,7 +33,7 @@ class Conversation {
   // With the options --prefix, --system, --template, --think and those of WithSamplingOptions. `model` and `runtime`
   // must outlive it. Throws UsageError if the options contradict each other, Failure if the model has no tokenizer or
   // no template.
-  Conversation(const Arguments& arguments, skein_runtime runtime, skein_model model);
+  Conversation(const Arguments& arguments, const Runtime& runtime, const Model& model);
 
   // Has the model answer `text`. Ctrl-C (an InterruptGuard) ends the answer, and the text until then is the model's
   // turn. If there is no text, neither turn counts.
@@ -84,15 +84,11 @@ class Conversation {
   uint64_t position() const;
 
  private:
-  struct Message {
-    std::string role;  // as skein_chat_message has it
-    std::string text;
-  };
   // A message and its answer.
   struct Exchange {
-    uint64_t id = 0;                // of this answer
-    uint64_t begin = 0;             // position of the stream in front of it
-    std::vector<Message> messages;  // the user's, and a system message in front of it; empty if it was loaded
+    uint64_t id = 0;                    // of this answer
+    uint64_t begin = 0;                 // position of the stream in front of it
+    std::vector<ChatMessage> messages;  // the user's, and a system message in front of it; empty if it was loaded
     int64_t num_retries = 0;
   };
   // One branch of the conversation.
@@ -109,21 +105,18 @@ class Conversation {
   // Answers the messages of the exchange, and has the stream read them with the answer.
   Generation Answer(Exchange exchange, const Show& show);
   // Finds the exchanges of a stream that was loaded, by the names of their ends.
-  std::vector<Exchange> FindTurns(skein_stream stream);
+  std::vector<Exchange> FindTurns(const Stream& stream);
   std::vector<TreeTurn> TurnsOf(const Branch& branch) const;
-  // `messages` as the C ABI takes them; refers to them.
-  static std::vector<skein_chat_message> View(const std::vector<Message>& messages);
-  std::string Render(const std::vector<Message>& messages, const CallOptions& options) const;
   // The text that the template writes at the start of an answer, such as the start of a think block.
   std::string Opening() const;
-  void Feed(skein_stream stream, const std::string& text) const;
+  void Feed(const Stream& stream, const std::string& text) const;
 
   const Arguments& arguments_;
-  const skein_model model_;
-  const Queue queue_;
+  const Model& model_;
+  Queue queue_;
   const Tokenizer tokenizer_;
-  CallOptions chat_;      // template and think
-  CallOptions sampling_;  // the seed is set for every answer
+  CallOptions<ChatOptions> chat_;         // template and think
+  CallOptions<RequestOptions> sampling_;  // the seed is set for every answer
   const int64_t seed_;
   std::string system_;
   uint64_t num_exchanges_ = 0;  // for their ids

@@ -57,7 +57,9 @@ Struct Sized() {
 // A path, key or name as the ABI takes it. Throws Error if it has a NUL inside, where the ABI would see its end.
 inline const char* Terminated(const std::string& text) {
   if (std::strlen(text.c_str()) == text.size()) return text.c_str();
-  throw Error(SKEIN_INVALID_ARGUMENT, "\"" + std::string(text.c_str()) + "\\0...\": expected a text without NUL");
+  // GCC 12 warns of an operator+ here, wrongly (-Wrestrict).
+  throw Error(SKEIN_INVALID_ARGUMENT,
+              std::string("\"").append(text.c_str()).append("\\0...\": expected a text without NUL"));
 }
 
 SKEIN_CPP_END
