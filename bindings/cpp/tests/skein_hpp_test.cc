@@ -189,6 +189,18 @@ TEST_F(SkeinHppTest, PollTakesWhatALoopHasLeft) {
   EXPECT_EQ(text, Complete(NewStream(), "In the beginning", 12));
 }
 
+TEST_F(SkeinHppTest, OptionsThatAreNotGivenStayAsTheyAre) {
+  const skein::Stream stream = NewStream();
+  const skein::Request request(stream, "In the beginning", Greedy(4));
+  request.SetOptions({});
+  request.SetOptions({{"seed", 7}});
+  skein::Queue queue(runtime_);
+  queue.Submit(request);
+  std::string text;
+  for (const Event& event : queue) text += event.text();
+  EXPECT_EQ(text, Complete(NewStream(), "In the beginning", 4));
+}
+
 TEST_F(SkeinHppTest, ARequestMayBeSubmittedWithinALoop) {
   const skein::Stream stream = NewStream();
   skein::Queue queue(runtime_);

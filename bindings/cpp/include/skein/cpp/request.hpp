@@ -24,7 +24,7 @@ class Request : public Owned<skein_request, skein_request_release> {
   using Owned::Owned;
   explicit Request(const Stream& stream, const RequestOptions& options = {}) {
     Call(skein_request_create, stream.get(), out());
-    if (options.get() != nullptr) SetOptions(options);
+    SetOptions(options);
   }
   Request(const Stream& stream, std::string_view prompt, const RequestOptions& options = {})
       : Request(stream, options) {
@@ -35,7 +35,10 @@ class Request : public Owned<skein_request, skein_request_release> {
     SetPrompt(prompt);
   }
 
-  void SetOptions(const RequestOptions& options) const { Call(skein_request_set_options, get(), options.get()); }
+  // Those that are in `options`; the others stay as they are.
+  void SetOptions(const RequestOptions& options) const {
+    if (options.get() != nullptr) Call(skein_request_set_options, get(), options.get());
+  }
 
   // The later of these three counts. An empty prompt continues from the stream's last token.
   void SetPrompt(std::string_view text) const {
