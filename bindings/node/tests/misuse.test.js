@@ -46,6 +46,13 @@ test('use after close is an error, and closing twice is fine', async (t) => {
   }
 });
 
+test('what has no constructor says what makes it', () => {
+  for (const Type of [skein.Runtime, skein.Model, skein.Stream, skein.Queue]) {
+    assert.throws(() => new Type(), { name: 'TypeError', message: /expected Runtime\.create\(\) or a method/ });
+    assert.throws(() => new Type({}), TypeError);
+  }
+});
+
 test('arguments of a wrong kind are errors that say what was expected', async (t) => {
   const { runtime, model } = await load(t);
   const stream = model.createStream();
