@@ -23,7 +23,7 @@ class Handle {
 
   // For the package's own use. A handle that is not owned was borrowed, and is not released.
   constructor(handle, parent, owned = true) {
-    if (!Number.isInteger(handle) && typeof handle !== 'bigint') {
+    if (!Number.isInteger(handle)) {
       throw new TypeError(`${new.target.name}: expected Runtime.create() or a method of another object, found new`);
     }
     this.#handle = handle;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -42,6 +43,11 @@ class DiskTierTest : public ::testing::Test {
     std::fill(place->values().begin(), place->values().end(), 0.0f);
     return pool_->Add(place);
   }
+  std::array<StateRef, 3> StatesOfWhichTheFirstIsOnDisk() {
+    std::array<StateRef, 3> states = {NewState(), NewState(), NewState()};
+    if (tier_->PushOut()) WaitForMoves(1);
+    return states;
+  }
   // Waits until so many states have moved in all.
   void WaitForMoves(int count) {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -68,11 +74,7 @@ class DiskTierTest : public ::testing::Test {
 
 // The last place is for those that leave slots: a state that comes out of turn could keep it from them.
 TEST_F(DiskTierTest, NoStateComesToTheLastPlaceWhileOthersThereWaitForTheirSteps) {
-  const StateRef first = NewState();
-  const StateRef second = NewState();
-  const StateRef third = NewState();
-  ASSERT_TRUE(tier_->PushOut());
-  WaitForMoves(1);
+  const auto [first, second, third] = StatesOfWhichTheFirstIsOnDisk();
   ASSERT_EQ(pool_->num_on_disk(), 1u);
   ASSERT_EQ(pool_->ValuesOf(first), nullptr);
   const StateRef fourth = NewState();
@@ -87,11 +89,8 @@ TEST_F(DiskTierTest, NoStateComesToTheLastPlaceWhileOthersThereWaitForTheirSteps
 }
 
 TEST_F(DiskTierTest, StateComesWhereThereIsRoomForItAndForOneThatLeavesItsSlot) {
-  const StateRef first = NewState();
-  const StateRef second = NewState();
-  const StateRef third = NewState();
-  ASSERT_TRUE(tier_->PushOut());
-  WaitForMoves(1);
+  const auto [first, second, third] = StatesOfWhichTheFirstIsOnDisk();
+  ASSERT_EQ(pool_->num_on_disk(), 1u);
   ASSERT_EQ(host_->num_left(), 2u);
   const StatePin waits = pool_->Hold(second);
   EXPECT_EQ(tier_->Bring(first), DiskTier::Fetch::kComing);

@@ -133,34 +133,40 @@ final class BindingTest {
         });
   }
 
-  static void iteratorStreamAndFutureGiveTheSame() throws Exception {
+  private interface UseOfStreams {
+    void with(Stream a, Stream b, Stream c) throws Exception;
+  }
+
+  private static void withThreeStreams(UseOfStreams use) throws Exception {
     Check.withModel(
         Map.of("deterministic", 1),
         (r, m) -> {
           try (Stream a = m.newStream();
               Stream b = m.newStream();
               Stream c = m.newStream()) {
-            String want = a.complete("And it came", SHORT);
-            try (Generation g = b.generate("And it came", SHORT)) {
-              Check.same(want, g.pieces().collect(Collectors.joining()));
-            }
-            Check.same(want, c.completeAsync("And it came", SHORT).get());
+            use.with(a, b, c);
           }
         });
   }
 
+  static void iteratorStreamAndFutureGiveTheSame() throws Exception {
+    withThreeStreams(
+        (a, b, c) -> {
+          String want = a.complete("And it came", SHORT);
+          try (Generation g = b.generate("And it came", SHORT)) {
+            Check.same(want, g.pieces().collect(Collectors.joining()));
+          }
+          Check.same(want, c.completeAsync("And it came", SHORT).get());
+        });
+  }
+
   static void aTextNeedsNoOptions() throws Exception {
-    Check.withModel(
-        Map.of("deterministic", 1),
-        (r, m) -> {
-          try (Stream a = m.newStream();
-              Stream b = m.newStream();
-              Stream c = m.newStream()) {
-            String want = a.complete("And it came", Map.of());
-            Check.same(want, b.complete("And it came"));
-            try (Generation g = c.generate("And it came")) {
-              Check.same(want, g.text());
-            }
+    withThreeStreams(
+        (a, b, c) -> {
+          String want = a.complete("And it came", Map.of());
+          Check.same(want, b.complete("And it came"));
+          try (Generation g = c.generate("And it came")) {
+            Check.same(want, g.text());
           }
         });
   }
