@@ -128,6 +128,15 @@ TEST_F(LoadBenchTest, PlotHasACurveForEachTime) {
   }
 }
 
+TEST_F(LoadBenchTest, PlotInAFolderThatIsNotThereFailsBeforeTheRun) {
+  const TestFolder folder;
+  const std::string path = folder.Path("none/plot.svg");
+  const ToolResult result = RunTool(Command({"--svg", path}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.out, "") << "the run is over";
+  EXPECT_THAT(result.err, HasSubstr(path + ": cannot be written: No such file or directory"));
+}
+
 TEST_F(LoadBenchTest, EachTenantHasItsOwnFigures) {
   const json report = Measure({"--tenants", "a=3,b \u00e9=1", "--prompt-lengths", "2"}, "200");
   const json& tenants = report.at("tenants");

@@ -1,11 +1,18 @@
 #include "bench/bench_load.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string>
 #include <utility>
 
 #include "bench/arrivals.h"
 #include "bench/load_report.h"
 #include "bench/load_run.h"
 #include "call_options.h"
+#include "failure.h"
 #include "interrupt.h"
 #include "output.h"
 #include "session.h"
@@ -28,6 +35,14 @@ LoadShape Shape(const Arguments& arguments) {
           arguments.Count("seed").value_or(1)};
 }
 
+// The plot is written after the run. A user should not wait for it in vain.
+void CheckFolder(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0) {
+    throw Failure(path + ": cannot be written: " + std::strerror(errno));
+  }
+}
+
 // A first use of memory and of kernels, which no user should pay for. The prefix cache keeps no state of a prompt of
 // less than 16 tokens, which the first request would find.
 void WarmUp(const Runtime& runtime, const Model& model) {
@@ -42,6 +57,7 @@ EngineTime ReadEngineTime(const Runtime& runtime) { return EngineTime::FromMetri
 int RunLoadBench(const Arguments& arguments, const std::string& path) {
   const LoadShape shape = Shape(arguments);
   const std::optional<std::string> plot_path = OutputPath(arguments, "svg");
+  if (plot_path) CheckFolder(*plot_path);
   const std::vector<Arrival> arrivals = PlanArrivals(shape);
   const uint64_t num_shared_tokens = arguments.Count("shared-prefix").value_or(0);
   const Session session(arguments);
