@@ -301,19 +301,9 @@ TEST_F(SegmentTest, BlocksThatShareSumsChangeNoBit) {
 // A prompt, long enough for chunks, and a step behind it, of a model with heads of 64.
 std::vector<float> LongPromptLogits(uint32_t generation, uint32_t compute_type, const Switches& switches) {
   const TestHost host(2);
-  const SyntheticModel model({.name = "Heads",
-                              .generation = generation,
-                              .num_layers = 2,
-                              .d_model = 64,
-                              .head_size = 64,
-                              .d_ffn = 96,
-                              .vocab_size = kVocabulary,
-                              .rank_mix = generation == 6 ? 8u : 0u,
-                              .rank_decay = 8,
-                              .rank_iclr = generation == 7 ? 8u : 0u,
-                              .rank_value = generation == 7 ? 8u : 0u,
-                              .rank_gate = generation == 7 ? 16u : 0u,
-                              .matrix_types = {SKEIN_DTYPE_F16}});
+  SyntheticShape shape = Shape(generation);
+  shape.head_size = 64;
+  const SyntheticModel model(shape);
   skein_segment_desc desc = DescribeSegment(model, 0, 2, kWhole);
   desc.compute_type = compute_type;
   desc.weight_type = SKEIN_DTYPE_F16;
@@ -350,16 +340,9 @@ TEST_F(SegmentTest, ChunksChangeTheOrderOfSumsAlone) {
 // RWKV-6 has other kernels for few rows than for many. In float32 nobody sees which.
 TEST_F(SegmentTest, InFloat32ARowOfRwkv6HasTheSameBitsInEveryStep) {
   const TestHost host(2);
-  const SyntheticModel model({.name = "Six",
-                              .generation = 6,
-                              .num_layers = 2,
-                              .d_model = 64,
-                              .head_size = 32,
-                              .d_ffn = 96,
-                              .vocab_size = kVocabulary,
-                              .rank_mix = 8,
-                              .rank_decay = 24,
-                              .matrix_types = {SKEIN_DTYPE_F16}});
+  SyntheticShape shape = Shape(6);
+  shape.rank_decay = 24;
+  const SyntheticModel model(shape);
   skein_segment_desc desc = DescribeSegment(model, 0, 2, kWhole);
   desc.compute_type = SKEIN_DTYPE_NONE;
   desc.weight_type = SKEIN_DTYPE_F16;

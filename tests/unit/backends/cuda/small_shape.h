@@ -11,18 +11,20 @@ namespace skein::cuda {
 
 inline constexpr uint32_t kVocabulary = 77;
 
-inline conformance::SyntheticShape Shape() {
+inline conformance::SyntheticShape Shape(uint32_t generation = 7) {
+  const bool is_7 = generation == 7;
   return {.name = "Small",
-          .generation = 7,
+          .generation = generation,
           .num_layers = 2,
           .d_model = 64,
           .head_size = 32,
           .d_ffn = 96,
           .vocab_size = kVocabulary,
+          .rank_mix = generation == 6 ? 8u : 0u,
           .rank_decay = 8,
-          .rank_iclr = 8,
-          .rank_value = 8,
-          .rank_gate = 16,
+          .rank_iclr = is_7 ? 8u : 0u,
+          .rank_value = is_7 ? 8u : 0u,
+          .rank_gate = is_7 ? 16u : 0u,
           .matrix_types = {SKEIN_DTYPE_F16}};
 }
 
