@@ -25,7 +25,7 @@ class CliStateTest : public testing::Test {
     return RunTool(words);
   }
   std::string Make(const std::string& name, const std::string& text) const {
-    const std::string path = folder_.Path(name);
+    std::string path = folder_.Path(name);
     const ToolResult result = RunWithModel({"state", "make", text, "-o", path, "--name", name});
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.err, HasSubstr("wrote " + path));

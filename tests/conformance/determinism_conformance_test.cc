@@ -42,7 +42,7 @@ struct Stream {
 };
 
 // The streams of a schedule, most of them short, and one that reads a long prompt beside them.
-std::vector<Stream> StreamsAlone(const Device& device, const SyntheticModel& model, PipelineOptions options) {
+std::vector<Stream> StreamsAlone(const Device& device, const SyntheticModel& model, const PipelineOptions& options) {
   Pipeline alone(device, model, options);
   std::vector<Stream> streams(kNumStreams);
   for (uint32_t i = 0; i < kNumStreams; ++i) {
