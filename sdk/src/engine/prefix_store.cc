@@ -107,7 +107,7 @@ void PrefixStore::Drive() noexcept {
 void PrefixStore::GoOn(DiskMoves& moves) noexcept {
   {
     const MutexLock lock(mutex_);
-    is_driven_ = !moves.empty() && !waiting_.empty();
+    is_driven_ = !moves.empty() && !waiting_.empty() && !has_ended_;
     if (!is_driven_) return;
   }
   if (mover_->Park(moves)) return;
@@ -119,8 +119,7 @@ void PrefixStore::SaveNext() {
   Labels label = TakeWaiting(Taker::kMover);
   if (label.empty()) return;
   const absl::Status status = Guarded([&] { return Save(label.front(), export_state_); });
-  // The engine has been stopped, and writes the rest itself.
-  if (absl::IsCancelled(status)) PutBack(label);
+  if (absl::IsCancelled(status)) LeaveToEngine(label);
   EndSaving();
 }
 
@@ -133,8 +132,9 @@ PrefixStore::Labels PrefixStore::TakeWaiting(Taker taker) noexcept {
   return taken;
 }
 
-void PrefixStore::PutBack(Labels& label) noexcept {
+void PrefixStore::LeaveToEngine(Labels& label) noexcept {
   const MutexLock lock(mutex_);
+  has_ended_ = true;
   waiting_.splice(waiting_.begin(), label);
 }
 

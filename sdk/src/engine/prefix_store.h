@@ -69,7 +69,8 @@ class PrefixStore final : public PrefixKeeper, public std::enable_shared_from_th
   void SaveNext();
   // The label that waits longest; none: nothing waits.
   Labels TakeWaiting(Taker taker) noexcept;
-  void PutBack(Labels& label) noexcept;
+  // The engine has been stopped: it gives the mover no state any more, and writes this label and the rest itself.
+  void LeaveToEngine(Labels& label) noexcept;
   void EndSaving() noexcept;
   absl::Status Save(const DiskLabel& label, CopyState copy_state);
   absl::StatusOr<DiskBlock> ReserveBlock();
@@ -89,7 +90,7 @@ class PrefixStore final : public PrefixKeeper, public std::enable_shared_from_th
   Labels waiting_ ABSL_GUARDED_BY(mutex_);
   bool is_driven_ ABSL_GUARDED_BY(mutex_) = false;  // the mover has a move
   bool is_saving_ ABSL_GUARDED_BY(mutex_) = false;  // the mover has a label, and may ask the engine for its state
-  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;  // the engine writes what waits
+  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;  // the engine writes what waits, not the mover
   SavedStates saved_ ABSL_GUARDED_BY(mutex_);       // the latest first
   std::unordered_set<uint64_t> hashes_ ABSL_GUARDED_BY(mutex_);  // of saved_
 };

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <limits>
@@ -57,6 +58,23 @@ class Process {
     const std::vector<float> values(kStateFloats, static_cast<float>(number));
     ASSERT_TRUE(cache_->Restore("scope", Prompt(number), Import(values)));
     store_->OnKept("scope", Prompt(number));
+  }
+  // The mover has done what was handed to it before.
+  void WaitForMover() {
+    class Signal final : public DiskMove {
+     public:
+      explicit Signal(std::promise<void>& done) : done_(done) {}
+      absl::Status Work() override { return absl::OkStatus(); }
+      void End(absl::Status) noexcept override { done_.set_value(); }
+
+     private:
+      std::promise<void>& done_;
+    };
+    std::promise<void> done;
+    DiskMoves moves;
+    moves.push_back(std::make_unique<Signal>(done));
+    ASSERT_TRUE(mover_->Park(moves));
+    done.get_future().wait();
   }
   // All that is kept is on the disk. It comes last, or between calls of Keep.
   void End() {
@@ -178,13 +196,16 @@ TEST_F(PrefixStoreTest, CacheGetsTheLatestStatesUntilItIsFull) {
 
 TEST_F(PrefixStoreTest, StateThatAStoppedEngineDidNotGiveIsWrittenAtItsEnd) {
   std::promise<void> asked;
-  bool is_first = true;  // of the mover's thread
+  std::atomic<int> num_asked = 0;
   const auto process = Start(100, 50, [&](const StateRef&, absl::Span<float>) {
-    if (std::exchange(is_first, false)) asked.set_value();
+    if (++num_asked == 1) asked.set_value();
     return absl::CancelledError("the engine has been stopped");
   });
   process->Keep(1);
   asked.get_future().wait();
+  process->WaitForMover();
+  process->WaitForMover();  // for what it handed itself meanwhile
+  EXPECT_EQ(num_asked, 1) << "an engine that has been stopped is asked again";
   process->End();
   EXPECT_EQ(process->store().num_saved(), 1u);
 }
