@@ -36,7 +36,7 @@ class ReverseTest : public ::testing::TestWithParam<std::string> {
     const auto cases = nlohmann::json::parse(ReadFile(SharedPath("reverse-rwkv7/reverse-cases.json")))["cases"];
     ASSERT_EQ(cases.size(), 10u);
     for (const auto& example : cases) {
-      EXPECT_EQ(Complete(model, example["prompt"]), example["completion"]) << example["prompt"];
+      EXPECT_EQ(Complete(model, example["prompt"]), example["completion"].get<std::string>()) << example["prompt"];
     }
   }
 };
