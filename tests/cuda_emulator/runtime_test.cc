@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <thread>
+#include <tuple>
 
 #include "cuda_emulator/control.h"
 #include "tests/cuda_emulator/device_vector.h"

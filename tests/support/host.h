@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <skein/skein.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>

@@ -1,5 +1,6 @@
 #include "cuda/check/probe.h"
 
+#include <algorithm>
 #include <chrono>
 #include <vector>
 

@@ -1,6 +1,7 @@
 #include "state/prefix_tree.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <new>
 

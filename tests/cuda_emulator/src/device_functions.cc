@@ -1,4 +1,5 @@
 // Barriers, fences, shuffles and votes of kernels.
+#include <algorithm>
 #include <cstdio>
 
 #include "cuda_emulator/atomics.h"

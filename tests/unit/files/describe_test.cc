@@ -1,6 +1,7 @@
 #include "files/describe.h"
 
 #include <memory>
+#include <utility>
 
 #include "files/convert.h"
 #include "files/open.h"

@@ -1,5 +1,6 @@
 #include "numbers/finite.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>

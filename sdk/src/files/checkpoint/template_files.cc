@@ -1,6 +1,7 @@
 #include "files/checkpoint/template_files.h"
 
 #include <cstddef>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "base/utf8.h"

@@ -4,6 +4,7 @@
 #define SKEIN_TESTS_CUDA_EMULATOR_TENSOR_CORE_H_
 
 #include <cstdint>
+#include <cstring>
 
 #include "cuda_emulator/device.h"
 

@@ -1,6 +1,7 @@
 #include "files/naming/stored_part.h"
 
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
