@@ -233,6 +233,8 @@ void Scheduler::NoteNeed() noexcept {
   for (const TenantQueues::Order* tenants : {&starting_tenants_, &reading_tenants_, &decoding_tenants_}) {
     if (!tenants->empty()) least = std::min(least, tenants->front_key());
   }
+  // Where all have what they want, nobody has a claim.
+  if (!std::isfinite(least) && !active_tenants_.empty()) least = active_tenants_.back_key();
   if (std::isfinite(least)) needed_from_ = std::max(needed_from_, least);
 }
 

@@ -10,7 +10,8 @@
 //   arXiv:2401.00588). Of its prompts the one of the smallest rank is first. Of its sequences with one token it is the
 //   one whose turn is longest ago; a higher priority counts as longer. A tenant that comes back is put level with the
 //   one that had least. A tenant that asked for less than its share stays behind those that wait by kCreditSteps at
-//   most: what it did without is not made up for at the expense of the others.
+//   most, or behind the one that had most, if nobody waits: what it did without is not made up for at the expense of
+//   the others.
 // - If as many sequences run as may, one that waits preempts one of its tenant whose standing is below its priority.
 //   The preempted one goes back to those that wait, with its state and its tokens.
 //

@@ -191,6 +191,27 @@ TEST(TenantSharesTest, TenantThatAskedForLittleDoesNotKeepTheOthersWaitingLater)
   }
 }
 
+TEST(TenantSharesTest, WhatATenantDidWithoutWhileAllHadWhatTheyWantedIsNoClaim) {
+  Simulation simulation(Limits(64, 16));
+  simulation.Calibrate();
+  const auto modest = Tenant(), busy = Tenant();
+  AddDecoding(simulation, modest, 1);
+  AddDecoding(simulation, busy, 8);
+  for (int i = 0; i < 5000; ++i) simulation.Step();
+  const auto run = [&](int num_steps) {
+    for (int i = 0; i < num_steps; ++i) {
+      for (const auto& tenant : {modest, busy}) {
+        while (simulation.num_open(tenant) < 60) simulation.Add(tenant, 50, 10);
+      }
+      simulation.Step();
+    }
+  };
+  run(200);
+  const double modest_before = Service(simulation, modest), busy_before = Service(simulation, busy);
+  run(500);
+  EXPECT_NEAR((Service(simulation, modest) - modest_before) / (Service(simulation, busy) - busy_before), 1, 0.05);
+}
+
 TEST(TenantSharesTest, TenantThatFindsNobodyComesLevelWithTheOneThatLeftLast) {
   Simulation simulation(Limits(16, 64));
   simulation.Calibrate();
