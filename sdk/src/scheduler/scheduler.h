@@ -8,13 +8,11 @@
 // - Of each kind, the share goes to the tenant that had the least service for its weight (virtual token counters,
 //   arXiv:2401.00588). Of its prompts the one of the smallest rank is first. Of its sequences with one token it is the
 //   one whose turn is longest ago; a higher priority counts as longer.
-// - A tenant whose service is ahead of that of the first prompt by more than kLeadSteps has its sequences with one
-// token
-//   behind the prompt. So the kinds, too, share by service in the long run, and a stream waits only where its tenant
-//   had more than its share.
+// - A tenant that is ahead of the first prompt's by more than kLeadSteps has its sequences with one token behind the
+//   prompt. So the two kinds share by service too in the long run, and a stream waits for a prompt of another tenant
+//   only where its own had more than its share.
 // - A tenant that comes back is put level with the one that had least. A tenant that asked for less than its share
-// stays
-//   behind those that wait by kCreditSteps at most, or behind the one that had most, if nobody waits: what it did
+//   stays behind those that wait by kCreditSteps at most, or behind the one that had most if nobody waits: what it did
 //   without is not made up for at the expense of the others.
 // - If as many sequences run as may, one that waits preempts one of its tenant whose standing is below its priority.
 //   The preempted one goes back to those that wait, with its state and its tokens.
