@@ -191,7 +191,8 @@ absl::Span<const Share> Scheduler::Schedule(int64_t now_us, uint32_t max_entries
     has_time = num_tokens > 0;
     if (!has_time) continue;
     GiveShare(*prompt, num_tokens, room);
-    // The step ends with a prompt that it does not end: whoever gave way to the prompt would only make it longer.
+    // A prompt of which a part is left is the last of its step: those that gave way to it would make the step longer,
+    // and its last token alone would look like that of a stream.
     if (prompt->num_tokens_ > 0) break;
     kept = {};
   }
