@@ -15,6 +15,7 @@ namespace skein::test {
 namespace {
 
 constexpr uint32_t kMaxTokens = 5;
+constexpr uint64_t kNeighbour = 2;  // the user data of a request beside one with samples
 constexpr const char* kPrompts[2] = {"In the beginning", "And"};
 
 // The tokens that one request delivered. They are counted without allocating: events are taken while memory is short.
@@ -90,7 +91,7 @@ class RequestMemoryTest : public ::testing::TestWithParam<Setup> {
   }
 
   void DrainUntilEnded(uint32_t count) {
-    while (outcomes_[0].num_terminal + outcomes_[1].num_terminal < count) {
+    while (outcomes_[0].num_terminal + outcomes_[1].num_terminal + outcomes_[kNeighbour].num_terminal < count) {
       uint32_t ready = 0;
       SKEIN_INSIST(skein_queue_wait, queue_.get(), 20000, &ready);
       if (ready == 0) Expect("no event came", SKEIN_DEADLINE_EXCEEDED);
@@ -164,7 +165,7 @@ class RequestMemoryTest : public ::testing::TestWithParam<Setup> {
   OwnedQueue queue_;
   OwnedStream streams_[2];
   Outcome known_[2];
-  Outcome outcomes_[2];
+  Outcome outcomes_[3];
   int num_errors_ = 0;
   int num_samples_done_ = 0;
   const char* bad_call_ = nullptr;
@@ -248,7 +249,8 @@ TEST_P(RequestMemoryTest, OfARequestThatIsCancelled) {
   WalkAllocations(AllocatingThreads::kAll, live, check, GetParam().length);
 }
 
-// Two samples of one prompt. A sample may fail alone; then the other one is what it always is.
+// Two samples of one prompt, and another request beside them. A sample may fail alone; then the other one is what it
+// always is. Where one allocation fails, it costs one of the two requests its end at most.
 TEST_P(RequestMemoryTest, OfARequestWithSamples) {
   const OwnedOptions two = MakeOptions(SKEIN_OPTIONS_REQUEST, {}, {{"n", 2}, {"logprobs", 2}});
   const auto live = [&] {
@@ -256,12 +258,15 @@ TEST_P(RequestMemoryTest, OfARequestWithSamples) {
     num_samples_done_ = 0;
     const skein_request request = NewRequest(streams_[0].get(), 0);
     SKEIN_INSIST(skein_request_set_options, request, two.get());
-    SKEIN_INSIST(skein_queue_submit, queue_.get(), &request, 1);
-    if (bad_call_ == nullptr) DrainUntilEnded(1);
+    const skein_request neighbour = NewRequest(streams_[1].get(), 1);
+    SKEIN_INSIST(skein_request_set_user_data, neighbour, kNeighbour);
+    const skein_request both[] = {request, neighbour};
+    SKEIN_INSIST(skein_queue_submit, queue_.get(), both, 2);
+    if (bad_call_ == nullptr) DrainUntilEnded(2);
     skein_stream taken = nullptr;
     if (outcomes_[1].num_tokens > 0) SKEIN_INSIST(skein_request_take_sample, request, 1, &taken);
     Expect("release", skein_stream_release(taken, nullptr));
-    Expect("release", skein_request_release(request, nullptr));
+    for (const skein_request each : both) Expect("release", skein_request_release(each, nullptr));
   };
   live();
   const Outcome known[2] = {outcomes_[0], outcomes_[1]};
@@ -278,6 +283,12 @@ TEST_P(RequestMemoryTest, OfARequestWithSamples) {
     }
     if (GetParam().length == 1 && !has_failed) {
       EXPECT_GE(outcomes_[0].num_tokens + outcomes_[1].num_tokens, kMaxTokens) << "allocation " << index;
+    }
+    const Outcome& neighbour = outcomes_[kNeighbour];
+    EXPECT_EQ(neighbour.num_terminal, 1u);
+    EXPECT_EQ(std::memcmp(neighbour.tokens, known_[1].tokens, neighbour.num_tokens * sizeof(uint32_t)), 0);
+    if (GetParam().length == 1) {
+      EXPECT_FALSE(has_failed && neighbour.end == SKEIN_EVENT_ERROR) << "allocation " << index;
     }
     CheckStreamsAreFree();
   };

@@ -5,9 +5,8 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <numeric>
 
-#include "tests/integration/dense_weights.h"
+#include "tests/integration/running_state_file.h"
 #include "tests/support/host.h"
 
 namespace skein::test {
@@ -19,48 +18,6 @@ struct Case {
   const char* model;
   const char* file;
 };
-
-// As torch.save writes a list of tensors.
-void WriteList(const std::string& path, const std::vector<Dense>& tensors) {
-  PickleWriter pickle;
-  std::vector<Bytes> storages;
-  pickle.Raw("](");
-  for (const Dense& dense : tensors) {
-    const std::vector<int64_t> shape(dense.shape.begin(), dense.shape.end());
-    std::vector<int64_t> strides(shape.size(), 1);
-    for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
-    pickle.Tensor("FloatStorage", std::to_string(storages.size()), static_cast<int64_t>(dense.values.size()), 0, shape,
-                  strides);
-    storages.push_back(Floats(dense.values));
-  }
-  WriteBytes(path, PthFile(pickle.Raw("e").Finish(), storages));
-}
-
-// Takes the next tensor of `shape` off the front of `rest`.
-Dense TakeOff(std::vector<float>* rest, std::vector<uint64_t> shape) {
-  const uint64_t size = std::accumulate(shape.begin(), shape.end(), uint64_t{1}, std::multiplies<>());
-  Dense dense = {std::move(shape), {rest->begin(), rest->begin() + static_cast<ptrdiff_t>(size)}};
-  rest->erase(rest->begin(), rest->begin() + static_cast<ptrdiff_t>(size));
-  return dense;
-}
-
-// The package's order of the tensors of all layers, from the layout of tests/data/README.md.
-std::vector<Dense> AsList(const skein_model_info& info, std::vector<float> state) {
-  std::vector<Dense> list;
-  for (uint32_t layer = 0; layer < info.num_layers; ++layer) {
-    const Dense att_shift = TakeOff(&state, {info.d_model});
-    const Dense ffn_shift = TakeOff(&state, {info.d_model});
-    list.push_back(att_shift);
-    if (info.generation == 4) {
-      for (int i = 0; i < 3; ++i) list.push_back(TakeOff(&state, {info.d_att}));
-    } else {
-      list.push_back(TakeOff(&state, {info.num_heads, info.head_size, info.head_size}));
-    }
-    list.push_back(ffn_shift);
-  }
-  EXPECT_TRUE(state.empty());
-  return list;
-}
 
 class RunningStatesTest : public ::testing::TestWithParam<Case> {
  protected:

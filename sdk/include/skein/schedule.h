@@ -6,12 +6,13 @@
 //
 // Shares. Tenants get the same service, or by their weights if they differ: a token of a prompt counts 1, a token that
 // is drawn 2. So is shared what not all can have: places among the requests that run, places in a step, and the time
-// that a step has for prompts. What nobody else wants goes to anyone: a tenant that is alone gets everything, and
-// streams that draw tokens and fit a step are all in it, whatever their tenants had. Among the requests of one tenant
-// the higher priority goes first, then the shorter prompt; waiting makes up for both, at one priority per second, so
-// that none waits for ever. Where max_running keeps a request waiting, it takes the place of one of its tenant that
-// runs with a lower priority and has no deadline. That one goes on later, where it was. Streams that draw tokens and do
-// not all fit a step take turns, in the same order.
+// that a step has for prompts. What nobody else wants goes to anyone: a tenant that is alone gets everything. Streams
+// that draw tokens and fit a step are all in it, until their tenant is ahead of one whose prompts wait by the service
+// of 2 * max_batch_tokens; then they miss steps, in which the prompts are read. Among the requests of one tenant the
+// higher priority goes first, then the shorter prompt; waiting makes up for both, at one priority per second, so that
+// none waits for ever. Where max_running keeps a request waiting, it takes the place of one of its tenant that runs
+// with a lower priority and has no deadline. That one goes on later, where it was. Streams that draw tokens and do not
+// all fit a step take turns, in the same order.
 //
 // Bounds. The tokens of prompts and evals that are known and not read yet wait in the queue of the model. There is a
 // bound for all of them (model option `max_queued_tokens`) and one for each tenant. Beyond it a submit or an eval is

@@ -65,9 +65,10 @@ class OrderedQueue {
 
   bool empty() const { return entries_.empty(); }
   size_t size() const { return entries_.size(); }
-  // The first item, and its key. Not if the queue is empty.
+  // The first item, its key, and that of the last. Not if the queue is empty.
   Item& front() const { return *entries_.begin()->item; }
   const Key& front_key() const { return entries_.begin()->key; }
+  const Key& back_key() const { return entries_.rbegin()->key; }
 
  private:
   Entries entries_;

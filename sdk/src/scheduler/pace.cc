@@ -7,7 +7,7 @@ namespace skein {
 uint64_t Pace::ChunkBeside(uint64_t num_decoding) const {
   const uint64_t room = limits.max_tokens > num_decoding ? limits.max_tokens - num_decoding : 1;
   if (num_decoding == 0) return room;
-  uint64_t fits = PromptTokensInTime(limits, cost, num_decoding, num_decoding, room);
+  uint64_t fits = cost.RowsThatFit(num_decoding, num_decoding, LongestStepUs(limits, cost, num_decoding), room);
   // The scheduler rounds down to whole tiles: by half a tile in the mean of steps.
   if (fits < room) fits -= std::min<uint64_t>(fits, limits.tile / 2);
   return std::clamp<uint64_t>(fits, std::min<uint64_t>(std::max(1u, limits.min_prompt_tokens), room), room);

@@ -24,12 +24,10 @@ int64_t RankOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us) {
   return std::min(natural, urgency.first_token_deadline_us - read_us);
 }
 
-uint64_t PromptTokensInTime(const SchedulerLimits& limits, const StepCost& cost, uint64_t num_decoding,
-                            uint64_t num_in_step, uint64_t most) {
-  if (num_decoding == 0) return most;
+double LongestStepUs(const SchedulerLimits& limits, const StepCost& cost, uint64_t num_decoding) {
+  if (num_decoding == 0) return std::numeric_limits<double>::infinity();
   const double stretched = Scheduler::kStretch * cost.Time(num_decoding, num_decoding);
-  const double longest = std::min(static_cast<double>(limits.step_us), std::max(stretched, Scheduler::kShortStepUs));
-  return cost.RowsThatFit(num_in_step, num_in_step, longest, most);
+  return std::min(static_cast<double>(limits.step_us), std::max(stretched, Scheduler::kShortStepUs));
 }
 
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cost_(limits.max_tokens) {
@@ -176,54 +174,59 @@ absl::Span<const Share> Scheduler::Schedule(int64_t now_us, uint32_t max_entries
   shares_.clear();
   now_us_ = std::max(now_us_, now_us);
   Room room = {std::min(limits_.max_entries, max_entries), limits_.max_tokens, max_decodes};
-  const Room kept = KeptForPrompts(now_us, room);
-  ScheduleDecodes(kept, room);
-  SchedulePrompts(kept, room);
-  // The prompt for which the rest was kept may have lost its place to a shorter one. No prompt is begun by halves then,
-  // whose last token would be in the step a second time.
-  if (kept.tokens > 0 && room.tokens > 0) ScheduleDecodes({}, room);
+  const double longest_us =
+      LongestStepUs(limits_, cost_, num_awaited_ + std::min({num_decoding_, room.entries, room.tokens, room.decodes}));
+  Room kept = KeptForPrompt(room);
+  bool has_time = true;  // for prompts
+  while (room.entries > 0 && room.tokens > 0) {
+    Sequence* prompt = has_time ? NextPrompt() : nullptr;
+    if (DecodesFirst(prompt, kept, room)) {
+      GiveShare(decoding_tenants_.front().decoding_.front(), 1, room);
+      --room.decodes;
+      continue;
+    }
+    if (prompt == nullptr) break;
+    const uint64_t most = std::min(prompt->num_tokens_, room.tokens);
+    const uint64_t num_tokens = std::max(std::min(kept.tokens, most), TokensInTime(longest_us, most, room));
+    has_time = num_tokens > 0;
+    if (!has_time) continue;
+    GiveShare(*prompt, num_tokens, room);
+    // A prompt of which a part is left is the last of its step: those that gave way to it would make the step longer,
+    // and its last token alone would look like that of a stream.
+    if (prompt->num_tokens_ > 0) break;
+    kept = {};
+  }
   NoteNeed();
   return shares_;
 }
 
-Scheduler::Room Scheduler::KeptForPrompts(int64_t now_us, const Room& room) noexcept {
+Scheduler::Room Scheduler::KeptForPrompt(const Room& room) noexcept {
   const Sequence* first = NextPrompt();
+  if (first == nullptr) return {};
   // The streams that decode leave no place.
   const bool is_crowded = num_decoding_ > 0 && num_decoding_ >= std::min(room.entries, room.tokens);
-  if (first == nullptr || (!is_crowded && now_us < first->due_us_)) return {};
-  const bool is_divided = room.entries > 1 && room.tokens > 1;
-  if (is_crowded) {
-    const double had = first->tenant_->service_, others_had = decoding_tenants_.front_key();
-    if (had > others_had) return {};
-    if (had < others_had && !is_divided) return room;
+  if (is_crowded ? first->tenant_->service_ > decoding_tenants_.front_key() : now_us_ < first->due_us_) return {};
+  if (room.entries <= 1 || room.tokens <= 1) {
+    // A step of one share cannot be divided, so the two kinds take turns.
+    was_prompts_turn_ = !was_prompts_turn_;
+    if (!was_prompts_turn_) return {};
   }
-  if (is_divided) return {1, std::min<uint64_t>({room.tokens / 2, limits_.min_prompt_tokens, first->num_tokens_})};
-  // A step of one share cannot be divided, so the two kinds take turns.
-  was_prompts_turn_ = !was_prompts_turn_;
-  return was_prompts_turn_ ? room : Room{};
+  const uint64_t part = std::min<uint64_t>({room.tokens / 2, limits_.min_prompt_tokens, first->num_tokens_});
+  return {1, std::max<uint64_t>(1, part)};
 }
 
-void Scheduler::ScheduleDecodes(const Room& kept, Room& room) noexcept {
-  uint64_t num_places = std::min({room.decodes, room.entries - kept.entries, room.tokens - kept.tokens});
-  for (; num_places > 0 && !decoding_tenants_.empty(); --num_places) {
-    GiveShare(decoding_tenants_.front().decoding_.front(), 1, room);
-    --room.decodes;
-  }
+bool Scheduler::DecodesFirst(const Sequence* prompt, const Room& kept, const Room& room) const {
+  if (decoding_tenants_.empty() || room.decodes == 0) return false;
+  if (prompt == nullptr) return true;
+  return room.entries > kept.entries && room.tokens > kept.tokens &&
+         decoding_tenants_.front_key() <= prompt->tenant_->service_ + kLeadSteps * limits_.max_tokens;
 }
 
-void Scheduler::SchedulePrompts(const Room& kept, Room& room) noexcept {
-  Sequence* prompt = NextPrompt();
-  if (prompt != nullptr) room.tokens = std::max(kept.tokens, TokensInTime(room.tokens));
-  for (; prompt != nullptr && room.entries > 0 && room.tokens > 0; prompt = NextPrompt()) {
-    GiveShare(*prompt, std::min(prompt->num_tokens_, room.tokens), room);
-  }
-}
-
-uint64_t Scheduler::TokensInTime(uint64_t most) const {
-  // Those that decode in this step and in steps in flight.
-  const uint64_t num_tokens = PromptTokensInTime(limits_, cost_, num_awaited_, shares_.size(), most);
+uint64_t Scheduler::TokensInTime(double longest_us, uint64_t most, const Room& room) const {
+  const uint64_t num_rows = limits_.max_tokens - room.tokens;
+  const uint64_t num_tokens = cost_.RowsThatFit(num_rows, shares_.size(), longest_us, most);
   // Whole tiles, if there is one.
-  const uint64_t rest = (shares_.size() + num_tokens) % limits_.tile;
+  const uint64_t rest = (num_rows + num_tokens) % limits_.tile;
   return num_tokens < most && num_tokens > rest ? num_tokens - rest : num_tokens;
 }
 
@@ -233,6 +236,8 @@ void Scheduler::NoteNeed() noexcept {
   for (const TenantQueues::Order* tenants : {&starting_tenants_, &reading_tenants_, &decoding_tenants_}) {
     if (!tenants->empty()) least = std::min(least, tenants->front_key());
   }
+  // Where all have what they want, nobody has a claim.
+  if (!std::isfinite(least) && !active_tenants_.empty()) least = active_tenants_.back_key();
   if (std::isfinite(least)) needed_from_ = std::max(needed_from_, least);
 }
 

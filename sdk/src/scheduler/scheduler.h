@@ -1,16 +1,19 @@
 // Which tokens of which sequences make up the next step. Policy over numbers: it knows neither text nor tensors.
 //
-// - A sequence with one token to feed, such as a stream that decodes, is in every step while all of them fit, and leave
-//   a place for a prompt. If they do not, they take turns.
-// - The rest of the step goes to prompts. It is as large as the step's time allows: a step with streams that decode
-//   should take at most `step_us`, and at most kStretch times as long as without the prompts, or kShortStepUs if that
-//   is longer. A prompt that is due (below) gets a minimum whatever the time. Without streams that decode, prompts fill
-//   the step.
-// - A place that not all can have goes to the tenant that had the least service for its weight (virtual token counters,
+// - Shares of a step are given out one by one. A sequence with one token to feed, such as a stream that decodes, goes
+//   before the prompts. If not all of them fit and leave a place for a prompt, they take turns.
+// - A prompt has as much as the step's time allows: a step with streams that decode should take at most `step_us`, and
+//   at most kStretch times as long as without the prompts, or kShortStepUs if that is longer. A prompt that is due
+//   (below) gets a minimum whatever the time. Without streams that decode, prompts fill the step.
+// - Of each kind, the share goes to the tenant that had the least service for its weight (virtual token counters,
 //   arXiv:2401.00588). Of its prompts the one of the smallest rank is first. Of its sequences with one token it is the
-//   one whose turn is longest ago; a higher priority counts as longer. A tenant that comes back is put level with the
-//   one that had least. A tenant that asked for less than its share stays behind those that wait by kCreditSteps at
-//   most: what it did without is not made up for at the expense of the others.
+//   one whose turn is longest ago; a higher priority counts as longer.
+// - A tenant that is ahead of the first prompt's by more than kLeadSteps has its sequences with one token behind the
+//   prompt. So the two kinds share by service too in the long run, and a stream waits for a prompt of another tenant
+//   only where its own had more than its share.
+// - A tenant that comes back is put level with the one that had least. A tenant that asked for less than its share
+//   stays behind those that wait by kCreditSteps at most, or behind the one that had most if nobody waits: what it did
+//   without is not made up for at the expense of the others.
 // - If as many sequences run as may, one that waits preempts one of its tenant whose standing is below its priority.
 //   The preempted one goes back to those that wait, with its state and its tokens.
 //
@@ -67,10 +70,8 @@ struct SchedulerLimits {
 // The rank of a sequence whose prompt takes `read_us` to read.
 int64_t RankOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us);
 
-// The tokens, at most `most`, that prompts may have in a step as its time allows: beside the `num_in_step` streams of
-// the `num_decoding` that decode. The scheduler gives out whole tiles of rows.
-uint64_t PromptTokensInTime(const SchedulerLimits& limits, const StepCost& cost, uint64_t num_decoding,
-                            uint64_t num_in_step, uint64_t most);
+// The time that a step with prompts may take beside the `num_decoding` streams that decode; infinite beside none.
+double LongestStepUs(const SchedulerLimits& limits, const StepCost& cost, uint64_t num_decoding);
 
 // A sequence's part of a step.
 struct Share {
@@ -89,7 +90,10 @@ class Scheduler {
   // second, and a small model would spend its time on the fixed cost of steps.
   static constexpr double kShortStepUs = 5000;
   // The service, in tokens of so many of the largest steps, by which a tenant that is not in need may be behind.
-  static constexpr double kCreditSteps = 2;
+  static constexpr double kCreditSteps = 1;
+  // The same by which a tenant may be ahead of one whose prompt waits. It is more than the credit, so that a tenant
+  // that had asked for little does not hold up the streams of others as soon as it has a prompt.
+  static constexpr double kLeadSteps = 2;
 
   explicit Scheduler(const SchedulerLimits& limits);
 
@@ -147,12 +151,12 @@ class Scheduler {
   void SortIn(TenantQueues& tenant) noexcept;
 
   void GiveShare(Sequence& sequence, uint64_t num_tokens, Room& room) noexcept;
-  void ScheduleDecodes(const Room& kept, Room& room) noexcept;
-  void SchedulePrompts(const Room& kept, Room& room) noexcept;
-  // The part of the step that prompts have whatever the time, and though others may have to wait for it.
-  Room KeptForPrompts(int64_t now_us, const Room& room) noexcept;
-  // The tokens, at most `most`, that prompts may have beside the streams that decode.
-  uint64_t TokensInTime(uint64_t most) const;
+  // The part of the step that the first prompt has whatever the time, and though others may have to wait for it.
+  Room KeptForPrompt(const Room& room) noexcept;
+  // Whether a stream that decodes has the next share, rather than `prompt`, the first one, which may be nullptr.
+  bool DecodesFirst(const Sequence* prompt, const Room& kept, const Room& room) const;
+  // The tokens of a prompt, at most `most`, with which the step takes `longest_us`: in whole tiles of rows.
+  uint64_t TokensInTime(double longest_us, uint64_t most, const Room& room) const;
   // The prompt that comes first; nullptr: there is none that may get a share.
   Sequence* NextPrompt() const;
   // Behind a step that did not have room for all, notes the service of the first tenant that wants more.

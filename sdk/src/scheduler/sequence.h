@@ -26,6 +26,9 @@ class TenantQueues {
   std::atomic<double> weight = 1;         // above 0; a tenant of weight 2 gets twice the service of one of weight 1
   std::atomic<uint32_t> max_running = 0;  // sequences between their first share and their end; 0: no bound
 
+  // The weighted tokens that the tenant had, divided by its weight: by this the scheduler compares tenants.
+  double service() const { return service_; }
+
  private:
   friend class Scheduler;
   using Order = OrderedQueue<TenantQueues, double>;
@@ -36,7 +39,7 @@ class TenantQueues {
   }
 
   uint64_t id_ = 0;
-  double service_ = 0;          // weighted tokens, divided by the tenant's weight
+  double service_ = 0;
   uint64_t num_sequences_ = 0;  // that the scheduler has
   SequenceQueue running_;       // by standing: the first is the one to give up its place
   SequenceQueue waiting_;       // not running; by rank

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <random>
@@ -104,10 +105,12 @@ class Schedule {
     std::set<const Stream*> prompts[2];       // the others: not running, running
     std::set<const Stream*> running;
     std::map<const Stream*, int64_t> ranks;
+    std::map<const Stream*, double> services;  // of their tenants
     for (const auto& stream : simulation_.streams()) {
       if (stream->is_done || stream->is_paused) continue;
       known[stream.get()] = stream->num_left;
       ranks[stream.get()] = stream->sequence.rank();
+      services[stream.get()] = stream->tenant->service();
       const bool is_running = stream->sequence.is_running();
       if (is_running) running.insert(stream.get());
       (stream->num_left == 1 && is_running ? singles : prompts[is_running]).insert(stream.get());
@@ -130,6 +133,12 @@ class Schedule {
       EXPECT_LE(simulation_.scheduler().num_running(), simulation_.limits().max_running);
     }
     CheckWorkIsDone(known.size(), room, given.size());
+    // Streams whose tenant had more by the lead than that of a prompt in the step may be left out for it.
+    double most_service = std::numeric_limits<double>::infinity();
+    for (const auto& [stream, num_tokens] : given) {
+      if (!singles.contains(stream)) most_service = std::min(most_service, services.at(stream) + Lead());
+    }
+    std::erase_if(singles, [&](const Stream* s) { return !given.contains(s) && s->tenant->service() > most_service; });
     CheckDecodes(singles, room, given, total);
     CheckPreempted(running, given);
     // One that lost its place in this step is behind no other.
@@ -143,6 +152,8 @@ class Schedule {
       EXPECT_GT(num_given, 0u) << "a step without work while " << num_ready << " wait";
     }
   }
+
+  double Lead() const { return Scheduler::kLeadSteps * simulation_.limits().max_tokens; }
 
   // Streams with one token are left out only in favour of others of the kind, or of the minimum of a prompt.
   void CheckDecodes(const std::set<const Stream*>& singles, uint64_t room,

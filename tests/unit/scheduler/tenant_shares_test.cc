@@ -1,16 +1,22 @@
 // How the scheduler shares steps between tenants.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <random>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/unit/scheduler/simulated_streams.h"
 
 namespace skein {
 namespace {
 
 using test::AddDecoding;
+using test::kForEver;
 using test::Limits;
 using test::Simulation;
 using test::Spread;
@@ -78,6 +84,106 @@ double RatioOfWeightThree(const SchedulerLimits& limits, const Load& load_of_one
   return Service(simulation, three) / Service(simulation, one);
 }
 
+// Two tenants under random limits, with random weights and numbers and lengths of requests. The first one's are the
+// shortest there are, every other time.
+class BusyTenants {
+ public:
+  explicit BusyTenants(uint64_t seed) : random_(seed), simulation_(RandomLimits()) {
+    simulation_.Calibrate();
+    for (const bool is_flood : {Below(2) == 0, false}) {
+      const uint64_t num_open = 1 + Below(kMostOpen);
+      const Load load = is_flood ? Load{num_open, 1 + Below(3), Below(3)}
+                                 : Load{num_open, 1 + Below(60), Below(3) == 0 ? 0 : Below(30)};
+      tenants_.push_back({Tenant(static_cast<double>(1 + Below(4))), load});
+    }
+  }
+
+  void Run(uint64_t service) {
+    const uint64_t end = TotalService() + service;
+    while (TotalService() < end) {
+      for (const Busy& busy : tenants_) {
+        while (simulation_.num_open(busy.tenant) < busy.load.num_open) {
+          simulation_.Add(busy.tenant, busy.load.prompt, busy.load.decode);
+        }
+      }
+      const absl::Span<const Share> shares = simulation_.Plan(kMostEntries);
+      ASSERT_FALSE(shares.empty());
+      for (Busy& busy : tenants_) busy.has_had_all |= HasAll(busy, shares);
+      simulation_.Run(shares);
+    }
+  }
+
+  // Of service by weight since the last call, what a tenant had that wanted more in each step, by what the other had.
+  double LeastRatio() {
+    double services[2];
+    for (size_t i = 0; i < 2; ++i) {
+      const double service = Service(simulation_, tenants_[i].tenant) / tenants_[i].tenant->weight;
+      services[i] = service - std::exchange(tenants_[i].service, service);
+    }
+    double ratio = 1;
+    for (size_t i = 0; i < 2; ++i) {
+      if (!std::exchange(tenants_[i].has_had_all, false)) ratio = std::min(ratio, services[i] / services[1 - i]);
+    }
+    return ratio;
+  }
+
+  std::string Describe() const {
+    const SchedulerLimits& limits = simulation_.limits();
+    std::string text =
+        absl::StrCat("tokens ", limits.max_tokens, ", entries ", limits.max_entries, ", running ", limits.max_running);
+    for (const Busy& busy : tenants_) {
+      absl::StrAppend(&text, "; weight ", busy.tenant->weight.load(), ", ", busy.load.num_open, " of prompt ",
+                      busy.load.prompt, " and decode ", busy.load.decode);
+    }
+    return text;
+  }
+
+ private:
+  static constexpr uint64_t kMostOpen = 60;
+  static constexpr uint32_t kMostEntries = 64;
+
+  struct Busy {
+    std::shared_ptr<TenantQueues> tenant;
+    Load load;
+    double service = 0;        // by weight, up to the last call of LeastRatio
+    bool has_had_all = false;  // in a step since then
+  };
+
+  uint64_t Below(uint64_t limit) { return random_() % limit; }
+
+  SchedulerLimits RandomLimits() {
+    SchedulerLimits limits = Limits(static_cast<uint32_t>(1 + Below(Below(2) == 0 ? 16 : 128)),
+                                    static_cast<uint32_t>(1 + Below(Below(2) == 0 ? 8 : kMostEntries)));
+    if (Below(2) == 0) limits.max_running = static_cast<uint32_t>(1 + Below(64));
+    return limits;
+  }
+
+  uint64_t TotalService() { return simulation_.service(tenants_[0].tenant) + simulation_.service(tenants_[1].tenant); }
+
+  // Whether the step leaves nothing that the tenant has to do.
+  bool HasAll(const Busy& busy, absl::Span<const Share> shares) {
+    const auto num_done = std::count_if(shares.begin(), shares.end(), [&](const Share& share) {
+      const Stream& stream = simulation_.Of(share);
+      return stream.tenant == busy.tenant && stream.num_left == share.num_tokens;
+    });
+    return static_cast<uint64_t>(num_done) == simulation_.num_open(busy.tenant);
+  }
+
+  std::mt19937_64 random_;
+  Simulation simulation_;
+  std::vector<Busy> tenants_;
+};
+
+TEST(TenantSharesTest, TenantThatAlwaysWantsMoreGetsServiceByWeight) {
+  for (uint64_t seed = 1; seed <= 120; ++seed) {
+    BusyTenants busy(seed);
+    busy.Run(20'000);
+    busy.LeastRatio();
+    busy.Run(60'000);
+    EXPECT_GE(busy.LeastRatio(), 0.95) << "seed " << seed << ": " << busy.Describe();
+  }
+}
+
 // Whoever comes with a single token needs a place like any other.
 TEST(TenantSharesTest, SingleTokensDoNotTakeThePlacesForWhichOthersWait) {
   SchedulerLimits limits = Limits(64, 64);
@@ -112,6 +218,14 @@ TEST(TenantSharesTest, PromptsAndStreamsThatDecodeShareTheEntriesByWeight) {
   for (const uint32_t max_entries : {1u, 2u}) {
     EXPECT_NEAR(RatioOfWeightThree(Limits(64, max_entries), {30, 50, 0}, {30, 5, 20}), 3, 0.15) << max_entries;
   }
+}
+
+TEST(TenantSharesTest, PromptsGetTheirShareBesideAFloodOfTinyRequests) {
+  EXPECT_NEAR(RatioOfWeightThree(Limits(7, 6), {13, 1, 2}, {21, 47, 20}), 3, 0.15);
+}
+
+TEST(TenantSharesTest, PromptsGetTheirShareBesideStreamsThatAllFitTheStep) {
+  EXPECT_NEAR(RatioOfWeightThree(Limits(128, 64), {30, 1, kForEver}, {30, 50, 0}), 3, 0.15);
 }
 
 TEST(TenantSharesTest, PromptOfATenantGetsAnEntryThoughStreamsOfAnotherFillTheStep) {
@@ -188,6 +302,41 @@ TEST(TenantSharesTest, TenantThatAskedForLittleDoesNotKeepTheOthersWaitingLater)
     run(500, 60);
     EXPECT_NEAR((Service(simulation, modest) - modest_before) / (Service(simulation, busy) - busy_before), 1, 0.05)
         << max_running;
+  }
+}
+
+TEST(TenantSharesTest, WhatATenantDidWithoutWhileAllHadWhatTheyWantedIsNoClaim) {
+  Simulation simulation(Limits(64, 16));
+  simulation.Calibrate();
+  const auto modest = Tenant(), busy = Tenant();
+  AddDecoding(simulation, modest, 1);
+  AddDecoding(simulation, busy, 8);
+  for (int i = 0; i < 5000; ++i) simulation.Step();
+  const auto run = [&](int num_steps) {
+    for (int i = 0; i < num_steps; ++i) {
+      for (const auto& tenant : {modest, busy}) {
+        while (simulation.num_open(tenant) < 60) simulation.Add(tenant, 50, 10);
+      }
+      simulation.Step();
+    }
+  };
+  run(200);
+  const double modest_before = Service(simulation, modest), busy_before = Service(simulation, busy);
+  run(500);
+  EXPECT_NEAR((Service(simulation, modest) - modest_before) / (Service(simulation, busy) - busy_before), 1, 0.05);
+}
+
+TEST(TenantSharesTest, PromptOfATenantThatAskedForLittleLeavesTheStreamsOfAnotherInEveryStep) {
+  Simulation simulation(Limits(512, 64));
+  simulation.Calibrate();
+  const auto modest = Tenant(), busy = Tenant();
+  AddDecoding(simulation, modest, 1);
+  const std::vector<Stream*> decoding = AddDecoding(simulation, busy, 8);
+  for (int i = 0; i < 5000; ++i) simulation.Step();
+  const Stream& prompt = simulation.Add(modest, 2000, 0);
+  while (!prompt.is_done) {
+    const auto step = StepOf(simulation);
+    for (const Stream* stream : decoding) ASSERT_TRUE(step.contains(stream)) << prompt.num_left << " left";
   }
 }
 
