@@ -53,13 +53,17 @@ public final class Generation implements AutoCloseable, Iterable<Event> {
     cancel = Handle.CLEANER.register(this, request::cancelQuietly);
   }
 
-  static Generation start(Stream stream, String prompt, Map<String, ?> options) {
-    Map<String, Object> all = new TreeMap<>();
-    if (options != null) all.putAll(options);
-    int acknowledgeAt = all.containsKey("window") ? 1 : WINDOW / 8;
-    all.putIfAbsent("window", WINDOW);
+  /** Takes a request over: it is closed with the generation, and not if this fails. */
+  static Generation start(Request request) {
+    int acknowledgeAt = 1;
+    if (!request.options().containsKey("window")) {
+      Map<String, Object> all = new TreeMap<>(request.options());
+      all.put("window", WINDOW);
+      request.setOptions(all);
+      acknowledgeAt = WINDOW / 8;
+    }
     Delivery delivery = new Delivery();
-    Request request = stream.runtime.dispatcher().start(stream, prompt, all, delivery);
+    request.stream.runtime.dispatcher().start(request, delivery);
     return new Generation(request, delivery, acknowledgeAt);
   }
 

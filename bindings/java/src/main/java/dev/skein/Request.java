@@ -2,6 +2,8 @@ package dev.skein;
 
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * A prompt with sampling and stops, to be submitted once. Closing it does not end it; {@link #cancel}
@@ -12,7 +14,8 @@ public final class Request extends Handle {
   public static final int PROMPT = -1;
 
   final Stream stream; // a stream that the collector released would end the request
-  Listener listener; // of a request that a dispatcher runs
+  final AtomicReference<Listener> listener = new AtomicReference<>(); // where a dispatcher runs it
+  private volatile Map<String, ?> options = Map.of();
 
   Request(Stream stream, long number) {
     super(number, Native::requestRelease);
@@ -45,15 +48,30 @@ public final class Request extends Handle {
 
   /** Sets sampling and limits. Keys that are not set have the model's defaults again. */
   public void setOptions(Map<String, ?> options) {
+    Map<String, ?> copy = options == null ? Map.of() : new TreeMap<>(options);
     run(
         r ->
             Options.made(
                 Options.Kind.REQUEST,
-                options,
+                copy,
                 o -> {
                   Native.requestSetOptions(r, o);
                   return null;
                 }));
+    this.options = copy;
+  }
+
+  /** Those of the last {@link #setOptions}. */
+  Map<String, ?> options() {
+    return options;
+  }
+
+  /**
+   * Submits the request, and delivers its text as it comes. The generation closes it. The runtime must
+   * be open.
+   */
+  public Generation start() {
+    return Generation.start(this);
   }
 
   /** Adds a string that ends the text in front of it. */

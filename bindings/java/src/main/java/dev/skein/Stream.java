@@ -42,12 +42,37 @@ public final class Stream extends Handle {
 
   /** Writes text behind a prompt, and delivers it as it comes. The runtime must be open. */
   public Generation generate(String prompt, Map<String, ?> options) {
-    return Generation.start(this, prompt, options);
+    return start(newRequest(prompt, options));
   }
 
   /** As {@link #generate(String, Map)}, with the model's defaults. */
   public Generation generate(String prompt) {
     return generate(prompt, Map.of());
+  }
+
+  /**
+   * Writes the assistant's answer as {@link #generate(String, Map)} writes a text. The prompt is what
+   * {@link Model#chatPrompt} gives, so the stream is new, or its last turn is not among the messages.
+   */
+  public Generation chat(List<Message> messages, Map<String, ?> chatOptions, Map<String, ?> options) {
+    Request request = newRequest();
+    try {
+      request.setChat(messages, chatOptions);
+      request.setOptions(options);
+    } catch (RuntimeException e) {
+      request.close();
+      throw e;
+    }
+    return start(request);
+  }
+
+  private static Generation start(Request request) {
+    try {
+      return request.start();
+    } catch (RuntimeException e) {
+      request.close();
+      throw e;
+    }
   }
 
   /** The whole text that {@link #generate(String, Map)} writes. */
@@ -73,6 +98,19 @@ public final class Stream extends Handle {
   /** Makes a request with an empty prompt and the model's defaults. */
   public Request newRequest() {
     return call(s -> new Request(this, Native.requestCreate(s)));
+  }
+
+  /** Makes a request with a prompt and options. */
+  Request newRequest(String prompt, Map<String, ?> options) {
+    Request request = newRequest();
+    try {
+      request.setPrompt(prompt);
+      request.setOptions(options);
+      return request;
+    } catch (RuntimeException e) {
+      request.close();
+      throw e;
+    }
   }
 
   // --- the state ---
