@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Iterable, List, Mapping, Optional, Union
 
 from . import _abi
 from ._arrays import Prompt, c_prompt, is_text
-from ._calls import Text, c_bytes, c_unsigned, call, read_array, read_handle
+from ._calls import Text, c_bytes, c_float, c_unsigned, call, read_array, read_handle
 from ._chat import Message, c_messages
 from ._aio import AsyncGeneration, AsyncQueue
 from ._generation import Generation
@@ -92,7 +92,8 @@ class Request(Handle):
 
     def set_logit_bias(self, token: int, bias: float) -> None:
         """Adds to the logit of a token; -math.inf bans it."""
-        call(abi.skein_request_set_logit_bias, self.handle, c_unsigned(token, 32, "token"), bias)
+        c_token = c_unsigned(token, 32, "token")
+        call(abi.skein_request_set_logit_bias, self.handle, c_token, c_float(bias, "bias"))
 
     def set_user_data(self, user_data: int) -> None:
         """Sets a number of the caller's own, which every event of the request carries."""
