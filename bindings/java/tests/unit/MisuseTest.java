@@ -90,6 +90,23 @@ final class MisuseTest {
     }
   }
 
+  static void closingARequestUnderItsGenerationEndsIt() throws Exception {
+    Check.withModel(
+        Map.of(),
+        (r, m) -> {
+          try (Stream s = m.newStream()) {
+            Generation text = s.generate("And", Map.of("max_tokens", 1000, "stop_at_end", false, "window", 1));
+            text.request().close();
+            Thread closing = new Thread(text::close);
+            closing.setDaemon(true);
+            closing.start();
+            closing.join(20_000);
+            Check.that(!closing.isAlive(), "close waits for ever");
+            s.reset(); // the stream is free
+          }
+        });
+  }
+
   static void anInterruptEndsAWaitAndARead() throws Exception {
     Check.withModel(
         Map.of(),

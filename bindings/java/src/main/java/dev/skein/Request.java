@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * A prompt with sampling and stops, to be submitted once. Closing it does not end it; {@link #cancel}
- * does.
+ * does. One that a {@link Generation} reads is ended by either.
  */
 public final class Request extends Handle {
   /** Stands for the prompt in place of the index of a sample. */
@@ -91,6 +91,13 @@ public final class Request extends Handle {
   /** Sets a number of the caller's own, which every event of the request carries. */
   public void setUserData(long number) {
     run(r -> Native.requestSetUserData(r, number));
+  }
+
+  @Override
+  public void close() {
+    // Its generation could not end it any more, nor acknowledge what it waits for.
+    if (listener.get() != null) cancelQuietly();
+    super.close();
   }
 
   /** Asks the request to end at the next step. */
