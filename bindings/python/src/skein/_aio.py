@@ -115,6 +115,7 @@ class AsyncGeneration(Reader, AsyncIterator[str]):
         self._queue = AsyncQueue(request.stream.model.runtime) if queue is None else queue
         try:
             self._queue.submit(request, self)
+            request.begin_reading()
         except BaseException:
             self._release()
             raise
@@ -195,10 +196,6 @@ class AsyncGeneration(Reader, AsyncIterator[str]):
                 await self._wait()
                 self._skip_to_end()
         self._release()
-
-    def _cancel(self) -> None:
-        if not self.request.closed:
-            self.request.cancel()
 
     def _release(self) -> None:
         if self._owns_queue:

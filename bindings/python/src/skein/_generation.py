@@ -64,6 +64,10 @@ class Reader:
             raise CancelledError(Status.CANCELLED, "the request was cancelled")
         return event.text
 
+    def _cancel(self) -> None:
+        if not self.request.closed:  # else closing it has cancelled it
+            self.request.cancel()
+
     def _skip_to_end(self) -> None:
         """Drops what is here, for a text that nobody wants any more."""
         while self._pending:
@@ -87,6 +91,7 @@ class Generation(Reader, Iterator[str]):
         self._closed_early = False
         self._queue = request.stream.model.runtime.create_queue()
         self._queue.submit(request)
+        request.begin_reading()
 
     def __iter__(self) -> "Generation":
         return self
@@ -126,7 +131,7 @@ class Generation(Reader, Iterator[str]):
         """Cancels the request, if it runs, and waits until its stream is free."""
         if self.end is None and not self._queue.closed:
             self._closed_early = True
-            self.request.cancel()
+            self._cancel()
             with self._reading:
                 self._skip_to_end()
                 while self.end is None:
