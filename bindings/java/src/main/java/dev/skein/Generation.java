@@ -67,7 +67,7 @@ public final class Generation implements AutoCloseable, Iterable<Event> {
     return new Generation(request, delivery, acknowledgeAt);
   }
 
-  /** The request, for log-probabilities and samples; it is open until this is closed. */
+  /** {@return the request, for log-probabilities and samples; it is open until this is closed} */
   public Request request() {
     return request;
   }
@@ -115,17 +115,21 @@ public final class Generation implements AutoCloseable, Iterable<Event> {
     };
   }
 
-  /** The events as a stream, which closes this when it is closed. */
+  /** {@return the events as a stream, which closes this when it is closed} */
   public java.util.stream.Stream<Event> events() {
     return StreamSupport.stream(spliterator(), false).onClose(this::close);
   }
 
-  /** The pieces of the text as they come. */
+  /** {@return the pieces of the text as they come, none of them empty; closing the stream closes this} */
   public java.util.stream.Stream<String> pieces() {
     return events().filter(Event::hasText).map(Event::text);
   }
 
-  /** Waits for the end, and gives the text that was not read yet. */
+  /**
+   * Waits for the end.
+   *
+   * @return the text that was not read yet
+   */
   public String text() {
     StringBuilder rest = new StringBuilder();
     for (Event event : this) {
