@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 class AsyncQueue:
     """A queue that the running loop watches, for any number of requests. While several run, events
-    are taken once in one to eight milliseconds, the later the longer they take. To be used in the thread of that loop, and closed there, by
-    close() or `async with`."""
+    are taken once in one to eight milliseconds, the later the longer they take. To be used in the
+    thread of that loop, and closed there, by close() or `async with`."""
 
     def __init__(self, runtime: "Runtime") -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: Queue = runtime.create_queue()
-        # By the handles of the requests that run. A reader that nobody refers to any more gets no events.
+        # By the handles of the requests that run. A reader that nobody refers to gets no events.
         self._readers: "Dict[int, weakref.ref[AsyncGeneration]]" = {}
         self._fd = self._queue.fileno()
         # Set in a pause between two polls. The loop does not watch the descriptor then.
