@@ -68,6 +68,11 @@ func (r *Request) start(ctx context.Context, owned *Request) (*Generation, error
 	}
 	inner, cancel := context.WithCancel(ctx)
 	g := &Generation{queue: queue, cancel: cancel, events: make(chan Event, pollEvents)}
+	acknowledge := func() {}
+	if r.window {
+		g.events = make(chan Event)               // what is in a buffer was not received
+		acknowledge = func() { r.Acknowledge(1) } // an error says that there is no window, or no request any more
+	}
 	go func() {
 		<-inner.Done()
 		if err := r.Cancel(); err != nil { // the request was closed: the end of its queue cancels it
@@ -76,7 +81,7 @@ func (r *Request) start(ctx context.Context, owned *Request) (*Generation, error
 	}()
 	go func() {
 		defer close(g.events)
-		g.deliver(ctx, inner)
+		g.deliver(ctx, inner, acknowledge)
 		cancel()
 		queue.Close()
 		if owned != nil {
@@ -128,7 +133,7 @@ func (g *Generation) Text() (string, error) {
 
 // deliver takes the events of the request until its terminal one. When inner has ended, which cancels the
 // request, it delivers no more.
-func (g *Generation) deliver(ctx, inner context.Context) {
+func (g *Generation) deliver(ctx, inner context.Context, acknowledge func()) {
 	events := make([]Event, pollEvents)
 	for !g.last.Terminal() {
 		n, err := g.queue.Read(context.Background(), events)
@@ -140,6 +145,9 @@ func (g *Generation) deliver(ctx, inner context.Context) {
 			g.last = event
 			select {
 			case g.events <- event:
+				if event.Kind == TokenEvent {
+					acknowledge()
+				}
 			case <-inner.Done():
 			}
 		}

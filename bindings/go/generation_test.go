@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"skein.dev/skein"
 )
@@ -35,6 +36,35 @@ func TestChannelWriterAndTextGiveTheSame(t *testing.T) {
 	if must(t, n, err2); written.String() != want || int(n) != len(want) {
 		t.Errorf("%q in %d bytes", written.String(), n)
 	}
+}
+
+func TestAWindowIsAcknowledgedByReading(t *testing.T) {
+	_, m := load(t, skein.Options{"deterministic": true})
+	want, err := newStream(t, m).Complete(background, "And", skein.Options{"max_tokens": 40, "seed": 7})
+	must(t, want, err)
+	ctx, cancel := context.WithTimeout(background, 20*time.Second)
+	defer cancel()
+	got, err := newStream(t, m).Complete(ctx, "And", skein.Options{"max_tokens": 40, "seed": 7, "window": 2})
+	if must(t, got, err); got != want {
+		t.Errorf("%q; expected %q", got, want)
+	}
+}
+
+func TestAWindowHoldsAGenerationUntilItIsRead(t *testing.T) {
+	_, m := load(t, nil)
+	s := newStream(t, m)
+	g, err := s.Generate(background, "And", skein.Options{"max_tokens": 40, "stop_at_end": 0, "window": 2})
+	must(t, g, err)
+	<-g.Events()
+	// Steps that the generation would be in, if it might run on.
+	other, err := newStream(t, m).Complete(background, "And", skein.Options{"max_tokens": 60, "stop_at_end": 0})
+	must(t, other, err)
+	position, err := s.Position()
+	if must(t, position, err); position > 3+1+2+1 { // the prompt, what was read, the window, and one to be received
+		t.Errorf("position %d", position)
+	}
+	g.Cancel()
+	g.Wait()
 }
 
 func TestTheEndOfAContextCancelsARequest(t *testing.T) {

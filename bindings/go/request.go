@@ -13,6 +13,7 @@ import (
 type Request struct {
 	handle handle
 	stream *Stream // a stream that the collector closed would end the request
+	window bool    // the option window is set
 }
 
 // NewRequest makes a request on the stream, with the model's defaults and an empty prompt.
@@ -23,7 +24,7 @@ func (s *Stream) NewRequest() (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return opened(&Request{handle{valueOf(r)}, s}), nil
+	return opened(&Request{handle: handle{valueOf(r)}, stream: s}), nil
 }
 
 // Close releases the handle. A request that runs goes on and delivers its events.
@@ -55,9 +56,13 @@ func (r *Request) SetPromptTokens(tokens []Token) error {
 // SetOptions sets sampling and limits. Keys that are not set have the model's defaults again.
 func (r *Request) SetOptions(options Options) error {
 	defer runtime.KeepAlive(r)
-	return options.made(RequestOptions, func(options C.skein_options) error {
+	err := options.made(RequestOptions, func(options C.skein_options) error {
 		return call(func(e *C.skein_error) C.skein_status { return C.skein_request_set_options(r.c(), options, e) })
 	})
+	if err == nil {
+		_, r.window = options["window"]
+	}
+	return err
 }
 
 // AddStop adds a string that ends the text in front of it.
@@ -99,7 +104,8 @@ func (r *Request) Cancel() error {
 	return call(func(e *C.skein_error) C.skein_status { return C.skein_request_cancel(r.c(), e) })
 }
 
-// Acknowledge says that tokens of a request with the option "window" were dealt with.
+// Acknowledge says that tokens of a request with the option "window" were dealt with. A Generation does
+// so for each token that was received from it.
 func (r *Request) Acknowledge(numTokens uint64) error {
 	defer runtime.KeepAlive(r)
 	return call(func(e *C.skein_error) C.skein_status {

@@ -11,3 +11,6 @@ cp "$jar" "$folder/skein.jar"
 for part in unit scenario; do
   javac --release 17 -encoding UTF-8 -Xlint:all -Werror -cp "$folder/skein.jar" -d "$folder/$part" "$binding/tests/$part"/*.java
 done
+home=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
+${CC:-cc} -shared -fPIC -D_GNU_SOURCE -Wall -Wextra -Werror -I"$home/include" \
+  -I"$home/include/linux" -o "$folder/liballocated.so" "$binding/tests/unit/allocated.c"

@@ -1,6 +1,7 @@
 """Text in an asyncio loop."""
 
 import asyncio
+import time
 import unittest
 import unittest.mock
 from typing import List
@@ -125,7 +126,7 @@ class AsyncTest(ModelTest):
         async def main() -> None:
             loop = asyncio.get_running_loop()
             async with skein.AsyncQueue(self.runtime) as queue:
-                with unittest.mock.patch.object(loop, "call_later", wraps=loop.call_later) as later:
+                with unittest.mock.patch.object(loop, "call_at", wraps=loop.call_at) as later:
                     await self.stream().generate_async("And ", queue=queue, max_tokens=20).read()
                     self.assertEqual(later.call_count, 0)
                     # A window keeps both at work until they are read, behind the first poll.
@@ -139,6 +140,45 @@ class AsyncTest(ModelTest):
                 await self.stream().generate_async("And ", queue=queue, max_tokens=20).read()
 
         asyncio.run(main())
+
+    def test_the_turns_of_tasks_count_as_reading(self) -> None:
+        work = 0.01
+
+        async def read(queue: skein.AsyncQueue) -> None:
+            # A window keeps both at work until they are read, behind the first poll.
+            generation = self.stream().generate_async("And ", queue=queue, max_tokens=3, window=1)
+            async for _ in generation:
+                time.sleep(work)  # what a program does with a piece
+
+        async def main() -> List[float]:
+            with unittest.mock.patch("skein._aio.pause_after", return_value=0) as pause_after:
+                async with skein.AsyncQueue(self.runtime) as queue:
+                    await asyncio.gather(read(queue), read(queue))
+            return [call.args[0] for call in pause_after.call_args_list]
+
+        self.assertGreaterEqual(max(asyncio.run(main())), work)
+
+    def test_a_text_beside_it_that_is_not_ascii_moves_no_piece(self) -> None:
+        biases = [{195: 50.0, 169: 50.0}, {97: 50.0, 98: 50.0}]  # the bytes of e acute; a and b
+
+        async def main() -> List[str]:
+            async with skein.AsyncQueue(self.runtime) as queue:
+                texts = [
+                    self.stream().generate_async(
+                        "And ", queue=queue, max_tokens=80, seed=1, logit_bias=bias
+                    )
+                    for bias in biases
+                ]
+                return list(await asyncio.gather(*(text.read() for text in texts)))
+
+        texts = asyncio.run(main())
+        expected = [
+            self.stream().generate("And ", max_tokens=80, seed=1, logit_bias=bias).read()
+            for bias in biases
+        ]
+        self.assertEqual(texts, expected)
+        self.assertIn("\u00e9", texts[0])
+        self.assertLessEqual(set(texts[1]), {"a", "b"})
 
     def test_aclose_frees_the_stream(self) -> None:
         stream = self.stream()

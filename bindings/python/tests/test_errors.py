@@ -86,10 +86,28 @@ class ErrorTest(ModelTest):
             lambda: stream.create_request("a").set_user_data(-1),
             lambda: stream.create_request("a", stop=[-1]),
             lambda: stream.create_request("a", logit_bias={2**32: 1}),
+            lambda: stream.create_request("a", logit_bias={1: 10**400}),
         ]
         for call in calls:
             with self.assertRaises(ValueError):
                 call()
+
+    def test_numbers_of_the_wrong_type(self) -> None:
+        request = self.stream().create_request("a")
+        calls: List[Callable[[], object]] = [
+            lambda: request.set_user_data(1.5),  # type: ignore[arg-type]
+            lambda: request.set_logit_bias("a", 1),  # type: ignore[arg-type]
+            lambda: self.stream().truncate("1"),  # type: ignore[arg-type]
+        ]
+        for call in calls:
+            with self.assertRaisesRegex(TypeError, ": expected an integer, found (float|str)"):
+                call()
+        with self.assertRaises(TypeError):
+            request.set_logit_bias(1, None)  # type: ignore[arg-type]
+
+    def test_options_are_no_dict(self) -> None:
+        with self.assertRaisesRegex(TypeError, "keyword arguments, found dict"):
+            self.stream().generate("a", {"max_tokens": 3})  # type: ignore[arg-type]
 
     def test_texts_of_the_wrong_type(self) -> None:
         with self.assertRaisesRegex(TypeError, "text: expected str or bytes, found int"):

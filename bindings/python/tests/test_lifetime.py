@@ -1,6 +1,7 @@
 """Objects that come and go: in any order, under the collector, on many threads, thousands of
 times."""
 
+import asyncio
 import gc
 import os
 import threading
@@ -212,6 +213,26 @@ class LifetimeTest(ModelTest):
         self.assertFalse(thread.is_alive())
         self.assertEqual(len(failures), 1)
         stream.reset()
+
+    def test_a_request_closed_under_its_reader_ends(self) -> None:
+        for window in (0, 1):
+            stream = self.stream()
+            text = stream.generate("And ", max_tokens=10**6, stop_at_end=0, window=window)
+            text.request.close()
+            text.close()
+            stream.reset()  # the stream is free
+
+        async def main() -> None:
+            async with skein.AsyncQueue(self.runtime) as queue:
+                stream = self.stream()
+                text = stream.generate_async(
+                    "And ", queue=queue, max_tokens=10**6, stop_at_end=0, window=1
+                )
+                text.request.close()
+                await asyncio.wait_for(text.aclose(), 20)
+                stream.reset()
+
+        asyncio.run(main())
 
     def test_a_text_closed_before_its_end_does_not_look_whole(self) -> None:
         generation = self.stream().generate("And ", max_tokens=10**6, stop_at_end=0)

@@ -11,6 +11,7 @@ from typing import Any, List
 from support import ModelTest
 
 import skein
+from skein._queue import pause_after
 
 
 class GenerateTest(ModelTest):
@@ -166,6 +167,26 @@ class QueueTest(ModelTest):
                             event.request.acknowledge(1)
                 self.assertEqual(ends, count)
                 self.assertEqual(clock.sleep.called, pauses)
+
+    def test_the_pause_is_longer_where_events_cost_more(self) -> None:
+        pauses = [pause_after(seconds) for seconds in (0, 0.0001, 1)]
+        for pause, expected in zip(pauses, (0.001, 0.003, 0.008)):
+            self.assertAlmostEqual(pause, expected)
+
+    def test_pieces_are_the_texts_of_events(self) -> None:
+        def ask() -> skein.Request:
+            bias = {195: 50.0, 169: 50.0}  # the bytes of e acute
+            stream = self.stream()
+            return stream.create_request("And ", max_tokens=80, seed=3, logit_bias=bias)
+
+        with self.runtime.create_queue() as queue:
+            queue.submit(ask())
+            events = list(queue)
+        generation = ask().run()
+        self.assertEqual(list(generation), [event.text for event in events if event.data])
+        self.assertEqual(generation.tokens, [event.token for event in events[:-1]])
+        self.assertEqual(generation.end.num_tokens, 80)  # type: ignore[union-attr]
+        self.assertIn("\u00e9", "".join(event.text for event in events))
 
     def test_threads_may_loop_over_one_queue(self) -> None:
         with self.runtime.create_queue() as queue:

@@ -378,6 +378,67 @@ final class BindingTest {
         });
   }
 
+  static void aConversationIsATextAsItComes() throws Exception {
+    Check.withModel(
+        Map.of(),
+        (r, m) -> {
+          List<Message> messages = List.of(new Message("user", "Why?"));
+          Map<String, ?> template = Map.of("template", "world");
+          String expected;
+          try (Stream s = m.newStream()) {
+            expected = s.complete(m.chatPrompt(messages, template), SHORT);
+          }
+          try (Stream s = m.newStream();
+              Generation g = s.chat(messages, template, SHORT)) {
+            Check.same(expected, g.pieces().collect(Collectors.joining()));
+          }
+          try (Stream s = m.newStream()) {
+            Check.fails(Status.INVALID_ARGUMENT, () -> s.chat(messages, Map.of("template", "nobody's"), SHORT));
+          }
+        });
+  }
+
+  static void aRequestStartsOnce() throws Exception {
+    Check.withModel(
+        Map.of(),
+        (r, m) -> {
+          try (Stream s = m.newStream();
+              Request first = s.newRequest();
+              Request second = s.newRequest()) {
+            first.setPrompt("And ");
+            first.setLogitBias('z', 1000);
+            first.setOptions(Map.of("max_tokens", 600, "window", 1)); // it runs until it is read
+            second.setPrompt("");
+            second.setOptions(SHORT);
+            try (Generation text = first.start()) {
+              Check.fails(Status.FAILED_PRECONDITION, first::start);
+              Check.fails(Status.FAILED_PRECONDITION, second::start); // the stream is busy
+              Check.same("z".repeat(600), text.text());
+            }
+            try (Generation text = second.start()) {
+              Check.that(!text.text().isEmpty(), "no text");
+            }
+          }
+        });
+  }
+
+  static void aRequestThatStartsDoesNotRunAwayFromItsReader() throws Exception {
+    Check.withModel(
+        Map.of(),
+        (r, m) -> {
+          try (Stream s = m.newStream();
+              Request request = s.newRequest()) {
+            request.setPrompt("And ");
+            request.setOptions(Map.of("max_tokens", 5000, "stop_at_end", false));
+            try (Generation text = request.start()) {
+              Check.same(Event.Kind.TOKEN, text.iterator().next().kind());
+              // There is a window, so that there is something to acknowledge.
+              Check.fails(Status.INVALID_ARGUMENT, () -> request.acknowledge(5000));
+            }
+          }
+        });
+  }
+
   static void chatAndTenants() throws Exception {
     Check.withModel(
         Map.of(),

@@ -10,9 +10,6 @@ import dev.skein.Status;
 import dev.skein.Stream;
 import dev.skein.Tokenizer;
 import java.io.BufferedReader;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -91,6 +88,23 @@ final class MisuseTest {
       waiting.join();
       Check.same(Status.INVALID_HANDLE, status.get());
     }
+  }
+
+  static void closingARequestUnderItsGenerationEndsIt() throws Exception {
+    Check.withModel(
+        Map.of(),
+        (r, m) -> {
+          try (Stream s = m.newStream()) {
+            Generation text = s.generate("And", Map.of("max_tokens", 1000, "stop_at_end", false, "window", 1));
+            text.request().close();
+            Thread closing = new Thread(text::close);
+            closing.setDaemon(true);
+            closing.start();
+            closing.join(20_000);
+            Check.that(!closing.isAlive(), "close waits for ever");
+            s.reset(); // the stream is free
+          }
+        });
   }
 
   static void anInterruptEndsAWaitAndARead() throws Exception {
@@ -304,57 +318,6 @@ final class MisuseTest {
       Check.same(i % 2 == 0 ? 3 : 0, process.waitFor());
       // The library waits ten seconds for a thread that does not come out of Java.
       Check.that(System.nanoTime() - start < 8_000_000_000L, "the end took long");
-    }
-  }
-
-  private static long descriptors() throws IOException {
-    try (var files = Files.list(Path.of("/proc/self/fd"))) {
-      return files.count();
-    }
-  }
-
-  private static long residentKilobytes() throws IOException {
-    return Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[1]) * 4;
-  }
-
-  /**
-   * With -Dskein.iterations=240000 it takes minutes. Then the compiler of the machine has worked: the C
-   * library keeps about 15 MiB that its arenas had, up to the 40,000th time, and no more later.
-   */
-  static void makingUsingAndClosingLeavesNothing() throws Exception {
-    int iterations = Integer.getInteger("skein.iterations", 300);
-    Check.withModel(
-        Map.of(),
-        (r, m) -> {
-          for (int i = 0; i < 200; i++) use(r, m); // the first ones fill pools and caches
-          System.gc();
-          long descriptors = descriptors();
-          long kilobytes = residentKilobytes();
-          for (int i = 0; i < iterations; i++) use(r, m);
-          System.gc();
-          System.out.printf(
-              "%d iterations: %d to %d descriptors, %d to %d KiB%n",
-              iterations, descriptors, descriptors(), kilobytes, residentKilobytes());
-          Check.that(descriptors() <= descriptors + 2, "descriptors");
-          Check.that(residentKilobytes() <= kilobytes + 32 * 1024, "memory");
-          Check.same(0, m.load().numStreams());
-        });
-  }
-
-  private static void use(Runtime r, Model m) throws Exception {
-    try (Stream s = m.newStream();
-        Queue q = r.newQueue();
-        Tokenizer t = m.openTokenizer()) {
-      s.complete("And", Map.of("max_tokens", 2));
-      q.setWakeup(() -> {});
-      q.await(Duration.ZERO);
-      try (Stream fork = s.fork();
-          Prefix p = fork.newPrefix("p", "")) {
-        p.newStream().close();
-        m.score(List.of(new Model.ScoreItem(fork, new int[] {65, 66}, 1, 0)));
-        Check.same(2, t.encode("ab").length);
-        Check.fails(Status.INVALID_ARGUMENT, () -> t.decode(70000));
-      }
     }
   }
 }

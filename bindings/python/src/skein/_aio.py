@@ -4,11 +4,11 @@ waited for in a thread."""
 import asyncio
 import weakref
 from types import TracebackType
-from typing import TYPE_CHECKING, AsyncIterator, Dict, Optional, Type
+from typing import TYPE_CHECKING, AsyncIterator, Dict, List, Optional, Type
 
 from ._errors import FailedPreconditionError, InvalidHandleError, Status
 from ._generation import Reader
-from ._queue import PAUSE, Event, Queue
+from ._queue import NUM_EVENTS, Piece, Queue, pause_after
 
 if TYPE_CHECKING:
     from ._request import Request
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 class AsyncQueue:
     """A queue that the running loop watches, for any number of requests. While several run, events
-    are taken once in a millisecond. To be used in the thread of that loop, and closed there, by
-    close() or `async with`."""
+    are taken once in one to eight milliseconds, the later the longer they take. To be used in the
+    thread of that loop, and closed there, by close() or `async with`."""
 
     def __init__(self, runtime: "Runtime") -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: Queue = runtime.create_queue()
-        # Of the requests that run. A reader that nobody refers to any more gets no events.
-        self._readers: "Dict[Request, weakref.ref[AsyncGeneration]]" = {}
+        # By the handles of the requests that run. A reader that nobody refers to gets no events.
+        self._readers: "Dict[int, weakref.ref[AsyncGeneration]]" = {}
         self._fd = self._queue.fileno()
         # Set in a pause between two polls. The loop does not watch the descriptor then.
-        self._pause: Optional[asyncio.TimerHandle] = None
+        self._pause: Optional[asyncio.Handle] = None
         self._loop.add_reader(self._fd, self._drain)
 
     @property
@@ -43,26 +43,35 @@ class AsyncQueue:
     def submit(self, request: "Request", reader: "AsyncGeneration") -> None:
         """Submits a request, whose events go to `reader` while it is alive."""
         self._queue.submit(request)
-        self._readers[request] = weakref.ref(reader)
+        self._readers[request.handle] = weakref.ref(reader)
 
     def _drain(self) -> None:
         """Takes the events that are there. Where several requests run, the next ones are taken
         after a pause, until none are found."""
-        events = self._queue.poll()
-        for event in events:
-            request = event.request
-            reader = self._readers[request]()
-            if event.is_terminal:
-                del self._readers[request]
+        begin = self._loop.time()
+        num_events, pieces_of = self._queue.poll_pieces()
+        for handle, pieces in pieces_of.items():
+            reader = self._readers[handle]()
+            event = pieces[-1][2]
+            ends = event is not None and event.is_terminal
+            if ends:
+                del self._readers[handle]
             if reader is not None:
-                reader.deliver(event)
-        if events and self._queue.num_running > 1:
+                reader.deliver(pieces, ends)
+        if num_events > 0 and self._queue.num_running > 1:
             if self._pause is None:
                 self._loop.remove_reader(self._fd)
-            self._pause = self._loop.call_later(PAUSE, self._drain)
+            # Behind the turns of the tasks that were woken: they are a part of reading.
+            self._pause = self._loop.call_soon(self._rest, begin, num_events)
         elif self._pause is not None:
             self._pause = None
             self._loop.add_reader(self._fd, self._drain)
+
+    def _rest(self, begin: float, num_events: int) -> None:
+        """Lets the next poll follow after a pause; at once, if the last one left some."""
+        now = self._loop.time()
+        due = begin + pause_after(now - begin) if num_events < NUM_EVENTS else now
+        self._pause = self._loop.call_at(due, self._drain)
 
     def close(self) -> None:
         """Cancels the requests that run, and ends their iterations with InvalidHandleError."""
@@ -106,15 +115,16 @@ class AsyncGeneration(Reader, AsyncIterator[str]):
         self._queue = AsyncQueue(request.stream.model.runtime) if queue is None else queue
         try:
             self._queue.submit(request, self)
+            request.begin_reading()
         except BaseException:
             self._release()
             raise
 
-    def deliver(self, event: Event) -> None:
-        """Takes an event from the queue."""
-        self._pending.append(event)
+    def deliver(self, pieces: List[Piece], ends: bool) -> None:
+        """Takes pieces from the queue; `ends`: the last one is the end."""
+        self._pending.extend(pieces)
         self.wake()
-        if event.is_terminal:
+        if ends:
             self._release()
 
     def wake(self) -> None:
@@ -127,16 +137,32 @@ class AsyncGeneration(Reader, AsyncIterator[str]):
         return self
 
     async def __anext__(self) -> str:
-        piece = self._next_piece()
-        while not piece:
+        # As _next_piece and _wait say, without their calls: this runs for every token.
+        pending, tokens = self._pending, self.tokens
+        while True:
+            while pending:
+                token, text, event = pending.popleft()
+                if event is not None:
+                    text = self._read(event)
+                else:
+                    tokens.append(token)
+                    if self._has_window:
+                        self.request.acknowledge(1)
+                if text:
+                    return text
             if self.end is not None:
                 raise StopAsyncIteration
-            await self._wait()
-            piece = self._next_piece()
-        return piece
+            waiter = self._waiter = self._new_waiter()
+            try:
+                await waiter
+            except BaseException:
+                self._cancel()
+                raise
+            finally:
+                self._waiter = None
 
-    async def _wait(self) -> None:
-        """Waits until an event is here."""
+    def _new_waiter(self) -> "asyncio.Future[None]":
+        """What is done when a piece is here."""
         if self._queue.closed:
             raise InvalidHandleError(Status.INVALID_HANDLE, "the queue of this request is closed")
         if self._waiter is not None:
@@ -144,7 +170,11 @@ class AsyncGeneration(Reader, AsyncIterator[str]):
                 Status.FAILED_PRECONDITION,
                 "another task is waiting for the next piece of this text",
             )
-        self._waiter = self._queue.loop.create_future()
+        return self._queue.loop.create_future()
+
+    async def _wait(self) -> None:
+        """Waits until a piece is here."""
+        self._waiter = self._new_waiter()
         try:
             await self._waiter
         except BaseException:
@@ -166,10 +196,6 @@ class AsyncGeneration(Reader, AsyncIterator[str]):
                 await self._wait()
                 self._skip_to_end()
         self._release()
-
-    def _cancel(self) -> None:
-        if not self.request.closed:
-            self.request.cancel()
 
     def _release(self) -> None:
         if self._owns_queue:

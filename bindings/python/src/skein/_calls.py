@@ -2,6 +2,7 @@
 answer, and what C would cut off or wrap around silently is refused."""
 
 import ctypes
+import operator
 import os
 from ctypes import byref
 from typing import Any, Callable, Type, TypeVar, Union
@@ -134,8 +135,17 @@ def c_bytes(text: Text, what: str) -> bytes:
     return bytes(text)
 
 
+def c_integer(value: int, what: str) -> int:
+    """An integer of any type, such as numpy's. What ctypes says of another is no TypeError."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{what}: expected an integer, found {type(value).__name__}") from None
+
+
 def c_unsigned(value: int, bits: int, what: str) -> int:
     """A number for an unsigned argument of C, which would wrap around."""
+    value = c_integer(value, what)
     if not 0 <= value < 1 << bits:
         raise invalid_argument(f"{what}: expected 0 to 2^{bits} - 1, found {value}")
     return value
@@ -143,6 +153,15 @@ def c_unsigned(value: int, bits: int, what: str) -> int:
 
 def c_signed(value: int, bits: int, what: str) -> int:
     """A number for a signed argument of C, which would wrap around."""
+    value = c_integer(value, what)
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
         raise invalid_argument(f"{what}: expected -2^{bits - 1} to 2^{bits - 1} - 1, found {value}")
     return value
+
+
+def c_float(value: float, what: str) -> float:
+    """A number for an argument of type float."""
+    try:
+        return float(value)
+    except OverflowError:  # of an integer
+        raise invalid_argument(f"{what}: found a number beyond all of C's") from None

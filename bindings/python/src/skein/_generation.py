@@ -13,7 +13,7 @@ from ._errors import (
     invalid_argument,
     make_error,
 )
-from ._queue import Event
+from ._queue import Event, Piece
 
 if TYPE_CHECKING:
     from ._request import Request
@@ -35,38 +35,44 @@ class Reader:
         self.tokens: List[int] = []
         self.end: Optional[Event] = None
         self._has_window = request.window > 0
-        self._pending: Deque[Event] = deque()
+        self._pending: Deque[Piece] = deque()
 
     def _next_piece(self) -> str:
-        """The next piece of text among the events that are here; "": there is none. Raises what the
+        """The next piece of text among those that are here; "": there is none. Raises what the
         request ended with."""
         pending = self._pending
         while pending:
-            text = self._read(pending.popleft())
+            token, text, event = pending.popleft()
+            if event is not None:
+                text = self._read(event)
+            else:
+                self.tokens.append(token)
+                if self._has_window:
+                    self.request.acknowledge(1)
             if text:
                 return text
         return ""
 
     def _read(self, event: Event) -> str:
-        if event.kind == _abi.SKEIN_EVENT_TOKEN:
-            self.tokens.append(event.token)
-            if self._has_window:
-                self.request.acknowledge(1)
-        elif event.kind == _abi.SKEIN_EVENT_SAMPLE_DONE:
+        """Reads an event other than that of a token."""
+        if event.kind == _abi.SKEIN_EVENT_SAMPLE_DONE:
             return event.text if event.status == _abi.SKEIN_OK else ""
-        else:
-            self.end = event
-            if event.kind == _abi.SKEIN_EVENT_ERROR:
-                raise make_error(event.status, event.text)
-            if event.kind == _abi.SKEIN_EVENT_CANCELLED:
-                raise CancelledError(Status.CANCELLED, "the request was cancelled")
+        self.end = event
+        if event.kind == _abi.SKEIN_EVENT_ERROR:
+            raise make_error(event.status, event.text)
+        if event.kind == _abi.SKEIN_EVENT_CANCELLED:
+            raise CancelledError(Status.CANCELLED, "the request was cancelled")
         return event.text
 
+    def _cancel(self) -> None:
+        if not self.request.closed:  # else closing it has cancelled it
+            self.request.cancel()
+
     def _skip_to_end(self) -> None:
-        """Drops the events that are here, for a text that nobody wants any more."""
+        """Drops what is here, for a text that nobody wants any more."""
         while self._pending:
-            event = self._pending.popleft()
-            if event.is_terminal:
+            event = self._pending.popleft()[2]
+            if event is not None and event.is_terminal:
                 self.end = event
 
 
@@ -85,6 +91,7 @@ class Generation(Reader, Iterator[str]):
         self._closed_early = False
         self._queue = request.stream.model.runtime.create_queue()
         self._queue.submit(request)
+        request.begin_reading()
 
     def __iter__(self) -> "Generation":
         return self
@@ -113,7 +120,8 @@ class Generation(Reader, Iterator[str]):
     def _take(self) -> None:
         """Waits for events, and takes them."""
         self._queue.wait()
-        self._pending.extend(self._queue.poll())
+        for pieces in self._queue.poll_pieces()[1].values():
+            self._pending.extend(pieces)
 
     def read(self) -> str:
         """All of the text that is left."""
@@ -123,7 +131,7 @@ class Generation(Reader, Iterator[str]):
         """Cancels the request, if it runs, and waits until its stream is free."""
         if self.end is None and not self._queue.closed:
             self._closed_early = True
-            self.request.cancel()
+            self._cancel()
             with self._reading:
                 self._skip_to_end()
                 while self.end is None:

@@ -82,6 +82,10 @@ def use_options(
     """What a call was given: an object or keyword arguments, not both. None: neither."""
     if options is not None and values:
         raise TypeError(f"give options or keyword arguments, not both; found {', '.join(values)}")
+    if options is not None and not isinstance(options, Options):
+        raise TypeError(
+            f"options: expected skein.Options or keyword arguments, found {type(options).__name__}"
+        )
     return Options(kind, **values) if values else options
 
 

@@ -6,18 +6,23 @@ import os
 import struct
 import threading
 import time
+from collections import defaultdict
 from contextlib import nullcontext
 from ctypes import byref
 from enum import IntEnum
 from typing import (
     TYPE_CHECKING,
+    Any,
     Callable,
     ContextManager,
+    DefaultDict,
     Dict,
     Iterator,
     List,
     NamedTuple,
     Optional,
+    Tuple,
+    TypeVar,
 )
 
 from . import _abi
@@ -29,6 +34,9 @@ from ._library import abi
 if TYPE_CHECKING:
     from ._request import Request
     from ._runtime import Runtime
+
+
+Taken = TypeVar("Taken")
 
 
 class EventKind(IntEnum):
@@ -120,13 +128,43 @@ def _event_format() -> struct.Struct:
 _EVENT = _event_format()
 _EVENT_BYTES = _EVENT.size
 
+
+def _piece_format() -> struct.Struct:
+    """Of an event only what a text is made of: kind, request, token, text_offset, text_bytes."""
+    parts, end = "@", 0
+    for name in ("kind", "request", "token", "text_offset", "text_bytes"):
+        field = getattr(_abi.skein_event, name)
+        parts += f"{field.offset - end}x" + {4: "I", 8: "Q"}[field.size]
+        end = field.offset + field.size
+    return struct.Struct(f"{parts}{_EVENT_BYTES - end}x")
+
+
+_PIECE = _piece_format()
+_TOKEN = _abi.SKEIN_EVENT_TOKEN
+
+# What a text is read from: a token, its text, and the whole event if it is another than that of a
+# token.
+Piece = Tuple[int, str, Optional[Event]]
+
+# The events that one poll takes.
+NUM_EVENTS = 256
+
 # Ctrl-C is noticed between two waits of the library.
 _WAIT_MS = 100
 
-# With several requests, a loop takes events at most once in this time, in seconds. The tokens of a
-# step come one after the other within microseconds; taken one by one they cost more than twice the
-# processor time (bench/overhead.sh, and the package's README).
-PAUSE = 0.001
+# With several requests, a loop rests between two polls, in seconds. The tokens of a step come one
+# after the other within microseconds; taken one by one they cost more than twice the processor time
+# (bench/overhead.sh, and the package's README).
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.008
+
+# In between, a rest is so many times as long as reading the last events took, so that reading
+# takes about a thirtieth of a processor.
+_REST = 30
+
+
+def pause_after(seconds: float) -> float:
+    """How long after a poll the next one is due, if reading its events took `seconds`."""
+    return min(max(SHORTEST_PAUSE, _REST * seconds), LONGEST_PAUSE)
 
 
 # How many forks lie between the first process and this one. In a child of a fork a lock of the
@@ -204,17 +242,26 @@ class Queue(Handle):
         """The requests that were submitted and whose terminal event was not polled yet."""
         return len(self._requests)
 
-    def poll(self, max_events: int = 256) -> List[Event]:
+    def poll(self, max_events: int = NUM_EVENTS) -> List[Event]:
         """Takes the events that are there, oldest first, without waiting."""
         if max_events < 1:
             raise invalid_argument(f"max_events: expected 1 at least, found {max_events}")
+        return self._take(self._events, max_events)
+
+    def poll_pieces(self) -> Tuple[int, Dict[int, List[Piece]]]:
+        """As poll(), with no more of an event than its text needs: what iterators over texts call
+        for every token. Gives the number of events, and the pieces by the handles of requests."""
+        return self._take(self._pieces, NUM_EVENTS)
+
+    def _take(self, read: Callable[[_Buffers], Taken], max_events: int) -> Taken:
         buffers = self._take_buffers()
         try:
             if buffers.num_events < max_events:
                 buffers = _Buffers(max_events, buffers.text_bytes)
             # One thread at a time: the last event of a request must not be known before the others.
             with self._lock():
-                return self._poll(buffers, max_events)
+                self._poll(buffers, max_events)
+                return read(buffers)
         finally:
             self._buffers.append(buffers)
 
@@ -227,9 +274,9 @@ class Queue(Handle):
         try:
             return self._buffers.pop()
         except IndexError:
-            return _Buffers(256, 1 << 15)
+            return _Buffers(NUM_EVENTS, 1 << 15)
 
-    def _poll(self, buffers: _Buffers, max_events: int) -> List[Event]:
+    def _poll(self, buffers: _Buffers, max_events: int) -> None:
         while True:
             status = abi.skein_queue_poll(
                 self.handle,
@@ -243,17 +290,42 @@ class Queue(Handle):
                 buffers.error_ref,
             )
             if status == _abi.SKEIN_OK:
-                return self._events(buffers) if buffers.number.value else []
+                return
             needed = buffers.size.value
             if status != _abi.SKEIN_OUT_OF_RANGE or needed <= buffers.text_bytes:
                 raise buffers.failure(status)
             buffers.__init__(buffers.num_events, 2 * needed)  # type: ignore[misc]
 
+    def _pieces(self, buffers: _Buffers) -> Tuple[int, Dict[int, List[Piece]]]:
+        num_events = buffers.number.value
+        data = ctypes.string_at(buffers.text_address, buffers.size.value)
+        # One text for all is decoded once, if its places are those of the bytes.
+        text = data.decode("ascii") if data.isascii() else None
+        pieces: DefaultDict[int, List[Piece]] = defaultdict(list)
+        view = buffers.view[: num_events * _EVENT_BYTES]
+        for index, (kind, handle, token, offset, num_bytes) in enumerate(_PIECE.iter_unpack(view)):
+            if kind != _TOKEN:
+                event = self._event(_EVENT.unpack_from(view, index * _EVENT_BYTES), data)
+                pieces[handle].append((0, event.text, event))
+            elif text is not None:
+                pieces[handle].append((token, text[offset : offset + num_bytes], None))
+            else:
+                piece = data[offset : offset + num_bytes].decode("utf-8", "replace")
+                pieces[handle].append((token, piece, None))
+        return num_events, pieces
+
+    def _event(self, fields: Tuple[Any, ...], data: bytes) -> Event:
+        """An event by itself: its fields as in the library's struct, and the texts of its poll."""
+        kind, handle, offset = fields[0], fields[2], fields[6]
+        request = (self._requests.pop if kind in _TERMINAL else self._requests.__getitem__)(handle)
+        text = data[offset : offset + fields[7]]
+        return Event._make((*fields[:2], request, *fields[3:6], text, *fields[8:]))
+
     def _events(self, buffers: _Buffers) -> List[Event]:
         texts = ctypes.string_at(buffers.text_address, buffers.size.value)
         requests, terminal, make, new = self._requests, _TERMINAL, Event, tuple.__new__
         events = []
-        # Naming each field is faster than cutting and joining tuples.
+        # Naming each field is faster than cutting and joining tuples, and than a call for each.
         for (
             kind,
             reason,
@@ -325,16 +397,20 @@ class Queue(Handle):
 
     def events(self) -> Iterator[Event]:
         """All events until no request of the queue runs any more. Waits for them. While several
-        run, events are taken once in a millisecond."""
+        run, events are taken once in one to eight milliseconds, the later the longer they take."""
         due = 0.0
         while self._requests:
             pause = due - time.monotonic()
-            if pause > 0 and len(self._requests) > 1:
+            rests = pause > 0 and len(self._requests) > 1
+            if rests:
                 time.sleep(pause)
             # Another thread may take the last event meanwhile.
-            if self.wait(_WAIT_MS / 1000):
-                due = time.monotonic() + PAUSE
-                yield from self.poll()
+            if rests or self.wait(_WAIT_MS / 1000):
+                begin = time.monotonic()
+                events = self.poll()
+                yield from events
+                if 0 < len(events) < NUM_EVENTS:  # else there is nothing, or more
+                    due = begin + pause_after(time.monotonic() - begin)
 
     __iter__ = events
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Iterable, List, Mapping, Optional, Union
 
 from . import _abi
 from ._arrays import Prompt, c_prompt, is_text
-from ._calls import Text, c_bytes, c_unsigned, call, read_array, read_handle
+from ._calls import Text, c_bytes, c_float, c_unsigned, call, read_array, read_handle
 from ._chat import Message, c_messages
 from ._aio import AsyncGeneration, AsyncQueue
 from ._generation import Generation
@@ -26,10 +26,10 @@ Stop = Union[Text, int]
 class Request(Handle):
     """A prompt on a stream, to be submitted once. Made by Stream.create_request.
 
-    A request that was submitted runs on when it is closed; cancel() ends it. Any number of threads
-    may use it."""
+    A request that was submitted runs on when it is closed; cancel() ends it. One whose text is read
+    by an iterator is ended by either. Any number of threads may use it."""
 
-    __slots__ = ("_stream", "_window", "_num_samples")
+    __slots__ = ("_stream", "_window", "_num_samples", "_is_read")
     _release = abi.skein_request_release
 
     def __init__(self, stream: "Stream") -> None:
@@ -37,6 +37,18 @@ class Request(Handle):
         self._stream = stream
         self._window = 0
         self._num_samples = 1
+        self._is_read = False
+
+    def begin_reading(self) -> None:
+        """Says that an iterator reads the text."""
+        self._is_read = True
+
+    def close(self) -> None:
+        """Releases the handle. Never raises."""
+        # An iterator could not end it any more, nor acknowledge what it waits for.
+        if self._value is not None and self._is_read:
+            abi.skein_request_cancel(self._value, None)
+        super().close()
 
     @property
     def stream(self) -> "Stream":
@@ -92,7 +104,8 @@ class Request(Handle):
 
     def set_logit_bias(self, token: int, bias: float) -> None:
         """Adds to the logit of a token; -math.inf bans it."""
-        call(abi.skein_request_set_logit_bias, self.handle, c_unsigned(token, 32, "token"), bias)
+        c_token = c_unsigned(token, 32, "token")
+        call(abi.skein_request_set_logit_bias, self.handle, c_token, c_float(bias, "bias"))
 
     def set_user_data(self, user_data: int) -> None:
         """Sets a number of the caller's own, which every event of the request carries."""

@@ -8,6 +8,7 @@ use crate::request::Request;
 /// The text of a request as it is written; see [`Request::pieces`] and [`Stream::complete`](crate::Stream::complete).
 ///
 /// Dropping it before its end cancels the request and waits for the step that runs, so that the stream is free again.
+/// Tokens that it gave are acknowledged, for requests with the option `window`.
 /// With several samples the pieces of all of them come as they are written; a [`Queue`] tells them apart.
 pub struct Pieces {
     queue: Queue,
@@ -15,11 +16,12 @@ pub struct Pieces {
     buffer: PollBuffer,
     end: Option<Event>,
     has_failed: bool,
+    acknowledges: bool, // until the library says that there is no window
 }
 
 impl Pieces {
     pub(crate) fn new(queue: Queue, request: Request) -> Pieces {
-        Pieces { queue, request, buffer: PollBuffer::new(), end: None, has_failed: false }
+        Pieces { queue, request, buffer: PollBuffer::new(), end: None, has_failed: false, acknowledges: true }
     }
 
     /// The request, to cancel it for example.
@@ -36,6 +38,9 @@ impl Pieces {
         let event = self.queue.next_event(&mut self.buffer)?;
         if let Some(event) = event.as_ref().filter(|event| event.is_terminal()) {
             self.end = Some(event.clone());
+        }
+        if let Some(Event { kind: EventKind::Token(_), .. }) = event {
+            self.acknowledges = self.acknowledges && self.request.acknowledge(1).is_ok();
         }
         Ok(event)
     }

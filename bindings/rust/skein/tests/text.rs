@@ -21,6 +21,13 @@ fn pieces_are_the_text_of_the_tokens() {
 }
 
 #[test]
+fn a_window_is_acknowledged_by_reading() {
+    let model = model();
+    let expected = text_of(&stream(&model), "And", &greedy(40));
+    assert_eq!(text_of(&stream(&model), "And", &greedy(40).window(2).deadline_ms(20_000)), expected);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_text() {
     let model = model();
     let options = RequestOptions::new().max_tokens(40).temperature(1).top_p(1).seed(5);

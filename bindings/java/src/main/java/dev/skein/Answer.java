@@ -13,7 +13,13 @@ final class Answer implements Listener {
 
   static CompletableFuture<String> start(Stream stream, String prompt, Map<String, ?> options) {
     Answer answer = new Answer();
-    Request request = stream.runtime.dispatcher().start(stream, prompt, options, answer);
+    Request request = stream.newRequest(prompt, options);
+    try {
+      stream.runtime.dispatcher().start(request, answer);
+    } catch (RuntimeException e) {
+      request.close();
+      throw e;
+    }
     // Whoever completes the future ends the request: its own end, cancel, orTimeout, complete.
     answer.future.whenComplete(
         (text, failure) -> {

@@ -14,7 +14,7 @@ public final class BatchException extends SkeinException {
     initCause(first);
   }
 
-  /** What the call would have returned: each result says how its item ended. */
+  /** {@return what the call would have returned: each result says how its item ended} */
   public List<?> results() {
     return results;
   }

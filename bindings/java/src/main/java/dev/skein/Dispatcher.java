@@ -1,7 +1,6 @@
 package dev.skein;
 
 import java.util.List;
-import java.util.Map;
 
 /** The thread that takes the events of a runtime's generations and hands each to its own. */
 final class Dispatcher {
@@ -16,17 +15,16 @@ final class Dispatcher {
     thread.start();
   }
 
-  /** Runs a request behind a prompt, whose events go to the listener. */
-  Request start(Stream stream, String prompt, Map<String, ?> options, Listener listener) {
-    Request request = stream.newRequest();
+  /** Runs a request, whose events go to the listener. */
+  void start(Request request, Listener listener) {
+    // The events of one that runs already stay with its own listener.
+    if (!request.listener.compareAndSet(null, listener)) {
+      throw new SkeinException(Status.FAILED_PRECONDITION, "request: started before", 0);
+    }
     try {
-      request.setPrompt(prompt);
-      request.setOptions(options);
-      request.listener = listener;
       queue.submit(request);
-      return request;
     } catch (RuntimeException e) {
-      request.close();
+      request.listener.set(null); // it may be started later, as where a queue was full
       throw e;
     }
   }
@@ -42,7 +40,7 @@ final class Dispatcher {
       while (true) {
         queue.awaitNatively(-1);
         List<Event> events = queue.poll(MOST);
-        for (Event event : events) event.request().listener.accept(event);
+        for (Event event : events) event.request().listener.get().accept(event);
       }
     } catch (SkeinException closed) {
       cause = new SkeinException(Status.CANCELLED, "the runtime was closed", 0);
@@ -50,6 +48,6 @@ final class Dispatcher {
       cause = new SkeinException(Status.INTERNAL, "the thread that hands out events ended: " + e, 0);
     }
     queue.close();
-    for (Request request : queue.pending()) request.listener.fail(cause);
+    for (Request request : queue.pending()) request.listener.get().fail(cause);
   }
 }

@@ -46,49 +46,66 @@ public record Event(
 
   /** What an event tells. DONE, ERROR and CANCELLED are the end of their request. */
   public enum Kind {
+    /** One token was generated. Its text may be empty, because it is held back, or cover earlier tokens. */
     TOKEN,
+    /** The text is whole; the event has the rest of it, which was held back. */
     DONE,
+    /** The request failed; the text is the message. */
     ERROR,
+    /** Somebody ended the request. */
     CANCELLED,
+    /** One of several samples has ended, or failed alone. */
     SAMPLE_DONE
   }
 
   /** Why a request or a sample is done. */
   public enum Reason {
+    /** The event is not the end of a text, or ends it with an error or a cancel. */
     NONE,
+    /** A stop token or the end of text was sampled, which is not part of the output. */
     STOP_TOKEN,
+    /** A stop string appeared; it and what follows are not part of the text. */
     STOP_TEXT,
+    /** max_tokens were generated. */
     LENGTH
   }
 
   /** What the model's prefix cache had for a prompt; request.h of the ABI says more. */
   public enum Cache {
+    /** The request has not begun. */
     UNKNOWN,
+    /** numCachedTokens were not computed. */
     HIT,
+    /** The option prefix_cache of the model or of the request is 0. */
     OFF,
+    /** The stream has left the place where it started. */
     NOT_AT_START,
+    /** No prompt that begins alike is known. */
     COLD,
+    /** One is, but no state is kept where this one parts from it. */
     NO_STATE,
+    /** A state that would have served was dropped for others. */
     EVICTED,
+    /** prompt_logprobs needs the logits behind every token. */
     ROWS
   }
 
-  /** The text, where U+FFFD stands for what is not UTF-8. */
+  /** {@return the text, where U+FFFD stands for what is not UTF-8} */
   public String text() {
     return Text.of(textBytes);
   }
 
-  /** Whether it is its request's last event. */
+  /** {@return whether it is its request's last event} */
   public boolean isTerminal() {
     return kind == Kind.DONE || kind == Kind.ERROR || kind == Kind.CANCELLED;
   }
 
-  /** Whether its text was written by the model. */
+  /** {@return whether its text was written by the model} */
   public boolean hasText() {
     return status == Status.OK && textBytes.length > 0;
   }
 
-  /** The time since the request was submitted. */
+  /** {@return the time since the request was submitted} */
   public Duration elapsed() {
     return Duration.ofNanos(1000 * (queueMicros + prefillMicros + decodeMicros));
   }

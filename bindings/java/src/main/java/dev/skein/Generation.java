@@ -53,17 +53,21 @@ public final class Generation implements AutoCloseable, Iterable<Event> {
     cancel = Handle.CLEANER.register(this, request::cancelQuietly);
   }
 
-  static Generation start(Stream stream, String prompt, Map<String, ?> options) {
-    Map<String, Object> all = new TreeMap<>();
-    if (options != null) all.putAll(options);
-    int acknowledgeAt = all.containsKey("window") ? 1 : WINDOW / 8;
-    all.putIfAbsent("window", WINDOW);
+  /** Takes a request over: it is closed with the generation, and not if this fails. */
+  static Generation start(Request request) {
+    int acknowledgeAt = 1;
+    if (!request.options().containsKey("window")) {
+      Map<String, Object> all = new TreeMap<>(request.options());
+      all.put("window", WINDOW);
+      request.setOptions(all);
+      acknowledgeAt = WINDOW / 8;
+    }
     Delivery delivery = new Delivery();
-    Request request = stream.runtime.dispatcher().start(stream, prompt, all, delivery);
+    request.stream.runtime.dispatcher().start(request, delivery);
     return new Generation(request, delivery, acknowledgeAt);
   }
 
-  /** The request, for log-probabilities and samples; it is open until this is closed. */
+  /** {@return the request, for log-probabilities and samples; it is open until this is closed} */
   public Request request() {
     return request;
   }
@@ -111,17 +115,21 @@ public final class Generation implements AutoCloseable, Iterable<Event> {
     };
   }
 
-  /** The events as a stream, which closes this when it is closed. */
+  /** {@return the events as a stream, which closes this when it is closed} */
   public java.util.stream.Stream<Event> events() {
     return StreamSupport.stream(spliterator(), false).onClose(this::close);
   }
 
-  /** The pieces of the text as they come. */
+  /** {@return the pieces of the text as they come, none of them empty; closing the stream closes this} */
   public java.util.stream.Stream<String> pieces() {
     return events().filter(Event::hasText).map(Event::text);
   }
 
-  /** Waits for the end, and gives the text that was not read yet. */
+  /**
+   * Waits for the end.
+   *
+   * @return the text that was not read yet
+   */
   public String text() {
     StringBuilder rest = new StringBuilder();
     for (Event event : this) {

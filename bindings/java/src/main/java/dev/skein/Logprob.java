@@ -1,6 +1,11 @@
 package dev.skein;
 
-/** A token and the natural logarithm of its probability. */
+/**
+ * A token and its probability.
+ *
+ * @param token its id; {@link #NO_TOKEN} where there is none
+ * @param logprob the natural logarithm of the probability; NaN where there is none
+ */
 public record Logprob(int token, float logprob) {
   /** The most that the options logprobs and {@link Model.ScoreItem#top} may be. */
   public static final int MAX_TOP = 64;

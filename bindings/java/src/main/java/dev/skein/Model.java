@@ -15,7 +15,30 @@ public final class Model extends Handle {
     this.runtime = runtime;
   }
 
-  /** Dimensions; letters are those of the RWKV papers. {@code trainedLength} 0: unknown. */
+  /**
+   * Dimensions; letters are those of the RWKV papers.
+   *
+   * @param generation 7 for RWKV-7
+   * @param variant within generation 5: 0, 1 or 2 for RWKV-5.0, 5.1, 5.2
+   * @param numLayers L
+   * @param dModel C
+   * @param dFfn F
+   * @param dAtt A, the width of the time-mix
+   * @param vocabSize V, rows of logits
+   * @param numHeads H
+   * @param headSize N
+   * @param numParameters elements of all tensors
+   * @param weightsBytes in the types that the devices were given
+   * @param embeddingBytes the embedding's part of weightsBytes
+   * @param numStateFloats of one stream in canonical layout
+   * @param hasTokenizer whether {@link #openTokenizer} gives one
+   * @param endToken end of text
+   * @param trainedLength tokens of the longest text that it was trained with; 0: unknown
+   * @param name the one in the file, or else the file's
+   * @param device where the layers run, in the form of the option device
+   * @param type of the matrices as computed
+   * @param chatTemplate the name of the template of its conversations; "" if none is known
+   */
   public record Info(
       int generation,
       int variant,
@@ -38,6 +61,7 @@ public final class Model extends Handle {
       String type,
       String chatTemplate) {}
 
+  /** {@return the dimensions} */
   public Info info() {
     Struct s = new Struct(16, 4);
     run(m -> Native.modelGetInfo(m, s.numbers, s.texts));
@@ -48,28 +72,53 @@ public final class Model extends Handle {
         s.text(0), s.text(1), s.text(2), s.text(3));
   }
 
-  /** Opens the tokenizer of the model. NOT_FOUND: it has none. */
+  /**
+   * Opens the tokenizer of the model. NOT_FOUND: it has none.
+   *
+   * @return the tokenizer, to be closed
+   */
   public Tokenizer openTokenizer() {
     return call(m -> new Tokenizer(Native.modelTokenizer(m)));
   }
 
-  /** Makes a stream in the initial state of the model. */
+  /**
+   * Makes a stream in the initial state of the model.
+   *
+   * @return the stream, to be closed
+   */
   public Stream newStream() {
     return newStream(null);
   }
 
+  /**
+   * As {@link #newStream()}, with options.
+   *
+   * @param options null: none
+   * @return the stream, to be closed
+   */
   public Stream newStream(Map<String, ?> options) {
     return call(
         m -> Options.with(Options.Kind.STREAM, options, o -> new Stream(runtime, Native.streamCreate(m, o))));
   }
 
-  /** Reads a file of {@link Prefix#save} or {@link Stream#save}. */
+  /**
+   * Reads a file of {@link Prefix#save} or {@link Stream#save}.
+   *
+   * @param path of the file
+   * @return the prefix, to be closed
+   */
   public Prefix loadPrefix(String path) {
     byte[] p = Text.terminated("path", path);
     return call(m -> new Prefix(runtime, Native.prefixLoad(m, p)));
   }
 
-  /** Renders messages with the model's template. */
+  /**
+   * Renders messages with the model's template. FAILED_PRECONDITION: it has none, and none is named.
+   *
+   * @param messages if the last is not the assistant's, the opening of the assistant's turn follows
+   * @param options null: none
+   * @return the prompt
+   */
   public String chatPrompt(List<Message> messages, Map<String, ?> options) {
     byte[][] roles = Message.roles(messages);
     byte[][] texts = Message.texts(messages);
@@ -77,7 +126,12 @@ public final class Model extends Handle {
         m -> Options.with(Options.Kind.CHAT, options, o -> Text.of(Native.modelChatPrompt(m, roles, texts, o))));
   }
 
-  /** Sets the policy of a tenant; null gives it the defaults again. "" is the common tenant. */
+  /**
+   * Sets the policy of a tenant.
+   *
+   * @param name at most 255 bytes; "" is the common tenant
+   * @param options null: the defaults again
+   */
   public void setTenant(String name, Map<String, ?> options) {
     byte[] n = Text.terminated("tenant", name);
     run(
@@ -91,7 +145,21 @@ public final class Model extends Handle {
                 }));
   }
 
-  /** A load, and the limits that hold. {@code maxQueuedTokens} -1: no bound, as no step was measured. */
+  /**
+   * A load, and the limits that hold.
+   *
+   * @param numTenants of the model: those with streams or a policy
+   * @param queuedTokens that wait to be read
+   * @param maxQueuedTokens the bound at present; -1: none, because no step was measured yet
+   * @param numWaiting requests and evals that had no step yet
+   * @param numRunning those that had one and have not ended
+   * @param maxRunning the bound of numRunning; 0: none
+   * @param numStreams of the model
+   * @param maxStreams of the model
+   * @param maxBatchTokens of a step
+   * @param weight of the tenant; 0 for the model
+   * @param promptTokensPerSecond that the model reads at present; 0: not measured yet
+   */
   public record Load(
       int numTenants,
       long queuedTokens,
@@ -105,12 +173,16 @@ public final class Model extends Handle {
       double weight,
       double promptTokensPerSecond) {}
 
-  /** The load of the whole model. */
+  /** {@return the load of the whole model} */
   public Load load() {
     return loadOf(null);
   }
 
-  /** The load of one tenant. */
+  /**
+   * {@return the load of one tenant}
+   *
+   * @param name one that is not known has no load
+   */
   public Load tenantLoad(String name) {
     return loadOf(Text.terminated("tenant", name));
   }
@@ -127,6 +199,7 @@ public final class Model extends Handle {
 
   /** What an eval writes for a stream. */
   public enum Output {
+    /** Nothing. */
     NONE,
     /** One row of vocabSize, after the last token. */
     LAST_LOGITS,
@@ -138,16 +211,30 @@ public final class Model extends Handle {
     ALL_HIDDEN
   }
 
-  /** One stream's part of an eval. */
+  /**
+   * One stream's part of an eval.
+   *
+   * @param stream of this model
+   * @param tokens one at least
+   * @param output what is written
+   */
   public record EvalItem(Stream stream, int[] tokens, Output output) {}
 
-  /** What an eval gave: rows of {@code width} numbers, in memory that the library wrote to. */
+  /**
+   * What an eval gave.
+   *
+   * @param status how the item ended
+   * @param rows row-major, in direct memory that the library wrote to
+   * @param width of a row; 0 with {@link Output#NONE}
+   */
   public record Evaluation(Status status, FloatBuffer rows, int width) {}
 
   /**
    * Feeds tokens to streams of this model, each stream at most once, as one batch, and waits. A stream
    * whose item failed is where it was.
    *
+   * @param items of which each ends on its own
+   * @return one for each item, in their order
    * @throws BatchException some items failed
    */
   public List<Evaluation> eval(List<EvalItem> items) {
@@ -185,16 +272,36 @@ public final class Model extends Handle {
         });
   }
 
-  /** One text to score behind a stream, which is read and not moved. */
+  /**
+   * One text to score.
+   *
+   * @param stream is read and not moved; the text comes behind it
+   * @param tokens one at least
+   * @param top how many of the most probable tokens are wanted in the place of each, 0 to
+   *     {@link Logprob#MAX_TOP}
+   * @param priority -8 to 8; the higher goes first
+   */
   public record ScoreItem(Stream stream, int[] tokens, int top, int priority) {
+    /**
+     * As (stream, tokens, 0, 0).
+     *
+     * @param stream is read and not moved
+     * @param tokens one at least
+     */
     public ScoreItem(Stream stream, int[] tokens) {
       this(stream, tokens, 0, 0);
     }
   }
 
   /**
-   * What the model says of a text: the log-probability of each token (the first is NaN unless the stream
-   * has a pending token), the most probable ones in the place of each, how many are numbers, their sum.
+   * What the model says of a text.
+   *
+   * @param status how the item ended
+   * @param logprobs of each token, given those before it; the first is NaN unless the stream has a
+   *     pending token
+   * @param top the most probable tokens in the place of each, falling
+   * @param numScored the tokens whose log-probability is a number
+   * @param logprob the sum of these
    */
   public record Score(
       Status status, float[] logprobs, Logprob[][] top, long numScored, double logprob) {}
@@ -202,6 +309,8 @@ public final class Model extends Handle {
   /**
    * Scores many texts in one call, and waits.
    *
+   * @param items of which each ends on its own
+   * @return one for each item, in their order
    * @throws BatchException some items failed
    */
   public List<Score> score(List<ScoreItem> items) {
@@ -242,26 +351,51 @@ public final class Model extends Handle {
         });
   }
 
-  /** Which rows of a text make its embedding: the last one, or the mean of all. */
+  /** Which rows of a text make its embedding. */
   public enum Pooling {
+    /** The last row. */
     LAST,
+    /** The mean of all rows. */
     MEAN
   }
 
-  /** One text to embed: tokens, or if they are null a text; behind a stream, or null: the initial state. */
+  /**
+   * One text to embed.
+   *
+   * @param stream what the text comes behind; null: the initial state
+   * @param tokens null: text is given
+   * @param text of no meaning where there are tokens; it needs the model's tokenizer
+   * @param pooling which rows count
+   * @param normalise to length 1, as cosines want it
+   * @param priority -8 to 8; the higher goes first
+   * @param tenant of an item without a stream; null: the common one
+   */
   public record EmbedItem(
       Stream stream, int[] tokens, String text, Pooling pooling, boolean normalise, int priority, String tenant) {
+    /**
+     * A text by itself: the mean of its rows, of length 1.
+     *
+     * @param text one token at least
+     */
     public EmbedItem(String text) {
       this(null, null, text, Pooling.MEAN, true, 0, null);
     }
   }
 
-  /** What an item gave: dModel numbers, and how many tokens its text has. */
+  /**
+   * What an item gave.
+   *
+   * @param status how the item ended
+   * @param vector dModel numbers
+   * @param numRead the tokens of the text
+   */
   public record Embedding(Status status, float[] vector, long numRead) {}
 
   /**
    * Computes embeddings of many texts in one call, and waits.
    *
+   * @param items of which each ends on its own
+   * @return one for each item, in their order
    * @throws BatchException some items failed
    */
   public List<Embedding> embed(List<EmbedItem> items) {

@@ -16,22 +16,36 @@ public final class Options {
 
   /** The calls that take options. */
   public enum Kind {
+    /** {@link Runtime#create(Map)}. */
     RUNTIME,
+    /** {@link Runtime#loadModel(String, Map)}. */
     MODEL,
+    /** {@link Runtime#convertModel}. */
     CONVERT,
+    /** {@link Runtime#describeModel} and {@link Prefix#describeSnapshot}. */
     DESCRIBE,
+    /** {@link Runtime#loadTokenizer}. */
     TOKENIZER,
+    /** {@link Model#newStream(Map)} and {@link Prefix#newStream(Map)}. */
     STREAM,
+    /** {@link Runtime#newQueue(Map)}. */
     QUEUE,
+    /** {@link Request#setOptions} and {@link Stream#generate(String, Map)}. */
     REQUEST,
+    /** {@link Model#chatPrompt} and {@link Request#setChat}. */
     CHAT,
+    /** {@link Model#setTenant}. */
     TENANT;
 
     int number() {
       return ordinal() + 1;
     }
 
-    /** The kind with a number of the ABI. */
+    /**
+     * {@return the kind with a number of the ABI}
+     *
+     * @param number from 1
+     */
     public static Kind of(int number) {
       if (number < 1 || number > values().length) {
         throw new SkeinException(Status.INVALID_ARGUMENT, "options: no kind " + number, 0);
@@ -42,15 +56,31 @@ public final class Options {
 
   /** The types of values. */
   public enum Type {
+    /** Integers of 64 bits, and booleans. */
     I64,
+    /** Floating-point numbers, and integers. */
     F64,
+    /** Strings and paths. */
     STR
   }
 
-  /** One key: its default as text ("" where it depends), its meaning, and the range of numbers. */
+  /**
+   * One key.
+   *
+   * @param name as it stands in a map
+   * @param type of its values
+   * @param defaultValue as text; "" where it depends on the model or the machine
+   * @param help its meaning and unit
+   * @param min the least number; of no meaning for strings
+   * @param max the greatest number
+   */
   public record Key(String name, Type type, String defaultValue, String help, double min, double max) {}
 
-  /** The keys of a kind. */
+  /**
+   * {@return the keys of a kind}
+   *
+   * @param kind the call that takes them
+   */
   public static List<Key> keys(Kind kind) {
     List<Key> keys = new ArrayList<>();
     int count = Native.optionsKeyCount(kind.number());

@@ -36,11 +36,18 @@ public final class Queue extends Handle {
   /**
    * Submits requests, all of them or none. The queue keeps them, and the streams under them, until they
    * have ended.
+   *
+   * @param submitted none of which was submitted before
    */
   public void submit(Request... submitted) {
     submit(Arrays.asList(submitted));
   }
 
+  /**
+   * As {@link #submit(Request...)}.
+   *
+   * @param submitted none of which was submitted before
+   */
   public void submit(List<Request> submitted) {
     long[] numbers = submitted.stream().mapToLong(Handle::number).toArray();
     List<Long> added = expect(submitted, numbers);
@@ -77,7 +84,12 @@ public final class Queue extends Handle {
     }
   }
 
-  /** Takes events that are there, oldest first and without waiting. */
+  /**
+   * Takes events that are there, oldest first and without waiting.
+   *
+   * @param most of them
+   * @return the events; none if none is there
+   */
   public List<Event> poll(int most) {
     List<Event> events = new ArrayList<>();
     EventReader reader = EventReader.take();
@@ -102,7 +114,14 @@ public final class Queue extends Handle {
     }
   }
 
-  /** Waits for events and takes those that are there: none if the time has passed. */
+  /**
+   * Waits for events and takes those that are there.
+   *
+   * @param most of them
+   * @param timeout of the wait
+   * @return the events; none if the time has passed
+   * @throws InterruptedException the thread was interrupted; no event is lost
+   */
   public List<Event> read(int most, Duration timeout) throws InterruptedException {
     return await(timeout) ? poll(most) : List.of();
   }
@@ -110,6 +129,10 @@ public final class Queue extends Handle {
   /**
    * Waits until an event is there, or the time has passed. An interrupt ends it within 50 ms. If another
    * thread closes the queue it ends with INVALID_HANDLE.
+   *
+   * @param timeout zero: do not wait
+   * @return whether an event is there
+   * @throws InterruptedException the thread was interrupted
    */
   public boolean await(Duration timeout) throws InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
@@ -126,7 +149,7 @@ public final class Queue extends Handle {
     return call(q -> Native.queueWait(q, millis));
   }
 
-  /** A descriptor that is readable while events are there. Do not read, write or close it. */
+  /** {@return a descriptor that is readable while events are there; do not read, write or close it} */
   public int fd() {
     return callForInt(Native::queueFd);
   }
@@ -135,6 +158,8 @@ public final class Queue extends Handle {
    * Has a function called when the queue turns from empty to not empty; null ends that. A thread of the
    * library calls it, and waits: it may poll and submit and must not block. When this returned, the old
    * function is not running, and is not called any more. {@link #await} does not need it.
+   *
+   * @param function null: none
    */
   public synchronized void setWakeup(Runnable function) {
     long next = call(q -> Native.queueSetWakeup(q, function));

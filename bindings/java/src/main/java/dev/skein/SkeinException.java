@@ -6,7 +6,10 @@ import java.time.Duration;
 public class SkeinException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  /** What kind of failure it is. */
   private final Status status;
+
+  /** Milliseconds; 0 where that is not known. */
   private final long retryAfterMillis;
 
   SkeinException(Status status, String message, long retryAfterMillis) {
@@ -20,11 +23,12 @@ public class SkeinException extends RuntimeException {
     this(Status.of(code), Text.of(message), retryAfterMillis);
   }
 
+  /** {@return what kind of failure it is; never OK} */
   public Status status() {
     return status;
   }
 
-  /** With RESOURCE_EXHAUSTED: when trying again makes sense; zero where that is not known. */
+  /** {@return with RESOURCE_EXHAUSTED, when trying again makes sense; zero where that is not known} */
   public Duration retryAfter() {
     return Duration.ofMillis(retryAfterMillis);
   }

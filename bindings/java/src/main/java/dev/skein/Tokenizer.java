@@ -6,30 +6,55 @@ public final class Tokenizer extends Handle {
     super(number, Native::tokenizerRelease);
   }
 
-  /** Ids are below vocabSize. {@code origin}: "given", "model", "beside" or "box". */
+  /**
+   * What a tokenizer is.
+   *
+   * @param vocabSize ids are below it
+   * @param kind "world", "bpe" or "bytes"
+   * @param origin "given", "model", "beside" or "box"
+   * @param path of the vocabulary, or of the model that holds it; or a name, where no file is needed
+   */
   public record Info(int vocabSize, String kind, String origin, String path) {}
 
+  /** {@return what the tokenizer is} */
   public Info info() {
     Struct s = new Struct(1, 3);
     run(t -> Native.tokenizerGetInfo(t, s.numbers, s.texts));
     return new Info(s.integer(0), s.text(0), s.text(1), s.text(2));
   }
 
+  /**
+   * {@return the tokens of a text}
+   *
+   * @param text a lone surrogate counts as "?"
+   */
   public int[] encode(String text) {
     return encode(Text.bytes(text));
   }
 
-  /** The tokens of any bytes, valid UTF-8 or not. */
+  /**
+   * {@return the tokens of any bytes}
+   *
+   * @param text valid UTF-8 or not
+   */
   public int[] encode(byte[] text) {
     return call(t -> Native.tokenizerEncode(t, text));
   }
 
-  /** The text of tokens, where U+FFFD stands for what is not UTF-8. */
+  /**
+   * {@return the text of tokens, where U+FFFD stands for what is not UTF-8}
+   *
+   * @param tokens ids below vocabSize
+   */
   public String decode(int... tokens) {
     return Text.of(decodeBytes(tokens));
   }
 
-  /** The bytes of tokens. They may end inside a UTF-8 sequence. */
+  /**
+   * {@return the bytes of tokens, which may end inside a UTF-8 sequence}
+   *
+   * @param tokens ids below vocabSize
+   */
   public byte[] decodeBytes(int... tokens) {
     return call(t -> Native.tokenizerDecode(t, tokens));
   }
