@@ -4,7 +4,7 @@ import array
 import gc
 import math
 import unittest
-from typing import Any, List
+from typing import Any, List, Tuple
 
 from support import ModelTest
 
@@ -122,15 +122,16 @@ class ArrayTest(ModelTest):
         self.assertEqual(flat(alone.embedding), flat(item.embedding))
 
     def test_what_is_no_item_is_named(self) -> None:
-        for call, expected in (
+        calls: List[Tuple[Any, str]] = [
             (self.model.eval, "EvalItem"),
             (self.model.score, "ScoreItem"),
             (self.model.embed, "EmbedItem"),
-        ):
+        ]
+        for call, expected in calls:
             with self.assertRaisesRegex(TypeError, f"item 1: expected {expected}, found int"):
-                call([(self.stream(), [65]), 7])  # type: ignore[operator]
+                call([(self.stream(), [65]), 7])
             with self.assertRaisesRegex(TypeError, f"items: expected several {expected}"):
-                call("light")  # type: ignore[operator]
+                call("light")
 
     @unittest.skipIf(numpy is None, "numpy not found")
     def test_with_numpy_arrays_are_numpys(self) -> None:

@@ -1,6 +1,7 @@
 """The samples in Python, as a reader of their README runs them."""
 
 import csv
+import importlib.util
 import os
 import re
 import subprocess
@@ -14,11 +15,6 @@ from support import MODEL
 
 SAMPLES = Path(os.environ.get("SKEIN_TEST_ROOT", Path(__file__).resolve().parents[3])) / "samples"
 BATCH_SCORE = SAMPLES / "batch-score"
-
-try:
-    import matplotlib
-except ImportError:
-    matplotlib = None
 
 
 class SampleTest(unittest.TestCase):
@@ -68,7 +64,7 @@ class BatchScoreTest(SampleTest):
         self.assertIn("NOT_FOUND: none.skein", said)
 
 
-@unittest.skipIf(matplotlib is None, "matplotlib not found")
+@unittest.skipIf(importlib.util.find_spec("matplotlib") is None, "matplotlib not found")
 class NotebookTest(SampleTest):
     def test_the_picture(self) -> None:
         script, text = SAMPLES / "notebook" / "notebook.py", SAMPLES / "notebook" / "text.txt"

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -73,12 +74,16 @@ TEST_F(ElfFileTest, AWholePluginPasses) {
   EXPECT_TRUE(Check(With<uint64_t>(FIELD(e_shoff), 0)).ok());
 }
 
-// A copy that has come to any length, as `cp` leaves it, and in a file that had its full length from the start.
+// A copy that has come to any length, as `cp` leaves it, and in a file that had its full length from the start. Of the
+// latter a part of the last section's header may be missing: nobody reads it, and in some files it is zeros.
 TEST_F(ElfFileTest, NoCopyThatIsUnfinishedPasses) {
+  const size_t last_header = whole_.size() - sizeof(Elf64_Shdr);
   for (size_t size = 0; size < whole_.size(); size += 1 + whole_.size() / 300) {
     EXPECT_TRUE(absl::IsFailedPrecondition(Check(whole_.substr(0, size)))) << size;
-    EXPECT_TRUE(absl::IsFailedPrecondition(Check(whole_.substr(0, size) + std::string(whole_.size() - size, '\0'))))
-        << size;
+    const size_t num_copied = std::min(size, last_header);
+    EXPECT_TRUE(
+        absl::IsFailedPrecondition(Check(whole_.substr(0, num_copied) + std::string(whole_.size() - num_copied, '\0'))))
+        << num_copied;
   }
   ExpectRefused(whole_.substr(0, whole_.size() - 1), "it is truncated, or still being copied");
   ExpectRefused(whole_.substr(0, whole_.size() / 2), "it is truncated, or still being copied");
