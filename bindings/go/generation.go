@@ -2,6 +2,7 @@ package skein
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 )
@@ -70,8 +71,12 @@ func (r *Request) start(ctx context.Context, owned *Request) (*Generation, error
 	g := &Generation{queue: queue, cancel: cancel, events: make(chan Event, pollEvents)}
 	acknowledge := func() {}
 	if r.window {
-		g.events = make(chan Event)               // what is in a buffer was not received
-		acknowledge = func() { r.Acknowledge(1) } // an error says that there is no window, or no request any more
+		g.events = make(chan Event) // what is in a buffer was not received
+		acknowledge = func() {
+			if errors.Is(r.Acknowledge(1), InvalidHandle) {
+				cancel() // the request was closed, and would wait for ever
+			}
+		}
 	}
 	go func() {
 		<-inner.Done()

@@ -67,6 +67,20 @@ func TestAWindowHoldsAGenerationUntilItIsRead(t *testing.T) {
 	g.Wait()
 }
 
+func TestClosingARequestEndsAGenerationThatItsWindowHolds(t *testing.T) {
+	_, m := load(t, nil)
+	request := newRequest(t, newStream(t, m), "And", skein.Options{"max_tokens": 40, "stop_at_end": 0, "window": 1})
+	ctx, cancel := context.WithTimeout(background, 20*time.Second)
+	defer cancel()
+	g, err := request.Start(ctx)
+	must(t, g, err)
+	if err := request.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = g.Wait()
+	expect(t, err, skein.InvalidHandle)
+}
+
 func TestTheEndOfAContextCancelsARequest(t *testing.T) {
 	_, m := load(t, nil)
 	s := newStream(t, m)

@@ -98,6 +98,7 @@ class ErrorTest(ModelTest):
             lambda: request.set_user_data(1.5),  # type: ignore[arg-type]
             lambda: request.set_logit_bias("a", 1),  # type: ignore[arg-type]
             lambda: self.stream().truncate("1"),  # type: ignore[arg-type]
+            lambda: self.runtime.create_queue().poll(1.5),  # type: ignore[arg-type]
         ]
         for call in calls:
             with self.assertRaisesRegex(TypeError, ": expected an integer, found (float|str)"):

@@ -26,7 +26,7 @@ from typing import (
 )
 
 from . import _abi
-from ._calls import call, read_number
+from ._calls import c_integer, call, read_number
 from ._errors import Error, invalid_argument, make_error
 from ._handle import Handle
 from ._library import abi
@@ -244,7 +244,7 @@ class Queue(Handle):
 
     def poll(self, max_events: int = NUM_EVENTS) -> List[Event]:
         """Takes the events that are there, oldest first, without waiting."""
-        if max_events < 1:
+        if c_integer(max_events, "max_events") < 1:
             raise invalid_argument(f"max_events: expected 1 at least, found {max_events}")
         return self._take(self._events, max_events)
 
