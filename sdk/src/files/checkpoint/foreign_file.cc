@@ -110,6 +110,13 @@ bool Has(absl::string_view start, const Magic& magic) {
   return start.size() >= magic.offset && absl::StartsWith(start.substr(magic.offset), magic.bytes);
 }
 
+// A zip file begins with the name of its first member, and torch.save writes its pickle first, in a folder.
+bool IsZipOfPyTorch(absl::string_view start) {
+  constexpr size_t kNameOffset = 30;
+  return absl::StartsWith(start, "PK\x03\x04") && start.size() > kNameOffset &&
+         absl::StrContains(start.substr(kNameOffset), "/data.pkl");
+}
+
 // The names that PyTorch gave the files of its first format.
 constexpr const char* kTarMembers[] = {"sys_info", "pickle", "tensors", "storages"};
 
@@ -150,6 +157,7 @@ absl::Status RefuseStandIn(const std::string& path, absl::Span<const uint8_t> by
 
 std::string ForeignKind(absl::Span<const uint8_t> bytes) {
   const absl::string_view start = Start(bytes);
+  if (IsZipOfPyTorch(start)) return "a checkpoint of PyTorch (a zip archive)";
   for (const Magic& magic : kArchives) {
     if (Has(start, magic)) return absl::StrCat(magic.kind, kUnpack);
   }

@@ -128,6 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
     Each, ForeignKindTest,
     ::testing::Values(Foreign{"\x1f\x8b\x08", "a gzip archive, which is to be unpacked"},
                       Foreign{"7z\xbc\xaf\x27\x1c", "7z"}, Foreign{"PK\x03\x04", "a zip archive"},
+                      Foreign{"PK\x03\x04" + std::string(26, 'x') + "archive/data.pkl", "a checkpoint of PyTorch"},
                       Foreign{"PK\x05\x06", "an empty zip archive"}, Foreign{"\x80\x04\x95", "a Python pickle"},
                       Foreign{"\x93NUMPY", "a NumPy array"}, Foreign{"\x89HDF\r\n", "HDF5"}, Foreign{"tjgg", "GGJT"},
                       Foreign{"lmgg", "GGML"}, Foreign{std::string("\x1c\0\0\0TFL3", 8), "TensorFlow Lite"},
