@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -124,12 +125,15 @@ TEST_P(OnednnTiers, GiveTheSameBitsInEightBitArithmetic) {
 std::string ShapeName(const testing::TestParamInfo<SyntheticShape>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Models, OnednnTiers, testing::ValuesIn(AllShapes()), ShapeName);
 
-// So the comparison sees differences in last bits.
+// So the comparison sees differences in last bits. In some models there are none, by chance.
 TEST(OnednnGenericTier, DiffersWhereItRoundsTwice) {
   if (onednn::DetectTier() == Tier::kGeneric) GTEST_SKIP() << "needs a processor with another tier";
-  const SyntheticModel model = Quantised(AllShapes().front(), kMixtures.front());
-  const auto results = [&](Tier tier) { return RunOn(tier, [&] { return Results(tier, model, SKEIN_DTYPE_Q8); }); };
-  EXPECT_NE(results(Tier::kGeneric), results(Tier::kAvx2));
+  const auto shapes = AllShapes();
+  EXPECT_TRUE(std::any_of(shapes.begin(), shapes.end(), [](const SyntheticShape& shape) {
+    const SyntheticModel model = Quantised(shape, kMixtures.front());
+    const auto results = [&](Tier tier) { return RunOn(tier, [&] { return Results(tier, model, SKEIN_DTYPE_Q8); }); };
+    return results(Tier::kGeneric) != results(Tier::kAvx2);
+  }));
 }
 
 }  // namespace
