@@ -157,9 +157,9 @@ Device::Lane::~Lane() {
   thread_.join();
 }
 
-void Device::Lane::Enqueue(std::shared_ptr<Task> task) {
+void Device::Lane::Enqueue(TaskList& task) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  tasks_.push_back(std::move(task));
+  tasks_.splice(tasks_.end(), task);
   changed_.notify_all();
 }
 

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -77,6 +77,9 @@ class Task {
   skein_message message_ = {};
 };
 
+// Made where memory may run out, so that a task with a fence can be enqueued.
+using TaskList = std::list<std::shared_ptr<Task>>;
+
 // A step of a segment.
 class StepTask final : public Task {
  public:
@@ -133,8 +136,9 @@ class Device {
   void* inner() const { return inner_.device; }  // the reference backend's
   uint32_t index() const { return index_; }
   bool is_lost() const;
-  void EnqueueStep(std::shared_ptr<Task> task) { steps_.Enqueue(std::move(task)); }
-  void EnqueueExport(std::shared_ptr<Task> task) { exports_.Enqueue(std::move(task)); }
+  // Takes the one task of `task`.
+  void EnqueueStep(TaskList& task) noexcept { steps_.Enqueue(task); }
+  void EnqueueExport(TaskList& task) noexcept { exports_.Enqueue(task); }
 
  private:
   // Does tasks in the order in which they come, on a thread of its own.
@@ -144,7 +148,7 @@ class Device {
     Lane(const Device& device, void (State::*begin)(uint32_t device));
     // After the last task is done.
     ~Lane();
-    void Enqueue(std::shared_ptr<Task> task);
+    void Enqueue(TaskList& task) noexcept;
 
    private:
     void RunTasks();
@@ -153,7 +157,7 @@ class Device {
     void (State::*const begin_)(uint32_t device);
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<std::shared_ptr<Task>> tasks_;
+    TaskList tasks_;
     bool is_closing_ = false;
     std::thread thread_;
   };

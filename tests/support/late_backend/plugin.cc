@@ -231,12 +231,17 @@ int32_t StateExportBegin(void* segment, uint32_t slot, float* state, uint64_t nu
     if (code != SKEIN_OK) return code;
     const std::chrono::microseconds duration(SharedState().offer().export_us);
     const ExportTask::Place place = {mine.inner, mine.states, slot, state, num_floats};
-    auto task = std::make_shared<ExportTask>(place, mine.last_step, order, duration);
-    *fence = SharedState().MakeFence(task);
-    SharedState().Count([](Counts& counts) { ++counts.num_exports_begun; });
-    mine.last_export = task;
+    TaskList task = {std::make_shared<ExportTask>(place, mine.last_step, order, duration)};
     mine.states.BeginExport(slot);
-    mine.device.EnqueueExport(std::move(task));
+    try {
+      *fence = SharedState().MakeFence(task.front());
+    } catch (...) {
+      mine.states.EndExport(slot);
+      throw;
+    }
+    SharedState().Count([](Counts& counts) { ++counts.num_exports_begun; });
+    mine.last_export = task.front();
+    mine.device.EnqueueExport(task);
     return SKEIN_OK;
   });
 }
@@ -264,9 +269,10 @@ int32_t Step(void* segment, const skein_step* step, void** fence, skein_message*
     const std::chrono::microseconds duration(uint64_t{mine.num_layers} *
                                              (offer.layer_us + uint64_t{offer.layer_row_us} * step->num_tokens));
     for (uint32_t i = 0; i < step->num_entries; ++i) mine.states.Change(EntryAt(*step, i).write_slot);
-    mine.last_step = std::make_shared<StepTask>(mine.inner, mine.states, *step, order, duration);
-    *fence = SharedState().MakeFence(mine.last_step);
-    mine.device.EnqueueStep(mine.last_step);
+    TaskList task = {std::make_shared<StepTask>(mine.inner, mine.states, *step, order, duration)};
+    *fence = SharedState().MakeFence(task.front());
+    mine.last_step = task.front();
+    mine.device.EnqueueStep(task);
     return fails ? order.code : SKEIN_OK;
   });
 }
