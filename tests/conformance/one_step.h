@@ -23,6 +23,7 @@ class OneStep {
     EXPECT_TRUE(segment_.Begin(raw_.Get(), &fence_)) << segment_.message();
   }
   ~OneStep() {
+    Wait();
     if (fence_ != nullptr) plugin_.table().fence_release(fence_);
   }
   OneStep(const OneStep&) = delete;
