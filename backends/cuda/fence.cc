@@ -44,7 +44,7 @@ void EndOfStep::Take(cudaError_t error) noexcept {
   if (is_taken_) return;
   is_taken_ = true;
   try {
-    CheckCuda(device_, error, "step");
+    CheckCuda(device_, error, what_);
     message_ = hand_out_();
   } catch (const plugin::Error& failure) {
     code_ = failure.code();

@@ -1,4 +1,4 @@
-// The end of a step that goes on while the host does something else.
+// The end of a step, or of an export, that goes on while the host does something else.
 #ifndef SKEIN_BACKENDS_CUDA_FENCE_H_
 #define SKEIN_BACKENDS_CUDA_FENCE_H_
 
@@ -17,13 +17,15 @@
 namespace skein::cuda {
 
 // Shared by the fence, which the host may keep, and by the segment, which needs the step's memory for a later one.
-// The first thread that asks after the device is done hands out the results. Threads: any.
+// What is said of a step is meant of an export too. The first thread that asks after the device is done hands out the
+// results. Threads: any.
 class EndOfStep {
  public:
-  // `hand_out` is called once, on the thread that asks first: it gives results to the caller, and what there is to say
-  // about the first entry that failed. It is not called for a step that failed as a whole.
-  EndOfStep(uint32_t device, std::function<std::string()> hand_out)
-      : device_(device), event_(device), hand_out_(std::move(hand_out)) {}
+  // `what` is it of, such as "step". `hand_out` is called once, on the thread that asks first: it gives results to the
+  // caller, and what there is to say about the first entry that failed. It is not called for a step that failed as a
+  // whole.
+  EndOfStep(uint32_t device, const char* what, std::function<std::string()> hand_out)
+      : device_(device), what_(what), event_(device), hand_out_(std::move(hand_out)) {}
 
   // Behind the last work of the step. Before any call below.
   cudaError_t Record(cudaStream_t stream) const { return event_.Record(stream); }
@@ -42,6 +44,7 @@ class EndOfStep {
   void Take(cudaError_t error) noexcept;
 
   const uint32_t device_;
+  const char* const what_;
   const CudaEvent event_;
 
   std::mutex mutex_;

@@ -44,6 +44,8 @@ struct Backend {
   static constexpr const char* kDescription = "NVIDIA GPUs";
   static constexpr const char* kLibrary = "cuBLASLt";
 
+  // Without the switch the table has no function for it.
+  static bool BeginsExports() { return ReadSwitches().async_export; }
   static uint32_t NumDevices() { return static_cast<uint32_t>(UsableDevices().size()); }
   static skein_backend_device DescribeDevice(uint32_t index) { return cuda::DescribeDevice(UsableDevices()[index]); }
 };

@@ -18,6 +18,7 @@
 #include "cuda/ops.h"
 #include "cuda/outcome_layout.h"
 #include "cuda/product_choice.h"
+#include "cuda/state_exports.h"
 #include "cuda/state_slots.h"
 #include "cuda/step_buffers.h"
 #include "cuda/step_graphs.h"
@@ -134,6 +135,7 @@ class GenerationSegment final : public Segment {
     cost.weights_bytes = DeviceWeights::Bytes(desc, ValueColumnsOf(place, desc));
     cost.slot_bytes = StateSlots::SlotBytes(form);
     cost.scratch_bytes = StateSlots::FixedBytes(form) + Sizes(place, desc).bytes() +
+                         (place.switches.async_export ? StateExports::Bytes(form) : 0) +
                          (place.switches.library ? LibraryProducts::Bytes(desc) : 0) +
                          (MayTimeProducts(place) ? ExpandedProducts::Bytes(desc) : 0);
     return cost;
@@ -172,8 +174,19 @@ class GenerationSegment final : public Segment {
   void ExportState(uint32_t slot, float* state, uint64_t num_floats) override {
     Sealed& sealed = RequireSealed();
     const CurrentDevice current(place_.device);
+    sealed.slots.Export(slot, state, num_floats);
+  }
+
+  std::unique_ptr<Fence> BeginExport(uint32_t slot, float* state, uint64_t num_floats) override {
+    Sealed& sealed = RequireSealed();
+    const CurrentDevice current(place_.device);
     sealed.slots.CheckSlot(slot);
-    sealed.slots.Export(slot, state, num_floats, ExportStream(sealed, slot));
+    sealed.slots.CheckFloats(state, num_floats);
+    if (num_floats > 0 && sealed.exports) {
+      return sealed.exports->Begin(sealed.slots, slot, WriterOf(sealed, slot), state);
+    }
+    sealed.slots.Export(slot, state, num_floats);
+    return nullptr;
   }
 
   void ImportState(uint32_t slot, const float* state, uint64_t num_floats) override {
@@ -191,7 +204,7 @@ class GenerationSegment final : public Segment {
     sealed.draws_before.swap(sealed.draws);
     sealed.draws.clear();  // behind a step that fails here nothing was drawn
     buffers.plan().Read(step, sealed.draws_before);
-    auto end = std::make_shared<EndOfStep>(place_.device, [&buffers] { return buffers.HandOut(); });
+    auto end = std::make_shared<EndOfStep>(place_.device, "step", [&buffers] { return buffers.HandOut(); });
     auto fence = std::make_unique<Fence>(end);
     try {
       Enqueue(sealed, buffers);
@@ -217,19 +230,21 @@ class GenerationSegment final : public Segment {
     Sealed(const SegmentPlace& place, const skein_segment_desc& desc, const StateForm& form)
         : sizes(Sizes(place, desc)),
           stream(place.device),
-          export_stream(place.device),
+          calls(place.device),
           slots(place.device, desc, form, stream),
           buffers(place.device, sizes, stream.get()),
           graphs(place.device),
           ring(place.device, desc, Activations::kNumCarries) {
+      if (place.switches.async_export) exports.emplace(place.device, form);
       draws.reserve(desc.max_entries);
       draws_before.reserve(desc.max_entries);
     }
 
     const DeviceBufferSizes sizes;
     const CudaStream stream;
-    const CudaStream export_stream;
+    const CudaEvent calls;  // behind the last call on states that an export had to wait for
     StateSlots slots;
+    std::optional<StateExports> exports;
     DeviceBuffers buffers;
     std::unique_ptr<LibraryProducts> library;  // NULL: products are our own
     std::optional<ExpandedProducts> expanded;
@@ -244,14 +259,16 @@ class GenerationSegment final : public Segment {
     return *sealed_;
   }
 
-  // The stream in which a slot can be exported, behind the step that wrote it last.
-  cudaStream_t ExportStream(Sealed& sealed, uint32_t slot) {
+  // The end of what wrote a slot last; NULL: it has ended.
+  cudaEvent_t WriterOf(Sealed& sealed, uint32_t slot) {
     const uint64_t writer = sealed.slots.LastWriter(slot);
-    if (!place_.switches.async_export || writer == StateSlots::kCall) return sealed.stream.get();
-    if (const EndOfStep* end = sealed.ring.Find(writer); end != nullptr) {
-      CheckCuda(place_.device, cudaStreamWaitEvent(sealed.export_stream.get(), end->event(), 0), "export of a state");
+    if (writer == StateSlots::kNobody) return nullptr;
+    if (writer == StateSlots::kCall) {
+      CheckCuda(place_.device, sealed.calls.Record(sealed.stream.get()), "export of a state");
+      return sealed.calls.get();
     }
-    return sealed.export_stream.get();
+    const EndOfStep* end = sealed.ring.Find(writer);
+    return end == nullptr ? nullptr : end->event();
   }
 
   // Without the library our own products serve, which the log says once.

@@ -58,20 +58,24 @@ void StateSlots::CopySlot(uint32_t from, uint32_t to) {
             "copy of a state");
 }
 
-void StateSlots::Export(uint32_t slot, float* state, uint64_t num_floats, cudaStream_t stream) {
+void StateSlots::Export(uint32_t slot, float* state, uint64_t num_floats) {
   CheckSlot(slot);
   CheckFloats(state, num_floats);
   if (num_floats == 0) return;
+  EnqueueExport(slot, canonical_.data(), staged_.data(), stream_.get());
+  CheckCuda(device_, cudaStreamSynchronize(stream_.get()), "export of a state");
+  std::copy_n(staged_.data(), num_floats, state);
+}
+
+void StateSlots::EnqueueExport(uint32_t slot, float* canonical, float* staged, cudaStream_t stream) const {
   const float* from = reinterpret_cast<const float*>(At(Read(slot)));
   if (!form_.is_canonical()) {
-    CheckCuda(device_, ExportSlot({.stream = stream}, states(), form_.shape(), Read(slot), canonical_.data()),
+    CheckCuda(device_, ExportSlot({.stream = stream}, states(), form_.shape(), Read(slot), canonical),
               "export of a state");
-    from = canonical_.data();
+    from = canonical;
   }
-  CheckCuda(device_, cudaMemcpyAsync(staged_.data(), from, num_floats * sizeof(float), cudaMemcpyDeviceToHost, stream),
+  CheckCuda(device_, cudaMemcpyAsync(staged, from, form_.num_floats() * sizeof(float), cudaMemcpyDeviceToHost, stream),
             "export of a state");
-  CheckCuda(device_, cudaStreamSynchronize(stream), "export of a state");
-  std::copy_n(staged_.data(), num_floats, state);
 }
 
 void StateSlots::Import(uint32_t slot, const float* state, uint64_t num_floats) {

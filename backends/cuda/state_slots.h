@@ -51,20 +51,24 @@ class StateSlots {
 
   // Throws OUT_OF_RANGE for a slot that does not exist.
   void CheckSlot(uint32_t slot) const;
+  // Throws INVALID_ARGUMENT unless `state` has room for a state.
+  void CheckFloats(const float* state, uint64_t num_floats) const;
+
+  // Enqueues in `stream`, which is behind the last writer of the slot, its way to `staged`, which is page-locked. Both
+  // have room for a state in canonical layout, but `canonical` only if slots are not in it. The slot was checked.
+  void EnqueueExport(uint32_t slot, float* canonical, float* staged, cudaStream_t stream) const;
 
   // Each throws OUT_OF_RANGE for a slot that does not exist, and INVALID_ARGUMENT for a wrong number of floats. Init
   // and Copy are enqueued in the stream of the segment; Export and Import return when the numbers are there.
   void Init(uint32_t slot);
   void Copy(uint32_t from_slot, uint32_t to_slot);
-  // `stream`: the state is read behind what is enqueued there.
-  void Export(uint32_t slot, float* state, uint64_t num_floats, cudaStream_t stream);
+  void Export(uint32_t slot, float* state, uint64_t num_floats);
   void Import(uint32_t slot, const float* state, uint64_t num_floats);
   // The slot counts as never written: whoever reads it finds the initial state and not that of another stream. Its
   // memory stays, since a device gives none back while others of the same allocation are in use.
   void Discard(uint32_t slot);
 
  private:
-  void CheckFloats(const float* state, uint64_t num_floats) const;
   unsigned char* At(uint32_t slot) const { return memory_.data() + slot * form_.slot_bytes(); }
   void CopySlot(uint32_t from, uint32_t to);
   // From page-locked memory into a slot.

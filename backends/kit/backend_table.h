@@ -11,8 +11,10 @@
 //                                 MakeSegment(desc); perhaps FreeMemory(), the bytes that are free, from any thread.
 //                                 The host outlives it, and it outlives its segments
 //   Segment                       a part of a model on a device; see BackendSegment; perhaps DiscardState(slot), which
-//                                 gives the memory of a slot back until it is written again
-//   Fence                         only where steps may end after they return; see BackendFence
+//                                 gives the memory of a slot back until it is written again; perhaps BeginExport(slot,
+//                                 state, num_floats), which gives the fence of an export, or none if it is done
+//   BeginsExports()               only where Segment has BeginExport: whether the table offers it; the same at all
+//   times Fence                         only where steps may end after they return; see BackendFence
 // Descriptions of segments are checked (segment_desc.h) before they come to a Device.
 #ifndef SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_
 #define SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_
@@ -74,6 +76,12 @@ concept DiscardsStates = requires(Segment& segment, uint32_t slot) {
   segment.DiscardState(slot);
 };
 
+// Whether a segment can export a state beside later steps.
+template <typename Segment>
+concept BeginsExports = requires(Segment& segment, uint32_t slot, float* state, uint64_t num_floats) {
+  segment.BeginExport(slot, state, num_floats).release();
+};
+
 // A struct of the boundary as the caller means it: fields that an older caller's struct lacks are zero, fields that a
 // newer one adds is left out.
 template <typename Struct>
@@ -96,7 +104,7 @@ template <typename Backend>
 class BackendTable {
  public:
   static const skein_backend_table* Get() {
-    static constexpr skein_backend_table kTable = {
+    static const skein_backend_table table = {
         .struct_size = sizeof(skein_backend_table),
         .reserved = 0,
         .device_count = DeviceCount,
@@ -119,8 +127,9 @@ class BackendTable {
         .segment_work = SegmentWork,
         .device_free_memory = DeviceFreeMemory(),
         .state_discard = StateDiscard(),
+        .state_export_begin = StateExportBegin(),
     };
-    return &kTable;
+    return &table;
   }
 
  private:
@@ -237,6 +246,22 @@ class BackendTable {
     }
   }
 
+  static auto StateExportBegin() -> decltype(skein_backend_table::state_export_begin) {
+    if constexpr (BeginsExports<Segment>) {
+      static_assert(HasFences<Backend>);
+      if (!Backend::BeginsExports()) return nullptr;
+      return [](void* segment, uint32_t slot, float* state, uint64_t num_floats, void** fence, skein_message* message) {
+        return plugin::Guard(message, [&] {
+          *fence = nullptr;
+          std::unique_ptr<typename Backend::Fence> begun = Of(segment).BeginExport(slot, state, num_floats);
+          *fence = begun.release();
+        });
+      };
+    } else {
+      return nullptr;
+    }
+  }
+
   // --- steps ---
 
   static int32_t Step(void* segment, const skein_step* step, void** fence, skein_message* message) {
@@ -265,7 +290,7 @@ class BackendTable {
       return [](void* fence, int64_t timeout_us, skein_message* message) {
         return plugin::Guard(message, [&] {
           const std::optional<std::string> first_failure = FenceOf(fence).Wait(timeout_us);
-          if (!first_failure) throw plugin::Error(SKEIN_DEADLINE_EXCEEDED, "the step is not done yet");
+          if (!first_failure) throw plugin::Error(SKEIN_DEADLINE_EXCEEDED, "it is not done yet");
           Tell(*first_failure, message);
         });
       };

@@ -150,6 +150,13 @@ bool SegmentHandle::Export(uint32_t slot, std::vector<float>& state) {
   return Finish(device_.table().state_export(segment_, slot, state.data(), state.size(), &message), message);
 }
 
+bool SegmentHandle::BeginExport(uint32_t slot, std::vector<float>& state, void** fence) {
+  *fence = nullptr;
+  skein_message message = {};
+  return Finish(device_.table().state_export_begin(segment_, slot, state.data(), state.size(), fence, &message),
+                message);
+}
+
 bool SegmentHandle::Import(uint32_t slot, const std::vector<float>& state) {
   skein_message message = {};
   return Finish(device_.table().state_import(segment_, slot, state.data(), state.size(), &message), message);

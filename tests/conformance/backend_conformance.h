@@ -81,6 +81,9 @@ class SegmentHandle {
   bool Copy(uint32_t from_slot, uint32_t to_slot);
   bool Discard(uint32_t slot);                            // to be called only where the table has state_discard
   bool Export(uint32_t slot, std::vector<float>& state);  // to as many floats as `state` has
+  // Begins an export and gives its fence, NULL if there is none; to be called only where the table has
+  // state_export_begin.
+  bool BeginExport(uint32_t slot, std::vector<float>& state, void** fence);
   bool Import(uint32_t slot, const std::vector<float>& state);
   // Runs a step and waits for its fence.
   bool Step(const skein_step& step);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/integration/allocation_walk.h"
+#include "tests/support/late_backend/late_backend.h"
 #include "tests/support/remove_folder.h"
 
 namespace skein::test {
@@ -30,7 +31,7 @@ class StatesMemoryTest : public AllocationWalk {
 
   enum class Disk { kNo, kYes };
 
-  void Load(Disk disk) {
+  void Load(Disk disk, const std::string& device = "reference") {
     const std::string path = DataPath("v7-odd.safetensors");
     uint64_t state_bytes;
     {
@@ -38,7 +39,7 @@ class StatesMemoryTest : public AllocationWalk {
       state_bytes = InfoOf(any.get()).num_state_floats * sizeof(float);
       vocab_size_ = InfoOf(any.get()).vocab_size;
     }
-    std::vector<std::pair<std::string, std::string>> texts = {{"device", "reference"},
+    std::vector<std::pair<std::string, std::string>> texts = {{"device", device},
                                                               {"state_memory", std::to_string(6 * state_bytes)}};
     const uint64_t num_host = disk == Disk::kYes ? 8 : 100;
     texts.emplace_back("state_host_memory", std::to_string(num_host * state_bytes));
@@ -117,6 +118,25 @@ TEST_P(StatesMemoryTest, ParkingAndWaking) {
       },
       [&] { SKEIN_CALL(skein_stream_truncate, stream, uint64_t{3}, nullptr); });
   ExpectAllAreWhole(3);
+}
+
+// Each state leaves beside the step of another stream, or between steps if it cannot.
+TEST_P(StatesMemoryTest, LeavingBesideSteps) {
+  const late::Command late(SKEIN_LATE_BACKEND);
+  SKEIN_CALL(skein_runtime_load_plugin, runtime_.get(), SKEIN_LATE_BACKEND);
+  Load(Disk::kNo, "late:0");
+  MakeStreams(3);
+  const uint64_t num_begun = late.counts().num_exports_begun;
+  skein_stream stream = nullptr;
+  Walk(
+      [&](skein_error* error) {
+        stream = Next();
+        return Eval(stream, kOneMore, error);
+      },
+      [&] { SKEIN_CALL(skein_stream_truncate, stream, uint64_t{3}, nullptr); });
+  EXPECT_GT(late.counts().num_exports_begun, num_begun);
+  ExpectAllAreWhole(3);
+  EXPECT_EQ(late.counts().num_exported_too_long, 0u);
 }
 
 TEST_P(StatesMemoryTest, MovesToTheDiskAndBack) {

@@ -27,6 +27,9 @@ absl::Status FakeStepRunner::CheckSlots(absl::Span<const skein_step_entry> entri
   for (const skein_step_entry& entry : entries) {
     if (written.count(entry.read_slot) != 0) return absl::InternalError("a slot is read and written in one step");
   }
+  for (const uint32_t slot : exported_) {
+    if (written.count(slot) != 0) return absl::InternalError("a slot that is being exported is written");
+  }
   for (const InFlight& before : in_flight_) {
     for (const skein_step_entry& entry : before.entries) {
       if (written.count(entry.read_slot) != 0)
@@ -112,7 +115,54 @@ absl::Status FakeStepRunner::ExportState(uint32_t slot, absl::Span<float> values
   return absl::OkStatus();
 }
 
+class FakeStepRunner::Export final : public StateExport {
+ public:
+  Export(FakeStepRunner& runner, uint32_t slot, absl::Span<float> values)
+      : runner_(runner), slot_(slot), values_(values), num_looks_(runner.export_looks_) {
+    runner_.exported_.insert(slot_);
+  }
+  ~Export() override { Wait().IgnoreError(); }
+
+  bool is_done() const noexcept override { return num_looks_ == 0 || --num_looks_ == 0; }
+  absl::Status Wait() noexcept override {
+    if (is_waited_for_) return absl::OkStatus();
+    is_waited_for_ = true;
+    runner_.exported_.erase(runner_.exported_.find(slot_));
+    return Guarded([this] {
+      absl::Status status = runner_.CheckExport(ExportMoment::kEnd);
+      // Whoever takes the values of an export that failed takes garbage.
+      if (!status.ok()) std::fill(values_.begin(), values_.end(), std::numeric_limits<float>::quiet_NaN());
+      return status.ok() ? runner_.ExportState(slot_, values_) : status;
+    });
+  }
+
+ private:
+  FakeStepRunner& runner_;
+  const uint32_t slot_;
+  const absl::Span<float> values_;
+  mutable uint32_t num_looks_;
+  bool is_waited_for_ = false;
+};
+
+absl::Status FakeStepRunner::CheckExport(ExportMoment moment) const {
+  return export_hook_ ? export_hook_(moment) : absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<StateExport>> FakeStepRunner::BeginExport(uint32_t slot, absl::Span<float> values) {
+  if (!pipeline_.exports_beside_steps) return absl::InternalError("states are exported between steps");
+  for (const InFlight& step : in_flight_) {
+    for (const skein_step_entry& entry : step.entries) {
+      if (entry.write_slot == slot) return absl::InternalError("a slot that a step in flight writes is exported");
+    }
+  }
+  absl::Status status = CheckExport(ExportMoment::kBegin);
+  if (!status.ok()) return status;
+  ++num_exports_begun_;
+  return std::make_unique<Export>(*this, slot, values);
+}
+
 absl::Status FakeStepRunner::ImportState(uint32_t slot, absl::Span<const float> values) {
+  if (exported_.count(slot) != 0) return absl::InternalError("a slot that is being exported is written");
   std::vector<uint32_t> history(static_cast<size_t>(values[0]));
   for (size_t i = 0; i < history.size(); ++i) history[i] = static_cast<uint32_t>(values[i + 1]);
   states_[slot] = std::move(history);

@@ -8,7 +8,9 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -51,6 +53,17 @@ class FakeStepRunner final : public StepRunner {
   // Before the runner is handed on.
   void set_pipeline(StepPipeline pipeline) { pipeline_ = pipeline; }
 
+  // An export that was begun is done when it was asked so often whether it is. It reads its slot when it was waited
+  // for.
+  void set_export_looks(uint32_t num_looks) { export_looks_ = num_looks; }
+  // Called when an export begins, and when it was waited for. If it fails, so does the export.
+  enum class ExportMoment { kBegin, kEnd };
+  using ExportHook = std::function<absl::Status(ExportMoment moment)>;
+  void set_export_hook(ExportHook hook) { export_hook_ = std::move(hook); }
+  // Exports that have begun, and those that were not waited for.
+  uint32_t num_exports_begun() const { return num_exports_begun_; }
+  size_t num_exports_open() const { return exported_.size(); }
+
   // The steps that are done, oldest first, with what the devices saw.
   const std::vector<FakeStep>& steps() const { return steps_; }
   size_t num_in_flight() const { return in_flight_.size(); }
@@ -61,6 +74,7 @@ class FakeStepRunner final : public StepRunner {
 
   // A state as floats: the number of tokens, then the tokens.
   absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
+  absl::StatusOr<std::unique_ptr<StateExport>> BeginExport(uint32_t slot, absl::Span<float> values) override;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
 
  private:
@@ -69,6 +83,9 @@ class FakeStepRunner final : public StepRunner {
     absl::Span<skein_step_entry> entries;
   };
 
+  class Export;
+
+  absl::Status CheckExport(ExportMoment moment) const;
   absl::Status Run(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries);
   // The rules of backend.h for the slots of a step, and those for steps in flight.
   absl::Status CheckSlots(absl::Span<const skein_step_entry> entries) const;
@@ -79,6 +96,10 @@ class FakeStepRunner final : public StepRunner {
   Hook hook_;
   BeginHook begin_hook_;
   StepPipeline pipeline_;
+  ExportHook export_hook_;
+  uint32_t export_looks_ = 1;
+  uint32_t num_exports_begun_ = 0;
+  std::multiset<uint32_t> exported_;  // slots, one for each export that was not waited for
   std::deque<InFlight> in_flight_;
   std::vector<uint32_t> drawn_;                       // by entry of the step that was done last
   std::map<uint32_t, std::vector<uint32_t>> states_;  // by slot

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "cuda/check/expect.h"
@@ -37,13 +38,52 @@ void Tell(Run& run, const std::string& step, double seconds) {
   run.report().Note(std::string(kTimeWord) + " " + step + " " + NumberText(1e6 * seconds));
 }
 
-// Seconds of a decoding step of `rows` streams, when one state is exported with every step.
-double TimeWithExport(TimedSegment& segment, uint32_t rows, uint32_t num_steps) {
-  std::vector<float> state(segment.segment().StateFloats());
+// An export of a slot that no step writes meanwhile: beside the steps behind it where the backend begins exports, and
+// before them where not. The segment outlives it.
+class Export {
+ public:
+  Export(const conformance::Device& device, conformance::SegmentHandle& segment, uint32_t slot)
+      : table_(device.table()), state_(segment.StateFloats()) {
+    const bool begins = SKEIN_HAS(skein_backend_table, &table_, state_export_begin);
+    const bool is_right = begins ? segment.BeginExport(slot, state_, &fence_) : segment.Export(slot, state_);
+    Expect(is_right, "an export", segment.message());
+  }
+  ~Export() { Wait(); }
+  Export(const Export&) = delete;
+  Export& operator=(const Export&) = delete;
+
+  // Waits for its end, and gives the state.
+  const std::vector<float>& Finish() {
+    ExpectStatus(Wait(), SKEIN_OK, "an export");
+    return state_;
+  }
+
+ private:
+  int32_t Wait() {
+    if (fence_ == nullptr) return SKEIN_OK;
+    skein_message message = {};
+    const int32_t code = table_.fence_wait(fence_, -1, &message);
+    table_.fence_release(std::exchange(fence_, nullptr));
+    return code;
+  }
+
+  const skein_backend_table& table_;
+  std::vector<float> state_;
+  void* fence_ = nullptr;
+};
+
+// Seconds of a decoding step of `rows` streams, when the state of another slot is exported with every step.
+double TimeWithExport(const Run& run, TimedSegment& segment, uint32_t rows, uint32_t slot, uint32_t num_steps) {
+  conformance::SegmentHandle& handle = segment.segment();
+  segment.TimeDecode(rows, 0);
+  Expect(handle.Copy(0, slot), "a copy of a state", handle.message());
+  std::vector<float> expected(handle.StateFloats());
+  Expect(handle.Export(slot, expected), "an export", handle.message());
   const Clock::time_point start = Clock::now();
   for (uint32_t i = 0; i < num_steps; ++i) {
+    Export exported(run.device(), handle, slot);
     segment.TimeDecode(rows, 0);
-    Expect(segment.segment().Export(0, state), "an export", segment.segment().message());
+    ExpectSameBits(exported.Finish(), expected, expected.size(), "a state that is exported with a step");
   }
   return std::chrono::duration<double>(Clock::now() - start).count() / num_steps;
 }
@@ -54,7 +94,7 @@ void TimeSteps(Run& run, uint32_t type, const Timing& timing, const std::string&
   const RealModel model(RealShapeOf(timing.shape), type, 0.86);
   TimedSegment segment(run.device(), model,
                        {.compute_type = run.Computes(type) ? type : uint32_t{SKEIN_DTYPE_NONE},
-                        .num_slots = timing.rows.back(),
+                        .num_slots = timing.rows.back() + 1,
                         .max_tokens = std::max(timing.prompt, timing.rows.back()),
                         .features = run.Info().features});
   for (const uint32_t rows : timing.rows) {
@@ -62,7 +102,7 @@ void TimeSteps(Run& run, uint32_t type, const Timing& timing, const std::string&
   }
   Tell(run, prefix + "prompt/" + std::to_string(timing.prompt),
        segment.TimePrompt(timing.prompt, timing.seconds).median);
-  Tell(run, prefix + "export", TimeWithExport(segment, timing.rows[1], run.IsToy() ? 1 : 20));
+  Tell(run, prefix + "export", TimeWithExport(run, segment, timing.rows[1], timing.rows.back(), run.IsToy() ? 1 : 20));
 }
 
 }  // namespace

@@ -401,6 +401,16 @@ typedef struct skein_backend_table {
   // The state of a slot is not needed any more: the backend may give its memory back to the system. The slot may be
   // written again, and is not read before. OUT_OF_RANGE: no such slot. May be NULL. Called between steps.
   int32_t (*state_discard)(void* segment, uint32_t slot, skein_message* message);
+
+  // Begins to export the state that the steps asked for so far leave in a slot, as state_export. Steps that are asked
+  // for later do not wait for it. `*fence` comes as NULL. If it stays so, the export is done, or has failed by the code
+  // returned. Else the host keeps `state` valid and untouched, and neither writes the slot, by a step or a call on
+  // states, nor discards it, until the fence is done; steps may read it. The functions of fences serve this one as that
+  // of a step. Exports may end in any order, and before or after steps that were asked for later. segment_destroy comes
+  // behind the end of all. Codes as state_export's; those behind a fence are told by fence_wait. May be NULL; not
+  // without the functions of fences.
+  int32_t (*state_export_begin)(void* segment, uint32_t slot, float* state, uint64_t num_floats, void** fence,
+                                skein_message* message);
 } skein_backend_table;
 
 SKEIN_EXTERN_C_END

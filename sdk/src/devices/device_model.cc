@@ -213,20 +213,37 @@ std::vector<skein_segment_work> DeviceModel::Work() const {
   return work;
 }
 
+// The head alone has no part of a state.
+bool DeviceModel::exports_beside_steps() const {
+  return std::all_of(segments_.begin(), segments_.end(), [](const auto& segment) {
+    return segment->desc().num_layers == 0 || segment->exports_beside_steps();
+  });
+}
+
+absl::StatusOr<std::vector<SegmentFence>> DeviceModel::BeginExport(uint32_t slot, absl::Span<float> state) const {
+  std::vector<SegmentFence> fences;
+  fences.reserve(segments_.size());
+  for (const auto& segment : segments_) {
+    const absl::Span<float> part = PartOf(state, *segment);
+    if (part.empty()) continue;
+    SKEIN_ASSIGN_OR_RETURN(SegmentFence begun, segment->BeginExport(slot, part));
+    fences.push_back(std::move(begun));
+  }
+  return fences;
+}
+
 absl::Status DeviceModel::ExportState(uint32_t slot, absl::Span<float> state) const {
   for (const auto& segment : segments_) {
-    const uint64_t first = segment->desc().first_layer * state_floats_per_layer_;
-    const uint64_t count = segment->desc().num_layers * state_floats_per_layer_;
-    if (count > 0) SKEIN_RETURN_IF_ERROR(segment->ExportState(slot, state.subspan(first, count)));
+    const absl::Span<float> part = PartOf(state, *segment);
+    if (!part.empty()) SKEIN_RETURN_IF_ERROR(segment->ExportState(slot, part));
   }
   return absl::OkStatus();
 }
 
 absl::Status DeviceModel::ImportState(uint32_t slot, absl::Span<const float> state) {
   for (const auto& segment : segments_) {
-    const uint64_t first = segment->desc().first_layer * state_floats_per_layer_;
-    const uint64_t count = segment->desc().num_layers * state_floats_per_layer_;
-    if (count > 0) SKEIN_RETURN_IF_ERROR(segment->ImportState(slot, state.subspan(first, count)));
+    const absl::Span<const float> part = PartOf(state, *segment);
+    if (!part.empty()) SKEIN_RETURN_IF_ERROR(segment->ImportState(slot, part));
   }
   return absl::OkStatus();
 }

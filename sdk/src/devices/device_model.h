@@ -75,6 +75,12 @@ class DeviceModel {
   // The multiplications of each segment so far; zeros where its backend does not count them.
   std::vector<skein_segment_work> Work() const;
 
+  // Whether BeginExport may come while steps are under way: every device exports beside its steps.
+  bool exports_beside_steps() const;
+  // Begins to export the state of a slot, of all layers, that no step under way writes. Until all fences were waited
+  // for, `state` stays as it is, and no step is begun that writes the slot.
+  absl::StatusOr<std::vector<SegmentFence>> BeginExport(uint32_t slot, absl::Span<float> state) const;
+
   // The state of a slot, in canonical layout (backend.h), of all layers. The three only while no step is under way, as
   // Work.
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
@@ -93,6 +99,12 @@ class DeviceModel {
   };
 
   void MakePassages(const SegmentLimits& limits);
+  // The part of a state that is a segment's.
+  template <typename Float>
+  absl::Span<Float> PartOf(absl::Span<Float> state, const Segment& segment) const {
+    return state.subspan(segment.desc().first_layer * state_floats_per_layer_,
+                         segment.desc().num_layers * state_floats_per_layer_);
+  }
   bool IsLast(size_t segment_index) const { return segment_index + 1 == segments_.size(); }
   // By age: 0 is the oldest.
   StepPassage& PassageAt(size_t age) { return passages_[(first_step_ + age) % passages_.size()]; }

@@ -40,7 +40,7 @@ void StepPassage::Enter(Segment& segment, size_t index, bool is_last) noexcept {
   PrepareEntries(is_last);
   const skein_step step = PartOfStep(index, is_last);
   status_ = Guarded([&] {
-    absl::StatusOr<SegmentStep> begun = segment.Begin(step);
+    absl::StatusOr<SegmentFence> begun = segment.Begin(step);
     if (!begun.ok()) return begun.status();
     pending_ = *std::move(begun);
     return absl::OkStatus();

@@ -59,7 +59,7 @@ class StepPassage {
   // wrote. Empty with one segment, and one side with two.
   std::vector<float> carries_[2][SKEIN_MAX_CARRIES];
   std::vector<skein_step_entry> segment_entries_;
-  SegmentStep pending_;  // the last member: it may still write to the others
+  SegmentFence pending_;  // the last member: it may still write to the others
 };
 
 }  // namespace skein

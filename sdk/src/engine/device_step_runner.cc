@@ -1,13 +1,44 @@
 #include "engine/device_step_runner.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
+#include "base/status.h"
+
 namespace skein {
+namespace {
+
+// The export of a state, which each segment has its part of.
+class SegmentsExport final : public StateExport {
+ public:
+  explicit SegmentsExport(std::vector<SegmentFence> fences) : fences_(std::move(fences)) {}
+
+  bool is_done() const noexcept override {
+    return std::all_of(fences_.begin(), fences_.end(), [](const SegmentFence& fence) { return fence.is_done(); });
+  }
+  absl::Status Wait() noexcept override {
+    absl::Status status;
+    for (SegmentFence& fence : fences_) status.Update(Guarded([&fence] { return fence.Wait(); }));
+    return status;
+  }
+
+ private:
+  std::vector<SegmentFence> fences_;
+};
+
+}  // namespace
 
 DeviceStepRunner::DeviceStepRunner(std::shared_ptr<Runtime> runtime, std::shared_ptr<const ModelFile> file,
                                    std::unique_ptr<DeviceModel> model)
     : runtime_(std::move(runtime)), file_(std::move(file)), model_(std::move(model)), counted_(model_->Work()) {}
+
+StepPipeline DeviceStepRunner::pipeline() const {
+  return {.depth = model_->max_steps(),
+          .num_stages = model_->num_stages(),
+          .feeds_drawn = model_->feeds_drawn(),
+          .exports_beside_steps = model_->max_steps() > 1 && model_->exports_beside_steps()};
+}
 
 void DeviceStepRunner::Observe(ModelObserver& observer) {
   if (observer.trace() == nullptr) return;
@@ -37,6 +68,11 @@ absl::Status DeviceStepRunner::Finish() noexcept {
 
 absl::Status DeviceStepRunner::ExportState(uint32_t slot, absl::Span<float> values) {
   return model_->ExportState(slot, values);
+}
+
+absl::StatusOr<std::unique_ptr<StateExport>> DeviceStepRunner::BeginExport(uint32_t slot, absl::Span<float> values) {
+  SKEIN_ASSIGN_OR_RETURN(std::vector<SegmentFence> fences, model_->BeginExport(slot, values));
+  return std::make_unique<SegmentsExport>(std::move(fences));
 }
 
 absl::Status DeviceStepRunner::ImportState(uint32_t slot, absl::Span<const float> values) {

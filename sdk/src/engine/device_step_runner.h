@@ -18,11 +18,12 @@ class DeviceStepRunner final : public StepRunner {
   DeviceStepRunner(std::shared_ptr<Runtime> runtime, std::shared_ptr<const ModelFile> file,
                    std::unique_ptr<DeviceModel> model);
 
-  StepPipeline pipeline() const override { return {model_->max_steps(), model_->num_stages(), model_->feeds_drawn()}; }
+  StepPipeline pipeline() const override;
   void Observe(ModelObserver& observer) override;
   absl::Status Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
   absl::Status Finish() noexcept override;
   absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
+  absl::StatusOr<std::unique_ptr<StateExport>> BeginExport(uint32_t slot, absl::Span<float> values) override;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
   void DiscardState(uint32_t slot) noexcept override { model_->DiscardState(slot); }
 

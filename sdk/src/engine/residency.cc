@@ -27,7 +27,7 @@ SlotOutcome Catch(absl::Status& status, Work&& work) noexcept {
 
 Residency::Residency(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host,
                      ModelObserver& observer)
-    : runner_(runner), pool_(std::move(pool)), host_(std::move(host)), observer_(observer) {
+    : runner_(runner), pool_(std::move(pool)), host_(std::move(host)), observer_(observer), leaving_(runner_, pool_) {
   discarded_.reserve(pool_->num_slots());
 }
 
@@ -78,7 +78,11 @@ SlotOutcome Residency::TakeSlot(HostStates::Use use, bool may_move, StateRef& pl
     // Where it finds none, the pool says when another thread lets go of one.
     place = pool_->Acquire();
     if (!place.empty()) return SlotOutcome::kDone;
-    if (!may_move) return SlotOutcome::kInSteps;
+    if (!may_move) {
+      if (leaving_.empty()) Send();
+      return leaving_.empty() ? SlotOutcome::kInSteps : SlotOutcome::kLater;
+    }
+    if (WaitForSlot()) continue;
     const SlotOutcome outcome = Park(use);
     if (outcome != SlotOutcome::kDone) return outcome;
   }
@@ -121,6 +125,7 @@ SlotOutcome Residency::Bring(const StateRef& state) {
   if (fetch == DiskTier::Fetch::kComing) return SlotOutcome::kComing;
   if (makes_room || fetch == DiskTier::Fetch::kLater) return SlotOutcome::kLater;
   if (fetch == DiskTier::Fetch::kOthers) return SlotOutcome::kOthers;
+  if (!leaving_.empty()) return SlotOutcome::kLater;
   return ask_owners_ && ask_owners_() ? Bring(state) : FailForPlaces();
 }
 
@@ -151,18 +156,57 @@ absl::Status Residency::FromRunner(absl::Status status) {
   return status;
 }
 
-void Residency::KeepFree(uint32_t num_free, uint32_t num_kept) noexcept {
-  uint32_t num_movable = pool_->num_movable();
-  while (pool_->num_free() < num_free && num_movable-- > num_kept) {
+bool Residency::Send() noexcept {
+  if (!sends_) return false;
+  bool is_sent = false;
+  absl::Status status = Guarded([&]() -> absl::Status {
     PushOut();
-    if (host_->num_left() == 0) return;
-    if (Catch(status_, [&] { return Park(HostStates::Use::kStay); }) != SlotOutcome::kDone) return;
+    std::shared_ptr<HostState> place = host_->Take(HostStates::Use::kStay);
+    if (place == nullptr) return absl::OkStatus();
+    SKEIN_ASSIGN_OR_RETURN(is_sent, leaving_.Send(std::move(place)));
+    return absl::OkStatus();
+  });
+  Conclude(std::move(status));
+  return is_sent;
+}
+
+void Residency::Conclude(absl::Status status) noexcept {
+  if (status.ok()) return;
+  sends_ = false;
+  FromRunner(std::move(status)).IgnoreError();
+}
+
+bool Residency::WaitForSlot() noexcept {
+  if (leaving_.empty()) return false;
+  Conclude(leaving_.WaitForOne());
+  return true;
+}
+
+void Residency::KeepFree(uint32_t num_free, uint32_t num_kept, bool may_move) noexcept {
+  if (may_move) sends_ = runner_.pipeline().exports_beside_steps;
+  Conclude(leaving_.Collect());
+  const auto has_enough = [&] { return pool_->num_free() + leaving_.size() >= num_free; };
+  if (has_enough() || !(may_move || sends_)) return;
+  uint32_t num_movable = pool_->num_movable();
+  while (!has_enough() && num_movable-- > num_kept) {
+    if (sends_) {
+      if (!Send()) return;
+      continue;
+    }
+    const SlotOutcome outcome = Catch(status_, [&] {
+      PushOut();
+      return host_->num_left() == 0 ? SlotOutcome::kNoSlot : Park(HostStates::Use::kStay);
+    });
+    if (outcome != SlotOutcome::kDone) return;
   }
 }
 
 // Free places on disk do not count: a disk may refuse a state when it comes, and then those that are there need the
 // last place in memory to go on.
-bool Residency::HasPlaces(uint64_t count) const { return pool_->num_free() + host_->num_left() >= count; }
+// A state that is leaving gives back its slot or, if it stays, its place in memory.
+bool Residency::HasPlaces(uint64_t count) const {
+  return pool_->num_free() + leaving_.size() + host_->num_left() >= count;
+}
 
 SlotOutcome Residency::Fail(absl::Status status) noexcept {
   status_ = std::move(status);

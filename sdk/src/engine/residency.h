@@ -1,5 +1,6 @@
 // Keeps the states that steps read in slots, and parks those that nobody needs now. A state that is pinned stays; of
-// the others, the one that was in a step longest ago is parked first.
+// the others, the one that was in a step longest ago is parked first. Where the runner exports states beside steps,
+// they leave while steps are in flight [leaving_states.h], and otherwise between steps.
 #ifndef SKEIN_ENGINE_RESIDENCY_H_
 #define SKEIN_ENGINE_RESIDENCY_H_
 
@@ -11,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "engine/disk_tier.h"
+#include "engine/leaving_states.h"
 #include "engine/step_runner.h"
 #include "runtime/model_observer.h"
 #include "state/host_states.h"
@@ -23,7 +25,7 @@ enum class SlotOutcome {
   kDone,
   kNoSlot,   // all are pinned: some of them have to be let go of
   kInSteps,  // a state has to move, and none may while steps are in flight
-  kLater,    // states are on their way to the disk, which will make room
+  kLater,    // states are on their way out of slots or to the disk, which will make room
   kOthers,   // states that have come from the disk have to be read by their steps first
   kComing,   // the state is on its way from the disk
   kFailed,   // status() says why
@@ -59,9 +61,12 @@ class Residency {
   // Fills the slot of a new state.
   absl::Status Import(absl::Span<const float> values, const StatePin& pin) noexcept;
 
-  // Parks states while fewer than `num_free` slots are free, but for the `num_kept` that were pinned last. No step is
-  // in flight.
-  void KeepFree(uint32_t num_free, uint32_t num_kept) noexcept;
+  // Has states leave while fewer than `num_free` slots are free or becoming free, but for the `num_kept` of those that
+  // are not pinned which were pinned last. `may_move`: no step is in flight. If one is, it has no effect where the
+  // runner exports states between steps.
+  void KeepFree(uint32_t num_free, uint32_t num_kept, bool may_move) noexcept;
+  // Waits for the slot that becomes free next. False: none does.
+  bool WaitForSlot() noexcept;
 
   // The values of a state, wherever it lies. kComing, kLater: it is to be tried again. No step is in flight.
   SlotOutcome Export(const StateRef& state, absl::Span<float> values) noexcept;
@@ -85,8 +90,12 @@ class Residency {
   // Sees a lost device.
   absl::Status FromRunner(absl::Status status);
   SlotOutcome TakeSlot(HostStates::Use use, bool may_move, StateRef& place);
-  // Makes a slot free.
+  // Makes a slot free. No state is leaving its slot.
   SlotOutcome Park(HostStates::Use use);
+  // Has a state leave beside steps. False: none does.
+  bool Send() noexcept;
+  // Sees what became of those that have left.
+  void Conclude(absl::Status status) noexcept;
   bool HasPlaces(uint64_t count) const;
   SlotOutcome Fail(absl::Status status) noexcept;
   // No place is left. States that have come from the disk leave theirs when their steps have read them.
@@ -99,9 +108,13 @@ class Residency {
   ModelObserver& observer_;
   std::unique_ptr<DiskTier> disk_;  // nullptr: there is none
   AskOwners ask_owners_;
+  // Whether states are exported beside steps. Not behind a failure, until no step is in flight: an export between steps
+  // has its own failure, which goes to the job that wants the slot.
+  bool sends_ = false;
   absl::Status status_;
   absl::Status lost_;
   std::vector<uint32_t> discarded_;  // room for all slots
+  LeavingStates leaving_;
 };
 
 }  // namespace skein

@@ -131,6 +131,8 @@ bool StepLoop::IsFedByDevice(const RunningJob& running) const {
 }
 
 void StepLoop::EndAll(const absl::Status& status) noexcept {
+  while (residency_.WaitForSlot()) {
+  }
   for (const RunningJob& running : jobs_) {
     if (running.job->Poll() != Job::Readiness::kEnded) running.job->Fail(status);
   }
@@ -147,12 +149,20 @@ bool StepLoop::RunStep(StepClock::time_point now) noexcept {
   BeginSteps(StepClockUs(now));
   if (steps_.empty()) {
     is_idle_ = true;
+    if (lost_.ok() && WaitForSlot()) return true;
     if (!lost_.ok()) EndAll(lost_);
     return lost_.ok() && TriesAgain();
   }
   FinishOldest();
   if (!lost_.ok()) FinishAll();
   return true;
+}
+
+// With no step in flight there is nothing better to do: what could not begin may wait for the slot.
+bool StepLoop::WaitForSlot() noexcept {
+  const bool has_waited = residency_.WaitForSlot();
+  if (!residency_.lost().ok()) Lose(residency_.lost());
+  return has_waited;
 }
 
 void StepLoop::FinishAll() noexcept {
@@ -231,18 +241,15 @@ void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept 
   const auto num_decoding = static_cast<uint32_t>(scheduler_.num_decoding());
   const uint32_t num_wanted = std::min(num_decoding, max_parts_);
   uint32_t max_entries = max_parts_;
+  KeepSlotsFree(num_wanted);
   if (!steps_.empty()) {
     max_entries = std::min(max_entries, residency_.pool().num_free());
     // One device is not sent ahead with a part of the streams only (MayRunAhead).
     if (pipeline_.num_stages == 1 && max_entries < num_wanted) return;
   } else {
     waits_for_moves_ = false;
-    // Steps ahead find no time to park a state.
-    if (pipeline_.depth > 1) {
-      residency_.KeepFree(num_wanted * pipeline_.depth, static_cast<uint32_t>(scheduler_.num_running()));
-    }
   }
-  if (max_entries == 0) return;
+  if (max_entries == 0 || !lost_.ok()) return;
   for (const Share& share : scheduler_.Schedule(now_us, max_entries, groups_.DecodesOfStep(num_decoding))) {
     StepPart& part = parts.emplace_back();
     part.running = static_cast<RunningJob*>(share.sequence);
@@ -253,6 +260,20 @@ void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept 
   waits_for_others_ = false;
   FindSlots(parts);
   if (!parts.empty()) num_vain_plans_ = 0;
+}
+
+void StepLoop::KeepSlotsFree(uint32_t num_wanted) noexcept {
+  if (pipeline_.depth == 1) return;
+  uint32_t num_free = num_wanted * static_cast<uint32_t>(pipeline_.depth - steps_.size());
+  const auto num_running = static_cast<uint32_t>(scheduler_.num_running());
+  if (pipeline_.exports_beside_steps) {
+    // An export takes about as long as a step, in which those that read prompts take part too.
+    num_free += std::max(num_wanted, std::min(num_running, max_parts_));
+  }
+  // The states of the others are pinned.
+  const uint32_t num_kept = num_running - std::min(num_running, steps_.num_jobs());
+  residency_.KeepFree(num_free, num_kept, steps_.empty());
+  if (!residency_.lost().ok()) Lose(residency_.lost());
 }
 
 void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {

@@ -118,6 +118,8 @@ class StepLoop {
   // Plans the next step. False: there is none to begin now.
   bool Plan(int64_t now_us) noexcept;
   void PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept;
+  // Has states leave their slots for the next steps, in which `num_wanted` streams decode.
+  void KeepSlotsFree(uint32_t num_wanted) noexcept;
   // Finds slots for what `parts` read and write. Leaves those that have both.
   void FindSlots(std::vector<StepPart>& parts) noexcept;
   SlotOutcome FindSlots(StepPart& part) noexcept;
@@ -130,6 +132,8 @@ class StepLoop {
   bool TriesAgain() noexcept;
   // Ends a job that cannot have slots. It has no part in flight.
   void FailForSlots(RunningJob& running) noexcept;
+  // Waits for the slot that becomes free next. False: none does.
+  bool WaitForSlot() noexcept;
   void FinishOldest() noexcept;
   // Runs each part of the oldest step alone, after the step failed as a whole. The failed step overwrote no state. Only
   // a stream that fails alone ends with an error. If a device is lost, the parts that are left have its status.

@@ -3,8 +3,10 @@
 #define SKEIN_ENGINE_STEP_RUNNER_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "runtime/model_observer.h"
 #include "skein/backend.h"
@@ -17,6 +19,18 @@ struct StepPipeline {
   uint32_t num_stages = 1;  // devices that work at the same time, each on a step of its own
   // Whether an entry may have a token that the step before draws (skein_step_entry.drawn_by).
   bool feeds_drawn = false;
+  // Whether states are exported while steps are begun and not finished.
+  bool exports_beside_steps = false;
+};
+
+// A state that is being exported, until it was waited for. Threads: one at a time, with its runner, which outlives it.
+class StateExport {
+ public:
+  // Waits, as Wait.
+  virtual ~StateExport() = default;
+  virtual bool is_done() const noexcept = 0;
+  // Waits until no device touches the state's values or reads its slot. An error: the values are undefined.
+  virtual absl::Status Wait() noexcept = 0;
 };
 
 // Order: Begin for each step; Finish as many times, which ends them in the order of their beginning. UNAVAILABLE of any
@@ -46,6 +60,12 @@ class StepRunner {
   // has begun that is not finished.
   virtual absl::Status ExportState(uint32_t slot, absl::Span<float> values) = 0;
   virtual absl::Status ImportState(uint32_t slot, absl::Span<const float> values) = 0;
+
+  // Begins to export the state of a slot that no step writes which is begun and not finished. Only if pipeline() says
+  // that it may. Until the export was waited for, `values` stay as they are and no step is begun that writes the slot.
+  virtual absl::StatusOr<std::unique_ptr<StateExport>> BeginExport(uint32_t /*slot*/, absl::Span<float> /*values*/) {
+    return absl::UnimplementedError("states are exported between steps");
+  }
 
   // The state of a slot is not needed any more: its memory may go back to the system until the slot is written again.
   // Also while no step has begun that is not finished.

@@ -47,7 +47,7 @@ StepsInFlight::StepsInFlight(StepRunner& runner, uint32_t max_parts, uint32_t ma
 void StepsInFlight::Begin() noexcept {
   StepInFlight& step = next();
   ++num_steps_;
-  for (const StepPart& part : step.parts) ++part.running->num_in_flight;
+  for (const StepPart& part : step.parts) num_jobs_ += part.running->num_in_flight++ == 0 ? 1 : 0;
   step.begin = std::chrono::steady_clock::now();
   step.whole = Start(step, absl::MakeSpan(step.parts));
   ++num_begun_;
@@ -123,7 +123,7 @@ void StepsInFlight::Drain() noexcept {
 
 void StepsInFlight::Pop() noexcept {
   StepInFlight& step = steps_[first_];
-  for (const StepPart& part : step.parts) --part.running->num_in_flight;
+  for (const StepPart& part : step.parts) num_jobs_ -= --part.running->num_in_flight == 0 ? 1 : 0;
   step.parts.clear();
   first_ = (first_ + 1) % steps_.size();
   if (--num_steps_ == 0) is_drained_ = false;

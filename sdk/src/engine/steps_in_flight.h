@@ -49,6 +49,8 @@ class StepsInFlight {
 
   bool empty() const { return num_steps_ == 0; }
   size_t size() const { return num_steps_; }
+  // The jobs that have parts in flight.
+  uint32_t num_jobs() const { return num_jobs_; }
   // Not while as many steps are in flight as the runner takes, and not behind a step that failed.
   bool CanBegin() const { return num_steps_ < steps_.size() && !is_drained_; }
 
@@ -80,6 +82,7 @@ class StepsInFlight {
   std::vector<StepInFlight> steps_;  // a ring
   size_t first_ = 0;
   size_t num_steps_ = 0;
+  uint32_t num_jobs_ = 0;
   uint64_t num_begun_ = 0;
   bool is_drained_ = false;
 };

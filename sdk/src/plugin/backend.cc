@@ -15,7 +15,7 @@
 namespace skein {
 namespace {
 
-// A step that takes longer is reported in the log.
+// What takes longer is reported in the log.
 constexpr std::chrono::microseconds kPatience = std::chrono::seconds(10);
 // The pause between two waits. Without it a backend that returns from a wait too early would keep a core busy.
 constexpr std::chrono::milliseconds kPause(1);
@@ -46,9 +46,9 @@ void Device::Log(uint32_t severity, absl::string_view text) const {
   host_.log(host_.context, severity, line.data(), line.size());
 }
 
-void Device::LogStall(std::chrono::seconds time) const noexcept {
+void Device::LogStall(absl::string_view what, std::chrono::seconds time) const noexcept {
   try {
-    Log(SKEIN_LOG_WARNING, absl::StrCat("a step has been under way for ", time.count(), " s"));
+    Log(SKEIN_LOG_WARNING, absl::StrCat(what, " has been under way for ", time.count(), " s"));
   } catch (const std::bad_alloc&) {  // the wait goes on in any case
   }
 }
@@ -138,49 +138,71 @@ void Segment::DiscardState(uint32_t slot) noexcept {
 
 bool Segment::ends_late() const { return HasFences(table()); }
 
-absl::StatusOr<SegmentStep> Segment::Begin(const skein_step& step) {
+absl::StatusOr<SegmentFence> Segment::Begin(const skein_step& step) {
   skein_message message = {};
   void* fence = nullptr;
   const int32_t begun = table().step(handle_, &step, &fence, &message);
-  if (fence != nullptr && ends_late()) {
-    if (begun == SKEIN_OK) return SegmentStep(*this, fence);
-    skein_message last_message = {};
-    End(fence, &last_message);  // the device may still work on a step that failed
-    fence = nullptr;
-  }
-  SKEIN_RETURN_IF_ERROR(Check(begun, message));
-  if (fence != nullptr) {
-    return absl::InternalError(
-        absl::StrCat(device_->description().plugin.id, ": step gave a fence, but the table has no functions for it"));
-  }
-  return SegmentStep();
+  return Begun("a step", begun, message, fence);
 }
 
-int32_t Segment::End(void* fence, skein_message* message) const noexcept {
-  const int32_t code = WaitFor(fence, message);
+bool Segment::begins_exports() const {
+  return ends_late() && SKEIN_HAS(skein_backend_table, &table(), state_export_begin);
+}
+
+bool Segment::exports_beside_steps() const { return !ends_late() || begins_exports(); }
+
+absl::StatusOr<SegmentFence> Segment::BeginExport(uint32_t slot, absl::Span<float> state) const {
+  if (!begins_exports()) {
+    SKEIN_RETURN_IF_ERROR(ExportState(slot, state));
+    return SegmentFence();
+  }
+  skein_message message = {};
+  void* fence = nullptr;
+  const int32_t begun = table().state_export_begin(handle_, slot, state.data(), state.size(), &fence, &message);
+  return Begun("an export of a state", begun, message, fence);
+}
+
+absl::StatusOr<SegmentFence> Segment::Begun(const char* what, int32_t code, const skein_message& message,
+                                            void* fence) const {
+  if (fence != nullptr && ends_late()) {
+    if (code == SKEIN_OK) return SegmentFence(*this, what, fence);
+    skein_message last_message = {};
+    End(what, fence, &last_message);  // the device may still work on what failed
+    fence = nullptr;
+  }
+  SKEIN_RETURN_IF_ERROR(Check(code, message));
+  if (fence != nullptr) {
+    return absl::InternalError(absl::StrCat(device_->description().plugin.id, ": ", what,
+                                            " gave a fence, but the table has no functions for it"));
+  }
+  return SegmentFence();
+}
+
+int32_t Segment::End(const char* what, void* fence, skein_message* message) const noexcept {
+  const int32_t code = WaitFor(what, fence, message);
   table().fence_release(fence);
   return code;
 }
 
-SegmentStep::~SegmentStep() {
+SegmentFence::~SegmentFence() {
   skein_message message = {};
-  if (fence_ != nullptr) segment_->End(fence_, &message);
+  if (fence_ != nullptr) segment_->End(what_, fence_, &message);
 }
 
-bool SegmentStep::is_done() const noexcept { return fence_ == nullptr || segment_->table().fence_done(fence_) != 0; }
+bool SegmentFence::is_done() const noexcept { return fence_ == nullptr || segment_->table().fence_done(fence_) != 0; }
 
-absl::Status SegmentStep::Wait() {
+absl::Status SegmentFence::Wait() {
   if (fence_ == nullptr) return absl::OkStatus();
   skein_message message = {};
-  const int32_t code = segment_->End(std::exchange(fence_, nullptr), &message);
+  const int32_t code = segment_->End(what_, std::exchange(fence_, nullptr), &message);
   return segment_->Check(code, message);
 }
 
-int32_t Segment::WaitFor(void* fence, skein_message* message) const noexcept {
+int32_t Segment::WaitFor(const char* what, void* fence, skein_message* message) const noexcept {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
   Clock::time_point next_warning = begin + kPatience;
-  // DEADLINE_EXCEEDED is the code of the wait or, once the fence is done, that of the step.
+  // DEADLINE_EXCEEDED is the code of the wait or, once the fence is done, that of what it is of.
   bool is_done = false;
   while (true) {
     const int32_t code = table().fence_wait(fence, kPatience.count(), message);
@@ -191,7 +213,7 @@ int32_t Segment::WaitFor(void* fence, skein_message* message) const noexcept {
       std::this_thread::sleep_for(kPause);
       continue;
     }
-    device_->LogStall(std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin));
+    device_->LogStall(what, std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin));
     next_warning += kPatience;
   }
 }

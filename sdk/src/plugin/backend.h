@@ -1,5 +1,5 @@
 // The backend table of a plugin as checked C++: devices and segments that own their handles, with statuses instead of
-// codes, and steps that are waited for.
+// codes, and fences that are waited for.
 #ifndef SKEIN_PLUGIN_BACKEND_H_
 #define SKEIN_PLUGIN_BACKEND_H_
 
@@ -41,8 +41,8 @@ class Device {
   Device(const skein_host& host, const DeviceDescription& description) : host_(host), description_(description) {}
   // Adds "device NAME: `text`" to the runtime's log.
   void Log(uint32_t severity, absl::string_view text) const;
-  // Says in the log that a step has been under way for `time`, if there is memory for that.
-  void LogStall(std::chrono::seconds time) const noexcept;
+  // Says in the log that `what`, such as "a step", has been under way for `time`, if there is memory for that.
+  void LogStall(absl::string_view what, std::chrono::seconds time) const noexcept;
 
   const skein_host& host_;
   const DeviceDescription description_;
@@ -53,29 +53,34 @@ class Device {
 
 class Segment;
 
-// A step that a segment has begun, until it was waited for. The segment outlives it. Threads: one at a time.
-class SegmentStep {
+// A step or an export that a segment has begun, until it was waited for. The segment outlives it. Threads: one at a
+// time.
+class SegmentFence {
  public:
-  SegmentStep() = default;  // is done
-  SegmentStep(SegmentStep&& other) noexcept : segment_(other.segment_), fence_(std::exchange(other.fence_, nullptr)) {}
-  SegmentStep& operator=(SegmentStep other) noexcept {
+  SegmentFence() = default;  // is done
+  SegmentFence(SegmentFence&& other) noexcept
+      : segment_(other.segment_), what_(other.what_), fence_(std::exchange(other.fence_, nullptr)) {}
+  SegmentFence& operator=(SegmentFence other) noexcept {
     std::swap(segment_, other.segment_);
+    std::swap(what_, other.what_);
     std::swap(fence_, other.fence_);
     return *this;
   }
-  ~SegmentStep();
+  ~SegmentFence();
 
   bool is_done() const noexcept;
-  // Waits until the device has finished the step, also if the step failed. After the return nobody but the caller
-  // touches its inputs and outputs. While a step takes longer than ten seconds, the log says so.
+  // Waits until the device has finished, also with something that failed. After the return nobody but the caller
+  // touches its inputs and outputs. While it takes longer than ten seconds, the log says so.
   absl::Status Wait();
 
  private:
   friend class Segment;
-  SegmentStep(const Segment& segment, void* fence) : segment_(&segment), fence_(fence) {}
+  SegmentFence(const Segment& segment, const char* what, void* fence)
+      : segment_(&segment), what_(what), fence_(fence) {}
 
   const Segment* segment_ = nullptr;
-  void* fence_ = nullptr;  // the plugin's; NULL: the step is done
+  const char* what_ = "";  // "a step"
+  void* fence_ = nullptr;  // the plugin's; NULL: it is done
 };
 
 // A segment of a model on a device. Threads: one at a time. UNAVAILABLE of any call: the device is lost, and what was
@@ -95,6 +100,11 @@ class Segment {
   absl::Status Put(const skein_tensor& tensor);
   absl::Status Seal();
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;
+  // Whether BeginExport may come while steps are under way.
+  bool exports_beside_steps() const;
+  // Begins to export the state that the steps begun so far leave in a slot. Until it was waited for, `state` stays as
+  // it is, and so does the slot, which steps may read. A backend whose steps are done when they return has done it.
+  absl::StatusOr<SegmentFence> BeginExport(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
   // No effect if the backend cannot give a slot's memory back, or fails to.
   void DiscardState(uint32_t slot) noexcept;
@@ -103,19 +113,22 @@ class Segment {
   // Begins a step, behind those that have begun before. Entries carry their own statuses, which are there when the step
   // is done. After an error no device touches the step's memory. INTERNAL: the backend gave a fence without functions
   // for it, or a code that is no failure of a device.
-  absl::StatusOr<SegmentStep> Begin(const skein_step& step);
+  absl::StatusOr<SegmentFence> Begin(const skein_step& step);
   // The multiplications of the segment so far. UNIMPLEMENTED: its backend does not count.
   absl::StatusOr<skein_segment_work> Work() const;
 
  private:
-  friend class SegmentStep;
+  friend class SegmentFence;
   Segment(std::shared_ptr<Device> device, const skein_segment_desc& desc) : device_(std::move(device)), desc_(desc) {}
   absl::Status Check(int32_t code, const skein_message& message) const;
-  // Waits until the step of a fence is done, and gives its code and message. It waits whatever happens, because the
+  bool begins_exports() const;
+  // Takes over what a call that begins `what` gave.
+  absl::StatusOr<SegmentFence> Begun(const char* what, int32_t code, const skein_message& message, void* fence) const;
+  // Waits until what a fence is of is done, and gives its code and message. It waits whatever happens, because the
   // device still writes to the caller's memory.
-  int32_t WaitFor(void* fence, skein_message* message) const noexcept;
+  int32_t WaitFor(const char* what, void* fence, skein_message* message) const noexcept;
   // The same, and the fence is gone afterwards.
-  int32_t End(void* fence, skein_message* message) const noexcept;
+  int32_t End(const char* what, void* fence, skein_message* message) const noexcept;
   const skein_backend_table& table() const { return *device_->description().plugin.table; }
 
   const std::shared_ptr<Device> device_;

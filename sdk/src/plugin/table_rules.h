@@ -12,8 +12,9 @@
 namespace skein {
 
 // FAILED_PRECONDITION: `table` is NULL, `kind` is no SKEIN_PLUGIN_*, the table ends before a required member or lacks
-// one, or it has some of the functions of fences and not all. The message begins with "its" and names the member. A
-// newer plugin's table may be longer than ours, and an older plugin's shorter.
+// one, it has some of the functions of fences and not all, or it has none of them but one that needs them. The message
+// begins with "its" and names the member. A newer plugin's table may be longer than ours, and an older plugin's
+// shorter.
 absl::Status CheckTable(uint32_t kind, const void* table);
 
 inline absl::Status CheckTable(const skein_backend_table* table) { return CheckTable(SKEIN_PLUGIN_BACKEND, table); }

@@ -14,8 +14,7 @@
 
 namespace skein {
 
-// Lies in a slot, in host memory or on disk. While it goes from host memory to the disk it is in the former, and while
-// it comes back, in the latter.
+// Lies in a slot, in host memory or on disk. While it goes from one to the next it is in the one that it comes from.
 struct StateNode {
   static constexpr uint32_t kNoSlot = 0xFFFFFFFF;
 
@@ -25,7 +24,7 @@ struct StateNode {
   uint32_t slot = kNoSlot;
   std::shared_ptr<const HostState> parked;
   DiskBlock block;
-  bool is_moving = false;      // between host memory and disk
+  bool is_moving = false;      // out of its slot, to the disk or back
   absl::Status failure;        // of the last way back from the disk
   StateNode* older = nullptr;  // both in a StateOrder; of spare nodes, `newer` is the next
   StateNode* newer = nullptr;

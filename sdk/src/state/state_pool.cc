@@ -137,23 +137,50 @@ uint32_t StatePool::num_movable() const {
   uint32_t count = 0;
   const MutexLock lock(mutex_);
   for (const StateNode* node = in_slots_.oldest; node != nullptr; node = node->newer) {
-    count += node->num_pins.load(std::memory_order_relaxed) == 0 ? 1 : 0;
+    count += !node->is_moving && node->num_pins.load(std::memory_order_relaxed) == 0 ? 1 : 0;
   }
   return count;
 }
 
 void StatePool::Park(const StateRef& state, std::shared_ptr<const HostState> values) {
-  std::unique_ptr<StateNode> spare;
-  bool wants_spare;
-  {
-    const MutexLock lock(mutex_);
-    wants_spare = num_spares_ == free_.size();
-  }
-  // Other threads only add spare nodes together with free slots.
-  if (wants_spare) spare = std::make_unique<StateNode>();
+  MakeSpare();
+  const MutexLock lock(mutex_);
+  MoveToHost(*state.node_, std::move(values));
+}
+
+StateRef StatePool::BeginLeave() {
+  MakeSpare();
+  const MutexLock lock(mutex_);
+  StateNode* const node = Find(in_slots_);
+  if (node == nullptr) return StateRef();
+  node->is_moving = true;
+  ++num_leaving_;
+  return StateRef(shared_from_this(), node);
+}
+
+void StatePool::EndLeave(const StateRef& state, std::shared_ptr<const HostState> values) noexcept {
   StateNode& node = *state.node_;
   const MutexLock lock(mutex_);
-  if (spare != nullptr) AddSpare(*spare.release());
+  node.is_moving = false;
+  --num_leaving_;
+  // A state to which nothing else refers goes with `state`.
+  const bool is_last = node.num_references.load(std::memory_order_relaxed) == 1;
+  if (values == nullptr || is_last || node.num_pins.load(std::memory_order_acquire) > 0) return;
+  MoveToHost(node, std::move(values));
+}
+
+void StatePool::MakeSpare() {
+  {
+    const MutexLock lock(mutex_);
+    if (num_spares_ > free_.size() + num_leaving_) return;
+  }
+  // Other threads only add spare nodes together with free slots.
+  auto spare = std::make_unique<StateNode>();
+  const MutexLock lock(mutex_);
+  AddSpare(*spare.release());
+}
+
+void StatePool::MoveToHost(StateNode& node, std::shared_ptr<const HostState> values) {
   in_slots_.Remove(node);
   FreeSlot(std::exchange(node.slot, StateNode::kNoSlot));
   node.parked = std::move(values);

@@ -98,7 +98,7 @@ class StatePin {
 };
 
 // Threads: any, but for the functions of the engine's thread, which come one at a time. Allocates nothing once it is
-// made, but for Park and Add.
+// made, but for Park, BeginLeave and Add.
 class StatePool : public std::enable_shared_from_this<StatePool> {
  public:
   // When a slot becomes free after Acquire found none, the thread that let go of it calls `on_free`, without a lock.
@@ -140,6 +140,14 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   // A state in host memory lies in a slot from now on: that of `place`, which has no other reference and is gone.
   void Wake(const StateRef& state, StateRef place);
 
+  // --- the way out of a slot beside steps ---
+
+  // The state that LeastRecent gives; it is on its way to host memory. It lies in its slot until EndLeave, and may be
+  // pinned there. Empty: there is none. Throws std::bad_alloc, with no effect.
+  StateRef BeginLeave();
+  // The state has arrived in `values`. It leaves its slot, if nobody has pinned it there meanwhile. nullptr: it stays.
+  void EndLeave(const StateRef& state, std::shared_ptr<const HostState> values) noexcept;
+
   // --- the way to the disk and back: begun by the engine's thread, and ended by any ---
 
   // The state that was parked longest ago and is not pinned; it is on its way to the disk. Empty: there is none.
@@ -173,7 +181,11 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   StatePool(uint32_t num_slots, std::function<void()> on_free);
   void AddReference(StateNode& node) noexcept;
   void RemoveReference(StateNode& node) noexcept;
+  // A state in a slot lies in host memory from now on, and the slot is free.
+  void MoveToHost(StateNode& node, std::shared_ptr<const HostState> values) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FreeSlot(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Has as many spare nodes as slots that are free or are becoming free, and one more. Throws std::bad_alloc.
+  void MakeSpare();
   void AddSpare(StateNode& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   StateNode& TakeSpare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The oldest node that is not pinned and not moving, with one more reference; nullptr: there is none.
@@ -184,9 +196,10 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   mutable Mutex mutex_;
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> is_used_ ABSL_GUARDED_BY(mutex_);  // by slot: held since TakeUsedFree gave it
-  // As many nodes as there are free slots, or more: Acquire allocates none.
+  // As many nodes as there are slots that are free or that states are leaving, or more: Acquire allocates none.
   StateNode* spares_ ABSL_GUARDED_BY(mutex_) = nullptr;
   uint32_t num_spares_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t num_leaving_ ABSL_GUARDED_BY(mutex_) = 0;
   StateOrder in_slots_ ABSL_GUARDED_BY(mutex_);  // by their last pin
   StateOrder in_host_ ABSL_GUARDED_BY(mutex_);   // by the time when they came there
   uint64_t num_parked_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -1,9 +1,8 @@
 #include "tests/support/late_backend/device.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
-
-#include "tests/support/late_backend/state.h"
 
 namespace skein::late {
 namespace {
@@ -50,19 +49,33 @@ int32_t Lost(skein_message* message) {
   return SKEIN_UNAVAILABLE;
 }
 
+void SegmentStates::BeginExport(uint32_t slot) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  exported_.insert(slot);
+}
+
+void SegmentStates::EndExport(uint32_t slot) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  exported_.erase(exported_.find(slot));
+}
+
+void SegmentStates::Change(uint32_t slot) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (exported_.count(slot) == 0) return;
+  SharedState().Count([](Counts& counts) { ++counts.num_exported_too_long; });
+}
+
+void SegmentStates::ChangeAll() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (exported_.empty()) return;
+  SharedState().Count([](Counts& counts) { ++counts.num_exported_too_long; });
+}
+
 void Task::Run(bool is_lost) {
-  const Clock::time_point end = Clock::now() + duration_;
-  std::this_thread::sleep_for(kDelay);
   skein_message message = {};
-  void* no_fence = nullptr;
-  int32_t code = Reference().step(segment_, &step_, &no_fence, &message);
-  if (order_.mishap == Mishap::kEntryFails) FailEntries();
-  if (order_.mishap == Mishap::kFenceFails) {
-    code = order_.code;
-    WriteMessage(order_, &message);
-  }
+  int32_t code = Work(&message);
   if (is_lost) code = Lost(&message);
-  std::this_thread::sleep_until(end);
+  End();
   const std::lock_guard<std::mutex> lock(mutex_);
   code_ = code;
   message_ = message;
@@ -70,7 +83,36 @@ void Task::Run(bool is_lost) {
   done_.notify_all();
 }
 
-void Task::FailEntries() const {
+int32_t StepTask::Work(skein_message* message) {
+  const Clock::time_point end = Clock::now() + duration_;
+  std::this_thread::sleep_for(kDelay);
+  void* no_fence = nullptr;
+  int32_t code;
+  {
+    const std::lock_guard<std::mutex> lock(states_.inner_mutex());
+    code = Reference().step(segment_, &step_, &no_fence, message);
+  }
+  if (order_.mishap == Mishap::kEntryFails) FailEntries();
+  if (order_.mishap == Mishap::kFenceFails) {
+    code = order_.code;
+    WriteMessage(order_, message);
+  }
+  std::this_thread::sleep_until(end);
+  return code;
+}
+
+int32_t ExportTask::Work(skein_message* message) {
+  if (step_ != nullptr) step_->Wait();
+  std::this_thread::sleep_for(std::max(kDelay, duration_));
+  if (order_.mishap == Mishap::kExportFenceFails) {
+    WriteMessage(order_, message);
+    return order_.code;
+  }
+  const std::lock_guard<std::mutex> lock(place_.states.inner_mutex());
+  return Reference().state_export(place_.segment, place_.slot, place_.state, place_.num_floats, message);
+}
+
+void StepTask::FailEntries() const {
   for (uint32_t i = 0; i < step_.num_entries; ++i) {
     skein_step_entry& entry = EntryAt(step_, i);
     if (IsMeant(order_, step_, entry)) entry.status = order_.code;
@@ -93,30 +135,35 @@ bool Task::WaitFor(std::chrono::microseconds time) const {
 }
 
 Device::Device(void* inner, uint32_t index)
-    : inner_(inner),
+    : inner_{inner},
       index_(index),
       num_losses_before_(SharedState().num_losses(index)),
-      thread_([this] { RunTasks(); }) {}
+      steps_(*this, &State::Begin),
+      exports_(*this, &State::BeginExport) {}
 
-Device::~Device() {
+Device::Inner::~Inner() { Reference().device_close(device); }
+
+bool Device::is_lost() const { return SharedState().num_losses(index_) != num_losses_before_; }
+
+Device::Lane::Lane(const Device& device, void (State::*begin)(uint32_t device))
+    : device_(device), begin_(begin), thread_([this] { RunTasks(); }) {}
+
+Device::Lane::~Lane() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     is_closing_ = true;
     changed_.notify_all();
   }
   thread_.join();
-  Reference().device_close(inner_);
 }
 
-bool Device::is_lost() const { return SharedState().num_losses(index_) != num_losses_before_; }
-
-void Device::Enqueue(std::shared_ptr<Task> task) {
+void Device::Lane::Enqueue(TaskList& task) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  tasks_.push_back(std::move(task));
+  tasks_.splice(tasks_.end(), task);
   changed_.notify_all();
 }
 
-void Device::RunTasks() {
+void Device::Lane::RunTasks() {
   while (true) {
     std::shared_ptr<Task> task;
     {
@@ -126,8 +173,8 @@ void Device::RunTasks() {
       task = std::move(tasks_.front());
       tasks_.pop_front();
     }
-    SharedState().Begin(index_);
-    task->Run(is_lost());
+    (SharedState().*begin_)(device_.index());
+    task->Run(device_.is_lost());
   }
 }
 

@@ -1,18 +1,22 @@
 // A device of the late backend: a device of the reference backend that runs its steps on a thread of its own, in the
-// order in which they came, some time after the call of `step`.
+// order in which they came, some time after the call of `step`. Exports that are begun go on beside later steps, on
+// another thread.
 #ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_DEVICE_H_
 #define SKEIN_TESTS_SUPPORT_LATE_BACKEND_DEVICE_H_
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
+#include <utility>
 
 #include "skein/backend.h"
 #include "tests/support/late_backend/control.h"
+#include "tests/support/late_backend/state.h"
 
 namespace skein::late {
 
@@ -30,31 +34,42 @@ void WriteMessage(const Order& order, skein_message* message);
 // Writes the message of a lost device, and gives the code.
 int32_t Lost(skein_message* message);
 
-// A step that was asked for. Threads: any.
+// What the steps and the exports of a segment share. Threads: any.
+class SegmentStates {
+ public:
+  // Guards the calls on the reference backend's segment.
+  std::mutex& inner_mutex() { return inner_mutex_; }
+  // An export of a slot is asked for, and done.
+  void BeginExport(uint32_t slot);
+  void EndExport(uint32_t slot);
+  // A slot is written or discarded, or all are with their segment: counts the breach of a rule if it is being exported.
+  void Change(uint32_t slot);
+  void ChangeAll();
+
+ private:
+  std::mutex inner_mutex_;
+  std::mutex mutex_;
+  std::multiset<uint32_t> exported_;  // slots, one for each export under way
+};
+
+// Something that a device was asked for. Threads: any.
 class Task {
  public:
-  // `order` is the order for this step. `step` is copied; the arrays that it points to are not. It lasts at least
-  // `duration`.
-  Task(void* segment, const skein_step& step, const Order& order, std::chrono::microseconds duration)
-      : segment_(segment), step_(step), order_(order), duration_(duration) {}
+  virtual ~Task() = default;
 
-  void* segment() const { return segment_; }
-  // On the device's thread. `is_lost`: the step ends with UNAVAILABLE.
+  // On a thread of the device, once. `is_lost`: it ends with UNAVAILABLE.
   void Run(bool is_lost);
   bool is_done() const;
   void Wait() const;
   bool WaitFor(std::chrono::microseconds time) const;
-  // Of a step that is done.
+  // Of a task that is done.
   int32_t code() const { return code_; }
   const skein_message& message() const { return message_; }
 
  private:
-  void FailEntries() const;
+  virtual int32_t Work(skein_message* message) = 0;
+  virtual void End() {}  // before anybody hears of the end
 
-  void* const segment_;  // the reference backend's
-  const skein_step step_;
-  const Order order_;
-  const std::chrono::microseconds duration_;
   mutable std::mutex mutex_;
   mutable std::condition_variable done_;
   bool is_done_ = false;
@@ -62,31 +77,102 @@ class Task {
   skein_message message_ = {};
 };
 
+// Made where memory may run out, so that a task with a fence can be enqueued.
+using TaskList = std::list<std::shared_ptr<Task>>;
+
+// A step of a segment.
+class StepTask final : public Task {
+ public:
+  // `order` is the order for this step. `step` is copied; the arrays that it points to are not. It lasts at least
+  // `duration`.
+  StepTask(void* segment, SegmentStates& states, const skein_step& step, const Order& order,
+           std::chrono::microseconds duration)
+      : segment_(segment), states_(states), step_(step), order_(order), duration_(duration) {}
+
+ private:
+  int32_t Work(skein_message* message) override;
+  void FailEntries() const;
+
+  void* const segment_;  // the reference backend's
+  SegmentStates& states_;
+  const skein_step step_;
+  const Order order_;
+  const std::chrono::microseconds duration_;
+};
+
+// The export of a state. It reads the slot at its very end.
+class ExportTask final : public Task {
+ public:
+  struct Place {
+    void* segment;  // the reference backend's
+    SegmentStates& states;
+    uint32_t slot;
+    float* state;
+    uint64_t num_floats;
+  };
+  // Behind `step`, which may be nullptr. The slot is that of a segment which has it.
+  ExportTask(const Place& place, std::shared_ptr<Task> step, const Order& order, std::chrono::microseconds duration)
+      : place_(place), step_(std::move(step)), order_(order), duration_(duration) {}
+
+ private:
+  int32_t Work(skein_message* message) override;
+  void End() override { place_.states.EndExport(place_.slot); }
+
+  const Place place_;
+  const std::shared_ptr<Task> step_;
+  const Order order_;
+  const std::chrono::microseconds duration_;
+};
+
 // Threads: any.
 class Device {
  public:
   Device(void* inner, uint32_t index);
-  // After the last step is done.
-  ~Device();
+  // After the last step and export are done.
+  ~Device() = default;
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  void* inner() const { return inner_; }  // the reference backend's
+  void* inner() const { return inner_.device; }  // the reference backend's
   uint32_t index() const { return index_; }
   bool is_lost() const;
-  void Enqueue(std::shared_ptr<Task> task);
+  // Takes the one task of `task`.
+  void EnqueueStep(TaskList& task) noexcept { steps_.Enqueue(task); }
+  void EnqueueExport(TaskList& task) noexcept { exports_.Enqueue(task); }
 
  private:
-  void RunTasks();
+  // Does tasks in the order in which they come, on a thread of its own.
+  class Lane {
+   public:
+    // Calls `begin` before each task.
+    Lane(const Device& device, void (State::*begin)(uint32_t device));
+    // After the last task is done.
+    ~Lane();
+    void Enqueue(TaskList& task) noexcept;
 
-  void* const inner_;
+   private:
+    void RunTasks();
+
+    const Device& device_;
+    void (State::*const begin_)(uint32_t device);
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    TaskList tasks_;
+    bool is_closing_ = false;
+    std::thread thread_;
+  };
+
+  // Closed when the lanes have ended.
+  struct Inner {
+    ~Inner();
+    void* const device;  // the reference backend's
+  };
+
+  const Inner inner_;
   const uint32_t index_;
   const uint64_t num_losses_before_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::shared_ptr<Task>> tasks_;
-  bool is_closing_ = false;
-  std::thread thread_;
+  Lane steps_;
+  Lane exports_;
 };
 
 }  // namespace skein::late

@@ -21,7 +21,10 @@ class Command {
   ~Command() {
     Obey({});
     Declare({});
-    for (uint32_t device = 0; device < kNumDevices; ++device) LetGo(device);
+    for (uint32_t device = 0; device < kNumDevices; ++device) {
+      LetGo(device);
+      LetExportsGo(device);
+    }
   }
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
@@ -30,15 +33,20 @@ class Command {
   void Declare(const Offer& offer) const { table_.offer(&offer); }
   void Hold(uint32_t device) const { table_.hold(device, 1); }
   void LetGo(uint32_t device) const { table_.hold(device, 0); }
+  void HoldExports(uint32_t device) const { table_.hold_exports(device, 1); }
+  void LetExportsGo(uint32_t device) const { table_.hold_exports(device, 0); }
   void Lose(uint32_t device) const { table_.lose(device); }
   Counts counts() const { return table_.counts(); }
 
   // Waits until `num_steps` steps are held; false if that takes longer than 20 s.
   bool WaitUntilHeld(uint64_t num_steps) const {
-    for (int i = 0; i < 20000 && counts().num_held != num_steps; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return counts().num_held == num_steps;
+    return WaitFor([num_steps](const Counts& counts) { return counts.num_held == num_steps; });
+  }
+  // Waits until the backend counts what `is_reached` asks for; false as above.
+  template <typename IsReached>
+  bool WaitFor(const IsReached& is_reached) const {
+    for (int i = 0; i < 20000 && !is_reached(counts()); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return is_reached(counts());
   }
 
  private:

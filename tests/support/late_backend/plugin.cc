@@ -7,7 +7,9 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "numbers/state_layout.h"
 #include "tests/support/late_backend/control.h"
 #include "tests/support/late_backend/device.h"
 #include "tests/support/late_backend/state.h"
@@ -19,18 +21,35 @@ extern "C" int32_t reference_plugin_entry(const skein_plugin_offer* offer, skein
 namespace skein::late {
 namespace {
 
-// A segment of the reference backend, and the last step that was asked of it.
+// A segment of the reference backend, and the last step and export that were asked of it.
 struct Segment {
+  Segment(Device& on, const skein_segment_desc& desc, uint64_t num_bytes)
+      : device(on),
+        bytes(num_bytes),
+        num_layers(desc.num_layers),
+        num_slots(desc.num_slots),
+        state_floats(desc.num_layers * LayerStateFloats(desc.model)) {}
+
   Device& device;
-  void* inner;
-  uint64_t bytes;
-  uint32_t num_layers;
-  std::shared_ptr<Task> last_task;
+  void* inner = nullptr;
+  const uint64_t bytes;
+  const uint32_t num_layers;
+  const uint32_t num_slots;
+  const uint64_t state_floats;
+  SegmentStates states;
+  std::shared_ptr<Task> last_step;
+  std::shared_ptr<Task> last_export;
 
   // Steps end in order, so that all are done when the last one is.
-  void* Idle() const {
-    if (last_task != nullptr) last_task->Wait();
-    return inner;
+  void WaitForSteps() const {
+    if (last_step != nullptr) last_step->Wait();
+  }
+  // Calls a function of the reference backend behind all steps.
+  template <typename Call>
+  int32_t Behind(const Call& call) {
+    WaitForSteps();
+    const std::lock_guard<std::mutex> lock(states.inner_mutex());
+    return call(inner);
   }
 };
 
@@ -118,7 +137,7 @@ int32_t SegmentCreate(void* device, const skein_segment_desc* desc, void** segme
     cost.struct_size = sizeof(cost);
     Query(device, desc, &cost, message);
     const uint64_t bytes = cost.weights_bytes + desc->num_slots * cost.slot_bytes + cost.scratch_bytes;
-    auto made = std::make_unique<Segment>(Segment{mine, nullptr, bytes, desc->num_layers, nullptr});
+    auto made = std::make_unique<Segment>(mine, *desc, bytes);
     const skein_segment_desc inner = ForReference(*desc);
     const int32_t code = Reference().segment_create(mine.inner(), &inner, &made->inner, message);
     if (code != SKEIN_OK) return code;
@@ -135,41 +154,103 @@ int32_t SegmentCreate(void* device, const skein_segment_desc* desc, void** segme
 
 int32_t PutTensor(void* segment, const skein_tensor* tensor, skein_message* message) {
   if (Of(segment).device.is_lost()) return Lost(message);
-  return Reference().put_tensor(Of(segment).Idle(), tensor, message);
+  return Of(segment).Behind([&](void* inner) { return Reference().put_tensor(inner, tensor, message); });
 }
 
 int32_t Seal(void* segment, skein_message* message) {
-  const Segment& mine = Of(segment);
+  Segment& mine = Of(segment);
   if (mine.device.is_lost()) return Lost(message);
   if (mine.bytes > SharedState().offer().room_bytes[mine.device.index()]) {
     std::strcpy(message->text, "others have the memory");
     return SKEIN_RESOURCE_EXHAUSTED;
   }
-  return Reference().seal(mine.Idle(), message);
+  return mine.Behind([&](void* inner) { return Reference().seal(inner, message); });
 }
 
 void SegmentDestroy(void* segment) {
-  Reference().segment_destroy(Of(segment).Idle());
-  delete &Of(segment);
+  Segment& mine = Of(segment);
+  mine.states.ChangeAll();
+  mine.WaitForSteps();
+  if (mine.last_export != nullptr) mine.last_export->Wait();
+  Reference().segment_destroy(mine.inner);
+  delete &mine;
   SharedState().Count([](Counts& counts) { --counts.num_live_segments; });
 }
 
 int32_t StateInit(void* segment, uint32_t slot, skein_message* message) {
-  return Reference().state_init(Of(segment).Idle(), slot, message);
+  Of(segment).states.Change(slot);
+  return Of(segment).Behind([&](void* inner) { return Reference().state_init(inner, slot, message); });
 }
 
 int32_t StateCopy(void* segment, uint32_t from_slot, uint32_t to_slot, skein_message* message) {
-  return Reference().state_copy(Of(segment).Idle(), from_slot, to_slot, message);
+  Of(segment).states.Change(to_slot);
+  return Of(segment).Behind([&](void* inner) { return Reference().state_copy(inner, from_slot, to_slot, message); });
+}
+
+// The order for an export on the device.
+Order ExportOrder(const Device& device) {
+  const Order order = SharedState().order();
+  return order.device == kAny || order.device == device.index() ? order : Order();
 }
 
 int32_t StateExport(void* segment, uint32_t slot, float* state, uint64_t num_floats, skein_message* message) {
-  if (Of(segment).device.is_lost()) return Lost(message);
-  return Reference().state_export(Of(segment).Idle(), slot, state, num_floats, message);
+  Segment& mine = Of(segment);
+  SharedState().Count([](Counts& counts) { ++counts.num_exports_at_once; });
+  if (mine.device.is_lost()) return Lost(message);
+  const Order order = ExportOrder(mine.device);
+  if (order.mishap == Mishap::kExportFails) {
+    WriteMessage(order, message);
+    return order.code;
+  }
+  mine.WaitForSteps();
+  std::this_thread::sleep_for(std::chrono::microseconds(SharedState().offer().export_us));
+  return mine.Behind([&](void* inner) { return Reference().state_export(inner, slot, state, num_floats, message); });
+}
+
+// What the reference backend would refuse is refused at once, as the arguments of a step are.
+int32_t CheckExport(const Segment& segment, uint32_t slot, const float* state, uint64_t num_floats,
+                    skein_message* message) {
+  if (slot < segment.num_slots && num_floats == segment.state_floats && state != nullptr) return SKEIN_OK;
+  std::snprintf(message->text, sizeof(message->text), "expected one of %u slots and %llu floats", segment.num_slots,
+                static_cast<unsigned long long>(segment.state_floats));
+  return slot < segment.num_slots ? SKEIN_INVALID_ARGUMENT : SKEIN_OUT_OF_RANGE;
+}
+
+int32_t StateExportBegin(void* segment, uint32_t slot, float* state, uint64_t num_floats, void** fence,
+                         skein_message* message) {
+  *fence = nullptr;
+  return Guard(message, [&]() -> int32_t {
+    Segment& mine = Of(segment);
+    if (mine.device.is_lost()) return Lost(message);
+    const Order order = ExportOrder(mine.device);
+    if (order.mishap == Mishap::kExportFails) {
+      WriteMessage(order, message);
+      return order.code;
+    }
+    const int32_t code = CheckExport(mine, slot, state, num_floats, message);
+    if (code != SKEIN_OK) return code;
+    const std::chrono::microseconds duration(SharedState().offer().export_us);
+    const ExportTask::Place place = {mine.inner, mine.states, slot, state, num_floats};
+    TaskList task = {std::make_shared<ExportTask>(place, mine.last_step, order, duration)};
+    mine.states.BeginExport(slot);
+    try {
+      *fence = SharedState().MakeFence(task.front());
+    } catch (...) {
+      mine.states.EndExport(slot);
+      throw;
+    }
+    SharedState().Count([](Counts& counts) { ++counts.num_exports_begun; });
+    mine.last_export = task.front();
+    mine.device.EnqueueExport(task);
+    return SKEIN_OK;
+  });
 }
 
 int32_t StateImport(void* segment, uint32_t slot, const float* state, uint64_t num_floats, skein_message* message) {
-  if (Of(segment).device.is_lost()) return Lost(message);
-  return Reference().state_import(Of(segment).Idle(), slot, state, num_floats, message);
+  Segment& mine = Of(segment);
+  if (mine.device.is_lost()) return Lost(message);
+  mine.states.Change(slot);
+  return mine.Behind([&](void* inner) { return Reference().state_import(inner, slot, state, num_floats, message); });
 }
 
 int32_t Step(void* segment, const skein_step* step, void** fence, skein_message* message) {
@@ -187,9 +268,11 @@ int32_t Step(void* segment, const skein_step* step, void** fence, skein_message*
     const Offer offer = SharedState().offer();
     const std::chrono::microseconds duration(uint64_t{mine.num_layers} *
                                              (offer.layer_us + uint64_t{offer.layer_row_us} * step->num_tokens));
-    mine.last_task = std::make_shared<Task>(mine.inner, *step, order, duration);
-    *fence = SharedState().MakeFence(mine.last_task);
-    mine.device.Enqueue(mine.last_task);
+    for (uint32_t i = 0; i < step->num_entries; ++i) mine.states.Change(EntryAt(*step, i).write_slot);
+    TaskList task = {std::make_shared<StepTask>(mine.inner, mine.states, *step, order, duration)};
+    *fence = SharedState().MakeFence(task.front());
+    mine.last_step = task.front();
+    mine.device.EnqueueStep(task);
     return fails ? order.code : SKEIN_OK;
   });
 }
@@ -211,10 +294,11 @@ int32_t FenceWait(void* fence, int64_t timeout_us, skein_message* message) {
 void FenceRelease(void* fence) { SharedState().ReleaseFence(fence); }
 
 int32_t SegmentWork(void* segment, skein_segment_work* work, skein_message* message) {
-  return Reference().segment_work(Of(segment).Idle(), work, message);
+  return Of(segment).Behind([&](void* inner) { return Reference().segment_work(inner, work, message); });
 }
 
-constexpr Table kTable = {
+// Not constant, since a test says what it has.
+Table table = {
     .backend =
         {
             .struct_size = sizeof(Table),
@@ -239,10 +323,17 @@ constexpr Table kTable = {
             .segment_work = SegmentWork,
             .device_free_memory = DeviceFreeMemory,
             .state_discard = nullptr,
+            .state_export_begin = StateExportBegin,
         },
     .obey = [](const Order* order) { SharedState().Obey(*order); },
-    .offer = [](const Offer* offer) { SharedState().Declare(*offer); },
+    .offer =
+        [](const Offer* offer) {
+          SharedState().Declare(*offer);
+          const auto function = offer->begins_exports ? StateExportBegin : nullptr;
+          if (table.backend.state_export_begin != function) table.backend.state_export_begin = function;
+        },
     .hold = [](uint32_t device, uint32_t held) { SharedState().Hold(device, held != 0); },
+    .hold_exports = [](uint32_t device, uint32_t held) { SharedState().HoldExports(device, held != 0); },
     .lose = [](uint32_t device) { SharedState().Lose(device); },
     .counts = [] { return SharedState().counts(); },
 };
@@ -273,6 +364,6 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   answer->id = "late";
   answer->description = "for tests: two devices that end every step late";
   answer->num_threads = skein::late::kNumDevices;
-  answer->table = &skein::late::kTable;
+  answer->table = &skein::late::table;
   return SKEIN_OK;
 }

@@ -37,6 +37,12 @@ void State::Hold(uint32_t device, bool is_held) {
   changed_.notify_all();
 }
 
+void State::HoldExports(uint32_t device, bool is_held) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  holds_exports_[device] = is_held;
+  changed_.notify_all();
+}
+
 void State::Lose(uint32_t device) {
   const std::lock_guard<std::mutex> lock(mutex_);
   ++num_losses_[device];
@@ -63,6 +69,13 @@ void State::Begin(uint32_t device) {
   ++counts_.num_held;
   changed_.wait(lock, [this, device] { return !is_held_[device]; });
   --counts_.num_held;
+}
+
+void State::BeginExport(uint32_t device) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++counts_.num_exports_held;
+  changed_.wait(lock, [this, device] { return !holds_exports_[device]; });
+  --counts_.num_exports_held;
 }
 
 void State::CountDraws(const skein_step& step) {

@@ -24,6 +24,7 @@ class State {
   void Declare(const Offer& offer);
   Offer offer() const;
   void Hold(uint32_t device, bool is_held);
+  void HoldExports(uint32_t device, bool is_held);
   void Lose(uint32_t device);
   uint64_t num_losses(uint32_t device) const;
   // Notes something that happened.
@@ -32,6 +33,8 @@ class State {
 
   // A step of the device begins: returns when the device is not held.
   void Begin(uint32_t device);
+  // The same of an export that goes on beside steps.
+  void BeginExport(uint32_t device);
 
   void CountDraws(const skein_step& step);
 
@@ -46,6 +49,7 @@ class State {
   Order order_;
   Offer offer_;
   bool is_held_[kNumDevices] = {};
+  bool holds_exports_[kNumDevices] = {};
   uint64_t num_losses_[kNumDevices] = {};
   Counts counts_;
   uintptr_t last_fence_ = 0;

@@ -20,6 +20,7 @@ struct Script {
   std::string failure_of_entry;
   bool step_fails = false;
   bool fails_at_once = false;
+  bool export_is_done = false;
   int num_fences = 0;
   uint32_t opened_device = 99;
 } script;
@@ -56,6 +57,11 @@ class FakeSegment {
       return result;
     }
   }
+  std::unique_ptr<FakeFence> BeginExport(uint32_t, float*,
+                                         uint64_t) requires(!std::is_same_v<StepResult, std::string>) {
+    if (script.fails_at_once) throw plugin::Error(SKEIN_OUT_OF_RANGE, "no such slot");
+    return script.export_is_done ? nullptr : std::make_unique<FakeFence>();
+  }
   Work TotalWork() const { return {.multiplications = 7, .library_multiplications = 3}; }
 };
 
@@ -85,16 +91,26 @@ struct FakeBackend {
 
 struct LateBackend : FakeBackend<FakeSegment<StepEnd<FakeFence>>> {
   using Fence = FakeFence;
+  static bool BeginsExports() { return true; }
   struct Device : FakeBackend::Device {
     using FakeBackend::Device::Device;
     uint64_t FreeMemory() const { return 12; }
   };
 };
 struct PromptBackend : FakeBackend<FakeSegment<std::string>> {};
+struct CautiousBackend : LateBackend {
+  static bool BeginsExports() { return false; }
+};
 
 TEST(BackendTableMembersTest, FreeMemoryIsOfferedByThoseWhoKnowIt) {
   EXPECT_EQ(BackendTable<PromptBackend>::Get()->device_free_memory, nullptr);
   EXPECT_NE(BackendTable<LateBackend>::Get()->device_free_memory, nullptr);
+}
+
+TEST(BackendTableMembersTest, ExportsAreBegunByThoseWhoCanAndWantTo) {
+  EXPECT_EQ(BackendTable<PromptBackend>::Get()->state_export_begin, nullptr);
+  EXPECT_EQ(BackendTable<CautiousBackend>::Get()->state_export_begin, nullptr);
+  EXPECT_NE(BackendTable<LateBackend>::Get()->state_export_begin, nullptr);
 }
 
 class BackendTableTest : public testing::Test {
@@ -102,7 +118,7 @@ class BackendTableTest : public testing::Test {
   void SetUp() override {
     script.is_done = false;
     script.failure_of_entry.clear();
-    script.step_fails = script.fails_at_once = false;
+    script.step_fails = script.fails_at_once = script.export_is_done = false;
     step_.struct_size = sizeof(step_);
   }
   void TearDown() override { EXPECT_EQ(script.num_fences, 0); }
@@ -187,6 +203,24 @@ TEST_F(BackendTableTest, AStepThatIsRefusedLeavesNoFence) {
   script.fails_at_once = true;
   void* fence = &fence;
   EXPECT_EQ(Step(&fence), SKEIN_INVALID_ARGUMENT);
+  EXPECT_EQ(fence, nullptr);
+}
+
+TEST_F(BackendTableTest, AnExportHasAFenceWhereItIsNotDone) {
+  float state = 0;
+  void* fence = nullptr;
+  ASSERT_EQ(late_->state_export_begin(&late_segment_, 0, &state, 1, &fence, &message_), SKEIN_OK);
+  ASSERT_NE(fence, nullptr);
+  EXPECT_EQ(late_->fence_wait(fence, 0, &message_), SKEIN_DEADLINE_EXCEEDED);
+  script.is_done = true;
+  EXPECT_EQ(late_->fence_wait(fence, -1, &message_), SKEIN_OK);
+  late_->fence_release(fence);
+  script.export_is_done = true;
+  EXPECT_EQ(late_->state_export_begin(&late_segment_, 0, &state, 1, &fence, &message_), SKEIN_OK);
+  EXPECT_EQ(fence, nullptr);
+  script.fails_at_once = true;
+  fence = &fence;
+  EXPECT_EQ(late_->state_export_begin(&late_segment_, 0, &state, 1, &fence, &message_), SKEIN_OUT_OF_RANGE);
   EXPECT_EQ(fence, nullptr);
 }
 

@@ -109,11 +109,18 @@ struct Places {
   uint64_t num_host;
   bool has_disk;
   StepPipeline pipeline;
+  bool exports_fail = false;  // some of those that are begun beside steps
 };
 
 std::shared_ptr<Engine> Start(const Places& places, std::shared_ptr<StateDisk> disk = nullptr) {
   auto runner = std::make_unique<FakeStepRunner>();
   runner->set_pipeline(places.pipeline);
+  runner->set_export_looks(3);
+  if (places.exports_fail) {
+    runner->set_export_hook([count = 0](FakeStepRunner::ExportMoment) mutable {
+      return ++count % 5 == 0 ? absl::InternalError("the fifth") : absl::OkStatus();
+    });
+  }
   EngineLimits limits = {{16, 4}, places.num_slots};
   limits.state_floats = kStateFloats;
   limits.max_host_states = places.num_host;
@@ -198,11 +205,15 @@ TEST_P(ResidencyTest, StreamsReadWhatTheyWouldReadAlone) {
   EXPECT_EQ(NumObserved(engine->observer().fetch_time()), counts.from_disk);
 }
 
-INSTANTIATE_TEST_SUITE_P(FewPlaces, ResidencyTest,
-                         ::testing::Values(Places{3, 40, false, {1, 1}}, Places{4, 40, false, {2, 1}},
-                                           Places{5, 40, false, {3, 2}}, Places{3, 4, true, {1, 1}},
-                                           Places{4, 4, true, {2, 1}}, Places{6, 5, true, {3, 2}},
-                                           Places{10, 4, true, {2, 1, true}}));
+INSTANTIATE_TEST_SUITE_P(
+    FewPlaces, ResidencyTest,
+    ::testing::Values(Places{3, 40, false, {1, 1}}, Places{4, 40, false, {2, 1}}, Places{5, 40, false, {3, 2}},
+                      Places{3, 4, true, {1, 1}}, Places{4, 4, true, {2, 1}}, Places{6, 5, true, {3, 2}},
+                      Places{10, 4, true, {2, 1, true}}, Places{5, 40, false, {2, 1, false, true}},
+                      Places{20, 40, false, {2, 1, false, true}}, Places{20, 40, false, {3, 2, false, true}},
+                      Places{20, 8, true, {3, 2, false, true}}, Places{20, 4, true, {2, 1, true, true}},
+                      Places{12, 40, false, {3, 2, false, true}, true},
+                      Places{20, 8, true, {3, 2, false, true}, true}));
 
 constexpr Places kWithDisk = {3, 4, true, {1, 1}};
 

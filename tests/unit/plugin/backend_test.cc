@@ -104,7 +104,7 @@ class BackendTest : public testing::Test {
     return *std::move(segment);
   }
   static absl::Status Step(Segment& segment) {
-    absl::StatusOr<SegmentStep> begun = segment.Begin(skein_step{});
+    absl::StatusOr<SegmentFence> begun = segment.Begin(skein_step{});
     return begun.ok() ? begun->Wait() : begun.status();
   }
   absl::Status Step() { return Step(*MakeSegment()); }

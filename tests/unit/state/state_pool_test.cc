@@ -145,6 +145,80 @@ TEST(StatePoolTest, StateThatWasPinnedLongestAgoIsParkedFirst) {
   EXPECT_TRUE(pool->LeastRecent().empty()) << "all are pinned";
 }
 
+TEST(StatePoolTest, LeavingStateKeepsItsSlotUntilItHasArrived) {
+  const auto host = HostStates::Create(1, 4);
+  const auto pool = StatePool::Create(2);
+  const StateRef a = pool->Acquire();
+  const StateRef b = pool->Acquire();
+  {
+    const StateRef leaving = pool->BeginLeave();
+    EXPECT_EQ(leaving, a);
+    EXPECT_EQ(pool->LeastRecent(), b) << "it leaves once";
+    EXPECT_EQ(pool->num_movable(), 1u);
+    EXPECT_TRUE(pool->Acquire().empty());
+    EXPECT_EQ(pool->ValuesOf(a), nullptr);
+    pool->EndLeave(leaving, Values(host, 7));
+  }
+  EXPECT_EQ(pool->num_free(), 1u);
+  EXPECT_EQ(pool->num_parked(), 1u);
+  EXPECT_EQ(pool->moves().to_host, 1u);
+  EXPECT_EQ(pool->ValuesOf(a)->values()[0], 7.0f);
+  EXPECT_TRUE(pool->Pin(a).empty());
+}
+
+TEST(StatePoolTest, LeavingStateThatIsPinnedMeanwhileStays) {
+  const auto host = HostStates::Create(1, 4);
+  const auto pool = StatePool::Create(1);
+  const StateRef state = pool->Acquire();
+  {
+    const StateRef leaving = pool->BeginLeave();
+    const StatePin pin = pool->Pin(state);
+    EXPECT_EQ(pin.slot(), 0u);
+    pool->EndLeave(leaving, Values(host, 7));
+  }
+  EXPECT_EQ(pool->num_free(), 0u);
+  EXPECT_EQ(host->num_held(), 0u);
+  EXPECT_EQ(pool->BeginLeave(), state) << "it may leave later";
+}
+
+TEST(StatePoolTest, LeavingStateThatNobodyWantsGivesBackItsSlotAlone) {
+  const auto host = HostStates::Create(1, 4);
+  const auto pool = StatePool::Create(1);
+  StateRef state = pool->Acquire();
+  StateRef leaving = pool->BeginLeave();
+  state = StateRef();
+  EXPECT_EQ(pool->num_free(), 0u) << "its slot is being read";
+  pool->EndLeave(leaving, Values(host, 7));
+  EXPECT_EQ(host->num_held(), 0u);
+  EXPECT_EQ(pool->moves().to_host, 0u);
+  leaving = StateRef();
+  EXPECT_EQ(pool->num_free(), 1u);
+}
+
+TEST(StatePoolTest, LeavingStateThatDoesNotArriveStays) {
+  const auto pool = StatePool::Create(1);
+  const StateRef state = pool->Acquire();
+  pool->EndLeave(pool->BeginLeave(), nullptr);
+  EXPECT_FALSE(pool->Pin(state).empty());
+  EXPECT_EQ(pool->num_parked(), 0u);
+}
+
+// A state that has left has its node still, and its slot needs another.
+TEST(StatePoolTest, SlotsAreFoundAfterAllStatesHaveLeft) {
+  const auto host = HostStates::Create(1, 100);
+  const auto pool = StatePool::Create(3);
+  std::vector<StateRef> states;
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 3; ++i) states.push_back(pool->Acquire());
+    std::vector<StateRef> leaving;
+    for (int i = 0; i < 3; ++i) leaving.push_back(pool->BeginLeave());
+    EXPECT_TRUE(pool->BeginLeave().empty());
+    for (const StateRef& state : leaving) pool->EndLeave(state, Values(host, 1));
+    EXPECT_EQ(pool->num_free(), 3u);
+  }
+  EXPECT_EQ(pool->num_parked(), 15u);
+}
+
 TEST(StatePoolTest, NextStateThatGoesIsAnnouncedWhereverItLies) {
   int calls = 0;
   const auto pool = StatePool::Create(2, [&calls] { ++calls; });
