@@ -45,6 +45,15 @@ class AbiCallsTest : public ::testing::Test {
     const std::lock_guard<std::mutex> lock(mutex_);
     succeeded_.insert(calls.succeeded().begin(), calls.succeeded().end());
   }
+  // The functions that have not succeeded yet.
+  std::string Never() const {
+    std::string never;
+    for (const std::string& functions : AbiCalls::FunctionsByRow()) {
+      // skein_version gives no code.
+      if (succeeded_.count(functions) == 0 && functions.rfind("skein_version", 0) != 0) never += functions + " ";
+    }
+    return never;
+  }
   void ReleaseAll(AbiHandles& handles) {
     AbiInput input(uint64_t{1});
     AbiCalls(files_, handles).ReleaseAll(input);
@@ -65,17 +74,16 @@ TEST_F(AbiCallsTest, KnowsEveryFunctionOfTheAbi) {
 }
 
 TEST_F(AbiCallsTest, OneThreadFindsNoBrokenPromise) {
-  for (uint64_t seed = 1; seed <= 12; ++seed) {
+  // Hosts that only fail would prove little, so each function succeeds once. Some do so only while a request is in a
+  // certain state, which depends on the engine's thread too.
+  constexpr uint64_t kLeastSeeds = 12, kMostSeeds = 120;
+  for (uint64_t seed = 1; seed <= kLeastSeeds || (seed <= kMostSeeds && Never() != ""); ++seed) {
     AbiHandles handles;
     MakeCalls(seed, 5000, handles);
     ReleaseAll(handles);
+    if (HasFailure()) return;
   }
-  // Hosts that only fail would prove little. skein_version gives no code.
-  std::string never;
-  for (const std::string& functions : AbiCalls::FunctionsByRow()) {
-    if (succeeded_.count(functions) == 0 && functions.rfind("skein_version", 0) != 0) never += functions + " ";
-  }
-  EXPECT_EQ(never, "");
+  EXPECT_EQ(Never(), "");
 }
 
 TEST_F(AbiCallsTest, FourThreadsFindNoBrokenPromise) {
