@@ -79,7 +79,8 @@ SKEIN_EXTERN_C_BEGIN
 //   step_time_ms      i64  0      the time that a step with streams that decode may take because of prompts: their
 //                                 shares are cut so. A step with prompts takes no more than about twice the time of the
 //                                 same step without them in any case, or 5 ms if that is longer. 0: 100, and 25 on
-//                                 devices that take steps ahead, such as GPUs
+//                                 devices that take steps ahead, such as GPUs, or 1.5 times what the streams take
+//                                 without prompts, if that is longer
 //   max_running       i64  0      requests and evals between their first step and their end; others wait, or preempt
 //                                 those of a lower priority (schedule.h). 0: max_batch_streams
 //   age_limit_ms      i64  1000   a prompt that has waited for so long gets a share of every step, whatever the time;

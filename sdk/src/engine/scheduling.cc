@@ -16,6 +16,9 @@ constexpr DeviceKind kInHost = {.step_ms = 100, .tile = 8, .min_prompt_tokens = 
 // and has its steps done sooner.
 constexpr DeviceKind kBesideHost = {.step_ms = 25, .tile = 64, .min_prompt_tokens = 64};
 
+// Streams that take about the default alone, as those of a large model do, would leave no time for prompts.
+constexpr double kDefaultStretch = 1.5;
+
 }  // namespace
 
 SchedulerLimits SchedulingOf(const Options& options, const SegmentLimits& limits, const StepPipeline& pipeline) {
@@ -28,6 +31,7 @@ SchedulerLimits SchedulingOf(const Options& options, const SegmentLimits& limits
   const int64_t max_running = options[model_options::kMaxRunning];
   scheduling.max_running = max_running == 0 ? limits.max_entries : static_cast<uint32_t>(max_running);
   scheduling.step_us = 1000 * (step_ms == 0 ? kind.step_ms : step_ms);
+  scheduling.step_stretch = step_ms == 0 ? kDefaultStretch : 1;
   scheduling.age_limit_us = 1000 * options[model_options::kAgeLimitMs];
   scheduling.tile = kind.tile;
   scheduling.min_prompt_tokens = kind.min_prompt_tokens;

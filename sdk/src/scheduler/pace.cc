@@ -19,8 +19,4 @@ double Pace::StepUs(uint64_t num_decoding, uint64_t num_prompt_tokens) const {
   return cost.Overrun() * cost.Time(num_rows, num_entries);
 }
 
-uint64_t Pace::RowsInTime() const {
-  return 1 + cost.RowsThatFit(1, 1, static_cast<double>(limits.step_us), limits.max_tokens - 1);
-}
-
 }  // namespace skein

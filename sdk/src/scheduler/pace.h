@@ -24,9 +24,6 @@ struct Pace {
   // included.
   double StepUs(uint64_t num_decoding, uint64_t num_prompt_tokens) const;
 
-  // The rows of a step that takes as long as it should with streams that decode; at least 1.
-  uint64_t RowsInTime() const;
-
   SchedulerLimits limits;
   StepCost cost;
 };

@@ -26,8 +26,9 @@ int64_t RankOf(const Urgency& urgency, int64_t age_limit_us, int64_t read_us) {
 
 double LongestStepUs(const SchedulerLimits& limits, const StepCost& cost, uint64_t num_decoding) {
   if (num_decoding == 0) return std::numeric_limits<double>::infinity();
-  const double stretched = Scheduler::kStretch * cost.Time(num_decoding, num_decoding);
-  return std::min(static_cast<double>(limits.step_us), std::max(stretched, Scheduler::kShortStepUs));
+  const double alone = cost.Time(num_decoding, num_decoding);
+  return std::min(std::max(static_cast<double>(limits.step_us), limits.step_stretch * alone),
+                  std::max(Scheduler::kStretch * alone, Scheduler::kShortStepUs));
 }
 
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cost_(limits.max_tokens) {

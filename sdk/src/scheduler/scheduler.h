@@ -2,9 +2,10 @@
 //
 // - Shares of a step are given out one by one. A sequence with one token to feed, such as a stream that decodes, goes
 //   before the prompts. If not all of them fit and leave a place for a prompt, they take turns.
-// - A prompt has as much as the step's time allows: a step with streams that decode should take at most `step_us`, and
-//   at most kStretch times as long as without the prompts, or kShortStepUs if that is longer. A prompt that is due
-//   (below) gets a minimum whatever the time. Without streams that decode, prompts fill the step.
+// - A prompt has as much as the step's time allows: a step with streams that decode should take at most `step_us`, or
+//   `step_stretch` times as long as without the prompts if that is longer; and at most kStretch times as long, or
+//   kShortStepUs if that is longer. A prompt that is due (below) gets a minimum whatever the time. Without streams that
+//   decode, prompts fill the step.
 // - Of each kind, the share goes to the tenant that had the least service for its weight (virtual token counters,
 //   arXiv:2401.00588). Of its prompts the one of the smallest rank is first. Of its sequences with one token it is the
 //   one whose turn is longest ago; a higher priority counts as longer.
@@ -59,7 +60,8 @@ struct SchedulerLimits {
   uint32_t max_tokens = 0;    // of a step, all sequences together; at least 1
   uint32_t max_entries = 0;   // sequences in a step; at least 1
   uint32_t max_running = 0;   // sequences between their first share and their end; 0: no bound
-  int64_t step_us = 100'000;  // the time of a step with streams that decode
+  int64_t step_us = 100'000;  // the time of a step with streams that decode,
+  double step_stretch = 1;    // or so many times as long as they take alone, if that is longer
   int64_t age_limit_us = 1'000'000;
   uint32_t tile = 16;               // rows that a device multiplies at a time
   uint32_t min_prompt_tokens = 16;  // the share of a prompt that is due

@@ -19,6 +19,7 @@ TEST(SchedulingTest, TimeOfAStepIsThatOfTheDevice) {
   const Options options(SKEIN_OPTIONS_MODEL);
   EXPECT_EQ(SchedulingOf(options, Limits(), kHost).step_us, 100'000);
   EXPECT_EQ(SchedulingOf(options, Limits(), kBeside).step_us, 25'000);
+  EXPECT_GT(SchedulingOf(options, Limits(), kHost).step_stretch, 1) << "a large model takes longer for one token";
   EXPECT_EQ(SchedulingOf(options, Limits(), kHost).max_tokens, 512u);
   EXPECT_EQ(SchedulingOf(options, Limits(), kHost).max_entries, 64u);
   EXPECT_EQ(SchedulingOf(options, Limits(), kHost).max_running, 64u) << "as many as a step has room for";
@@ -32,6 +33,7 @@ TEST(SchedulingTest, OptionsSayIt) {
   for (const StepPipeline& pipeline : {kHost, kBeside}) {
     const SchedulerLimits scheduling = SchedulingOf(options, Limits(), pipeline);
     EXPECT_EQ(scheduling.step_us, 40'000);
+    EXPECT_EQ(scheduling.step_stretch, 1) << "who sets the time means it";
     EXPECT_EQ(scheduling.max_running, 7u);
     EXPECT_EQ(scheduling.age_limit_us, 300'000);
   }

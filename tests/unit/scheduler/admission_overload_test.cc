@@ -42,7 +42,9 @@ class Simulation {
                                     .min_prompt_tokens = 16};
     pace_.emplace(test::SteadyPace(limits, 8000, 200));
     admission_ = Admission::Create({}, tenants_, *pace_);
-    const double row_us = pace_->StepUs(0, pace_->RowsInTime()) / static_cast<double>(pace_->RowsInTime());
+    const uint64_t num_rows =
+        1 + pace_->cost.RowsThatFit(1, 1, static_cast<double>(limits.step_us), limits.max_tokens - 1);
+    const double row_us = pace_->StepUs(0, num_rows) / static_cast<double>(num_rows);
     const double rows = static_cast<double>(load.min_prompt + load.max_prompt + load.min_answer + load.max_answer) / 2;
     for (size_t i = 0; i < load.offered.size(); ++i) {
       parties_.push_back({tenants_->Get(std::string(1, static_cast<char>('a' + i)))});

@@ -91,6 +91,24 @@ TEST(SchedulerTest, StepTimeBoundsTheShareOfPrompts) {
   }
 }
 
+// As with a large model, whose streams take longer alone than a step should.
+TEST(SchedulerTest, SlowStreamsLeaveTimeForPrompts) {
+  SchedulerLimits limits = Limits(512, 64);
+  limits.step_us = 10'000;
+  limits.step_stretch = 1.5;
+  Simulation simulation(limits);
+  simulation.Calibrate();
+  const auto tenant = Tenant();
+  AddDecoding(simulation, tenant, 24);  // about 32 ms
+  simulation.Step();
+  const Stream& prompt = simulation.Add(tenant, 100, 1);
+  for (int i = 0; i < 10; ++i) {
+    const int64_t before = simulation.now_us();
+    EXPECT_TRUE(prompt.is_done || StepOf(simulation).contains(&prompt));
+    EXPECT_LE(simulation.now_us() - before, 1.6 * 32'000);
+  }
+}
+
 TEST(SchedulerTest, ShortStepIsShortEnoughWhateverItTakesWithoutPrompts) {
   StepCost cost(512);
   for (uint64_t rows = 1; rows <= 512; rows *= 2) cost.Observe(rows, 1, 100 + 20 * static_cast<double>(rows));
