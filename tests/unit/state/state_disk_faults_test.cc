@@ -117,7 +117,7 @@ TEST_F(StateDiskFaultsTest, LimitOfFileSizesIsToldInsteadOfASignal) {
 }
 
 TEST_F(StateDiskFaultsTest, FolderThatCannotBeWrittenIsRefusedByName) {
-  ASSERT_EQ(mkdir(folder_.c_str(), 0500), 0);
+  ASSERT_EQ(mkdir(folder_.c_str(), 0555), 0);
   const uid_t user = geteuid();
   constexpr uid_t kNobody = 65534;
   // Root may write into any folder.
