@@ -98,6 +98,17 @@ class StatesMemoryTest : public AllocationWalk {
   // The stream that was used longest ago.
   skein_stream Next() { return streams_[++last_ % kNumStreams].get(); }
 
+  // Walks over steps of one token, each of the next stream.
+  void WalkOverSteps() {
+    skein_stream stream = nullptr;
+    Walk(
+        [&](skein_error* error) {
+          stream = Next();
+          return Eval(stream, kOneMore, error);
+        },
+        [&] { SKEIN_CALL(skein_stream_truncate, stream, uint64_t{3}, nullptr); });
+  }
+
   const std::string folder_ = ::testing::TempDir() + "/states_memory." + std::to_string(getpid());
   const OwnedRuntime runtime_ = MakeRuntime();
   OwnedModel model_;
@@ -110,13 +121,7 @@ class StatesMemoryTest : public AllocationWalk {
 TEST_P(StatesMemoryTest, ParkingAndWaking) {
   Load(Disk::kNo);
   MakeStreams(3);
-  skein_stream stream = nullptr;
-  Walk(
-      [&](skein_error* error) {
-        stream = Next();
-        return Eval(stream, kOneMore, error);
-      },
-      [&] { SKEIN_CALL(skein_stream_truncate, stream, uint64_t{3}, nullptr); });
+  WalkOverSteps();
   ExpectAllAreWhole(3);
 }
 
@@ -127,13 +132,7 @@ TEST_P(StatesMemoryTest, LeavingBesideSteps) {
   Load(Disk::kNo, "late:0");
   MakeStreams(3);
   const uint64_t num_begun = late.counts().num_exports_begun;
-  skein_stream stream = nullptr;
-  Walk(
-      [&](skein_error* error) {
-        stream = Next();
-        return Eval(stream, kOneMore, error);
-      },
-      [&] { SKEIN_CALL(skein_stream_truncate, stream, uint64_t{3}, nullptr); });
+  WalkOverSteps();
   EXPECT_GT(late.counts().num_exports_begun, num_begun);
   ExpectAllAreWhole(3);
   EXPECT_EQ(late.counts().num_exported_too_long, 0u);
@@ -142,13 +141,7 @@ TEST_P(StatesMemoryTest, LeavingBesideSteps) {
 TEST_P(StatesMemoryTest, MovesToTheDiskAndBack) {
   Load(Disk::kYes);
   MakeStreams(3);
-  skein_stream stream = nullptr;
-  Walk(
-      [&](skein_error* error) {
-        stream = Next();
-        return Eval(stream, kOneMore, error);
-      },
-      [&] { SKEIN_CALL(skein_stream_truncate, stream, uint64_t{3}, nullptr); });
+  WalkOverSteps();
   ExpectAllAreWhole(3);
 }
 

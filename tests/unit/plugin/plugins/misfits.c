@@ -12,7 +12,7 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   answer->version = "9.0.0";
   return SKEIN_OK;
 }
-#elif MISFIT == 2  /* a table that is too short */
+#elif MISFIT == 2                 /* a table that is too short */
 static const skein_backend_table table = {.struct_size = 40};
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   (void)message;
@@ -22,7 +22,7 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   answer->table = &table;
   return SKEIN_OK;
 }
-#elif MISFIT == 3  /* a required function is missing */
+#elif MISFIT == 3                 /* a required function is missing */
 static const skein_backend_table table = {.struct_size = sizeof(skein_backend_table)};
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   (void)message;
@@ -32,14 +32,14 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   answer->table = &table;
   return SKEIN_OK;
 }
-#elif MISFIT == 4  /* declines */
+#elif MISFIT == 4                 /* declines */
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   (void)offer;
   (void)answer;
   strcpy(message->text, "needs a machine with two moons");
   return SKEIN_FAILED_PRECONDITION;
 }
-#elif MISFIT == 5  /* an id that is none */
+#elif MISFIT == 5                 /* an id that is none */
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   (void)message;
   answer->abi = offer->abi_max;
@@ -47,10 +47,10 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   answer->id = "../Escape";
   return SKEIN_OK;
 }
-#elif MISFIT == 6  /* not a plugin at all */
+#elif MISFIT == 6                 /* not a plugin at all */
 int not_a_plugin(void);
 int not_a_plugin(void) { return 6; }
-#elif MISFIT == 7  /* a kind that does not exist */
+#elif MISFIT == 7                 /* a kind that does not exist */
 static const uint32_t table[64] = {sizeof(table)};
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   (void)message;
@@ -60,7 +60,7 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   answer->table = table;
   return SKEIN_OK;
 }
-#elif MISFIT == 8  /* declares more threads than any machine has a use for */
+#elif MISFIT == 8                 /* declares more threads than any machine has a use for */
 static const skein_tokenizer_table table = {.struct_size = sizeof(skein_tokenizer_table)};
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   (void)message;
@@ -71,42 +71,28 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   answer->table = &table;
   return SKEIN_OK;
 }
-#elif MISFIT == 9  /* fences that cannot be waited for */
+#elif MISFIT == 9 || MISFIT == 11 /* fences of steps, or exports, that cannot be waited for */
 static int32_t any(void) { return SKEIN_UNIMPLEMENTED; }
 static skein_backend_table table = {.struct_size = sizeof(skein_backend_table)};
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   (void)message;
-  /* Every function up to fence_done; none is ever called. */
+  /* Every function up to the last one; none is ever called. */
   void** member = (void**)&table.device_count;
+  void** const last = MISFIT == 9 ? (void**)&table.fence_done : (void**)&table.step;
   int32_t (*function)(void) = any;
-  for (; member <= (void**)&table.fence_done; ++member) memcpy(member, &function, sizeof(function));
+  for (; member <= last; ++member) memcpy(member, &function, sizeof(function));
+  if (MISFIT == 11) memcpy(&table.state_export_begin, &function, sizeof(function));
   answer->abi = offer->abi_max;
   answer->kind = SKEIN_PLUGIN_BACKEND;
-  answer->id = "half-fences";
+  answer->id = MISFIT == 9 ? "half-fences" : "endless-exports";
   answer->table = &table;
   return SKEIN_OK;
 }
-#elif MISFIT == 10 /* declines with a message that has no end */
+#elif MISFIT == 10                /* declines with a message that has no end */
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   (void)offer;
   (void)answer;
   memset(message->text, 'x', sizeof(message->text));
   return SKEIN_FAILED_PRECONDITION;
-}
-#elif MISFIT == 11 /* exports that cannot be waited for */
-static int32_t any(void) { return SKEIN_UNIMPLEMENTED; }
-static skein_backend_table table = {.struct_size = sizeof(skein_backend_table)};
-int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
-  (void)message;
-  /* Every function up to step, and the one that needs fences; none is ever called. */
-  void** member = (void**)&table.device_count;
-  int32_t (*function)(void) = any;
-  for (; member <= (void**)&table.step; ++member) memcpy(member, &function, sizeof(function));
-  memcpy(&table.state_export_begin, &function, sizeof(function));
-  answer->abi = offer->abi_max;
-  answer->kind = SKEIN_PLUGIN_BACKEND;
-  answer->id = "endless-exports";
-  answer->table = &table;
-  return SKEIN_OK;
 }
 #endif
