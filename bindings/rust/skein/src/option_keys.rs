@@ -114,7 +114,8 @@ keys! {
         max_queued_tokens: i64 "max_queued_tokens",
         /// The time that a step with streams that decode may take because of prompts: their shares are cut so. A step
         /// with prompts takes no more than about twice the time of the same step without them in any case, or 5 ms if
-        /// that is longer. 0: 100, and 25 on devices that take steps ahead, such as GPUs. Default: 0.
+        /// that is longer. 0: 100, and 25 on devices that take steps ahead, such as GPUs, or 1.5 times what the streams
+        /// take without prompts, if that is longer. Default: 0.
         step_time_ms: i64 "step_time_ms",
         /// Requests and evals between their first step and their end; others wait, or preempt those of a lower priority
         /// (schedule.h). 0: max_batch_streams. Default: 0.
