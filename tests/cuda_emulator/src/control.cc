@@ -39,6 +39,10 @@ bool SetOption(std::string_view key, std::string_view value, Options& options) {
     options.no_devices = value == "old-driver" ? cudaErrorInsufficientDriver : cudaErrorNoDevice;
     return value == "old-driver" || value == "none";
   }
+  if (key == "ptx") {
+    options.ptx = value;
+    return !value.empty();
+  }
   const std::optional<int64_t> number = key == "memory" ? ParseBytes(value) : ParseNumber(value);
   if (!number || *number < 0) return false;
   if (key == "memory") {

@@ -83,6 +83,9 @@ class Detector {
 
   void Forget(const Allocation& allocation);
 
+  // Whether the address is one of the host's memory.
+  bool IsOfHost(uintptr_t address);
+
   const std::string& operation_name() const { return *name_; }
   void Report(ErrorKind kind, const std::string& message, const std::string& place);
 
@@ -136,7 +139,6 @@ class Detector {
   bool IsTaken(const Segment& earlier) const;
   // An atomic operation of the running thread hands on and sees what others have handed on.
   void MeetAt(uintptr_t address);
-  bool IsOfHost(uintptr_t address);
   void CheckDevice(const Current& current);
   bool IsAllowed(const Current& current);
   void CheckShared(SharedRange& range, const Current& current);

@@ -22,7 +22,7 @@ namespace skein::emulator {
 Executor* running_executor = nullptr;
 KernelThread* running_thread = nullptr;
 
-Executor::Executor(Detector& detector, const Options& options)
+Executor::Executor(Arena& arena, Detector& detector, const Options& options)
     : detector_(detector), random_(options.seed), schedule_(options.schedule), capability_(options.capability) {
   void* shared = mmap(nullptr, kMaxDynamicShared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) {
@@ -30,6 +30,7 @@ Executor::Executor(Detector& detector, const Options& options)
     std::abort();
   }
   dynamic_shared_ = static_cast<unsigned char*>(shared);
+  if (!options.ptx.empty()) ptx_ = std::make_unique<PtxKernels>(arena, detector, options);
 }
 
 Executor::~Executor() { munmap(dynamic_shared_, kMaxDynamicShared); }
@@ -40,6 +41,11 @@ void Executor::ShiftIndex(IndexFault fault, int by) {
 }
 
 cudaError_t Executor::Run(const Launch& launch) {
+  if (ptx_ != nullptr) {
+    const uint32_t num_blocks = launch.grid.x * launch.grid.y * launch.grid.z;
+    const auto shared = std::as_writable_bytes(std::span(dynamic_shared_, kMaxDynamicShared));
+    return ptx_->Run(launch, BlockOrder(num_blocks), shared, random_);
+  }
   launch_ = &launch;
   num_threads_ = launch.block.x * launch.block.y * launch.block.z;
   threads_.resize(std::max<size_t>(threads_.size(), num_threads_));
@@ -59,15 +65,19 @@ void Executor::RunBlocks(const Launch& launch) {
   const uint32_t num_blocks = launch.grid.x * launch.grid.y * launch.grid.z + extra;
   faulty_thread_ = random_.Below(num_threads_);
   faulty_block_ = random_.Below(num_blocks);
+  for (const uint32_t block : BlockOrder(num_blocks)) {
+    RunBlock(block);
+    if (error_ != cudaSuccess) return;
+  }
+}
+
+std::vector<uint32_t> Executor::BlockOrder(uint32_t num_blocks) {
   std::vector<uint32_t> order(num_blocks);
   std::iota(order.begin(), order.end(), 0u);
   if (schedule_ != Schedule::kInStep) {
     for (uint32_t i = num_blocks; i > 1; --i) std::swap(order[i - 1], order[random_.Below(i)]);
   }
-  for (const uint32_t block : order) {
-    RunBlock(block);
-    if (error_ != cudaSuccess) return;
-  }
+  return order;
 }
 
 void Executor::RunBlock(uint32_t block) {

@@ -73,7 +73,7 @@ cudaError_t Usable(const Runtime& runtime) {
 Runtime::Runtime(const Options& options)
     : arena(options.num_devices, options.memory_bytes),
       detector(arena, options.track_uninitialised),
-      executor(detector, options),
+      executor(arena, detector, options),
       options_(options),
       device_errors_(options.num_devices),
       has_context_(options.num_devices) {
