@@ -32,6 +32,10 @@ Variable TakeVariable(Lexer& lexer, std::string_view space) {
   if (is_aligned) variable.alignment = TakeCount(lexer);
   const uint32_t element = BytesOf(TakeType(lexer));
   if (!is_aligned) variable.alignment = element;
+  if (lexer.TakeIf(".ptr")) {  // what the pointer points to
+    for (const std::string_view to : {".global", ".shared", ".local", ".const"}) lexer.TakeIf(to);
+    if (lexer.TakeIf(".align")) TakeCount(lexer);
+  }
   variable.name = lexer.ExpectKind(Token::Kind::kName, "the name of a variable").text;
   variable.num_bytes = element;
   if (lexer.TakeIf("[")) {

@@ -3,6 +3,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include "ptx/lexer.h"
 #include "symbols.h"
@@ -64,9 +67,17 @@ std::string NameForCuda(std::string name) {
   return name;
 }
 
-ptx::Library OpenOrDie(const Options& options) {
+// Runtimes come and go by the hundred in a program of tests: a library stays.
+std::shared_ptr<ptx::Library> OpenOrDie(const Options& options) {
+  static std::mutex mutex;
+  static std::map<std::pair<std::string, int>, std::shared_ptr<ptx::Library>> libraries;
+  const std::lock_guard lock(mutex);
+  const int capability = options.ptx_capability != 0 ? options.ptx_capability : options.capability;
+  std::shared_ptr<ptx::Library>& library = libraries[{options.ptx, capability}];
+  if (library != nullptr) return library;
   try {
-    return {options.ptx, options.capability};
+    library = std::make_shared<ptx::Library>(options.ptx, capability);
+    return library;
   } catch (const ptx::LoadError& error) {
     std::fprintf(stderr, "cuda emulator: %s\n", error.what());
     std::abort();
@@ -81,7 +92,7 @@ PtxKernels::PtxKernels(Arena& arena, Detector& detector, const Options& options)
 cudaError_t PtxKernels::Run(const Launch& launch, const std::vector<uint32_t>& order, std::span<std::byte> shared,
                             Random& random) {
   try {
-    const ptx::Program& program = library_.Find(NameForCuda(NameOfFunction(launch.kernel->Function())));
+    const ptx::Program& program = library_->Find(NameForCuda(NameOfFunction(launch.kernel->Function())));
     const std::vector<std::byte> parameters = PackArguments(program, launch.kernel->Arguments());
     const ptx::Shape shape = {launch.grid, launch.block, static_cast<uint32_t>(launch.dynamic_shared_bytes)};
     DeviceMemory memory(arena_, detector_, launch.device);

@@ -3,6 +3,7 @@
 #define SKEIN_TESTS_CUDA_EMULATOR_PTX_KERNELS_H_
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,7 +30,7 @@ class PtxKernels {
   Arena& arena_;
   Detector& detector_;
   const Schedule schedule_;
-  ptx::Library library_;
+  const std::shared_ptr<ptx::Library> library_;
 };
 
 }  // namespace skein::emulator
