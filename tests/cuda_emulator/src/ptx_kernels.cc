@@ -58,6 +58,9 @@ std::string NameForCuda(std::string name) {
   constexpr std::pair<std::string_view, std::string_view> kNames[] = {
       {"skein::emulator::numbers16::Number16<10>", "__half"},
       {"skein::emulator::numbers16::Number16<7>", "__nv_bfloat16"},
+      // A list in a list ends in "> >", one of the others in ">".
+      {"__half >", "__half>"},
+      {"__nv_bfloat16 >", "__nv_bfloat16>"},
   };
   for (const auto& [ours, cudas] : kNames) {
     for (size_t at = name.find(ours); at != std::string::npos; at = name.find(ours, at)) {
