@@ -21,7 +21,7 @@ namespace skein::emulator::ptx {
 struct Fault {
   ErrorKind kind = ErrorKind::kMisuse;
   cudaError_t error = cudaErrorLaunchFailure;
-  std::string message;
+  std::string message = {};
   int lane = -1;  // of the warp that ran; -1: none in particular
 };
 
