@@ -217,11 +217,16 @@ void DecodeDp4a(Decoder& decoder) {
 }
 
 constexpr Opcode kOpcodes[] = {
-    {"add", DecodeShared<Add, 2, DecodeFloatAdd>}, {"sub", DecodeShared<Sub, 2, DecodeFloatSub>},
-    {"mul", DecodeMul},                            {"mad", DecodeMad},
-    {"div", DecodeShared<Div, 2, DecodeFloatDiv>}, {"rem", DecodeInteger<Rem, 2>},
-    {"min", DecodeShared<Min, 2, DecodeFloatMin>}, {"max", DecodeShared<Max, 2, DecodeFloatMax>},
-    {"neg", DecodeShared<Neg, 1, DecodeFloatNeg>}, {"abs", DecodeShared<Abs, 1, DecodeFloatAbs>},
+    {"add", DecodeShared<Add, 2, DecodeFloatAdd>},
+    {"sub", DecodeShared<Sub, 2, DecodeFloatSub>},
+    {"mul", DecodeMul},
+    {"mad", DecodeMad},
+    {"div", DecodeShared<Div, 2, DecodeFloatDiv>},
+    {"rem", DecodeInteger<Rem, 2>},
+    {"min", DecodeShared<Min, 2, DecodeFloatMin>},
+    {"max", DecodeShared<Max, 2, DecodeFloatMax>},
+    {"neg", DecodeShared<Neg, 1, DecodeFloatNeg>},
+    {"abs", DecodeShared<Abs, 1, DecodeFloatAbs>},
     {"dp4a", DecodeDp4a},
 };
 

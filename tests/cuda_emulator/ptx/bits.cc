@@ -88,7 +88,8 @@ struct Reverse {
     return reversed;
   }
 };
-// `length` bits of a from `begin` on; signed, with the last of them, or the number's own sign, in the place of the rest.
+// `length` bits of a from `begin` on; signed, with the last of them, or the number's own sign, in the place of the
+// rest.
 struct ExtractField {
   template <typename T>
   T operator()(T a, uint32_t begin, uint32_t length) const {
@@ -144,7 +145,8 @@ struct Permute {
     return result;
   }
 };
-// The middle of two words shifted: the upper of b:a to the left, the lower to the right. `kWraps`: by its five lowest bits.
+// The middle of two words shifted: the upper of b:a to the left, the lower to the right. `kWraps`: by its five lowest
+// bits.
 template <bool kLeft, bool kWraps>
 struct FunnelShift {
   uint32_t operator()(uint32_t a, uint32_t b, uint32_t by) const {
@@ -182,8 +184,8 @@ void DecodeLogic(Decoder& decoder) {
 
 template <typename F>
 void DecodeShift(Decoder& decoder) {
-  const Type type = decoder.TakeType({Type::kB16, Type::kB32, Type::kB64, Type::kU16, Type::kU32, Type::kU64,
-                                      Type::kS16, Type::kS32, Type::kS64});
+  const Type type = decoder.TakeType(
+      {Type::kB16, Type::kB32, Type::kB64, Type::kU16, Type::kU32, Type::kU64, Type::kS16, Type::kS32, Type::kS64});
   WithNumberOf(type, [&](auto number) {
     using T = decltype(number);
     if constexpr (std::is_integral_v<T>) UseElementwise<F, T, T, uint32_t>(decoder, type, {type, Type::kU32});

@@ -57,10 +57,12 @@ template <typename T>
 void Scatter(std::byte* lanes, uint32_t num_bytes, const T (&numbers)[kLanes], uint32_t to) {
   if constexpr (kIsFloat<T>) {
     T* target = reinterpret_cast<T*>(lanes);
-    Map(to, [](T x) { return x; }, target, numbers);
+    Map(
+        to, [](T x) { return x; }, target, numbers);
   } else {
     const auto grow = [&]<typename R>(R) {
-      Map(to, [](T x) { return static_cast<R>(x); }, reinterpret_cast<R*>(lanes), numbers);
+      Map(
+          to, [](T x) { return static_cast<R>(x); }, reinterpret_cast<R*>(lanes), numbers);
     };
     num_bytes == 2 ? grow(uint16_t{}) : num_bytes == 4 ? grow(uint32_t{}) : grow(uint64_t{});
   }
@@ -140,7 +142,9 @@ Rounding TakeRounding(Decoder& decoder, std::string_view& name) {
   }
 }
 
-bool IsOfFloats(Type type) { return type == Type::kF16 || type == Type::kBf16 || type == Type::kF32 || type == Type::kF64; }
+bool IsOfFloats(Type type) {
+  return type == Type::kF16 || type == Type::kBf16 || type == Type::kF32 || type == Type::kF64;
+}
 
 void DecodeCvt(Decoder& decoder) {
   Instruction& instruction = decoder.instruction;
@@ -159,8 +163,8 @@ void DecodeCvt(Decoder& decoder) {
   }
   // To whole numbers the rounding's name ends in "i"; it has none where nothing is lost.
   const bool to_whole = IsOfFloats(from) && (!IsOfFloats(to) || (to == from && rounding != Rounding::kNone));
-  const bool loses = IsOfFloats(to) && (!IsOfFloats(from) || BytesOf(to) < BytesOf(from) ||
-                                        (BytesOf(to) == BytesOf(from) && to != from));
+  const bool loses = IsOfFloats(to) &&
+                     (!IsOfFloats(from) || BytesOf(to) < BytesOf(from) || (BytesOf(to) == BytesOf(from) && to != from));
   if (to_whole != (rounding_name.ends_with("i")) || (loses && rounding != Rounding::kNearest) ||
       (!loses && !to_whole && rounding != Rounding::kNone)) {
     decoder.Fail("this rounding is not known for these types");
@@ -196,9 +200,10 @@ void DecodeCvta(Decoder& decoder) {
   const bool from_generic = decoder.modifiers.Take("to");
   const std::string_view space = decoder.modifiers.TakeOne({"global", "shared", "local", "param", "const"});
   decoder.TakeType({Type::kU64});
-  const uint64_t window = space == "shared" ? kSharedWindow : space == "local" ? kLocalWindow
-                          : space == "param"  ? kParamWindow
-                                              : 0;
+  const uint64_t window = space == "shared"  ? kSharedWindow
+                          : space == "local" ? kLocalWindow
+                          : space == "param" ? kParamWindow
+                                             : 0;
   if (space.empty()) decoder.Fail("the space is not known");
   decoder.ExpectOperands(2);
   instruction.operands[0] = decoder.Target(0, Type::kU64);

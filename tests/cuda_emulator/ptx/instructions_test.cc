@@ -52,10 +52,12 @@ const WordCase kWordCases[] = {
     {"popc.b32 %r32, %r0;", [](uint32_t a, uint32_t, uint32_t) { return U(__builtin_popcount(a)); }},
     {"clz.b32 %r32, %r0;", [](uint32_t a, uint32_t, uint32_t) { return a == 0 ? 32u : U(__builtin_clz(a)); }},
     {"bfind.u32 %r32, %r0;", [](uint32_t a, uint32_t, uint32_t) { return a == 0 ? ~0u : 31 - U(__builtin_clz(a)); }},
-    {"bfind.shiftamt.u32 %r32, %r0;", [](uint32_t a, uint32_t, uint32_t) { return a == 0 ? ~0u : U(__builtin_clz(a)); }},
+    {"bfind.shiftamt.u32 %r32, %r0;",
+     [](uint32_t a, uint32_t, uint32_t) { return a == 0 ? ~0u : U(__builtin_clz(a)); }},
     {"bfe.u32 %r32, %r0, 5, 7;", [](uint32_t a, uint32_t, uint32_t) { return a >> 5 & 0x7F; }},
     {"bfe.s32 %r32, %r0, 28, 9;", [](uint32_t a, uint32_t, uint32_t) { return U(S(a) >> 28); }},
-    {"bfi.b32 %r32, %r0, %r1, 8, 5;", [](uint32_t a, uint32_t b, uint32_t) { return (b & ~0x1F00u) | (a & 0x1F) << 8; }},
+    {"bfi.b32 %r32, %r0, %r1, 8, 5;",
+     [](uint32_t a, uint32_t b, uint32_t) { return (b & ~0x1F00u) | (a & 0x1F) << 8; }},
     {"bfi.b32 %r32, %r0, %r1, 24, 8;", [](uint32_t a, uint32_t b, uint32_t) { return (b & 0xFFFFFFu) | a << 24; }},
     {"lop3.b32 %r32, %r0, %r1, %r2, 0xEA;", [](uint32_t a, uint32_t b, uint32_t c) { return (a & b) | c; }},
     {"lop3.b32 %r32, %r0, %r1, %r2, 0xD8;", [](uint32_t a, uint32_t b, uint32_t c) { return (a & ~c) | (b & c); }},
@@ -106,10 +108,11 @@ TEST(PtxIntegerTest, ATableOfLogicIsWhatTheOperationGivesOfThreeConstants) {
   }
 }
 
-const std::vector<float> kFloats = {0.0f, -0.0f, 1.0f, -1.0f, 1.5f, 0x1p-126f, 0x1p-149f, 3e38f, -3e38f, INFINITY, -INFINITY,
-                                    NAN, 0x1.000002p0f, 0x1.FFFFFEp0f, 0.1f, -0.1f, 65504.0f, 65519.9f, 65520.0f, 1e-8f,
-                                    0x1p-24f, 0x1p-25f, 0x1.8p-25f, 0x1.004p0f, 0x1.00Cp0f, 0x1.01p0f, 0x1.03p0f, 1e10f,
-                                    2147483648.0f, -2147483904.0f, 4294967296.0f, 0.5f};
+const std::vector<float> kFloats = {
+    0.0f,       -0.0f,     1.0f,      -1.0f, 1.5f,          0x1p-126f,      0x1p-149f,     3e38f,
+    -3e38f,     INFINITY,  -INFINITY, NAN,   0x1.000002p0f, 0x1.FFFFFEp0f,  0.1f,          -0.1f,
+    65504.0f,   65519.9f,  65520.0f,  1e-8f, 0x1p-24f,      0x1p-25f,       0x1.8p-25f,    0x1.004p0f,
+    0x1.00Cp0f, 0x1.01p0f, 0x1.03p0f, 1e10f, 2147483648.0f, -2147483904.0f, 4294967296.0f, 0.5f};
 
 Words Results(const std::string& body, const std::vector<std::vector<float>>& in) {
   std::vector<Words> words;
@@ -152,8 +155,9 @@ TEST(PtxFloatTest, RoundingsOfASumAreTheNeighboursOfIt) {
 
 TEST(PtxFloatTest, AProductIsAddedBeforeItIsRounded) {
   // 1 + 2^-23 squared is 1 + 2^-22 + 2^-46.
-  const std::string body = "mov.f32 %f0, 0f3F800001; mov.f32 %f1, 0fBF800002; fma.rn.f32 %f2, %f0, %f0, %f1;"
-                           "mov.b32 %r32, %f2;";
+  const std::string body =
+      "mov.f32 %f0, 0f3F800001; mov.f32 %f1, 0fBF800002; fma.rn.f32 %f2, %f0, %f0, %f1;"
+      "mov.b32 %r32, %f2;";
   EXPECT_EQ(AsFloat(RunLines({.body = body})[0][0]), 0x1p-46f);
 }
 
@@ -219,8 +223,8 @@ TEST(PtxConversionTest, HalvesRoundToTheNearestTiesToEven) { ExpectNearestEven<H
 TEST(PtxConversionTest, Bf16RoundToTheNearestTiesToEven) { ExpectNearestEven<Bf16>(8); }
 
 TEST(PtxConversionTest, OfAPairTheFirstGoesToTheUpperHalf) {
-  const Words out = Results("cvt.rn.f16x2.f32 %r32, %f0, %f1;",
-                            {std::vector<float>(kLanes, 1.0f), std::vector<float>(kLanes, 2.0f)});
+  const Words out =
+      Results("cvt.rn.f16x2.f32 %r32, %f0, %f1;", {std::vector<float>(kLanes, 1.0f), std::vector<float>(kLanes, 2.0f)});
   EXPECT_EQ(out[0], 0x3C004000u);
   EXPECT_EQ(Results("cvt.rn.bf16x2.f32 %r32, %f0, %f1;",
                     {std::vector<float>(kLanes, 1.0f), std::vector<float>(kLanes, 2.0f)})[0],
@@ -229,8 +233,8 @@ TEST(PtxConversionTest, OfAPairTheFirstGoesToTheUpperHalf) {
 
 TEST(PtxConversionTest, Tf32RoundsToTheNearestTiesAwayFromZero) {
   std::vector<float> in(kLanes, 1.0f);
-  in[1] = 0x1.002p0f;    // half of the last place
-  in[2] = 0x1.001FFEp0f; // less
+  in[1] = 0x1.002p0f;     // half of the last place
+  in[2] = 0x1.001FFEp0f;  // less
   in[3] = -0x1.002p0f;
   in[4] = 0x1.006p0f;
   const Words out = Results("cvt.rna.tf32.f32 %r32, %f0;", {in});
@@ -262,8 +266,9 @@ TEST(PtxFloatTest, PairsOf16BitsRoundOnce) {
   EXPECT_EQ(RunLines({.body = "mov.u32 %r0, 0x3F803F80; mov.u32 %r1, 0x3B003B00; sub.bf16x2 %r32, %r0, %r1;"})[0][0],
             0x3F803F80u);
   // (1 + 2^-7)^2 + 2^-8 lies 2^-14 above half-way between 1 + 2^-6, which is even, and the next number.
-  EXPECT_EQ(RunLines({.body = "mov.u32 %r0, 0x3F813F81; mov.u32 %r1, 0x3B803B80; fma.rn.bf16x2 %r32, %r0, %r0, %r1;"})[0][0],
-            0x3F833F83u);
+  EXPECT_EQ(
+      RunLines({.body = "mov.u32 %r0, 0x3F813F81; mov.u32 %r1, 0x3B803B80; fma.rn.bf16x2 %r32, %r0, %r0, %r1;"})[0][0],
+      0x3F833F83u);
 }
 
 struct ApproximationCase {
@@ -299,7 +304,8 @@ TEST(PtxFloatTest, ApproximationsAreOffWithinTheirBoundAndAlwaysTheSame) {
 }
 
 TEST(PtxLoadTest, WhatIsNotKnownIsNamedWithItsLine) {
-  EXPECT_THAT(FaultOf({.body = "frobnicate.b32 %r32, %r0;"}), HasSubstr("lines:9: frobnicate.b32: no such instruction"));
+  EXPECT_THAT(FaultOf({.body = "frobnicate.b32 %r32, %r0;"}),
+              HasSubstr("lines:9: frobnicate.b32: no such instruction"));
   EXPECT_THAT(FaultOf({.body = "add.sat.s32 %r32, %r0, %r1;"}), HasSubstr("\".sat\" is not known here"));
   EXPECT_THAT(FaultOf({.body = "add.ftz.f32 %f0, %f1, %f2;"}), HasSubstr("\".ftz\" is not known here"));
   EXPECT_THAT(FaultOf({.body = "add.s32 %r32, %r0;"}), HasSubstr("2 operands; expected 3"));

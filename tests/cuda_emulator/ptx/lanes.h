@@ -51,7 +51,8 @@ void Elementwise(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
     Map(lanes, F{}, warp.Lanes<Target>(instruction.operands[0]),
         warp.Lanes<Sources>(instruction.operands[kIndex + 1])...);
-  }(std::index_sequence_for<Sources...>{});
+  }
+  (std::index_sequence_for<Sources...>{});
 }
 
 // Decodes such an instruction for a type; `source_types`, from the second operand on.

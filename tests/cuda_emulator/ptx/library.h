@@ -17,8 +17,8 @@ class Library {
   // counts that is not above `capability`. Throws LoadError.
   Library(const std::string& list, int capability);
 
-  // Decodes the kernel when it is first asked for. Throws LoadError: there is no such kernel, there is more than one, or
-  // it has something that is not known.
+  // Decodes the kernel when it is first asked for. Throws LoadError: there is no such kernel, there is more than one,
+  // or it has something that is not known.
   const Program& Find(const std::string& name);
   std::vector<std::string> Names() const;
 

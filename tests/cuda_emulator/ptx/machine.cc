@@ -51,7 +51,8 @@ void Machine::RunBlock(uint3 block) {
     if (warp == nullptr) {
       const bool all_ended = std::all_of(warps_.begin(), warps_.end(), [](const Warp& w) { return w.live() == 0; });
       if (all_ended) return;
-      if (!ReleaseBarrier()) throw Fault{.kind = ErrorKind::kDeadlock, .message = "a barrier that not all threads reach"};
+      if (!ReleaseBarrier())
+        throw Fault{.kind = ErrorKind::kDeadlock, .message = "a barrier that not all threads reach"};
       continue;
     }
     try {
@@ -111,8 +112,7 @@ bool Machine::ReleaseBarrier() {
       if (PlaceOf(warp).num_threads != place.num_threads || warp.barrier()->variant != first.barrier()->variant) {
         throw Fault{.kind = ErrorKind::kDeadlock,
                     .message = "warps come to one barrier with different operands, lines " +
-                               std::to_string(first.barrier()->line) + " and " +
-                               std::to_string(warp.barrier()->line)};
+                               std::to_string(first.barrier()->line) + " and " + std::to_string(warp.barrier()->line)};
       }
       there.push_back(&warp);
       num_there += static_cast<uint32_t>(__builtin_popcount(warp.at_barrier()));

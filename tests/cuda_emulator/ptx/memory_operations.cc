@@ -40,8 +40,8 @@ void Store(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   std::byte* to[kLanes];
   const uint32_t num_bytes = sizeof(T) * instruction.num_elements;
   ForLanes(lanes, [&](uint32_t lane) {
-    to[lane] = warp.machine().Resolve(warp, static_cast<Space>(instruction.variant),
-                                      AddressOf(warp, instruction, lane), num_bytes, Access::kWrite, lane);
+    to[lane] = warp.machine().Resolve(warp, static_cast<Space>(instruction.variant), AddressOf(warp, instruction, lane),
+                                      num_bytes, Access::kWrite, lane);
   });
   for (uint32_t i = 0; i < instruction.num_elements; ++i) {
     const R* source = warp.Lanes<R>(instruction.operands[i + 1]);
@@ -53,9 +53,9 @@ void Store(Warp& warp, const Instruction& instruction, uint32_t lanes) {
 }
 
 Space TakeSpace(Decoder& decoder) {
-  constexpr std::pair<std::string_view, Space> kSpaces[] = {
-      {"global", Space::kGlobal}, {"shared", Space::kShared}, {"shared::cta", Space::kShared},
-      {"local", Space::kLocal},   {"param", Space::kParam},   {"const", Space::kConst}};
+  constexpr std::pair<std::string_view, Space> kSpaces[] = {{"global", Space::kGlobal},      {"shared", Space::kShared},
+                                                            {"shared::cta", Space::kShared}, {"local", Space::kLocal},
+                                                            {"param", Space::kParam},        {"const", Space::kConst}};
   for (const auto& [name, space] : kSpaces) {
     if (!decoder.modifiers.Take(name)) continue;
     if (space == Space::kConst) decoder.Fail("constant memory: not known");
@@ -132,9 +132,9 @@ void DecodeAccess(Decoder& decoder) {
 // What an atomic operation leaves of the old value `a`, an operand `b` and, of cas, another.
 enum class AtomicKind : uint8_t { kAdd, kMin, kMax, kInc, kDec, kExch, kCas, kAnd, kOr, kXor };
 constexpr std::pair<std::string_view, AtomicKind> kAtomicKinds[] = {
-    {"add", AtomicKind::kAdd},   {"min", AtomicKind::kMin}, {"max", AtomicKind::kMax}, {"inc", AtomicKind::kInc},
-    {"dec", AtomicKind::kDec},   {"exch", AtomicKind::kExch}, {"cas", AtomicKind::kCas}, {"and", AtomicKind::kAnd},
-    {"or", AtomicKind::kOr},     {"xor", AtomicKind::kXor}};
+    {"add", AtomicKind::kAdd}, {"min", AtomicKind::kMin},   {"max", AtomicKind::kMax}, {"inc", AtomicKind::kInc},
+    {"dec", AtomicKind::kDec}, {"exch", AtomicKind::kExch}, {"cas", AtomicKind::kCas}, {"and", AtomicKind::kAnd},
+    {"or", AtomicKind::kOr},   {"xor", AtomicKind::kXor}};
 
 template <typename T>
 T Updated(AtomicKind kind, T a, T b, T c) {
@@ -196,8 +196,8 @@ void DecodeAtomic(Decoder& decoder) {
   const auto* kind = std::find_if(std::begin(kAtomicKinds), std::end(kAtomicKinds),
                                   [&](const auto& row) { return decoder.modifiers.Take(row.first); });
   if (kind == std::end(kAtomicKinds)) decoder.Fail("the operation is not known");
-  const Type type = decoder.TakeType({Type::kB32, Type::kU32, Type::kS32, Type::kF32, Type::kB64, Type::kU64,
-                                      Type::kS64, Type::kF64});
+  const Type type = decoder.TakeType(
+      {Type::kB32, Type::kU32, Type::kS32, Type::kF32, Type::kB64, Type::kU64, Type::kS64, Type::kF64});
   const size_t first = kHasResult ? 1 : 0;
   decoder.ExpectOperands(first + (kind->second == AtomicKind::kCas ? 3 : 2));
   instruction.variant = static_cast<uint8_t>(space);
@@ -223,8 +223,8 @@ void DecodeFence(Decoder& decoder) {
   decoder.instruction.handler = Fence;
 }
 
-constexpr Opcode kOpcodes[] = {{"ld", DecodeAccess<true>},     {"st", DecodeAccess<false>}, {"atom", DecodeAtomic<true>},
-                               {"red", DecodeAtomic<false>},   {"membar", DecodeFence},     {"fence", DecodeFence}};
+constexpr Opcode kOpcodes[] = {{"ld", DecodeAccess<true>},   {"st", DecodeAccess<false>}, {"atom", DecodeAtomic<true>},
+                               {"red", DecodeAtomic<false>}, {"membar", DecodeFence},     {"fence", DecodeFence}};
 
 }  // namespace
 

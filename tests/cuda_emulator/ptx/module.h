@@ -24,12 +24,12 @@ struct Variable {
 struct Operand {
   enum class Kind { kName, kNumber, kVector, kAddress };
   Kind kind = Kind::kName;
-  bool is_negated = false;         // "!%p1"
-  std::string_view text;           // the name or the number; of an address its base, which may be either
-  std::string_view second;         // the predicate behind the bar: "%r1|%p1"
-  int64_t displacement = 0;        // of an address, or of a symbol
-  std::vector<Operand> elements;   // of a vector
-  int scope = 0;                   // in which the names are looked up
+  bool is_negated = false;        // "!%p1"
+  std::string_view text;          // the name or the number; of an address its base, which may be either
+  std::string_view second;        // the predicate behind the bar: "%r1|%p1"
+  int64_t displacement = 0;       // of an address, or of a symbol
+  std::vector<Operand> elements;  // of a vector
+  int scope = 0;                  // in which the names are looked up
 };
 
 struct Statement {

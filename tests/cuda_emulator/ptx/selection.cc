@@ -26,8 +26,8 @@ constexpr Relation kRelations[] = {
 
 enum Combination : uint8_t { kAlone, kAnd, kOr, kXor };
 
-// `variant`: the relation, `second_variant`: how a predicate is combined with it; operand 4 is that predicate, operand 3
-// gets the combination with the opposite.
+// `variant`: the relation, `second_variant`: how a predicate is combined with it; operand 4 is that predicate, operand
+// 3 gets the combination with the opposite.
 template <typename T>
 void SetPredicate(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   const Relation& relation = kRelations[instruction.variant];
@@ -104,7 +104,8 @@ void Select(Warp& warp, const Instruction& instruction, uint32_t lanes) {
 
 template <typename T>
 void Move(Warp& warp, const Instruction& instruction, uint32_t lanes) {
-  Map(lanes, [](T a) { return a; }, warp.Lanes<T>(instruction.operands[0]), warp.Lanes<T>(instruction.operands[1]));
+  Map(
+      lanes, [](T a) { return a; }, warp.Lanes<T>(instruction.operands[0]), warp.Lanes<T>(instruction.operands[1]));
 }
 
 void MovePredicate(Warp& warp, const Instruction& instruction, uint32_t lanes) {
@@ -132,10 +133,7 @@ void MoveParts(Warp& warp, const Instruction& instruction, uint32_t lanes) {
 }
 
 Type BitsOf(uint32_t num_bytes) {
-  return num_bytes == 1   ? Type::kB8
-         : num_bytes == 2 ? Type::kB16
-         : num_bytes == 4 ? Type::kB32
-                          : Type::kB64;
+  return num_bytes == 1 ? Type::kB8 : num_bytes == 2 ? Type::kB16 : num_bytes == 4 ? Type::kB32 : Type::kB64;
 }
 
 void DecodeMov(Decoder& decoder) {
@@ -151,8 +149,8 @@ void DecodeMov(Decoder& decoder) {
     instruction.register_bytes = static_cast<uint8_t>(num_bytes);
     instruction.operands[0] = takes_apart ? decoder.Source(1, type) : decoder.Target(0, type);
     for (size_t i = 0; i < parts.size(); ++i) {
-      instruction.operands[i + 1] = takes_apart ? decoder.TargetOf(parts[i], BitsOf(num_bytes))
-                                                : decoder.SourceOf(parts[i], BitsOf(num_bytes));
+      instruction.operands[i + 1] =
+          takes_apart ? decoder.TargetOf(parts[i], BitsOf(num_bytes)) : decoder.SourceOf(parts[i], BitsOf(num_bytes));
     }
     instruction.handler = takes_apart ? MoveParts<true> : MoveParts<false>;
     return;

@@ -1,6 +1,7 @@
 // Products of small matrices that the lanes of a warp hold together, mma, and the loads that spread them, ldmatrix.
 //
-// The layouts are those of the PTX manual's section on mma, where lane l is of group l / 4 and has the place l % 4 in it.
+// The layouts are those of the PTX manual's section on mma, where lane l is of group l / 4 and has the place l % 4 in
+// it.
 #include <cstring>
 
 #include "ptx/lanes.h"
@@ -50,8 +51,8 @@ struct Tf32 {
 
 constexpr uint32_t kRows = 16, kColumns = 8;
 
-// d = a b + c. Operands: the registers of d, then of a, b and c. Products are exact and their sum is rounded once; how a
-// tensor core rounds in between is not said.
+// d = a b + c. Operands: the registers of d, then of a, b and c. Products are exact and their sum is rounded once; how
+// a tensor core rounds in between is not said.
 template <typename T, typename Layout, uint32_t kInner>
 void Product(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   if (lanes != kAllLanes) throw Fault{.message = "not all lanes of the warp take part"};

@@ -151,8 +151,9 @@ TEST(PtxTensorTest, ProductsAreThoseOfTheMatricesThatTheLanesHold) {
 }
 
 TEST(PtxTensorTest, AProductNeedsTheWholeWarp) {
-  const std::string body = "setp.lt.u32 %p0, %r63, 31; @%p0 mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
-                           "{%f0, %f1, %f2, %f3}, {%r0, %r1}, {%r2}, {%f0, %f1, %f2, %f3};";
+  const std::string body =
+      "setp.lt.u32 %p0, %r63, 31; @%p0 mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
+      "{%f0, %f1, %f2, %f3}, {%r0, %r1}, {%r2}, {%f0, %f1, %f2, %f3};";
   EXPECT_NE(FaultOf({.body = body}), "");
 }
 
@@ -161,12 +162,16 @@ TEST(PtxTensorTest, AProductNeedsTheWholeWarp) {
 TEST(PtxTensorTest, MatricesAreSpreadOverTheLanesByRows) {
   for (const uint32_t num_matrices : {1u, 2u, 4u}) {
     for (const bool transposed : {false, true}) {
-      std::string body = "mov.u32 %r10, memory; mov.u32 %r11, 31; sub.u32 %r11, %r11, %r63; mad.lo.u32 %r10, %r11, 16, %r10;\n";
-      for (uint32_t i = 0; i < 4; ++i) body += "st.shared.u32 [%r10+" + std::to_string(4 * i) + "], %r" + std::to_string(i) + ";\n";
+      std::string body =
+          "mov.u32 %r10, memory; mov.u32 %r11, 31; sub.u32 %r11, %r11, %r63; mad.lo.u32 %r10, %r11, 16, %r10;\n";
+      for (uint32_t i = 0; i < 4; ++i)
+        body += "st.shared.u32 [%r10+" + std::to_string(4 * i) + "], %r" + std::to_string(i) + ";\n";
       body += "bar.warp.sync -1;\nldmatrix.sync.aligned.m8n8.x" + std::to_string(num_matrices) +
               (transposed ? ".trans" : "") + ".shared.b16 " + Names(32, num_matrices) + ", [%r10];";
       Lines lines = {.body = body, .num_out = num_matrices, .declarations = ".shared .align 16 .b8 memory[512];"};
-      const auto element = [](uint32_t matrix, uint32_t row, uint32_t column) { return 100 * matrix + 10 * row + column; };
+      const auto element = [](uint32_t matrix, uint32_t row, uint32_t column) {
+        return 100 * matrix + 10 * row + column;
+      };
       for (uint32_t i = 0; i < 4; ++i) {
         lines.in.push_back(ByLane([&](uint32_t lane) {
           return element(lane / 8, lane % 8, 2 * i) | element(lane / 8, lane % 8, 2 * i + 1) << 16;
@@ -176,9 +181,8 @@ TEST(PtxTensorTest, MatricesAreSpreadOverTheLanesByRows) {
       for (uint32_t matrix = 0; matrix < num_matrices; ++matrix) {
         for (uint32_t row = 0; row < 8; ++row) {
           for (uint32_t i = 0; i < 4; ++i) {
-            const uint32_t expected = transposed
-                                          ? element(matrix, 2 * i, row) | element(matrix, 2 * i + 1, row) << 16
-                                          : element(matrix, row, 2 * i) | element(matrix, row, 2 * i + 1) << 16;
+            const uint32_t expected = transposed ? element(matrix, 2 * i, row) | element(matrix, 2 * i + 1, row) << 16
+                                                 : element(matrix, row, 2 * i) | element(matrix, row, 2 * i + 1) << 16;
             ASSERT_EQ(out[matrix][4 * row + i], expected) << matrix << " " << row << " " << i << " " << transposed;
           }
         }

@@ -40,12 +40,25 @@ void Warp::FillSpecials() {
     for (uint32_t lane = 0; lane < kLanes; ++lane) {
       const uint32_t thread = first_thread_ + lane;
       const uint32_t below = (1u << lane) - 1;
-      const uint32_t values[] = {thread % block.x, thread / block.x % block.y, thread / block.x / block.y,
-                                 block.x, block.y, block.z,
-                                 place.x, place.y, place.z,
-                                 grid.x, grid.y, grid.z,
-                                 lane, first_thread_ / kLanes,
-                                 1u << lane, below, below | 1u << lane, ~(below | 1u << lane), ~below,
+      const uint32_t values[] = {thread % block.x,
+                                 thread / block.x % block.y,
+                                 thread / block.x / block.y,
+                                 block.x,
+                                 block.y,
+                                 block.z,
+                                 place.x,
+                                 place.y,
+                                 place.z,
+                                 grid.x,
+                                 grid.y,
+                                 grid.z,
+                                 lane,
+                                 first_thread_ / kLanes,
+                                 1u << lane,
+                                 below,
+                                 below | 1u << lane,
+                                 ~(below | 1u << lane),
+                                 ~below,
                                  machine_.shape().dynamic_shared_bytes};
       lanes[lane] = values[static_cast<size_t>(special.special)];
     }

@@ -45,9 +45,9 @@ class TestMemory final : public Host {
 };
 
 struct Lines {
-  std::string body;          // may use %r0 to %r63 and %f, %d, %h, %p, %q (doubles) likewise
+  std::string body;            // may use %r0 to %r63 and %f, %d, %h, %p, %q (doubles) likewise
   std::vector<Words> in = {};  // %r0, %r1, ... of each thread
-  uint32_t num_out = 1;      // %r32, %r33, ... of each thread are the result
+  uint32_t num_out = 1;        // %r32, %r33, ... of each thread are the result
   uint32_t num_threads = kLanes;
   std::string declarations = {};  // of shared and local variables
   uint64_t seed = 1;
@@ -61,7 +61,8 @@ inline std::string TextOf(const Lines& lines) {
 .address_size 64
 .visible .entry lines(.param .u64 in, .param .u64 out) {
 .reg .pred %p<8>; .reg .b16 %h<16>; .reg .b32 %r<64>; .reg .f32 %f<32>; .reg .b64 %d<32>; .reg .f64 %q<8>;
-)" + lines.declarations + R"(
+)" + lines.declarations +
+                     R"(
 mov.u32 %r63, %tid.x; mul.wide.u32 %d30, %r63, 4;
 ld.param.u64 %d28, [in]; ld.param.u64 %d29, [out]; add.s64 %d31, %d28, %d30; add.s64 %d30, %d29, %d30;
 )";
@@ -70,8 +71,8 @@ ld.param.u64 %d28, [in]; ld.param.u64 %d29, [out]; add.s64 %d31, %d28, %d30; add
   }
   text += lines.body + "\n";
   for (uint32_t i = 0; i < lines.num_out; ++i) {
-    text += "st.global.u32 [%d30+" + std::to_string(i * 4 * lines.num_threads) + "], %r" + std::to_string(32 + i) +
-            ";\n";
+    text +=
+        "st.global.u32 [%d30+" + std::to_string(i * 4 * lines.num_threads) + "], %r" + std::to_string(32 + i) + ";\n";
   }
   return text + "ret;\n}\n";
 }

@@ -8,8 +8,8 @@ namespace {
 
 enum class Shuffle : uint8_t { kUp, kDown, kXor, kIndex };
 
-// The manual's rule: bits 0 to 4 of `c` bound the lanes, bits 8 to 12 are those of a lane's number that say its segment.
-// Operands: 0 the result, 1 whether the source was within bounds, 2 a, 3 b, 4 c.
+// The manual's rule: bits 0 to 4 of `c` bound the lanes, bits 8 to 12 are those of a lane's number that say its
+// segment. Operands: 0 the result, 1 whether the source was within bounds, 2 a, 3 b, 4 c.
 void Shuffled(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   const uint32_t* a = warp.Lanes<uint32_t>(instruction.operands[2]);
   const uint32_t* b = warp.Lanes<uint32_t>(instruction.operands[3]);
@@ -149,7 +149,9 @@ void DecodeRedux(Decoder& decoder) {
   instruction.operands[kMeetMask] = decoder.Source(2, Type::kB32);
   instruction.flow = Flow::kMeet;
   const auto use = [&]<typename T>(T) {
-    instruction.handler = operation == "add" ? Reduced<Sum, T> : operation == "min" ? Reduced<Least, T> : Reduced<Greatest, T>;
+    instruction.handler = operation == "add"   ? Reduced<Sum, T>
+                          : operation == "min" ? Reduced<Least, T>
+                                               : Reduced<Greatest, T>;
   };
   type == Type::kS32 ? use(int32_t{}) : use(uint32_t{});
 }

@@ -54,7 +54,8 @@ end: bar.sync 0;)";
 }
 
 TEST(PtxFlowTest, LanesThatBringDifferentMasksAreSeen) {
-  EXPECT_THAT(FaultOf({.body = "shl.b32 %r1, 1, %r0; or.b32 %r1, %r1, 1; shfl.sync.bfly.b32 %r32, %r0, 1, 31, %r1;", .in = {kLaneNumbers}}),
+  EXPECT_THAT(FaultOf({.body = "shl.b32 %r1, 1, %r0; or.b32 %r1, %r1, 1; shfl.sync.bfly.b32 %r32, %r0, 1, 31, %r1;",
+                       .in = {kLaneNumbers}}),
               HasSubstr("different masks"));
 }
 
@@ -157,8 +158,13 @@ shr.u32 %r3, %r1, 1; shl.b32 %r32, %r2, %r3; bar.warp.sync -1; ld.shared.u32 %r3
   const std::vector<Words> out = RunLines({.body = body, .num_out = 2, .declarations = kShared});
   EXPECT_EQ(std::set<uint32_t>(out[0].begin(), out[0].end()).size(), 32u);
   EXPECT_THAT(out[1], Each(64u));
-  EXPECT_THAT(RunLines({.body = "st.shared.u32 [memory], 5; atom.shared.inc.u32 %r1, [memory], 5; ld.shared.u32 %r32, [memory];",
-                   .num_threads = 1, .declarations = kShared})[0], Each(0u)) << "it starts anew behind its limit";
+  EXPECT_THAT(
+      RunLines(
+          {.body = "st.shared.u32 [memory], 5; atom.shared.inc.u32 %r1, [memory], 5; ld.shared.u32 %r32, [memory];",
+           .num_threads = 1,
+           .declarations = kShared})[0],
+      Each(0u))
+      << "it starts anew behind its limit";
 }
 
 TEST(PtxBarrierTest, AReductionIsOverTheWholeBlock) {
@@ -181,9 +187,11 @@ std::string Copies(const std::string& wait, const std::string& address, const st
   return R"(
 mul.lo.u32 %r1, %r63, 32; mov.u32 %r10, memory; add.u32 %r10, %r10, %r1; sub.u64 %d0, %d31, 0;
 mul.wide.u32 %d1, %r63, 4; sub.u64 %d0, %d31, %d1; cvt.u64.u32 %d2, %r1; add.u64 %d0, %d0, %d2; add.u64 %d3, %d0, 16;
-cp.async.cg.shared.global [%r10], [%d0], 16, )" + num_read + R"(; cp.async.commit_group;
+cp.async.cg.shared.global [%r10], [%d0], 16, )" +
+         num_read + R"(; cp.async.commit_group;
 cp.async.cg.shared.global [%r10+16], [%d3], 16; cp.async.commit_group;
-)" + wait + "\nld.shared.u32 %r32, [" + address + "];";
+)" + wait +
+         "\nld.shared.u32 %r32, [" + address + "];";
 }
 Lines CopyLines(const std::string& body, uint64_t seed) {
   Lines lines = {.body = body, .declarations = kShared, .seed = seed};

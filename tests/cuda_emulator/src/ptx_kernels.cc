@@ -34,19 +34,19 @@ class DeviceMemory final : public ptx::Host {
 // The arguments as a kernel finds them. A number of bytes that the kernel does not expect: two compilers disagree.
 std::vector<std::byte> PackArguments(const ptx::Program& program, const std::vector<Argument>& arguments) {
   if (arguments.size() != program.parameters.size()) {
-    throw ptx::LoadError(program.file, 0, program.name + " has " + std::to_string(program.parameters.size()) +
-                                              " parameters; it is launched with " + std::to_string(arguments.size()));
+    throw ptx::LoadError(program.file, 0,
+                         program.name + " has " + std::to_string(program.parameters.size()) +
+                             " parameters; it is launched with " + std::to_string(arguments.size()));
   }
   std::vector<std::byte> bytes(program.parameter_bytes);
   for (size_t i = 0; i < arguments.size(); ++i) {
     const ptx::Variable& parameter = program.parameters[i];
     if (parameter.num_bytes != arguments[i].num_bytes || parameter.alignment != arguments[i].alignment) {
-      throw ptx::LoadError(program.file, 0,
-                           "parameter " + std::to_string(i) + " of " + program.name + " has " +
-                               std::to_string(parameter.num_bytes) + " bytes aligned to " +
-                               std::to_string(parameter.alignment) + "; the host has " +
-                               std::to_string(arguments[i].num_bytes) + " aligned to " +
-                               std::to_string(arguments[i].alignment));
+      throw ptx::LoadError(
+          program.file, 0,
+          "parameter " + std::to_string(i) + " of " + program.name + " has " + std::to_string(parameter.num_bytes) +
+              " bytes aligned to " + std::to_string(parameter.alignment) + "; the host has " +
+              std::to_string(arguments[i].num_bytes) + " aligned to " + std::to_string(arguments[i].alignment));
     }
     std::memcpy(bytes.data() + program.parameter_offsets[i], arguments[i].data, arguments[i].num_bytes);
   }
@@ -101,8 +101,8 @@ cudaError_t PtxKernels::Run(const Launch& launch, const std::vector<uint32_t>& o
     DeviceMemory memory(arena_, detector_, launch.device);
     ptx::Machine machine(program, shape, parameters, shared, memory, random, schedule_);
     for (const uint32_t block : order) {
-      machine.RunBlock({block % launch.grid.x, block / launch.grid.x % launch.grid.y,
-                        block / launch.grid.x / launch.grid.y});
+      machine.RunBlock(
+          {block % launch.grid.x, block / launch.grid.x % launch.grid.y, block / launch.grid.x / launch.grid.y});
     }
     return cudaSuccess;
   } catch (const ptx::LoadError& error) {

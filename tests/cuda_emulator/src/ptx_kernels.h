@@ -24,7 +24,8 @@ class PtxKernels {
   PtxKernels(Arena& arena, Detector& detector, const Options& options);
 
   // Runs the blocks in this order. `shared`: for the memory of a block. Errors go to the detector.
-  cudaError_t Run(const Launch& launch, const std::vector<uint32_t>& order, std::span<std::byte> shared, Random& random);
+  cudaError_t Run(const Launch& launch, const std::vector<uint32_t>& order, std::span<std::byte> shared,
+                  Random& random);
 
  private:
   Arena& arena_;
