@@ -47,6 +47,7 @@ void Commit(Warp& warp, const Instruction& /*instruction*/, uint32_t lanes) {
 
 // Until all groups but the last `immediate` are there. Below 0: all copies, of no group too.
 void Wait(Warp& warp, const Instruction& instruction, uint32_t lanes) {
+  if (!warp.Enter("cp.async.wait", instruction)) return;
   Machine& machine = warp.machine();
   ForLanes(lanes, [&](uint32_t lane) {
     std::vector<AsyncCopy>& copies = warp.copies(lane);

@@ -145,6 +145,8 @@ Decoder::Decoder(const Module& module, const Statement& statement, Registers& re
       symbols_(symbols) {
   instruction.line = statement.line;
   instruction.opcode = statement.opcode;
+  instruction.source = statement.source;
+  if (instruction.source.file == nullptr) instruction.source = {module.file().c_str(), statement.line};
   instruction.is_guard_negated = statement.is_guard_negated;
   if (statement.guard.empty()) return;
   Operand guard;

@@ -28,7 +28,15 @@ void DecodeTrap(Decoder& decoder) {
 }
 
 void WarpBarrier(Warp& warp, const Instruction& instruction, uint32_t lanes) {
-  warp.machine().host().OnWarpBarrier(warp.first_thread(), lanes, instruction.line);
+  warp.machine().host().OnWarpBarrier(warp.first_thread(), lanes, instruction.source);
+}
+
+// A barrier of the block that does nothing: each thread gets what it brings.
+void PassBarrier(Warp& warp, const Instruction& instruction, uint32_t lanes) {
+  if (instruction.variant == 0) return;
+  const uint32_t brought = warp.Mask(instruction.operands[1]);
+  if (instruction.variant != 1) return SetMask(warp, instruction.operands[0], lanes, brought);
+  ForLanes(lanes, [&](uint32_t lane) { warp.Lanes<uint32_t>(instruction.operands[0])[lane] = brought >> lane & 1; });
 }
 
 // Operands: 0 what the threads get, 1 what they bring, 2 the barrier, 3 how many threads.
@@ -40,10 +48,12 @@ void DecodeBar(Decoder& decoder) {
     instruction.flow = Flow::kMeet;
     instruction.operands[kMeetMask] = decoder.Source(0, Type::kB32);
     instruction.handler = WarpBarrier;
+    instruction.is_barrier = true;
     return;
   }
   decoder.modifiers.Take("cta");
   instruction.flow = Flow::kBarrier;
+  instruction.handler = PassBarrier;
   instruction.operands[3] = kNoPlace;
   if (decoder.modifiers.Take("sync")) {
     decoder.ExpectOperands(1, 2);
@@ -63,17 +73,20 @@ void DecodeBar(Decoder& decoder) {
   instruction.operands[1] = decoder.Source(last, Type::kPred);
 }
 
-template <void (Host::*kTell)(uint32_t)>
-void TellHost(Warp& warp, const Instruction& /*instruction*/, uint32_t lanes) {
-  ForLanes(lanes, [&](uint32_t lane) { (warp.machine().host().*kTell)(warp.first_thread() + lane); });
+void DependencyWait(Warp& warp, const Instruction& instruction, uint32_t lanes) {
+  if (!warp.Enter("griddepcontrol.wait", instruction)) return;
+  ForLanes(lanes, [&](uint32_t lane) { warp.machine().host().OnDependencyWait(warp.first_thread() + lane); });
+}
+void DependencyRelease(Warp& warp, const Instruction& /*instruction*/, uint32_t lanes) {
+  ForLanes(lanes, [&](uint32_t lane) { warp.machine().host().OnRelease(warp.first_thread() + lane); });
 }
 
 void DecodeGridDependency(Decoder& decoder) {
   decoder.ExpectOperands(0);
   if (decoder.modifiers.Take("wait")) {
-    decoder.instruction.handler = TellHost<&Host::OnDependencyWait>;
+    decoder.instruction.handler = DependencyWait;
   } else if (decoder.modifiers.Take("launch_dependents")) {
-    decoder.instruction.handler = TellHost<&Host::OnRelease>;
+    decoder.instruction.handler = DependencyRelease;
   } else {
     decoder.Fail("not known");
   }

@@ -71,7 +71,10 @@ void Machine::RunBlock(uint3 block) {
 
 std::string Machine::Where(const Warp& warp) const {
   if (warp.current() == nullptr) return program_.file;
-  return program_.file + ":" + std::to_string(warp.current()->line) + ": " + std::string(warp.current()->opcode);
+  const Instruction& at = *warp.current();
+  std::string where = program_.file + ":" + std::to_string(at.line) + ": " + std::string(at.opcode);
+  if (at.source.line == at.line && program_.file == at.source.file) return where;
+  return where + ", of " + at.source.file + ":" + std::to_string(at.source.line);
 }
 
 Warp* Machine::NextWarp() {
@@ -119,7 +122,7 @@ bool Machine::ReleaseBarrier() {
     }
     if (num_there != (place.num_threads == 0 ? num_live : place.num_threads)) continue;
     Reduce(there);
-    host_.OnBlockBarrier(first.barrier()->line);
+    host_.OnBlockBarrier(first.barrier()->source);
     for (Warp* warp : there) warp->PassBarrier();
     return true;
   }

@@ -45,10 +45,12 @@ class Host {
   virtual bool is_watching() const { return false; }
   // An access to global or shared memory, by its place in the host's memory.
   virtual void OnAccess(uint32_t /*thread*/, const void* /*address*/, size_t /*num_bytes*/, Access /*access*/) {}
+  // A barrier, a fence or a wait is about to run. False: it does nothing, because a test has switched it off.
+  virtual bool Enter(const char* /*kind*/, SourceLine /*source*/) { return true; }
   virtual void OnFence(uint32_t /*thread*/) {}
   // Threads `first` + i, for each bit i, have met in a barrier of their warp, or all of the block in one of theirs.
-  virtual void OnWarpBarrier(uint32_t /*first*/, uint32_t /*lanes*/, int /*line*/) {}
-  virtual void OnBlockBarrier(int /*line*/) {}
+  virtual void OnWarpBarrier(uint32_t /*first*/, uint32_t /*lanes*/, SourceLine /*source*/) {}
+  virtual void OnBlockBarrier(SourceLine /*source*/) {}
   virtual void OnDependencyWait(uint32_t /*thread*/) {}
   virtual void OnRelease(uint32_t /*thread*/) {}
   // Copies that go on by themselves. The number goes to OnSettled.
@@ -93,6 +95,7 @@ class Warp {
   uint32_t at_barrier() const { return at_barrier_; }
   const Instruction* barrier() const { return barrier_; }
   const Instruction* current() const { return current_; }
+  bool Enter(const char* kind, const Instruction& instruction);
   std::vector<AsyncCopy>& copies(uint32_t lane) { return copies_[lane]; }
   uint32_t& copy_group(uint32_t lane) { return copy_groups_[lane]; }
 
@@ -123,6 +126,9 @@ struct Shape {
   dim3 grid;
   dim3 block;
   uint32_t dynamic_shared_bytes = 0;
+  // A fault on purpose: this thread of each block sees a tid.x that is `shift` off.
+  uint32_t shifted_thread = 0;
+  int shift = 0;
 };
 
 class Machine {

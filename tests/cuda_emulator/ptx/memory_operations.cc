@@ -212,7 +212,8 @@ void DecodeAtomic(Decoder& decoder) {
   });
 }
 
-void Fence(Warp& warp, const Instruction& /*instruction*/, uint32_t lanes) {
+void Fence(Warp& warp, const Instruction& instruction, uint32_t lanes) {
+  if (!warp.Enter("membar", instruction)) return;
   ForLanes(lanes, [&](uint32_t lane) { warp.machine().host().OnFence(warp.first_thread() + lane); });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <utility>
 
 #include "ptx/lexer.h"
@@ -71,9 +72,22 @@ Entry TakeEntry(Lexer& lexer) {
   return entry;
 }
 
+// A place in C++, as ".loc" gives it, and the call that it was inlined at.
+struct Location {
+  uint32_t file = 0, line = 0, column = 0;
+  auto operator<=>(const Location&) const = default;
+};
+
+// The functions of instructions.h and of CUDA's headers stand for what their caller does.
+bool IsOfCaller(const char* file) {
+  return file == nullptr || std::string_view(file).ends_with("/instructions.h") ||
+         std::string_view(file).find("/targets/") != std::string_view::npos;
+}
+
 class BodyParser {
  public:
-  BodyParser(std::string_view file, const Entry& entry) : lexer_(file, entry.text, entry.body_line) {
+  BodyParser(const Module& module, const Entry& entry)
+      : module_(module), lexer_(module.file(), entry.text, entry.body_line) {
     body_.scopes.emplace_back();
   }
 
@@ -108,10 +122,40 @@ class BodyParser {
       body_.variables.push_back(TakeVariable(lexer_, directive.text.substr(1)));
     } else if (directive.Is(".pragma")) {
       lexer_.ExpectKind(Token::Kind::kString, "a pragma");
+    } else if (directive.Is(".loc")) {
+      return ParseLocation();
     } else {
       lexer_.Fail("\"" + std::string(directive.text) + "\" in a kernel: not known");
     }
     lexer_.Expect(";");
+  }
+
+  Location TakeLocation() {
+    Location location;
+    for (uint32_t* part : {&location.file, &location.line, &location.column}) *part = TakeCount(lexer_);
+    return location;
+  }
+
+  // ".loc 4 124 3, function_name $L__info_string21, inlined_at 1 307 5", without a semicolon.
+  void ParseLocation() {
+    Location location = TakeLocation();
+    Location caller;
+    if (lexer_.TakeIf(",")) {
+      lexer_.Expect("function_name");
+      lexer_.ExpectKind(Token::Kind::kName, "the name of a function");
+      if (lexer_.TakeIf("+")) TakeCount(lexer_);
+      lexer_.Expect(",");
+      lexer_.Expect("inlined_at");
+      caller = TakeLocation();
+    }
+    callers_[location] = caller;
+    // The text has told before where the caller itself was inlined at.
+    constexpr int kDeepest = 16;
+    for (int i = 0; i < kDeepest && IsOfCaller(module_.SourceFile(location.file)); ++i) {
+      if (callers_[location].file == 0) break;
+      location = callers_[location];
+    }
+    source_ = {module_.SourceFile(location.file), static_cast<int>(location.line)};
   }
 
   void ParseRegisters() {
@@ -132,6 +176,7 @@ class BodyParser {
     Statement statement;
     statement.line = lexer_.token().line;
     statement.scope = scope_;
+    statement.source = source_;
     if (lexer_.TakeIf("@")) {
       statement.is_guard_negated = lexer_.TakeIf("!");
       statement.guard = lexer_.ExpectKind(Token::Kind::kName, "a predicate").text;
@@ -184,9 +229,12 @@ class BodyParser {
     std::from_chars(token.text.data(), token.text.data() + token.text.size(), operand.displacement);
   }
 
+  const Module& module_;
   Lexer lexer_;
   Body body_;
   int scope_ = 0;
+  SourceLine source_;
+  std::map<Location, Location> callers_;
 };
 
 }  // namespace
@@ -210,12 +258,23 @@ Module::Module(std::string file, std::string text) : file_(std::move(file)), tex
     } else if (directive.Is(".extern") && lexer.TakeIf(".shared")) {
       variables_.push_back(TakeVariable(lexer, "shared"));
       lexer.Expect(";");
+    } else if (directive.Is(".file")) {
+      const uint32_t number = TakeCount(lexer);
+      source_files_[number] = lexer.ExpectKind(Token::Kind::kString, "the name of a file").text;
+    } else if (directive.Is(".section")) {  // for debuggers
+      lexer.ExpectKind(Token::Kind::kDirective, "the name of a section");
+      lexer.SkipBlock();
     } else {
       lexer.Fail("\"" + std::string(directive.text) + "\" in a module: not known");
     }
   }
 }
 
-Body Module::BodyOf(const Entry& entry) const { return BodyParser(file_, entry).Parse(); }
+const char* Module::SourceFile(uint32_t number) const {
+  const auto file = source_files_.find(number);
+  return file == source_files_.end() ? nullptr : file->second.c_str();
+}
+
+Body Module::BodyOf(const Entry& entry) const { return BodyParser(*this, entry).Parse(); }
 
 }  // namespace skein::emulator::ptx

@@ -5,6 +5,7 @@
 #define SKEIN_TESTS_CUDA_EMULATOR_PTX_MODULE_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,12 @@ struct Operand {
   int scope = 0;                  // in which the names are looked up
 };
 
+// A line of C++ that PTX came from.
+struct SourceLine {
+  const char* file = nullptr;  // of the module
+  int line = 0;
+};
+
 struct Statement {
   std::string_view label;   // not empty: nothing but a label
   std::string_view opcode;  // with its modifiers
@@ -40,6 +47,7 @@ struct Statement {
   std::vector<Operand> operands;
   int scope = 0;  // in which the guard is looked up
   int line = 0;
+  SourceLine source;
 };
 
 struct Register {
@@ -81,6 +89,8 @@ class Module {
   const std::vector<Entry>& entries() const { return entries_; }
   // What the body refers to lives as long as the module. Throws LoadError.
   Body BodyOf(const Entry& entry) const;
+  // The file of a number in the text; NULL: there is none.
+  const char* SourceFile(uint32_t number) const;
   // Of the module: dynamic shared memory.
   const std::vector<Variable>& variables() const { return variables_; }
 
@@ -90,6 +100,7 @@ class Module {
   uint32_t target_ = 0;
   std::vector<Entry> entries_;
   std::vector<Variable> variables_;
+  std::map<uint32_t, std::string> source_files_;
 };
 
 }  // namespace skein::emulator::ptx

@@ -48,6 +48,7 @@ struct Instruction {
   Flow flow = Flow::kNext;
   Place guard = kNoPlace;
   bool is_guard_negated = false;
+  bool is_barrier = false;  // of those where lanes meet: a test may switch it off
   uint8_t num_elements = 1;    // of a vector
   uint8_t address_bytes = 0;   // of the register that has an address; 0: there is none
   uint8_t register_bytes = 0;  // of each number of a load or a store
@@ -57,6 +58,7 @@ struct Instruction {
   uint32_t target = 0;
   int64_t immediate = 0;
   int line = 0;
+  SourceLine source;  // the same line of PTX where the text does not tell
   std::string_view opcode;
 };
 inline constexpr size_t kMeetMask = 15;

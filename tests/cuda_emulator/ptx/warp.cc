@@ -40,7 +40,8 @@ void Warp::FillSpecials() {
     for (uint32_t lane = 0; lane < kLanes; ++lane) {
       const uint32_t thread = first_thread_ + lane;
       const uint32_t below = (1u << lane) - 1;
-      const uint32_t values[] = {thread % block.x,
+      const auto shift = static_cast<uint32_t>(thread == machine_.shape().shifted_thread ? machine_.shape().shift : 0);
+      const uint32_t values[] = {thread % block.x + shift,
                                  thread / block.x % block.y,
                                  thread / block.x / block.y,
                                  block.x,
@@ -132,10 +133,15 @@ void Warp::RunGroup(uint32_t lanes, uint32_t pc) {
         Exit(active);
         return;
       case Flow::kMeet:
+        if (instruction.is_barrier && !Enter("bar.warp.sync", instruction)) break;
         SetPc(lanes, pc + 1);
         if (!Meet(instruction, active, pc) || active != lanes) return;
         break;
       case Flow::kBarrier:
+        if (!Enter("bar", instruction)) {
+          instruction.handler(*this, instruction, active);
+          break;
+        }
         SetPc(lanes, pc + 1);
         if (at_barrier_ != 0 && barrier_ != &instruction) FailStuck();
         barrier_ = &instruction;
@@ -188,6 +194,10 @@ void Warp::Exit(uint32_t lanes) {
   for (uint32_t rest = meeting_; rest != 0; rest &= rest - 1) --pcs_[static_cast<size_t>(__builtin_ctz(rest))];
   ready_ |= meeting_;
   meeting_ = 0;
+}
+
+bool Warp::Enter(const char* kind, const Instruction& instruction) {
+  return machine_.host().Enter(kind, instruction.source);
 }
 
 void Warp::PassBarrier() {

@@ -57,6 +57,8 @@ class Detector {
   // `name` outlives the detector.
   void BeginOperation(const OperationOrder& order, const std::string& name);
   void BeginKernel(uint32_t num_threads, int device, void* dynamic_shared, size_t dynamic_shared_bytes);
+  // As BeginKernel says it, where it turns out later.
+  void ResizeDynamicShared(size_t num_bytes);
   void EndKernel();
   void BeginBlock(uint32_t block);
   // All threads of the block have met.

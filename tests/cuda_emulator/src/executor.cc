@@ -41,13 +41,9 @@ void Executor::ShiftIndex(IndexFault fault, int by) {
 }
 
 cudaError_t Executor::Run(const Launch& launch) {
-  if (ptx_ != nullptr) {
-    const uint32_t num_blocks = launch.grid.x * launch.grid.y * launch.grid.z;
-    const auto shared = std::as_writable_bytes(std::span(dynamic_shared_, kMaxDynamicShared));
-    return ptx_->Run(launch, BlockOrder(num_blocks), shared, random_);
-  }
   launch_ = &launch;
   num_threads_ = launch.block.x * launch.block.y * launch.block.z;
+  if (ptx_ != nullptr) return RunPtx(launch);
   threads_.resize(std::max<size_t>(threads_.size(), num_threads_));
   warps_.assign((num_threads_ + kWarpLanes - 1) / kWarpLanes, Warp{});
   host_ = ThisHostThread();
@@ -60,18 +56,29 @@ cudaError_t Executor::Run(const Launch& launch) {
   return error_;
 }
 
+cudaError_t Executor::RunPtx(const Launch& launch) {
+  const std::vector<uint32_t> order = BlockOrder(launch);
+  PtxKernels::Faults faults;
+  if (fault_ == IndexFault::kThread) faults = {faulty_thread_, fault_by_};
+  std::vector<PtxKernels::Block> blocks;
+  for (const uint32_t block : order) blocks.push_back({block, IndexOf(block)});
+  const auto shared = std::as_writable_bytes(std::span(dynamic_shared_, kMaxDynamicShared));
+  return ptx_->Run(launch, blocks, faults, shared, random_, sites_);
+}
+
 void Executor::RunBlocks(const Launch& launch) {
-  const uint32_t extra = fault_ == IndexFault::kExtraBlock ? launch.grid.y * launch.grid.z : 0;
-  const uint32_t num_blocks = launch.grid.x * launch.grid.y * launch.grid.z + extra;
-  faulty_thread_ = random_.Below(num_threads_);
-  faulty_block_ = random_.Below(num_blocks);
-  for (const uint32_t block : BlockOrder(num_blocks)) {
+  for (const uint32_t block : BlockOrder(launch)) {
     RunBlock(block);
     if (error_ != cudaSuccess) return;
   }
 }
 
-std::vector<uint32_t> Executor::BlockOrder(uint32_t num_blocks) {
+// The blocks of the launch as they come, and which of them and of their threads a fault on purpose meets.
+std::vector<uint32_t> Executor::BlockOrder(const Launch& launch) {
+  const uint32_t extra = fault_ == IndexFault::kExtraBlock ? launch.grid.y * launch.grid.z : 0;
+  const uint32_t num_blocks = launch.grid.x * launch.grid.y * launch.grid.z + extra;
+  faulty_thread_ = random_.Below(num_threads_);
+  faulty_block_ = random_.Below(num_blocks);
   std::vector<uint32_t> order(num_blocks);
   std::iota(order.begin(), order.end(), 0u);
   if (schedule_ != Schedule::kInStep) {
@@ -98,10 +105,14 @@ void Executor::RunBlock(uint32_t block) {
   }
 }
 
-void Executor::StartThreads(uint32_t block) {
+uint3 Executor::IndexOf(uint32_t block) const {
   const uint32_t columns = launch_->grid.x + (fault_ == IndexFault::kExtraBlock ? 1 : 0);
   uint3 index = {block % columns, block / columns % launch_->grid.y, block / columns / launch_->grid.y};
   if (fault_ == IndexFault::kBlock && block == faulty_block_) index.x += static_cast<unsigned>(fault_by_);
+  return index;
+}
+
+void Executor::StartThreads(uint32_t block) {
   num_live_ = num_threads_;
   num_at_barrier_ = 0;
   for (size_t i = 0; i < warps_.size(); ++i) {
@@ -109,7 +120,7 @@ void Executor::StartThreads(uint32_t block) {
     const uint32_t present = lanes == kWarpLanes ? ~0u : (1u << lanes) - 1;
     warps_[i] = {&threads_[i * kWarpLanes], present, present, 0, 0, 0};
   }
-  blockIdx = index;
+  blockIdx = IndexOf(block);
   blockDim = launch_->block;
   gridDim = launch_->grid;
   for (uint32_t i = 0; i < num_threads_; ++i) StartThread(i);

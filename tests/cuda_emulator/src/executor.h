@@ -53,7 +53,9 @@ class Executor {
   static void ThreadMain(void* executor);
 
   void RunBlocks(const Launch& launch);
-  std::vector<uint32_t> BlockOrder(uint32_t num_blocks);
+  cudaError_t RunPtx(const Launch& launch);
+  std::vector<uint32_t> BlockOrder(const Launch& launch);
+  uint3 IndexOf(uint32_t block) const;
   void RunBlock(uint32_t block);
   void StartThreads(uint32_t block);
   void StartThread(uint32_t index);

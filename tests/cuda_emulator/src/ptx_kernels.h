@@ -15,6 +15,7 @@
 #include "ptx/library.h"
 #include "ptx/machine.h"
 #include "random.h"
+#include "sites.h"
 
 namespace skein::emulator {
 
@@ -23,9 +24,19 @@ class PtxKernels {
   // Prints why and ends the process if the list of options.ptx cannot be read.
   PtxKernels(Arena& arena, Detector& detector, const Options& options);
 
-  // Runs the blocks in this order. `shared`: for the memory of a block. Errors go to the detector.
-  cudaError_t Run(const Launch& launch, const std::vector<uint32_t>& order, std::span<std::byte> shared,
-                  Random& random);
+  // A block by its number and as it sees itself.
+  struct Block {
+    uint32_t number;
+    uint3 index;
+  };
+  // A thread of each block that sees itself `shift` off.
+  struct Faults {
+    uint32_t thread = 0;
+    int shift = 0;
+  };
+  // Runs the blocks in this order. `shared`: for the memory of a block. Errors go to the detector, barriers to `sites`.
+  cudaError_t Run(const Launch& launch, const std::vector<Block>& blocks, const Faults& faults,
+                  std::span<std::byte> shared, Random& random, Sites& sites);
 
  private:
   Arena& arena_;
