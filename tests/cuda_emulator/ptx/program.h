@@ -48,7 +48,7 @@ struct Instruction {
   Flow flow = Flow::kNext;
   Place guard = kNoPlace;
   bool is_guard_negated = false;
-  bool is_barrier = false;  // of those where lanes meet: a test may switch it off
+  bool is_barrier = false;     // of those where lanes meet: a test may switch it off
   uint8_t num_elements = 1;    // of a vector
   uint8_t address_bytes = 0;   // of the register that has an address; 0: there is none
   uint8_t register_bytes = 0;  // of each number of a load or a store
