@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "ptx/float_arithmetic.h"
-#include "ptx/lanes.h"
+#include "float_arithmetic.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

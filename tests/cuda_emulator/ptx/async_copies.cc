@@ -1,6 +1,6 @@
 // Copies into shared memory that go on by themselves: cp.async. Until its thread has waited for it, what a copy writes
 // is as good as never written, even if it is there.
-#include "ptx/lanes.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -1,7 +1,7 @@
 // Operations on bits: logic, shifts, fields, counts, permutations of bytes.
 #include <bit>
 
-#include "ptx/lanes.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "ptx/lanes.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -1,4 +1,4 @@
-#include "ptx/decoder.h"
+#include "decoder.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <cstring>
 #include <iterator>
 
-#include "ptx/lexer.h"
+#include "lexer.h"
 
 namespace skein::emulator::ptx {
 namespace {

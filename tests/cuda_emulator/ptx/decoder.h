@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "ptx/program.h"
+#include "program.h"
 
 namespace skein::emulator::ptx {
 

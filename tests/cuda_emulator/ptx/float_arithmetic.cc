@@ -2,12 +2,12 @@
 //
 // An approximation is off by as much as the manual allows, up or down as the bits of its argument fall: who counts on
 // more than is promised sees it. The same argument gives the same result, as on a GPU.
-#include "ptx/float_arithmetic.h"
+#include "float_arithmetic.h"
 
 #include <cfenv>
 #include <cmath>
 
-#include "ptx/lanes.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

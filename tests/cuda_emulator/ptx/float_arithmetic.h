@@ -2,7 +2,7 @@
 #ifndef SKEIN_TESTS_CUDA_EMULATOR_PTX_FLOAT_ARITHMETIC_H_
 #define SKEIN_TESTS_CUDA_EMULATOR_PTX_FLOAT_ARITHMETIC_H_
 
-#include "ptx/decoder.h"
+#include "decoder.h"
 
 namespace skein::emulator::ptx {
 

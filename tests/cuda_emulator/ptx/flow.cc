@@ -1,6 +1,6 @@
 // What changes the order in which instructions run: bra, ret, exit, trap, barriers of the block, and the kernels before
 // and after this one: griddepcontrol.
-#include "ptx/lanes.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

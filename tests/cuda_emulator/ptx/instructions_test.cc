@@ -6,8 +6,8 @@
 #include <cmath>
 #include <random>
 
-#include "ptx/types.h"
-#include "ptx/warp_harness.h"
+#include "types.h"
+#include "warp_harness.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -1,9 +1,12 @@
 // The backend's kernels, as nvcc compiles them: everything in them is known.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <set>
+#include <fstream>
+#include <string>
 
-#include "ptx/library.h"
+#include "lexer.h"
+#include "library.h"
 
 namespace skein::emulator::ptx {
 namespace {
@@ -27,6 +30,20 @@ TEST(PtxLibraryTest, AProcessorRunsThePtxOfTheNearestBelowIt) {
   Library library(SKEIN_PTX_LIST, 89);
   const std::string name = library.Names().at(0);
   EXPECT_NE(library.Find(name).file.find("skein_ptx_80.dir"), std::string::npos);
+}
+
+TEST(PtxLibraryTest, AKernelThatTwoFilesHaveIsRefused) {
+  const std::string list = ::testing::TempDir() + "/twice.list";
+  std::ifstream paths(SKEIN_PTX_LIST);
+  std::string first;
+  ASSERT_TRUE(std::getline(paths, first));
+  std::ofstream(list) << first << "\n" << first << "\n";
+  Library library(list, 120);
+  const std::string name = library.Names().at(0);
+  EXPECT_THAT([&] { library.Find(name); },
+              ::testing::ThrowsMessage<LoadError>(::testing::HasSubstr("expected one kernel of this name")));
+  EXPECT_THAT([&] { library.Find("void nobody()"); },
+              ::testing::ThrowsMessage<LoadError>(::testing::HasSubstr("no kernel void nobody()")));
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "ptx/decoder.h"
-#include "ptx/machine.h"
-#include "ptx/program.h"
+#include "decoder.h"
+#include "machine.h"
+#include "program.h"
 
 namespace skein::emulator::ptx {
 
@@ -37,7 +37,9 @@ inline void SetMask(Warp& warp, Place place, uint32_t lanes, uint32_t word) {
 template <typename Function, typename Target, typename... Sources>
 inline void Map(uint32_t lanes, Function function, Target* target, const Sources*... sources) {
   if (lanes == kAllLanes) {
+#ifndef __clang__  // which has another name for it, and needs none
 #pragma GCC ivdep
+#endif
     for (uint32_t lane = 0; lane < kLanes; ++lane) target[lane] = function(sources[lane]...);
   } else {
     ForLanes(lanes, [&](uint32_t lane) { target[lane] = function(sources[lane]...); });

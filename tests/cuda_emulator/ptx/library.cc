@@ -1,10 +1,10 @@
-#include "ptx/library.h"
+#include "library.h"
 
 #include <fstream>
 #include <sstream>
 
-#include "ptx/lexer.h"
-#include "ptx/module.h"
+#include "lexer.h"
+#include "module.h"
 
 namespace skein::emulator::ptx {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ptx/program.h"
+#include "program.h"
 
 namespace skein::emulator::ptx {
 

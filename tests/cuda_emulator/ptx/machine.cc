@@ -1,4 +1,4 @@
-#include "ptx/machine.h"
+#include "machine.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -258,7 +258,8 @@ void Machine::MarkShared(uint32_t address, uint32_t num_bytes, bool is_written) 
 
 void Machine::Land(AsyncCopy& copy) {
   std::byte* to = shared_.data() + (copy.shared - kSharedBegin);
-  std::memcpy(to, reinterpret_cast<const void*>(copy.global), copy.num_read);
+  // Of a copy that reads nothing the address may be anything.
+  if (copy.num_read > 0) std::memcpy(to, reinterpret_cast<const void*>(copy.global), copy.num_read);
   std::memset(to + copy.num_read, 0, copy.num_bytes - copy.num_read);
   copy.has_landed = true;
 }

@@ -11,9 +11,9 @@
 
 #include "cuda_emulator/control.h"
 #include "cuda_emulator/types.h"
-#include "detector.h"
-#include "ptx/program.h"
-#include "random.h"
+#include "program.h"
+#include "tests/cuda_emulator/src/detector.h"
+#include "tests/cuda_emulator/src/random.h"
 
 namespace skein::emulator::ptx {
 

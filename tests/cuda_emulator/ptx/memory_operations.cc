@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ptx/lanes.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

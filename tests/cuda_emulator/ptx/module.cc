@@ -1,11 +1,11 @@
-#include "ptx/module.h"
+#include "module.h"
 
 #include <algorithm>
 #include <charconv>
 #include <map>
 #include <utility>
 
-#include "ptx/lexer.h"
+#include "lexer.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ptx/types.h"
+#include "types.h"
 
 namespace skein::emulator::ptx {
 

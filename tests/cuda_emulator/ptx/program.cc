@@ -1,4 +1,4 @@
-#include "ptx/program.h"
+#include "program.h"
 
 #include <cxxabi.h>
 
@@ -7,8 +7,8 @@
 #include <map>
 #include <memory>
 
-#include "ptx/decoder.h"
-#include "ptx/lexer.h"
+#include "decoder.h"
+#include "lexer.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ptx/module.h"
-#include "ptx/types.h"
+#include "module.h"
+#include "types.h"
 
 namespace skein::emulator::ptx {
 

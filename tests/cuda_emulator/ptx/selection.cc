@@ -1,7 +1,7 @@
 // Comparisons and what follows from predicates: setp, selp; moves: mov.
 #include <algorithm>
 
-#include "ptx/lanes.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -4,7 +4,7 @@
 // it.
 #include <cstring>
 
-#include "ptx/lanes.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -8,8 +8,8 @@
 #include <random>
 #include <sstream>
 
-#include "ptx/types.h"
-#include "ptx/warp_harness.h"
+#include "types.h"
+#include "warp_harness.h"
 
 namespace skein::emulator::ptx {
 namespace {

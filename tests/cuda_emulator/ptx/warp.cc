@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ptx/machine.h"
+#include "machine.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "ptx/lexer.h"
-#include "ptx/machine.h"
-#include "ptx/module.h"
-#include "ptx/program.h"
+#include "lexer.h"
+#include "machine.h"
+#include "module.h"
+#include "program.h"
 
 namespace skein::emulator::ptx {
 

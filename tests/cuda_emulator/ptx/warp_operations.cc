@@ -1,7 +1,7 @@
 // Operations in which lanes of a warp see each other's numbers: shfl, vote, redux, activemask.
 #include <algorithm>
 
-#include "ptx/lanes.h"
+#include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {

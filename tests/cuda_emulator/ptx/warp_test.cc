@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "ptx/warp_harness.h"
+#include "warp_harness.h"
 
 namespace skein::emulator::ptx {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "executor.h"
 #include "kernel_thread.h"
-#include "ptx/lexer.h"
 #include "symbols.h"
+#include "tests/cuda_emulator/ptx/lexer.h"
 
 namespace skein::emulator {
 namespace {

@@ -12,10 +12,10 @@
 #include "cuda_emulator/control.h"
 #include "detector.h"
 #include "launch.h"
-#include "ptx/library.h"
-#include "ptx/machine.h"
 #include "random.h"
 #include "sites.h"
+#include "tests/cuda_emulator/ptx/library.h"
+#include "tests/cuda_emulator/ptx/machine.h"
 
 namespace skein::emulator {
 
