@@ -59,7 +59,8 @@ cudaError_t LaunchKernel(const cudaLaunchConfig_t& config, std::shared_ptr<const
   Stream* stream = runtime->Resolve(config.stream);
   if (stream == nullptr || stream->device() != CurrentDevice()) return Note(cudaErrorInvalidResourceHandle);
   if (const cudaError_t error = CheckShape(config); error != cudaSuccess) return Note(error);
-  Launch launch = {config.gridDim, config.blockDim, config.dynamicSmemBytes, false, std::move(kernel)};
+  Launch launch = {config.gridDim, config.blockDim,   config.dynamicSmemBytes,
+                   false,          std::move(kernel), stream->device()};
   if (const cudaError_t error = ReadAttributes(runtime->options(), config, launch); error != cudaSuccess) {
     return Note(error);
   }

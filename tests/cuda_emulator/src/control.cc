@@ -39,6 +39,10 @@ bool SetOption(std::string_view key, std::string_view value, Options& options) {
     options.no_devices = value == "old-driver" ? cudaErrorInsufficientDriver : cudaErrorNoDevice;
     return value == "old-driver" || value == "none";
   }
+  if (key == "ptx") {
+    options.ptx = value;
+    return !value.empty();
+  }
   const std::optional<int64_t> number = key == "memory" ? ParseBytes(value) : ParseNumber(value);
   if (!number || *number < 0) return false;
   if (key == "memory") {
@@ -47,6 +51,8 @@ bool SetOption(std::string_view key, std::string_view value, Options& options) {
     options.num_devices = static_cast<int>(*number);
   } else if (key == "capability" && *number >= 50 && *number < 1000) {
     options.capability = static_cast<int>(*number);
+  } else if (key == "ptx_capability" && *number >= 50 && *number < 1000) {
+    options.ptx_capability = static_cast<int>(*number);
   } else if (key == "fail_allocation") {
     options.fail_allocation = *number;
   } else if (key == "lose_at_launch") {

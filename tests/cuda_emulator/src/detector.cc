@@ -114,14 +114,18 @@ void Detector::BeginKernel(uint32_t num_threads, int device, void* dynamic_share
   num_threads_ = num_threads;
   device_ = device;
   dynamic_shared_.begin = reinterpret_cast<uintptr_t>(dynamic_shared);
-  dynamic_shared_.num_bytes = dynamic_shared_bytes;
-  if (dynamic_shared_.cells.size() < dynamic_shared_bytes) dynamic_shared_.cells.resize(dynamic_shared_bytes);
+  ResizeDynamicShared(dynamic_shared_bytes);
   found_thread_storage_ = false;
   host_pages_.clear();
   releases_early_ = false;
   handed_.clear();
   has_reported_ = false;
   in_kernel_ = true;
+}
+
+void Detector::ResizeDynamicShared(size_t num_bytes) {
+  dynamic_shared_.num_bytes = num_bytes;
+  if (dynamic_shared_.cells.size() < num_bytes) dynamic_shared_.cells.resize(num_bytes);
 }
 
 void Detector::EndKernel() {

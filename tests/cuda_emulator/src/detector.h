@@ -57,6 +57,8 @@ class Detector {
   // `name` outlives the detector.
   void BeginOperation(const OperationOrder& order, const std::string& name);
   void BeginKernel(uint32_t num_threads, int device, void* dynamic_shared, size_t dynamic_shared_bytes);
+  // As BeginKernel says it, where it turns out later.
+  void ResizeDynamicShared(size_t num_bytes);
   void EndKernel();
   void BeginBlock(uint32_t block);
   // All threads of the block have met.
@@ -82,6 +84,9 @@ class Detector {
   void SettleAsync(uintptr_t shared, size_t num_bytes, uint32_t segment);
 
   void Forget(const Allocation& allocation);
+
+  // Whether the address is one of the host's memory.
+  bool IsOfHost(uintptr_t address);
 
   const std::string& operation_name() const { return *name_; }
   void Report(ErrorKind kind, const std::string& message, const std::string& place);
@@ -136,7 +141,6 @@ class Detector {
   bool IsTaken(const Segment& earlier) const;
   // An atomic operation of the running thread hands on and sees what others have handed on.
   void MeetAt(uintptr_t address);
-  bool IsOfHost(uintptr_t address);
   void CheckDevice(const Current& current);
   bool IsAllowed(const Current& current);
   void CheckShared(SharedRange& range, const Current& current);

@@ -22,7 +22,7 @@ namespace skein::emulator {
 Executor* running_executor = nullptr;
 KernelThread* running_thread = nullptr;
 
-Executor::Executor(Detector& detector, const Options& options)
+Executor::Executor(Arena& arena, Detector& detector, const Options& options)
     : detector_(detector), random_(options.seed), schedule_(options.schedule), capability_(options.capability) {
   void* shared = mmap(nullptr, kMaxDynamicShared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) {
@@ -30,6 +30,7 @@ Executor::Executor(Detector& detector, const Options& options)
     std::abort();
   }
   dynamic_shared_ = static_cast<unsigned char*>(shared);
+  if (!options.ptx.empty()) ptx_ = std::make_unique<PtxKernels>(arena, detector, options);
 }
 
 Executor::~Executor() { munmap(dynamic_shared_, kMaxDynamicShared); }
@@ -42,6 +43,7 @@ void Executor::ShiftIndex(IndexFault fault, int by) {
 cudaError_t Executor::Run(const Launch& launch) {
   launch_ = &launch;
   num_threads_ = launch.block.x * launch.block.y * launch.block.z;
+  if (ptx_ != nullptr) return RunPtx(launch);
   threads_.resize(std::max<size_t>(threads_.size(), num_threads_));
   warps_.assign((num_threads_ + kWarpLanes - 1) / kWarpLanes, Warp{});
   host_ = ThisHostThread();
@@ -54,7 +56,25 @@ cudaError_t Executor::Run(const Launch& launch) {
   return error_;
 }
 
+cudaError_t Executor::RunPtx(const Launch& launch) {
+  const std::vector<uint32_t> order = BlockOrder(launch);
+  PtxKernels::Faults faults;
+  if (fault_ == IndexFault::kThread) faults = {faulty_thread_, fault_by_};
+  std::vector<PtxKernels::Block> blocks;
+  for (const uint32_t block : order) blocks.push_back({block, IndexOf(block)});
+  const auto shared = std::as_writable_bytes(std::span(dynamic_shared_, kMaxDynamicShared));
+  return ptx_->Run(launch, blocks, faults, shared, random_, sites_);
+}
+
 void Executor::RunBlocks(const Launch& launch) {
+  for (const uint32_t block : BlockOrder(launch)) {
+    RunBlock(block);
+    if (error_ != cudaSuccess) return;
+  }
+}
+
+// The blocks of the launch as they come, and which of them and of their threads a fault on purpose meets.
+std::vector<uint32_t> Executor::BlockOrder(const Launch& launch) {
   const uint32_t extra = fault_ == IndexFault::kExtraBlock ? launch.grid.y * launch.grid.z : 0;
   const uint32_t num_blocks = launch.grid.x * launch.grid.y * launch.grid.z + extra;
   faulty_thread_ = random_.Below(num_threads_);
@@ -64,10 +84,7 @@ void Executor::RunBlocks(const Launch& launch) {
   if (schedule_ != Schedule::kInStep) {
     for (uint32_t i = num_blocks; i > 1; --i) std::swap(order[i - 1], order[random_.Below(i)]);
   }
-  for (const uint32_t block : order) {
-    RunBlock(block);
-    if (error_ != cudaSuccess) return;
-  }
+  return order;
 }
 
 void Executor::RunBlock(uint32_t block) {
@@ -88,10 +105,14 @@ void Executor::RunBlock(uint32_t block) {
   }
 }
 
-void Executor::StartThreads(uint32_t block) {
+uint3 Executor::IndexOf(uint32_t block) const {
   const uint32_t columns = launch_->grid.x + (fault_ == IndexFault::kExtraBlock ? 1 : 0);
   uint3 index = {block % columns, block / columns % launch_->grid.y, block / columns / launch_->grid.y};
   if (fault_ == IndexFault::kBlock && block == faulty_block_) index.x += static_cast<unsigned>(fault_by_);
+  return index;
+}
+
+void Executor::StartThreads(uint32_t block) {
   num_live_ = num_threads_;
   num_at_barrier_ = 0;
   for (size_t i = 0; i < warps_.size(); ++i) {
@@ -99,7 +120,7 @@ void Executor::StartThreads(uint32_t block) {
     const uint32_t present = lanes == kWarpLanes ? ~0u : (1u << lanes) - 1;
     warps_[i] = {&threads_[i * kWarpLanes], present, present, 0, 0, 0};
   }
-  blockIdx = index;
+  blockIdx = IndexOf(block);
   blockDim = launch_->block;
   gridDim = launch_->grid;
   for (uint32_t i = 0; i < num_threads_; ++i) StartThread(i);

@@ -15,6 +15,7 @@
 #include "fibre.h"
 #include "kernel_thread.h"
 #include "launch.h"
+#include "ptx_kernels.h"
 #include "random.h"
 #include "sites.h"
 
@@ -24,7 +25,7 @@ inline constexpr size_t kMaxDynamicShared = 256 << 10;
 
 class Executor {
  public:
-  Executor(Detector& detector, const Options& options);
+  Executor(Arena& arena, Detector& detector, const Options& options);
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -52,6 +53,9 @@ class Executor {
   static void ThreadMain(void* executor);
 
   void RunBlocks(const Launch& launch);
+  cudaError_t RunPtx(const Launch& launch);
+  std::vector<uint32_t> BlockOrder(const Launch& launch);
+  uint3 IndexOf(uint32_t block) const;
   void RunBlock(uint32_t block);
   void StartThreads(uint32_t block);
   void StartThread(uint32_t index);
@@ -76,6 +80,7 @@ class Executor {
   std::vector<KernelThread> threads_;
   std::vector<Warp> warps_;
   unsigned char* dynamic_shared_;
+  std::unique_ptr<PtxKernels> ptx_;  // NULL: the host's code is run
 
   // Of the kernel that runs.
   const Launch* launch_ = nullptr;

@@ -15,6 +15,7 @@ struct Launch {
   size_t dynamic_shared_bytes = 0;
   bool dependent = false;  // may start before the kernel before it has ended
   std::shared_ptr<const BoundKernel> kernel;
+  int device = 0;
 };
 
 }  // namespace skein::emulator

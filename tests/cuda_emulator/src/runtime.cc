@@ -52,7 +52,13 @@ void Configure(const Options& options) {
   Process& process = TheProcess();
   const std::lock_guard lock(process.mutex);
   process.runtime = nullptr;  // ends its streams before the next one begins
-  process.runtime = std::make_shared<Runtime>(options);
+  Options complete = options;
+  if (options.ptx.empty()) {
+    const Options environment = OptionsOfEnvironment();
+    complete.ptx = environment.ptx;
+    complete.ptx_capability = environment.ptx_capability;
+  }
+  process.runtime = std::make_shared<Runtime>(complete);
   CurrentDevice() = 0;
   ForgetLastError();
 }
@@ -73,7 +79,7 @@ cudaError_t Usable(const Runtime& runtime) {
 Runtime::Runtime(const Options& options)
     : arena(options.num_devices, options.memory_bytes),
       detector(arena, options.track_uninitialised),
-      executor(detector, options),
+      executor(arena, detector, options),
       options_(options),
       device_errors_(options.num_devices),
       has_context_(options.num_devices) {

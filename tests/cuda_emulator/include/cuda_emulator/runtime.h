@@ -10,6 +10,7 @@
 #include <memory>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "cuda_emulator/types.h"
 
@@ -95,6 +96,13 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 
 namespace skein::emulator {
 
+// Where an argument of a kernel lies, and how a buffer of parameters holds it.
+struct Argument {
+  const void* data;
+  size_t num_bytes;
+  size_t alignment;
+};
+
 // A kernel with its arguments, which were copied when it was launched: what each thread of it runs.
 class BoundKernel {
  public:
@@ -102,6 +110,8 @@ class BoundKernel {
   virtual void Run() const = 0;
   // The kernel's function.
   virtual const void* Function() const = 0;
+  // As long as this lives.
+  virtual std::vector<Argument> Arguments() const = 0;
 };
 
 template <typename... Parameters>
@@ -111,6 +121,13 @@ class KernelCall final : public BoundKernel {
       : kernel_(kernel), arguments_(std::move(arguments)...) {}
   void Run() const override { std::apply(kernel_, arguments_); }
   const void* Function() const override { return reinterpret_cast<const void*>(kernel_); }
+  std::vector<Argument> Arguments() const override {
+    return std::apply(
+        [](const auto&... argument) {
+          return std::vector<Argument>{{&argument, sizeof(argument), alignof(decltype(argument))}...};
+        },
+        arguments_);
+  }
 
  private:
   void (*kernel_)(Parameters...);
