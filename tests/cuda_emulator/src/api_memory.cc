@@ -96,6 +96,7 @@ cudaError_t AllocateHost(void** address, size_t num_bytes) {
   const auto runtime = TheRuntime();
   *address = nullptr;
   if (const cudaError_t error = Usable(*runtime); error != cudaSuccess) return error;
+  if (const cudaError_t error = runtime->CheckNoCapture(); error != cudaSuccess) return error;
   if (num_bytes == 0) return cudaErrorInvalidValue;
   if (runtime->NextAllocationFails()) return cudaErrorMemoryAllocation;
   void* memory = nullptr;
@@ -165,6 +166,7 @@ cudaError_t cudaMallocHost(void** address, size_t num_bytes) { return Note(Alloc
 cudaError_t cudaFreeHost(void* address) {
   const auto runtime = TheRuntime();
   if (address == nullptr) return cudaSuccess;
+  if (const cudaError_t error = runtime->CheckNoCapture(); error != cudaSuccess) return Note(error);
   for (int device = 0; device < runtime->options().num_devices; ++device) runtime->SynchronizeDevice(device);
   const std::lock_guard lock(runtime->handles_mutex);
   const auto key = reinterpret_cast<uintptr_t>(address);
@@ -178,6 +180,7 @@ cudaError_t cudaFreeHost(void* address) {
 cudaError_t cudaHostRegister(void* address, size_t num_bytes, unsigned) {
   const auto runtime = TheRuntime();
   if (const cudaError_t error = Usable(*runtime); error != cudaSuccess) return Note(error);
+  if (const cudaError_t error = runtime->CheckNoCapture(); error != cudaSuccess) return Note(error);
   if (address == nullptr || num_bytes == 0) return Note(cudaErrorInvalidValue);
   if (runtime->IsPinned(address, 1)) return Note(cudaErrorHostMemoryAlreadyRegistered);
   const std::lock_guard lock(runtime->handles_mutex);

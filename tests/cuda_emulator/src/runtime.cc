@@ -54,6 +54,7 @@ void Configure(const Options& options) {
   process.runtime = nullptr;  // ends its streams before the next one begins
   process.runtime = std::make_shared<Runtime>(options);
   CurrentDevice() = 0;
+  CurrentContext() = nullptr;
   ForgetLastError();
 }
 
@@ -62,11 +63,35 @@ int& CurrentDevice() {
   return device;
 }
 
+CUcontext& CurrentContext() {
+  static thread_local CUcontext context = nullptr;
+  return context;
+}
+
+// Its address is the device's number and one.
+CUcontext OwnContext(int device) { return reinterpret_cast<CUcontext>(static_cast<uintptr_t>(device) + 1); }
+
+cudaStreamCaptureMode& ThreadCaptureMode() {
+  static thread_local cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  return mode;
+}
+
+bool& IsInHostFunction() {
+  static thread_local bool is_in = false;
+  return is_in;
+}
+
 cudaError_t Usable(const Runtime& runtime) {
+  if (IsInHostFunction()) {
+    constexpr char kMisuse[] = "a function that cudaLaunchHostFunc calls has called CUDA";
+    TheErrorLog().Add({ErrorKind::kMisuse, "on the host", kMisuse}, kMisuse);
+    return cudaErrorNotPermitted;
+  }
   if (runtime.options().num_devices == 0) return runtime.options().no_devices;
   const int device = CurrentDevice();
   if (device >= runtime.options().num_devices) return cudaErrorInvalidDevice;
   runtime.MakeContext(device);
+  if (CurrentContext() == nullptr) CurrentContext() = OwnContext(device);
   return runtime.DeviceError(device);
 }
 
@@ -162,6 +187,7 @@ cudaError_t Runtime::Synchronize(Stream& stream) {
       stream.capture->is_invalid = true;
       return cudaErrorStreamCaptureUnsupported;
     }
+    if (const cudaError_t error = CheckNoCapture(); error != cudaSuccess) return error;
   }
   const std::shared_ptr<Completion> end = stream.Mark();
   end->Wait();
@@ -186,12 +212,19 @@ cudaError_t Runtime::SynchronizeDevice(int device) {
 }
 
 cudaError_t Runtime::CheckNoCapture() {
+  if (ThreadCaptureMode() == cudaStreamCaptureModeRelaxed) return cudaSuccess;
   const std::lock_guard lock(handles_mutex);
-  if (num_captures == 0) return cudaSuccess;
+  cudaError_t error = cudaSuccess;
   for (const auto& [handle, stream] : streams) {
-    if (stream->capture != nullptr) stream->capture->is_invalid = true;
+    if (stream->capture == nullptr) continue;
+    Graph& graph = *stream->capture;
+    const bool is_own = graph.thread == std::this_thread::get_id() && graph.mode != cudaStreamCaptureModeRelaxed;
+    const bool is_any = ThreadCaptureMode() == cudaStreamCaptureModeGlobal && graph.mode == cudaStreamCaptureModeGlobal;
+    if (!is_own && !is_any) continue;
+    graph.is_invalid = true;
+    error = cudaErrorStreamCaptureUnsupported;
   }
-  return cudaErrorStreamCaptureUnsupported;
+  return error;
 }
 
 void Runtime::HostKnows(const Clock& clock) {
