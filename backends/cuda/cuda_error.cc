@@ -7,7 +7,15 @@ namespace skein::cuda {
 std::string DeviceName(uint32_t device) { return "cuda:" + std::to_string(device); }
 
 bool IsLost(cudaError_t error) {
-  switch (error) {
+  // By their numbers, those that CUDA 12.8 does not name yet.
+  constexpr int kContained = 226, kTensorMemoryLeak = 721;
+  switch (static_cast<int>(error)) {
+    case kContained:
+    case kTensorMemoryLeak:
+    case cudaErrorCudartUnloading:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorExternalDevice:
     case cudaErrorIllegalAddress:
     case cudaErrorMisalignedAddress:
     case cudaErrorInvalidAddressSpace:
