@@ -502,10 +502,19 @@ TEST_F(SegmentTest, OnTheSecondDeviceItTakesNoMemoryOfTheFirst) {
   }
 }
 
-TEST_F(SegmentTest, HeadsThatNoKernelTakesAreRefused) {
-  skein_segment_desc desc = Desc();
-  desc.model.head_size = 257;
-  EXPECT_THROW(SegmentCost(Place(), desc), plugin::Error);
+TEST_F(SegmentTest, ShapesThatNoKernelTakesAreRefused) {
+  const std::pair<uint32_t skein_backend_model::*, uint32_t> limits[] = {{&skein_backend_model::head_size, 256},
+                                                                         {&skein_backend_model::d_model, 65535},
+                                                                         {&skein_backend_model::d_ffn, 458745},
+                                                                         {&skein_backend_model::vocab_size, 524280}};
+  for (const auto& [field, most] : limits) {
+    skein_segment_desc desc = Desc();
+    desc.model.*field = most;
+    EXPECT_NO_THROW(SegmentCost(Place(), desc)) << most;
+    ++(desc.model.*field);
+    EXPECT_THROW(SegmentCost(Place(), desc), plugin::Error) << most;
+    EXPECT_THROW(MakeSegment(*host_.table(), Place(), desc), plugin::Error) << most;
+  }
 }
 
 }  // namespace
