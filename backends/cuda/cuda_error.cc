@@ -3,6 +3,23 @@
 #include "skein/status.h"
 
 namespace skein::cuda {
+namespace {
+
+// Whether the device is one for which the plugin was not compiled, nor can be by the driver.
+bool IsForOthers(cudaError_t error) {
+  switch (error) {
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidPtx:
+    case cudaErrorJitCompilerNotFound:
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorJitCompilationDisabled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 std::string DeviceName(uint32_t device) { return "cuda:" + std::to_string(device); }
 
@@ -39,6 +56,9 @@ bool IsLost(cudaError_t error) {
 plugin::Error ErrorOf(uint32_t device, cudaError_t error, const char* what) {
   const std::string reason = std::string(what) + ": " + cudaGetErrorString(error);
   if (IsLost(error)) return {SKEIN_UNAVAILABLE, "device " + DeviceName(device) + " is lost: " + reason};
+  if (IsForOthers(error)) {
+    return {SKEIN_UNAVAILABLE, "device " + DeviceName(device) + ": the plugin was not compiled for it: " + reason};
+  }
   const int32_t code = error == cudaErrorMemoryAllocation ? SKEIN_RESOURCE_EXHAUSTED : SKEIN_INTERNAL;
   return {code, "device " + DeviceName(device) + ": " + reason};
 }

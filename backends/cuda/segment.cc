@@ -154,6 +154,8 @@ class GenerationSegment final : public Segment {
   void Put(const skein_tensor& tensor) override {
     if (sealed_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "put_tensor: the segment is sealed");
     const CurrentDevice current(place_.device);
+    // Before the weights go there.
+    CheckCuda(place_.device, FindCode(), "kernels");
     weights_.Put(tensor);
   }
 

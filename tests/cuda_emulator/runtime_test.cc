@@ -135,6 +135,7 @@ TEST_F(EmulatedRuntimeTest, PinnedMemoryIsReadWhenTheCopyRunsAndOtherMemoryWhenI
   *pinned = plain = 2;
   EXPECT_EQ(a.Read()[0], 2) << "the host wrote too early";
   EXPECT_EQ(b.Read()[0], 1);
+  EXPECT_EQ(CurrentCounters().num_pageable_copies, 3u) << "and two to read";
   cudaFreeHost(pinned);
 }
 

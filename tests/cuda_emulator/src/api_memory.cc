@@ -72,9 +72,11 @@ cudaError_t Copy(Rows rows, cudaMemcpyKind kind, cudaStream_t handle, bool waits
   if (stream->capture != nullptr && (from_pageable || to_pageable)) return cudaErrorStreamCaptureUnsupported;
   auto bytes = std::make_shared<std::vector<unsigned char>>();
   if (from_pageable) rows = Staged(rows, *bytes);
-  const cudaError_t error = runtime->Submit(*stream, [rows, bytes](Stream& self) {
+  const bool is_pageable = from_pageable || to_pageable;
+  const cudaError_t error = runtime->Submit(*stream, [rows, bytes, is_pageable](Stream& self) {
     const void* source = bytes->empty() ? rows.from : bytes->data();
-    self.runtime().RunCopy(self, rows.to, rows.to_pitch, source, rows.from_pitch, rows.width_bytes, rows.num_rows);
+    self.runtime().RunCopy(self, rows.to, rows.to_pitch, source, rows.from_pitch, rows.width_bytes, rows.num_rows,
+                           is_pageable);
   });
   if (error != cudaSuccess) return error;
   return waits || to_pageable ? runtime->Synchronize(*stream) : cudaSuccess;

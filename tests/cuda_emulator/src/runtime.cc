@@ -283,10 +283,11 @@ void Runtime::CopyRow(void* to, const void* from, size_t num_bytes) {
 }
 
 void Runtime::RunCopy(Stream& stream, void* to, size_t to_pitch, const void* from, size_t from_pitch,
-                      size_t width_bytes, size_t num_rows) {
+                      size_t width_bytes, size_t num_rows, bool is_pageable) {
   const std::lock_guard lock(execution_mutex);
   if (DeviceError(stream.device()) != cudaSuccess) return;
   ++counters.num_copies;
+  if (is_pageable) ++counters.num_pageable_copies;
   if (!arena.Contains(reinterpret_cast<uintptr_t>(to)) && arena.Contains(reinterpret_cast<uintptr_t>(from))) {
     counters.copied_to_host_bytes += width_bytes * num_rows;
   }

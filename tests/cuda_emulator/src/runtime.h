@@ -59,7 +59,7 @@ class Runtime {
   // Called by a stream's thread.
   void RunKernel(Stream& stream, const Launch& launch);
   void RunCopy(Stream& stream, void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width_bytes,
-               size_t num_rows);
+               size_t num_rows, bool is_pageable);
   void RunFill(Stream& stream, void* address, int value, size_t num_bytes);
 
   // A call that a device answers by its context makes one.

@@ -158,6 +158,19 @@ TEST_F(SegmentTest, EveryAllocationThatFailsIsToldAndLeavesNothing) {
   EXPECT_GT(number, 10);
 }
 
+TEST_F(SegmentTest, ADeviceWithoutCodeGetsNoWeights) {
+  emulator::Options options;
+  options.has_code = false;
+  emulator::Configure(options);
+  try {
+    Make({}, Desc());
+    FAIL() << "it was loaded";
+  } catch (const plugin::Error& error) {
+    EXPECT_EQ(error.code(), SKEIN_UNAVAILABLE);
+  }
+  EXPECT_EQ(emulator::CurrentCounters().num_allocations, 0u);
+}
+
 TEST_F(SegmentTest, ALostDeviceSaysSoInThisAndEveryLaterCall) {
   emulator::Options options;
   options.lose_at_launch = 5;
@@ -453,6 +466,7 @@ TEST_F(SegmentTest, ADrawIsACopyInAndACopyOut) {
   const uint64_t before = emulator::CurrentCounters().num_copies;
   EXPECT_EQ(segment->Step(drawn.Describe()).fence->Wait(-1), "");
   EXPECT_EQ(emulator::CurrentCounters().num_copies - before, 2u);
+  EXPECT_EQ(emulator::CurrentCounters().num_pageable_copies, 0u) << "of the load too: such a copy waits";
 }
 
 TEST_F(SegmentTest, AStepWaitsForNoOtherThanTheOneThatHasItsMemory) {
