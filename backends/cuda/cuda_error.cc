@@ -5,6 +5,22 @@
 namespace skein::cuda {
 namespace {
 
+// Whether others hold the device, as in exclusive mode and by NVIDIA's service of processes, or it is still starting.
+bool IsBusy(cudaError_t error) {
+  switch (error) {
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorSystemNotReady:
+    case cudaErrorMpsConnectionFailed:
+    case cudaErrorMpsRpcFailure:
+    case cudaErrorMpsServerNotReady:
+    case cudaErrorMpsMaxClientsReached:
+    case cudaErrorMpsMaxConnectionsReached:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Whether the device is one for which the plugin was not compiled, nor can be by the driver.
 bool IsForOthers(cudaError_t error) {
   switch (error) {
@@ -44,7 +60,6 @@ bool IsLost(cudaError_t error) {
     case cudaErrorAssert:
     case cudaErrorECCUncorrectable:
     case cudaErrorNvlinkUncorrectable:
-    case cudaErrorDevicesUnavailable:
     case cudaErrorNoDevice:
     case cudaErrorUnknown:
       return true;
@@ -56,6 +71,7 @@ bool IsLost(cudaError_t error) {
 plugin::Error ErrorOf(uint32_t device, cudaError_t error, const char* what) {
   const std::string reason = std::string(what) + ": " + cudaGetErrorString(error);
   if (IsLost(error)) return {SKEIN_UNAVAILABLE, "device " + DeviceName(device) + " is lost: " + reason};
+  if (IsBusy(error)) return {SKEIN_UNAVAILABLE, "device " + DeviceName(device) + " cannot be had now: " + reason};
   if (IsForOthers(error)) {
     return {SKEIN_UNAVAILABLE, "device " + DeviceName(device) + ": the plugin was not compiled for it: " + reason};
   }

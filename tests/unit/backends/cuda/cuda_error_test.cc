@@ -23,6 +23,14 @@ TEST(CudaErrorTest, ErrorsThatStayMeanThatTheDeviceIsLost) {
   }
 }
 
+TEST(CudaErrorTest, ADeviceThatOthersHoldIsNotLost) {
+  for (const int error : {46, 802, 805, 806, 807, 808, 809}) {
+    const plugin::Error found = ErrorOf(1, static_cast<cudaError_t>(error), "device");
+    EXPECT_EQ(found.code(), SKEIN_UNAVAILABLE) << error;
+    EXPECT_THAT(std::string(found.what()), StartsWith("device cuda:1 cannot be had now: device: "));
+  }
+}
+
 TEST(CudaErrorTest, MemoryThatIsMissingIsNoDefect) {
   EXPECT_EQ(ErrorOf(0, cudaErrorMemoryAllocation, "states").code(), SKEIN_RESOURCE_EXHAUSTED);
 }
