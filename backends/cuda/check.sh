@@ -229,6 +229,8 @@ check() {
   code=$?
   exec {log}>&-
   wait "$printer"
+  # The program ends with these, but so does a loader that lacks a library of it.
+  [[ $code != [013] ]] || ! grep -q '"outcome": "not ended"' "$out/stages/$name.json" || code=127
   case $code in
     0) ;;
     1) failed "$name" "$kind" ;;
@@ -312,9 +314,22 @@ unpack() {
   gunzip -c "$1" >"$to/${1##*/}.new" && mv "$to/${1##*/}.new" "$to/$(basename "$1" .gz)"
 }
 
+# The folder of a bundle, or a copy whose programs take the system's own C++ library: that of a bundle may want a newer
+# glibc, which nothing else in it needs.
+fitting() {
+  local folder=$1
+  if [[ -e $folder/lib/libstdc++.so.6 && $("$folder/tests/cuda_check" 2>&1) == *"version \`GLIBC_"* ]]; then
+    folder=$out/bundle
+    rm -rf "$folder"
+    cp -r "$1" "$folder"
+    rm "$folder"/lib/lib{stdc++.so.6,gcc_s.so.1}
+  fi
+  echo "$folder"
+}
+
 # Finds programs and plugins in a build or a bundle, and unpacks the libraries of a bundle that are packed.
 find_parts() {
-  local folder=$1 packed
+  local packed
   for packed in "$folder"/lib/*.gz; do
     [[ ! -e $packed || -e ${packed%.gz} ]] || unpack "$packed" "$folder/lib"
   done
@@ -407,7 +422,10 @@ commit=$(find_commit)
 ask_driver
 folder=$prebuilt
 [[ -n $prebuilt ]] || { build && folder=$out/build; }
-[[ -z $folder ]] || find_parts "$folder"
+if [[ -n $folder ]]; then
+  folder=$(fitting "$folder")
+  find_parts
+fi
 mkdir -p "$out/plugins"
 [[ -z $plugin ]] || ln -sf "$plugin" "$out/plugins/${plugin##*/}"
 

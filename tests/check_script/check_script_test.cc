@@ -174,6 +174,19 @@ TEST_F(CheckScriptTest, ReportsACrash) {
   EXPECT_THAT(Field("contract", "summary"), HasSubstr("was ended by signal 6"));
 }
 
+// As a loader that lacks a library of it ends it.
+TEST_F(CheckScriptTest, ReportsAProgramThatDoesNotStart) {
+  const std::filesystem::path bundle = folder_ / "bundle";
+  std::filesystem::create_directories(bundle / "tests");
+  std::filesystem::create_directories(bundle / "lib/skein/plugins-1");
+  std::ofstream(bundle / "lib/skein/plugins-1/backend-reference.so");
+  std::ofstream(bundle / "tests/cuda_check") << "#!/bin/sh\necho 'cuda_check: there is no libstranger.so'\nexit 1\n";
+  std::filesystem::permissions(bundle / "tests/cuda_check", std::filesystem::perms::owner_all);
+  EXPECT_EQ(Check(SKEIN_LATE_BACKEND, "", "--prebuilt " + bundle.string()), 1);
+  EXPECT_EQ(Outcome("device"), "FAILED");
+  EXPECT_THAT(Field("device", "summary"), HasSubstr("there is no libstranger.so"));
+}
+
 TEST_F(CheckScriptTest, NamesAPluginThatIsMissing) {
   EXPECT_EQ(Check("/nowhere/backend-cuda.so"), 1);
   EXPECT_EQ(Outcome("parts"), "FAILED");
