@@ -83,7 +83,7 @@ bool Push(int device) {
 
 void Pop() {
   CUcontext context = nullptr;
-  TheDriver().pop(&context);
+  if (TheDriver().is_complete()) TheDriver().pop(&context);  // as it was when it pushed
 }
 
 }  // namespace

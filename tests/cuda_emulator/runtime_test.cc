@@ -19,7 +19,6 @@ namespace {
 
 using ::testing::Each;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::StrEq;
 
 class TestStream {
