@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Checks the CUDA backend on this machine's GPU, layer by layer, and measures it: within eight minutes, and without a
 # network. It stops at the first layer that is broken, because all others stand on it. Whatever happens, it writes
-# report.json and prints a table.
+# report.json and prints a table. The report is written before each stage too, for whoever kills the script in one.
 # Ends with 0: all passed; 1: something failed; 2: a wrong command line; 3: there is no GPU.
 set -uo pipefail
 
 usage() {
   cat <<'TEXT'
 usage: check.sh [--prebuilt DIR] [--plugin FILE] [--device N] [--quick] [--size SIZE] [--seconds N] [--keep-going]
-                [--out DIR]
+                [--stages LIST] [--out DIR]
   --prebuilt DIR  take programs and libraries from DIR, a folder of ./dev gpu-bundle or a build, instead of building
   --plugin FILE   the backend to check, instead of the one that was built
   --device N      of the plugin, 0 by default
@@ -16,12 +16,15 @@ usage: check.sh [--prebuilt DIR] [--plugin FILE] [--device N] [--quick] [--size 
   --size SIZE     full, quick, or toy for a device that is no GPU
   --seconds N     for all stages, instead of 480, or 120 with --quick
   --keep-going    run every stage, even behind one that failed
+  --stages LIST   run these alone, with commas between them; roofs are for the benchmarks of the same run
   --out DIR       the folder for report.json, logs and builds; cuda-check by default
 TEXT
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-prebuilt='' plugin='' device=0 size=full budget='' keep_going='' out=cuda-check
+all_stages=device,roofs,contract,numbers,cuts,migration,invariance,memcheck,racecheck,switches,benchmark
+all_stages+=,benchmark-switched,soak,conformance,golden,abi
+prebuilt='' plugin='' device=0 size=full budget='' keep_going='' stages=$all_stages out=cuda-check
 while (($#)); do
   case $1 in
     --prebuilt) prebuilt=${2-} && shift ;;
@@ -31,6 +34,7 @@ while (($#)); do
     --size) size=${2-} && shift ;;
     --seconds) budget=${2-} && shift ;;
     --keep-going) keep_going=yes ;;
+    --stages) stages=${2-} && shift ;;
     --out) out=${2-} && shift ;;
     --help | -h) usage; exit 0 ;;
     *) echo "check.sh: no option $1" >&2; usage >&2; exit 2 ;;
@@ -44,6 +48,10 @@ case $size in
 esac
 
 [[ $budget =~ ^[0-9]{1,5}$ ]] || { echo "check.sh: --seconds: expected a number, found \"$budget\"" >&2; exit 2; }
+for stage in ${stages//,/ }; do
+  [[ ,$all_stages, == *,$stage,* ]] && continue
+  echo "check.sh: --stages: expected some of $all_stages, found \"$stage\"" >&2; exit 2
+done
 
 # In a bundle, the script lies beside what was built.
 [[ -n $prebuilt || ! -x $here/tests/cuda_check ]] || prebuilt=$here
@@ -62,6 +70,7 @@ start=$SECONDS
 result=0     # of the whole: 1 as soon as a stage failed
 broken=''    # the stage that stopped the others
 order=()     # of the stages, for the report
+running=''   # the process that the script waits for
 bandwidth='' matrix_rate=''
 
 # --- the report ---
@@ -82,15 +91,22 @@ stage_report() {
   printf '%s: %s: %s (%s s)\n' "$1" "$2" "$3" "$4"
 }
 
-commit() {
+# The checkout may be another user's.
+find_commit() {
   if [[ -n $prebuilt && -r $prebuilt/COMMIT ]]; then cat "$prebuilt/COMMIT"; return; fi
-  git -C "$here" describe --always --dirty --abbrev=12 2>/dev/null || echo unknown
+  timeout 20 git -c safe.directory='*' -C "$here" describe --always --dirty --abbrev=12 2>/dev/null || echo unknown
 }
 
-# Name, driver, memory and clocks of the GPU, where the driver's own tool says them.
+# Name, driver, memory and clocks of the GPU, where the driver's own tool says them. Nobody waits for it: on a GPU that
+# hangs it hangs too.
+ask_driver() {
+  timeout 60 nvidia-smi -i "$device" \
+    --query-gpu=name,driver_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit \
+    --format=csv,noheader </dev/null >"$out/stages/driver.txt" 2>/dev/null &
+}
 driver_says() {
-  nvidia-smi -i "$device" --query-gpu=name,driver_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit \
-    --format=csv,noheader 2>/dev/null || echo "nvidia-smi says nothing"
+  [[ ! -s $out/stages/driver.txt ]] || { head -n 1 "$out/stages/driver.txt"; return; }
+  echo "nvidia-smi says nothing"
 }
 
 write_report() {
@@ -98,7 +114,7 @@ write_report() {
   {
     printf '{"project": "skein", "check": "cuda", "result": %s,\n' "$(json_text "$1")"
     printf '"date": "%s", "commit": %s, "size": "%s", "seconds": %d,\n' \
-      "$(date -u +%FT%TZ)" "$(json_text "$(commit)")" "$size" $((SECONDS - start))
+      "$(date -u +%FT%TZ)" "$(json_text "$commit")" "$size" $((SECONDS - start))
     printf '"machine": %s, "cpus": %d, "driver": %s,\n' \
       "$(json_text "$(uname -srm), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)")" "$(nproc)" \
       "$(json_text "$(driver_says)")"
@@ -132,7 +148,9 @@ print_table() {
 }
 
 finish() {
-  trap - EXIT INT TERM
+  trap - EXIT INT TERM HUP
+  trap '' PIPE
+  [[ -z $running ]] || kill "$running" 2>/dev/null
   local text=passed
   case $result in
     1) text=failed ;;
@@ -143,7 +161,18 @@ finish() {
   exit "$result"
 }
 trap finish EXIT
-trap 'result=1; exit' INT TERM
+trap 'result=1; exit' INT TERM HUP PIPE
+
+# Runs a command so that a signal ends the script meanwhile, and not behind it.
+wait_for() {
+  local code
+  "$@" &
+  running=$!
+  wait "$running"
+  code=$?
+  running=''
+  return "$code"
+}
 
 # --- stages ---
 
@@ -167,25 +196,41 @@ failed() {
 begins() {
   order+=("$1")
   seconds=$(share "$2" "$3")
-  if [[ -n $broken ]]; then
+  if [[ ,$stages, != *,$1,* ]]; then
+    stage_report "$1" "not run" "not asked for" 0 >/dev/null
+  elif [[ -n $broken ]]; then
     stage_report "$1" "not run" "because of stage $broken" 0 >/dev/null
   elif ((seconds < 2)); then
     stage_report "$1" "not run" "no time for it" 0
   else
+    is_under_way "$1"
     printf '\n== %s ==\n' "$1"
     return 0
   fi
   return 1
 }
 
+# What the report says of a stage in which the script was killed.
+is_under_way() {
+  stage_report "$1" "not ended" "the script was ended first" 0 >/dev/null
+  write_report "not ended"
+}
+
 # A stage of cuda_check: check NAME STAGE FULL QUICK KIND [OPTION...]. A stage that hangs is ended.
 check() {
-  local name=$1 stage=$2 seconds kind=$5 code began=$SECONDS
+  local name=$1 stage=$2 seconds kind=$5 code log printer began=$SECONDS
   begins "$name" "$3" "$4" || return 0
   shift 5
-  timeout -k 5 $((seconds + 5)) "$program" "$stage" --name "$name" --plugin "$plugin" --reference "$reference" --device "$device" \
-    --size "$size" --seconds "$seconds" --json "$out/stages/$name.json" "$@" 2>&1 | tee "$out/stages/$name.log"
-  code=${PIPESTATUS[0]}
+  exec {log}> >(exec tee "$out/stages/$name.log")
+  printer=$!
+  wait_for timeout -k 5 $((seconds + 5)) "$program" "$stage" --name "$name" --plugin "$plugin" \
+    --reference "$reference" --device "$device" --size "$size" --seconds "$seconds" \
+    --json "$out/stages/$name.json" "$@" >&"$log" 2>&1
+  code=$?
+  exec {log}>&-
+  wait "$printer"
+  # The program ends with these, but so does a loader that lacks a library of it.
+  [[ $code != [013] ]] || ! grep -q '"outcome": "not ended"' "$out/stages/$name.json" || code=127
   case $code in
     0) ;;
     1) failed "$name" "$kind" ;;
@@ -212,7 +257,7 @@ other() {
   local name=$1 seconds code began=$SECONDS
   begins "$name" "$2" "$3" || return 0
   shift 3
-  timeout -k 5 "$seconds" "$@" >"$out/stages/$name.log" 2>&1
+  wait_for timeout -k 5 "$seconds" "$@" >"$out/stages/$name.log" 2>&1
   code=$?
   if ((code == 0)); then
     stage_report "$name" passed "$(tail -n 1 "$out/stages/$name.log")" $((SECONDS - began))
@@ -240,16 +285,17 @@ left_out() {
 build() {
   local log=$out/stages/build.log began=$SECONDS code generator=()
   order+=(build)
+  is_under_way build
   printf '== build ==\n'
   ! command -v ninja >/dev/null || generator=(-G Ninja)
-  { timeout 60 cmake -S "$here/check" -B "$out/build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
+  { wait_for timeout 120 cmake -S "$here/check" -B "$out/build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
     -DCMAKE_CUDA_ARCHITECTURES="${SKEIN_CUDA_ARCHITECTURES:-native}" &&
-    timeout "$(share 240 100)" cmake --build "$out/build" -j "$(nproc)"; } >"$log" 2>&1
+    wait_for timeout "$(share 240 100)" cmake --build "$out/build" -j "$(nproc)"; } >"$log" 2>&1
   code=$?
   if ((code != 0)); then
     grep -iE 'error' "$log" | head -n 20
     tail -n 5 "$log"
-    stage_report build FAILED "$(how_it_ended "$code"); see $log: $(grep -iE 'error' "$log" | head -n 1)" \
+    stage_report build FAILED "$(how_it_ended "$code"); see $log: $({ grep -iE 'error' "$log" || tail -n 1 "$log"; } | head -n 1)" \
       $((SECONDS - began))
     failed build foundation
     return 1
@@ -257,11 +303,35 @@ build() {
   stage_report build passed "in $out/build" $((SECONDS - began))
 }
 
+# Unpacks a library beside itself, or where the programs look next if nobody may write there: unpack FILE FOLDER.
+unpack() {
+  local to=$2
+  if [[ ! -w $to ]]; then
+    to=$out/lib
+    mkdir -p "$to"
+    export LD_LIBRARY_PATH=$to${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  fi
+  gunzip -c "$1" >"$to/${1##*/}.new" && mv "$to/${1##*/}.new" "$to/$(basename "$1" .gz)"
+}
+
+# The folder of a bundle, or a copy whose programs take the system's own C++ library: that of a bundle may want a newer
+# glibc, which nothing else in it needs.
+fitting() {
+  local folder=$1
+  if [[ -e $folder/lib/libstdc++.so.6 && $("$folder/tests/cuda_check" 2>&1) == *"version \`GLIBC_"* ]]; then
+    folder=$out/bundle
+    rm -rf "$folder"
+    cp -r "$1" "$folder"
+    rm "$folder"/lib/lib{stdc++.so.6,gcc_s.so.1}
+  fi
+  echo "$folder"
+}
+
 # Finds programs and plugins in a build or a bundle, and unpacks the libraries of a bundle that are packed.
 find_parts() {
-  local folder=$1 packed
+  local packed
   for packed in "$folder"/lib/*.gz; do
-    [[ ! -e $packed || -e ${packed%.gz} ]] || gunzip -k "$packed"
+    [[ ! -e $packed || -e ${packed%.gz} ]] || unpack "$packed" "$folder/lib"
   done
   program=$folder/tests/cuda_check
   roofs=$folder/tests/cuda_roofs
@@ -288,7 +358,7 @@ measure_roofs() {
     return
   fi
   local began=$SECONDS
-  timeout -k 5 "$seconds" "$roofs" "$device" >"$out/stages/roofs.log" 2>"$out/stages/roofs.err"
+  wait_for timeout -k 5 "$seconds" "$roofs" "$device" >"$out/stages/roofs.log" 2>"$out/stages/roofs.err"
   bandwidth=$(sed -n 's/^bandwidth //p' "$out/stages/roofs.log")
   matrix_rate=$(sed -n 's/^matrix_rate //p' "$out/stages/roofs.log")
   if [[ -n $bandwidth && -n $matrix_rate ]]; then
@@ -322,12 +392,25 @@ measure_abi() {
     --plugin-path "$out/plugins" "${amount[@]}" --runs 1 --sample
 }
 
+# Where toolkits have it, whether the path names them or not.
+find_sanitizer() {
+  local nvcc folder
+  command -v compute-sanitizer && return
+  nvcc=$(command -v nvcc) && nvcc=$(dirname "$(realpath "$nvcc")")
+  for folder in ${nvcc:+"$nvcc"} ${CUDA_PATH:+"$CUDA_PATH/bin"} ${CUDA_HOME:+"$CUDA_HOME/bin"} /usr/local/cuda*/bin; do
+    [[ ! -x $folder/compute-sanitizer ]] || { echo "$folder/compute-sanitizer"; return; }
+  done
+}
+
 # compute-sanitizer over small shapes, where it is.
 sanitize() {
   local tool=$1 sanitizer
-  sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
+  sanitizer=$(find_sanitizer)
   if [[ -z $sanitizer ]]; then left_out "$tool" "there is no compute-sanitizer"; return; fi
-  other "$tool" 20 0 "$sanitizer" --tool "$tool" --error-exitcode 9 "$program" probe --plugin "$plugin" \
+  # Calls of the runtime have an answer, "not ready" among them, which the backend asks for: no faults of kernels.
+  local options=(--tool "$tool" --error-exitcode 9)
+  [[ $tool != memcheck ]] || options+=(--report-api-errors no)
+  other "$tool" 20 0 "$sanitizer" "${options[@]}" "$program" probe --plugin "$plugin" \
     --reference "$reference" --device "$device" --size toy --seconds 15
 }
 
@@ -335,13 +418,19 @@ sanitize() {
 
 # What others stand on comes first, and figures before what may take long, so that a short time gives them.
 
+commit=$(find_commit)
+ask_driver
 folder=$prebuilt
 [[ -n $prebuilt ]] || { build && folder=$out/build; }
-[[ -z $folder ]] || find_parts "$folder"
+if [[ -n $folder ]]; then
+  folder=$(fitting "$folder")
+  find_parts
+fi
 mkdir -p "$out/plugins"
 [[ -z $plugin ]] || ln -sf "$plugin" "$out/plugins/${plugin##*/}"
 
-check device device 10 5 foundation
+# A driver that nothing keeps awake takes seconds for each GPU of the machine, before it answers for the first time.
+check device device 60 30 foundation
 device_name=$(sed -n 's/^  \([^:]*:[0-9]*\): .*/\1/p' "$out/stages/device.log" 2>/dev/null | head -n 1)
 measure_roofs
 check contract contract 30 10 foundation

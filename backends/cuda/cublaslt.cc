@@ -1,19 +1,17 @@
 #include "cuda/cublaslt.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <bit>
 #include <utility>
 #include <vector>
 
+#include "cuda/cublaslt_library.h"
 #include "cuda/devices.h"
 #include "cuda/timed_runs.h"
 
 namespace skein::cuda {
 namespace {
 
-constexpr const char* kLibraries[] = {"libcublasLt.so.13", "libcublasLt.so.12"};
 constexpr int kMaxCandidates = 8;
 constexpr uint32_t kAlignment = 16;
 
@@ -23,40 +21,6 @@ struct Destroy {
   void operator()(void* object) const { destroy(object); }
 };
 using Owned = std::unique_ptr<void, Destroy>;
-
-// The library stays open for good: it may have handlers at the end of the process.
-void* OpenLibrary(const std::string& name, std::string& why_not) {
-  std::vector<const char*> names(std::begin(kLibraries), std::end(kLibraries));
-  if (!name.empty()) names = {name.c_str()};
-  for (const char* candidate : names) {
-    void* library = dlopen(candidate, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (library != nullptr) return library;
-    why_not = std::string("cuBLASLt: expected one of its libraries, found none: ") + dlerror();
-  }
-  return nullptr;
-}
-
-bool FindFunctions(void* library, cublaslt::Api& api, std::string& why_not) {
-  const auto find = [&](const char* name, auto& function) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
-    if (function == nullptr && why_not.empty()) why_not = std::string("cuBLASLt: no function ") + name;
-  };
-  why_not.clear();
-  find("cublasLtGetVersion", api.get_version);
-  find("cublasLtCreate", api.create);
-  find("cublasLtDestroy", api.destroy);
-  find("cublasLtMatmulDescCreate", api.matmul_desc_create);
-  find("cublasLtMatmulDescDestroy", api.matmul_desc_destroy);
-  find("cublasLtMatmulDescSetAttribute", api.matmul_desc_set_attribute);
-  find("cublasLtMatrixLayoutCreate", api.matrix_layout_create);
-  find("cublasLtMatrixLayoutDestroy", api.matrix_layout_destroy);
-  find("cublasLtMatmulPreferenceCreate", api.preference_create);
-  find("cublasLtMatmulPreferenceDestroy", api.preference_destroy);
-  find("cublasLtMatmulPreferenceSetAttribute", api.preference_set_attribute);
-  find("cublasLtMatmulAlgoGetHeuristic", api.get_heuristic);
-  find("cublasLtMatmul", api.matmul);
-  return why_not.empty();
-}
 
 // Of cudaDataType_t, and bytes of an element.
 struct ElementType {
@@ -154,8 +118,8 @@ class CublasLt::Call {
 
 std::unique_ptr<CublasLt> CublasLt::Open(const std::string& library, std::string& why_not) {
   cublaslt::Api api = {};
-  void* const opened = OpenLibrary(library, why_not);
-  if (opened == nullptr || !FindFunctions(opened, api, why_not)) return nullptr;
+  const std::vector<std::string> names = library.empty() ? cublaslt::LibraryNames() : std::vector{library};
+  if (!cublaslt::FindLibrary(names, api, why_not)) return nullptr;
   void* handle = nullptr;
   if (const int status = api.create(&handle); status != cublaslt::kSuccess) {
     why_not = "cuBLASLt: status " + std::to_string(status) + " on start";
@@ -164,6 +128,7 @@ std::unique_ptr<CublasLt> CublasLt::Open(const std::string& library, std::string
   OwnedHandle owned(handle, DestroyHandle{api.destroy});
   void* workspace = nullptr;
   if (cudaMalloc(&workspace, kWorkspaceBytes) != cudaSuccess) {
+    cudaGetLastError();
     why_not = "cuBLASLt: no memory for its workspace of " + std::to_string(kWorkspaceBytes) + " bytes";
     return nullptr;
   }

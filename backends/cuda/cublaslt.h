@@ -33,8 +33,8 @@ class CublasLt {
     bool is_added = false;
   };
 
-  // For the device that is current. `library`: its path; "": the names that it is installed under. NULL, with one line
-  // in `why_not`, if it cannot be had.
+  // For the device that is current. `library`: its path; "": where it is installed (cublaslt_library.h). NULL, with one
+  // line in `why_not`, if it cannot be had.
   static std::unique_ptr<CublasLt> Open(const std::string& library, std::string& why_not);
   // Ends after all that Multiply has enqueued.
   ~CublasLt() = default;

@@ -19,7 +19,8 @@ std::string DeviceName(uint32_t device);
 bool IsLost(cudaError_t error);
 
 // RESOURCE_EXHAUSTED if memory is what was missing, UNAVAILABLE "device cuda:0 is lost: ..." for an error after which
-// every call fails, INTERNAL for any other. `what` was being done, such as "step".
+// every call fails, and also for a device that others hold or for which the plugin has no code, INTERNAL for any other.
+// `what` was being done, such as "step".
 plugin::Error ErrorOf(uint32_t device, cudaError_t error, const char* what);
 
 // Throws ErrorOf unless `error` is success.

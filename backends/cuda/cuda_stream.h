@@ -44,7 +44,10 @@ class CudaEvent {
   cudaError_t Record(cudaStream_t stream) const { return cudaEventRecord(event_, stream); }
   cudaError_t Query() const {
     const DeviceScope scope(device_);
-    return scope.error() == cudaSuccess ? cudaEventQuery(event_) : scope.error();
+    if (scope.error() != cudaSuccess) return scope.error();
+    const cudaError_t error = cudaEventQuery(event_);
+    if (error == cudaErrorNotReady) cudaGetLastError();  // CUDA keeps this answer as if it were an error
+    return error;
   }
   cudaError_t Synchronize() const {
     const DeviceScope scope(device_);

@@ -19,8 +19,11 @@ struct Driver {
   decltype(&cuDevicePrimaryCtxRetain) retain;
   decltype(&cuCtxPushCurrent) push;
   decltype(&cuCtxPopCurrent) pop;
+  decltype(&cuCtxGetCurrent) get_current;
 
-  bool is_complete() const { return device_get != nullptr && retain != nullptr && push != nullptr && pop != nullptr; }
+  bool is_complete() const {
+    return device_get != nullptr && retain != nullptr && push != nullptr && pop != nullptr && get_current != nullptr;
+  }
 };
 
 template <typename Function>
@@ -39,6 +42,7 @@ Driver FindDriver() {
   Find("cuDevicePrimaryCtxRetain", driver.retain);
   Find("cuCtxPushCurrent", driver.push);
   Find("cuCtxPopCurrent", driver.pop);
+  Find("cuCtxGetCurrent", driver.get_current);
   return driver;
 }
 
@@ -63,6 +67,13 @@ CUcontext PrimaryContext(int device) {
   return context;
 }
 
+// The context that is current on this thread; NULL if there is none.
+CUcontext CurrentContext() {
+  CUcontext context = nullptr;
+  if (!TheDriver().is_complete() || TheDriver().get_current(&context) != CUDA_SUCCESS) return nullptr;
+  return context;
+}
+
 // Puts a device's context on the thread's stack. False: the stack is as it was.
 bool Push(int device) {
   if (!TheDriver().is_complete()) return false;
@@ -72,24 +83,34 @@ bool Push(int device) {
 
 void Pop() {
   CUcontext context = nullptr;
-  TheDriver().pop(&context);
+  if (TheDriver().is_complete()) TheDriver().pop(&context);  // as it was when it pushed
 }
 
 }  // namespace
 
 DeviceScope::DeviceScope(uint32_t device) noexcept {
-  const int wanted = static_cast<int>(device);
-  error_ = cudaGetDevice(&before_);
+  error_ = MakeCurrent(static_cast<int>(device));
   if (error_ != cudaSuccess) return;
-  if (before_ != wanted && Push(wanted)) {
+  // Behind the above: asked earlier, CUDA might make a context on another device for it.
+  has_capture_mode_ = cudaThreadExchangeStreamCaptureMode(&capture_mode_) == cudaSuccess;
+}
+
+cudaError_t DeviceScope::MakeCurrent(int wanted) {
+  if (const cudaError_t error = cudaGetDevice(&before_); error != cudaSuccess) return error;
+  const CUcontext context = before_ == wanted ? CurrentContext() : nullptr;
+  if (context != nullptr && context == PrimaryContext(wanted)) return cudaSuccess;
+  // What a thread with this device and no context gets now it would get with its own first call.
+  const bool is_on_another = before_ != wanted || context != nullptr;
+  if (is_on_another && Push(wanted)) {
     undo_ = Undo::kPop;
-    return;
+    return cudaSuccess;
   }
-  error_ = cudaSetDevice(wanted);
   if (before_ != wanted) undo_ = Undo::kSet;
+  return cudaSetDevice(wanted);
 }
 
 DeviceScope::~DeviceScope() {
+  if (has_capture_mode_) cudaThreadExchangeStreamCaptureMode(&capture_mode_);
   if (undo_ == Undo::kPop) Pop();
   if (undo_ == Undo::kSet) cudaSetDevice(before_);
 }

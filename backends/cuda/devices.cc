@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "cuda/cuda_error.h"
 #include "cuda/current_device.h"
+#include "cuda/kernels/finite.h"
 #include "equations/generations.h"
 #include "kit/tensor.h"
 #include "support/boundary.h"
@@ -33,7 +35,10 @@ std::string NoDeviceReason(cudaError_t error) {
     return "the NVIDIA driver is too old: it serves CUDA " + VersionText(driver) + ", and this plugin was built with " +
            VersionText(runtime);
   }
-  return std::string("no GPU: ") + cudaGetErrorString(error);
+  // Containers and schedulers of batches hide GPUs by it.
+  const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  const std::string why = visible == nullptr ? "" : std::string("; CUDA_VISIBLE_DEVICES is \"") + visible + '"';
+  return std::string("no GPU: ") + cudaGetErrorString(error) + why;
 }
 
 int Attribute(uint32_t device, cudaDeviceAttr attribute) {
@@ -127,6 +132,7 @@ skein_backend_device DescribeDevice(uint32_t device) {
 
 uint64_t FreeMemoryOf(uint32_t device) {
   const CurrentDevice current(device);
+  CheckCuda(device, FindCode(), "kernels");
   size_t free_bytes = 0, total_bytes = 0;
   CheckCuda(device, cudaMemGetInfo(&free_bytes, &total_bytes), "memory");
   return free_bytes;

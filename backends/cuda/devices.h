@@ -30,7 +30,8 @@ std::string CurrentDeviceModel();
 // no context of CUDA's, which would take some hundred MiB of the device.
 skein_backend_device DescribeDevice(uint32_t device);
 
-// The bytes of its memory that nobody has taken. Makes CUDA's context on the device, which alone knows.
+// The bytes of its memory that nobody has taken. Makes CUDA's context on the device, which alone knows. UNAVAILABLE if
+// the kernels were not compiled for it.
 uint64_t FreeMemoryOf(uint32_t device);
 
 }  // namespace skein::cuda

@@ -108,18 +108,21 @@ cudaError_t ExpandedProducts::Multiply(const Queue& queue, const DeviceProduct& 
 cudaError_t ExpandedProducts::Run(const Queue& queue, const DeviceProduct& product, CodePath path, bool& by_library) {
   by_library = false;
   DeviceProduct plain = product;
+  Queue behind = queue;
   if (path != CodePath::kCodes) {
     if (const cudaError_t error = ExpandCodes(queue, product.weight, expanded_.data()); error != cudaSuccess) {
       return error;
     }
     plain.weight = ExpandedView(product.weight, expanded_.data());
+    // Products load weights before they wait for the kernel in front, which has just written these.
+    behind.dependent_launch = false;
     by_library =
         path == CodePath::kExpandedLibrary && library_ != nullptr && library_->Multiply(queue, plain, Inputs::kBf16);
     if (by_library) return cudaSuccess;
   }
   ProductList list = {};
   list.products[list.count++] = plain;
-  return TileProducts(queue, list, Inputs::kBf16);
+  return TileProducts(behind, list, Inputs::kBf16);
 }
 
 float ExpandedProducts::Time(const Queue& queue, const DeviceProduct& product, CodePath path) {

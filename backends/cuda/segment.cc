@@ -55,10 +55,20 @@ StateType StateTypeOf(const skein_segment_desc& desc) {
   return desc.state_type == SKEIN_DTYPE_F16 && desc.model.generation != 4 ? StateType::kF16 : StateType::kF32;
 }
 
-void CheckHeadSize(const skein_segment_desc& desc) {
-  if (desc.model.head_size <= kMaxHeadSize) return;
-  throw plugin::Error(SKEIN_UNIMPLEMENTED, "segment: expected a head_size of at most " + std::to_string(kMaxHeadSize) +
-                                               ", found " + std::to_string(desc.model.head_size));
+void CheckAtMost(uint32_t most, uint32_t found, const char* what) {
+  if (found <= most) return;
+  throw plugin::Error(SKEIN_UNIMPLEMENTED, std::string("segment: expected ") + what + " of at most " +
+                                               std::to_string(most) + ", found " + std::to_string(found));
+}
+
+// The shapes that kernels take.
+void CheckShape(const skein_segment_desc& desc) {
+  CheckAtMost(kMaxHeadSize, desc.model.head_size, "a head_size");
+  // The products of a launch have d_model outputs each at most, but for one.
+  constexpr uint32_t kMostChannels = kMostOutputs / kMaxProducts;
+  CheckAtMost(kMostChannels, desc.model.d_model, "a d_model");
+  CheckAtMost(kMostOutputs - kMostChannels, desc.model.d_ffn, "a d_ffn");
+  CheckAtMost(kMostOutputs, desc.model.vocab_size, "a vocab_size");
 }
 
 // Steps in flight, the oldest first out.
@@ -115,7 +125,7 @@ class GenerationSegment final : public Segment {
         desc_(desc),
         form_(desc, StateTypeOf(desc)),
         weights_(host, place.device, desc, ValueColumnsOf(place, desc)) {
-    CheckHeadSize(desc);
+    CheckShape(desc);
   }
   ~GenerationSegment() override {
     // The device's memory is freed under it. Whether that succeeds nobody can be told.
@@ -128,7 +138,7 @@ class GenerationSegment final : public Segment {
   }
 
   static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
-    CheckHeadSize(desc);
+    CheckShape(desc);
     const StateForm form(desc, StateTypeOf(desc));
     skein_segment_cost cost = {};
     cost.supported = 1;
@@ -144,6 +154,8 @@ class GenerationSegment final : public Segment {
   void Put(const skein_tensor& tensor) override {
     if (sealed_) throw plugin::Error(SKEIN_FAILED_PRECONDITION, "put_tensor: the segment is sealed");
     const CurrentDevice current(place_.device);
+    // Before the weights go there.
+    CheckCuda(place_.device, FindCode(), "kernels");
     weights_.Put(tensor);
   }
 

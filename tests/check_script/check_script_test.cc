@@ -2,7 +2,9 @@
 // that helps, and always leaves a report.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -22,17 +24,25 @@ class CheckScriptTest : public testing::Test {
 
   // Runs the script over a plugin that is wrong in `wrong`, and gives the code of its exit.
   int Check(const std::string& plugin, const std::string& wrong = "", const std::string& arguments = "") {
-    const std::string command = "SKEIN_WRONG_BACKEND=" + wrong +
-                                " " SKEIN_CHECK_SCRIPT " --prebuilt " SKEIN_BUILD_DIR " --size toy --plugin " + plugin +
-                                " --out " + folder_.string() + " " + arguments + " 2>&1";
-    FILE* const pipe = popen(command.c_str(), "r");
+    FILE* const pipe = popen(Command(plugin, wrong, arguments).c_str(), "r");
     char buffer[4096];
     for (size_t count = 0; (count = fread(buffer, 1, sizeof(buffer), pipe)) > 0;) output_.append(buffer, count);
     const int status = pclose(pipe);
-    std::ifstream file(folder_ / "report.json");
-    report_ = nlohmann::json::parse(file, nullptr, false);
-    EXPECT_FALSE(report_.is_discarded()) << "report.json is no JSON";
+    ReadReport();
     return WEXITSTATUS(status);
+  }
+
+  // Sends the script a signal when it has begun a stage that hangs, and gives what it ended with.
+  int Kill(int signal) {
+    FILE* const pipe = popen(("echo $$; exec " + Command(kWrong, "time", "--seconds 9")).c_str(), "r");
+    pid_t script = 0;
+    EXPECT_EQ(fscanf(pipe, "%d", &script), 1);
+    char line[4096];
+    while (!output_.ends_with("== contract ==\n") && fgets(line, sizeof(line), pipe) != nullptr) output_ += line;
+    EXPECT_EQ(kill(script, signal), 0);
+    const int status = pclose(pipe);
+    ReadReport();
+    return status;
   }
 
   // A field of a stage in the report; "" if the stage is not there.
@@ -44,14 +54,26 @@ class CheckScriptTest : public testing::Test {
   }
   std::string Outcome(const std::string& stage) const { return Field(stage, "outcome"); }
 
+  static constexpr char kWrong[] = SKEIN_WRONG_BACKEND_PLUGIN;
+
+  std::string Command(const std::string& plugin, const std::string& wrong, const std::string& arguments) const {
+    return "env SKEIN_WRONG_BACKEND=" + wrong +
+           " " SKEIN_CHECK_SCRIPT " --prebuilt " SKEIN_BUILD_DIR " --size toy --plugin " + plugin + " --out " +
+           folder_.string() + " " + arguments + " 2>&1";
+  }
+
+  void ReadReport() {
+    std::ifstream file(folder_ / "report.json");
+    report_ = nlohmann::json::parse(file, nullptr, false);
+    EXPECT_FALSE(report_.is_discarded()) << "report.json is no JSON";
+  }
+
   const std::filesystem::path folder_ =
       std::filesystem::temp_directory_path() /
       (std::string("skein-check-") + testing::UnitTest::GetInstance()->current_test_info()->name());
   std::string output_;
   nlohmann::json report_;
 };
-
-constexpr char kWrong[] = SKEIN_WRONG_BACKEND_PLUGIN;
 
 constexpr const char* kStages[] = {"device",   "contract", "numbers",   "cuts",        "migration", "invariance",
                                    "switches", "soak",     "benchmark", "conformance", "golden",    "abi"};
@@ -128,9 +150,41 @@ TEST_F(CheckScriptTest, EndsAStageThatHangs) {
   EXPECT_EQ(Outcome("numbers"), "not run");
 }
 
+TEST_F(CheckScriptTest, LeavesAReportOfTheStageInWhichItIsKilled) {
+  EXPECT_EQ(WTERMSIG(Kill(SIGKILL)), SIGKILL);
+  EXPECT_EQ(report_["result"], "not ended");
+  EXPECT_EQ(Outcome("device"), "passed");
+  EXPECT_EQ(Outcome("contract"), "not ended");
+}
+
+TEST_F(CheckScriptTest, EndsInTheMiddleOfAStageIfItIsTold) {
+  EXPECT_EQ(WEXITSTATUS(Kill(SIGTERM)), 1);
+  EXPECT_EQ(report_["result"], "failed");
+  EXPECT_EQ(Outcome("contract"), "not ended") << "it waited for the end of the stage";
+}
+
+TEST_F(CheckScriptTest, RunsTheStagesThatAreAskedForAlone) {
+  EXPECT_EQ(Check(SKEIN_LATE_BACKEND, "", "--stages device,migration"), 0) << output_;
+  EXPECT_EQ(Outcome("migration"), "passed");
+  for (const char* stage : {"contract", "benchmark", "golden"}) EXPECT_EQ(Outcome(stage), "not run") << stage;
+}
+
 TEST_F(CheckScriptTest, ReportsACrash) {
   EXPECT_EQ(Check(kWrong, "memory"), 1);
   EXPECT_THAT(Field("contract", "summary"), HasSubstr("was ended by signal 6"));
+}
+
+// As a loader that lacks a library of it ends it.
+TEST_F(CheckScriptTest, ReportsAProgramThatDoesNotStart) {
+  const std::filesystem::path bundle = folder_ / "bundle";
+  std::filesystem::create_directories(bundle / "tests");
+  std::filesystem::create_directories(bundle / "lib/skein/plugins-1");
+  std::ofstream(bundle / "lib/skein/plugins-1/backend-reference.so");
+  std::ofstream(bundle / "tests/cuda_check") << "#!/bin/sh\necho 'cuda_check: there is no libstranger.so'\nexit 1\n";
+  std::filesystem::permissions(bundle / "tests/cuda_check", std::filesystem::perms::owner_all);
+  EXPECT_EQ(Check(SKEIN_LATE_BACKEND, "", "--prebuilt " + bundle.string()), 1);
+  EXPECT_EQ(Outcome("device"), "FAILED");
+  EXPECT_THAT(Field("device", "summary"), HasSubstr("there is no libstranger.so"));
 }
 
 TEST_F(CheckScriptTest, NamesAPluginThatIsMissing) {
@@ -144,6 +198,7 @@ TEST(CheckScriptOptionsTest, RefusesAnUnknownOption) {
   EXPECT_EQ(WEXITSTATUS(std::system(SKEIN_CHECK_SCRIPT " --nonsense >/dev/null 2>&1")), 2);
   EXPECT_EQ(WEXITSTATUS(std::system(SKEIN_CHECK_SCRIPT " --size huge >/dev/null 2>&1")), 2);
   EXPECT_EQ(WEXITSTATUS(std::system(SKEIN_CHECK_SCRIPT " --seconds soon >/dev/null 2>&1")), 2);
+  EXPECT_EQ(WEXITSTATUS(std::system(SKEIN_CHECK_SCRIPT " --stages device,nonsense >/dev/null 2>&1")), 2);
   EXPECT_EQ(WEXITSTATUS(std::system(SKEIN_CHECK_SCRIPT " --prebuilt /nowhere >/dev/null 2>&1")), 2);
 }
 

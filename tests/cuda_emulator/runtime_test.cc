@@ -1,10 +1,14 @@
 // The runtime's functions: memory, streams, events, graphs, and the faults that a test can ask for.
+#include <cuda.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "cuda_emulator/control.h"
 #include "tests/cuda_emulator/device_vector.h"
@@ -15,7 +19,6 @@ namespace {
 
 using ::testing::Each;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::StrEq;
 
 class TestStream {
@@ -109,7 +112,8 @@ TEST_F(EmulatedRuntimeTest, WorkIsDoneLaterAndInOrder) {
   EXPECT_NE(pinned[0], 2);
   EXPECT_EQ(cudaEventQuery(event), cudaErrorNotReady);
   EXPECT_EQ(cudaStreamQuery(stream.get()), cudaErrorNotReady);
-  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "an answer is no error";
+  EXPECT_EQ(cudaGetLastError(), cudaErrorNotReady) << "an answer stays too";
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "asked for twice";
   ASSERT_EQ(cudaEventSynchronize(event), cudaSuccess);
   EXPECT_EQ(pinned[0], 2);
   EXPECT_EQ(cudaEventQuery(event), cudaSuccess);
@@ -130,6 +134,7 @@ TEST_F(EmulatedRuntimeTest, PinnedMemoryIsReadWhenTheCopyRunsAndOtherMemoryWhenI
   *pinned = plain = 2;
   EXPECT_EQ(a.Read()[0], 2) << "the host wrote too early";
   EXPECT_EQ(b.Read()[0], 1);
+  EXPECT_EQ(CurrentCounters().num_pageable_copies, 3u) << "and two to read";
   cudaFreeHost(pinned);
 }
 
@@ -237,6 +242,95 @@ TEST_F(EmulatedRuntimeTest, CallsThatWaitOrAllocateBreakACapture) {
   EXPECT_EQ(cudaStreamEndCapture(stream.get(), &graph), cudaErrorStreamCaptureInvalidated);
   EXPECT_EQ(cudaMalloc(&memory, 16), cudaSuccess);
   EXPECT_EQ(cudaFree(memory), cudaSuccess);
+}
+
+// What a call that waits or allocates gives on a thread of `mode`, while a capture of `captured` is under way on this
+// thread or on another one; and whether the capture has outlived it.
+std::pair<cudaError_t, cudaError_t> CallBesideACapture(cudaStreamCaptureMode captured, cudaStreamCaptureMode mode,
+                                                       bool is_own_thread, cudaError_t (*call)()) {
+  const TestStream stream;
+  cudaGraph_t graph;
+  Require(cudaStreamBeginCapture(stream.get(), captured));
+  cudaError_t error = cudaErrorUnknown;
+  const auto run = [&] {
+    Require(cudaThreadExchangeStreamCaptureMode(&mode));
+    error = call();
+    Require(cudaThreadExchangeStreamCaptureMode(&mode));
+  };
+  if (is_own_thread) {
+    run();
+  } else {
+    std::thread(run).join();
+  }
+  return {error, cudaStreamEndCapture(stream.get(), &graph)};
+}
+
+TEST_F(EmulatedRuntimeTest, ModesSayWhichCapturesForbidWhichThreadsToWaitOrAllocate) {
+  constexpr auto kGlobal = cudaStreamCaptureModeGlobal, kLocal = cudaStreamCaptureModeThreadLocal,
+                 kRelaxed = cudaStreamCaptureModeRelaxed;
+  static cudaEvent_t event;
+  Require(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  static void* memory = nullptr;
+  const std::pair<const char*, cudaError_t (*)()> calls[] = {
+      {"cudaMalloc", [] { return cudaMalloc(&memory, 16); }},
+      {"cudaMallocHost", [] { return cudaMallocHost(&memory, 16); }},
+      {"cudaEventQuery", [] { return cudaEventQuery(event); }},
+      {"cudaEventSynchronize", [] { return cudaEventSynchronize(event); }},
+      {"cudaStreamSynchronize", [] { return cudaStreamSynchronize(nullptr); }}};
+  const struct {
+    cudaStreamCaptureMode captured, mode;
+    bool is_own_thread, is_allowed;
+  } cases[] = {{kGlobal, kGlobal, true, false}, {kGlobal, kGlobal, false, false}, {kGlobal, kLocal, true, false},
+               {kGlobal, kLocal, false, true},  {kGlobal, kRelaxed, true, true},  {kLocal, kGlobal, true, false},
+               {kLocal, kGlobal, false, true},  {kLocal, kRelaxed, true, true},   {kRelaxed, kGlobal, true, true}};
+  for (const auto& [captured, mode, is_own_thread, is_allowed] : cases) {
+    for (const auto& [name, call] : calls) {
+      const auto [error, end] = CallBesideACapture(captured, mode, is_own_thread, call);
+      EXPECT_EQ(error, is_allowed ? cudaSuccess : cudaErrorStreamCaptureUnsupported)
+          << name << ' ' << captured << ' ' << mode << ' ' << is_own_thread;
+      EXPECT_EQ(end, is_allowed ? cudaSuccess : cudaErrorStreamCaptureInvalidated) << name;
+    }
+  }
+}
+
+TEST_F(EmulatedRuntimeTest, ACaptureEndsOnItsOwnThread) {
+  for (const auto mode : {cudaStreamCaptureModeGlobal, cudaStreamCaptureModeRelaxed}) {
+    const TestStream stream;
+    Require(cudaStreamBeginCapture(stream.get(), mode));
+    std::thread([&] {
+      cudaGraph_t graph;
+      EXPECT_EQ(cudaStreamEndCapture(stream.get(), &graph),
+                mode == cudaStreamCaptureModeRelaxed ? cudaSuccess : cudaErrorStreamCaptureWrongThread);
+    }).join();
+  }
+}
+
+TEST_F(EmulatedRuntimeTest, AFunctionOfTheHostMustNotCallCuda) {
+  const TestStream stream;
+  cudaError_t error = cudaSuccess;
+  const auto call = [](void* out) { *static_cast<cudaError_t*>(out) = cudaDeviceSynchronize(); };
+  Require(cudaLaunchHostFunc(stream.get(), call, &error));
+  Require(cudaStreamSynchronize(stream.get()));
+  EXPECT_EQ(error, cudaErrorNotPermitted);
+  const std::vector<Error> errors = TakeErrors();
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_EQ(errors[0].kind, ErrorKind::kMisuse);
+}
+
+TEST_F(EmulatedRuntimeTest, AContextOfTheHostsIsCurrentUntilAnotherOneIsChosen) {
+  CUcontext made = nullptr, own = nullptr, current = nullptr;
+  ASSERT_EQ(cuCtxCreate(&made, nullptr, 0, 0), CUDA_SUCCESS);
+  ASSERT_EQ(cuDevicePrimaryCtxRetain(&own, 0), CUDA_SUCCESS);
+  EXPECT_NE(made, own);
+  void* memory = nullptr;
+  Require(cudaMalloc(&memory, 16));
+  Require(cudaFree(memory));
+  ASSERT_EQ(cuCtxGetCurrent(&current), CUDA_SUCCESS);
+  EXPECT_EQ(current, made);
+  Require(cudaSetDevice(0));
+  ASSERT_EQ(cuCtxGetCurrent(&current), CUDA_SUCCESS);
+  EXPECT_EQ(current, own) << "in the place of the host's";
+  ASSERT_EQ(cuCtxPopCurrent(&current), CUDA_SUCCESS);
 }
 
 TEST_F(EmulatedRuntimeTest, LaunchesThatADeviceRefusesAreRefused) {

@@ -24,7 +24,7 @@ void CheckNear(std::span<const float> found, std::span<const Number> expected, s
   size_t num_wrong = 0, first = 0;
   double worst = 0;
   for (size_t i = 0; i < found.size(); ++i) {
-    const double difference = std::fabs(double{found[i]} - static_cast<double>(expected[i]));
+    const double difference = std::fabs(static_cast<double>(found[i]) - static_cast<double>(expected[i]));
     if (difference <= tolerance) continue;
     if (num_wrong++ == 0) first = i;
     if (!(difference <= worst)) worst = difference;  // also NaN

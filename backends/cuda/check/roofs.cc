@@ -3,11 +3,10 @@
 //   matrix_rate R    multiplications and additions a second of an fp16 product of 8192^3 by cuBLASLt, float32 sums
 // and on stderr why a line is missing. Median of many; the device is told by its index, 0 by default.
 // cuBLASLt is opened at run time: a machine without it is measured without its line.
-#include <cublasLt.h>
 #include <cuda_runtime.h>
-#include <dlfcn.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -17,7 +16,11 @@
 #include <string>
 #include <vector>
 
+#include "cuda/cublaslt_library.h"
+
 namespace {
+
+namespace cublaslt = skein::cuda::cublaslt;
 
 constexpr int kNumRuns = 15;
 constexpr size_t kCopyBytes = size_t{1} << 30;
@@ -27,8 +30,8 @@ constexpr size_t kWorkspaceBytes = size_t{64} << 20;
 void Check(cudaError_t error, const char* what) {
   if (error != cudaSuccess) throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
 }
-void Check(cublasStatus_t status, const char* what) {
-  if (status != CUBLAS_STATUS_SUCCESS) throw std::runtime_error(what + (": status " + std::to_string(status)));
+void CheckLibrary(int status, const char* what) {
+  if (status != cublaslt::kSuccess) throw std::runtime_error(what + (": status " + std::to_string(status)));
 }
 
 using DeviceBytes = std::unique_ptr<void, cudaError_t (*)(void*)>;
@@ -83,69 +86,79 @@ DeviceBytes RandomMatrix(uint32_t seed) {
   return matrix;
 }
 
-class Library {
+// The product of two matrices of binary16, and the library's suggestions for it.
+class Product {
  public:
-  Library() {
-    for (const char* name : {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"}) {
-      if (library_ == nullptr) library_ = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    }
-    if (library_ == nullptr) throw std::runtime_error("cuBLASLt: " + std::string(dlerror()));
+  Product() {
+    std::string why_not;
+    if (!cublaslt::FindLibrary(cublaslt::LibraryNames(), api_, why_not)) throw std::runtime_error(why_not);
+    CheckLibrary(api_.create(&handle_), "cublasLtCreate");
+    CheckLibrary(api_.matmul_desc_create(&desc_, cublaslt::kComputeF32, cublaslt::kTypeF32),
+                 "cublasLtMatmulDescCreate");
+    const int32_t transposed = cublaslt::kTransposed;
+    CheckLibrary(api_.matmul_desc_set_attribute(desc_, cublaslt::kDescTransposeA, &transposed, sizeof(transposed)),
+                 "cublasLtMatmulDescSetAttribute");
+    CheckLibrary(api_.matrix_layout_create(&layout_, cublaslt::kTypeF16, kWidth, kWidth, kWidth),
+                 "cublasLtMatrixLayoutCreate");
   }
-  template <typename Function>
-  Function* Find(const char* name) const {
-    void* const found = dlsym(library_, name);
-    if (found == nullptr) throw std::runtime_error(std::string("cuBLASLt has no ") + name);
-    return reinterpret_cast<Function*>(found);
+  ~Product() {
+    if (layout_ != nullptr) api_.matrix_layout_destroy(layout_);
+    if (desc_ != nullptr) api_.matmul_desc_destroy(desc_);
+    if (handle_ != nullptr) api_.destroy(handle_);
+  }
+  Product(const Product&) = delete;
+  Product& operator=(const Product&) = delete;
+
+  std::vector<cublaslt::Algorithm> Suggestions() const {
+    cublaslt::Preference preference = nullptr;
+    CheckLibrary(api_.preference_create(&preference), "cublasLtMatmulPreferenceCreate");
+    const uint64_t workspace_bytes = kWorkspaceBytes;
+    int status = api_.preference_set_attribute(preference, cublaslt::kPreferenceWorkspaceBytes, &workspace_bytes,
+                                               sizeof(workspace_bytes));
+    std::array<cublaslt::HeuristicResult, 8> found = {};
+    int count = 0;
+    status |= api_.get_heuristic(handle_, desc_, layout_, layout_, layout_, layout_, preference,
+                                 static_cast<int>(found.size()), found.data(), &count);
+    api_.preference_destroy(preference);
+    CheckLibrary(status, "cublasLtMatmulAlgoGetHeuristic");
+    std::vector<cublaslt::Algorithm> algorithms;
+    for (int i = 0; i < count; ++i) {
+      if (found[i].state == cublaslt::kSuccess) algorithms.push_back(found[i].algorithm);
+    }
+    return algorithms;
+  }
+
+  // On the default stream.
+  void Multiply(const cublaslt::Algorithm& algorithm, const void* a, const void* b, void* out, void* workspace) const {
+    const float one = 1, zero = 0;
+    CheckLibrary(api_.matmul(handle_, desc_, &one, a, layout_, b, layout_, &zero, out, layout_, out, layout_,
+                             &algorithm, workspace, kWorkspaceBytes, nullptr),
+                 "cublasLtMatmul");
   }
 
  private:
-  void* library_ = nullptr;  // never unloaded
+  cublaslt::Api api_ = {};
+  cublaslt::Handle handle_ = nullptr;
+  cublaslt::MatmulDesc desc_ = nullptr;
+  cublaslt::MatrixLayout layout_ = nullptr;
 };
 
-#define SKEIN_FIND(name) library.Find<decltype(name)>(#name)
-
 double MeasureMatrixRate() {
-  const Library library;
-  cublasLtHandle_t handle = nullptr;
-  Check(SKEIN_FIND(cublasLtCreate)(&handle), "cublasLtCreate");
-  cublasLtMatmulDesc_t product = nullptr;
-  Check(SKEIN_FIND(cublasLtMatmulDescCreate)(&product, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
-  const cublasOperation_t transposed = CUBLAS_OP_T;
-  Check(
-      SKEIN_FIND(cublasLtMatmulDescSetAttribute)(product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof(transposed)),
-      "cublasLtMatmulDescSetAttribute");
-  cublasLtMatrixLayout_t layout = nullptr;
-  Check(SKEIN_FIND(cublasLtMatrixLayoutCreate)(&layout, CUDA_R_16F, kWidth, kWidth, kWidth),
-        "cublasLtMatrixLayoutCreate");
-  cublasLtMatmulPreference_t preference = nullptr;
-  Check(SKEIN_FIND(cublasLtMatmulPreferenceCreate)(&preference), "cublasLtMatmulPreferenceCreate");
-  Check(SKEIN_FIND(cublasLtMatmulPreferenceSetAttribute)(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                         &kWorkspaceBytes, sizeof(kWorkspaceBytes)),
-        "cublasLtMatmulPreferenceSetAttribute");
-  std::vector<cublasLtMatmulHeuristicResult_t> found(8);
-  int count = 0;
-  Check(SKEIN_FIND(cublasLtMatmulAlgoGetHeuristic)(handle, product, layout, layout, layout, layout, preference,
-                                                   static_cast<int>(found.size()), found.data(), &count),
-        "cublasLtMatmulAlgoGetHeuristic");
-
+  const Product product;
   const DeviceBytes a = RandomMatrix(1), b = RandomMatrix(2), workspace = Allocate(kWorkspaceBytes);
   const DeviceBytes out = Allocate(size_t{kWidth} * kWidth * sizeof(uint16_t));
-  const float one = 1, zero = 0;
-  const auto multiply = SKEIN_FIND(cublasLtMatmul);
   double best = 0;
-  for (int i = 0; i < count; ++i) {
-    const double seconds = MedianSeconds([&] {
-      Check(multiply(handle, product, &one, a.get(), layout, b.get(), layout, &zero, out.get(), layout, out.get(),
-                     layout, &found[i].algo, workspace.get(), kWorkspaceBytes, nullptr),
-            "cublasLtMatmul");
-    });
-    best = std::max(best, 2.0 * kWidth * kWidth * kWidth / seconds);
+  std::string refusal = "cuBLASLt has no algorithm for the product";
+  for (const cublaslt::Algorithm& algorithm : product.Suggestions()) {
+    try {
+      const double seconds =
+          MedianSeconds([&] { product.Multiply(algorithm, a.get(), b.get(), out.get(), workspace.get()); });
+      best = std::max(best, 2.0 * kWidth * kWidth * kWidth / seconds);
+    } catch (const std::runtime_error& error) {
+      refusal = error.what();  // another one may do
+    }
   }
-  if (count == 0) throw std::runtime_error("cuBLASLt has no algorithm for the product");
-  SKEIN_FIND(cublasLtMatmulPreferenceDestroy)(preference);
-  SKEIN_FIND(cublasLtMatrixLayoutDestroy)(layout);
-  SKEIN_FIND(cublasLtMatmulDescDestroy)(product);
-  SKEIN_FIND(cublasLtDestroy)(handle);
+  if (best == 0) throw std::runtime_error(refusal);
   return best;
 }
 

@@ -38,4 +38,9 @@ cudaError_t FindNotFinite(const Queue& queue, kit::Rows rows, const uint32_t* ro
   return Launch(queue, dim3(count), kThreads, FindNotFiniteKernel, rows, row_indices, is_bad);
 }
 
+cudaError_t FindCode() {
+  cudaFuncAttributes attributes = {};
+  return cudaFuncGetAttributes(&attributes, FindNotFiniteKernel);
+}
+
 }  // namespace skein::cuda

@@ -16,6 +16,9 @@ namespace skein::cuda {
 cudaError_t FindNotFinite(const Queue& queue, kit::Rows rows, const uint32_t* row_indices, uint32_t count,
                           uint32_t* is_bad);
 
+// Whether the kernels were compiled for the device that is current: an error if they were not.
+cudaError_t FindCode();
+
 }  // namespace skein::cuda
 
 #endif  // SKEIN_BACKENDS_CUDA_KERNELS_FINITE_H_

@@ -35,6 +35,11 @@ struct DeviceProduct {
 
 inline constexpr uint32_t kMaxProducts = 8;
 
+// The most outputs that the products of a launch have together. A grid has at most 65,535 blocks along the outputs, and
+// no block has fewer of them.
+inline constexpr uint32_t kLeastBlockOutputs = 8;
+inline constexpr uint32_t kMostOutputs = 65535 * kLeastBlockOutputs;
+
 // Products of one launch, all with the same number of rows and the same WeightType.
 struct ProductList {
   std::array<DeviceProduct, kMaxProducts> products;

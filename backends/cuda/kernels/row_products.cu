@@ -69,7 +69,9 @@ __global__ void __launch_bounds__(kThreads, IsScaled(kType) && kRows == 4 ? 2 : 
 
 template <WeightType kType, uint32_t kRows>
 cudaError_t LaunchRows(const Queue& queue, const ProductList& list, Inputs inputs) {
-  const ProductBlocks blocks = BlocksOf(list, kWarps * WarpProductShape<kType, kRows>::kOutputs);
+  constexpr uint32_t kOutputs = kWarps * WarpProductShape<kType, kRows>::kOutputs;
+  static_assert(kOutputs >= kLeastBlockOutputs);
+  const ProductBlocks blocks = BlocksOf(list, kOutputs);
   const dim3 grid((list.products[0].in.count + kRows - 1) / kRows, NumBlocks(blocks));
   if (grid.x == 0 || grid.y == 0) return cudaSuccess;
   return Launch(queue, grid, kThreads, RowProductsKernel<kType, kRows>, blocks, inputs);

@@ -1,5 +1,5 @@
 // Takes the place of the driver's header where sources are compiled for the emulator: a thread's stack of contexts,
-// which callers find by cudaGetDriverEntryPointByVersion.
+// most of which callers find by cudaGetDriverEntryPointByVersion.
 #ifndef SKEIN_TESTS_CUDA_EMULATOR_CUDA_H_
 #define SKEIN_TESTS_CUDA_EMULATOR_CUDA_H_
 
@@ -17,5 +17,8 @@ CUresult cuDeviceGet(CUdevice* device, int ordinal);
 CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device);
 CUresult cuCtxPushCurrent(CUcontext context);
 CUresult cuCtxPopCurrent(CUcontext* context);
+CUresult cuCtxGetCurrent(CUcontext* context);
+// A context beside the one in which the runtime works, as hosts that use the driver make them; it comes in front.
+CUresult cuCtxCreate(CUcontext* context, void* parameters, unsigned flags, CUdevice device);
 
 #endif  // SKEIN_TESTS_CUDA_EMULATOR_CUDA_H_

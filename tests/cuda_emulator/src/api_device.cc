@@ -106,6 +106,8 @@ constexpr ErrorText kErrorTexts[] = {
     SKEIN_ERROR(cudaErrorStreamCaptureImplicit,
                 "operation would make the legacy stream depend on a capturing blocking stream"),
     SKEIN_ERROR(cudaErrorCapturedEvent, "operation not permitted on an event last recorded in a capturing stream"),
+    SKEIN_ERROR(cudaErrorStreamCaptureWrongThread,
+                "attempt to terminate a thread-local capture sequence from another thread"),
     SKEIN_ERROR(cudaErrorUnknown, "unknown error"),
 };
 #undef SKEIN_ERROR
@@ -119,9 +121,9 @@ const ErrorText& TextOf(cudaError_t error) {
 
 }  // namespace
 
-// An answer to a question is no error that stays.
+// CUDA keeps the answer "not ready" too.
 cudaError_t Note(cudaError_t error) {
-  if (error != cudaSuccess && error != cudaErrorNotReady) last_error = error;
+  if (error != cudaSuccess) last_error = error;
   return error;
 }
 
@@ -214,8 +216,9 @@ cudaError_t cudaSetDevice(int device) {
   if (runtime->options().num_devices == 0) return Note(runtime->options().no_devices);
   if (device < 0 || device >= runtime->options().num_devices) return Note(cudaErrorInvalidDevice);
   CurrentDevice() = device;
+  skein::emulator::CurrentContext() = skein::emulator::OwnContext(device);
   runtime->MakeContext(device);
-  return Note(runtime->DeviceError(device));
+  return Note(Usable(*runtime));
 }
 
 cudaError_t cudaGetDevice(int* device) {

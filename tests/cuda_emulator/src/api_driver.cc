@@ -11,18 +11,27 @@
 namespace skein::emulator {
 namespace {
 
-// The devices that were current when a context came in front of them.
-thread_local std::vector<int> devices_behind;
+struct Current {
+  int device;
+  CUcontext context;
+};
 
-// A device has one context, whose address is its number and one.
-CUcontext ContextOf(int device) { return reinterpret_cast<CUcontext>(static_cast<uintptr_t>(device) + 1); }
-int DeviceOf(CUcontext context) { return static_cast<int>(reinterpret_cast<uintptr_t>(context)) - 1; }
+// What was current when a context came in front of it.
+thread_local std::vector<Current> behind;
+
+// A context beside a device's own: the address has this bit as well.
+constexpr uintptr_t kBeside = 0x1000;
+CUcontext ContextBeside(int device) {
+  return reinterpret_cast<CUcontext>(reinterpret_cast<uintptr_t>(OwnContext(device)) | kBeside);
+}
+int DeviceOf(CUcontext context) { return static_cast<int>(reinterpret_cast<uintptr_t>(context) & ~kBeside) - 1; }
 
 bool IsDevice(int device) { return device >= 0 && device < TheRuntime()->options().num_devices; }
 
 }  // namespace
 }  // namespace skein::emulator
 
+using skein::emulator::CurrentContext;
 using skein::emulator::CurrentDevice;
 using skein::emulator::TheRuntime;
 
@@ -35,7 +44,7 @@ CUresult cuDeviceGet(CUdevice* device, int ordinal) {
 CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
   if (!skein::emulator::IsDevice(device)) return CUDA_ERROR_INVALID_DEVICE;
   TheRuntime()->MakeContext(device);
-  *context = skein::emulator::ContextOf(device);
+  *context = skein::emulator::OwnContext(device);
   return CUDA_SUCCESS;
 }
 
@@ -43,17 +52,30 @@ CUresult cuCtxPushCurrent(CUcontext context) {
   const int device = skein::emulator::DeviceOf(context);
   if (!TheRuntime()->options().has_context_stack) return CUDA_ERROR_NOT_SUPPORTED;
   if (!skein::emulator::IsDevice(device)) return CUDA_ERROR_INVALID_CONTEXT;
-  skein::emulator::devices_behind.push_back(CurrentDevice());
+  skein::emulator::behind.push_back({CurrentDevice(), CurrentContext()});
   CurrentDevice() = device;
+  CurrentContext() = context;
   return CUDA_SUCCESS;
 }
 
 CUresult cuCtxPopCurrent(CUcontext* context) {
-  if (skein::emulator::devices_behind.empty()) return CUDA_ERROR_INVALID_CONTEXT;
-  *context = skein::emulator::ContextOf(CurrentDevice());
-  CurrentDevice() = skein::emulator::devices_behind.back();
-  skein::emulator::devices_behind.pop_back();
+  if (skein::emulator::behind.empty()) return CUDA_ERROR_INVALID_CONTEXT;
+  *context = CurrentContext();
+  CurrentDevice() = skein::emulator::behind.back().device;
+  CurrentContext() = skein::emulator::behind.back().context;
+  skein::emulator::behind.pop_back();
   return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetCurrent(CUcontext* context) {
+  *context = CurrentContext();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxCreate(CUcontext* context, void*, unsigned, CUdevice device) {
+  if (!skein::emulator::IsDevice(device)) return CUDA_ERROR_INVALID_DEVICE;
+  *context = skein::emulator::ContextBeside(device);
+  return cuCtxPushCurrent(*context);
 }
 
 cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned,
@@ -67,6 +89,7 @@ cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function
       {"cuDevicePrimaryCtxRetain", reinterpret_cast<void*>(cuDevicePrimaryCtxRetain)},
       {"cuCtxPushCurrent", reinterpret_cast<void*>(cuCtxPushCurrent)},
       {"cuCtxPopCurrent", reinterpret_cast<void*>(cuCtxPopCurrent)},
+      {"cuCtxGetCurrent", reinterpret_cast<void*>(cuCtxGetCurrent)},
   };
   *function = nullptr;
   for (const auto& known : functions) {

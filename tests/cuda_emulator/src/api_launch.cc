@@ -58,6 +58,7 @@ cudaError_t LaunchKernel(const cudaLaunchConfig_t& config, std::shared_ptr<const
   if (const cudaError_t error = Usable(*runtime); error != cudaSuccess) return Note(error);
   Stream* stream = runtime->Resolve(config.stream);
   if (stream == nullptr || stream->device() != CurrentDevice()) return Note(cudaErrorInvalidResourceHandle);
+  if (!runtime->options().has_code) return Note(cudaErrorNoKernelImageForDevice);
   if (const cudaError_t error = CheckShape(config); error != cudaSuccess) return Note(error);
   Launch launch = {config.gridDim, config.blockDim,   config.dynamicSmemBytes,
                    false,          std::move(kernel), stream->device()};
@@ -84,6 +85,7 @@ cudaError_t SetFunctionAttribute(const void* function, cudaFuncAttribute attribu
 cudaError_t FunctionAttributes(cudaFuncAttributes* attributes, const void* function) {
   const auto runtime = TheRuntime();
   if (const cudaError_t error = Usable(*runtime); error != cudaSuccess) return Note(error);
+  if (!runtime->options().has_code) return Note(cudaErrorNoKernelImageForDevice);
   *attributes = {};
   attributes->maxThreadsPerBlock = 1024;
   attributes->numRegs = 32;

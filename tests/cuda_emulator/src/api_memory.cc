@@ -72,9 +72,11 @@ cudaError_t Copy(Rows rows, cudaMemcpyKind kind, cudaStream_t handle, bool waits
   if (stream->capture != nullptr && (from_pageable || to_pageable)) return cudaErrorStreamCaptureUnsupported;
   auto bytes = std::make_shared<std::vector<unsigned char>>();
   if (from_pageable) rows = Staged(rows, *bytes);
-  const cudaError_t error = runtime->Submit(*stream, [rows, bytes](Stream& self) {
+  const bool is_pageable = from_pageable || to_pageable;
+  const cudaError_t error = runtime->Submit(*stream, [rows, bytes, is_pageable](Stream& self) {
     const void* source = bytes->empty() ? rows.from : bytes->data();
-    self.runtime().RunCopy(self, rows.to, rows.to_pitch, source, rows.from_pitch, rows.width_bytes, rows.num_rows);
+    self.runtime().RunCopy(self, rows.to, rows.to_pitch, source, rows.from_pitch, rows.width_bytes, rows.num_rows,
+                           is_pageable);
   });
   if (error != cudaSuccess) return error;
   return waits || to_pageable ? runtime->Synchronize(*stream) : cudaSuccess;
@@ -96,6 +98,7 @@ cudaError_t AllocateHost(void** address, size_t num_bytes) {
   const auto runtime = TheRuntime();
   *address = nullptr;
   if (const cudaError_t error = Usable(*runtime); error != cudaSuccess) return error;
+  if (const cudaError_t error = runtime->CheckNoCapture(); error != cudaSuccess) return error;
   if (num_bytes == 0) return cudaErrorInvalidValue;
   if (runtime->NextAllocationFails()) return cudaErrorMemoryAllocation;
   void* memory = nullptr;
@@ -165,6 +168,7 @@ cudaError_t cudaMallocHost(void** address, size_t num_bytes) { return Note(Alloc
 cudaError_t cudaFreeHost(void* address) {
   const auto runtime = TheRuntime();
   if (address == nullptr) return cudaSuccess;
+  if (const cudaError_t error = runtime->CheckNoCapture(); error != cudaSuccess) return Note(error);
   for (int device = 0; device < runtime->options().num_devices; ++device) runtime->SynchronizeDevice(device);
   const std::lock_guard lock(runtime->handles_mutex);
   const auto key = reinterpret_cast<uintptr_t>(address);
@@ -178,6 +182,7 @@ cudaError_t cudaFreeHost(void* address) {
 cudaError_t cudaHostRegister(void* address, size_t num_bytes, unsigned) {
   const auto runtime = TheRuntime();
   if (const cudaError_t error = Usable(*runtime); error != cudaSuccess) return Note(error);
+  if (const cudaError_t error = runtime->CheckNoCapture(); error != cudaSuccess) return Note(error);
   if (address == nullptr || num_bytes == 0) return Note(cudaErrorInvalidValue);
   if (runtime->IsPinned(address, 1)) return Note(cudaErrorHostMemoryAlreadyRegistered);
   const std::lock_guard lock(runtime->handles_mutex);

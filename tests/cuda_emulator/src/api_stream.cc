@@ -66,6 +66,7 @@ cudaError_t RecordingOf(Runtime& runtime, cudaEvent_t event, std::shared_ptr<Com
   const std::lock_guard lock(runtime.handles_mutex);
   if (!runtime.Owns(runtime.events, event)) return cudaErrorInvalidResourceHandle;
   if (event->capture != nullptr) return cudaErrorCapturedEvent;
+  if (const cudaError_t error = runtime.CheckNoCapture(); error != cudaSuccess) return error;
   completion = event->completion;
   return cudaSuccess;
 }
@@ -101,7 +102,7 @@ cudaError_t ElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end)
   return cudaSuccess;
 }
 
-cudaError_t BeginCapture(cudaStream_t handle) {
+cudaError_t BeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
   const auto runtime = TheRuntime();
   if (const cudaError_t error = Usable(*runtime); error != cudaSuccess) return error;
   const std::lock_guard lock(runtime->handles_mutex);
@@ -111,6 +112,8 @@ cudaError_t BeginCapture(cudaStream_t handle) {
   if (stream->capture != nullptr) return cudaErrorIllegalState;
   stream->capture = std::make_shared<Graph>();
   stream->capture->device = stream->device();
+  stream->capture->mode = mode;
+  stream->capture->thread = std::this_thread::get_id();
   stream->capture->streams.push_back(stream);
   ++runtime->num_captures;
   return cudaSuccess;
@@ -128,6 +131,9 @@ cudaError_t EndCapture(cudaStream_t handle, cudaGraph_t* result) {
   for (Stream* part : graph->streams) part->capture = nullptr;
   graph->streams.clear();
   --runtime->num_captures;
+  if (graph->mode != cudaStreamCaptureModeRelaxed && graph->thread != std::this_thread::get_id()) {
+    return cudaErrorStreamCaptureWrongThread;
+  }
   if (graph->is_invalid) return cudaErrorStreamCaptureInvalidated;
   *result = graph.get();
   runtime->graphs[*result] = graph;
@@ -185,7 +191,10 @@ cudaError_t CallHost(cudaStream_t handle, cudaHostFn_t function, void* user_data
   if (stream == nullptr) return cudaErrorInvalidResourceHandle;
   return runtime->Submit(*stream, [function, user_data](Stream& self) {
     // CUDA does not call it on a device that has failed.
-    if (self.runtime().DeviceError(self.device()) == cudaSuccess) function(user_data);
+    if (self.runtime().DeviceError(self.device()) != cudaSuccess) return;
+    skein::emulator::IsInHostFunction() = true;
+    function(user_data);
+    skein::emulator::IsInHostFunction() = false;
   });
 }
 
@@ -236,8 +245,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return Note(skein::emulator::Destroy(runtime->events, *runtime, event));
 }
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  return Note(skein::emulator::BeginCapture(stream));
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  return Note(skein::emulator::BeginCapture(stream, mode));
+}
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  const auto runtime = TheRuntime();
+  if (const cudaError_t error = Usable(*runtime); error != cudaSuccess) return Note(error);
+  std::swap(*mode, skein::emulator::ThreadCaptureMode());
+  return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return Note(skein::emulator::EndCapture(stream, graph));

@@ -60,6 +60,7 @@ void Configure(const Options& options) {
   }
   process.runtime = std::make_shared<Runtime>(complete);
   CurrentDevice() = 0;
+  CurrentContext() = nullptr;
   ForgetLastError();
 }
 
@@ -68,11 +69,35 @@ int& CurrentDevice() {
   return device;
 }
 
+CUcontext& CurrentContext() {
+  static thread_local CUcontext context = nullptr;
+  return context;
+}
+
+// Its address is the device's number and one.
+CUcontext OwnContext(int device) { return reinterpret_cast<CUcontext>(static_cast<uintptr_t>(device) + 1); }
+
+cudaStreamCaptureMode& ThreadCaptureMode() {
+  static thread_local cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  return mode;
+}
+
+bool& IsInHostFunction() {
+  static thread_local bool is_in = false;
+  return is_in;
+}
+
 cudaError_t Usable(const Runtime& runtime) {
+  if (IsInHostFunction()) {
+    constexpr char kMisuse[] = "a function that cudaLaunchHostFunc calls has called CUDA";
+    TheErrorLog().Add({ErrorKind::kMisuse, "on the host", kMisuse}, kMisuse);
+    return cudaErrorNotPermitted;
+  }
   if (runtime.options().num_devices == 0) return runtime.options().no_devices;
   const int device = CurrentDevice();
   if (device >= runtime.options().num_devices) return cudaErrorInvalidDevice;
   runtime.MakeContext(device);
+  if (CurrentContext() == nullptr) CurrentContext() = OwnContext(device);
   return runtime.DeviceError(device);
 }
 
@@ -168,6 +193,7 @@ cudaError_t Runtime::Synchronize(Stream& stream) {
       stream.capture->is_invalid = true;
       return cudaErrorStreamCaptureUnsupported;
     }
+    if (const cudaError_t error = CheckNoCapture(); error != cudaSuccess) return error;
   }
   const std::shared_ptr<Completion> end = stream.Mark();
   end->Wait();
@@ -192,12 +218,19 @@ cudaError_t Runtime::SynchronizeDevice(int device) {
 }
 
 cudaError_t Runtime::CheckNoCapture() {
+  if (ThreadCaptureMode() == cudaStreamCaptureModeRelaxed) return cudaSuccess;
   const std::lock_guard lock(handles_mutex);
-  if (num_captures == 0) return cudaSuccess;
+  cudaError_t error = cudaSuccess;
   for (const auto& [handle, stream] : streams) {
-    if (stream->capture != nullptr) stream->capture->is_invalid = true;
+    if (stream->capture == nullptr) continue;
+    Graph& graph = *stream->capture;
+    const bool is_own = graph.thread == std::this_thread::get_id() && graph.mode != cudaStreamCaptureModeRelaxed;
+    const bool is_any = ThreadCaptureMode() == cudaStreamCaptureModeGlobal && graph.mode == cudaStreamCaptureModeGlobal;
+    if (!is_own && !is_any) continue;
+    graph.is_invalid = true;
+    error = cudaErrorStreamCaptureUnsupported;
   }
-  return cudaErrorStreamCaptureUnsupported;
+  return error;
 }
 
 void Runtime::HostKnows(const Clock& clock) {
@@ -256,10 +289,11 @@ void Runtime::CopyRow(void* to, const void* from, size_t num_bytes) {
 }
 
 void Runtime::RunCopy(Stream& stream, void* to, size_t to_pitch, const void* from, size_t from_pitch,
-                      size_t width_bytes, size_t num_rows) {
+                      size_t width_bytes, size_t num_rows, bool is_pageable) {
   const std::lock_guard lock(execution_mutex);
   if (DeviceError(stream.device()) != cudaSuccess) return;
   ++counters.num_copies;
+  if (is_pageable) ++counters.num_pageable_copies;
   if (!arena.Contains(reinterpret_cast<uintptr_t>(to)) && arena.Contains(reinterpret_cast<uintptr_t>(from))) {
     counters.copied_to_host_bytes += width_bytes * num_rows;
   }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "arena.h"
+#include "cuda.h"
 #include "cuda_emulator/control.h"
 #include "detector.h"
 #include "executor.h"
@@ -51,13 +52,14 @@ class Runtime {
   // The host has seen this.
   void HostKnows(const Clock& clock);
   Clock HostClock();
-  // Calls that wait, or allocate, break a capture that is under way. cudaSuccess: none is.
+  // For calls that wait or allocate, which are perhaps no part of a capture: they break those that forbid them to this
+  // thread. cudaSuccess: none does.
   cudaError_t CheckNoCapture();
 
   // Called by a stream's thread.
   void RunKernel(Stream& stream, const Launch& launch);
   void RunCopy(Stream& stream, void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width_bytes,
-               size_t num_rows);
+               size_t num_rows, bool is_pageable);
   void RunFill(Stream& stream, void* address, int value, size_t num_bytes);
 
   // A call that a device answers by its context makes one.
@@ -103,12 +105,20 @@ class Runtime {
 // The process's, made when it is first asked for.
 std::shared_ptr<Runtime> TheRuntime();
 
-// The current device of this thread.
+// The current device of this thread, and the driver's context of it; NULL: none yet. The runtime works in the context
+// that is the device's own, and takes another one that is current for it.
 int& CurrentDevice();
+CUcontext& CurrentContext();
+CUcontext OwnContext(int device);
+// What calls that are perhaps unsafe may do on this thread while streams are captured.
+cudaStreamCaptureMode& ThreadCaptureMode();
+// Set on a thread of CUDA's while it calls a function of the host, which must call nothing of CUDA's.
+bool& IsInHostFunction();
 // Keeps the error for cudaGetLastError, and gives it back.
 cudaError_t Note(cudaError_t error);
 void ForgetLastError();
-// cudaSuccess if there are devices and the current one is well.
+// cudaSuccess if there are devices, the current one is well, and the thread may call. The device's context becomes
+// current, unless another one is.
 cudaError_t Usable(const Runtime& runtime);
 
 }  // namespace skein::emulator

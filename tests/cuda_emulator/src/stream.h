@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cuda_emulator/types.h"
 #include "detector.h"
 #include "random.h"
 
@@ -112,6 +113,8 @@ class Graph {
   std::vector<Work> work;
   int device = 0;
   std::vector<Stream*> streams;  // that take part, while it is captured; the first began it
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  std::thread::id thread;  // that began it
   bool is_invalid = false;
 };
 

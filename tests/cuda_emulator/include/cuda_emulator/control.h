@@ -34,6 +34,7 @@ struct Options {
   uint64_t seed = 1;
   Schedule schedule = Schedule::kRunAhead;
   bool has_context_stack = true;    // false: the driver refuses to push a context
+  bool has_code = true;             // false: kernels were compiled for other devices
   bool track_uninitialised = true;  // reads of bytes that nobody wrote are errors; instrumented kernels alone
   std::string ptx;  // a file that names the PTX of all kernels, a path in each line: that is run; "": the host's code
   int ptx_capability = 0;  // which of them; 0: as `capability`
@@ -98,6 +99,7 @@ struct Counters {
   uint64_t num_blocks = 0;    // of these kernels
   uint64_t num_graph_launches = 0;
   uint64_t num_copies = 0;
+  uint64_t num_pageable_copies = 0;   // of these, with memory of the host's that is not page-locked
   uint64_t copied_to_host_bytes = 0;  // from a device's memory
   uint64_t num_allocations = 0;       // of the device's memory
   uint64_t allocated_bytes = 0;       // now

@@ -12,12 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "cuda/cublaslt_library.h"
 #include "tests/unit/backends/cuda/fake_cublaslt.h"
 #include "tests/unit/backends/cuda/product_harness.h"
 
 namespace skein::cuda {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 // A library over emulated memory, and a folder for the file.
@@ -155,6 +157,24 @@ TEST_F(CublasLtTest, ALibraryThatIsNotThereIsNamed) {
   std::string why_not;
   EXPECT_EQ(CublasLt::Open("/no/such/library.so", why_not), nullptr);
   EXPECT_THAT(why_not, HasSubstr("/no/such/library.so"));
+}
+
+TEST_F(CublasLtTest, ItIsFoundInAToolkitThatTheLoaderDoesNotKnow) {
+  const std::string library = folder_ + "/lib64/libcublasLt.so.13";
+  std::filesystem::create_directories(folder_ + "/lib64");
+  std::filesystem::copy_file(SKEIN_FAKE_CUBLASLT, library);
+  setenv("CUDA_PATH", folder_.c_str(), 1);
+  setenv("CUDA_HOME", "no/absolute/path", 1);
+  const std::vector<std::string> names = cublaslt::LibraryNames();
+  unsetenv("CUDA_PATH");
+  unsetenv("CUDA_HOME");
+  EXPECT_THAT(names,
+              ElementsAre("libcublasLt.so.13", library, "/usr/local/cuda/lib64/libcublasLt.so.13", "libcublasLt.so.12",
+                          folder_ + "/lib64/libcublasLt.so.12", "/usr/local/cuda/lib64/libcublasLt.so.12"));
+  cublaslt::Api api = {};
+  std::string why_not;
+  EXPECT_TRUE(cublaslt::FindLibrary({"libof-no-toolkit.so.13", library}, api, why_not)) << why_not;
+  EXPECT_EQ(api.get_version(), 130999u);
 }
 
 TEST_F(CublasLtTest, ALibraryOfAnotherKindIsNamedByWhatItLacks) {

@@ -15,10 +15,19 @@ using testing::StartsWith;
 TEST(CudaErrorTest, SuccessIsNone) { EXPECT_NO_THROW(CheckCuda(0, cudaSuccess, "step")); }
 
 TEST(CudaErrorTest, ErrorsThatStayMeanThatTheDeviceIsLost) {
-  for (const cudaError_t error : {cudaErrorIllegalAddress, cudaErrorLaunchFailure, cudaErrorECCUncorrectable}) {
-    const plugin::Error found = ErrorOf(1, error, "step");
-    EXPECT_EQ(found.code(), SKEIN_UNAVAILABLE);
+  // Those of which CUDA 13.0 says that the process must be ended, or that the driver or the context has gone.
+  for (const int error : {4, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911}) {
+    const plugin::Error found = ErrorOf(1, static_cast<cudaError_t>(error), "step");
+    EXPECT_EQ(found.code(), SKEIN_UNAVAILABLE) << error;
     EXPECT_THAT(std::string(found.what()), StartsWith("device cuda:1 is lost: step: "));
+  }
+}
+
+TEST(CudaErrorTest, ADeviceThatOthersHoldIsNotLost) {
+  for (const int error : {46, 802, 805, 806, 807, 808, 809}) {
+    const plugin::Error found = ErrorOf(1, static_cast<cudaError_t>(error), "device");
+    EXPECT_EQ(found.code(), SKEIN_UNAVAILABLE) << error;
+    EXPECT_THAT(std::string(found.what()), StartsWith("device cuda:1 cannot be had now: device: "));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "cuda_emulator/control.h"
@@ -54,6 +55,28 @@ TEST_F(DevicesTest, NoneHasAReason) {
   EXPECT_THAT(Refusal(), testing::AllOf(HasSubstr("driver is too old"), HasSubstr("11.8"), HasSubstr("13.0")));
   Configure(1, 70);
   EXPECT_THAT(Refusal(), HasSubstr("7.5 or newer, found 7.0"));
+}
+
+TEST_F(DevicesTest, TheVariableThatHidesGpusIsNamed) {
+  Configure(0);
+  setenv("CUDA_VISIBLE_DEVICES", "", 1);
+  const std::string refusal = Refusal();
+  unsetenv("CUDA_VISIBLE_DEVICES");
+  EXPECT_THAT(refusal, HasSubstr("CUDA_VISIBLE_DEVICES is \"\""));
+}
+
+TEST_F(DevicesTest, ADeviceWithoutCodeIsNotPlacedOn) {
+  emulator::Options options;
+  options.has_code = false;
+  emulator::Configure(options);
+  EXPECT_THAT(UsableDevices(), ElementsAre(0));
+  try {
+    FreeMemoryOf(0);
+    FAIL() << "it was asked for its memory";
+  } catch (const plugin::Error& error) {
+    EXPECT_EQ(error.code(), SKEIN_UNAVAILABLE);
+    EXPECT_THAT(std::string(error.what()), HasSubstr("cuda:0: the plugin was not compiled for it: kernels: no kernel"));
+  }
 }
 
 TEST_F(DevicesTest, ADescriptionHasNameAndMemory) {

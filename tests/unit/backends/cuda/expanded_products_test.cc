@@ -78,6 +78,22 @@ TEST_F(ExpandedProductsTest, AnExpandedProductGivesTheSumsOfRoundedWeights) {
   }
 }
 
+// Instrumented kernels say so, those of cuda_host_races_test.
+TEST_F(ExpandedProductsTest, TheProductWaitsUntilTheMatrixIsExpanded) {
+  const CodeProduct rows;
+  Keep(CodePath::kExpandedTiles);
+  ExpandedProducts products(0, Desc(), nullptr);
+  Queue queue = rows.queue();
+  queue.dependent_launch = true;
+  emulator::TakeErrors();
+  for (int i = 0; i < 2; ++i) {
+    bool by_library = false;
+    ASSERT_EQ(products.Multiply(queue, rows.product(), CodeProduct::kRows, by_library), cudaSuccess);
+  }
+  EXPECT_LT(rows.Error(), 0x1p-8);
+  for (const emulator::Error& error : emulator::TakeErrors()) ADD_FAILURE() << error.message;
+}
+
 TEST_F(ExpandedProductsTest, AChoiceIsTimedOnce) {
   const CodeProduct rows;
   const DeviceProduct product = rows.product();

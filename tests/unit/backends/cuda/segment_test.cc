@@ -158,6 +158,19 @@ TEST_F(SegmentTest, EveryAllocationThatFailsIsToldAndLeavesNothing) {
   EXPECT_GT(number, 10);
 }
 
+TEST_F(SegmentTest, ADeviceWithoutCodeGetsNoWeights) {
+  emulator::Options options;
+  options.has_code = false;
+  emulator::Configure(options);
+  try {
+    Make({}, Desc());
+    FAIL() << "it was loaded";
+  } catch (const plugin::Error& error) {
+    EXPECT_EQ(error.code(), SKEIN_UNAVAILABLE);
+  }
+  EXPECT_EQ(emulator::CurrentCounters().num_allocations, 0u);
+}
+
 TEST_F(SegmentTest, ALostDeviceSaysSoInThisAndEveryLaterCall) {
   emulator::Options options;
   options.lose_at_launch = 5;
@@ -453,6 +466,7 @@ TEST_F(SegmentTest, ADrawIsACopyInAndACopyOut) {
   const uint64_t before = emulator::CurrentCounters().num_copies;
   EXPECT_EQ(segment->Step(drawn.Describe()).fence->Wait(-1), "");
   EXPECT_EQ(emulator::CurrentCounters().num_copies - before, 2u);
+  EXPECT_EQ(emulator::CurrentCounters().num_pageable_copies, 0u) << "of the load too: such a copy waits";
 }
 
 TEST_F(SegmentTest, AStepWaitsForNoOtherThanTheOneThatHasItsMemory) {
@@ -502,10 +516,19 @@ TEST_F(SegmentTest, OnTheSecondDeviceItTakesNoMemoryOfTheFirst) {
   }
 }
 
-TEST_F(SegmentTest, HeadsThatNoKernelTakesAreRefused) {
-  skein_segment_desc desc = Desc();
-  desc.model.head_size = 257;
-  EXPECT_THROW(SegmentCost(Place(), desc), plugin::Error);
+TEST_F(SegmentTest, ShapesThatNoKernelTakesAreRefused) {
+  const std::pair<uint32_t skein_backend_model::*, uint32_t> limits[] = {{&skein_backend_model::head_size, 256},
+                                                                         {&skein_backend_model::d_model, 65535},
+                                                                         {&skein_backend_model::d_ffn, 458745},
+                                                                         {&skein_backend_model::vocab_size, 524280}};
+  for (const auto& [field, most] : limits) {
+    skein_segment_desc desc = Desc();
+    desc.model.*field = most;
+    EXPECT_NO_THROW(SegmentCost(Place(), desc)) << most;
+    ++(desc.model.*field);
+    EXPECT_THROW(SegmentCost(Place(), desc), plugin::Error) << most;
+    EXPECT_THROW(MakeSegment(*host_.table(), Place(), desc), plugin::Error) << most;
+  }
 }
 
 }  // namespace
