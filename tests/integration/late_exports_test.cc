@@ -110,7 +110,7 @@ class LateExportsTest : public LateDevicesTest {
   void ExpectExportsInOrder() const {
     EXPECT_TRUE(late_.WaitFor([](const late::Counts& now) { return now.num_released == now.num_fences; }));
     ExpectFencesInOrder();
-    EXPECT_EQ(late_.counts().num_exported_too_long, before_.num_exported_too_long);
+    EXPECT_EQ(late_.counts().num_changed_too_early, before_.num_changed_too_early);
   }
 
   std::vector<OwnedStream> busy_streams_;

@@ -135,7 +135,7 @@ TEST_P(StatesMemoryTest, LeavingBesideSteps) {
   WalkOverSteps();
   EXPECT_GT(late.counts().num_exports_begun, num_begun);
   ExpectAllAreWhole(3);
-  EXPECT_EQ(late.counts().num_exported_too_long, 0u);
+  EXPECT_EQ(late.counts().num_changed_too_early, 0u);
 }
 
 TEST_P(StatesMemoryTest, MovesToTheDiskAndBack) {
