@@ -132,7 +132,7 @@ int32_t DeviceInfo(uint32_t index, skein_backend_device* info, skein_message* me
   info->compute_types |= offer.auto_types;
   info->state_types = offer.state_types;
   info->memory_bytes = offer.memory_bytes[index];
-  std::snprintf(info->name, sizeof(info->name), "late:%u", index);
+  std::snprintf(info->name, sizeof(info->name), SKEIN_LATE_ID ":%u", index);
   std::strcpy(info->description, "reference loops on a thread of their own, with fences");
   return SKEIN_OK;
 }
@@ -445,7 +445,7 @@ const skein_backend_table& Reference() {
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   const int32_t code = reference_plugin_entry(offer, answer, message);
   if (code != SKEIN_OK) return code;
-  answer->id = "late";
+  answer->id = SKEIN_LATE_ID;
   answer->description = "for tests: two devices that end every step late";
   answer->num_threads = skein::late::kNumDevices;
   answer->table = &skein::late::table;
