@@ -44,8 +44,9 @@ struct Backend {
   static constexpr const char* kDescription = "NVIDIA GPUs";
   static constexpr const char* kLibrary = "cuBLASLt";
 
-  // Without the switch the table has no function for it.
-  static bool BeginsExports() { return ReadSwitches().async_export; }
+  // Without the switch the table has no functions for them.
+  static bool BeginsExports() { return ReadSwitches().async_states; }
+  static bool BeginsImports() { return ReadSwitches().async_states; }
   static uint32_t NumDevices() { return static_cast<uint32_t>(UsableDevices().size()); }
   static skein_backend_device DescribeDevice(uint32_t index) { return cuda::DescribeDevice(UsableDevices()[index]); }
 };

@@ -18,7 +18,7 @@
 #include "cuda/ops.h"
 #include "cuda/outcome_layout.h"
 #include "cuda/product_choice.h"
-#include "cuda/state_exports.h"
+#include "cuda/state_moves.h"
 #include "cuda/state_slots.h"
 #include "cuda/step_buffers.h"
 #include "cuda/step_graphs.h"
@@ -145,7 +145,7 @@ class GenerationSegment final : public Segment {
     cost.weights_bytes = DeviceWeights::Bytes(desc, ValueColumnsOf(place, desc));
     cost.slot_bytes = StateSlots::SlotBytes(form);
     cost.scratch_bytes = StateSlots::FixedBytes(form) + Sizes(place, desc).bytes() +
-                         (place.switches.async_export ? StateExports::Bytes(form) : 0) +
+                         (place.switches.async_states ? StateMoves::Bytes(form) : 0) +
                          (place.switches.library ? LibraryProducts::Bytes(desc) : 0) +
                          (MayTimeProducts(place) ? ExpandedProducts::Bytes(desc) : 0);
     return cost;
@@ -174,18 +174,22 @@ class GenerationSegment final : public Segment {
   void InitState(uint32_t slot) override {
     Sealed& sealed = RequireSealed();
     const CurrentDevice current(place_.device);
+    AwaitImport(sealed, slot);
     sealed.slots.Init(slot);
   }
 
   void CopyState(uint32_t from_slot, uint32_t to_slot) override {
     Sealed& sealed = RequireSealed();
     const CurrentDevice current(place_.device);
+    AwaitImport(sealed, from_slot);
+    AwaitImport(sealed, to_slot);
     sealed.slots.Copy(from_slot, to_slot);
   }
 
   void ExportState(uint32_t slot, float* state, uint64_t num_floats) override {
     Sealed& sealed = RequireSealed();
     const CurrentDevice current(place_.device);
+    AwaitImport(sealed, slot);
     sealed.slots.Export(slot, state, num_floats);
   }
 
@@ -194,8 +198,8 @@ class GenerationSegment final : public Segment {
     const CurrentDevice current(place_.device);
     sealed.slots.CheckSlot(slot);
     sealed.slots.CheckFloats(state, num_floats);
-    if (num_floats > 0 && sealed.exports) {
-      return sealed.exports->Begin(sealed.slots, slot, WriterOf(sealed, slot), state);
+    if (num_floats > 0 && sealed.moves) {
+      return sealed.moves->BeginExport(sealed.slots, slot, EndOf(sealed, sealed.slots.LastWriter(slot)), state);
     }
     sealed.slots.Export(slot, state, num_floats);
     return nullptr;
@@ -204,7 +208,20 @@ class GenerationSegment final : public Segment {
   void ImportState(uint32_t slot, const float* state, uint64_t num_floats) override {
     Sealed& sealed = RequireSealed();
     const CurrentDevice current(place_.device);
+    AwaitImport(sealed, slot);
     sealed.slots.Import(slot, state, num_floats);
+  }
+
+  std::unique_ptr<Fence> BeginImport(uint32_t slot, const float* state, uint64_t num_floats) override {
+    Sealed& sealed = RequireSealed();
+    const CurrentDevice current(place_.device);
+    sealed.slots.CheckSlot(slot);
+    sealed.slots.CheckFloats(state, num_floats);
+    if (num_floats > 0 && sealed.moves) {
+      return sealed.moves->BeginImport(sealed.slots, slot, EndOf(sealed, sealed.slots.LastUser(slot)), state);
+    }
+    sealed.slots.Import(slot, state, num_floats);
+    return nullptr;
   }
 
   void DiscardState(uint32_t slot) override { RequireSealed().slots.Discard(slot); }
@@ -247,16 +264,16 @@ class GenerationSegment final : public Segment {
           buffers(place.device, sizes, stream.get()),
           graphs(place.device),
           ring(place.device, desc, Activations::kNumCarries) {
-      if (place.switches.async_export) exports.emplace(place.device, form);
+      if (place.switches.async_states) moves.emplace(place.device, form, desc.num_slots);
       draws.reserve(desc.max_entries);
       draws_before.reserve(desc.max_entries);
     }
 
     const DeviceBufferSizes sizes;
     const CudaStream stream;
-    const CudaEvent calls;  // behind the last call on states that an export had to wait for
+    const CudaEvent calls;  // behind the last call on states that a move had to wait for
     StateSlots slots;
-    std::optional<StateExports> exports;
+    std::optional<StateMoves> moves;
     DeviceBuffers buffers;
     std::unique_ptr<LibraryProducts> library;  // NULL: products are our own
     std::optional<ExpandedProducts> expanded;
@@ -271,15 +288,19 @@ class GenerationSegment final : public Segment {
     return *sealed_;
   }
 
-  // The end of what wrote a slot last; NULL: it has ended.
-  cudaEvent_t WriterOf(Sealed& sealed, uint32_t slot) {
-    const uint64_t writer = sealed.slots.LastWriter(slot);
-    if (writer == StateSlots::kNobody) return nullptr;
-    if (writer == StateSlots::kCall) {
-      CheckCuda(place_.device, sealed.calls.Record(sealed.stream.get()), "export of a state");
+  // Calls on a slot and steps that read it come behind an import that is under way.
+  void AwaitImport(Sealed& sealed, uint32_t slot) {
+    if (sealed.moves) sealed.moves->AwaitImport(slot, sealed.stream.get());
+  }
+
+  // The end of the last writer or user of a slot; NULL: it has ended.
+  cudaEvent_t EndOf(Sealed& sealed, uint64_t user) {
+    if (user == StateSlots::kNobody) return nullptr;
+    if (user == StateSlots::kCall) {
+      CheckCuda(place_.device, sealed.calls.Record(sealed.stream.get()), "move of a state");
       return sealed.calls.get();
     }
-    const EndOfStep* end = sealed.ring.Find(writer);
+    const EndOfStep* end = sealed.ring.Find(user);
     return end == nullptr ? nullptr : end->event();
   }
 
@@ -338,6 +359,10 @@ class GenerationSegment final : public Segment {
     const StepCounts exact = CountsOf(buffers.plan());
     const std::optional<StepCounts> bucket =
         place_.switches.graphs ? BucketOf(exact, MostGraphRows(sealed)) : std::nullopt;
+    for (const kit::PlannedEntry& planned : buffers.plan().entries()) {
+      AwaitImport(sealed, planned.entry->read_slot);
+      AwaitImport(sealed, planned.entry->write_slot);  // which has ended: an export is to come behind the step
+    }
     buffers.FillBatch(bucket.value_or(exact), sealed.slots, sealed.ring.next_number());
     const StepCounts& counts = buffers.counts();
     if (counts.num_rows == 0) return;

@@ -32,9 +32,11 @@ class Segment {
   virtual void InitState(uint32_t slot) = 0;
   virtual void CopyState(uint32_t from_slot, uint32_t to_slot) = 0;
   virtual void ExportState(uint32_t slot, float* state, uint64_t num_floats) = 0;
-  // The fence of an export, or NULL if it is done: without the switch `async_export`, or if the state is empty.
-  virtual std::unique_ptr<Fence> BeginExport(uint32_t slot, float* state, uint64_t num_floats) = 0;
   virtual void ImportState(uint32_t slot, const float* state, uint64_t num_floats) = 0;
+  // The fence of an export or import, or NULL if it is done: without the switch `async_states`, or if the state is
+  // empty.
+  virtual std::unique_ptr<Fence> BeginExport(uint32_t slot, float* state, uint64_t num_floats) = 0;
+  virtual std::unique_ptr<Fence> BeginImport(uint32_t slot, const float* state, uint64_t num_floats) = 0;
   virtual void DiscardState(uint32_t slot) = 0;
   virtual kit::StepEnd<Fence> Step(const skein_step& step) = 0;
   virtual kit::Work TotalWork() const = 0;

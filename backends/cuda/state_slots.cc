@@ -18,7 +18,8 @@ StateSlots::StateSlots(uint32_t device, const skein_segment_desc& desc, const St
       memory_(device, kit::CheckedProduct(uint64_t{num_slots_} + 1, form_.slot_bytes()), "states"),
       canonical_(device, form_.is_canonical() ? 0 : form_.num_floats(), "a state on its way"),
       staged_(device, form_.num_floats(), "a state on its way"),
-      last_writers_(num_slots_) {
+      last_writers_(num_slots_),
+      last_users_(num_slots_) {
   WriteFreshState(desc.model, desc.num_layers, staged_.data());
   Fill(initial_slot());
 }
@@ -49,7 +50,9 @@ void StateSlots::Init(uint32_t slot) {
 void StateSlots::Copy(uint32_t from_slot, uint32_t to_slot) {
   CheckSlot(from_slot);
   CheckSlot(to_slot);
-  if (from_slot != to_slot) CopySlot(Read(from_slot), Write(to_slot, kCall));
+  if (from_slot == to_slot) return;
+  const uint32_t from = Read(from_slot, kCall);
+  CopySlot(from, Write(to_slot, kCall));
 }
 
 void StateSlots::CopySlot(uint32_t from, uint32_t to) {
@@ -68,9 +71,9 @@ void StateSlots::Export(uint32_t slot, float* state, uint64_t num_floats) {
 }
 
 void StateSlots::EnqueueExport(uint32_t slot, float* canonical, float* staged, cudaStream_t stream) const {
-  const float* from = reinterpret_cast<const float*>(At(Read(slot)));
+  const float* from = reinterpret_cast<const float*>(At(SlotOf(slot)));
   if (!form_.is_canonical()) {
-    CheckCuda(device_, ExportSlot({.stream = stream}, states(), form_.shape(), Read(slot), canonical),
+    CheckCuda(device_, ExportSlot({.stream = stream}, states(), form_.shape(), SlotOf(slot), canonical),
               "export of a state");
     from = canonical;
   }
@@ -90,18 +93,22 @@ void StateSlots::Discard(uint32_t slot) {
   last_writers_[slot] = kNobody;
 }
 
+void StateSlots::EnqueueImport(uint32_t slot, float* canonical, const float* staged, cudaStream_t stream) {
+  EnqueueFill(Write(slot, kCall), canonical, staged, stream);
+}
+
 void StateSlots::Fill(uint32_t slot) {
-  const uint64_t num_floats = form_.num_floats();
-  if (num_floats == 0) return;
-  float* const to = form_.is_canonical() ? reinterpret_cast<float*>(At(slot)) : canonical_.data();
-  CheckCuda(device_,
-            cudaMemcpyAsync(to, staged_.data(), num_floats * sizeof(float), cudaMemcpyHostToDevice, stream_.get()),
-            "import of a state");
-  if (!form_.is_canonical()) {
-    CheckCuda(device_, ImportSlot({.stream = stream_.get()}, states(), form_.shape(), slot, canonical_.data()),
-              "import of a state");
-  }
+  if (form_.num_floats() == 0) return;
+  EnqueueFill(slot, canonical_.data(), staged_.data(), stream_.get());
   CheckCuda(device_, cudaStreamSynchronize(stream_.get()), "import of a state");
+}
+
+void StateSlots::EnqueueFill(uint32_t slot, float* canonical, const float* staged, cudaStream_t stream) const {
+  float* const to = form_.is_canonical() ? reinterpret_cast<float*>(At(slot)) : canonical;
+  CheckCuda(device_, cudaMemcpyAsync(to, staged, form_.num_floats() * sizeof(float), cudaMemcpyHostToDevice, stream),
+            "import of a state");
+  if (form_.is_canonical()) return;
+  CheckCuda(device_, ImportSlot({.stream = stream}, states(), form_.shape(), slot, canonical), "import of a state");
 }
 
 }  // namespace skein::cuda

@@ -45,7 +45,7 @@ void StepBuffers::FillBatch(const StepCounts& counts, StateSlots& slots, uint64_
   slots_.clear();
   // No entry reads what another one writes, so that their order does not matter.
   for (const kit::PlannedEntry& planned : plan_.entries()) {
-    const uint32_t read = slots.Read(planned.entry->read_slot);
+    const uint32_t read = slots.Read(planned.entry->read_slot, number);
     slots_.push_back({read, slots.Write(planned.entry->write_slot, number)});
   }
   const BatchLayout layout(counts);

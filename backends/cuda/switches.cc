@@ -23,7 +23,7 @@ constexpr std::array<Switch, 9> kSwitches = {{{"graphs", &Switches::graphs},
                                               {"nibble_products", &Switches::nibble_products},
                                               {"split_sums", &Switches::split_sums},
                                               {"chunked_wkv", &Switches::chunked_wkv},
-                                              {"async_export", &Switches::async_export}}};
+                                              {"async_states", &Switches::async_states}}};
 
 }  // namespace
 

@@ -16,7 +16,7 @@ struct Switches {
   bool nibble_products = false;   // few rows by q4 on the tensor cores (NibbleProducts of products.h); from 8.0 on
   bool split_sums = false;        // blocks share long sums of products with few outputs (PartScratch of products.h)
   bool chunked_wkv = false;       // long sequences of RWKV-5 to 7 go by chunks (sequence_chunks.h); from 8.0 on
-  bool async_export = false;      // states are exported beside steps (state_exports.h)
+  bool async_states = false;      // states are exported and imported beside steps (state_moves.h)
 };
 
 Switches ReadSwitches();

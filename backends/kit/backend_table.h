@@ -11,10 +11,12 @@
 //                                 MakeSegment(desc); perhaps FreeMemory(), the bytes that are free, from any thread.
 //                                 The host outlives it, and it outlives its segments
 //   Segment                       a part of a model on a device; see BackendSegment; perhaps DiscardState(slot), which
-//                                 gives the memory of a slot back until it is written again; perhaps BeginExport(slot,
-//                                 state, num_floats), which gives the fence of an export, or none if it is done
-//   BeginsExports()               only where Segment has BeginExport: whether the table offers it; the same at all
-//   times Fence                         only where steps may end after they return; see BackendFence
+//                                 gives the memory of a slot back until it is written again; perhaps BeginExport and
+//                                 BeginImport(slot, state, num_floats), which give the fence of an export or an import,
+//                                 or none if it is done
+//   BeginsExports(),              only where Segment has BeginExport or BeginImport: whether the table offers it; the
+//   BeginsImports()               same at all times
+//   Fence                         only where steps may end after they return; see BackendFence
 // Descriptions of segments are checked (segment_desc.h) before they come to a Device.
 #ifndef SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_
 #define SKEIN_BACKENDS_KIT_BACKEND_TABLE_H_
@@ -82,6 +84,12 @@ concept BeginsExports = requires(Segment& segment, uint32_t slot, float* state, 
   segment.BeginExport(slot, state, num_floats).release();
 };
 
+// The same of an import.
+template <typename Segment>
+concept BeginsImports = requires(Segment& segment, uint32_t slot, const float* state, uint64_t num_floats) {
+  segment.BeginImport(slot, state, num_floats).release();
+};
+
 // A struct of the boundary as the caller means it: fields that an older caller's struct lacks are zero, fields that a
 // newer one adds is left out.
 template <typename Struct>
@@ -128,6 +136,7 @@ class BackendTable {
         .device_free_memory = DeviceFreeMemory(),
         .state_discard = StateDiscard(),
         .state_export_begin = StateExportBegin(),
+        .state_import_begin = StateImportBegin(),
     };
     return &table;
   }
@@ -254,6 +263,23 @@ class BackendTable {
         return plugin::Guard(message, [&] {
           *fence = nullptr;
           std::unique_ptr<typename Backend::Fence> begun = Of(segment).BeginExport(slot, state, num_floats);
+          *fence = begun.release();
+        });
+      };
+    } else {
+      return nullptr;
+    }
+  }
+
+  static auto StateImportBegin() -> decltype(skein_backend_table::state_import_begin) {
+    if constexpr (BeginsImports<Segment>) {
+      static_assert(HasFences<Backend>);
+      if (!Backend::BeginsImports()) return nullptr;
+      return [](void* segment, uint32_t slot, const float* state, uint64_t num_floats, void** fence,
+                skein_message* message) {
+        return plugin::Guard(message, [&] {
+          *fence = nullptr;
+          std::unique_ptr<typename Backend::Fence> begun = Of(segment).BeginImport(slot, state, num_floats);
           *fence = begun.release();
         });
       };

@@ -123,7 +123,8 @@ std::vector<Layout> Layouts() {
              FIELD(device_open), FIELD(device_close), FIELD(query), FIELD(segment_create), FIELD(put_tensor),
              FIELD(seal), FIELD(segment_destroy), FIELD(state_init), FIELD(state_copy), FIELD(state_export),
              FIELD(state_import), FIELD(step), FIELD(fence_done), FIELD(fence_wait), FIELD(fence_release),
-             FIELD(segment_work), FIELD(device_free_memory), FIELD(state_discard), FIELD(state_export_begin)),
+             FIELD(segment_work), FIELD(device_free_memory), FIELD(state_discard), FIELD(state_export_begin),
+             FIELD(state_import_begin)),
   };
 }
 

@@ -1,9 +1,11 @@
-// States that are parked beside steps: parking. Prints the time between the tokens of streams that decode, while others
-// come, read a short prompt and go to rest, so that a state is parked for each of them: with a backend that begins
-// exports, with one that does not, and with slots for all states, where none is parked.
+// States that are parked and woken beside steps: parking. Prints the time between the tokens of streams that decode,
+// while others come, read a short prompt and go to rest. In the first tables those are new, so that a state is parked
+// for each of them: with a backend that begins exports, with one that does not, and with slots for all states, where
+// none is parked. In the others they come back, and a state is woken for each of them too: with a backend that begins
+// imports, and with one that does not.
 //
-// The device is one of the late backend. Steps and exports last as long there as the table's head says, whatever the
-// machine does, so the ratios are those of the engine.
+// The device is one of the late backend. Steps, exports and imports last as long there as the table's head says,
+// whatever the machine does, so the ratios are those of the engine.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -21,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr uint32_t kLayers = 8;
 constexpr uint32_t kLayerMicroseconds = 500;
-constexpr uint32_t kExportMicroseconds[] = {1000, 4000};
+constexpr uint32_t kMoveMicroseconds[] = {1000, 4000};
 constexpr char kModel[] = "synthetic:C=64,L=8,F=64,N=64,V=300";
 constexpr uint32_t kNumDecoding = 4;
 constexpr uint32_t kFewSlots = 40;
@@ -70,26 +72,47 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  // The gaps between tokens of the streams that decode, in microseconds, while visitors come one after the other.
-  std::vector<double> Run() {
-    for (uint32_t i = 0; i < kNumDecoding; ++i) Submit(i, 1, 1'000'000);
-    for (uint32_t i = 0; i < kNumVisits; ++i) {
-      Submit(kVisitor + i, 8, 2);
-      while (!TakeEvents()) {
-      }
+  // The gaps between tokens of the streams that decode, and the times of visits, both in microseconds.
+  struct Times {
+    std::vector<double> gaps;
+    std::vector<double> visits;
+  };
+
+  // Visitors come one after the other. `come_back`: those that are measured have been there before.
+  Times Run(bool come_back) {
+    for (uint32_t i = 0; i < kNumDecoding; ++i) Submit(NewStream(), i, 1, 1'000'000);
+    std::vector<skein_stream> visitors;
+    for (uint32_t i = 0; i < kNumVisits; ++i) visitors.push_back(NewStream());
+    if (come_back) {
+      for (uint32_t i = 0; i < kNumVisits; ++i) Visit(visitors[i], i);
+      times_ = {};
     }
+    for (uint32_t i = 0; i < kNumVisits; ++i) Visit(visitors[i], i);
     for (uint32_t i = 0; i < kNumDecoding; ++i) skein_request_cancel(requests_[i], nullptr);
-    while (num_ended_ < kNumDecoding + kNumVisits) TakeEvents();
-    return gaps_;
+    while (num_ended_ < requests_.size()) TakeEvents();
+    return times_;
   }
 
  private:
-  void Submit(uint64_t user_data, uint32_t prompt_tokens, uint32_t max_tokens) {
+  void Visit(skein_stream stream, uint32_t number) {
+    const Clock::time_point begin = Clock::now();
+    Submit(stream, kVisitor + number, 8, 2);
+    while (!TakeEvents()) {
+    }
+    times_.visits.push_back(std::chrono::duration<double, std::micro>(Clock::now() - begin).count());
+  }
+
+  skein_stream NewStream() {
     skein_error error = {};
     streams_.push_back(nullptr);
-    requests_.push_back(nullptr);
     Check(skein_stream_create(model_, nullptr, &streams_.back(), &error), error);
-    Check(skein_request_create(streams_.back(), &requests_.back(), &error), error);
+    return streams_.back();
+  }
+
+  void Submit(skein_stream stream, uint64_t user_data, uint32_t prompt_tokens, uint32_t max_tokens) {
+    skein_error error = {};
+    requests_.push_back(nullptr);
+    Check(skein_request_create(stream, &requests_.back(), &error), error);
     const std::vector<uint32_t> prompt(prompt_tokens, 7);
     Check(skein_request_set_prompt_tokens(requests_.back(), prompt.data(), prompt.size(), &error), error);
     skein_options options = nullptr;
@@ -121,7 +144,7 @@ class Host {
       if (events[i].user_data >= kVisitor) has_visitor |= !is_token;
       if (!is_token || events[i].user_data != 0) continue;
       if (last_token_ != Clock::time_point()) {
-        gaps_.push_back(std::chrono::duration<double, std::micro>(now - last_token_).count());
+        times_.gaps.push_back(std::chrono::duration<double, std::micro>(now - last_token_).count());
       }
       last_token_ = now;
     }
@@ -133,57 +156,75 @@ class Host {
   skein_queue queue_ = nullptr;
   std::vector<skein_stream> streams_;
   std::vector<skein_request> requests_;
-  std::vector<double> gaps_;
+  Times times_;
   Clock::time_point last_token_;
   uint32_t num_ended_ = 0;
 };
 
-double Mean(const std::vector<double>& gaps) {
+double Mean(const std::vector<double>& times) {
   double sum = 0;
-  for (const double gap : gaps) sum += gap;
-  return sum / static_cast<double>(gaps.size());
+  for (const double time : times) sum += time;
+  return sum / static_cast<double>(times.size());
 }
 
-double Part(std::vector<double> gaps, double part) {
-  const auto at = gaps.begin() + static_cast<ptrdiff_t>(part * static_cast<double>(gaps.size() - 1));
-  std::nth_element(gaps.begin(), at, gaps.end());
+double Part(std::vector<double> times, double part) {
+  const auto at = times.begin() + static_cast<ptrdiff_t>(part * static_cast<double>(times.size() - 1));
+  std::nth_element(times.begin(), at, times.end());
   return *at;
 }
 
-void Print(const char* name, const skein::late::Command& late, uint32_t num_slots, double base) {
-  const skein::late::Counts before = late.counts();
-  Host host(num_slots);
-  const std::vector<double> gaps = host.Run();
-  const skein::late::Counts after = late.counts();
-  const double mean = Mean(gaps);
-  std::printf("%-28s %8llu %8llu %10.0f %10.0f %10.0f %8.2f\n", name,
-              static_cast<unsigned long long>(after.num_exports_begun - before.num_exports_begun),
-              static_cast<unsigned long long>(after.num_exports_at_once - before.num_exports_at_once), mean,
-              Part(gaps, 0.5), Part(gaps, 0.99), mean / base);
-}
+// One table: its streams come back or are new.
+class Table {
+ public:
+  Table(const skein::late::Command& late, const skein::late::Offer& offer, bool come_back)
+      : late_(late), come_back_(come_back) {
+    std::printf("A step: %u us; an export: %u us; an import: %u us; %u streams decode, %u come%s and rest.\n",
+                kLayers * kLayerMicroseconds, offer.export_us, offer.import_us, kNumDecoding, kNumVisits,
+                come_back ? " back" : "");
+    std::printf("%-34s %7s %7s %7s %7s %10s %10s %10s %7s %10s\n", "us between tokens", "exports", "at once", "imports",
+                "at once", "mean", "median", "99 %", "ratio", "a visit");
+    late_.Declare(offer);
+    base_ = Mean(Host(kManySlots).Run(come_back_).gaps);
+  }
 
-double MeanWithSlotsForAll() {
-  Host host(kManySlots);
-  return Mean(host.Run());
-}
+  void Print(const char* name, const skein::late::Offer& offer, uint32_t num_slots) const {
+    late_.Declare(offer);
+    const skein::late::Counts before = late_.counts();
+    const Host::Times times = Host(num_slots).Run(come_back_);
+    const skein::late::Counts after = late_.counts();
+    const auto grown = [&](uint64_t skein::late::Counts::*count) {
+      return static_cast<unsigned long long>(after.*count - before.*count);
+    };
+    const double mean = Mean(times.gaps);
+    std::printf("%-34s %7llu %7llu %7llu %7llu %10.0f %10.0f %10.0f %7.2f %10.0f\n", name,
+                grown(&skein::late::Counts::num_exports_begun), grown(&skein::late::Counts::num_exports_at_once),
+                grown(&skein::late::Counts::num_imports_begun), grown(&skein::late::Counts::num_imports_at_once), mean,
+                Part(times.gaps, 0.5), Part(times.gaps, 0.99), mean / base_, Mean(times.visits));
+  }
+
+ private:
+  const skein::late::Command& late_;
+  const bool come_back_;
+  double base_ = 0;
+};
 
 }  // namespace
 
 int main() {
   const skein::late::Command late(SKEIN_LATE_BACKEND);
-  for (const uint32_t export_us : kExportMicroseconds) {
-    skein::late::Offer offer = {.layer_us = kLayerMicroseconds, .export_us = export_us};
-    late.Declare(offer);
-    std::printf("A step: %u us; an export: %u us; %u streams decode, %u come and rest.\n", kLayers * kLayerMicroseconds,
-                export_us, kNumDecoding, kNumVisits);
-    std::printf("%-28s %8s %8s %10s %10s %10s %8s\n", "us between tokens", "begun", "at once", "mean", "median", "99 %",
-                "ratio");
-    const double base = MeanWithSlotsForAll();
-    Print("slots for all", late, kManySlots, base);
-    Print("exports beside steps", late, kFewSlots, base);
-    offer.begins_exports = false;
-    late.Declare(offer);
-    Print("exports between steps", late, kFewSlots, base);
+  for (const uint32_t move_us : kMoveMicroseconds) {
+    const skein::late::Offer both = {.layer_us = kLayerMicroseconds, .export_us = move_us, .import_us = move_us};
+    skein::late::Offer exports = both, neither = both;
+    exports.begins_imports = neither.begins_imports = neither.begins_exports = false;
+    const Table parking(late, both, false);
+    parking.Print("slots for all", both, kManySlots);
+    parking.Print("exports beside steps", both, kFewSlots);
+    parking.Print("exports between steps", neither, kFewSlots);
+    const Table waking(late, both, true);
+    waking.Print("slots for all", both, kManySlots);
+    waking.Print("exports and imports beside steps", both, kFewSlots);
+    waking.Print("exports beside, imports between", exports, kFewSlots);
+    waking.Print("exports and imports between steps", neither, kFewSlots);
   }
   return 0;
 }

@@ -162,6 +162,13 @@ bool SegmentHandle::Import(uint32_t slot, const std::vector<float>& state) {
   return Finish(device_.table().state_import(segment_, slot, state.data(), state.size(), &message), message);
 }
 
+bool SegmentHandle::BeginImport(uint32_t slot, const std::vector<float>& state, void** fence) {
+  *fence = nullptr;
+  skein_message message = {};
+  return Finish(device_.table().state_import_begin(segment_, slot, state.data(), state.size(), fence, &message),
+                message);
+}
+
 bool SegmentHandle::Step(const skein_step& step) {
   void* fence = nullptr;
   const bool has_begun = Begin(step, &fence);

@@ -85,6 +85,8 @@ class SegmentHandle {
   // state_export_begin.
   bool BeginExport(uint32_t slot, std::vector<float>& state, void** fence);
   bool Import(uint32_t slot, const std::vector<float>& state);
+  // As BeginExport, where the table has state_import_begin.
+  bool BeginImport(uint32_t slot, const std::vector<float>& state, void** fence);
   // Runs a step and waits for its fence.
   bool Step(const skein_step& step);
   // Begins a step and gives its fence, NULL if there is none.

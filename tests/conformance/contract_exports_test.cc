@@ -44,17 +44,6 @@ class OneExport {
   void* fence_ = nullptr;
 };
 
-// The state behind a number of steps of OneStep from the initial state on.
-std::vector<float> StateBehind(const Device& device, const SyntheticModel& model, size_t num_steps) {
-  Pipeline pipeline(device, model);
-  if (num_steps == 0) {
-    pipeline.Init(0);
-  } else {
-    pipeline.Feed(0, std::vector<uint32_t>(2 * num_steps, 1), 2);
-  }
-  return pipeline.Export(0);
-}
-
 // Has a segment on a device that exports states beside steps; others export them between steps.
 class ExportsContract : public BackendContract {
  protected:

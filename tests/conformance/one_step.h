@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "tests/conformance/backend_conformance.h"
 #include "tests/conformance/raw_step.h"
+#include "tests/conformance/synthetic_model.h"
 
 namespace skein::conformance {
 
@@ -46,6 +48,17 @@ class OneStep {
   std::vector<float> logits_;
   void* fence_ = nullptr;
 };
+
+// The state behind a number of steps of OneStep from the initial state on.
+inline std::vector<float> StateBehind(const Device& device, const SyntheticModel& model, size_t num_steps) {
+  Pipeline pipeline(device, model);
+  if (num_steps == 0) {
+    pipeline.Init(0);
+  } else {
+    pipeline.Feed(0, std::vector<uint32_t>(2 * num_steps, 1), 2);
+  }
+  return pipeline.Export(0);
+}
 
 }  // namespace skein::conformance
 

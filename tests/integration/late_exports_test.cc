@@ -5,75 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "tests/integration/late_devices.h"
+#include "tests/integration/late_states.h"
 
 namespace skein::test {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int64_t kNoEnd = 100000;
-
-std::vector<uint32_t> PromptOf(uint64_t stream) {
-  std::vector<uint32_t> prompt(4);
-  for (uint32_t i = 0; i < prompt.size(); ++i) prompt[i] = static_cast<uint32_t>(1 + (stream * 11 + i * 7) % 60);
-  return prompt;
-}
-
-class LateExportsTest : public LateDevicesTest {
+class LateExportsTest : public LateStatesTest {
  protected:
-  // The numbers of requests that have no end of their own begin here.
-  static constexpr uint64_t kBusy = 1000;
-
-  OwnedModel Load(const std::string& device, uint64_t num_slots) const {
-    const std::string path = DataPath("v7-odd.safetensors");
-    const uint64_t state_bytes =
-        InfoOf(LoadModel(runtime_.get(), path, "reference").get()).num_state_floats * sizeof(float);
-    const OwnedOptions options = MakeOptions(
-        SKEIN_OPTIONS_MODEL, {{"device", device}, {"state_memory", std::to_string(num_slots * state_bytes)}},
-        {{"max_batch_streams", 6},
-         {"max_batch_tokens", 16},
-         {"calibrate", 0},
-         {"prefix_cache", 0},
-         {"age_limit_ms", 20}});  // no prompt waits long for a step with time to spare
-    OwnedModel model;
-    skein_error error = {};
-    EXPECT_TRUE(Ok(skein_model_load(runtime_.get(), path.c_str(), options.get(), model.out(), &error), error));
-    return model;
-  }
-
-  // A request that runs until it is cancelled.
-  void KeepBusy(skein_model model) {
-    busy_streams_.push_back(MakeStream(model));
-    busy_.push_back(NewRequest(busy_streams_.back().get(), PromptOf(busy_.size()), kBusy + busy_.size(), kNoEnd));
-    Submit({busy_.back().get()});
-  }
-  void CancelBusy(size_t index) const { SKEIN_CALL(skein_request_cancel, busy_[index].get()); }
-  // Cancels those that are left, and waits for their ends.
-  void EndBusy() {
-    for (size_t i = 0; i < busy_.size(); ++i) CancelBusy(i);
-    while (NumEnded(kBusy) < busy_.size()) ASSERT_TRUE(TakeEvents(queue_.get(), delivered_));
-  }
-
-  // Runs one request on a stream to its end, beside the busy ones.
-  Delivered RunOn(skein_stream stream, uint64_t number) {
-    const OwnedRequest request = NewRequest(stream, PromptOf(number), number, 3);
-    delivered_.erase(number);
-    Submit({request.get()});
-    while (delivered_[number].num_terminal == 0) {
-      if (!TakeEvents(queue_.get(), delivered_)) {
-        ADD_FAILURE() << "request " << number << " does not end";
-        break;
-      }
-    }
-    return delivered_[number];
-  }
-  size_t NumEnded(uint64_t from) const {
-    size_t count = 0;
-    for (auto of = delivered_.lower_bound(from); of != delivered_.end(); ++of) count += of->second.num_terminal;
-    return count;
-  }
-
   // Streams that run a request each, one after the other, until an export is held. The first of them is the one whose
   // state leaves.
   std::vector<OwnedStream> RunUntilOneIsHeld(skein_model model) {
@@ -85,37 +25,6 @@ class LateExportsTest : public LateDevicesTest {
     EXPECT_GT(late_.counts().num_exports_held, 0u);
     return streams;
   }
-
-  // Streams run in turn, `num_turns` times, beside a busy one; their tokens in order.
-  std::vector<std::vector<uint32_t>> RunInTurns(skein_model model, size_t num_streams, int num_turns) {
-    std::vector<OwnedStream> streams(num_streams);
-    std::vector<std::vector<uint32_t>> tokens(num_streams);
-    KeepBusy(model);
-    for (int turn = 0; turn < num_turns; ++turn) {
-      for (size_t i = 0; i < num_streams; ++i) {
-        if (turn == 0) streams[i] = MakeStream(model);
-        const Delivered of = RunOn(streams[i].get(), i);
-        EXPECT_EQ(of.status, SKEIN_OK) << of.text;
-        tokens[i].insert(tokens[i].end(), of.tokens.begin(), of.tokens.end());
-      }
-    }
-    EndBusy();
-    busy_.clear();
-    busy_streams_.clear();
-    delivered_.clear();
-    return tokens;
-  }
-
-  // A state may still be leaving when all requests have ended.
-  void ExpectExportsInOrder() const {
-    EXPECT_TRUE(late_.WaitFor([](const late::Counts& now) { return now.num_released == now.num_fences; }));
-    ExpectFencesInOrder();
-    EXPECT_EQ(late_.counts().num_exported_too_long, before_.num_exported_too_long);
-  }
-
-  std::vector<OwnedStream> busy_streams_;
-  std::vector<OwnedRequest> busy_;
-  std::map<uint64_t, Delivered> delivered_;
 };
 
 class LateExportsOnTest : public LateExportsTest, public ::testing::WithParamInterface<const char*> {};
@@ -126,7 +35,7 @@ TEST_P(LateExportsOnTest, StreamsWhoseStatesLeaveGoOnAsTheyDoOnOneDevice) {
   const std::vector<std::vector<uint32_t>> expected = RunInTurns(whole.get(), 25, 3);
   EXPECT_EQ(RunInTurns(model.get(), 25, 3), expected);
   EXPECT_GT(late_.counts().num_exports_begun, before_.num_exports_begun + 10);
-  ExpectExportsInOrder();
+  ExpectMovesInOrder();
 }
 
 INSTANTIATE_TEST_SUITE_P(On, LateExportsOnTest,
@@ -155,7 +64,7 @@ TEST_F(LateExportsTest, StepsGoOnBesideAnExportThatDoesNotEnd) {
   EXPECT_EQ(late_.counts().num_exports_at_once, before_.num_exports_at_once) << "no step was waited for";
   late_.LetExportsGo(0);
   EndBusy();
-  ExpectExportsInOrder();
+  ExpectMovesInOrder();
 }
 
 TEST_F(LateExportsTest, AStreamThatRunsAgainTakesTheSlotThatItsStateIsLeaving) {
@@ -177,7 +86,7 @@ TEST_F(LateExportsTest, AStreamThatRunsAgainTakesTheSlotThatItsStateIsLeaving) {
   late_.LetExportsGo(0);
   EndBusy();
   EXPECT_EQ(StateOf(streams[0].get()), StateOf(expected.get()));
-  ExpectExportsInOrder();
+  ExpectMovesInOrder();
 }
 
 TEST_F(LateExportsTest, TheSlotOfAReleasedStreamIsKeptUntilItsExportEnds) {
@@ -194,7 +103,7 @@ TEST_F(LateExportsTest, TheSlotOfAReleasedStreamIsKeptUntilItsExportEnds) {
   }
   late_.LetExportsGo(0);
   EndBusy();
-  ExpectExportsInOrder();
+  ExpectMovesInOrder();
 }
 
 TEST_F(LateExportsTest, AModelReleasedWithExportsUnderWayWaitsForThem) {
@@ -209,7 +118,7 @@ TEST_F(LateExportsTest, AModelReleasedWithExportsUnderWayWaitsForThem) {
   late_.LetExportsGo(0);
   while (NumEnded(kBusy) < 3) ASSERT_TRUE(TakeEvents(queue_.get(), delivered_));
   EXPECT_TRUE(late_.WaitFor([](const late::Counts& now) { return now.num_live_segments == 0; }));
-  ExpectExportsInOrder();
+  ExpectMovesInOrder();
 }
 
 TEST_F(LateExportsTest, AnExportThatFailsBehindItsFenceLeavesTheStateInItsSlot) {
@@ -221,7 +130,7 @@ TEST_F(LateExportsTest, AnExportThatFailsBehindItsFenceLeavesTheStateInItsSlot) 
   const late::Counts counts = late_.counts();
   EXPECT_GT(counts.num_exports_begun, before_.num_exports_begun);
   EXPECT_GT(counts.num_exports_at_once, before_.num_exports_at_once) << "they leave between steps";
-  ExpectExportsInOrder();
+  ExpectMovesInOrder();
 }
 
 TEST_F(LateExportsTest, ExportsThatFailEndTheRequestThatNeedsASlotAndNoOther) {
@@ -240,7 +149,7 @@ TEST_F(LateExportsTest, ExportsThatFailEndTheRequestThatNeedsASlotAndNoOther) {
   for (size_t i = 0; i < streams.size(); ++i) EXPECT_EQ(RunOn(streams[i].get(), i).status, SKEIN_OK);
   EXPECT_EQ(NumEnded(kBusy), 0u);
   EndBusy();
-  ExpectExportsInOrder();
+  ExpectMovesInOrder();
 }
 
 TEST_F(LateExportsTest, AnExportThatFindsItsDeviceLostEndsTheModel) {
@@ -257,7 +166,7 @@ TEST_F(LateExportsTest, AnExportThatFindsItsDeviceLostEndsTheModel) {
     EXPECT_THAT(of.text, HasSubstr("device late:1 is lost"));
   }
   EXPECT_EQ(RunOn(streams[0].get(), 0).status, SKEIN_UNAVAILABLE);
-  ExpectExportsInOrder();
+  ExpectMovesInOrder();
 }
 
 TEST_F(LateExportsTest, TheCodeOfALostDeviceBehindAFenceEndsTheModel) {
@@ -272,7 +181,7 @@ TEST_F(LateExportsTest, TheCodeOfALostDeviceBehindAFenceEndsTheModel) {
   }
   EXPECT_EQ(delivered_[kBusy].status, SKEIN_UNAVAILABLE);
   EXPECT_THAT(delivered_[kBusy].text, HasSubstr("device late:0 is lost"));
-  ExpectExportsInOrder();
+  ExpectMovesInOrder();
 }
 
 }  // namespace

@@ -125,17 +125,18 @@ TEST_P(StatesMemoryTest, ParkingAndWaking) {
   ExpectAllAreWhole(3);
 }
 
-// Each state leaves beside the step of another stream, or between steps if it cannot.
-TEST_P(StatesMemoryTest, LeavingBesideSteps) {
+// Each state leaves beside the step of another stream, or between steps if it cannot, and comes back beside steps.
+TEST_P(StatesMemoryTest, MovesBesideSteps) {
   const late::Command late(SKEIN_LATE_BACKEND);
   SKEIN_CALL(skein_runtime_load_plugin, runtime_.get(), SKEIN_LATE_BACKEND);
   Load(Disk::kNo, "late:0");
   MakeStreams(3);
-  const uint64_t num_begun = late.counts().num_exports_begun;
+  const late::Counts before = late.counts();
   WalkOverSteps();
-  EXPECT_GT(late.counts().num_exports_begun, num_begun);
+  EXPECT_GT(late.counts().num_exports_begun, before.num_exports_begun);
+  EXPECT_GT(late.counts().num_imports_begun, before.num_imports_begun);
   ExpectAllAreWhole(3);
-  EXPECT_EQ(late.counts().num_exported_too_long, 0u);
+  EXPECT_EQ(late.counts().num_changed_too_early, 0u);
 }
 
 TEST_P(StatesMemoryTest, MovesToTheDiskAndBack) {

@@ -12,6 +12,16 @@ namespace {
 
 constexpr uint32_t kSpoiltToken = 299;
 
+absl::Status Ask(const FakeStepRunner::MoveHook& hook, FakeStepRunner::MoveMoment moment) {
+  return hook ? hook(moment) : absl::OkStatus();
+}
+
+std::vector<uint32_t> HistoryOf(absl::Span<const float> values) {
+  std::vector<uint32_t> history(static_cast<size_t>(values[0]));
+  for (size_t i = 0; i < history.size(); ++i) history[i] = static_cast<uint32_t>(values[i + 1]);
+  return history;
+}
+
 }  // namespace
 
 uint32_t FakeStepRunner::Next(const std::vector<uint32_t>& history) {
@@ -29,6 +39,9 @@ absl::Status FakeStepRunner::CheckSlots(absl::Span<const skein_step_entry> entri
   }
   for (const uint32_t slot : exported_) {
     if (written.count(slot) != 0) return absl::InternalError("a slot that is being exported is written");
+  }
+  for (const auto& [slot, import] : imported_) {
+    if (written.count(slot) != 0) return absl::InternalError("a slot that is being imported is written");
   }
   for (const InFlight& before : in_flight_) {
     for (const skein_step_entry& entry : before.entries) {
@@ -71,7 +84,10 @@ absl::Status FakeStepRunner::Run(absl::Span<const uint32_t> tokens, absl::Span<s
       continue;
     }
     std::vector<uint32_t> history;
-    if (entry.read_slot != SKEIN_SLOT_INITIAL) history = states_[entry.read_slot];
+    if (entry.read_slot != SKEIN_SLOT_INITIAL) {
+      EndImport(entry.read_slot);
+      history = states_[entry.read_slot];
+    }
     const auto own = absl::MakeConstSpan(step.tokens).subspan(entry.first_token, entry.num_tokens);
     history.insert(history.end(), own.begin(), own.end());
     RunEntry(history, entry);
@@ -108,6 +124,7 @@ void FakeStepRunner::RunEntry(const std::vector<uint32_t>& history, skein_step_e
 }
 
 absl::Status FakeStepRunner::ExportState(uint32_t slot, absl::Span<float> values) {
+  EndImport(slot);
   const std::vector<uint32_t>& history = states_[slot];
   std::fill(values.begin(), values.end(), 0.0f);
   values[0] = static_cast<float>(history.size());
@@ -115,7 +132,7 @@ absl::Status FakeStepRunner::ExportState(uint32_t slot, absl::Span<float> values
   return absl::OkStatus();
 }
 
-class FakeStepRunner::Export final : public StateExport {
+class FakeStepRunner::Export final : public StateMove {
  public:
   Export(FakeStepRunner& runner, uint32_t slot, absl::Span<float> values)
       : runner_(runner), slot_(slot), values_(values), num_looks_(runner.export_looks_) {
@@ -129,7 +146,7 @@ class FakeStepRunner::Export final : public StateExport {
     is_waited_for_ = true;
     runner_.exported_.erase(runner_.exported_.find(slot_));
     return Guarded([this] {
-      absl::Status status = runner_.CheckExport(ExportMoment::kEnd);
+      absl::Status status = Ask(runner_.export_hook_, MoveMoment::kEnd);
       // Whoever takes the values of an export that failed takes garbage.
       if (!status.ok()) std::fill(values_.begin(), values_.end(), std::numeric_limits<float>::quiet_NaN());
       return status.ok() ? runner_.ExportState(slot_, values_) : status;
@@ -144,18 +161,14 @@ class FakeStepRunner::Export final : public StateExport {
   bool is_waited_for_ = false;
 };
 
-absl::Status FakeStepRunner::CheckExport(ExportMoment moment) const {
-  return export_hook_ ? export_hook_(moment) : absl::OkStatus();
-}
-
-absl::StatusOr<std::unique_ptr<StateExport>> FakeStepRunner::BeginExport(uint32_t slot, absl::Span<float> values) {
+absl::StatusOr<std::unique_ptr<StateMove>> FakeStepRunner::BeginExport(uint32_t slot, absl::Span<float> values) {
   if (!pipeline_.exports_beside_steps) return absl::InternalError("states are exported between steps");
   for (const InFlight& step : in_flight_) {
     for (const skein_step_entry& entry : step.entries) {
       if (entry.write_slot == slot) return absl::InternalError("a slot that a step in flight writes is exported");
     }
   }
-  absl::Status status = CheckExport(ExportMoment::kBegin);
+  absl::Status status = Ask(export_hook_, MoveMoment::kBegin);
   if (!status.ok()) return status;
   ++num_exports_begun_;
   return std::make_unique<Export>(*this, slot, values);
@@ -163,10 +176,60 @@ absl::StatusOr<std::unique_ptr<StateExport>> FakeStepRunner::BeginExport(uint32_
 
 absl::Status FakeStepRunner::ImportState(uint32_t slot, absl::Span<const float> values) {
   if (exported_.count(slot) != 0) return absl::InternalError("a slot that is being exported is written");
-  std::vector<uint32_t> history(static_cast<size_t>(values[0]));
-  for (size_t i = 0; i < history.size(); ++i) history[i] = static_cast<uint32_t>(values[i + 1]);
-  states_[slot] = std::move(history);
+  if (imported_.count(slot) != 0) return absl::InternalError("a slot that is being imported is written");
+  states_[slot] = HistoryOf(values);
   return absl::OkStatus();
+}
+
+class FakeStepRunner::Import final : public StateMove {
+ public:
+  Import(FakeStepRunner& runner, uint32_t slot, absl::Span<const float> values)
+      : runner_(runner), slot_(slot), values_(values), num_looks_(runner.import_looks_) {
+    runner_.imported_[slot_] = this;
+  }
+  ~Import() override { Wait().IgnoreError(); }
+
+  bool is_done() const noexcept override { return has_ended_ || num_looks_ == 0 || --num_looks_ == 0; }
+  absl::Status Wait() noexcept override {
+    End();
+    if (!std::exchange(is_waited_for_, true)) runner_.imported_.erase(slot_);
+    return status_;
+  }
+  void End() noexcept {
+    if (std::exchange(has_ended_, true)) return;
+    status_ = Guarded([this] { return Ask(runner_.import_hook_, MoveMoment::kEnd); });
+    runner_.states_[slot_] = status_.ok() ? HistoryOf(values_) : std::vector<uint32_t>{kSpoiltToken};
+  }
+
+ private:
+  FakeStepRunner& runner_;
+  const uint32_t slot_;
+  const absl::Span<const float> values_;
+  mutable uint32_t num_looks_;
+  bool has_ended_ = false;
+  bool is_waited_for_ = false;
+  absl::Status status_;
+};
+
+void FakeStepRunner::EndImport(uint32_t slot) {
+  const auto found = imported_.find(slot);
+  if (found != imported_.end()) found->second->End();
+}
+
+absl::StatusOr<std::unique_ptr<StateMove>> FakeStepRunner::BeginImport(uint32_t slot, absl::Span<const float> values) {
+  if (!pipeline_.imports_beside_steps) return absl::InternalError("states are imported between steps");
+  if (exported_.count(slot) != 0 || imported_.count(slot) != 0)
+    return absl::InternalError("a slot whose state is on its way is imported");
+  for (const InFlight& step : in_flight_) {
+    for (const skein_step_entry& entry : step.entries) {
+      if (entry.write_slot == slot || entry.read_slot == slot)
+        return absl::InternalError("a slot that a step in flight uses is imported");
+    }
+  }
+  absl::Status status = Ask(import_hook_, MoveMoment::kBegin);
+  if (!status.ok()) return status;
+  ++num_imports_begun_;
+  return std::make_unique<Import>(*this, slot, values);
 }
 
 }  // namespace skein::test

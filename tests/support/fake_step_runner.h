@@ -56,13 +56,19 @@ class FakeStepRunner final : public StepRunner {
   // An export that was begun is done when it was asked so often whether it is. It reads its slot when it was waited
   // for.
   void set_export_looks(uint32_t num_looks) { export_looks_ = num_looks; }
-  // Called when an export begins, and when it was waited for. If it fails, so does the export.
-  enum class ExportMoment { kBegin, kEnd };
-  using ExportHook = std::function<absl::Status(ExportMoment moment)>;
-  void set_export_hook(ExportHook hook) { export_hook_ = std::move(hook); }
+  // Called when an export begins, and when it ends. If it fails, so does the export.
+  enum class MoveMoment { kBegin, kEnd };
+  using MoveHook = std::function<absl::Status(MoveMoment moment)>;
+  void set_export_hook(MoveHook hook) { export_hook_ = std::move(hook); }
   // Exports that have begun, and those that were not waited for.
   uint32_t num_exports_begun() const { return num_exports_begun_; }
   size_t num_exports_open() const { return exported_.size(); }
+  // The same of imports. One reads the values when it was waited for, or when a step or an export wants the slot
+  // before. A slot whose import fails has garbage.
+  void set_import_looks(uint32_t num_looks) { import_looks_ = num_looks; }
+  void set_import_hook(MoveHook hook) { import_hook_ = std::move(hook); }
+  uint32_t num_imports_begun() const { return num_imports_begun_; }
+  size_t num_imports_open() const { return imported_.size(); }
 
   // The steps that are done, oldest first, with what the devices saw.
   const std::vector<FakeStep>& steps() const { return steps_; }
@@ -74,8 +80,9 @@ class FakeStepRunner final : public StepRunner {
 
   // A state as floats: the number of tokens, then the tokens.
   absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
-  absl::StatusOr<std::unique_ptr<StateExport>> BeginExport(uint32_t slot, absl::Span<float> values) override;
+  absl::StatusOr<std::unique_ptr<StateMove>> BeginExport(uint32_t slot, absl::Span<float> values) override;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
+  absl::StatusOr<std::unique_ptr<StateMove>> BeginImport(uint32_t slot, absl::Span<const float> values) override;
 
  private:
   struct InFlight {
@@ -84,8 +91,10 @@ class FakeStepRunner final : public StepRunner {
   };
 
   class Export;
+  class Import;
 
-  absl::Status CheckExport(ExportMoment moment) const;
+  // Ends the import into a slot, if one is under way.
+  void EndImport(uint32_t slot);
   absl::Status Run(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries);
   // The rules of backend.h for the slots of a step, and those for steps in flight.
   absl::Status CheckSlots(absl::Span<const skein_step_entry> entries) const;
@@ -96,10 +105,14 @@ class FakeStepRunner final : public StepRunner {
   Hook hook_;
   BeginHook begin_hook_;
   StepPipeline pipeline_;
-  ExportHook export_hook_;
+  MoveHook export_hook_;
   uint32_t export_looks_ = 1;
   uint32_t num_exports_begun_ = 0;
   std::multiset<uint32_t> exported_;  // slots, one for each export that was not waited for
+  MoveHook import_hook_;
+  uint32_t import_looks_ = 1;
+  uint32_t num_imports_begun_ = 0;
+  std::map<uint32_t, Import*> imported_;  // by slot: those that were not waited for
   std::deque<InFlight> in_flight_;
   std::vector<uint32_t> drawn_;                       // by entry of the step that was done last
   std::map<uint32_t, std::vector<uint32_t>> states_;  // by slot

@@ -38,27 +38,34 @@ void Tell(Run& run, const std::string& step, double seconds) {
   run.report().Note(std::string(kTimeWord) + " " + step + " " + NumberText(1e6 * seconds));
 }
 
-// An export of a slot that no step writes meanwhile: beside the steps behind it where the backend begins exports, and
-// before them where not. The segment outlives it.
-class Export {
+// An export or import of a slot that no step uses meanwhile: beside the steps behind it where the backend begins moves,
+// and before them where not. The segment outlives it.
+class Move {
  public:
-  Export(const conformance::Device& device, conformance::SegmentHandle& segment, uint32_t slot)
-      : table_(device.table()), state_(segment.StateFloats()) {
-    const bool begins = SKEIN_HAS(skein_backend_table, &table_, state_export_begin);
-    const bool is_right = begins ? segment.BeginExport(slot, state_, &fence_) : segment.Export(slot, state_);
-    Expect(is_right, "an export", segment.message());
-  }
-  ~Export() { Wait(); }
-  Export(const Export&) = delete;
-  Export& operator=(const Export&) = delete;
+  enum class Way { kOut, kIn };
 
-  // Waits for its end, and gives the state.
-  const std::vector<float>& Finish() {
-    ExpectStatus(Wait(), SKEIN_OK, "an export");
-    return state_;
+  // `state` outlives it.
+  Move(const conformance::Device& device, conformance::SegmentHandle& segment, Way way, uint32_t slot,
+       std::vector<float>& state)
+      : table_(device.table()) {
+    const bool is_right = way == Way::kOut ? Export(segment, slot, state) : Import(segment, slot, state);
+    Expect(is_right, "a move of a state", segment.message());
   }
+  ~Move() { Wait(); }
+  Move(const Move&) = delete;
+  Move& operator=(const Move&) = delete;
+
+  void Finish() { ExpectStatus(Wait(), SKEIN_OK, "a move of a state"); }
 
  private:
+  bool Export(conformance::SegmentHandle& segment, uint32_t slot, std::vector<float>& state) {
+    const bool begins = SKEIN_HAS(skein_backend_table, &table_, state_export_begin);
+    return begins ? segment.BeginExport(slot, state, &fence_) : segment.Export(slot, state);
+  }
+  bool Import(conformance::SegmentHandle& segment, uint32_t slot, const std::vector<float>& state) {
+    const bool begins = SKEIN_HAS(skein_backend_table, &table_, state_import_begin);
+    return begins ? segment.BeginImport(slot, state, &fence_) : segment.Import(slot, state);
+  }
   int32_t Wait() {
     if (fence_ == nullptr) return SKEIN_OK;
     skein_message message = {};
@@ -68,24 +75,31 @@ class Export {
   }
 
   const skein_backend_table& table_;
-  std::vector<float> state_;
   void* fence_ = nullptr;
 };
 
-// Seconds of a decoding step of `rows` streams, when the state of another slot is exported with every step.
-double TimeWithExport(const Run& run, TimedSegment& segment, uint32_t rows, uint32_t slot, uint32_t num_steps) {
+// Seconds of a decoding step of `rows` streams, when the state of another slot is moved with every step.
+double TimeWithMove(const Run& run, TimedSegment& segment, Move::Way way, uint32_t rows, uint32_t slot,
+                    uint32_t num_steps) {
   conformance::SegmentHandle& handle = segment.segment();
   segment.TimeDecode(rows, 0);
   Expect(handle.Copy(0, slot), "a copy of a state", handle.message());
   std::vector<float> expected(handle.StateFloats());
   Expect(handle.Export(slot, expected), "an export", handle.message());
+  std::vector<float> state = expected;
+  if (way == Move::Way::kIn) Expect(handle.Init(slot), "an initial state", handle.message());
   const Clock::time_point start = Clock::now();
   for (uint32_t i = 0; i < num_steps; ++i) {
-    Export exported(run.device(), handle, slot);
+    Move move(run.device(), handle, way, slot, state);
     segment.TimeDecode(rows, 0);
-    ExpectSameBits(exported.Finish(), expected, expected.size(), "a state that is exported with a step");
+    move.Finish();
+    if (way == Move::Way::kOut)
+      ExpectSameBits(state, expected, expected.size(), "a state that is exported with a step");
   }
-  return std::chrono::duration<double>(Clock::now() - start).count() / num_steps;
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count() / num_steps;
+  Expect(handle.Export(slot, state), "an export", handle.message());
+  ExpectSameBits(state, expected, expected.size(), "a state that was moved with a step");
+  return seconds;
 }
 
 // The steps of a model of one type, each beside its name behind `prefix`.
@@ -102,7 +116,11 @@ void TimeSteps(Run& run, uint32_t type, const Timing& timing, const std::string&
   }
   Tell(run, prefix + "prompt/" + std::to_string(timing.prompt),
        segment.TimePrompt(timing.prompt, timing.seconds).median);
-  Tell(run, prefix + "export", TimeWithExport(run, segment, timing.rows[1], timing.rows.back(), run.IsToy() ? 1 : 20));
+  const uint32_t num_moves = run.IsToy() ? 1 : 20;
+  Tell(run, prefix + "export",
+       TimeWithMove(run, segment, Move::Way::kOut, timing.rows[1], timing.rows.back(), num_moves));
+  Tell(run, prefix + "import",
+       TimeWithMove(run, segment, Move::Way::kIn, timing.rows[1], timing.rows.back(), num_moves));
 }
 
 }  // namespace

@@ -411,6 +411,17 @@ typedef struct skein_backend_table {
   // without the functions of fences.
   int32_t (*state_export_begin)(void* segment, uint32_t slot, float* state, uint64_t num_floats, void** fence,
                                 skein_message* message);
+
+  // Begins to import a state into a slot, as state_import, behind the steps asked for so far that read or write the
+  // slot. What is asked for later finds the state there. Steps that do not read the slot do not wait for it. `*fence`
+  // comes as NULL. If it stays so, the import is done, or has failed by the code returned. Else the host keeps `state`
+  // valid and untouched, and neither writes the slot, by a step or a call on states, nor discards it, until the fence
+  // is done; steps may read it. The functions of fences serve this one as that of a step. Imports may end in any order.
+  // A step that reads the slot ends behind the import. segment_destroy comes behind the end of all. Codes as
+  // state_import's; those behind a fence are told by fence_wait, and leave the slot and what steps have read there
+  // undefined. May be NULL; not without the functions of fences.
+  int32_t (*state_import_begin)(void* segment, uint32_t slot, const float* state, uint64_t num_floats, void** fence,
+                                skein_message* message);
 } skein_backend_table;
 
 SKEIN_EXTERN_C_END

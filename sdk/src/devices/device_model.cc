@@ -232,6 +232,24 @@ absl::StatusOr<std::vector<SegmentFence>> DeviceModel::BeginExport(uint32_t slot
   return fences;
 }
 
+bool DeviceModel::imports_beside_steps() const {
+  return std::all_of(segments_.begin(), segments_.end(), [](const auto& segment) {
+    return segment->desc().num_layers == 0 || segment->imports_beside_steps();
+  });
+}
+
+absl::StatusOr<std::vector<SegmentFence>> DeviceModel::BeginImport(uint32_t slot, absl::Span<const float> state) {
+  std::vector<SegmentFence> fences;
+  fences.reserve(segments_.size());
+  for (const auto& segment : segments_) {
+    const absl::Span<const float> part = PartOf(state, *segment);
+    if (part.empty()) continue;
+    SKEIN_ASSIGN_OR_RETURN(SegmentFence begun, segment->BeginImport(slot, part));
+    fences.push_back(std::move(begun));
+  }
+  return fences;
+}
+
 absl::Status DeviceModel::ExportState(uint32_t slot, absl::Span<float> state) const {
   for (const auto& segment : segments_) {
     const absl::Span<float> part = PartOf(state, *segment);

@@ -81,6 +81,10 @@ class DeviceModel {
   // for, `state` stays as it is, and no step is begun that writes the slot.
   absl::StatusOr<std::vector<SegmentFence>> BeginExport(uint32_t slot, absl::Span<float> state) const;
 
+  // The same of imports. The slot is one that no step under way uses. Steps that begin later find the state there.
+  bool imports_beside_steps() const;
+  absl::StatusOr<std::vector<SegmentFence>> BeginImport(uint32_t slot, absl::Span<const float> state);
+
   // The state of a slot, in canonical layout (backend.h), of all layers. The three only while no step is under way, as
   // Work.
   absl::Status ExportState(uint32_t slot, absl::Span<float> state) const;

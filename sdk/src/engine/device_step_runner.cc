@@ -9,10 +9,10 @@
 namespace skein {
 namespace {
 
-// The export of a state, which each segment has its part of.
-class SegmentsExport final : public StateExport {
+// The way of a state, which each segment has its part of.
+class SegmentsMove final : public StateMove {
  public:
-  explicit SegmentsExport(std::vector<SegmentFence> fences) : fences_(std::move(fences)) {}
+  explicit SegmentsMove(std::vector<SegmentFence> fences) : fences_(std::move(fences)) {}
 
   bool is_done() const noexcept override {
     return std::all_of(fences_.begin(), fences_.end(), [](const SegmentFence& fence) { return fence.is_done(); });
@@ -37,7 +37,8 @@ StepPipeline DeviceStepRunner::pipeline() const {
   return {.depth = model_->max_steps(),
           .num_stages = model_->num_stages(),
           .feeds_drawn = model_->feeds_drawn(),
-          .exports_beside_steps = model_->max_steps() > 1 && model_->exports_beside_steps()};
+          .exports_beside_steps = model_->max_steps() > 1 && model_->exports_beside_steps(),
+          .imports_beside_steps = model_->max_steps() > 1 && model_->imports_beside_steps()};
 }
 
 void DeviceStepRunner::Observe(ModelObserver& observer) {
@@ -70,13 +71,19 @@ absl::Status DeviceStepRunner::ExportState(uint32_t slot, absl::Span<float> valu
   return model_->ExportState(slot, values);
 }
 
-absl::StatusOr<std::unique_ptr<StateExport>> DeviceStepRunner::BeginExport(uint32_t slot, absl::Span<float> values) {
+absl::StatusOr<std::unique_ptr<StateMove>> DeviceStepRunner::BeginExport(uint32_t slot, absl::Span<float> values) {
   SKEIN_ASSIGN_OR_RETURN(std::vector<SegmentFence> fences, model_->BeginExport(slot, values));
-  return std::make_unique<SegmentsExport>(std::move(fences));
+  return std::make_unique<SegmentsMove>(std::move(fences));
 }
 
 absl::Status DeviceStepRunner::ImportState(uint32_t slot, absl::Span<const float> values) {
   return model_->ImportState(slot, values);
+}
+
+absl::StatusOr<std::unique_ptr<StateMove>> DeviceStepRunner::BeginImport(uint32_t slot,
+                                                                         absl::Span<const float> values) {
+  SKEIN_ASSIGN_OR_RETURN(std::vector<SegmentFence> fences, model_->BeginImport(slot, values));
+  return std::make_unique<SegmentsMove>(std::move(fences));
 }
 
 void DeviceStepRunner::CountWork() {

@@ -23,8 +23,9 @@ class DeviceStepRunner final : public StepRunner {
   absl::Status Begin(absl::Span<const uint32_t> tokens, absl::Span<skein_step_entry> entries) override;
   absl::Status Finish() noexcept override;
   absl::Status ExportState(uint32_t slot, absl::Span<float> values) override;
-  absl::StatusOr<std::unique_ptr<StateExport>> BeginExport(uint32_t slot, absl::Span<float> values) override;
+  absl::StatusOr<std::unique_ptr<StateMove>> BeginExport(uint32_t slot, absl::Span<float> values) override;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> values) override;
+  absl::StatusOr<std::unique_ptr<StateMove>> BeginImport(uint32_t slot, absl::Span<const float> values) override;
   void DiscardState(uint32_t slot) noexcept override { model_->DiscardState(slot); }
 
  private:

@@ -42,7 +42,7 @@ class LeavingStates {
   struct Leaving {
     StateRef state;
     std::shared_ptr<HostState> place;
-    std::unique_ptr<StateExport> on_its_way;
+    std::unique_ptr<StateMove> on_its_way;
   };
 
   StepRunner& runner_;

@@ -2,7 +2,8 @@
 // written behind the cache's back, and read again when a model is loaded. The cache decides what it has in memory; the
 // store keeps what was written last, within a share of the disk.
 //
-// A state that goes from the cache before it was written is not written.
+// A state that goes from the cache before it was written is not written. Of each one on disk memory has a record of
+// about a hundred bytes, so that it grows with the copies until they are as many as there may be.
 #ifndef SKEIN_ENGINE_PREFIX_STORE_H_
 #define SKEIN_ENGINE_PREFIX_STORE_H_
 

@@ -27,15 +27,27 @@ SlotOutcome Catch(absl::Status& status, Work&& work) noexcept {
 
 Residency::Residency(StepRunner& runner, std::shared_ptr<StatePool> pool, std::shared_ptr<HostStates> host,
                      ModelObserver& observer)
-    : runner_(runner), pool_(std::move(pool)), host_(std::move(host)), observer_(observer), leaving_(runner_, pool_) {
+    : runner_(runner),
+      pool_(std::move(pool)),
+      host_(std::move(host)),
+      observer_(observer),
+      leaving_(runner_, pool_),
+      arriving_(runner_, pool_, observer_) {
   discarded_.reserve(pool_->num_slots());
 }
 
 SlotOutcome Residency::PinState(const StateRef& state, bool may_move, StatePin& pin) noexcept {
-  if (state.empty() || pin.state() == state) return SlotOutcome::kDone;
+  if (state.empty()) return SlotOutcome::kDone;
+  // It leaves its slot when the steps that read garbage there have ended.
+  if (arriving_.Look(state) == ArrivingStates::Arrival::kFailed) return SlotOutcome::kInSteps;
+  if (pin.state() == state) return SlotOutcome::kDone;
   pin = pool_->Pin(state);
   if (!pin.empty()) return SlotOutcome::kDone;
   return Catch(status_, [&] { return Wake(state, may_move, pin); });
+}
+
+bool Residency::IsArriving(const StateRef& state) const noexcept {
+  return arriving_.Look(state) == ArrivingStates::Arrival::kComing;
 }
 
 SlotOutcome Residency::Wake(const StateRef& state, bool may_move, StatePin& pin) {
@@ -43,11 +55,19 @@ SlotOutcome Residency::Wake(const StateRef& state, bool may_move, StatePin& pin)
   const StatePin held = pool_->Hold(state);
   SlotOutcome outcome = Bring(state);
   if (outcome != SlotOutcome::kDone) return outcome;
-  if (!may_move) return SlotOutcome::kInSteps;
+  if (absl::Status failure = pool_->TakeFailure(state); !failure.ok()) return Fail(std::move(failure));
+  const bool is_beside_steps = runner_.pipeline().imports_beside_steps;
+  if (!may_move && !is_beside_steps) return SlotOutcome::kInSteps;
   const StepClock::time_point begin = StepClock::now();
   StateRef place;
   outcome = TakeSlot(HostStates::Use::kSwap, may_move, place);
   if (outcome != SlotOutcome::kDone) return outcome;
+  if (is_beside_steps) {
+    absl::Status begun = FromRunner(arriving_.Begin(state, std::move(place)));
+    if (!begun.ok()) return Fail(std::move(begun));
+    pin = pool_->Pin(state);
+    return SlotOutcome::kDone;
+  }
   const std::shared_ptr<const HostState> values = pool_->ValuesOf(state);
   absl::Status imported = FromRunner(runner_.ImportState(place.slot(), values->values()));
   if (!imported.ok()) return Fail(std::move(imported));
@@ -98,6 +118,8 @@ SlotOutcome Residency::Park(HostStates::Use use) {
     if (pool_->num_free() > 0) return SlotOutcome::kDone;
     place = host_->Take(use);
   }
+  // States that arrive leave their places.
+  if (place == nullptr && !arriving_.empty()) return SlotOutcome::kLater;
   // One that wakes has its own place in host memory, and must not wait for itself.
   if (place == nullptr) return use == HostStates::Use::kSwap ? FailForPlaces() : LackOfPlaces();
   absl::Status exported = FromRunner(runner_.ExportState(pool_->Pin(victim).slot(), place->values()));
@@ -125,7 +147,7 @@ SlotOutcome Residency::Bring(const StateRef& state) {
   if (fetch == DiskTier::Fetch::kComing) return SlotOutcome::kComing;
   if (makes_room || fetch == DiskTier::Fetch::kLater) return SlotOutcome::kLater;
   if (fetch == DiskTier::Fetch::kOthers) return SlotOutcome::kOthers;
-  if (!leaving_.empty()) return SlotOutcome::kLater;
+  if (!leaving_.empty() || !arriving_.empty()) return SlotOutcome::kLater;
   return ask_owners_ && ask_owners_() ? Bring(state) : FailForPlaces();
 }
 
@@ -138,6 +160,8 @@ SlotOutcome Residency::Export(const StateRef& state, absl::Span<float> values) n
   return Catch(status_, [&] {
     const StatePin held = pool_->Hold(state);  // as in Wake
     if (const SlotOutcome outcome = Bring(state); outcome != SlotOutcome::kDone) return outcome;
+    StatusOf(state).IgnoreError();  // if it has not come it is in host memory
+    arriving_.GiveBackFailed(ArrivingStates::Steps::kNone);
     if (const std::shared_ptr<const HostState> parked = pool_->ValuesOf(state)) {
       std::copy(parked->values().begin(), parked->values().end(), values.begin());
       return SlotOutcome::kDone;
@@ -182,9 +206,23 @@ bool Residency::WaitForSlot() noexcept {
   return true;
 }
 
+bool Residency::WaitForMoves() noexcept {
+  if (WaitForSlot()) return true;
+  if (arriving_.empty()) return false;
+  FromRunner(arriving_.WaitForAll()).IgnoreError();
+  arriving_.GiveBackFailed(ArrivingStates::Steps::kNone);
+  return true;
+}
+
+absl::Status Residency::StatusOf(const StateRef& state) noexcept {
+  return state.empty() ? absl::OkStatus() : FromRunner(arriving_.WaitFor(state));
+}
+
 void Residency::KeepFree(uint32_t num_free, uint32_t num_kept, bool may_move) noexcept {
   if (may_move) sends_ = runner_.pipeline().exports_beside_steps;
   Conclude(leaving_.Collect());
+  FromRunner(arriving_.Collect()).IgnoreError();
+  arriving_.GiveBackFailed(may_move ? ArrivingStates::Steps::kNone : ArrivingStates::Steps::kPerhaps);
   const auto has_enough = [&] { return pool_->num_free() + leaving_.size() >= num_free; };
   if (has_enough() || !(may_move || sends_)) return;
   uint32_t num_movable = pool_->num_movable();
@@ -203,9 +241,9 @@ void Residency::KeepFree(uint32_t num_free, uint32_t num_kept, bool may_move) no
 
 // Free places on disk do not count: a disk may refuse a state when it comes, and then those that are there need the
 // last place in memory to go on.
-// A state that is leaving gives back its slot or, if it stays, its place in memory.
+// A state that is on its way gives back its slot or its place in memory.
 bool Residency::HasPlaces(uint64_t count) const {
-  return pool_->num_free() + leaving_.size() + host_->num_left() >= count;
+  return pool_->num_free() + leaving_.size() + arriving_.size() + host_->num_left() >= count;
 }
 
 SlotOutcome Residency::Fail(absl::Status status) noexcept {
@@ -213,7 +251,10 @@ SlotOutcome Residency::Fail(absl::Status status) noexcept {
   return SlotOutcome::kFailed;
 }
 
-SlotOutcome Residency::LackOfPlaces() { return pool_->HasPinnedInHost() ? SlotOutcome::kOthers : FailForPlaces(); }
+SlotOutcome Residency::LackOfPlaces() {
+  if (!arriving_.empty()) return SlotOutcome::kLater;
+  return pool_->HasPinnedInHost() ? SlotOutcome::kOthers : FailForPlaces();
+}
 
 SlotOutcome Residency::FailForPlaces() {
   return Fail(absl::ResourceExhaustedError(

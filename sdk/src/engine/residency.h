@@ -1,6 +1,7 @@
 // Keeps the states that steps read in slots, and parks those that nobody needs now. A state that is pinned stays; of
 // the others, the one that was in a step longest ago is parked first. Where the runner exports states beside steps,
-// they leave while steps are in flight [leaving_states.h], and otherwise between steps.
+// they leave while steps are in flight [leaving_states.h], and otherwise between steps. The same holds for imports, and
+// states that come back [arriving_states.h].
 #ifndef SKEIN_ENGINE_RESIDENCY_H_
 #define SKEIN_ENGINE_RESIDENCY_H_
 
@@ -11,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "engine/arriving_states.h"
 #include "engine/disk_tier.h"
 #include "engine/leaving_states.h"
 #include "engine/step_runner.h"
@@ -25,7 +27,7 @@ enum class SlotOutcome {
   kDone,
   kNoSlot,   // all are pinned: some of them have to be let go of
   kInSteps,  // a state has to move, and none may while steps are in flight
-  kLater,    // states are on their way out of slots or to the disk, which will make room
+  kLater,    // states are on their way between slots, host memory and disk, which will make room
   kOthers,   // states that have come from the disk have to be read by their steps first
   kComing,   // the state is on its way from the disk
   kFailed,   // status() says why
@@ -50,6 +52,8 @@ class Residency {
   // Pins `state` to a slot. No effect if `pin` holds it already, or if it is the initial state. `may_move`: no step is
   // in flight.
   SlotOutcome PinState(const StateRef& state, bool may_move, StatePin& pin) noexcept;
+  // Whether a state that is pinned to a slot is still on its way there. A step may read it, but waits for it.
+  bool IsArriving(const StateRef& state) const noexcept;
 
   enum class Growth {
     kReplaces,  // the new state will take the place of one that the stream lets go of
@@ -65,8 +69,11 @@ class Residency {
   // are not pinned which were pinned last. `may_move`: no step is in flight. If one is, it has no effect where the
   // runner exports states between steps.
   void KeepFree(uint32_t num_free, uint32_t num_kept, bool may_move) noexcept;
-  // Waits for the slot that becomes free next. False: none does.
-  bool WaitForSlot() noexcept;
+  // Waits for the slot that becomes free next, or else for the states on their way into slots. False: none is on its
+  // way. No step is in flight.
+  bool WaitForMoves() noexcept;
+  // OK if the state that a step has read was there. Else why it was not. The step has ended.
+  absl::Status StatusOf(const StateRef& state) noexcept;
 
   // The values of a state, wherever it lies. kComing, kLater: it is to be tried again. No step is in flight.
   SlotOutcome Export(const StateRef& state, absl::Span<float> values) noexcept;
@@ -82,6 +89,8 @@ class Residency {
 
  private:
   SlotOutcome Wake(const StateRef& state, bool may_move, StatePin& pin);
+  // Waits for the slot that becomes free next. False: none does.
+  bool WaitForSlot() noexcept;
   // Has a state come from the disk. kDone: it is not there.
   SlotOutcome Bring(const StateRef& state);
   // Sends states to the disk if host memory is nearly full. Whether some are on their way, to the disk or from it: then
@@ -115,6 +124,7 @@ class Residency {
   absl::Status lost_;
   std::vector<uint32_t> discarded_;  // room for all slots
   LeavingStates leaving_;
+  ArrivingStates arriving_;
 };
 
 }  // namespace skein

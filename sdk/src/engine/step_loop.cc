@@ -131,7 +131,7 @@ bool StepLoop::IsFedByDevice(const RunningJob& running) const {
 }
 
 void StepLoop::EndAll(const absl::Status& status) noexcept {
-  while (residency_.WaitForSlot()) {
+  while (residency_.WaitForMoves()) {
   }
   for (const RunningJob& running : jobs_) {
     if (running.job->Poll() != Job::Readiness::kEnded) running.job->Fail(status);
@@ -149,7 +149,7 @@ bool StepLoop::RunStep(StepClock::time_point now) noexcept {
   BeginSteps(StepClockUs(now));
   if (steps_.empty()) {
     is_idle_ = true;
-    if (lost_.ok() && WaitForSlot()) return true;
+    if (lost_.ok() && WaitForMoves()) return true;
     if (!lost_.ok()) EndAll(lost_);
     return lost_.ok() && TriesAgain();
   }
@@ -159,8 +159,8 @@ bool StepLoop::RunStep(StepClock::time_point now) noexcept {
 }
 
 // With no step in flight there is nothing better to do: what could not begin may wait for the slot.
-bool StepLoop::WaitForSlot() noexcept {
-  const bool has_waited = residency_.WaitForSlot();
+bool StepLoop::WaitForMoves() noexcept {
+  const bool has_waited = residency_.WaitForMoves();
   if (!residency_.lost().ok()) Lose(residency_.lost());
   return has_waited;
 }
@@ -206,6 +206,7 @@ void StepLoop::FinishOldest() noexcept {
   if (absl::IsUnavailable(step.whole)) Lose(step.whole);
   const bool is_whole = step.whole.ok();
   if (!is_whole) RunPartsAlone(step);
+  CheckReadStates(step);
   CountStep(step);
   if (is_whole && pipeline_.num_stages > 1) ObserveGroups(step, is_alone, last_end);
   ConcludeAll(step);
@@ -300,6 +301,22 @@ void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {
     waits_for_moves_ |= outcome == SlotOutcome::kInSteps;
     waits_for_others_ |= outcome == SlotOutcome::kOthers;
   }
+  LeaveOutArriving(parts);
+}
+
+// A step ends behind the imports of the states that it reads, and others need not wait for that.
+void StepLoop::LeaveOutArriving(std::vector<StepPart>& parts) noexcept {
+  const auto is_arriving = [this](const StepPart& part) { return residency_.IsArriving(part.read.state()); };
+  if (steps_.empty() && std::all_of(parts.begin(), parts.end(), is_arriving)) return;
+  for (size_t i = 0; i < parts.size();) {
+    if (!is_arriving(parts[i])) {
+      ++i;
+      continue;
+    }
+    RunningJob& running = *parts[i].running;
+    parts.erase(parts.begin() + static_cast<ptrdiff_t>(i));
+    PutBack(running);
+  }
 }
 
 SlotOutcome StepLoop::FindSlots(StepPart& part) noexcept {
@@ -361,6 +378,18 @@ void StepLoop::RunPartsAlone(StepInFlight& step) noexcept {
     if (!absl::IsUnavailable(step.whole)) continue;
     Lose(step.whole);
     part.status = lost_;
+  }
+}
+
+void StepLoop::CheckReadStates(StepInFlight& step) noexcept {
+  for (StepPart& part : step.parts) {
+    absl::Status arrived = residency_.StatusOf(part.read.state());
+    if (!arrived.ok()) part.status = std::move(arrived);
+  }
+  if (residency_.lost().ok()) return;
+  Lose(residency_.lost());
+  for (StepPart& part : step.parts) {
+    if (!part.status.ok()) part.status = lost_;
   }
 }
 

@@ -123,6 +123,8 @@ class StepLoop {
   // Finds slots for what `parts` read and write. Leaves those that have both.
   void FindSlots(std::vector<StepPart>& parts) noexcept;
   SlotOutcome FindSlots(StepPart& part) noexcept;
+  // Leaves out the parts whose states are on their way into slots, if there is anything else to do meanwhile.
+  void LeaveOutArriving(std::vector<StepPart>& parts) noexcept;
   // A part that has no slots is to be planned again later.
   void PutBack(RunningJob& running) noexcept;
   // A job leaves the scheduler until its state has come from the disk. It has no part in flight.
@@ -132,12 +134,14 @@ class StepLoop {
   bool TriesAgain() noexcept;
   // Ends a job that cannot have slots. It has no part in flight.
   void FailForSlots(RunningJob& running) noexcept;
-  // Waits for the slot that becomes free next. False: none does.
-  bool WaitForSlot() noexcept;
+  // As that of the residency, with what follows from a lost device.
+  bool WaitForMoves() noexcept;
   void FinishOldest() noexcept;
   // Runs each part of the oldest step alone, after the step failed as a whole. The failed step overwrote no state. Only
   // a stream that fails alone ends with an error. If a device is lost, the parts that are left have its status.
   void RunPartsAlone(StepInFlight& step) noexcept;
+  // Fails the parts that have read states which did not arrive in their slots.
+  void CheckReadStates(StepInFlight& step) noexcept;
   void CountStep(const StepInFlight& step) noexcept;
   // Takes note of the time between the devices' begin or last end and this end, where several devices work.
   void ObserveGroups(const StepInFlight& step, bool is_alone, StepClock::time_point last_end) noexcept;

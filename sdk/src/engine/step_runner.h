@@ -19,17 +19,20 @@ struct StepPipeline {
   uint32_t num_stages = 1;  // devices that work at the same time, each on a step of its own
   // Whether an entry may have a token that the step before draws (skein_step_entry.drawn_by).
   bool feeds_drawn = false;
-  // Whether states are exported while steps are begun and not finished.
+  // Whether states are exported, and imported, while steps are begun and not finished.
   bool exports_beside_steps = false;
+  bool imports_beside_steps = false;
 };
 
-// A state that is being exported, until it was waited for. Threads: one at a time, with its runner, which outlives it.
-class StateExport {
+// A state on its way out of a slot or into it, until it was waited for. Threads: one at a time, with its runner, which
+// outlives it.
+class StateMove {
  public:
   // Waits, as Wait.
-  virtual ~StateExport() = default;
+  virtual ~StateMove() = default;
   virtual bool is_done() const noexcept = 0;
-  // Waits until no device touches the state's values or reads its slot. An error: the values are undefined.
+  // Waits until no device touches the state's values, or its slot for the move. An error: where the state was to arrive
+  // it is undefined, and so is what steps have read there.
   virtual absl::Status Wait() noexcept = 0;
 };
 
@@ -63,8 +66,15 @@ class StepRunner {
 
   // Begins to export the state of a slot that no step writes which is begun and not finished. Only if pipeline() says
   // that it may. Until the export was waited for, `values` stay as they are and no step is begun that writes the slot.
-  virtual absl::StatusOr<std::unique_ptr<StateExport>> BeginExport(uint32_t /*slot*/, absl::Span<float> /*values*/) {
+  virtual absl::StatusOr<std::unique_ptr<StateMove>> BeginExport(uint32_t /*slot*/, absl::Span<float> /*values*/) {
     return absl::UnimplementedError("states are exported between steps");
+  }
+
+  // The same of an import into a slot that no step uses which is begun and not finished. What is begun later finds the
+  // state in the slot. A step that reads it ends behind the import.
+  virtual absl::StatusOr<std::unique_ptr<StateMove>> BeginImport(uint32_t /*slot*/,
+                                                                 absl::Span<const float> /*values*/) {
+    return absl::UnimplementedError("states are imported between steps");
   }
 
   // The state of a slot is not needed any more: its memory may go back to the system until the slot is written again.

@@ -162,6 +162,23 @@ absl::StatusOr<SegmentFence> Segment::BeginExport(uint32_t slot, absl::Span<floa
   return Begun("an export of a state", begun, message, fence);
 }
 
+bool Segment::begins_imports() const {
+  return ends_late() && SKEIN_HAS(skein_backend_table, &table(), state_import_begin);
+}
+
+bool Segment::imports_beside_steps() const { return !ends_late() || begins_imports(); }
+
+absl::StatusOr<SegmentFence> Segment::BeginImport(uint32_t slot, absl::Span<const float> state) {
+  if (!begins_imports()) {
+    SKEIN_RETURN_IF_ERROR(ImportState(slot, state));
+    return SegmentFence();
+  }
+  skein_message message = {};
+  void* fence = nullptr;
+  const int32_t begun = table().state_import_begin(handle_, slot, state.data(), state.size(), &fence, &message);
+  return Begun("an import of a state", begun, message, fence);
+}
+
 absl::StatusOr<SegmentFence> Segment::Begun(const char* what, int32_t code, const skein_message& message,
                                             void* fence) const {
   if (fence != nullptr && ends_late()) {

@@ -53,8 +53,8 @@ class Device {
 
 class Segment;
 
-// A step or an export that a segment has begun, until it was waited for. The segment outlives it. Threads: one at a
-// time.
+// A step, export or import that a segment has begun, until it was waited for. The segment outlives it. Threads: one at
+// a time.
 class SegmentFence {
  public:
   SegmentFence() = default;  // is done
@@ -106,6 +106,10 @@ class Segment {
   // it is, and so does the slot, which steps may read. A backend whose steps are done when they return has done it.
   absl::StatusOr<SegmentFence> BeginExport(uint32_t slot, absl::Span<float> state) const;
   absl::Status ImportState(uint32_t slot, absl::Span<const float> state);
+  // The same two of imports: what begins later finds the state in the slot. If the fence tells of a failure, the slot
+  // and what steps have read there are undefined.
+  bool imports_beside_steps() const;
+  absl::StatusOr<SegmentFence> BeginImport(uint32_t slot, absl::Span<const float> state);
   // No effect if the backend cannot give a slot's memory back, or fails to.
   void DiscardState(uint32_t slot) noexcept;
   // Whether its steps may be under way when they have begun.
@@ -122,6 +126,7 @@ class Segment {
   Segment(std::shared_ptr<Device> device, const skein_segment_desc& desc) : device_(std::move(device)), desc_(desc) {}
   absl::Status Check(int32_t code, const skein_message& message) const;
   bool begins_exports() const;
+  bool begins_imports() const;
   // Takes over what a call that begins `what` gave.
   absl::StatusOr<SegmentFence> Begun(const char* what, int32_t code, const skein_message& message, void* fence) const;
   // Waits until what a fence is of is done, and gives its code and message. It waits whatever happens, because the

@@ -87,9 +87,12 @@ uint32_t NumFenceFunctions(const skein_backend_table& table) {
 // Without fence_wait a step cannot be waited for, without fence_release every step leaks.
 absl::Status CheckFences(const skein_backend_table& table) {
   const uint32_t num_offered = NumFenceFunctions(table);
-  if (num_offered == 0 && SKEIN_HAS(skein_backend_table, &table, state_export_begin)) {
-    return absl::FailedPreconditionError(
-        "its backend table offers state_export_begin; expected fence_done, fence_wait and fence_release too");
+  const char* needs_them = nullptr;
+  if (SKEIN_HAS(skein_backend_table, &table, state_import_begin)) needs_them = "state_import_begin";
+  if (SKEIN_HAS(skein_backend_table, &table, state_export_begin)) needs_them = "state_export_begin";
+  if (num_offered == 0 && needs_them != nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat("its backend table offers ", needs_them,
+                                                      "; expected fence_done, fence_wait and fence_release too"));
   }
   if (num_offered == 0 || num_offered == 3) return absl::OkStatus();
   return absl::FailedPreconditionError(

@@ -25,7 +25,7 @@ struct StateNode {
   std::shared_ptr<const HostState> parked;
   DiskBlock block;
   bool is_moving = false;      // out of its slot, to the disk or back
-  absl::Status failure;        // of the last way back from the disk
+  absl::Status failure;        // of the last way back from the disk, or into a slot
   StateNode* older = nullptr;  // both in a StateOrder; of spare nodes, `newer` is the next
   StateNode* newer = nullptr;
 };

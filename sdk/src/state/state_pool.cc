@@ -146,6 +146,7 @@ void StatePool::Park(const StateRef& state, std::shared_ptr<const HostState> val
   MakeSpare();
   const MutexLock lock(mutex_);
   MoveToHost(*state.node_, std::move(values));
+  ++moves_.to_host;
 }
 
 StateRef StatePool::BeginLeave() {
@@ -154,7 +155,7 @@ StateRef StatePool::BeginLeave() {
   StateNode* const node = Find(in_slots_);
   if (node == nullptr) return StateRef();
   node->is_moving = true;
-  ++num_leaving_;
+  ++num_moving_;
   return StateRef(shared_from_this(), node);
 }
 
@@ -162,17 +163,18 @@ void StatePool::EndLeave(const StateRef& state, std::shared_ptr<const HostState>
   StateNode& node = *state.node_;
   const MutexLock lock(mutex_);
   node.is_moving = false;
-  --num_leaving_;
+  --num_moving_;
   // A state to which nothing else refers goes with `state`.
   const bool is_last = node.num_references.load(std::memory_order_relaxed) == 1;
   if (values == nullptr || is_last || node.num_pins.load(std::memory_order_acquire) > 0) return;
   MoveToHost(node, std::move(values));
+  ++moves_.to_host;
 }
 
 void StatePool::MakeSpare() {
   {
     const MutexLock lock(mutex_);
-    if (num_spares_ > free_.size() + num_leaving_) return;
+    if (num_spares_ > free_.size() + num_moving_) return;
   }
   // Other threads only add spare nodes together with free slots.
   auto spare = std::make_unique<StateNode>();
@@ -186,7 +188,6 @@ void StatePool::MoveToHost(StateNode& node, std::shared_ptr<const HostState> val
   node.parked = std::move(values);
   in_host_.Append(node);
   ++num_parked_;
-  ++moves_.to_host;
 }
 
 void StatePool::Wake(const StateRef& state, StateRef place) {
@@ -195,13 +196,49 @@ void StatePool::Wake(const StateRef& state, StateRef place) {
   StateNode& holder = *gone.node_;
   std::shared_ptr<const HostState> values;  // its memory is freed without the lock
   const MutexLock lock(mutex_);
+  values = MoveToSlot(node, holder);
+  ++moves_.to_slot;
+}
+
+std::shared_ptr<const HostState> StatePool::MoveToSlot(StateNode& node, StateNode& holder) {
   in_slots_.Remove(holder);
   node.slot = std::exchange(holder.slot, StateNode::kNoSlot);
-  values = std::move(node.parked);
   in_host_.Remove(node);
   --num_parked_;
   in_slots_.Append(node);
+  return std::move(node.parked);
+}
+
+StatePin StatePool::BeginArrive(const StateRef& state, StateRef place) {
+  const StateRef gone = std::move(place);   // as in Wake
+  std::shared_ptr<const HostState> values;  // which the caller holds too
+  const MutexLock lock(mutex_);
+  values = MoveToSlot(*state.node_, *gone.node_);
+  ++num_moving_;
+  return StatePin(state);
+}
+
+void StatePool::EndArrive(StatePin /*pin*/) noexcept {
+  const MutexLock lock(mutex_);
+  --num_moving_;
   ++moves_.to_slot;
+}
+
+void StatePool::EndArrive(StatePin pin, std::shared_ptr<const HostState> values, absl::Status failure) noexcept {
+  const StateRef state = pin.Release();  // let go of without the lock
+  const MutexLock lock(mutex_);
+  --num_moving_;
+  MoveToHost(*state.node_, std::move(values));
+  std::swap(state.node_->failure, failure);
+}
+
+absl::Status StatePool::TakeFailure(const StateRef& state) noexcept {
+  const MutexLock lock(mutex_);
+  return std::exchange(state.node_->failure, absl::OkStatus());
+}
+
+bool StatePool::HasOtherPins(const StatePin& pin) const {
+  return pin.state_.node_->num_pins.load(std::memory_order_acquire) > 1;
 }
 
 StateRef StatePool::BeginToDisk() {

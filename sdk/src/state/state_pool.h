@@ -148,6 +148,19 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   // The state has arrived in `values`. It leaves its slot, if nobody has pinned it there meanwhile. nullptr: it stays.
   void EndLeave(const StateRef& state, std::shared_ptr<const HostState> values) noexcept;
 
+  // --- the way into a slot beside steps ---
+
+  // A state in host memory lies in a slot from now on, as by Wake, while its values are still to come. It is pinned
+  // there until EndArrive.
+  StatePin BeginArrive(const StateRef& state, StateRef place);
+  // The state has arrived. Or it has not, and lies in host memory again, in `values`: then no step uses its slot.
+  void EndArrive(StatePin pin) noexcept;
+  void EndArrive(StatePin pin, std::shared_ptr<const HostState> values, absl::Status failure) noexcept;
+  // Why a state that is wanted in a slot again has not arrived last time, which is told once.
+  absl::Status TakeFailure(const StateRef& state) noexcept;
+  // Whether the state is pinned by others too.
+  bool HasOtherPins(const StatePin& pin) const;
+
   // --- the way to the disk and back: begun by the engine's thread, and ended by any ---
 
   // The state that was parked longest ago and is not pinned; it is on its way to the disk. Empty: there is none.
@@ -181,10 +194,12 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   StatePool(uint32_t num_slots, std::function<void()> on_free);
   void AddReference(StateNode& node) noexcept;
   void RemoveReference(StateNode& node) noexcept;
+  // A state in host memory lies in the slot of `holder` from now on, which has none then. Gives its values.
+  std::shared_ptr<const HostState> MoveToSlot(StateNode& node, StateNode& holder) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A state in a slot lies in host memory from now on, and the slot is free.
   void MoveToHost(StateNode& node, std::shared_ptr<const HostState> values) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FreeSlot(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Has as many spare nodes as slots that are free or are becoming free, and one more. Throws std::bad_alloc.
+  // Has as many spare nodes as slots that are free or may become free, and one more. Throws std::bad_alloc.
   void MakeSpare();
   void AddSpare(StateNode& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   StateNode& TakeSpare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -196,12 +211,12 @@ class StatePool : public std::enable_shared_from_this<StatePool> {
   mutable Mutex mutex_;
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> is_used_ ABSL_GUARDED_BY(mutex_);  // by slot: held since TakeUsedFree gave it
-  // As many nodes as there are slots that are free or that states are leaving, or more: Acquire allocates none.
+  // As many nodes as there are slots that are free or whose states are on their way, or more: Acquire allocates none.
   StateNode* spares_ ABSL_GUARDED_BY(mutex_) = nullptr;
   uint32_t num_spares_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint32_t num_leaving_ ABSL_GUARDED_BY(mutex_) = 0;
-  StateOrder in_slots_ ABSL_GUARDED_BY(mutex_);  // by their last pin
-  StateOrder in_host_ ABSL_GUARDED_BY(mutex_);   // by the time when they came there
+  uint32_t num_moving_ ABSL_GUARDED_BY(mutex_) = 0;  // states on their way out of slots or into them
+  StateOrder in_slots_ ABSL_GUARDED_BY(mutex_);      // by their last pin
+  StateOrder in_host_ ABSL_GUARDED_BY(mutex_);       // by the time when they came there
   uint64_t num_parked_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t num_on_disk_ ABSL_GUARDED_BY(mutex_) = 0;
   StateMoves moves_ ABSL_GUARDED_BY(mutex_);

@@ -21,13 +21,15 @@ enum class Mishap : uint32_t {
 
   kExportFails,       // state_export and state_export_begin return the code
   kExportFenceFails,  // state_export_begin succeeds, and fence_wait returns the code
+  kImportFails,       // the same of imports
+  kImportFenceFails,  // the slot has garbage then
 };
 
-// The faults of steps and exports that begin from now on.
+// The faults of steps, exports and imports that begin from now on.
 struct Order {
   Mishap mishap = Mishap::kNone;
   int32_t code = SKEIN_INTERNAL;
-  uint32_t token = kAny;    // in steps that feed this token; of exports any
+  uint32_t token = kAny;    // in steps that feed this token; of states any
   uint32_t device = kAny;   // on this device
   bool has_no_end = false;  // the message fills its array and has no NUL
 };
@@ -44,10 +46,12 @@ struct Offer {
   // The least time of a step, for each layer of its segment, and more for each of its rows.
   uint32_t layer_us = 0;
   uint32_t layer_row_us = 0;
-  // The least time of an export.
+  // The least time of an export, and of an import.
   uint32_t export_us = 0;
-  // Whether the table has state_export_begin. To be changed while no model is loaded.
+  uint32_t import_us = 0;
+  // Whether the table has state_export_begin and state_import_begin. To be changed while no model is loaded.
   bool begins_exports = true;
+  bool begins_imports = true;
   // The free part of it.
   uint64_t free_bytes[kNumDevices] = {UINT64_MAX, UINT64_MAX};
   // The memory that a device really has for one segment: a larger one is refused when it is sealed.
@@ -65,8 +69,11 @@ struct Counts {
   uint64_t num_exports_at_once = 0;  // calls of state_export
   uint64_t num_exports_begun = 0;    // calls of state_export_begin that succeeded
   uint64_t num_exports_held = 0;     // of them, those that wait at this moment because exports are held
-  // Breaches of the rule for the slot of an export that is not done: written, discarded or its segment gone.
-  uint64_t num_exported_too_long = 0;
+  uint64_t num_imports_at_once = 0;  // the same of imports
+  uint64_t num_imports_begun = 0;
+  uint64_t num_imports_held = 0;
+  // Breaches of the rule for the slot of an export or import that is not done: written, discarded or its segment gone.
+  uint64_t num_changed_too_early = 0;
   uint64_t num_fences = 0;
   uint64_t num_released = 0;
   uint64_t num_released_early = 0;  // of them, before their step or export was done
@@ -84,8 +91,9 @@ struct Table {
   void (*offer)(const Offer* offer);
   // Holds a device: its steps begin, but do not go on until the device is let go.
   void (*hold)(uint32_t device, uint32_t held);
-  // The same of the exports that state_export_begin begins.
+  // The same of the exports that state_export_begin begins, and of the imports of state_import_begin.
   void (*hold_exports)(uint32_t device, uint32_t held);
+  void (*hold_imports)(uint32_t device, uint32_t held);
   // Everything that is open of a device is lost: it gives UNAVAILABLE for ever, and steps that are under way end with
   // it. What is opened afterwards works.
   void (*lose)(uint32_t device);

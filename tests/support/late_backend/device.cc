@@ -12,6 +12,12 @@ constexpr std::chrono::microseconds kDelay(200);
 
 using Clock = std::chrono::steady_clock;
 
+// Lets go of them too: a step holds the import before it, which holds the step before.
+void WaitForAll(Tasks& tasks) {
+  for (const std::shared_ptr<Task>& task : tasks) task->Wait();
+  tasks.clear();
+}
+
 }  // namespace
 
 skein_step_entry& EntryAt(const skein_step& step, uint32_t index) {
@@ -49,26 +55,26 @@ int32_t Lost(skein_message* message) {
   return SKEIN_UNAVAILABLE;
 }
 
-void SegmentStates::BeginExport(uint32_t slot) {
+void SegmentStates::BeginMove(uint32_t slot) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  exported_.insert(slot);
+  moving_.insert(slot);
 }
 
-void SegmentStates::EndExport(uint32_t slot) {
+void SegmentStates::EndMove(uint32_t slot) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  exported_.erase(exported_.find(slot));
+  moving_.erase(moving_.find(slot));
 }
 
 void SegmentStates::Change(uint32_t slot) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (exported_.count(slot) == 0) return;
-  SharedState().Count([](Counts& counts) { ++counts.num_exported_too_long; });
+  if (moving_.count(slot) == 0) return;
+  SharedState().Count([](Counts& counts) { ++counts.num_changed_too_early; });
 }
 
 void SegmentStates::ChangeAll() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (exported_.empty()) return;
-  SharedState().Count([](Counts& counts) { ++counts.num_exported_too_long; });
+  if (moving_.empty()) return;
+  SharedState().Count([](Counts& counts) { ++counts.num_changed_too_early; });
 }
 
 void Task::Run(bool is_lost) {
@@ -84,6 +90,7 @@ void Task::Run(bool is_lost) {
 }
 
 int32_t StepTask::Work(skein_message* message) {
+  WaitForAll(before_);
   const Clock::time_point end = Clock::now() + duration_;
   std::this_thread::sleep_for(kDelay);
   void* no_fence = nullptr;
@@ -102,14 +109,27 @@ int32_t StepTask::Work(skein_message* message) {
 }
 
 int32_t ExportTask::Work(skein_message* message) {
-  if (step_ != nullptr) step_->Wait();
-  std::this_thread::sleep_for(std::max(kDelay, duration_));
-  if (order_.mishap == Mishap::kExportFenceFails) {
-    WriteMessage(order_, message);
-    return order_.code;
+  WaitForAll(move_.before);
+  std::this_thread::sleep_for(std::max(kDelay, move_.duration));
+  if (move_.order.mishap == Mishap::kExportFenceFails) {
+    WriteMessage(move_.order, message);
+    return move_.order.code;
   }
-  const std::lock_guard<std::mutex> lock(place_.states.inner_mutex());
-  return Reference().state_export(place_.segment, place_.slot, place_.state, place_.num_floats, message);
+  const std::lock_guard<std::mutex> lock(move_.states.inner_mutex());
+  return Reference().state_export(move_.segment, move_.slot, move_.state, move_.num_floats, message);
+}
+
+int32_t ImportTask::Work(skein_message* message) {
+  std::this_thread::sleep_for(std::max(kDelay, move_.duration));
+  WaitForAll(move_.before);
+  const std::lock_guard<std::mutex> lock(move_.states.inner_mutex());
+  if (move_.order.mishap == Mishap::kImportFenceFails) {
+    // Not the state, and nothing that may have been in the slot.
+    Reference().state_init(move_.segment, move_.slot, message);
+    WriteMessage(move_.order, message);
+    return move_.order.code;
+  }
+  return Reference().state_import(move_.segment, move_.slot, move_.state, move_.num_floats, message);
 }
 
 void StepTask::FailEntries() const {
@@ -139,7 +159,8 @@ Device::Device(void* inner, uint32_t index)
       index_(index),
       num_losses_before_(SharedState().num_losses(index)),
       steps_(*this, &State::Begin),
-      exports_(*this, &State::BeginExport) {}
+      exports_(*this, &State::BeginExport),
+      imports_(*this, &State::BeginImport) {}
 
 Device::Inner::~Inner() { Reference().device_close(device); }
 

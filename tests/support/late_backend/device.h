@@ -1,6 +1,6 @@
 // A device of the late backend: a device of the reference backend that runs its steps on a thread of its own, in the
-// order in which they came, some time after the call of `step`. Exports that are begun go on beside later steps, on
-// another thread.
+// order in which they came, some time after the call of `step`. Exports and imports that are begun go on beside steps,
+// on two other threads.
 #ifndef SKEIN_TESTS_SUPPORT_LATE_BACKEND_DEVICE_H_
 #define SKEIN_TESTS_SUPPORT_LATE_BACKEND_DEVICE_H_
 
@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "skein/backend.h"
 #include "tests/support/late_backend/control.h"
@@ -34,22 +35,22 @@ void WriteMessage(const Order& order, skein_message* message);
 // Writes the message of a lost device, and gives the code.
 int32_t Lost(skein_message* message);
 
-// What the steps and the exports of a segment share. Threads: any.
+// What the steps of a segment share with the exports and imports of its states. Threads: any.
 class SegmentStates {
  public:
   // Guards the calls on the reference backend's segment.
   std::mutex& inner_mutex() { return inner_mutex_; }
-  // An export of a slot is asked for, and done.
-  void BeginExport(uint32_t slot);
-  void EndExport(uint32_t slot);
-  // A slot is written or discarded, or all are with their segment: counts the breach of a rule if it is being exported.
+  // An export or import of a slot is asked for, and done.
+  void BeginMove(uint32_t slot);
+  void EndMove(uint32_t slot);
+  // A slot is written or discarded, or all are with their segment: counts the breach of a rule if one is under way.
   void Change(uint32_t slot);
   void ChangeAll();
 
  private:
   std::mutex inner_mutex_;
   std::mutex mutex_;
-  std::multiset<uint32_t> exported_;  // slots, one for each export under way
+  std::multiset<uint32_t> moving_;  // slots, one for each export or import under way
 };
 
 // Something that a device was asked for. Threads: any.
@@ -80,14 +81,22 @@ class Task {
 // Made where memory may run out, so that a task with a fence can be enqueued.
 using TaskList = std::list<std::shared_ptr<Task>>;
 
+// Tasks of other threads of a device, behind which one comes. None is NULL.
+using Tasks = std::vector<std::shared_ptr<Task>>;
+
 // A step of a segment.
 class StepTask final : public Task {
  public:
   // `order` is the order for this step. `step` is copied; the arrays that it points to are not. It lasts at least
-  // `duration`.
-  StepTask(void* segment, SegmentStates& states, const skein_step& step, const Order& order,
+  // `duration`, behind the imports `before`.
+  StepTask(void* segment, SegmentStates& states, const skein_step& step, Tasks before, const Order& order,
            std::chrono::microseconds duration)
-      : segment_(segment), states_(states), step_(step), order_(order), duration_(duration) {}
+      : segment_(segment),
+        states_(states),
+        step_(step),
+        before_(std::move(before)),
+        order_(order),
+        duration_(duration) {}
 
  private:
   int32_t Work(skein_message* message) override;
@@ -96,39 +105,54 @@ class StepTask final : public Task {
   void* const segment_;  // the reference backend's
   SegmentStates& states_;
   const skein_step step_;
+  Tasks before_;
   const Order order_;
   const std::chrono::microseconds duration_;
+};
+
+// The way of a state out of a slot, or into it.
+template <typename Float>
+struct StateMove {
+  void* segment;  // the reference backend's
+  SegmentStates& states;
+  uint32_t slot;  // which the segment has
+  Float* state;
+  uint64_t num_floats;
+  Tasks before;
+  Order order;
+  std::chrono::microseconds duration;
 };
 
 // The export of a state. It reads the slot at its very end.
 class ExportTask final : public Task {
  public:
-  struct Place {
-    void* segment;  // the reference backend's
-    SegmentStates& states;
-    uint32_t slot;
-    float* state;
-    uint64_t num_floats;
-  };
-  // Behind `step`, which may be nullptr. The slot is that of a segment which has it.
-  ExportTask(const Place& place, std::shared_ptr<Task> step, const Order& order, std::chrono::microseconds duration)
-      : place_(place), step_(std::move(step)), order_(order), duration_(duration) {}
+  explicit ExportTask(StateMove<float> move) : move_(std::move(move)) {}
 
  private:
   int32_t Work(skein_message* message) override;
-  void End() override { place_.states.EndExport(place_.slot); }
+  void End() override { move_.states.EndMove(move_.slot); }
 
-  const Place place_;
-  const std::shared_ptr<Task> step_;
-  const Order order_;
-  const std::chrono::microseconds duration_;
+  StateMove<float> move_;
+};
+
+// The import of a state. It takes its time before it waits for those that use the slot, and reads the host's memory at
+// its very end.
+class ImportTask final : public Task {
+ public:
+  explicit ImportTask(StateMove<const float> move) : move_(std::move(move)) {}
+
+ private:
+  int32_t Work(skein_message* message) override;
+  void End() override { move_.states.EndMove(move_.slot); }
+
+  StateMove<const float> move_;
 };
 
 // Threads: any.
 class Device {
  public:
   Device(void* inner, uint32_t index);
-  // After the last step and export are done.
+  // After all tasks are done.
   ~Device() = default;
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -139,6 +163,7 @@ class Device {
   // Takes the one task of `task`.
   void EnqueueStep(TaskList& task) noexcept { steps_.Enqueue(task); }
   void EnqueueExport(TaskList& task) noexcept { exports_.Enqueue(task); }
+  void EnqueueImport(TaskList& task) noexcept { imports_.Enqueue(task); }
 
  private:
   // Does tasks in the order in which they come, on a thread of its own.
@@ -173,6 +198,7 @@ class Device {
   const uint64_t num_losses_before_;
   Lane steps_;
   Lane exports_;
+  Lane imports_;
 };
 
 }  // namespace skein::late

@@ -24,6 +24,7 @@ class Command {
     for (uint32_t device = 0; device < kNumDevices; ++device) {
       LetGo(device);
       LetExportsGo(device);
+      LetImportsGo(device);
     }
   }
   Command(const Command&) = delete;
@@ -35,6 +36,8 @@ class Command {
   void LetGo(uint32_t device) const { table_.hold(device, 0); }
   void HoldExports(uint32_t device) const { table_.hold_exports(device, 1); }
   void LetExportsGo(uint32_t device) const { table_.hold_exports(device, 0); }
+  void HoldImports(uint32_t device) const { table_.hold_imports(device, 1); }
+  void LetImportsGo(uint32_t device) const { table_.hold_imports(device, 0); }
   void Lose(uint32_t device) const { table_.lose(device); }
   Counts counts() const { return table_.counts(); }
 

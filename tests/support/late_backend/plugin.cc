@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "numbers/state_layout.h"
 #include "tests/support/late_backend/control.h"
@@ -21,14 +22,16 @@ extern "C" int32_t reference_plugin_entry(const skein_plugin_offer* offer, skein
 namespace skein::late {
 namespace {
 
-// A segment of the reference backend, and the last step and export that were asked of it.
+// A segment of the reference backend, and what was asked of it last.
 struct Segment {
   Segment(Device& on, const skein_segment_desc& desc, uint64_t num_bytes)
       : device(on),
         bytes(num_bytes),
         num_layers(desc.num_layers),
         num_slots(desc.num_slots),
-        state_floats(desc.num_layers * LayerStateFloats(desc.model)) {}
+        state_floats(desc.num_layers * LayerStateFloats(desc.model)),
+        last_users(desc.num_slots),
+        last_imports(desc.num_slots) {}
 
   Device& device;
   void* inner = nullptr;
@@ -39,15 +42,45 @@ struct Segment {
   SegmentStates states;
   std::shared_ptr<Task> last_step;
   std::shared_ptr<Task> last_export;
+  Tasks last_users;    // by slot: the last step that reads or writes it; nullptr: there was none
+  Tasks last_imports;  // by slot: the last import that was begun; nullptr: there was none, or it was seen to be done
 
   // Steps end in order, so that all are done when the last one is.
   void WaitForSteps() const {
     if (last_step != nullptr) last_step->Wait();
   }
-  // Calls a function of the reference backend behind all steps.
+  void WaitForImports() const {
+    for (const std::shared_ptr<Task>& import : last_imports) {
+      if (import != nullptr) import->Wait();
+    }
+  }
+  // The imports into the slots that a step reads which are not done.
+  Tasks ImportsBefore(const skein_step& step) {
+    Tasks imports;
+    for (uint32_t i = 0; i < step.num_entries; ++i) {
+      const uint32_t slot = EntryAt(step, i).read_slot;
+      if (slot < num_slots && IsComing(slot)) imports.push_back(last_imports[slot]);
+    }
+    return imports;
+  }
+  // Whether an import into the slot is under way.
+  bool IsComing(uint32_t slot) {
+    if (last_imports[slot] != nullptr && last_imports[slot]->is_done()) last_imports[slot] = nullptr;
+    return last_imports[slot] != nullptr;
+  }
+  void NoteUse(const skein_step& step, const std::shared_ptr<Task>& task) {
+    for (uint32_t i = 0; i < step.num_entries; ++i) {
+      const skein_step_entry& entry = EntryAt(step, i);
+      for (const uint32_t slot : {entry.read_slot, entry.write_slot}) {
+        if (slot < num_slots) last_users[slot] = task;
+      }
+    }
+  }
+  // Calls a function of the reference backend behind all steps and imports.
   template <typename Call>
   int32_t Behind(const Call& call) {
     WaitForSteps();
+    WaitForImports();
     const std::lock_guard<std::mutex> lock(states.inner_mutex());
     return call(inner);
   }
@@ -99,7 +132,7 @@ int32_t DeviceInfo(uint32_t index, skein_backend_device* info, skein_message* me
   info->compute_types |= offer.auto_types;
   info->state_types = offer.state_types;
   info->memory_bytes = offer.memory_bytes[index];
-  std::snprintf(info->name, sizeof(info->name), "late:%u", index);
+  std::snprintf(info->name, sizeof(info->name), SKEIN_LATE_ID ":%u", index);
   std::strcpy(info->description, "reference loops on a thread of their own, with fences");
   return SKEIN_OK;
 }
@@ -171,6 +204,7 @@ void SegmentDestroy(void* segment) {
   Segment& mine = Of(segment);
   mine.states.ChangeAll();
   mine.WaitForSteps();
+  mine.WaitForImports();
   if (mine.last_export != nullptr) mine.last_export->Wait();
   Reference().segment_destroy(mine.inner);
   delete &mine;
@@ -187,8 +221,8 @@ int32_t StateCopy(void* segment, uint32_t from_slot, uint32_t to_slot, skein_mes
   return Of(segment).Behind([&](void* inner) { return Reference().state_copy(inner, from_slot, to_slot, message); });
 }
 
-// The order for an export on the device.
-Order ExportOrder(const Device& device) {
+// The order for an export or import on the device.
+Order MoveOrder(const Device& device) {
   const Order order = SharedState().order();
   return order.device == kAny || order.device == device.index() ? order : Order();
 }
@@ -197,7 +231,7 @@ int32_t StateExport(void* segment, uint32_t slot, float* state, uint64_t num_flo
   Segment& mine = Of(segment);
   SharedState().Count([](Counts& counts) { ++counts.num_exports_at_once; });
   if (mine.device.is_lost()) return Lost(message);
-  const Order order = ExportOrder(mine.device);
+  const Order order = MoveOrder(mine.device);
   if (order.mishap == Mishap::kExportFails) {
     WriteMessage(order, message);
     return order.code;
@@ -208,12 +242,23 @@ int32_t StateExport(void* segment, uint32_t slot, float* state, uint64_t num_flo
 }
 
 // What the reference backend would refuse is refused at once, as the arguments of a step are.
-int32_t CheckExport(const Segment& segment, uint32_t slot, const float* state, uint64_t num_floats,
-                    skein_message* message) {
+int32_t CheckMove(const Segment& segment, uint32_t slot, const float* state, uint64_t num_floats,
+                  skein_message* message) {
   if (slot < segment.num_slots && num_floats == segment.state_floats && state != nullptr) return SKEIN_OK;
   std::snprintf(message->text, sizeof(message->text), "expected one of %u slots and %llu floats", segment.num_slots,
                 static_cast<unsigned long long>(segment.state_floats));
   return slot < segment.num_slots ? SKEIN_INVALID_ARGUMENT : SKEIN_OUT_OF_RANGE;
+}
+
+// The fence of an export or import of a slot, which is under way from now on.
+void* MakeMoveFence(Segment& segment, uint32_t slot, const std::shared_ptr<Task>& task) {
+  segment.states.BeginMove(slot);
+  try {
+    return SharedState().MakeFence(task);
+  } catch (...) {
+    segment.states.EndMove(slot);
+    throw;
+  }
 }
 
 int32_t StateExportBegin(void* segment, uint32_t slot, float* state, uint64_t num_floats, void** fence,
@@ -222,23 +267,20 @@ int32_t StateExportBegin(void* segment, uint32_t slot, float* state, uint64_t nu
   return Guard(message, [&]() -> int32_t {
     Segment& mine = Of(segment);
     if (mine.device.is_lost()) return Lost(message);
-    const Order order = ExportOrder(mine.device);
+    const Order order = MoveOrder(mine.device);
     if (order.mishap == Mishap::kExportFails) {
       WriteMessage(order, message);
       return order.code;
     }
-    const int32_t code = CheckExport(mine, slot, state, num_floats, message);
+    const int32_t code = CheckMove(mine, slot, state, num_floats, message);
     if (code != SKEIN_OK) return code;
+    Tasks before;
+    if (mine.last_step != nullptr) before.push_back(mine.last_step);
+    if (mine.IsComing(slot)) before.push_back(mine.last_imports[slot]);
     const std::chrono::microseconds duration(SharedState().offer().export_us);
-    const ExportTask::Place place = {mine.inner, mine.states, slot, state, num_floats};
-    TaskList task = {std::make_shared<ExportTask>(place, mine.last_step, order, duration)};
-    mine.states.BeginExport(slot);
-    try {
-      *fence = SharedState().MakeFence(task.front());
-    } catch (...) {
-      mine.states.EndExport(slot);
-      throw;
-    }
+    TaskList task = {std::make_shared<ExportTask>(
+        StateMove<float>{mine.inner, mine.states, slot, state, num_floats, std::move(before), order, duration})};
+    *fence = MakeMoveFence(mine, slot, task.front());
     SharedState().Count([](Counts& counts) { ++counts.num_exports_begun; });
     mine.last_export = task.front();
     mine.device.EnqueueExport(task);
@@ -248,9 +290,45 @@ int32_t StateExportBegin(void* segment, uint32_t slot, float* state, uint64_t nu
 
 int32_t StateImport(void* segment, uint32_t slot, const float* state, uint64_t num_floats, skein_message* message) {
   Segment& mine = Of(segment);
+  SharedState().Count([](Counts& counts) { ++counts.num_imports_at_once; });
   if (mine.device.is_lost()) return Lost(message);
+  const Order order = MoveOrder(mine.device);
+  if (order.mishap == Mishap::kImportFails) {
+    WriteMessage(order, message);
+    return order.code;
+  }
   mine.states.Change(slot);
+  mine.WaitForSteps();
+  std::this_thread::sleep_for(std::chrono::microseconds(SharedState().offer().import_us));
   return mine.Behind([&](void* inner) { return Reference().state_import(inner, slot, state, num_floats, message); });
+}
+
+int32_t StateImportBegin(void* segment, uint32_t slot, const float* state, uint64_t num_floats, void** fence,
+                         skein_message* message) {
+  *fence = nullptr;
+  return Guard(message, [&]() -> int32_t {
+    Segment& mine = Of(segment);
+    if (mine.device.is_lost()) return Lost(message);
+    const Order order = MoveOrder(mine.device);
+    if (order.mishap == Mishap::kImportFails) {
+      WriteMessage(order, message);
+      return order.code;
+    }
+    const int32_t code = CheckMove(mine, slot, state, num_floats, message);
+    if (code != SKEIN_OK) return code;
+    Tasks before;
+    if (mine.last_users[slot] != nullptr) before.push_back(mine.last_users[slot]);
+    if (mine.IsComing(slot)) before.push_back(mine.last_imports[slot]);
+    const std::chrono::microseconds duration(SharedState().offer().import_us);
+    TaskList task = {std::make_shared<ImportTask>(
+        StateMove<const float>{mine.inner, mine.states, slot, state, num_floats, std::move(before), order, duration})};
+    mine.states.Change(slot);
+    *fence = MakeMoveFence(mine, slot, task.front());
+    SharedState().Count([](Counts& counts) { ++counts.num_imports_begun; });
+    mine.last_imports[slot] = task.front();
+    mine.device.EnqueueImport(task);
+    return SKEIN_OK;
+  });
 }
 
 int32_t Step(void* segment, const skein_step* step, void** fence, skein_message* message) {
@@ -269,9 +347,11 @@ int32_t Step(void* segment, const skein_step* step, void** fence, skein_message*
     const std::chrono::microseconds duration(uint64_t{mine.num_layers} *
                                              (offer.layer_us + uint64_t{offer.layer_row_us} * step->num_tokens));
     for (uint32_t i = 0; i < step->num_entries; ++i) mine.states.Change(EntryAt(*step, i).write_slot);
-    TaskList task = {std::make_shared<StepTask>(mine.inner, mine.states, *step, order, duration)};
+    TaskList task = {
+        std::make_shared<StepTask>(mine.inner, mine.states, *step, mine.ImportsBefore(*step), order, duration)};
     *fence = SharedState().MakeFence(task.front());
     mine.last_step = task.front();
+    mine.NoteUse(*step, task.front());
     mine.device.EnqueueStep(task);
     return fails ? order.code : SKEIN_OK;
   });
@@ -324,16 +404,20 @@ Table table = {
             .device_free_memory = DeviceFreeMemory,
             .state_discard = nullptr,
             .state_export_begin = StateExportBegin,
+            .state_import_begin = StateImportBegin,
         },
     .obey = [](const Order* order) { SharedState().Obey(*order); },
     .offer =
         [](const Offer* offer) {
           SharedState().Declare(*offer);
-          const auto function = offer->begins_exports ? StateExportBegin : nullptr;
-          if (table.backend.state_export_begin != function) table.backend.state_export_begin = function;
+          const auto out = offer->begins_exports ? StateExportBegin : nullptr;
+          if (table.backend.state_export_begin != out) table.backend.state_export_begin = out;
+          const auto in = offer->begins_imports ? StateImportBegin : nullptr;
+          if (table.backend.state_import_begin != in) table.backend.state_import_begin = in;
         },
     .hold = [](uint32_t device, uint32_t held) { SharedState().Hold(device, held != 0); },
     .hold_exports = [](uint32_t device, uint32_t held) { SharedState().HoldExports(device, held != 0); },
+    .hold_imports = [](uint32_t device, uint32_t held) { SharedState().HoldImports(device, held != 0); },
     .lose = [](uint32_t device) { SharedState().Lose(device); },
     .counts = [] { return SharedState().counts(); },
 };
@@ -361,7 +445,7 @@ const skein_backend_table& Reference() {
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
   const int32_t code = reference_plugin_entry(offer, answer, message);
   if (code != SKEIN_OK) return code;
-  answer->id = "late";
+  answer->id = SKEIN_LATE_ID;
   answer->description = "for tests: two devices that end every step late";
   answer->num_threads = skein::late::kNumDevices;
   answer->table = &skein::late::table;

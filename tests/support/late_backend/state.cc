@@ -43,6 +43,12 @@ void State::HoldExports(uint32_t device, bool is_held) {
   changed_.notify_all();
 }
 
+void State::HoldImports(uint32_t device, bool is_held) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  holds_imports_[device] = is_held;
+  changed_.notify_all();
+}
+
 void State::Lose(uint32_t device) {
   const std::lock_guard<std::mutex> lock(mutex_);
   ++num_losses_[device];
@@ -64,18 +70,19 @@ Counts State::counts() const {
 }
 
 void State::Begin(uint32_t device) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  ++counts_.num_steps;
-  ++counts_.num_held;
-  changed_.wait(lock, [this, device] { return !is_held_[device]; });
-  --counts_.num_held;
+  Count([](Counts& counts) { ++counts.num_steps; });
+  WaitWhile(is_held_[device], counts_.num_held);
 }
 
-void State::BeginExport(uint32_t device) {
+void State::BeginExport(uint32_t device) { WaitWhile(holds_exports_[device], counts_.num_exports_held); }
+
+void State::BeginImport(uint32_t device) { WaitWhile(holds_imports_[device], counts_.num_imports_held); }
+
+void State::WaitWhile(const bool& is_held, uint64_t& num_held) {
   std::unique_lock<std::mutex> lock(mutex_);
-  ++counts_.num_exports_held;
-  changed_.wait(lock, [this, device] { return !holds_exports_[device]; });
-  --counts_.num_exports_held;
+  ++num_held;
+  changed_.wait(lock, [&is_held] { return !is_held; });
+  --num_held;
 }
 
 void State::CountDraws(const skein_step& step) {

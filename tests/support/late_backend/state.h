@@ -25,6 +25,7 @@ class State {
   Offer offer() const;
   void Hold(uint32_t device, bool is_held);
   void HoldExports(uint32_t device, bool is_held);
+  void HoldImports(uint32_t device, bool is_held);
   void Lose(uint32_t device);
   uint64_t num_losses(uint32_t device) const;
   // Notes something that happened.
@@ -33,8 +34,9 @@ class State {
 
   // A step of the device begins: returns when the device is not held.
   void Begin(uint32_t device);
-  // The same of an export that goes on beside steps.
+  // The same of an export and an import that go on beside steps.
   void BeginExport(uint32_t device);
+  void BeginImport(uint32_t device);
 
   void CountDraws(const skein_step& step);
 
@@ -44,12 +46,16 @@ class State {
   void ReleaseFence(void* fence);
 
  private:
+  // Returns when `is_held` is false, and is counted in `num_held` until then.
+  void WaitWhile(const bool& is_held, uint64_t& num_held);
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Order order_;
   Offer offer_;
   bool is_held_[kNumDevices] = {};
   bool holds_exports_[kNumDevices] = {};
+  bool holds_imports_[kNumDevices] = {};
   uint64_t num_losses_[kNumDevices] = {};
   Counts counts_;
   uintptr_t last_fence_ = 0;

@@ -20,7 +20,7 @@ struct Script {
   std::string failure_of_entry;
   bool step_fails = false;
   bool fails_at_once = false;
-  bool export_is_done = false;
+  bool move_is_done = false;  // of a state
   int num_fences = 0;
   uint32_t opened_device = 99;
 } script;
@@ -60,7 +60,12 @@ class FakeSegment {
   std::unique_ptr<FakeFence> BeginExport(uint32_t, float*,
                                          uint64_t) requires(!std::is_same_v<StepResult, std::string>) {
     if (script.fails_at_once) throw plugin::Error(SKEIN_OUT_OF_RANGE, "no such slot");
-    return script.export_is_done ? nullptr : std::make_unique<FakeFence>();
+    return script.move_is_done ? nullptr : std::make_unique<FakeFence>();
+  }
+  std::unique_ptr<FakeFence> BeginImport(uint32_t, const float*,
+                                         uint64_t) requires(!std::is_same_v<StepResult, std::string>) {
+    if (script.fails_at_once) throw plugin::Error(SKEIN_OUT_OF_RANGE, "no such slot");
+    return script.move_is_done ? nullptr : std::make_unique<FakeFence>();
   }
   Work TotalWork() const { return {.multiplications = 7, .library_multiplications = 3}; }
 };
@@ -92,13 +97,17 @@ struct FakeBackend {
 struct LateBackend : FakeBackend<FakeSegment<StepEnd<FakeFence>>> {
   using Fence = FakeFence;
   static bool BeginsExports() { return true; }
+  static bool BeginsImports() { return true; }
   struct Device : FakeBackend::Device {
     using FakeBackend::Device::Device;
     uint64_t FreeMemory() const { return 12; }
   };
 };
 struct PromptBackend : FakeBackend<FakeSegment<std::string>> {};
-struct CautiousBackend : LateBackend {
+struct OutwardBackend : LateBackend {
+  static bool BeginsImports() { return false; }
+};
+struct InwardBackend : LateBackend {
   static bool BeginsExports() { return false; }
 };
 
@@ -109,8 +118,14 @@ TEST(BackendTableMembersTest, FreeMemoryIsOfferedByThoseWhoKnowIt) {
 
 TEST(BackendTableMembersTest, ExportsAreBegunByThoseWhoCanAndWantTo) {
   EXPECT_EQ(BackendTable<PromptBackend>::Get()->state_export_begin, nullptr);
-  EXPECT_EQ(BackendTable<CautiousBackend>::Get()->state_export_begin, nullptr);
-  EXPECT_NE(BackendTable<LateBackend>::Get()->state_export_begin, nullptr);
+  EXPECT_EQ(BackendTable<InwardBackend>::Get()->state_export_begin, nullptr);
+  EXPECT_NE(BackendTable<OutwardBackend>::Get()->state_export_begin, nullptr);
+}
+
+TEST(BackendTableMembersTest, ImportsAreBegunByThoseWhoCanAndWantTo) {
+  EXPECT_EQ(BackendTable<PromptBackend>::Get()->state_import_begin, nullptr);
+  EXPECT_EQ(BackendTable<OutwardBackend>::Get()->state_import_begin, nullptr);
+  EXPECT_NE(BackendTable<InwardBackend>::Get()->state_import_begin, nullptr);
 }
 
 class BackendTableTest : public testing::Test {
@@ -118,13 +133,32 @@ class BackendTableTest : public testing::Test {
   void SetUp() override {
     script.is_done = false;
     script.failure_of_entry.clear();
-    script.step_fails = script.fails_at_once = script.export_is_done = false;
+    script.step_fails = script.fails_at_once = script.move_is_done = false;
     step_.struct_size = sizeof(step_);
   }
   void TearDown() override { EXPECT_EQ(script.num_fences, 0); }
 
   // A step of LateBackend.
   int32_t Step(void** fence) { return late_->step(&late_segment_, &step_, fence, &message_); }
+
+  // `begin` moves a state of LateBackend: it gets a fence where the move is not done, and none where it is or fails.
+  template <typename Begin>
+  void ExpectFenceWhereAMoveIsNotDone(const Begin& begin) {
+    void* fence = nullptr;
+    ASSERT_EQ(begin(&fence), SKEIN_OK);
+    ASSERT_NE(fence, nullptr);
+    EXPECT_EQ(late_->fence_wait(fence, 0, &message_), SKEIN_DEADLINE_EXCEEDED);
+    script.is_done = true;
+    EXPECT_EQ(late_->fence_wait(fence, -1, &message_), SKEIN_OK);
+    late_->fence_release(fence);
+    script.move_is_done = true;
+    EXPECT_EQ(begin(&fence), SKEIN_OK);
+    EXPECT_EQ(fence, nullptr);
+    script.fails_at_once = true;
+    fence = &fence;
+    EXPECT_EQ(begin(&fence), SKEIN_OUT_OF_RANGE);
+    EXPECT_EQ(fence, nullptr);
+  }
 
   const skein_backend_table* const late_ = BackendTable<LateBackend>::Get();
   const skein_backend_table* const prompt_ = BackendTable<PromptBackend>::Get();
@@ -208,20 +242,14 @@ TEST_F(BackendTableTest, AStepThatIsRefusedLeavesNoFence) {
 
 TEST_F(BackendTableTest, AnExportHasAFenceWhereItIsNotDone) {
   float state = 0;
-  void* fence = nullptr;
-  ASSERT_EQ(late_->state_export_begin(&late_segment_, 0, &state, 1, &fence, &message_), SKEIN_OK);
-  ASSERT_NE(fence, nullptr);
-  EXPECT_EQ(late_->fence_wait(fence, 0, &message_), SKEIN_DEADLINE_EXCEEDED);
-  script.is_done = true;
-  EXPECT_EQ(late_->fence_wait(fence, -1, &message_), SKEIN_OK);
-  late_->fence_release(fence);
-  script.export_is_done = true;
-  EXPECT_EQ(late_->state_export_begin(&late_segment_, 0, &state, 1, &fence, &message_), SKEIN_OK);
-  EXPECT_EQ(fence, nullptr);
-  script.fails_at_once = true;
-  fence = &fence;
-  EXPECT_EQ(late_->state_export_begin(&late_segment_, 0, &state, 1, &fence, &message_), SKEIN_OUT_OF_RANGE);
-  EXPECT_EQ(fence, nullptr);
+  ExpectFenceWhereAMoveIsNotDone(
+      [&](void** fence) { return late_->state_export_begin(&late_segment_, 0, &state, 1, fence, &message_); });
+}
+
+TEST_F(BackendTableTest, AnImportHasAFenceWhereItIsNotDone) {
+  const float state = 0;
+  ExpectFenceWhereAMoveIsNotDone(
+      [&](void** fence) { return late_->state_import_begin(&late_segment_, 0, &state, 1, fence, &message_); });
 }
 
 TEST_F(BackendTableTest, SaysWhoseLibraryMultiplied) {

@@ -38,8 +38,8 @@ class LeavingStatesTest : public ::testing::Test {
     return sent.value_or(false);
   }
   // Fails exports at `moment`.
-  void FailExports(FakeStepRunner::ExportMoment moment) {
-    runner_.set_export_hook([moment](FakeStepRunner::ExportMoment now) {
+  void FailExports(FakeStepRunner::MoveMoment moment) {
+    runner_.set_export_hook([moment](FakeStepRunner::MoveMoment now) {
       return now == moment ? absl::InternalError("as ordered") : absl::OkStatus();
     });
   }
@@ -84,7 +84,7 @@ TEST_F(LeavingStatesTest, AStateThatIsPinnedAgainStaysAndItsPlaceIsFree) {
 
 TEST_F(LeavingStatesTest, AnExportThatDoesNotBeginLeavesTheState) {
   const std::vector<StateRef> states = MakeStates(1);
-  FailExports(FakeStepRunner::ExportMoment::kBegin);
+  FailExports(FakeStepRunner::MoveMoment::kBegin);
   EXPECT_EQ(leaving_.Send(host_->Take(HostStates::Use::kStay)).status(), absl::InternalError("as ordered"));
   EXPECT_TRUE(leaving_.empty());
   EXPECT_EQ(host_->num_held(), 0u);
@@ -94,7 +94,7 @@ TEST_F(LeavingStatesTest, AnExportThatDoesNotBeginLeavesTheState) {
 
 TEST_F(LeavingStatesTest, AnExportThatFailsLeavesTheState) {
   const std::vector<StateRef> states = MakeStates(1);
-  FailExports(FakeStepRunner::ExportMoment::kEnd);
+  FailExports(FakeStepRunner::MoveMoment::kEnd);
   EXPECT_TRUE(Send());
   EXPECT_EQ(leaving_.WaitForOne(), absl::InternalError("as ordered"));
   EXPECT_EQ(pool_->ValuesOf(states[0]), nullptr);

@@ -109,17 +109,20 @@ struct Places {
   uint64_t num_host;
   bool has_disk;
   StepPipeline pipeline;
-  bool exports_fail = false;  // some of those that are begun beside steps
+  bool moves_fail = false;  // some of those that are begun beside steps
 };
 
 std::shared_ptr<Engine> Start(const Places& places, std::shared_ptr<StateDisk> disk = nullptr) {
   auto runner = std::make_unique<FakeStepRunner>();
   runner->set_pipeline(places.pipeline);
   runner->set_export_looks(3);
-  if (places.exports_fail) {
-    runner->set_export_hook([count = 0](FakeStepRunner::ExportMoment) mutable {
+  runner->set_import_looks(3);
+  if (places.moves_fail) {
+    const auto fail_fifth = [count = 0](FakeStepRunner::MoveMoment) mutable {
       return ++count % 5 == 0 ? absl::InternalError("the fifth") : absl::OkStatus();
-    });
+    };
+    runner->set_export_hook(fail_fifth);
+    runner->set_import_hook(fail_fifth);
   }
   EngineLimits limits = {{16, 4}, places.num_slots};
   limits.state_floats = kStateFloats;
@@ -159,26 +162,36 @@ class ResidencyTest : public ::testing::TestWithParam<Places> {
  protected:
   uint32_t Below(uint32_t bound) { return static_cast<uint32_t>(random_() % bound); }
 
-  // Some of the streams read some tokens at the same time.
+  // Some of the streams read some tokens at the same time. One whose state does not come reads none.
   void Feed(Engine& engine, std::vector<KnownState>& streams) {
-    std::vector<std::pair<size_t, std::shared_ptr<FeedJob>>> jobs;
+    struct Fed {
+      size_t at;
+      std::vector<uint32_t> tokens;
+      std::shared_ptr<FeedJob> job;
+    };
+    std::vector<Fed> fed;
     for (uint32_t i = 0; i < 1 + Below(12); ++i) {
       const size_t at = Below(static_cast<uint32_t>(streams.size()));
-      const bool is_busy = std::any_of(jobs.begin(), jobs.end(), [at](const auto& job) { return job.first == at; });
+      const bool is_busy = std::any_of(fed.begin(), fed.end(), [at](const Fed& one) { return one.at == at; });
       if (is_busy || streams[at].history.size() > 300) continue;
       std::vector<uint32_t> tokens(1 + (Below(4) == 0 ? Below(40) : Below(3)));
       for (uint32_t& token : tokens) token = 1 + Below(200);
-      streams[at].history.insert(streams[at].history.end(), tokens.begin(), tokens.end());
-      jobs.emplace_back(at, Add(engine, streams[at].state, tokens));
+      fed.push_back({at, tokens, Add(engine, streams[at].state, tokens)});
     }
-    for (const auto& [at, job] : jobs) {
+    for (const auto& [at, tokens, job] : fed) {
       absl::StatusOr<StateRef> state = job->Wait();
+      if (state.status() == absl::InternalError("the fifth")) {
+        ++num_failed_;
+        continue;
+      }
       ASSERT_TRUE(state.ok()) << state.status();
       streams[at].state = *std::move(state);
+      streams[at].history.insert(streams[at].history.end(), tokens.begin(), tokens.end());
     }
   }
 
   std::mt19937 random_{42};
+  uint64_t num_failed_ = 0;
 };
 
 TEST_P(ResidencyTest, StreamsReadWhatTheyWouldReadAlone) {
@@ -200,6 +213,7 @@ TEST_P(ResidencyTest, StreamsReadWhatTheyWouldReadAlone) {
   EXPECT_GT(counts.parked, 0u);
   EXPECT_GT(counts.woken, 0u);
   EXPECT_EQ(NumObserved(engine->observer().wake_time()), counts.woken);
+  EXPECT_EQ(num_failed_ > 0, places.moves_fail && places.pipeline.imports_beside_steps);
   EXPECT_EQ(counts.to_disk > 0, places.has_disk);
   EXPECT_EQ(counts.from_disk > 0, places.has_disk);
   EXPECT_EQ(NumObserved(engine->observer().fetch_time()), counts.from_disk);
@@ -212,8 +226,13 @@ INSTANTIATE_TEST_SUITE_P(
                       Places{10, 4, true, {2, 1, true}}, Places{5, 40, false, {2, 1, false, true}},
                       Places{20, 40, false, {2, 1, false, true}}, Places{20, 40, false, {3, 2, false, true}},
                       Places{20, 8, true, {3, 2, false, true}}, Places{20, 4, true, {2, 1, true, true}},
-                      Places{12, 40, false, {3, 2, false, true}, true},
-                      Places{20, 8, true, {3, 2, false, true}, true}));
+                      Places{12, 40, false, {3, 2, false, true}, true}, Places{20, 8, true, {3, 2, false, true}, true},
+                      Places{4, 40, false, {2, 1, false, false, true}}, Places{5, 40, false, {2, 1, false, true, true}},
+                      Places{20, 40, false, {3, 2, false, true, true}}, Places{6, 5, true, {3, 2, false, false, true}},
+                      Places{20, 8, true, {3, 2, false, true, true}}, Places{20, 4, true, {2, 1, true, true, true}},
+                      Places{5, 40, false, {2, 1, false, true, true}, true},
+                      Places{12, 40, false, {3, 2, false, true, true}, true},
+                      Places{20, 8, true, {3, 2, true, true, true}, true}));
 
 constexpr Places kWithDisk = {3, 4, true, {1, 1}};
 

@@ -40,7 +40,8 @@ INSTANTIATE_TEST_SUITE_P(Misfits, RefusalTest,
                                            std::pair(8, "declares 4294967295 threads of its own; expected at most"),
                                            std::pair(9, "offers 1 of fence_done, fence_wait and fence_release"),
                                            std::pair(10, "declined to load: xxx"),
-                                           std::pair(11, "offers state_export_begin; expected fence_done")));
+                                           std::pair(11, "offers state_export_begin; expected fence_done"),
+                                           std::pair(12, "offers state_import_begin; expected fence_done")));
 
 TEST(PluginRegistryTest, MissingFileIsNotFound) {
   PluginRegistry registry;

@@ -219,6 +219,57 @@ TEST(StatePoolTest, SlotsAreFoundAfterAllStatesHaveLeft) {
   EXPECT_EQ(pool->num_parked(), 15u);
 }
 
+TEST(StatePoolTest, ArrivingStateLiesInItsSlotAndIsPinnedThere) {
+  const auto host = HostStates::Create(1, 4);
+  const auto pool = StatePool::Create(2);
+  const StateRef state = pool->Add(Values(host, 7));
+  StatePin pin = pool->BeginArrive(state, pool->Acquire());
+  EXPECT_EQ(pin.state(), state);
+  EXPECT_EQ(pool->num_free(), 1u);
+  EXPECT_EQ(pool->num_parked(), 0u);
+  EXPECT_TRUE(pool->LeastRecent().empty());
+  EXPECT_EQ(pool->moves().to_slot, 0u) << "it is under way";
+  pool->EndArrive(std::move(pin));
+  EXPECT_EQ(pool->moves().to_slot, 1u);
+  EXPECT_EQ(pool->LeastRecent(), state);
+}
+
+TEST(StatePoolTest, StateThatDoesNotArriveLiesInHostMemoryAgain) {
+  const auto host = HostStates::Create(1, 4);
+  const auto pool = StatePool::Create(1);
+  const StateRef state = pool->Add(Values(host, 7));
+  const std::shared_ptr<const HostState> values = pool->ValuesOf(state);
+  {
+    StatePin pin = pool->BeginArrive(state, pool->Acquire());
+    EXPECT_FALSE(pool->HasOtherPins(pin));
+    const StatePin other = pool->Pin(state);
+    EXPECT_TRUE(pool->HasOtherPins(pin));
+    pool->EndArrive(std::move(pin), values, absl::InternalError("why"));
+  }
+  EXPECT_EQ(pool->num_free(), 1u);
+  EXPECT_EQ(pool->num_parked(), 1u);
+  EXPECT_EQ(pool->ValuesOf(state), values);
+  EXPECT_EQ(pool->moves().to_host, 0u);
+  EXPECT_EQ(pool->TakeFailure(state), absl::InternalError("why"));
+  EXPECT_TRUE(pool->TakeFailure(state).ok()) << "told once";
+  const StateRef other = pool->Acquire();
+  EXPECT_FALSE(other.empty());
+}
+
+// While a state goes to the disk, a step may want it.
+TEST(StatePoolTest, StateThatComesToASlotIsPinnedAlthoughItsWayToTheDiskEnds) {
+  const auto host = HostStates::Create(1, 4);
+  const auto pool = StatePool::Create(1);
+  const StateRef state = pool->Add(Values(host, 7));
+  const StateRef leaving = pool->BeginToDisk();
+  StatePin pin = pool->BeginArrive(state, pool->Acquire());
+  pool->EndToDisk(leaving, DiskBlock());
+  EXPECT_TRUE(pool->LeastRecent().empty());
+  pool->EndArrive(std::move(pin));
+  EXPECT_EQ(pool->LeastRecent(), state);
+  EXPECT_EQ(pool->num_on_disk(), 0u);
+}
+
 TEST(StatePoolTest, NextStateThatGoesIsAnnouncedWhereverItLies) {
   int calls = 0;
   const auto pool = StatePool::Create(2, [&calls] { ++calls; });

@@ -123,7 +123,7 @@ class SegmentTest : public testing::Test {
 
 TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
   for (const bool is_on : {false, true}) {
-    const Switches switches = {.timed_products = is_on, .sparse = is_on, .split_sums = is_on, .async_export = is_on};
+    const Switches switches = {.timed_products = is_on, .sparse = is_on, .split_sums = is_on, .async_states = is_on};
     skein_segment_desc desc = Desc(SKEIN_DTYPE_F16);
     desc.state_type = SKEIN_DTYPE_F16;  // exports need room of their own
     const skein_segment_cost cost = SegmentCost(Place(switches), desc);
@@ -206,8 +206,8 @@ TEST_F(SegmentTest, GraphsAreCapturedOnceABucketAndChangeNoBit) {
 TEST_F(SegmentTest, DependentLaunchAndASecondStreamChangeNoBit) {
   const std::vector<float> expected = Converse(*Make({}, Desc()));
   EXPECT_EQ(Converse(*Make({.dependent_launch = true}, Desc())), expected);
-  EXPECT_EQ(Converse(*Make({.async_export = true}, Desc())), expected);
-  EXPECT_EQ(Converse(*Make({.graphs = true, .dependent_launch = true, .async_export = true}, Desc())), expected);
+  EXPECT_EQ(Converse(*Make({.async_states = true}, Desc())), expected);
+  EXPECT_EQ(Converse(*Make({.graphs = true, .dependent_launch = true, .async_states = true}, Desc())), expected);
 }
 
 TEST_F(SegmentTest, SkippingZerosChangesTheOrderOfSumsAlone) {

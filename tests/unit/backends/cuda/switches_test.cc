@@ -17,7 +17,7 @@ TEST_F(SwitchesTest, EachIsOffByDefault) {
   const Switches switches = ReadSwitches();
   EXPECT_FALSE(switches.graphs || switches.dependent_launch || switches.library || switches.sparse ||
                switches.timed_products || switches.nibble_products || switches.split_sums || switches.chunked_wkv ||
-               switches.async_export);
+               switches.async_states);
   EXPECT_EQ(SwitchWarning(), "");
 }
 
@@ -25,7 +25,7 @@ TEST_F(SwitchesTest, NamesTurnThemOn) {
   setenv("SKEIN_CUDA", "sparse,,graphs", 1);
   const Switches switches = ReadSwitches();
   EXPECT_TRUE(switches.graphs && switches.sparse);
-  EXPECT_FALSE(switches.dependent_launch || switches.async_export);
+  EXPECT_FALSE(switches.dependent_launch || switches.async_states);
   EXPECT_EQ(SwitchWarning(), "");
 }
 
@@ -34,7 +34,7 @@ TEST_F(SwitchesTest, OtherNamesAreWarnedOf) {
   EXPECT_TRUE(ReadSwitches().dependent_launch);
   EXPECT_FALSE(ReadSwitches().graphs || ReadSwitches().sparse);
   EXPECT_THAT(SwitchWarning(), testing::AllOf(testing::HasSubstr("SKEIN_CUDA"), testing::HasSubstr("\"graph,Sparse\""),
-                                              testing::HasSubstr("async_export")));
+                                              testing::HasSubstr("async_states")));
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   answer->table = &table;
   return SKEIN_OK;
 }
-#elif MISFIT == 9 || MISFIT == 11 /* fences of steps, or exports, that cannot be waited for */
+#elif MISFIT == 9 || MISFIT >= 11 /* steps, exports or imports that cannot be waited for */
 static int32_t any(void) { return SKEIN_UNIMPLEMENTED; }
 static skein_backend_table table = {.struct_size = sizeof(skein_backend_table)};
 int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer* answer, skein_message* message) {
@@ -82,9 +82,10 @@ int32_t skein_plugin_entry(const skein_plugin_offer* offer, skein_plugin_answer*
   int32_t (*function)(void) = any;
   for (; member <= last; ++member) memcpy(member, &function, sizeof(function));
   if (MISFIT == 11) memcpy(&table.state_export_begin, &function, sizeof(function));
+  if (MISFIT == 12) memcpy(&table.state_import_begin, &function, sizeof(function));
   answer->abi = offer->abi_max;
   answer->kind = SKEIN_PLUGIN_BACKEND;
-  answer->id = MISFIT == 9 ? "half-fences" : "endless-exports";
+  answer->id = MISFIT == 9 ? "half-fences" : "endless-moves";
   answer->table = &table;
   return SKEIN_OK;
 }
