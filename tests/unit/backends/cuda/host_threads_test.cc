@@ -27,7 +27,7 @@ class HostThreadsTest : public testing::Test {
     skein_segment_desc desc = conformance::DescribeSegment(model_, 0, 2, SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD);
     desc.compute_type = desc.weight_type = SKEIN_DTYPE_F16;
     Switches switches;
-    switches.graphs = switches.async_export = true;
+    switches.graphs = switches.async_states = true;
     const std::unique_ptr<Segment> segment =
         MakeSegment(*host_.table(), {.device = 0, .capability = 90, .switches = switches}, desc);
     for (const skein_tensor& tensor : TensorsOf(model_, desc)) segment->Put(tensor);
