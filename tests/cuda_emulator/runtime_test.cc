@@ -319,6 +319,8 @@ TEST_F(EmulatedRuntimeTest, AFunctionOfTheHostMustNotCallCuda) {
 
 TEST_F(EmulatedRuntimeTest, AContextOfTheHostsIsCurrentUntilAnotherOneIsChosen) {
   CUcontext made = nullptr, own = nullptr, current = nullptr;
+  const TestStream stream;
+  const DeviceVector<int> out(64);
   ASSERT_EQ(cuCtxCreate(&made, nullptr, 0, 0), CUDA_SUCCESS);
   ASSERT_EQ(cuDevicePrimaryCtxRetain(&own, 0), CUDA_SUCCESS);
   EXPECT_NE(made, own);
@@ -327,7 +329,9 @@ TEST_F(EmulatedRuntimeTest, AContextOfTheHostsIsCurrentUntilAnotherOneIsChosen) 
   Require(cudaFree(memory));
   ASSERT_EQ(cuCtxGetCurrent(&current), CUDA_SUCCESS);
   EXPECT_EQ(current, made);
+  EXPECT_EQ(LaunchOn(stream.get(), dim3(1), dim3(64), Meet, out.data(), 0), cudaErrorInvalidResourceHandle);
   Require(cudaSetDevice(0));
+  EXPECT_EQ(LaunchOn(stream.get(), dim3(1), dim3(64), Meet, out.data(), 0), cudaSuccess);
   ASSERT_EQ(cuCtxGetCurrent(&current), CUDA_SUCCESS);
   EXPECT_EQ(current, own) << "in the place of the host's";
   ASSERT_EQ(cuCtxPopCurrent(&current), CUDA_SUCCESS);

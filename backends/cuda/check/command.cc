@@ -18,8 +18,8 @@ std::string Quoted(const std::string& word) {
 
 CommandResult RunCommand(const std::vector<std::string>& variables, const std::vector<std::string>& words,
                          double seconds) {
-  // A program that does not end when it is asked to is killed.
-  std::string line = "exec timeout -k 3 " + std::to_string(seconds) + " env";
+  // A program that does not end when it is asked to is killed. It stays in our group of processes, and ends with us.
+  std::string line = "exec timeout --foreground -k 3 " + std::to_string(seconds) + " env";
   for (const std::string& variable : variables) line += " " + Quoted(variable);
   for (const std::string& word : words) line += " " + Quoted(word);
   FILE* const pipe = popen((line + " 2>&1").c_str(), "r");

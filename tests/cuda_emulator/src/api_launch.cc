@@ -58,6 +58,10 @@ cudaError_t LaunchKernel(const cudaLaunchConfig_t& config, std::shared_ptr<const
   if (const cudaError_t error = Usable(*runtime); error != cudaSuccess) return Note(error);
   Stream* stream = runtime->Resolve(config.stream);
   if (stream == nullptr || stream->device() != CurrentDevice()) return Note(cudaErrorInvalidResourceHandle);
+  // All streams but the default ones were made in the device's own context.
+  if (config.stream != nullptr && CurrentContext() != OwnContext(CurrentDevice())) {
+    return Note(cudaErrorInvalidResourceHandle);
+  }
   if (!runtime->options().has_code) return Note(cudaErrorNoKernelImageForDevice);
   if (const cudaError_t error = CheckShape(config); error != cudaSuccess) return Note(error);
   Launch launch = {config.gridDim, config.blockDim,   config.dynamicSmemBytes,
