@@ -161,6 +161,22 @@ TEST(PtxFloatTest, AProductIsAddedBeforeItIsRounded) {
   EXPECT_EQ(AsFloat(RunLines({.body = body})[0][0]), 0x1p-46f);
 }
 
+// 1 + 2^-23 squared is 1 + 2^-22 + 2^-46, of which the product alone loses the last part.
+TEST(PtxFusionTest, ASumOfAProductIsRoundedOnceWhereThatIsAskedFor) {
+  const std::string product = "mov.f32 %f0, 0f3F800001; mov.f32 %f1, 0f3F800002; mul.f32 %f2, %f0, %f0;";
+  const auto of = [&](const std::string& line, Products products) {
+    return AsFloat(RunLines({.body = product + line + "mov.b32 %r32, %f3;", .products = products})[0][0]);
+  };
+  EXPECT_EQ(of("sub.f32 %f3, %f2, %f1;", Products::kApart), 0);
+  EXPECT_EQ(of("sub.f32 %f3, %f2, %f1;", Products::kFused), 0x1p-46f);
+  EXPECT_EQ(of("sub.f32 %f3, %f1, %f2;", Products::kFused), -0x1p-46f);
+  EXPECT_EQ(of("neg.f32 %f1, %f1; add.f32 %f3, %f1, %f2;", Products::kFused), 0x1p-46f);
+  // A rounding in the name forbids it, and so does a product that may be of an earlier turn.
+  EXPECT_EQ(of("sub.rn.f32 %f3, %f2, %f1;", Products::kFused), 0);
+  EXPECT_EQ(of("here: sub.f32 %f3, %f2, %f1;", Products::kFused), 0);
+  EXPECT_EQ(of("mov.f32 %f2, %f1; sub.f32 %f3, %f2, %f1;", Products::kFused), 0);
+}
+
 TEST(PtxFloatTest, MinAndMaxPassNaNsOverAndKnowTheSignOfZero) {
   const auto of = [](const std::string& name, float a, float b) {
     return AsFloat(Results(name + ".f32 %f2, %f0, %f1; mov.b32 %r32, %f2;",

@@ -26,6 +26,13 @@ TEST_P(PtxKernelsTest, EveryKernelIsKnownWholly) {
 
 INSTANTIATE_TEST_SUITE_P(Capabilities, PtxKernelsTest, ::testing::Values(75, 80, 90, 120));
 
+TEST(PtxLibraryTest, SomeProductsAndSumsMayBecomeOne) {
+  Library library(SKEIN_PTX_LIST, 90, Products::kFused);
+  size_t num_fused = 0;
+  for (const std::string& name : library.Names()) num_fused += library.Find(name).num_fused;
+  EXPECT_GT(num_fused, 100u);
+}
+
 TEST(PtxLibraryTest, AProcessorRunsThePtxOfTheNearestBelowIt) {
   Library library(SKEIN_PTX_LIST, 89);
   const std::string name = library.Names().at(0);

@@ -8,7 +8,7 @@
 
 namespace skein::emulator::ptx {
 
-Library::Library(const std::string& list, int capability) : list_(list) {
+Library::Library(const std::string& list, int capability, Products products) : list_(list), products_(products) {
   std::ifstream paths(list);
   if (!paths) throw LoadError(list, 0, "no list of PTX files there");
   for (std::string path; std::getline(paths, path);) {
@@ -43,7 +43,7 @@ const Program& Library::Find(const std::string& name) {
     throw LoadError(kernels[0].module->file(), kernels[0].entry->line,
                     name + " is also in " + kernels[1].module->file() + "; expected one kernel of this name");
   }
-  program = std::make_unique<Program>(Decode(*kernels[0].module, *kernels[0].entry));
+  program = std::make_unique<Program>(Decode(*kernels[0].module, *kernels[0].entry, products_));
   return *program;
 }
 

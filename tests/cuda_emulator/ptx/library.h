@@ -15,7 +15,7 @@ class Library {
  public:
   // Reads the modules that `list` names, a line each. Of those that have a kernel, the one for the highest capability
   // counts that is not above `capability`. Throws LoadError.
-  Library(const std::string& list, int capability);
+  Library(const std::string& list, int capability, Products products = Products::kApart);
 
   // Decodes the kernel when it is first asked for. Throws LoadError: there is no such kernel, there is more than one,
   // or it has something that is not known.
@@ -30,6 +30,7 @@ class Library {
   void Add(const Module& module);
 
   const std::string list_;
+  const Products products_;
   std::vector<std::unique_ptr<Module>> modules_;
   std::map<std::string, std::vector<Kernel>> kernels_;  // of the highest capability that fits
   std::map<std::string, std::unique_ptr<Program>> programs_;

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "decoder.h"
+#include "fusion.h"
 #include "lexer.h"
 
 namespace skein::emulator::ptx {
@@ -70,7 +71,7 @@ std::string Demangled(std::string_view name) {
   return status == 0 ? text.get() : std::string(name);
 }
 
-Program Decode(const Module& module, const Entry& entry) {
+Program Decode(const Module& module, const Entry& entry, Products products) {
   const Body body = module.BodyOf(entry);
   Program program;
   program.name = Demangled(entry.name);
@@ -105,6 +106,7 @@ Program Decode(const Module& module, const Entry& entry) {
     program.code.push_back(DecodeStatement(module, statement, registers, program, symbols));
     if (program.code.back().flow == Flow::kBranch) Resolve(module, statement, labels, program.code.back());
   }
+  if (products == Products::kFused) program.num_fused = FuseProducts(body, program);
   if (program.code.empty() || program.code.back().flow != Flow::kExit) {
     Instruction end;
     end.flow = Flow::kExit;

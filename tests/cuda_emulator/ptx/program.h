@@ -105,6 +105,7 @@ struct Program {
   uint32_t parameter_bytes = 0;
   uint32_t shared_bytes = 0;  // without dynamic ones, which lie behind
   uint32_t local_bytes = 0;   // of each lane
+  size_t num_fused = 0;       // products
 };
 
 // The spaces' addresses. Those of shared memory do not begin at 0, so that NULL is none of them; generic addresses of
@@ -117,8 +118,11 @@ inline constexpr uint64_t kWindowBytes = uint64_t{1} << 32;
 
 enum class Space : uint8_t { kGeneric, kGlobal, kShared, kLocal, kParam, kConst };
 
+// Whether products and sums become one operation where ptxas may do that (fusion.h).
+enum class Products : uint8_t { kApart, kFused };
+
 // Throws LoadError where it does not know something. Refers to the module's text.
-Program Decode(const Module& module, const Entry& entry);
+Program Decode(const Module& module, const Entry& entry, Products products = Products::kApart);
 // A name as it is written in C++; itself if it is none of C++.
 std::string Demangled(std::string_view name);
 

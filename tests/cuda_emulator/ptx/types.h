@@ -32,7 +32,7 @@ enum class Type : uint8_t {
   kU64,
   kS64,
   kF64,
-};  // clang-format off
+};
 
 struct TypeRow {
   Type type;
@@ -40,13 +40,12 @@ struct TypeRow {
   uint32_t num_bytes;
 };
 inline constexpr TypeRow kTypes[] = {
-    {Type::kPred, "pred", 4},   {Type::kB8, "b8", 1},       {Type::kU8, "u8", 1},         {Type::kS8, "s8", 1},
-    {Type::kB16, "b16", 2},     {Type::kU16, "u16", 2},     {Type::kS16, "s16", 2},       {Type::kF16, "f16", 2},
-    {Type::kBf16, "bf16", 2},   {Type::kB32, "b32", 4},     {Type::kU32, "u32", 4},       {Type::kS32, "s32", 4},
-    {Type::kF32, "f32", 4},     {Type::kF16x2, "f16x2", 4}, {Type::kBf16x2, "bf16x2", 4}, {Type::kTf32, "tf32", 4},
-    {Type::kB64, "b64", 8},     {Type::kU64, "u64", 8},     {Type::kS64, "s64", 8},       {Type::kF64, "f64", 8},
+    {Type::kPred, "pred", 4}, {Type::kB8, "b8", 1},       {Type::kU8, "u8", 1},         {Type::kS8, "s8", 1},
+    {Type::kB16, "b16", 2},   {Type::kU16, "u16", 2},     {Type::kS16, "s16", 2},       {Type::kF16, "f16", 2},
+    {Type::kBf16, "bf16", 2}, {Type::kB32, "b32", 4},     {Type::kU32, "u32", 4},       {Type::kS32, "s32", 4},
+    {Type::kF32, "f32", 4},   {Type::kF16x2, "f16x2", 4}, {Type::kBf16x2, "bf16x2", 4}, {Type::kTf32, "tf32", 4},
+    {Type::kB64, "b64", 8},   {Type::kU64, "u64", 8},     {Type::kS64, "s64", 8},       {Type::kF64, "f64", 8},
 };
-// clang-format on
 
 // kNone: no type has this name.
 constexpr Type TypeNamed(std::string_view name) {

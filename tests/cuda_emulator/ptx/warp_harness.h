@@ -52,6 +52,7 @@ struct Lines {
   std::string declarations = {};  // of shared and local variables
   uint64_t seed = 1;
   Schedule schedule = Schedule::kRunAhead;
+  Products products = Products::kApart;
 };
 
 inline std::string TextOf(const Lines& lines) {
@@ -80,7 +81,7 @@ ld.param.u64 %d28, [in]; ld.param.u64 %d29, [out]; add.s64 %d31, %d28, %d30; add
 // The result words of each thread, by register. Throws LoadError and Fault.
 inline std::vector<Words> RunLines(const Lines& lines) {
   const Module module("lines", TextOf(lines));
-  const Program program = Decode(module, module.entries().at(0));
+  const Program program = Decode(module, module.entries().at(0), lines.products);
   const size_t num_in = lines.in.size() * lines.num_threads;
   TestMemory memory(num_in + lines.num_out * lines.num_threads);
   for (size_t i = 0; i < lines.in.size(); ++i) {

@@ -53,6 +53,8 @@ bool SetOption(std::string_view key, std::string_view value, Options& options) {
     options.capability = static_cast<int>(*number);
   } else if (key == "ptx_capability" && *number >= 50 && *number < 1000) {
     options.ptx_capability = static_cast<int>(*number);
+  } else if (key == "ptx_fused" && *number <= 1) {
+    options.ptx_fused = *number != 0;
   } else if (key == "fail_allocation") {
     options.fail_allocation = *number;
   } else if (key == "lose_at_launch") {

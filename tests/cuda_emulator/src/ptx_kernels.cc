@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 #include "executor.h"
@@ -124,13 +125,14 @@ std::string NameForCuda(std::string name) {
 // Runtimes come and go by the hundred in a program of tests: a library stays.
 std::shared_ptr<ptx::Library> OpenOrDie(const Options& options) {
   static std::mutex mutex;
-  static std::map<std::pair<std::string, int>, std::shared_ptr<ptx::Library>> libraries;
+  static std::map<std::tuple<std::string, int, bool>, std::shared_ptr<ptx::Library>> libraries;
   const std::lock_guard lock(mutex);
   const int capability = options.ptx_capability != 0 ? options.ptx_capability : options.capability;
-  std::shared_ptr<ptx::Library>& library = libraries[{options.ptx, capability}];
+  std::shared_ptr<ptx::Library>& library = libraries[{options.ptx, capability, options.ptx_fused}];
   if (library != nullptr) return library;
   try {
-    library = std::make_shared<ptx::Library>(options.ptx, capability);
+    library = std::make_shared<ptx::Library>(options.ptx, capability,
+                                             options.ptx_fused ? ptx::Products::kFused : ptx::Products::kApart);
     return library;
   } catch (const ptx::LoadError& error) {
     std::fprintf(stderr, "cuda emulator: %s\n", error.what());

@@ -57,6 +57,7 @@ void Configure(const Options& options) {
     const Options environment = OptionsOfEnvironment();
     complete.ptx = environment.ptx;
     complete.ptx_capability = environment.ptx_capability;
+    complete.ptx_fused = environment.ptx_fused;
   }
   process.runtime = std::make_shared<Runtime>(complete);
   CurrentDevice() = 0;

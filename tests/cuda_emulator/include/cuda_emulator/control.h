@@ -38,16 +38,17 @@ struct Options {
   bool track_uninitialised = true;  // reads of bytes that nobody wrote are errors; instrumented kernels alone
   std::string ptx;  // a file that names the PTX of all kernels, a path in each line: that is run; "": the host's code
   int ptx_capability = 0;  // which of them; 0: as `capability`
+  bool ptx_fused = false;  // products and sums become one operation where ptxas may do that
 };
 
 // Options from text: "devices=2,memory=64MiB,capability=90,schedule=in-step". Keys: devices, no_devices (none or
 // old-driver), memory, capability, fail_allocation, lose_at_launch, lost_device, delay_us, seed, schedule,
-// track_uninitialised, ptx, ptx_capability. False, with the reason in `error`, if it has something else.
+// track_uninitialised, ptx, ptx_capability, ptx_fused. False, with the reason in `error`, if it has something else.
 bool ParseOptions(std::string_view text, Options& options, std::string& error);
 
 // Starts with fresh devices. What the runtime gave out before is void. Before the first call the options are those of
-// the environment variable SKEIN_CUDA_EMULATOR, with the seed of SKEIN_CUDA_EMULATOR_SEED. The variable's ptx and
-// ptx_capability hold for options without ptx too: so any test can be run over PTX.
+// the environment variable SKEIN_CUDA_EMULATOR, with the seed of SKEIN_CUDA_EMULATOR_SEED. The variable's ptx,
+// ptx_capability and ptx_fused hold for options without ptx too: so any test can be run over PTX.
 void Configure(const Options& options);
 Options CurrentOptions();
 
