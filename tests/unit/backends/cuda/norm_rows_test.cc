@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(Types, EmbedTest, ::testing::ValuesIn(kWeightTypes),
                          [](const auto& param_info) { return NameOf(param_info.param); });
 
 TEST_P(EmbedTest, EveryWidthGivesTheNorms) {
-  for (const uint32_t width : {192u, 77u, 5u, 1u, 600u}) {
+  for (const uint32_t width : {192u, 77u, 5u, 1u, 600u, 2200u}) {
     SCOPED_TRACE(width);
     ExpectRight([&](const Trial& trial) { return EmbedFault(trial, GetParam(), width); }, 1);
   }
@@ -110,7 +110,7 @@ std::string NormOutputsFault(const Trial& trial, uint32_t width, const std::vect
 }
 
 TEST(NormOutputsTest, EveryWidthAndChoiceOfRowsGivesTheNorms) {
-  for (const uint32_t width : {192u, 77u, 5u, 1u, 600u}) {
+  for (const uint32_t width : {192u, 77u, 5u, 1u, 600u, 2200u}) {
     SCOPED_TRACE(width);
     ExpectRight([&](const Trial& trial) { return NormOutputsFault(trial, width, {5, 0, 3, 3}); });
   }

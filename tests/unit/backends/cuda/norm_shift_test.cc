@@ -109,6 +109,8 @@ TEST(NormShiftTest, TheRowOfAnEarlierShiftIsWrittenToo) {
 TEST(NormShiftTest, OneRowIsSpreadOverBlocks) {
   ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {1100, 6, false}, {{1, 2, 2}}); });
   ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {1100, 6, false}, {{3, 2, 2}, {1, 0, 1}}); });
+  // Wider than what a block keeps in registers.
+  ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {2200, 1, false}, {{3, 2, 2}, {1, 0, 1}}); });
 }
 
 // So many that each row has one block.
