@@ -352,6 +352,26 @@ TEST(Wkv7Test, TheFirstLayerHasNoValueResidual) {
   }
 }
 
+// As in a step that decodes, which has a kernel of its own.
+const std::vector<SequenceShape> kOneRowEach = {{1, 6, 3}, {1, 1, 1}, {1, 2, 2}, {1, 6, kNoSlot}, {1, 6, 0}};
+
+TEST(Wkv7Test, SequencesOfOneRowGiveTheReferencesRowsAndStates) {
+  for (const StateType type : {StateType::kF32, StateType::kF16}) {
+    for (const bool has_v_first : {false, true}) {
+      ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, {3, 64, type}, has_v_first, kOneRowEach); });
+    }
+  }
+}
+
+TEST(Wkv7Test, FaultsOfOneRowAreSeen) {
+  for (const StateType type : {StateType::kF32, StateType::kF16}) {
+    const KernelCase run = [&](const Trial& trial) { return Wkv7Fault(trial, {2, 64, type}, true, kOneRowEach); };
+    ExpectEachBarrierIsNeeded(run, 4);
+    ExpectIndexFaultsAreSeen(run);
+    ExpectABlockTooManyIsSeen(run);
+  }
+}
+
 TEST(Wkv7Test, LongSequencesGoByChunks) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{1, 64, StateType::kF16}, HeadShape{2, 32}}) {
     for (const bool has_v_first : {false, true}) {
