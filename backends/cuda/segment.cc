@@ -43,6 +43,12 @@ bool MayTimeProducts(const SegmentPlace& place) {
   return place.switches.timed_products && place.capability >= kTileCapability;
 }
 
+// For products by floats on the tensor cores; a library takes them too.
+RoundedActivations RoundedActivationsOf(const SegmentPlace& place, const skein_segment_desc& desc) {
+  const bool is_on = place.switches.rounded_rows && place.capability >= kTileCapability;
+  return is_on && InputsOf(desc.compute_type) != Inputs::kF32 ? RoundedActivations::kKept : RoundedActivations::kNone;
+}
+
 // Float32 arithmetic keeps its precision.
 Chunks ChunksOf(const SegmentPlace& place, const skein_segment_desc& desc) {
   if (!place.switches.chunked_wkv || place.capability < kTileCapability) return Chunks::kNone;
@@ -134,7 +140,7 @@ class GenerationSegment final : public Segment {
 
   static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
     return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place, desc),
-            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks};
+            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks, RoundedActivationsOf(place, desc)};
   }
 
   static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
@@ -376,6 +382,7 @@ class GenerationSegment final : public Segment {
                                 .expanded = sealed.expanded ? &*sealed.expanded : nullptr,
                                 .sparse_scratch = sealed.buffers.sparse_scratch.data(),
                                 .part_scratch = sealed.buffers.part_scratch(),
+                                .rounded = RoundedPlacesOf(sealed, counts),
                                 .head_size = desc_.model.head_size,
                                 .compute_type = desc_.compute_type,
                                 .capability = place_.capability,
@@ -391,6 +398,12 @@ class GenerationSegment final : public Segment {
     const kit::Rows hidden = {act.hidden[counts.num_logit_rows()], num_hidden, act.hidden.width};
     CheckCuda(place_.device, FindNotFinite(queue, hidden, nullptr, num_hidden, flags + counts.num_sequences), "step");
     return ops.library_multiplications();
+  }
+
+  // The CUDA cores, which multiply few rows, take floats.
+  RoundedPlaces RoundedPlacesOf(const Sealed& sealed, const StepCounts& counts) const {
+    if (counts.num_rows <= kMostRowsTogether || sealed.sizes.rounded_activations == 0) return {};
+    return {sealed.buffers.activations.data(), sealed.buffers.rounded.data(), InputsOf(desc_.compute_type)};
   }
 
   LogitsPlace LogitsPlaceOf(const Sealed& sealed, const StepCounts& counts, float* host_logits) const {

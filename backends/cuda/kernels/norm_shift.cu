@@ -15,6 +15,7 @@
 #include "cuda/kernels/norm_shift.h"
 #include "cuda/kernels/row_norm.h"
 #include "cuda/kernels/slot.h"
+#include "cuda/kernels/store_element.h"
 
 namespace skein::cuda {
 namespace {
@@ -24,6 +25,7 @@ constexpr uint32_t kThreads = 256;
 struct BlendPointers {
   const float* mix;
   float* out;
+  uint16_t* rounded;
 };
 
 // NormShiftArguments as a kernel takes them.
@@ -33,6 +35,7 @@ struct NormShiftParameters {
   size_t state;
   BlendPointers blends[kMaxBlends];
   uint32_t num_blends;
+  Inputs rounding;
   float* n;  // NULL: not kept
   float* n_before;
   const float* earlier;  // NULL: none
@@ -63,7 +66,9 @@ __device__ __forceinline__ void StoreBlends(const NormShiftParameters& in, const
                                             size_t element, float n, float before) {
 #pragma unroll
   for (uint32_t i = 0; i < kMaxBlends; ++i) {
-    if (i < in.num_blends) in.blends[i].out[element] = n + (before - n) * weights.mix[i];
+    if (i >= in.num_blends) continue;
+    const BlendPointers& blend = in.blends[i];
+    StoreElement(n + (before - n) * weights.mix[i], element, blend.out, {blend.rounded, in.rounding});
   }
   if (in.n == nullptr) return;
   in.n[element] = n;
@@ -168,7 +173,10 @@ cudaError_t NormShift(const Queue& queue, const Batch& batch, const States& stat
   in.norm = arguments.norm;
   in.state = arguments.state;
   in.num_blends = arguments.num_blends;
-  for (uint32_t i = 0; i < in.num_blends; ++i) in.blends[i] = {arguments.blends[i].mix, arguments.blends[i].out.data};
+  for (uint32_t i = 0; i < in.num_blends; ++i) {
+    in.blends[i] = {arguments.blends[i].mix, arguments.blends[i].out.data, arguments.rounded[i].data};
+    in.rounding = arguments.rounded[i].inputs;  // of all
+  }
   in.n = arguments.kept.n.data;
   in.n_before = arguments.kept.n_before.data;
   in.earlier = arguments.earlier.data;

@@ -2,10 +2,10 @@
 //   Launch: a block of 1,024 threads a row; a warp owns a stretch of the row, in order of id. Bound by the bytes that
 //   one multiprocessor reads and by the exponentials that it makes: the row lies in L2, and is read twice for a greedy
 //   token or the greatest logits, three times for a draw without filters, and once more for each of at most three times
-//   that a filter narrows, by 2,048, the keys among which its border lies. A thread has 64 bytes on their way, the block
-//   64 KB, so that 256 KB take 2.4 us at 64 bytes a cycle and 1.7 GHz; exponentials, some 33 instructions a token, take
-//   10 us. These are counts. Synchronisation: barriers of the block. Sums of probabilities are integers, of which
-//   atomics may add in any order: the same logits give the same token, always.
+//   that a filter narrows, by 2,048, the keys among which its border lies. A thread has 64 bytes on their way, the
+//   block 64 KB, so that 256 KB take 2.4 us at 64 bytes a cycle and 1.7 GHz; exponentials, some 33 instructions a
+//   token, take 10 us. These are counts. Synchronisation: barriers of the block. Sums of probabilities are integers, of
+//   which atomics may add in any order: the same logits give the same token, always.
 //
 // A key is a float as an integer of the same order. A mass is exp(logit - max) as a multiple of 2^-k, with k so large
 // that the sum over the vocabulary fits 64 bits.
@@ -234,8 +234,12 @@ __device__ Survey Combine(ThreadSurvey mine, Shared& shared) {
     best = max(best, __shfl_xor_sync(kFullWarp, best, distance));
     min_key = min(min_key, __shfl_xor_sync(kFullWarp, min_key, distance));
   }
-  return {is_finite && WarpTotal(shared.imbalance[lane]) == 0, WarpTotal(shared.tokens[lane]),
-          static_cast<uint32_t>(best >> 32), min_key, ~static_cast<uint32_t>(best), own_key};
+  return {is_finite && WarpTotal(shared.imbalance[lane]) == 0,
+          WarpTotal(shared.tokens[lane]),
+          static_cast<uint32_t>(best >> 32),
+          min_key,
+          ~static_cast<uint32_t>(best),
+          own_key};
 }
 
 // Changes the row by bias and mask on the way.

@@ -2,23 +2,22 @@
 //   Launch: a block of 256 threads a head of a sequence, grid (sequences, heads).
 //   Bytes: a head of 64 has 16 KB of state in float32, which is read and written once a step whatever the number of
 //   rows. A row's inputs are 2 KB beside that.
-//   A step that decodes, one row a sequence, has a kernel of its own with 64 registers: four blocks, and 64 KB of states
-//   on their way to a multiprocessor of sm_90 (32 KB in binary16), where the walk has 106 registers and two blocks. A
-//   block takes some 2.5 us from its first load to its last store, by count, so that two would read and write 3.4 TB/s
-//   of states in float32 and half of that in binary16. Nothing was measured.
-//   The walk: eight rows at a time. First each warp prepares one row (decay, keys, value), and loads what the next one
-//   brings. Then all warps take the rows one after the other: a thread has a quarter of a row of the state in
-//   registers, and the four threads of the row add their sums. Then each warp finishes the row that it prepared (group
-//   norm, bonus, gate).
-//   Synchronisation: one barrier for the weights and, where there is one row, its inputs, which each warp brings one of;
-//   one before a walk, for what was prepared, and one after it, for the
-//   sums. The state and the weights are loaded before the wait for the kernel before, which therefore must write no
-//   state.
+//   A step that decodes, one row a sequence, has a kernel of its own with 64 registers: four blocks, and 64 KB of
+//   states on their way to a multiprocessor of sm_90 (32 KB in binary16), where the walk has 106 registers and two
+//   blocks. A block takes some 2.5 us from its first load to its last store, by count, so that two would read and
+//   write 3.4 TB/s of states in float32 and half of that in binary16. Nothing was measured. The walk: eight rows at a
+//   time. First each warp prepares one row (decay, keys, value), and loads what the next one brings. Then all warps
+//   take the rows one after the other: a thread has a quarter of a row of the state in registers, and the four threads
+//   of the row add their sums. Then each warp finishes the row that it prepared (group norm, bonus, gate).
+//   Synchronisation: one barrier for the weights and, where there is one row, its inputs, which each warp brings one
+//   of; one before a walk, for what was prepared, and one after it, for the sums. The state and the weights are loaded
+//   before the wait for the kernel before, which therefore must write no state.
 // Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
 // and y goes through `out`.
 #include "cuda/kernels/chunk_kernels.h"
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/slot.h"
+#include "cuda/kernels/store_element.h"
 #include "cuda/kernels/wkv5.h"
 #include "cuda/kernels/wkv7.h"
 #include "cuda/kernels/wkv7_row.h"
@@ -84,15 +83,19 @@ __device__ __forceinline__ void Share(const PreparedRow<kChannels>& row, uint32_
   StoreChannels(row.g, head_size, lane, shared.g);
 }
 
-// NormBonusGate of ops.h, into `out`, the head's part of the row.
+// NormBonusGate of ops.h, into the elements of a row from `first` on that are the head's.
 template <uint32_t kChannels>
 __device__ __forceinline__ void Finish(const LaneChannels<kChannels>& y, float bonus_weight,
                                        const LaneChannels<kChannels>& v, const LaneChannels<kChannels>& g,
-                                       const HeadNorm<kChannels>& norm, uint32_t head_size, uint32_t lane, float* out) {
-  LaneChannels<kChannels> gated = Normalized(y, norm, head_size, lane);
+                                       const HeadNorm<kChannels>& norm, uint32_t head_size, uint32_t lane,
+                                       const Wkv7Arguments& in, size_t first) {
+  const LaneChannels<kChannels> normalized = Normalized(y, norm, head_size, lane);
 #pragma unroll
-  for (uint32_t i = 0; i < kChannels; ++i) gated.at[i] = (gated.at[i] + bonus_weight * v.at[i]) * g.at[i];
-  StoreChannels(gated, head_size, lane, out);
+  for (uint32_t i = 0; i < kChannels; ++i) {
+    const uint32_t c = lane + i * kWarp;
+    if (c >= head_size) continue;
+    StoreElement((normalized.at[i] + bonus_weight * v.at[i]) * g.at[i], first + c, in.out.data, in.rounded);
+  }
 }
 
 // --- head size 64 ---
@@ -288,7 +291,7 @@ __global__ void __launch_bounds__(kThreads, kIsOneRow ? kOneRowBlocks : 2)
       const auto v = LoadChannels<kChannels>(rows[warp].v, kSize, lane);
       const auto g = LoadChannels<kChannels>(rows[warp].g, kSize, lane);
       const auto norm = LoadNorm<kChannels>(weights.norm_weight, weights.norm_bias, in.norm.epsilon, kSize, lane);
-      Finish(own_y, bonus_weight, v, g, norm, kSize, lane, in.out.data + own_first);
+      Finish(own_y, bonus_weight, v, g, norm, kSize, lane, in, own_first);
     }
     own_first = next_first;
   }
@@ -408,7 +411,7 @@ __global__ void __launch_bounds__(kThreads)
     const size_t own_head = size_t{blockIdx.y} * head_size;
     const auto norm =
         LoadNorm<kMostChannels>(in.norm.weight + own_head, in.norm.bias + own_head, in.norm.epsilon, head_size, lane);
-    Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in.out.data + first);
+    Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in, first);
   };
   WalkInParts<Element>(batch, states, in, kWarps * kValuesOfWarp, walk, finish);
 }

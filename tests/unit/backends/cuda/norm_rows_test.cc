@@ -90,13 +90,15 @@ std::string NormOutputsFault(const Trial& trial, uint32_t width, const std::vect
   const CaseNorm norm(width, kEpsilon, random);
   const DeviceArray<uint32_t> row_source(output_rows), device_rows(output_rows.size());
   const DeviceArray<float> hidden(size_t{num_outputs} * width);
+  const DeviceArray<uint16_t> rounded(size_t{num_outputs} * width);
   Batch batch = {};
   batch.output_rows = device_rows.get();
   batch.num_rows = kRows;
   batch.num_outputs = num_outputs;
   const std::string fault =
       trial.Run({x.copy(), CopyOf(device_rows, row_source, output_rows.size())}, [&](const Queue& queue) {
-        return NormOutputs(queue, batch, x.device(), norm.device(), {hidden.get(), num_outputs, width});
+        return NormOutputs(queue, batch, x.device(), norm.device(), {hidden.get(), num_outputs, width},
+                           {rounded.get(), Inputs::kF16});
       });
   if (!fault.empty()) return fault;
 
@@ -106,6 +108,7 @@ std::string NormOutputsFault(const Trial& trial, uint32_t width, const std::vect
     const std::vector<float> normalized = Norm(values, norm.host());
     expected.insert(expected.end(), normalized.begin(), normalized.end());
   }
+  if (rounded.Read() != RoundedBits(hidden.Read(), Inputs::kF16)) return "the copy is another";
   return FirstDifference("hidden", expected, hidden.Read(), kTolerance);
 }
 
