@@ -14,6 +14,7 @@
 #include "cuda/device_weights.h"
 #include "cuda/expanded_products.h"
 #include "cuda/kernels/finite.h"
+#include "cuda/launch_log.h"
 #include "cuda/library_products.h"
 #include "cuda/ops.h"
 #include "cuda/outcome_layout.h"
@@ -254,6 +255,7 @@ class GenerationSegment final : public Segment {
           graphs(place.device),
           ring(place.device, desc, Activations::kNumCarries) {
       if (place.switches.async_export) exports.emplace(place.device, form);
+      if (const std::string file = LaunchLogFile(); !file.empty()) launches.emplace(file, desc);
       draws.reserve(desc.max_entries);
       draws_before.reserve(desc.max_entries);
     }
@@ -267,6 +269,7 @@ class GenerationSegment final : public Segment {
     std::unique_ptr<LibraryProducts> library;  // NULL: products are our own
     std::optional<ExpandedProducts> expanded;
     StepGraphs graphs;
+    std::optional<LaunchLog> launches;  // if they are measured
     // As the plans of the last step and of the one before had them.
     std::vector<uint32_t> draws, draws_before;
     Ring ring;  // the last, since its end waits for the steps that use the others
@@ -342,8 +345,8 @@ class GenerationSegment final : public Segment {
 
   void Enqueue(Sealed& sealed, StepBuffers& buffers) {
     const StepCounts exact = CountsOf(buffers.plan());
-    const std::optional<StepCounts> bucket =
-        place_.switches.graphs ? BucketOf(exact, MostGraphRows(sealed)) : std::nullopt;
+    const bool has_graphs = place_.switches.graphs && !sealed.launches;
+    const std::optional<StepCounts> bucket = has_graphs ? BucketOf(exact, MostGraphRows(sealed)) : std::nullopt;
     buffers.FillBatch(bucket.value_or(exact), sealed.slots, sealed.ring.next_number());
     const StepCounts& counts = buffers.counts();
     if (counts.num_rows == 0) return;
@@ -360,7 +363,9 @@ class GenerationSegment final : public Segment {
       CopyOut(buffers.logits(), sealed.buffers.logits.data(), size_t{counts.num_logits} * desc_.model.vocab_size,
               stream);
     } else {
+      if (sealed.launches) sealed.launches->Begin(counts);
       work_.library_multiplications += RunKernels(sealed, counts, act, buffers.logits());
+      if (sealed.launches) sealed.launches->End(stream);
     }
     GiveResults(sealed, buffers, act);
   }
@@ -370,9 +375,10 @@ class GenerationSegment final : public Segment {
     const BatchLayout layout(counts);
     unsigned char* const batch = sealed.buffers.batch.data();
     uint32_t* const flags = OutcomeLayout(counts).Flags(sealed.buffers.outcome.data());
-    const Queue queue = {
-        .stream = sealed.stream.get(),
-        .dependent_launch = place_.switches.dependent_launch && place_.capability >= kDependentLaunchCapability};
+    const bool is_dependent = place_.switches.dependent_launch && place_.capability >= kDependentLaunchCapability;
+    const Queue queue = {.stream = sealed.stream.get(),
+                         .dependent_launch = is_dependent && !sealed.launches,
+                         .observer = sealed.launches ? &*sealed.launches : nullptr};
     const OpsContext context = {.queue = queue,
                                 .batch = layout.At(batch),
                                 .states = sealed.slots.states(),

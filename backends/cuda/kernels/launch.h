@@ -8,12 +8,23 @@
 
 namespace skein::cuda {
 
+// Sees each launch of a queue, for measurements.
+class LaunchObserver {
+ public:
+  virtual void Before(cudaStream_t stream) = 0;
+  virtual void After(cudaStream_t stream, dim3 grid, uint32_t threads, uint32_t shared_bytes) = 0;
+
+ protected:
+  ~LaunchObserver() = default;
+};
+
 // CUDA's own stream, and how kernels follow each other in it.
 struct Queue {
   cudaStream_t stream = nullptr;
   // A kernel may start while the one before still runs. It then waits for that one's results at DependencyWait
   // (instructions.h). From compute capability 9.0 on.
   bool dependent_launch = false;
+  LaunchObserver* observer = nullptr;
 };
 
 // The threads of a block, and its shared memory beside what the kernel names.
@@ -42,7 +53,10 @@ cudaError_t Launch(const Queue& queue, dim3 grid, const BlockShape& block, void 
   config.stream = queue.stream;
   config.attrs = &attribute;
   config.numAttrs = queue.dependent_launch ? 1 : 0;
-  return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+  if (queue.observer != nullptr) queue.observer->Before(queue.stream);
+  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+  if (queue.observer != nullptr) queue.observer->After(queue.stream, grid, block.threads, block.shared_bytes);
+  return error;
 }
 template <typename... Parameters, typename... Arguments>
 cudaError_t Launch(const Queue& queue, dim3 grid, uint32_t threads, void (*kernel)(Parameters...),

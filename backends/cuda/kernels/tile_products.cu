@@ -457,7 +457,8 @@ __global__ void __launch_bounds__(kThreads, Tile<kType, kTiles, kSource>::kLeast
   DependencyWait();
   DependencyRelease();
   block.Run();
-  if (num_splits > 1 && !block.JoinParts(tiles.scratch, blockIdx.y - split, split, num_splits)) return;
+  const uint32_t first_block = blockIdx.x * gridDim.y + blockIdx.y - split;
+  if (num_splits > 1 && !block.JoinParts(tiles.scratch, first_block, split, num_splits)) return;
   block.Store();
 }
 
@@ -481,9 +482,9 @@ TileBlocks TileBlocksOf(const ProductList& list, const PartScratch& scratch, boo
 // Parts get blocks of their own where that fills more multiprocessors, and the scratch has room.
 TileBlocks TileBlocksFor(const ProductList& list, const PartScratch& scratch, uint32_t row_blocks) {
   const TileBlocks whole = TileBlocksOf(list, scratch, false);
-  if (scratch.sums == nullptr || row_blocks > 1 || NumBlocks(whole.blocks) >= kManyBlocks) return whole;
+  if (scratch.sums == nullptr || row_blocks * NumBlocks(whole.blocks) >= kManyBlocks) return whole;
   const TileBlocks split = TileBlocksOf(list, scratch, true);
-  return NumBlocks(split.blocks) <= PartScratch::kBlocks ? split : whole;
+  return row_blocks * NumBlocks(split.blocks) <= PartScratch::kBlocks ? split : whole;
 }
 
 template <WeightType kType, uint32_t kTiles, Source kSource>

@@ -232,7 +232,7 @@ TEST_P(RoundedTileFaultsTest, IndexFaultsAreSeen) {
 }
 
 TEST_P(TileFaultsTest, NothingIsAccusedOfPartsThatAreHandedOver) {
-  for (const uint32_t num_rows : {5u, 60u}) {
+  for (const uint32_t num_rows : {5u, 60u, 66u}) {
     ExpectRight([&](const Trial& trial) { return SplitFault(trial, GetParam(), num_rows); }, 2);
   }
 }
