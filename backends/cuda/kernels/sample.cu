@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "cuda/kernels/device_code.h"
+#include "cuda/kernels/logit_stretch.h"
 #include "cuda/kernels/sample.h"
 
 namespace skein::cuda {
@@ -52,16 +53,6 @@ struct Shared {
 
 // --- numbers ---
 
-// Minus zero has the key of zero.
-__device__ __forceinline__ uint32_t KeyOf(float x) {
-  const uint32_t bits = __float_as_uint(__fadd_rn(x, 0.0f));
-  return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-}
-
-__device__ __forceinline__ float LogitOf(uint32_t key) {
-  return __uint_as_float((key & 0x80000000u) != 0 ? key & 0x7FFFFFFFu : ~key);
-}
-
 // numbers/exp.h, to the bit: no multiplication and addition may become one.
 __device__ __forceinline__ float ExpNonPositive(float x) {
   const float rounded = __fadd_rn(__fmul_rn(x, 1.44269504f), 12582912.0f);
@@ -93,67 +84,6 @@ __device__ __forceinline__ Mass WarpScan(Mass x) {
 }
 
 // --- a row ---
-
-// A row as a thread sees it: the ids of its warp's stretch, which the lanes share in one way or another.
-struct Stretch {
-  float* logits;
-  uint32_t first;  // of the warp
-  uint32_t end;
-  bool is_aligned;  // four logits can be read at once
-
-  static constexpr uint32_t kAhead = 4;  // loads of a thread that are on their way together
-
-  // visit(id, logit) for the thread's ids, the same in each call.
-  template <typename Visit>
-  __device__ __forceinline__ void ForEach(const Visit& visit) const {
-    if (is_aligned) {
-      ForEachFour(visit);
-    } else {
-#pragma unroll 4
-      for (uint32_t id = first + threadIdx.x % kWarp; id < end; id += kWarp) visit(id, logits[id]);
-    }
-  }
-  // vote(id, key) in all threads of the warp together, in order of id; behind the end with the key of a banned token.
-  // Ends when vote is true, which it is in all threads or in none.
-  template <typename Vote>
-  __device__ __forceinline__ void ForEachTogether(const Vote& vote) const {
-    for (uint32_t turn = first; turn < end; turn += kAhead * kWarp) {
-      uint32_t keys[kAhead];
-#pragma unroll
-      for (uint32_t i = 0; i < kAhead; ++i) {
-        const uint32_t id = turn + i * kWarp + threadIdx.x % kWarp;
-        keys[i] = id < end ? KeyOf(logits[id]) : 0u;
-      }
-#pragma unroll
-      for (uint32_t i = 0; i < kAhead; ++i) {
-        if (turn + i * kWarp < end && vote(turn + i * kWarp + threadIdx.x % kWarp, keys[i])) return;
-      }
-    }
-  }
-
- private:
-  // The end is that of a load.
-  template <typename Visit>
-  __device__ __forceinline__ void ForEachFour(const Visit& visit) const {
-    for (uint32_t turn = first + threadIdx.x % kWarp * 4; turn < end; turn += kAhead * kWarp * 4) {
-      float4 four[kAhead];
-#pragma unroll
-      for (uint32_t i = 0; i < kAhead; ++i) {
-        const uint32_t id = turn + i * kWarp * 4;
-        if (id < end) four[i] = *reinterpret_cast<const float4*>(logits + id);
-      }
-#pragma unroll
-      for (uint32_t i = 0; i < kAhead; ++i) {
-        const uint32_t id = turn + i * kWarp * 4;
-        if (id >= end) break;
-        visit(id, four[i].x);
-        visit(id + 1, four[i].y);
-        visit(id + 2, four[i].z);
-        visit(id + 3, four[i].w);
-      }
-    }
-  }
-};
 
 __device__ __forceinline__ Stretch StretchOf(const kit::Rows& logits) {
   const uint32_t length = ((logits.width + kWarps - 1) / kWarps + kWarp - 1) / kWarp * kWarp;
@@ -525,7 +455,7 @@ __device__ void WriteRanked(const Stretch& row, uint32_t count, uint32_t top_k, 
   if (rank < top_k) greatest[rank] = {row.logits[id], id};
 }
 
-// Where the candidates are not known, or too many: finds the border first.
+// Where there are too many candidates or too few: finds the border first.
 __device__ void GatherAtCutoff(const Stretch& row, const Survey& survey, uint32_t top_k, Shared& shared) {
   const KeyRange range = {survey.num_tokens < top_k ? kBanned : survey.min_key, survey.max_key};
   const Cutoff cutoff = TopKCutoff(row, range, top_k, shared);
