@@ -205,8 +205,6 @@ def tile_products(matrices, step, rounded):
     stages = sum(ceil(m.outputs, 64) * ceil(m.inputs, 64) for m in matrices) * row_blocks
     # A stage of a block: four warps by four steps of a load of weights, loads of inputs and products.
     stage_cycles = max(4 * 4 * (1 + tile / 16) * 4, 4 * 4 * tile / 8 * 1.5) + 60
-    if not rounded:  # inputs that are loaded one stage ahead are waited for
-        stage_cycles = max(stage_cycles, 0)
     longest = max((parts_of(m)[1] if is_split else ceil(m.inputs, 64)) for m in matrices)
     registers = {8: 72, 16: 80, 32: 100, 64: 167}[tile]
     return Launch('tiles ' + names(matrices), (row_blocks, blocks, 1), 128, shared=shared, registers=registers,
@@ -471,12 +469,17 @@ def predict(options, card):
             shape = Shape(**{**MODELS[name].__dict__, 'state': options.state, 'weights': options.weights,
                              'compute': options.weights})
             step = Step(rows, rows, rows, switches, options.zeros)
-            us, launches = step_time(shape, step, card, GAPS[gap_name])
+            # Steps of the library are no graphs, and the host launches what it launches in this time.
+            by_library = rows >= 65 and 'library' in switches
+            gap = GAPS['stream' if by_library or 'graphs' not in switches else gap_name]
+            us, launches = step_time(shape, step, card, gap)
             least = sum(launch.memory_bytes for launch in launches) / card.bandwidth
-            aim = AIMS.get((card.name, name, rows, options.state)) if options.weights == F16 else None
+            states = (options.state, F16, F32) if rows <= 32 else (options.state,)  # the aims of few rows are for both
+            aims = [AIMS[key] for s in states if (key := (card.name, name, rows, s)) in AIMS]
+            aim = aims[0] if aims and options.weights == F16 and not options.zeros else None
             of_aim = f'{100 * rows * 1e6 / us / aim:4.0f} %' if aim else '-'
             print(f'{name:6} {rows:5} {len(launches):8} {us:9.0f} {rows * 1e6 / us:10.0f} '
-                  f'{f"{aim:.0f}" if aim else "-":>9} {of_aim:>6}  {GAPS[gap_name] * len(launches):.0f}, {least:.0f}')
+                  f'{f"{aim:.0f}" if aim else "-":>9} {of_aim:>6}  {gap * len(launches):.0f}, {least:.0f}')
             if options.kernels:
                 print_kernels(launches, card)
     return 0
