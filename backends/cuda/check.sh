@@ -60,6 +60,8 @@ if [[ -n $prebuilt ]]; then
   prebuilt=$(cd "$prebuilt" && pwd)
 fi
 [[ -z $plugin ]] || plugin=$(realpath -m "$plugin")
+predict=$here/check/predict.py
+[[ -r $predict ]] || predict=$here/predict.py  # in a bundle
 mkdir -p "$out/stages" || exit 2
 out=$(cd "$out" && pwd)
 rm -f "$out"/stages/* "$out/report.json"
@@ -136,6 +138,9 @@ print_table() {
   printf '\n== figures ==\n'
   for stage in benchmark benchmark-switched switches abi; do
     [[ ! -s $out/stages/$stage.log ]] || sed -n 's/^  //p' "$out/stages/$stage.log"
+  done
+  for stage in kernels kernels-switched; do
+    [[ ! -s $out/stages/$stage-predicted.log ]] || { printf '\n== %s ==\n' "$stage" && cat "$out/stages/$stage-predicted.log"; }
   done
   printf '\n== defaults to change ==\n'
   { grep -h '; turn on ' "$out/stages/switches.log" | sed 's/^  //'; } 2>/dev/null || echo none
@@ -373,6 +378,16 @@ good_switches() {
   sed -n 's/.*"good_switches": "\([^"]*\)".*/\1/p' "$out/stages/switches.json" 2>/dev/null | head -n 1
 }
 
+# The launches of steps one by one, each beside its prediction: measure_kernels NAME SWITCHES.
+measure_kernels() {
+  local name=$1 log=$out/stages/$1-launches.txt only=1.5B/f16/dense card=H200
+  [[ $size != toy ]] || only=toy/f16/dense
+  ! grep -q H100 "$out/stages/device.log" 2>/dev/null || card=H100
+  SKEIN_CUDA=$2 SKEIN_CUDA_LAUNCHES=$log check "$name" benchmark 20 6 report --only "$only" "${limits[@]}"
+  [[ -s $log && -r $predict ]] || return 0
+  python3 -B "$predict" --card "$card" --measured "$log" 2>&1 | tee "$out/stages/$name-predicted.log"
+}
+
 # Programs of the tests that a bundle or a build has: test_program NAME FULL QUICK PROGRAM FILTER TOY_FILTER.
 test_program() {
   local name=$1 full=$2 quick=$3 file=$4 filter=$5
@@ -445,9 +460,11 @@ limits=()
 [[ -z $bandwidth ]] || limits+=(--bandwidth "$bandwidth")
 [[ -z $matrix_rate ]] || limits+=(--matrix-rate "$matrix_rate")
 check benchmark benchmark 110 20 report "${limits[@]}"
+measure_kernels kernels ''
 switches=$(good_switches)
 if [[ -n $switches ]]; then
   SKEIN_CUDA=$switches check benchmark-switched benchmark 50 8 report "${limits[@]}"
+  measure_kernels kernels-switched "$switches"
 else
   left_out benchmark-switched "no switch is both right and faster"
 fi

@@ -36,8 +36,9 @@ uint64_t SparseFloats(const skein_segment_desc& desc, ValueColumns value_columns
 }  // namespace
 
 DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t activation_floats_per_row,
-                                     ValueColumns value_columns, SumParts sum_parts)
+                                     ValueColumns value_columns, SumParts sum_parts, RoundedActivations rounded)
     : activation_floats(kit::CheckedProduct(desc.max_tokens, activation_floats_per_row)),
+      rounded_activations(rounded == RoundedActivations::kKept ? activation_floats : 0),
       batch_bytes(BatchLayout::MostBytes(desc)),
       logit_rows(LogitRows(desc)),
       logit_floats(kit::CheckedProduct(logit_rows, desc.model.vocab_size)),
@@ -50,14 +51,16 @@ DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t ac
       part_counts(sum_parts == SumParts::kHandedOver ? PartScratch::kBlocks : 0) {}
 
 uint64_t DeviceBufferSizes::bytes() const {
-  return DeviceArray<float>::Bytes(activation_floats) + batch_bytes + DeviceArray<float>::Bytes(logit_floats) +
-         outcome_bytes + DeviceArray<skein_bias>::Bytes(biases) + DeviceArray<uint32_t>::Bytes(mask_words) +
+  return DeviceArray<float>::Bytes(activation_floats) + DeviceArray<uint16_t>::Bytes(rounded_activations) +
+         batch_bytes + DeviceArray<float>::Bytes(logit_floats) + outcome_bytes +
+         DeviceArray<skein_bias>::Bytes(biases) + DeviceArray<uint32_t>::Bytes(mask_words) +
          DeviceArray<RankedLogit>::Bytes(greatest) + DeviceArray<float>::Bytes(sparse_floats) +
          DeviceArray<float>::Bytes(part_floats) + DeviceArray<uint32_t>::Bytes(part_counts);
 }
 
 DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes, cudaStream_t stream)
     : activations(device, sizes.activation_floats, "activations"),
+      rounded(device, sizes.rounded_activations, "rounded activations"),
       batch(device, sizes.batch_bytes, "a step's rows"),
       logits(device, sizes.logit_floats, "logits"),
       outcome(device, sizes.outcome_bytes, "outcomes of rows"),

@@ -17,9 +17,13 @@ namespace skein::cuda {
 // Whether blocks of a product hand parts of their sums to each other.
 enum class SumParts : uint8_t { kInBlocks, kHandedOver };
 
+// Whether activations have copies in 16 bits.
+enum class RoundedActivations : uint8_t { kNone, kKept };
+
 // How many values of each kind the steps of a segment need.
 struct DeviceBufferSizes {
   uint64_t activation_floats;
+  uint64_t rounded_activations;
   uint64_t batch_bytes;
   uint32_t logit_rows;  // that have room at once; a step with more goes through in turns
   uint64_t logit_floats;
@@ -33,7 +37,7 @@ struct DeviceBufferSizes {
 
   // `activation_floats_per_row`: as of the generation. `desc` was checked.
   DeviceBufferSizes(const skein_segment_desc& desc, uint64_t activation_floats_per_row, ValueColumns value_columns,
-                    SumParts sum_parts);
+                    SumParts sum_parts, RoundedActivations rounded);
 
   uint64_t bytes() const;
 };
@@ -43,6 +47,7 @@ struct DeviceBuffers {
   DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes, cudaStream_t stream);
 
   DeviceArray<float> activations;
+  DeviceArray<uint16_t> rounded;  // copies of them
   DeviceArray<unsigned char> batch;
   DeviceArray<float> logits;
   DeviceArray<unsigned char> outcome;  // outcome_layout.h

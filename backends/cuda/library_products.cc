@@ -50,16 +50,18 @@ void LibraryProducts::Choose(cudaStream_t stream, const MatrixView& weight, uint
 }
 
 bool LibraryProducts::Multiply(const Queue& queue, const DeviceProduct& product, Inputs inputs) {
-  if (RoundRows(queue, product.in, inputs, inputs_.data()) != cudaSuccess) return false;
+  const bool is_rounded = product.rounded_in.data != nullptr && product.rounded_in.inputs == inputs;
+  const uint16_t* const in = is_rounded ? product.rounded_in.data : inputs_.data();
+  if (!is_rounded && RoundRows(queue, product.in, inputs, inputs_.data()) != cudaSuccess) return false;
   const bool is_taken = library_->Multiply(queue.stream, {.weight = product.weight,
-                                                          .in = inputs_.data(),
+                                                          .in = in,
                                                           .num_rows = product.in.count,
                                                           .in_stride = StrideOf(product.in.width),
                                                           .out = product.out.data,
                                                           .is_added = product.then == kit::Then::kAdd});
   if (!is_taken) return false;
-  if (product.then == kit::Then::kStore || product.then == kit::Then::kAdd) return true;
-  return FinishProduct(queue, product.out, product.then, product.out) == cudaSuccess;
+  if (!IsFinishedBehind(product.then)) return true;
+  return FinishProduct(queue, product.out, product.then, product.out, product.rounded_out) == cudaSuccess;
 }
 
 }  // namespace skein::cuda

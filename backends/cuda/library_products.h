@@ -34,6 +34,8 @@ class LibraryProducts {
   // After the last Choose.
   void Keep() { library_->Keep(); }
 
+  // Whether a kernel of ours finishes a product. It alone writes copies of its results.
+  static bool IsFinishedBehind(kit::Then then) { return then != kit::Then::kStore && then != kit::Then::kAdd; }
   // Enqueues a product. False if the library does not take it; then nothing was enqueued that counts.
   bool Multiply(const Queue& queue, const DeviceProduct& product, Inputs inputs);
 

@@ -30,15 +30,18 @@ void Ops::NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initi
     earlier_ = {};
   }
   if (IsFused() && kept.n.data != nullptr && arguments.num_blends == 1) {
+    rounded_.Forget(arguments.blends[0].out);  // which may be written by no one
     shift_ = arguments;
     return;
   }
+  for (uint32_t i = 0; i < arguments.num_blends; ++i) arguments.rounded[i] = rounded_.Write(arguments.blends[i].out);
   Keep(cuda::NormShift(context_.queue, context_.batch, context_.states, arguments));
 }
 
 void Ops::NormOutputs(kit::Rows x, const kit::Norm& norm, kit::Rows hidden) {
   LaunchWaiting();
-  if (hidden.count > 0) Keep(cuda::NormOutputs(context_.queue, context_.batch, x, norm, hidden));
+  if (hidden.count == 0) return;
+  Keep(cuda::NormOutputs(context_.queue, context_.batch, x, norm, hidden, rounded_.Write(hidden)));
 }
 
 bool Ops::LaunchShift(std::initializer_list<kit::Product<Matrix>> products) {
@@ -49,6 +52,7 @@ bool Ops::LaunchShift(std::initializer_list<kit::Product<Matrix>> products) {
     if (product.then == kit::Then::kAdd || product.weight->rows.type != products.begin()->weight->rows.type)
       return false;
     list.products[list.count++] = WaitingProduct{product, {}}.OnDevice();
+    rounded_.Forget(product.out);
   }
   Keep(ShiftProducts(context_.queue, context_.batch, context_.states,
                      {shift_.x, shift_.norm, shift_.state, shift_.blends[0].mix, shift_.kept}, list,
@@ -98,8 +102,19 @@ ProductChoice Ops::Choose(const Matrix& matrix, uint32_t num_rows, Paths paths) 
                         .capability = context_.capability});
 }
 
+DeviceProduct Ops::WithCopies(const WaitingProduct& waiting, bool writes_copy) {
+  DeviceProduct product = waiting.OnDevice();
+  product.rounded_in = rounded_.Find(product.in);
+  // The residual stream is the input of no product.
+  const bool is_residual = product.then == kit::Then::kAdd && waiting.end.mix == nullptr;
+  rounded_.Forget(product.out);
+  if (writes_copy && !is_residual) product.rounded_out = rounded_.Write(product.out);
+  return product;
+}
+
 bool Ops::LaunchAlone(const WaitingProduct& waiting, uint32_t num_rows_for_choice) {
   const kit::Product<Matrix>& product = waiting.product;
+  rounded_.Forget(product.out);
   const ProductChoice choice = Choose(*product.weight, num_rows_for_choice, Paths::kAll);
   bool by_library = false;
   switch (choice.path) {
@@ -111,7 +126,8 @@ bool Ops::LaunchAlone(const WaitingProduct& waiting, uint32_t num_rows_for_choic
       Keep(context_.expanded->Multiply(context_.queue, waiting.OnDevice(), num_rows_for_choice, by_library));
       break;
     case ProductPath::kLibrary:
-      by_library = context_.library->Multiply(context_.queue, waiting.OnDevice(), choice.inputs);
+      by_library = context_.library->Multiply(
+          context_.queue, WithCopies(waiting, LibraryProducts::IsFinishedBehind(product.then)), choice.inputs);
       if (!by_library) return false;
       break;
     case ProductPath::kNibbles:
@@ -139,7 +155,7 @@ void Ops::Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for
       if (other.rows.type != matrix.rows.type || Choose(other, num_rows_for_choice, Paths::kTogether) != choice)
         continue;
       done |= 1u << i;
-      list.products[list.count++] = products[i].OnDevice();
+      list.products[list.count++] = WithCopies(products[i], true);
     }
     LaunchTogether(choice, list);
   }
@@ -192,6 +208,7 @@ void Ops::GatedAdd(kit::Rows x, kit::Rows gate, kit::Rows value) {
 
 void Ops::Wkv4(const kit::Wkv4Inputs& inputs, size_t state, kit::Rows y) {
   LaunchWaiting();
+  rounded_.Forget(y);
   Keep(cuda::Wkv4(context_.queue, context_.batch, context_.states, inputs, context_.form.ByteOffset(state), y));
 }
 
@@ -220,6 +237,7 @@ void Ops::Wkv5(const kit::Wkv5Inputs& inputs, size_t state, kit::Rows /*y*/) {
 }
 
 void Ops::NormGate(kit::Rows /*y*/, const kit::Norm& norm, kit::Rows g, kit::Rows out) {
+  rounded_.Forget(out);
   wkv5_.norm = norm;
   wkv5_.g = g;
   wkv5_.out = out;
@@ -238,6 +256,7 @@ void Ops::DataShift(const kit::ShiftedRows& rows, std::initializer_list<kit::Dat
     return LaunchWaiting();
   }
   LaunchWaiting();
+  for (const kit::DataBlend& blend : blends) rounded_.Forget(blend.out);
   DataShiftArguments arguments = {.rows = rows, .blends = {}, .num_blends = static_cast<uint32_t>(blends.size())};
   std::copy(blends.begin(), blends.end(), arguments.blends.begin());
   Keep(cuda::DataShift(context_.queue, arguments));
@@ -272,6 +291,8 @@ void Ops::NormBonusGate(kit::Rows /*y*/, const kit::Norm& norm, const kit::Wkv7I
   wkv7_.out = out;
   LaunchWaiting();
   wkv7_.chunks = context_.chunks;
+  rounded_.Forget(out);
+  if (!IsChunked(context_.chunks, context_.batch.num_rows)) wkv7_.rounded = rounded_.Write(out);
   Keep(cuda::Wkv7(context_.queue, context_.batch, context_.states, wkv7_));
   wkv7_ = {};
 }

@@ -23,6 +23,7 @@
 #include "cuda/kernels/wkv7.h"
 #include "cuda/library_products.h"
 #include "cuda/product_choice.h"
+#include "cuda/rounded_copies.h"
 #include "cuda/state_form.h"
 #include "equations/operands.h"
 #include "equations/ops_concepts.h"
@@ -52,6 +53,7 @@ struct OpsContext {
   ExpandedProducts* expanded;  // NULL: codes stay codes
   float* sparse_scratch;       // SparseScratchFloats of the largest matrix with columns
   PartScratch part_scratch;
+  RoundedPlaces rounded;     // without data: rows have no copies
   uint32_t head_size;        // 0 in generation 4
   uint32_t compute_type;     // of the segment
   uint32_t capability;       // of the device
@@ -66,7 +68,7 @@ class Ops {
   using EmbeddingRows = DeviceEmbedding;
 
   // The context outlives the ops.
-  explicit Ops(const OpsContext& context) : context_(context) {}
+  explicit Ops(const OpsContext& context) : context_(context), rounded_(context.rounded) {}
 
   cudaError_t error() const { return error_; }
   // Multiplications that the library was given.
@@ -104,7 +106,9 @@ class Ops {
     kit::Product<Matrix> product;
     ProductEnd end;
 
-    DeviceProduct OnDevice() const { return {product.weight->rows, product.in, product.out, product.then, end}; }
+    DeviceProduct OnDevice() const {
+      return {product.weight->rows, product.in, product.out, product.then, end, {}, {}};
+    }
   };
 
   void Keep(cudaError_t error) {
@@ -114,6 +118,8 @@ class Ops {
   // The choice for a matrix and inputs of so many rows: of all paths, or of those that take products together.
   enum class Paths { kAll, kTogether };
   ProductChoice Choose(const Matrix& matrix, uint32_t num_rows, Paths paths) const;
+  // A product with the copies of its rows; `writes_copy`: its path writes that of its results.
+  DeviceProduct WithCopies(const WaitingProduct& product, bool writes_copy);
   // Launches a product by a path that takes one at a time. False: it is to go with others.
   bool LaunchAlone(const WaitingProduct& product, uint32_t num_rows_for_choice);
   // Launches products, those together that go by the same choice. At most 32.
@@ -134,6 +140,7 @@ class Ops {
   static void AddTo(kit::Rows out, const ProductEnd& end, WaitingProduct& product);
 
   const OpsContext& context_;
+  RoundedCopies rounded_;
   cudaError_t error_ = cudaSuccess;
   uint64_t library_multiplications_ = 0;
   std::array<WaitingProduct, kMaxProducts> waiting_ = {};

@@ -14,6 +14,7 @@
 #include "cuda/device_weights.h"
 #include "cuda/expanded_products.h"
 #include "cuda/kernels/finite.h"
+#include "cuda/launch_log.h"
 #include "cuda/library_products.h"
 #include "cuda/ops.h"
 #include "cuda/outcome_layout.h"
@@ -41,6 +42,12 @@ ValueColumns ValueColumnsOf(const SegmentPlace& place, const skein_segment_desc&
 // The tensor cores take codes where they take anything.
 bool MayTimeProducts(const SegmentPlace& place) {
   return place.switches.timed_products && place.capability >= kTileCapability;
+}
+
+// For products by floats on the tensor cores; a library takes them too.
+RoundedActivations RoundedActivationsOf(const SegmentPlace& place, const skein_segment_desc& desc) {
+  const bool is_on = place.switches.rounded_rows && place.capability >= kTileCapability;
+  return is_on && InputsOf(desc.compute_type) != Inputs::kF32 ? RoundedActivations::kKept : RoundedActivations::kNone;
 }
 
 // Float32 arithmetic keeps its precision.
@@ -134,7 +141,7 @@ class GenerationSegment final : public Segment {
 
   static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
     return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place, desc),
-            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks};
+            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks, RoundedActivationsOf(place, desc)};
   }
 
   static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
@@ -265,6 +272,7 @@ class GenerationSegment final : public Segment {
           graphs(place.device),
           ring(place.device, desc, Activations::kNumCarries) {
       if (place.switches.async_states) moves.emplace(place.device, form, desc.num_slots);
+      if (const std::string file = LaunchLogFile(); !file.empty()) launches.emplace(file, desc);
       draws.reserve(desc.max_entries);
       draws_before.reserve(desc.max_entries);
     }
@@ -278,6 +286,7 @@ class GenerationSegment final : public Segment {
     std::unique_ptr<LibraryProducts> library;  // NULL: products are our own
     std::optional<ExpandedProducts> expanded;
     StepGraphs graphs;
+    std::optional<LaunchLog> launches;  // if they are measured
     // As the plans of the last step and of the one before had them.
     std::vector<uint32_t> draws, draws_before;
     Ring ring;  // the last, since its end waits for the steps that use the others
@@ -357,8 +366,8 @@ class GenerationSegment final : public Segment {
 
   void Enqueue(Sealed& sealed, StepBuffers& buffers) {
     const StepCounts exact = CountsOf(buffers.plan());
-    const std::optional<StepCounts> bucket =
-        place_.switches.graphs ? BucketOf(exact, MostGraphRows(sealed)) : std::nullopt;
+    const bool has_graphs = place_.switches.graphs && !sealed.launches;
+    const std::optional<StepCounts> bucket = has_graphs ? BucketOf(exact, MostGraphRows(sealed)) : std::nullopt;
     for (const kit::PlannedEntry& planned : buffers.plan().entries()) {
       AwaitImport(sealed, planned.entry->read_slot);
       AwaitImport(sealed, planned.entry->write_slot);  // which has ended: an export is to come behind the step
@@ -379,7 +388,9 @@ class GenerationSegment final : public Segment {
       CopyOut(buffers.logits(), sealed.buffers.logits.data(), size_t{counts.num_logits} * desc_.model.vocab_size,
               stream);
     } else {
+      if (sealed.launches) sealed.launches->Begin(counts);
       work_.library_multiplications += RunKernels(sealed, counts, act, buffers.logits());
+      if (sealed.launches) sealed.launches->End(stream);
     }
     GiveResults(sealed, buffers, act);
   }
@@ -389,9 +400,10 @@ class GenerationSegment final : public Segment {
     const BatchLayout layout(counts);
     unsigned char* const batch = sealed.buffers.batch.data();
     uint32_t* const flags = OutcomeLayout(counts).Flags(sealed.buffers.outcome.data());
-    const Queue queue = {
-        .stream = sealed.stream.get(),
-        .dependent_launch = place_.switches.dependent_launch && place_.capability >= kDependentLaunchCapability};
+    const bool is_dependent = place_.switches.dependent_launch && place_.capability >= kDependentLaunchCapability;
+    const Queue queue = {.stream = sealed.stream.get(),
+                         .dependent_launch = is_dependent && !sealed.launches,
+                         .observer = sealed.launches ? &*sealed.launches : nullptr};
     const OpsContext context = {.queue = queue,
                                 .batch = layout.At(batch),
                                 .states = sealed.slots.states(),
@@ -401,6 +413,7 @@ class GenerationSegment final : public Segment {
                                 .expanded = sealed.expanded ? &*sealed.expanded : nullptr,
                                 .sparse_scratch = sealed.buffers.sparse_scratch.data(),
                                 .part_scratch = sealed.buffers.part_scratch(),
+                                .rounded = RoundedPlacesOf(sealed, counts),
                                 .head_size = desc_.model.head_size,
                                 .compute_type = desc_.compute_type,
                                 .capability = place_.capability,
@@ -416,6 +429,12 @@ class GenerationSegment final : public Segment {
     const kit::Rows hidden = {act.hidden[counts.num_logit_rows()], num_hidden, act.hidden.width};
     CheckCuda(place_.device, FindNotFinite(queue, hidden, nullptr, num_hidden, flags + counts.num_sequences), "step");
     return ops.library_multiplications();
+  }
+
+  // The CUDA cores, which multiply few rows, take floats.
+  RoundedPlaces RoundedPlacesOf(const Sealed& sealed, const StepCounts& counts) const {
+    if (counts.num_rows <= kMostRowsTogether || sealed.sizes.rounded_activations == 0) return {};
+    return {sealed.buffers.activations.data(), sealed.buffers.rounded.data(), InputsOf(desc_.compute_type)};
   }
 
   LogitsPlace LogitsPlaceOf(const Sealed& sealed, const StepCounts& counts, float* host_logits) const {

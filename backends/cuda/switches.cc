@@ -15,15 +15,16 @@ struct Switch {
   std::string_view name;
   bool Switches::*is_on;
 };
-constexpr std::array<Switch, 9> kSwitches = {{{"graphs", &Switches::graphs},
-                                              {"dependent_launch", &Switches::dependent_launch},
-                                              {"library", &Switches::library},
-                                              {"timed_products", &Switches::timed_products},
-                                              {"sparse", &Switches::sparse},
-                                              {"nibble_products", &Switches::nibble_products},
-                                              {"split_sums", &Switches::split_sums},
-                                              {"chunked_wkv", &Switches::chunked_wkv},
-                                              {"async_states", &Switches::async_states}}};
+constexpr std::array<Switch, 10> kSwitches = {{{"graphs", &Switches::graphs},
+                                               {"dependent_launch", &Switches::dependent_launch},
+                                               {"library", &Switches::library},
+                                               {"timed_products", &Switches::timed_products},
+                                               {"sparse", &Switches::sparse},
+                                               {"nibble_products", &Switches::nibble_products},
+                                               {"split_sums", &Switches::split_sums},
+                                               {"rounded_rows", &Switches::rounded_rows},
+                                               {"chunked_wkv", &Switches::chunked_wkv},
+                                               {"async_states", &Switches::async_states}}};
 
 }  // namespace
 

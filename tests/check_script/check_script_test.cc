@@ -75,8 +75,9 @@ class CheckScriptTest : public testing::Test {
   nlohmann::json report_;
 };
 
-constexpr const char* kStages[] = {"device",   "contract", "numbers",   "cuts",        "migration", "invariance",
-                                   "switches", "soak",     "benchmark", "conformance", "golden",    "abi"};
+constexpr const char* kStages[] = {"device",      "contract", "numbers", "cuts",      "migration",
+                                   "invariance",  "switches", "soak",    "benchmark", "kernels",
+                                   "conformance", "golden",   "abi"};
 
 TEST_F(CheckScriptTest, RunsEveryStageOverAGoodBackend) {
   EXPECT_EQ(Check(SKEIN_LATE_BACKEND), 0) << output_;
@@ -99,6 +100,10 @@ TEST_F(CheckScriptTest, RunsEveryStageOverAGoodBackend) {
 TEST_F(CheckScriptTest, RunsEveryStageOverTheEmulatedBackend) {
   if (std::string(SKEIN_EMULATED_BACKEND).empty()) GTEST_SKIP() << "the emulated backend is not built";
   EXPECT_EQ(Check(SKEIN_EMULATED_BACKEND), 0) << output_;
+  // Launches beside their predictions, which is what there is python3 for.
+  if (std::system("python3 -c ''") == 0) {
+    EXPECT_THAT(output_, HasSubstr("\n== kernels ==\n\nd_model 128, 1 rows of 1 streams, f16"));
+  }
   for (const char* stage : kStages) EXPECT_EQ(Outcome(stage), "passed") << stage << ": " << Field(stage, "summary");
 }
 

@@ -74,6 +74,12 @@ __device__ __forceinline__ void MmaM16N8K8(float (&d)[4], const uint32_t (&a)[4]
 
 #undef SKEIN_WARP_PRODUCT
 
+// The block's shared memory beside what the kernel names, as much as its launch asks for.
+__device__ __forceinline__ void* DynamicSharedMemory() {
+  extern __shared__ __align__(16) unsigned char dynamic_shared[];
+  return dynamic_shared;
+}
+
 __device__ __forceinline__ uint32_t SharedAddress(const void* shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
 }

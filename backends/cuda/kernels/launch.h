@@ -8,28 +8,60 @@
 
 namespace skein::cuda {
 
+// Sees each launch of a queue, for measurements.
+class LaunchObserver {
+ public:
+  virtual void Before(cudaStream_t stream) = 0;
+  virtual void After(cudaStream_t stream, dim3 grid, uint32_t threads, uint32_t shared_bytes) = 0;
+
+ protected:
+  ~LaunchObserver() = default;
+};
+
 // CUDA's own stream, and how kernels follow each other in it.
 struct Queue {
   cudaStream_t stream = nullptr;
   // A kernel may start while the one before still runs. It then waits for that one's results at DependencyWait
   // (instructions.h). From compute capability 9.0 on.
   bool dependent_launch = false;
+  LaunchObserver* observer = nullptr;
 };
 
-// Enqueues a kernel over blocks of `threads` threads. Nothing waits here.
+// The threads of a block, and its shared memory beside what the kernel names.
+struct BlockShape {
+  uint32_t threads;
+  uint32_t shared_bytes;
+};
+
+// Enqueues a kernel over blocks. Nothing waits here.
 template <typename... Parameters, typename... Arguments>
-cudaError_t Launch(const Queue& queue, dim3 grid, uint32_t threads, void (*kernel)(Parameters...),
+cudaError_t Launch(const Queue& queue, dim3 grid, const BlockShape& block, void (*kernel)(Parameters...),
                    const Arguments&... arguments) {
+  constexpr uint32_t kMostWithoutAsking = 48 * 1024;
+  if (block.shared_bytes > kMostWithoutAsking) {
+    const auto attribute = cudaFuncAttributeMaxDynamicSharedMemorySize;
+    const cudaError_t error = cudaFuncSetAttribute(kernel, attribute, static_cast<int>(block.shared_bytes));
+    if (error != cudaSuccess) return error;
+  }
   cudaLaunchAttribute attribute = {};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t config = {};
   config.gridDim = grid;
-  config.blockDim = dim3(threads);
+  config.blockDim = dim3(block.threads);
+  config.dynamicSmemBytes = block.shared_bytes;
   config.stream = queue.stream;
   config.attrs = &attribute;
   config.numAttrs = queue.dependent_launch ? 1 : 0;
-  return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+  if (queue.observer != nullptr) queue.observer->Before(queue.stream);
+  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+  if (queue.observer != nullptr) queue.observer->After(queue.stream, grid, block.threads, block.shared_bytes);
+  return error;
+}
+template <typename... Parameters, typename... Arguments>
+cudaError_t Launch(const Queue& queue, dim3 grid, uint32_t threads, void (*kernel)(Parameters...),
+                   const Arguments&... arguments) {
+  return Launch(queue, grid, BlockShape{threads, 0}, kernel, arguments...);
 }
 
 }  // namespace skein::cuda

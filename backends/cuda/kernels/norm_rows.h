@@ -7,6 +7,7 @@
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/matrix_view.h"
+#include "cuda/kernels/rounded_rows.h"
 #include "cuda/kernels/sample.h"
 #include "equations/operands.h"
 
@@ -17,8 +18,9 @@ namespace skein::cuda {
 cudaError_t Embed(const Queue& queue, const Batch& batch, const LogitResult* results_before,
                   const MatrixView& embedding, const kit::Norm& norm, kit::Rows x);
 
-// hidden[i] = LayerNorm(x[row of output i]), for hidden.count outputs.
-cudaError_t NormOutputs(const Queue& queue, const Batch& batch, kit::Rows x, const kit::Norm& norm, kit::Rows hidden);
+// hidden[i] = LayerNorm(x[row of output i]), for hidden.count outputs. `rounded`: a copy of `hidden`.
+cudaError_t NormOutputs(const Queue& queue, const Batch& batch, kit::Rows x, const kit::Norm& norm, kit::Rows hidden,
+                        const RoundedRows& rounded = {});
 
 }  // namespace skein::cuda
 

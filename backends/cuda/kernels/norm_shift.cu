@@ -3,6 +3,9 @@
 //   latency, so that a few rows are spread over several blocks, each of which takes the moments of the whole row.
 //   Bytes: a row reads x twice (its own and the one before), and writes a row per blend. Sums do not depend on the
 //   number of shares.
+//   Latency: the batch, the shift row and the weights come before the wait for the kernel before, which therefore must
+//   write no state. Behind it there is one latency of memory, that of x, which stays in registers for its second sum,
+//   and the sums: 0.5 us or so, where three loads that wait for each other would make it 1. These are counts.
 //   Synchronisation: the barriers of the sums. The shift row of a slot is read and written by the same thread: that of
 //   the first row of a sequence, which takes the norm of the last row too. So no block waits for another.
 // DataShift, the second shift of RWKV-6, and GatedAdd: a thread a channel of a row, bound by bytes, no synchronisation.
@@ -12,6 +15,7 @@
 #include "cuda/kernels/norm_shift.h"
 #include "cuda/kernels/row_norm.h"
 #include "cuda/kernels/slot.h"
+#include "cuda/kernels/store_element.h"
 
 namespace skein::cuda {
 namespace {
@@ -21,6 +25,7 @@ constexpr uint32_t kThreads = 256;
 struct BlendPointers {
   const float* mix;
   float* out;
+  uint16_t* rounded;
 };
 
 // NormShiftArguments as a kernel takes them.
@@ -30,6 +35,7 @@ struct NormShiftParameters {
   size_t state;
   BlendPointers blends[kMaxBlends];
   uint32_t num_blends;
+  Inputs rounding;
   float* n;  // NULL: not kept
   float* n_before;
   const float* earlier;  // NULL: none
@@ -60,38 +66,45 @@ __device__ __forceinline__ void StoreBlends(const NormShiftParameters& in, const
                                             size_t element, float n, float before) {
 #pragma unroll
   for (uint32_t i = 0; i < kMaxBlends; ++i) {
-    if (i < in.num_blends) in.blends[i].out[element] = n + (before - n) * weights.mix[i];
+    if (i >= in.num_blends) continue;
+    const BlendPointers& blend = in.blends[i];
+    StoreElement(n + (before - n) * weights.mix[i], element, blend.out, {blend.rounded, in.rounding});
   }
   if (in.n == nullptr) return;
   in.n[element] = n;
   in.n_before[element] = n + (before - n);
 }
 
+// kHeld: elements of a row that a thread keeps in registers.
+template <uint32_t kHeld>
 __global__ void __launch_bounds__(kThreads)
     NormShiftKernel(const Batch batch, const States states, const NormShiftParameters in) {
   __shared__ MomentsScratch<kThreads> scratch;
+  const uint32_t row = blockIdx.x;
   uint32_t channel = blockIdx.y * kThreads + threadIdx.x;
   ChannelWeights weights = LoadWeights(in, channel);
+  const Sequence sequence = batch.sequences[batch.row_sequences[row]];
+  const bool is_first = row == sequence.first_row;
+  const float* read_state = SlotPart<float>(states, sequence.read_slot, in.state);
+  float state = is_first && channel < in.x.width ? read_state[channel] : 0;
   DependencyWait();
   DependencyRelease();
 
-  const uint32_t row = blockIdx.x;
-  const Sequence sequence = batch.sequences[batch.row_sequences[row]];
-  const bool is_first = row == sequence.first_row;
   // The first row has none before it in x. It takes the last row, whose norm it leaves in the state.
   const uint32_t other_row = is_first ? sequence.first_row + sequence.num_rows - 1 : row - 1;
   const float* x = in.x.data + size_t{row} * in.x.width;
   const float* other_x = in.x.data + size_t{other_row} * in.x.width;
-  const Moments moments = RowMoments(x, in.x.width, in.norm.epsilon, scratch);
-  const Moments other_moments = other_row == row ? moments : RowMoments(other_x, in.x.width, in.norm.epsilon, scratch);
+  const auto held = HoldRow<kThreads, kHeld>([x](uint32_t c) { return x[c]; }, in.x.width);
+  const auto other_held = HoldRow<kThreads, kHeld>([other_x](uint32_t c) { return other_x[c]; }, in.x.width);
+  const Moments moments = RowMoments(held, in.norm.epsilon, scratch);
+  const Moments other_moments = other_row == row ? moments : RowMoments(other_held, in.norm.epsilon, scratch);
 
-  const float* read_state = SlotPart<float>(states, sequence.read_slot, in.state);
   float* write_state = SlotPart<float>(states, sequence.write_slot, in.state);
   float* earlier_state = SlotPart<float>(states, sequence.write_slot, in.earlier_state);
   while (channel < in.x.width) {
     const float n = Normalized(x[channel], moments, weights.weight, weights.bias);
     const float other = Normalized(other_x[channel], other_moments, weights.weight, weights.bias);
-    const float before = is_first ? read_state[channel] : other;
+    const float before = is_first ? state : other;
     if (is_first && write_state != nullptr) {
       write_state[channel] = other;
       if (in.earlier != nullptr) earlier_state[channel] = in.earlier[size_t{other_row} * in.x.width + channel];
@@ -99,6 +112,7 @@ __global__ void __launch_bounds__(kThreads)
     StoreBlends(in, weights, size_t{row} * in.x.width + channel, n, before);
     channel += gridDim.y * kThreads;
     weights = LoadWeights(in, channel);
+    if (is_first && channel < in.x.width) state = read_state[channel];
   }
 }
 
@@ -159,12 +173,17 @@ cudaError_t NormShift(const Queue& queue, const Batch& batch, const States& stat
   in.norm = arguments.norm;
   in.state = arguments.state;
   in.num_blends = arguments.num_blends;
-  for (uint32_t i = 0; i < in.num_blends; ++i) in.blends[i] = {arguments.blends[i].mix, arguments.blends[i].out.data};
+  for (uint32_t i = 0; i < in.num_blends; ++i) {
+    in.blends[i] = {arguments.blends[i].mix, arguments.blends[i].out.data, arguments.rounded[i].data};
+    in.rounding = arguments.rounded[i].inputs;  // of all
+  }
   in.n = arguments.kept.n.data;
   in.n_before = arguments.kept.n_before.data;
   in.earlier = arguments.earlier.data;
   in.earlier_state = arguments.earlier_state;
-  return Launch(queue, dim3(in.x.count, NumShares(in.x)), kThreads, NormShiftKernel, batch, states, in);
+  const dim3 grid(in.x.count, NumShares(in.x));
+  if (in.x.width <= 4 * kThreads) return Launch(queue, grid, kThreads, NormShiftKernel<4>, batch, states, in);
+  return Launch(queue, grid, kThreads, NormShiftKernel<8>, batch, states, in);
 }
 
 cudaError_t DataShift(const Queue& queue, const DataShiftArguments& arguments) {

@@ -10,6 +10,7 @@
 
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
+#include "cuda/kernels/rounded_rows.h"
 #include "equations/operands.h"
 
 namespace skein::cuda {
@@ -21,8 +22,9 @@ struct NormShiftArguments {
   kit::Norm norm;
   size_t state;  // bytes from the beginning of a slot to the shift row
   std::array<kit::Blend, kMaxBlends> blends;
-  uint32_t num_blends;    // none has a NULL mix
-  kit::ShiftedRows kept;  // without data: not kept
+  uint32_t num_blends;                          // none has a NULL mix
+  kit::ShiftedRows kept;                        // without data: not kept
+  std::array<RoundedRows, kMaxBlends> rounded;  // copies of the blends' rows, all in one type
   // A shift before this one (shift_products.h) has left its shift row to this kernel: its n, and where the row belongs.
   kit::Rows earlier;     // without data: none
   size_t earlier_state;  // bytes from the beginning of a slot

@@ -12,15 +12,9 @@
 
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/products.h"
+#include "cuda/kernels/store_element.h"
 
 namespace skein::cuda {
-
-// A finite number beyond binary16's largest becomes that one, since a squared ReLU may give such. Infinity and NaN
-// stay, so that a step which goes wrong is seen.
-__device__ __forceinline__ float InF16Range(float x) {
-  constexpr float kLargest = 65504.0f;
-  return fabsf(x) < INFINITY ? fminf(fmaxf(x, -kLargest), kLargest) : x;
-}
 
 __device__ __forceinline__ float Rounded(float x, Inputs inputs) {
   if (inputs == Inputs::kF16) return __half2float(__float2half_rn(InF16Range(x)));

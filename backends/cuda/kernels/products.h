@@ -10,12 +10,10 @@
 
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/matrix_view.h"
+#include "cuda/kernels/rounded_rows.h"
 #include "equations/operands.h"
 
 namespace skein::cuda {
-
-// How inputs are rounded before they are multiplied. Sums are float32 in every case.
-enum class Inputs : uint8_t { kF32, kF16, kBf16 };
 
 // The rows that a product that is added (Then::kAdd) is multiplied by, or added to in place of `out`. NULL: none.
 struct ProductEnd {
@@ -31,6 +29,10 @@ struct DeviceProduct {
   kit::Rows out;
   kit::Then then;
   ProductEnd end = {};  // RowProducts, NibbleProducts and TileProducts look at it
+  // Copies of `in` and `out`. TileProducts and LibraryProducts read the one instead of `in`; RowProducts and
+  // TileProducts write the other beside `out`.
+  RoundedRows rounded_in = {};
+  RoundedRows rounded_out = {};
 };
 
 inline constexpr uint32_t kMaxProducts = 8;
@@ -86,7 +88,8 @@ MatrixView ExpandedView(const MatrixView& codes, const void* data);
 // Rows rounded to binary16 or bf16, for a library: out [in.count][width, up to a multiple of 8], filled up with zeros.
 cudaError_t RoundRows(const Queue& queue, kit::Rows in, Inputs inputs, void* out);
 // `then` over rows that a library has written, [count][width], into `out`, which may be the same rows.
-cudaError_t FinishProduct(const Queue& queue, kit::Rows product, kit::Then then, kit::Rows out);
+cudaError_t FinishProduct(const Queue& queue, kit::Rows product, kit::Then then, kit::Rows out,
+                          const RoundedRows& rounded_out = {});
 
 }  // namespace skein::cuda
 

@@ -35,12 +35,13 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 __global__ void __launch_bounds__(kThreads)
-    FinishProductKernel(const float* product, const size_t count, const kit::Then then, float* out) {
+    FinishProductKernel(const float* product, const size_t count, const kit::Then then, float* out,
+                        const RoundedRows rounded) {
   const size_t i = size_t{blockIdx.x} * kThreads + threadIdx.x;
   DependencyWait();
   DependencyRelease();
   if (i >= count) return;
-  out[i] = Finished(then, product[i], then == kit::Then::kAdd ? out[i] : 0);
+  StoreElement(Finished(then, product[i], then == kit::Then::kAdd ? out[i] : 0), i, out, rounded);
 }
 
 }  // namespace
@@ -54,13 +55,14 @@ cudaError_t RoundRows(const Queue& queue, kit::Rows in, Inputs inputs, void* out
   return Launch(queue, grid, kThreads, RoundRowsKernel, in, inputs, width, static_cast<uint2*>(out));
 }
 
-cudaError_t FinishProduct(const Queue& queue, kit::Rows product, kit::Then then, kit::Rows out) {
+cudaError_t FinishProduct(const Queue& queue, kit::Rows product, kit::Then then, kit::Rows out,
+                          const RoundedRows& rounded_out) {
   if (product.count != out.count || product.width != out.width) return cudaErrorInvalidValue;
   const size_t count = size_t{out.count} * out.width;
   if (count == 0) return cudaSuccess;
   const dim3 grid(static_cast<uint32_t>((count + kThreads - 1) / kThreads));
   return Launch(queue, grid, kThreads, FinishProductKernel, static_cast<const float*>(product.data), count, then,
-                out.data);
+                out.data, rounded_out);
 }
 
 }  // namespace skein::cuda

@@ -28,17 +28,52 @@ struct MomentsScratch {
   float squares[kThreads / kWarp];
 };
 
-// The moments of x [width], in every thread of a block of kThreads. Thread i reads the elements i, i + kThreads, ...,
-// and no others.
-template <uint32_t kThreads>
-__device__ __forceinline__ Moments RowMoments(const float* x, uint32_t width, float epsilon,
+// A row as a thread of a block of kThreads has it: the elements i, i + kThreads, ..., the first kHeld of them in
+// registers. `load`(index) gives an element.
+template <uint32_t kThreads, uint32_t kHeld, typename Load>
+class HeldRow {
+ public:
+  // The loads are on their way together.
+  __device__ __forceinline__ HeldRow(const Load& load, uint32_t width) : load_(load), width_(width) {
+#pragma unroll
+    for (uint32_t i = 0; i < kHeld; ++i) {
+      const uint32_t c = threadIdx.x + i * kThreads;
+      held_[i] = c < width ? load(c) : 0;
+    }
+  }
+  __device__ __forceinline__ uint32_t width() const { return width_; }
+  // visit(index, element) for the thread's elements, in their order.
+  template <typename Visit>
+  __device__ __forceinline__ void ForEach(const Visit& visit) const {
+#pragma unroll
+    for (uint32_t i = 0; i < kHeld; ++i) {
+      const uint32_t c = threadIdx.x + i * kThreads;
+      if (c < width_) visit(c, held_[i]);
+    }
+    for (uint32_t c = threadIdx.x + kHeld * kThreads; c < width_; c += kThreads) visit(c, load_(c));
+  }
+
+ private:
+  const Load load_;
+  const uint32_t width_;
+  float held_[kHeld];
+};
+
+template <uint32_t kThreads, uint32_t kHeld, typename Load>
+__device__ __forceinline__ HeldRow<kThreads, kHeld, Load> HoldRow(const Load& load, uint32_t width) {
+  return HeldRow<kThreads, kHeld, Load>(load, width);
+}
+
+// The moments of a row, in every thread of a block of kThreads.
+template <uint32_t kThreads, uint32_t kHeld, typename Load>
+__device__ __forceinline__ Moments RowMoments(const HeldRow<kThreads, kHeld, Load>& x, float epsilon,
                                               MomentsScratch<kThreads>& scratch) {
   float sum = 0;
-  for (uint32_t c = threadIdx.x; c < width; c += kThreads) sum += x[c];
-  const float mean = BlockSum<kThreads>(sum, scratch.sums) / static_cast<float>(width);
+  x.ForEach([&](uint32_t, float element) { sum += element; });
+  const float mean = BlockSum<kThreads>(sum, scratch.sums) / static_cast<float>(x.width());
   float squares = 0;
-  for (uint32_t c = threadIdx.x; c < width; c += kThreads) squares += (x[c] - mean) * (x[c] - mean);
-  const float variance = BlockSum<kThreads>(squares, scratch.squares) / static_cast<float>(width);
+  x.ForEach([&](uint32_t, float element) { squares += (element - mean) * (element - mean); });
+  const float variance = BlockSum<kThreads>(squares, scratch.squares) / static_cast<float>(x.width());
   return {mean, 1.0f / sqrtf(variance + epsilon)};
 }
 

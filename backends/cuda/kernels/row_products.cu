@@ -7,11 +7,12 @@
 //
 // Limit: the bytes of the weights, up to four rows. The first loads of a warp, 128 bytes a thread, are on their way
 // before the kernel before has ended. Beside them a block reads its inputs from the second level cache: a quarter of
-// its f16 weights' bytes at one row, a half at four. In instructions, at one row, a weight of f16 takes 2 (convert,
-// multiply) and a code of kQ4 3 (take out, subtract, multiply) and one more for eight. A multiprocessor of 128 lanes
-// that memory feeds with 19 bytes a cycle (4.3 TB/s, 132 of them, 1.7 GHz) is busy for 0.15 of the time with f16 and
-// 0.45 with kQ8. With kQ4 the loop has 4.4 instructions a code for sm_90, and takes 1.3 times as long as memory:
-// nibble_products.cu is for these. These are counts; nothing here was measured.
+// its f16 weights' bytes at one row, a half at four. A thread has four loads of inputs on their way, so that 2048
+// inputs cost one latency of that cache (some 0.3 us) and not four. In instructions, at one row, a weight of f16 takes
+// 2 (convert, multiply) and a code of kQ4 3 (take out, subtract, multiply) and one more for eight. A multiprocessor of
+// 128 lanes that memory feeds with 19 bytes a cycle (4.3 TB/s, 132 of them, 1.7 GHz) is busy for 0.15 of the time with
+// f16 and 0.45 with kQ8. With kQ4 the loop has 4.4 instructions a code for sm_90, and takes 1.3 times as long as
+// memory: nibble_products.cu is for these. These are counts; nothing here was measured.
 //
 // Synchronisation: one barrier after a chunk of inputs is written, and one before the next overwrites it.
 //
@@ -28,22 +29,53 @@ namespace {
 constexpr uint32_t kWarps = 4;
 constexpr uint32_t kThreads = kWarps * kWarp;
 
+// Pieces of four inputs that a thread has on their way for each row: as many latencies of memory are waited for
+// together.
+template <uint32_t kRows>
+inline constexpr uint32_t kPiecesAhead = 4 / kRows;
+
 // Writes inputs [begin, end) of kRows rows, rounded, with zeros beyond the last row and column.
-template <uint32_t kRows, uint32_t kRowFloats>
-__device__ __forceinline__ void Stage(const kit::Rows& in, uint32_t first_row, uint32_t begin, uint32_t end,
-                                      Inputs inputs, float* staged) {
-  const bool are_aligned = AreRowsAligned(in);
-  for (uint32_t column = begin + 4 * threadIdx.x; column < end; column += 4 * kThreads) {
+template <uint32_t kRows, uint32_t kRowFloats, bool kAreAligned>
+__device__ __forceinline__ void StageRows(const kit::Rows& in, uint32_t first_row, uint32_t begin, uint32_t end,
+                                          Inputs inputs, float* staged) {
+  constexpr uint32_t kPieces = kPiecesAhead<kRows>;
+  for (uint32_t first = begin + 4 * threadIdx.x; first < end; first += kPieces * 4 * kThreads) {
+    float4 x[kPieces][kRows];
 #pragma unroll
-    for (uint32_t r = 0; r < kRows; ++r) {
-      const float4 x = Rounded(LoadInputs(in, first_row + r, column, are_aligned), inputs);
-      *reinterpret_cast<float4*>(staged + r * kRowFloats + Padded(column - begin)) = x;
+    for (uint32_t i = 0; i < kPieces * kRows; ++i) {
+      const uint32_t column = first + i / kRows * 4 * kThreads;
+      x[i / kRows][i % kRows] = LoadInputs(in, first_row + i % kRows, column, kAreAligned);
+    }
+#pragma unroll
+    for (uint32_t i = 0; i < kPieces * kRows; ++i) {
+      const uint32_t column = first + i / kRows * 4 * kThreads;
+      if (column >= end) continue;
+      float* const to = staged + i % kRows * kRowFloats + Padded(column - begin);
+      *reinterpret_cast<float4*>(to) = Rounded(x[i / kRows][i % kRows], inputs);
     }
   }
 }
 
+template <uint32_t kRows, uint32_t kRowFloats>
+__device__ __forceinline__ void Stage(const kit::Rows& in, uint32_t first_row, uint32_t begin, uint32_t end,
+                                      Inputs inputs, float* staged) {
+  // Two loops, since a branch at each load would make the loads wait for each other.
+  if (AreRowsAligned(in)) {
+    StageRows<kRows, kRowFloats, true>(in, first_row, begin, end, inputs, staged);
+  } else {
+    StageRows<kRows, kRowFloats, false>(in, first_row, begin, end, inputs, staged);
+  }
+}
+
+// Blocks that a multiprocessor has room for at least. At one row, where latency counts most, seven: so many have 112 KB
+// of weights on their way, and most matrices have no more blocks than there is room for.
 template <WeightType kType, uint32_t kRows>
-__global__ void __launch_bounds__(kThreads, IsScaled(kType) && kRows == 4 ? 2 : 3)
+inline constexpr uint32_t kLeastBlocks = IsScaled(kType) && kRows == 4    ? 2
+                                         : !IsScaled(kType) && kRows == 1 ? 7
+                                                                          : 3;
+
+template <WeightType kType, uint32_t kRows>
+__global__ void __launch_bounds__(kThreads, (kLeastBlocks<kType, kRows>))
     RowProductsKernel(const __grid_constant__ ProductBlocks blocks, const Inputs inputs) {
   using S = WarpProductShape<kType, kRows>;
   __shared__ __align__(16) float staged[kRows * S::kRowFloats];

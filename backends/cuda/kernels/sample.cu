@@ -1,9 +1,11 @@
 // The reduction of rows of logits.
 //   Launch: a block of 1,024 threads a row; a warp owns a stretch of the row, in order of id. Bound by the bytes that
-//   one multiprocessor reads: the row lies in L2, and is read twice for a greedy token, three times without filters,
-//   and once more for each of at most three times that a filter narrows, by 2,048, the keys among which its border
-//   lies. Synchronisation: barriers of the block. Sums of probabilities are integers, of which atomics may add in any
-//   order: the same logits give the same token, always.
+//   one multiprocessor reads and by the exponentials that it makes: the row lies in L2, and is read twice for a greedy
+//   token or the greatest logits, three times for a draw without filters, and once more for each of at most three times
+//   that a filter narrows, by 2,048, the keys among which its border lies. A thread has 64 bytes on their way, the
+//   block 64 KB, so that 256 KB take 2.4 us at 64 bytes a cycle and 1.7 GHz; exponentials, some 33 instructions a
+//   token, take 10 us. These are counts. Synchronisation: barriers of the block. Sums of probabilities are integers, of
+//   which atomics may add in any order: the same logits give the same token, always.
 //
 // A key is a float as an integer of the same order. A mass is exp(logit - max) as a multiple of 2^-k, with k so large
 // that the sum over the vocabulary fits 64 bits.
@@ -11,6 +13,7 @@
 #include <cstdint>
 
 #include "cuda/kernels/device_code.h"
+#include "cuda/kernels/logit_stretch.h"
 #include "cuda/kernels/sample.h"
 
 namespace skein::cuda {
@@ -24,14 +27,18 @@ constexpr uint32_t kBins = 2048;
 constexpr uint32_t kBinsOfWarp = kBins / kWarps;
 constexpr uint32_t kBanned = 0x007FFFFFu;  // the key of minus infinity
 constexpr uint32_t kAllTies = 0xFFFFFFFFu;
+constexpr uint32_t kNoKey = 0xFFFFFFFFu;  // above those of all numbers
+constexpr uint32_t kMostCandidates = kThreads;
 static_assert(kWarps == kWarp && kBinsOfWarp == 2 * kWarp);
 
 struct Shared {
   uint32_t mass_low[kBins];
   uint32_t mass_high[kBins];
   uint32_t ties[kWarps][SKEIN_MAX_TOP_K];
-  uint32_t candidates[SKEIN_MAX_TOP_K];
-  uint32_t num_candidates;
+  uint32_t candidates[kMostCandidates];      // ids of tokens that may be among the greatest
+  uint32_t candidate_keys[kMostCandidates];  // theirs
+  uint32_t num_candidates;                   // more than there is room for: the others have no place
+  uint32_t num_gathered;                     // candidates above a cutoff
   uint32_t counts[kWarps];
   Mass masses[kWarps];
   Mass scan[kWarps];
@@ -45,16 +52,6 @@ struct Shared {
 };
 
 // --- numbers ---
-
-// Minus zero has the key of zero.
-__device__ __forceinline__ uint32_t KeyOf(float x) {
-  const uint32_t bits = __float_as_uint(__fadd_rn(x, 0.0f));
-  return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-}
-
-__device__ __forceinline__ float LogitOf(uint32_t key) {
-  return __uint_as_float((key & 0x80000000u) != 0 ? key & 0x7FFFFFFFu : ~key);
-}
 
 // numbers/exp.h, to the bit: no multiplication and addition may become one.
 __device__ __forceinline__ float ExpNonPositive(float x) {
@@ -88,34 +85,11 @@ __device__ __forceinline__ Mass WarpScan(Mass x) {
 
 // --- a row ---
 
-// A row as a thread sees it: every 32nd id of its warp's stretch. The threads of a warp take equally many turns, so
-// that they can vote.
-struct Stretch {
-  float* logits;
-  uint32_t first;  // of the warp
-  uint32_t end;
-
-  // visit(id, logit) for the thread's ids.
-  template <typename Visit>
-  __device__ __forceinline__ void ForEach(const Visit& visit) const {
-#pragma unroll 4
-    for (uint32_t id = first + threadIdx.x % kWarp; id < end; id += kWarp) visit(id, logits[id]);
-  }
-  // vote(id, key) in all threads of the warp together; behind the end with the key of a banned token. Ends when vote is
-  // true, which it is in all threads or in none.
-  template <typename Vote>
-  __device__ __forceinline__ void ForEachTogether(const Vote& vote) const {
-    for (uint32_t turn = first; turn < end; turn += kWarp) {
-      const uint32_t id = turn + threadIdx.x % kWarp;
-      if (vote(id, id < end ? KeyOf(logits[id]) : 0u)) break;
-    }
-  }
-};
-
 __device__ __forceinline__ Stretch StretchOf(const kit::Rows& logits) {
   const uint32_t length = ((logits.width + kWarps - 1) / kWarps + kWarp - 1) / kWarp * kWarp;
   const uint32_t first = min(threadIdx.x / kWarp * length, logits.width);
-  return {logits.data + size_t{blockIdx.x} * logits.width, first, min(first + length, logits.width)};
+  const bool is_aligned = logits.width % 4 == 0 && reinterpret_cast<uintptr_t>(logits.data) % sizeof(float4) == 0;
+  return {logits.data + size_t{blockIdx.x} * logits.width, first, min(first + length, logits.width), is_aligned};
 }
 
 // The facts of a row that are known when all of it was seen.
@@ -125,6 +99,7 @@ struct Survey {
   uint32_t max_key;
   uint32_t min_key;  // of those
   uint32_t argmax;   // the lowest id of those with max_key
+  uint32_t own_key;  // the greatest key that this thread has seen; 0: none
 };
 
 // Adds the biases. Gives the number of tokens that they ban, as seen by this thread. A bad logit becomes NaN.
@@ -167,6 +142,7 @@ struct ThreadSurvey {
 };
 
 __device__ Survey Combine(ThreadSurvey mine, Shared& shared) {
+  const auto own_key = static_cast<uint32_t>(mine.best >> 32);
   for (uint32_t distance = kWarp / 2; distance > 0; distance /= 2) {
     mine.best = max(mine.best, __shfl_xor_sync(kFullWarp, mine.best, distance));
     mine.min_key = min(mine.min_key, __shfl_xor_sync(kFullWarp, mine.min_key, distance));
@@ -188,8 +164,12 @@ __device__ Survey Combine(ThreadSurvey mine, Shared& shared) {
     best = max(best, __shfl_xor_sync(kFullWarp, best, distance));
     min_key = min(min_key, __shfl_xor_sync(kFullWarp, min_key, distance));
   }
-  return {is_finite && WarpTotal(shared.imbalance[lane]) == 0, WarpTotal(shared.tokens[lane]),
-          static_cast<uint32_t>(best >> 32), min_key, ~static_cast<uint32_t>(best)};
+  return {is_finite && WarpTotal(shared.imbalance[lane]) == 0,
+          WarpTotal(shared.tokens[lane]),
+          static_cast<uint32_t>(best >> 32),
+          min_key,
+          ~static_cast<uint32_t>(best),
+          own_key};
 }
 
 // Changes the row by bias and mask on the way.
@@ -222,9 +202,18 @@ struct Weigher {
   }
 };
 
-__device__ Mass TotalMass(const Stretch& row, const Weigher& weigh, Shared& shared) {
+// The mass of all tokens. Those with a key of at least `least_key` become candidates on the way, in no order.
+__device__ Mass TotalMass(const Stretch& row, const Weigher& weigh, uint32_t least_key, Shared& shared) {
   Mass mine = 0;
-  row.ForEach([&](uint32_t, float logit) { mine += weigh(logit); });
+  row.ForEach([&](uint32_t id, float logit) {
+    mine += weigh(logit);
+    const uint32_t key = KeyOf(logit);
+    if (key < least_key) return;
+    const uint32_t place = atomicAdd(&shared.num_candidates, 1u);
+    if (place >= kMostCandidates) return;
+    shared.candidates[place] = id;
+    shared.candidate_keys[place] = key;
+  });
   mine = WarpTotal(mine);
   if (threadIdx.x % kWarp == 0) shared.masses[threadIdx.x / kWarp] = mine;
   __syncthreads();
@@ -237,6 +226,17 @@ struct KeyRange {
   uint32_t low;
   uint32_t high;
 };
+
+// A key that at least `count` tokens reach, and not many more if they are spread over the threads: the `count` greatest
+// of the keys that a thread has each as its greatest reach it. 0 if so many threads have none.
+__device__ __forceinline__ uint32_t KeyThatManyReach(const Survey& survey, uint32_t count) {
+  constexpr uint32_t kLastBit = 10;  // the others would keep away few tokens
+  uint32_t key = 0;
+  for (uint32_t bit = 1u << 31; bit >= 1u << kLastBit; bit >>= 1) {
+    if (static_cast<uint32_t>(__syncthreads_count(survey.own_key >= (key | bit))) >= count) key |= bit;
+  }
+  return key;
+}
 
 // The tokens with greater keys are kept, and of those with this one the `num_ties` with the lowest ids.
 struct Cutoff {
@@ -403,7 +403,10 @@ __device__ void DrawToken(const LogitWish& wish, const Stretch& row, const Surve
   }
   const KeyRange range = {survey.min_key, survey.max_key};
   Cutoff cutoff = {kBanned, 0};
-  if (wish.top_k > 0 && wish.top_k < survey.num_tokens) cutoff = TopKCutoff(row, range, wish.top_k, shared);
+  if (wish.top_k > 0 && wish.top_k < survey.num_tokens) {
+    const uint32_t low = max(range.low, KeyThatManyReach(survey, wish.top_k));
+    cutoff = TopKCutoff(row, {low, range.high}, wish.top_k, shared);
+  }
   if (wish.top_p < 1) cutoff = Stricter(cutoff, TopPCutoff(row, range, wish.top_p, total, weigh, shared));
   cutoff = Stricter(cutoff, MinPCutoff(weigh.max, wish.log_min_p));
   weigh.scale = wish.scale;
@@ -417,11 +420,11 @@ __device__ void DrawToken(const LogitWish& wish, const Stretch& row, const Surve
 __device__ void GatherGreatest(const Stretch& row, Cutoff cutoff, Shared& shared) {
   const uint32_t warp = threadIdx.x / kWarp;
   const uint32_t lower_lanes = (1u << threadIdx.x % kWarp) - 1;
-  if (threadIdx.x == 0) shared.num_candidates = 0;
+  if (threadIdx.x == 0) shared.num_gathered = 0;
   __syncthreads();
   uint32_t num_ties = 0;
   row.ForEachTogether([&](uint32_t id, uint32_t key) {
-    if (key > cutoff.key) shared.candidates[atomicAdd(&shared.num_candidates, 1u)] = id;
+    if (key > cutoff.key) shared.candidates[atomicAdd(&shared.num_gathered, 1u)] = id;
     const uint32_t ties = __ballot_sync(kFullWarp, key == cutoff.key);
     const uint32_t place = num_ties + static_cast<uint32_t>(__popc(ties & lower_lanes));
     if (key == cutoff.key && place < SKEIN_MAX_TOP_K) shared.ties[warp][place] = id;
@@ -439,8 +442,21 @@ __device__ uint32_t TieAt(uint32_t number, const Shared& shared) {
   return shared.ties[warp][number];
 }
 
-__device__ void WriteGreatest(const Stretch& row, const Survey& survey, uint32_t top_k, Shared& shared,
-                              RankedLogit* greatest) {
+// Writes the candidates that are among the top_k greatest of the first `count` to their ranks.
+__device__ void WriteRanked(const Stretch& row, uint32_t count, uint32_t top_k, const Shared& shared,
+                            RankedLogit* greatest) {
+  if (threadIdx.x >= count) return;
+  const uint32_t id = shared.candidates[threadIdx.x], key = shared.candidate_keys[threadIdx.x];
+  uint32_t rank = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t other = shared.candidates[i], other_key = shared.candidate_keys[i];
+    rank += other_key > key || (other_key == key && other < id) ? 1 : 0;
+  }
+  if (rank < top_k) greatest[rank] = {row.logits[id], id};
+}
+
+// Where there are too many candidates or too few: finds the border first.
+__device__ void GatherAtCutoff(const Stretch& row, const Survey& survey, uint32_t top_k, Shared& shared) {
   const KeyRange range = {survey.num_tokens < top_k ? kBanned : survey.min_key, survey.max_key};
   const Cutoff cutoff = TopKCutoff(row, range, top_k, shared);
   GatherGreatest(row, cutoff, shared);
@@ -448,15 +464,19 @@ __device__ void WriteGreatest(const Stretch& row, const Survey& survey, uint32_t
   if (threadIdx.x < top_k && threadIdx.x >= num_above) {
     shared.candidates[threadIdx.x] = TieAt(threadIdx.x - num_above, shared);
   }
+  if (threadIdx.x < top_k) shared.candidate_keys[threadIdx.x] = KeyOf(row.logits[shared.candidates[threadIdx.x]]);
   __syncthreads();
-  if (threadIdx.x >= top_k) return;
-  const uint32_t id = shared.candidates[threadIdx.x], key = KeyOf(row.logits[id]);
-  uint32_t rank = 0;
-  for (uint32_t i = 0; i < top_k; ++i) {
-    const uint32_t other = shared.candidates[i], other_key = KeyOf(row.logits[other]);
-    rank += other_key > key || (other_key == key && other < id) ? 1 : 0;
+}
+
+// Behind TotalMass, whose candidates are all tokens from a key on that top_k of them reach.
+__device__ void WriteGreatest(const Stretch& row, const Survey& survey, uint32_t top_k, Shared& shared,
+                              RankedLogit* greatest) {
+  uint32_t count = shared.num_candidates;
+  if (survey.num_tokens < top_k || count > kMostCandidates) {
+    GatherAtCutoff(row, survey, top_k, shared);
+    count = top_k;
   }
-  greatest[rank] = {row.logits[id], id};
+  WriteRanked(row, count, top_k, shared, greatest);
 }
 
 // --- the kernel ---
@@ -472,7 +492,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   __shared__ Shared shared;
   DependencyWait();
   DependencyRelease();
-  const LogitWish wish = wishes.rows[blockIdx.x];
+  const LogitWish& wish = wishes.rows[blockIdx.x];
   const Stretch row = StretchOf(logits);
   LogitResult& result = results[blockIdx.x];
   const Survey survey = SurveyRow(wish, wishes, row, logits.width, shared);
@@ -481,7 +501,12 @@ __global__ void __launch_bounds__(kThreads, 1)
   if (status != LogitStatus::kGood || wish.output == LogitOutput::kLogits) return;
 
   const Weigher weigh = {LogitOf(survey.max_key), 1.0f, unit};
-  const Mass total = TotalMass(row, weigh, shared);
+  uint32_t least_key = kNoKey;
+  if (wish.output == LogitOutput::kGreatest) {
+    if (threadIdx.x == 0) shared.num_candidates = 0;
+    least_key = max(KeyThatManyReach(survey, wish.top_k), kBanned + 1);  // its barriers are behind the zero
+  }
+  const Mass total = TotalMass(row, weigh, least_key, shared);
   if (threadIdx.x == 0) {
     result.log_sum_exp = static_cast<float>(static_cast<double>(weigh.max) +
                                             log(static_cast<double>(total) / static_cast<double>(unit)));

@@ -4,7 +4,8 @@
 // of 64). The weights are the side of 16 of m16n8k16: a warp makes 16 outputs for all rows of the block. The inputs of
 // a product go by in stages of 64. Weights come by asynchronous copies, three stages ahead of their use, and the first
 // three before the kernel before has ended. Inputs are one stage ahead in registers, and are rounded on their way to
-// shared memory.
+// shared memory. Where whoever made the inputs has rounded them too (RoundedRows), they come by asynchronous copies
+// like the weights, both seven stages ahead, or five at 64 rows.
 //
 // A stage's rows of f16 or bf16, of weights as of inputs, are 128 bytes in shared memory, 8 pieces of 16: row r has
 // piece p in place p ^ (r % 8), so that the eight rows which are read together lie in different banks. Codes stay codes
@@ -22,13 +23,15 @@
 // bytes: at 32 rows they are as many bytes as f16 weights, from the second level cache. Parts in blocks of their own
 // are 32 KB a block at 64 rows, there and back, as many bytes as 256 inputs of its weights. Without them, for 32 rows,
 // f16, at 1.7 GHz and 5.5 TB/s of that cache: a matrix of 2048 x 2048 needs 5 us where memory needs 2; three of them in
-// one launch 9 where memory needs 6; 8192 inputs and 2048 outputs 19 where memory needs 8. These are counts; nothing
-// here was measured.
+// one launch 9 where memory needs 6; 8192 inputs and 2048 outputs 19 where memory needs 8.
+// With rounded inputs a block has 56 KB of weights on their way, 40 at 64 rows, all of them before the kernel before
+// has ended where its part has no more stages, and its inputs are half the bytes: at 32 rows a half of the weights', at
+// 64 as many. No latency of a load is left in a stage. These are counts; nothing here was measured.
 //
-// Synchronisation: one barrier a stage, after this stage's inputs are written and its weights have come. Behind it all
-// warps are done with the stage before, so that its place takes new weights, and its inputs' place the next but one.
-// Parts in blocks of their own: a barrier after a part is written; one thread's fence, count and fence, which hand the
-// parts to the last block; and a barrier after it knows whether it is the last.
+// Synchronisation: one barrier a stage, after this stage's inputs are written or have come and its weights have come.
+// Behind it all warps are done with the stage before, so that its place takes new weights, and its inputs' place the
+// next but one. Parts in blocks of their own: a barrier after a part is written; one thread's fence, count and fence,
+// which hand the parts to the last block; and a barrier after it knows whether it is the last.
 //
 // Another type of weights: the cases of Tile and of LoadWeightFragment, and one in TileProducts.
 #include <algorithm>
@@ -49,7 +52,7 @@ constexpr uint32_t kWarps = 4;
 constexpr uint32_t kThreads = kWarps * kWarp;
 constexpr uint32_t kWarpOutputs = 16;
 constexpr uint32_t kOutputs = kWarps * kWarpOutputs;
-constexpr uint32_t kStages = 4;  // in shared memory
+constexpr uint32_t kStages = 4;  // in shared memory, of floats' inputs
 constexpr uint32_t kStageColumns = 64;
 constexpr uint32_t kStepColumns = 16;  // of one instruction
 constexpr uint32_t kPiece = 16;        // bytes of a copy
@@ -61,7 +64,10 @@ constexpr uint32_t kMaxParts = 8;
 constexpr uint32_t kLeastPartStages = 8;
 static_assert(kLeastPartStages % kStages == 0, "a part begins at the first place in shared memory");
 
-template <WeightType kType, uint32_t kTiles>
+// How the inputs of a product come: as floats, which a block rounds, or rounded already.
+enum class Source : uint8_t { kFloats, kRounded };
+
+template <WeightType kType, uint32_t kTiles, Source kSource>
 struct Tile {
   using Element = std::conditional_t<kType == WeightType::kF16, Half, Bf16>;
   static constexpr bool kIsScaled = IsScaled(kType);
@@ -72,13 +78,17 @@ struct Tile {
   static constexpr uint32_t kGroupStages = kIsScaled ? GroupOf(kType) / kStageColumns : 1;
   static_assert(kStages % 2 == 0 && kStages % kGroupStages == 0 && kOutputs * kPieces % kThreads == 0);
 
-  struct Shared {
-    __align__(16) unsigned char weights[kStages][kOutputs * kPitch];
-    __align__(16) unsigned char inputs[2][kRows * kInputPitch];
-  };
-  static_assert(sizeof(Shared) <= 48 * 1024);
+  // Places of weights and of inputs in shared memory.
+  static constexpr bool kIsRounded = kSource == Source::kRounded;
+  static constexpr uint32_t kWeightPlaces = !kIsRounded ? kStages : kTiles == kMaxTiles ? 6 : 8;
+  static constexpr uint32_t kInputPlaces = kIsRounded ? kWeightPlaces : 2;
+  static constexpr uint32_t kWeightBytes = kOutputs * kPitch, kInputBytes = kRows * kInputPitch;
+  static constexpr uint32_t kSharedBytes = kWeightPlaces * kWeightBytes + kInputPlaces * kInputBytes;
+  // Two blocks have room on a processor of 8.0, 9.0 or 10.0, one on the others.
+  static_assert(kSharedBytes <= (kIsRounded ? 96 : 48) * 1024);
+  static_assert(!(kIsRounded && kIsScaled), "inputs of codes lie in an order of their own");
   // On a multiprocessor. With 64 rows three blocks would leave too few registers for the sums.
-  static constexpr uint32_t kLeastBlocks = kTiles == kMaxTiles ? 2 : 3;
+  static constexpr uint32_t kLeastBlocks = kIsRounded || kTiles == kMaxTiles ? 2 : 3;
 };
 
 // Bytes from the beginning of a stage's rows of 128 bytes.
@@ -154,33 +164,27 @@ struct StageRange {
 };
 
 // A block's share of a product: 64 outputs, 8 to 64 rows.
-template <WeightType kType, uint32_t kTiles>
+template <WeightType kType, uint32_t kTiles, Source kSource>
 class BlockProduct {
-  using T = Tile<kType, kTiles>;
+  using T = Tile<kType, kTiles, kSource>;
 
  public:
+  // `shared`: T::kSharedBytes at a multiple of 16.
   __device__ BlockProduct(const DeviceProduct& product, uint32_t first_output, uint32_t first_row,
-                          const StageRange& stages, typename T::Shared& shared)
+                          const StageRange& stages, unsigned char* shared)
       : product_(product), first_output_(first_output), first_row_(first_row), stages_(stages), shared_(shared) {}
 
   // Everything that does not depend on the kernel before.
   __device__ void Begin() {
 #pragma unroll
-    for (uint32_t place = 0; place < kStages - 1; ++place) StartStage(stages_.begin + place, place);
+    for (uint32_t place = 0; place < T::kWeightPlaces - 1; ++place) StartStage(stages_.begin + place, place);
   }
 
   __device__ void Run() {
-    LoadStageInputs(stages_.begin);
-    uint32_t end_of_part = stages_.begin + stages_.part;
-    for (uint32_t begin = stages_.begin; begin < stages_.end; begin += kStages) {
-      if (begin == end_of_part) {
-        EndPart();
-        end_of_part += stages_.part;
-      }
-#pragma unroll
-      for (uint32_t place = 0; place < kStages; ++place) {
-        if (begin + place < stages_.end) RunStage(begin + place, place);
-      }
+    if constexpr (T::kIsRounded) {
+      RunRounded();
+    } else {
+      RunFloats();
     }
     EndPart();
   }
@@ -188,8 +192,8 @@ class BlockProduct {
   // Puts the block's part into the scratch as part `part` of those from `first_block` on, and says whether all are
   // there now: then the sums are those of all parts.
   __device__ bool JoinParts(const PartScratch& scratch, uint32_t first_block, uint32_t part, uint32_t num_parts) {
-    // No shared memory is left; behind the first barrier nobody needs the inputs any more.
-    uint32_t& is_last = *reinterpret_cast<uint32_t*>(shared_.inputs[0]);
+    // Behind the first barrier nobody needs the inputs any more.
+    uint32_t& is_last = *reinterpret_cast<uint32_t*>(InputPlace(0));
     constexpr uint32_t kBlockFloats = kTiles * 4 * kThreads;
     float* const parts = scratch.sums + size_t{first_block} * kBlockFloats + threadIdx.x;
 #pragma unroll
@@ -225,8 +229,8 @@ class BlockProduct {
         const uint32_t output = FirstOfLane() + i / 2 * 8;
         const uint32_t row = first_row_ + tile * 8 + lane % 4 * 2 + i % 2;
         if (output >= product_.out.width || row >= product_.out.count) continue;
-        float* out = product_.out.data + size_t{row} * product_.out.width + output;
-        *out = Finished(product_.then, totals_[tile][i], LoadEnd(product_, row, output));
+        StoreElement(Finished(product_.then, totals_[tile][i], LoadEnd(product_, row, output)),
+                     size_t{row} * product_.out.width + output, product_.out.data, product_.rounded_out);
       }
     }
   }
@@ -236,10 +240,70 @@ class BlockProduct {
   // The outputs of a lane are this one and the eighth after it.
   __device__ uint32_t FirstOfLane() const { return first_output_ + FirstOfWarp() + threadIdx.x % kWarp / 4; }
 
+  __device__ unsigned char* WeightPlace(uint32_t place) const { return shared_ + place * T::kWeightBytes; }
+  __device__ unsigned char* InputPlace(uint32_t place) const {
+    return shared_ + T::kWeightPlaces * T::kWeightBytes + place * T::kInputBytes;
+  }
+
+  __device__ void RunFloats() {
+    LoadStageInputs(stages_.begin);
+    uint32_t end_of_part = stages_.begin + stages_.part;
+    for (uint32_t begin = stages_.begin; begin < stages_.end; begin += kStages) {
+      if (begin == end_of_part) {
+        EndPart();
+        end_of_part += stages_.part;
+      }
+#pragma unroll
+      for (uint32_t place = 0; place < kStages; ++place) {
+        if (begin + place < stages_.end) RunStage(begin + place, place);
+      }
+    }
+  }
+
+  // Inputs are as far ahead as weights. Those of the first stages are groups of copies of their own, behind all groups
+  // of weights, so that as many groups may be pending as later.
+  __device__ void RunRounded() {
+#pragma unroll
+    for (uint32_t place = 0; place < T::kWeightPlaces - 1; ++place) {
+      if (stages_.begin + place < stages_.end) CopyInputs(stages_.begin + place, InputPlace(place));
+      CopyAsyncCommit();
+    }
+    uint32_t end_of_part = stages_.begin + stages_.part, place = 0;
+    for (uint32_t stage = stages_.begin; stage < stages_.end; ++stage) {
+      if (stage == end_of_part) {
+        EndPart();
+        end_of_part += stages_.part;
+      }
+      CopyAsyncWait<T::kWeightPlaces - 2>();
+      __syncthreads();
+      const uint32_t next = stage + T::kWeightPlaces - 1, next_place = place == 0 ? T::kWeightPlaces - 1 : place - 1;
+      if (next < stages_.end) CopyInputs(next, InputPlace(next_place));
+      StartStage(next, next_place);
+      Multiply(WeightPlace(place), InputPlace(place), sums_);
+      place = place + 1 == T::kWeightPlaces ? 0 : place + 1;
+    }
+  }
+
+  // Starts the copies of a stage's inputs, which were rounded by whoever made them.
+  __device__ void CopyInputs(uint32_t stage, unsigned char* to) {
+    constexpr uint32_t kRowPieces = T::kInputPitch / kPiece, kElements = kPiece / sizeof(uint16_t);
+    constexpr uint32_t kPieces = T::kRows * kRowPieces;
+    const uint32_t width = product_.in.width;
+#pragma unroll
+    for (uint32_t i = 0; i < (kPieces + kThreads - 1) / kThreads; ++i) {
+      const uint32_t row = (threadIdx.x + i * kThreads) / kRowPieces, piece = threadIdx.x % kRowPieces;
+      if (row >= T::kRows) break;
+      const uint32_t column = stage * kStageColumns + piece * kElements;
+      const bool is_valid = first_row_ + row < product_.in.count && column < width;
+      const size_t from = is_valid ? size_t{first_row_ + row} * width + column : 0;
+      CopyAsync16(to + Place(row, piece), product_.rounded_in.data + from, is_valid);
+    }
+  }
+
   // Starts the copies of a stage's weights to a place in shared memory. A stage beyond the last is an empty group.
   __device__ void StartStage(uint32_t stage, uint32_t place) {
     if (stage < stages_.end) {
-      CopyWeights(stage, shared_.weights[place]);
+      CopyWeights(stage, WeightPlace(place));
       if constexpr (T::kIsScaled) LoadScales(stage, place);
     }
     CopyAsyncCommit();
@@ -305,17 +369,17 @@ class BlockProduct {
 
   __device__ void RunStage(uint32_t stage, uint32_t place) {
     CopyAsyncWait<kStages - 2>();
-    unsigned char* const inputs = shared_.inputs[place % 2];
+    unsigned char* const inputs = InputPlace(place % 2);
     StoreStageInputs(inputs);
     __syncthreads();
     StartStage(stage + kStages - 1, (place + kStages - 1) % kStages);
     if (stage + 1 < stages_.end) LoadStageInputs(stage + 1);
     if constexpr (T::kIsScaled) {
       if (place % T::kGroupStages == 0) ClearGroup();
-      Multiply(shared_.weights[place], inputs, group_);
+      Multiply(WeightPlace(place), inputs, group_);
       if (EndsGroup(stage, place)) AddGroup(scales_[place]);
     } else {
-      Multiply(shared_.weights[place], inputs, sums_);
+      Multiply(WeightPlace(place), inputs, sums_);
     }
   }
 
@@ -367,7 +431,7 @@ class BlockProduct {
   const uint32_t first_output_;
   const uint32_t first_row_;
   const StageRange stages_;
-  typename T::Shared& shared_;
+  unsigned char* const shared_;
   float4 inputs_[kTiles];
   __half scales_[kStages][2];
   float group_[kTiles][4];        // sums of a group of codes
@@ -375,10 +439,10 @@ class BlockProduct {
   float totals_[kTiles][4] = {};  // of the parts before it
 };
 
-template <WeightType kType, uint32_t kTiles>
-__global__ void __launch_bounds__(kThreads, Tile<kType, kTiles>::kLeastBlocks)
+template <WeightType kType, uint32_t kTiles, Source kSource>
+__global__ void __launch_bounds__(kThreads, Tile<kType, kTiles, kSource>::kLeastBlocks)
     TileProductsKernel(const __grid_constant__ TileBlocks tiles) {
-  __shared__ typename Tile<kType, kTiles>::Shared shared;
+  auto* const shared = static_cast<unsigned char*>(DynamicSharedMemory());
   const uint32_t index = ProductOf(tiles.blocks, blockIdx.y);
   const DeviceProduct& product = tiles.blocks.products[index];
   const uint32_t block_index = blockIdx.y - tiles.blocks.first_blocks[index];
@@ -387,13 +451,14 @@ __global__ void __launch_bounds__(kThreads, Tile<kType, kTiles>::kLeastBlocks)
   const uint32_t part_stages = tiles.part_stages[index], first_stage = split * part_stages;
   const StageRange stages = {first_stage, num_splits == 1 ? num_stages : min(first_stage + part_stages, num_stages),
                              part_stages};
-  BlockProduct<kType, kTiles> block(product, block_index / num_splits * kOutputs, blockIdx.x * kTiles * 8, stages,
-                                    shared);
+  BlockProduct<kType, kTiles, kSource> block(product, block_index / num_splits * kOutputs, blockIdx.x * kTiles * 8,
+                                             stages, shared);
   block.Begin();
   DependencyWait();
   DependencyRelease();
   block.Run();
-  if (num_splits > 1 && !block.JoinParts(tiles.scratch, blockIdx.y - split, split, num_splits)) return;
+  const uint32_t first_block = blockIdx.x * gridDim.y + blockIdx.y - split;
+  if (num_splits > 1 && !block.JoinParts(tiles.scratch, first_block, split, num_splits)) return;
   block.Store();
 }
 
@@ -417,28 +482,44 @@ TileBlocks TileBlocksOf(const ProductList& list, const PartScratch& scratch, boo
 // Parts get blocks of their own where that fills more multiprocessors, and the scratch has room.
 TileBlocks TileBlocksFor(const ProductList& list, const PartScratch& scratch, uint32_t row_blocks) {
   const TileBlocks whole = TileBlocksOf(list, scratch, false);
-  if (scratch.sums == nullptr || row_blocks > 1 || NumBlocks(whole.blocks) >= kManyBlocks) return whole;
+  if (scratch.sums == nullptr || row_blocks * NumBlocks(whole.blocks) >= kManyBlocks) return whole;
   const TileBlocks split = TileBlocksOf(list, scratch, true);
-  return NumBlocks(split.blocks) <= PartScratch::kBlocks ? split : whole;
+  return row_blocks * NumBlocks(split.blocks) <= PartScratch::kBlocks ? split : whole;
 }
 
-template <WeightType kType, uint32_t kTiles>
+template <WeightType kType, uint32_t kTiles, Source kSource>
 cudaError_t LaunchTiles(const Queue& queue, const ProductList& list, const PartScratch& scratch) {
   static_assert(kTiles * 4 * kThreads <= PartScratch::kBlockFloats);
   const uint32_t row_blocks = (list.products[0].in.count + kTiles * 8 - 1) / (kTiles * 8);
   const TileBlocks tiles = TileBlocksFor(list, scratch, row_blocks);
   const dim3 grid(row_blocks, NumBlocks(tiles.blocks));
   if (grid.x == 0 || grid.y == 0) return cudaSuccess;
-  return Launch(queue, grid, kThreads, TileProductsKernel<kType, kTiles>, tiles);
+  const BlockShape block = {kThreads, Tile<kType, kTiles, kSource>::kSharedBytes};
+  return Launch(queue, grid, block, TileProductsKernel<kType, kTiles, kSource>, tiles);
+}
+
+template <WeightType kType, Source kSource>
+cudaError_t LaunchSource(const Queue& queue, const ProductList& list, const PartScratch& scratch) {
+  const uint32_t num_rows = list.products[0].in.count;
+  if (num_rows <= 8) return LaunchTiles<kType, 1, kSource>(queue, list, scratch);
+  if (num_rows <= 16) return LaunchTiles<kType, 2, kSource>(queue, list, scratch);
+  if (num_rows <= 32) return LaunchTiles<kType, 4, kSource>(queue, list, scratch);
+  return LaunchTiles<kType, kMaxTiles, kSource>(queue, list, scratch);
+}
+
+// Whether all inputs are there rounded, as the product takes them.
+bool AreRounded(const ProductList& list, Inputs inputs) {
+  return std::all_of(list.products.begin(), list.products.begin() + list.count, [&](const DeviceProduct& product) {
+    return product.rounded_in.data != nullptr && product.rounded_in.inputs == inputs;
+  });
 }
 
 template <WeightType kType>
-cudaError_t LaunchType(const Queue& queue, const ProductList& list, const PartScratch& scratch) {
-  const uint32_t num_rows = list.products[0].in.count;
-  if (num_rows <= 8) return LaunchTiles<kType, 1>(queue, list, scratch);
-  if (num_rows <= 16) return LaunchTiles<kType, 2>(queue, list, scratch);
-  if (num_rows <= 32) return LaunchTiles<kType, 4>(queue, list, scratch);
-  return LaunchTiles<kType, kMaxTiles>(queue, list, scratch);
+cudaError_t LaunchType(const Queue& queue, const ProductList& list, Inputs inputs, const PartScratch& scratch) {
+  if constexpr (!IsScaled(kType)) {
+    if (AreRounded(list, inputs)) return LaunchSource<kType, Source::kRounded>(queue, list, scratch);
+  }
+  return LaunchSource<kType, Source::kFloats>(queue, list, scratch);
 }
 
 // Whether the device has the instructions.
@@ -457,11 +538,12 @@ cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inp
   if (const cudaError_t error = CheckCapability(); error != cudaSuccess) return error;
   if (list.count == 0) return cudaSuccess;
   const WeightType type = list.products[0].weight.type;
-  if (type == WeightType::kF16 && inputs == Inputs::kF16) return LaunchType<WeightType::kF16>(queue, list, scratch);
+  if (type == WeightType::kF16 && inputs == Inputs::kF16)
+    return LaunchType<WeightType::kF16>(queue, list, inputs, scratch);
   if (inputs != Inputs::kBf16) return cudaErrorNotSupported;
-  if (type == WeightType::kBf16) return LaunchType<WeightType::kBf16>(queue, list, scratch);
-  if (type == WeightType::kQ8) return LaunchType<WeightType::kQ8>(queue, list, scratch);
-  if (type == WeightType::kQ4) return LaunchType<WeightType::kQ4>(queue, list, scratch);
+  if (type == WeightType::kBf16) return LaunchType<WeightType::kBf16>(queue, list, inputs, scratch);
+  if (type == WeightType::kQ8) return LaunchType<WeightType::kQ8>(queue, list, inputs, scratch);
+  if (type == WeightType::kQ4) return LaunchType<WeightType::kQ4>(queue, list, inputs, scratch);
   return cudaErrorNotSupported;
 }
 

@@ -108,8 +108,9 @@ class WarpProduct {
       const float sum = WarpSum(sums_[i / kRows][i % kRows]);
       if (lane_ == i) mine = sum;
     }
-    if (IsMine())
-      product_.out.data[size_t{Row()} * product_.out.width + Output()] = Finished(product_.then, mine, end_);
+    if (!IsMine()) return;
+    StoreElement(Finished(product_.then, mine, end_), size_t{Row()} * product_.out.width + Output(), product_.out.data,
+                 product_.rounded_out);
   }
 
  private:

@@ -2,18 +2,22 @@
 //   Launch: a block of 256 threads a head of a sequence, grid (sequences, heads).
 //   Bytes: a head of 64 has 16 KB of state in float32, which is read and written once a step whatever the number of
 //   rows. A row's inputs are 2 KB beside that.
-//   The walk: eight rows at a time. First each warp prepares one row (decay, keys, value), and loads what the next one
-//   brings. Then all warps take the rows one after the other: a thread has a quarter of a row of the state in
-//   registers, and the four threads of the row add their sums. Then each warp finishes the row that it prepared (group
-//   norm, bonus, gate).
-//   Synchronisation: one barrier for the weights, one before a walk, for what was prepared, and one after it, for the
-//   sums. The state and the weights are loaded before the wait for the kernel before, which therefore must write no
-//   state.
+//   A step that decodes, one row a sequence, has a kernel of its own with 64 registers: four blocks, and 64 KB of
+//   states on their way to a multiprocessor of sm_90 (32 KB in binary16), where the walk has 106 registers and two
+//   blocks. A block takes some 2.5 us from its first load to its last store, by count, so that two would read and
+//   write 3.4 TB/s of states in float32 and half of that in binary16. Nothing was measured. The walk: eight rows at a
+//   time. First each warp prepares one row (decay, keys, value), and loads what the next one brings. Then all warps
+//   take the rows one after the other: a thread has a quarter of a row of the state in registers, and the four threads
+//   of the row add their sums. Then each warp finishes the row that it prepared (group norm, bonus, gate).
+//   Synchronisation: one barrier for the weights and, where there is one row, its inputs, which each warp brings one
+//   of; one before a walk, for what was prepared, and one after it, for the sums. The state and the weights are loaded
+//   before the wait for the kernel before, which therefore must write no state.
 // Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
 // and y goes through `out`.
 #include "cuda/kernels/chunk_kernels.h"
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/slot.h"
+#include "cuda/kernels/store_element.h"
 #include "cuda/kernels/wkv5.h"
 #include "cuda/kernels/wkv7.h"
 #include "cuda/kernels/wkv7_row.h"
@@ -79,15 +83,19 @@ __device__ __forceinline__ void Share(const PreparedRow<kChannels>& row, uint32_
   StoreChannels(row.g, head_size, lane, shared.g);
 }
 
-// NormBonusGate of ops.h, into `out`, the head's part of the row.
+// NormBonusGate of ops.h, into the elements of a row from `first` on that are the head's.
 template <uint32_t kChannels>
 __device__ __forceinline__ void Finish(const LaneChannels<kChannels>& y, float bonus_weight,
                                        const LaneChannels<kChannels>& v, const LaneChannels<kChannels>& g,
-                                       const HeadNorm<kChannels>& norm, uint32_t head_size, uint32_t lane, float* out) {
-  LaneChannels<kChannels> gated = Normalized(y, norm, head_size, lane);
+                                       const HeadNorm<kChannels>& norm, uint32_t head_size, uint32_t lane,
+                                       const Wkv7Arguments& in, size_t first) {
+  const LaneChannels<kChannels> normalized = Normalized(y, norm, head_size, lane);
 #pragma unroll
-  for (uint32_t i = 0; i < kChannels; ++i) gated.at[i] = (gated.at[i] + bonus_weight * v.at[i]) * g.at[i];
-  StoreChannels(gated, head_size, lane, out);
+  for (uint32_t i = 0; i < kChannels; ++i) {
+    const uint32_t c = lane + i * kWarp;
+    if (c >= head_size) continue;
+    StoreElement((normalized.at[i] + bonus_weight * v.at[i]) * g.at[i], first + c, in.out.data, in.rounded);
+  }
 }
 
 // --- head size 64 ---
@@ -106,13 +114,33 @@ struct StateQuarter {
   static __device__ __forceinline__ uint32_t FirstKey(uint32_t chunk) {
     return (chunk * kQuads + threadIdx.x % kQuads) * kChunk<Element>;
   }
-  __device__ __forceinline__ void Load(const Element* row) {
-#pragma unroll
-    for (uint32_t c = 0; c < kChunks; ++c) LoadChunk(row + FirstKey(c), at[c]);
-  }
   __device__ __forceinline__ void StoreTo(Element* row) const {
 #pragma unroll
     for (uint32_t c = 0; c < kChunks; ++c) StoreChunk(at[c], row + FirstKey(c));
+  }
+};
+
+// The same as it lies in memory. Binary16 takes half the registers, and nothing waits for it until it is expanded.
+template <typename Element>
+struct alignas(16) RawChunk {
+  Element at[kChunk<Element>];
+};
+template <typename Element>
+struct RawQuarter {
+  using Quarter = StateQuarter<Element>;
+  RawChunk<Element> at[Quarter::kChunks];
+
+  __device__ __forceinline__ void Load(const Element* row) {
+#pragma unroll
+    for (uint32_t c = 0; c < Quarter::kChunks; ++c) {
+      at[c] = *reinterpret_cast<const RawChunk<Element>*>(row + Quarter::FirstKey(c));
+    }
+  }
+  __device__ __forceinline__ Quarter Expanded() const {
+    Quarter quarter;
+#pragma unroll
+    for (uint32_t c = 0; c < Quarter::kChunks; ++c) LoadChunk(at[c].at, quarter.at[c]);
+    return quarter;
   }
 };
 
@@ -140,6 +168,32 @@ struct SharedWeights {
             LoadChannels<kChannels>(value_bias, kSize, lane), LoadChannels<kChannels>(bonus, kSize, lane)};
   }
 };
+
+// The inputs of a row for a head as they come from memory, one of them by each warp of a block.
+struct SharedInputs {
+  float at[kWarps][kSize];
+
+  // `first`: the head's first element of the row.
+  __device__ __forceinline__ void Fill(const Wkv7Arguments& in, size_t first, uint32_t warp, uint32_t lane) {
+    const float* const all[kWarps] = {in.r.data,     in.decay.data,   in.keys.key.data,   in.keys.rate.data,
+                                      in.value.data, in.v_first.data, in.value_gate.data, in.g.data};
+    const float* from = all[0];
+#pragma unroll
+    for (uint32_t i = 1; i < kWarps; ++i) from = warp == i ? all[i] : from;
+#pragma unroll
+    for (uint32_t c = 0; c < kSize; c += kWarp) {
+      at[warp][c + lane] = from != nullptr ? from[first + c + lane] : 0;
+    }
+  }
+  template <uint32_t kChannels>
+  __device__ __forceinline__ RowInputs<kChannels> Read(uint32_t lane) const {
+    return {LoadChannels<kChannels>(at[0], kSize, lane), LoadChannels<kChannels>(at[1], kSize, lane),
+            LoadChannels<kChannels>(at[2], kSize, lane), LoadChannels<kChannels>(at[3], kSize, lane),
+            LoadChannels<kChannels>(at[4], kSize, lane), LoadChannels<kChannels>(at[5], kSize, lane),
+            LoadChannels<kChannels>(at[6], kSize, lane), LoadChannels<kChannels>(at[7], kSize, lane)};
+  }
+};
+static_assert(sizeof(RowInputs<1>) == kWarps * sizeof(float), "a warp for each of a row's inputs");
 
 __device__ __forceinline__ float QuadSum(float x) {
   x += __shfl_xor_sync(kFullWarp, x, 1);
@@ -176,40 +230,57 @@ __device__ __forceinline__ float Step(const SharedRow<kSize>& row, float v, Stat
   return QuadSum(y);
 }
 
-template <typename Element>
-__global__ void __launch_bounds__(kThreads, 2)
+// Blocks that a multiprocessor has room for where each sequence has one row. With four, 8 bytes would spill on sm_120.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+constexpr uint32_t kOneRowBlocks = 3;
+#else
+constexpr uint32_t kOneRowBlocks = 4;
+#endif
+
+// kIsOneRow: each sequence has one row, as in a step that decodes. There is no next row to be held then, so that more
+// blocks have room: such a step is bound by the states that are on their way.
+template <typename Element, bool kIsOneRow>
+__global__ void __launch_bounds__(kThreads, kIsOneRow ? kOneRowBlocks : 2)
     Wkv7Kernel64(const Batch batch, const States states, const Wkv7Arguments in) {
-  constexpr uint32_t kChannels = kSize / kWarp;
-  __shared__ SharedRow<kSize> rows[kTile];
-  __shared__ float y[kTile][kSize];
+  constexpr uint32_t kChannels = kSize / kWarp, kRowsAtOnce = kIsOneRow ? 1 : kTile;
+  __shared__ SharedRow<kSize> rows[kRowsAtOnce];
+  __shared__ float y[kRowsAtOnce][kSize];
   __shared__ SharedWeights weights;
+  [[maybe_unused]] __shared__ SharedInputs shared_inputs;  // of the one row
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, value = threadIdx.x / kQuads;
   const size_t state_row = (size_t{blockIdx.y} * kSize + value) * kSize;
 
   const Sequence sequence = batch.sequences[blockIdx.x];
-  const bool is_mine = !IsChunked(in.chunks, sequence.num_rows);
-  StateQuarter<Element> state = {};
-  if (is_mine) state.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
+  const uint32_t num_rows = kIsOneRow ? 1 : sequence.num_rows;
+  const bool is_mine = !IsChunked(in.chunks, num_rows);
+  RawQuarter<Element> before;
+  if (is_mine) before.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
   if (threadIdx.x < kSize) weights.Fill(in);
   DependencyWait();  // by every block: the kernel behind this one relies on it
   DependencyRelease();
   if (!is_mine) return;
+  size_t own_first = (size_t{sequence.first_row} + warp) * in.r.width + blockIdx.y * kSize;
+  if constexpr (kIsOneRow) shared_inputs.Fill(in, own_first - size_t{warp} * in.r.width, warp, lane);
   __syncthreads();
 
-  size_t own_first = (size_t{sequence.first_row} + warp) * in.r.width + blockIdx.y * kSize;
+  StateQuarter<Element> state;
+  if constexpr (!kIsOneRow) state = before.Expanded();
   RowInputs<kChannels> inputs = {};
-  if (warp < sequence.num_rows) inputs = LoadRow<kChannels>(in, own_first, kSize, lane);
-  for (uint32_t begin = 0; begin < sequence.num_rows; begin += kTile) {
-    const uint32_t count = min(kTile, sequence.num_rows - begin);
+  if (warp < num_rows) {
+    inputs = kIsOneRow ? shared_inputs.Read<kChannels>(lane) : LoadRow<kChannels>(in, own_first, kSize, lane);
+  }
+  for (uint32_t begin = 0; begin < num_rows; begin += kRowsAtOnce) {
+    const uint32_t count = min(kRowsAtOnce, num_rows - begin);
     float bonus_weight = 0;
     if (warp < count) {
       const auto row = Prepare(inputs, weights.Read<kChannels>(lane), in.v_first.data != nullptr, SumOfWarp());
       bonus_weight = row.bonus_weight;
       Share(row, kSize, lane, rows[warp]);
     }
-    const size_t next_first = own_first + size_t{kTile} * in.r.width;
-    if (begin + kTile + warp < sequence.num_rows) inputs = LoadRow<kChannels>(in, next_first, kSize, lane);
+    const size_t next_first = own_first + size_t{kRowsAtOnce} * in.r.width;
+    if (begin + kRowsAtOnce + warp < num_rows) inputs = LoadRow<kChannels>(in, next_first, kSize, lane);
     __syncthreads();
+    if constexpr (kIsOneRow) state = before.Expanded();  // earlier it would take room from what is prepared
     for (uint32_t i = 0; i < count; ++i) {
       const float out = Step(rows[i], rows[i].v[value], state);
       if (threadIdx.x % kQuads == 0) y[i][value] = out;
@@ -220,7 +291,7 @@ __global__ void __launch_bounds__(kThreads, 2)
       const auto v = LoadChannels<kChannels>(rows[warp].v, kSize, lane);
       const auto g = LoadChannels<kChannels>(rows[warp].g, kSize, lane);
       const auto norm = LoadNorm<kChannels>(weights.norm_weight, weights.norm_bias, in.norm.epsilon, kSize, lane);
-      Finish(own_y, bonus_weight, v, g, norm, kSize, lane, in.out.data + own_first);
+      Finish(own_y, bonus_weight, v, g, norm, kSize, lane, in, own_first);
     }
     own_first = next_first;
   }
@@ -340,7 +411,7 @@ __global__ void __launch_bounds__(kThreads)
     const size_t own_head = size_t{blockIdx.y} * head_size;
     const auto norm =
         LoadNorm<kMostChannels>(in.norm.weight + own_head, in.norm.bias + own_head, in.norm.epsilon, head_size, lane);
-    Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in.out.data + first);
+    Finish(y, row.bonus_weight, row.v, row.g, norm, head_size, lane, in, first);
   };
   WalkInParts<Element>(batch, states, in, kWarps * kValuesOfWarp, walk, finish);
 }
@@ -348,7 +419,8 @@ __global__ void __launch_bounds__(kThreads)
 template <typename Element>
 HeadKernels<Wkv7Arguments> Kernels() {
   HeadKernels<Wkv7Arguments> kernels = {};
-  kernels.of_64 = Wkv7Kernel64<Element>;
+  kernels.of_64 = Wkv7Kernel64<Element, false>;
+  kernels.of_64_by_one_row = Wkv7Kernel64<Element, true>;
   kernels.of_any = Wkv7KernelAny<Element>;
   return kernels;
 }

@@ -11,6 +11,7 @@
 
 #include "cuda/kernels/batch.h"
 #include "cuda/kernels/launch.h"
+#include "cuda/kernels/rounded_rows.h"
 #include "cuda/kernels/sequence_chunks.h"
 #include "equations/operands.h"
 
@@ -28,9 +29,10 @@ struct Wkv7Arguments {
   kit::Norm norm;  // of the heads
   const float* bonus;
   kit::Rows g;
-  kit::Rows out;       // gated; lies over no input
-  uint32_t head_size;  // N, at most kMaxHeadSize (wkv5.h)
-  size_t state;        // bytes from the beginning of a slot to wkv [H][N values][N keys]
+  kit::Rows out;        // gated; lies over no input
+  RoundedRows rounded;  // a copy of `out`; without data where there may be sequences that go by chunks
+  uint32_t head_size;   // N, at most kMaxHeadSize (wkv5.h)
+  size_t state;         // bytes from the beginning of a slot to wkv [H][N values][N keys]
   Chunks chunks;
 };
 

@@ -48,6 +48,7 @@ template <typename Arguments>
 struct HeadKernels {
   using Kernel = void (*)(Batch, States, Arguments);
   Kernel of_64;
+  Kernel of_64_by_one_row;  // of each sequence; NULL: of_64 does
   Kernel of_any;
   Kernel by_rounded_chunks, by_exact_chunks;  // of 64, sequences that IsChunked
 };
@@ -66,7 +67,9 @@ cudaError_t LaunchHeads(const Queue& queue, const Batch& batch, const States& st
     const cudaError_t error = Launch(queue, grid, kHeadThreads, by_chunks, batch, states, in);
     if (error != cudaSuccess || batch.num_sequences == 1) return error;
   }
-  return Launch(queue, grid, kHeadThreads, is_64 ? kernels.of_64 : kernels.of_any, batch, states, in);
+  const bool is_one_row = batch.num_rows == batch.num_sequences && kernels.of_64_by_one_row != nullptr;
+  const auto of_64 = is_one_row ? kernels.of_64_by_one_row : kernels.of_64;
+  return Launch(queue, grid, kHeadThreads, is_64 ? of_64 : kernels.of_any, batch, states, in);
 }
 
 }  // namespace skein::cuda

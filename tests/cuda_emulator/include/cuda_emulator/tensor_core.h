@@ -25,6 +25,8 @@ void DependencyRelease();
 
 namespace skein::cuda {
 
+using emulator::DynamicSharedMemory;
+
 // lop3.b32 with the table of (a & b) | c.
 inline uint32_t MaskedOr(uint32_t x, uint32_t mask, uint32_t bits) { return (x & mask) | bits; }
 

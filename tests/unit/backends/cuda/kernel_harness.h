@@ -55,6 +55,7 @@ class CaseRows {
     return {reinterpret_cast<uint32_t*>(device_.get()), reinterpret_cast<const uint32_t*>(source_.get()),
             static_cast<uint32_t>(host_.size())};
   }
+  std::vector<float> Read() const { return device_.Read(); }
   std::string Difference(const std::string& what, float tolerance) const {
     return FirstDifference(what, host_, device_.Read(), tolerance);
   }

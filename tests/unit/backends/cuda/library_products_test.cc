@@ -209,6 +209,24 @@ TEST_F(LibrarySegmentTest, ManyRowsAreTheLibrarysAndChangeTheOrderOfSumsAlone) {
   }
 }
 
+// Of seven products, the output's input alone is not rounded where it is made, by RWKV-4's recurrence.
+TEST_F(LibrarySegmentTest, RowsThatAreRoundedWhereTheyAreMadeNeedNoLaunch) {
+  for (const uint32_t type : {SKEIN_DTYPE_F16, SKEIN_DTYPE_BF16}) {
+    const SyntheticModel model = Model(type);
+    const auto run = [&](const Switches& switches, uint64_t& num_launches) {
+      const std::unique_ptr<Segment> segment = Make(model, type, switches);
+      const uint64_t before = emulator::CurrentCounters().num_launches;
+      const std::vector<float> logits = Run(*segment);
+      num_launches = emulator::CurrentCounters().num_launches - before;
+      return logits;
+    };
+    uint64_t plain = 0, rounded = 0;
+    const std::vector<float> expected = run({.library = true}, plain);
+    EXPECT_EQ(run({.library = true, .rounded_rows = true}, rounded), expected);
+    EXPECT_EQ(plain - rounded, 6u);
+  }
+}
+
 TEST_F(LibrarySegmentTest, ASecondLoadTimesNothing) {
   const SyntheticModel model = Model(SKEIN_DTYPE_F16);
   Make(model, SKEIN_DTYPE_F16, {.library = true});

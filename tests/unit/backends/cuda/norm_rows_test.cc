@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(Types, EmbedTest, ::testing::ValuesIn(kWeightTypes),
                          [](const auto& param_info) { return NameOf(param_info.param); });
 
 TEST_P(EmbedTest, EveryWidthGivesTheNorms) {
-  for (const uint32_t width : {192u, 77u, 5u, 1u, 600u}) {
+  for (const uint32_t width : {192u, 77u, 5u, 1u, 600u, 2200u}) {
     SCOPED_TRACE(width);
     ExpectRight([&](const Trial& trial) { return EmbedFault(trial, GetParam(), width); }, 1);
   }
@@ -90,13 +90,15 @@ std::string NormOutputsFault(const Trial& trial, uint32_t width, const std::vect
   const CaseNorm norm(width, kEpsilon, random);
   const DeviceArray<uint32_t> row_source(output_rows), device_rows(output_rows.size());
   const DeviceArray<float> hidden(size_t{num_outputs} * width);
+  const DeviceArray<uint16_t> rounded(size_t{num_outputs} * width);
   Batch batch = {};
   batch.output_rows = device_rows.get();
   batch.num_rows = kRows;
   batch.num_outputs = num_outputs;
   const std::string fault =
       trial.Run({x.copy(), CopyOf(device_rows, row_source, output_rows.size())}, [&](const Queue& queue) {
-        return NormOutputs(queue, batch, x.device(), norm.device(), {hidden.get(), num_outputs, width});
+        return NormOutputs(queue, batch, x.device(), norm.device(), {hidden.get(), num_outputs, width},
+                           {rounded.get(), Inputs::kF16});
       });
   if (!fault.empty()) return fault;
 
@@ -106,11 +108,12 @@ std::string NormOutputsFault(const Trial& trial, uint32_t width, const std::vect
     const std::vector<float> normalized = Norm(values, norm.host());
     expected.insert(expected.end(), normalized.begin(), normalized.end());
   }
+  if (rounded.Read() != RoundedBits(hidden.Read(), Inputs::kF16)) return "the copy is another";
   return FirstDifference("hidden", expected, hidden.Read(), kTolerance);
 }
 
 TEST(NormOutputsTest, EveryWidthAndChoiceOfRowsGivesTheNorms) {
-  for (const uint32_t width : {192u, 77u, 5u, 1u, 600u}) {
+  for (const uint32_t width : {192u, 77u, 5u, 1u, 600u, 2200u}) {
     SCOPED_TRACE(width);
     ExpectRight([&](const Trial& trial) { return NormOutputsFault(trial, width, {5, 0, 3, 3}); });
   }

@@ -26,21 +26,27 @@ class CaseBlends {
   CaseBlends(uint32_t num_blends, uint32_t num_rows, uint32_t width, Random& random) : num_blends_(num_blends) {
     for (uint32_t i = 0; i < kMaxBlends; ++i) {
       out_.push_back(Unwritten(num_rows, width));
+      rounded_.emplace_back(size_t{num_rows} * width);
       mixes_.emplace_back(random.Floats(width));
     }
   }
 
   kit::Blend host(uint32_t i) { return {i < num_blends_ ? mixes_[i].host() : nullptr, out_[i].host()}; }
   kit::Blend device(uint32_t i) const { return {mixes_[i].device(), out_[i].device()}; }
+  RoundedRows rounded(uint32_t i) const { return {rounded_[i].get(), Inputs::kBf16}; }
   std::string Difference() const {
     std::string fault;
-    for (uint32_t i = 0; i < num_blends_; ++i) fault += out_[i].Difference("blend " + std::to_string(i), kTolerance);
+    for (uint32_t i = 0; i < num_blends_; ++i) {
+      fault += out_[i].Difference("blend " + std::to_string(i), kTolerance);
+      if (rounded_[i].Read() != RoundedBits(out_[i].Read(), Inputs::kBf16)) fault += "the copy of a blend is another";
+    }
     return fault;
   }
 
  private:
   uint32_t num_blends_;
   std::vector<CaseRows> out_;
+  std::vector<DeviceArray<uint16_t>> rounded_;
   std::vector<CaseVector> mixes_;
 };
 
@@ -61,7 +67,10 @@ std::string NormShiftFault(const Trial& trial, const ShiftShape& shape, const st
   arguments.norm = norm.device();
   arguments.state = kShiftOffset * sizeof(float);
   arguments.num_blends = shape.num_blends;
-  for (uint32_t i = 0; i < shape.num_blends; ++i) arguments.blends[i] = blends.device(i);
+  for (uint32_t i = 0; i < shape.num_blends; ++i) {
+    arguments.blends[i] = blends.device(i);
+    arguments.rounded[i] = blends.rounded(i);
+  }
   if (shape.keeps_rows) arguments.kept = {n.device(), n_before.device()};
   if (shape.has_earlier) {
     arguments.earlier = earlier.device();
@@ -109,6 +118,8 @@ TEST(NormShiftTest, TheRowOfAnEarlierShiftIsWrittenToo) {
 TEST(NormShiftTest, OneRowIsSpreadOverBlocks) {
   ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {1100, 6, false}, {{1, 2, 2}}); });
   ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {1100, 6, false}, {{3, 2, 2}, {1, 0, 1}}); });
+  // Wider than what a block keeps in registers.
+  ExpectRight([](const Trial& trial) { return NormShiftFault(trial, {2200, 1, false}, {{3, 2, 2}, {1, 0, 1}}); });
 }
 
 // So many that each row has one block.

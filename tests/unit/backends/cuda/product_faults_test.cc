@@ -55,6 +55,30 @@ std::string TileFault(const Trial& trial, WeightType type, uint32_t num_rows = 1
   return ProductFault(trial, launch, type, inputs, 410, 70, num_rows);
 }
 
+// Inputs that the kernel before rounded, more stages than lie in shared memory, and tails of all. The floats are not
+// looked at.
+std::string RoundedTileFault(const Trial& trial, WeightType type, uint32_t num_rows = 11) {
+  constexpr uint32_t kInputs = 712, kOutputs = 70;
+  const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
+  Random random(1);
+  const Weights weights(type, kOutputs, kInputs, random);
+  const std::vector<float> in_values = random.Floats(size_t{num_rows} * kInputs);
+  const std::vector<float> before = random.Floats(size_t{num_rows} * kOutputs);
+  const DeviceArray<uint16_t> in_source(RoundedBits(in_values, inputs)), in(in_values.size());
+  const DeviceArray<float> out_source(before), out(before.size());
+  const DeviceArray<uint16_t> rounded_out(before.size());
+  DeviceProduct product = {
+      weights.view(),     {nullptr, num_rows, kInputs}, {out.get(), num_rows, kOutputs}, kit::Then::kAdd, {},
+      {in.get(), inputs}, {rounded_out.get(), inputs}};
+  const WordCopy copy_in = {reinterpret_cast<uint32_t*>(in.get()), reinterpret_cast<const uint32_t*>(in_source.get()),
+                            static_cast<uint32_t>(in_values.size() / 2)};
+  std::string fault = trial.Run({copy_in, CopyOf(out, out_source, before.size())},
+                                [&](const Queue& queue) { return TileProducts(queue, ListOf({product}), inputs); });
+  if (!fault.empty()) return fault;
+  if (rounded_out.Read() != RoundedBits(out.Read(), inputs)) return "the copy of the results is another";
+  return Difference(weights, in_values, before, out.Read(), inputs, product.then);
+}
+
 // Parts of sums that blocks hand to each other.
 std::string SplitFault(const Trial& trial, WeightType type, uint32_t num_rows) {
   const TestPartScratch scratch;
@@ -188,8 +212,27 @@ TEST_P(TileFaultsTest, IndexFaultsAreSeen) {
   ExpectIndexFaultsAreSeen([&](const Trial& trial) { return TileFault(trial, GetParam()); });
 }
 
+class RoundedTileFaultsTest : public testing::TestWithParam<WeightType> {};
+INSTANTIATE_TEST_SUITE_P(Types, RoundedTileFaultsTest, testing::Values(WeightType::kF16, WeightType::kBf16),
+                         [](const auto& param_info) { return NameOf(param_info.param); });
+
+TEST_P(RoundedTileFaultsTest, NothingIsAccused) {
+  for (const uint32_t num_rows : {3u, 11u, 20u, 70u}) {
+    ExpectRight([&](const Trial& trial) { return RoundedTileFault(trial, GetParam(), num_rows); });
+  }
+}
+
+TEST_P(RoundedTileFaultsTest, EachBarrierIsNeeded) {
+  // The waits for the kernel before and for copies, and the barrier of a stage.
+  ExpectEachBarrierIsNeeded([&](const Trial& trial) { return RoundedTileFault(trial, GetParam()); }, 3);
+}
+
+TEST_P(RoundedTileFaultsTest, IndexFaultsAreSeen) {
+  ExpectIndexFaultsAreSeen([&](const Trial& trial) { return RoundedTileFault(trial, GetParam()); });
+}
+
 TEST_P(TileFaultsTest, NothingIsAccusedOfPartsThatAreHandedOver) {
-  for (const uint32_t num_rows : {5u, 60u}) {
+  for (const uint32_t num_rows : {5u, 60u, 66u}) {
     ExpectRight([&](const Trial& trial) { return SplitFault(trial, GetParam(), num_rows); }, 2);
   }
 }

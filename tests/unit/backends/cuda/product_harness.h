@@ -304,7 +304,18 @@ class TestProduct {
               uint32_t seed = 1)
       : TestProduct(type, num_inputs, num_outputs, num_rows, then, Random(seed)) {}
 
-  DeviceProduct product() const { return {weights_.view(), in_.rows(), out_.rows(), then_}; }
+  DeviceProduct product() const { return {weights_.view(), in_.rows(), out_.rows(), then_, {}, {}, {}}; }
+  // The same with copies of its rows, whose widths are multiples of 8. That of the inputs is as RoundRows leaves it.
+  DeviceProduct RoundedProduct(const Queue& queue, Inputs inputs) {
+    rounded_in_ = std::make_unique<DeviceArray<uint16_t>>(in_values_.size());
+    rounded_out_ = std::make_unique<DeviceArray<uint16_t>>(before_.size());
+    EXPECT_EQ(RoundRows(queue, in_.rows(), inputs, rounded_in_->get()), cudaSuccess);
+    DeviceProduct with_copies = product();
+    with_copies.rounded_in = {rounded_in_->get(), inputs};
+    with_copies.rounded_out = {rounded_out_->get(), inputs};
+    return with_copies;
+  }
+  std::vector<uint16_t> ReadRounded() const { return rounded_out_->Read(); }
   const Weights& weights() const { return weights_; }
   std::vector<float> Read() const { return out_.Read(); }
   std::string Difference(Inputs inputs) const {
@@ -329,7 +340,15 @@ class TestProduct {
   std::vector<float> before_;
   DeviceRows in_;
   DeviceRows out_;
+  std::unique_ptr<DeviceArray<uint16_t>> rounded_in_, rounded_out_;
 };
+
+// Floats in 16 bits, as products round their inputs.
+inline std::vector<uint16_t> RoundedBits(const std::vector<float>& floats, Inputs inputs) {
+  std::vector<uint16_t> bits;
+  for (const float x : floats) bits.push_back(inputs == Inputs::kF16 ? F32ToF16(x) : F32ToBf16(x));
+  return bits;
+}
 
 inline ProductList ListOf(const std::vector<DeviceProduct>& products) {
   ProductList list = {};

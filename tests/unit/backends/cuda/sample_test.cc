@@ -173,6 +173,21 @@ TEST_P(SampleTest, EqualLogitsAndZerosOfBothSignsAreTies) {
   for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows.result(i).token, expected[i]) << "row " << i;
 }
 
+// More tokens than the kernel has places for may be among the greatest.
+TEST_P(SampleTest, OfEqualLogitsTheFirstAreTheGreatest) {
+  LogitRows rows(vocab_size());
+  std::vector<float> one_above(vocab_size(), -3.0f);
+  one_above.back() = -2.5f;
+  const uint32_t top_k = std::min<uint32_t>(vocab_size(), SKEIN_MAX_TOP_K);
+  rows.Add(std::vector<float>(vocab_size(), 7.25f), WishFor(LogitOutput::kGreatest, top_k));
+  rows.Add(one_above, WishFor(LogitOutput::kGreatest, top_k));
+  ASSERT_TRUE(rows.Finish());
+  for (uint32_t rank = 0; rank < top_k; ++rank) {
+    EXPECT_EQ(rows.greatest(0)[rank].token, rank);
+    EXPECT_EQ(rows.greatest(1)[rank].token, rank == 0 ? vocab_size() - 1 : rank - 1);
+  }
+}
+
 TEST_P(SampleTest, TheFirstAndTheLastShareDrawTheFirstAndTheLastToken) {
   LogitRows rows(vocab_size());
   const std::vector<float> logits(vocab_size(), 1.0f);

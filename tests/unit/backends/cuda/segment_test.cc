@@ -123,7 +123,8 @@ class SegmentTest : public testing::Test {
 
 TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
   for (const bool is_on : {false, true}) {
-    const Switches switches = {.timed_products = is_on, .sparse = is_on, .split_sums = is_on, .async_states = is_on};
+    const Switches switches = {
+        .timed_products = is_on, .sparse = is_on, .split_sums = is_on, .rounded_rows = is_on, .async_states = is_on};
     skein_segment_desc desc = Desc(SKEIN_DTYPE_F16);
     desc.state_type = SKEIN_DTYPE_F16;  // exports need room of their own
     const skein_segment_cost cost = SegmentCost(Place(switches), desc);
@@ -240,6 +241,20 @@ TEST_F(SegmentTest, BlocksThatShareSumsChangeNoBit) {
   EXPECT_EQ(Converse(*Make({.split_sums = true}, Desc())), expected);
   EXPECT_GT(counts() - before - plain, plain) << "no sum is shared";
   EXPECT_EQ(Converse(*Make({.graphs = true, .dependent_launch = true, .split_sums = true}, Desc())), expected);
+}
+
+TEST_F(SegmentTest, RowsThatAreRoundedWhereTheyAreMadeChangeNoBit) {
+  for (const uint32_t generation : {4u, 5u, 6u, 7u}) {
+    SyntheticShape shape = Shape(generation);
+    for (const uint32_t d_ffn : {40u, 44u}) {  // no copies of the second
+      shape.d_ffn = d_ffn;
+      model_ = SyntheticModel(shape);
+      const skein_segment_desc desc = Desc(SKEIN_DTYPE_F16);
+      const std::vector<float> expected = Converse(*Make({}, desc));
+      EXPECT_EQ(Converse(*Make({.rounded_rows = true}, desc)), expected) << generation << ", " << d_ffn;
+      EXPECT_EQ(Converse(*Make({.graphs = true, .dependent_launch = true, .rounded_rows = true}, desc)), expected);
+    }
+  }
 }
 
 // A prompt, long enough for chunks, and a step behind it, of a model with heads of 64.

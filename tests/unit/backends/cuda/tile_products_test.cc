@@ -19,6 +19,8 @@ constexpr Shape kShapes[] = {{192, 65, 5}, {77, 77, 8}, {24, 192, 9},   {16, 1, 
                              {20, 77, 32}, {1, 9, 33},  {1300, 33, 64}, {64, 64, 1},   {129, 17, 7},
                              {320, 5, 3},  {0, 3, 2},   {136, 70, 70},  {448, 64, 12}, {72, 8, 130}};
 
+bool IsScaled(WeightType type) { return type == WeightType::kQ8 || type == WeightType::kQ4; }
+
 constexpr WeightType kTileTypes[] = {WeightType::kF16, WeightType::kBf16, WeightType::kQ8, WeightType::kQ4};
 
 Inputs InputsOf(WeightType type) { return type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16; }
@@ -39,6 +41,40 @@ TEST_P(TileProductsTest, EveryShapeGivesTheSums) {
     EXPECT_EQ(product.Difference(inputs_), "")
         << shape.num_inputs << " inputs, " << shape.num_outputs << " outputs, " << shape.num_rows << " rows";
   }
+}
+
+// Tails of every tile, and fewer stages than lie in shared memory, as many, and more.
+constexpr Shape kRoundedShapes[] = {{192, 65, 5},  {8, 72, 8},     {24, 192, 9},  {64, 8, 17},   {512, 72, 32},
+                                    {448, 64, 33}, {1304, 40, 64}, {136, 70, 70}, {72, 8, 130},  {384, 64, 12},
+                                    {576, 16, 64}, {2600, 72, 30}, {1024, 8, 16}, {2048, 24, 64}};
+
+TEST_P(TileProductsTest, RoundedInputsGiveTheBitsOfFloats) {
+  const TestPartScratch scratch;
+  for (const Shape& shape : kRoundedShapes) {
+    for (const kit::Then then : {kit::Then::kReluSquare, kit::Then::kAdd}) {
+      TestProduct plain(GetParam(), shape.num_inputs, shape.num_outputs, shape.num_rows, then);
+      ASSERT_EQ(TileProducts(queue_.get(), ListOf({plain.product()}), inputs_), cudaSuccess);
+      for (const bool is_split : {false, true}) {
+        TestProduct rounded(GetParam(), shape.num_inputs, shape.num_outputs, shape.num_rows, then);
+        DeviceProduct product = rounded.RoundedProduct(queue_.get(), inputs_);
+        product.in.data = IsScaled(GetParam()) ? product.in.data : nullptr;  // floats are not looked at
+        ASSERT_EQ(TileProducts(queue_.get(), ListOf({product}), inputs_, is_split ? scratch.get() : PartScratch()),
+                  cudaSuccess);
+        EXPECT_EQ(rounded.Read(), plain.Read()) << shape.num_inputs << " inputs, " << shape.num_rows << " rows";
+        EXPECT_EQ(rounded.ReadRounded(), RoundedBits(plain.Read(), inputs_));
+      }
+    }
+  }
+}
+
+TEST_P(TileProductsTest, AListWithoutACopyOfEachInputTakesFloats) {
+  TestProduct first(GetParam(), 64, 24, 9, kit::Then::kStore, 1);
+  const TestProduct second(GetParam(), 64, 24, 9, kit::Then::kStore, 2);
+  ASSERT_EQ(
+      TileProducts(queue_.get(), ListOf({first.RoundedProduct(queue_.get(), inputs_), second.product()}), inputs_),
+      cudaSuccess);
+  EXPECT_EQ(first.Difference(inputs_), "");
+  EXPECT_EQ(second.Difference(inputs_), "");
 }
 
 TEST_P(TileProductsTest, AListOfProductsSharesALaunchAndEachHasItsOperation) {

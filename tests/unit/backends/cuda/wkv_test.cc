@@ -313,6 +313,8 @@ std::string Wkv7Fault(const Trial& trial, const HeadShape& shape, bool has_v_fir
   }
   in.norm = norm.device(), in.bonus = vectors[5].device();
   in.head_size = shape.head_size, in.state = slots.wkv_offset(), in.chunks = chunks;
+  const DeviceArray<uint16_t> rounded(size_t{rows} * width);
+  if (chunks == Chunks::kNone) in.rounded = {rounded.get(), Inputs::kF16};
   std::string fault =
       trial.Run(produced, [&](const Queue& queue) { return Wkv7(queue, batch.device(), slots.states(), in); });
   if (!fault.empty()) return fault;
@@ -328,7 +330,8 @@ std::string Wkv7Fault(const Trial& trial, const HeadShape& shape, bool has_v_fir
     ops.Wkv7(wkv, shape.num_shift_floats, y.host());
     ops.NormBonusGate(y.host(), norm.host(), wkv, vectors[5].host(), g, out.host());
   });
-  return out.Difference("out", ToleranceOf(chunks)) + slots.Difference(ToleranceOf(chunks));
+  if (chunks == Chunks::kNone && rounded.Read() != RoundedBits(out.Read(), Inputs::kF16)) fault += "another copy";
+  return fault + out.Difference("out", ToleranceOf(chunks)) + slots.Difference(ToleranceOf(chunks));
 }
 
 TEST(Wkv7Test, EveryHeadSizeAndStateTypeGivesTheReferencesRowsAndStates) {
@@ -349,6 +352,26 @@ TEST(Wkv7Test, TheFirstLayerHasNoValueResidual) {
   for (const HeadShape& shape : {HeadShape{2, 64}, HeadShape{2, 16}}) {
     SCOPED_TRACE(NameOf(shape));
     ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, shape, false, kRagged); });
+  }
+}
+
+// As in a step that decodes, which has a kernel of its own.
+const std::vector<SequenceShape> kOneRowEach = {{1, 6, 3}, {1, 1, 1}, {1, 2, 2}, {1, 6, kNoSlot}, {1, 6, 0}};
+
+TEST(Wkv7Test, SequencesOfOneRowGiveTheReferencesRowsAndStates) {
+  for (const StateType type : {StateType::kF32, StateType::kF16}) {
+    for (const bool has_v_first : {false, true}) {
+      ExpectRight([&](const Trial& trial) { return Wkv7Fault(trial, {3, 64, type}, has_v_first, kOneRowEach); });
+    }
+  }
+}
+
+TEST(Wkv7Test, FaultsOfOneRowAreSeen) {
+  for (const StateType type : {StateType::kF32, StateType::kF16}) {
+    const KernelCase run = [&](const Trial& trial) { return Wkv7Fault(trial, {2, 64, type}, true, kOneRowEach); };
+    ExpectEachBarrierIsNeeded(run, 4);
+    ExpectIndexFaultsAreSeen(run);
+    ExpectABlockTooManyIsSeen(run);
   }
 }
 
