@@ -23,7 +23,7 @@ TEXT
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 all_stages=device,roofs,contract,numbers,cuts,migration,invariance,memcheck,racecheck,switches,benchmark
-all_stages+=,benchmark-switched,soak,conformance,golden,abi
+all_stages+=,kernels,benchmark-switched,kernels-switched,soak,conformance,golden,abi
 prebuilt='' plugin='' device=0 size=full budget='' keep_going='' stages=$all_stages out=cuda-check
 while (($#)); do
   case $1 in
@@ -467,6 +467,7 @@ if [[ -n $switches ]]; then
   measure_kernels kernels-switched "$switches"
 else
   left_out benchmark-switched "no switch is both right and faster"
+  left_out kernels-switched "no switch is both right and faster"
 fi
 check soak soak 40 8 report
 test_program conformance 30 0 backend_conformance_test '*' '*BackendContract*Slot*:*EntrySizes*'
