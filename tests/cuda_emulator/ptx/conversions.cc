@@ -75,7 +75,7 @@ To Convert(From x, Rounding rounding, bool saturates) {
   if constexpr (std::is_integral_v<From> && std::is_integral_v<To>) {
     if (!saturates) return static_cast<To>(x);
     using Limits = std::numeric_limits<To>;
-    const __int128 wide = x;
+    const __int128 wide = x;  // NOLINT(bugprone-signed-char-misuse): its sign is kept
     return static_cast<To>(std::clamp<__int128>(wide, Limits::min(), Limits::max()));
   } else if constexpr (std::is_integral_v<To>) {
     return ToInteger<To>(Whole(static_cast<double>(x), rounding));

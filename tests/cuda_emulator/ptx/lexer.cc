@@ -12,12 +12,11 @@ bool IsOfName(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c 
 size_t NameLength(std::string_view text) {
   size_t i = 0;
   while (i < text.size()) {
-    if (IsOfName(text[i])) {
+    const bool is_part = text[i] == '.' && i + 1 < text.size() && IsOfName(text[i + 1]);
+    if (is_part || text.substr(i).starts_with("::")) {
+      i += 2;
+    } else if (IsOfName(text[i])) {
       ++i;
-    } else if (text[i] == '.' && i + 1 < text.size() && IsOfName(text[i + 1])) {
-      i += 2;
-    } else if (text.substr(i).starts_with("::")) {
-      i += 2;
     } else {
       break;
     }

@@ -30,7 +30,7 @@ void Load(Warp& warp, const Instruction& instruction, uint32_t lanes) {
     ForLanes(lanes, [&](uint32_t lane) {
       T number;
       std::memcpy(&number, from[lane] + i * sizeof(T), sizeof(T));
-      target[lane] = static_cast<R>(number);
+      target[lane] = static_cast<R>(number);  // NOLINT(bugprone-signed-char-misuse): its sign is kept
     });
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "lexer.h"
@@ -75,7 +76,9 @@ Entry TakeEntry(Lexer& lexer) {
 // A place in C++, as ".loc" gives it, and the call that it was inlined at.
 struct Location {
   uint32_t file = 0, line = 0, column = 0;
-  auto operator<=>(const Location&) const = default;
+  bool operator<(const Location& other) const {
+    return std::tie(file, line, column) < std::tie(other.file, other.line, other.column);
+  }
 };
 
 // The functions of instructions.h and of CUDA's headers stand for what their caller does.
