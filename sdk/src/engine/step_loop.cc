@@ -258,7 +258,7 @@ void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept 
     // States that are there already stay, while the others are fetched.
     part.read = residency_.pool().Pin(part.job().feed().next_state());
   }
-  waits_for_others_ = false;
+  waits_for_others_ = has_left_ = false;
   FindSlots(parts);
   if (!parts.empty()) num_vain_plans_ = 0;
 }
@@ -300,6 +300,7 @@ void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {
     }
     waits_for_moves_ |= outcome == SlotOutcome::kInSteps;
     waits_for_others_ |= outcome == SlotOutcome::kOthers;
+    has_left_ |= fails || outcome == SlotOutcome::kComing;
   }
   LeaveOutArriving(parts);
 }
@@ -341,6 +342,8 @@ void StepLoop::WaitForState(RunningJob& running) noexcept {
 }
 
 bool StepLoop::TriesAgain() noexcept {
+  // It may have had all tokens of the step.
+  if (std::exchange(has_left_, false) && scheduler_.num_sequences() > 0) return true;
   if (!std::exchange(waits_for_others_, false)) return false;
   // Those that were left out are behind all others in their turns.
   if (++num_vain_plans_ <= scheduler_.num_sequences()) return true;

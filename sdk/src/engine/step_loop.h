@@ -129,8 +129,8 @@ class StepLoop {
   void PutBack(RunningJob& running) noexcept;
   // A job leaves the scheduler until its state has come from the disk. It has no part in flight.
   void WaitForState(RunningJob& running) noexcept;
-  // After a plan that gave nothing because states that have come wait for their steps: whether to plan again at once.
-  // If their jobs are never planned, they let go of the states.
+  // After a plan that gave nothing because states that have come wait for their steps, or because those who were to
+  // have the step have left: whether to plan again at once. If their jobs are never planned, they let go of the states.
   bool TriesAgain() noexcept;
   // Ends a job that cannot have slots. It has no part in flight.
   void FailForSlots(RunningJob& running) noexcept;
@@ -159,6 +159,7 @@ class StepLoop {
   DecodeGroups groups_;
   StepsInFlight steps_;
   bool waits_for_others_ = false;  // parts of the last plan were left out for those whose states have come
+  bool has_left_ = false;          // a job of the last plan has left the scheduler
   uint64_t num_vain_plans_ = 0;    // in a row
   bool waits_for_moves_ = false;   // a state has to move, for which the steps in flight have to end
 

@@ -330,6 +330,17 @@ TEST_F(StepLoopTest, JobEndsWhenNoPlaceIsLeftForItsState) {
   EXPECT_TRUE(loop_.empty());
 }
 
+TEST_F(StepLoopTest, JobThatEndsInAPlanLeavesItsStepToTheOthers) {
+  const std::vector<StateRef> idle = HoldSlots(pool_->num_slots());
+  const std::vector<std::shared_ptr<HostState>> parked = {host_->Take(HostStates::Use::kStay),
+                                                          host_->Take(HostStates::Use::kStay)};
+  const std::vector<uint32_t> long_prompt(2 * kMaxTokens, 1);
+  const auto first = Add(long_prompt), second = Add(long_prompt);
+  RunAll();
+  EXPECT_TRUE(absl::IsResourceExhausted(first->status)) << first->status;
+  EXPECT_TRUE(absl::IsResourceExhausted(second->status)) << "nobody would wake the engine's thread for it";
+}
+
 TEST_F(StepLoopTest, OwnersAreAskedWhenNoPlaceIsLeft) {
   std::vector<StateRef> cached = HoldSlots(pool_->num_slots());
   const std::vector<std::shared_ptr<HostState>> parked = {host_->Take(HostStates::Use::kStay),
