@@ -71,7 +71,7 @@ MODELS = {
     '7.2B': Shape(32, 4096, 16384, 65536, (128, 128, 96, 480)),
 }
 
-# Tokens a second by card, model, rows and state (issue 12 has them all; check/limits.cc too).
+# Tokens a second by card, model, rows and state (all are in BENCHMARKS.md and check/limits.cc).
 AIMS = {
     ('H200', '0.1B', 1, F32): 5400, ('H200', '0.1B', 32, F16): 200e3, ('H200', '0.1B', 128, F16): 520e3,
     ('H200', '0.1B', 128, F32): 400e3, ('H200', '1.5B', 1, F32): 1070, ('H200', '1.5B', 32, F16): 31e3,
