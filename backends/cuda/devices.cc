@@ -36,7 +36,7 @@ std::string NoDeviceReason(cudaError_t error) {
            VersionText(runtime);
   }
   // Containers and schedulers of batches hide GPUs by it.
-  const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  const char* const visible = secure_getenv("CUDA_VISIBLE_DEVICES");
   const std::string why = visible == nullptr ? "" : std::string("; CUDA_VISIBLE_DEVICES is \"") + visible + '"';
   return std::string("no GPU: ") + cudaGetErrorString(error) + why;
 }

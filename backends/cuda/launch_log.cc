@@ -13,7 +13,7 @@ constexpr float kMicroseconds = 1000;  // of a millisecond
 }  // namespace
 
 std::string LaunchLogFile() {
-  const char* const file = std::getenv("SKEIN_CUDA_LAUNCHES");
+  const char* const file = secure_getenv("SKEIN_CUDA_LAUNCHES");
   return file == nullptr ? "" : file;
 }
 
@@ -25,7 +25,7 @@ LaunchLog::~LaunchLog() {
   std::fprintf(file, "segment generation=%u layers=%u d_model=%u d_ffn=%u vocab=%u head_size=%u ranks=%u,%u,%u,%u ",
                model.generation, desc_.num_layers, model.d_model, model.d_ffn, model.vocab_size, model.head_size,
                model.rank_decay, model.rank_iclr, model.rank_value, model.rank_gate);
-  const char* const switches = std::getenv("SKEIN_CUDA");
+  const char* const switches = secure_getenv("SKEIN_CUDA");
   std::fprintf(file, "weights=%u compute=%u state=%u switches=%s\n", desc_.weight_type, desc_.compute_type,
                desc_.state_type, switches == nullptr ? "" : switches);
   for (auto& [key, launches] : steps_) {
