@@ -113,16 +113,9 @@ void StepCost::ObserveEntries(uint64_t entries, double us_of_many, double us_of_
 }
 
 void StepCost::Move(size_t index, double us) {
-  const auto in_proportion = [this](size_t from, size_t to) {
-    return points_[from].us * points_[to].rows / points_[from].rows;
-  };
-  // A first step that other processes held up would stand for its size as long as plans avoid that size.
-  for (size_t i = 0; i < index; ++i) us = std::min(us, in_proportion(i, index));
   points_[index].us = us;
   for (size_t i = 0; i < index; ++i) points_[i].us = std::min(points_[i].us, us);
-  for (size_t i = index + 1; i < points_.size(); ++i) {
-    points_[i].us = std::clamp(points_[i].us, us, in_proportion(index, i));
-  }
+  for (size_t i = index + 1; i < points_.size(); ++i) points_[i].us = std::max(points_[i].us, us);
 }
 
 }  // namespace skein

@@ -29,8 +29,7 @@ class StepCost {
   // Says what an entry costs, by two steps of the same rows: one of many entries, and one of a single entry.
   void ObserveEntries(uint64_t entries, double us_of_many, double us_of_one);
 
-  // The usual time of a step; 0 as long as none was observed. It never falls with more rows or more entries, and never
-  // grows by more than the rows do: as many steps of fewer rows, one after the other, do the same.
+  // The usual time of a step; 0 as long as none was observed. It never falls with more rows or more entries.
   double Time(uint64_t rows, uint64_t entries) const;
 
   // The time that steps took in the last second, by the time that is usual for them now; at least 1. One step alone
@@ -61,7 +60,7 @@ class StepCost {
   // The first point of the pair that `rows` lies between, and how far it is towards the second.
   std::pair<size_t, double> Find(double rows) const;
   void Begin(double rows, double us);
-  // Moves a point as far as those before it allow, and the others as far as they do not agree with it.
+  // Moves a point, and those that would make the table fall.
   void Move(size_t index, double us);
 
   uint32_t max_rows_;

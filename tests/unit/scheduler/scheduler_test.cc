@@ -109,19 +109,6 @@ TEST(SchedulerTest, SlowStreamsLeaveTimeForPrompts) {
   }
 }
 
-// The first step of a stream that decodes and a prompt was held up by other processes, and no plan would try such a
-// step again before the next prompt is due.
-TEST(SchedulerTest, PromptIsReadAtOnceAlthoughTheFirstOneWasHeldUp) {
-  Simulation simulation(Limits(512, 64));
-  simulation.scheduler().cost().Observe(1, 1, Simulation::DeviceTime(1, 1));
-  simulation.scheduler().cost().Observe(2, 2, 20 * Simulation::DeviceTime(2, 2));
-  const auto tenant = Tenant();
-  AddDecoding(simulation, tenant, 1);
-  simulation.Step();
-  const Stream& prompt = simulation.Add(tenant, 8, 1);
-  EXPECT_TRUE(StepOf(simulation).contains(&prompt));
-}
-
 TEST(SchedulerTest, ShortStepIsShortEnoughWhateverItTakesWithoutPrompts) {
   StepCost cost(512);
   for (uint64_t rows = 1; rows <= 512; rows *= 2) cost.Observe(rows, 1, 100 + 20 * static_cast<double>(rows));

@@ -114,14 +114,6 @@ TEST(StepCostTest, SlowFirstStepIsForgottenAtTheNext) {
   EXPECT_NEAR(cost.Time(8, 8), DeviceTime(8, 8), 0.05 * DeviceTime(8, 8));
 }
 
-TEST(StepCostTest, SlowFirstStepOfASizeTakesNoLongerThanItsRowsOneByOne) {
-  StepCost cost(kMaxRows);
-  for (int i = 0; i < 3; ++i) cost.Observe(1, 1, 4000);
-  cost.Observe(2, 2, 100'000);
-  EXPECT_NEAR(cost.Time(2, 2), 8000, 1);
-  EXPECT_EQ(cost.RowsThatFit(1, 1, 2 * cost.Time(1, 1), 4), 1u);
-}
-
 TEST(StepCostTest, FollowsADeviceThatBecomesSlowerAndFaster) {
   StepCost cost = Calibrated();
   for (const double factor : {2.0, 0.5, 1.0}) {
@@ -133,7 +125,7 @@ TEST(StepCostTest, FollowsADeviceThatBecomesSlowerAndFaster) {
   }
 }
 
-TEST(StepCostTest, NoObservationMakesTheTableFallOrGrowFasterThanItsRows) {
+TEST(StepCostTest, NoObservationMakesTheTableFall) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 200; ++round) {
     StepCost cost(1 + static_cast<uint32_t>(random() % 600));
@@ -145,7 +137,6 @@ TEST(StepCostTest, NoObservationMakesTheTableFallOrGrowFasterThanItsRows) {
       EXPECT_LE(cost.Time(rows, 1), cost.Time(rows + 1, 1) + 1e-6);
       EXPECT_LE(cost.Time(rows, 1), cost.Time(rows, 2));
       EXPECT_GT(cost.Time(rows, 1), 0);
-      EXPECT_LE(cost.Time(2 * rows, 2), 2 * cost.Time(rows, 1) + 1e-6);
     }
   }
 }
