@@ -80,13 +80,15 @@ inline std::string StateFolderOf(const Setting& setting) {
   return ::testing::TempDir() + "/states-" + setting.name + "-" + std::to_string(getpid());
 }
 
-// A model with a few slots and a few places in host memory. It begins with no states on disk, and has room for a
-// thousand there: the copies of the prefix cache, of which memory has a record each, are as many as there may be soon.
+// A model with a few slots and a few places in host memory. It begins with no states on disk, and has room for at least
+// a thousand there: the copies of the prefix cache, of which memory has a record each, are soon as many as there may
+// be.
 inline OwnedModel LoadWithFewPlaces(skein_runtime runtime, const Setting& setting) {
   const std::string path = PathOf(setting);
   RemoveFolder(StateFolderOf(setting));
   OwnedModel model;
   skein_error error = {};
+  constexpr uint64_t kMostBesideAState = 32 << 10;  // in its place on disk
   uint64_t state_bytes;
   {
     const OwnedModel any = LoadModel(runtime, path, "cpu");
@@ -98,7 +100,7 @@ inline OwnedModel LoadWithFewPlaces(skein_runtime runtime, const Setting& settin
        {"type", setting.type},
        {"state_memory", std::to_string(9 * state_bytes)},
        {"state_host_memory", std::to_string(20 * state_bytes)},
-       {"state_disk", "24MiB"},
+       {"state_disk", std::to_string(1000 * (state_bytes + kMostBesideAState))},
        {"state_folder", StateFolderOf(setting)}},
       {{"max_streams", kMaxStreams}, {"max_batch_streams", 12}, {"max_batch_tokens", setting.max_batch_tokens}});
   EXPECT_TRUE(Ok(skein_model_load(runtime, path.c_str(), options.get(), model.out(), &error), error));
