@@ -10,6 +10,7 @@
 
 #include "cuda_emulator/control.h"
 #include "tests/cuda_emulator/device_vector.h"
+#include "tests/cuda_emulator/sixteen_bits.h"
 #include "tests/cuda_emulator/test_kernels.h"
 
 namespace skein::emulator {
@@ -18,21 +19,9 @@ namespace {
 float HalfFromBits(unsigned bits) { return __half(__half_raw{static_cast<unsigned short>(bits)}); }
 float BfloatFromBits(unsigned bits) { return __nv_bfloat16(__nv_bfloat16_raw{static_cast<unsigned short>(bits)}); }
 
-// By its definition: sign, exponent, significand.
-double Value(unsigned bits, int exponent_bits) {
-  const int mantissa_bits = 15 - exponent_bits;
-  const int bias = (1 << (exponent_bits - 1)) - 1;
-  const int exponent = static_cast<int>(bits >> mantissa_bits) & ((1 << exponent_bits) - 1);
-  const double mantissa = bits & ((1u << mantissa_bits) - 1);
-  const double sign = bits & 0x8000 ? -1 : 1;
-  if (exponent == (1 << exponent_bits) - 1) return mantissa != 0 ? NAN : sign * INFINITY;
-  if (exponent == 0) return sign * std::ldexp(mantissa, 1 - bias - mantissa_bits);
-  return sign * std::ldexp(mantissa + (1 << mantissa_bits), exponent - bias - mantissa_bits);
-}
-
 TEST(SixteenBitsTest, EveryNumberHasItsValueAndComesBack) {
   for (unsigned bits = 0; bits < 0x10000; ++bits) {
-    const double half = Value(bits, 5), bfloat = Value(bits, 8);
+    const double half = ValueOf16(bits, 5), bfloat = ValueOf16(bits, 8);
     if (std::isnan(half)) {
       EXPECT_TRUE(std::isnan(HalfFromBits(bits)));
     } else {
@@ -53,7 +42,7 @@ template <typename Round>
 void ExpectRoundsToNearestEven(int exponent_bits, const Round& round) {
   const unsigned infinity = ((1u << exponent_bits) - 1) << (15 - exponent_bits);
   for (unsigned bits = 0; bits + 1 < infinity; ++bits) {
-    const double low = Value(bits, exponent_bits), high = Value(bits + 1, exponent_bits);
+    const double low = ValueOf16(bits, exponent_bits), high = ValueOf16(bits + 1, exponent_bits);
     const double middle = (low + high) / 2, quarter = (high - low) / 4;
     ASSERT_EQ(round(middle), bits % 2 == 0 ? bits : bits + 1) << bits;
     ASSERT_EQ(round(middle - quarter), bits);

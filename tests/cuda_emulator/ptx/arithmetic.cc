@@ -1,27 +1,18 @@
 // Arithmetic of integers, and what floats and integers share: add, sub, mul, mad, div, rem, min, max, neg, abs, dp4a.
-#include <algorithm>
 #include <limits>
 
 #include "float_arithmetic.h"
+#include "integer_arithmetic.h"
 #include "lanes.h"
 
 namespace skein::emulator::ptx {
 namespace {
 
-// Integers wrap around: by the arithmetic of unsigned ones, 16 bits by that of 32.
-template <typename T>
-using Wrapping = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
-// That of products of two.
+// The type of products of two.
 template <typename T>
 using Twice = std::conditional_t<sizeof(T) == 2, std::conditional_t<std::is_signed_v<T>, int32_t, uint32_t>,
                                  std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
 
-struct Add {
-  template <typename T>
-  T operator()(T a, T b) const {
-    return static_cast<T>(static_cast<Wrapping<T>>(a) + static_cast<Wrapping<T>>(b));
-  }
-};
 struct Sub {
   template <typename T>
   T operator()(T a, T b) const {
@@ -84,18 +75,6 @@ struct Rem {
     if (b == 0) return static_cast<T>(-1);
     if (std::is_signed_v<T> && b == static_cast<T>(-1)) return 0;
     return static_cast<T>(a % b);
-  }
-};
-struct Min {
-  template <typename T>
-  T operator()(T a, T b) const {
-    return std::min(a, b);
-  }
-};
-struct Max {
-  template <typename T>
-  T operator()(T a, T b) const {
-    return std::max(a, b);
   }
 };
 struct Neg {

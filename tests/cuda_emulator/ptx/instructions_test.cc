@@ -6,6 +6,7 @@
 #include <cmath>
 #include <random>
 
+#include "tests/cuda_emulator/sixteen_bits.h"
 #include "types.h"
 #include "warp_harness.h"
 
@@ -188,17 +189,6 @@ TEST(PtxFloatTest, MinAndMaxPassNaNsOverAndKnowTheSignOfZero) {
   EXPECT_TRUE(std::signbit(of("min", 0.0f, -0.0f)));
   EXPECT_FALSE(std::signbit(of("max", -0.0f, 0.0f)));
   EXPECT_EQ(of("copysign", -1.0f, 3.0f), -3.0f) << "the sign of the first, the rest of the second";
-}
-
-double ValueOf16(uint32_t bits, int exponent_bits) {
-  const int mantissa_bits = 15 - exponent_bits;
-  const int bias = (1 << (exponent_bits - 1)) - 1;
-  const int exponent = static_cast<int>(bits >> mantissa_bits) & ((1 << exponent_bits) - 1);
-  const double mantissa = bits & ((1u << mantissa_bits) - 1);
-  const double sign = bits & 0x8000 ? -1 : 1;
-  if (exponent == (1 << exponent_bits) - 1) return mantissa != 0 ? NAN : sign * INFINITY;
-  if (exponent == 0) return sign * std::ldexp(mantissa, 1 - bias - mantissa_bits);
-  return sign * std::ldexp(mantissa + (1 << mantissa_bits), exponent - bias - mantissa_bits);
 }
 
 TEST(PtxConversionTest, EveryNumberOf16BitsHasItsValueAndComesBack) {

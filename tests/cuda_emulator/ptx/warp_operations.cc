@@ -1,6 +1,5 @@
 // Operations in which lanes of a warp see each other's numbers: shfl, vote, redux, activemask.
-#include <algorithm>
-
+#include "integer_arithmetic.h"
 #include "lanes.h"
 
 namespace skein::emulator::ptx {
@@ -109,24 +108,6 @@ void DecodeVote(Decoder& decoder) {
   instruction.handler = Voted;
 }
 
-struct Sum {
-  template <typename T>
-  T operator()(T a, T b) const {
-    return static_cast<T>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
-  }
-};
-struct Least {
-  template <typename T>
-  T operator()(T a, T b) const {
-    return std::min(a, b);
-  }
-};
-struct Greatest {
-  template <typename T>
-  T operator()(T a, T b) const {
-    return std::max(a, b);
-  }
-};
 template <typename F, typename T>
 void Reduced(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   const T* source = warp.Lanes<T>(instruction.operands[1]);
@@ -149,9 +130,7 @@ void DecodeRedux(Decoder& decoder) {
   instruction.operands[kMeetMask] = decoder.Source(2, Type::kB32);
   instruction.flow = Flow::kMeet;
   const auto use = [&]<typename T>(T) {
-    instruction.handler = operation == "add"   ? Reduced<Sum, T>
-                          : operation == "min" ? Reduced<Least, T>
-                                               : Reduced<Greatest, T>;
+    instruction.handler = operation == "add" ? Reduced<Add, T> : operation == "min" ? Reduced<Min, T> : Reduced<Max, T>;
   };
   type == Type::kS32 ? use(int32_t{}) : use(uint32_t{});
 }
