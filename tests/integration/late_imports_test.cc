@@ -37,6 +37,13 @@ class LateImportsTest : public LateStatesTest {
   bool WaitUntilOneIsHeld() const {
     return late_.WaitFor([](const late::Counts& now) { return now.num_imports_held == 1; });
   }
+  // Begins request 0 on a stream whose state comes back, by an import that is held.
+  OwnedRequest BeginHeld(skein_stream stream) {
+    late_.HoldImports(0);
+    OwnedRequest request = BeginOn(stream, 0);
+    EXPECT_TRUE(WaitUntilOneIsHeld());
+    return request;
+  }
   bool StepsGoOn() const {
     const uint64_t so_far = late_.counts().num_steps;
     return late_.WaitFor([so_far](const late::Counts& now) { return now.num_steps > so_far + 20; });
@@ -136,9 +143,7 @@ TEST_F(LateImportsTest, StepsGoOnBesideAnImportThatDoesNotEnd) {
   const OwnedModel model = Load("late:0", kFewSlots);
   KeepBusy(model.get());
   const std::vector<OwnedStream> streams = ParkTheFirst(model.get());
-  late_.HoldImports(0);
-  const OwnedRequest request = BeginOn(streams[0].get(), 0);
-  ASSERT_TRUE(WaitUntilOneIsHeld());
+  const OwnedRequest request = BeginHeld(streams[0].get());
   EXPECT_TRUE(StepsGoOn());
   EXPECT_EQ(RunOn(MakeStream(model.get()).get(), 1).status, SKEIN_OK) << "also those of new streams";
   EXPECT_EQ(late_.counts().num_imports_held, 1u);
@@ -194,9 +199,7 @@ TEST_F(LateImportsTest, AStreamThatIsCancelledWhileItsStateComesGoesOnLater) {
   const OwnedModel model = Load("late:0", kFewSlots);
   KeepBusy(model.get());
   const std::vector<OwnedStream> streams = ParkTheFirst(model.get());
-  late_.HoldImports(0);
-  const OwnedRequest request = BeginOn(streams[0].get(), 0);
-  ASSERT_TRUE(WaitUntilOneIsHeld());
+  const OwnedRequest request = BeginHeld(streams[0].get());
   SKEIN_CALL(skein_request_cancel, request.get());
   EXPECT_EQ(EndOf(0).end, uint32_t{SKEIN_EVENT_CANCELLED});
   EXPECT_EQ(late_.counts().num_imports_held, 1u);
@@ -233,9 +236,7 @@ TEST_F(LateImportsTest, AStateThatIsReadByItsHostWhileItComesIsWhole) {
   const OwnedModel model = Load("late:0", kFewSlots);
   KeepBusy(model.get());
   const std::vector<OwnedStream> streams = ParkTheFirst(model.get());
-  late_.HoldImports(0);
-  const OwnedRequest request = BeginOn(streams[0].get(), 0);
-  ASSERT_TRUE(WaitUntilOneIsHeld());
+  const OwnedRequest request = BeginHeld(streams[0].get());
   SKEIN_CALL(skein_request_cancel, request.get());
   EndOf(0);
   std::future<std::vector<float>> state = std::async(std::launch::async, [&] { return StateOf(streams[0].get()); });
