@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -69,6 +70,12 @@ class OrderedQueue {
   Item& front() const { return *entries_.begin()->item; }
   const Key& front_key() const { return entries_.begin()->key; }
   const Key& back_key() const { return entries_.rbegin()->key; }
+  // For walks: the first item, and the one behind that of a place, which is in a queue; nullptr: there is none.
+  Item* first() const { return empty() ? nullptr : &front(); }
+  static Item* Next(const Place& place) {
+    const auto next = std::next(place.position_);
+    return next == place.queue_->entries_.end() ? nullptr : next->item;
+  }
 
  private:
   Entries entries_;

@@ -57,6 +57,20 @@ void Scheduler::Continue(Sequence& sequence, uint64_t num_tokens, bool decodes) 
   SetTokens(sequence, num_tokens, decodes);
 }
 
+void Scheduler::TakeBack(const Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept {
+  TenantQueues& tenant = *sequence.tenant_;
+  tenant.service_ -= ServiceOf(tenant, num_tokens, decodes);
+  SortIn(tenant);
+}
+
+void Scheduler::Postpone(Sequence& sequence) noexcept {
+  Dequeue(sequence);
+  sequence.num_tokens_ = 0;
+  sequence.keeps_turn_ = true;
+  SetAwaited(sequence, false);
+  SortIn(*sequence.tenant_);
+}
+
 void Scheduler::Remove(Sequence& sequence) noexcept {
   if (!sequence.is_present_) return;
   TenantQueues& tenant = *sequence.tenant_;
@@ -113,9 +127,11 @@ void Scheduler::Enqueue(Sequence& sequence) noexcept {
   } else if (sequence.num_tokens_ > 1) {
     tenant.reading_.Insert(sequence, sequence.rank_, sequence.id_, sequence.place_);
   } else {
-    turn_us_ = std::max(turn_us_ + 1, now_us_);
-    const int64_t turn = turn_us_ - sequence.urgency_.priority * limits_.age_limit_us;
-    tenant.decoding_.Insert(sequence, turn, sequence.id_, sequence.place_);
+    if (!sequence.keeps_turn_) {
+      turn_us_ = std::max(turn_us_ + 1, now_us_);
+      sequence.turn_us_ = turn_us_ - sequence.urgency_.priority * limits_.age_limit_us;
+    }
+    tenant.decoding_.Insert(sequence, sequence.turn_us_, sequence.id_, sequence.place_);
     ++num_decoding_;
   }
 }
@@ -254,12 +270,17 @@ Sequence* Scheduler::NextPrompt() const {
   return starts ? &tenant.waiting_.front() : &tenant.reading_.front();
 }
 
+double Scheduler::ServiceOf(const TenantQueues& tenant, uint64_t num_tokens, bool decodes) const {
+  const double charge = decodes ? limits_.decode_charge : limits_.prefill_charge;
+  return charge * static_cast<double>(num_tokens) / tenant.weight.load(std::memory_order_relaxed);
+}
+
 void Scheduler::GiveShare(Sequence& sequence, uint64_t num_tokens, Room& room) noexcept {
   TenantQueues& tenant = *sequence.tenant_;
   Dequeue(sequence);
   if (!sequence.is_running_) Begin(sequence);
-  const double charge = sequence.decodes_ ? limits_.decode_charge : limits_.prefill_charge;
-  tenant.service_ += charge * static_cast<double>(num_tokens) / tenant.weight.load(std::memory_order_relaxed);
+  sequence.keeps_turn_ = false;
+  tenant.service_ += ServiceOf(tenant, num_tokens, sequence.decodes_);
   SetTokens(sequence, sequence.num_tokens_ - num_tokens, false);
   shares_.push_back({&sequence, static_cast<uint32_t>(num_tokens)});
   --room.entries;

@@ -107,6 +107,12 @@ class Scheduler {
   }
   // The tokens of a sequence, which the scheduler has, are now these; 0: the next comes out of a step that runs.
   void Continue(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
+  // The last share of a sequence, of `num_tokens`, is no service of its tenant, since no step could use it. `decodes`:
+  // as the sequence was added. Continue, Postpone or Remove says what comes of it.
+  void TakeBack(const Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
+  // A sequence whose share was taken back has nothing to feed until Continue. It keeps its turn, and its place among
+  // those that run.
+  void Postpone(Sequence& sequence) noexcept;
   // The sequence has ended, or waits for its reader and gives up its place. Add brings it back. No effect if the
   // scheduler does not have it.
   void Remove(Sequence& sequence) noexcept;
@@ -140,6 +146,8 @@ class Scheduler {
   // Sets the tokens of a sequence that is in no queue, and puts it into one.
   void SetTokens(Sequence& sequence, uint64_t num_tokens, bool decodes) noexcept;
   void SetAwaited(Sequence& sequence, bool is_awaited) noexcept;
+  // What a share counts as service of its tenant.
+  double ServiceOf(const TenantQueues& tenant, uint64_t num_tokens, bool decodes) const;
   void Begin(Sequence& sequence) noexcept;
   void StopRunning(Sequence& sequence) noexcept;
   void Preempt(Sequence& sequence) noexcept;

@@ -87,6 +87,8 @@ class Sequence {
   int64_t waits_since_us_ = 0;
   int64_t waited_us_ = 0;  // before it ran, all its times together
   int64_t runs_since_us_ = 0;
+  int64_t turn_us_ = 0;      // among those that decode
+  bool keeps_turn_ = false;  // its last share was taken back, and it was postponed
   uint64_t num_tokens_ = 0;
   bool decodes_ = false;  // the token that it waits to feed was sampled
   bool is_present_ = false;

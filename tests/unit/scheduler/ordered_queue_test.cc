@@ -49,6 +49,22 @@ TEST(OrderedQueueTest, ItemLeavesFromAnywhereAndMayComeBackElsewhere) {
   EXPECT_EQ(&second.front(), &items[1]);
 }
 
+TEST(OrderedQueueTest, IsWalkedInOrderWhileItemsLeave) {
+  Queue queue;
+  std::vector<Item> items(5);
+  for (uint64_t i = 0; i < 5; ++i) queue.Insert(items[i], -static_cast<int64_t>(i), i, items[i].place);
+  std::vector<const Item*> walked;
+  for (Item* item = queue.first(); item != nullptr;) {
+    walked.push_back(item);
+    Item* const next = Queue::Next(item->place);
+    if (walked.size() % 2 == 0) item->place.Leave();
+    item = next;
+  }
+  EXPECT_EQ(walked, (std::vector<const Item*>{&items[4], &items[3], &items[2], &items[1], &items[0]}));
+  EXPECT_EQ(queue.size(), 3u);
+  EXPECT_EQ(Queue().first(), nullptr);
+}
+
 TEST(OrderedQueueTest, ItemThatGoesLeaves) {
   Queue queue;
   {

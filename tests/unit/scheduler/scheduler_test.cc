@@ -259,6 +259,80 @@ TEST(SchedulerTest, PauseGivesUpThePlaceAndKeepsTheRank) {
   EXPECT_EQ(third.num_steps, 0u);
 }
 
+// Sequences with one sampled token each, of which the scheduler has given the first its share.
+class PostponedTest : public ::testing::Test {
+ protected:
+  PostponedTest() {
+    for (Sequence& sequence : sequences_) scheduler_.Add(sequence, 1, true);
+    EXPECT_EQ(Next(), &sequences_[0]);
+  }
+  ~PostponedTest() override {
+    for (Sequence& sequence : sequences_) scheduler_.Remove(sequence);
+  }
+  const Sequence* Next() {
+    const absl::Span<const Share> shares = scheduler_.Schedule(++now_us_, 1);
+    return shares.empty() ? nullptr : shares[0].sequence;
+  }
+
+  void PostponeFirst() {
+    scheduler_.TakeBack(sequences_[0], 1, true);
+    scheduler_.Postpone(sequences_[0]);
+  }
+
+  const std::shared_ptr<TenantQueues> tenant_ = Tenant();
+  Scheduler scheduler_{Limits(8, 8)};
+  Sequence sequences_[3] = {{tenant_, {}}, {tenant_, {}}, {tenant_, {}}};
+  int64_t now_us_ = 0;
+};
+
+TEST_F(PostponedTest, HasNoShareUntilItContinuesAndThenIsTheFirst) {
+  PostponeFirst();
+  EXPECT_EQ(Next(), &sequences_[1]);
+  scheduler_.Continue(sequences_[1], 1, true);
+  scheduler_.Continue(sequences_[0], 1, true);
+  EXPECT_EQ(Next(), &sequences_[0]) << "it keeps its turn";
+  scheduler_.Continue(sequences_[0], 1, true);
+  EXPECT_EQ(Next(), &sequences_[2]) << "once";
+}
+
+TEST_F(PostponedTest, KeepsItsPlaceAndIsNotAwaited) {
+  PostponeFirst();
+  EXPECT_TRUE(sequences_[0].is_running());
+  EXPECT_EQ(scheduler_.num_awaited(), 0u);
+  EXPECT_EQ(scheduler_.num_running(), 3u);
+  EXPECT_EQ(scheduler_.num_decoding(), 2u);
+}
+
+TEST_F(PostponedTest, ShareThatIsTakenBackIsNoService) {
+  const double served = tenant_->service();
+  EXPECT_GT(served, 0);
+  PostponeFirst();
+  EXPECT_EQ(tenant_->service(), 0);
+  scheduler_.Continue(sequences_[0], 1, true);
+  EXPECT_EQ(Next(), &sequences_[0]);
+  EXPECT_EQ(tenant_->service(), served);
+}
+
+TEST_F(PostponedTest, RestOfAPromptIsPostponedWithItsFirstPart) {
+  Sequence prompt(Tenant(), {});
+  scheduler_.Add(prompt, 20, false);
+  for (int i = 0; i < 3; ++i) Next();
+  EXPECT_EQ(prompt.num_tokens(), 12u);
+  scheduler_.TakeBack(prompt, 8, false);
+  scheduler_.Postpone(prompt);
+  EXPECT_EQ(Next(), nullptr);
+  scheduler_.Continue(prompt, 20, false);
+  EXPECT_EQ(Next(), &prompt);
+  scheduler_.Remove(prompt);
+}
+
+TEST_F(PostponedTest, MayBePreemptedAndEnd) {
+  PostponeFirst();
+  scheduler_.Remove(sequences_[0]);
+  EXPECT_EQ(scheduler_.num_sequences(), 2u);
+  EXPECT_EQ(Next(), &sequences_[1]);
+}
+
 TEST(SchedulerTest, HigherPriorityComesFirstAndAgesAway) {
   SchedulerLimits limits = Limits(16, 16);
   limits.age_limit_us = 1'000'000;
