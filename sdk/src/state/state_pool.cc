@@ -218,8 +218,11 @@ StatePin StatePool::BeginArrive(const StateRef& state, StateRef place) {
   return StatePin(state);
 }
 
-void StatePool::EndArrive(StatePin /*pin*/) noexcept {
+void StatePool::EndArrive(StatePin pin) noexcept {
   const MutexLock lock(mutex_);
+  // Others were pinned while it came, and it would be the next to leave again.
+  in_slots_.Remove(*pin.state_.node_);
+  in_slots_.Append(*pin.state_.node_);
   --num_moving_;
   ++moves_.to_slot;
 }

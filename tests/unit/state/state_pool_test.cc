@@ -234,6 +234,17 @@ TEST(StatePoolTest, ArrivingStateLiesInItsSlotAndIsPinnedThere) {
   EXPECT_EQ(pool->LeastRecent(), state);
 }
 
+TEST(StatePoolTest, StateThatHasArrivedIsNotTheNextToLeave) {
+  const auto host = HostStates::Create(1, 4);
+  const auto pool = StatePool::Create(2);
+  const StateRef state = pool->Add(Values(host, 7));
+  StatePin pin = pool->BeginArrive(state, pool->Acquire());
+  const StateRef other = pool->Acquire();
+  EXPECT_EQ(pool->LeastRecent(), other);
+  pool->EndArrive(std::move(pin));
+  EXPECT_EQ(pool->LeastRecent(), other);
+}
+
 TEST(StatePoolTest, StateThatDoesNotArriveLiesInHostMemoryAgain) {
   const auto host = HostStates::Create(1, 4);
   const auto pool = StatePool::Create(1);
