@@ -154,6 +154,24 @@ TEST_F(LateImportsTest, StepsGoOnBesideAnImportThatDoesNotEnd) {
   ExpectMovesInOrder();
 }
 
+// What a prompt would have had of the steps goes to others until its state is there.
+TEST_F(LateImportsTest, PromptWhoseStateComesLeavesItsPartOfTheStepsToOthers) {
+  const OwnedModel model = Load("late:0", kFewSlots);
+  KeepBusy(model.get());
+  const std::vector<OwnedStream> streams = ParkTheFirst(model.get());
+  late_.HoldImports(0);
+  const OwnedRequest request = BeginOn(streams[0].get(), 0, std::vector<uint32_t>(10 * kStepTokens, 7));
+  EXPECT_TRUE(WaitUntilOneIsHeld());
+  const OwnedStream other = MakeStream(model.get());
+  const OwnedRequest prompt = BeginOn(other.get(), 1, std::vector<uint32_t>(20 * kStepTokens, 8));
+  EXPECT_EQ(EndOf(1).status, SKEIN_OK);
+  EXPECT_EQ(late_.counts().num_imports_held, 1u);
+  late_.LetImportsGo(0);
+  EXPECT_EQ(EndOf(0).status, SKEIN_OK);
+  EndBusy();
+  ExpectMovesInOrder();
+}
+
 TEST_F(LateImportsTest, AStepOfAStreamAloneIsBegunBehindItsImport) {
   const std::vector<uint32_t> expected = ExpectedTokens();
   const OwnedModel model = Load("late:0", kFewSlots);

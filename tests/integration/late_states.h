@@ -16,6 +16,7 @@
 namespace skein::test {
 
 constexpr int64_t kNoEnd = 100000;
+constexpr int64_t kStepTokens = 16;
 
 inline std::vector<uint32_t> PromptOf(uint64_t stream) {
   std::vector<uint32_t> prompt(4);
@@ -35,7 +36,7 @@ class LateStatesTest : public LateDevicesTest {
     const OwnedOptions options = MakeOptions(
         SKEIN_OPTIONS_MODEL, {{"device", device}, {"state_memory", std::to_string(num_slots * state_bytes)}},
         {{"max_batch_streams", 6},
-         {"max_batch_tokens", 16},
+         {"max_batch_tokens", kStepTokens},
          {"calibrate", 0},
          {"prefix_cache", 0},
          {"age_limit_ms", 20}});  // no prompt waits long for a step with time to spare
@@ -59,8 +60,9 @@ class LateStatesTest : public LateDevicesTest {
   }
 
   // Begins a request on a stream, beside the busy ones.
-  OwnedRequest BeginOn(skein_stream stream, uint64_t number) {
-    OwnedRequest request = NewRequest(stream, PromptOf(number), number, 3);
+  OwnedRequest BeginOn(skein_stream stream, uint64_t number) { return BeginOn(stream, number, PromptOf(number)); }
+  OwnedRequest BeginOn(skein_stream stream, uint64_t number, const std::vector<uint32_t>& prompt) {
+    OwnedRequest request = NewRequest(stream, prompt, number, 3);
     delivered_.erase(number);
     Submit({request.get()});
     return request;

@@ -54,6 +54,13 @@ absl::Status ArrivingStates::Collect() noexcept {
   return status;
 }
 
+absl::Status ArrivingStates::WaitForOne() noexcept {
+  for (Place place = states_.begin(); place != states_.end(); ++place) {
+    if (place->on_its_way != nullptr) return Wait(place);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ArrivingStates::WaitForAll() noexcept {
   absl::Status status;
   for (Place place = states_.begin(); place != states_.end();) {
@@ -68,6 +75,7 @@ absl::Status ArrivingStates::WaitForAll() noexcept {
 
 absl::Status ArrivingStates::Wait(Place& place) noexcept {
   absl::Status status = place->on_its_way->Wait();
+  ++num_ended_;
   if (!status.ok()) {
     place->on_its_way = nullptr;
     place->status = status;

@@ -31,6 +31,8 @@ class ArrivingStates {
   // Those that failed and are not given back count too.
   uint32_t size() const { return static_cast<uint32_t>(states_.size()); }
   bool empty() const { return states_.empty(); }
+  // Those of which somebody has noted so far that they arrived or failed.
+  uint64_t num_ended() const { return num_ended_; }
 
   // Begins to bring a state in host memory to the slot of `place`, where it lies from now on. An error of the runner,
   // or std::bad_alloc: it stays in host memory.
@@ -49,6 +51,9 @@ class ArrivingStates {
 
   // Takes note of those that have arrived. The status of the first that failed.
   absl::Status Collect() noexcept;
+
+  // Waits for the one that began first of those on their way, if there are any, as Collect.
+  absl::Status WaitForOne() noexcept;
 
   // Waits for all, as Collect.
   absl::Status WaitForAll() noexcept;
@@ -75,6 +80,7 @@ class ArrivingStates {
   const std::shared_ptr<StatePool> pool_;
   ModelObserver& observer_;
   std::list<Arriving> states_;
+  uint64_t num_ended_ = 0;
 };
 
 }  // namespace skein

@@ -209,7 +209,7 @@ bool Residency::WaitForSlot() noexcept {
 bool Residency::WaitForMoves() noexcept {
   if (WaitForSlot()) return true;
   if (arriving_.empty()) return false;
-  FromRunner(arriving_.WaitForAll()).IgnoreError();
+  FromRunner(arriving_.WaitForOne()).IgnoreError();
   arriving_.GiveBackFailed(ArrivingStates::Steps::kNone);
   return true;
 }
@@ -218,11 +218,14 @@ absl::Status Residency::StatusOf(const StateRef& state) noexcept {
   return state.empty() ? absl::OkStatus() : FromRunner(arriving_.WaitFor(state));
 }
 
+void Residency::CollectArrived(bool may_move) noexcept {
+  FromRunner(arriving_.Collect()).IgnoreError();
+  arriving_.GiveBackFailed(may_move ? ArrivingStates::Steps::kNone : ArrivingStates::Steps::kPerhaps);
+}
+
 void Residency::KeepFree(uint32_t num_free, uint32_t num_kept, bool may_move) noexcept {
   if (may_move) sends_ = runner_.pipeline().exports_beside_steps;
   Conclude(leaving_.Collect());
-  FromRunner(arriving_.Collect()).IgnoreError();
-  arriving_.GiveBackFailed(may_move ? ArrivingStates::Steps::kNone : ArrivingStates::Steps::kPerhaps);
   const auto has_enough = [&] { return pool_->num_free() + leaving_.size() >= num_free; };
   if (has_enough() || !(may_move || sends_)) return;
   uint32_t num_movable = pool_->num_movable();

@@ -69,8 +69,13 @@ class Residency {
   // are not pinned which were pinned last. `may_move`: no step is in flight. If one is, it has no effect where the
   // runner exports states between steps.
   void KeepFree(uint32_t num_free, uint32_t num_kept, bool may_move) noexcept;
-  // Waits for the slot that becomes free next, or else for the states on their way into slots. False: none is on its
-  // way. No step is in flight.
+  // Takes note of the states that have come into their slots, and of imports that failed. `may_move`: no step is in
+  // flight.
+  void CollectArrived(bool may_move) noexcept;
+  // The imports beside steps that have ended so far, as anyone has noted.
+  uint64_t num_arrived() const { return arriving_.num_ended(); }
+  // Waits for the slot that becomes free next, or else for a state on its way into a slot. False: none is on its way.
+  // No step is in flight.
   bool WaitForMoves() noexcept;
   // OK if the state that a step has read was there. Else why it was not. The step has ended.
   absl::Status StatusOf(const StateRef& state) noexcept;

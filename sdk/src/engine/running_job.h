@@ -20,7 +20,7 @@ struct RunningJob;
 using JobList = std::list<RunningJob>;
 // Jobs that are to be looked at from a time on.
 using DeadlineQueue = OrderedQueue<RunningJob, int64_t>;
-// Jobs whose states are on their way from the disk, by arrival.
+// Jobs whose states are on their way from the disk or into slots, by arrival.
 using StateQueue = OrderedQueue<RunningJob, uint64_t>;
 
 // The scheduler knows its base alone.
@@ -39,7 +39,7 @@ struct RunningJob final : Sequence {
   int64_t deadline_us = kNoDeadline;
   DeadlineQueue::Place deadline;  // until it has passed
   StatePin held;                  // the state that was asked from the disk for it, until a step reads it
-  StateQueue::Place coming;       // while it waits for that state
+  StateQueue::Place coming;       // while it waits for its state
 };
 
 }  // namespace skein

@@ -75,6 +75,16 @@ void StepLoop::LookAtComing() noexcept {
   while (!coming_.empty()) Look(coming_.front());
 }
 
+void StepLoop::LookAtArrived() noexcept {
+  if (pipeline_.imports_beside_steps) residency_.CollectArrived(steps_.empty());
+  if (std::exchange(num_arrived_, residency_.num_arrived()) == residency_.num_arrived()) return;
+  for (RunningJob* running = arriving_.first(); running != nullptr;) {
+    RunningJob* const next = StateQueue::Next(running->coming);
+    if (!residency_.IsArriving(running->job->feed().next_state())) Look(*running);
+    running = next;
+  }
+}
+
 void StepLoop::LookAtLate(int64_t now_us) noexcept {
   while (next_deadline_us() <= now_us) {
     RunningJob& running = deadlines_.front();
@@ -92,8 +102,8 @@ void StepLoop::NoteDeadline(RunningJob& running) noexcept {
 }
 
 void StepLoop::Look(RunningJob& running) noexcept {
-  if (running.num_in_flight > 0) return LookInFlight(running);
   running.coming.Leave();
+  if (running.num_in_flight > 0) return LookInFlight(running);
   switch (running.job->Poll()) {
     case Job::Readiness::kReady:
       NoteDeadline(running);
@@ -239,6 +249,7 @@ void StepLoop::Lose(const absl::Status& unavailable) noexcept {
 }
 
 void StepLoop::PlanParts(int64_t now_us, std::vector<StepPart>& parts) noexcept {
+  LookAtArrived();
   const auto num_decoding = static_cast<uint32_t>(scheduler_.num_decoding());
   const uint32_t num_wanted = std::min(num_decoding, max_parts_);
   uint32_t max_entries = max_parts_;
@@ -272,7 +283,8 @@ void StepLoop::KeepSlotsFree(uint32_t num_wanted) noexcept {
     num_free += std::max(num_wanted, std::min(num_running, max_parts_));
   }
   // The states of the others are pinned.
-  const uint32_t num_kept = num_running - std::min(num_running, steps_.num_jobs());
+  const uint32_t num_pinned = steps_.num_jobs() + static_cast<uint32_t>(arriving_.size());
+  const uint32_t num_kept = num_running - std::min(num_running, num_pinned);
   residency_.KeepFree(num_free, num_kept, steps_.empty());
   if (!residency_.lost().ok()) Lose(residency_.lost());
 }
@@ -290,7 +302,7 @@ void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {
     // Where others go on, a place may become free.
     const bool may_pass = absl::IsResourceExhausted(residency_.status()) && (i > 0 || !steps_.empty());
     const bool fails = outcome == SlotOutcome::kFailed && !may_pass;
-    parts.erase(parts.begin() + static_cast<ptrdiff_t>(left_out));
+    LeaveOut(parts, left_out);
     if (fails) {
       FailForSlots(running);
     } else if (outcome == SlotOutcome::kComing) {
@@ -305,6 +317,12 @@ void StepLoop::FindSlots(std::vector<StepPart>& parts) noexcept {
   LeaveOutArriving(parts);
 }
 
+void StepLoop::LeaveOut(std::vector<StepPart>& parts, size_t index) noexcept {
+  const StepPart& part = parts[index];
+  scheduler_.TakeBack(*part.running, part.num_tokens, part.job().feed().decodes);
+  parts.erase(parts.begin() + static_cast<ptrdiff_t>(index));
+}
+
 // A step ends behind the imports of the states that it reads, and others need not wait for that.
 void StepLoop::LeaveOutArriving(std::vector<StepPart>& parts) noexcept {
   const auto is_arriving = [this](const StepPart& part) { return residency_.IsArriving(part.read.state()); };
@@ -315,8 +333,9 @@ void StepLoop::LeaveOutArriving(std::vector<StepPart>& parts) noexcept {
       continue;
     }
     RunningJob& running = *parts[i].running;
-    parts.erase(parts.begin() + static_cast<ptrdiff_t>(i));
-    PutBack(running);
+    LeaveOut(parts, i);
+    scheduler_.Postpone(running);
+    arriving_.Insert(running, running.number, running.number, running.coming);
   }
 }
 

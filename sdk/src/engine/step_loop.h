@@ -108,6 +108,8 @@ class StepLoop {
   void LookInFlight(RunningJob& running) noexcept;
   // Puts a job where its deadline calls for.
   void NoteDeadline(RunningJob& running) noexcept;
+  // Looks at the jobs whose states have come into their slots, or will not come.
+  void LookAtArrived() noexcept;
   // Looks at the jobs whose deadlines have passed. One with parts in flight ends behind them.
   void LookAtLate(int64_t now_us) noexcept;
   // Whether the next step may have the token that the last one draws for the job.
@@ -123,7 +125,10 @@ class StepLoop {
   // Finds slots for what `parts` read and write. Leaves those that have both.
   void FindSlots(std::vector<StepPart>& parts) noexcept;
   SlotOutcome FindSlots(StepPart& part) noexcept;
-  // Leaves out the parts whose states are on their way into slots, if there is anything else to do meanwhile.
+  // Takes a part out of the plan. What comes of its job is the caller's.
+  void LeaveOut(std::vector<StepPart>& parts, size_t index) noexcept;
+  // Leaves out the parts whose states are on their way into slots, if there is anything else to do meanwhile. Their
+  // jobs have nothing to feed until then.
   void LeaveOutArriving(std::vector<StepPart>& parts) noexcept;
   // A part that has no slots is to be planned again later.
   void PutBack(RunningJob& running) noexcept;
@@ -164,7 +169,9 @@ class StepLoop {
   bool waits_for_moves_ = false;   // a state has to move, for which the steps in flight have to end
 
   DeadlineQueue deadlines_;
-  StateQueue coming_;
+  StateQueue coming_;         // from the disk; they are not in the scheduler
+  StateQueue arriving_;       // into slots; they keep their places in the scheduler
+  uint64_t num_arrived_ = 0;  // when the jobs of arriving_ were looked at
   JobList jobs_;
   uint64_t num_jobs_added_ = 0;
   absl::Status lost_;

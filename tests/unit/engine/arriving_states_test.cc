@@ -101,6 +101,21 @@ TEST_F(ArrivingStatesTest, OneIsWaitedForAndNoOther) {
   EXPECT_EQ(TokenInSlot(second), 2.0f);
 }
 
+TEST_F(ArrivingStatesTest, TheFirstIsWaitedForAndThoseThatEndedAreCounted) {
+  const StateRef first = MakeState(7);
+  const StateRef second = MakeState(8);
+  ASSERT_TRUE(Begin(first).ok());
+  ASSERT_TRUE(Begin(second).ok());
+  EXPECT_EQ(arriving_.num_ended(), 0u);
+  EXPECT_TRUE(arriving_.WaitForOne().ok());
+  EXPECT_EQ(arriving_.num_ended(), 1u);
+  EXPECT_EQ(arriving_.Look(second), ArrivingStates::Arrival::kComing);
+  EXPECT_EQ(arriving_.size(), 1u);
+  EXPECT_TRUE(arriving_.WaitForOne().ok());
+  EXPECT_TRUE(arriving_.WaitForOne().ok()) << "there is none";
+  EXPECT_EQ(arriving_.num_ended(), 2u);
+}
+
 TEST_F(ArrivingStatesTest, AnImportThatDoesNotBeginLeavesTheStateInHostMemory) {
   const StateRef state = MakeState(7);
   FailImports(FakeStepRunner::MoveMoment::kBegin);

@@ -34,6 +34,12 @@ class StepLoopTest : public ::testing::Test {
     for (uint32_t i = 0; i < count; ++i) held.push_back(pool_->Acquire());
     return held;
   }
+  // So that they cannot be parked.
+  std::vector<StatePin> PinSlots(uint32_t count) {
+    std::vector<StatePin> pins;
+    for (uint32_t i = 0; i < count; ++i) pins.push_back(pool_->Pin(pool_->Acquire()));
+    return pins;
+  }
   // Runs steps until none is run.
   void RunAll() {
     while (loop_.RunStep()) {
@@ -357,14 +363,25 @@ TEST_F(StepLoopTest, OwnersAreAskedWhenNoPlaceIsLeft) {
 }
 
 TEST_F(StepLoopTest, JobsTakeTurnsAtTooFewSlots) {
-  // Pinned, so that they cannot be parked.
-  std::vector<StatePin> others;
-  for (uint32_t i = 0; i < pool_->num_slots() - 4; ++i) others.push_back(pool_->Pin(pool_->Acquire()));
+  const std::vector<StatePin> others = PinSlots(pool_->num_slots() - 4);
   std::vector<std::shared_ptr<FakeJob>> jobs;
   for (uint32_t i = 0; i < 3; ++i) jobs.push_back(Add({i}));
   for (const auto& job : jobs) job->decodes_for_ever = true;
   for (int step = 0; step < 30; ++step) EXPECT_TRUE(loop_.RunStep());
   for (const auto& job : jobs) EXPECT_GE(job->parts.size(), 9u);
+}
+
+TEST_F(StepLoopTest, PartThatIsLeftOutIsNoServiceOfItsTenant) {
+  const std::vector<StatePin> others = PinSlots(pool_->num_slots() - 1);
+  const auto tenant = std::make_shared<TenantQueues>();
+  for (uint32_t i = 0; i < 3; ++i) {
+    JobList jobs;
+    jobs.emplace_back(std::make_shared<FakeJob>(std::vector<uint32_t>{i}), tenant);
+    loop_.Add(jobs);
+  }
+  EXPECT_TRUE(loop_.RunStep());
+  EXPECT_THAT(runner_.steps()[0].tokens, SizeIs(1));
+  EXPECT_EQ(tenant->service(), 1);
 }
 
 TEST_F(StepLoopTest, DecodedTokensAreCountedApart) {
