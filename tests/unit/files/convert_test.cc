@@ -13,6 +13,7 @@
 #include "numbers/roles.h"
 #include "plugin/registry.h"
 #include "skein/backend.h"
+#include "tests/support/tensor_values.h"
 #include "tests/support/tiny_model.h"
 
 namespace skein {
@@ -27,6 +28,7 @@ using ::skein::testing::kEveryVersion;
 using ::skein::testing::RwkvCppTexts;
 using ::skein::testing::SerialHost;
 using ::skein::testing::TempFile;
+using ::skein::testing::TensorValues;
 using ::skein::testing::TinyBlinkDl;
 using ::skein::testing::TinyRwkvCpp;
 using ::skein::testing::TinyStates;
@@ -40,15 +42,6 @@ std::unique_ptr<ModelFile> Open(const FakeFormat& format, const std::string& pat
   auto model = OpenModelFile(format.plugins(), SerialHost(), path, FileAccess::kMap);
   EXPECT_TRUE(model.ok()) << model.status();
   return model.ok() ? *std::move(model) : nullptr;
-}
-
-std::vector<float> Read(const ModelFile& model, size_t index) {
-  std::vector<uint8_t> buffer;
-  const auto data = model.ReadTensor(index, SKEIN_DTYPE_F32, buffer);
-  EXPECT_TRUE(data.ok()) << data.status();
-  std::vector<float> values(data->size_bytes / sizeof(float));
-  std::memcpy(values.data(), data->data, data->size_bytes);
-  return values;
 }
 
 TEST(ConvertTest, AutoKeepsEveryValueAndType) {
@@ -68,7 +61,7 @@ TEST(ConvertTest, AutoKeepsEveryValueAndType) {
   for (size_t i = 0; i < in->tensors().size(); ++i) {
     EXPECT_EQ(package->tensors()[i].role, in->tensors()[i].role);
     EXPECT_EQ(package->tensors()[i].dtype, in->tensors()[i].dtype);
-    EXPECT_EQ(Read(*package, i), Read(*in, i));
+    EXPECT_EQ(TensorValues(*package, i), TensorValues(*in, i));
   }
   EXPECT_EQ(*package->Fingerprint(), *in->Fingerprint());
   EXPECT_EQ(package->metadata().source_format, "package");
@@ -88,13 +81,13 @@ TEST(ConvertTest, ANamedTypeIsForMatricesAndVectorsBecomeFloat32) {
     for (size_t i = 0; i < package->tensors().size(); ++i) {
       const TensorSpec& spec = package->tensors()[i];
       EXPECT_EQ(spec.dtype, IsMatrixRole(spec.role) ? dtype : SKEIN_DTYPE_F32) << spec.source_name;
-      std::vector<float> expected = Read(*in, i);
+      std::vector<float> expected = TensorValues(*in, i);
       if (IsMatrixRole(spec.role)) {
         for (float& value : expected) {
           value = dtype == SKEIN_DTYPE_BF16 ? Bf16ToF32(F32ToBf16(value)) : F16ToF32(F32ToF16(value));
         }
       }
-      EXPECT_EQ(Read(*package, i), expected) << spec.source_name;
+      EXPECT_EQ(TensorValues(*package, i), expected) << spec.source_name;
     }
     // Snapshots taken from the source restore on the smaller package.
     EXPECT_EQ(*package->Fingerprint(), *in->Fingerprint());
@@ -128,8 +121,8 @@ void ExpectPackageOf(uint32_t dtype, const FakeFormat& format, const ModelFile& 
     ASSERT_TRUE(expected.ok());
     ASSERT_EQ(stored->size_bytes, expected->size_bytes);
     EXPECT_EQ(std::memcmp(stored->data, expected->data, expected->size_bytes), 0) << spec.source_name;
-    const std::vector<float> values = Read(*package, i);
-    const std::vector<float> source = Read(in, i);
+    const std::vector<float> values = TensorValues(*package, i);
+    const std::vector<float> source = TensorValues(in, i);
     float largest = 0;
     for (const float value : source) largest = std::max(largest, std::abs(value));
     for (size_t e = 0; e < values.size(); ++e) {
@@ -211,7 +204,7 @@ TEST(ConvertTest, MatricesLieInPanelsUnlessRowsAreAskedForAndHoldTheSameValues) 
         const bool is_panels = IsMatrixRole(spec.role) && spec.role != SKEIN_ROLE_EMBEDDING;
         EXPECT_EQ(spec.layout, is_panels ? SKEIN_LAYOUT_PANELS : SKEIN_LAYOUT_ROWS) << spec.source_name;
         EXPECT_EQ(rows->tensors()[i].layout, SKEIN_LAYOUT_ROWS) << spec.source_name;
-        EXPECT_EQ(Read(*panels, i), Read(*rows, i)) << spec.source_name;
+        EXPECT_EQ(TensorValues(*panels, i), TensorValues(*rows, i)) << spec.source_name;
         if (!is_panels) continue;
         // The panels are mapped as they lie, aligned, and equal those made from the rows of the other package.
         std::vector<uint8_t> mapped_buffer, made_buffer;
@@ -412,7 +405,7 @@ TEST(ConvertTest, EveryVersionConvertsToAPackageWithItsInitialState) {
     EXPECT_TRUE(package->Verify(nullptr).ok());
     EXPECT_EQ(package->initial_state(), in->initial_state());
     EXPECT_EQ(package->initial_state().empty(), version == kV4);
-    for (size_t i = 0; i < in->tensors().size(); ++i) EXPECT_EQ(Read(*package, i), Read(*in, i));
+    for (size_t i = 0; i < in->tensors().size(); ++i) EXPECT_EQ(TensorValues(*package, i), TensorValues(*in, i));
   }
 }
 
