@@ -44,6 +44,15 @@ std::unique_ptr<ModelFile> Open(const FakeFormat& format, const std::string& pat
   return model.ok() ? *std::move(model) : nullptr;
 }
 
+// What a package says of itself that `format` was converted to.
+ModelMetadata MetadataOfPackage(const FakeFormat& format, const ConvertOptions& options) {
+  const TempFile out("out.skein");
+  const absl::Status status = Convert(*Open(format, format.path()), out.path(), options, nullptr);
+  EXPECT_TRUE(status.ok()) << status;
+  const auto package = Open(format, out.path());
+  return package != nullptr ? package->metadata() : ModelMetadata{};
+}
+
 TEST(ConvertTest, AutoKeepsEveryValueAndType) {
   std::vector<FakeTensor> tensors = TinyBlinkDl();
   FakeTensor& embedding = Find(tensors, "emb.weight");
@@ -300,45 +309,33 @@ TEST(ConvertTest, APackageConvertsToAPackageThatRemembersTheSource) {
 
 TEST(ConvertTest, TheTrainedLengthIsRecordedOnlyWhereItIsKnown) {
   const FakeFormat format(TinyBlinkDl());
-  const auto in = Open(format, format.path());
-  const TempFile without("without.skein");
-  ASSERT_TRUE(Convert(*in, without.path(), {}, nullptr).ok());
-  EXPECT_FALSE(Open(format, without.path())->metadata().trained_length.has_value());
-  const TempFile with("with.skein");
   ConvertOptions options;
+  EXPECT_FALSE(MetadataOfPackage(format, options).trained_length.has_value());
   options.trained_length = 4096;
-  ASSERT_TRUE(Convert(*in, with.path(), options, nullptr).ok());
-  EXPECT_EQ(Open(format, with.path())->metadata().trained_length, 4096u);
+  EXPECT_EQ(MetadataOfPackage(format, options).trained_length, 4096u);
 }
 
 TEST(ConvertTest, TheEndTokenIsRecordedOnlyWhereItIsKnown) {
   const FakeFormat format(TinyBlinkDl());
-  const auto in = Open(format, format.path());
-  const TempFile without("without.skein");
-  ASSERT_TRUE(Convert(*in, without.path(), {}, nullptr).ok());
-  EXPECT_FALSE(Open(format, without.path())->metadata().end_token.has_value());
-  const TempFile with("with.skein");
   ConvertOptions options;
+  EXPECT_FALSE(MetadataOfPackage(format, options).end_token.has_value());
   options.end_token = 4;
-  ASSERT_TRUE(Convert(*in, with.path(), options, nullptr).ok());
-  EXPECT_EQ(Open(format, with.path())->metadata().end_token, 4u);
+  EXPECT_EQ(MetadataOfPackage(format, options).end_token, 4u);
   options.end_token = 5;
-  options.overwrite = true;
-  EXPECT_EQ(Convert(*in, with.path(), options, nullptr).code(), absl::StatusCode::kInvalidArgument);
+  const TempFile out("out.skein");
+  EXPECT_EQ(Convert(*Open(format, format.path()), out.path(), options, nullptr).code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ConvertTest, ATypeOtherThanFloat32ThatIsNamedIsTheArithmeticToo) {
   const FakeFormat format(TinyBlinkDl());
-  const auto in = Open(format, format.path());
   const std::pair<const char*, uint32_t> cases[] = {{"auto", SKEIN_DTYPE_NONE}, {"f32", SKEIN_DTYPE_NONE},
                                                     {"f16", SKEIN_DTYPE_F16},   {"bf16", SKEIN_DTYPE_BF16},
                                                     {"q8", SKEIN_DTYPE_Q8},     {"q4", SKEIN_DTYPE_Q4}};
   for (const auto& [type, compute_dtype] : cases) {
-    const TempFile out("out.skein");
     ConvertOptions options;
     options.type = type;
-    ASSERT_TRUE(Convert(*in, out.path(), options, nullptr).ok());
-    EXPECT_EQ(Open(format, out.path())->metadata().compute_dtype, compute_dtype) << type;
+    EXPECT_EQ(MetadataOfPackage(format, options).compute_dtype, compute_dtype) << type;
   }
 }
 
