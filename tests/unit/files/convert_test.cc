@@ -44,6 +44,19 @@ std::unique_ptr<ModelFile> Open(const FakeFormat& format, const std::string& pat
   return model.ok() ? *std::move(model) : nullptr;
 }
 
+struct Safetensors {
+  nlohmann::json header;
+  std::string data;
+};
+
+Safetensors SplitSafetensors(const std::string& file) {
+  uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, file.data(), sizeof(header_bytes));
+  EXPECT_EQ(header_bytes % 8, 0u);
+  const size_t end = sizeof(header_bytes) + header_bytes;
+  return {nlohmann::json::parse(file.substr(sizeof(header_bytes), header_bytes)), file.substr(end)};
+}
+
 // What a package says of itself that `format` was converted to.
 ModelMetadata MetadataOfPackage(const FakeFormat& format, const ConvertOptions& options) {
   const TempFile out("out.skein");
@@ -179,10 +192,7 @@ TEST(ConvertTest, AQuantisedPackageBecomesACheckpointInFloat32) {
   const TempFile checkpoint("out.safetensors");
   EXPECT_EQ(Convert(*in, checkpoint.path(), options, nullptr).code(), absl::StatusCode::kInvalidArgument);
   ASSERT_TRUE(Convert(*Open(format, package.path()), checkpoint.path(), {}, nullptr).ok());
-  const std::string bytes = checkpoint.Read();
-  uint64_t header_bytes = 0;
-  std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
-  const auto header = nlohmann::json::parse(bytes.substr(8, header_bytes));
+  const nlohmann::json header = SplitSafetensors(checkpoint.Read()).header;
   EXPECT_EQ(header["head.weight"]["dtype"], "F32");
   EXPECT_EQ(header["blocks.0.att.w1"]["dtype"], "F32");
   EXPECT_EQ(header["blocks.0.att.w2"]["dtype"], "BF16");
@@ -420,13 +430,7 @@ class ConvertToSafetensorsTest : public ::testing::Test {
     return model.ok() ? *std::move(model) : nullptr;
   }
 
-  nlohmann::json Header() const {
-    const std::string bytes = out_.Read();
-    uint64_t header_bytes = 0;
-    std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
-    EXPECT_EQ(header_bytes % 8, 0u);
-    return nlohmann::json::parse(bytes.substr(sizeof(header_bytes), header_bytes));
-  }
+  nlohmann::json Header() const { return SplitSafetensors(out_.Read()).header; }
 
   PluginRegistry plugins_;
   const TempFile out_{"out.safetensors"};
@@ -444,20 +448,17 @@ TEST_F(ConvertToSafetensorsTest, HasTheAuthorsNamesShapesAndValues) {
     options.overwrite = true;
     const absl::Status status = Convert(*in, out_.path(), options, nullptr);
     ASSERT_TRUE(status.ok()) << status;
-    const nlohmann::json header = Header();
+    const auto [header, data] = SplitSafetensors(out_.Read());
     EXPECT_EQ(header["__metadata__"]["format"], "pt");
     EXPECT_EQ(header.size(), tensors.size() + 1);
-    const std::string bytes = out_.Read();
-    uint64_t header_bytes = 0;
-    std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
     for (const FakeTensor& tensor : tensors) {
       ASSERT_TRUE(header.contains(tensor.name)) << tensor.name;
       const nlohmann::json& entry = header[tensor.name];
       EXPECT_EQ(entry["dtype"], "F32");
       EXPECT_EQ(entry["shape"], nlohmann::json(tensor.shape)) << tensor.name;
-      const uint64_t begin = 8 + header_bytes + entry["data_offsets"][0].get<uint64_t>();
-      const uint64_t end = 8 + header_bytes + entry["data_offsets"][1].get<uint64_t>();
-      EXPECT_EQ(bytes.substr(begin, end - begin), std::string(tensor.bytes.begin(), tensor.bytes.end())) << tensor.name;
+      const auto begin = entry["data_offsets"][0].get<uint64_t>();
+      const auto end = entry["data_offsets"][1].get<uint64_t>();
+      EXPECT_EQ(data.substr(begin, end - begin), std::string(tensor.bytes.begin(), tensor.bytes.end())) << tensor.name;
     }
     const auto written = OpenWritten();
     ASSERT_NE(written, nullptr);
