@@ -100,23 +100,23 @@ def main() -> int:
     args = parser.parse_args()
     if not args.before:
         parser.error("--before: expected a text of one token at least")
-    with open(args.input, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or args.column not in rows[0]:
-        parser.error(f"{args.input}: expected rows with a column {args.column!r}")
     try:
+        with open(args.input, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if not rows or args.column not in rows[0]:
+            parser.error(f"{args.input}: expected rows with a column {args.column!r}")
         with skein.Runtime() as runtime:
             model = runtime.load_model(args.model, tokenizer=args.tokenizer)
             scored = score_rows(
                 Scorer(model, args.before, args.after), rows, args.column, args.label
             )
-    except skein.Error as error:
+        with open(args.output, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(scored[0]))
+            writer.writeheader()
+            writer.writerows(scored)
+    except (OSError, skein.Error) as error:
         print(f"batch_score: {error}", file=sys.stderr)
         return 1
-    with open(args.output, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(scored[0]))
-        writer.writeheader()
-        writer.writerows(scored)
     return 0
 
 

@@ -78,16 +78,16 @@ def main() -> int:
     parser.add_argument("output")
     parser.add_argument("--tokenizer", default="", help="vocabulary of a model that has none")
     args = parser.parse_args()
-    text = args.text.read_text(encoding="utf-8").strip()
-    if not text:
-        print(f"notebook: {args.text}: expected a text", file=sys.stderr)
-        return 1
     try:
+        text = args.text.read_text(encoding="utf-8").strip()
+        if not text:
+            print(f"notebook: {args.text}: expected a text", file=sys.stderr)
+            return 1
         figure, bits, _ = look(args.model, text, args.tokenizer)
-    except skein.Error as error:
+        figure.savefig(args.output, dpi=120)
+    except (OSError, skein.Error) as error:
         print(f"notebook: {error}", file=sys.stderr)
         return 1
-    figure.savefig(args.output, dpi=120)
     print(f"{args.output}: {len(bits)} tokens, {numpy.nanmean(bits):.2f} bits per token")
     return 0
 

@@ -15,9 +15,6 @@
 namespace skein::cli {
 namespace {
 
-constexpr mode_t kForAll = 0666;
-constexpr mode_t kForTheUser = 0600;
-
 // Whether `path` is another name of standard output, such as /dev/stdout.
 bool IsStandardOutput(const struct stat& info) {
   struct stat output;
@@ -28,8 +25,8 @@ bool IsStandardOutput(const struct stat& info) {
 
 // A file on its way to its place.
 struct DataWriter::File {
-  File(const std::string& path, mode_t mode, const UnfinishedFile::Pause& pause)
-      : whole(path, IfExists::kReplace, mode), unfinished(whole.temporary_path(), pause) {}
+  File(const std::string& path, const UnfinishedFile::Pause& pause)
+      : whole(path, IfExists::kReplace), unfinished(whole.temporary_path(), pause) {}
 
   WholeFile whole;
   UnfinishedFile unfinished;
@@ -44,7 +41,7 @@ DataWriter::DataWriter(const std::string& path) : DataWriter() {
   if (path == "-" || (exists && IsStandardOutput(info))) return;
   where_ = path;
   if (!exists || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) {
-    OpenFile(path, kForAll);
+    OpenFile(path);
     return;
   }
   device_ = Descriptor(open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -54,9 +51,9 @@ DataWriter::DataWriter(const std::string& path) : DataWriter() {
 
 DataWriter::~DataWriter() = default;
 
-void DataWriter::OpenFile(const std::string& path, mode_t mode) {
+void DataWriter::OpenFile(const std::string& path) {
   try {
-    file_ = std::make_unique<File>(path, mode, UnfinishedFile::MakePause());
+    file_ = std::make_unique<File>(path, UnfinishedFile::MakePause());
   } catch (const FileError& error) {
     throw Failure(error.what());
   }
@@ -106,7 +103,7 @@ void WriteWhole(const std::string& path, std::string_view bytes) {
   const OrderlyEnd end;
   try {
     UnfinishedFile::Pause pause = UnfinishedFile::MakePause();
-    WholeFile file(path, IfExists::kReplace, kForTheUser);
+    WholeFile file(path, IfExists::kReplace);
     const UnfinishedFile unfinished(file.temporary_path(), pause);
     pause.unlock();
     file.WriteAt(0, bytes.data(), bytes.size());

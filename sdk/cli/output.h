@@ -2,8 +2,6 @@
 #ifndef SKEIN_CLI_OUTPUT_H_
 #define SKEIN_CLI_OUTPUT_H_
 
-#include <sys/types.h>
-
 #include <exception>
 #include <memory>
 #include <optional>
@@ -47,7 +45,7 @@ class DataWriter {
  private:
   struct File;
 
-  void OpenFile(const std::string& path, mode_t mode);
+  void OpenFile(const std::string& path);
 
   std::string where_;
   int descriptor_;              // of stdout, or of device_; not with a file_
@@ -58,8 +56,7 @@ class DataWriter {
 // The value of an option that names a file to write; nothing if it was not given. Throws UsageError for an empty name.
 std::optional<std::string> OutputPath(const Arguments& arguments, std::string_view option);
 
-// Writes a file whole or not at all, for the user alone if it is new. Ends as OrderlyEnd has it. Throws Error that
-// names the path.
+// Writes a file whole or not at all. Ends as OrderlyEnd has it. Throws Error that names the path.
 void WriteWhole(const std::string& path, std::string_view bytes);
 
 // Prints a line to stderr. What cannot be printed is lost.

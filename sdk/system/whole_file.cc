@@ -16,6 +16,7 @@
 namespace skein {
 namespace {
 
+constexpr mode_t kNewMode = 0666;  // less the umask
 constexpr int kMaxLinks = 40;
 
 [[noreturn]] void Fail(int number, const std::string& path, const char* what) {
@@ -88,12 +89,11 @@ void WholeFile::Check(const std::string& path, IfExists if_exists) {
   }
 }
 
-WholeFile::WholeFile(const std::string& path, IfExists if_exists, mode_t mode)
+WholeFile::WholeFile(const std::string& path, IfExists if_exists)
     : path_(path),
       target_((Check(path, if_exists), FollowLinks(path))),
       temporary_path_(TemporaryPath(target_)),
-      if_exists_(if_exists),
-      mode_(mode) {
+      if_exists_(if_exists) {
   if (!OpenNameless()) OpenNamed();
   try {
     TakePermissions();
@@ -104,14 +104,14 @@ WholeFile::WholeFile(const std::string& path, IfExists if_exists, mode_t mode)
 }
 
 void WholeFile::OpenNamed() {
-  file_ = Descriptor(open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_));
+  file_ = Descriptor(open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kNewMode));
   if (!file_.is_open()) Fail(errno, path_, "be written");
   has_name_ = true;
 }
 
 bool WholeFile::OpenNameless() {
   const std::string folder = FolderOf(target_);
-  file_ = Descriptor(open(folder.empty() ? "." : folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, mode_));
+  file_ = Descriptor(open(folder.empty() ? "." : folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, kNewMode));
   if (!file_.is_open()) return false;
   // The file gets its name by way of /proc, which a changed root may lack.
   char name[64];

@@ -3,8 +3,6 @@
 #ifndef SKEIN_SYSTEM_WHOLE_FILE_H_
 #define SKEIN_SYSTEM_WHOLE_FILE_H_
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -34,8 +32,8 @@ class WholeFile {
 
   // With kReplace, links are followed: the file that they lead to is replaced, and they stay. The new file gets the
   // permissions of the old one, and its owner and group where the process may give them. Other names (hard links) of
-  // the old file keep the old content. A file that is new gets `mode`, less the umask.
-  WholeFile(const std::string& path, IfExists if_exists, mode_t mode = 0666);
+  // the old file keep the old content. A file that is new may be read and written by all, less the umask.
+  WholeFile(const std::string& path, IfExists if_exists);
   // Removes what is there, unless Commit succeeded.
   ~WholeFile();
   WholeFile(const WholeFile&) = delete;
@@ -66,7 +64,6 @@ class WholeFile {
   const std::string target_;  // behind all links
   const std::string temporary_path_;
   const IfExists if_exists_;
-  const mode_t mode_;  // of a new file
   Descriptor file_;
   bool has_name_ = false;  // temporary_path_ exists
 };

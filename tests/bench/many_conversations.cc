@@ -22,12 +22,14 @@
 
 #include "skein/skein.h"
 #include "tests/bench/check.h"
+#include "tests/bench/times.h"
 
 namespace {
 
 using skein::bench::Check;
-
-using Clock = std::chrono::steady_clock;
+using skein::bench::Clock;
+using skein::bench::Quantile;
+using skein::bench::SecondsSince;
 
 // Both together are 64 MiB.
 constexpr uint64_t kSlotBytes = uint64_t{16} << 20;
@@ -36,14 +38,7 @@ constexpr uint32_t kNumActive = 100;
 constexpr uint32_t kNumEvals = 1000;
 constexpr uint32_t kNumForks = 32;
 
-double MicrosecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-}
-
-double Quantile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1))];
-}
+double MicrosecondsSince(Clock::time_point start) { return 1e6 * SecondsSince(start); }
 
 // Of the memory that no file backs.
 double AnonymousMiB() {

@@ -11,7 +11,6 @@
 // - mixed: what 31 streams that decode and a chunk of a prompt cost in one step against the two apart.
 //
 // The sides of a comparison take turns, round by round, so that the work of other processes falls on both sides.
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -22,25 +21,22 @@
 
 #include "skein/skein.h"
 #include "tests/bench/check.h"
+#include "tests/bench/next_event.h"
+#include "tests/bench/times.h"
 
 namespace {
 
 using skein::bench::Check;
-
-using Clock = std::chrono::steady_clock;
+using skein::bench::Clock;
+using skein::bench::NextEvent;
+using skein::bench::Quantile;
+using skein::bench::SecondsSince;
 
 constexpr uint32_t kNumStreams = 64;
 constexpr uint32_t kPromptTokens = 2000;
 constexpr uint32_t kChunkTokens = 32;
 
 enum class Drawing { kGreedy, kTopP };
-
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-double Quantile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1))];
-}
 
 // A model with its streams. The process ends with it, so nothing is released.
 class Model {
@@ -111,19 +107,7 @@ class Model {
   // Waits for the next event. False: all requests have ended.
   bool Next(skein_event& event) {
     if (num_open_ == 0) return false;
-    skein_error error = {};
-    uint32_t count = 0, ready = 0;
-    uint64_t text_bytes = 0;
-    char text[4096];
-    while (true) {
-      Check(skein_queue_poll(queue_, &event, sizeof(event), 1, text, sizeof(text), &count, &text_bytes, &error), error);
-      if (count > 0) break;
-      Check(skein_queue_wait(queue_, -1, &ready, &error), error);
-    }
-    if (event.kind == SKEIN_EVENT_ERROR) {
-      std::fprintf(stderr, "many_streams: request: %.*s\n", static_cast<int>(text_bytes), text);
-      std::exit(1);
-    }
+    event = NextEvent(queue_);
     if (event.kind != SKEIN_EVENT_TOKEN) --num_open_;
     return true;
   }

@@ -6,20 +6,23 @@
 //
 // The device is one of the late backend. Steps, exports and imports last as long there as the table's head says,
 // whatever the machine does, so the ratios are those of the engine.
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "skein/skein.h"
+#include "tests/bench/check.h"
+#include "tests/bench/times.h"
 #include "tests/support/late_backend/late_backend.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using skein::bench::Check;
+using skein::bench::Clock;
+using skein::bench::Quantile;
+using skein::bench::SecondsSince;
 
 constexpr uint32_t kLayers = 8;
 constexpr uint32_t kLayerMicroseconds = 500;
@@ -30,12 +33,6 @@ constexpr uint32_t kFewSlots = 40;
 constexpr uint32_t kManySlots = 1000;
 constexpr uint32_t kNumVisits = 200;  // streams that come and rest
 constexpr uint64_t kVisitor = 1000;   // user data of their requests
-
-void Check(skein_status status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "parking: %s\n", error.message);
-  std::exit(1);
-}
 
 void Set(skein_options options, const char* key, int64_t value) {
   skein_error error = {};
@@ -99,7 +96,7 @@ class Host {
     Submit(stream, kVisitor + number, 8, 2);
     while (!TakeEvents()) {
     }
-    times_.visits.push_back(std::chrono::duration<double, std::micro>(Clock::now() - begin).count());
+    times_.visits.push_back(1e6 * SecondsSince(begin));
   }
 
   skein_stream NewStream() {
@@ -167,12 +164,6 @@ double Mean(const std::vector<double>& times) {
   return sum / static_cast<double>(times.size());
 }
 
-double Part(std::vector<double> times, double part) {
-  const auto at = times.begin() + static_cast<ptrdiff_t>(part * static_cast<double>(times.size() - 1));
-  std::nth_element(times.begin(), at, times.end());
-  return *at;
-}
-
 // One table: its streams come back or are new.
 class Table {
  public:
@@ -199,7 +190,7 @@ class Table {
     std::printf("%-34s %7llu %7llu %7llu %7llu %10.0f %10.0f %10.0f %7.2f %10.0f\n", name,
                 grown(&skein::late::Counts::num_exports_begun), grown(&skein::late::Counts::num_exports_at_once),
                 grown(&skein::late::Counts::num_imports_begun), grown(&skein::late::Counts::num_imports_at_once), mean,
-                Part(times.gaps, 0.5), Part(times.gaps, 0.99), mean / base_, Mean(times.visits));
+                Quantile(times.gaps, 0.5), Quantile(times.gaps, 0.99), mean / base_, Mean(times.visits));
   }
 
  private:

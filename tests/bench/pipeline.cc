@@ -4,21 +4,22 @@
 // The devices are those of the late backend. A step lasts as long there as the table's head says, whatever the machine
 // does, so the ratio is that of the engine. One device of the same speed is never idle between the parts of a prompt,
 // so it is what two devices without a pipeline come to at best.
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <iterator>
 #include <string>
 #include <vector>
 
 #include "skein/skein.h"
+#include "tests/bench/check.h"
+#include "tests/bench/times.h"
 #include "tests/support/late_backend/late_backend.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using skein::bench::Check;
+using skein::bench::Clock;
+using skein::bench::SecondsSince;
 
 constexpr uint32_t kLayerMicroseconds = 1500;
 constexpr uint32_t kLayerRowMicroseconds = 100;
@@ -26,12 +27,6 @@ constexpr uint32_t kShortLayerMicroseconds = 250;
 constexpr char kModel[] = "synthetic:C=64,L=8,F=64,N=64,V=300";
 constexpr char kOne[] = "late:0";
 constexpr char kTwo[] = "late:0=0-3,late:1=4-7";
-
-void Check(skein_status status, const skein_error& error) {
-  if (status == SKEIN_OK) return;
-  std::fprintf(stderr, "pipeline: %s\n", error.message);
-  std::exit(1);
-}
 
 skein_options NewOptions(uint32_t kind) {
   skein_options options = nullptr;
@@ -92,7 +87,7 @@ class Host {
     skein_error error = {};
     Check(skein_queue_submit(queue_, requests.data(), count, &error), error);
     WaitForEnds(count);
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    const double seconds = SecondsSince(begin);
     for (skein_request request : requests) skein_request_release(request, nullptr);
     for (skein_stream stream : streams) skein_stream_release(stream, nullptr);
     return (load.num_streams * (load.prompt_tokens + load.max_tokens) + load.prompt_beside) / seconds;

@@ -2,8 +2,6 @@
 // QUERIES (1000) prompts of 20 tokens that start behind a prefix object of PREFIX (2000) tokens with the same prompts
 // that start nowhere, 64 at a time, each with one token of answer. Prints one line a round, and the medians. Both run
 // in turns, so that the work of other processes falls on both sides.
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -11,22 +9,17 @@
 
 #include "skein/skein.h"
 #include "tests/bench/check.h"
+#include "tests/bench/times.h"
 
 namespace {
 
 using skein::bench::Check;
-
-using Clock = std::chrono::steady_clock;
+using skein::bench::Clock;
+using skein::bench::Median;
+using skein::bench::SecondsSince;
 
 constexpr uint32_t kNumAtOnce = 64;
 constexpr uint32_t kQueryTokens = 20;
-
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // The process ends with it, so nothing is released but the streams of queries.
 class Host {

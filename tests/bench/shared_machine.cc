@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -29,12 +28,13 @@
 
 #include "skein/skein.h"
 #include "tests/bench/check.h"
+#include "tests/bench/times.h"
 
 namespace {
 
 using skein::bench::Check;
-
-using Clock = std::chrono::steady_clock;
+using skein::bench::Clock;
+using skein::bench::SecondsSince;
 
 constexpr uint32_t kNumStreams = 32;
 constexpr uint32_t kPromptTokens = 256;
@@ -110,8 +110,6 @@ double ProcessSeconds() {
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
-
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // A model with its streams. The process ends with it, so nothing is released.
 class Model {

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -26,12 +25,17 @@
 
 #include "skein/skein.h"
 #include "tests/bench/check.h"
+#include "tests/bench/next_event.h"
+#include "tests/bench/times.h"
 
 namespace {
 
 using skein::bench::Check;
+using skein::bench::Clock;
+using skein::bench::Median;
+using skein::bench::NextEvent;
+using skein::bench::SecondsSince;
 
-using Clock = std::chrono::steady_clock;
 using Tokens = std::vector<skein_token>;
 
 constexpr uint32_t kNumUsers = 200;
@@ -39,11 +43,6 @@ constexpr uint32_t kNumTurns = 3;
 constexpr uint32_t kUserTokens = 20;
 constexpr int64_t kAnswerTokens = 8;
 constexpr size_t kSystemTokens = 2000;
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // A request on a stream of its own.
 struct Asked {
@@ -97,7 +96,7 @@ class Model {
     size_t num_ended = 0;
     for (; next < std::min(num_at_once, all.size()); ++next) Submit(all, next, max_tokens);
     while (num_ended < all.size()) {
-      const skein_event event = Next();
+      const skein_event event = NextEvent(queue_);
       Asked& asked = all[event.user_data];
       if (event.kind == SKEIN_EVENT_TOKEN) {
         asked.answer.push_back(event.token);
@@ -109,7 +108,7 @@ class Model {
       ++num_ended;
       if (next < all.size()) Submit(all, next++, max_tokens);
     }
-    return std::chrono::duration<double>(Clock::now() - start).count();
+    return SecondsSince(start);
   }
 
   Tokens Random(std::mt19937& random, size_t count) const {
@@ -144,24 +143,6 @@ class Model {
     Check(skein_request_set_user_data(request, index, &error), error);
     Check(skein_queue_submit(queue_, &request, 1, &error), error);
     Check(skein_request_release(request, &error), error);
-  }
-
-  skein_event Next() {
-    skein_event event = {};
-    skein_error error = {};
-    uint32_t count = 0, ready = 0;
-    uint64_t text_bytes = 0;
-    char text[4096];
-    while (true) {
-      Check(skein_queue_poll(queue_, &event, sizeof(event), 1, text, sizeof(text), &count, &text_bytes, &error), error);
-      if (count > 0) break;
-      Check(skein_queue_wait(queue_, -1, &ready, &error), error);
-    }
-    if (event.kind == SKEIN_EVENT_ERROR) {
-      std::fprintf(stderr, "shared_prefix: request: %.*s\n", static_cast<int>(text_bytes), text);
-      std::exit(1);
-    }
-    return event;
   }
 
   const skein_runtime runtime_;

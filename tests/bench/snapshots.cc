@@ -2,7 +2,6 @@
 // first snapshot right after the load, and then the medians and the longest of a snapshot, a restore and an export of
 // the state. The stream has read some tokens, and goes on by one between two rounds.
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -10,16 +9,15 @@
 
 #include "skein/skein.h"
 #include "tests/bench/check.h"
+#include "tests/bench/times.h"
 
 namespace {
 
 using skein::bench::Check;
+using skein::bench::Clock;
+using skein::bench::SecondsSince;
 
-using Clock = std::chrono::steady_clock;
-
-double MillisecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
+double MillisecondsSince(Clock::time_point start) { return 1e3 * SecondsSince(start); }
 
 // A model with two streams. The process ends with it, so nothing is released.
 class Host {

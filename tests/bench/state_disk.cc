@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -20,11 +19,15 @@
 #include <utility>
 #include <vector>
 
+#include "tests/bench/times.h"
+
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using skein::DiskBlock;
 using skein::StateDisk;
+using skein::bench::Clock;
+using skein::bench::Quantile;
+using skein::bench::SecondsSince;
 
 struct Shape {
   const char* name;
@@ -36,17 +39,10 @@ struct Shape {
 };
 constexpr Shape kShapes[] = {{"6x256", 6, 256}, {"0.1B", 12, 768}, {"0.4B", 24, 1024}};
 
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
 void Check(const absl::Status& status) {
   if (status.ok()) return;
   std::fprintf(stderr, "state_disk: %s\n", status.ToString().c_str());
   std::exit(1);
-}
-
-double Quantile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1))];
 }
 
 // Writes all files of the folder to the disk, and has the system forget them.

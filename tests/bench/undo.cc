@@ -3,7 +3,6 @@
 // made at places in front of its end. Prints one line a place: how many tokens were read again, and the time; behind
 // them the checkpoints that are left, and their bytes. The exit code is 1 if undoing a turn took more than a step and
 // 256 tokens.
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -11,12 +10,15 @@
 
 #include "skein/skein.h"
 #include "tests/bench/check.h"
+#include "tests/bench/next_event.h"
+#include "tests/bench/times.h"
 
 namespace {
 
 using skein::bench::Check;
-
-using Clock = std::chrono::steady_clock;
+using skein::bench::Clock;
+using skein::bench::NextEvent;
+using skein::bench::SecondsSince;
 
 // A model with one conversation. The process ends with it, so nothing is released.
 class Host {
@@ -45,16 +47,9 @@ class Host {
     Check(skein_request_set_options(request, one_token_, &error), error);
     Check(skein_request_set_prompt_tokens(request, tokens.data(), tokens.size(), &error), error);
     Check(skein_queue_submit(queue_, &request, 1, &error), error);
-    for (bool has_ended = false; !has_ended;) {
-      skein_event event = {};
-      char text[4096];
-      uint32_t count = 0, ready = 0;
-      uint64_t text_bytes = 0;
-      Check(skein_queue_wait(queue_, -1, &ready, &error), error);
-      Check(skein_queue_poll(queue_, &event, sizeof(event), 1, text, sizeof(text), &count, &text_bytes, &error), error);
-      has_ended = count == 1 && event.kind != SKEIN_EVENT_TOKEN;
-      if (has_ended && event.kind != SKEIN_EVENT_DONE) std::exit(1);
-    }
+    uint32_t kind = SKEIN_EVENT_TOKEN;
+    while (kind == SKEIN_EVENT_TOKEN) kind = NextEvent(queue_).kind;
+    if (kind != SKEIN_EVENT_DONE) std::exit(1);
     Check(skein_request_release(request, &error), error);
   }
 
@@ -72,7 +67,7 @@ class Host {
     uint64_t num_replayed = 0;
     const Clock::time_point start = Clock::now();
     Check(skein_stream_fork_at(stream_, place, &copy, &num_replayed, &error), error);
-    const double ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    const double ms = 1e3 * SecondsSince(start);
     std::printf("%-28s to %9llu  %6llu tokens read again  %9.2f ms\n", what, static_cast<unsigned long long>(place),
                 static_cast<unsigned long long>(num_replayed), ms);
     Check(skein_stream_release(copy, &error), error);

@@ -279,7 +279,8 @@ TEST_F(ChatTest, AnInterruptedAnswerIsTheModelsTurn) {
 TEST_F(ChatTest, AModelWithoutTemplateAsksForOne) {
   const ToolResult result = RunTool({"chat", "-m", SKEIN_DEMO_MODEL}, "Hello\n");
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, HasSubstr("no chat template is known for this model; name one with --template"));
+  EXPECT_THAT(result.err, HasSubstr("no chat template is known for this model; name one of world, g1, raven, instruct "
+                                    "with --template"));
 }
 
 // --- at a terminal ---

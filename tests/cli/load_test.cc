@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <string>
@@ -119,6 +120,8 @@ TEST_F(LoadBenchTest, PlotHasACurveForEachTime) {
   const ToolResult result = RunTool(Command({"--svg", folder.Path("plot.svg")}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const std::string plot = folder.Read("plot.svg");
+  EXPECT_EQ(std::filesystem::status(folder.Path("plot.svg")).permissions(),
+            std::filesystem::status(folder.Write("any", "")).permissions());
   EXPECT_TRUE(plot.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
   ExpectWellFormed(plot);
   size_t num_curves = 0;

@@ -1,9 +1,9 @@
 #include "tests/conformance/model_conformance.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "tests/conformance/float64_stream.h"
+#include "tests/support/case_name.h"
 
 namespace skein::conformance {
 
@@ -33,9 +33,7 @@ void ModelConformance::ExpectAgreementWithFloat64(uint32_t num_tokens, double to
 std::string ModelCaseName(const testing::TestParamInfo<ModelConformance::ParamType>& info) {
   std::string name = std::get<0>(info.param);
   name = name.substr(name.find_last_of('/') + 1);
-  name = name.substr(0, name.find('.'));
-  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  return name + "_" + std::get<1>(info.param).name;
+  return test::CaseName(name.substr(0, name.find('.')) + "_" + std::get<1>(info.param).name);
 }
 
 }  // namespace skein::conformance

@@ -16,17 +16,6 @@ namespace {
 using skein::Snapshot;
 using skein::SnapshotSummary;
 
-// The seeds are snapshots of SmallStateModel, and of this one, v4-odd.
-skein_backend_model V4OddModel() {
-  skein_backend_model model = {};
-  model.generation = 4;
-  model.num_layers = 3;
-  model.d_model = 48;
-  model.d_att = 80;
-  model.vocab_size = 53;
-  return model;
-}
-
 void RequirePromises(const skein_backend_model& model, const Snapshot& snapshot) {
   skein::fuzz::Require(snapshot.position <= skein::kMaxPosition && snapshot.pending.size() <= 1 &&
                        snapshot.state.size() == skein::StateFloats(model) &&
@@ -92,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   parts.keeps_sizes = true;
   const std::vector<uint8_t> mended_checksums = skein::test::PutTogether(parts);
   for (const std::vector<uint8_t>* summarised : {&bytes, &mended, &mended_checksums}) Summarise(*summarised);
-  for (const skein_backend_model& model : {skein::test::SmallStateModel(), V4OddModel()}) {
+  for (const skein_backend_model& model : {skein::test::SmallStateModel(), skein::test::V4OddModel()}) {
     Read(model, bytes);
     Read(model, mended_v1);
     Read(model, mended);

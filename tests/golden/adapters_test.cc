@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/golden/oracle.h"
+#include "tests/support/case_name.h"
 #include "tests/support/host.h"
 
 namespace skein::test {

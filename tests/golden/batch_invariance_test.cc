@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/golden/oracle.h"
+#include "tests/support/case_name.h"
 #include "tests/support/host.h"
 
 namespace skein::test {

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "tests/golden/oracle.h"
+#include "tests/support/case_name.h"
 #include "tests/support/host.h"
 
 namespace skein::test {

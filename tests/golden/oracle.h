@@ -55,13 +55,6 @@ inline std::string PlacementOf(const Oracle& oracle, const std::string& device) 
   return device == "split" ? "cpu=0-0,reference=1-" + std::to_string(oracle.num_layers - 1) : device;
 }
 
-// For names of test cases: letters, digits and '_' alone.
-inline std::string CaseName(std::string name) {
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
-  return name;
-}
-
 // The largest |a[i] - b[i]|; NaN counts.
 inline float MaxDifference(const float* a, const float* b, size_t count) {
   float largest = 0;

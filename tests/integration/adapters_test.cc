@@ -2,10 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cctype>
 #include <filesystem>
 #include <tuple>
 
+#include "tests/support/case_name.h"
 #include "tests/support/host.h"
 
 namespace skein::test {
@@ -95,10 +95,7 @@ INSTANTIATE_TEST_SUITE_P(All, AdaptersTest,
                                                               Adapted{"v7-n16", "pissa"})),
                          [](const auto& parameter) {
                            const Adapted& adapted = std::get<1>(parameter.param);
-                           std::string name =
-                               std::get<0>(parameter.param) + "_" + adapted.model + "_" + adapted.variant;
-                           for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-                           return name;
+                           return CaseName(std::get<0>(parameter.param) + "_" + adapted.model + "_" + adapted.variant);
                          });
 
 // Loads v7-n16 with an adapter that must be refused, and gives the message.

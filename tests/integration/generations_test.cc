@@ -1,8 +1,7 @@
 // Every version of RWKV through the C ABI: what the engine does must not depend on which one it is.
 #include <gtest/gtest.h>
 
-#include <cctype>
-
+#include "tests/support/case_name.h"
 #include "tests/support/host.h"
 
 namespace skein::test {
@@ -98,11 +97,7 @@ INSTANTIATE_TEST_SUITE_P(Versions, GenerationsTest,
                                            Version{"v5.0-n8", ".safetensors", 5, 0}, Version{"v5.1-n16", ".pth", 5, 1},
                                            Version{"v5.2-mixed", ".pth", 5, 2}, Version{"v6-odd", ".safetensors", 6, 0},
                                            Version{"v6-state", ".pth", 6, 0}, Version{"v7-odd", ".safetensors", 7, 0}),
-                         [](const auto& parameter) {
-                           std::string name = parameter.param.model;
-                           for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-                           return name;
-                         });
+                         [](const auto& parameter) { return CaseName(parameter.param.model); });
 
 }  // namespace
 }  // namespace skein::test

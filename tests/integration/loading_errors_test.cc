@@ -8,6 +8,7 @@
 #include <fstream>
 #include <random>
 
+#include "tests/support/case_name.h"
 #include "tests/support/host.h"
 
 namespace skein::test {
@@ -74,13 +75,7 @@ TEST_P(LoadingErrorsTest, FlippedBitsNeverCrash) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, LoadingErrorsTest, ::testing::Values("v7-odd.safetensors", "v7-n16.pth", "package"),
-                         [](const auto& parameter) {
-                           std::string name = parameter.param;
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
-                           return name;
-                         });
+                         [](const auto& parameter) { return CaseName(parameter.param); });
 
 TEST(ModelFilesTest, MissingFileAndFolderAreNamed) {
   const OwnedRuntime runtime = MakeRuntime();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/case_name.h"
 #include "tests/support/host.h"
 
 namespace skein::test {
@@ -115,10 +116,8 @@ INSTANTIATE_TEST_SUITE_P(Versions, PackageLayoutsTest,
                          ::testing::Values("v4-mixed.pth", "v5.2-mixed.pth", "v6-n32.pth", "v7-mixed.pth",
                                            "v7-odd.safetensors"),
                          [](const auto& parameter) {
-                           std::string name = parameter.param;
-                           name = name.substr(0, name.rfind('.'));
-                           for (char& c : name) c = isalnum(static_cast<unsigned char>(c)) ? c : '_';
-                           return name;
+                           const std::string name = parameter.param;
+                           return CaseName(name.substr(0, name.rfind('.')));
                          });
 
 TEST(PackageTest, APackageOfPanelsVerifiesAndSaysItsLayout) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "tests/integration/running_state_file.h"
+#include "tests/support/case_name.h"
 #include "tests/support/host.h"
 
 namespace skein::test {
@@ -64,11 +65,7 @@ INSTANTIATE_TEST_SUITE_P(Generations, RunningStatesTest,
                          ::testing::Values(Case{"v4-odd", "v4-odd.safetensors"}, Case{"v5.0-n8", "v5.0-n8.safetensors"},
                                            Case{"v5.1-n16", "v5.1-n16.pth"}, Case{"v5.2-mixed", "v5.2-mixed.pth"},
                                            Case{"v6-odd", "v6-odd.safetensors"}, Case{"v7-odd", "v7-odd.safetensors"}),
-                         [](const auto& parameter) {
-                           std::string name = parameter.param.model;
-                           for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-                           return name;
-                         });
+                         [](const auto& parameter) { return CaseName(parameter.param.model); });
 
 }  // namespace
 }  // namespace skein::test

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/case_name.h"
 #include "tests/support/drain.h"
 #include "tests/support/host.h"
 
@@ -203,10 +204,7 @@ TEST_P(ScoreTest, RequestsGiveWhatScoresGive) {
 }
 
 std::string NameOf(const ::testing::TestParamInfo<ScoreCase>& info) {
-  std::string name = info.param.model.substr(info.param.model.rfind('/') + 1) + "_" + info.param.device;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
-  return name;
+  return CaseName(info.param.model.substr(info.param.model.rfind('/') + 1) + "_" + info.param.device);
 }
 
 std::vector<ScoreCase> ScoreCases() {

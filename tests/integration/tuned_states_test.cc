@@ -2,10 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cctype>
 #include <filesystem>
 #include <tuple>
 
+#include "tests/support/case_name.h"
 #include "tests/support/host.h"
 
 namespace skein::test {
@@ -167,9 +167,7 @@ INSTANTIATE_TEST_SUITE_P(All, TunedStatesTest,
                                             ::testing::Values(Oracle{"v5.2-mixed", ".pth"}, Oracle{"v6-n32", ".pth"},
                                                               Oracle{"v7-n16", ".pth"})),
                          [](const auto& parameter) {
-                           std::string name = std::get<0>(parameter.param) + "_" + std::get<1>(parameter.param).model;
-                           for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-                           return name;
+                           return CaseName(std::get<0>(parameter.param) + "_" + std::get<1>(parameter.param).model);
                          });
 
 class TunedStateErrorsTest : public ::testing::Test {

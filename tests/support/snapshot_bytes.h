@@ -29,6 +29,17 @@ inline skein_backend_model SmallStateModel() {
   return model;
 }
 
+// v4-odd of tests/data.
+inline skein_backend_model V4OddModel() {
+  skein_backend_model model = {};
+  model.generation = 4;
+  model.num_layers = 3;
+  model.d_model = 48;
+  model.d_att = 80;
+  model.vocab_size = 53;
+  return model;
+}
+
 struct SnapshotParts {
   v1::Snapshot header;
   std::vector<std::vector<uint8_t>> sections;  // of the header, in its order

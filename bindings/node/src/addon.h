@@ -96,6 +96,8 @@ napi_value finish_release(napi_env env, napi_callback_info info, handle_kind kin
 
 // Makes an empty call on another thread; NULL: no memory, and finish_call says so.
 call* new_call(arguments* args, skein_status (*run)(call*), napi_value (*result)(napi_env, call*));
+// The same with the first two arguments, a handle and the path of a file.
+call* new_file_call(arguments* args, skein_status (*run)(call*), napi_value (*result)(napi_env, call*));
 // Starts it, and gives the promise.
 napi_value finish_call(arguments* args, call* started);
 

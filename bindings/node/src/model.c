@@ -12,12 +12,8 @@ static skein_status run_load(call* self) {
 // modelLoad(runtime, path, options): promise of a handle
 static napi_value model_load(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
-  call* started = new_call(&args, run_load, result_made);
-  if (started != NULL) {
-    started->subject = handle_at(&args, 0);
-    started->text = copy_text_at(&args, 1);
-    started->options = handle_at(&args, 2);
-  }
+  call* started = new_file_call(&args, run_load, result_made);
+  if (started != NULL) started->options = handle_at(&args, 2);
   return finish_call(&args, started);
 }
 
@@ -63,10 +59,8 @@ static skein_status run_convert(call* self) {
 // modelConvert(runtime, inPath, outPath, options): promise
 static napi_value model_convert(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
-  call* started = new_call(&args, run_convert, result_nothing);
+  call* started = new_file_call(&args, run_convert, result_nothing);
   if (started != NULL) {
-    started->subject = handle_at(&args, 0);
-    started->text = copy_text_at(&args, 1);
     started->second_text = copy_text_at(&args, 2);
     started->options = handle_at(&args, 3);
   }
@@ -86,12 +80,8 @@ static skein_status run_describe(call* self) {
 // modelDescribe(runtime, path, options): promise of a text
 static napi_value model_describe(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
-  call* started = new_call(&args, run_describe, result_text);
-  if (started != NULL) {
-    started->subject = handle_at(&args, 0);
-    started->text = copy_text_at(&args, 1);
-    started->options = handle_at(&args, 2);
-  }
+  call* started = new_file_call(&args, run_describe, result_text);
+  if (started != NULL) started->options = handle_at(&args, 2);
   return finish_call(&args, started);
 }
 

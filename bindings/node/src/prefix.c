@@ -71,12 +71,8 @@ static skein_status run_save(call* self) {
 // prefixSave(prefix, path, flags): promise
 static napi_value prefix_save(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
-  call* started = new_call(&args, run_save, result_nothing);
-  if (started != NULL) {
-    started->subject = handle_at(&args, 0);
-    started->text = copy_text_at(&args, 1);
-    started->flags = (uint32_t)unsigned_at(&args, 2);
-  }
+  call* started = new_file_call(&args, run_save, result_nothing);
+  if (started != NULL) started->flags = (uint32_t)unsigned_at(&args, 2);
   return finish_call(&args, started);
 }
 
@@ -88,12 +84,7 @@ static skein_status run_load(call* self) {
 // prefixLoad(model, path): promise of a handle
 static napi_value prefix_load(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
-  call* started = new_call(&args, run_load, result_made);
-  if (started != NULL) {
-    started->subject = handle_at(&args, 0);
-    started->text = copy_text_at(&args, 1);
-  }
-  return finish_call(&args, started);
+  return finish_call(&args, new_file_call(&args, run_load, result_made));
 }
 
 static skein_status fill_description(void* context, void* buffer, uint64_t capacity, uint64_t* size,

@@ -146,6 +146,15 @@ call* new_call(arguments* args, skein_status (*run)(call*), napi_value (*result)
   return made;
 }
 
+call* new_file_call(arguments* args, skein_status (*run)(call*), napi_value (*result)(napi_env, call*)) {
+  call* made = new_call(args, run, result);
+  if (made != NULL) {
+    made->subject = handle_at(args, 0);
+    made->text = copy_text_at(args, 1);
+  }
+  return made;
+}
+
 napi_value finish_call(arguments* args, call* started) {
   napi_value promise = NULL;
   if (started == NULL || args->no_memory || napi_create_promise(args->env, &started->deferred, &promise) != napi_ok) {

@@ -27,12 +27,7 @@ static skein_status run_load_plugin(call* self) {
 // runtimeLoadPlugin(runtime, path): promise
 static napi_value runtime_load_plugin(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
-  call* started = new_call(&args, run_load_plugin, result_nothing);
-  if (started != NULL) {
-    started->subject = handle_at(&args, 0);
-    started->text = copy_text_at(&args, 1);
-  }
-  return finish_call(&args, started);
+  return finish_call(&args, new_file_call(&args, run_load_plugin, result_nothing));
 }
 
 static napi_value runtime_plugin_count(napi_env env, napi_callback_info info) {

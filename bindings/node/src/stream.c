@@ -102,12 +102,8 @@ static skein_status run_save(call* self) {
 // streamSave(stream, path, flags): promise
 static napi_value stream_save(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
-  call* started = new_call(&args, run_save, result_nothing);
-  if (started != NULL) {
-    started->subject = handle_at(&args, 0);
-    started->text = copy_text_at(&args, 1);
-    started->flags = (uint32_t)unsigned_at(&args, 2);
-  }
+  call* started = new_file_call(&args, run_save, result_nothing);
+  if (started != NULL) started->flags = (uint32_t)unsigned_at(&args, 2);
   return finish_call(&args, started);
 }
 
@@ -116,12 +112,7 @@ static skein_status run_load(call* self) { return skein_stream_load(self->subjec
 // streamLoad(stream, path): promise
 static napi_value stream_load(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
-  call* started = new_call(&args, run_load, result_nothing);
-  if (started != NULL) {
-    started->subject = handle_at(&args, 0);
-    started->text = copy_text_at(&args, 1);
-  }
-  return finish_call(&args, started);
+  return finish_call(&args, new_file_call(&args, run_load, result_nothing));
 }
 
 static skein_status fill_state(void* context, void* buffer, uint64_t capacity, uint64_t* count, skein_error* error) {

@@ -11,12 +11,8 @@ static skein_status run_load(call* self) {
 // tokenizerLoad(runtime, path, options): promise of a handle
 static napi_value tokenizer_load(napi_env env, napi_callback_info info) {
   arguments args = read_arguments(env, info);
-  call* started = new_call(&args, run_load, result_made);
-  if (started != NULL) {
-    started->subject = handle_at(&args, 0);
-    started->text = copy_text_at(&args, 1);
-    started->options = handle_at(&args, 2);
-  }
+  call* started = new_file_call(&args, run_load, result_made);
+  if (started != NULL) started->options = handle_at(&args, 2);
   return finish_call(&args, started);
 }
 

@@ -63,6 +63,11 @@ class BatchScoreTest(SampleTest):
         said = self.run_sample(BATCH_SCORE / "batch_score.py", *arguments, code=1)
         self.assertIn("NOT_FOUND: none.skein", said)
 
+    def test_a_file_that_is_missing_is_named(self) -> None:
+        arguments = [MODEL, self.out + ".csv", self.out]
+        said = self.run_sample(BATCH_SCORE / "batch_score.py", *arguments, code=1)
+        self.assertRegex(said, r"\Abatch_score: .*out\.csv'\n\Z")
+
 
 @unittest.skipIf(importlib.util.find_spec("matplotlib") is None, "matplotlib not found")
 class NotebookTest(SampleTest):
@@ -74,6 +79,11 @@ class NotebookTest(SampleTest):
         data = Path(picture).read_bytes()
         self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
         self.assertGreater(len(data), 20000)
+
+    def test_a_text_that_is_missing_is_named(self) -> None:
+        arguments = [MODEL, self.out, self.out + ".png"]
+        said = self.run_sample(SAMPLES / "notebook" / "notebook.py", *arguments, code=1)
+        self.assertRegex(said, r"\Anotebook: .*out'\n\Z")
 
     def test_an_empty_text_is_named(self) -> None:
         Path(self.out).touch()

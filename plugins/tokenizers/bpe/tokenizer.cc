@@ -6,6 +6,7 @@
 #include "support/boundary.h"
 #include "tokenizers/bpe/composition.h"
 #include "tokenizers/bpe/words.h"
+#include "tokenizers/decode.h"
 
 namespace skein::tokenizers {
 namespace {
@@ -162,19 +163,8 @@ void BpeTokenizer::EncodeWord(std::string_view word, MergeScratch* scratch, std:
 }
 
 uint64_t BpeTokenizer::Decode(std::span<const uint32_t> tokens, std::span<uint8_t> text) const {
-  uint64_t size_bytes = 0;
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] >= vocab_size()) {
-      throw plugin::Error(SKEIN_INVALID_ARGUMENT, "token " + std::to_string(i) + ": expected an id below " +
-                                                      std::to_string(vocab_size()) + ", found " +
-                                                      std::to_string(tokens[i]));
-    }
-    size_bytes += texts_[tokens[i]].size();
-  }
-  if (size_bytes > text.size()) return size_bytes;
-  auto out = text.begin();
-  for (const uint32_t token : tokens) out = std::copy(texts_[token].begin(), texts_[token].end(), out);
-  return size_bytes;
+  return DecodeTexts(
+      tokens, vocab_size(), [this](uint32_t token) { return std::string_view(texts_[token]); }, text);
 }
 
 }  // namespace skein::tokenizers

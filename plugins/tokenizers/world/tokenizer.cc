@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "support/boundary.h"
+#include "tokenizers/decode.h"
 #include "tokenizers/world/published_vocabulary.h"
 
 namespace skein::tokenizers {
@@ -63,22 +64,8 @@ uint64_t WorldTokenizer::Encode(std::span<const uint8_t> text, std::span<uint32_
 }
 
 uint64_t WorldTokenizer::Decode(std::span<const uint32_t> tokens, std::span<uint8_t> text) const {
-  uint64_t size_bytes = 0;
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] >= vocab_size()) {
-      throw plugin::Error(SKEIN_INVALID_ARGUMENT, "token " + std::to_string(i) + ": expected an id below " +
-                                                      std::to_string(vocab_size()) + ", found " +
-                                                      std::to_string(tokens[i]));
-    }
-    size_bytes += vocabulary_.text(tokens[i]).size();
-  }
-  if (size_bytes > text.size()) return size_bytes;
-  auto out = text.begin();
-  for (const uint32_t token : tokens) {
-    const std::string_view piece = vocabulary_.text(token);
-    out = std::copy(piece.begin(), piece.end(), out);
-  }
-  return size_bytes;
+  return DecodeTexts(
+      tokens, vocab_size(), [this](uint32_t token) { return vocabulary_.text(token); }, text);
 }
 
 }  // namespace skein::tokenizers

@@ -86,7 +86,17 @@ std::string ToUtf8Text(absl::string_view text) { return Replaced(text, CutEnd::k
 std::string ReplaceNonUtf8(absl::string_view text) { return Replaced(text, CutEnd::kReplaced); }
 
 std::string EscapeText(absl::string_view text) {
-  return IsUtf8Text(text) ? absl::Utf8SafeCHexEscape(text) : absl::CHexEscape(text);
+  const std::string escaped = IsUtf8Text(text) ? absl::Utf8SafeCHexEscape(text) : absl::CHexEscape(text);
+  // Abseil escapes quotes too, which are part of many names and of most messages.
+  std::string shown;
+  for (size_t i = 0; i < escaped.size(); ++i) {
+    if (escaped[i] == '\\') {
+      ++i;  // to the character behind it, which is always there
+      if (escaped[i] != '\'' && escaped[i] != '"') shown.push_back('\\');
+    }
+    shown.push_back(escaped[i]);
+  }
+  return shown;
 }
 
 }  // namespace skein

@@ -33,7 +33,8 @@ std::string ToUtf8Text(absl::string_view text);
 // is.
 std::string ReplaceNonUtf8(absl::string_view text);
 
-// `text` with everything but printable ASCII and UTF-8 written as escapes, for one line of a message or description.
+// `text` with backslashes, and everything but printable ASCII and UTF-8, written as escapes, for one line of a message
+// or description.
 std::string EscapeText(absl::string_view text);
 
 }  // namespace skein

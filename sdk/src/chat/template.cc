@@ -126,14 +126,18 @@ const ChatMessage* FindQuestion(absl::Span<const ChatMessage> messages) {
 
 absl::Span<const ChatTemplate> ChatTemplates() { return kTemplates; }
 
+std::string ChatTemplateNames() {
+  return absl::StrJoin(kTemplates, ", ", [](std::string* out, const ChatTemplate& chat_template) {
+    absl::StrAppend(out, chat_template.name);
+  });
+}
+
 absl::StatusOr<const ChatTemplate*> FindChatTemplate(absl::string_view name) {
-  std::vector<absl::string_view> known;
   for (const ChatTemplate& chat_template : kTemplates) {
     if (chat_template.name == name) return &chat_template;
-    known.push_back(chat_template.name);
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("chat template \"", name, "\": no such template; expected ", absl::StrJoin(known, ", ")));
+      absl::StrCat("chat template \"", name, "\": no such template; expected ", ChatTemplateNames()));
 }
 
 absl::StatusOr<ChatRole> ParseChatRole(absl::string_view role) {

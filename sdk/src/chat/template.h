@@ -42,6 +42,7 @@ struct ChatTemplate {
 inline constexpr absl::string_view kTurnEnd = "\n\n";
 
 absl::Span<const ChatTemplate> ChatTemplates();
+std::string ChatTemplateNames();  // "world, g1, …", for messages
 
 // INVALID_ARGUMENT: no such template; lists those there are.
 absl::StatusOr<const ChatTemplate*> FindChatTemplate(absl::string_view name);

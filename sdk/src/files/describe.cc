@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "base/utf8.h"
 #include "files/facts.h"
 #include "model/model_name.h"
@@ -224,8 +225,9 @@ std::string TensorLine(const TensorSpec& spec) {
   const std::string name = TensorName(spec.role, spec.layer);
   const char* layout = spec.layout == SKEIN_LAYOUT_PANELS ? "  in panels" : "";
   const std::string source = spec.source_name == name ? "" : absl::StrCat("  ", EscapeText(spec.source_name));
-  return absl::StrCat("  ", Padded(name, 40), " ", Padded(DtypeName(spec.stored_dtype), 9), " ",
-                      Padded(ShapeText(spec.shape), 16), layout, source, "\n");
+  const std::string line = absl::StrCat("  ", Padded(name, 40), " ", Padded(DtypeName(spec.stored_dtype), 9), " ",
+                                        Padded(ShapeText(spec.shape), 16), layout, source);
+  return absl::StrCat(absl::StripTrailingAsciiWhitespace(line), "\n");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "chat/model_template.h"
+#include "chat/template.h"
 #include "runtime/option_keys.h"
 
 namespace skein {
@@ -14,8 +15,8 @@ absl::StatusOr<const ChatTemplate*> ChooseTemplate(const Model& model, const Opt
   if (!name.empty()) return FindChatTemplate(name);
   const ChatTemplate* of_model = FindModelChatTemplate(model);
   if (of_model == nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(model.file().path(), ": no chat template is known for this model; name one"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        model.file().path(), ": no chat template is known for this model; name one of ", ChatTemplateNames()));
   }
   return of_model;
 }

@@ -31,9 +31,9 @@ class Sample final : public Job {
  public:
   // Puts the job of a request into `jobs`: its first sample, which starts the others once the prompt is read. `right`
   // is the right to write to the request's stream, `ticket` its admission, and `prompt` what the prefix cache knows of
-  // it. INVALID_ARGUMENT: a sampling default of
-  // the model's manifest is out of range, or best_of is below n. FAILED_PRECONDITION: no token to start from.
-  // RESOURCE_EXHAUSTED: the model has not as many streams left as there are samples.
+  // it. INVALID_ARGUMENT: a sampling default of the model's manifest is out of range, or best_of is below n.
+  // FAILED_PRECONDITION: no token to start from. RESOURCE_EXHAUSTED: the model has not as many streams left as there
+  // are samples.
   static absl::Status Create(std::shared_ptr<Request> request, std::shared_ptr<CompletionQueue> queue,
                              const RequestSpec& spec, WriteRight right, Ticket ticket, CachedPrompt prompt,
                              JobList& jobs);

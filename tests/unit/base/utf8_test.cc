@@ -50,6 +50,13 @@ TEST(Utf8Test, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(EscapeText("a\x1b[2J\n"), "a\\x1b[2J\\n");
   EXPECT_EQ(EscapeText("\xC3\xA9"), "\xC3\xA9");
   EXPECT_EQ(EscapeText("\xC3"), "\\xc3");
+  EXPECT_EQ(EscapeText("\\n \\"), "\\\\n \\\\");
+  EXPECT_EQ(EscapeText("\xC3\\'"), "\\xc3\\\\'");
+}
+
+TEST(Utf8Test, KeepsQuotes) {
+  EXPECT_EQ(EscapeText("the model's \"head\""), "the model's \"head\"");
+  EXPECT_EQ(EscapeText("\\'"), "\\\\'");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "numbers/roles.h"
 #include "plugin/registry.h"
 #include "skein/backend.h"
+#include "tests/support/tensor_values.h"
 #include "tests/support/tiny_model.h"
 
 namespace skein {
@@ -27,6 +28,7 @@ using ::skein::testing::kEveryVersion;
 using ::skein::testing::RwkvCppTexts;
 using ::skein::testing::SerialHost;
 using ::skein::testing::TempFile;
+using ::skein::testing::TensorValues;
 using ::skein::testing::TinyBlinkDl;
 using ::skein::testing::TinyRwkvCpp;
 using ::skein::testing::TinyStates;
@@ -42,13 +44,26 @@ std::unique_ptr<ModelFile> Open(const FakeFormat& format, const std::string& pat
   return model.ok() ? *std::move(model) : nullptr;
 }
 
-std::vector<float> Read(const ModelFile& model, size_t index) {
-  std::vector<uint8_t> buffer;
-  const auto data = model.ReadTensor(index, SKEIN_DTYPE_F32, buffer);
-  EXPECT_TRUE(data.ok()) << data.status();
-  std::vector<float> values(data->size_bytes / sizeof(float));
-  std::memcpy(values.data(), data->data, data->size_bytes);
-  return values;
+struct Safetensors {
+  nlohmann::json header;
+  std::string data;
+};
+
+Safetensors SplitSafetensors(const std::string& file) {
+  uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, file.data(), sizeof(header_bytes));
+  EXPECT_EQ(header_bytes % 8, 0u);
+  const size_t end = sizeof(header_bytes) + header_bytes;
+  return {nlohmann::json::parse(file.substr(sizeof(header_bytes), header_bytes)), file.substr(end)};
+}
+
+// What a package says of itself that `format` was converted to.
+ModelMetadata MetadataOfPackage(const FakeFormat& format, const ConvertOptions& options) {
+  const TempFile out("out.skein");
+  const absl::Status status = Convert(*Open(format, format.path()), out.path(), options, nullptr);
+  EXPECT_TRUE(status.ok()) << status;
+  const auto package = Open(format, out.path());
+  return package != nullptr ? package->metadata() : ModelMetadata{};
 }
 
 TEST(ConvertTest, AutoKeepsEveryValueAndType) {
@@ -68,7 +83,7 @@ TEST(ConvertTest, AutoKeepsEveryValueAndType) {
   for (size_t i = 0; i < in->tensors().size(); ++i) {
     EXPECT_EQ(package->tensors()[i].role, in->tensors()[i].role);
     EXPECT_EQ(package->tensors()[i].dtype, in->tensors()[i].dtype);
-    EXPECT_EQ(Read(*package, i), Read(*in, i));
+    EXPECT_EQ(TensorValues(*package, i), TensorValues(*in, i));
   }
   EXPECT_EQ(*package->Fingerprint(), *in->Fingerprint());
   EXPECT_EQ(package->metadata().source_format, "package");
@@ -88,13 +103,13 @@ TEST(ConvertTest, ANamedTypeIsForMatricesAndVectorsBecomeFloat32) {
     for (size_t i = 0; i < package->tensors().size(); ++i) {
       const TensorSpec& spec = package->tensors()[i];
       EXPECT_EQ(spec.dtype, IsMatrixRole(spec.role) ? dtype : SKEIN_DTYPE_F32) << spec.source_name;
-      std::vector<float> expected = Read(*in, i);
+      std::vector<float> expected = TensorValues(*in, i);
       if (IsMatrixRole(spec.role)) {
         for (float& value : expected) {
           value = dtype == SKEIN_DTYPE_BF16 ? Bf16ToF32(F32ToBf16(value)) : F16ToF32(F32ToF16(value));
         }
       }
-      EXPECT_EQ(Read(*package, i), expected) << spec.source_name;
+      EXPECT_EQ(TensorValues(*package, i), expected) << spec.source_name;
     }
     // Snapshots taken from the source restore on the smaller package.
     EXPECT_EQ(*package->Fingerprint(), *in->Fingerprint());
@@ -128,8 +143,8 @@ void ExpectPackageOf(uint32_t dtype, const FakeFormat& format, const ModelFile& 
     ASSERT_TRUE(expected.ok());
     ASSERT_EQ(stored->size_bytes, expected->size_bytes);
     EXPECT_EQ(std::memcmp(stored->data, expected->data, expected->size_bytes), 0) << spec.source_name;
-    const std::vector<float> values = Read(*package, i);
-    const std::vector<float> source = Read(in, i);
+    const std::vector<float> values = TensorValues(*package, i);
+    const std::vector<float> source = TensorValues(in, i);
     float largest = 0;
     for (const float value : source) largest = std::max(largest, std::abs(value));
     for (size_t e = 0; e < values.size(); ++e) {
@@ -177,10 +192,7 @@ TEST(ConvertTest, AQuantisedPackageBecomesACheckpointInFloat32) {
   const TempFile checkpoint("out.safetensors");
   EXPECT_EQ(Convert(*in, checkpoint.path(), options, nullptr).code(), absl::StatusCode::kInvalidArgument);
   ASSERT_TRUE(Convert(*Open(format, package.path()), checkpoint.path(), {}, nullptr).ok());
-  const std::string bytes = checkpoint.Read();
-  uint64_t header_bytes = 0;
-  std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
-  const auto header = nlohmann::json::parse(bytes.substr(8, header_bytes));
+  const nlohmann::json header = SplitSafetensors(checkpoint.Read()).header;
   EXPECT_EQ(header["head.weight"]["dtype"], "F32");
   EXPECT_EQ(header["blocks.0.att.w1"]["dtype"], "F32");
   EXPECT_EQ(header["blocks.0.att.w2"]["dtype"], "BF16");
@@ -211,7 +223,7 @@ TEST(ConvertTest, MatricesLieInPanelsUnlessRowsAreAskedForAndHoldTheSameValues) 
         const bool is_panels = IsMatrixRole(spec.role) && spec.role != SKEIN_ROLE_EMBEDDING;
         EXPECT_EQ(spec.layout, is_panels ? SKEIN_LAYOUT_PANELS : SKEIN_LAYOUT_ROWS) << spec.source_name;
         EXPECT_EQ(rows->tensors()[i].layout, SKEIN_LAYOUT_ROWS) << spec.source_name;
-        EXPECT_EQ(Read(*panels, i), Read(*rows, i)) << spec.source_name;
+        EXPECT_EQ(TensorValues(*panels, i), TensorValues(*rows, i)) << spec.source_name;
         if (!is_panels) continue;
         // The panels are mapped as they lie, aligned, and equal those made from the rows of the other package.
         std::vector<uint8_t> mapped_buffer, made_buffer;
@@ -307,45 +319,33 @@ TEST(ConvertTest, APackageConvertsToAPackageThatRemembersTheSource) {
 
 TEST(ConvertTest, TheTrainedLengthIsRecordedOnlyWhereItIsKnown) {
   const FakeFormat format(TinyBlinkDl());
-  const auto in = Open(format, format.path());
-  const TempFile without("without.skein");
-  ASSERT_TRUE(Convert(*in, without.path(), {}, nullptr).ok());
-  EXPECT_FALSE(Open(format, without.path())->metadata().trained_length.has_value());
-  const TempFile with("with.skein");
   ConvertOptions options;
+  EXPECT_FALSE(MetadataOfPackage(format, options).trained_length.has_value());
   options.trained_length = 4096;
-  ASSERT_TRUE(Convert(*in, with.path(), options, nullptr).ok());
-  EXPECT_EQ(Open(format, with.path())->metadata().trained_length, 4096u);
+  EXPECT_EQ(MetadataOfPackage(format, options).trained_length, 4096u);
 }
 
 TEST(ConvertTest, TheEndTokenIsRecordedOnlyWhereItIsKnown) {
   const FakeFormat format(TinyBlinkDl());
-  const auto in = Open(format, format.path());
-  const TempFile without("without.skein");
-  ASSERT_TRUE(Convert(*in, without.path(), {}, nullptr).ok());
-  EXPECT_FALSE(Open(format, without.path())->metadata().end_token.has_value());
-  const TempFile with("with.skein");
   ConvertOptions options;
+  EXPECT_FALSE(MetadataOfPackage(format, options).end_token.has_value());
   options.end_token = 4;
-  ASSERT_TRUE(Convert(*in, with.path(), options, nullptr).ok());
-  EXPECT_EQ(Open(format, with.path())->metadata().end_token, 4u);
+  EXPECT_EQ(MetadataOfPackage(format, options).end_token, 4u);
   options.end_token = 5;
-  options.overwrite = true;
-  EXPECT_EQ(Convert(*in, with.path(), options, nullptr).code(), absl::StatusCode::kInvalidArgument);
+  const TempFile out("out.skein");
+  EXPECT_EQ(Convert(*Open(format, format.path()), out.path(), options, nullptr).code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ConvertTest, ATypeOtherThanFloat32ThatIsNamedIsTheArithmeticToo) {
   const FakeFormat format(TinyBlinkDl());
-  const auto in = Open(format, format.path());
   const std::pair<const char*, uint32_t> cases[] = {{"auto", SKEIN_DTYPE_NONE}, {"f32", SKEIN_DTYPE_NONE},
                                                     {"f16", SKEIN_DTYPE_F16},   {"bf16", SKEIN_DTYPE_BF16},
                                                     {"q8", SKEIN_DTYPE_Q8},     {"q4", SKEIN_DTYPE_Q4}};
   for (const auto& [type, compute_dtype] : cases) {
-    const TempFile out("out.skein");
     ConvertOptions options;
     options.type = type;
-    ASSERT_TRUE(Convert(*in, out.path(), options, nullptr).ok());
-    EXPECT_EQ(Open(format, out.path())->metadata().compute_dtype, compute_dtype) << type;
+    EXPECT_EQ(MetadataOfPackage(format, options).compute_dtype, compute_dtype) << type;
   }
 }
 
@@ -412,7 +412,7 @@ TEST(ConvertTest, EveryVersionConvertsToAPackageWithItsInitialState) {
     EXPECT_TRUE(package->Verify(nullptr).ok());
     EXPECT_EQ(package->initial_state(), in->initial_state());
     EXPECT_EQ(package->initial_state().empty(), version == kV4);
-    for (size_t i = 0; i < in->tensors().size(); ++i) EXPECT_EQ(Read(*package, i), Read(*in, i));
+    for (size_t i = 0; i < in->tensors().size(); ++i) EXPECT_EQ(TensorValues(*package, i), TensorValues(*in, i));
   }
 }
 
@@ -430,13 +430,7 @@ class ConvertToSafetensorsTest : public ::testing::Test {
     return model.ok() ? *std::move(model) : nullptr;
   }
 
-  nlohmann::json Header() const {
-    const std::string bytes = out_.Read();
-    uint64_t header_bytes = 0;
-    std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
-    EXPECT_EQ(header_bytes % 8, 0u);
-    return nlohmann::json::parse(bytes.substr(sizeof(header_bytes), header_bytes));
-  }
+  nlohmann::json Header() const { return SplitSafetensors(out_.Read()).header; }
 
   PluginRegistry plugins_;
   const TempFile out_{"out.safetensors"};
@@ -454,20 +448,17 @@ TEST_F(ConvertToSafetensorsTest, HasTheAuthorsNamesShapesAndValues) {
     options.overwrite = true;
     const absl::Status status = Convert(*in, out_.path(), options, nullptr);
     ASSERT_TRUE(status.ok()) << status;
-    const nlohmann::json header = Header();
+    const auto [header, data] = SplitSafetensors(out_.Read());
     EXPECT_EQ(header["__metadata__"]["format"], "pt");
     EXPECT_EQ(header.size(), tensors.size() + 1);
-    const std::string bytes = out_.Read();
-    uint64_t header_bytes = 0;
-    std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
     for (const FakeTensor& tensor : tensors) {
       ASSERT_TRUE(header.contains(tensor.name)) << tensor.name;
       const nlohmann::json& entry = header[tensor.name];
       EXPECT_EQ(entry["dtype"], "F32");
       EXPECT_EQ(entry["shape"], nlohmann::json(tensor.shape)) << tensor.name;
-      const uint64_t begin = 8 + header_bytes + entry["data_offsets"][0].get<uint64_t>();
-      const uint64_t end = 8 + header_bytes + entry["data_offsets"][1].get<uint64_t>();
-      EXPECT_EQ(bytes.substr(begin, end - begin), std::string(tensor.bytes.begin(), tensor.bytes.end())) << tensor.name;
+      const auto begin = entry["data_offsets"][0].get<uint64_t>();
+      const auto end = entry["data_offsets"][1].get<uint64_t>();
+      EXPECT_EQ(data.substr(begin, end - begin), std::string(tensor.bytes.begin(), tensor.bytes.end())) << tensor.name;
     }
     const auto written = OpenWritten();
     ASSERT_NE(written, nullptr);

@@ -55,6 +55,8 @@ TEST_F(DescribeTest, NamesTheLayoutOfEveryTensor) {
   EXPECT_THAT(DescribeText(**checkpoint), Not(HasSubstr("panels")));
 }
 
+TEST_F(DescribeTest, NoLineEndsInSpaces) { EXPECT_THAT(DescribeText(*model_), Not(HasSubstr(" \n"))); }
+
 TEST_F(DescribeTest, CountsTheParameters) {
   uint64_t expected = 0;
   for (const auto& tensor : TinyBlinkDl()) expected += tensor.bytes.size() / sizeof(float);

@@ -15,6 +15,7 @@
 #include "numbers/half.h"
 #include "numbers/quantised.h"
 #include "skein/backend.h"
+#include "tests/support/tensor_values.h"
 #include "tests/support/tiny_model.h"
 
 namespace skein {
@@ -27,6 +28,7 @@ using ::skein::testing::FloatBytes;
 using ::skein::testing::Floats;
 using ::skein::testing::SerialHost;
 using ::skein::testing::TempFile;
+using ::skein::testing::TensorValues;
 using ::skein::testing::TinyBlinkDl;
 using ::skein::testing::TinyRwkvCpp;
 using ::testing::ElementsAre;
@@ -45,13 +47,7 @@ size_t IndexOf(const ModelFile& model, uint32_t role, uint32_t layer) {
 }
 
 std::vector<float> Read(const ModelFile& model, uint32_t role, uint32_t layer) {
-  std::vector<uint8_t> buffer;
-  const auto data = model.ReadTensor(IndexOf(model, role, layer), SKEIN_DTYPE_F32, buffer);
-  EXPECT_TRUE(data.ok()) << data.status();
-  if (!data.ok()) return {};
-  std::vector<float> values(data->size_bytes / sizeof(float));
-  std::memcpy(values.data(), data->data, data->size_bytes);
-  return values;
+  return TensorValues(model, IndexOf(model, role, layer));
 }
 
 // Stores a float32 tensor in another type.

@@ -50,6 +50,12 @@ struct Row {
   float (*logit)(uint32_t random, size_t token);
 };
 
+std::vector<float> Logits(const Row& row, size_t size, std::mt19937& generator) {
+  std::vector<float> logits(size);
+  for (size_t token = 0; token < size; ++token) logits[token] = row.logit(generator(), token);
+  return logits;
+}
+
 constexpr Row kRows[] = {
     {"flat", [](uint32_t random, size_t) { return static_cast<float>(random) * 0x1p-32f; }},
     {"far_from_zero", [](uint32_t random, size_t) { return 1e6f + static_cast<float>(random % 16) / 16; }},
@@ -63,15 +69,24 @@ constexpr Row kRows[] = {
      [](uint32_t random, size_t token) { return token == 5 ? 1e30f : static_cast<float>(random % 9); }},
 };
 
-class SelectionTest : public testing::TestWithParam<Row> {};
+class SelectionTest : public testing::TestWithParam<Row> {
+ protected:
+  // Rows of several sizes, none of which bans every token.
+  static std::vector<std::vector<float>> RowsOfSizes(uint32_t seed) {
+    std::mt19937 generator(seed);
+    std::vector<std::vector<float>> rows;
+    for (const size_t size : {3000, 20, 1, 64, 129}) {
+      rows.push_back(Logits(GetParam(), size, generator));
+      if (*std::max_element(rows.back().begin(), rows.back().end()) == -kInfinity) rows.pop_back();
+    }
+    return rows;
+  }
+};
 
 TEST_P(SelectionTest, FindsTheTokenOfARank) {
-  std::mt19937 generator(7);
   SelectionScratch scratch;
-  for (const size_t size : {3000, 20, 1, 64, 129}) {
-    std::vector<float> logits(size);
-    for (size_t token = 0; token < size; ++token) logits[token] = GetParam().logit(generator(), token);
-    if (*std::max_element(logits.begin(), logits.end()) == -kInfinity) continue;
+  for (const std::vector<float>& logits : RowsOfSizes(7)) {
+    const size_t size = logits.size();
     const LogitBlocks row = Blocks(logits);
     for (const double share : {0.0, 0.01, 0.3, 0.7, 1.0}) {
       const double rank = 1 + std::floor(share * static_cast<double>(size - 1));
@@ -84,12 +99,9 @@ TEST_P(SelectionTest, FindsTheTokenOfARank) {
 }
 
 TEST_P(SelectionTest, FindsTheTokenThatCompletesAMass) {
-  std::mt19937 generator(11);
   SelectionScratch scratch;
-  for (const size_t size : {3000, 20, 1, 64, 129}) {
-    std::vector<float> logits(size);
-    for (size_t token = 0; token < size; ++token) logits[token] = GetParam().logit(generator(), token);
-    if (*std::max_element(logits.begin(), logits.end()) == -kInfinity) continue;
+  for (const std::vector<float>& logits : RowsOfSizes(11)) {
+    const size_t size = logits.size();
     const LogitBlocks row = Blocks(logits);
     const std::vector<float> weights = WeightsOf(row);
     double total = 0;
@@ -108,8 +120,7 @@ TEST_P(SelectionTest, FindsTheTokenThatCompletesAMass) {
 TEST_P(SelectionTest, FindsTheSameAboveTheLeast) {
   std::mt19937 generator(13);
   SelectionScratch scratch;
-  std::vector<float> logits(3000);
-  for (size_t token = 0; token < logits.size(); ++token) logits[token] = GetParam().logit(generator(), token);
+  const std::vector<float> logits = Logits(GetParam(), 3000, generator);
   const LogitBlocks row = Blocks(logits);
   for (const double rank : {1.0, 100.0, 1500.0, 2999.0}) {
     const Crossing all = FindCount(row, rank, -kInfinity, scratch);

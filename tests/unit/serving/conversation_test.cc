@@ -30,7 +30,7 @@ TEST_F(ConversationTest, AModelWithoutATemplateNeedsTheNameOfOne) {
   EXPECT_EQ(FindModelChatTemplate(*model_), nullptr);
   const auto prompt = ChatPrompt(*model_, {{ChatRole::kUser, "hi"}}, Options(SKEIN_OPTIONS_CHAT));
   EXPECT_TRUE(absl::IsFailedPrecondition(prompt.status())) << prompt.status();
-  EXPECT_THAT(prompt.status().message(), HasSubstr("name one"));
+  EXPECT_THAT(prompt.status().message(), HasSubstr("name one of world, g1, raven, instruct"));
 }
 
 TEST_F(ConversationTest, TheTemplateThatIsNamedRendersTheMessages) {

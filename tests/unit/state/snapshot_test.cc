@@ -241,19 +241,9 @@ TEST(SnapshotTest, GoldenBytesOfVersion2AreWrittenAndRead) {
   ExpectSame(*read, Example());
 }
 
-skein_backend_model V4OddModel() {
-  skein_backend_model model = {};
-  model.generation = 4;
-  model.num_layers = 3;
-  model.d_model = 48;
-  model.d_att = 80;
-  model.vocab_size = 53;
-  return model;
-}
-
 TEST(SnapshotTest, GoldenBytesOfVersion1AreRead) {
   const Bytes golden = ReadGolden("v4-odd.v1.snapshot");
-  const auto read = ReadSnapshot(V4OddModel(), golden);
+  const auto read = ReadSnapshot(test::V4OddModel(), golden);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->fingerprint, "fffaddbf353ff4c0b8a8bd0e8279351b");
   EXPECT_EQ(read->position, 50u);
@@ -263,7 +253,7 @@ TEST(SnapshotTest, GoldenBytesOfVersion1AreRead) {
   ASSERT_EQ(golden.size(), kStateOffset + read->state.size() * sizeof(float));
   EXPECT_EQ(std::memcmp(read->state.data(), golden.data() + kStateOffset, golden.size() - kStateOffset), 0);
   // The content is then written as version 2 without loss.
-  const auto again = ReadSnapshot(V4OddModel(), Write(*read, V4OddModel()));
+  const auto again = ReadSnapshot(test::V4OddModel(), Write(*read, test::V4OddModel()));
   ASSERT_TRUE(again.ok()) << again.status();
   ExpectSame(*again, *read);
 }
@@ -288,12 +278,12 @@ void ExpectEveryFlippedBitIsRefused(Bytes bytes, const skein_backend_model& mode
 
 TEST(SnapshotTest, EveryTruncationIsDataLoss) {
   ExpectEveryTruncationIsDataLoss(Write(Example()), test::SmallStateModel());
-  ExpectEveryTruncationIsDataLoss(ReadGolden("v4-odd.v1.snapshot"), V4OddModel());
+  ExpectEveryTruncationIsDataLoss(ReadGolden("v4-odd.v1.snapshot"), test::V4OddModel());
 }
 
 TEST(SnapshotTest, EveryFlippedBitIsRefused) {
   ExpectEveryFlippedBitIsRefused(Write(Example()), test::SmallStateModel());
-  ExpectEveryFlippedBitIsRefused(ReadGolden("v4-odd.v1.snapshot"), V4OddModel());
+  ExpectEveryFlippedBitIsRefused(ReadGolden("v4-odd.v1.snapshot"), test::V4OddModel());
 }
 
 TEST(SnapshotTest, TrailingBytesAreRefused) {
@@ -379,7 +369,7 @@ TEST(SnapshotTest, FingerprintThatIsNotHexNeverReachesAMessage) {
   Bytes old = ReadGolden("v4-odd.v1.snapshot");
   old[56] = 0x1b;
   test::MendChecksumsV1(old);
-  EXPECT_TRUE(absl::IsDataLoss(Refusal(old, V4OddModel())));
+  EXPECT_TRUE(absl::IsDataLoss(Refusal(old, test::V4OddModel())));
 }
 
 TEST(SnapshotTest, WhatThisVersionMustKnowAndDoesNotIsRefused) {

@@ -172,19 +172,29 @@ final class MisuseTest {
     }
   }
 
+  /** Runs the body while the garbage collector runs again and again. */
+  private static void withBusyCollector(Check.Body body) throws Exception {
+    AtomicBoolean stop = new AtomicBoolean();
+    Thread collecting =
+        new Thread(
+            () -> {
+              while (!stop.get()) System.gc();
+            });
+    collecting.start();
+    try {
+      body.run();
+    } finally {
+      stop.set(true);
+      collecting.join();
+    }
+  }
+
   static void theCollectorUnderLoad() throws Exception {
     Check.withModel(
         Map.of("deterministic", 1),
         (r, m) -> {
           Map<String, Object> options = Map.of("max_tokens", 12, "seed", 1);
           String want = m.newStream().complete("And", options);
-          AtomicBoolean stop = new AtomicBoolean();
-          Thread collecting =
-              new Thread(
-                  () -> {
-                    while (!stop.get()) System.gc();
-                  });
-          collecting.start();
           List<Thread> working = new ArrayList<>();
           AtomicReference<Throwable> failure = new AtomicReference<>();
           for (int i = 0; i < 4; i++) {
@@ -196,10 +206,11 @@ final class MisuseTest {
             thread.setUncaughtExceptionHandler((t, e) -> failure.set(e));
             working.add(thread);
           }
-          working.forEach(Thread::start);
-          for (Thread thread : working) thread.join();
-          stop.set(true);
-          collecting.join();
+          withBusyCollector(
+              () -> {
+                working.forEach(Thread::start);
+                for (Thread thread : working) thread.join();
+              });
           if (failure.get() != null) throw new AssertionError(failure.get());
           while (m.load().numStreams() > 0) System.gc(); // nothing was closed; the test's time is the limit
         });
@@ -238,21 +249,15 @@ final class MisuseTest {
     Check.withModel(
         Map.of(),
         (r, m) -> {
-          AtomicBoolean stop = new AtomicBoolean();
-          Thread collecting =
-              new Thread(
-                  () -> {
-                    while (!stop.get()) System.gc();
-                  });
-          collecting.start();
           // Nothing but the read itself refers to the generation, and a window of one token keeps it from its end.
           Map<String, Object> options = Map.of("max_tokens", 60, "stop_at_end", false, "window", 1);
-          for (int i = 0; i < 5; i++) {
-            Check.same(60, m.newStream().generate("And", options).text().length());
-            Check.same(60L, m.newStream().generate("And", options).pieces().count());
-          }
-          stop.set(true);
-          collecting.join();
+          withBusyCollector(
+              () -> {
+                for (int i = 0; i < 5; i++) {
+                  Check.same(60, m.newStream().generate("And", options).text().length());
+                  Check.same(60L, m.newStream().generate("And", options).pieces().count());
+                }
+              });
         });
   }
 

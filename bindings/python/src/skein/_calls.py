@@ -99,18 +99,22 @@ def read_record(
     return make_record(record, struct)
 
 
-def c_text(text: str, what: str) -> bytes:
-    """A name or a key for C, which ends it at its first NUL."""
-    if not isinstance(text, str):
-        raise TypeError(f"{what}: expected str, found {type(text).__name__}")
-    if "\0" in text:
-        raise invalid_argument(f"{what}: expected a text without NUL, found {text!r}")
+def _utf8(text: str, what: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
         raise invalid_argument(
             f"{what}: expected a text that UTF-8 can hold, found {text!r}"
         ) from None
+
+
+def c_text(text: str, what: str) -> bytes:
+    """A name or a key for C, which ends it at its first NUL."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what}: expected str, found {type(text).__name__}")
+    if "\0" in text:
+        raise invalid_argument(f"{what}: expected a text without NUL, found {text!r}")
+    return _utf8(text, what)
 
 
 def c_path(path: Path) -> bytes:
@@ -124,12 +128,7 @@ def c_path(path: Path) -> bytes:
 def c_bytes(text: Text, what: str) -> bytes:
     """A text that travels with its size; as str it goes as UTF-8."""
     if isinstance(text, str):
-        try:
-            return text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise invalid_argument(
-                f"{what}: expected a text that UTF-8 can hold, found {text!r}"
-            ) from None
+        return _utf8(text, what)
     if not isinstance(text, (bytes, bytearray, memoryview)):
         raise TypeError(f"{what}: expected str or bytes, found {type(text).__name__}")
     return bytes(text)

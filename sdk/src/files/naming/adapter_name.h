@@ -1,8 +1,7 @@
 // Names of the tensors in adapters, as trainers and converters write them:
 //
-//   P.lora_A, P.lora_B                        LoRA, also P.lora_A.weight, and P.lora_A.NAME.weight with the name that
-//   PEFT
-//                                             gives an adapter; in GGUF P.lora_a, P.lora_b
+//   P.lora_A, P.lora_B                        LoRA, also P.lora_A.weight, and P.lora_A.NAME.weight with PEFT's name of
+//                                             the adapter; in GGUF P.lora_a, P.lora_b
 //   P.lora_embedding_A, P.lora_embedding_B    PEFT's LoRA of an embedding
 //   P.lora_magnitude_vector                   PEFT's DoRA
 //   P.init_lora_A, P.init_lora_B              RWKV-PEFT: where PiSSA started

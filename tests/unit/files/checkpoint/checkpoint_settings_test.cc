@@ -1,7 +1,6 @@
 #include "files/checkpoint/checkpoint_settings.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/model_file.h"
+#include "tests/support/tensor_values.h"
 #include "tests/support/tiny_model.h"
 
 namespace skein {
@@ -19,6 +19,7 @@ using ::skein::testing::FakeTensor;
 using ::skein::testing::Mixes;
 using ::skein::testing::SerialHost;
 using ::skein::testing::TempFolder;
+using ::skein::testing::TensorValues;
 using ::skein::testing::TinyBlinkDl;
 using ::skein::testing::TinyFla;
 using ::skein::testing::TinyHuggingFace;
@@ -218,15 +219,6 @@ std::vector<FakeTensor> WithoutHead(std::vector<FakeTensor> tensors) {
   return tensors;
 }
 
-std::vector<float> Values(const ModelFile& model, size_t index) {
-  std::vector<uint8_t> buffer;
-  const auto data = model.ReadTensor(index, SKEIN_DTYPE_F32, buffer);
-  EXPECT_TRUE(data.ok()) << data.status();
-  std::vector<float> values(data->size_bytes / sizeof(float));
-  std::memcpy(values.data(), data->data, data->size_bytes);
-  return values;
-}
-
 TEST_F(SettingsTest, AHeadThatTheConfigTiesIsTheEmbedding) {
   for (const std::vector<FakeTensor>& tensors :
        {TinyFla(Mixes::kSplit), testing::TinyHuggingFace7(), TinyHuggingFace(kV4)}) {
@@ -236,7 +228,7 @@ TEST_F(SettingsTest, AHeadThatTheConfigTiesIsTheEmbedding) {
     ASSERT_TRUE(model.ok()) << model.status();
     const size_t last = (*model)->tensors().size() - 1;
     EXPECT_EQ((*model)->tensors()[last].role, uint32_t{SKEIN_ROLE_HEAD});
-    EXPECT_EQ(Values(**model, last), Values(**model, 0));
+    EXPECT_EQ(TensorValues(**model, last), TensorValues(**model, 0));
     for (const char* json : {"{}", R"({"tie_word_embeddings": false})", R"({"tie_word_embeddings": "yes"})"}) {
       WriteConfig(json);
       const absl::Status status = Open(tied).status();
@@ -250,13 +242,13 @@ TEST_F(SettingsTest, AHeadThatIsThereIsUsedAlsoWhereTheConfigTiesIt) {
   WriteConfig(R"({"tie_word_embeddings": true})");
   const auto model = OpenFla();
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_NE(Values(**model, (*model)->tensors().size() - 1), Values(**model, 0));
+  EXPECT_NE(TensorValues(**model, (*model)->tensors().size() - 1), TensorValues(**model, 0));
 }
 
 TEST_F(SettingsTest, AGgufFileWithoutAHeadHasTheEmbeddingForIt) {
   const auto model = Open(WithoutHead(testing::TinyGguf(kV7)), testing::GgufTexts(kV7));
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_EQ(Values(**model, (*model)->tensors().size() - 1), Values(**model, 0));
+  EXPECT_EQ(TensorValues(**model, (*model)->tensors().size() - 1), TensorValues(**model, 0));
 }
 
 TEST_F(SettingsTest, TheAuthorsFilesHaveTheirHead) {
