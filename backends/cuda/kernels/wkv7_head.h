@@ -5,6 +5,7 @@
 
 #include <cuda_runtime.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -177,7 +178,9 @@ __device__ __forceinline__ float Step(const SharedRow<kHeadChannels>& row, float
     LoadFloats(row.r + state.FirstKey(c), r);
 #pragma unroll
     for (uint32_t i = 0; i < kCount; ++i) {
-      state.at[c][i] = state.at[c][i] * w[i] - removed * b[i] + v * k[i];
+      // Which product and sum become one is not left to compilers, which choose by what is around: so all kernels have
+      // the same bits.
+      state.at[c][i] = fmaf(v, k[i], fmaf(-removed, b[i], state.at[c][i] * w[i]));
       y += state.at[c][i] * r[i];
     }
   }
