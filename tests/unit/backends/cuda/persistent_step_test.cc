@@ -28,7 +28,7 @@ using conformance::TestHost;
 SyntheticShape Wide() {
   return {.name = "Wide",
           .generation = 7,
-          .num_layers = 3,
+          .num_layers = 2,
           .d_model = 128,
           .head_size = 64,
           .d_ffn = 300,
@@ -140,7 +140,7 @@ void ExpectSame(const Trial& trial) {
 }
 
 TEST(PersistentStepTest, HasTheBitsOfTheLayersOneByOne) {
-  for (const uint64_t seed : {1u, 2u, 3u}) ExpectSame({.seed = seed});
+  for (const uint64_t seed : {1u, 2u}) ExpectSame({.seed = seed});
 }
 
 TEST(PersistentStepTest, TakesEachTypeOfWeightsInputsAndStates) {
@@ -153,7 +153,6 @@ TEST(PersistentStepTest, TakesEachTypeOfWeightsInputsAndStates) {
 
 TEST(PersistentStepTest, TakesAnyNumberOfBlocks) {
   SyntheticShape shape = Wide();
-  shape.num_layers = 2;
   shape.d_ffn = 20;
   ExpectSame({.shape = shape});  // two blocks have work for each warp
   shape.d_model = 320;
