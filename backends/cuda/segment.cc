@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "cuda/library_products.h"
 #include "cuda/ops.h"
 #include "cuda/outcome_layout.h"
+#include "cuda/persistent_layers.h"
 #include "cuda/product_choice.h"
 #include "cuda/state_moves.h"
 #include "cuda/state_slots.h"
@@ -125,6 +127,7 @@ template <typename Generation>
 class GenerationSegment final : public Segment {
  public:
   using Activations = typename Generation::Activations;
+  static constexpr bool kMayPersist = std::is_same_v<Generation, kit::Rwkv7>;
 
   GenerationSegment(const skein_host& host, const SegmentPlace& place, const skein_segment_desc& desc)
       : host_(host),
@@ -153,6 +156,7 @@ class GenerationSegment final : public Segment {
     cost.slot_bytes = StateSlots::SlotBytes(form);
     cost.scratch_bytes = StateSlots::FixedBytes(form) + Sizes(place, desc).bytes() +
                          (place.switches.async_states ? StateMoves::Bytes(form) : 0) +
+                         (place.switches.persistent && kMayPersist ? PersistentLayers::Bytes(desc) : 0) +
                          (place.switches.library ? LibraryProducts::Bytes(desc) : 0) +
                          (MayTimeProducts(place) ? ExpandedProducts::Bytes(desc) : 0);
     return cost;
@@ -174,6 +178,12 @@ class GenerationSegment final : public Segment {
       weights_.Bind(role, layer, tensor);
     });
     sealed_.emplace(place_, desc_, form_);
+    if constexpr (kMayPersist) {
+      if (place_.switches.persistent) {
+        sealed_->persistent =
+            PersistentLayers::Make(place_.device, place_.capability, desc_, form_, bound_, sealed_->stream.get());
+      }
+    }
     if (place_.switches.library) OpenLibrary(*sealed_);
     if (MayTimeProducts(place_)) TimeProducts(*sealed_);
   }
@@ -285,6 +295,7 @@ class GenerationSegment final : public Segment {
     DeviceBuffers buffers;
     std::unique_ptr<LibraryProducts> library;  // NULL: products are our own
     std::optional<ExpandedProducts> expanded;
+    std::optional<PersistentLayers> persistent;
     StepGraphs graphs;
     std::optional<LaunchLog> launches;  // if they are measured
     // As the plans of the last step and of the one before had them.
@@ -420,7 +431,7 @@ class GenerationSegment final : public Segment {
                                 .has_nibble_products = place_.switches.nibble_products,
                                 .chunks = ChunksOf(place_, desc_)};
     Ops ops(context);
-    kit::RunSegment<Generation>(ops, bound_, act);
+    RunLayers(sealed, context, counts, act, ops);
     ops.Finish();
     CheckCuda(place_.device, ops.error(), "step");
     CheckCuda(place_.device, FindNotFinite(queue, act.x, layout.LastRows(batch), counts.num_sequences, flags), "step");
@@ -429,6 +440,20 @@ class GenerationSegment final : public Segment {
     const kit::Rows hidden = {act.hidden[counts.num_logit_rows()], num_hidden, act.hidden.width};
     CheckCuda(place_.device, FindNotFinite(queue, hidden, nullptr, num_hidden, flags + counts.num_sequences), "step");
     return ops.library_multiplications();
+  }
+
+  // Layer by layer, or all in one launch between embedding and output head.
+  void RunLayers(Sealed& sealed, const OpsContext& context, const StepCounts& counts, const Activations& act,
+                 Ops& ops) {
+    if constexpr (kMayPersist) {
+      if (sealed.persistent && PersistentLayers::Takes(counts)) {
+        kit::Enter(ops, bound_.ends, act.x);
+        CheckCuda(place_.device, sealed.persistent->Run(context.queue, context.batch, context.states, act), "step");
+        kit::Leave(ops, bound_.ends, act.x, act.hidden);
+        return;
+      }
+    }
+    kit::RunSegment<Generation>(ops, bound_, act);
   }
 
   // The CUDA cores, which multiply few rows, take floats.

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdint>
+#include <vector>
+
 #include "cuda_emulator/control.h"
 #include "tests/cuda_emulator/device_vector.h"
 #include "tests/cuda_emulator/test_kernels.h"
@@ -108,6 +112,55 @@ TEST_F(DetectorTest, AtomicsDoNotRaceAndPlainAccessesDo) {
     Require(LaunchOn(nullptr, dim3(8), dim3(64), CountThreads, out.data(), Fault::kOther));
     Require(cudaDeviceSynchronize());
     ExpectFound(ErrorKind::kRace, "CountThreads");
+  });
+}
+
+TEST_F(DetectorTest, BlocksThatMeetMayReadWhatOthersWroteBefore) {
+  constexpr int kRounds = 5;
+  std::array<uint64_t, kRounds> num_found = {};
+  ForSeeds([&] {
+    const DeviceVector<float> in(std::vector<float>(256, 1)), rounds(256 * (kRounds + 1));
+    const DeviceVector<unsigned long long> count(std::vector<unsigned long long>(1, 0));  // NOLINT
+    const auto run = [&](Fault fault) {
+      Require(LaunchTogether(nullptr, dim3(4), dim3(64), AddNeighbours, in.data(), rounds.data(), count.data(), kRounds,
+                             fault));
+      Require(cudaDeviceSynchronize());
+      return TakeErrors();
+    };
+    for (int i = 0; i < 2; ++i) {  // the count goes on
+      EXPECT_THAT(run(Fault::kNone), IsEmpty());
+      EXPECT_EQ(rounds.Read().back(), 32);
+    }
+    EXPECT_EQ(count.Read()[0], 2u * 4 * kRounds);
+    const std::vector<BarrierSite> sites = BarrierSites();
+    EXPECT_EQ(sites.size(), 4u);
+    for (const BarrierSite& site : sites) {
+      DisableBarrier(site);
+      EXPECT_THAT(run(Fault::kNone), Not(IsEmpty())) << site.kind;
+      EnableBarriers();
+    }
+    // A block that looks late finds what a later release hands on.
+    for (int round = 0; round < kRounds; ++round) {
+      LeaveOutRelease(round);
+      num_found[round] += !run(Fault::kNone).empty();
+    }
+    LeaveOutRelease(kRounds);
+    EXPECT_THAT(run(Fault::kNone), IsEmpty());
+    EXPECT_THAT(run(Fault::kNoBarrier), Not(IsEmpty()));
+    EXPECT_THAT(run(Fault::kNoSecondBarrier), Not(IsEmpty()));
+    EXPECT_THAT(run(Fault::kNone), IsEmpty());
+  });
+  EXPECT_THAT(num_found, Each(testing::Gt(kSeeds / 2)));
+}
+
+TEST_F(DetectorTest, BlocksThatWaitWithoutAnEndAreFound) {
+  ForSeeds([] {
+    const DeviceVector<float> in(std::vector<float>(256, 1)), rounds(512);
+    const DeviceVector<unsigned long long> count(std::vector<unsigned long long>(1, 0));  // NOLINT
+    Require(LaunchTogether(nullptr, dim3(4), dim3(64), AddNeighbours, in.data(), rounds.data(), count.data(), 1,
+                           Fault::kOther));
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+    ExpectFound(ErrorKind::kDeadlock, "AddNeighbours");
   });
 }
 

@@ -369,6 +369,15 @@ TEST_F(EmulatedRuntimeTest, DependentLaunchNeedsCapability90) {
   EXPECT_EQ(cudaLaunchKernelEx(&config, Meet, out.data(), 0), cudaErrorNotSupported);
 }
 
+TEST_F(EmulatedRuntimeTest, BlocksThatAreTogetherNeedRoomAtOnce) {
+  ConfigureFrom("multiprocessors=3");
+  const DeviceVector<int> out(size_t{1024} * 7);
+  EXPECT_EQ(LaunchTogether(nullptr, dim3(6), dim3(1024), Meet, out.data(), 2), cudaSuccess);
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  EXPECT_EQ(out.Read()[6143], 6143);
+  EXPECT_EQ(LaunchTogether(nullptr, dim3(7), dim3(1024), Meet, out.data(), 2), cudaErrorCooperativeLaunchTooLarge);
+}
+
 TEST_F(EmulatedRuntimeTest, AMachineMayHaveNoDevices) {
   int count = 7;
   ConfigureFrom("devices=0");

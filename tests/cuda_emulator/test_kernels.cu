@@ -62,6 +62,27 @@ __global__ void SumThroughLastBlock(const float* in, float* sums, unsigned* coun
   if (is_last) out[0] = total;
 }
 
+__global__ void AddNeighbours(const float* in, float* rounds, unsigned long long* count, int num_rounds, Fault fault) {
+  const unsigned width = gridDim.x * 64, own = blockIdx.x * 64 + threadIdx.x;
+  if (fault == Fault::kOther && blockIdx.x == gridDim.x - 1) return;
+  float x = in[own];
+  unsigned long long target = 0;  // NOLINT(google-runtime-int)
+  for (int round = 0; round < num_rounds; ++round) {
+    rounds[round * width + own] = x;
+    if (fault != Fault::kNoSecondBarrier) __syncthreads();
+    if (threadIdx.x == 0) {
+      const unsigned long long before = cuda::ReleaseAdd(count, 1);  // NOLINT(google-runtime-int)
+      if (round == 0) target = before / gridDim.x * gridDim.x;
+      target += gridDim.x;
+      while (fault != Fault::kNoBarrier && cuda::LoadAcquire(count) < target) {
+      }
+    }
+    __syncthreads();
+    x += rounds[round * width + (own + 64) % width];
+  }
+  rounds[num_rounds * width + own] = x;
+}
+
 __global__ void AddOne(const float* in, float* out, int count, Fault fault) {
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i < count || fault == Fault::kBounds) out[i] = in[i] + 1;

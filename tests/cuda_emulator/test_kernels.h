@@ -22,6 +22,10 @@ __global__ void CountThreads(unsigned* out, Fault fault);
 // sums[block] = the sum of the block's 64 inputs; the block that comes last puts the sum of `sums` into out[0] and the
 // count back to 0. kNoBarrier: every block reads all sums.
 __global__ void SumThroughLastBlock(const float* in, float* sums, unsigned* count, float* out, Fault fault);
+// Blocks of 64 threads, launched together, that meet between rounds: in each round thread i adds to its own number what
+// the thread of the next block had. kNoBarrier: a block does not wait. kNoSecondBarrier: it goes on without its threads
+// having met. kOther: the last block never comes.
+__global__ void AddNeighbours(const float* in, float* rounds, unsigned long long* count, int num_rounds, Fault fault);
 // out[i] = in[i] + 1 for i < count; kBounds: without the check. kOther: every block writes out[0] too.
 __global__ void AddOne(const float* in, float* out, int count, Fault fault);
 // Each thread copies 16 bytes into shared memory and adds up those of its neighbour; 64 threads.
@@ -63,6 +67,22 @@ cudaError_t LaunchOn(cudaStream_t stream, dim3 grid, dim3 block, void (*kernel)(
   config.gridDim = grid;
   config.blockDim = block;
   config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+}
+
+// All blocks at once.
+template <typename... Parameters, typename... Arguments>
+cudaError_t LaunchTogether(cudaStream_t stream, dim3 grid, dim3 block, void (*kernel)(Parameters...),
+                           const Arguments&... arguments) {
+  cudaLaunchAttribute attribute = {};
+  attribute.id = cudaLaunchAttributeCooperative;
+  attribute.val.cooperative = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
   return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
 }
 

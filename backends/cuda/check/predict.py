@@ -26,6 +26,10 @@ VECTOR_ELEMENTS = {F32: 4, F16: 8, BF16: 8, Q8: 16, Q4: 32}
 MEMORY, CACHE, SUM = 0.7, 0.3, 0.1
 # Beyond its launch a block of the recurrence takes so long: states and inputs, preparation, step, norm, stores.
 HEAD_BLOCK = 2.5
+# A barrier of all blocks of a grid: an atomic operation and a load in the second level cache, one after the other. A head
+# of a step of one row behind its inputs. A warp's vector of 16 bytes a lane, and the sum over its lanes at the end of a
+# row: latencies of what waits for each other. Bytes a microsecond that a multiprocessor multiplies by at most.
+GRID_BARRIER, HEAD, WARP_VECTOR, WARP_SUM, MULTIPLIED = 1.0, 0.9, 0.045, 0.09, 60e3
 # Microseconds from a kernel to the next, with their launches and the end of the first.
 GAPS = {'stream': 2.2, 'graph': 1.3, 'dependent': 0.9}
 GEMM_SHARE = 0.75  # of memory or matrix rate, that a library is taken to reach
@@ -312,6 +316,79 @@ def wkv7(shape, step):
                   block_us=HEAD_BLOCK + 0.25 * (ceil(step.rows, step.sequences) - 1))
 
 
+# --- all layers in one launch (persistent_step.cu) ---
+
+PERSISTENT_AHEAD = 15 * 512 * 16  # bytes of weights on their way to a block
+
+
+def persistent_shared(shape):
+    def staged(columns):
+        columns = ceil(columns, 256) * 256
+        return columns + columns // 32 * 4
+    block = 16 * 512 * 16 + (7 + 1 + 8 + 8) * 64 * 4 + 2 * 2 * 8 * 4 + 26 * 16 + 4
+    floats = max(sum(staged(r) for r in shape.ranks), staged(shape.d_model), staged(shape.d_ffn))
+    return ceil(block, 16) * 16 + shape.layers * 304 + floats * 4
+
+
+def persistent_blocks(shape, card=CARDS['H200']):
+    return min(card.processors, ceil(shape.d_ffn, 16))
+
+
+def is_persistent(shape, step, card=CARDS['H200']):
+    """Make of persistent_layers.cc, and its Takes."""
+    heads = shape.d_model // 64
+    return ('persistent' in step.switches and step.rows == 1 and shape.layers > 0 and shape.weights in (F16, BF16)
+            and shape.head_size == 64 and shape.d_model % 64 == 0 and shape.d_model <= 4096 and shape.d_ffn % 4 == 0
+            and persistent_shared(shape) <= card.shared_bytes and heads <= 4 * persistent_blocks(shape))
+
+
+class PersistentStep(Launch):
+    """Its blocks' weights come all the time, as far as there is room for them; they are used from when the inputs of a
+    stage are there."""
+    shape: Shape = None
+
+    def stages(self):
+        """Of a layer: the bytes of a block, its latency before it multiplies, that of its warps, and what comes behind."""
+        shape, blocks = self.shape, self.grid[0]
+        c, f, ranks = shape.d_model, shape.d_ffn, shape.ranks
+        size = ROW_BITS[shape.weights] / 8
+
+        def rows(count, columns, latency):
+            own = ceil(count, blocks)
+            chain = ceil(own, 16) * (ceil(columns, 256) * WARP_VECTOR + WARP_SUM)
+            return [own * columns * size, GRID_BARRIER + latency, chain, 0.0]
+        norm = CACHE + 3 * SUM
+        heads = ceil(c // 64, blocks)
+        # The four rows that a warp has of a second factor go side by side, which takes twice the time of one.
+        chain = sum(2 * ceil(r, 256) * WARP_VECTOR + WARP_SUM for r in ranks)
+        return [rows(3 * c + sum(ranks), c, norm),
+                [heads * 64 * sum(ranks) * size, GRID_BARRIER + CACHE + SUM, heads * chain, heads * HEAD],
+                rows(c, c, CACHE + SUM), rows(f, c, norm), rows(c, f, CACHE * ceil(f, 8192) + SUM)]
+
+    def time(self, card):
+        share = card.bandwidth / self.grid[0]  # of memory
+        total, ahead = 0.0, PERSISTENT_AHEAD
+        for number in range(5 * self.shape.layers):
+            size, before, chain, behind = self.stages()[number % 5]
+            ahead = min(PERSISTENT_AHEAD, ahead + share * before)
+            busy = max(size / MULTIPLIED, (size - ahead) / share, chain)
+            ahead = max(0.0, min(PERSISTENT_AHEAD, ahead + share * busy - size))
+            ahead = min(PERSISTENT_AHEAD, ahead + share * behind)
+            total += before + busy + behind
+        least = self.memory_bytes / card.bandwidth
+        return max(total, least), 'latency' if total > 1.1 * least else 'memory'
+
+
+def persistent_step(shape, step):
+    state = 64 * 64 * (2 if shape.state == F16 else 4) * (shape.d_model // 64) * 2
+    c, f = shape.d_model, shape.d_ffn
+    weights = (4 * c * c + 2 * c * f + 2 * c * sum(shape.ranks)) * ROW_BITS[shape.weights] / 8
+    launch = PersistentStep('all layers', (persistent_blocks(shape), 1, 1), 512, shared=persistent_shared(shape),
+                            registers=128, memory_bytes=shape.layers * (weights + state), ahead=PERSISTENT_AHEAD)
+    launch.shape = shape
+    return launch
+
+
 def finish_logits(rows, shape):
     length = shape.vocab / 65536
     return Launch('finish logits', (rows, 1, 1), 1024, registers=64, static_shared=34400,
@@ -324,7 +401,9 @@ def launches_of(shape, step):
     w, a, v, g = shape.ranks
     one = Launch('embed', (step.rows, 1, 1), 256, registers=48, static_shared=64, latency=MEMORY + 2 * SUM)
     launches = [one]
-    for layer in range(shape.layers):
+    if is_persistent(shape, step):
+        launches.append(persistent_step(shape, step))
+    for layer in range(0 if is_persistent(shape, step) else shape.layers):
         main, factor, has_value = shape.weights, shape.factors(), layer > 0
         firsts = [Matrix('decay 1', w, c, factor), Matrix('rate 1', a, c, factor)]
         firsts += [Matrix('value 1', v, c, factor)] if has_value else []

@@ -23,12 +23,13 @@ __device__ __forceinline__ float WarpSum(float x) {
 }
 
 // The sum over a block of kThreads threads, in every thread, in a fixed order. `scratch`: [kThreads / 32] floats of
-// shared memory, which the caller has not touched since its last barrier; it may be used again after the next one.
+// shared memory, which the caller has not touched since its last barrier; it may be used again after the next one. A
+// block of a multiple of kThreads has a sum for each so many of its threads, with scratch of its own.
 template <uint32_t kThreads>
 __device__ __forceinline__ float BlockSum(float x, float* scratch) {
   static_assert(kThreads % kWarp == 0);
   x = WarpSum(x);
-  if (threadIdx.x % kWarp == 0) scratch[threadIdx.x / kWarp] = x;
+  if (threadIdx.x % kWarp == 0) scratch[threadIdx.x % kThreads / kWarp] = x;
   __syncthreads();
   float sum = 0;
   for (uint32_t warp = 0; warp < kThreads / kWarp; ++warp) sum += scratch[warp];

@@ -1,6 +1,7 @@
 // The instructions that C++ has no name for: bits that are taken out and put together, matrix products of a warp,
-// copies into shared memory that go on by themselves, and the wait for the kernel before. All inline assembly of the
-// kernels is here. Lane layouts are those of the PTX manual. The emulator has the same functions in C++.
+// copies into shared memory that go on by themselves, the wait for the kernel before, and what blocks meet by. All
+// inline assembly of the kernels is here. Lane layouts are those of the PTX manual. The emulator has the same functions
+// in C++.
 #ifndef SKEIN_BACKENDS_CUDA_KERNELS_INSTRUCTIONS_H_
 #define SKEIN_BACKENDS_CUDA_KERNELS_INSTRUCTIONS_H_
 
@@ -146,6 +147,22 @@ __device__ __forceinline__ void DependencyRelease() {
 #if __CUDA_ARCH__ >= 900
   cudaTriggerProgrammaticLaunchCompletion();
 #endif
+}
+
+// Adds to a counter in the device's memory, and gives what it was. Whoever then acquires the counter sees what this
+// thread has seen and done before, and what its block has before their last barrier. 64 bits never wrap around.
+__device__ __forceinline__ unsigned long long ReleaseAdd(unsigned long long* counter, unsigned long long n) {
+  unsigned long long before;
+  asm volatile("atom.release.gpu.global.add.u64 %0, [%1], %2;"
+               : "=l"(before)
+               : "l"(__cvta_generic_to_global(counter)), "l"(n)
+               : "memory");
+  return before;
+}
+__device__ __forceinline__ unsigned long long LoadAcquire(const unsigned long long* counter) {
+  unsigned long long value;
+  asm volatile("ld.acquire.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(__cvta_generic_to_global(counter)) : "memory");
+  return value;
 }
 
 }  // namespace skein::cuda

@@ -27,13 +27,17 @@ struct Queue {
   LaunchObserver* observer = nullptr;
 };
 
+// Whether all blocks of a launch have room at once, so that they may wait for each other.
+enum class Blocks : uint8_t { kAnyOrder, kTogether };
+
 // The threads of a block, and its shared memory beside what the kernel names.
 struct BlockShape {
   uint32_t threads;
   uint32_t shared_bytes;
+  Blocks blocks = Blocks::kAnyOrder;
 };
 
-// Enqueues a kernel over blocks. Nothing waits here.
+// Enqueues a kernel over blocks. Nothing waits here. Blocks that are together do not start early.
 template <typename... Parameters, typename... Arguments>
 cudaError_t Launch(const Queue& queue, dim3 grid, const BlockShape& block, void (*kernel)(Parameters...),
                    const Arguments&... arguments) {
@@ -43,16 +47,22 @@ cudaError_t Launch(const Queue& queue, dim3 grid, const BlockShape& block, void 
     const cudaError_t error = cudaFuncSetAttribute(kernel, attribute, static_cast<int>(block.shared_bytes));
     if (error != cudaSuccess) return error;
   }
+  const bool are_together = block.blocks == Blocks::kTogether;
   cudaLaunchAttribute attribute = {};
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
+  if (are_together) {
+    attribute.id = cudaLaunchAttributeCooperative;
+    attribute.val.cooperative = 1;
+  } else {
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+  }
   cudaLaunchConfig_t config = {};
   config.gridDim = grid;
   config.blockDim = dim3(block.threads);
   config.dynamicSmemBytes = block.shared_bytes;
   config.stream = queue.stream;
   config.attrs = &attribute;
-  config.numAttrs = queue.dependent_launch ? 1 : 0;
+  config.numAttrs = are_together || queue.dependent_launch ? 1 : 0;
   if (queue.observer != nullptr) queue.observer->Before(queue.stream);
   const cudaError_t error = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
   if (queue.observer != nullptr) queue.observer->After(queue.stream, grid, block.threads, block.shared_bytes);

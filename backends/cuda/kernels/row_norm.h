@@ -28,8 +28,8 @@ struct MomentsScratch {
   float squares[kThreads / kWarp];
 };
 
-// A row as a thread of a block of kThreads has it: the elements i, i + kThreads, ..., the first kHeld of them in
-// registers. `load`(index) gives an element.
+// A row as a thread of a block of kThreads, or of so many threads of a block, has it: the elements i, i + kThreads,
+// ..., the first kHeld of them in registers. `load`(index) gives an element.
 template <uint32_t kThreads, uint32_t kHeld, typename Load>
 class HeldRow {
  public:
@@ -37,7 +37,7 @@ class HeldRow {
   __device__ __forceinline__ HeldRow(const Load& load, uint32_t width) : load_(load), width_(width) {
 #pragma unroll
     for (uint32_t i = 0; i < kHeld; ++i) {
-      const uint32_t c = threadIdx.x + i * kThreads;
+      const uint32_t c = threadIdx.x % kThreads + i * kThreads;
       held_[i] = c < width ? load(c) : 0;
     }
   }
@@ -47,10 +47,10 @@ class HeldRow {
   __device__ __forceinline__ void ForEach(const Visit& visit) const {
 #pragma unroll
     for (uint32_t i = 0; i < kHeld; ++i) {
-      const uint32_t c = threadIdx.x + i * kThreads;
+      const uint32_t c = threadIdx.x % kThreads + i * kThreads;
       if (c < width_) visit(c, held_[i]);
     }
-    for (uint32_t c = threadIdx.x + kHeld * kThreads; c < width_; c += kThreads) visit(c, load_(c));
+    for (uint32_t c = threadIdx.x % kThreads + kHeld * kThreads; c < width_; c += kThreads) visit(c, load_(c));
   }
 
  private:
@@ -64,7 +64,7 @@ __device__ __forceinline__ HeldRow<kThreads, kHeld, Load> HoldRow(const Load& lo
   return HeldRow<kThreads, kHeld, Load>(load, width);
 }
 
-// The moments of a row, in every thread of a block of kThreads.
+// The moments of a row, in every thread of a block of kThreads, or of so many of a block with scratch of their own.
 template <uint32_t kThreads, uint32_t kHeld, typename Load>
 __device__ __forceinline__ Moments RowMoments(const HeldRow<kThreads, kHeld, Load>& x, float epsilon,
                                               MomentsScratch<kThreads>& scratch) {

@@ -17,9 +17,9 @@
 #include "cuda/kernels/chunk_kernels.h"
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/slot.h"
-#include "cuda/kernels/store_element.h"
 #include "cuda/kernels/wkv5.h"
 #include "cuda/kernels/wkv7.h"
+#include "cuda/kernels/wkv7_head.h"
 #include "cuda/kernels/wkv7_row.h"
 #include "cuda/kernels/wkv_head.h"
 #include "cuda/kernels/wkv_heads.h"
@@ -29,12 +29,6 @@ namespace {
 
 constexpr uint32_t kThreads = kHeadThreads;
 constexpr uint32_t kWarps = kHeadWarps;
-
-// A PreparedRow while the block walks. `g` is for the warp that prepared it.
-template <uint32_t kSize>
-struct alignas(16) SharedRow {
-  float r[kSize], w[kSize], k[kSize], v[kSize], kk[kSize], b[kSize], g[kSize];
-};
 
 // Those of head blockIdx.y.
 template <uint32_t kChannels>
@@ -71,164 +65,10 @@ __device__ __forceinline__ RowInputs<kChannels> LoadRow(const Wkv7Arguments& in,
   return row;
 }
 
-template <uint32_t kChannels, uint32_t kSize>
-__device__ __forceinline__ void Share(const PreparedRow<kChannels>& row, uint32_t head_size, uint32_t lane,
-                                      SharedRow<kSize>& shared) {
-  StoreChannels(row.r, head_size, lane, shared.r);
-  StoreChannels(row.w, head_size, lane, shared.w);
-  StoreChannels(row.k, head_size, lane, shared.k);
-  StoreChannels(row.v, head_size, lane, shared.v);
-  StoreChannels(row.kk, head_size, lane, shared.kk);
-  StoreChannels(row.b, head_size, lane, shared.b);
-  StoreChannels(row.g, head_size, lane, shared.g);
-}
-
-// NormBonusGate of ops.h, into the elements of a row from `first` on that are the head's.
-template <uint32_t kChannels>
-__device__ __forceinline__ void Finish(const LaneChannels<kChannels>& y, float bonus_weight,
-                                       const LaneChannels<kChannels>& v, const LaneChannels<kChannels>& g,
-                                       const HeadNorm<kChannels>& norm, uint32_t head_size, uint32_t lane,
-                                       const Wkv7Arguments& in, size_t first) {
-  const LaneChannels<kChannels> normalized = Normalized(y, norm, head_size, lane);
-#pragma unroll
-  for (uint32_t i = 0; i < kChannels; ++i) {
-    const uint32_t c = lane + i * kWarp;
-    if (c >= head_size) continue;
-    StoreElement((normalized.at[i] + bonus_weight * v.at[i]) * g.at[i], first + c, in.out.data, in.rounded);
-  }
-}
-
 // --- head size 64 ---
 
-constexpr uint32_t kSize = 64;
-constexpr uint32_t kTile = kWarps;             // rows that are prepared at a time
-constexpr uint32_t kQuads = kThreads / kSize;  // threads of a row of the state: four
-static_assert(kQuads == 4);
-
-// A thread's share of row `value` of the state: of every four chunks the one with its number.
-template <typename Element>
-struct StateQuarter {
-  static constexpr uint32_t kChunks = kSize / kQuads / kChunk<Element>;
-  float at[kChunks][kChunk<Element>];
-
-  static __device__ __forceinline__ uint32_t FirstKey(uint32_t chunk) {
-    return (chunk * kQuads + threadIdx.x % kQuads) * kChunk<Element>;
-  }
-  __device__ __forceinline__ void StoreTo(Element* row) const {
-#pragma unroll
-    for (uint32_t c = 0; c < kChunks; ++c) StoreChunk(at[c], row + FirstKey(c));
-  }
-};
-
-// The same as it lies in memory. Binary16 takes half the registers, and nothing waits for it until it is expanded.
-template <typename Element>
-struct alignas(16) RawChunk {
-  Element at[kChunk<Element>];
-};
-template <typename Element>
-struct RawQuarter {
-  using Quarter = StateQuarter<Element>;
-  RawChunk<Element> at[Quarter::kChunks];
-
-  __device__ __forceinline__ void Load(const Element* row) {
-#pragma unroll
-    for (uint32_t c = 0; c < Quarter::kChunks; ++c) {
-      at[c] = *reinterpret_cast<const RawChunk<Element>*>(row + Quarter::FirstKey(c));
-    }
-  }
-  __device__ __forceinline__ Quarter Expanded() const {
-    Quarter quarter;
-#pragma unroll
-    for (uint32_t c = 0; c < Quarter::kChunks; ++c) LoadChunk(at[c].at, quarter.at[c]);
-    return quarter;
-  }
-};
-
-// The weights of a head, read for every row. In registers they would leave room for fewer blocks.
-struct SharedWeights {
-  float decay_bias[kSize], rate_bias[kSize], key_k[kSize], key_a[kSize], value_bias[kSize], bonus[kSize];
-  float norm_weight[kSize], norm_bias[kSize];
-
-  // Of head blockIdx.y, by the first kSize threads of a block.
-  __device__ __forceinline__ void Fill(const Wkv7Arguments& in) {
-    const uint32_t c = threadIdx.x, channel = blockIdx.y * kSize + c;
-    decay_bias[c] = in.decay_bias[channel];
-    rate_bias[c] = in.keys.rate_bias[channel];
-    key_k[c] = in.keys.key_k[channel];
-    key_a[c] = in.keys.key_a[channel];
-    value_bias[c] = in.v_first.data != nullptr ? in.value_bias[channel] : 0.0f;
-    bonus[c] = in.bonus[channel];
-    norm_weight[c] = in.norm.weight[channel];
-    norm_bias[c] = in.norm.bias[channel];
-  }
-  template <uint32_t kChannels>
-  __device__ __forceinline__ HeadWeights<kChannels> Read(uint32_t lane) const {
-    return {LoadChannels<kChannels>(decay_bias, kSize, lane), LoadChannels<kChannels>(rate_bias, kSize, lane),
-            LoadChannels<kChannels>(key_k, kSize, lane),      LoadChannels<kChannels>(key_a, kSize, lane),
-            LoadChannels<kChannels>(value_bias, kSize, lane), LoadChannels<kChannels>(bonus, kSize, lane)};
-  }
-};
-
-// The inputs of a row for a head as they come from memory, one of them by each warp of a block.
-struct SharedInputs {
-  float at[kWarps][kSize];
-
-  // `first`: the head's first element of the row.
-  __device__ __forceinline__ void Fill(const Wkv7Arguments& in, size_t first, uint32_t warp, uint32_t lane) {
-    const float* const all[kWarps] = {in.r.data,     in.decay.data,   in.keys.key.data,   in.keys.rate.data,
-                                      in.value.data, in.v_first.data, in.value_gate.data, in.g.data};
-    const float* from = all[0];
-#pragma unroll
-    for (uint32_t i = 1; i < kWarps; ++i) from = warp == i ? all[i] : from;
-#pragma unroll
-    for (uint32_t c = 0; c < kSize; c += kWarp) {
-      at[warp][c + lane] = from != nullptr ? from[first + c + lane] : 0;
-    }
-  }
-  template <uint32_t kChannels>
-  __device__ __forceinline__ RowInputs<kChannels> Read(uint32_t lane) const {
-    return {LoadChannels<kChannels>(at[0], kSize, lane), LoadChannels<kChannels>(at[1], kSize, lane),
-            LoadChannels<kChannels>(at[2], kSize, lane), LoadChannels<kChannels>(at[3], kSize, lane),
-            LoadChannels<kChannels>(at[4], kSize, lane), LoadChannels<kChannels>(at[5], kSize, lane),
-            LoadChannels<kChannels>(at[6], kSize, lane), LoadChannels<kChannels>(at[7], kSize, lane)};
-  }
-};
-static_assert(sizeof(RowInputs<1>) == kWarps * sizeof(float), "a warp for each of a row's inputs");
-
-__device__ __forceinline__ float QuadSum(float x) {
-  x += __shfl_xor_sync(kFullWarp, x, 1);
-  return x + __shfl_xor_sync(kFullWarp, x, 2);
-}
-
-// A row's step of the recurrence. Returns y of the thread's value.
-template <typename Element>
-__device__ __forceinline__ float Step(const SharedRow<kSize>& row, float v, StateQuarter<Element>& state) {
-  constexpr uint32_t kCount = kChunk<Element>;
-  float removed = 0;
-#pragma unroll
-  for (uint32_t c = 0; c < state.kChunks; ++c) {
-    float kk[kCount];
-    LoadFloats(row.kk + state.FirstKey(c), kk);
-#pragma unroll
-    for (uint32_t i = 0; i < kCount; ++i) removed += state.at[c][i] * kk[i];
-  }
-  removed = QuadSum(removed);
-  float y = 0;
-#pragma unroll
-  for (uint32_t c = 0; c < state.kChunks; ++c) {
-    float w[kCount], b[kCount], k[kCount], r[kCount];
-    LoadFloats(row.w + state.FirstKey(c), w);
-    LoadFloats(row.b + state.FirstKey(c), b);
-    LoadFloats(row.k + state.FirstKey(c), k);
-    LoadFloats(row.r + state.FirstKey(c), r);
-#pragma unroll
-    for (uint32_t i = 0; i < kCount; ++i) {
-      state.at[c][i] = state.at[c][i] * w[i] - removed * b[i] + v * k[i];
-      y += state.at[c][i] * r[i];
-    }
-  }
-  return QuadSum(y);
-}
+constexpr uint32_t kSize = kHeadChannels;
+constexpr uint32_t kTile = kWarps;  // rows that are prepared at a time
 
 // Blocks that a multiprocessor has room for where each sequence has one row. With four, 8 bytes would spill on sm_120.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
@@ -255,7 +95,7 @@ __global__ void __launch_bounds__(kThreads, kIsOneRow ? kOneRowBlocks : 2)
   const bool is_mine = !IsChunked(in.chunks, num_rows);
   RawQuarter<Element> before;
   if (is_mine) before.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
-  if (threadIdx.x < kSize) weights.Fill(in);
+  if (threadIdx.x < kSize) weights.Fill(in, blockIdx.y);
   DependencyWait();  // by every block: the kernel behind this one relies on it
   DependencyRelease();
   if (!is_mine) return;

@@ -2,9 +2,9 @@
 # Plants a fault in the inline assembly of the kernels, as it stands in their PTX word for word, and runs tests of the
 # kernels over it: they must fail. The emulator's own runs see none of these faults, since it puts functions in C++ in the
 # place of the assembly.
-# usage: assembly_faults_test.sh LIST PROGRAM_OF_PRODUCTS PROGRAM_OF_KERNELS
+# usage: assembly_faults_test.sh LIST PROGRAM_OF_PRODUCTS PROGRAM_OF_KERNELS PROGRAM_OF_THE_PERSISTENT_STEP
 set -euo pipefail
-list=$1 products=$2 kernels=$3
+list=$1 products=$2 kernels=$3 persistent=$4
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -24,6 +24,9 @@ faults=(
   "cp.async: it waits for a group less|tile_products|s/wait_group 2/wait_group 3/|$products|Types/TileProductsTest.*"
   "cp.async: no wait|tile_products|s/cp\.async\.wait_group 2;//|$products|Types/TileProductsTest.*"
   "cp.async: no group is made|tile_products|s/cp\.async\.commit_group;//|$products|Types/TileProductsTest.*"
+  "ld.acquire: relaxed|persistent_step|s/ld\.acquire\.gpu/ld.relaxed.gpu/|$persistent|*ARightKernelIsNotAccused"
+  "atom.release: relaxed|persistent_step|s/atom\.release\.gpu/atom.relaxed.gpu/|$persistent|*ARightKernelIsNotAccused"
+  "atom.release: for its block alone|persistent_step|s/atom\.release\.gpu/atom.release.cta/|$persistent|*ARightKernelIsNotAccused"
   "lop3: another table|nibble_products|s/0xEA/0xE8/|$products|*Nibble*"
   "lop3: two sources|tile_products|s/(lop3\.b32 %r[0-9]+, %r[0-9]+), (%r[0-9]+), (%r[0-9]+), 0xEA/\1, \3, \2, 0xEA/|$products|Types/TileProductsTest.EveryShapeGivesTheSums/q*"
 )

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "tests/cuda_emulator/src/turns.h"
+
 namespace skein::emulator::ptx {
 namespace {
 
@@ -41,31 +43,41 @@ Machine::Machine(const Program& program, const Shape& shape, std::span<const std
 Machine::~Machine() = default;
 
 void Machine::RunBlock(uint3 block) {
+  Start(block);
+  Turns turns(random_, schedule_);
+  for (;;) {
+    const Turn turn = RunTurn();
+    if (turn == Turn::kEnded) return;
+    if (!turns.End(turn == Turn::kPaused, 1)) throw Fault{.kind = ErrorKind::kDeadlock, .message = kEndlessWait};
+  }
+}
+
+void Machine::Start(uint3 block) {
   block_ = block;
   std::memset(shared_.data(), 0xFF, shared_.size());
   std::fill(is_written_.begin(), is_written_.end(), uint8_t{0});
   std::fill(local_.begin(), local_.end(), kUnwritten);
   for (Warp& warp : warps_) warp.Start();
-  for (;;) {
-    Warp* warp = NextWarp();
-    if (warp == nullptr) {
-      const bool all_ended = std::all_of(warps_.begin(), warps_.end(), [](const Warp& w) { return w.live() == 0; });
-      if (all_ended) return;
-      if (!ReleaseBarrier())
-        throw Fault{.kind = ErrorKind::kDeadlock, .message = "a barrier that not all threads reach"};
-      continue;
+}
+
+Machine::Turn Machine::RunTurn() {
+  Warp* warp = NextWarp();
+  if (warp == nullptr) {
+    if (std::all_of(warps_.begin(), warps_.end(), [](const Warp& w) { return w.live() == 0; })) return Turn::kEnded;
+    if (ReleaseBarrier()) return Turn::kRan;
+    throw Fault{.kind = ErrorKind::kDeadlock, .message = "a barrier that not all threads reach"};
+  }
+  try {
+    has_paused_ = !warp->Run();
+    return has_paused_ ? Turn::kPaused : Turn::kRan;
+  } catch (Fault& fault) {
+    fault.message += " at " + Where(*warp);
+    if (fault.lane >= 0) {
+      fault.message += ", thread " + std::to_string(warp->first_thread() + static_cast<uint32_t>(fault.lane));
     }
-    try {
-      warp->Run();
-    } catch (Fault& fault) {
-      fault.message += " at " + Where(*warp);
-      if (fault.lane >= 0) {
-        fault.message += ", thread " + std::to_string(warp->first_thread() + static_cast<uint32_t>(fault.lane));
-      }
-      fault.message += " of block (" + std::to_string(block.x) + ", " + std::to_string(block.y) + ", " +
-                       std::to_string(block.z) + ")";
-      throw;
-    }
+    fault.message += " of block (" + std::to_string(block_.x) + ", " + std::to_string(block_.y) + ", " +
+                     std::to_string(block_.z) + ")";
+    throw;
   }
 }
 
@@ -81,7 +93,8 @@ Warp* Machine::NextWarp() {
   const auto is_ready = [](const Warp& warp) { return (warp.live() & ~warp.at_barrier()) != 0; };
   const auto num_ready = static_cast<uint32_t>(std::count_if(warps_.begin(), warps_.end(), is_ready));
   if (num_ready == 0) return nullptr;
-  uint32_t chosen = schedule_ == Schedule::kInStep ? 0 : random_.Below(num_ready);
+  // Behind one that paused another one may be what it waits for.
+  uint32_t chosen = schedule_ == Schedule::kInStep && !has_paused_ ? 0 : random_.Below(num_ready);
   for (Warp& warp : warps_) {
     if (is_ready(warp) && chosen-- == 0) return &warp;
   }

@@ -48,6 +48,8 @@ class Host {
   // A barrier, a fence or a wait is about to run. False: it does nothing, because a test has switched it off.
   virtual bool Enter(const char* /*kind*/, SourceLine /*source*/) { return true; }
   virtual void OnFence(uint32_t /*thread*/) {}
+  // The same, as part of an atomic operation that releases.
+  virtual void OnReleaseFence(uint32_t /*thread*/) {}
   // Threads `first` + i, for each bit i, have met in a barrier of their warp, or all of the block in one of theirs.
   virtual void OnWarpBarrier(uint32_t /*first*/, uint32_t /*lanes*/, SourceLine /*source*/) {}
   virtual void OnBlockBarrier(SourceLine /*source*/) {}
@@ -78,8 +80,9 @@ class Warp {
 
   // To the beginning of the program.
   void Start();
-  // Until each lane waits at a barrier of the block or has ended.
-  void Run();
+  // Until each lane waits at a barrier of the block or has ended. False: until one has looked for what another block is
+  // to do.
+  bool Run();
   // Lets the lanes that wait at the block's barrier go on.
   void PassBarrier();
 
@@ -118,6 +121,7 @@ class Warp {
   uint32_t ready_ = 0, meeting_ = 0, at_barrier_ = 0, exited_ = 0;  // a bit for each lane
   const Instruction* current_ = nullptr;
   const Instruction* barrier_ = nullptr;
+  bool has_paused_ = false;
   std::array<std::vector<AsyncCopy>, kLanes> copies_;
   std::array<uint32_t, kLanes> copy_groups_ = {};
 };
@@ -138,8 +142,16 @@ class Machine {
           std::span<std::byte> shared, Host& host, Random& random, Schedule schedule);
   ~Machine();
 
-  // Throws Fault, with the line of the program in its message.
+  // Runs a block. Throws Fault, with the line of the program in its message.
   void RunBlock(uint3 block);
+  // The same piece by piece.
+  enum class Turn : uint8_t {
+    kRan,     // a warp has run, or a barrier was passed
+    kPaused,  // a warp has run until it looked for what another block is to do
+    kEnded,   // all threads have ended
+  };
+  void Start(uint3 block);
+  Turn RunTurn();
 
   // For handlers. Where `num_bytes` at an address of a space lie; faults where they may not be accessed so.
   std::byte* Resolve(Warp& warp, Space space, uint64_t address, uint32_t num_bytes, Access access, uint32_t lane);
@@ -178,6 +190,7 @@ class Machine {
   Range last_range_;
   std::vector<Warp> warps_;
   uint3 block_ = {};
+  bool has_paused_ = false;  // the warp that ran last
 };
 
 }  // namespace skein::emulator::ptx

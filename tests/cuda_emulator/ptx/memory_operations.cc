@@ -52,6 +52,26 @@ void Store(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   }
 }
 
+void Fence(Warp& warp, uint32_t lanes) {
+  ForLanes(lanes, [&](uint32_t lane) { warp.machine().host().OnFence(warp.first_thread() + lane); });
+}
+
+// Operands as in Load, of one number of 8 bytes; `second_variant`: whether it acquires. Left out, it gives the greatest
+// number, which ends a wait.
+void LoadStrong(Warp& warp, const Instruction& instruction, uint32_t lanes) {
+  const bool is_on = warp.Enter("LoadAcquire", instruction);
+  ForLanes(lanes, [&](uint32_t lane) {
+    uint64_t& target = warp.Lanes<uint64_t>(instruction.operands[1])[lane];
+    target = ~uint64_t{0};
+    if (!is_on) return;
+    std::memcpy(&target,
+                warp.machine().Resolve(warp, static_cast<Space>(instruction.variant),
+                                       AddressOf(warp, instruction, lane), sizeof(target), Access::kAtomic, lane),
+                sizeof(target));
+  });
+  if (is_on && instruction.second_variant != 0) Fence(warp, lanes);
+}
+
 Space TakeSpace(Decoder& decoder) {
   constexpr std::pair<std::string_view, Space> kSpaces[] = {{"global", Space::kGlobal},      {"shared", Space::kShared},
                                                             {"shared::cta", Space::kShared}, {"local", Space::kLocal},
@@ -64,15 +84,25 @@ Space TakeSpace(Decoder& decoder) {
   return Space::kGeneric;
 }
 
-// What a load or a store asks of caches and of the order of memory changes nothing here.
-void TakeHints(Decoder& decoder) {
+// The order of memory between blocks that an operation asks for.
+struct Order {
+  bool is_strong = false;  // it is one that other blocks look at
+  bool releases = false, acquires = false;
+};
+
+// What a load or a store asks of caches changes nothing here.
+Order TakeHints(Decoder& decoder) {
   decoder.modifiers.Take("volatile");
-  decoder.modifiers.TakeOne({"relaxed", "acquire", "release", "acq_rel", "weak"});
-  decoder.modifiers.TakeOne({"cta", "gpu", "sys"});
+  const std::string_view order = decoder.modifiers.TakeOne({"relaxed", "acquire", "release", "acq_rel", "weak"});
+  const bool is_within = decoder.modifiers.TakeOne({"cta", "gpu", "sys"}) == "cta";
   decoder.modifiers.Take("nc");
   decoder.modifiers.TakeOne({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
   decoder.modifiers.TakeOne({"L1::evict_last", "L1::no_allocate", "L1::evict_first", "L1::evict_normal"});
   decoder.modifiers.TakeOne({"L2::64B", "L2::128B", "L2::256B"});
+  if (is_within || order.empty() || order == "weak") return {};
+  return {.is_strong = true,
+          .releases = order == "release" || order == "acq_rel",
+          .acquires = order == "acquire" || order == "acq_rel"};
 }
 
 // The integer of a type's bits; with its sign where it has one.
@@ -96,7 +126,7 @@ template <bool kIsLoad>
 void DecodeAccess(Decoder& decoder) {
   Instruction& instruction = decoder.instruction;
   const Space space = TakeSpace(decoder);
-  TakeHints(decoder);
+  const Order order = TakeHints(decoder);
   const bool is_2 = decoder.modifiers.Take("v2"), is_4 = decoder.modifiers.Take("v4");
   const Type type = decoder.TakeType();
   decoder.ExpectOperands(2);
@@ -112,6 +142,13 @@ void DecodeAccess(Decoder& decoder) {
     instruction.operands[i + 1] = decoder.Wide(elements[i], type, register_bytes);
     if (i > 0 && register_bytes != instruction.register_bytes) decoder.Fail("registers of different sizes");
     instruction.register_bytes = register_bytes;
+  }
+  if (order.is_strong) {
+    if (!kIsLoad || elements.size() != 1 || BytesOf(type) != 8) decoder.Fail("with an order: not known");
+    instruction.handler = LoadStrong;
+    instruction.second_variant = order.acquires ? 1 : 0;
+    instruction.flow = Flow::kPause;
+    return;
   }
   WithBitsOf(type, [&](auto number) {
     using T = decltype(number);
@@ -172,6 +209,17 @@ T Updated(AtomicKind kind, T a, T b, T c) {
   }
 }
 
+// Runs `inner` with the fences that its order asks for, bits of `register_bytes`.
+constexpr uint8_t kReleases = 1, kAcquires = 2;
+void Ordered(Warp& warp, const Instruction& instruction, uint32_t lanes) {
+  const bool is_on = warp.Enter("ReleaseAdd", instruction);
+  if (is_on && (instruction.register_bytes & kReleases) != 0) {
+    ForLanes(lanes, [&](uint32_t lane) { warp.machine().host().OnReleaseFence(warp.first_thread() + lane); });
+  }
+  instruction.inner(warp, instruction, lanes);
+  if (is_on && (instruction.register_bytes & kAcquires) != 0) Fence(warp, lanes);
+}
+
 // Lane after lane. Operand 1: the old value, if it is asked for; 2 and 3: what the operation takes.
 template <typename T>
 void Atomic(Warp& warp, const Instruction& instruction, uint32_t lanes) {
@@ -192,7 +240,7 @@ template <bool kHasResult>
 void DecodeAtomic(Decoder& decoder) {
   Instruction& instruction = decoder.instruction;
   const Space space = TakeSpace(decoder);
-  TakeHints(decoder);
+  const Order order = TakeHints(decoder);
   const auto* kind = std::find_if(std::begin(kAtomicKinds), std::end(kAtomicKinds),
                                   [&](const auto& row) { return decoder.modifiers.Take(row.first); });
   if (kind == std::end(kAtomicKinds)) decoder.Fail("the operation is not known");
@@ -210,11 +258,14 @@ void DecodeAtomic(Decoder& decoder) {
     using T = decltype(number);
     if constexpr (std::is_arithmetic_v<T> && sizeof(T) >= 4) instruction.handler = Atomic<T>;
   });
+  if (!order.releases && !order.acquires) return;
+  instruction.inner = instruction.handler;
+  instruction.handler = Ordered;
+  instruction.register_bytes = (order.releases ? kReleases : 0) | (order.acquires ? kAcquires : 0);
 }
 
 void Fence(Warp& warp, const Instruction& instruction, uint32_t lanes) {
-  if (!warp.Enter("membar", instruction)) return;
-  ForLanes(lanes, [&](uint32_t lane) { warp.machine().host().OnFence(warp.first_thread() + lane); });
+  if (warp.Enter("membar", instruction)) Fence(warp, lanes);
 }
 
 void DecodeFence(Decoder& decoder) {

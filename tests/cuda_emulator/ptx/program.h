@@ -39,6 +39,7 @@ enum class Flow : uint8_t {
   kExit,     // lanes end
   kMeet,     // the lanes of a mask wait for each other: the mask is that of place operands[kMeetMask]
   kBarrier,  // the lanes of the warp wait for each other, then for the block
+  kPause,    // others have their turn behind it
 };
 
 struct Instruction {

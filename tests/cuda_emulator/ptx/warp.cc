@@ -88,14 +88,17 @@ uint32_t Warp::ChooseGroup(uint32_t& pc) {
   return lanes;
 }
 
-void Warp::Run() {
+bool Warp::Run() {
+  has_paused_ = false;
   while (ready_ != 0) {
     uint32_t pc = 0;
     const uint32_t lanes = ChooseGroup(pc);
     RunGroup(lanes, pc);
+    if (has_paused_) return false;
   }
   // The instructions of barriers are "aligned": the lanes of a warp come to one together.
   if (at_barrier_ != live() || meeting_ != 0) FailStuck();
+  return true;
 }
 
 // Until the lanes part, wait, end, or come to where others are.
@@ -128,6 +131,11 @@ void Warp::RunGroup(uint32_t lanes, uint32_t pc) {
         if (active != lanes || others != 0) return;
         pc = instruction.target;
         continue;
+      case Flow::kPause:
+        instruction.handler(*this, instruction, active);
+        SetPc(lanes, pc + 1);
+        has_paused_ = true;
+        return;
       case Flow::kExit:
         SetPc(lanes, pc + 1);
         Exit(active);

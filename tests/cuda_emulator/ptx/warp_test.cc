@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "warp_harness.h"
@@ -219,6 +220,41 @@ TEST(PtxCopyTest, WhatIsNotReadIsZeros) {
   EXPECT_THAT(RunLines(CopyLines(Copies("cp.async.wait_all;", "%r10+4", "4"), 1))[0], Each(0u));
   EXPECT_EQ(RunLines(CopyLines(Copies("cp.async.wait_all;", "%r10", "4"), 1))[0],
             ByLane([](uint32_t lane) { return 8 * lane + 7; }));
+}
+
+// The first warp looks for what the second one is to do.
+Lines LinesThatWaitFor(uint32_t count) {
+  return {.body = R"(
+setp.ge.u32 %p0, %r63, 32;
+mov.u64 %d0, 1;
+@%p0 atom.release.gpu.global.add.u64 %d1, [%d28], %d0;
+@%p0 bra DONE;
+LOOK:
+ld.acquire.gpu.global.u64 %d1, [%d28];
+setp.lt.u64 %p1, %d1, )" +
+                  std::to_string(count) +
+                  R"(;
+@%p1 bra LOOK;
+DONE:
+cvt.u32.u64 %r32, %d1;)",
+          .in = {Words(64, 0)},
+          .num_threads = 64};
+}
+
+TEST(PtxMemoryTest, AThreadThatLooksLetsOthersRun) {
+  for (const Schedule schedule : {Schedule::kRunAhead, Schedule::kInStep}) {
+    Lines lines = LinesThatWaitFor(32);
+    lines.schedule = schedule;
+    EXPECT_EQ(FaultOf(lines), "");
+    Words found = RunLines(lines)[0];
+    std::sort(found.begin() + 32, found.end());
+    EXPECT_EQ(Words(found.begin(), found.begin() + 32), Words(32, 32));
+    EXPECT_EQ(Words(found.begin() + 32, found.end()), ByLane([](uint32_t lane) { return lane; }));
+  }
+}
+
+TEST(PtxMemoryTest, AWaitWithoutAnEndIsFound) {
+  EXPECT_THAT(FaultOf(LinesThatWaitFor(33)), HasSubstr("wait for each other without an end"));
 }
 
 }  // namespace

@@ -55,7 +55,9 @@ cudaDeviceProp PropertiesOf(const Options& options, int device) {
   properties.maxGridSize[1] = properties.maxGridSize[2] = 0xFFFF;
   properties.major = options.capability / 10;
   properties.minor = options.capability % 10;
-  properties.multiProcessorCount = generation.num_multiprocessors;
+  properties.multiProcessorCount =
+      options.num_multiprocessors != 0 ? options.num_multiprocessors : generation.num_multiprocessors;
+  properties.cooperativeLaunch = 1;
   properties.concurrentKernels = 1;
   properties.pciBusID = device + 1;
   properties.asyncEngineCount = 2;
@@ -94,6 +96,7 @@ constexpr ErrorText kErrorTexts[] = {
     SKEIN_ERROR(cudaErrorNotReady, "device not ready"),
     SKEIN_ERROR(cudaErrorIllegalAddress, "an illegal memory access was encountered"),
     SKEIN_ERROR(cudaErrorMisalignedAddress, "misaligned address"),
+    SKEIN_ERROR(cudaErrorCooperativeLaunchTooLarge, "too many blocks in cooperative launch"),
     SKEIN_ERROR(cudaErrorLaunchFailure, "unspecified launch failure"),
     SKEIN_ERROR(cudaErrorNotPermitted, "operation not permitted"),
     SKEIN_ERROR(cudaErrorNotSupported, "operation not supported"),
@@ -200,8 +203,10 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
       *value = number(properties.sharedMemPerBlockOptin);
       break;
-    case cudaDevAttrIntegrated:
     case cudaDevAttrCooperativeLaunch:
+      *value = properties.cooperativeLaunch;
+      break;
+    case cudaDevAttrIntegrated:
     case cudaDevAttrClusterLaunch:
       *value = 0;
       break;

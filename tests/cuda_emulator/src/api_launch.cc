@@ -21,7 +21,7 @@ cudaError_t CheckShape(const cudaLaunchConfig_t& config) {
   return block.x * block.y * block.z <= 1024 ? cudaSuccess : cudaErrorInvalidConfiguration;
 }
 
-// Whether a kernel may begin early, and attributes that are not emulated.
+// Whether a kernel may begin early, whether its blocks are there at once, and attributes that are not emulated.
 cudaError_t ReadAttributes(const Options& options, const cudaLaunchConfig_t& config, Launch& launch) {
   for (unsigned i = 0; i < config.numAttrs; ++i) {
     const cudaLaunchAttribute& attribute = config.attrs[i];
@@ -31,7 +31,7 @@ cudaError_t ReadAttributes(const Options& options, const cudaLaunchConfig_t& con
         if (launch.dependent && options.capability < 90) return cudaErrorNotSupported;
         break;
       case cudaLaunchAttributeCooperative:
-        if (attribute.val.cooperative != 0) return cudaErrorNotSupported;
+        launch.cooperative = attribute.val.cooperative != 0;
         break;
       case cudaLaunchAttributeClusterDimension:
         if (attribute.val.clusterDim.x * attribute.val.clusterDim.y * attribute.val.clusterDim.z > 1) {
@@ -42,7 +42,23 @@ cudaError_t ReadAttributes(const Options& options, const cudaLaunchConfig_t& con
         break;
     }
   }
-  return cudaSuccess;
+  // Both at once are not emulated.
+  return launch.cooperative && launch.dependent ? cudaErrorNotSupported : cudaSuccess;
+}
+
+// All blocks of a cooperative launch have room at once.
+cudaError_t CheckCooperative(const Launch& launch) {
+  if (!launch.cooperative) return cudaSuccess;
+  int per_multiprocessor = 0, num_multiprocessors = 0;
+  const dim3& block = launch.block;
+  const cudaError_t error = ActiveBlocks(&per_multiprocessor, launch.kernel->Function(),
+                                         static_cast<int>(block.x * block.y * block.z), launch.dynamic_shared_bytes);
+  if (error != cudaSuccess) return error;
+  cudaDeviceGetAttribute(&num_multiprocessors, cudaDevAttrMultiProcessorCount, launch.device);
+  const uint64_t num_blocks = uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
+  return num_blocks <= static_cast<uint64_t>(per_multiprocessor) * static_cast<uint64_t>(num_multiprocessors)
+             ? cudaSuccess
+             : cudaErrorCooperativeLaunchTooLarge;
 }
 
 int DynamicSharedLimit(Runtime& runtime, int device, const void* function) {
@@ -64,13 +80,17 @@ cudaError_t LaunchKernel(const cudaLaunchConfig_t& config, std::shared_ptr<const
   }
   if (!runtime->options().has_code) return Note(cudaErrorNoKernelImageForDevice);
   if (const cudaError_t error = CheckShape(config); error != cudaSuccess) return Note(error);
-  Launch launch = {config.gridDim, config.blockDim,   config.dynamicSmemBytes,
-                   false,          std::move(kernel), stream->device()};
+  Launch launch = {.grid = config.gridDim,
+                   .block = config.blockDim,
+                   .dynamic_shared_bytes = config.dynamicSmemBytes,
+                   .kernel = std::move(kernel),
+                   .device = stream->device()};
   if (const cudaError_t error = ReadAttributes(runtime->options(), config, launch); error != cudaSuccess) {
     return Note(error);
   }
   const int limit = DynamicSharedLimit(*runtime, stream->device(), launch.kernel->Function());
   if (launch.dynamic_shared_bytes > static_cast<size_t>(limit)) return Note(cudaErrorInvalidValue);
+  if (const cudaError_t error = CheckCooperative(launch); error != cudaSuccess) return Note(error);
   return Note(runtime->Submit(*stream, [launch](Stream& self) { self.runtime().RunKernel(self, launch); }));
 }
 

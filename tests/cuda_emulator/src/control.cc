@@ -53,6 +53,8 @@ bool SetOption(std::string_view key, std::string_view value, Options& options) {
     options.capability = static_cast<int>(*number);
   } else if (key == "ptx_capability" && *number >= 50 && *number < 1000) {
     options.ptx_capability = static_cast<int>(*number);
+  } else if (key == "multiprocessors" && *number <= 1000) {
+    options.num_multiprocessors = static_cast<int>(*number);
   } else if (key == "ptx_fused" && *number <= 1) {
     options.ptx_fused = *number != 0;
   } else if (key == "fail_allocation") {
@@ -119,6 +121,12 @@ void ShiftIndex(IndexFault fault, int by) {
   const auto runtime = TheRuntime();
   const std::lock_guard lock(runtime->execution_mutex);
   runtime->executor.ShiftIndex(fault, by);
+}
+
+void LeaveOutRelease(int number) {
+  const auto runtime = TheRuntime();
+  const std::lock_guard lock(runtime->execution_mutex);
+  runtime->detector.LeaveOutRelease(number);
 }
 
 Counters CurrentCounters() {

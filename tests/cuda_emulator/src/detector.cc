@@ -105,27 +105,20 @@ void Detector::Rebase() {
   static const std::string past = "earlier work";
   operations_.assign(1, {kLongAgo, 0, 0, &past});
   thread_storage_.clear();
-  dynamic_shared_.cells.clear();
+  for (const auto& block : blocks_) block->shared.cells.clear();
   next_segment_ = kLongAgo + 1;
 }
 
-void Detector::BeginKernel(uint32_t num_threads, int device, void* dynamic_shared, size_t dynamic_shared_bytes) {
+void Detector::BeginKernel(uint32_t num_threads, int device) {
   if (cells_ == nullptr) return;
   num_threads_ = num_threads;
   device_ = device;
-  dynamic_shared_.begin = reinterpret_cast<uintptr_t>(dynamic_shared);
-  ResizeDynamicShared(dynamic_shared_bytes);
   found_thread_storage_ = false;
   host_pages_.clear();
   releases_early_ = false;
   handed_.clear();
   has_reported_ = false;
   in_kernel_ = true;
-}
-
-void Detector::ResizeDynamicShared(size_t num_bytes) {
-  dynamic_shared_.num_bytes = num_bytes;
-  if (dynamic_shared_.cells.size() < num_bytes) dynamic_shared_.cells.resize(num_bytes);
 }
 
 void Detector::EndKernel() {
@@ -137,28 +130,59 @@ void Detector::EndKernel() {
   last.known_at_release = releases_early_ ? known_before_wait_ : order_.known;
 }
 
-void Detector::BeginBlock(uint32_t block) {
-  block_ = block;
-  block_epoch_ = 0;
-  first_segment_of_block_ = next_segment_;
-  fenced_.clear();
-  seen_.clear();
-  taken_.clear();
+void Detector::BeginBlock(uint32_t place, uint32_t block, std::span<const unsigned char> shared) {
+  if (cells_ == nullptr) return;
+  while (blocks_.size() <= place) blocks_.push_back(std::make_unique<BlockState>());
+  EnterBlock(place);
+  std::vector<Cell> cells = std::move(block_->shared.cells);
+  if (cells.size() < shared.size()) cells.resize(shared.size());
+  *block_ = {};
+  block_->block = block;
+  block_->first_segment = next_segment_;
+  block_->shared = {reinterpret_cast<uintptr_t>(shared.data()), shared.size(), std::move(cells)};
+}
+
+void Detector::EnterBlock(uint32_t place) {
+  if (cells_ != nullptr) block_ = blocks_[place].get();
+}
+
+void Detector::BlockBarrier() {
+  if (cells_ == nullptr) return;
+  ++block_->epoch;
+  for (const auto& [thread, epochs] : block_->taken) Later(block_->known, epochs);
+  block_->taken.clear();
+}
+
+void Detector::Later(Epochs& epochs, const Epochs& other) {
+  if (epochs.size() < other.size()) epochs.resize(other.size());
+  for (size_t i = 0; i < other.size(); ++i) epochs[i] = std::max(epochs[i], other[i]);
 }
 
 void Detector::Fence(const KernelThread& thread) {
   if (cells_ == nullptr) return;
-  fenced_[thread.index] = block_epoch_;
-  for (const Handed& handed : seen_[thread.index]) taken_.push_back({handed, thread.index, block_epoch_});
-  seen_.erase(thread.index);
+  BlockState& block = *block_;
+  if (const auto seen = block.seen.find(thread.index); seen != block.seen.end()) {
+    Later(block.taken[thread.index], seen->second);
+    block.seen.erase(seen);
+  }
+  Epochs& fenced = block.fenced[thread.index];
+  fenced = block.known;
+  if (const auto taken = block.taken.find(thread.index); taken != block.taken.end()) Later(fenced, taken->second);
+  if (fenced.size() <= block.block) fenced.resize(size_t{block.block} + 1);
+  fenced[block.block] = block.epoch;
+}
+
+void Detector::ReleaseFence(KernelThread& thread) {
+  if (thread.num_releases++ != left_out_release_) Fence(thread);
 }
 
 void Detector::MeetAt(uintptr_t address) {
   const uint32_t thread = running_thread->index;
-  std::vector<Handed>& here = handed_[address];
-  std::vector<Handed>& seen = seen_[thread];
-  seen.insert(seen.end(), here.begin(), here.end());
-  if (const auto fence = fenced_.find(thread); fence != fenced_.end()) here.push_back({block_, fence->second});
+  const auto handed = handed_.find(address);
+  if (handed != handed_.end()) Later(block_->seen[thread], handed->second);
+  if (const auto fenced = block_->fenced.find(thread); fenced != block_->fenced.end()) {
+    Later(handed_[address], fenced->second);
+  }
 }
 
 void Detector::WarpBarrier(WarpGroup& group) {
@@ -184,7 +208,7 @@ void Detector::Release(const KernelThread& thread) {
 uint32_t Detector::SegmentOf(KernelThread& thread, Access access) {
   uint32_t& segment = access == Access::kAtomic ? thread.atomic_segment : thread.segment;
   if (segment == 0) {
-    segment = NewSegment({block_, block_epoch_, thread.lane_clock, static_cast<uint16_t>(thread.index),
+    segment = NewSegment({block_->block, block_->epoch, thread.lane_clock, static_cast<uint16_t>(thread.index),
                           access == Access::kAtomic ? kAtomicSegment : uint8_t{0}, thread.segment_site});
   }
   return segment;
@@ -211,18 +235,20 @@ bool Detector::IsOrderedInKernel(const Segment& earlier, const Current& current)
   if (earlier.flags & kAsyncSegment) return false;
   if (!in_kernel_) return true;
   if ((earlier.flags & kAtomicSegment) && current.access == Access::kAtomic) return true;
-  if (earlier.block != block_) return IsTaken(earlier);
+  if (earlier.block != block_->block) return IsTaken(earlier);
   const KernelThread& thread = *running_thread;
-  if (earlier.thread == thread.index || earlier.block_epoch < block_epoch_) return true;
+  if (earlier.thread == thread.index || earlier.block_epoch < block_->epoch) return true;
   if (earlier.thread / kWarpLanes != thread.index / kWarpLanes) return false;
   return earlier.lane_clock <= thread.warp_clock[earlier.thread % kWarpLanes];
 }
 
 bool Detector::IsTaken(const Segment& earlier) const {
-  return std::any_of(taken_.begin(), taken_.end(), [&](const Taken& taken) {
-    return taken.handed.block == earlier.block && earlier.block_epoch < taken.handed.epoch &&
-           (taken.thread == running_thread->index || taken.epoch < block_epoch_);
-  });
+  const auto has = [&](const Epochs& epochs) {
+    return earlier.block < epochs.size() && earlier.block_epoch < epochs[earlier.block];
+  };
+  if (has(block_->known)) return true;
+  const auto taken = block_->taken.find(running_thread->index);
+  return taken != block_->taken.end() && has(taken->second);
 }
 
 // Whether the address is one of the host's memory: a parameter, a constant, mapped memory. A wild address, such as one
@@ -295,16 +321,16 @@ void Detector::CheckShared(SharedRange& range, const Current& current) {
   }
   for (size_t i = 0; i < current.num_bytes; ++i) {
     Cell& cell = range.cells[offset + i];
-    if (cell.write < first_segment_of_block_) cell.write = 0;
+    if (cell.write < block_->first_segment) cell.write = 0;
     for (uint32_t& reader : cell.read) {
-      if (reader < first_segment_of_block_) reader = 0;
+      if (reader < block_->first_segment) reader = 0;
     }
     if (!CheckCell(cell, current)) return;
   }
 }
 
 Detector::SharedRange* Detector::FindShared(uintptr_t address) {
-  if (address - dynamic_shared_.begin < kMaxDynamicShared) return &dynamic_shared_;
+  if (address - block_->shared.begin < kMaxDynamicShared) return &block_->shared;
   if (!found_thread_storage_) FindThreadStorage();
   for (SharedRange& range : thread_storage_) {
     if (address - range.begin < range.num_bytes) return &range;
@@ -430,8 +456,8 @@ uint32_t Detector::OnAsyncCopy(uintptr_t shared, size_t num_bytes) {
   SharedRange* range = FindShared(shared);
   if (range == nullptr || shared - range->begin + num_bytes > range->num_bytes) return 0;
   const KernelThread& thread = *running_thread;
-  const uint32_t segment = NewSegment({block_, block_epoch_, thread.lane_clock, static_cast<uint16_t>(thread.index),
-                                       kAsyncSegment, thread.segment_site});
+  const uint32_t segment = NewSegment({block_->block, block_->epoch, thread.lane_clock,
+                                       static_cast<uint16_t>(thread.index), kAsyncSegment, thread.segment_site});
   for (size_t i = 0; i < num_bytes; ++i) range->cells[shared - range->begin + i].write = segment;
   return segment;
 }

@@ -3,17 +3,19 @@
 //
 // Each byte of the devices' memory and of shared memory has a cell: who wrote it last, and who has read it since. Two
 // accesses of which one writes are a race unless something orders them: a barrier of the block, a __syncwarp of the
-// warp, the order of kernels and copies in streams, or a fence with an atomic operation on both sides. It finds them in
-// any schedule, whichever came first.
+// warp, the order of kernels and copies in streams, or a fence with an atomic operation on both sides. What a block was
+// handed so, it hands on. It finds races in any schedule, whichever access came first.
 //
-// Left out: what a thread hands to another block without a barrier of its own block, and what a block hands on that it
-// was handed. Of many readers of one byte that nothing orders, three are kept: such that a later write races with one
-// of them if it races with any, but for lanes of one warp that __syncwarp joins in parts.
+// Left out: what a thread hands to another block without a barrier of its own block. Of many readers of one byte that
+// nothing orders, three are kept: such that a later write races with one of them if it races with any, but for lanes of
+// one warp that __syncwarp joins in parts.
 #ifndef SKEIN_TESTS_CUDA_EMULATOR_DETECTOR_H_
 #define SKEIN_TESTS_CUDA_EMULATOR_DETECTOR_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -56,15 +58,19 @@ class Detector {
   // An operation of a stream begins. Accesses until the next one are its own.
   // `name` outlives the detector.
   void BeginOperation(const OperationOrder& order, const std::string& name);
-  void BeginKernel(uint32_t num_threads, int device, void* dynamic_shared, size_t dynamic_shared_bytes);
-  // As BeginKernel says it, where it turns out later.
-  void ResizeDynamicShared(size_t num_bytes);
+  void BeginKernel(uint32_t num_threads, int device);
   void EndKernel();
-  void BeginBlock(uint32_t block);
+  // A block begins at a place, whose block before has ended, and is entered. `shared`: its memory beside variables.
+  void BeginBlock(uint32_t place, uint32_t block, std::span<const unsigned char> shared);
+  // What follows is of the block at this place.
+  void EnterBlock(uint32_t place);
   // All threads of the block have met.
-  void BlockBarrier() { ++block_epoch_; }
+  void BlockBarrier();
   // A fence of the running thread.
   void Fence(const KernelThread& thread);
+  // The same, as part of an atomic operation that releases. A test may leave one out.
+  void ReleaseFence(KernelThread& thread);
+  void LeaveOutRelease(int number) { left_out_release_ = number; }
   // The lanes have met.
   void WarpBarrier(WarpGroup& group);
   // A thread of the kernel has ended, or lets the next kernel begin.
@@ -115,14 +121,19 @@ class Detector {
     size_t num_bytes;
     std::vector<Cell> cells;
   };
-  // The work of a block before its barrier number `epoch`.
-  struct Handed {
-    uint32_t block, epoch;
-  };
-  // The same as a thread of the running block took it, for itself and, behind a barrier, for its block.
-  struct Taken {
-    Handed handed;
-    uint32_t thread, epoch;
+  // For each block by number: what it did before this many of its barriers.
+  using Epochs = std::vector<uint32_t>;
+  // A block that runs.
+  struct BlockState {
+    uint32_t block = 0;
+    uint32_t epoch = 0;  // barriers that it has passed
+    uint32_t first_segment = 0;
+    SharedRange shared = {};
+    Epochs known;  // by all its threads
+    // By thread.
+    std::unordered_map<uint32_t, Epochs> fenced;  // what it hands on, as of its last fence
+    std::unordered_map<uint32_t, Epochs> seen;    // and not taken, for want of a fence
+    std::unordered_map<uint32_t, Epochs> taken;   // since the block's last barrier
   };
   // The access that is looked at.
   struct Current {
@@ -132,6 +143,7 @@ class Detector {
     size_t num_bytes;
   };
 
+  static void Later(Epochs& epochs, const Epochs& other);
   uint32_t NewSegment(const Segment& segment);
   uint32_t SegmentOf(KernelThread& thread, Access access);
   const Operation& OperationOf(uint32_t segment) const;
@@ -163,6 +175,7 @@ class Detector {
 
   Arena& arena_;
   const bool track_uninitialised_;
+  int left_out_release_ = kNoRelease;
   bool untracked_writes_ = false;  // a kernel that reports nothing has run
   Cell* cells_ = nullptr;          // of the arena
 
@@ -188,15 +201,9 @@ class Detector {
   bool has_reported_ = false;
   int device_ = 0;
   uint32_t num_threads_ = 0;
-  uint32_t block_ = 0;
-  uint32_t block_epoch_ = 0;
-  uint32_t first_segment_of_block_ = 0;
-  std::unordered_map<uintptr_t, std::vector<Handed>> handed_;  // by the address of the atomic operation
-  // Of the block that runs, by thread.
-  std::unordered_map<uint32_t, uint32_t> fenced_;           // the epoch of its last fence
-  std::unordered_map<uint32_t, std::vector<Handed>> seen_;  // and not taken, for want of a fence
-  std::vector<Taken> taken_;
-  SharedRange dynamic_shared_ = {};
+  std::unordered_map<uintptr_t, Epochs> handed_;     // by the address of the atomic operation
+  std::vector<std::unique_ptr<BlockState>> blocks_;  // by place
+  BlockState* block_ = nullptr;                      // that has its turn
   std::vector<SharedRange> thread_storage_;
   bool found_thread_storage_ = false;
   std::unordered_set<uintptr_t> host_pages_;  // that are known to be mapped

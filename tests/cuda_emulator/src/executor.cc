@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "error_log.h"
 #include "hooks.h"
@@ -22,18 +23,32 @@ namespace skein::emulator {
 Executor* running_executor = nullptr;
 KernelThread* running_thread = nullptr;
 
-Executor::Executor(Arena& arena, Detector& detector, const Options& options)
-    : detector_(detector), random_(options.seed), schedule_(options.schedule), capability_(options.capability) {
+DynamicShared::DynamicShared() {
   void* shared = mmap(nullptr, kMaxDynamicShared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) {
     std::fprintf(stderr, "cuda emulator: no memory for shared memory\n");
     std::abort();
   }
-  dynamic_shared_ = static_cast<unsigned char*>(shared);
+  data_ = static_cast<unsigned char*>(shared);
+}
+
+DynamicShared::~DynamicShared() { munmap(data_, kMaxDynamicShared); }
+
+Executor::Executor(Arena& arena, Detector& detector, const Options& options)
+    : detector_(detector), random_(options.seed), schedule_(options.schedule), capability_(options.capability) {
+  block_ = &PlaceAt(0);
   if (!options.ptx.empty()) ptx_ = std::make_unique<PtxKernels>(arena, detector, options);
 }
 
-Executor::~Executor() { munmap(dynamic_shared_, kMaxDynamicShared); }
+Executor::~Executor() = default;
+
+RunningBlock& Executor::PlaceAt(uint32_t place) {
+  while (blocks_.size() <= place) {
+    blocks_.push_back(std::make_unique<RunningBlock>());
+    blocks_.back()->place = static_cast<uint32_t>(blocks_.size() - 1);
+  }
+  return *blocks_[place];
+}
 
 void Executor::ShiftIndex(IndexFault fault, int by) {
   fault_ = fault;
@@ -44,13 +59,16 @@ cudaError_t Executor::Run(const Launch& launch) {
   launch_ = &launch;
   num_threads_ = launch.block.x * launch.block.y * launch.block.z;
   if (ptx_ != nullptr) return RunPtx(launch);
-  threads_.resize(std::max<size_t>(threads_.size(), num_threads_));
-  warps_.assign((num_threads_ + kWarpLanes - 1) / kWarpLanes, Warp{});
   host_ = ThisHostThread();
   error_ = cudaSuccess;
   running_executor = this;
+  has_paused_ = was_pause_ = false;
   const KernelScope scope;
-  RunBlocks(launch);
+  if (launch.cooperative) {
+    RunTogether(launch);
+  } else {
+    RunBlocks(launch);
+  }
   running_executor = nullptr;
   launch_ = nullptr;
   return error_;
@@ -62,14 +80,35 @@ cudaError_t Executor::RunPtx(const Launch& launch) {
   if (fault_ == IndexFault::kThread) faults = {faulty_thread_, fault_by_};
   std::vector<PtxKernels::Block> blocks;
   for (const uint32_t block : order) blocks.push_back({block, IndexOf(block)});
-  const auto shared = std::as_writable_bytes(std::span(dynamic_shared_, kMaxDynamicShared));
-  return ptx_->Run(launch, blocks, faults, shared, random_, sites_);
+  const auto shared_of = [this](uint32_t place) {
+    return std::as_writable_bytes(std::span(PlaceAt(place).shared.data(), kMaxDynamicShared));
+  };
+  return ptx_->Run(launch, blocks, faults, shared_of, random_, sites_);
 }
 
 void Executor::RunBlocks(const Launch& launch) {
+  Turns turns(random_, schedule_);
   for (const uint32_t block : BlockOrder(launch)) {
-    RunBlock(block);
+    Start(PlaceAt(0), block);
+    while (block_->num_live > 0 && error_ == cudaSuccess) RunTurn(turns, 1);
     if (error_ != cudaSuccess) return;
+  }
+}
+
+void Executor::RunTogether(const Launch& launch) {
+  std::vector<RunningBlock*> live;
+  for (const uint32_t block : BlockOrder(launch)) {
+    live.push_back(&PlaceAt(static_cast<uint32_t>(live.size())));
+    Start(*live.back(), block);
+  }
+  Turns turns(random_, schedule_);
+  while (!live.empty() && error_ == cudaSuccess) {
+    const size_t next = turns.Next(live.size());
+    Enter(*live[next]);
+    while (RunTurn(turns, live.size()) && block_->num_live > 0 && error_ == cudaSuccess) {
+      if (turns.Leaves()) break;
+    }
+    if (block_->num_live == 0) live.erase(live.begin() + static_cast<std::ptrdiff_t>(next));
   }
 }
 
@@ -87,22 +126,22 @@ std::vector<uint32_t> Executor::BlockOrder(const Launch& launch) {
   return order;
 }
 
-void Executor::RunBlock(uint32_t block) {
-  // Shared memory holds what it held. Bytes of NaNs show a read before a write.
-  std::memset(dynamic_shared_, 0xFF, launch_->dynamic_shared_bytes);
-  detector_.BeginBlock(block);
-  StartThreads(block);
-  while (num_live_ > 0 && error_ == cudaSuccess) {
-    Warp* warp = NextWarp();
-    if (warp != nullptr) {
-      RunWarp(*warp);
-    } else if (num_at_barrier_ == num_live_) {
-      ReleaseBarrier();
-    } else {
-      ReportDeadlock();
-      error_ = cudaErrorLaunchFailure;
-    }
+bool Executor::RunTurn(Turns& turns, size_t num_live_blocks) {
+  Warp* warp = NextWarp();
+  if (warp != nullptr) {
+    RunWarp(*warp);
+  } else if (block_->num_at_barrier == block_->num_live) {
+    ReleaseBarrier();
+  } else {
+    ReportDeadlock("a barrier that not all threads reach;");
+    error_ = cudaErrorLaunchFailure;
   }
+  was_pause_ = std::exchange(has_paused_, false);
+  if (!turns.End(was_pause_, num_live_blocks)) {
+    ReportDeadlock(std::string(kEndlessWait) + ";");
+    error_ = cudaErrorLaunchFailure;
+  }
+  return !was_pause_;
 }
 
 uint3 Executor::IndexOf(uint32_t block) const {
@@ -112,22 +151,34 @@ uint3 Executor::IndexOf(uint32_t block) const {
   return index;
 }
 
-void Executor::StartThreads(uint32_t block) {
-  num_live_ = num_threads_;
-  num_at_barrier_ = 0;
-  for (size_t i = 0; i < warps_.size(); ++i) {
+void Executor::Enter(RunningBlock& block) {
+  block_ = &block;
+  blockIdx = IndexOf(block.number);
+  detector_.EnterBlock(block.place);
+}
+
+void Executor::Start(RunningBlock& block, uint32_t number) {
+  block.number = number;
+  block.num_live = num_threads_;
+  block.num_at_barrier = 0;
+  block.threads.resize(std::max<size_t>(block.threads.size(), num_threads_));
+  block.warps.assign((num_threads_ + kWarpLanes - 1) / kWarpLanes, Warp{});
+  for (size_t i = 0; i < block.warps.size(); ++i) {
     const uint32_t lanes = std::min(kWarpLanes, num_threads_ - static_cast<uint32_t>(i) * kWarpLanes);
     const uint32_t present = lanes == kWarpLanes ? ~0u : (1u << lanes) - 1;
-    warps_[i] = {&threads_[i * kWarpLanes], present, present, 0, 0, 0};
+    block.warps[i] = {&block.threads[i * kWarpLanes], present, present, 0, 0, 0};
   }
-  blockIdx = IndexOf(block);
+  // Shared memory holds what it held. Bytes of NaNs show a read before a write.
+  std::memset(block.shared.data(), 0xFF, launch_->dynamic_shared_bytes);
+  detector_.BeginBlock(block.place, number, {block.shared.data(), launch_->dynamic_shared_bytes});
+  Enter(block);
   blockDim = launch_->block;
   gridDim = launch_->grid;
   for (uint32_t i = 0; i < num_threads_; ++i) StartThread(i);
 }
 
 void Executor::StartThread(uint32_t index) {
-  KernelThread& thread = threads_[index];
+  KernelThread& thread = block_->threads[index];
   const dim3& block = launch_->block;
   thread.place = {index % block.x, index / block.x % block.y, index / block.x / block.y};
   if (fault_ == IndexFault::kThread && index == faulty_thread_) {
@@ -135,16 +186,17 @@ void Executor::StartThread(uint32_t index) {
   }
   thread.index = index;
   thread.lane = index % kWarpLanes;
-  thread.warp = &warps_[index / kWarpLanes];
+  thread.warp = &block_->warps[index / kWarpLanes];
   thread.operation = nullptr;
   thread.segment = thread.atomic_segment = 0;
   thread.segment_site = thread.site = {};
   thread.lane_clock = 1;
   thread.warp_clock = {};
   thread.dependency_waited = false;
+  thread.num_releases = 0;
   thread.copies.clear();
   thread.copy_group = 0;
-  thread.continuation = stacks_.Start(index, ThreadMain, this);
+  thread.continuation = stacks_.Start(size_t{block_->place} * num_threads_ + index, ThreadMain, this);
 }
 
 void Executor::ThreadMain(void* executor) {
@@ -155,19 +207,20 @@ void Executor::ThreadMain(void* executor) {
 
 Warp* Executor::NextWarp() {
   uint32_t num_runnable = 0;
-  for (const Warp& warp : warps_) num_runnable += warp.ready != 0;
+  for (const Warp& warp : block_->warps) num_runnable += warp.ready != 0;
   if (num_runnable == 0) return nullptr;
-  uint32_t chosen = schedule_ == Schedule::kInStep ? 0 : random_.Below(num_runnable);
-  for (Warp& warp : warps_) {
+  // Behind one that paused another one may be what it waits for.
+  uint32_t chosen = schedule_ == Schedule::kInStep && !was_pause_ ? 0 : random_.Below(num_runnable);
+  for (Warp& warp : block_->warps) {
     if (warp.ready != 0 && chosen-- == 0) return &warp;
   }
   return nullptr;
 }
 
-// Until all its threads wait or have ended.
+// Until all its threads wait or have ended, or one pauses.
 void Executor::RunWarp(Warp& warp) {
   uint32_t lane = 0;
-  while (warp.ready != 0 && error_ == cudaSuccess) {
+  while (warp.ready != 0 && error_ == cudaSuccess && !has_paused_) {
     if (schedule_ != Schedule::kInStep) lane = static_cast<uint32_t>(random_.Next() >> 59);
     // The next that is ready, around the warp.
     const uint32_t turned = lane == 0 ? warp.ready : (warp.ready >> lane) | (warp.ready << (kWarpLanes - lane));
@@ -178,6 +231,11 @@ void Executor::RunWarp(Warp& warp) {
     SwitchTo(host_, thread.continuation);
   }
   running_thread = nullptr;
+}
+
+void Executor::Pause() {
+  has_paused_ = true;
+  Yield();
 }
 
 void Executor::Yield() {
@@ -194,7 +252,7 @@ void Executor::EndThread() {
   detector_.Release(thread);
   warp.exited |= 1u << thread.lane;
   warp.ready &= ~(1u << thread.lane);
-  --num_live_;
+  --block_->num_live;
   // Operations that waited for this thread alone.
   for (uint32_t waiting = warp.in_operation; waiting != 0;) {
     KernelThread& other = warp.threads[__builtin_ctz(waiting)];
@@ -209,23 +267,23 @@ void Executor::Barrier(Site site, const char* name, BlockVote vote, int predicat
   thread.site = site;
   thread.vote = vote;
   thread.predicate = predicate;
-  barrier_name_ = name;
+  block_->barrier_name = name;
   warp.at_barrier |= 1u << thread.lane;
   warp.ready &= ~(1u << thread.lane);
-  ++num_at_barrier_;
+  ++block_->num_at_barrier;
   Yield();
 }
 
 void Executor::ReleaseBarrier() {
   CheckOneSite();
   int count = 0;
-  for (const Warp& warp : warps_) {
+  for (const Warp& warp : block_->warps) {
     for (uint32_t lanes = warp.at_barrier; lanes != 0; lanes &= lanes - 1) {
       count += warp.threads[__builtin_ctz(lanes)].predicate != 0;
     }
   }
-  const int num_voters = static_cast<int>(num_at_barrier_);
-  for (Warp& warp : warps_) {
+  const int num_voters = static_cast<int>(block_->num_at_barrier);
+  for (Warp& warp : block_->warps) {
     for (uint32_t lanes = warp.at_barrier; lanes != 0; lanes &= lanes - 1) {
       KernelThread& thread = warp.threads[__builtin_ctz(lanes)];
       thread.vote_result = thread.vote == BlockVote::kCount ? count
@@ -237,14 +295,14 @@ void Executor::ReleaseBarrier() {
     warp.ready |= warp.at_barrier;
     warp.at_barrier = 0;
   }
-  num_at_barrier_ = 0;
+  block_->num_at_barrier = 0;
   detector_.BlockBarrier();
 }
 
 // All threads must wait at the same call. CUDA may let others pass, and says that it need not.
 void Executor::CheckOneSite() {
   const KernelThread* first = nullptr;
-  for (const Warp& warp : warps_) {
+  for (const Warp& warp : block_->warps) {
     for (uint32_t lanes = warp.at_barrier; lanes != 0; lanes &= lanes - 1) {
       const KernelThread& thread = warp.threads[__builtin_ctz(lanes)];
       if (first == nullptr) first = &thread;
@@ -264,14 +322,14 @@ void Executor::CheckOneSite() {
 std::string Executor::DescribeWait(const Warp& warp, uint32_t lane) const {
   const KernelThread& thread = warp.threads[lane];
   if (warp.exited >> lane & 1) return "ended";
-  std::string text = (warp.at_barrier >> lane & 1) ? barrier_name_ : thread.operation->name;
+  if (warp.ready >> lane & 1) return "looks again and again";
+  std::string text = (warp.at_barrier >> lane & 1) ? block_->barrier_name : thread.operation->name;
   return text.append(" at ").append(thread.site.file).append(":").append(std::to_string(thread.site.line));
 }
 
-void Executor::ReportDeadlock() {
-  std::string message = "a barrier that not all threads reach;";
-  for (const Warp& warp : warps_) {
-    message.append(" warp ").append(std::to_string(&warp - warps_.data())).append(":");
+void Executor::ReportDeadlock(std::string message) {
+  for (const Warp& warp : block_->warps) {
+    message.append(" warp ").append(std::to_string(&warp - block_->warps.data())).append(":");
     // Lanes that wait at the same place are named once.
     std::string before;
     for (uint32_t lane = 0; lane < kWarpLanes && (warp.present >> lane & 1); ++lane) {

@@ -1,4 +1,5 @@
-// Runs kernels: the blocks of a grid one after the other in a random order, a fibre for each thread of a block.
+// Runs kernels: the blocks of a grid one after the other in a random order, a fibre for each thread of a block. Those
+// of a cooperative launch all live at once and take turns.
 //
 // One kernel runs at a time in the process; its threads reach the executor through TheExecutor.
 #ifndef SKEIN_TESTS_CUDA_EMULATOR_EXECUTOR_H_
@@ -18,10 +19,37 @@
 #include "ptx_kernels.h"
 #include "random.h"
 #include "sites.h"
+#include "turns.h"
 
 namespace skein::emulator {
 
 inline constexpr size_t kMaxDynamicShared = 256 << 10;
+
+// The memory that a block has beside its variables.
+class DynamicShared {
+ public:
+  DynamicShared();
+  ~DynamicShared();
+  DynamicShared(const DynamicShared&) = delete;
+  DynamicShared& operator=(const DynamicShared&) = delete;
+
+  unsigned char* data() const { return data_; }
+
+ private:
+  unsigned char* data_;
+};
+
+// A block that runs, in a place that later blocks take again.
+struct RunningBlock {
+  uint32_t place = 0;   // among those that run together
+  uint32_t number = 0;  // in the grid
+  std::vector<KernelThread> threads;
+  std::vector<Warp> warps;
+  DynamicShared shared;
+  uint32_t num_live = 0;
+  uint32_t num_at_barrier = 0;
+  const char* barrier_name = "";
+};
 
 class Executor {
  public:
@@ -40,7 +68,9 @@ class Executor {
   // For the thread that runs.
   void Barrier(Site site, const char* name, BlockVote vote, int predicate);
   void Collective(const WarpOperation& operation, uint32_t mask, void* slot, Site site);
-  void* dynamic_shared() const { return dynamic_shared_; }
+  void* dynamic_shared() const { return block_->shared.data(); }
+  // The thread waits for what another one is to do, and will look again. Others have their turn.
+  void Pause();
   void IssueCopy(AsyncCopy copy, Site site);
   void CommitCopies();
   void WaitForCopies(uint32_t num_groups);
@@ -53,12 +83,16 @@ class Executor {
   static void ThreadMain(void* executor);
 
   void RunBlocks(const Launch& launch);
+  void RunTogether(const Launch& launch);
   cudaError_t RunPtx(const Launch& launch);
   std::vector<uint32_t> BlockOrder(const Launch& launch);
   uint3 IndexOf(uint32_t block) const;
-  void RunBlock(uint32_t block);
-  void StartThreads(uint32_t block);
+  RunningBlock& PlaceAt(uint32_t place);
+  void Enter(RunningBlock& block);
+  void Start(RunningBlock& block, uint32_t number);
   void StartThread(uint32_t index);
+  // A warp runs, or a barrier is passed. False: the thread that ran has paused.
+  bool RunTurn(Turns& turns, size_t num_live_blocks);
   Warp* NextWarp();
   void RunWarp(Warp& warp);
   void ReleaseBarrier();
@@ -68,7 +102,7 @@ class Executor {
   bool TryResolve(Warp& warp, KernelThread& thread);
   bool InOneOperation(const Warp& warp, const KernelThread& thread, uint32_t lanes) const;
   std::string DescribeWait(const Warp& warp, uint32_t lane) const;
-  void ReportDeadlock();
+  void ReportDeadlock(std::string message);
   void Land(AsyncCopy& copy);
 
   Detector& detector_;
@@ -77,18 +111,16 @@ class Executor {
   const int capability_;  // ten times the compute capability
   Sites sites_;
   FibreStacks stacks_;
-  std::vector<KernelThread> threads_;
-  std::vector<Warp> warps_;
-  unsigned char* dynamic_shared_;
-  std::unique_ptr<PtxKernels> ptx_;  // NULL: the host's code is run
+  std::vector<std::unique_ptr<RunningBlock>> blocks_;  // by place
+  std::unique_ptr<PtxKernels> ptx_;                    // NULL: the host's code is run
 
   // Of the kernel that runs.
   const Launch* launch_ = nullptr;
   Continuation host_;
+  RunningBlock* block_ = nullptr;  // that has its turn
   uint32_t num_threads_ = 0;
-  uint32_t num_live_ = 0;
-  uint32_t num_at_barrier_ = 0;
-  const char* barrier_name_ = "";
+  bool has_paused_ = false;
+  bool was_pause_ = false;  // of the turn before
   cudaError_t error_ = cudaSuccess;
 
   IndexFault fault_ = IndexFault::kNone;

@@ -19,6 +19,8 @@ namespace {
 constexpr size_t kGuardBytes = 4096;
 constexpr size_t kStacksPerChunk = 64;
 constexpr size_t kChunkBytes = kStacksPerChunk * kFibreStackBytes;
+// A process may have 65,530 mappings, and a guarded stack takes two.
+constexpr size_t kMostGuardedChunks = 256;
 
 #if defined(__SANITIZE_ADDRESS__)
 void BeforeSwitch(Continuation& from, const Continuation& to) {
@@ -80,7 +82,8 @@ unsigned char* FibreStacks::Bottom(size_t index) {
       std::abort();
     }
     auto* bytes = static_cast<unsigned char*>(base);
-    for (size_t i = 0; i < kStacksPerChunk; ++i) mprotect(bytes + i * kFibreStackBytes, kGuardBytes, PROT_NONE);
+    const size_t num_guarded = chunks_.size() < kMostGuardedChunks ? kStacksPerChunk : 0;
+    for (size_t i = 0; i < num_guarded; ++i) mprotect(bytes + i * kFibreStackBytes, kGuardBytes, PROT_NONE);
     chunks_.push_back({bytes});
   }
   return chunks_[index / kStacksPerChunk].base + index % kStacksPerChunk * kFibreStackBytes;

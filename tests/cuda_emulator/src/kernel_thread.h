@@ -74,6 +74,7 @@ struct KernelThread {
   uint32_t lane_clock;
   std::array<uint32_t, kWarpLanes> warp_clock;  // the segments of the other lanes that lie before this one
   bool dependency_waited;
+  int num_releases;
 
   std::vector<AsyncCopy> copies;
   uint32_t copy_group;  // of copies that are not committed

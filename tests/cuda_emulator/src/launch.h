@@ -13,8 +13,9 @@ struct Launch {
   dim3 grid;
   dim3 block;
   size_t dynamic_shared_bytes = 0;
-  bool dependent = false;  // may start before the kernel before it has ended
-  std::shared_ptr<const BoundKernel> kernel;
+  bool dependent = false;    // may start before the kernel before it has ended
+  bool cooperative = false;  // all blocks are there at once
+  std::shared_ptr<const BoundKernel> kernel = nullptr;
   int device = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "kernel_thread.h"
 #include "symbols.h"
 #include "tests/cuda_emulator/ptx/lexer.h"
+#include "turns.h"
 
 namespace skein::emulator {
 namespace {
@@ -23,8 +25,8 @@ class Surroundings final : public ptx::Host {
       : arena_(arena), detector_(detector), sites_(sites), device_(device), threads_(num_threads) {}
   ~Surroundings() override { running_thread = nullptr; }
 
-  void BeginBlock(uint32_t block) {
-    detector_.BeginBlock(block);
+  void BeginBlock(uint32_t place, uint32_t block, std::span<const std::byte> shared) {
+    detector_.BeginBlock(place, block, {reinterpret_cast<const unsigned char*>(shared.data()), shared.size()});
     for (size_t i = 0; i < threads_.size(); ++i) {
       KernelThread& thread = threads_[i];
       thread = {};
@@ -47,6 +49,7 @@ class Surroundings final : public ptx::Host {
   }
   bool Enter(const char* kind, ptx::SourceLine source) override { return sites_.Enter(kind, SiteOf(source)); }
   void OnFence(uint32_t thread) override { detector_.Fence(threads_[thread]); }
+  void OnReleaseFence(uint32_t thread) override { detector_.ReleaseFence(threads_[thread]); }
   void OnWarpBarrier(uint32_t first, uint32_t lanes, ptx::SourceLine source) override {
     WarpGroup group = {lanes, {}, &threads_[first]};
     detector_.WarpBarrier(group);
@@ -142,23 +145,43 @@ std::shared_ptr<ptx::Library> OpenOrDie(const Options& options) {
 
 }  // namespace
 
+// Where a block runs.
+struct PtxKernels::Place {
+  uint32_t number = 0;
+  std::span<std::byte> shared = {};
+  std::optional<Surroundings> surroundings = {};
+  std::optional<ptx::Machine> machine = {};
+};
+
 PtxKernels::PtxKernels(Arena& arena, Detector& detector, const Options& options)
     : arena_(arena), detector_(detector), schedule_(options.schedule), library_(OpenOrDie(options)) {}
 
 cudaError_t PtxKernels::Run(const Launch& launch, const std::vector<Block>& blocks, const Faults& faults,
-                            std::span<std::byte> shared, Random& random, Sites& sites) {
+                            const SharedOf& shared_of, Random& random, Sites& sites) {
   try {
     const ptx::Program& program = library_->Find(NameForCuda(NameOfFunction(launch.kernel->Function())));
     const std::vector<std::byte> parameters = PackArguments(program, launch.kernel->Arguments());
     const ptx::Shape shape = {launch.grid, launch.block, static_cast<uint32_t>(launch.dynamic_shared_bytes),
                               faults.thread, faults.shift};
-    detector_.ResizeDynamicShared(program.shared_bytes + launch.dynamic_shared_bytes);
-    const uint32_t num_threads = launch.block.x * launch.block.y * launch.block.z;
-    Surroundings surroundings(arena_, detector_, sites, launch.device, num_threads);
-    ptx::Machine machine(program, shape, parameters, shared, surroundings, random, schedule_);
-    for (const Block& block : blocks) {
-      surroundings.BeginBlock(block.number);
-      machine.RunBlock(block.index);
+    const size_t shared_bytes = program.shared_bytes + launch.dynamic_shared_bytes;
+    const auto num_places = static_cast<uint32_t>(launch.cooperative ? blocks.size() : 1);
+    std::vector<std::unique_ptr<Place>> places;
+    for (uint32_t i = 0; i < num_places; ++i) {
+      places.push_back(std::make_unique<Place>());
+      Place& place = *places.back();
+      place.number = i;
+      place.shared = shared_of(i).first(shared_bytes);
+      const uint32_t num_threads = launch.block.x * launch.block.y * launch.block.z;
+      place.surroundings.emplace(arena_, detector_, sites, launch.device, num_threads);
+      place.machine.emplace(program, shape, parameters, place.shared, *place.surroundings, random, schedule_);
+    }
+    if (launch.cooperative) {
+      RunTogether(places, blocks, random);
+    } else {
+      for (const Block& block : blocks) {
+        places[0]->surroundings->BeginBlock(0, block.number, places[0]->shared);
+        places[0]->machine->RunBlock(block.index);
+      }
     }
     return cudaSuccess;
   } catch (const ptx::LoadError& error) {
@@ -167,6 +190,30 @@ cudaError_t PtxKernels::Run(const Launch& launch, const std::vector<Block>& bloc
   } catch (const ptx::Fault& fault) {
     detector_.Report(fault.kind, fault.message, fault.message);
     return fault.error;
+  }
+}
+
+void PtxKernels::RunTogether(const std::vector<std::unique_ptr<Place>>& places, const std::vector<Block>& blocks,
+                             Random& random) {
+  std::vector<Place*> live;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    live.push_back(places[i].get());
+    live.back()->surroundings->BeginBlock(live.back()->number, blocks[i].number, live.back()->shared);
+    live.back()->machine->Start(blocks[i].index);
+  }
+  using Turn = ptx::Machine::Turn;
+  Turns turns(random, schedule_);
+  while (!live.empty()) {
+    const size_t next = turns.Next(live.size());
+    detector_.EnterBlock(live[next]->number);
+    Turn turn;
+    do {
+      turn = live[next]->machine->RunTurn();
+      if (!turns.End(turn == Turn::kPaused, live.size())) {
+        throw ptx::Fault{.kind = ErrorKind::kDeadlock, .message = kEndlessWait};
+      }
+    } while (turn == Turn::kRan && !turns.Leaves());
+    if (turn == Turn::kEnded) live.erase(live.begin() + static_cast<std::ptrdiff_t>(next));
   }
 }
 

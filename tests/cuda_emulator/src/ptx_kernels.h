@@ -3,6 +3,7 @@
 #define SKEIN_TESTS_CUDA_EMULATOR_PTX_KERNELS_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,11 +35,17 @@ class PtxKernels {
     uint32_t thread = 0;
     int shift = 0;
   };
-  // Runs the blocks in this order. `shared`: for the memory of a block. Errors go to the detector, barriers to `sites`.
+  // Runs the blocks in this order, or all at once. `shared_of`(place): for the memory of a block, of those that run at
+  // once. Errors go to the detector, barriers to `sites`.
+  using SharedOf = std::function<std::span<std::byte>(uint32_t place)>;
   cudaError_t Run(const Launch& launch, const std::vector<Block>& blocks, const Faults& faults,
-                  std::span<std::byte> shared, Random& random, Sites& sites);
+                  const SharedOf& shared_of, Random& random, Sites& sites);
 
  private:
+  struct Place;
+
+  void RunTogether(const std::vector<std::unique_ptr<Place>>& places, const std::vector<Block>& blocks, Random& random);
+
   Arena& arena_;
   Detector& detector_;
   const Schedule schedule_;

@@ -266,8 +266,7 @@ void Runtime::RunKernel(Stream& stream, const Launch& launch) {
   ++counters.num_launches;
   counters.num_blocks += uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
   detector.BeginOperation(stream.BeginOperation(launch.dependent), NameOfFunction(launch.kernel->Function()));
-  detector.BeginKernel(launch.block.x * launch.block.y * launch.block.z, device, executor.dynamic_shared(),
-                       launch.dynamic_shared_bytes);
+  detector.BeginKernel(launch.block.x * launch.block.y * launch.block.z, device);
   const cudaError_t error = executor.Run(launch);
   detector.EndKernel();
   stream.EndOperation();

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "cuda_emulator/atomics.h"
 #include "cuda_emulator/rounding.h"
 #include "executor.h"
 
@@ -162,5 +163,24 @@ void DependencyWait(const char* file, int line) {
 }
 
 void DependencyRelease() { running_executor->detector().Release(*running_thread); }
+
+unsigned long long ReleaseAdd(unsigned long long* counter, unsigned long long n, const char* file,
+                              int line) {  // NOLINT
+  running_executor->RequireCapability(70, "atom.release", {file, line});
+  if (running_executor->sites().Enter("ReleaseAdd", {file, line})) {
+    running_executor->detector().ReleaseFence(*running_thread);
+  }
+  return atomicAdd(counter, n);
+}
+
+unsigned long long LoadAcquire(const unsigned long long* counter, const char* file, int line) {  // NOLINT
+  running_executor->RequireCapability(70, "ld.acquire", {file, line});
+  if (!running_executor->sites().Enter("LoadAcquire", {file, line})) return ~0ull;
+  running_executor->Pause();
+  AtomicAccess(counter, sizeof(*counter));
+  const unsigned long long value = __atomic_load_n(counter, __ATOMIC_RELAXED);  // NOLINT(google-runtime-int)
+  running_executor->detector().Fence(*running_thread);
+  return value;
+}
 
 }  // namespace skein::emulator

@@ -27,6 +27,7 @@ struct Options {
   cudaError_t no_devices = cudaErrorNoDevice;  // what calls give if there are none; or cudaErrorInsufficientDriver
   size_t memory_bytes = size_t{1} << 30;       // of each device
   int capability = 90;                         // ten times the compute capability
+  int num_multiprocessors = 0;                 // 0: those of a card of that capability
   int64_t fail_allocation = kNever;  // the allocation that fails, of the device's memory or the host's, from 0
   int64_t lose_at_launch = kNever;   // the launch from which on device `lost_device` gives cudaErrorIllegalAddress
   int lost_device = 0;
@@ -43,7 +44,8 @@ struct Options {
 
 // Options from text: "devices=2,memory=64MiB,capability=90,schedule=in-step". Keys: devices, no_devices (none or
 // old-driver), memory, capability, fail_allocation, lose_at_launch, lost_device, delay_us, seed, schedule,
-// track_uninitialised, ptx, ptx_capability, ptx_fused. False, with the reason in `error`, if it has something else.
+// track_uninitialised, multiprocessors, ptx, ptx_capability, ptx_fused. False, with the reason in `error`, if it has
+// something else.
 bool ParseOptions(std::string_view text, Options& options, std::string& error);
 
 // Starts with fresh devices. What the runtime gave out before is void. Before the first call the options are those of
@@ -70,8 +72,8 @@ struct Error {
 // first error and aborts.
 std::vector<Error> TakeErrors();
 
-// A call of a barrier, by its line. Barriers are __syncthreads and its votes, __syncwarp, __threadfence, CopyAsyncWait
-// and DependencyWait.
+// A call of a barrier, by its line. Barriers are __syncthreads and its votes, __syncwarp, __threadfence, ReleaseAdd,
+// LoadAcquire, CopyAsyncWait and DependencyWait.
 struct BarrierSite {
   std::string kind;
   std::string file;
@@ -92,6 +94,11 @@ enum class IndexFault {
   kExtraBlock  // each launch has one block more in x, and gridDim says nothing of it
 };
 void ShiftIndex(IndexFault fault, int by);
+
+// From here on the release (ReleaseAdd) number `number`, from 0, of each thread hands nothing on, in every launch.
+// kNoRelease: none is left out.
+inline constexpr int kNoRelease = -1;
+void LeaveOutRelease(int number);
 
 // Counters of work done, for tests of the backend's planning.
 struct Counters {

@@ -1,5 +1,6 @@
 // The instructions of backends/cuda/kernels/instructions.h in C++: products of a warp, loads of matrices, copies into
-// shared memory that go on by themselves, and the wait for the kernel before. Lane layouts are those of the PTX manual.
+// shared memory that go on by themselves, the wait for the kernel before, and what blocks meet by. Lane layouts are
+// those of the PTX manual.
 #ifndef SKEIN_TESTS_CUDA_EMULATOR_TENSOR_CORE_H_
 #define SKEIN_TESTS_CUDA_EMULATOR_TENSOR_CORE_H_
 
@@ -20,6 +21,8 @@ void CopyAsyncCommit();
 void CopyAsyncWait(int num_groups, const char* file, int line);
 void DependencyWait(const char* file, int line);
 void DependencyRelease();
+unsigned long long ReleaseAdd(unsigned long long* counter, unsigned long long n, const char* file, int line);  // NOLINT
+unsigned long long LoadAcquire(const unsigned long long* counter, const char* file, int line);                 // NOLINT
 
 }  // namespace skein::emulator
 
@@ -86,6 +89,15 @@ inline void CopyAsyncWait(SKEIN_CALLED_FROM) {
 // griddepcontrol.wait and griddepcontrol.launch_dependents.
 inline void DependencyWait(SKEIN_CALLED_FROM) { emulator::DependencyWait(file, line); }
 inline void DependencyRelease() { emulator::DependencyRelease(); }
+
+// atom.release.gpu.add.u64 and ld.acquire.gpu.u64. A thread that looks for a number gives others their turn first. One
+// that is left out sees the greatest number: its wait has ended.
+inline unsigned long long ReleaseAdd(unsigned long long* counter, unsigned long long n, SKEIN_CALLED_FROM) {  // NOLINT
+  return emulator::ReleaseAdd(counter, n, file, line);
+}
+inline unsigned long long LoadAcquire(const unsigned long long* counter, SKEIN_CALLED_FROM) {  // NOLINT
+  return emulator::LoadAcquire(counter, file, line);
+}
 
 }  // namespace skein::cuda
 

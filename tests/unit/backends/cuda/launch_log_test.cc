@@ -44,6 +44,13 @@ SyntheticShape Shape(uint32_t type) {
           .matrix_types = {type}};
 }
 
+// The blocks of a launch that are together are few, since all of their threads have stacks.
+SyntheticShape SmallShape() {
+  SyntheticShape shape = Shape(SKEIN_DTYPE_F16);
+  shape.d_ffn = 100;
+  return shape;
+}
+
 class LaunchLogTest : public testing::Test {
  protected:
   LaunchLogTest() { emulator::Configure({}); }
@@ -56,11 +63,14 @@ class LaunchLogTest : public testing::Test {
   // Logs steps of one token from so many streams each, and a prompt of nine.
   void LogSteps(uint32_t type, const std::string& switches, const std::vector<uint32_t>& numbers_of_rows,
                 const std::string& file) {
+    LogStepsOf(Shape(type), type, switches, numbers_of_rows, file);
+  }
+  void LogStepsOf(const SyntheticShape& shape, uint32_t type, const std::string& switches,
+                  const std::vector<uint32_t>& numbers_of_rows, const std::string& file) {
     setenv("SKEIN_CUDA_LAUNCHES", file.c_str(), 1);
     setenv("SKEIN_CUDA", switches.c_str(), 1);
     const conformance::TestHost host(2);
-    const SyntheticModel model =
-        type == SKEIN_DTYPE_Q8 ? conformance::Quantised(Shape(type), {type}) : SyntheticModel(Shape(type));
+    const SyntheticModel model = type == SKEIN_DTYPE_Q8 ? conformance::Quantised(shape, {type}) : SyntheticModel(shape);
     skein_segment_desc desc = DescribeSegment(model, 0, 2, SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD);
     desc.compute_type = desc.weight_type = type;
     desc.num_slots = desc.max_entries = desc.max_tokens = 80;
@@ -138,6 +148,7 @@ TEST_F(LaunchLogTest, StepsAreLaunchedAsPredicted) {
     LogSteps(SKEIN_DTYPE_F16, switches, {1, 2, 3, 5, 9, 17, 33, 66}, file_);
   }
   for (const uint32_t type : {SKEIN_DTYPE_F32, SKEIN_DTYPE_BF16, SKEIN_DTYPE_Q8}) LogSteps(type, "", {1, 4, 5}, file_);
+  LogStepsOf(SmallShape(), SKEIN_DTYPE_F16, "persistent", {1, 2}, file_);
   EXPECT_EQ(Predict("--agrees"), 0) << told_;
   EXPECT_EQ(Predict("--measured"), 0) << told_;
 }
