@@ -132,7 +132,7 @@ class Benchmark {
                            fits ? "the time was over" : "the device has no memory for it");
     return false;
   }
-  double SecondsForOne() const { return run_.IsToy() ? 0 : std::clamp(run_.SecondsLeft() / 100, 0.05, 0.6); }
+  double SecondsForOne() const { return run_.IsToy() ? 0 : std::clamp(run_.SecondsLeft() / 150, 0.05, 0.4); }
 
   Result Describe(StepKind kind, uint32_t num_tokens, const StepTime& time) const {
     const Options& options = run_.options();
