@@ -31,6 +31,7 @@ skein_segment_desc DescribeWhole(const RealModel& model, const TimedOptions& opt
   desc.max_tokens = options.max_tokens;
   desc.max_entries = options.num_slots;
   desc.compute_type = options.compute_type;
+  desc.state_type = options.state_type;
   desc.weight_type = model.weight_type();
   desc.model = model.model();
   return desc;
