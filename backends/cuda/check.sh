@@ -22,8 +22,8 @@ TEXT
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-all_stages=device,roofs,contract,numbers,cuts,migration,invariance,memcheck,racecheck,switches,benchmark
-all_stages+=,kernels,benchmark-switched,kernels-switched,soak,conformance,golden,abi
+all_stages=device,roofs,contract,numbers,cuts,migration,invariance,benchmark,kernels,switches
+all_stages+=,benchmark-switched,kernels-switched,soak,memcheck,racecheck,conformance,golden,abi
 prebuilt='' plugin='' device=0 size=full budget='' keep_going='' stages=$all_stages out=cuda-check
 while (($#)); do
   case $1 in
@@ -449,18 +449,17 @@ check device device 60 30 foundation
 device_name=$(sed -n 's/^  \([^:]*:[0-9]*\): .*/\1/p' "$out/stages/device.log" 2>/dev/null | head -n 1)
 measure_roofs
 check contract contract 30 10 foundation
-check numbers numbers 70 25 foundation
+check numbers numbers 60 25 foundation
 check cuts cuts 30 8 foundation
 check migration migration 15 5 foundation
 check invariance invariance 30 10 foundation
-sanitize memcheck
-sanitize racecheck
-check switches switches 90 25 report
 limits=()
 [[ -z $bandwidth ]] || limits+=(--bandwidth "$bandwidth")
 [[ -z $matrix_rate ]] || limits+=(--matrix-rate "$matrix_rate")
-check benchmark benchmark 110 20 report "${limits[@]}"
+check benchmark benchmark 80 18 report "${limits[@]}"
 measure_kernels kernels ''
+# More than a dozen trials, each a process that loads three models.
+check switches switches 160 30 report
 switches=$(good_switches)
 if [[ -n $switches ]]; then
   SKEIN_CUDA=$switches check benchmark-switched benchmark 50 8 report "${limits[@]}"
@@ -469,7 +468,9 @@ else
   left_out benchmark-switched "no switch is both right and faster"
   left_out kernels-switched "no switch is both right and faster"
 fi
-check soak soak 40 8 report
+check soak soak 30 8 report
+sanitize memcheck
+sanitize racecheck
 test_program conformance 30 0 backend_conformance_test '*' '*BackendContract*Slot*:*EntrySizes*'
 test_program golden 30 0 golden_test '*NamedDevice*' '*NamedDeviceTest.LogitsAgree*'
 measure_abi

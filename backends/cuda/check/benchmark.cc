@@ -18,6 +18,7 @@ struct Subject {
   double zeros;
   std::vector<uint32_t> rows;
   std::vector<uint32_t> prompts;
+  uint32_t state_type = SKEIN_DTYPE_F32;
 };
 
 // The most telling first, since time may be short.
@@ -30,25 +31,30 @@ std::vector<Subject> Subjects(const Run& run) {
             {"0.1B", kF16, kDense, {1, 32, 128}, {}},
             {"1.5B", kQ4, 0.86, {1}, {}}};
   }
-  const std::vector<uint32_t> all = {1, 4, 8, 32, 64, 128, 256, 512}, few = {1, 4, 8};
+  const std::vector<uint32_t> all = {1, 4, 8, 32, 64, 128, 256, 512}, few = {1, 4, 8}, many = {32, 128, 256, 512};
   return {{"1.5B", kF16, kDense, all, {512, 2048}},
           {"1.5B", kF16, 0.86, few, {}},
+          {"1.5B", kF16, kDense, many, {}, kF16},
           {"0.1B", kF16, kDense, all, {512, 2048}},
+          {"0.1B", kF16, kDense, many, {}, kF16},
           {"1.5B", kQ8, 0.86, all, {512}},
           {"1.5B", kQ4, 0.86, all, {512}},
           {"7.2B", kF16, kDense, all, {512, 2048}},
           {"7.2B", kF16, 0.90, few, {}},
+          {"7.2B", kF16, kDense, many, {}, kF16},
           {"0.4B", kF16, kDense, all, {512, 2048}},
           {"2.9B", kF16, kDense, all, {512, 2048}},
           {"7.2B", kQ8, 0.90, all, {512}},
           {"7.2B", kQ4, 0.90, all, {512}}};
 }
 
+bool HasF16State(const Subject& subject) { return subject.state_type == SKEIN_DTYPE_F16; }
+
 std::string NameOf(const Subject& subject) {
   char zeros[16];
   std::snprintf(zeros, sizeof(zeros), "%.0f %% zeros", 100 * subject.zeros);
   return std::string(subject.shape) + "/" + TypeName(subject.weight_type) + "/" +
-         (subject.zeros == kDense ? "dense" : zeros);
+         (subject.zeros == kDense ? "dense" : zeros) + (HasF16State(subject) ? ", f16 states" : "");
 }
 
 // One measured step, with all that is said of it.
@@ -105,6 +111,7 @@ class Benchmark {
     for (const uint32_t tokens : subject_.prompts) max_tokens = std::max(max_tokens, tokens);
     const bool computes = run_.Computes(subject_.weight_type);
     return {.compute_type = computes ? subject_.weight_type : uint32_t{SKEIN_DTYPE_NONE},
+            .state_type = subject_.state_type,
             .num_slots = num_slots,
             .max_tokens = max_tokens,
             .features = info_.features};
@@ -132,11 +139,11 @@ class Benchmark {
                            fits ? "the time was over" : "the device has no memory for it");
     return false;
   }
-  double SecondsForOne() const { return run_.IsToy() ? 0 : std::clamp(run_.SecondsLeft() / 100, 0.05, 0.6); }
+  double SecondsForOne() const { return run_.IsToy() ? 0 : std::clamp(run_.SecondsLeft() / 150, 0.05, 0.4); }
 
   Result Describe(StepKind kind, uint32_t num_tokens, const StepTime& time) const {
     const Options& options = run_.options();
-    Result result = {.step = {kind, num_tokens, 4 * cost_.state_floats}, .time = time, .roof = {}, .aim = {}};
+    Result result = {.step = {kind, num_tokens, StateBytes()}, .time = time, .roof = {}, .aim = {}};
     if (options.bandwidth && options.matrix_rate) {
       const CardLimits limits = {*options.bandwidth, *options.matrix_rate};
       result.roof = num_tokens / LeastSeconds(cost_, model_.zeros(), result.step, limits);
@@ -148,11 +155,17 @@ class Benchmark {
     }
     return result;
   }
+  // The shift rows are float32 in any case.
+  double StateBytes() const {
+    const skein_backend_model& model = model_.model();
+    const double wkv_floats = static_cast<double>(model.num_layers) * model.d_att * model.head_size;
+    return 4 * cost_.state_floats - (HasF16State(subject_) ? 2 * wkv_floats : 0);
+  }
   AimKey KeyOf(uint32_t num_rows) const {
     return {.model = model_.name(),
             .weight_type = model_.weight_type(),
             .has_planted_zeros = subject_.zeros != kDense,
-            .has_f16_state = false,
+            .has_f16_state = HasF16State(subject_),
             .num_rows = num_rows};
   }
 
@@ -163,7 +176,7 @@ class Benchmark {
     figure.Text("model", model_.name())
         .Text("weights", TypeName(model_.weight_type()))
         .Text("compute", TypeName(SegmentOptions(1).compute_type))
-        .Text("state", "f32")
+        .Text("state", HasF16State(subject_) ? "f16" : "f32")
         .Number("zeros", model_.zeros())
         .Text("step", is_decode ? "decode" : "prompt")
         .Number("tokens", result.step.num_tokens)
@@ -186,7 +199,7 @@ class Benchmark {
     if (result.roof) share = 100 * result.rate() / *result.roof;
     if (result.aim) of_aim = 100 * result.rate() / *result.aim;
     char line[200];
-    std::snprintf(line, sizeof(line), "%-20s %-12s %-7s %11.0f %10.1f %11s %6s %10s %6s", NameOf(subject_).c_str(),
+    std::snprintf(line, sizeof(line), "%-24s %-12s %-7s %11.0f %10.1f %11s %6s %10s %6s", NameOf(subject_).c_str(),
                   step.c_str(), output_name_, result.rate(), 1e6 * result.time.median,
                   OptionalText(result.roof, "%.0f").c_str(), OptionalText(share, "%.0f %%").c_str(),
                   OptionalText(result.aim, "%.0f").c_str(), OptionalText(of_aim, "%.0f %%").c_str());
@@ -210,7 +223,7 @@ void Measure(Run& run) {
       ", " +
       (options.matrix_rate ? OptionalText(*options.matrix_rate / 1e12, "%.0f TFLOP/s") : "no matrix rate measured"));
   char header[200];
-  std::snprintf(header, sizeof(header), "%-20s %-12s %-7s %11s %10s %11s %6s %10s %6s", "model", "step", "output",
+  std::snprintf(header, sizeof(header), "%-24s %-12s %-7s %11s %10s %11s %6s %10s %6s", "model", "step", "output",
                 "tokens/s", "us a step", "roof", "of it", "aim", "of it");
   run.report().Note(header);
   for (const Subject& subject : Subjects(run)) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <future>
 #include <map>
 
 #include "cuda/check/expect.h"
@@ -88,6 +89,9 @@ class NumbersCheck {
       : amount_(AmountFor(run)),
         what_(what),
         model_(conformance::Quantised(what.shape, what.types)),
+        prompt_(SyntheticTokens(amount_.num_prompt_tokens, what.shape.vocab_size, 7)),
+        expected_prompt_(BeginFloat64(prompt_)),
+        expected_texts_(BeginTextsInFloat64()),
         pipeline_(run.device(), model_,
                   {.cuts = {},
                    .compute_type = what.compute_type,
@@ -108,9 +112,10 @@ class NumbersCheck {
 
  private:
   void CheckPrompt() {
-    const std::vector<uint32_t> tokens = SyntheticTokens(amount_.num_prompt_tokens, what_.shape.vocab_size, 7);
-    const Float64Rows expected = ComputeInFloat64(model_, what_.compute_type, tokens);
-    comparison_.Add(pipeline_.Feed(0, tokens, tokens.size()), expected, 0, "logits of a prompt in one step");
+    const std::vector<uint32_t>& tokens = prompt_;
+    const std::vector<float> logits = pipeline_.Feed(0, tokens, tokens.size());
+    const Float64Rows expected = expected_prompt_.get();
+    comparison_.Add(logits, expected, 0, "logits of a prompt in one step");
     const std::vector<uint32_t> begin(tokens.begin(), tokens.begin() + amount_.num_single_tokens);
     comparison_.Add(pipeline_.Feed(1, begin, 1), expected, 0, "logits of tokens one by one");
     if (!IsExact(what_.compute_type)) return;
@@ -147,15 +152,29 @@ class NumbersCheck {
   void BeginTexts() {
     for (uint32_t i = 0; i < Amount::kTexts; ++i) {
       const std::vector<uint32_t> text = Text(i);
-      texts_.push_back(ComputeInFloat64(model_, what_.compute_type, text));
+      texts_.push_back(expected_texts_[i].get());
       comparison_.Add(pipeline_.Feed(kFirstBeginning + i, {text.begin(), text.begin() + Amount::kBegun}, 3), texts_[i],
                       0, "logits of the beginning of a text");
     }
   }
 
+  // Float64 takes longer than the device, so that each text has a thread, beside the device.
+  std::future<Float64Rows> BeginFloat64(const std::vector<uint32_t>& tokens) const {
+    return std::async(std::launch::async,
+                      [this, tokens] { return ComputeInFloat64(model_, what_.compute_type, tokens); });
+  }
+  std::vector<std::future<Float64Rows>> BeginTextsInFloat64() const {
+    std::vector<std::future<Float64Rows>> begun;
+    for (uint32_t i = 0; i < Amount::kTexts; ++i) begun.push_back(BeginFloat64(Text(i)));
+    return begun;
+  }
+
   const Amount amount_;
   const NumbersCase& what_;
   const SyntheticModel model_;
+  const std::vector<uint32_t> prompt_;
+  std::future<Float64Rows> expected_prompt_;
+  std::vector<std::future<Float64Rows>> expected_texts_;
   Pipeline pipeline_;
   LogitsComparison comparison_;
   const bool has_hidden_;

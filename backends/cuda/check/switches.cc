@@ -1,10 +1,9 @@
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <sstream>
 
 #include "cuda/check/command.h"
 #include "cuda/check/expect.h"
+#include "cuda/check/gain.h"
 #include "cuda/check/probe.h"
 #include "cuda/check/stages.h"
 
@@ -21,9 +20,9 @@ constexpr double kNoise = 0.03;
 // The answer of the probe, which ran in a process of its own.
 struct Trial {
   bool is_right = false;
-  bool is_whole = true;                 // there was time for all of it
-  std::string trouble;                  // if it is not right
-  std::map<std::string, double> times;  // microseconds by step
+  bool is_whole = true;  // there was time for all of it
+  std::string trouble;   // if it is not right
+  StepTimes times;
 };
 
 Trial Try(const Run& run, const std::string& switches, double seconds) {
@@ -51,34 +50,10 @@ Trial Try(const Run& run, const std::string& switches, double seconds) {
   return trial;
 }
 
-// "1.21 at decode/1, 0.99 at prompt/512": how much faster than without the switch.
-struct Gain {
-  std::string text;
-  double mean = 1;   // geometric
-  double least = 1;  // of all steps
-};
-
-Gain GainOf(const Trial& plain, const Trial& with) {
-  Gain gain;
-  double sum = 0;
-  for (const auto& [step, time] : plain.times) {
-    const auto found = with.times.find(step);
-    if (found == with.times.end() || found->second <= 0) continue;
-    const double ratio = time / found->second;
-    gain.text += (gain.text.empty() ? "" : ", ") + NumberText(std::round(100 * ratio) / 100) + " at " + step;
-    gain.least = std::min(gain.least, ratio);
-    sum += std::log(ratio);
-  }
-  if (!plain.times.empty()) gain.mean = std::exp(sum / static_cast<double>(plain.times.size()));
-  return gain;
-}
-
 std::string Advice(const Trial& trial, const Gain& gain) {
   if (!trial.is_right) return "keep off: wrong";
   if (!trial.is_whole) return "not decided: there was no time for the whole trial";
-  if (gain.mean > 1 + kNoise && gain.least > 1 - kNoise) return "turn on by default";
-  if (gain.mean > 1 + kNoise) return "turn on where it is faster";
-  return "keep off: not faster";
+  return AdviceFor(gain);
 }
 
 std::string ResultText(const Trial& trial) {
@@ -87,7 +62,7 @@ std::string ResultText(const Trial& trial) {
 }
 
 void Tell(Run& run, const std::string& switches, const Trial& plain, const Trial& trial) {
-  const Gain gain = GainOf(plain, trial);
+  const Gain gain = GainOf(plain.times, trial.times, kNoise);
   const std::string advice = Advice(trial, gain);
   run.report().Note(switches + ": " + ResultText(trial) +
                     "; times as fast: " + (gain.text.empty() ? "not measured" : gain.text) + "; " + advice);
@@ -98,6 +73,7 @@ void Tell(Run& run, const std::string& switches, const Trial& plain, const Trial
                                        : "wrong")
       .Text("trouble", trial.trouble)
       .Number("mean_gain", gain.mean)
+      .Number("most_gain", gain.most)
       .Number("least_gain", gain.least)
       .Text("advice", advice);
   for (const auto& [step, time] : trial.times) figure.Number(step + "_us", time);
@@ -125,7 +101,7 @@ void CheckSwitches(Run& run) {
   const auto try_one = [&](const std::string& switches) {
     const Trial trial = Try(run, switches, seconds_for_one());
     Tell(run, switches, plain, trial);
-    return trial.is_right && trial.is_whole && GainOf(plain, trial).mean > 1 + kNoise;
+    return trial.is_right && trial.is_whole && GainOf(plain.times, trial.times, kNoise).is_good();
   };
   for (const std::string& name : kSwitches) {
     // One stands for all on a toy, whose times say nothing.

@@ -14,7 +14,9 @@ using Clock = std::chrono::steady_clock;
 constexpr uint32_t kTopK = 40;
 constexpr uint32_t kMostSteps = 400;
 constexpr uint32_t kFewestSteps = 3;
+// Before the first time: until what is loaded at first use is there, and a card that has done nothing has its clock.
 constexpr uint32_t kWarmUpSteps = 3;
+constexpr double kWarmUpSeconds = 0.05;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -29,6 +31,7 @@ skein_segment_desc DescribeWhole(const RealModel& model, const TimedOptions& opt
   desc.max_tokens = options.max_tokens;
   desc.max_entries = options.num_slots;
   desc.compute_type = options.compute_type;
+  desc.state_type = options.state_type;
   desc.weight_type = model.weight_type();
   desc.model = model.model();
   return desc;
@@ -97,7 +100,8 @@ void TimedSegment::RunOnce() {
 
 StepTime TimedSegment::Time(double seconds) {
   const bool is_measured = seconds > 0;
-  for (uint32_t i = 0; is_measured && i < kWarmUpSteps; ++i) RunOnce();
+  const Clock::time_point warm_up = Clock::now();
+  for (uint32_t i = 0; is_measured && (i < kWarmUpSteps || SecondsSince(warm_up) < kWarmUpSeconds); ++i) RunOnce();
   const uint32_t fewest = is_measured ? kFewestSteps : 1;
   std::vector<double> times;
   const Clock::time_point start = Clock::now();

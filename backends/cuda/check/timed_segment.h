@@ -20,6 +20,7 @@ struct StepTime {
 // How a segment is to run.
 struct TimedOptions {
   uint32_t compute_type = SKEIN_DTYPE_NONE;
+  uint32_t state_type = SKEIN_DTYPE_F32;
   uint32_t num_slots = 1;
   uint32_t max_tokens = 1;
   uint32_t features = 0;  // of the device

@@ -12,8 +12,9 @@ inline constexpr uint32_t kNoSlot = 0xFFFFFFFEu;
 // Of a token that the host does not know: the rest is the index of the result that drew it in the step before.
 inline constexpr uint32_t kDrawnToken = 0x80000000u;
 
-// One stream's rows of a step: [first_row, first_row + num_rows), at least one.
-struct Sequence {
+// One stream's rows of a step: [first_row, first_row + num_rows), at least one. One load takes all of it: loads of its
+// parts would be waited for together with whatever is loaded in between.
+struct alignas(16) Sequence {
   uint32_t first_row;
   uint32_t num_rows;
   uint32_t read_slot;   // the initial state has a slot of its own

@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
   for (uint32_t piece = 0; piece < kPieces; ++piece) {
     const float4 low = ExpandFour(vector, 2 * piece), high = ExpandFour(vector, 2 * piece + 1);
-    const float scale = vector.scale;
+    const float scale = __half2float(vector.scale);
     to[piece] = make_uint4(Pair(low.x * scale, low.y * scale), Pair(low.z * scale, low.w * scale),
                            Pair(high.x * scale, high.y * scale), Pair(high.z * scale, high.w * scale));
   }

@@ -28,7 +28,7 @@ __device__ __forceinline__ float AddVector(const WeightVector<kType>& weights, c
     part = fmaf(w.z, x.z, part);
     part = fmaf(w.w, x.w, part);
   }
-  return IsScaled(kType) ? fmaf(weights.scale, part, sum) : part;
+  return IsScaled(kType) ? fmaf(__half2float(weights.scale), part, sum) : part;
 }
 
 // Outputs [first_output, first_output + num_outputs) of rows [first_row, first_row + count) of `in`, by kWarps warps:

@@ -121,10 +121,16 @@ class WarpNibbles {
     const uint32_t lane = threadIdx.x % kWarp, d = lane / 8, t = lane / 2 % 4, word = lane % 2;
     const uint32_t column = GroupOf(begin, d) * kQ4Group + t * kLaneInputs + word * kWordInputs;
     const bool are_aligned = AreRowsAligned(product_.in);
+    // All loads before the first is looked at.
+    float4 lows[kRows], highs[kRows];
 #pragma unroll
     for (uint32_t r = 0; r < kRows; ++r) {
-      float4 low = Rounded(LoadInputs(product_.in, first_row_ + r, column, are_aligned), inputs);
-      float4 high = Rounded(LoadInputs(product_.in, first_row_ + r, column + 4, are_aligned), inputs);
+      lows[r] = LoadInputs(product_.in, first_row_ + r, column, are_aligned);
+      highs[r] = LoadInputs(product_.in, first_row_ + r, column + 4, are_aligned);
+    }
+#pragma unroll
+    for (uint32_t r = 0; r < kRows; ++r) {
+      float4 low = Rounded(lows[r], inputs), high = Rounded(highs[r], inputs);
 #pragma unroll
       for (uint32_t part = 0; part < kParts; ++part) {
         const uint32_t c = r * kParts + part;

@@ -80,6 +80,51 @@ __device__ __forceinline__ float Finished(kit::Then then, float sum, const EndOp
   return then == kit::Then::kAdd ? end.before + end.factor * (end.offset + sum) : Finished(then, sum, 0.0f);
 }
 
+template <kit::Then kThen, uint32_t kCount>
+__device__ __forceinline__ void FinishEach(float (&sums)[kCount]) {
+#pragma unroll
+  for (uint32_t i = 0; i < kCount; ++i) sums[i] = Finished(kThen, sums[i], 0.0f);
+}
+
+// Ends and stores sums of a thread: sum i is output `output(i)` of row `row(i)`, and is left out beyond the last. All
+// loads are in front of the first store: behind a store, which may be to their memory, each would wait for the one
+// before, and a thread of many sums for many latencies.
+template <uint32_t kCount, typename RowOf, typename OutputOf>
+__device__ __forceinline__ void StoreSums(const DeviceProduct& product, const RowOf& row, const OutputOf& output,
+                                          float (&sums)[kCount]) {
+  const auto is_there = [&](uint32_t i) { return output(i) < product.out.width && row(i) < product.out.count; };
+  EndOperands ends[kCount] = {};
+  switch (product.then) {
+    case kit::Then::kStore:
+      break;
+    case kit::Then::kTanh:
+      FinishEach<kit::Then::kTanh>(sums);
+      break;
+    case kit::Then::kSigmoid:
+      FinishEach<kit::Then::kSigmoid>(sums);
+      break;
+    case kit::Then::kSilu:
+      FinishEach<kit::Then::kSilu>(sums);
+      break;
+    case kit::Then::kReluSquare:
+      FinishEach<kit::Then::kReluSquare>(sums);
+      break;
+    case kit::Then::kAdd:
+#pragma unroll
+      for (uint32_t i = 0; i < kCount; ++i) {
+        if (is_there(i)) ends[i] = LoadEnd(product, row(i), output(i));
+      }
+#pragma unroll
+      for (uint32_t i = 0; i < kCount; ++i) sums[i] = Finished(kit::Then::kAdd, sums[i], ends[i]);
+      break;
+  }
+#pragma unroll
+  for (uint32_t i = 0; i < kCount; ++i) {
+    if (!is_there(i)) continue;
+    StoreElement(sums[i], size_t{row(i)} * product.out.width + output(i), product.out.data, product.rounded_out);
+  }
+}
+
 }  // namespace skein::cuda
 
 #endif  // SKEIN_BACKENDS_CUDA_KERNELS_PRODUCT_ENDS_H_

@@ -221,17 +221,16 @@ class BlockProduct {
   }
 
   __device__ void Store() const {
+    constexpr uint32_t kTogether = kTiles < 4 ? kTiles : 4;  // tiles
     const uint32_t lane = threadIdx.x % kWarp;
 #pragma unroll
-    for (uint32_t tile = 0; tile < kTiles; ++tile) {
+    for (uint32_t first = 0; first < kTiles; first += kTogether) {
+      const auto row = [&](uint32_t i) { return first_row_ + (first + i / 4) * 8 + lane % 4 * 2 + i % 2; };
+      const auto output = [&](uint32_t i) { return FirstOfLane() + i % 4 / 2 * 8; };
+      float sums[kTogether * 4];
 #pragma unroll
-      for (uint32_t i = 0; i < 4; ++i) {
-        const uint32_t output = FirstOfLane() + i / 2 * 8;
-        const uint32_t row = first_row_ + tile * 8 + lane % 4 * 2 + i % 2;
-        if (output >= product_.out.width || row >= product_.out.count) continue;
-        StoreElement(Finished(product_.then, totals_[tile][i], LoadEnd(product_, row, output)),
-                     size_t{row} * product_.out.width + output, product_.out.data, product_.rounded_out);
-      }
+      for (uint32_t i = 0; i < kTogether * 4; ++i) sums[i] = totals_[first + i / 4][i % 4];
+      StoreSums(product_, row, output, sums);
     }
   }
 

@@ -66,7 +66,7 @@ __device__ __forceinline__ void AddStep(const WeightVector<kType> (&weights)[kOu
   for (uint32_t i = 0; i < kOutputs * kRows; ++i) {
     float& sum = sums[i / kRows][i % kRows];
     const float part = parts[i / kRows][i % kRows];
-    sum = IsScaled(kType) ? fmaf(weights[i / kRows].scale, part, sum) : part;
+    sum = IsScaled(kType) ? fmaf(__half2float(weights[i / kRows].scale), part, sum) : part;
   }
 }
 

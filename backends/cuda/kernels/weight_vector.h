@@ -39,10 +39,11 @@ __host__ __device__ constexpr uint32_t GroupOf(WeightType type) {
   return type == WeightType::kQ8 ? kQ8Group : kQ4Group;
 }
 
+// As it lies in memory: a conversion here would wait for each load in turn, before the next one begins.
 template <WeightType kType>
 struct WeightVector {
   uint32_t words[4];
-  float scale;  // if kType is scaled
+  __half scale;  // if kType is scaled
 };
 
 // Vector `index` of a row. Zeros in floats and in scales beyond the last row and the last column.
@@ -60,7 +61,7 @@ __device__ __forceinline__ WeightVector<kType> LoadVector(const MatrixView& matr
   vector.words[3] = bits.w;
   if constexpr (IsScaled(kType)) {
     const size_t group = size_t{row} * matrix.groups_per_row + index / (GroupOf(kType) / kElements);
-    vector.scale = __half2float(matrix.scales[group]);
+    vector.scale = matrix.scales[group];
   }
   return vector;
 }

@@ -38,6 +38,9 @@ cudaError_t ReadAttributes(const Options& options, const cudaLaunchConfig_t& con
           return cudaErrorNotSupported;
         }
         break;
+      case cudaLaunchAttributePreferredSharedMemoryCarveout:
+        if (attribute.val.sharedMemCarveout > 100) return cudaErrorInvalidValue;  // percent
+        break;
       default:
         break;
     }

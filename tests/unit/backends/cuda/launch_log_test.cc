@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/cuda_stream.h"
 #include "cuda/segment.h"
 #include "cuda_emulator/control.h"
 #include "tests/conformance/backend_conformance.h"
@@ -26,6 +28,7 @@ namespace {
 
 using conformance::SyntheticModel;
 using conformance::SyntheticShape;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 
 // Wide enough that sums have parts and a row of a norm several blocks.
@@ -130,11 +133,28 @@ TEST_F(LaunchLogTest, EachLaunchOfAStepHasALine) {
   EXPECT_THAT(log, HasSubstr("segment generation=7 layers=2 d_model=320 d_ffn=1280 vocab=77 head_size=64 "
                              "ranks=24,16,8,40 weights=2 compute=2 state=0 switches=\n"));
   // Both steps of a row are one entry; a step has the embedding, eight launches a layer, and four behind them.
-  EXPECT_THAT(log, HasSubstr("step rows=1 sequences=1 logits=1\nlaunch grid=1x1x1 threads=256 shared=0 least_us="));
-  EXPECT_THAT(log, HasSubstr("step rows=9 sequences=1 logits=1\n"));
+  EXPECT_THAT(log, ContainsRegex("step rows=1 sequences=1 logits=1 empty_us=[0-9.]+\nlaunch grid=1x1x1 threads=256 "
+                                 "shared=0 least_us="));
+  EXPECT_THAT(log, HasSubstr("step rows=9 sequences=1 logits=1 empty_us="));
   size_t num_launches = 0;
   for (size_t at = 0; (at = log.find("launch ", at)) != std::string::npos; ++at) ++num_launches;
   EXPECT_EQ(num_launches, 2u * (1 + 2 * 8 + 4));
+}
+
+// Else a kernel's time would be that of the host, where the host takes longer for the next launch.
+TEST_F(LaunchLogTest, TheDeviceBeginsAStepWhenItIsEnqueued) {
+  const CudaStream stream(0);
+  LaunchLog log(file_, {});
+  std::atomic<bool> has_begun = false;
+  log.Begin({.num_rows = 1, .num_sequences = 1, .num_outputs = 1, .num_logits = 1, .num_reduced = 0});
+  log.Before(stream.get());
+  const auto begin = [](void* flag) { *static_cast<std::atomic<bool>*>(flag) = true; };
+  ASSERT_EQ(cudaLaunchHostFunc(stream.get(), begin, &has_begun), cudaSuccess);
+  log.After(stream.get(), dim3(1), 32, 0);
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(cudaStreamQuery(stream.get()), cudaErrorNotReady) << i;
+  EXPECT_FALSE(has_begun);
+  log.End(stream.get());
+  EXPECT_TRUE(has_begun);
 }
 
 TEST_F(LaunchLogTest, WithoutAFileNothingIsLogged) {
