@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "cuda/kernels/norm_rows.h"
+#include "cuda/kernels/product_parts.h"
 #include "cuda/kernels/shift_products.h"
 #include "cuda/kernels/wkv4.h"
+#include "cuda/tile_choice.h"
 
 namespace skein::cuda {
 
@@ -161,12 +163,20 @@ void Ops::Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for
   }
 }
 
+Tile Ops::TileOf(const ProductList& list, Inputs inputs) {
+  if (!context_.has_wide_tiles || !AreRounded(list, inputs)) return PlainTile(list, context_.part_scratch);
+  uint32_t shared_room = 0;
+  Keep(FindSharedRoom(shared_room));
+  return ChooseTile(list, context_.part_scratch, shared_room);
+}
+
 void Ops::LaunchTogether(const ProductChoice& choice, const ProductList& list) {
   switch (choice.path) {
     case ProductPath::kNibbles:
       return Keep(NibbleProducts(context_.queue, list, choice.inputs));
     case ProductPath::kTiles:
-      return Keep(TileProducts(context_.queue, list, choice.inputs, context_.part_scratch));
+      return Keep(
+          TileProducts(context_.queue, list, choice.inputs, context_.part_scratch, TileOf(list, choice.inputs)));
     default:  // the others go alone
       return Keep(RowProducts(context_.queue, list, choice.inputs));
   }
