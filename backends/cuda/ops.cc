@@ -301,8 +301,7 @@ void Ops::NormBonusGate(kit::Rows /*y*/, const kit::Norm& norm, const kit::Wkv7I
   wkv7_.out = out;
   LaunchWaiting();
   wkv7_.chunks = context_.chunks;
-  rounded_.Forget(out);
-  if (!IsChunked(context_.chunks, context_.batch.num_rows)) wkv7_.rounded = rounded_.Write(out);
+  wkv7_.rounded = rounded_.Write(out);
   Keep(cuda::Wkv7(context_.queue, context_.batch, context_.states, wkv7_));
   wkv7_ = {};
 }
