@@ -100,7 +100,7 @@ class WideBlock {
       place = place + 1 == S::kPlaces ? 0 : place + 1;
     }
     if (stages_.begin + stages_.part < stages_.end) EndLastPart();
-      // A sum of one part is added to zero too: the bits of a negative zero are those of the other tiles.
+    // A sum of one part is added to zero too, as in the other tiles: a negative zero would stay one.
 #pragma unroll
     for (uint32_t i = 0; i < S::kSums; ++i) sums_[i / 4][i % 4] += 0.0f;
   }

@@ -146,19 +146,6 @@ TEST_P(WideTilesTest, ARowDoesNotKnowTheOthers) {
   }
 }
 
-// Sums that are negative zeros are zeros in every tile: each begins at zero.
-TEST_P(WideTilesTest, ANegativeZeroIsAddedToZero) {
-  const uint16_t one = GetParam() == WeightType::kF16 ? F32ToF16(1) : F32ToBf16(1);
-  const DeviceArray<uint16_t> data(std::vector<uint16_t>(8, one)), in(std::vector<uint16_t>(8, 0x8000));
-  const MatrixView weight = {GetParam(), 1, 8, 16, data.get(), nullptr, 0};
-  for (const Tile& tile : {Tile{kTileOutputs, 8, false}, Tile{kWideTileOutputs, 32, false}}) {
-    const DeviceRows out = Poisoned(1, 1);
-    const DeviceProduct product = {weight, {nullptr, 1, 8}, out.rows(), kit::Then::kStore, {}, {in.get(), inputs_}};
-    ASSERT_EQ(TileProducts(queue_.get(), ListOf({product}), inputs_, {}, tile), cudaSuccess);
-    EXPECT_FALSE(std::signbit(out.Read()[0])) << tile.outputs;
-  }
-}
-
 // With 100 KB a multiprocessor a block has no room for parts before its own, and the widest tile none at all.
 TEST_P(WideTilesTest, WhereABlockHasNoRoomForPartsThePlainTileServes) {
   emulator::Options options;
