@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "cuda/kernels/norm_rows.h"
+#include "cuda/kernels/product_parts.h"
 #include "cuda/kernels/shift_products.h"
 #include "cuda/kernels/wkv4.h"
+#include "cuda/tile_choice.h"
 
 namespace skein::cuda {
 
@@ -161,12 +163,20 @@ void Ops::Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for
   }
 }
 
+Tile Ops::TileOf(const ProductList& list, Inputs inputs) {
+  if (!context_.has_wide_tiles || !AreRounded(list, inputs)) return PlainTile(list, context_.part_scratch);
+  uint32_t shared_room = 0;
+  Keep(FindSharedRoom(shared_room));
+  return ChooseTile(list, context_.part_scratch, shared_room);
+}
+
 void Ops::LaunchTogether(const ProductChoice& choice, const ProductList& list) {
   switch (choice.path) {
     case ProductPath::kNibbles:
       return Keep(NibbleProducts(context_.queue, list, choice.inputs));
     case ProductPath::kTiles:
-      return Keep(TileProducts(context_.queue, list, choice.inputs, context_.part_scratch));
+      return Keep(
+          TileProducts(context_.queue, list, choice.inputs, context_.part_scratch, TileOf(list, choice.inputs)));
     default:  // the others go alone
       return Keep(RowProducts(context_.queue, list, choice.inputs));
   }
@@ -291,8 +301,7 @@ void Ops::NormBonusGate(kit::Rows /*y*/, const kit::Norm& norm, const kit::Wkv7I
   wkv7_.out = out;
   LaunchWaiting();
   wkv7_.chunks = context_.chunks;
-  rounded_.Forget(out);
-  if (!IsChunked(context_.chunks, context_.batch.num_rows)) wkv7_.rounded = rounded_.Write(out);
+  wkv7_.rounded = rounded_.Write(out);
   Keep(cuda::Wkv7(context_.queue, context_.batch, context_.states, wkv7_));
   wkv7_ = {};
 }

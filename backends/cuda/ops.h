@@ -58,6 +58,7 @@ struct OpsContext {
   uint32_t compute_type;     // of the segment
   uint32_t capability;       // of the device
   bool has_nibble_products;  // for few rows
+  bool has_wide_tiles;       // products on the tensor cores take the tile with the least count (tile_choice.h)
   Chunks chunks;             // of long sequences
 };
 
@@ -124,6 +125,7 @@ class Ops {
   bool LaunchAlone(const WaitingProduct& product, uint32_t num_rows_for_choice);
   // Launches products, those together that go by the same choice. At most 32.
   void Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice);
+  Tile TileOf(const ProductList& list, Inputs inputs);
   void LaunchTogether(const ProductChoice& choice, const ProductList& list);
   void LaunchWaiting();
 

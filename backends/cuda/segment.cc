@@ -46,9 +46,10 @@ bool MayTimeProducts(const SegmentPlace& place) {
   return place.switches.timed_products && place.capability >= kTileCapability;
 }
 
-// For products by floats on the tensor cores; a library takes them too.
+// For products by floats on the tensor cores; a library takes them too. Wide tiles take no others.
 RoundedActivations RoundedActivationsOf(const SegmentPlace& place, const skein_segment_desc& desc) {
-  const bool is_on = place.switches.rounded_rows && place.capability >= kTileCapability;
+  const bool is_wanted = place.switches.rounded_rows || place.switches.wide_tiles;
+  const bool is_on = is_wanted && place.capability >= kTileCapability;
   return is_on && InputsOf(desc.compute_type) != Inputs::kF32 ? RoundedActivations::kKept : RoundedActivations::kNone;
 }
 
@@ -429,6 +430,7 @@ class GenerationSegment final : public Segment {
                                 .compute_type = desc_.compute_type,
                                 .capability = place_.capability,
                                 .has_nibble_products = place_.switches.nibble_products,
+                                .has_wide_tiles = place_.switches.wide_tiles,
                                 .chunks = ChunksOf(place_, desc_)};
     Ops ops(context);
     RunLayers(sealed, context, counts, act, ops);

@@ -15,7 +15,7 @@ struct Switch {
   std::string_view name;
   bool Switches::*is_on;
 };
-constexpr std::array<Switch, 11> kSwitches = {{{"graphs", &Switches::graphs},
+constexpr std::array<Switch, 12> kSwitches = {{{"graphs", &Switches::graphs},
                                                {"dependent_launch", &Switches::dependent_launch},
                                                {"library", &Switches::library},
                                                {"timed_products", &Switches::timed_products},
@@ -23,6 +23,7 @@ constexpr std::array<Switch, 11> kSwitches = {{{"graphs", &Switches::graphs},
                                                {"nibble_products", &Switches::nibble_products},
                                                {"split_sums", &Switches::split_sums},
                                                {"rounded_rows", &Switches::rounded_rows},
+                                               {"wide_tiles", &Switches::wide_tiles},
                                                {"chunked_wkv", &Switches::chunked_wkv},
                                                {"persistent", &Switches::persistent},
                                                {"async_states", &Switches::async_states}}};

@@ -17,6 +17,9 @@ import argparse
 import sys
 from dataclasses import dataclass, field
 
+from tile_count import (CYCLES, NARROW, WIDE, WIDEST, Tile, ceil, choose_tile, parts_of, plain_tile, stage_cycles,
+                        tile_blocks, wide_bytes, wide_places)
+
 F32, F16, BF16, Q8, Q4 = 'f32', 'f16', 'bf16', 'q8', 'q4'
 DTYPES = {1: F32, 2: F16, 3: BF16, 16: Q8, 17: Q4}  # SKEIN_DTYPE_*
 ROW_BITS = {F32: 32, F16: 16, BF16: 16, Q8: 8 + 16 / 128, Q4: 4 + 16 / 64}
@@ -42,9 +45,8 @@ class Card:
     cache_bandwidth: float
     matrix_rate: float  # operations a microsecond, as a library reaches them
     processors: int = 132
-    clock: float = 1700.0  # cycles a microsecond
+    clock: float = CYCLES
     shared_bytes: int = 227 * 1024
-    mma_share: float = 0.62  # of the matrix rate, that mma.sync reaches
 
 
 CARDS = {'H200': Card('H200', 4.3e6, 5.5e6, 790e6), 'H100': Card('H100', 3.0e6, 5.5e6, 790e6)}
@@ -124,10 +126,12 @@ class Launch:
         if self.ahead:
             bandwidth = min(bandwidth, busy * self.bytes_ahead(card) / MEMORY)
         waves = -(-self.blocks() // (card.processors * self.resident(card)))
+        # Of the multiprocessor with the most blocks: it takes 64 bytes a cycle from the second level cache.
+        share = -(-self.blocks() // card.processors) / max(1, self.blocks())
         return {
             'memory': self.memory_bytes / bandwidth,
-            'cache': self.cache_bytes / min(card.cache_bandwidth, busy * 64 * card.clock),
-            'tensor': self.cycles / busy / card.clock,
+            'cache': max(self.cache_bytes / card.cache_bandwidth, self.cache_bytes * share / 64 / card.clock),
+            'tensor': self.cycles * share / card.clock,
             'blocks': waves * self.block_us,
         }
 
@@ -158,10 +162,6 @@ class Step:
     capability: int = 90
 
 
-def ceil(a, b):
-    return -(-a // b)
-
-
 # --- products ---
 
 def row_products(matrices, step):
@@ -181,40 +181,37 @@ def row_products(matrices, step):
                   ahead=min(16 * 1024, weights / blocks), latency=CACHE * turns + SUM)
 
 
-def parts_of(matrix):
-    """PartsOf of tile_products.cu: parts of a sum, and stages of each."""
-    stages, blocks = ceil(matrix.inputs, 64), ceil(matrix.outputs, 64)
-    if blocks >= 128 or stages < 16:
-        return 1, stages
-    count = min(min(8, ceil(128, blocks)), stages // 8)
-    part = ceil(ceil(stages, count), 4) * 4
-    return ceil(stages, part), part
-
-
 def tile_products(matrices, step, rounded):
-    tile = 8 if step.rows <= 8 else 16 if step.rows <= 16 else 32 if step.rows <= 32 else 64
-    row_blocks = ceil(step.rows, tile)
+    may_choose = rounded and 'wide_tiles' in step.switches
+    tile = (choose_tile if may_choose else plain_tile)(matrices, step.rows, step.switches)
+    row_blocks = ceil(step.rows, tile.rows)
     kind = matrices[0].type
     pitch = 64 * {F16: 16, BF16: 16, Q8: 8, Q4: 4}[kind] // 8 + (16 if kind in (Q8, Q4) else 0)
-    places, input_places = (4, 2) if not rounded else (6, 6) if tile == 64 else (8, 8)
-    shared = places * 64 * pitch + input_places * tile * 128
-    whole = sum(ceil(m.outputs, 64) for m in matrices)
-    split = sum(ceil(m.outputs, 64) * parts_of(m)[0] for m in matrices)
-    is_split = 'split_sums' in step.switches and row_blocks * whole < 128 and row_blocks * split <= 512
-    blocks = split if is_split else whole
+    if tile.outputs == NARROW:
+        places, input_places = (4, 2) if not rounded else (6, 6) if tile.rows == 64 else (8, 8)
+        shared = places * NARROW * pitch + input_places * tile.rows * 128
+    else:
+        places, shared = wide_places(tile), wide_bytes(matrices, tile)
+    blocks = tile_blocks(matrices, step.rows, tile, tile.is_split) // row_blocks
     weights = sum(m.bytes() for m in matrices)
-    inputs = sum(ceil(m.outputs, 64) * m.inputs * step.rows * (2 if rounded else 4) for m in matrices)
-    handed = row_blocks * sum(ceil(m.outputs, 64) * parts_of(m)[0] * 64 * tile * 4 * 2 for m in matrices
-                              if parts_of(m)[0] > 1) if is_split else 0
-    stages = sum(ceil(m.outputs, 64) * ceil(m.inputs, 64) for m in matrices) * row_blocks
-    # A stage of a block: four warps by four steps of a load of weights, loads of inputs and products.
-    stage_cycles = max(4 * 4 * (1 + tile / 16) * 4, 4 * 4 * tile / 8 * 1.5) + 60
-    longest = max((parts_of(m)[1] if is_split else ceil(m.inputs, 64)) for m in matrices)
-    registers = {8: 72, 16: 80, 32: 100, 64: 167}[tile]
-    return Launch('tiles ' + names(matrices), (row_blocks, blocks, 1), 128, shared=shared, registers=registers,
-                  memory_bytes=weights, cache_bytes=weights * row_blocks + inputs + handed,
-                  ahead=(places - 1) * 64 * pitch, cycles=stages * stage_cycles,
-                  block_us=longest * (0.1 if rounded else 0.45), latency=CACHE + (2 * CACHE if is_split else 0))
+    tiles = sum(ceil(m.outputs, tile.outputs) for m in matrices) * row_blocks
+    inputs = sum(ceil(m.outputs, tile.outputs) * m.inputs * step.rows * (2 if rounded else 4) for m in matrices)
+    # Sums on their way to memory, which they reach later, beside what they are added to or their copies.
+    ends = sum(m.outputs for m in matrices) * step.rows * 8
+    handed = sum(ceil(m.outputs, tile.outputs) * row_blocks * parts_of(m)[0] * tile.outputs * tile.rows * 4 * 2
+                 for m in matrices if parts_of(m)[0] > 1) if tile.is_split else 0
+    stages = sum(ceil(m.outputs, tile.outputs) * ceil(m.inputs, 64) for m in matrices) * row_blocks
+    longest = max((parts_of(m)[1] if tile.is_split else ceil(m.inputs, 64)) for m in matrices)
+    # Of floats each stage has a load's latency in it, part of which another block hides.
+    stage_us = stage_cycles(tile) / CYCLES if rounded else 0.45
+    registers = {Tile(NARROW, 8): 72, Tile(NARROW, 16): 80, Tile(NARROW, 32): 100, Tile(NARROW, 64): 167,
+                 Tile(WIDE, 32): 72, Tile(WIDE, 64): 98, Tile(WIDE, 96): 123, Tile(WIDE, 128): 128,
+                 Tile(WIDEST, 128): 254}
+    return Launch('tiles ' + names(matrices), (row_blocks, blocks, 1), min(2 * tile.outputs, 256), shared=shared,
+                  registers=registers[Tile(tile.outputs, tile.rows)], memory_bytes=weights,
+                  cache_bytes=weights * row_blocks + inputs + handed + ends,
+                  ahead=(places - 1) * tile.outputs * pitch, cycles=stages * stage_cycles(tile),
+                  block_us=longest * stage_us, latency=CACHE + (2 * CACHE if tile.is_split else 0))
 
 
 def nibble_products(matrices, step):
@@ -276,7 +273,7 @@ def path_of(matrix, shape, step):
 def products(matrices, shape, step, then='store'):
     """The launches of one Multiply: those that go alone first, then those that share a path and a type."""
     launches, left = [], []
-    rounded = 'rounded_rows' in step.switches and step.rows > 4 and shape.compute in (F16, BF16)
+    rounded = step.switches & {'rounded_rows', 'wide_tiles'} and step.rows > 4 and shape.compute in (F16, BF16)
     for matrix in matrices:
         path = path_of(matrix, shape, step)
         if path == 'sparse':

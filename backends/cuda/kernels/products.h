@@ -67,11 +67,27 @@ struct PartScratch {
   uint32_t* counts = nullptr;
 };
 
-// On the tensor cores, 64 outputs by up to 64 rows a block: kF16 weights with kF16 inputs and kBf16 with kBf16; kQ8 and
-// kQ4 with kBf16, where codes are multiplied exactly and each group's sum is scaled. A row's results do not depend on
-// the other rows, nor on `scratch`, which lets more blocks share a long sum. Compute capability 8.0 on.
-// cudaErrorNotSupported for another mix.
+// The outputs and rows of a block of TileProducts: 64 by 8, 16, 32 or 64, and where the inputs are there rounded 128 by
+// 32, 64, 96 or 128, and 256 by 128. `is_split`: parts of long sums have blocks of their own, if the scratch has room.
+inline constexpr uint32_t kTileOutputs = 64, kWideTileOutputs = 128, kWidestTileOutputs = 256;
+struct Tile {
+  uint32_t outputs, rows;
+  bool is_split;
+
+  friend bool operator==(const Tile&, const Tile&) = default;
+};
+
+// On the tensor cores: kF16 weights with kF16 inputs and kBf16 with kBf16; kQ8 and kQ4 with kBf16, where codes are
+// multiplied exactly and each group's sum is scaled. A row's results do not depend on the other rows, nor on the tile
+// and `scratch`, which lets more blocks share a long sum. Compute capability 8.0 on. cudaErrorNotSupported for another
+// mix, cudaErrorInvalidValue for a tile that is not there. Without a tile: that of PlainTile (product_parts.h).
 cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs, const PartScratch& scratch = {});
+cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs, const PartScratch& scratch,
+                         const Tile& tile);
+// Whether all inputs are there as the product takes them.
+bool AreRounded(const ProductList& list, Inputs inputs);
+// The shared memory that a block of the current device may have.
+cudaError_t FindSharedRoom(uint32_t& bytes);
 
 // The value product of a channel-mix, one to four rows, where most inputs are zero: only columns of W with an input
 // other than zero are read. `columns`: W turned over, [in.width] rows of out.width elements, of any type but kF32.

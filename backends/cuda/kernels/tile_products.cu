@@ -1,11 +1,11 @@
 // Products on the tensor cores, for steps ②, ④, ⑥ and ⑦ of a layer and the output head, from about five rows on.
 //
 // Launch: blocks of 128 threads over (rows in blocks of 8, 16, 32 or 64, outputs of all products of the list in blocks
-// of 64). The weights are the side of 16 of m16n8k16: a warp makes 16 outputs for all rows of the block. The inputs of
-// a product go by in stages of 64. Weights come by asynchronous copies, three stages ahead of their use, and the first
-// three before the kernel before has ended. Inputs are one stage ahead in registers, and are rounded on their way to
-// shared memory. Where whoever made the inputs has rounded them too (RoundedRows), they come by asynchronous copies
-// like the weights, both seven stages ahead, or five at 64 rows.
+// of 64); tiles of 128 outputs are in wide_tile_products.cu. The weights are the side of 16 of m16n8k16: a warp makes
+// 16 outputs for all rows of the block. The inputs of a product go by in stages of 64. Weights come by asynchronous
+// copies, three stages ahead of their use, and the first three before the kernel before has ended. Inputs are one stage
+// ahead in registers, and are rounded on their way to shared memory. Where whoever made the inputs has rounded them too
+// (RoundedRows), they come by asynchronous copies like the weights, both seven stages ahead, or five at 64 rows.
 //
 // A stage's rows of f16 or bf16, of weights as of inputs, are 128 bytes in shared memory, 8 pieces of 16: row r has
 // piece p in place p ^ (r % 8), so that the eight rows which are read together lie in different banks. Codes stay codes
@@ -42,6 +42,7 @@
 #include "cuda/kernels/nibbles.h"
 #include "cuda/kernels/product_blocks.h"
 #include "cuda/kernels/product_ends.h"
+#include "cuda/kernels/product_tile.h"
 #include "cuda/kernels/products.h"
 #include "cuda/kernels/weight_vector.h"
 
@@ -52,29 +53,22 @@ constexpr uint32_t kWarps = 4;
 constexpr uint32_t kThreads = kWarps * kWarp;
 constexpr uint32_t kWarpOutputs = 16;
 constexpr uint32_t kOutputs = kWarps * kWarpOutputs;
-constexpr uint32_t kStages = 4;  // in shared memory, of floats' inputs
-constexpr uint32_t kStageColumns = 64;
-constexpr uint32_t kStepColumns = 16;  // of one instruction
-constexpr uint32_t kPiece = 16;        // bytes of a copy
-constexpr uint32_t kMaxTiles = 8;      // of 8 rows, in a block
-
-// A launch of so many blocks keeps all multiprocessors of the largest cards busy.
-constexpr uint32_t kManyBlocks = 128;
-constexpr uint32_t kMaxParts = 8;
-constexpr uint32_t kLeastPartStages = 8;
-static_assert(kLeastPartStages % kStages == 0, "a part begins at the first place in shared memory");
+static_assert(kOutputs == kTileOutputs);
+constexpr uint32_t kStages = 4;    // in shared memory, of floats' inputs
+constexpr uint32_t kMaxTiles = 8;  // of 8 rows, in a block
+static_assert(kPartStageMultiple % kStages == 0, "a part begins at the first place in shared memory");
 
 // How the inputs of a product come: as floats, which a block rounds, or rounded already.
 enum class Source : uint8_t { kFloats, kRounded };
 
 template <WeightType kType, uint32_t kTiles, Source kSource>
-struct Tile {
+struct BlockTile {
   using Element = std::conditional_t<kType == WeightType::kF16, Half, Bf16>;
   static constexpr bool kIsScaled = IsScaled(kType);
   static constexpr uint32_t kRows = 8 * kTiles;
   static constexpr uint32_t kPieces = kStageColumns / ElementsOf(kType);  // of a row of weights
   static constexpr uint32_t kPitch = kPieces * kPiece + (kIsScaled ? kPiece : 0);
-  static constexpr uint32_t kInputPitch = kStageColumns * 2;
+  static constexpr uint32_t kInputPitch = kStageRowBytes;
   static constexpr uint32_t kGroupStages = kIsScaled ? GroupOf(kType) / kStageColumns : 1;
   static_assert(kStages % 2 == 0 && kStages % kGroupStages == 0 && kOutputs * kPieces % kThreads == 0);
 
@@ -90,11 +84,6 @@ struct Tile {
   // On a multiprocessor. With 64 rows three blocks would leave too few registers for the sums.
   static constexpr uint32_t kLeastBlocks = kIsRounded || kTiles == kMaxTiles ? 2 : 3;
 };
-
-// Bytes from the beginning of a stage's rows of 128 bytes.
-__device__ __forceinline__ uint32_t Place(uint32_t row, uint32_t piece) {
-  return (row * 8 + (piece ^ row % 8)) * kPiece;
-}
 
 __device__ __forceinline__ uint32_t Packed(float low, float high, Half) {
   return BitsAs<uint32_t>(__floats2half2_rn(InF16Range(low), InF16Range(high)));
@@ -133,40 +122,10 @@ __device__ __forceinline__ void LoadWeightFragment(const unsigned char* stage, u
   }
 }
 
-// The parts of a matrix's sums. By its shape alone, so that a row has the same bits among any number of rows.
-struct Parts {
-  uint32_t count;
-  uint32_t num_stages;  // of each but perhaps the last
-};
-
-Parts PartsOf(const MatrixView& weight) {
-  const uint32_t num_stages = (weight.num_columns + kStageColumns - 1) / kStageColumns;
-  const uint32_t num_blocks = (weight.num_rows + kOutputs - 1) / kOutputs;
-  if (num_blocks >= kManyBlocks || num_stages < 2 * kLeastPartStages) return {1, num_stages};
-  const uint32_t wanted = std::min(kMaxParts, (kManyBlocks + num_blocks - 1) / num_blocks);
-  const uint32_t count = std::min(wanted, num_stages / kLeastPartStages);
-  const uint32_t part_stages = ((num_stages + count - 1) / count + kStages - 1) / kStages * kStages;
-  return {(num_stages + part_stages - 1) / part_stages, part_stages};
-}
-
-// The argument of the kernel.
-struct TileBlocks {
-  ProductBlocks blocks;
-  uint32_t part_stages[kMaxProducts];
-  uint32_t num_splits[kMaxProducts];  // blocks that share the parts of a block's outputs: one, or one for each part
-  PartScratch scratch;
-};
-
-// Stages of a product that a block goes through.
-struct StageRange {
-  uint32_t begin, end;
-  uint32_t part;  // from the beginning of a part to the next
-};
-
 // A block's share of a product: 64 outputs, 8 to 64 rows.
 template <WeightType kType, uint32_t kTiles, Source kSource>
 class BlockProduct {
-  using T = Tile<kType, kTiles, kSource>;
+  using T = BlockTile<kType, kTiles, kSource>;
 
  public:
   // `shared`: T::kSharedBytes at a multiple of 16.
@@ -189,35 +148,8 @@ class BlockProduct {
     EndPart();
   }
 
-  // Puts the block's part into the scratch as part `part` of those from `first_block` on, and says whether all are
-  // there now: then the sums are those of all parts.
-  __device__ bool JoinParts(const PartScratch& scratch, uint32_t first_block, uint32_t part, uint32_t num_parts) {
-    // Behind the first barrier nobody needs the inputs any more.
-    uint32_t& is_last = *reinterpret_cast<uint32_t*>(InputPlace(0));
-    constexpr uint32_t kBlockFloats = kTiles * 4 * kThreads;
-    float* const parts = scratch.sums + size_t{first_block} * kBlockFloats + threadIdx.x;
-#pragma unroll
-    for (uint32_t i = 0; i < kTiles * 4; ++i) {
-      parts[size_t{part} * kBlockFloats + i * kThreads] = totals_[i / 4][i % 4];
-    }
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      __threadfence();
-      // The last one leaves a zero.
-      is_last = atomicInc(scratch.counts + first_block, num_parts - 1) == num_parts - 1 ? 1 : 0;
-      __threadfence();
-    }
-    __syncthreads();
-    if (is_last == 0) return false;
-#pragma unroll
-    for (uint32_t i = 0; i < kTiles * 4; ++i) totals_[i / 4][i % 4] = 0;
-    for (uint32_t p = 0; p < num_parts; ++p) {
-#pragma unroll
-      for (uint32_t i = 0; i < kTiles * 4; ++i) {
-        totals_[i / 4][i % 4] += __ldcg(parts + size_t{p} * kBlockFloats + i * kThreads);
-      }
-    }
-    return true;
+  __device__ bool Join(const PartScratch& scratch, const TileShare& share) {
+    return JoinParts<kThreads>(scratch, share, *reinterpret_cast<uint32_t*>(InputPlace(0)), totals_);
   }
 
   __device__ void Store() const {
@@ -285,14 +217,13 @@ class BlockProduct {
 
   // Starts the copies of a stage's inputs, which were rounded by whoever made them.
   __device__ void CopyInputs(uint32_t stage, unsigned char* to) {
-    constexpr uint32_t kRowPieces = T::kInputPitch / kPiece, kElements = kPiece / sizeof(uint16_t);
     constexpr uint32_t kPieces = T::kRows * kRowPieces;
     const uint32_t width = product_.in.width;
 #pragma unroll
     for (uint32_t i = 0; i < (kPieces + kThreads - 1) / kThreads; ++i) {
       const uint32_t row = (threadIdx.x + i * kThreads) / kRowPieces, piece = threadIdx.x % kRowPieces;
       if (row >= T::kRows) break;
-      const uint32_t column = stage * kStageColumns + piece * kElements;
+      const uint32_t column = stage * kStageColumns + piece * kPieceElements;
       const bool is_valid = first_row_ + row < product_.in.count && column < width;
       const size_t from = is_valid ? size_t{first_row_ + row} * width + column : 0;
       CopyAsync16(to + Place(row, piece), product_.rounded_in.data + from, is_valid);
@@ -439,86 +370,58 @@ class BlockProduct {
 };
 
 template <WeightType kType, uint32_t kTiles, Source kSource>
-__global__ void __launch_bounds__(kThreads, Tile<kType, kTiles, kSource>::kLeastBlocks)
+__global__ void __launch_bounds__(kThreads, BlockTile<kType, kTiles, kSource>::kLeastBlocks)
     TileProductsKernel(const __grid_constant__ TileBlocks tiles) {
   auto* const shared = static_cast<unsigned char*>(DynamicSharedMemory());
-  const uint32_t index = ProductOf(tiles.blocks, blockIdx.y);
-  const DeviceProduct& product = tiles.blocks.products[index];
-  const uint32_t block_index = blockIdx.y - tiles.blocks.first_blocks[index];
-  const uint32_t num_splits = tiles.num_splits[index], split = block_index % num_splits;
-  const uint32_t num_stages = (product.weight.num_columns + kStageColumns - 1) / kStageColumns;
-  const uint32_t part_stages = tiles.part_stages[index], first_stage = split * part_stages;
-  const StageRange stages = {first_stage, num_splits == 1 ? num_stages : min(first_stage + part_stages, num_stages),
-                             part_stages};
-  BlockProduct<kType, kTiles, kSource> block(product, block_index / num_splits * kOutputs, blockIdx.x * kTiles * 8,
-                                             stages, shared);
+  const TileShare share = ShareOf(tiles, kOutputs);
+  BlockProduct<kType, kTiles, kSource> block(tiles.blocks.products[share.product], share.first_output,
+                                             blockIdx.x * kTiles * 8, share.stages, shared);
   block.Begin();
   DependencyWait();
   DependencyRelease();
   block.Run();
-  const uint32_t first_block = blockIdx.x * gridDim.y + blockIdx.y - split;
-  if (num_splits > 1 && !block.JoinParts(tiles.scratch, first_block, split, num_splits)) return;
+  if (share.num_splits > 1 && !block.Join(tiles.scratch, share)) return;
   block.Store();
 }
 
-// Numbers the blocks of the products; `is_split`: each part of a sum has one of its own.
-TileBlocks TileBlocksOf(const ProductList& list, const PartScratch& scratch, bool is_split) {
-  TileBlocks tiles = {};
-  tiles.blocks = BlocksOf(list, kOutputs);
-  tiles.scratch = scratch;
-  uint32_t next = 0;
-  for (uint32_t i = 0; i < list.count; ++i) {
-    const Parts parts = PartsOf(list.products[i].weight);
-    tiles.part_stages[i] = parts.num_stages;
-    tiles.num_splits[i] = is_split ? parts.count : 1;
-    tiles.blocks.first_blocks[i] = next;
-    tiles.blocks.num_blocks[i] *= tiles.num_splits[i];
-    next += tiles.blocks.num_blocks[i];
-  }
-  return tiles;
-}
-
-// Parts get blocks of their own where that fills more multiprocessors, and the scratch has room.
-TileBlocks TileBlocksFor(const ProductList& list, const PartScratch& scratch, uint32_t row_blocks) {
-  const TileBlocks whole = TileBlocksOf(list, scratch, false);
-  if (scratch.sums == nullptr || row_blocks * NumBlocks(whole.blocks) >= kManyBlocks) return whole;
-  const TileBlocks split = TileBlocksOf(list, scratch, true);
-  return row_blocks * NumBlocks(split.blocks) <= PartScratch::kBlocks ? split : whole;
-}
-
 template <WeightType kType, uint32_t kTiles, Source kSource>
-cudaError_t LaunchTiles(const Queue& queue, const ProductList& list, const PartScratch& scratch) {
+cudaError_t LaunchTiles(const Queue& queue, const ProductList& list, const PartScratch& scratch, const Tile& tile) {
   static_assert(kTiles * 4 * kThreads <= PartScratch::kBlockFloats);
-  const uint32_t row_blocks = (list.products[0].in.count + kTiles * 8 - 1) / (kTiles * 8);
-  const TileBlocks tiles = TileBlocksFor(list, scratch, row_blocks);
-  const dim3 grid(row_blocks, NumBlocks(tiles.blocks));
+  const TileBlocks tiles = TileBlocksOf(list, scratch, tile, tile.is_split);
+  const dim3 grid((list.products[0].in.count + tile.rows - 1) / tile.rows, NumBlocks(tiles.blocks));
   if (grid.x == 0 || grid.y == 0) return cudaSuccess;
-  const BlockShape block = {kThreads, Tile<kType, kTiles, kSource>::kSharedBytes};
+  const BlockShape block = {kThreads, BlockTile<kType, kTiles, kSource>::kSharedBytes};
   return Launch(queue, grid, block, TileProductsKernel<kType, kTiles, kSource>, tiles);
 }
 
 template <WeightType kType, Source kSource>
-cudaError_t LaunchSource(const Queue& queue, const ProductList& list, const PartScratch& scratch) {
-  const uint32_t num_rows = list.products[0].in.count;
-  if (num_rows <= 8) return LaunchTiles<kType, 1, kSource>(queue, list, scratch);
-  if (num_rows <= 16) return LaunchTiles<kType, 2, kSource>(queue, list, scratch);
-  if (num_rows <= 32) return LaunchTiles<kType, 4, kSource>(queue, list, scratch);
-  return LaunchTiles<kType, kMaxTiles, kSource>(queue, list, scratch);
-}
-
-// Whether all inputs are there rounded, as the product takes them.
-bool AreRounded(const ProductList& list, Inputs inputs) {
-  return std::all_of(list.products.begin(), list.products.begin() + list.count, [&](const DeviceProduct& product) {
-    return product.rounded_in.data != nullptr && product.rounded_in.inputs == inputs;
-  });
+cudaError_t LaunchSource(const Queue& queue, const ProductList& list, const PartScratch& scratch, const Tile& tile) {
+  switch (tile.rows) {
+    case 8:
+      return LaunchTiles<kType, 1, kSource>(queue, list, scratch, tile);
+    case 16:
+      return LaunchTiles<kType, 2, kSource>(queue, list, scratch, tile);
+    case 32:
+      return LaunchTiles<kType, 4, kSource>(queue, list, scratch, tile);
+    case 64:
+      return LaunchTiles<kType, kMaxTiles, kSource>(queue, list, scratch, tile);
+    default:
+      return cudaErrorInvalidValue;
+  }
 }
 
 template <WeightType kType>
-cudaError_t LaunchType(const Queue& queue, const ProductList& list, Inputs inputs, const PartScratch& scratch) {
+cudaError_t LaunchType(const Queue& queue, const ProductList& list, Inputs inputs, const PartScratch& scratch,
+                       const Tile& tile) {
   if constexpr (!IsScaled(kType)) {
-    if (AreRounded(list, inputs)) return LaunchSource<kType, Source::kRounded>(queue, list, scratch);
+    if (AreRounded(list, inputs)) {
+      const bool is_wide = tile.outputs == kWideTileOutputs || tile.outputs == kWidestTileOutputs;
+      if (is_wide) return WideTileProducts(queue, list, scratch, tile);
+      if (tile.outputs == kTileOutputs) return LaunchSource<kType, Source::kRounded>(queue, list, scratch, tile);
+    }
   }
-  return LaunchSource<kType, Source::kFloats>(queue, list, scratch);
+  if (tile.outputs != kTileOutputs) return cudaErrorInvalidValue;
+  return LaunchSource<kType, Source::kFloats>(queue, list, scratch, tile);
 }
 
 // Whether the device has the instructions.
@@ -532,17 +435,31 @@ cudaError_t CheckCapability() {
 
 }  // namespace
 
+bool AreRounded(const ProductList& list, Inputs inputs) {
+  return std::all_of(list.products.begin(), list.products.begin() + list.count, [&](const DeviceProduct& product) {
+    return product.rounded_in.data != nullptr && product.rounded_in.inputs == inputs;
+  });
+}
+
 cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs, const PartScratch& scratch) {
+  if (!IsConsistent(list)) return cudaErrorInvalidValue;
+  return TileProducts(queue, list, inputs, scratch, PlainTile(list, scratch));
+}
+
+cudaError_t TileProducts(const Queue& queue, const ProductList& list, Inputs inputs, const PartScratch& scratch,
+                         const Tile& wanted) {
   if (!IsConsistent(list)) return cudaErrorInvalidValue;
   if (const cudaError_t error = CheckCapability(); error != cudaSuccess) return error;
   if (list.count == 0) return cudaSuccess;
+  Tile tile = wanted;
+  if (tile.is_split) tile.is_split = HasRoom(scratch, list, tile);
   const WeightType type = list.products[0].weight.type;
   if (type == WeightType::kF16 && inputs == Inputs::kF16)
-    return LaunchType<WeightType::kF16>(queue, list, inputs, scratch);
+    return LaunchType<WeightType::kF16>(queue, list, inputs, scratch, tile);
   if (inputs != Inputs::kBf16) return cudaErrorNotSupported;
-  if (type == WeightType::kBf16) return LaunchType<WeightType::kBf16>(queue, list, inputs, scratch);
-  if (type == WeightType::kQ8) return LaunchType<WeightType::kQ8>(queue, list, inputs, scratch);
-  if (type == WeightType::kQ4) return LaunchType<WeightType::kQ4>(queue, list, inputs, scratch);
+  if (type == WeightType::kBf16) return LaunchType<WeightType::kBf16>(queue, list, inputs, scratch, tile);
+  if (type == WeightType::kQ8) return LaunchType<WeightType::kQ8>(queue, list, inputs, scratch, tile);
+  if (type == WeightType::kQ4) return LaunchType<WeightType::kQ4>(queue, list, inputs, scratch, tile);
   return cudaErrorNotSupported;
 }
 

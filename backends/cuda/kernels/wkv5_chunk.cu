@@ -115,7 +115,7 @@ __device__ __forceinline__ void Finish(const Wkv5Arguments& in, const OwnRowInpu
   for (uint32_t i = 0; i < kOwnChannels; ++i) y.at[i] += bonus_weight * inputs.v.at[i];
   // All threads of a warp take part in the sums of a norm.
   const OwnChannels gated = NormalizedRow(y, in.norm, head) * inputs.g;
-  if (row != kNoRow) StoreOwn(gated, in.out.data + size_t{row} * in.r.width + head);
+  if (row != kNoRow) StoreOwn(gated, size_t{row} * in.r.width + head, in.out.data, {});
 }
 
 template <bool kExact>

@@ -30,7 +30,7 @@ struct Wkv7Arguments {
   const float* bonus;
   kit::Rows g;
   kit::Rows out;        // gated; lies over no input
-  RoundedRows rounded;  // a copy of `out`; without data where there may be sequences that go by chunks
+  RoundedRows rounded;  // a copy of `out`
   uint32_t head_size;   // N, at most kMaxHeadSize (wkv5.h)
   size_t state;         // bytes from the beginning of a slot to wkv [H][N values][N keys]
   Chunks chunks;

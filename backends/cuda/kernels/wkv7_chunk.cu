@@ -165,7 +165,7 @@ __device__ __forceinline__ void Finish(const Wkv7Arguments& in, const OwnPrepare
   for (uint32_t i = 0; i < kOwnChannels; ++i) {
     y.at[i] = (y.at[i] + prepared.bonus_weight * prepared.v.at[i]) * prepared.g.at[i];
   }
-  if (row != kNoRow) StoreOwn(y, in.out.data + size_t{row} * in.r.width + head);
+  if (row != kNoRow) StoreOwn(y, size_t{row} * in.r.width + head, in.out.data, in.rounded);
 }
 
 template <bool kExact>

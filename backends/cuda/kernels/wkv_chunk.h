@@ -17,6 +17,7 @@
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/sequence_chunks.h"
 #include "cuda/kernels/slot.h"
+#include "cuda/kernels/store_element.h"
 #include "cuda/kernels/wkv_head.h"
 #include "cuda/kernels/wkv_heads.h"
 
@@ -198,9 +199,10 @@ __device__ __forceinline__ OwnChannels LoadOwn(const float* head) {
   return {{x[0], x[1], x[2], x[3]}};
 }
 __device__ __forceinline__ OwnChannels AllOwn(float x) { return {{x, x, x, x}}; }
-__device__ __forceinline__ void StoreOwn(const OwnChannels& x, float* head) {
+// `head`: the head's first element of rows.
+__device__ __forceinline__ void StoreOwn(const OwnChannels& x, size_t head, float* rows, const RoundedRows& rounded) {
 #pragma unroll
-  for (uint32_t i = 0; i < kOwnChannels; ++i) head[OwnChannel() + i] = x.at[i];
+  for (uint32_t i = 0; i < kOwnChannels; ++i) StoreElement(x.at[i], head + OwnChannel() + i, rows, rounded);
 }
 
 // A row of a matrix in shared memory, at the thread's channels.

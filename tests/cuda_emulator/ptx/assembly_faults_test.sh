@@ -27,6 +27,8 @@ faults=(
   "ld.acquire: relaxed|persistent_step|s/ld\.acquire\.gpu/ld.relaxed.gpu/|$persistent|*ARightKernelIsNotAccused"
   "atom.release: relaxed|persistent_step|s/atom\.release\.gpu/atom.relaxed.gpu/|$persistent|*ARightKernelIsNotAccused"
   "atom.release: for its block alone|persistent_step|s/atom\.release\.gpu/atom.release.cta/|$persistent|*ARightKernelIsNotAccused"
+  "wide tiles, mma: two registers of a|wide_tile_products|s/($mma\{[^}]*\}, \{$some), ($some), ($some), /\1, \3, \2, /|$products|Types/WideTilesTest.EveryShape*"
+  "wide tiles, cp.async: it waits for no group|wide_tile_products|s/wait_group ([12]);/wait_group \13;/|$products|Types/WideTilesTest.*"
   "lop3: another table|nibble_products|s/0xEA/0xE8/|$products|*Nibble*"
   "lop3: two sources|tile_products|s/(lop3\.b32 %r[0-9]+, %r[0-9]+), (%r[0-9]+), (%r[0-9]+), 0xEA/\1, \3, \2, 0xEA/|$products|Types/TileProductsTest.EveryShapeGivesTheSums/q*"
 )

@@ -28,6 +28,7 @@ namespace {
 
 using conformance::SyntheticModel;
 using conformance::SyntheticShape;
+using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 
@@ -81,11 +82,10 @@ class LaunchLogTest : public testing::Test {
     const std::unique_ptr<Segment> segment = MakeSegment(*host.table(), place, desc);
     for (const skein_tensor& tensor : TensorsOf(model, desc)) segment->Put(tensor);
     segment->Seal();
-    for (const uint32_t num_rows : numbers_of_rows) Step(*segment, num_rows, 1);
-    Step(*segment, 1, 9);
+    for (const uint32_t num_rows : numbers_of_rows) Step(*segment, num_rows, 1, shape.vocab_size);
+    Step(*segment, 1, 9, shape.vocab_size);
   }
-  static void Step(Segment& segment, uint32_t num_entries, uint32_t num_tokens) {
-    const uint32_t vocab_size = Shape(0).vocab_size;
+  static void Step(Segment& segment, uint32_t num_entries, uint32_t num_tokens, uint32_t vocab_size) {
     std::vector<uint32_t> tokens(size_t{num_entries} * num_tokens, 5);
     std::vector<float> logits(tokens.size() * vocab_size);
     std::vector<skein_step_entry> entries(num_entries);
@@ -164,13 +164,26 @@ TEST_F(LaunchLogTest, WithoutAFileNothingIsLogged) {
 
 TEST_F(LaunchLogTest, StepsAreLaunchedAsPredicted) {
   if (std::system("python3 -c ''") != 0) GTEST_SKIP() << "there is no python3";
-  for (const char* switches : {"", "sparse", "graphs,dependent_launch,split_sums,rounded_rows"}) {
+  for (const char* switches :
+       {"", "sparse", "graphs,dependent_launch,split_sums,rounded_rows", "wide_tiles", "wide_tiles,split_sums"}) {
     LogSteps(SKEIN_DTYPE_F16, switches, {1, 2, 3, 5, 9, 17, 33, 66}, file_);
   }
   for (const uint32_t type : {SKEIN_DTYPE_F32, SKEIN_DTYPE_BF16, SKEIN_DTYPE_Q8}) LogSteps(type, "", {1, 4, 5}, file_);
   LogStepsOf(SmallShape(), SKEIN_DTYPE_F16, "persistent", {1, 2}, file_);
   EXPECT_EQ(Predict("--agrees"), 0) << told_;
   EXPECT_EQ(Predict("--measured"), 0) << told_;
+}
+
+// So many outputs that blocks of 128 count less.
+TEST_F(LaunchLogTest, WideTilesAreLaunchedAsPredicted) {
+  if (std::system("python3 -c ''") != 0) GTEST_SKIP() << "there is no python3";
+  SyntheticShape shape = Shape(SKEIN_DTYPE_F16);
+  shape.d_model = 64;
+  shape.d_ffn = 8192;
+  shape.vocab_size = 12288;
+  LogStepsOf(shape, SKEIN_DTYPE_F16, "wide_tiles,split_sums", {40, 66}, file_);
+  EXPECT_THAT(Log(), AllOf(HasSubstr("threads=256 shared=86016"), HasSubstr("threads=256 shared=98304")));
+  EXPECT_EQ(Predict("--agrees"), 0) << told_;
 }
 
 TEST_F(LaunchLogTest, ALaunchOfAnotherShapeIsSeen) {

@@ -3,9 +3,12 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cuda/kernels/product_parts.h"
 #include "tests/unit/backends/cuda/mutants.h"
 #include "tests/unit/backends/cuda/product_harness.h"
 
@@ -57,26 +60,45 @@ std::string TileFault(const Trial& trial, WeightType type, uint32_t num_rows = 1
 
 // Inputs that the kernel before rounded, more stages than lie in shared memory, and tails of all. The floats are not
 // looked at.
-std::string RoundedTileFault(const Trial& trial, WeightType type, uint32_t num_rows = 11) {
-  constexpr uint32_t kInputs = 712, kOutputs = 70;
+std::string RoundedFault(const Trial& trial, WeightType type, uint32_t num_inputs, uint32_t num_rows,
+                         const PartScratch& scratch, const std::optional<Tile>& tile) {
+  constexpr uint32_t kOutputs = 70;
   const Inputs inputs = type == WeightType::kF16 ? Inputs::kF16 : Inputs::kBf16;
   Random random(1);
-  const Weights weights(type, kOutputs, kInputs, random);
-  const std::vector<float> in_values = random.Floats(size_t{num_rows} * kInputs);
+  const Weights weights(type, kOutputs, num_inputs, random);
+  const std::vector<float> in_values = random.Floats(size_t{num_rows} * num_inputs);
   const std::vector<float> before = random.Floats(size_t{num_rows} * kOutputs);
   const DeviceArray<uint16_t> in_source(RoundedBits(in_values, inputs)), in(in_values.size());
   const DeviceArray<float> out_source(before), out(before.size());
   const DeviceArray<uint16_t> rounded_out(before.size());
   DeviceProduct product = {
-      weights.view(),     {nullptr, num_rows, kInputs}, {out.get(), num_rows, kOutputs}, kit::Then::kAdd, {},
+      weights.view(),     {nullptr, num_rows, num_inputs}, {out.get(), num_rows, kOutputs}, kit::Then::kAdd, {},
       {in.get(), inputs}, {rounded_out.get(), inputs}};
   const WordCopy copy_in = {reinterpret_cast<uint32_t*>(in.get()), reinterpret_cast<const uint32_t*>(in_source.get()),
                             static_cast<uint32_t>(in_values.size() / 2)};
-  std::string fault = trial.Run({copy_in, CopyOf(out, out_source, before.size())},
-                                [&](const Queue& queue) { return TileProducts(queue, ListOf({product}), inputs); });
+  std::string fault = trial.Run({copy_in, CopyOf(out, out_source, before.size())}, [&](const Queue& queue) {
+    const ProductList list = ListOf({product});
+    return TileProducts(queue, list, inputs, scratch, tile.value_or(PlainTile(list, scratch)));
+  });
   if (!fault.empty()) return fault;
   if (rounded_out.Read() != RoundedBits(out.Read(), inputs)) return "the copy of the results is another";
   return Difference(weights, in_values, before, out.Read(), inputs, product.then);
+}
+
+std::string RoundedTileFault(const Trial& trial, WeightType type, uint32_t num_rows = 11) {
+  return RoundedFault(trial, type, 712, num_rows, {}, std::nullopt);
+}
+
+// The same with larger blocks.
+std::string WideTileFault(const Trial& trial, WeightType type, uint32_t num_rows, uint32_t tile_rows,
+                          uint32_t tile_outputs = kWideTileOutputs) {
+  return RoundedFault(trial, type, 456, num_rows, {}, Tile{tile_outputs, tile_rows, false});
+}
+
+// Two parts of sums, in a block or handed over.
+std::string WidePartFault(const Trial& trial, WeightType type, bool is_split) {
+  const TestPartScratch scratch;
+  return RoundedFault(trial, type, 1304, 20, scratch.get(), Tile{kWideTileOutputs, 32, is_split});
 }
 
 // Parts of sums that blocks hand to each other.
@@ -229,6 +251,29 @@ TEST_P(RoundedTileFaultsTest, EachBarrierIsNeeded) {
 
 TEST_P(RoundedTileFaultsTest, IndexFaultsAreSeen) {
   ExpectIndexFaultsAreSeen([&](const Trial& trial) { return RoundedTileFault(trial, GetParam()); });
+}
+
+TEST_P(RoundedTileFaultsTest, NothingIsAccusedOfWideTiles) {
+  for (const auto& [num_rows, tile_rows] : {std::pair(40u, 64u), std::pair(70u, 96u), std::pair(130u, 128u)}) {
+    ExpectRight([&](const Trial& trial) { return WideTileFault(trial, GetParam(), num_rows, tile_rows); }, 2);
+  }
+  ExpectRight([&](const Trial& trial) { return WideTileFault(trial, GetParam(), 9, 128, kWidestTileOutputs); }, 1);
+  for (const bool is_split : {false, true}) {
+    ExpectRight([&](const Trial& trial) { return WidePartFault(trial, GetParam(), is_split); });
+  }
+}
+
+TEST_P(RoundedTileFaultsTest, EachBarrierOfWideTilesIsNeeded) {
+  // The waits for the kernel before and for copies, and the barrier of a stage; of parts two barriers and two fences.
+  ExpectEachBarrierIsNeeded([&](const Trial& trial) { return WideTileFault(trial, GetParam(), 20, 32); }, 3);
+  ExpectEachBarrierIsNeeded([&](const Trial& trial) { return WidePartFault(trial, GetParam(), true); }, 7);
+}
+
+TEST_P(RoundedTileFaultsTest, IndexFaultsAreSeenInWideTiles) {
+  ExpectIndexFaultsAreSeen([&](const Trial& trial) { return WideTileFault(trial, GetParam(), 20, 32); });
+  for (const bool is_split : {false, true}) {
+    ExpectIndexFaultsAreSeen([&](const Trial& trial) { return WidePartFault(trial, GetParam(), is_split); });
+  }
 }
 
 TEST_P(TileFaultsTest, NothingIsAccusedOfPartsThatAreHandedOver) {

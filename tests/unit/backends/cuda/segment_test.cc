@@ -124,7 +124,7 @@ class SegmentTest : public testing::Test {
 TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
   for (const bool is_on : {false, true}) {
     const Switches switches = {
-        .timed_products = is_on, .sparse = is_on, .split_sums = is_on, .rounded_rows = is_on, .async_states = is_on};
+        .timed_products = is_on, .sparse = is_on, .split_sums = is_on, .wide_tiles = is_on, .async_states = is_on};
     skein_segment_desc desc = Desc(SKEIN_DTYPE_F16);
     desc.state_type = SKEIN_DTYPE_F16;  // exports need room of their own
     const skein_segment_cost cost = SegmentCost(Place(switches), desc);
@@ -254,6 +254,8 @@ TEST_F(SegmentTest, RowsThatAreRoundedWhereTheyAreMadeChangeNoBit) {
       EXPECT_EQ(Converse(*Make({.rounded_rows = true}, desc)), expected) << generation << ", " << d_ffn;
       EXPECT_EQ(Converse(*Make({.graphs = true, .dependent_launch = true, .rounded_rows = true}, desc)), expected);
     }
+    const std::vector<float> expected = Converse(*Make({}, Desc()));
+    EXPECT_EQ(Converse(*Make({.split_sums = true, .wide_tiles = true}, Desc())), expected) << generation;
   }
 }
 
@@ -292,6 +294,8 @@ TEST_F(SegmentTest, ChunksChangeTheOrderOfSumsAlone) {
       const float tolerance = compute_type == SKEIN_DTYPE_NONE ? 1e-4f : 2e-2f;
       for (size_t i = 0; i < walked.size(); ++i) ASSERT_NEAR(walked[i], chunked[i], tolerance) << i;
       EXPECT_NE(walked, chunked) << "nothing went by chunks";
+      if (generation != 7) continue;
+      EXPECT_EQ(LongPromptLogits(generation, compute_type, {.wide_tiles = true, .chunked_wkv = true}), chunked);
     }
   }
 }
