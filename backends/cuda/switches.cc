@@ -15,9 +15,10 @@ struct Switch {
   std::string_view name;
   bool Switches::*is_on;
 };
-constexpr std::array<Switch, 10> kSwitches = {{{"graphs", &Switches::graphs},
+constexpr std::array<Switch, 11> kSwitches = {{{"graphs", &Switches::graphs},
                                                {"dependent_launch", &Switches::dependent_launch},
                                                {"library", &Switches::library},
+                                               {"library_graphs", &Switches::library_graphs},
                                                {"timed_products", &Switches::timed_products},
                                                {"sparse", &Switches::sparse},
                                                {"nibble_products", &Switches::nibble_products},

@@ -11,6 +11,7 @@ struct Switches {
   bool graphs = false;            // decode steps are captured once and replayed (step_graphs.h)
   bool dependent_launch = false;  // a kernel starts while the one before ends; from capability 9.0 on (launch.h)
   bool library = false;           // products of many rows by cuBLASLt (library_products.h)
+  bool library_graphs = false;    // with both: steps with the library's products are graphs too
   bool timed_products = false;    // many rows by codes go the way that was timed as faster (expanded_products.h)
   bool sparse = false;            // value products of few rows skip zeros (SparseProduct of products.h)
   bool nibble_products = false;   // few rows by q4 on the tensor cores (NibbleProducts of products.h); from 8.0 on

@@ -469,8 +469,9 @@ def predict(options, card):
             shape = Shape(**{**MODELS[name].__dict__, 'state': options.state, 'weights': options.weights,
                              'compute': options.weights})
             step = Step(rows, rows, rows, switches, options.zeros)
-            # Steps of the library are no graphs, and the host launches what it launches in this time.
-            by_library = rows >= 65 and 'library' in switches
+            # Without a switch of their own steps of the library are no graphs, and the host launches what it launches
+            # in this time.
+            by_library = rows >= 65 and 'library' in switches and 'library_graphs' not in switches
             gap = GAPS['stream' if by_library or 'graphs' not in switches else gap_name]
             us, launches = step_time(shape, step, card, gap)
             least = sum(launch.memory_bytes for launch in launches) / card.bandwidth

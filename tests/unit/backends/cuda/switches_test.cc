@@ -15,9 +15,9 @@ class SwitchesTest : public testing::Test {
 
 TEST_F(SwitchesTest, EachIsOffByDefault) {
   const Switches switches = ReadSwitches();
-  EXPECT_FALSE(switches.graphs || switches.dependent_launch || switches.library || switches.sparse ||
-               switches.timed_products || switches.nibble_products || switches.split_sums || switches.rounded_rows ||
-               switches.chunked_wkv || switches.async_states);
+  EXPECT_FALSE(switches.graphs || switches.dependent_launch || switches.library || switches.library_graphs ||
+               switches.sparse || switches.timed_products || switches.nibble_products || switches.split_sums ||
+               switches.rounded_rows || switches.chunked_wkv || switches.async_states);
   EXPECT_EQ(SwitchWarning(), "");
 }
 
