@@ -79,7 +79,7 @@ void Ops::Logits(const Matrix& weight, kit::Rows hidden) {
     // All rows by one choice, however they are cut.
     Launch({&product, 1}, place.num_rows, library_work_.of_logits);
     Keep(FinishLogits(context_.queue, logits, {place.wishes.rows + first, place.wishes.biases, place.wishes.masks},
-                      place.results + first, place.greatest + size_t{first} * SKEIN_MAX_TOP_K));
+                      place.results + first, place.greatest + size_t{first} * SKEIN_MAX_TOP_K, place.scratch));
     if (place.host == nullptr || first >= place.num_host_rows) continue;
     const uint32_t num_copied = std::min(count, place.num_host_rows - first);
     Keep(cudaMemcpyAsync(place.host + size_t{first} * logits.width, logits.data,

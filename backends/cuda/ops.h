@@ -41,6 +41,7 @@ struct LogitsPlace {
   RankedLogit* greatest;   // [num_rows][SKEIN_MAX_TOP_K]
   float* host;             // page-locked, [num_host_rows][V]; NULL: nothing is copied from here
   uint32_t num_host_rows;  // the first of the rows
+  LogitScratch scratch;
 };
 
 // The surroundings of the ops of one step. Addresses are the device's.

@@ -144,8 +144,12 @@ class GenerationSegment final : public Segment {
   }
 
   static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
-    return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place, desc),
-            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks, RoundedActivationsOf(place, desc)};
+    return {desc,
+            kit::ActivationFloatsPerRow<Generation>(desc.model),
+            ValueColumnsOf(place, desc),
+            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks,
+            RoundedActivationsOf(place, desc),
+            place.switches.split_logits ? LogitBlocks::kSeveral : LogitBlocks::kOne};
   }
 
   static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
@@ -455,7 +459,8 @@ class GenerationSegment final : public Segment {
             .results = OutcomeLayout(counts).Results(buffers.outcome.data()),
             .greatest = buffers.greatest.data(),
             .host = host_logits,
-            .num_host_rows = counts.num_logits};
+            .num_host_rows = counts.num_logits,
+            .scratch = buffers.logit_scratch()};
   }
 
   // Fills the rows that another segment has left, or that a later one is to fill.

@@ -15,7 +15,7 @@ struct Switch {
   std::string_view name;
   bool Switches::*is_on;
 };
-constexpr std::array<Switch, 11> kSwitches = {{{"graphs", &Switches::graphs},
+constexpr std::array<Switch, 12> kSwitches = {{{"graphs", &Switches::graphs},
                                                {"dependent_launch", &Switches::dependent_launch},
                                                {"library", &Switches::library},
                                                {"library_graphs", &Switches::library_graphs},
@@ -23,6 +23,7 @@ constexpr std::array<Switch, 11> kSwitches = {{{"graphs", &Switches::graphs},
                                                {"sparse", &Switches::sparse},
                                                {"nibble_products", &Switches::nibble_products},
                                                {"split_sums", &Switches::split_sums},
+                                               {"split_logits", &Switches::split_logits},
                                                {"rounded_rows", &Switches::rounded_rows},
                                                {"chunked_wkv", &Switches::chunked_wkv},
                                                {"async_states", &Switches::async_states}}};

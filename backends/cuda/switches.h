@@ -16,6 +16,7 @@ struct Switches {
   bool sparse = false;            // value products of few rows skip zeros (SparseProduct of products.h)
   bool nibble_products = false;   // few rows by q4 on the tensor cores (NibbleProducts of products.h); from 8.0 on
   bool split_sums = false;        // blocks share long sums of products with few outputs (PartScratch of products.h)
+  bool split_logits = false;      // blocks share each of a few rows of logits (LogitScratch of sample.h)
   bool rounded_rows = false;      // inputs of products in 16 bits are written where they are made (rounded_copies.h)
   bool chunked_wkv = false;       // long sequences of RWKV-5 to 7 go by chunks (sequence_chunks.h); from 8.0 on
   bool async_states = false;      // states are exported and imported beside steps (state_moves.h)

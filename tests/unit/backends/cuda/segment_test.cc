@@ -123,8 +123,12 @@ class SegmentTest : public testing::Test {
 
 TEST_F(SegmentTest, TheCostIsWhatIsAllocated) {
   for (const bool is_on : {false, true}) {
-    const Switches switches = {
-        .timed_products = is_on, .sparse = is_on, .split_sums = is_on, .rounded_rows = is_on, .async_states = is_on};
+    const Switches switches = {.timed_products = is_on,
+                               .sparse = is_on,
+                               .split_sums = is_on,
+                               .split_logits = is_on,
+                               .rounded_rows = is_on,
+                               .async_states = is_on};
     skein_segment_desc desc = Desc(SKEIN_DTYPE_F16);
     desc.state_type = SKEIN_DTYPE_F16;  // exports need room of their own
     const skein_segment_cost cost = SegmentCost(Place(switches), desc);

@@ -17,7 +17,7 @@ TEST_F(SwitchesTest, EachIsOffByDefault) {
   const Switches switches = ReadSwitches();
   EXPECT_FALSE(switches.graphs || switches.dependent_launch || switches.library || switches.library_graphs ||
                switches.sparse || switches.timed_products || switches.nibble_products || switches.split_sums ||
-               switches.rounded_rows || switches.chunked_wkv || switches.async_states);
+               switches.split_logits || switches.rounded_rows || switches.chunked_wkv || switches.async_states);
   EXPECT_EQ(SwitchWarning(), "");
 }
 
