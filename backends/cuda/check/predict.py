@@ -24,8 +24,10 @@ VECTOR_ELEMENTS = {F32: 4, F16: 8, BF16: 8, Q8: 16, Q4: 32}
 
 # Latencies in microseconds, loaded: memory, second level cache; a barrier with what leads to it; a sum over a block.
 MEMORY, CACHE, SUM = 0.7, 0.3, 0.1
-# Beyond its launch a block of the recurrence takes so long: states and inputs, preparation, step, norm, stores.
-HEAD_BLOCK = 2.5
+# A block of the recurrence: the sequence, then its state, beside which weights and inputs come; and, behind them, some
+# 1,350 cycles of what waits for the one before: four sums of a warp at 130, two of four threads at 50, eight roots,
+# quotients and exponentials at 40, 80 floats of shared memory a thread, and four barriers at 40.
+HEAD_BLOCK = CACHE + MEMORY + 0.8
 # Microseconds from a kernel to the next, with their launches and the end of the first.
 GAPS = {'stream': 2.2, 'graph': 1.3, 'dependent': 0.9}
 GEMM_SHARE = 0.75  # of memory or matrix rate, that a library is taken to reach
@@ -98,6 +100,7 @@ class Launch:
     cycles: float = 0  # of tensor cores and shared memory, of all blocks
     block_us: float = 0  # a block's time if nothing holds it up
     latency: float = 0  # behind the launch, before and after the bytes
+    first_us: float = 0  # of a block's time, before it waits for the kernel in front
 
     def blocks(self):
         return self.grid[0] * self.grid[1] * self.grid[2]
@@ -113,24 +116,36 @@ class Launch:
         together = min(self.resident(card), -(-self.blocks() // card.processors))
         return together * self.ahead
 
-    def limits(self, card):
-        """Microseconds by what they are bound by, without latencies in front and behind."""
+    def share_of_room(self, card):
+        """Of the room of a multiprocessor, that its blocks take."""
+        return -(-self.blocks() // card.processors) / self.resident(card)
+
+    def limits(self, card, done_bytes=0.0):
+        """Microseconds by what they are bound by, without latencies in front and behind. `done_bytes`: those that were
+        read from memory before the kernel in front had ended."""
         busy = min(card.processors, self.blocks())
         bandwidth = card.bandwidth
         if self.ahead:
             bandwidth = min(bandwidth, busy * self.bytes_ahead(card) / MEMORY)
         waves = -(-self.blocks() // (card.processors * self.resident(card)))
         return {
-            'memory': self.memory_bytes / bandwidth,
+            'memory': (self.memory_bytes - done_bytes) / bandwidth,
             'cache': self.cache_bytes / min(card.cache_bandwidth, busy * 64 * card.clock),
             'tensor': self.cycles / busy / card.clock,
-            'blocks': waves * self.block_us,
+            'blocks': waves * self.block_us - (self.first_us if done_bytes else 0),
         }
 
-    def time(self, card):
-        limits = self.limits(card)
+    def time(self, card, done_bytes=0.0):
+        limits = self.limits(card, done_bytes)
         bound = max(limits, key=limits.get)
         return limits[bound] + self.latency, bound
+
+    def reads_ahead(self, card, front, idle_us):
+        """Bytes that dependent launch has it read from memory while `front` ends, whose memory is idle for so long. A
+        block has its first loads on their way then; it is there if both kernels have room."""
+        if self.share_of_room(card) + front.share_of_room(card) > 1:
+            return 0.0
+        return min(self.memory_bytes, self.blocks() * self.ahead, idle_us * card.bandwidth)
 
 
 @dataclass
@@ -167,8 +182,13 @@ def row_products(matrices, step):
     row_blocks = ceil(step.rows, rows)
     blocks = sum(ceil(m.outputs, per_block) for m in matrices)
     inputs = max(m.inputs for m in matrices)
-    pieces = {1: 4, 2: 2, 4: 1}[rows]
-    turns = ceil(inputs, 4 * 128 * pieces)
+    kind = matrices[0].type
+    vectors = ceil(inputs, 32 * VECTOR_ELEMENTS[kind])
+    if rows == 1 and kind != Q4 and blocks < 184 and vectors > 4:  # IsNarrow of row_products.cu
+        per_block = 4
+        blocks = sum(ceil(m.outputs, per_block) for m in matrices)
+    # At one row a chunk of 4,096 inputs is copied at once.
+    turns = ceil(inputs, 4096) if rows == 1 else ceil(inputs, 4 * 128 * {2: 2, 4: 1}[rows])
     weights = sum(m.bytes() for m in matrices)
     staged = sum(ceil(m.outputs, per_block) * m.inputs * 4 * step.rows for m in matrices)
     return Launch('rows ' + names(matrices), (row_blocks, blocks, 1), 128, registers=registers,
@@ -309,13 +329,41 @@ def wkv7(shape, step):
     moved = step.sequences * heads * state * 2 + step.rows * shape.d_model * 4 * 9
     return Launch('wkv7', (step.sequences, heads, 1), 256, registers=64 if is_one_row else 110,
                   static_shared=6144 if is_one_row else 18432, memory_bytes=moved, cache_bytes=moved, ahead=state * 2,
-                  block_us=HEAD_BLOCK + 0.25 * (ceil(step.rows, step.sequences) - 1))
+                  block_us=HEAD_BLOCK + 0.25 * (ceil(step.rows, step.sequences) - 1), first_us=MEMORY)
 
 
-def finish_logits(rows, shape):
-    length = shape.vocab / 65536
-    return Launch('finish logits', (rows, 1, 1), 1024, registers=64, static_shared=34400,
-                  cache_bytes=rows * shape.vocab * 8, block_us=(4 + 12 + 1.5) * length, latency=CACHE)
+# Per 65,536 tokens of a block: a read of 256 KB at 64 bytes a cycle; exponentials, 33 instructions each.
+LOGITS_READ, LOGITS_WEIGHED = 2.4, 10.0
+CANDIDATES = 0.4  # the key that enough tokens reach: 22 votes of a block
+
+
+def num_slices(rows, vocab, switches):
+    """NumSlices of sample_slices.cu."""
+    slices = 1
+    most = min(16, 128 // rows, vocab // 2048) if 'split_logits' in switches else 1
+    while 2 * slices <= most:
+        slices *= 2
+    return slices
+
+
+def finish_logits(rows, shape, switches):
+    """The launches for the greatest logits, which the check measures, or a draw without filters."""
+    slices = num_slices(rows, shape.vocab, switches)
+    length = shape.vocab / 65536 / slices
+    row_bytes = rows * shape.vocab * 4
+    weighed = (LOGITS_READ + LOGITS_WEIGHED) * length
+    if slices == 1:
+        # The wish, then the logits twice, each with the sums of the block; the candidates' key; the end of the row.
+        return [Launch('finish logits', (rows, 1, 1), 1024, registers=64, static_shared=42656,
+                       cache_bytes=2 * row_bytes, block_us=LOGITS_READ * length + weighed,
+                       latency=2 * CACHE + 2 * SUM + CANDIDATES + CACHE)]
+    first = Launch('survey logits', (rows, slices, 1), 1024, registers=64, static_shared=768, cache_bytes=row_bytes,
+                   block_us=LOGITS_READ * length, latency=CACHE + 2 * SUM)
+    # The surveys and the wish; the candidates' key; the hand-over, which is a write and a count behind it; what all
+    # have found; the end of the row.
+    last = Launch('finish logits', (rows, slices, 1), 1024, registers=64, static_shared=42656, cache_bytes=row_bytes,
+                  block_us=weighed, latency=4 * CACHE + 2 * SUM + CANDIDATES + CACHE)
+    return [first, last]
 
 
 def launches_of(shape, step):
@@ -345,22 +393,37 @@ def launches_of(shape, step):
                                latency=CACHE + 2 * SUM))
         head = Step(step.logits, step.sequences, step.logits, step.switches, 0.0, step.capability)
         launches += products([Matrix('head', shape.vocab, c, shape.weights)], shape, head)
-        launches.append(finish_logits(step.logits, shape))
+        launches += finish_logits(step.logits, shape, step.switches)
     launches.append(Launch('finite', (step.sequences, 1, 1), 1024, registers=24, latency=CACHE + SUM))
     return launches
 
 
-def time_of(launch, card):
+def time_of(launch, card, done_bytes=0.0):
     if launch.threads == 0:  # the library's
         memory = launch.memory_bytes / card.bandwidth
         tensor = launch.operations / card.matrix_rate
         return max(memory, tensor) / GEMM_SHARE, 'memory' if memory > tensor else 'tensor'
-    return launch.time(card)
+    return launch.time(card, done_bytes)
+
+
+def times_of(launches, step, card, gap):
+    """Of each launch its time and what it is bound by. With dependent launch a kernel reads weights or states while the
+    one in front ends, in the time that this one leaves memory idle: its latencies, and the way from one to the next."""
+    times, front, idle = [], None, 0.0
+    for launch in launches:
+        done = 0.0
+        if 'dependent_launch' in step.switches and front is not None and front.threads and launch.threads:
+            done = launch.reads_ahead(card, front, idle)
+        times.append(time_of(launch, card, done))
+        idle = max(0.0, times[-1][0] - (launch.memory_bytes - done) / card.bandwidth) + gap
+        front = launch
+    return times
 
 
 def step_time(shape, step, card, gap):
     launches = launches_of(shape, step)
-    return sum(time_of(launch, card)[0] for launch in launches) + gap * len(launches), launches
+    times = times_of(launches, step, card, gap)
+    return sum(us for us, _ in times) + gap * len(launches), launches, times
 
 
 # --- logs ---
@@ -445,13 +508,12 @@ def compare(path, card):
 
 # --- predictions ---
 
-def print_kernels(launches, card):
+def print_kernels(launches, times, card):
     print(f'    {"launch":42} {"grid":>13} {"resident":>8} {"ahead KB":>8} {"us":>7}  bound by')
     seen = {}
-    for launch in launches:
-        seen.setdefault(launch.name, [launch, 0])[1] += 1
-    for name, (launch, count) in seen.items():
-        us, bound = time_of(launch, card)
+    for launch, time in zip(launches, times):
+        seen.setdefault(launch.name, [launch, 0, time])[1] += 1
+    for name, (launch, count, (us, bound)) in seen.items():
         grid = 'x'.join(map(str, launch.grid)) if launch.threads else '-'
         resident = launch.resident(card) if launch.threads else 0
         ahead = launch.bytes_ahead(card) / 1024 if launch.threads else 0
@@ -473,7 +535,7 @@ def predict(options, card):
             # in this time.
             by_library = rows >= 65 and 'library' in switches and 'library_graphs' not in switches
             gap = GAPS['stream' if by_library or 'graphs' not in switches else gap_name]
-            us, launches = step_time(shape, step, card, gap)
+            us, launches, times = step_time(shape, step, card, gap)
             least = sum(launch.memory_bytes for launch in launches) / card.bandwidth
             states = (options.state, F16, F32) if rows <= 32 else (options.state,)  # the aims of few rows are for both
             aims = [AIMS[key] for s in states if (key := (card.name, name, rows, s)) in AIMS]
@@ -482,7 +544,7 @@ def predict(options, card):
             print(f'{name:6} {rows:5} {len(launches):8} {us:9.0f} {rows * 1e6 / us:10.0f} '
                   f'{f"{aim:.0f}" if aim else "-":>9} {of_aim:>6}  {gap * len(launches):.0f}, {least:.0f}')
             if options.kernels:
-                print_kernels(launches, card)
+                print_kernels(launches, times, card)
     return 0
 
 

@@ -181,16 +181,10 @@ struct Kept {
 };
 
 // Finds the warp in whose stretch the share `uniform` of all that is kept is passed.
-__device__ inline Kept FindWarp(const Stretch& row, Cutoff cutoff, double uniform, const Weigher& weigh,
+// `mass`: of the thread's tokens above the cutoff; `num_ties`: of those at it.
+__device__ inline Kept FindWarp(Mass mass, uint32_t num_ties, Cutoff cutoff, double uniform, const Weigher& weigh,
                                 LogitShared& shared) {
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
-  Mass mass = 0;
-  uint32_t num_ties = 0;
-  row.ForEach([&](uint32_t, float logit) {
-    const uint32_t key = KeyOf(logit);
-    if (key > cutoff.key) mass += weigh(logit);
-    if (key == cutoff.key) ++num_ties;
-  });
   mass = WarpTotal(mass);
   num_ties = WarpTotal(num_ties);
   if (lane == 0) {
@@ -239,8 +233,23 @@ __device__ __forceinline__ void DrawFromStretch(const Stretch& row, Cutoff cutof
 // Draws from the tokens that the cutoff keeps.
 __device__ inline void Draw(const Stretch& row, Cutoff cutoff, double uniform, const Weigher& weigh,
                             LogitShared& shared, LogitResult& result) {
-  const Kept kept = FindWarp(row, cutoff, uniform, weigh, shared);
+  Mass mass = 0;
+  uint32_t num_ties = 0;
+  row.ForEach([&](uint32_t, float logit) {
+    const uint32_t key = KeyOf(logit);
+    if (key > cutoff.key) mass += weigh(logit);
+    if (key == cutoff.key) ++num_ties;
+  });
+  const Kept kept = FindWarp(mass, num_ties, cutoff, uniform, weigh, shared);
   if (kept.has_it) DrawFromStretch(row, cutoff, kept, weigh, result);
+}
+
+// Whether a token is drawn from all that have a key of at least `least_key`, which is known before any mass is.
+__device__ __forceinline__ bool DrawsFromAll(const LogitWish& wish, const Survey& survey, uint32_t& least_key) {
+  const bool has_top_k = wish.top_k > 0 && wish.top_k < survey.num_tokens;
+  if (wish.output != LogitOutput::kToken || wish.scale == 0 || has_top_k || wish.top_p < 1) return false;
+  least_key = MinPCutoff(LogitOf(survey.max_key), wish.log_min_p).key;
+  return true;
 }
 
 __device__ inline void DrawToken(const LogitWish& wish, const Stretch& row, const Survey& survey, Mass total,
@@ -289,8 +298,8 @@ __device__ inline void GatherGreatest(const Stretch& row, Cutoff cutoff, LogitSh
 // The tie with this number, in order of id.
 __device__ inline uint32_t TieAt(uint32_t number, const LogitShared& shared) {
   uint32_t warp = 0;
-  while (number >= shared.counts[warp]) number -= shared.counts[warp++];
-  return shared.ties[warp][number];
+  for (; warp + 1 < kLogitWarps && number >= shared.counts[warp]; ++warp) number -= shared.counts[warp];
+  return shared.ties[warp][min(number, SKEIN_MAX_TOP_K - 1u)];
 }
 
 // The rank of the thread's candidate among the first `count`.

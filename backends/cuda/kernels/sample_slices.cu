@@ -150,7 +150,7 @@ __device__ void GatherCandidates(const LogitSlice* slices, LogitShared& shared) 
   const uint32_t own_count = __shfl_sync(kFullWarp, count, static_cast<int>(warp));
   const uint32_t first = __shfl_sync(kFullWarp, up_to - count, static_cast<int>(warp));
   if (threadIdx.x == 0) shared.num_candidates = all;
-  for (uint32_t i = lane; all <= kMostCandidates && i < own_count; i += kWarp) {
+  for (uint32_t i = lane; all <= kMostCandidates && i < own_count && first + i < kMostCandidates; i += kWarp) {
     shared.candidates[first + i] = __ldcg(&slices[warp].candidates[i]);
     shared.candidate_keys[first + i] = __ldcg(&slices[warp].candidate_keys[i]);
   }
@@ -243,11 +243,10 @@ __global__ void __launch_bounds__(kThreads, 1)
   const Weigher weigh = {LogitOf(survey.max_key), 1.0f, unit};
   const uint32_t wanted = CandidatesWanted(wish, survey);
   uint32_t least_key = kNoKey, least_kept = kNoKey;
+  const bool draws_from_all = DrawsFromAll(wish, survey, least_kept);
   if (wanted > 0) {
     if (threadIdx.x == 0) shared.num_candidates = 0;
     least_key = max(KeyThatManyReach(survey, wanted), kBanned + 1);  // its barriers are behind the zero
-  } else if (wish.scale != 0) {
-    least_kept = MinPCutoff(weigh.max, wish.log_min_p).key;
   }
   WeighSlice(OwnStretch(logits), weigh, wish.scale, least_key, least_kept, shared, slices[blockIdx.y]);
   if (!IsLast(scratch, shared)) return;
@@ -260,7 +259,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   const Stretch row = StretchOf(logits, threadIdx.x / kWarp, kWarps);
   if (wish.output == LogitOutput::kGreatest) {
     WriteGreatest(row, survey, wish.top_k, shared, greatest + size_t{blockIdx.x} * SKEIN_MAX_TOP_K);
-  } else if (wanted == 0 && wish.scale != 0) {
+  } else if (draws_from_all) {
     DrawFromSlices(logits, slices, least_kept, wish.uniform, tempered, shared, result);
   } else if (wanted == 0 || !DrawFromCandidates(wish, row, survey, total, weigh, shared, result)) {
     DrawToken(wish, row, survey, total, weigh, shared, result);

@@ -4,14 +4,15 @@
 //   rows. A row's inputs are 2 KB beside that.
 //   A step that decodes, one row a sequence, has a kernel of its own with 64 registers: four blocks, and 64 KB of
 //   states on their way to a multiprocessor of sm_90 (32 KB in binary16), where the walk has 106 registers and two
-//   blocks. A block takes some 2.5 us from its first load to its last store, by count, so that two would read and
-//   write 3.4 TB/s of states in float32 and half of that in binary16. Nothing was measured. The walk: eight rows at a
-//   time. First each warp prepares one row (decay, keys, value), and loads what the next one brings. Then all warps
-//   take the rows one after the other: a thread has a quarter of a row of the state in registers, and the four threads
-//   of the row add their sums. Then each warp finishes the row that it prepared (group norm, bonus, gate).
-//   Synchronisation: one barrier for the weights and, where there is one row, its inputs, which each warp brings one
-//   of; one before a walk, for what was prepared, and one after it, for the sums. The state and the weights are loaded
-//   before the wait for the kernel before, which therefore must write no state.
+//   blocks. A block takes some 1.8 us from its first load to its last store, by count: two latencies, those of the
+//   sequence and of the state, beside which the inputs and the weights come, and 0.8 us of sums that wait for each
+//   other. So four read and write 9.6 TB/s of states in float32 and half of that in binary16, more than memory does.
+//   Nothing was measured. The walk: eight rows at a time. First each warp prepares one row (decay, keys, value), and
+//   loads what the next one brings. Then all warps take the rows one after the other: a thread has a quarter of a row
+//   of the state in registers, and the four threads of the row add their sums. Then each warp finishes the row that it
+//   prepared (group norm, bonus, gate). Synchronisation: one barrier for the weights and, where there is one row, its
+//   inputs, which each warp brings one of; one before a walk, for what was prepared, and one after it, for the sums.
+//   The state and the weights are loaded before the wait for the kernel before, which therefore must write no state.
 // Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
 // and y goes through `out`.
 #include "cuda/kernels/chunk_kernels.h"
@@ -146,26 +147,46 @@ struct RawQuarter {
 
 // The weights of a head, read for every row. In registers they would leave room for fewer blocks.
 struct SharedWeights {
-  float decay_bias[kSize], rate_bias[kSize], key_k[kSize], key_a[kSize], value_bias[kSize], bonus[kSize];
-  float norm_weight[kSize], norm_bias[kSize];
+  static constexpr uint32_t kVectors = 8, kOfThread = kVectors * kSize / kThreads;
+  // Biases of decay and rate, key_k, key_a, bias of the value, bonus, weight and bias of the norm.
+  float at[kVectors][kSize];
 
-  // Of head blockIdx.y, by the first kSize threads of a block.
-  __device__ __forceinline__ void Fill(const Wkv7Arguments& in) {
-    const uint32_t c = threadIdx.x, channel = blockIdx.y * kSize + c;
-    decay_bias[c] = in.decay_bias[channel];
-    rate_bias[c] = in.keys.rate_bias[channel];
-    key_k[c] = in.keys.key_k[channel];
-    key_a[c] = in.keys.key_a[channel];
-    value_bias[c] = in.v_first.data != nullptr ? in.value_bias[channel] : 0.0f;
-    bonus[c] = in.bonus[channel];
-    norm_weight[c] = in.norm.weight[channel];
-    norm_bias[c] = in.norm.bias[channel];
+  // A thread's share on its way: element threadIdx.x % kSize of the vectors from FirstVector on.
+  struct Share {
+    float at[kOfThread];
+  };
+  static __device__ __forceinline__ uint32_t FirstVector() { return threadIdx.x / kSize * kOfThread; }
+
+  // Of head blockIdx.y.
+  static __device__ __forceinline__ Share Load(const Wkv7Arguments& in) {
+    const float* const value_bias = in.v_first.data != nullptr ? in.value_bias : nullptr;
+    const float* const all[kVectors] = {in.decay_bias, in.keys.rate_bias, in.keys.key_k,  in.keys.key_a,
+                                        value_bias,    in.bonus,          in.norm.weight, in.norm.bias};
+    Share share;
+#pragma unroll
+    for (uint32_t i = 0; i < kOfThread; ++i) {
+      const float* from = all[i];
+#pragma unroll
+      for (uint32_t first = kOfThread; first < kVectors; first += kOfThread) {
+        from = FirstVector() == first ? all[first + i] : from;
+      }
+      share.at[i] = from != nullptr ? from[blockIdx.y * kSize + threadIdx.x % kSize] : 0.0f;
+    }
+    return share;
+  }
+  __device__ __forceinline__ void Fill(const Share& share) {
+#pragma unroll
+    for (uint32_t i = 0; i < kOfThread; ++i) at[FirstVector() + i][threadIdx.x % kSize] = share.at[i];
   }
   template <uint32_t kChannels>
   __device__ __forceinline__ HeadWeights<kChannels> Read(uint32_t lane) const {
-    return {LoadChannels<kChannels>(decay_bias, kSize, lane), LoadChannels<kChannels>(rate_bias, kSize, lane),
-            LoadChannels<kChannels>(key_k, kSize, lane),      LoadChannels<kChannels>(key_a, kSize, lane),
-            LoadChannels<kChannels>(value_bias, kSize, lane), LoadChannels<kChannels>(bonus, kSize, lane)};
+    return {LoadChannels<kChannels>(at[0], kSize, lane), LoadChannels<kChannels>(at[1], kSize, lane),
+            LoadChannels<kChannels>(at[2], kSize, lane), LoadChannels<kChannels>(at[3], kSize, lane),
+            LoadChannels<kChannels>(at[4], kSize, lane), LoadChannels<kChannels>(at[5], kSize, lane)};
+  }
+  template <uint32_t kChannels>
+  __device__ __forceinline__ HeadNorm<kChannels> ReadNorm(float epsilon, uint32_t lane) const {
+    return LoadNorm<kChannels>(at[6], at[7], epsilon, kSize, lane);
   }
 };
 
@@ -173,17 +194,20 @@ struct SharedWeights {
 struct SharedInputs {
   float at[kWarps][kSize];
 
-  // `first`: the head's first element of the row.
-  __device__ __forceinline__ void Fill(const Wkv7Arguments& in, size_t first, uint32_t warp, uint32_t lane) {
+  // The own warp's on its way. `first`: the head's first element of the row.
+  static __device__ __forceinline__ LaneChannels<kSize / kWarp> Load(const Wkv7Arguments& in, size_t first,
+                                                                     uint32_t warp, uint32_t lane) {
     const float* const all[kWarps] = {in.r.data,     in.decay.data,   in.keys.key.data,   in.keys.rate.data,
                                       in.value.data, in.v_first.data, in.value_gate.data, in.g.data};
     const float* from = all[0];
 #pragma unroll
     for (uint32_t i = 1; i < kWarps; ++i) from = warp == i ? all[i] : from;
+    LaneChannels<kSize / kWarp> own;
 #pragma unroll
-    for (uint32_t c = 0; c < kSize; c += kWarp) {
-      at[warp][c + lane] = from != nullptr ? from[first + c + lane] : 0;
+    for (uint32_t i = 0; i < kSize / kWarp; ++i) {
+      own.at[i] = from != nullptr ? from[first + i * kWarp + lane] : 0;
     }
+    return own;
   }
   template <uint32_t kChannels>
   __device__ __forceinline__ RowInputs<kChannels> Read(uint32_t lane) const {
@@ -255,12 +279,19 @@ __global__ void __launch_bounds__(kThreads, kIsOneRow ? kOneRowBlocks : 2)
   const bool is_mine = !IsChunked(in.chunks, num_rows);
   RawQuarter<Element> before;
   if (is_mine) before.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
-  if (threadIdx.x < kSize) weights.Fill(in);
+  const SharedWeights::Share share = SharedWeights::Load(in);
   DependencyWait();  // by every block: the kernel behind this one relies on it
   DependencyRelease();
   if (!is_mine) return;
   size_t own_first = (size_t{sequence.first_row} + warp) * in.r.width + blockIdx.y * kSize;
-  if constexpr (kIsOneRow) shared_inputs.Fill(in, own_first - size_t{warp} * in.r.width, warp, lane);
+  // Nothing waits for the weights before the inputs are on their way too.
+  if constexpr (kIsOneRow) {
+    const auto own = SharedInputs::Load(in, own_first - size_t{warp} * in.r.width, warp, lane);
+    weights.Fill(share);
+    StoreChannels(own, kSize, lane, shared_inputs.at[warp]);
+  } else {
+    weights.Fill(share);
+  }
   __syncthreads();
 
   StateQuarter<Element> state;
@@ -290,7 +321,7 @@ __global__ void __launch_bounds__(kThreads, kIsOneRow ? kOneRowBlocks : 2)
       const auto own_y = LoadChannels<kChannels>(y[warp], kSize, lane);
       const auto v = LoadChannels<kChannels>(rows[warp].v, kSize, lane);
       const auto g = LoadChannels<kChannels>(rows[warp].g, kSize, lane);
-      const auto norm = LoadNorm<kChannels>(weights.norm_weight, weights.norm_bias, in.norm.epsilon, kSize, lane);
+      const auto norm = weights.ReadNorm<kChannels>(in.norm.epsilon, lane);
       Finish(own_y, bonus_weight, v, g, norm, kSize, lane, in, own_first);
     }
     own_first = next_first;

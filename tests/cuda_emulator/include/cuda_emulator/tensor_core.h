@@ -71,6 +71,8 @@ inline void LoadMatrixX2Transposed(uint32_t (&d)[2], const void* shared_row, SKE
   emulator::LoadMatrix(2, true, d, shared_row, file, line);
 }
 
+inline constexpr bool kHasAsyncCopies = true;
+
 // cp.async.cg.shared.global of 16 bytes; zeros if not valid. The bytes are there after the wait for their group, for
 // the thread that waited.
 inline void CopyAsync16(void* shared, const void* global, bool valid, SKEIN_CALLED_FROM) {

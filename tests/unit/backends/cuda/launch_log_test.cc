@@ -29,14 +29,14 @@ using conformance::SyntheticShape;
 using testing::HasSubstr;
 
 // Wide enough that sums have parts and a row of a norm several blocks.
-SyntheticShape Shape(uint32_t type) {
+SyntheticShape Shape(uint32_t type, uint32_t vocab_size) {
   return {.name = "Logged",
           .generation = 7,
           .num_layers = 2,
           .d_model = 320,
           .head_size = 64,
           .d_ffn = 1280,
-          .vocab_size = 77,
+          .vocab_size = vocab_size,
           .rank_decay = 24,
           .rank_iclr = 16,
           .rank_value = 8,
@@ -55,12 +55,12 @@ class LaunchLogTest : public testing::Test {
 
   // Logs steps of one token from so many streams each, and a prompt of nine.
   void LogSteps(uint32_t type, const std::string& switches, const std::vector<uint32_t>& numbers_of_rows,
-                const std::string& file) {
+                const std::string& file, uint32_t vocab_size = 77) {
     setenv("SKEIN_CUDA_LAUNCHES", file.c_str(), 1);
     setenv("SKEIN_CUDA", switches.c_str(), 1);
     const conformance::TestHost host(2);
-    const SyntheticModel model =
-        type == SKEIN_DTYPE_Q8 ? conformance::Quantised(Shape(type), {type}) : SyntheticModel(Shape(type));
+    const SyntheticModel model = type == SKEIN_DTYPE_Q8 ? conformance::Quantised(Shape(type, vocab_size), {type})
+                                                        : SyntheticModel(Shape(type, vocab_size));
     skein_segment_desc desc = DescribeSegment(model, 0, 2, SKEIN_SEGMENT_EMBEDDING | SKEIN_SEGMENT_HEAD);
     desc.compute_type = desc.weight_type = type;
     desc.num_slots = desc.max_entries = desc.max_tokens = 80;
@@ -68,11 +68,10 @@ class LaunchLogTest : public testing::Test {
     const std::unique_ptr<Segment> segment = MakeSegment(*host.table(), place, desc);
     for (const skein_tensor& tensor : TensorsOf(model, desc)) segment->Put(tensor);
     segment->Seal();
-    for (const uint32_t num_rows : numbers_of_rows) Step(*segment, num_rows, 1);
-    Step(*segment, 1, 9);
+    for (const uint32_t num_rows : numbers_of_rows) Step(*segment, num_rows, 1, vocab_size);
+    Step(*segment, 1, 9, vocab_size);
   }
-  static void Step(Segment& segment, uint32_t num_entries, uint32_t num_tokens) {
-    const uint32_t vocab_size = Shape(0).vocab_size;
+  static void Step(Segment& segment, uint32_t num_entries, uint32_t num_tokens, uint32_t vocab_size) {
     std::vector<uint32_t> tokens(size_t{num_entries} * num_tokens, 5);
     std::vector<float> logits(tokens.size() * vocab_size);
     std::vector<skein_step_entry> entries(num_entries);
@@ -137,6 +136,8 @@ TEST_F(LaunchLogTest, StepsAreLaunchedAsPredicted) {
   for (const char* switches : {"", "sparse", "graphs,dependent_launch,split_sums,rounded_rows"}) {
     LogSteps(SKEIN_DTYPE_F16, switches, {1, 2, 3, 5, 9, 17, 33, 66}, file_);
   }
+  // A row of logits has two blocks.
+  LogSteps(SKEIN_DTYPE_F16, "split_logits", {1, 3}, file_, 4200);
   for (const uint32_t type : {SKEIN_DTYPE_F32, SKEIN_DTYPE_BF16, SKEIN_DTYPE_Q8}) LogSteps(type, "", {1, 4, 5}, file_);
   EXPECT_EQ(Predict("--agrees"), 0) << told_;
   EXPECT_EQ(Predict("--measured"), 0) << told_;
