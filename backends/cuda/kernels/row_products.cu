@@ -83,8 +83,10 @@ __device__ __forceinline__ void StageRow(const kit::Rows& in, uint32_t row, uint
 template <uint32_t kRows, uint32_t kRowFloats>
 __device__ __forceinline__ void Stage(const kit::Rows& in, uint32_t first_row, uint32_t begin, uint32_t end,
                                       Inputs inputs, float* staged) {
-  if constexpr (kHasAsyncCopies && kRows == 1) {
-    if (AreRowsAligned(in)) return StageRow<kRowFloats>(in, first_row, begin, end, inputs, staged);
+  if constexpr (kRows == 1) {
+    if (HasAsyncCopies() && AreRowsAligned(in)) {
+      return StageRow<kRowFloats>(in, first_row, begin, end, inputs, staged);
+    }
   }
   // Two loops, since a branch at each load would make the loads wait for each other.
   if (AreRowsAligned(in)) {

@@ -103,7 +103,7 @@ __device__ __forceinline__ void WeighSlice(const Stretch& row, const Weigher& we
   });
   kept = WarpTotal(kept);
   if (threadIdx.x % kWarp == 0) slice.kept[threadIdx.x / kWarp] = kept;
-  const uint32_t count = least_key == kNoKey ? 0 : shared.num_candidates;
+  const uint32_t count = shared.num_candidates;
   if (threadIdx.x < min(count, kMostCandidates)) {
     slice.candidates[threadIdx.x] = shared.candidates[threadIdx.x];
     slice.candidate_keys[threadIdx.x] = shared.candidate_keys[threadIdx.x];
@@ -244,10 +244,8 @@ __global__ void __launch_bounds__(kThreads, 1)
   const uint32_t wanted = CandidatesWanted(wish, survey);
   uint32_t least_key = kNoKey, least_kept = kNoKey;
   const bool draws_from_all = DrawsFromAll(wish, survey, least_kept);
-  if (wanted > 0) {
-    if (threadIdx.x == 0) shared.num_candidates = 0;
-    least_key = max(KeyThatManyReach(survey, wanted), kBanned + 1);  // its barriers are behind the zero
-  }
+  if (threadIdx.x == 0) shared.num_candidates = 0;
+  if (wanted > 0) least_key = max(KeyThatManyReach(survey, wanted), kBanned + 1);  // its barriers are behind the zero
   WeighSlice(OwnStretch(logits), weigh, wish.scale, least_key, least_kept, shared, slices[blockIdx.y]);
   if (!IsLast(scratch, shared)) return;
 
