@@ -16,11 +16,11 @@ namespace skein::cuda {
 
 // The size of a step, as kernels see it.
 struct StepCounts {
-  uint32_t num_rows;
-  uint32_t num_sequences;
-  uint32_t num_outputs;
-  uint32_t num_logits;   // the first of the outputs: their logits go to the host
-  uint32_t num_reduced;  // behind them: their logits are computed, and stay on the device
+  uint32_t num_rows = 0;
+  uint32_t num_sequences = 0;
+  uint32_t num_outputs = 0;
+  uint32_t num_logits = 0;   // the first of the outputs: their logits go to the host
+  uint32_t num_reduced = 0;  // behind them: their logits are computed, and stay on the device
 
   // The outputs that have logits. The others are hidden rows.
   uint32_t num_logit_rows() const { return num_logits + num_reduced; }

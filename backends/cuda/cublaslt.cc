@@ -40,6 +40,11 @@ bool IsForLibrary(const CublasLt::Product& product) {
          IsAligned(product.out);
 }
 
+bool IsCaptured(cudaStream_t stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  return cudaStreamIsCapturing(stream, &status) != cudaSuccess || status != cudaStreamCaptureStatusNone;
+}
+
 ProductShape ShapeOf(const CublasLt::Product& product) {
   return {static_cast<uint32_t>(product.weight.type), product.weight.num_rows, product.weight.num_columns,
           std::bit_ceil(product.num_rows)};
@@ -174,6 +179,8 @@ bool CublasLt::Multiply(cudaStream_t stream, const Product& product) {
   const Call call(api_, product);
   const auto known = algorithms_.find(shape);
   if (known != algorithms_.end() && Run(stream, call, product, known->second)) return true;
+  // While a queue is captured the library may not be asked: CUDA 13.3's then fails.
+  if (IsCaptured(stream)) return false;
   // One that was chosen for another number of rows, or that a file had, may not do for this product.
   for (const Algorithm& algorithm : call.Suggestions(handle_.get())) {
     if (!Run(stream, call, product, algorithm)) continue;

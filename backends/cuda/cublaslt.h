@@ -47,7 +47,9 @@ class CublasLt {
   // Writes what was chosen to the file.
   void Keep();
 
-  // Enqueues a product. False if the library refuses, with nothing enqueued.
+  // Enqueues a product. False if the library refuses, with nothing enqueued. A stream may be captured: the workspace
+  // and the algorithms are known by then, if a product of this shape went through it before. It is refused otherwise,
+  // and what a call that failed has left in the capture nobody knows.
   bool Multiply(cudaStream_t stream, const Product& product);
 
   // Device memory of each object.

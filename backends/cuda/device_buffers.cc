@@ -36,7 +36,8 @@ uint64_t SparseFloats(const skein_segment_desc& desc, ValueColumns value_columns
 }  // namespace
 
 DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t activation_floats_per_row,
-                                     ValueColumns value_columns, SumParts sum_parts, RoundedActivations rounded)
+                                     ValueColumns value_columns, SumParts sum_parts, RoundedActivations rounded,
+                                     LogitBlocks logit_blocks)
     : activation_floats(kit::CheckedProduct(desc.max_tokens, activation_floats_per_row)),
       rounded_activations(rounded == RoundedActivations::kKept ? activation_floats : 0),
       batch_bytes(BatchLayout::MostBytes(desc)),
@@ -48,14 +49,17 @@ DeviceBufferSizes::DeviceBufferSizes(const skein_segment_desc& desc, uint64_t ac
       greatest(MostOutputs(desc) * SKEIN_MAX_TOP_K),
       sparse_floats(SparseFloats(desc, value_columns)),
       part_floats(sum_parts == SumParts::kHandedOver ? PartScratch::kBlocks * PartScratch::kBlockFloats : 0),
-      part_counts(sum_parts == SumParts::kHandedOver ? PartScratch::kBlocks : 0) {}
+      part_counts(sum_parts == SumParts::kHandedOver ? PartScratch::kBlocks : 0),
+      logit_slices(logit_blocks == LogitBlocks::kSeveral && logit_rows > 0 ? LogitScratch::kMostBlocks : 0),
+      logit_counts(logit_slices > 0 ? LogitScratch::kMostRows : 0) {}
 
 uint64_t DeviceBufferSizes::bytes() const {
   return DeviceArray<float>::Bytes(activation_floats) + DeviceArray<uint16_t>::Bytes(rounded_activations) +
          batch_bytes + DeviceArray<float>::Bytes(logit_floats) + outcome_bytes +
          DeviceArray<skein_bias>::Bytes(biases) + DeviceArray<uint32_t>::Bytes(mask_words) +
          DeviceArray<RankedLogit>::Bytes(greatest) + DeviceArray<float>::Bytes(sparse_floats) +
-         DeviceArray<float>::Bytes(part_floats) + DeviceArray<uint32_t>::Bytes(part_counts);
+         DeviceArray<float>::Bytes(part_floats) + DeviceArray<uint32_t>::Bytes(part_counts) +
+         DeviceArray<LogitSlice>::Bytes(logit_slices) + DeviceArray<uint32_t>::Bytes(logit_counts);
 }
 
 DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes, cudaStream_t stream)
@@ -69,9 +73,13 @@ DeviceBuffers::DeviceBuffers(uint32_t device, const DeviceBufferSizes& sizes, cu
       greatest(device, sizes.greatest, "greatest logits"),
       sparse_scratch(device, sizes.sparse_floats, "sums of a sparse product"),
       part_sums(device, sizes.part_floats, "parts of sums"),
-      part_counts(device, sizes.part_counts, "counts of parts") {
-  if (sizes.part_counts == 0) return;
-  CheckCuda(device, cudaMemsetAsync(part_counts.data(), 0, sizes.part_counts * sizeof(uint32_t), stream), "counts");
+      part_counts(device, sizes.part_counts, "counts of parts"),
+      logit_slices(device, sizes.logit_slices, "slices of logits"),
+      logit_counts(device, sizes.logit_counts, "counts of slices") {
+  for (const DeviceArray<uint32_t>* counts : {&part_counts, &logit_counts}) {
+    if (counts->size() == 0) continue;
+    CheckCuda(device, cudaMemsetAsync(counts->data(), 0, counts->size() * sizeof(uint32_t), stream), "counts");
+  }
 }
 
 }  // namespace skein::cuda

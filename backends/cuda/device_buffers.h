@@ -20,6 +20,9 @@ enum class SumParts : uint8_t { kInBlocks, kHandedOver };
 // Whether activations have copies in 16 bits.
 enum class RoundedActivations : uint8_t { kNone, kKept };
 
+// Whether a row of logits may have several blocks.
+enum class LogitBlocks : uint8_t { kOne, kSeveral };
+
 // How many values of each kind the steps of a segment need.
 struct DeviceBufferSizes {
   uint64_t activation_floats;
@@ -34,10 +37,12 @@ struct DeviceBufferSizes {
   uint64_t sparse_floats;
   uint64_t part_floats;  // as PartScratch has them
   uint64_t part_counts;
+  uint64_t logit_slices;  // as LogitScratch has them
+  uint64_t logit_counts;
 
   // `activation_floats_per_row`: as of the generation. `desc` was checked.
   DeviceBufferSizes(const skein_segment_desc& desc, uint64_t activation_floats_per_row, ValueColumns value_columns,
-                    SumParts sum_parts, RoundedActivations rounded);
+                    SumParts sum_parts, RoundedActivations rounded, LogitBlocks logit_blocks);
 
   uint64_t bytes() const;
 };
@@ -57,8 +62,11 @@ struct DeviceBuffers {
   DeviceArray<float> sparse_scratch;
   DeviceArray<float> part_sums;
   DeviceArray<uint32_t> part_counts;
+  DeviceArray<LogitSlice> logit_slices;
+  DeviceArray<uint32_t> logit_counts;
 
   PartScratch part_scratch() const { return {part_sums.data(), part_counts.data()}; }
+  LogitScratch logit_scratch() const { return {logit_slices.data(), logit_counts.data()}; }
 };
 
 }  // namespace skein::cuda

@@ -79,9 +79,9 @@ void Ops::Logits(const Matrix& weight, kit::Rows hidden) {
     const kit::Rows logits = {place.device.data, count, place.device.width};
     const WaitingProduct product = {{&weight, {hidden[first], count, hidden.width}, logits, kit::Then::kStore}, {}};
     // All rows by one choice, however they are cut.
-    Launch({&product, 1}, place.num_rows);
+    Launch({&product, 1}, place.num_rows, library_work_.of_logits);
     Keep(FinishLogits(context_.queue, logits, {place.wishes.rows + first, place.wishes.biases, place.wishes.masks},
-                      place.results + first, place.greatest + size_t{first} * SKEIN_MAX_TOP_K));
+                      place.results + first, place.greatest + size_t{first} * SKEIN_MAX_TOP_K, place.scratch));
     if (place.host == nullptr || first >= place.num_host_rows) continue;
     const uint32_t num_copied = std::min(count, place.num_host_rows - first);
     Keep(cudaMemcpyAsync(place.host + size_t{first} * logits.width, logits.data,
@@ -114,7 +114,7 @@ DeviceProduct Ops::WithCopies(const WaitingProduct& waiting, bool writes_copy) {
   return product;
 }
 
-bool Ops::LaunchAlone(const WaitingProduct& waiting, uint32_t num_rows_for_choice) {
+bool Ops::LaunchAlone(const WaitingProduct& waiting, uint32_t num_rows_for_choice, uint64_t& multiplications) {
   const kit::Product<Matrix>& product = waiting.product;
   rounded_.Forget(product.out);
   const ProductChoice choice = Choose(*product.weight, num_rows_for_choice, Paths::kAll);
@@ -137,14 +137,14 @@ bool Ops::LaunchAlone(const WaitingProduct& waiting, uint32_t num_rows_for_choic
     case ProductPath::kRows:
       return false;
   }
-  if (by_library) library_multiplications_ += uint64_t{product.in.count} * product.in.width * product.out.width;
+  if (by_library) multiplications += uint64_t{product.in.count} * product.in.width * product.out.width;
   return true;
 }
 
-void Ops::Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice) {
+void Ops::Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice, uint64_t& multiplications) {
   uint32_t done = 0;  // a bit for each product
   for (size_t i = 0; i < products.size(); ++i) {
-    if (LaunchAlone(products[i], num_rows_for_choice)) done |= 1u << i;
+    if (LaunchAlone(products[i], num_rows_for_choice, multiplications)) done |= 1u << i;
   }
   for (size_t first = 0; first < products.size(); ++first) {
     if ((done >> first & 1) != 0) continue;
@@ -186,7 +186,7 @@ void Ops::LaunchWaiting() {
   if (shift_.x.data != nullptr) {
     Keep(cuda::NormShift(context_.queue, context_.batch, context_.states, std::exchange(shift_, {})));
   }
-  Launch({waiting_.data(), num_waiting_}, context_.batch.num_rows);
+  Launch({waiting_.data(), num_waiting_}, context_.batch.num_rows, library_work_.of_rows);
   num_waiting_ = 0;
 }
 

@@ -25,6 +25,7 @@
 #include "cuda/product_choice.h"
 #include "cuda/rounded_copies.h"
 #include "cuda/state_form.h"
+#include "cuda/step_graphs.h"
 #include "equations/operands.h"
 #include "equations/ops_concepts.h"
 
@@ -40,6 +41,7 @@ struct LogitsPlace {
   RankedLogit* greatest;   // [num_rows][SKEIN_MAX_TOP_K]
   float* host;             // page-locked, [num_host_rows][V]; NULL: nothing is copied from here
   uint32_t num_host_rows;  // the first of the rows
+  LogitScratch scratch;
 };
 
 // The surroundings of the ops of one step. Addresses are the device's.
@@ -72,8 +74,8 @@ class Ops {
   explicit Ops(const OpsContext& context) : context_(context), rounded_(context.rounded) {}
 
   cudaError_t error() const { return error_; }
-  // Multiplications that the library was given.
-  uint64_t library_multiplications() const { return library_multiplications_; }
+  // What the library was given.
+  const LibraryWork& library_work() const { return library_work_; }
 
   void Embed(const EmbeddingRows& embedding, const kit::Norm& norm, kit::Rows x);
   void NormShift(kit::Rows x, const kit::Norm& norm, size_t state, std::initializer_list<kit::Blend> blends,
@@ -121,10 +123,11 @@ class Ops {
   ProductChoice Choose(const Matrix& matrix, uint32_t num_rows, Paths paths) const;
   // A product with the copies of its rows; `writes_copy`: its path writes that of its results.
   DeviceProduct WithCopies(const WaitingProduct& product, bool writes_copy);
-  // Launches a product by a path that takes one at a time. False: it is to go with others.
-  bool LaunchAlone(const WaitingProduct& product, uint32_t num_rows_for_choice);
+  // Launches a product by a path that takes one at a time. False: it is to go with others. `multiplications`: those of
+  // the library.
+  bool LaunchAlone(const WaitingProduct& product, uint32_t num_rows_for_choice, uint64_t& multiplications);
   // Launches products, those together that go by the same choice. At most 32.
-  void Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice);
+  void Launch(std::span<const WaitingProduct> products, uint32_t num_rows_for_choice, uint64_t& multiplications);
   Tile TileOf(const ProductList& list, Inputs inputs);
   void LaunchTogether(const ProductChoice& choice, const ProductList& list);
   void LaunchWaiting();
@@ -144,7 +147,7 @@ class Ops {
   const OpsContext& context_;
   RoundedCopies rounded_;
   cudaError_t error_ = cudaSuccess;
-  uint64_t library_multiplications_ = 0;
+  LibraryWork library_work_;
   std::array<WaitingProduct, kMaxProducts> waiting_ = {};
   uint32_t num_waiting_ = 0;
   NormShiftArguments shift_ = {};    // waits, if it has rows

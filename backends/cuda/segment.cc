@@ -65,6 +65,10 @@ StateType StateTypeOf(const skein_segment_desc& desc) {
   return desc.state_type == SKEIN_DTYPE_F16 && desc.model.generation != 4 ? StateType::kF16 : StateType::kF32;
 }
 
+void Warn(const skein_host& host, const std::string& line) {
+  if (host.log != nullptr) host.log(host.context, kWarning, line.data(), line.size());
+}
+
 void CheckAtMost(uint32_t most, uint32_t found, const char* what) {
   if (found <= most) return;
   throw plugin::Error(SKEIN_UNIMPLEMENTED, std::string("segment: expected ") + what + " of at most " +
@@ -144,8 +148,12 @@ class GenerationSegment final : public Segment {
   }
 
   static DeviceBufferSizes Sizes(const SegmentPlace& place, const skein_segment_desc& desc) {
-    return {desc, kit::ActivationFloatsPerRow<Generation>(desc.model), ValueColumnsOf(place, desc),
-            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks, RoundedActivationsOf(place, desc)};
+    return {desc,
+            kit::ActivationFloatsPerRow<Generation>(desc.model),
+            ValueColumnsOf(place, desc),
+            place.switches.split_sums ? SumParts::kHandedOver : SumParts::kInBlocks,
+            RoundedActivationsOf(place, desc),
+            place.switches.split_logits ? LogitBlocks::kSeveral : LogitBlocks::kOne};
   }
 
   static skein_segment_cost Cost(const SegmentPlace& place, const skein_segment_desc& desc) {
@@ -155,11 +163,13 @@ class GenerationSegment final : public Segment {
     cost.supported = 1;
     cost.weights_bytes = DeviceWeights::Bytes(desc, ValueColumnsOf(place, desc));
     cost.slot_bytes = StateSlots::SlotBytes(form);
-    cost.scratch_bytes = StateSlots::FixedBytes(form) + Sizes(place, desc).bytes() +
-                         (place.switches.async_states ? StateMoves::Bytes(form) : 0) +
-                         (place.switches.persistent && kMayPersist ? PersistentLayers::Bytes(desc) : 0) +
-                         (place.switches.library ? LibraryProducts::Bytes(desc) : 0) +
-                         (MayTimeProducts(place) ? ExpandedProducts::Bytes(desc) : 0);
+    cost.scratch_bytes =
+        StateSlots::FixedBytes(form) + Sizes(place, desc).bytes() +
+        (place.switches.async_states ? StateMoves::Bytes(form) : 0) +
+        (place.switches.persistent && kMayPersist ? PersistentLayers::Bytes(desc) : 0) +
+        (place.switches.library ? LibraryProducts::Bytes(desc) : 0) +
+        (MayTimeProducts(place) ? ExpandedProducts::Bytes(desc) : 0) +
+        (place.switches.graphs ? StepGraphs::Bytes(desc, GraphRows(desc, Sizes(place, desc), false)) : 0);
     return cost;
   }
 
@@ -178,7 +188,7 @@ class GenerationSegment final : public Segment {
     bound_.Visit(desc_, [this](uint32_t role, uint32_t layer, auto*& tensor, const kit::VectorForm& = {}) {
       weights_.Bind(role, layer, tensor);
     });
-    sealed_.emplace(place_, desc_, form_);
+    sealed_.emplace(host_, place_, desc_, form_);
     if constexpr (kMayPersist) {
       if (place_.switches.persistent) {
         sealed_->persistent =
@@ -274,13 +284,13 @@ class GenerationSegment final : public Segment {
  private:
   // The parts that exist once the segment is sealed.
   struct Sealed {
-    Sealed(const SegmentPlace& place, const skein_segment_desc& desc, const StateForm& form)
+    Sealed(const skein_host& host, const SegmentPlace& place, const skein_segment_desc& desc, const StateForm& form)
         : sizes(Sizes(place, desc)),
           stream(place.device),
           calls(place.device),
           slots(place.device, desc, form, stream),
           buffers(place.device, sizes, stream.get()),
-          graphs(place.device),
+          graphs(place.device, [&host](const std::string& line) { Warn(host, line); }),
           ring(place.device, desc, Activations::kNumCarries) {
       if (place.switches.async_states) moves.emplace(place.device, form, desc.num_slots);
       if (const std::string file = LaunchLogFile(); !file.empty()) launches.emplace(file, desc);
@@ -330,7 +340,7 @@ class GenerationSegment final : public Segment {
     std::string why_not;
     sealed.library = LibraryProducts::Open(place_.device, desc_, why_not);
     if (sealed.library == nullptr) {
-      if (host_.log != nullptr) host_.log(host_.context, kWarning, why_not.data(), why_not.size());
+      Warn(host_, why_not);
       return;
     }
     weights_.ForEachMatrix([&](const MatrixView& matrix) {
@@ -379,7 +389,9 @@ class GenerationSegment final : public Segment {
   void Enqueue(Sealed& sealed, StepBuffers& buffers) {
     const StepCounts exact = CountsOf(buffers.plan());
     const bool has_graphs = place_.switches.graphs && !sealed.launches;
-    const std::optional<StepCounts> bucket = has_graphs ? BucketOf(exact, MostGraphRows(sealed)) : std::nullopt;
+    const bool are_few = sealed.library != nullptr && !place_.switches.library_graphs;
+    const std::optional<StepCounts> bucket =
+        has_graphs ? BucketOf(exact, GraphRows(desc_, sealed.sizes, are_few)) : std::nullopt;
     for (const kit::PlannedEntry& planned : buffers.plan().entries()) {
       AwaitImport(sealed, planned.entry->read_slot);
       AwaitImport(sealed, planned.entry->write_slot);  // which has ended: an export is to come behind the step
@@ -396,19 +408,21 @@ class GenerationSegment final : public Segment {
     const Activations act(desc_.model, counts.num_outputs, dealer);
     TakeCarries(buffers, act, stream);
     if (bucket) {
-      sealed.graphs.Launch(counts, stream, [&] { RunKernels(sealed, counts, act, nullptr); });
+      const LibraryWork work =
+          sealed.graphs.Launch(counts, stream, [&] { return RunKernels(sealed, counts, act, nullptr); });
+      work_.library_multiplications += work.Share(exact, counts);
       CopyOut(buffers.logits(), sealed.buffers.logits.data(), size_t{counts.num_logits} * desc_.model.vocab_size,
               stream);
     } else {
       if (sealed.launches) sealed.launches->Begin(counts);
-      work_.library_multiplications += RunKernels(sealed, counts, act, buffers.logits());
+      work_.library_multiplications += RunKernels(sealed, counts, act, buffers.logits()).Share(exact, counts);
       if (sealed.launches) sealed.launches->End(stream);
     }
     GiveResults(sealed, buffers, act);
   }
 
-  // Kernels alone, and copies of logits if they have a place on the host. Returns the library's multiplications.
-  uint64_t RunKernels(Sealed& sealed, const StepCounts& counts, const Activations& act, float* host_logits) {
+  // Kernels alone, and copies of logits if they have a place on the host. Returns what the library was given.
+  LibraryWork RunKernels(Sealed& sealed, const StepCounts& counts, const Activations& act, float* host_logits) {
     const BatchLayout layout(counts);
     unsigned char* const batch = sealed.buffers.batch.data();
     uint32_t* const flags = OutcomeLayout(counts).Flags(sealed.buffers.outcome.data());
@@ -438,10 +452,10 @@ class GenerationSegment final : public Segment {
     CheckCuda(place_.device, ops.error(), "step");
     CheckCuda(place_.device, FindNotFinite(queue, act.x, layout.LastRows(batch), counts.num_sequences, flags), "step");
     const uint32_t num_hidden = counts.num_outputs - counts.num_logit_rows();
-    if (num_hidden == 0) return ops.library_multiplications();
+    if (num_hidden == 0) return ops.library_work();
     const kit::Rows hidden = {act.hidden[counts.num_logit_rows()], num_hidden, act.hidden.width};
     CheckCuda(place_.device, FindNotFinite(queue, hidden, nullptr, num_hidden, flags + counts.num_sequences), "step");
-    return ops.library_multiplications();
+    return ops.library_work();
   }
 
   // Layer by layer, or all in one launch between embedding and output head.
@@ -472,7 +486,8 @@ class GenerationSegment final : public Segment {
             .results = OutcomeLayout(counts).Results(buffers.outcome.data()),
             .greatest = buffers.greatest.data(),
             .host = host_logits,
-            .num_host_rows = counts.num_logits};
+            .num_host_rows = counts.num_logits,
+            .scratch = buffers.logit_scratch()};
   }
 
   // Fills the rows that another segment has left, or that a later one is to fill.
@@ -513,12 +528,12 @@ class GenerationSegment final : public Segment {
 
   static size_t FloatsOf(const kit::Rows& rows) { return size_t{rows.count} * rows.width; }
 
-  // Rows of a step that is replayed as a graph: their logits have room at once. Steps of the library are not, since the
-  // time of their launches is small beside their own.
-  uint32_t MostGraphRows(const Sealed& sealed) const {
-    uint32_t most = std::min(desc_.max_tokens, desc_.max_entries);
-    if (sealed.library != nullptr) most = std::min(most, kLeastLibraryRows - 1);
-    return desc_.flags & SKEIN_SEGMENT_HEAD ? std::min(most, sealed.sizes.logit_rows) : most;
+  // Rows of a step that is replayed as a graph: their logits have room at once. Steps with the library's products have
+  // a switch of their own, since nobody has seen yet that they can be captured; without it graphs `are_few`.
+  static uint32_t GraphRows(const skein_segment_desc& desc, const DeviceBufferSizes& sizes, bool are_few) {
+    uint32_t most = std::min(desc.max_tokens, desc.max_entries);
+    if (are_few) most = std::min(most, kLeastLibraryRows - 1);
+    return desc.flags & SKEIN_SEGMENT_HEAD ? std::min(most, sizes.logit_rows) : most;
   }
 
   void CopyIn(void* to, const void* from, size_t bytes, cudaStream_t stream) const {

@@ -15,13 +15,15 @@ struct Switch {
   std::string_view name;
   bool Switches::*is_on;
 };
-constexpr std::array<Switch, 12> kSwitches = {{{"graphs", &Switches::graphs},
+constexpr std::array<Switch, 14> kSwitches = {{{"graphs", &Switches::graphs},
                                                {"dependent_launch", &Switches::dependent_launch},
                                                {"library", &Switches::library},
+                                               {"library_graphs", &Switches::library_graphs},
                                                {"timed_products", &Switches::timed_products},
                                                {"sparse", &Switches::sparse},
                                                {"nibble_products", &Switches::nibble_products},
                                                {"split_sums", &Switches::split_sums},
+                                               {"split_logits", &Switches::split_logits},
                                                {"rounded_rows", &Switches::rounded_rows},
                                                {"wide_tiles", &Switches::wide_tiles},
                                                {"chunked_wkv", &Switches::chunked_wkv},

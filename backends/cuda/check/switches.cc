@@ -11,9 +11,10 @@ namespace skein::check {
 namespace {
 
 // The switches of the backend, all off by default: means that no GPU has shown right and faster yet.
-const std::vector<std::string> kSwitches = {"graphs",      "dependent_launch", "library",     "timed_products",
-                                            "sparse",      "nibble_products",  "split_sums",  "rounded_rows",
-                                            "wide_tiles",  "chunked_wkv",      "persistent",  "async_states"};
+const std::vector<std::string> kSwitches = {"graphs",         "dependent_launch", "library",         "library_graphs",
+                                            "timed_products", "sparse",           "nibble_products", "split_sums",
+                                            "split_logits",   "rounded_rows",     "wide_tiles",      "chunked_wkv",
+                                            "persistent",     "async_states"};
 // Off and on again, a measured time moves by this much.
 constexpr double kNoise = 0.03;
 

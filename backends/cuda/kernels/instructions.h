@@ -103,6 +103,15 @@ __device__ __forceinline__ void LoadMatrixX2(uint32_t (&d)[2], const void* row) 
                : "memory");
 }
 
+// Whether the processor copies as follows. Known to the compiler.
+__device__ __forceinline__ constexpr bool HasAsyncCopies() {
+#if __CUDA_ARCH__ >= 800
+  return true;
+#else
+  return false;
+#endif
+}
+
 // Starts a copy of 16 bytes, both addresses aligned to 16, that passes the first level cache. Not `valid`: nothing is
 // read, and zeros are written. The bytes are there for the thread after CopyAsyncWait, for others after a barrier
 // behind it. From 8.0 on.

@@ -1,4 +1,4 @@
-// A row of logits as the warps of a block share it, and the order of logits. For sample.cu alone.
+// A row of logits as the warps of a block share it, and the order of logits. For sample.cu and sample_slices.cu alone.
 #ifndef SKEIN_BACKENDS_CUDA_KERNELS_LOGIT_STRETCH_H_
 #define SKEIN_BACKENDS_CUDA_KERNELS_LOGIT_STRETCH_H_
 

@@ -15,7 +15,7 @@
 //   block 0.1, or 0.3 with a norm; a warp's row of 1,024 weights 0.3; a head 0.9 and its second factors 0.7. A layer
 //   takes 11.0 us in the 0.1B model, whose bytes take 3.6, where eight launches take 18.7. It is 26 us in the 1.5B
 //   model, bytes 25 and launches 39, and 100 us in the 7.2B model, bytes 98 and launches 113. These are counts
-//   (check/predict.py): nothing here was measured.
+//   (check/step_count.py): nothing here was measured.
 //   Synchronisation: besides the grid's barriers, one of the block when inputs are staged and one before they are
 //   overwritten. What a block reads before it waits for the others is what no stage before writes: weights, and states,
 //   whose shift rows are written by one block a stage after all have read them.
@@ -363,9 +363,8 @@ class RowStep {
   // Loads the state and the weights of a head, if there is such a head.
   __device__ __forceinline__ HeadState LoadHead(const PersistentLayer& layer, uint32_t head) {
     HeadState before = {};
-    if (head >= in_.d_model / kHeadChannels) return before;
-    if (HasState()) before.Load(SlotPart<Element>(states_, read_slot_, layer.wkv) + StateRow(head));
-    if (threadIdx.x >= kHeadChannels) return before;
+    if (head >= in_.d_model / kHeadChannels || !HasState()) return before;
+    before.Load(SlotPart<Element>(states_, read_slot_, layer.wkv) + StateRow(head));
     Wkv7Arguments arguments = {};
     arguments.decay_bias = layer.decay_bias;
     arguments.keys.rate_bias = layer.rate_bias;
@@ -375,7 +374,7 @@ class RowStep {
     arguments.value_bias = layer.value_bias;
     arguments.bonus = layer.bonus;
     arguments.norm = {layer.head_weight, layer.head_bias, in_.head_epsilon};
-    memory_.head_weights.Fill(arguments, head);
+    memory_.head_weights.Fill(SharedWeights::Load(arguments, head));
     return before;
   }
 
@@ -476,8 +475,7 @@ class RowStep {
     const auto y = LoadChannels<kOfLane>(memory_.y, kHeadChannels, lane);
     const auto v = LoadChannels<kOfLane>(memory_.row.v, kHeadChannels, lane);
     const auto g = LoadChannels<kOfLane>(memory_.row.g, kHeadChannels, lane);
-    const auto norm = LoadNorm<kOfLane>(memory_.head_weights.norm_weight, memory_.head_weights.norm_bias,
-                                        in_.head_epsilon, kHeadChannels, lane);
+    const auto norm = memory_.head_weights.ReadNorm<kOfLane>(in_.head_epsilon, lane);
     Wkv7Arguments arguments = {};
     arguments.out.data = in_.gated;
     Finish(y, bonus_weight, v, g, norm, kHeadChannels, lane, arguments, size_t{head} * kHeadChannels);

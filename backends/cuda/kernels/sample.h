@@ -62,10 +62,46 @@ struct LogitWishArrays {
   const uint32_t* masks;     // [masks][(V + 31) / 32], as in backend.h
 };
 
+// What one of the blocks that share a row hands to the others. Keys and masses are those of logit_survey.h.
+struct LogitSlice {
+  static constexpr uint32_t kMostCandidates = 1024;
+
+  unsigned long long best;  // NOLINT(google-runtime-int): as CUDA's atomics have it
+  uint32_t min_key, num_tokens;
+  int imbalance;
+  uint32_t is_finite;
+  uint32_t num_candidates;                   // more than there is room for: the others have no place
+  unsigned long long total;                  // NOLINT(google-runtime-int)
+  unsigned long long kept[32];               // NOLINT(google-runtime-int): of warps
+  uint32_t group_keys[1024];                 // the greatest key of groups of threads; less in a smaller slice
+  uint32_t candidates[kMostCandidates];      // ids of tokens that may be among the greatest
+  uint32_t candidate_keys[kMostCandidates];  // theirs
+};
+
+// Where the blocks of rows hand on what they find, in the device's memory, for launches that follow each other in one
+// queue.
+struct LogitScratch {
+  static constexpr uint32_t kMostSlices = 16;  // of a row
+  static constexpr uint32_t kMostBlocks = 128;
+  static constexpr uint32_t kMostRows = kMostBlocks / 2;
+
+  LogitSlice* slices = nullptr;  // [kMostBlocks]; NULL: each row has one block
+  uint32_t* counts = nullptr;    // [kMostRows], zeros before the first launch, which each launch leaves
+  uint32_t least_tokens = 2048;  // of a slice
+};
+
+// The blocks that share a row.
+uint32_t NumSlices(const kit::Rows& logits, const LogitScratch& scratch);
+
 // Changes `logits` by bias and mask, and gives a result for each row. `greatest`, [count][SKEIN_MAX_TOP_K]: in rows
-// with kGreatest, the top_k greatest logits. NULL if there are none such.
+// with kGreatest, the top_k greatest logits. NULL if there are none such. Results do not depend on `scratch`, which
+// lets several blocks share each of a few rows.
 cudaError_t FinishLogits(const Queue& queue, kit::Rows logits, const LogitWishArrays& wishes, LogitResult* results,
-                         RankedLogit* greatest);
+                         RankedLogit* greatest, const LogitScratch& scratch = {});
+
+// The same where NumSlices is more than one. `unit`: the mass of a row's greatest logit.
+cudaError_t FinishSlicedLogits(const Queue& queue, kit::Rows logits, const LogitWishArrays& wishes, float unit,
+                               LogitResult* results, RankedLogit* greatest, const LogitScratch& scratch);
 
 }  // namespace skein::cuda
 

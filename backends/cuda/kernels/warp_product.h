@@ -20,11 +20,15 @@ namespace skein::cuda {
 // keep the lanes that read together in different banks, whatever the type.
 __host__ __device__ constexpr uint32_t Padded(uint32_t column) { return column + column / 32 * 4; }
 
-template <WeightType kType, uint32_t kRows>
+// Outputs of a warp, if the launch does not want more blocks.
+template <uint32_t kRows>
+inline constexpr uint32_t kWarpOutputs = kRows == 4 ? 4 : 2;
+
+template <WeightType kType, uint32_t kRows, uint32_t kOutputsOfWarp = kWarpOutputs<kRows>>
 struct WarpProductShape {
-  static constexpr uint32_t kOutputs = kRows == 4 ? 4 : 2;  // of a warp
-  // Vectors of an output that a lane has on their way.
-  static constexpr uint32_t kDepth = kRows == 4 ? 2 : 4;
+  static constexpr uint32_t kOutputs = kOutputsOfWarp;
+  // Vectors of an output that a lane has on their way: eight of all.
+  static constexpr uint32_t kDepth = 8 / kOutputs;
   // A step is a vector for each lane.
   static constexpr uint32_t kStepColumns = kWarp * ElementsOf(kType);
   // Inputs of a row in shared memory, whole rounds of kDepth steps.
@@ -71,9 +75,9 @@ __device__ __forceinline__ void AddStep(const WeightVector<kType> (&weights)[kOu
 }
 
 // The outputs of a warp: `first` and those after it, for rows `first_row` and those after it.
-template <WeightType kType, uint32_t kRows>
+template <WeightType kType, uint32_t kRows, uint32_t kOutputsOfWarp = kWarpOutputs<kRows>>
 class WarpProduct {
-  using S = WarpProductShape<kType, kRows>;
+  using S = WarpProductShape<kType, kRows, kOutputsOfWarp>;
 
  public:
   __device__ WarpProduct(const DeviceProduct& product, uint32_t first, uint32_t first_row)

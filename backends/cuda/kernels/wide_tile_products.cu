@@ -100,7 +100,7 @@ class WideBlock {
       place = place + 1 == S::kPlaces ? 0 : place + 1;
     }
     if (stages_.begin + stages_.part < stages_.end) EndLastPart();
-    // A sum of one part is added to zero too, as in the other tiles: a negative zero would stay one.
+      // A sum of one part is added to zero too, as in the other tiles: a negative zero would stay one.
 #pragma unroll
     for (uint32_t i = 0; i < S::kSums; ++i) sums_[i / 4][i % 4] += 0.0f;
   }
@@ -113,14 +113,12 @@ class WideBlock {
     const uint32_t lane = threadIdx.x % kWarp;
 #pragma unroll
     for (uint32_t tile = 0; tile < kTiles; ++tile) {
+      const auto row = [&](uint32_t i) { return first_row_ + FirstRowOfWarp() + tile * 8 + lane % 4 * 2 + i % 2; };
+      const auto output = [&](uint32_t i) { return first_output_ + FirstOfWarp() + i / 2 * 8 + lane / 4; };
+      float sums[kOutputTiles * 4];
 #pragma unroll
-      for (uint32_t i = 0; i < kOutputTiles * 4; ++i) {
-        const uint32_t output = first_output_ + FirstOfWarp() + i / 2 * 8 + lane / 4;
-        const uint32_t row = first_row_ + FirstRowOfWarp() + tile * 8 + lane % 4 * 2 + i % 2;
-        if (output >= product_.out.width || row >= product_.out.count) continue;
-        StoreElement(Finished(product_.then, sums_[i / 4 * kTiles + tile][i % 4], LoadEnd(product_, row, output)),
-                     size_t{row} * product_.out.width + output, product_.out.data, product_.rounded_out);
-      }
+      for (uint32_t i = 0; i < kOutputTiles * 4; ++i) sums[i] = sums_[i / 4 * kTiles + tile][i % 4];
+      StoreSums(product_, row, output, sums);
     }
   }
 

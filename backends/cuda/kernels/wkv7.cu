@@ -4,14 +4,15 @@
 //   rows. A row's inputs are 2 KB beside that.
 //   A step that decodes, one row a sequence, has a kernel of its own with 64 registers: four blocks, and 64 KB of
 //   states on their way to a multiprocessor of sm_90 (32 KB in binary16), where the walk has 106 registers and two
-//   blocks. A block takes some 2.5 us from its first load to its last store, by count, so that two would read and
-//   write 3.4 TB/s of states in float32 and half of that in binary16. Nothing was measured. The walk: eight rows at a
-//   time. First each warp prepares one row (decay, keys, value), and loads what the next one brings. Then all warps
-//   take the rows one after the other: a thread has a quarter of a row of the state in registers, and the four threads
-//   of the row add their sums. Then each warp finishes the row that it prepared (group norm, bonus, gate).
-//   Synchronisation: one barrier for the weights and, where there is one row, its inputs, which each warp brings one
-//   of; one before a walk, for what was prepared, and one after it, for the sums. The state and the weights are loaded
-//   before the wait for the kernel before, which therefore must write no state.
+//   blocks. A block takes some 1.8 us from its first load to its last store, by count: two latencies, those of the
+//   sequence and of the state, beside which the inputs and the weights come, and 0.8 us of sums that wait for each
+//   other. So four read and write 9.6 TB/s of states in float32 and half of that in binary16, more than memory does.
+//   Nothing was measured. The walk: eight rows at a time. First each warp prepares one row (decay, keys, value), and
+//   loads what the next one brings. Then all warps take the rows one after the other: a thread has a quarter of a row
+//   of the state in registers, and the four threads of the row add their sums. Then each warp finishes the row that it
+//   prepared (group norm, bonus, gate). Synchronisation: one barrier for the weights and, where there is one row, its
+//   inputs, which each warp brings one of; one before a walk, for what was prepared, and one after it, for the sums.
+//   The state and the weights are loaded before the wait for the kernel before, which therefore must write no state.
 // Other head sizes than 64 are for models nobody trains large: the walk is repeated for every 32 values of the head,
 // and y goes through `out`.
 #include "cuda/kernels/chunk_kernels.h"
@@ -95,12 +96,19 @@ __global__ void __launch_bounds__(kThreads, kIsOneRow ? kOneRowBlocks : 2)
   const bool is_mine = !IsChunked(in.chunks, num_rows);
   RawQuarter<Element> before;
   if (is_mine) before.Load(SlotPart<Element>(states, sequence.read_slot, in.state) + state_row);
-  if (threadIdx.x < kSize) weights.Fill(in, blockIdx.y);
+  const SharedWeights::Share share = SharedWeights::Load(in, blockIdx.y);
   DependencyWait();  // by every block: the kernel behind this one relies on it
   DependencyRelease();
   if (!is_mine) return;
   size_t own_first = (size_t{sequence.first_row} + warp) * in.r.width + blockIdx.y * kSize;
-  if constexpr (kIsOneRow) shared_inputs.Fill(in, own_first - size_t{warp} * in.r.width, warp, lane);
+  // Nothing waits for the weights before the inputs are on their way too.
+  if constexpr (kIsOneRow) {
+    const auto own = SharedInputs::Load(in, own_first - size_t{warp} * in.r.width, warp, lane);
+    weights.Fill(share);
+    StoreChannels(own, kSize, lane, shared_inputs.at[warp]);
+  } else {
+    weights.Fill(share);
+  }
   __syncthreads();
 
   StateQuarter<Element> state;
@@ -130,7 +138,7 @@ __global__ void __launch_bounds__(kThreads, kIsOneRow ? kOneRowBlocks : 2)
       const auto own_y = LoadChannels<kChannels>(y[warp], kSize, lane);
       const auto v = LoadChannels<kChannels>(rows[warp].v, kSize, lane);
       const auto g = LoadChannels<kChannels>(rows[warp].g, kSize, lane);
-      const auto norm = LoadNorm<kChannels>(weights.norm_weight, weights.norm_bias, in.norm.epsilon, kSize, lane);
+      const auto norm = weights.ReadNorm<kChannels>(in.norm.epsilon, lane);
       Finish(own_y, bonus_weight, v, g, norm, kSize, lane, in, own_first);
     }
     own_first = next_first;

@@ -97,30 +97,46 @@ struct RawQuarter {
 
 // The weights of a head, read for every row. In registers they would leave room for fewer blocks.
 struct SharedWeights {
-  float decay_bias[kHeadChannels], rate_bias[kHeadChannels], key_k[kHeadChannels], key_a[kHeadChannels],
-      value_bias[kHeadChannels], bonus[kHeadChannels];
-  float norm_weight[kHeadChannels], norm_bias[kHeadChannels];
+  static constexpr uint32_t kVectors = 8, kOfThread = kVectors * kHeadChannels / kHeadThreads;
+  // Biases of decay and rate, key_k, key_a, bias of the value, bonus, weight and bias of the norm.
+  float at[kVectors][kHeadChannels];
 
-  // Of a head, by the first kHeadChannels threads of a block.
-  __device__ __forceinline__ void Fill(const Wkv7Arguments& in, uint32_t head) {
-    const uint32_t c = threadIdx.x, channel = head * kHeadChannels + c;
-    decay_bias[c] = in.decay_bias[channel];
-    rate_bias[c] = in.keys.rate_bias[channel];
-    key_k[c] = in.keys.key_k[channel];
-    key_a[c] = in.keys.key_a[channel];
-    value_bias[c] = in.v_first.data != nullptr ? in.value_bias[channel] : 0.0f;
-    bonus[c] = in.bonus[channel];
-    norm_weight[c] = in.norm.weight[channel];
-    norm_bias[c] = in.norm.bias[channel];
+  // A thread's share on its way: element threadIdx.x % kHeadChannels of the vectors from FirstVector on.
+  struct Share {
+    float at[kOfThread];
+  };
+  static __device__ __forceinline__ uint32_t FirstVector() { return threadIdx.x / kHeadChannels * kOfThread; }
+
+  // Load and Fill are for the first kHeadThreads threads of a block.
+  static __device__ __forceinline__ Share Load(const Wkv7Arguments& in, uint32_t head) {
+    const float* const value_bias = in.v_first.data != nullptr ? in.value_bias : nullptr;
+    const float* const all[kVectors] = {in.decay_bias, in.keys.rate_bias, in.keys.key_k,  in.keys.key_a,
+                                        value_bias,    in.bonus,          in.norm.weight, in.norm.bias};
+    Share share;
+#pragma unroll
+    for (uint32_t i = 0; i < kOfThread; ++i) {
+      const float* from = all[i];
+#pragma unroll
+      for (uint32_t first = kOfThread; first < kVectors; first += kOfThread) {
+        from = FirstVector() == first ? all[first + i] : from;
+      }
+      share.at[i] = from != nullptr ? from[head * kHeadChannels + threadIdx.x % kHeadChannels] : 0.0f;
+    }
+    return share;
+  }
+  __device__ __forceinline__ void Fill(const Share& share) {
+#pragma unroll
+    for (uint32_t i = 0; i < kOfThread; ++i) at[FirstVector() + i][threadIdx.x % kHeadChannels] = share.at[i];
   }
   template <uint32_t kChannels>
   __device__ __forceinline__ HeadWeights<kChannels> Read(uint32_t lane) const {
-    return {LoadChannels<kChannels>(decay_bias, kHeadChannels, lane),
-            LoadChannels<kChannels>(rate_bias, kHeadChannels, lane),
-            LoadChannels<kChannels>(key_k, kHeadChannels, lane),
-            LoadChannels<kChannels>(key_a, kHeadChannels, lane),
-            LoadChannels<kChannels>(value_bias, kHeadChannels, lane),
-            LoadChannels<kChannels>(bonus, kHeadChannels, lane)};
+    return {LoadChannels<kChannels>(at[0], kHeadChannels, lane), LoadChannels<kChannels>(at[1], kHeadChannels, lane),
+            LoadChannels<kChannels>(at[2], kHeadChannels, lane), LoadChannels<kChannels>(at[3], kHeadChannels, lane),
+            LoadChannels<kChannels>(at[4], kHeadChannels, lane), LoadChannels<kChannels>(at[5], kHeadChannels, lane)};
+  }
+  template <uint32_t kChannels>
+  __device__ __forceinline__ HeadNorm<kChannels> ReadNorm(float epsilon, uint32_t lane) const {
+    return LoadNorm<kChannels>(at[6], at[7], epsilon, kHeadChannels, lane);
   }
 };
 
@@ -128,17 +144,20 @@ struct SharedWeights {
 struct SharedInputs {
   float at[kHeadWarps][kHeadChannels];
 
-  // `first`: the head's first element of the row.
-  __device__ __forceinline__ void Fill(const Wkv7Arguments& in, size_t first, uint32_t warp, uint32_t lane) {
+  // The own warp's on its way. `first`: the head's first element of the row.
+  static __device__ __forceinline__ LaneChannels<kHeadChannels / kWarp> Load(const Wkv7Arguments& in, size_t first,
+                                                                             uint32_t warp, uint32_t lane) {
     const float* const all[kHeadWarps] = {in.r.data,     in.decay.data,   in.keys.key.data,   in.keys.rate.data,
                                           in.value.data, in.v_first.data, in.value_gate.data, in.g.data};
     const float* from = all[0];
 #pragma unroll
     for (uint32_t i = 1; i < kHeadWarps; ++i) from = warp == i ? all[i] : from;
+    LaneChannels<kHeadChannels / kWarp> own;
 #pragma unroll
-    for (uint32_t c = 0; c < kHeadChannels; c += kWarp) {
-      at[warp][c + lane] = from != nullptr ? from[first + c + lane] : 0;
+    for (uint32_t i = 0; i < kHeadChannels / kWarp; ++i) {
+      own.at[i] = from != nullptr ? from[first + i * kWarp + lane] : 0;
     }
+    return own;
   }
   template <uint32_t kChannels>
   __device__ __forceinline__ RowInputs<kChannels> Read(uint32_t lane) const {

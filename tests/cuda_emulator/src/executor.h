@@ -74,6 +74,7 @@ class Executor {
   void IssueCopy(AsyncCopy copy, Site site);
   void CommitCopies();
   void WaitForCopies(uint32_t num_groups);
+  int capability() const { return capability_; }
   // Ends the launch where the device is too old for an instruction.
   void RequireCapability(int capability, const char* instruction, Site site);
   [[noreturn]] void Abort(cudaError_t error);

@@ -144,6 +144,8 @@ void LoadMatrix(int num_matrices, bool transposed, uint32_t* d, const void* row,
   }
 }
 
+bool HasAsyncCopies() { return running_executor->capability() >= 80; }
+
 void CopyAsync(void* shared, const void* global, unsigned num_bytes, bool valid, const char* file, int line) {
   running_executor->RequireCapability(80, "cp.async", {file, line});
   running_executor->IssueCopy({shared, global, num_bytes, valid, false, 0, 0}, {file, line});

@@ -16,6 +16,7 @@ enum class MmaInput { kHalf, kBfloat16, kTf32 };
 // d += a·b for a of 16 x k, b of k x 8, k 8 or 16; for tf32 8.
 void Mma(MmaInput input, int k, float* d, const uint32_t* a, const uint32_t* b, const char* file, int line);
 void LoadMatrix(int num_matrices, bool transposed, uint32_t* d, const void* row, const char* file, int line);
+bool HasAsyncCopies();
 void CopyAsync(void* shared, const void* global, unsigned num_bytes, bool valid, const char* file, int line);
 void CopyAsyncCommit();
 void CopyAsyncWait(int num_groups, const char* file, int line);
@@ -73,6 +74,9 @@ inline void LoadMatrixX4Transposed(uint32_t (&d)[4], const void* shared_row, SKE
 inline void LoadMatrixX2Transposed(uint32_t (&d)[2], const void* shared_row, SKEIN_CALLED_FROM) {
   emulator::LoadMatrix(2, true, d, shared_row, file, line);
 }
+
+// Whether the device copies as follows.
+inline bool HasAsyncCopies() { return emulator::HasAsyncCopies(); }
 
 // cp.async.cg.shared.global of 16 bytes; zeros if not valid. The bytes are there after the wait for their group, for
 // the thread that waited.

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <span>
 #include <vector>
+
+#include "cuda/product_choice.h"
 
 namespace skein::cuda {
 namespace {
@@ -181,6 +184,16 @@ TEST(BucketTest, ManyRowsAreFilledUpByAQuarterAtMost) {
     EXPECT_EQ(bucket->num_logit_rows(), bucket->num_rows);
     EXPECT_EQ(bucket->num_logits, rows) << "of the others no logits go to the host";
     EXPECT_EQ(BucketOf(*bucket, 1024), bucket) << "a bucket is its own";
+  }
+}
+
+// Where cuBLASLt has one algorithm, and multiplies or not, all steps of a bucket are on one side.
+TEST(BucketTest, ABucketCrossesNoPowerOfTwo) {
+  for (uint32_t rows = 5; rows <= 4096; ++rows) {
+    const std::optional<StepCounts> bucket = BucketOf(Decode(rows, rows), 4096);
+    ASSERT_TRUE(bucket);
+    ASSERT_EQ(std::bit_ceil(bucket->num_rows), std::bit_ceil(rows)) << rows;
+    ASSERT_EQ(bucket->num_rows >= kLeastLibraryRows, rows >= kLeastLibraryRows) << rows;
   }
 }
 

@@ -1,10 +1,12 @@
 // A library with the functions of cuBLASLt that the backend uses, over memory that the host can read, as the emulator's
-// is. It multiplies at once, behind what is in its queue if a test has it wait. It suggests three algorithms: the first
-// is refused when it runs, the second is slow, the third is neither.
+// is. It multiplies at once, behind what is in its queue if a test has it wait, or in its queue. It suggests three
+// algorithms: the first is refused when it runs, the second is slow, the third is neither.
 #include "tests/unit/backends/cuda/fake_cublaslt.h"
 
 #include <cstdint>
 #include <cstring>
+#include <deque>
+#include <vector>
 
 #include "cuda/cublaslt_api.h"
 #include "numbers/half.h"
@@ -43,12 +45,50 @@ float ElementOf(const void* data, int type, size_t index) {
   return type == lt::kTypeF16 ? skein::F16ToF32(bits) : skein::Bf16ToF32(bits);
 }
 
+// The columns, without what lies between them.
+std::vector<float> FloatsOf(const void* data, const Layout& layout) {
+  std::vector<float> floats;
+  floats.reserve(layout.rows * layout.columns);
+  for (uint64_t column = 0; column < layout.columns; ++column) {
+    for (uint64_t i = 0; i < layout.rows; ++i) {
+      floats.push_back(ElementOf(data, layout.type, column * layout.stride + i));
+    }
+  }
+  return floats;
+}
+
 // Columns lie one after the other.
 bool Fits(const Layout& a, const Layout& b, const Layout& d) {
   return a.rows == b.rows && d.rows == a.columns && d.columns == b.columns && a.type == b.type &&
          a.stride >= static_cast<int64_t>(a.rows) && b.stride >= static_cast<int64_t>(b.rows) &&
          d.stride >= static_cast<int64_t>(d.rows) && d.type == lt::kTypeF32;
 }
+
+// A product whose sizes and addresses are settled.
+struct Product {
+  Layout la, lb, ld;
+  const void *a, *b, *c;
+  void* d;
+  float one, kept;
+
+  void Make() const {
+    const std::vector<float> weights = FloatsOf(a, la), rows = FloatsOf(b, lb);
+    for (uint64_t row = 0; row < ld.columns; ++row) {
+      for (uint64_t output = 0; output < ld.rows; ++output) {
+        const float *x = &weights[output * la.rows], *y = &rows[row * la.rows];
+        double sums[4] = {};
+        for (uint64_t i = 0; i < la.rows; ++i) sums[i % 4] += static_cast<double>(x[i]) * y[i];
+        const double sum = sums[0] + sums[1] + sums[2] + sums[3];
+        const size_t place = row * ld.stride + output;
+        const float before = kept == 0 ? 0 : kept * static_cast<const float*>(c)[place];
+        static_cast<float*>(d)[place] = one * static_cast<float>(sum) + before;
+      }
+    }
+  }
+};
+
+// That queues and graphs have. They stay.
+std::deque<Product> products;
 
 }  // namespace
 
@@ -149,22 +189,18 @@ __attribute__((visibility("default"))) int cublasLtMatmul(void*, void* desc, con
       sums.scale_type != lt::kTypeF32 || workspace == nullptr || workspace_bytes == 0) {
     return kInvalidValue;
   }
+  if (counters.refuses(stream)) return kNotSupported;
   if (counters.wait(stream) != cudaSuccess) return kExecutionFailed;
   ++counters.num_runs[algorithm->data[0]];
   if (algorithm->data[0] == FakeCublasLt::kSlow) counters.delay();
-  const float one = *static_cast<const float*>(alpha), kept = *static_cast<const float*>(beta);
-  for (uint64_t row = 0; row < ld.columns; ++row) {
-    for (uint64_t output = 0; output < ld.rows; ++output) {
-      double sum = 0;
-      for (uint64_t i = 0; i < la.rows; ++i) {
-        sum += static_cast<double>(ElementOf(a, la.type, output * la.stride + i)) *
-               ElementOf(b, lb.type, row * lb.stride + i);
-      }
-      const size_t place = row * ld.stride + output;
-      const float before = kept == 0 ? 0 : kept * static_cast<const float*>(c)[place];
-      static_cast<float*>(d)[place] = one * static_cast<float>(sum) + before;
-    }
+  const Product product = {la, lb, ld, a, b, c, d, *static_cast<const float*>(alpha), *static_cast<const float*>(beta)};
+  if (counters.enqueue == nullptr) {
+    product.Make();
+    return lt::kSuccess;
   }
+  products.push_back(product);
+  const auto make = [](void* enqueued) { static_cast<const Product*>(enqueued)->Make(); };
+  if (counters.enqueue(stream, make, &products.back()) != cudaSuccess) return kExecutionFailed;
   return lt::kSuccess;
 }
 

@@ -33,14 +33,14 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 
 // Wide enough that sums have parts and a row of a norm several blocks.
-SyntheticShape Shape(uint32_t type) {
+SyntheticShape Shape(uint32_t type, uint32_t vocab_size = 77) {
   return {.name = "Logged",
           .generation = 7,
           .num_layers = 2,
           .d_model = 320,
           .head_size = 64,
           .d_ffn = 1280,
-          .vocab_size = 77,
+          .vocab_size = vocab_size,
           .rank_decay = 24,
           .rank_iclr = 16,
           .rank_value = 8,
@@ -168,6 +168,8 @@ TEST_F(LaunchLogTest, StepsAreLaunchedAsPredicted) {
        {"", "sparse", "graphs,dependent_launch,split_sums,rounded_rows", "wide_tiles", "wide_tiles,split_sums"}) {
     LogSteps(SKEIN_DTYPE_F16, switches, {1, 2, 3, 5, 9, 17, 33, 66}, file_);
   }
+  // A row of logits has two blocks.
+  LogStepsOf(Shape(SKEIN_DTYPE_F16, 4200), SKEIN_DTYPE_F16, "split_logits", {1, 3}, file_);
   for (const uint32_t type : {SKEIN_DTYPE_F32, SKEIN_DTYPE_BF16, SKEIN_DTYPE_Q8}) LogSteps(type, "", {1, 4, 5}, file_);
   LogStepsOf(SmallShape(), SKEIN_DTYPE_F16, "persistent", {1, 2}, file_);
   EXPECT_EQ(Predict("--agrees"), 0) << told_;

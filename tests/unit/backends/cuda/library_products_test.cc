@@ -2,6 +2,7 @@
 #include "cuda/library_products.h"
 
 #include <dlfcn.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -9,6 +10,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cuda/algorithm_file.h"
@@ -261,6 +263,158 @@ TEST_F(LibrarySegmentTest, ItsMemoryIsInTheCost) {
   EXPECT_GE(after.allocated_bytes - before.allocated_bytes, expected);
   EXPECT_LT(after.allocated_bytes - before.allocated_bytes,
             expected + 256 * (after.num_allocations - before.num_allocations));
+}
+
+// Steps of one token a stream, more than 64 of them, as graphs.
+class LibraryGraphTest : public LibrarySegmentTest {
+ protected:
+  static constexpr uint32_t kSlots = 80;
+  static constexpr Switches kGraphs = {.graphs = true, .library = true, .library_graphs = true};
+
+  LibraryGraphTest() {
+    lines_.clear();
+    table_.log = [](void*, uint32_t, const char* text, uint64_t bytes) { lines_.emplace_back(text, bytes); };
+    fake_->wait = [](cudaStream_t) { return cudaSuccess; };
+    fake_->enqueue = cudaLaunchHostFunc;
+  }
+
+  // The output head goes to the library too.
+  static skein_segment_desc GraphDesc(const SyntheticModel& model) {
+    skein_segment_desc desc = Desc(model, SKEIN_DTYPE_F16);
+    desc.max_tokens = desc.max_entries = 96;
+    desc.num_slots = kSlots;
+    return desc;
+  }
+  std::unique_ptr<Segment> MakeGraphs(const Switches& switches) const {
+    const skein_segment_desc desc = GraphDesc(model_);
+    std::unique_ptr<Segment> segment = MakeSegment(table_, {.device = 0, .capability = 90, .switches = switches}, desc);
+    for (const skein_tensor& tensor : TensorsOf(model_, desc)) segment->Put(tensor);
+    segment->Seal();
+    return segment;
+  }
+
+  // The logits of `num_rows` streams, each from a slot to itself.
+  std::vector<float> Decode(Segment& segment, uint32_t num_rows, uint32_t seed) const {
+    std::vector<uint32_t> tokens(num_rows);
+    std::vector<float> logits(size_t{num_rows} * kWide, -1);
+    std::vector<skein_step_entry> entries(num_rows);
+    for (uint32_t i = 0; i < num_rows; ++i) {
+      tokens[i] = (5 * i + 3 * seed) % kWide;
+      entries[i].read_slot = seed == 0 ? SKEIN_SLOT_INITIAL : (i + seed) % kSlots;
+      entries[i].write_slot = (i + seed) % kSlots;
+      entries[i].first_token = i;
+      entries[i].num_tokens = 1;
+      entries[i].output = SKEIN_STEP_LOGITS;
+      entries[i].output_rows = logits.data() + size_t{i} * kWide;
+    }
+    skein_step step = {};
+    step.struct_size = sizeof(step);
+    step.num_tokens = step.num_entries = num_rows;
+    step.entry_size = sizeof(skein_step_entry);
+    step.tokens = tokens.data();
+    step.entries = entries.data();
+    EXPECT_EQ(segment.Step(step).fence->Wait(-1), "");
+    return logits;
+  }
+  // Steps of one bucket.
+  std::vector<float> Converse(Segment& segment) const {
+    std::vector<float> all;
+    for (const auto& [num_rows, seed] : {std::pair{80u, 0u}, {66u, 1u}, {70u, 2u}, {66u, 3u}}) {
+      const std::vector<float> some = Decode(segment, num_rows, seed);
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+  }
+  // A layer's seven matrices and the head.
+  static constexpr uint64_t kRowWork = uint64_t{8} * 512 * 512;
+  static constexpr uint64_t kWork = (80 + 66 + 70 + 66) * kRowWork;
+  static uint64_t NumGraphLaunches() { return emulator::CurrentCounters().num_graph_launches; }
+
+  static constexpr uint32_t kWide = 512;
+  static inline std::vector<std::string> lines_;  // that were logged
+  const SyntheticModel model_{{.name = "Wide",
+                               .generation = 4,
+                               .num_layers = 1,
+                               .d_model = kWide,
+                               .d_ffn = kWide,
+                               .vocab_size = kWide,
+                               .matrix_types = {SKEIN_DTYPE_F16}}};
+  skein_host table_ = *host_.table();
+};
+
+TEST_F(LibraryGraphTest, AGraphServesOtherSlotsTokensAndNumbersOfRows) {
+  const std::unique_ptr<Segment> plain = MakeGraphs({.library = true});
+  const std::vector<float> expected = Converse(*plain);
+  const uint64_t before = NumGraphLaunches();
+  const std::unique_ptr<Segment> segment = MakeGraphs(kGraphs);
+  EXPECT_EQ(Decode(*segment, 80, 0), std::vector<float>(expected.begin(), expected.begin() + 80 * kWide));
+  EXPECT_EQ(NumGraphLaunches(), before) << "the library was asked for the first time in a capture";
+  const int num_searches = fake_->num_searches;
+  EXPECT_EQ(Converse(*segment), expected);
+  EXPECT_EQ(NumGraphLaunches() - before, 4u);
+  EXPECT_EQ(fake_->num_searches, num_searches);
+  EXPECT_EQ(plain->TotalWork().library_multiplications, kWork);
+  EXPECT_EQ(segment->TotalWork().library_multiplications, kWork + 80 * kRowWork);
+  EXPECT_EQ(segment->TotalWork().library_multiplications, segment->TotalWork().multiplications);
+  EXPECT_TRUE(lines_.empty()) << lines_.front();
+}
+
+TEST_F(LibraryGraphTest, WithoutItsSwitchStepsOfTheLibraryAreNoGraphs) {
+  const uint64_t before = NumGraphLaunches();
+  const std::unique_ptr<Segment> segment = MakeGraphs({.graphs = true, .library = true});
+  Converse(*segment);
+  EXPECT_EQ(NumGraphLaunches(), before);
+  EXPECT_EQ(segment->TotalWork().library_multiplications, kWork);
+}
+
+TEST_F(LibraryGraphTest, AProductThatIsRefusedInACaptureEndsTheGraphsOfItsSize) {
+  const std::vector<float> expected = Converse(*MakeGraphs({.library = true}));
+  static int num_left;
+  num_left = 3;
+  fake_->refuses = [](cudaStream_t stream) {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    EXPECT_EQ(cudaStreamIsCapturing(stream, &status), cudaSuccess);
+    return status != cudaStreamCaptureStatusNone && num_left-- <= 0;
+  };
+  const uint64_t before = NumGraphLaunches();
+  const std::unique_ptr<Segment> segment = MakeGraphs(kGraphs);
+  const int num_searches = fake_->num_searches;
+  EXPECT_EQ(Converse(*segment), expected);
+  EXPECT_EQ(NumGraphLaunches(), before);
+  EXPECT_EQ(fake_->num_searches, num_searches) << "it was asked in a capture";
+  EXPECT_EQ(segment->TotalWork().library_multiplications, kWork);
+  EXPECT_THAT(lines_, testing::ElementsAre(testing::AllOf(testing::HasSubstr("graphs: steps of 96 rows go without"),
+                                                          testing::HasSubstr("refused"))));
+}
+
+TEST_F(LibraryGraphTest, ACallThatBreaksTheCaptureEndsTheGraphsOfItsSize) {
+  const std::vector<float> expected = Converse(*MakeGraphs({.library = true}));
+  fake_->enqueue = nullptr;
+  fake_->wait = cudaStreamSynchronize;  // which no capture survives
+  const uint64_t before = NumGraphLaunches();
+  const std::unique_ptr<Segment> segment = MakeGraphs(kGraphs);
+  EXPECT_EQ(Converse(*segment), expected);
+  EXPECT_EQ(NumGraphLaunches(), before);
+  EXPECT_EQ(segment->TotalWork().library_multiplications, kWork);
+  EXPECT_THAT(lines_, testing::ElementsAre(testing::HasSubstr("graphs: steps of 96 rows go without")));
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+}
+
+TEST_F(LibraryGraphTest, WithoutTheLibraryOwnProductsAreGraphs) {
+  const auto decode = [&](Segment& segment) {
+    Decode(segment, 66, 0);
+    return Decode(segment, 70, 1);
+  };
+  const std::vector<float> expected = decode(*MakeGraphs({}));
+  fake_->start_status = 1;
+  for (const bool library_graphs : {false, true}) {
+    const uint64_t before = NumGraphLaunches();
+    const std::unique_ptr<Segment> segment =
+        MakeGraphs({.graphs = true, .library = true, .library_graphs = library_graphs});
+    EXPECT_EQ(decode(*segment), expected);
+    EXPECT_EQ(NumGraphLaunches() - before, 1u);
+    EXPECT_EQ(segment->TotalWork().library_multiplications, 0u);
+  }
 }
 
 }  // namespace

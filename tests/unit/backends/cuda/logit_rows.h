@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <utility>
@@ -38,8 +39,9 @@ class LogitRows {
   }
 
   // Runs the kernel over all rows. With `num_launches` 2 it runs once more over rows that the first run has changed, as
-  // a dependent launch; only for rows whose biases may be added twice. False: the device stopped.
-  [[nodiscard]] bool Finish(int num_launches = 1) {
+  // a dependent launch; only for rows whose biases may be added twice. `least_slice`: with it a few rows at a time go
+  // through, and blocks share each by slices of at least so many tokens. False: the device stopped.
+  [[nodiscard]] bool Finish(int num_launches = 1, uint32_t least_slice = 0) {
     const auto count = static_cast<uint32_t>(wishes_.size());
     const emulator::DeviceVector<float> logits(logits_);
     const emulator::DeviceVector<LogitWish> wishes(wishes_);
@@ -51,9 +53,18 @@ class LogitRows {
     Queue queue;
     queue.dependent_launch = true;
     emulator::Require(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking));
+    const emulator::DeviceVector<LogitSlice> slices(LogitScratch::kMostBlocks);
+    const emulator::DeviceVector<uint32_t> counts(std::vector<uint32_t>(LogitScratch::kMostRows));
+    LogitScratch scratch = {};
+    if (least_slice > 0) scratch = {slices.data(), counts.data(), least_slice};
     for (int i = 0; i < num_launches; ++i) {
-      FinishLogits(queue, {logits.data(), count, vocab_size_}, {wishes.data(), biases.data(), masks.data()},
-                   device_results.data(), device_greatest.data());
+      for (uint32_t first = 0, some = 0; first < count; first += some) {
+        some = std::min(least_slice == 0 ? count : kRowsTogether[first % std::size(kRowsTogether)], count - first);
+        const kit::Rows rows = {logits.data() + size_t{first} * vocab_size_, some, vocab_size_};
+        most_slices_ = std::max(most_slices_, NumSlices(rows, scratch));
+        FinishLogits(queue, rows, {wishes.data() + first, biases.data(), masks.data()}, device_results.data() + first,
+                     device_greatest.data() + size_t{first} * SKEIN_MAX_TOP_K, scratch);
+      }
     }
     const cudaError_t error = cudaStreamSynchronize(queue.stream);
     cudaStreamDestroy(queue.stream);
@@ -72,8 +83,12 @@ class LogitRows {
   const LogitResult& result(size_t row) const { return results_[row]; }
   const RankedLogit* greatest(size_t row) const { return &greatest_[row * SKEIN_MAX_TOP_K]; }
   size_t size() const { return wishes_.size(); }
+  // The most blocks that shared a row.
+  uint32_t most_slices() const { return most_slices_; }
 
  private:
+  static constexpr uint32_t kRowsTogether[] = {1, 33, 5, 2, 17, 64, 8};  // of these numbers
+
   template <typename T>
   static std::vector<T> WithOneMore(std::vector<T> values) {
     values.emplace_back();
@@ -86,6 +101,7 @@ class LogitRows {
   std::vector<skein_bias> biases_;
   std::vector<uint32_t> masks_;
   uint32_t num_masks_ = 0;
+  uint32_t most_slices_ = 0;
   std::vector<LogitResult> results_;
   std::vector<RankedLogit> greatest_;
 };

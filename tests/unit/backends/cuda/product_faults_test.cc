@@ -44,6 +44,12 @@ std::string RowFault(const Trial& trial, WeightType type) {
   return ProductFault(trial, RowProducts, type, Inputs::kF32, 2200, 21, 3);
 }
 
+// One row, whose inputs come by themselves and are rounded where they lie, in several chunks, by blocks of half the
+// outputs.
+std::string OneRowFault(const Trial& trial, WeightType type) {
+  return ProductFault(trial, RowProducts, type, Inputs::kF16, 4204, 21, 1);
+}
+
 // Several rounds of groups, and tails of all.
 std::string NibbleFault(const Trial& trial, uint32_t num_rows) {
   return ProductFault(trial, NibbleProducts, WeightType::kQ4, Inputs::kF32, 2200, 21, num_rows);
@@ -212,6 +218,19 @@ TEST_P(RowFaultsTest, EachBarrierIsNeeded) {
 
 TEST_P(RowFaultsTest, IndexFaultsAreSeen) {
   ExpectIndexFaultsAreSeen([&](const Trial& trial) { return RowFault(trial, GetParam()); });
+}
+
+TEST_P(RowFaultsTest, NothingOfOneRowIsAccused) {
+  ExpectRight([&](const Trial& trial) { return OneRowFault(trial, GetParam()); });
+}
+
+TEST_P(RowFaultsTest, EachBarrierOfOneRowIsNeeded) {
+  // The same, and the wait for the copies.
+  ExpectEachBarrierIsNeeded([&](const Trial& trial) { return OneRowFault(trial, GetParam()); }, 4);
+}
+
+TEST_P(RowFaultsTest, IndexFaultsOfOneRowAreSeen) {
+  ExpectIndexFaultsAreSeen([&](const Trial& trial) { return OneRowFault(trial, GetParam()); });
 }
 
 class TileFaultsTest : public testing::TestWithParam<WeightType> {};

@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "cuda_emulator/control.h"
 #include "tests/unit/backends/cuda/product_harness.h"
 
 namespace skein::cuda {
@@ -13,9 +14,10 @@ struct Shape {
 };
 
 // A width of 192, a vocabulary of 77, the ranks of small models, inputs of several chunks, and tails of everything.
-constexpr Shape kShapes[] = {{192, 65, 1}, {77, 77, 3},  {24, 192, 2},  {16, 1, 4},   {8, 65, 5},   {20, 77, 1},
-                             {1, 9, 1},    {3, 5, 70},   {1300, 33, 4}, {2100, 5, 2}, {4200, 9, 1}, {256, 16, 6},
-                             {129, 17, 2}, {4104, 3, 7}, {0, 3, 2},     {64, 8, 4}};
+constexpr Shape kShapes[] = {{192, 65, 1},  {77, 77, 3},  {24, 192, 2},  {16, 1, 4},    {8, 65, 5},
+                             {20, 77, 1},   {1, 9, 1},    {3, 5, 70},    {1300, 33, 4}, {2100, 5, 2},
+                             {4200, 9, 1},  {256, 16, 6}, {129, 17, 2},  {4104, 3, 7},  {0, 3, 2},
+                             {5000, 10, 1}, {3073, 7, 1}, {4100, 13, 1}, {64, 8, 4}};
 
 class RowProductsTest : public testing::TestWithParam<WeightType> {
  protected:
@@ -48,6 +50,26 @@ TEST_P(RowProductsTest, EveryOperationIsDone) {
   for (const kit::Then then :
        {kit::Then::kTanh, kit::Then::kSigmoid, kit::Then::kSilu, kit::Then::kReluSquare, kit::Then::kAdd}) {
     EXPECT_EQ(DifferenceOf({20, 19, 2}, Inputs::kF32, then), "") << static_cast<int>(then);
+  }
+}
+
+// Blocks of a launch that has few of them make half as many outputs, one row's inputs come by themselves where they are
+// aligned: neither changes a bit.
+TEST_P(RowProductsTest, AFewBlocksGiveTheBitsOfMany) {
+  for (const uint32_t num_inputs : {2100u, 4104u}) {
+    const TestProduct alone(GetParam(), num_inputs, 21, 1, kit::Then::kStore);
+    const TestProduct among(GetParam(), num_inputs, 21, 1, kit::Then::kStore);
+    const TestProduct wide(GetParam(), 8, 1480, 1, kit::Then::kStore);
+    for (const Inputs inputs : {Inputs::kF32, Inputs::kF16}) {
+      const uint64_t before = emulator::CurrentCounters().num_blocks;
+      EXPECT_EQ(RowProducts(queue_.get(), ListOf({alone.product()}), inputs), cudaSuccess);
+      const std::vector<float> found = alone.Read();
+      const uint64_t wanted = GetParam() == WeightType::kQ4 ? 3 : 6;
+      EXPECT_EQ(emulator::CurrentCounters().num_blocks - before, wanted);
+      EXPECT_EQ(RowProducts(queue_.get(), ListOf({among.product(), wide.product()}), inputs), cudaSuccess);
+      EXPECT_EQ(found, among.Read()) << num_inputs;
+      EXPECT_EQ(alone.Difference(inputs), "");
+    }
   }
 }
 

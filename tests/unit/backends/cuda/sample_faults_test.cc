@@ -25,6 +25,17 @@ LogitRows AllKinds() {
   const std::vector<uint32_t> mask = {0xFFFFFFF0u, 0x7FFFFFFFu, 0xFFFFFFFFu, 0xFFFFFFFFu, 0x003FFFFFu};
   const auto logits = [&] { return RandomLogits(random, kVocabSize); };
   SamplingParams params;
+  // Borders behind more tokens than a warp has threads: of a nucleus, and among ties.
+  std::vector<float> flat(kVocabSize), ties(kVocabSize, 1.0f);
+  for (uint32_t i = 0; i < kVocabSize; ++i) flat[i] = 2 - 0.001f * static_cast<float>(i * 7 % kVocabSize);
+  for (uint32_t i = 0; i < 60; ++i) ties[i * 7 % kVocabSize] = 3 - 0.001f * static_cast<float>(i);
+  for (uint32_t i = 60; i < 80; ++i) ties[i * 7 % kVocabSize] = 2.5f;
+  params.top_p = 0.4;
+  rows.Add(flat, WishFor(params, 0.99));
+  params.top_p = 1;
+  params.top_k = 70;
+  rows.Add(ties, WishFor(params, 0.3));
+  params.top_k = 0;
   rows.Add(logits(), WishFor(params, 0.7), biases);
   params.top_k = 9;
   params.top_p = 0.8;
@@ -40,15 +51,15 @@ LogitRows AllKinds() {
   return rows;
 }
 
-// A run in words: results, or what the detector found.
-std::string Outcome(uint64_t seed, const std::function<void()>& spoil) {
+// A run in words: results, or what the detector found. `least_slice`: as of LogitRows.
+std::string Outcome(uint64_t seed, uint32_t least_slice, const std::function<void()>& spoil) {
   emulator::Options options;
   options.seed = seed;
   emulator::Configure(options);
   emulator::TakeErrors();
   LogitRows rows = AllKinds();
   spoil();
-  const bool is_finished = rows.Finish(2);
+  const bool is_finished = rows.Finish(2, least_slice);
   std::string text;
   for (const emulator::Error& error : emulator::TakeErrors()) text += error.message + "\n";
   if (!is_finished) text += "the device stopped\n";
@@ -56,13 +67,19 @@ std::string Outcome(uint64_t seed, const std::function<void()>& spoil) {
   for (size_t i = 0; i < rows.size(); ++i) {
     const LogitResult& result = rows.result(i);
     text += std::to_string(static_cast<int>(result.status)) + " ";
-    if (i < 4) text += std::to_string(result.token) + " " + std::to_string(result.log_sum_exp);
-    for (uint32_t rank = 0; i >= 4 && i != 6 && rank < 10; ++rank) {
+    if (i < 6) text += std::to_string(result.token) + " " + std::to_string(result.log_sum_exp);
+    for (uint32_t rank = 0; i >= 6 && i != 8 && rank < 10; ++rank) {
       text += " " + std::to_string(rows.greatest(i)[rank].token);
     }
     text += "\n";
   }
   return text;
+}
+
+// With one block a row, and with several.
+std::string Outcome(uint64_t seed, const std::function<void()>& spoil) {
+  const std::string one = Outcome(seed, 0, spoil);
+  return one + Outcome(seed, 16, spoil);
 }
 
 TEST(SampleFaultsTest, EverySeedGivesTheSameAndNothingIsAccused) {
@@ -87,7 +104,7 @@ TEST(SampleFaultsTest, EachBarrierIsNeeded) {
   for (const emulator::BarrierSite& site : sites) {
     EXPECT_TRUE(IsSeen(expected, [&] { emulator::DisableBarrier(site); })) << site.kind << " at line " << site.line;
   }
-  EXPECT_EQ(sites.size(), 13u);
+  EXPECT_EQ(sites.size(), 26u);
 }
 
 TEST(SampleFaultsTest, AThreadOrABlockInTheWrongPlaceIsSeen) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <tuple>
 
 #include "cuda_emulator/control.h"
 #include "host/logit_reduction.h"
@@ -48,14 +49,21 @@ std::vector<uint32_t> MaskWithout(const std::vector<uint32_t>& banned, uint32_t 
   return mask;
 }
 
-class SampleTest : public testing::TestWithParam<uint32_t> {
+enum class Blocks { kOne, kSeveral };
+
+class SampleTest : public testing::TestWithParam<std::tuple<uint32_t, Blocks>> {
  protected:
   void SetUp() override { emulator::Configure({}); }
   void TearDown() override {
     for (const emulator::Error& error : emulator::TakeErrors()) ADD_FAILURE() << error.message;
   }
 
-  uint32_t vocab_size() const { return GetParam(); }
+  uint32_t vocab_size() const { return std::get<0>(GetParam()); }
+  // Of a row that blocks share: as on a GPU, or as little as a warp.
+  [[nodiscard]] bool Finish(LogitRows& rows) const {
+    const uint32_t least = vocab_size() > 10000 ? 2048 : vocab_size() > 500 ? 64 : 8;
+    return rows.Finish(1, std::get<1>(GetParam()) == Blocks::kSeveral ? least : 0);
+  }
   int num_rows() const { return vocab_size() > 10000 ? 24 : vocab_size() > 500 ? 200 : 600; }
 };
 
@@ -85,7 +93,7 @@ TEST_P(SampleTest, DrawsTheTokensOfTheHost) {
     expected.push_back(Sampler(params).Sample(changed.back(), position, scratch).value());
     rows.Add(logits, WishFor(params, UniformAt(params.seed, 0, position)), biases);
   }
-  ASSERT_TRUE(rows.Finish());
+  ASSERT_TRUE(Finish(rows));
   for (size_t i = 0; i < rows.size(); ++i) {
     const LogitResult& result = rows.result(i);
     ASSERT_EQ(result.status, LogitStatus::kGood) << "row " << i;
@@ -111,7 +119,7 @@ TEST_P(SampleTest, GreatestAreThoseOfTheReference) {
     changed.push_back(Changed(logits, biases, mask));
     rows.Add(logits, WishFor(LogitOutput::kGreatest, top_ks.back()), biases, mask);
   }
-  ASSERT_TRUE(rows.Finish());
+  ASSERT_TRUE(Finish(rows));
   kit::LogitReduction reference;
   for (size_t i = 0; i < rows.size(); ++i) {
     const uint32_t top_k = top_ks[i];
@@ -143,7 +151,7 @@ TEST_P(SampleTest, ARowOfLogitsIsChangedByBiasAndMask) {
     changed.push_back(Changed(logits, biases, mask));
     rows.Add(logits, WishFor(LogitOutput::kLogits), biases, mask);
   }
-  ASSERT_TRUE(rows.Finish());
+  ASSERT_TRUE(Finish(rows));
   for (size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(rows.result(i).status, LogitStatus::kGood);
     EXPECT_EQ(rows.logits(i), changed[i]);
@@ -169,7 +177,7 @@ TEST_P(SampleTest, EqualLogitsAndZerosOfBothSignsAreTies) {
       }
     }
   }
-  ASSERT_TRUE(rows.Finish());
+  ASSERT_TRUE(Finish(rows));
   for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows.result(i).token, expected[i]) << "row " << i;
 }
 
@@ -181,7 +189,7 @@ TEST_P(SampleTest, OfEqualLogitsTheFirstAreTheGreatest) {
   const uint32_t top_k = std::min<uint32_t>(vocab_size(), SKEIN_MAX_TOP_K);
   rows.Add(std::vector<float>(vocab_size(), 7.25f), WishFor(LogitOutput::kGreatest, top_k));
   rows.Add(one_above, WishFor(LogitOutput::kGreatest, top_k));
-  ASSERT_TRUE(rows.Finish());
+  ASSERT_TRUE(Finish(rows));
   for (uint32_t rank = 0; rank < top_k; ++rank) {
     EXPECT_EQ(rows.greatest(0)[rank].token, rank);
     EXPECT_EQ(rows.greatest(1)[rank].token, rank == 0 ? vocab_size() - 1 : rank - 1);
@@ -196,7 +204,7 @@ TEST_P(SampleTest, TheFirstAndTheLastShareDrawTheFirstAndTheLastToken) {
   rows.Add(logits, WishFor(params, 1 - 0x1p-53));
   params.top_k = 5;
   rows.Add(logits, WishFor(params, 1 - 0x1p-53));
-  ASSERT_TRUE(rows.Finish());
+  ASSERT_TRUE(Finish(rows));
   EXPECT_EQ(rows.result(0).token, 0u);
   EXPECT_EQ(rows.result(1).token, vocab_size() - 1);
   EXPECT_EQ(rows.result(2).token, 4u);
@@ -216,7 +224,7 @@ TEST_P(SampleTest, LogitsThatAreNotFiniteAreSeenWhateverBiasAndMask) {
     }
   }
   rows.Add(std::vector<float>(vocab_size(), 3e38f), WishFor(SamplingParams(), 0.5), {{3, 3e38f}});
-  ASSERT_TRUE(rows.Finish());
+  ASSERT_TRUE(Finish(rows));
   for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows.result(i).status, LogitStatus::kNotFinite) << "row " << i;
 }
 
@@ -227,7 +235,7 @@ TEST_P(SampleTest, ARowWithoutTokensIsSeen) {
   rows.Add(logits, WishFor(SamplingParams(), 0.5), {}, nothing);
   rows.Add(logits, WishFor(LogitOutput::kGreatest, 3), {{2, 1}}, nothing);
   rows.Add(logits, WishFor(LogitOutput::kLogits), {}, nothing);
-  ASSERT_TRUE(rows.Finish());
+  ASSERT_TRUE(Finish(rows));
   EXPECT_EQ(rows.result(0).status, LogitStatus::kNoToken);
   EXPECT_EQ(rows.result(1).status, LogitStatus::kNoToken);
   EXPECT_EQ(rows.result(2).status, LogitStatus::kGood);
@@ -243,14 +251,57 @@ TEST_P(SampleTest, TheLargestFiniteLogitsAreDrawn) {
   cold.scale = std::numeric_limits<float>::max();
   cold.top_p = 0.9;
   rows.Add(logits, cold);
-  ASSERT_TRUE(rows.Finish());
+  ASSERT_TRUE(Finish(rows));
   for (size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(rows.result(i).token, vocab_size() - 2);
     EXPECT_EQ(rows.result(i).log_sum_exp, 3e38f);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Vocabularies, SampleTest, testing::Values(20, 77, 1000, 1025, 65536));
+INSTANTIATE_TEST_SUITE_P(Vocabularies, SampleTest,
+                         testing::Combine(testing::Values(20, 77, 1000, 1025, 65536),
+                                          testing::Values(Blocks::kOne, Blocks::kSeveral)));
+
+// Bit by bit, so that a graph or a switch changes nothing.
+TEST(SampleSlicesTest, ResultsDoNotDependOnTheNumberOfBlocks) {
+  emulator::Configure({});
+  for (const uint32_t vocab_size : {333u, 5000u}) {
+    std::mt19937_64 random(vocab_size);
+    LogitRows one(vocab_size), several(vocab_size);
+    for (int i = 0; i < 120; ++i) {
+      const SamplingParams params = RandomParams(random);
+      const std::vector<float> logits = RandomLogits(random, vocab_size);
+      const std::vector<skein_bias> biases = RandomBiases(random, vocab_size);
+      const LogitWish wish = i % 3 == 0 ? WishFor(LogitOutput::kGreatest, 1 + static_cast<uint32_t>(random() % 64))
+                                        : WishFor(params, UniformAt(params.seed, 0, 7));
+      for (LogitRows* rows : {&one, &several}) rows->Add(logits, wish, biases);
+    }
+    ASSERT_TRUE(one.Finish());
+    ASSERT_TRUE(several.Finish(1, 17));
+    EXPECT_EQ(several.most_slices(), 16u);
+    for (size_t i = 0; i < one.size(); ++i) {
+      ASSERT_EQ(one.logits(i), several.logits(i)) << "row " << i;
+      ASSERT_EQ(one.result(i).log_sum_exp, several.result(i).log_sum_exp) << "row " << i;
+      if (i % 3 != 0) {
+        ASSERT_EQ(one.result(i).token, several.result(i).token) << "row " << i;
+      }
+    }
+  }
+}
+
+TEST(SampleSlicesTest, AFewRowsHaveSeveralBlocksEach) {
+  LogitSlice slice;
+  const auto slices = [&](uint32_t rows, uint32_t width) {
+    return NumSlices({nullptr, rows, width}, {.slices = &slice, .counts = nullptr});
+  };
+  EXPECT_EQ(slices(1, 65536), 16u);
+  EXPECT_EQ(slices(8, 65536), 16u);
+  EXPECT_EQ(slices(9, 65536), 8u);
+  EXPECT_EQ(slices(64, 65536), 2u);
+  EXPECT_EQ(slices(65, 65536), 1u);
+  EXPECT_EQ(slices(1, 4095), 1u);
+  EXPECT_EQ(NumSlices({nullptr, 1, 65536}, {}), 1u);
+}
 
 }  // namespace
 }  // namespace skein::cuda

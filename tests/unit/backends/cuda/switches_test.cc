@@ -15,9 +15,10 @@ class SwitchesTest : public testing::Test {
 
 TEST_F(SwitchesTest, EachIsOffByDefault) {
   const Switches switches = ReadSwitches();
-  EXPECT_FALSE(switches.graphs || switches.dependent_launch || switches.library || switches.sparse ||
-               switches.timed_products || switches.nibble_products || switches.split_sums || switches.rounded_rows ||
-               switches.wide_tiles || switches.chunked_wkv || switches.persistent || switches.async_states);
+  EXPECT_FALSE(switches.graphs || switches.dependent_launch || switches.library || switches.library_graphs ||
+               switches.sparse || switches.timed_products || switches.nibble_products || switches.split_sums ||
+               switches.split_logits || switches.rounded_rows || switches.wide_tiles || switches.chunked_wkv ||
+               switches.persistent || switches.async_states);
   EXPECT_EQ(SwitchWarning(), "");
 }
 
