@@ -8,8 +8,9 @@
 
 namespace skein::cuda {
 
-// The cycles of a launch by a tile, as counted for the largest card (check/tile_count.py has the same count): the greatest
-// of what memory, the second level cache and the multiprocessor with the most work need. Inputs are there rounded.
+// The cycles of a launch by a tile, as counted for the largest card (check/tile_count.py has the same count): the
+// greatest of what memory, the second level cache and the multiprocessor with the most work need. Inputs are there
+// rounded.
 uint64_t CountedCycles(const ProductList& list, const Tile& tile);
 
 // The tile with the least count, of those whose blocks have room in `shared_room` bytes (FindSharedRoom); of several

@@ -13,8 +13,8 @@
 //   of 16 bytes make 60 KB/us of a multiprocessor, 1.8 times what memory brings.
 //   Latency of a stage: the barrier 1.0 us, the inputs out of the second level cache 0.3, sums and barriers of the
 //   block 0.1, or 0.3 with a norm; a warp's row of 1,024 weights 0.3; a head 0.9 and its second factors 0.7. A layer
-//   takes 11.0 us in the 0.1B model, whose bytes take 3.6, where eight launches take 18.7. It is 26 us in the 1.5B
-//   model, bytes 25 and launches 39, and 100 us in the 7.2B model, bytes 98 and launches 113. These are counts
+//   takes 11.0 us in the 0.1B model, whose bytes take 3.6, where eight launches take 15. It is 26 us in the 1.5B
+//   model, bytes 25 and launches 37, and 100 us in the 7.2B model, bytes 98 and launches 110. These are counts
 //   (check/step_count.py): nothing here was measured.
 //   Synchronisation: besides the grid's barriers, one of the block when inputs are staged and one before they are
 //   overwritten. What a block reads before it waits for the others is what no stage before writes: weights, and states,
